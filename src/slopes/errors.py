@@ -1,0 +1,114 @@
+"""What every error says: what happened, where, why, and how to repair it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+INTERNAL_FILES = ("<frozen", "<__array_function__")
+
+
+class LayerStack(threading.local):
+    """The paths of the layers whose forward pass is running, outermost first."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+
+layer_stack = LayerStack()
+
+Location = tuple[str, int]
+
+
+def user_location() -> Location:
+    """(file, line) of the innermost frame that is not slopes' own: the line the user wrote."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(PACKAGE) and not file.startswith(INTERNAL_FILES):
+            break
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def line_text(location: Location) -> str:
+    """`train.py:41`: short enough to read, long enough to find."""
+    file, line = location
+    return f"{os.path.basename(file)}:{line}"
+
+
+class SlopesError(Exception):
+    """The base of every error that slopes raises on purpose.
+
+    `what` is one sentence with the values seen; `where` are lines such as `x built at train.py:41` (by default the user's line
+    and the running layer); `why` and `repair` are sentences, either may be empty when `what` already says it.
+    """
+
+    def __init__(self, what: str, *, why: str = "", repair: str = "", where: str | None = None) -> None:
+        self.what, self.why, self.repair = what, why, repair
+        self.where = default_where() if where is None else where
+        lines = [what] + [f"  {text}" for text in (self.why, self.repair, self.where) if text]
+        super().__init__("\n".join(lines))
+
+
+def default_where() -> str:
+    """The running layer, if any, and the user's own line."""
+    layer = f"in {layer_stack.paths[-1]}, " if layer_stack.paths else ""
+    return f"{layer}at {line_text(user_location())}"
+
+
+class ShapeError(SlopesError, ValueError):
+    """Shapes that do not fit each other."""
+
+
+class DTypeError(SlopesError, TypeError):
+    """A data type that an operation has no meaning for."""
+
+
+class ArgumentError(SlopesError, ValueError):
+    """An argument outside of what a function accepts."""
+
+
+class OutOfRangeError(SlopesError, IndexError):
+    """An index outside the axis that it selects from."""
+
+
+class DivisionError(SlopesError, ZeroDivisionError):
+    """An integer division by zero."""
+
+
+class GradientError(SlopesError, RuntimeError):
+    """A gradient that does not exist."""
+
+
+class NonFiniteError(SlopesError, ArithmeticError):
+    """A value that became infinite or not a number."""
+
+
+class TraceError(SlopesError, TypeError):
+    """Python code that a traced function cannot follow, such as a branch on a tensor's value."""
+
+
+class StateError(SlopesError, KeyError):
+    """Names or shapes in a state that do not match the module's."""
+
+    def __str__(self) -> str:  # KeyError would print the message quoted
+        return str(self.args[0])
+
+
+class DataError(SlopesError, ValueError):
+    """A file that is damaged, truncated, of another kind, or larger than it may be."""
+
+
+class DownloadError(SlopesError, OSError):
+    """Data that could not be fetched."""
+
+
+class MissingExtraError(SlopesError, ImportError):
+    """An optional library that is not installed."""
+
+
+class CompileError(SlopesError, RuntimeError):
+    """A program that slopes could not compile."""

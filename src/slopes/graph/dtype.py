@@ -1,0 +1,95 @@
+"""The data types of tensors, and how they promote (Python array API, extended: an integer array meets a float array as a float)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..errors import DTypeError
+
+DType = np.dtype
+
+float32, float64 = np.dtype("float32"), np.dtype("float64")
+int8, int16, int32, int64 = (np.dtype(f"int{bits}") for bits in (8, 16, 32, 64))
+uint8, uint16, uint32, uint64 = (np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64))
+bool_ = np.dtype("bool")
+complex64, complex128 = np.dtype("complex64"), np.dtype("complex128")
+
+default_float, default_int = float32, int64
+NATIVE = (float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_)
+ALL = (*NATIVE, complex64, complex128)
+
+
+def as_dtype(dtype: object) -> DType:
+    """The slopes data type named by a string, NumPy type or Python type; Python's float and int mean the defaults."""
+    if dtype is float:
+        return default_float
+    if dtype is int:
+        return default_int
+    try:
+        found = np.dtype(dtype)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found not in ALL:
+        raise DTypeError(f"{dtype!r} is not a data type of slopes", repair="the types are " + ", ".join(t.name for t in ALL))
+    return found.newbyteorder("=")
+
+
+def is_float(dtype: DType) -> bool:
+    return dtype.kind == "f"
+
+
+def is_integer(dtype: DType) -> bool:
+    return dtype.kind in "iu"
+
+
+def is_complex(dtype: DType) -> bool:
+    return dtype.kind == "c"
+
+
+def is_inexact(dtype: DType) -> bool:
+    return dtype.kind in "fc"
+
+
+@lru_cache(maxsize=None)
+def promote(*dtypes: DType) -> DType:
+    """The type in which arrays of these types meet."""
+    result = dtypes[0]
+    for dtype in dtypes[1:]:
+        result = _promote_two(result, dtype)
+    return result
+
+
+def _promote_two(a: DType, b: DType) -> DType:
+    if a == b:
+        return a
+    for low, high in ((a, b), (b, a)):
+        if low == bool_:
+            return high
+        if is_integer(low) and is_inexact(high):
+            return high
+    if {a, b} & {uint64} and {a.kind, b.kind} == {"i", "u"}:
+        raise DTypeError(f"{a} and {b} have no common type", why="no integer type holds all values of both",
+                         repair="cast one of them: x.astype(slopes.int64)")
+    return np.promote_types(a, b)
+
+
+def scalar_dtype(value: object, beside: DType | None) -> DType:
+    """The type that a Python scalar takes beside an array of type `beside` (array API: the array decides within its kind)."""
+    if isinstance(value, (bool, np.bool_)):
+        return beside if beside is not None else bool_
+    if isinstance(value, (int, np.integer)):
+        return beside if beside is not None and beside != bool_ else default_int
+    if isinstance(value, (float, np.floating)):
+        return beside if beside is not None and is_inexact(beside) else default_float
+    if isinstance(value, (complex, np.complexfloating)):
+        return complex128 if beside in (float64, complex128) else complex64
+    raise DTypeError(f"{value!r} of type {type(value).__name__} is no number and no tensor")
+
+
+def accumulator(dtype: DType) -> DType:
+    """The type of a sum or product (array API: at least the default integer for integers)."""
+    if dtype == bool_ or dtype.kind == "i":
+        return int64
+    return uint64 if dtype.kind == "u" else dtype

@@ -1,0 +1,137 @@
+"""The questions that an operation answers, the table of all operations, and the two kinds of leaves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .dtype import DType, scalar_dtype
+from .node import Node, Operators, intern, next_serial
+from .shape import Shape
+
+
+class Operation:
+    """All that is known of one operation. A subclass is never instantiated; its functions take no self.
+
+    meaning(xp, *arrays, **params)        the value, in terms of an array namespace: NumPy is the oracle
+    rule(*nodes, **params)                (shape, dtype) of the result; raises the errors of a wrong call
+    pullback(g, y, *nodes, **params)      one gradient (or None) per argument, given the result's gradient g and the result y
+    batch(nodes, batched, **params)       the same operation with a leading batch axis on the arguments where batched is True
+    lower(read, index, node)              the scalar expression of element `index`, for operations that a kernel can inline
+    """
+
+    table: dict[str, type[Operation]] = {}
+    name: str = "operation"
+    kind: str = "leaf"  # elementwise, move, reduce, contract, index, order, leaf
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        for attribute, value in list(vars(cls).items()):
+            if callable(value) and not attribute.startswith("__") and not isinstance(value, (classmethod, staticmethod, type)):
+                setattr(cls, attribute, staticmethod(value))
+        if not abstract:
+            cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+            Operation.table[cls.name] = cls
+
+    @classmethod
+    def make(cls, *args: Node, **params: Any) -> Node:
+        """The node of this operation on these arguments, after the type rule has accepted them."""
+        shape, dtype = cls.rule(*args, **params)
+        return intern(cls, args, params, shape, dtype)
+
+    @staticmethod
+    def rule(*args: Node, **params: Any) -> tuple[Shape, DType]:
+        raise NotImplementedError
+
+    @staticmethod
+    def meaning(xp: Any, *arrays: Any, **params: Any) -> Any:
+        raise NotImplementedError
+
+    @staticmethod
+    def pullback(g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:
+        raise NotImplementedError
+
+
+class Frozen:
+    """An array as a hashable parameter: small ones are equal by content, large ones by identity."""
+
+    __slots__ = ("array", "key")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.key = (array.dtype.str, array.shape, array.tobytes()) if array.nbytes <= 1024 else id(array)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frozen) and self.key == other.key
+
+    def __lt__(self, other: Frozen) -> bool:  # parameters are sorted by name, which is unique: never reached with meaning
+        return False
+
+
+class Constant(Operation):
+    """A value known when the graph is built."""
+
+
+class Variable(Operation):
+    """A value given when the graph runs: an input, a parameter, a piece of state."""
+
+
+def constant(value: Any, dtype: DType | None = None) -> Node:
+    """The constant node of a number or array."""
+    array = np.array(value, dtype=dtype if dtype is not None else None)
+    if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+        array = array.astype(scalar_dtype(array.reshape(-1)[0].item() if array.size else 0.0, None))
+    array.flags.writeable = False
+    node = intern(Constant, (), {"value": Frozen(array)}, array.shape, array.dtype)
+    node.value = array
+    return node
+
+
+def variable(shape: Shape, dtype: DType, name: str = "") -> Node:
+    """A fresh variable, different from every other."""
+    return intern(Variable, (), {"serial": next_serial(), "name": name}, tuple(shape), dtype)
+
+
+def build(name: str, *args: Any, **params: Any) -> Any:
+    """Perform the operation `name`: on tensors eagerly (or traced), on nodes by building the graph."""
+    chosen = None
+    for each in args:
+        if isinstance(each, Operators):
+            chosen = each
+            if not isinstance(each, Node):
+                break
+    apply = build_node if chosen is None else type(chosen)._apply
+    return apply(name, args, params)
+
+
+def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
+    """The graph node of operation `name`; Python numbers among the arguments take the type of the arrays beside them."""
+    operation = Operation.table[name]
+    if not all(isinstance(each, Node) for each in args):
+        args = lift(name, args)
+    return operation.make(*args, **params)
+
+
+def lift(name: str, args: tuple) -> tuple[Node, ...]:
+    """Turn Python numbers and NumPy arrays among the arguments into constants."""
+    beside = next((each.dtype for each in args if isinstance(each, (Node, np.ndarray))), None)
+    lifted = []
+    for each in args:
+        if isinstance(each, Node):
+            lifted.append(each)
+        elif isinstance(each, np.ndarray):
+            lifted.append(constant(each))
+        elif isinstance(each, (bool, int, float, complex, np.generic)):
+            lifted.append(constant(each, scalar_dtype(each, beside)))
+        else:
+            raise ArgumentError(f"{name}: {each!r} of type {type(each).__name__} is no number and no tensor",
+                                repair="make a tensor of it first: slopes.tensor(...)")
+    return tuple(lifted)
+
+
+Node._apply = staticmethod(build_node)

@@ -1,0 +1,93 @@
+"""All shape arithmetic; all shape errors are born here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from ..errors import ArgumentError, ShapeError
+
+Shape = tuple[int, ...]
+
+
+def size(shape: Sequence[int]) -> int:
+    return math.prod(shape)
+
+
+def broadcast_shapes(operation: str, shapes: Sequence[Shape]) -> Shape:
+    """The common shape of operands: sizes are equal, or one of them is 1, counted from the last axis."""
+    if all(shape == shapes[0] for shape in shapes):
+        return shapes[0]
+    rank = max(map(len, shapes))
+    result = []
+    for axis in range(-rank, 0):
+        sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+        if len(sizes) > 1:
+            raise _broadcast_error(operation, shapes, axis)
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(result)
+
+
+def _broadcast_error(operation: str, shapes: Sequence[Shape], axis: int) -> ShapeError:
+    names = " and ".join(str(shape) for shape in shapes)
+    sizes = " against ".join(str(shape[axis]) for shape in shapes if len(shape) >= -axis)
+    repair = ""
+    if len(shapes) == 2:
+        long, short = sorted(shapes, key=len, reverse=True)
+        if len(short) == 1 and short[0] == long[0] and len(long) > 1:
+            repair = f"to line it up with axis 0, give it trailing axes: x.reshape({short[0]}{', 1' * (len(long) - 1)})"
+    return ShapeError(f"{operation}: shapes {names} do not broadcast on axis {axis} ({sizes})",
+                      why="sizes must be equal, or one of them 1, counted from the last axis", repair=repair)
+
+
+def normalize_axis(axis: int, rank: int, operation: str) -> int:
+    """The axis counted from the front."""
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise ArgumentError(f"{operation}: an axis is a whole number, not {axis!r}")
+    index = int(axis.__index__())
+    if not -rank <= index < rank:
+        raise ShapeError(f"{operation}: axis {index} does not exist in a tensor of {rank} axes",
+                         repair=f"axes run from {-rank} to {rank - 1}" if rank else "a 0-d tensor has no axes")
+    return index % rank
+
+
+def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) -> tuple[int, ...]:
+    """The axes in rising order; None means all."""
+    if axis is None:
+        return tuple(range(rank))
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    found = sorted(normalize_axis(each, rank, operation) for each in axes)
+    if len(set(found)) < len(found):
+        raise ShapeError(f"{operation}: an axis is named twice in {tuple(axes)}")
+    return tuple(found)
+
+
+def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
+    """The shape as a tuple of non-negative whole numbers."""
+    if any(isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 0 for n in shape):
+        raise ShapeError(f"{operation}: {tuple(shape)} is no shape", why="sizes are whole numbers, 0 or more")
+    return tuple(int(n) for n in shape)
+
+
+def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
+    """The new shape with -1 filled in; it must hold as many elements as the old one."""
+    holes = [axis for axis, n in enumerate(new) if n == -1]
+    known = size([n for n in new if n != -1])
+    if len(holes) > 1:
+        raise ShapeError(f"reshape: {tuple(new)} has more than one -1")
+    if holes and known and size(old) % known == 0:
+        new = [size(old) // known if n == -1 else n for n in new]
+    shape = tuple(new)
+    if -1 in shape or size(shape) != size(old):
+        raise ShapeError(f"reshape: a tensor of shape {old} ({size(old)} elements) cannot become {shape}",
+                         why="the number of elements must stay the same")
+    return check_dimensions(shape, "reshape")
+
+
+def window_count(length: int, window: int, stride: int, dilation: int) -> int:
+    """How many windows fit: floor((length - dilation * (window - 1) - 1) / stride) + 1, at least 0."""
+    return max(0, (length - dilation * (window - 1) - 1) // stride + 1)
+
+
+def slice_count(start: int, stop: int, step: int) -> int:
+    return len(range(start, stop, step))

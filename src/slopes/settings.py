@@ -1,0 +1,41 @@
+"""The one table of settings: every environment variable that slopes reads, with its meaning and default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VARIABLES = {
+    "SLOPES_DATA": "folder with local copies of the data sets (default: none; they are downloaded to the cache)",
+    "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder)",
+    "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
+    "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
+}
+
+
+def data_folder() -> Path | None:
+    """The folder named by SLOPES_DATA, or None."""
+    named = os.environ.get("SLOPES_DATA")
+    return Path(named).expanduser() if named else None
+
+
+def cache_folder() -> Path:
+    """The folder for downloads and compiled programs; not created here."""
+    named = os.environ.get("SLOPES_CACHE")
+    if named:
+        return Path(named).expanduser()
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "slopes"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "slopes"
+
+
+def debug_level() -> int:
+    """The level named by SLOPES_DEBUG, 0 when unset or not a number."""
+    text = os.environ.get("SLOPES_DEBUG", "0")
+    return int(text) if text.isdigit() else 0
+
+
+def named_threads() -> int | None:
+    """The number of threads named by SLOPES_THREADS, or None when unset."""
+    text = os.environ.get("SLOPES_THREADS", "")
+    return max(1, int(text)) if text.isdigit() else None
