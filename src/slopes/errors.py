@@ -8,6 +8,7 @@ import threading
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 INTERNAL_FILES = ("<frozen", "<__array_function__")
+PYTHON = os.path.dirname(os.__file__) + os.sep  # the standard library: its frames (contextlib, json) are nobody's own line
 
 
 class LayerStack(threading.local):
@@ -27,10 +28,15 @@ def user_location() -> Location:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(PACKAGE) and not file.startswith(INTERNAL_FILES):
+        if not file.startswith(PACKAGE) and not file.startswith(INTERNAL_FILES) and not is_python(file):
             break
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+def is_python(file: str) -> bool:
+    """Whether the file is of Python's own library (installed packages may lie in a folder of it)."""
+    return file.startswith(PYTHON) and "-packages" not in file
 
 
 def line_text(location: Location) -> str:
@@ -100,6 +106,10 @@ class StateError(SlopesError, KeyError):
 
 class DataError(SlopesError, ValueError):
     """A file that is damaged, truncated, of another kind, or larger than it may be."""
+
+
+class SaveError(SlopesError, OSError):
+    """A file that could not be written."""
 
 
 class DownloadError(SlopesError, OSError):

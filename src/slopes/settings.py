@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+VERSION = "0.1.0"  # the same as in pyproject.toml
+
 VARIABLES = {
     "SLOPES_DATA": "folder with local copies of the data sets (default: none; they are downloaded to the cache)",
     "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder)",

@@ -1,0 +1,52 @@
+"""The table on the terminal and the JSON beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def table(results: list[dict[str, Any]], peak: float, mode: str) -> Table:
+    """One row per workload."""
+    caption = (f"peak: {peak:.0f} GFLOP/s, the fastest large matrix product seen; ratio above 1: slopes is faster; "
+               "spread: quartiles over the rounds")
+    found = Table(title="time of one training step", caption=caption, caption_justify="left", caption_style="dim")
+    peer = "torch" if mode == "eager" else f"torch.{mode}"
+    for heading in ("workload", "slopes", peer, "ratio", "spread", "share of peak", "", "first step", ""):
+        found.add_column(heading, justify="left" if heading == "workload" else "right", no_wrap=True)
+    found.add_row("", "", "", "", "", "[dim]slopes", f"[dim]{peer}", "[dim]slopes", f"[dim]{peer}")
+    for result in results:
+        found.add_row(*row(result, peak))
+    return found
+
+
+def row(result: dict[str, Any], peak: float) -> list[str]:
+    both = [result["median"].get(system) for system in ("slopes", "torch")]
+    shares = ["" if each is None else f"{result['flops'] / each / 1e9 / peak:.1%}" for each in both]
+    firsts = [duration(result["starts"].get(system, {}).get("first")) for system in ("slopes", "torch")]
+    ratio = f"[bold]{result['ratio']:.2f}" if "ratio" in result else ""
+    spread = "{:.2f} - {:.2f}".format(*result["spread"]) if "spread" in result else ""
+    return [result["workload"], *map(duration, both), ratio, spread, *shares, *firsts]
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that leaves one to three digits before the point."""
+    if seconds is None:
+        return ""
+    unit, factor = next((pair for pair in (("s", 1.0), ("ms", 1e3)) if seconds * pair[1] >= 1.0), ("µs", 1e6))
+    return f"{seconds * factor:.3g} {unit}"
+
+
+def show(results: list[dict[str, Any]], peak: float, mode: str) -> None:
+    Console().print(table(results, peak, mode))
+
+
+def save(path: Path, results: list[dict[str, Any]], peak: float, about: dict[str, Any]) -> None:
+    """Everything, every round included, as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"schema": 1, "machine": about, "peak_gflops": peak, "results": results}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

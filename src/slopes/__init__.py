@@ -1,0 +1,101 @@
+"""slopes: deep learning on ordinary machines. Write plain Python, train as one native program, see everything that happened.
+
+Everything public is handed out on first use, so that importing the package costs next to nothing:
+
+>>> import slopes as sl
+>>> from slopes import nn, optim
+>>> sl.tensor([1., 2.]) * 2
+tensor([2., 4.])
+"""
+
+# ruff: noqa: F401  (the imports below are for type checkers; at run time names are found on first use)
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import data, functions, interop, nn, optim, random, train, view, zoo
+    from .compile import compile
+    from .derivatives import check_grads, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
+    from .errors import SlopesError
+    from .functions import *  # noqa: F403
+    from .graph.dtype import (
+        bool_,
+        complex64,
+        complex128,
+        float32,
+        float64,
+        int8,
+        int16,
+        int32,
+        int64,
+        uint8,
+        uint16,
+        uint32,
+        uint64,
+    )
+    from .machine.profile import profile
+    from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
+    from .tensor import Parameter, Tensor, asarray, enable_grad, from_dlpack, no_grad, tensor
+    from .train.evaluate import evaluate
+    from .train.fit import fit
+    from .view.explain import explain
+    from .view.graph import graph
+
+__version__ = "0.1.0"
+
+SUBMODULES = ("data", "errors", "functions", "interop", "nn", "optim", "random", "train", "tree", "view", "zoo")
+
+# Where each public name lives; what is not listed here is looked up among the functions of tensors.
+NAMES = {
+    "tensor": ("Tensor", "Parameter", "tensor", "asarray", "from_dlpack", "no_grad", "enable_grad"),
+    "graph.dtype": ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+                    "bool_", "complex64", "complex128"),
+    "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
+    "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian", "check_grads"),
+    "compile": ("compile",),
+    "machine.profile": ("profile",),
+    "errors": ("SlopesError",),
+    "train.fit": ("fit",),
+    "train.evaluate": ("evaluate",),
+    "view.graph": ("graph",),
+    "view.explain": ("explain",),
+}
+HOME = {name: module for module, names in NAMES.items() for name in names}
+
+
+class Package(ModuleType):
+    """This package. `slopes.tensor`, `slopes.compile` and `slopes.graph` are functions, although files have these names too."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in HOME):  # an import would put the module in the function's place
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = Package
+
+
+def __getattr__(name: str) -> Any:
+    """Find a public name on first use, and keep it."""
+    if name.startswith("__"):
+        raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+    if name in SUBMODULES:
+        found = importlib.import_module("." + name, __name__)
+    elif name in HOME:
+        found = getattr(importlib.import_module("." + HOME[name], __name__), name)
+    else:
+        functions = importlib.import_module(".functions", __name__)
+        if name not in functions.__all__:
+            raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+        found = getattr(functions, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    functions = importlib.import_module(".functions", __name__)
+    return sorted({*SUBMODULES, *HOME, *functions.__all__, "__version__"})

@@ -1,0 +1,62 @@
+"""Arrays for tensors: of anything that can be one, in a data type of slopes, and aligned memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, DTypeError, ShapeError
+from .graph.dtype import DType, as_dtype, complex64, default_float
+from .graph.shape import Shape
+
+
+def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
+    """The NumPy array of anything that can be one, of a data type of slopes."""
+    if hasattr(data, "_shared"):  # a tensor
+        data = data._shared()
+    elif hasattr(data, "__dlpack__") and not isinstance(data, (np.ndarray, np.generic)):
+        data = np.from_dlpack(data)
+    if isinstance(data, (np.ndarray, np.generic)):
+        wanted = as_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
+    else:
+        data = from_python(data)
+        wanted = dtype or python_dtype(data)
+        copy = None if copy is False else copy
+    try:
+        return np.array(data, dtype=wanted, copy=copy)
+    except ValueError as error:
+        raise ArgumentError(f"an array of type {data.dtype} cannot become a tensor of type {wanted} without a copy",
+                            repair="leave copy=None to copy where needed") from error
+
+
+def from_python(data: Any) -> np.ndarray:
+    """The array of nested Python data, as NumPy sees it."""
+    try:
+        array = np.array(data)
+    except ValueError as error:
+        raise ShapeError("the lists do not have one shape: " + str(error).split(". ")[-1],
+                         why="all rows of a tensor have the same length", repair="pad the shorter ones") from error
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(f"{shorten(data)} of type {type(data).__name__} is no number and no array of numbers",
+                         repair="turn words and categories into numbers first")
+    return array
+
+
+def python_dtype(array: np.ndarray) -> DType:
+    """Python's floats become the default float; ints and bools are already what they should be."""
+    return {"f": default_float, "c": complex64}.get(array.dtype.kind) or as_dtype(array.dtype)
+
+
+def shorten(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
+    """An uninitialised C-contiguous array that starts on a 64-byte boundary: a cache line, and the widest vector."""
+    dtype = np.dtype(dtype)
+    count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    raw = np.empty(count + 64, np.uint8)
+    start = -raw.__array_interface__["data"][0] % 64
+    return raw[start:start + count].view(dtype).reshape(shape)

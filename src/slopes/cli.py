@@ -1,0 +1,295 @@
+"""The command line: train a recipe, recognise images with what it left behind, and tell about this machine."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from .data.sources import SOURCES
+from .errors import ArgumentError, SlopesError
+from .extras import on_demand
+from .machine.threads import thread_count
+from .settings import VARIABLES, VERSION, cache_folder, data_folder
+from .train.runs import holds_run, prepare_folder
+from .train.schedule import SCHEDULES
+from .zoo.practice import Practice, classify, practise, revive
+from .zoo.recipe import OPTIMIZERS, Recipe
+from .zoo.recipes import RECIPES, find_recipe
+
+DEFAULT = "digits"
+CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
+
+
+class Commands(click.Group):
+    """A group whose commands end with the four parts of an expected error instead of a traceback, and exit code 1."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except SlopesError as error:
+            click.echo(error_text(error), err=True)
+            context.exit(1)
+
+
+def error_text(error: SlopesError) -> str:
+    """What, why and how to repair; where only when it is not this file: the user of a command has no line of his own."""
+    lines = [f"error: {error.what}", *(f"  {each}" for each in (error.why, error.repair) if each)]
+    return "\n".join(lines)
+
+
+class Recipes(click.Group):
+    """`slopes train` with the recipes as its commands; without one it trains the default recipe."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Put the default recipe before options that belong to a recipe."""
+        if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help", "-l", "--list")):
+            args = [DEFAULT, *args]
+        return super().parse_args(context, args)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The recipe's command; wrong usage when there is none."""
+        try:
+            return recipe_command(find_recipe(name))
+        except ArgumentError as error:
+            context.fail(f"{error.what}; {error.why}; {error.repair}")
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """All recipes."""
+        return list(RECIPES)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(VERSION, prog_name="slopes")
+def command() -> None:
+    """Deep learning on ordinary machines: networks learn as one native program.
+
+    \b
+    Examples:
+      slopes train digits                 a net for handwritten digits, in seconds
+      slopes predict runs/digits my.png   what does my picture show?
+      slopes info                         what slopes found on this machine
+    """
+
+
+def list_recipes(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print the recipes and stop."""
+    if wanted and not context.resilient_parsing:
+        for recipe in RECIPES.values():
+            click.echo(f"{recipe.name:10} {recipe.caption}  (data: {', '.join(recipe.datasets)})")
+        context.exit()
+
+
+@command.group(cls=Recipes, subcommand_metavar="[RECIPE] [OPTIONS]...", name="train")
+@click.option("--list", "-l", is_flag=True, is_eager=True, expose_value=False, callback=list_recipes,
+              help="List the recipes and stop.")
+def train() -> None:
+    """Train RECIPE (default: digits) and write a run folder: weights, structure, history and pictures.
+
+    `slopes train RECIPE --help` names every hyper-parameter with its default and the reason for it.
+
+    \b
+    Examples:
+      slopes train
+      slopes train lenet --dataset fashion --epochs 10
+      slopes train mlp --optimizer momentum --rate 0.05 --out runs/faster
+    """
+
+
+def recipe_command(recipe: Recipe) -> click.Command:
+    """`slopes train NAME`, with one option per hyper-parameter of the recipe."""
+    helped = (f"{recipe.caption[0].upper()}{recipe.caption[1:]}.\n\n\b\nExample:\n  slopes train {recipe.name} --epochs "
+              f"{recipe.epochs.default} --seed 1 --out runs/{recipe.name}-1")
+    return click.Command(recipe.name, params=[*setting_options(recipe), *common_options()], help=helped,
+                         short_help=recipe.caption, callback=lambda **given: train_recipe(recipe, **given))
+
+
+def setting_options(recipe: Recipe) -> list[click.Parameter]:
+    """One option per hyper-parameter: its help is the default and the reason. The value None means: not given."""
+    options: list[click.Parameter] = []
+    for name, setting in recipe.settings().items():
+        text = f"{setting.reason}  [default: {setting.default}]"
+        options.append(click.Option([f"--{name}"], type=option_type(recipe, name, setting.default), help=text))
+    return options
+
+
+class Number(click.ParamType):
+    """A whole number of at least `least`, or, when `whole` is false, a finite number above it."""
+
+    def __init__(self, least: int, whole: bool = True) -> None:
+        self.name = "integer" if whole else "number"
+        self.least, self.whole = least, whole
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int | float:
+        """The number, or click's error of a wrong value."""
+        try:
+            number = int(value) if self.whole else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not {'a whole' if self.whole else 'a'} number.", parameter, context)
+        if not (self.least <= number < 2**63 if self.whole else self.least < number < math.inf):
+            self.fail(f"{value} is not {'at least' if self.whole else 'a finite number above'} {self.least}.", parameter, context)
+        return number
+
+
+def option_type(recipe: Recipe, name: str, default: Any) -> click.ParamType:
+    """Choices, integers of at least 1 (epochs: 0), positive numbers."""
+    if name == "dataset" or name in CHOICES:
+        return click.Choice(recipe.datasets if name == "dataset" else CHOICES[name])
+    return Number(least=0 if name == "epochs" or isinstance(default, float) else 1, whole=isinstance(default, int))
+
+
+def common_options() -> list[click.Parameter]:
+    """What every recipe takes besides its hyper-parameters."""
+    return [
+        click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR",
+                     help="folder with local copies of the data sets, such as DIR/mnist  [default: SLOPES_DATA, else downloads]"),
+        click.Option(["--seed"], type=Number(0), default=0, show_default=True,
+                     help="decides initial weights, order of examples and dropout: one seed, one result"),
+        click.Option(["--threads"], type=Number(1),
+                     help="threads to compute with; the result does not depend on them  [default: all]"),
+        click.Option(["--out"], type=click.Path(path_type=Path), metavar="RUN",
+                     help="run folder to write  [default: a new one in runs/]"),
+        click.Option(["--replace"], is_flag=True, help="allow RUN to be a run already: it is overwritten"),
+        click.Option(["--quiet"], is_flag=True, help="no progress, only the last lines"),
+    ]
+
+
+def train_recipe(recipe: Recipe, data: Path | None, seed: int, threads: int | None, out: Path | None, replace: bool, quiet: bool,
+                 **given: Any) -> None:
+    """`slopes train RECIPE`."""
+    use_settings(data, threads)
+    folder = choose_folder(recipe.name, out, replace)
+    values = recipe.chosen(**given)
+    if not quiet:
+        click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
+    practice = practise(recipe, values, folder, seed, progress=False if quiet else None)
+    report(practice)
+    if practice.save_error:
+        sys.exit(1)
+
+
+def use_settings(data: Path | None, threads: int | None) -> None:
+    """Options as settings, before anything is loaded or compiled."""
+    if data is not None:
+        if not data.is_dir():
+            raise ArgumentError(f"--data {data}: there is no such folder",
+                                why="it must hold local copies of the data sets, such as mnist/",
+                                repair="correct the path, or leave --data out to download")
+        os.environ["SLOPES_DATA"] = str(data)
+    if threads is not None:
+        os.environ["SLOPES_THREADS"] = str(threads)
+
+
+def choose_folder(name: str, out: Path | None, replace: bool) -> Path:
+    """The run folder, proven to be writable: the one asked for, or the first free of runs/NAME, runs/NAME-2, ..."""
+    if out is None:
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        return prepare_folder(next(place for each in names if not (place := Path("runs") / each).exists()))
+    if holds_run(out) and not replace:
+        raise ArgumentError(f"--out {out}: this folder already holds a run", why="training again would overwrite it",
+                            repair="name another folder, or add --replace")
+    return prepare_folder(out)
+
+
+def report(practice: Practice) -> None:
+    """The last lines: how good, how long, where it lies, what to do next."""
+    run, test, folder = practice.run, practice.test, practice.folder
+    for note in practice.notes:
+        click.echo(note, err=True)
+    if practice.save_error:
+        click.echo(error_text(practice.save_error), err=True)
+        click.echo("  the training is not lost: it was saved to the folder below", err=True)
+    took = f"{run.history.seconds:.1f} s ({run.history.compile_seconds:.1f} s of it compiling)"
+    right = int((test.predicted == test.targets).sum())
+    click.echo(f"test accuracy {test['accuracy']:.2%} ({right:,} of {len(test.targets):,}), trained in {took}"
+               f"{', interrupted' if run.interrupted else ''}")
+    click.echo(f"saved in {folder}: {', '.join(sorted(each.name for each in folder.iterdir() if each.is_file()))}")
+    click.echo(f"next: slopes predict {folder} IMAGE...   or look at {folder / 'curve.png'}")
+
+
+@command.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
+@click.option("--top", type=Number(1), default=1, show_default=True, help="so many classes, likeliest first")
+def predict(run: Path, images: tuple[Path, ...], top: int) -> None:
+    """Tell what each IMAGE shows, with the net of the folder RUN: class and probability.
+
+    Images may be PNG, JPEG, PGM or PPM, of any size, light on dark or dark on light: one digit (or piece of clothing) on a
+    plain background. It is cut out, scaled and centred as in the data that the net learned from; an image that has the size of
+    that data (28 x 28 or 8 x 8) is taken as it is.
+
+    \b
+    Example:
+      slopes predict runs/lenet seven.png photo.jpg --top 3
+    """
+    net, saved = revive(run)
+    failed = False
+    for path in images:
+        try:
+            shares = classify(net, saved, [path])[0][:top]
+            click.echo(f"{path}: " + ", ".join(f"{name} ({share:.1%})" for name, share in shares))
+        except SlopesError as error:
+            failed = True
+            click.echo(error_text(error), err=True)
+    if failed:
+        sys.exit(1)
+
+
+@command.command()
+def info() -> None:
+    """Show version, processor, threads, and the folders that slopes uses.
+
+    \b
+    Example:
+      slopes info
+    """
+    for name, value in facts().items():
+        click.echo(f"{name:12} {value}")
+    click.echo("\nsettings (environment variables):")
+    for name, meaning in VARIABLES.items():
+        click.echo(f"  {name}={os.environ.get(name, '')}  {meaning}")
+
+
+def facts() -> dict[str, str]:
+    """What `slopes info` tells, by name."""
+    llvm, local = on_demand("llvmlite.binding"), data_folder()
+    features = llvm.get_host_cpu_features()
+    known = [name for name in ("avx512f", "avx512bw", "avx512vl", "avx2", "fma", "neon", "sve") if features.get(name)]
+    return {
+        "slopes": VERSION,
+        "python": f"{platform.python_version()} with NumPy {np.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
+        "threads": f"{thread_count()} of {os.cpu_count()} processors",
+        "cache": folder_text(cache_folder()),
+        "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
+        "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",
+    }
+
+
+def found_sets() -> list[str]:
+    """The data sets whose files are all here: in the local copy or in the cache."""
+    homes = [home for home in (data_folder(), cache_folder() / "data") if home is not None]
+    return [name for name, source in SOURCES.items()
+            if any(all((home / name / file).is_file() for file in source.files) for home in homes)]
+
+
+def folder_text(folder: Path) -> str:
+    """The folder, its size, and whether it is there."""
+    if not folder.is_dir():
+        return f"{folder} (not there yet)"
+    sizes = [each.stat().st_size for each in folder.rglob("*") if each.is_file()]
+    return f"{folder} ({len(sizes):,} files, {sum(sizes) / 2**20:,.1f} MiB)"
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error that was told, 2 for wrong usage."""
+    command.main(args, prog_name="slopes")

@@ -1,0 +1,307 @@
+"""`sl.compile`: a Python function of tensors, traced once per combination of shapes, types and structure, then one native call."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .arrays import aligned_empty
+from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
+from .graph.dtype import is_complex
+from .graph.node import Node
+from .graph.operation import Constant
+from .graph.walk import topological
+from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
+
+BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
+STATIC = (bool, int, float, complex, str, bytes, type(None))
+
+
+def compile(function: Callable | None = None, *, taps: Sequence[str] = ()) -> Any:
+    """Make a native program of a function of tensors.
+
+    The function runs once in Python for each combination of argument shapes, types and structure; its operations are recorded
+    as a graph, optimised and compiled to machine code, which every later call runs. Tensors that the function reads or assigns
+    besides its arguments (parameters, buffers, an optimizer's state, a generator) are its state: read at each call and updated at
+    its end. Python numbers among the arguments are part of the program; tensors are not.
+
+    taps: paths of values to look at (`net[0]`, a layer's output; `net[0].weight.grad` is not stored anywhere else); the last
+    call's are in `.tapped`. A compiled function also knows `.compilations`, `.reasons` (why each happened) and `.many`.
+
+    Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
+
+    >>> import slopes as sl
+    >>> @sl.compile
+    ... def distance(a, b):
+    ...     return sl.sqrt(((a - b) ** 2).sum())
+    >>> distance(sl.tensor([0., 3.]), sl.tensor([4., 0.]))
+    tensor(5.)
+    """
+    if function is None:
+        return functools.partial(compile, taps=taps)
+    if not callable(function):
+        raise ArgumentError(f"compile: {function!r} is no function", repair="write sl.compile(f) or @sl.compile above def")
+    return Compiled(function, tuple(taps))
+
+
+class Compiled:
+    """A compiled function: call it like the original."""
+
+    def __init__(self, function: Callable, taps: tuple[str, ...]) -> None:
+        self.function, self.taps = function, taps
+        self.reasons: list[str] = []
+        self.tapped: dict[str, Tensor] = {}
+        self._entries: dict[Any, Entry] = {}
+        self._last: tuple | None = None
+        functools.update_wrapper(self, function)
+
+    @property
+    def compilations(self) -> int:
+        """How often the function was traced and compiled."""
+        return len(self.reasons)
+
+    @property
+    def programs(self) -> list[Any]:
+        """The native programs, one per combination of shapes, types and structure."""
+        return [entry.native.program for entry in self._entries.values()]
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.function, '__name__', self.function)}: {len(self._entries)} programs>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if mode.trace is not None:  # inside of another compiled function: part of its program
+            return self.function(*args, **kwargs)
+        leaves, structure = tree.flatten((args, kwargs))
+        entry = self._entry(leaves, structure, frozenset())
+        return entry.call(self, leaves, 1, False)
+
+    def many(self, steps: int, *args: Any, stepped: Sequence[int] = ()) -> Any:
+        """Run `steps` calls in one native call; results are stacked along a new first axis.
+
+        `stepped` are positions of arguments whose first axis is the step: step i sees their element i. State carries over from
+        step to step. Raises ArgumentError for a stepped argument that is shorter than `steps`.
+        """
+        if steps < 1:
+            raise ArgumentError(f"many: {steps} steps", repair="run at least one")
+        parts = [tree.flatten(arg) for arg in args]
+        leaves = [leaf for part, _ in parts for leaf in part]
+        moving = frozenset(self._moving(parts, stepped, steps))
+        _, structure = tree.flatten((tuple(args), {}))
+        return self._entry(leaves, structure, moving).call(self, leaves, steps, True)
+
+    def _moving(self, parts: list, stepped: Sequence[int], steps: int) -> list[int]:
+        """The numbers of the leaves that move with the step."""
+        found, start = [], 0
+        for position, (leaves, _) in enumerate(parts):
+            if position in stepped:
+                for number, leaf in enumerate(leaves, start):
+                    if not isinstance(leaf, (Tensor, np.ndarray)) or not leaf.ndim or leaf.shape[0] < steps:
+                        raise ArgumentError(f"many: argument {position} does not hold {steps} steps",
+                                            why="the first axis of a stepped argument is the step")
+                    found.append(number)
+            start += len(leaves)
+        return found
+
+    # ------------------------------------------------------------------ finding the program
+    def _entry(self, leaves: list[Any], structure: Any, moving: frozenset[int]) -> Entry:
+        key = (structure, moving, tuple([self._leaf_key(leaf, i in moving) for i, leaf in enumerate(leaves)]), mode.recording)
+        entry = self._entries.get(key)
+        if entry is None or entry.structure_version != versions.structure:
+            entry = self._trace(leaves, structure, moving, key, entry)
+        return entry
+
+    def _leaf_key(self, leaf: Any, moving: bool) -> Any:
+        if isinstance(leaf, Tensor):
+            return leaf.shape[moving:], leaf.dtype, leaf._requires_grad
+        if isinstance(leaf, np.ndarray):
+            return leaf.shape[moving:], leaf.dtype, False
+        return (type(leaf), leaf) if isinstance(leaf, STATIC) else id(leaf)
+
+    def _trace(self, leaves: list[Any], structure: Any, moving: frozenset[int], key: Any, before: Entry | None) -> Entry:
+        version = versions.structure
+        entry = Entry(self, leaves, structure, moving)
+        if before is not None and before.native.program is entry.native.program and before.same_state(entry):
+            before.structure_version = version  # something changed elsewhere: the program is the same
+            return before
+        self.reasons.append(self._reason(key, before))
+        self._entries[key] = entry
+        entry.structure_version = versions.structure
+        self._last = key
+        return entry
+
+    def _reason(self, key: Any, before: Entry | None) -> str:
+        """Why a program had to be made, in words."""
+        if before is not None:
+            return "a layer, a flag or a Python value that the function reads has changed"
+        if self._last is None:
+            return "first call"
+        old_structure, old_moving, old_leaves, old_recording = self._last
+        structure, moving, found, recording = key
+        if structure != old_structure:
+            return "the arguments are nested differently"
+        if moving != old_moving:
+            return "other arguments move with the step"
+        if recording != old_recording:
+            return "gradients are recorded now" if recording else "gradients are no longer recorded"
+        changed = [f"argument {i} is {_shown(new)}, was {_shown(old)}" for i, (new, old) in enumerate(zip(found, old_leaves)) if new != old]
+        return "; ".join(changed)
+
+
+def _shown(key: Any) -> str:
+    if isinstance(key, tuple) and len(key) == 3:
+        return f"{key[1]}{list(key[0])}" + (" with a gradient" if key[2] else "")
+    if isinstance(key, tuple):
+        return f"{key[1]!r} (a Python value is part of the program: pass a tensor if it changes)"
+    return "another object"
+
+
+class Entry:
+    """One traced and compiled version of a function, with its state bound."""
+
+    def __init__(self, owner: Compiled, leaves: list[Any], structure: Any, moving: frozenset[int]) -> None:
+        trace = Trace()
+        with tracing(trace):
+            given = [self._argument(trace, leaf, number in moving) for number, leaf in enumerate(leaves)]
+            numbers = {each._node: number for number, each in enumerate(given) if isinstance(each, Tensor)}
+            args, kwargs = tree.unflatten(structure, given)
+            returned = owner.function(*args, **kwargs)
+            results, self.result_structure = tree.flatten(returned)
+            nodes = [self._result_node(trace, each) for each in results]
+        self.structure_version = versions.structure
+        self.fixed = [each for each, node in zip(results, nodes) if node is None]
+        self.is_fixed = [node is None for node in nodes]
+        self.taps = [_tap(trace, path) for path in owner.taps]
+        self.argument_grads = [(number, trace.grads[each]) for number, each in enumerate(given)
+                               if isinstance(each, Tensor) and trace.grads.get(each) is not None]
+        self._check_inherited(trace)
+        self.gradient_owners = [each for each, gradient in trace.grads.items() if each._value is not None and gradient is not None]
+        outputs = [node for node in nodes if node is not None] + self.taps + [grad._node_in(trace) for _, grad in self.argument_grads]
+        self.outputs = len(outputs)
+        self.writes = list(trace.writes)
+        variables = {node: each for each, node in trace.reads.items()}
+        roots = outputs + [trace.writes[each] for each in self.writes]
+        updates = [None] * len(outputs) + [trace.reads[each] for each in self.writes]
+        self._check_types(roots)
+        self.native = importlib.import_module(BACKEND).compile_graph(roots, updates)
+        self.sources = [numbers.get(node) for node in self.native.inputs]
+        self.state = [variables.get(node) for node in self.native.inputs]
+        self.constants = [node.value if node.op is Constant else None for node in self.native.inputs]
+        written = set(self.writes)
+        self.written = [each is not None and each in written for each in self.state]
+        self.results = [(node.shape, node.dtype) for node in self.native.roots[:self.outputs]]
+        self.moving = moving
+        self.table = np.zeros(len(self.native.inputs) + self.outputs, np.uint64)
+        self.strides = np.zeros(len(self.table), np.int64)
+        self.addresses = self.table.ctypes.data, self.strides.ctypes.data
+        self.bound_state = self.bound_gradients = -1
+        self.held: list[Any] = []
+
+    # ------------------------------------------------------------------ tracing
+    def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
+        if not isinstance(leaf, (Tensor, np.ndarray)):
+            return leaf
+        return trace.argument(leaf.shape[moving:], leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)
+
+    def _result_node(self, trace: Trace, value: Any) -> Node | None:
+        if isinstance(value, Tensor):
+            return value._node_in(trace)
+        if isinstance(value, (*STATIC, np.ndarray)):
+            return None
+        raise TraceError(f"a compiled function returned {value!r} of type {type(value).__name__}",
+                         why="results are tensors and Python values, nested in lists, tuples and dicts",
+                         repair="return the tensors that you need")
+
+    def _check_inherited(self, trace: Trace) -> None:
+        for each in trace.inherited:
+            if trace.grads.get(each) is not None:
+                raise TraceError(f"backward in a compiled function adds to the gradient of {each._prints_as} {each.shape} from before the call",
+                                 why="gradients that a compiled function does not return stay inside of it, so that none is there to add to",
+                                 repair="call net.zero_grad() inside the function, before backward() or after optimizer.step()")
+
+    def _check_types(self, roots: list[Node]) -> None:
+        for node in topological(roots):
+            if is_complex(node.dtype):
+                raise TraceError(f"{node.op.name} computes {node.dtype}, which slopes does not compile yet",
+                                 why="complex numbers work eagerly only", repair="compute real and imaginary parts, or call it uncompiled",
+                                 where=f"built at {line_text(node.location)}")
+
+    def same_state(self, other: Entry) -> bool:
+        """Whether another entry reads and writes the very same tensors."""
+        return len(self.state) == len(other.state) and all(x is y for x, y in zip(self.state, other.state)) \
+            and self.writes == other.writes
+
+    # ------------------------------------------------------------------ running
+    def bind(self) -> None:
+        """Put the addresses of all state into the table; tensors that the program writes must own their memory."""
+        self.held = []
+        for number, each in enumerate(self.state):
+            array = self.constants[number] if each is None else each._own_array() if self.written[number] else each._read_array()
+            if array is not None:
+                self.held.append(array)
+                self.table[number] = array.ctypes.data
+        self.bound_state = versions.state
+
+    def call(self, owner: Compiled, leaves: list[Any], steps: int, stacked: bool) -> Any:
+        if self.bound_state != versions.state:
+            self.bind()
+        keep = [self._place_argument(number, leaves[source], source in self.moving)
+                for number, source in enumerate(self.sources) if source is not None]
+        start, results = len(self.sources), []
+        for number, (shape, dtype) in enumerate(self.results, start):
+            array = aligned_empty((steps, *shape) if stacked else shape, dtype)
+            self.table[number], self.strides[number] = array.ctypes.data, array.nbytes // steps if stacked else 0
+            results.append(array)
+        failed = self.native.program.run(*self.addresses, steps)
+        del keep
+        if failed:
+            raise site_error(self.native.sites[failed - 1])
+        return self._give_back(owner, leaves, results)
+
+    def _place_argument(self, number: int, leaf: Any, moving: bool) -> np.ndarray:
+        array = leaf._value_now() if isinstance(leaf, Tensor) else leaf
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            array = np.array(array, order="C")
+        self.table[number] = array.ctypes.data
+        self.strides[number] = array.nbytes // array.shape[0] if moving else 0
+        return array
+
+    def _give_back(self, owner: Compiled, leaves: list[Any], arrays: list[np.ndarray]) -> Any:
+        tensors = [from_array(array) for array in arrays]
+        if self.bound_gradients != versions.gradients:
+            for each in self.gradient_owners:
+                each._grad, each._grad_inside = None, True
+            self.bound_gradients = versions.gradients
+        values, fixed = iter(tensors), iter(self.fixed)
+        found = [next(fixed) if is_fixed else next(values) for is_fixed in self.is_fixed]
+        if self.taps:
+            owner.tapped = {path: next(values) for path in owner.taps}
+        if self.argument_grads:
+            with no_grad():
+                for number, _ in self.argument_grads:
+                    accumulate(leaves[number], next(values))
+        return tree.unflatten(self.result_structure, found)
+
+
+def _tap(trace: Trace, path: str) -> Node:
+    if path not in trace.notes:
+        near = ", ".join(sorted(trace.notes)) or "none: no layer ran"
+        raise ArgumentError(f"compile: nothing at path {path!r} to tap", repair=f"the paths are {near}")
+    return trace.notes[path]
+
+
+def site_error(node: Node) -> SlopesError:
+    """The error that a native program reported on behalf of a node."""
+    where = f"built at {line_text(node.location)}" + (f", in {node.layer}" if node.layer else "")
+    if node.op.name in ("floor_divide", "remainder"):
+        return DivisionError(f"{node.op.name}: integer division by zero", why="integers have no infinity to stand for the result",
+                             repair="guard the divisor: sl.where(b == 0, 1, b)", where=where)
+    axis = node.params["axis"]
+    size = node.params["size"] if "size" in node.params else node.args[0].shape[axis]
+    return OutOfRangeError(f"{node.op.name}: an index is outside axis {axis} of size {size}",
+                           why=f"indices run from 0 to {size - 1}", repair="look where the indices (or labels) are made, or clip them",
+                           where=where)

@@ -1,0 +1,85 @@
+"""Writing files so that nothing is ever lost: a temporary file in the same folder, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ..errors import SaveError
+
+Path = str | os.PathLike[str]
+
+REPAIRS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free space on the disk, or save to another one"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "create the folder first, or correct the path"),
+    errno.EISDIR: "that is a folder: name a file in it",
+}
+
+
+@contextlib.contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """Turn what the operating system raises while `path` is written into a SaveError."""
+    try:
+        yield
+    except SaveError:
+        raise
+    except OSError as error:
+        raise SaveError(f"{os.fspath(path)} could not be written: {error.strerror or error}",
+                        why="whatever stood there before is unharmed",
+                        repair=REPAIRS.get(error.errno or 0, "check the disk and the path")) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file to write to, which takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    Readers see the old contents or the new, never half of them, also after a crash. A link at `path` stays a link.
+
+    >>> with replacing("notes.txt") as file:
+    ...     _ = file.write(b"kept")
+    >>> with open("notes.txt") as file:
+    ...     file.read()
+    'kept'
+    """
+    target = os.path.realpath(path)
+    temporary = os.path.join(os.path.dirname(target), f".slopes-{os.getpid()}-{secrets.token_hex(6)}.tmp")
+    try:
+        with saving(path):
+            with open(temporary, "xb") as file:
+                yield file
+                flush(file)
+            os.replace(temporary, target)
+            flush_folder(os.path.dirname(target))
+    except BaseException:  # also Ctrl-C: no half-written file may stay behind
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def flush(file: BinaryIO) -> None:
+    """Wait until the disk has it."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def flush_folder(folder: str) -> None:
+    """Wait until the disk has the new name too, where the system offers that: the contents are safe already."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write the whole contents of a file at once, atomically."""
+    with replacing(path) as file:
+        file.write(data)

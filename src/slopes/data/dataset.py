@@ -1,0 +1,182 @@
+"""Examples in memory: inputs and their targets, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, NonFiniteError, OutOfRangeError, ShapeError
+
+
+class Dataset:
+    """Inputs and targets of the same number of examples, along the first axis.
+
+    inputs: (N, ...) float32, or int64 / uint8 / bool as given (words, bytes); wider floats become float32, other integers int64.
+    targets: (N, ...) int64 for classes, float32 for numbers. classes: the names of the classes, if targets are classes.
+    The arrays are made read-only. Raises ShapeError (different lengths, no example), DTypeError (not numbers), NonFiniteError
+    (NaN or infinity), OutOfRangeError (labels outside of the classes).
+
+    >>> from slopes import data
+    >>> data.Dataset([[0.0, 1.0], [1.0, 0.0]], [1, 0], classes=["up", "down"], name="toy")
+    Dataset(toy: 2 examples, inputs (2,) float32, targets () int64, 2 classes)
+    """
+
+    __slots__ = ("classes", "inputs", "name", "targets")
+    inputs: np.ndarray
+    targets: np.ndarray
+    classes: tuple[str, ...] | None
+    name: str
+
+    def __init__(self, inputs: Any, targets: Any, classes: Sequence[str] | None = None, name: str = "data") -> None:
+        self.inputs = numbers(inputs, "inputs", keep=("uint8", "bool"))
+        self.targets = numbers(targets, "targets")
+        self.classes = tuple(classes) if classes is not None else None
+        self.name = name
+        check_lengths(self.inputs, self.targets, name)
+        if self.classes is not None:
+            check_labels(self.targets, self.classes, name)
+        self._freeze()
+
+    def _freeze(self) -> None:
+        self.inputs.flags.writeable = self.targets.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __repr__(self) -> str:
+        classes = f", {len(self.classes)} classes" if self.classes is not None else ""
+        return (f"Dataset({self.name}: {len(self)} examples, inputs {self.inputs.shape[1:]} {self.inputs.dtype}, "
+                f"targets {self.targets.shape[1:]} {self.targets.dtype}{classes})")
+
+    def __getitem__(self, index: Any) -> tuple[Any, Any]:
+        """(inputs, targets) of one example, a slice, or an array of numbers."""
+        return self.inputs[index], self.targets[index]
+
+    def _with(self, inputs: np.ndarray, targets: np.ndarray, name: str) -> Dataset:
+        """A dataset of numbers that are known to be sound: not checked again."""
+        made = object.__new__(Dataset)
+        made.inputs, made.targets, made.classes, made.name = inputs, targets, self.classes, name
+        made._freeze()
+        return made
+
+    def subset(self, index: Any, name: str | None = None) -> Dataset:
+        """The examples that a slice, an array of numbers, or an array of booleans selects.
+
+        >>> from slopes import data
+        >>> data.Dataset(np.eye(4), [0, 1, 0, 1]).subset([2, 0]).targets
+        array([0, 0])
+        """
+        index = index if isinstance(index, slice) else checked_index(index, len(self))
+        inputs, targets = self.inputs[index], self.targets[index]
+        if not len(inputs):
+            raise ShapeError(f"the subset of {self.name} has no example", repair="select at least one")
+        return self._with(inputs, targets, self.name if name is None else name)
+
+    def standardized(self, mean: Any = None, std: Any = None) -> Dataset:
+        """Inputs (x - mean) / std, float32; mean and std are numbers or arrays that broadcast against the inputs.
+
+        Without them, the mean and deviation of all inputs of this dataset; for validation and test, pass the numbers of the
+        training set. Raises ArgumentError when std is not above 0.
+
+        >>> from slopes import data
+        >>> data.Dataset([[1.0], [3.0]], [0, 1]).standardized().inputs.ravel()
+        array([-1.,  1.], dtype=float32)
+        """
+        mean = self.inputs.mean(dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
+        std = self.inputs.std(dtype=np.float64) if std is None else np.asarray(std, np.float64)
+        if not (np.all(std > 0) and np.all(np.isfinite(mean)) and np.all(np.isfinite(std))):
+            raise ArgumentError(f"inputs of {self.name} cannot be divided by std = {std}", why="it must be finite and above 0",
+                                repair="leave constant inputs out, or pass std=1")
+        scaled = (self.inputs - np.float32(mean)) / np.float32(std)
+        if scaled.shape != self.inputs.shape:
+            raise ShapeError(f"mean {mean.shape} and std {std.shape} do not broadcast to inputs of shape {self.inputs.shape[1:]}")
+        return self._with(scaled.astype(np.float32, copy=False), self.targets, self.name)
+
+
+def from_arrays(x: Any, y: Any, classes: Sequence[str] | None = None, name: str = "data") -> Dataset:
+    """The dataset of your own arrays or lists; the same as `Dataset(x, y, classes, name)`.
+
+    >>> from slopes import data
+    >>> len(data.from_arrays([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]))
+    4
+    """
+    return Dataset(x, y, classes, name)
+
+
+def numbers(given: Any, field: str, keep: tuple[str, ...] = ()) -> np.ndarray:
+    """The array of `given`: float32 for floats, int64 for integers and truth values, except the types to keep; finite."""
+    array = as_array(given, field)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"{field} are of type {array.dtype}, not numbers", why="a network computes with numbers only",
+                         repair="give text and categories numbers: classes, y = np.unique(y, return_inverse=True)")
+    if array.dtype == np.uint64 and array.size and array.max() >= 2**63:
+        raise OutOfRangeError(f"{field} hold {array.max()}, which int64 cannot", repair="use smaller numbers or floats")
+    wanted = array.dtype if array.dtype.name in keep else np.dtype("float32" if array.dtype.kind == "f" else "int64")
+    converted = as_wanted(array, wanted)
+    check_finite(converted, field)
+    return converted
+
+
+def as_wanted(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
+    """The array in the wanted type, in rows, as a view that may be made read-only without touching the caller's."""
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, which check_finite reports
+        return np.ascontiguousarray(array, wanted).reshape(array.shape).view()
+
+
+def as_array(given: Any, field: str) -> np.ndarray:
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ShapeError(f"{field} are ragged: their rows differ in length", why=str(error),
+                         repair="pad the rows to one length") from None
+
+
+def check_finite(array: np.ndarray, field: str) -> None:
+    if array.dtype.kind != "f":
+        return
+    for start in range(0, len(array) if array.ndim else 0, 4096):  # in pieces: a mask of everything would be large
+        part = np.isfinite(array[start : start + 4096])
+        if not part.all():
+            place = np.argwhere(~part)[0]
+            position = (start + int(place[0]), *map(int, place[1:]))
+            raise NonFiniteError(f"{field} hold {array[position]} at {list(position)}",
+                                 why="one such number makes every weight NaN",
+                                 repair="remove or replace such examples, for example with np.nan_to_num(x)")
+
+
+def check_lengths(inputs: np.ndarray, targets: np.ndarray, name: str) -> None:
+    if not inputs.ndim or not targets.ndim:
+        raise ShapeError(f"{name}: inputs {inputs.shape} and targets {targets.shape} need a first axis that counts examples")
+    if len(inputs) != len(targets):
+        raise ShapeError(f"{name}: {len(inputs)} inputs but {len(targets)} targets", why="each example has one of each",
+                         repair=f"look where they were cut: inputs are {inputs.shape}, targets {targets.shape}")
+    if not len(inputs):
+        raise ShapeError(f"{name}: there is no example", why=f"inputs are {inputs.shape}", repair="give at least one")
+
+
+def check_labels(targets: np.ndarray, classes: tuple[str, ...], name: str) -> None:
+    """Targets with classes are numbers of classes."""
+    if targets.dtype.kind != "i":
+        raise DTypeError(f"{name}: targets are {targets.dtype}, but classes are named", why="a class is named by an integer",
+                         repair="targets.astype(np.int64), or leave classes out")
+    wrong = (targets < 0) | (targets >= len(classes))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise OutOfRangeError(f"{name}: target {place[0]} is {targets[place]}, but there are {len(classes)} classes",
+                              why=f"labels run from 0 to {len(classes) - 1}",
+                              repair="subtract the smallest label, or name all classes")
+
+
+def checked_index(index: Any, size: int) -> np.ndarray:
+    """The numbers of examples as int64; negative ones count from the end."""
+    found = np.asarray(index)
+    if found.dtype == bool and found.shape == (size,):
+        return np.flatnonzero(found)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise ArgumentError(f"an index of shape {found.shape} and type {found.dtype} selects no examples",
+                            repair=f"pass integers, or {size} booleans")
+    if found.size and not -size <= found.min() <= found.max() < size:
+        raise OutOfRangeError(f"the index holds {found.min()} to {found.max()}, but there are {size} examples")
+    return found.astype(np.int64)

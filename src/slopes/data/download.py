@@ -1,0 +1,219 @@
+"""Fetching public data: known by checksum, from several mirrors, resumed where it broke off, kept in the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+import pooch
+
+from ..errors import DataError, DownloadError, SaveError
+from ..settings import VERSION, cache_folder
+from .atomic import flush, saving
+from .jsonfile import load_json, save_json
+from .lock import locked
+from .progress import Progress
+from .sources import SOURCES, DataSource, Known
+
+TIMEOUT = (10.0, 30.0)  # seconds to connect, and to wait for the next bytes
+ATTEMPTS = 5  # per mirror, and only while each brings something new
+CHUNK = 2**13  # bytes; of a connection that breaks off, what is left of the last chunk is lost
+SCHEMA = "slopes.verified"
+
+
+def fetch(name: str, file: str, source: DataSource | None = None, folder: str | os.PathLike[str] | None = None) -> Path:
+    """The path of a file of the data set `name` in the cache, downloaded if it is not there or damaged.
+
+    Mirrors are tried in turn; what a broken download left in `file.part` is continued, where the server can; nothing takes the
+    file's name before its SHA-256 is right. Safe for several processes at once. `folder` stands for the cache's "data" folder.
+    Raises DownloadError when no mirror gave the right file, SaveError when the cache cannot be written.
+    """
+    source = SOURCES[name] if source is None else source
+    known = source.files[file]
+    home = Path(cache_folder() / "data" if folder is None else folder) / name
+    target = home / file
+    if not verified(target, known):
+        with saving(home):
+            home.mkdir(parents=True, exist_ok=True)
+        with locked(home / f".{file}.lock"):
+            if not verified(target, known):  # another process may have brought it meanwhile
+                download(f"{name}/{file}", source, file, target)
+    return target
+
+
+def verified(target: Path, known: Known) -> bool:
+    """Whether the file is there and right; its checksum is computed only when its size or time changed since the last look."""
+    try:
+        found = target.stat()
+    except OSError:
+        return False
+    seen = {"size": found.st_size, "changed": found.st_mtime_ns, "sha256": known.sha256}
+    if found.st_size != known.size:
+        return False
+    if remembered(target) == seen:
+        return True
+    if not is_right(target, known):
+        return False
+    with contextlib.suppress(SaveError):  # a read-only cache is only slower
+        save_json(note_of(target), seen, SCHEMA)
+    return True
+
+
+def note_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.verified")
+
+
+def remembered(target: Path) -> dict[str, Any] | None:
+    """Size, time and checksum of the file when it was last found right."""
+    try:
+        found = load_json(note_of(target), SCHEMA)
+    except DataError:
+        return None
+    return {name: found.get(name) for name in ("size", "changed", "sha256")}
+
+
+def is_right(path: Path, known: Known) -> bool:
+    return path.stat().st_size == known.size and pooch.file_hash(str(path)) == known.sha256
+
+
+def download(label: str, source: DataSource, file: str, target: Path) -> None:
+    """Bring the file from the first mirror that has it."""
+    part = target.with_name(target.name + ".part")
+    problems = []
+    for mirror in source.mirrors:
+        problem = try_mirror(mirror + file, label, source.files[file], part)
+        if problem is None:
+            with saving(target):
+                os.replace(part, target)
+            return
+        problems.append(f"{urlsplit(mirror).netloc}: {problem}")
+    raise DownloadError(f"{label} could not be downloaded", why="; ".join(problems), repair=repair_of(label, source, file))
+
+
+def repair_of(label: str, source: DataSource, file: str) -> str:
+    name = label.partition("/")[0]
+    return (f"check the network and try again; or bring {source.mirrors[0]}{file} here by other means, into FOLDER/{name}, "
+            f"and say SLOPES_DATA=FOLDER or --data FOLDER")
+
+
+def try_mirror(url: str, label: str, known: Known, part: Path) -> str | None:
+    """Bring the file to `part`; None, or what went wrong."""
+    problem = ""
+    for _ in range(ATTEMPTS):
+        before = size_of(part)
+        problem = attempt(url, label, known, part)
+        if not problem:
+            return None
+        if before and not size_of(part):
+            continue  # what was left of an earlier download was wrong: once more from the beginning
+        if size_of(part) <= before:
+            break
+    return problem
+
+
+def attempt(url: str, label: str, known: Known, part: Path) -> str:
+    """One request; continues `part`, and removes it when it cannot become the file. "" or what went wrong."""
+    try:
+        transfer(url, label, known, part)
+    except SaveError as error:  # said again from here, where the user's line is in sight and not that of a library
+        raise SaveError(error.what, why=error.why, repair=error.repair) from error
+    except WrongRange as error:
+        part.unlink(missing_ok=True)
+        return str(error)
+    except OSError as error:  # every error of the network is one, and so are wrong statuses
+        if getattr(getattr(error, "response", None), "status_code", 0) == 416:
+            part.unlink(missing_ok=True)
+        return broken_text(part, known) if "Connection broken" in str(error) else first_line(error)
+    if size_of(part) < known.size:
+        return broken_text(part, known)
+    if is_right(part, known):
+        return ""
+    part.unlink()
+    return "the checksum is wrong: the server gave another file"
+
+
+def broken_text(part: Path, known: Known) -> str:
+    return f"the connection broke off after {size_of(part)} of {known.size} bytes"
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class WrongRange(OSError):
+    """The server's answer does not continue what is here."""
+
+
+class PartFile:
+    """The file that a download is written to: never longer than it may be, and known to the progress."""
+
+    def __init__(self, file: BinaryIO, known: Known, progress: Progress) -> None:
+        self.file, self.known, self.progress = file, known, progress
+        self.answers: list[Any] = []
+
+    def close_answers(self) -> None:
+        """Hang up, also when the answer was not read to its end."""
+        for answer in self.answers:
+            answer.close()
+
+    def write(self, chunk: bytes) -> None:
+        if self.file.tell() + len(chunk) > self.known.size:
+            raise WrongRange(f"the server gave more than the {self.known.size} bytes of the file")
+        with saving(self.file.name):
+            self.file.write(chunk)
+        self.progress.show(self.file.tell())
+
+    def flush(self) -> None:
+        """Nothing: the file is flushed once, at the end."""
+
+    def checked(self, offset: int) -> Callable[..., None]:
+        """A hook for the server's answer: start again when it sends everything, refuse when it sends another part."""
+        def check(response: Any, *_: Any, **__: Any) -> None:
+            self.answers.append(response)
+            if response.status_code == 200:
+                self.file.seek(0)
+                self.file.truncate()
+            elif response.status_code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
+                raise WrongRange("the server continued at another place than it was asked to")
+        return check
+
+
+def transfer(url: str, label: str, known: Known, part: Path) -> None:
+    """Request what is missing of the file, and append it to `part`."""
+    offset = size_of(part)
+    if offset >= known.size:
+        return
+    with opened_part(part) as file, Progress(label, known.size, urlsplit(url).netloc) as progress:
+        output = PartFile(file, known, progress)
+        # identity: a server must not pack once more what it sends, or sizes and ranges would mean nothing
+        headers = {"Accept-Encoding": "identity", "User-Agent": f"slopes/{VERSION}"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        hooks = {"response": output.checked(offset)}
+        bring = pooch.HTTPDownloader(chunk_size=CHUNK, timeout=TIMEOUT, headers=headers, hooks=hooks)
+        try:
+            bring(url, output, None)
+        finally:
+            output.close_answers()
+
+
+@contextlib.contextmanager
+def opened_part(part: Path) -> Iterator[BinaryIO]:
+    """The part, open to be continued, and on the disk at the end however the transfer ends."""
+    with contextlib.ExitStack() as stack:
+        with saving(part):
+            file = stack.enter_context(open(part, "r+b" if part.exists() else "w+b"))
+            file.seek(0, os.SEEK_END)
+        try:
+            yield file
+        finally:
+            with saving(part):
+                flush(file)

@@ -1,0 +1,114 @@
+"""Pictures from files, as arrays that networks take: PNG and JPEG through Pillow, PGM and PPM by our own reader."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DataError
+from ..extras import require
+from .netpbm import load_netpbm
+from .reading import Path, opened, refused, unpacked
+
+MOST_PIXELS = 100_000_000
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601: how bright the eye finds red, green and blue
+WIDE_MODES = ("I", "I;16", "I;16B", "I;16L")  # Pillow's names of grey with 16 bits
+
+
+def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
+    """The picture as (channels, H, W) float32 from 0 (black) to 1 (white).
+
+    channels: 1 for grey (0.299 R + 0.587 G + 0.114 B), 3 for colour. size: (H, W) to scale to. PNG and JPEG need Pillow (extra
+    `plot`); binary PGM and PPM, gzip-compressed or not, need nothing. Transparent parts become white, a camera's rotation is
+    undone. Raises DataError for damaged files, other formats, and more than `most_pixels` pixels; MissingExtraError without
+    Pillow.
+
+    >>> with open("two.pgm", "wb") as file:
+    ...     _ = file.write(b"P5 2 1 255 " + bytes([0, 255]))
+    >>> load_image("two.pgm")
+    array([[[0., 1.]]], dtype=float32)
+    """
+    if channels not in (1, 3):
+        raise ArgumentError(f"channels is {channels!r}", why="a picture is read as grey (1) or colour (3)")
+    pixels = load_netpbm(path, most_pixels) if begins_as_netpbm(path) else load_by_pillow(path, most_pixels)
+    picture = np.moveaxis(with_channels(pixels, channels), -1, 0)  # (C, H, W)
+    return np.ascontiguousarray(picture if size is None else resized(picture, size))
+
+
+def begins_as_netpbm(path: Path) -> bool:
+    with unpacked(path) as source:
+        return source.stream.read(1) == b"P"
+
+
+def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """(H, W, 1 or 3) as (H, W, channels)."""
+    if pixels.shape[-1] == channels:
+        return pixels
+    return np.repeat(pixels, 3, axis=-1) if channels == 3 else (pixels @ LUMA)[..., None]
+
+
+def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
+    """(H, W, 1 or 3) float32 from 0 to 1 of a PNG or JPEG file."""
+    image = require("PIL.Image", extra="plot", purpose="reading PNG and JPEG files")
+    turn = require("PIL.ImageOps", extra="plot").exif_transpose
+    with opened(path) as source:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow warns of large pictures: most_pixels decides
+                found = image.open(source.stream, formats=("PNG", "JPEG"))
+                check_pixels(path, found.size, most_pixels)
+                return pixels_of(turn(found), image)
+        except DataError:
+            raise
+        except image.DecompressionBombError as error:
+            raise refused(path, "width, height", str(error), "a small file that unpacks to so much is an attack") from error
+        except Exception as error:  # a decoder may raise anything at all on damaged bytes
+            raise refused(path, "contents", f"it is no picture that can be read ({describe(error)})",
+                          "read are PNG, JPEG and binary PGM and PPM") from error
+
+
+def describe(error: Exception) -> str:
+    """Pillow's reason, without its names of Python objects."""
+    name = type(error).__name__
+    return "neither PNG nor JPEG" if name == "UnidentifiedImageError" else f"{str(error) or name:.200}"
+
+
+def check_pixels(path: Path, size: tuple[int, int], most_pixels: int) -> None:
+    width, height = size
+    if not 0 < width * height <= most_pixels:
+        raise refused(path, "width, height", f"{width} x {height}", f"a picture has from 1 to {most_pixels} pixels",
+                      "scale it down first, or allow more: most_pixels=...")
+
+
+def pixels_of(picture: Any, image: Any) -> np.ndarray:
+    """The pixels of a Pillow picture of any mode, (H, W, 1 or 3)."""
+    if picture.mode in WIDE_MODES:
+        return np.asarray(picture).astype(np.float32)[..., None] / np.float32(65535)
+    if picture.has_transparency_data:
+        white = image.new("RGBA", picture.size, "white")
+        picture = image.alpha_composite(white, picture.convert("RGBA"))
+    grey = picture.mode in ("1", "L")
+    pixels = np.asarray(picture.convert("L" if grey else "RGB"), np.float32) / np.float32(255)
+    return pixels[..., None] if grey else pixels
+
+
+def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture (..., H, W) scaled to `size`: bilinear, and averaging over the pixels that fall together when it shrinks.
+
+    >>> resized(np.array([[0.0, 1.0, 1.0, 0.0]]), (1, 2)).round(3)
+    array([[0.571, 0.571]])
+    """
+    if len(size) != 2 or min(size) < 1:
+        raise ArgumentError(f"size is {size!r}", why="a picture is scaled to (height, width), both at least 1")
+    rows, columns = (weights(*lengths).astype(picture.dtype) for lengths in zip(picture.shape[-2:], size))
+    return rows @ picture @ columns.T
+
+
+def weights(old: int, new: int) -> np.ndarray:
+    """(new, old): how much of each old pixel is in each new one; a triangle as wide as the coarser of the two grids."""
+    scale = old / new
+    distance = np.abs((np.arange(new)[:, None] + 0.5) * scale - (np.arange(old) + 0.5)) / max(scale, 1)
+    triangle = np.maximum(0, 1 - distance)
+    return triangle / triangle.sum(axis=1, keepdims=True)

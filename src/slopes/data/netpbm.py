@@ -1,0 +1,78 @@
+"""Pictures in the netpbm formats PGM (P5, grey) and PPM (P6, colour), binary, plain or gzip-compressed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from .reading import Path, Source, read_claim, read_exactly, refused, unpacked
+
+CHANNELS = {b"P5": 1, b"P6": 3}
+MOST_HEADER = 4096  # bytes, comments included
+NUMBER = re.compile(rb"\d{1,9}")
+
+
+def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
+    """The picture as (H, W, channels) float32 from 0 to 1; DataError naming file and field for damaged ones."""
+    with unpacked(path) as source:
+        magic = read_exactly(source.stream, 2, path, "magic")
+        if magic not in CHANNELS:
+            raise refused(path, "magic", f"{magic!r} instead of P5 (grey) or P6 (colour)", "text formats (P2, P3) are not read")
+        read = Words(source, path)
+        width, height, top = (read.number(field) for field in ("width", "height", "greatest value"))
+        check_sizes(path, width, height, top, most_pixels)
+        dtype = np.dtype("u1" if top < 256 else ">u2")
+        shape = (height, width, CHANNELS[magic])
+        data = read_claim(source.stream, claim_of(source, shape, dtype, read.count, path), path, "pixels")
+    pixels = np.ndarray(shape, dtype, buffer=data)
+    if pixels.max() > top:
+        raise refused(path, "pixels", f"a pixel is {pixels.max()}, above the greatest value {top}")
+    return pixels.astype(np.float32) / np.float32(top)
+
+
+def check_sizes(path: Path, width: int, height: int, top: int, most_pixels: int) -> None:
+    if not width or not height or width * height > most_pixels:
+        raise refused(path, "width, height", f"{width} x {height}", f"a picture has from 1 to {most_pixels} pixels")
+    if not 0 < top < 65536:
+        raise refused(path, "greatest value", f"{top} is not from 1 to 65535")
+
+
+def claim_of(source: Source, shape: tuple[int, int, int], dtype: np.dtype, header: int, path: Path) -> int:
+    """The bytes of the pixels, when the file can have them."""
+    claim = shape[0] * shape[1] * shape[2] * dtype.itemsize
+    if claim > source.bound - header:
+        raise refused(path, "width, height",
+                      f"{shape[1]} x {shape[0]} needs {claim} bytes, but at most {source.bound - header} follow")
+    return claim
+
+
+class Words:
+    """Reads the header's numbers, which blanks and comments (# to the end of the line) separate."""
+
+    def __init__(self, source: Source, path: Path) -> None:
+        self.source, self.path, self.count = source, path, 2
+
+    def byte(self, field: str) -> bytes:
+        self.count += 1
+        if self.count > MOST_HEADER:
+            raise refused(self.path, field, f"the header is longer than {MOST_HEADER} bytes")
+        return read_exactly(self.source.stream, 1, self.path, field)
+
+    def number(self, field: str) -> int:
+        """The next number, and the one blank after it."""
+        byte = self.byte(field)
+        while byte.isspace() or byte == b"#":
+            if byte == b"#":
+                self.skip_line(field)
+            byte = self.byte(field)
+        word = b""
+        while not byte.isspace():
+            word, byte = word + byte, self.byte(field)
+        if not NUMBER.fullmatch(word):
+            raise refused(self.path, field, f"{word!r:.40} is no number")
+        return int(word)
+
+    def skip_line(self, field: str) -> None:
+        while self.byte(field) != b"\n":
+            pass

@@ -1,0 +1,179 @@
+"""Arrays in NumPy's npy and npz files: plain numbers, never pickles; headers are text, and checked before they are believed."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import math
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .reading import DEFLATE_RATIO, MOST_UNPACKED, Path, Source, opened, read_claim, read_exactly, reading, refused
+
+MAGIC = b"\x93NUMPY"
+LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
+MOST_HEADER = 65_535  # bytes: what version 1.0 can say; plain numbers need about 100
+MOST_AXES = 64
+MOST_MEMBERS = 65_536
+FIELDS = ("descr", "fortran_order", "shape")
+TOKENS = re.compile(r"""(?:\s|[{}(),:\[\]]|'[^'\\\n]*'|"[^"\\\n]*"|-?\d{1,30}L?|True|False|None)*""")
+PLAIN = re.compile(r"[<>|=]?(?:[iu][1248]|f[248]|c8|c16|b1)")
+ENCRYPTED = 1  # the zip flag bit
+
+
+class Header(NamedTuple):
+    """What an npy header claims."""
+
+    dtype: np.dtype
+    fortran_order: bool
+    shape: tuple[int, ...]
+    length: int  # of the header itself, magic included
+
+    @property
+    def claim(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def load_npy(path: Path) -> np.ndarray:
+    """The array of an npy file, in this machine's byte order.
+
+    Integers, floats (16 to 64 bits), complex and bool, of any byte order, C or Fortran. Raises DataError naming file and field
+    for everything else; objects (pickles) are never read. Format: numpy.lib.format, versions 1.0 to 3.0.
+
+    >>> np.save("x.npy", np.arange(3))
+    >>> load_npy("x.npy")
+    array([0, 1, 2])
+    """
+    with opened(path) as source:
+        return read_array(source, path, "")
+
+
+def load_npz(path: Path, limit: int = MOST_UNPACKED) -> dict[str, np.ndarray]:
+    """The named arrays of an npz file (a zip of npy files), which may unpack to `limit` bytes in all.
+
+    Members are read by their header's claim, never extracted. Raises DataError for zip bombs, encryption, unknown compression,
+    wrong checksums, lying sizes, and whatever `load_npy` refuses.
+    """
+    with opened(path) as source, zip_errors(path, "zip directory"), zipfile.ZipFile(source.stream) as archive:
+        members = archive.infolist()
+        check_members(members, source.size, limit, path)
+        return {member.filename.removesuffix(".npy"): read_member(archive, member, path) for member in members}
+
+
+@contextlib.contextmanager
+def zip_errors(path: Path, field: str) -> Iterator[None]:
+    """Turn what the zip library raises on damaged archives into a DataError."""
+    with reading(path, field):
+        try:
+            yield
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeDecodeError, OverflowError) as error:
+            raise refused(path, field, f"the zip archive is damaged ({error})") from error
+
+
+def check_members(members: list[zipfile.ZipInfo], size: int, limit: int, path: Path) -> None:
+    """What the zip directory claims must be possible for a file of this size, and within the limit."""
+    if len(members) > MOST_MEMBERS:
+        raise refused(path, "zip directory", f"{len(members)} members, more than {MOST_MEMBERS}")
+    names: set[str] = set()
+    for member in members:
+        check_member(member, path)
+        if member.filename in names:
+            raise refused(path, "zip directory", f"the member {member.filename!r} stands there twice")
+        names.add(member.filename)
+    if sum(member.compress_size for member in members) > size:
+        raise refused(path, "zip directory", "the members are larger than the file: they overlap")
+    if (total := sum(member.file_size for member in members)) > limit:
+        raise refused(path, "zip directory", f"the members unpack to {total} bytes, more than the limit of {limit}",
+                      repair="when you trust the file, raise the limit: load_npz(path, limit=...)")
+
+
+def check_member(member: zipfile.ZipInfo, path: Path) -> None:
+    field = f"member {member.filename!r}"
+    if not member.filename.endswith(".npy"):
+        raise refused(path, field, "it is not an npy file")
+    if member.flag_bits & ENCRYPTED:
+        raise refused(path, field, "it is encrypted", repair="decrypt the archive first")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise refused(path, field, f"it is packed by method {member.compress_type}", "only stored and deflated are read")
+    most = member.compress_size * (1 if member.compress_type == zipfile.ZIP_STORED else DEFLATE_RATIO)
+    if member.file_size > most:
+        raise refused(path, field,
+                      f"it claims {member.file_size} bytes, its {member.compress_size} packed ones hold {most} at most")
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    field = f"member {member.filename!r}"
+    with zip_errors(path, field), archive.open(member) as stream:
+        return read_array(Source(stream, member.file_size, member.file_size, True), path, f"{field}, ")  # type: ignore[arg-type]
+
+
+def read_array(source: Source, path: Path, prefix: str) -> np.ndarray:
+    """The array in an npy stream; the header's claim must be what the stream's size bears out."""
+    header = read_header(source, path, prefix)
+    left = source.size - header.length
+    if header.claim != left:
+        raise refused(path, f"{prefix}shape",
+                      f"{header.shape} of {header.dtype} takes {header.claim} bytes, but {left} follow the header")
+    data = read_claim(source.stream, header.claim, path, f"{prefix}data")
+    if header.dtype == bool and header.claim and max(data) > 1:
+        raise refused(path, f"{prefix}data", f"a truth value is the byte {max(data)}, neither 0 nor 1")
+    return array_of(data, header)
+
+
+def array_of(data: bytearray, header: Header) -> np.ndarray:
+    array = np.ndarray(header.shape, header.dtype, buffer=data, order="F" if header.fortran_order else "C")
+    return array.astype(header.dtype.newbyteorder("="), copy=False)
+
+
+def read_header(source: Source, path: Path, prefix: str = "") -> Header:
+    """The checked header of an npy stream that stands at its beginning."""
+    if source.stream.read(6) != MAGIC:
+        raise refused(path, f"{prefix}magic", f"the file does not begin with {MAGIC!r}", why="every npy file does")
+    version = tuple(read_exactly(source.stream, 2, path, f"{prefix}version"))
+    if version not in LENGTH_BYTES:
+        raise refused(path, f"{prefix}version", f"{version} is unknown", why="npy has the versions 1.0, 2.0 and 3.0")
+    count = LENGTH_BYTES[version]  # type: ignore[index]
+    length = int.from_bytes(read_exactly(source.stream, count, path, f"{prefix}header length"), "little")
+    most = min(MOST_HEADER, source.size - 8 - count)
+    if length > most:
+        raise refused(path, f"{prefix}header length", f"{length}, but at most {most} is possible")
+    raw = read_exactly(source.stream, length, path, f"{prefix}header")
+    fields = parse_fields(raw.decode("utf-8" if version == (3, 0) else "latin-1", "replace"), path, prefix)
+    return checked_header(fields, 8 + count + length, path, prefix)
+
+
+def parse_fields(text: str, path: Path, prefix: str) -> dict[str, Any]:
+    """The literal dict of a header. The text is first reduced to harmless tokens, then parsed, never run."""
+    field = f"{prefix}header"
+    if not TOKENS.fullmatch(text):
+        raise refused(path, field, "it is not a literal dict", why=f"found {text!r:.100}")
+    text = re.sub(r"(\d)L\b", r"\1", text.strip())  # Python 2 wrote long integers so
+    try:
+        found = ast.parse(text, mode="eval").body
+        pairs = [(ast.literal_eval(key), ast.literal_eval(value)) for key, value in zip(found.keys, found.values)]  # type: ignore
+    except (SyntaxError, ValueError, TypeError, AttributeError, MemoryError, RecursionError):
+        raise refused(path, field, "it is not a literal dict", why=f"found {text!r:.100}") from None
+    names = [name for name, _ in pairs]
+    if sorted(map(str, names)) != sorted(FIELDS):
+        raise refused(path, field, f"its fields are {names!r:.100}", why="they must be exactly " + ", ".join(FIELDS))
+    return dict(pairs)
+
+
+def checked_header(fields: dict[str, Any], length: int, path: Path, prefix: str) -> Header:
+    descr, order, shape = (fields[name] for name in FIELDS)
+    if not isinstance(descr, str) or not PLAIN.fullmatch(descr):
+        raise refused(path, f"{prefix}descr", f"{descr!r:.100} is no plain number type",
+                      why="objects would run code when read; text and records have no meaning here",
+                      repair="save the numbers alone, for example as float32")
+    if type(order) is not bool:
+        raise refused(path, f"{prefix}fortran_order", f"{order!r:.100} is neither True nor False")
+    if not isinstance(shape, tuple) or len(shape) > MOST_AXES or not all(type(size) is int and size >= 0 for size in shape):
+        raise refused(path, f"{prefix}shape", f"{shape!r:.200} is not a tuple of at most {MOST_AXES} non-negative integers")
+    dtype = np.dtype(descr)
+    if max([*shape, math.prod(size for size in shape if size) * dtype.itemsize]) >= 2**63:
+        raise refused(path, f"{prefix}shape", f"{shape} does not fit into 64 bits")
+    return Header(dtype, order, shape, length)

@@ -1,0 +1,57 @@
+"""The order of examples, a pure function of (seed, epoch, position): a run resumes exactly where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import ArgumentError
+
+BATCHING, SPLITTING = 0, 1  # purposes: each has a stream of random numbers of its own
+
+
+def order(seed: int, epoch: int, n: int, purpose: int = BATCHING) -> np.ndarray:
+    """The permutation of 0..n-1, int64, in which epoch `epoch` of a run with seed `seed` sees its examples.
+
+    Example i gets the i-th 64-bit word of Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011)
+    with key (seed, purpose) and counters (1, 0, epoch, 0), (2, 0, epoch, 0), ... of four words each; the examples are sorted
+    by these words, equal words by their number. This definition is fixed: a later version of slopes gives the same order.
+    Raises ArgumentError for negative or too large numbers.
+
+    >>> order(seed=0, epoch=0, n=6)
+    array([0, 2, 1, 5, 4, 3])
+    """
+    check_words(seed=seed, epoch=epoch, n=n)
+    key, counter = np.array([seed, purpose], np.uint64), np.array([0, 0, epoch, 0], np.uint64)
+    words = np.random.Philox(key=key, counter=counter).random_raw(int(n))
+    return np.argsort(words, kind="stable").astype(np.int64, copy=False)
+
+
+def check_words(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not 0 <= number < 2**64:
+            raise ArgumentError(f"{name} is {number!r}", why=f"{name} must be an integer from 0 to 2**64 - 1")
+
+
+def batches(seed: int | None, epoch: int, n: int, batch_size: int, start: int = 0) -> Iterator[np.ndarray]:
+    """The numbers of the examples of each batch, int64, the last batch possibly smaller; `start` skips that many batches.
+
+    Batch k is always order(seed, epoch, n)[k * batch_size : (k + 1) * batch_size], whatever `start` is. Without a seed the
+    examples come as they are stored. Raises ArgumentError for a batch size below 1 or a negative start.
+
+    >>> [batch.tolist() for batch in batches(seed=0, epoch=0, n=6, batch_size=4)]
+    [[0, 2, 1, 5], [4, 3]]
+    >>> [batch.tolist() for batch in batches(seed=0, epoch=0, n=6, batch_size=4, start=1)]
+    [[4, 3]]
+    """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ArgumentError(f"batch_size is {batch_size!r}", why="a batch holds at least one example", repair="use 64")
+    check_words(start=start)
+    sequence = np.arange(n) if seed is None else order(seed, epoch, n)
+    return (sequence[first : first + batch_size] for first in range(start * batch_size, n, batch_size))
+
+
+def number_of_batches(n: int, batch_size: int) -> int:
+    """How many batches an epoch has, the last partial one included."""
+    return -(-n // batch_size)

@@ -1,0 +1,137 @@
+"""vmap: a function written for one example, applied to a whole batch at once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from ..autodiff.batching import batch
+from ..errors import ArgumentError, ShapeError, TraceError
+from ..graph.node import Node
+from ..graph.operation import build_node, variable
+from ..graph.shape import normalize_axis
+from ..graph.walk import substitute, topological
+from ..machine.reference import evaluate
+from ..tensor import Tensor, Trace, asarray, from_array, mode, tracing
+from ..tree import Structure, flatten, named_leaves, unflatten
+from .follow import Function, Outputs, finish, node_of
+
+
+def vmap(f: Function, in_axes: int | Sequence[int | None] | None = 0, out_axes: int | Sequence[int] = 0) -> Function:
+    """The function that applies `f`, written for one example, to a whole batch at once.
+
+    `in_axes` names the batch axis of each argument (None: the same for all examples; one number stands for all arguments),
+    `out_axes` where it goes in each output. `f` runs once, on tensors without values: a branch on a value is a TraceError.
+    Raises ShapeError when the batch axes differ in length.
+
+    >>> import slopes as sl
+    >>> sl.vmap(lambda x, w: (x * w).sum(), in_axes=(0, None))(sl.tensor([[1., 2.], [3., 4.]]), sl.tensor([1., 10.]))
+    tensor([21., 43.])
+    """
+    @functools.wraps(f, updated=())
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        axes = argument_axes(args, in_axes)
+        outer = Batched(args, axes)
+        trace = Trace()
+        with tracing(trace):
+            outputs = Outputs("vmap", f(*outer.examples(trace), **kwargs))
+        outer.check_writes(trace)
+        nodes = batch(outputs.nodes, outer.variables, outer.nodes)
+        nodes = [from_front(node, axis) for node, axis in zip(nodes, output_axes(outputs.structure, out_axes))]
+        return unflatten(outputs.structure, finish(settle(trace, nodes)))
+
+    return mapped
+
+
+def argument_axes(args: tuple, in_axes: int | Sequence[int | None] | None) -> list[int | None]:
+    if in_axes is None or isinstance(in_axes, int):
+        return [in_axes] * len(args)
+    if len(in_axes) != len(args):
+        raise ArgumentError(f"vmap: in_axes names {len(in_axes)} axes for {len(args)} arguments",
+                            repair="give one axis, or None, per positional argument")
+    return list(in_axes)
+
+
+def output_axes(structure: Structure, out_axes: int | Sequence[int]) -> list[int]:
+    """The batch axis of each output leaf."""
+    if isinstance(out_axes, int):
+        return [out_axes] * structure.leaves
+    if len(out_axes) != structure.leaves:
+        raise ArgumentError(f"vmap: out_axes names {len(out_axes)} axes for {structure.leaves} outputs",
+                            repair="give one axis for all, or one per output tensor")
+    return list(out_axes)
+
+
+class Batched:
+    """The arguments of a batched call: nodes with the batch axis in front, and variables for a single example."""
+
+    def __init__(self, args: tuple, axes: list[int | None]) -> None:
+        self.args, self.axes = args, axes
+        self.variables: list[Node] = []
+        self.nodes: list[Node] = []
+        self.flags: list[bool] = []
+        lengths: dict[int, str] = {}
+        for number, (arg, axis) in enumerate(zip(args, axes)):
+            if axis is not None:
+                for path, leaf in named_leaves(arg, f"argument {number}"):
+                    self.add(path, asarray(leaf), axis, lengths)
+        if not self.nodes:
+            raise ArgumentError("vmap: no argument has a batch axis", repair="name one in in_axes=, such as in_axes=0")
+
+    def add(self, path: str, tensor: Tensor, axis: int, lengths: dict[int, str]) -> None:
+        """Note one batched leaf."""
+        node = to_front(node_of(tensor), normalize_axis(axis, tensor.ndim, f"vmap, {path}"))
+        lengths.setdefault(node.shape[0], path)
+        if len(lengths) > 1:
+            (first, where), (second, here) = lengths.items()
+            raise ShapeError(f"vmap: {where} has {first} examples, {here} has {second}",
+                             why="all batch axes are of one length", repair="name the batch axis of each argument in in_axes=")
+        self.nodes.append(node)
+        self.variables.append(variable(node.shape[1:], node.dtype))
+        self.flags.append(tensor._requires_grad)
+
+    def examples(self, trace: Trace) -> list[Any]:
+        """The arguments as one example sees them."""
+        ready = iter([trace.tensor(node, flag) for node, flag in zip(self.variables, self.flags)])
+        result = []
+        for arg, axis in zip(self.args, self.axes):
+            structure = flatten(arg)[1]
+            result.append(arg if axis is None else unflatten(structure, [next(ready) for _ in range(structure.leaves)]))
+        return result
+
+    def check_writes(self, trace: Trace) -> None:
+        """State may change inside of a batched function, but not to a different value for each example."""
+        own = set(self.variables)
+        if mode.trace is None and trace.grads:
+            raise TraceError("vmap: the function calls backward()",
+                             why="the batch has many gradients, a tensor's `.grad` holds one",
+                             repair="take sl.grad of a function inside of vmap instead")
+        if any(node in own for node in topological(trace.writes.values())):
+            raise TraceError("vmap: the function assigns a value that depends on the example to a tensor outside of it",
+                             why="the batch has many values, the tensor holds one",
+                             repair="return the value, and combine the batch of them")
+
+
+def settle(trace: Trace, nodes: list[Node]) -> list[Node]:
+    """Outside of any other trace: let variables that stood for concrete tensors be those, and carry out assignments."""
+    if mode.trace is not None:
+        return nodes
+    known = {read: tensor._leaf() for tensor, read in trace.reads.items()}
+    settled = substitute([*nodes, *trace.writes.values()], known)
+    arrays = evaluate(settled[len(nodes):])
+    for tensor, array in zip(trace.writes, arrays):
+        tensor.assign(from_array(array))
+    return settled[:len(nodes)]
+
+
+def to_front(node: Node, axis: int) -> Node:
+    """The node with one axis moved to the front."""
+    return build_node("permute", (node,), {"axes": (axis, *(each for each in range(node.ndim) if each != axis))})
+
+
+def from_front(node: Node, axis: int) -> Node:
+    """The node with its first axis moved to where it belongs."""
+    axes = list(range(1, node.ndim))
+    axes.insert(normalize_axis(axis, node.ndim, "vmap, out_axes"), 0)
+    return build_node("permute", (node,), {"axes": tuple(axes)})

@@ -1,0 +1,80 @@
+"""check_grads: the derivatives of a user's function against central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autodiff import check
+from ..errors import GradientError
+from ..graph.dtype import is_float
+from ..tensor import Tensor, asarray, from_array
+from ..tree import flatten, named_leaves, unflatten
+from .follow import ARRAYS, Function
+from .modes import jvp, vjp
+
+
+def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, step: float | None = None,
+                tolerance: float | None = None, seed: int = 0) -> None:
+    """Check the derivatives of `f` at `args` against central differences, (f(x + h v) - f(x - h v)) / 2h.
+
+    Raises GradientError, naming output, direction and both numbers, where they differ by more than `tolerance`. Float arguments
+    are taken in float64. `order=2` checks the derivative's own derivative too; `every=True` goes along each axis of each argument
+    instead of one random direction v. Forward and reverse mode are compared with each other as well.
+
+    >>> import slopes as sl
+    >>> sl.check_grads(lambda x, w: (x @ w).tanh(), sl.tensor([[1., 2.]]), sl.tensor([[.1], [.2]]))
+    """
+    leaves, structure = flatten(args)
+    followed = [number for number, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS) and is_float(asarray(leaf).dtype)]
+    names = [path for number, arg in enumerate(args) for path, _ in named_leaves(arg, f"argument {number}")]
+    if not followed:
+        raise GradientError("check_grads: no argument is a float tensor", repair="give at least one")
+
+    def flat(*tensors: Tensor) -> list[Tensor]:
+        given = dict(zip(followed, tensors))
+        result, _ = flatten(f(*unflatten(structure, [given.get(i, leaf) for i, leaf in enumerate(leaves)])))
+        return [each for each in map(asarray, result) if is_float(each.dtype)]
+
+    points = [np.array(asarray(leaves[i]).numpy(), np.float64) for i in followed]
+    check_order(flat, points, [names[i] for i in followed], Options(order, every, step, tolerance, seed))
+
+
+class Options:
+    """How check_grads checks."""
+
+    def __init__(self, order: int, every: bool, step: float | None, tolerance: float | None, seed: int) -> None:
+        self.order, self.every, self.step, self.tolerance, self.seed = order, every, step, tolerance, seed
+
+    def next(self, precision: str) -> Options:
+        """For the derivative: one order less, and twice the error."""
+        tolerance = self.tolerance or check.TOLERANCES[precision]
+        return Options(self.order - 1, self.every, self.step, 10 * tolerance, self.seed + 2)
+
+
+def check_order(flat: Callable[..., list[Tensor]], points: list[np.ndarray], names: list[str], options: Options) -> None:
+    """Check one derivative; then, if asked, the function that it is."""
+    outputs = run_on_arrays(flat, points)
+    if not outputs:
+        raise GradientError("check_grads: the function returned no float tensor", repair="return at least one")
+    precision = "float64" if all(array.dtype == np.float64 for array in outputs) else "float32"
+    step, tolerance = options.step or check.STEPS[precision], options.tolerance or check.TOLERANCES[precision]
+    seeds = check.random_like(outputs, options.seed + 1)
+    for along, moves in check.directions(points, names, options.every, options.seed):
+        _, tangents = jvp(flat, [from_array(p) for p in points], [from_array(v) for v in moves])
+        found = [tangent.numpy() for tangent in tangents]
+        differences = check.central_difference(lambda arrays: run_on_arrays(flat, arrays), points, moves, step)
+        check.compare(along, found, differences, tolerance)
+        gradients = vjp(flat, *map(from_array, points))[1]([from_array(seed) for seed in seeds])
+        check.check_transposed(found, seeds, moves, [gradient.numpy() for gradient in gradients], tolerance)
+    if options.order > 1:
+        def gradient(*tensors: Tensor) -> list[Tensor]:
+            return list(vjp(flat, *tensors)[1](list(map(from_array, seeds))))
+
+        check_order(gradient, points, names, options.next(precision))
+
+
+def run_on_arrays(flat: Callable[..., list[Tensor]], arrays: list[np.ndarray]) -> list[np.ndarray]:
+    return [tensor.numpy() for tensor in flat(*map(from_array, arrays))]

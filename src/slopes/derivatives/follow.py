@@ -1,0 +1,201 @@
+"""What every derivative is made of: arguments that are followed, and results that forget what nobody outside will ask about.
+
+Each argument that is differentiated is wrapped in an `alias` node with a tag of its own, so that nested derivatives never confuse
+whose perturbation they follow, and variables of an enclosing function are what they should be: constants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autodiff.pullback import pull_back
+from ..autodiff.pushforward import zeros_like
+from ..errors import ArgumentError, GradientError
+from ..graph.dtype import is_float
+from ..graph.node import Node, next_serial
+from ..graph.operation import build_node
+from ..graph.walk import topological
+from ..machine.reference import evaluate
+from ..tensor import Recording, Tensor, asarray, from_array, mode, owners
+from ..tree import Structure, flatten, named_leaves, unflatten
+
+Function = Callable[..., Any]
+ARRAYS = (Tensor, np.ndarray, bool, int, float, complex, np.generic)
+
+
+class Levels(threading.local):
+    """The wrapped inputs of the derivatives that are being taken, outermost first."""
+
+    def __init__(self) -> None:
+        self.active: list[Node] = []
+
+
+levels = Levels()
+
+
+def node_of(x: Tensor) -> Node:
+    """The node that stands for a tensor, here and now."""
+    return x._leaf() if mode.trace is None else x._node_in(mode.trace)
+
+
+def around(node: Node, requires_grad: bool) -> Tensor:
+    """A tensor around a node; at once its value is computed and kept."""
+    if mode.trace is not None:
+        return mode.trace.tensor(node, requires_grad)
+    return holding(node, evaluate([node], remember=True)[0], requires_grad)
+
+
+def holding(node: Node, array: np.ndarray, requires_grad: bool) -> Tensor:
+    """A tensor of this value, that remembers its node if it is to be differentiated."""
+    made = from_array(array)
+    if requires_grad:
+        made._node, made._requires_grad = node, True
+    return made
+
+
+def finish(nodes: Sequence[Node]) -> list[Tensor]:
+    """Tensors of results: still recorded if someone outside may differentiate them again, else only their values."""
+    outside = reaching_outside(nodes) if mode.recording else set()
+    if mode.trace is not None:
+        return [around(node, node in outside) for node in nodes]
+    arrays = evaluate(nodes, remember=any(node in outside for node in nodes))
+    return [holding(node, array, node in outside) for node, array in zip(nodes, arrays)]
+
+
+def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
+    """The float nodes that depend on anything that an enclosing derivative, or a later `backward`, may ask about."""
+    trace, reaching = mode.trace, set(levels.active)
+    if trace is not None:
+        reaching |= {*trace.leaves, *(node for tensor, node in trace.current.items() if tensor._requires_grad)}
+    for node in topological(nodes):
+        if any(arg in reaching for arg in node.args) or (trace is None and node in owners):
+            reaching.add(node)
+    return {node for node in reaching if is_float(node.dtype)}
+
+
+@contextlib.contextmanager
+def following(nodes: Iterable[Node]) -> Iterator[None]:
+    """Record what is computed from these nodes, even inside of no_grad."""
+    count = len(levels.active)
+    levels.active.extend(nodes)
+    try:
+        with Recording(True):
+            yield
+    finally:
+        del levels.active[count:]
+
+
+class Inputs:
+    """The arguments of a function, some of which are followed: their leaves, wrapped each in a fresh alias."""
+
+    def __init__(self, name: str, args: tuple, argnums: int | Sequence[int]) -> None:
+        self.name, self.args = name, list(args)
+        self.single = isinstance(argnums, int)
+        self.positions = [position(name, args, each) for each in ([argnums] if isinstance(argnums, int) else argnums)]
+        self.structures: list[Structure] = []
+        self.paths: list[str] = []
+        self.nodes: list[Node] = []
+        for each in self.positions:
+            self.wrap(each)
+
+    def wrap(self, number: int) -> None:
+        """Replace one argument by a tree of followed tensors."""
+        structure = flatten(self.args[number])[1]
+        self.structures.append(structure)
+        wrapped = []
+        for path, leaf in named_leaves(self.args[number], f"argument {number}"):
+            node = build_node("alias", (node_of(differentiable(self.name, path, leaf)),), {"tag": next_serial()})
+            self.nodes.append(node)
+            self.paths.append(path)
+            wrapped.append(around(node, True))
+        self.args[number] = unflatten(structure, wrapped)
+
+    def call(self, function: Function, kwargs: dict[str, Any]) -> Any:
+        with following(self.nodes):
+            return function(*self.args, **kwargs)
+
+    def packed(self, leaves: Sequence[Any]) -> Any:
+        """One value per followed leaf, in the trees of the arguments."""
+        trees, at = [], 0
+        for structure in self.structures:
+            trees.append(unflatten(structure, leaves[at:at + structure.leaves]))
+            at += structure.leaves
+        return trees[0] if self.single else tuple(trees)
+
+    def unpacked(self, value: Any) -> list[Any]:
+        """The leaves of a value shaped like the followed arguments."""
+        trees = [value] if self.single else list(value)
+        leaves = []
+        for number, (tree, structure) in enumerate(zip(trees, self.structures)):
+            found, its = flatten(tree)
+            if its != structure:
+                raise ArgumentError(f"{self.name}: tangent {number} is {its}, the argument {structure}",
+                                    repair="give tangents in the same containers as the arguments")
+            leaves.extend(found)
+        return leaves
+
+
+def position(name: str, args: tuple, number: int) -> int:
+    if not -len(args) <= number < len(args):
+        raise ArgumentError(f"{name}: there is no argument {number} among {len(args)}",
+                            repair="argnums counts positional arguments, from 0")
+    return number % len(args)
+
+
+def differentiable(name: str, path: str, leaf: Any) -> Tensor:
+    """The leaf as a tensor of floats."""
+    if not isinstance(leaf, ARRAYS):
+        raise GradientError(f"{name}: {path} is {leaf!r} of type {type(leaf).__name__}, not a tensor",
+                            repair="name the arguments to differentiate with argnums=, and leave others out")
+    tensor = asarray(leaf)
+    if not is_float(tensor.dtype):
+        raise GradientError(f"{name}: {path} is of type {tensor.dtype}", why="only floating-point values change smoothly",
+                            repair="make it a float first, such as x.astype(slopes.float32), or leave it out of argnums=")
+    return tensor
+
+
+class Outputs:
+    """What a function returned: its tree, and the nodes of its leaves."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        leaves, self.structure = flatten(value)
+        self.leaves = [result_tensor(name, leaf) for leaf in leaves]
+        self.nodes = [node_of(leaf) for leaf in self.leaves]
+
+    def finished(self) -> Any:
+        return unflatten(self.structure, finish(self.nodes))
+
+
+def result_tensor(name: str, leaf: Any) -> Tensor:
+    if not isinstance(leaf, ARRAYS):
+        raise ArgumentError(f"{name}: the function returned {leaf!r} of type {type(leaf).__name__}, not a tensor",
+                            repair="return tensors, or nested lists, tuples and dicts of them")
+    return asarray(leaf)
+
+
+def scalar_output(name: str, value: Any) -> Node:
+    """The node of the single number that a gradient is taken of."""
+    if not isinstance(value, ARRAYS):
+        raise GradientError(f"{name}: the function returned {value!r} of type {type(value).__name__}, not a tensor",
+                            why="a gradient belongs to a single number",
+                            repair=f"return a tensor; to return more beside it, use sl.{name}(f, has_aux=True)")
+    node = node_of(asarray(value))
+    if node.size != 1:
+        raise GradientError(f"{name}: the function returned a tensor of shape {node.shape}",
+                            why="a gradient belongs to a single number",
+                            repair="use sl.jacobian for all its derivatives, or reduce it first, such as by .sum()")
+    if not is_float(node.dtype):
+        raise GradientError(f"{name}: the function returned a tensor of type {node.dtype}",
+                            why="only floating-point values change smoothly", repair="return a float, such as a loss")
+    return node
+
+
+def pulled(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
+    """Gradients, zeros where nothing depends."""
+    found = pull_back(outputs, seeds, wrt)
+    return [zeros_like(node) if each is None else each for node, each in zip(wrt, found)]

@@ -1,0 +1,21 @@
+"""The functions of tensors, under the names of the Python array API. The examples assume `import slopes as sl`."""
+
+from __future__ import annotations
+
+import math
+
+from . import activation, creation, elementwise, linear, manipulation, reduction, searching, spatial
+from .activation import *  # noqa: F403
+from .creation import *  # noqa: F403
+from .elementwise import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .manipulation import *  # noqa: F403
+from .reduction import *  # noqa: F403
+from .searching import *  # noqa: F403
+from .spatial import *  # noqa: F403
+
+e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
+
+__all__ = ["e", "inf", "nan", "newaxis", "pi"]
+for part in (activation, creation, elementwise, linear, manipulation, reduction, searching, spatial):
+    __all__ += part.__all__

@@ -1,0 +1,673 @@
+"""Functions of each element: arithmetic, exponentials, angles, rounding, comparisons, bits, choices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..graph.dtype import DType, as_dtype, scalar_dtype
+from ..tensor import Tensor, asarray, perform
+
+__all__ = [
+    "abs", "acos", "acosh", "add", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "cos", "cosh", "divide",
+    "equal", "erf", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "isclose", "isfinite", "isinf",
+    "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow", "reciprocal", "remainder",
+    "round", "rsqrt", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
+]
+
+
+def unary(name: str, x: Any) -> Tensor:
+    return perform(name, (asarray(x),), {})
+
+
+def binary(name: str, x: Any, y: Any) -> Tensor:
+    """Two operands; a Python number beside a tensor takes its type, anything else becomes a tensor."""
+    if not isinstance(x, Tensor) and not (isinstance(y, Tensor) and isinstance(x, (bool, int, float))):
+        x = asarray(x)
+    if not isinstance(y, Tensor) and not isinstance(y, (bool, int, float)):
+        y = asarray(y)
+    return perform(name, (x, y), {})
+
+
+# Arithmetic
+
+
+def add(x: Any, y: Any) -> Tensor:
+    """x + y, element by element. Shapes broadcast, types promote; raises ShapeError and DTypeError where they cannot.
+
+    >>> sl.add([1., 2.], 0.5)
+    tensor([1.5, 2.5])
+    """
+    return binary("add", x, y)
+
+
+def subtract(x: Any, y: Any) -> Tensor:
+    """x - y, element by element. Shapes broadcast, types promote.
+
+    >>> sl.subtract([1, 2], [3, 1])
+    tensor([-2,  1])
+    """
+    return binary("subtract", x, y)
+
+
+def multiply(x: Any, y: Any) -> Tensor:
+    """x y, element by element (not the matrix product: that is `matmul`). Shapes broadcast, types promote.
+
+    >>> sl.multiply([[1.], [2.]], [3., 4.])
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    return binary("multiply", x, y)
+
+
+def divide(x: Any, y: Any) -> Tensor:
+    """x / y, element by element; integers become float32, and a division by 0 gives inf or NaN as IEEE 754 says.
+
+    >>> sl.divide([1, 2], 4)
+    tensor([0.25, 0.5 ])
+    """
+    return binary("divide", x, y)
+
+
+def floor_divide(x: Any, y: Any) -> Tensor:
+    """floor(x / y), rounded towards minus infinity. Raises DivisionError for an integer division by 0.
+
+    >>> sl.floor_divide([7, -7], 2)
+    tensor([ 3, -4])
+    """
+    return binary("floor_divide", x, y)
+
+
+def remainder(x: Any, y: Any) -> Tensor:
+    """x - y floor(x / y), which has the sign of y. Raises DivisionError for an integer division by 0.
+
+    >>> sl.remainder([7, -7], 3)
+    tensor([1, 2])
+    """
+    return binary("remainder", x, y)
+
+
+def pow(x: Any, y: Any) -> Tensor:
+    """x to the power y; d/dx = y x^(y-1), d/dy = x^y log x (for x > 0). ArgumentError for integers to a constant negative power.
+
+    >>> sl.pow([1., 2., 3.], 2)
+    tensor([1., 4., 9.])
+    """
+    return binary("pow", x, y)
+
+
+def maximum(x: Any, y: Any) -> Tensor:
+    """The larger of x and y; NaN if either is NaN. Of equals, each gets half of the gradient.
+
+    >>> sl.maximum([1., 5.], [3., 2.])
+    tensor([3., 5.])
+    """
+    return binary("maximum", x, y)
+
+
+def minimum(x: Any, y: Any) -> Tensor:
+    """The smaller of x and y; NaN if either is NaN. Of equals, each gets half of the gradient.
+
+    >>> sl.minimum([1., 5.], [3., 2.])
+    tensor([1., 2.])
+    """
+    return binary("minimum", x, y)
+
+
+def negative(x: Any) -> Tensor:
+    """-x.
+
+    >>> sl.negative([1, -2])
+    tensor([-1,  2])
+    """
+    return unary("negative", x)
+
+
+def positive(x: Any) -> Tensor:
+    """x itself.
+
+    >>> sl.positive([1, -2])
+    tensor([ 1, -2])
+    """
+    return asarray(x)
+
+
+def abs(x: Any) -> Tensor:
+    """|x|; the derivative is the sign of x, and 0 at 0.
+
+    >>> sl.abs([-1.5, 2.])
+    tensor([1.5, 2. ])
+    """
+    return unary("abs", x)
+
+
+def sign(x: Any) -> Tensor:
+    """-1, 0 or 1, and NaN for NaN; no gradient.
+
+    >>> sl.sign([-3, 0, 2])
+    tensor([-1,  0,  1])
+    """
+    return unary("sign", x)
+
+
+def square(x: Any) -> Tensor:
+    """x times x; the derivative is 2 x.
+
+    >>> sl.square([3., -4.])
+    tensor([ 9., 16.])
+    """
+    x = asarray(x)
+    return x * x
+
+
+def reciprocal(x: Any) -> Tensor:
+    """1 / x; integers become float32.
+
+    >>> sl.reciprocal([2., 4.])
+    tensor([0.5 , 0.25])
+    """
+    return 1 / asarray(x)
+
+
+# Exponentials and logarithms
+
+
+def exp(x: Any) -> Tensor:
+    """e to the power x; its own derivative. Integers become float32.
+
+    >>> sl.exp([0., float("-inf")])
+    tensor([1., 0.])
+    """
+    return unary("exp", x)
+
+
+def expm1(x: Any) -> Tensor:
+    """exp(x) - 1, exact also near 0.
+
+    >>> sl.expm1([1e-8])
+    tensor([1.e-08])
+    """
+    return unary("expm1", x)
+
+
+def log(x: Any) -> Tensor:
+    """The natural logarithm: -inf at 0, NaN below; the derivative is 1 / x.
+
+    >>> sl.log([1., 0.])
+    tensor([  0., -inf])
+    """
+    return unary("log", x)
+
+
+def log1p(x: Any) -> Tensor:
+    """log(1 + x), exact also near 0.
+
+    >>> sl.log1p([1e-8])
+    tensor([1.e-08])
+    """
+    return unary("log1p", x)
+
+
+def log2(x: Any) -> Tensor:
+    """The logarithm to base 2: log(x) / log 2.
+
+    >>> sl.log2([4.])
+    tensor([2.])
+    """
+    return log(x) * (1 / math.log(2))
+
+
+def log10(x: Any) -> Tensor:
+    """The logarithm to base 10: log(x) / log 10.
+
+    >>> sl.log10([100.])
+    tensor([2.])
+    """
+    return log(x) * (1 / math.log(10))
+
+
+def logaddexp(x: Any, y: Any) -> Tensor:
+    """log(exp x + exp y), with the larger of the two taken out so that nothing overflows.
+
+    >>> sl.logaddexp([1000.], [0.])
+    tensor([1000.])
+    """
+    x, y = asarray(x), asarray(y)
+    top = stop_gradient(maximum(x, y))
+    top = where(isfinite(top), top, 0)
+    return log(exp(x - top) + exp(y - top)) + top
+
+
+def sqrt(x: Any) -> Tensor:
+    """The square root; NaN below 0; the derivative is 1 / (2 sqrt x).
+
+    >>> sl.sqrt([4., 9.])
+    tensor([2., 3.])
+    """
+    return unary("sqrt", x)
+
+
+def rsqrt(x: Any) -> Tensor:
+    """1 / sqrt(x); inf at 0, NaN below.
+
+    >>> sl.rsqrt([4., 16.])
+    tensor([0.5 , 0.25])
+    """
+    return unary("rsqrt", x)
+
+
+def erf(x: Any) -> Tensor:
+    """The error function 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x (Abramowitz & Stegun 7.1.1).
+
+    >>> sl.erf([0., 10.])
+    tensor([0., 1.])
+    """
+    return unary("erf", x)
+
+
+# Angles
+
+
+def sin(x: Any) -> Tensor:
+    """The sine of an angle in radians.
+
+    >>> sl.sin([0.])
+    tensor([0.])
+    """
+    return unary("sin", x)
+
+
+def cos(x: Any) -> Tensor:
+    """The cosine of an angle in radians.
+
+    >>> sl.cos([0.])
+    tensor([1.])
+    """
+    return unary("cos", x)
+
+
+def tan(x: Any) -> Tensor:
+    """The tangent of an angle in radians; the derivative is 1 + tan^2 x.
+
+    >>> sl.tan([0.])
+    tensor([0.])
+    """
+    return unary("tan", x)
+
+
+def asin(x: Any) -> Tensor:
+    """The angle in -pi/2 .. pi/2 whose sine is x; NaN outside of -1 .. 1.
+
+    >>> sl.asin([0.])
+    tensor([0.])
+    """
+    return unary("asin", x)
+
+
+def acos(x: Any) -> Tensor:
+    """The angle in 0 .. pi whose cosine is x; NaN outside of -1 .. 1.
+
+    >>> sl.acos([1.])
+    tensor([0.])
+    """
+    return unary("acos", x)
+
+
+def atan(x: Any) -> Tensor:
+    """The angle in -pi/2 .. pi/2 whose tangent is x.
+
+    >>> sl.atan([0.])
+    tensor([0.])
+    """
+    return unary("atan", x)
+
+
+def atan2(y: Any, x: Any) -> Tensor:
+    """The angle of the point (x, y), from -pi to pi; polar coordinates are (sqrt(x^2 + y^2), atan2(y, x)).
+
+    >>> sl.atan2([0.], [1.])
+    tensor([0.])
+    """
+    return binary("atan2", y, x)
+
+
+def sinh(x: Any) -> Tensor:
+    """The hyperbolic sine (exp x - exp -x) / 2.
+
+    >>> sl.sinh([0.])
+    tensor([0.])
+    """
+    return unary("sinh", x)
+
+
+def cosh(x: Any) -> Tensor:
+    """The hyperbolic cosine (exp x + exp -x) / 2.
+
+    >>> sl.cosh([0.])
+    tensor([1.])
+    """
+    return unary("cosh", x)
+
+
+def tanh(x: Any) -> Tensor:
+    """The hyperbolic tangent (exp x - exp -x) / (exp x + exp -x); the derivative is 1 - tanh^2 x.
+
+    >>> sl.tanh([0., 100.])
+    tensor([0., 1.])
+    """
+    return unary("tanh", x)
+
+
+def asinh(x: Any) -> Tensor:
+    """The number whose hyperbolic sine is x.
+
+    >>> sl.asinh([0.])
+    tensor([0.])
+    """
+    return unary("asinh", x)
+
+
+def acosh(x: Any) -> Tensor:
+    """The number, 0 or more, whose hyperbolic cosine is x; NaN below 1.
+
+    >>> sl.acosh([1.])
+    tensor([0.])
+    """
+    return unary("acosh", x)
+
+
+def atanh(x: Any) -> Tensor:
+    """The number whose hyperbolic tangent is x; NaN outside of -1 .. 1.
+
+    >>> sl.atanh([0.])
+    tensor([0.])
+    """
+    return unary("atanh", x)
+
+
+# Rounding
+
+
+def floor(x: Any) -> Tensor:
+    """The largest whole number not above x; no gradient.
+
+    >>> sl.floor([1.5, -1.5])
+    tensor([ 1., -2.])
+    """
+    return unary("floor", x)
+
+
+def ceil(x: Any) -> Tensor:
+    """The smallest whole number not below x; no gradient.
+
+    >>> sl.ceil([1.5, -1.5])
+    tensor([ 2., -1.])
+    """
+    return unary("ceil", x)
+
+
+def trunc(x: Any) -> Tensor:
+    """x without its fraction; no gradient.
+
+    >>> sl.trunc([1.5, -1.5])
+    tensor([ 1., -1.])
+    """
+    return unary("trunc", x)
+
+
+def round(x: Any) -> Tensor:
+    """The nearest whole number, the even one of two (as Python and IEEE 754 do); no gradient.
+
+    >>> sl.round([0.5, 1.5, 2.6])
+    tensor([0., 2., 3.])
+    """
+    return unary("round", x)
+
+
+def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
+    """Each element, but at least `min` and at most `max`; None means no bound.
+
+    >>> sl.clip([-2., 0.5, 7.], 0., 1.)
+    tensor([0. , 0.5, 1. ])
+    """
+    return asarray(x).clip(min, max)
+
+
+# Comparisons
+
+
+def equal(x: Any, y: Any) -> Tensor:
+    """Whether x = y, element by element, as bool. NaN equals nothing.
+
+    >>> sl.equal([1, 2], [1, 3])
+    tensor([ True, False])
+    """
+    return binary("equal", x, y)
+
+
+def not_equal(x: Any, y: Any) -> Tensor:
+    """Whether x differs from y, element by element, as bool.
+
+    >>> sl.not_equal([1, 2], [1, 3])
+    tensor([False,  True])
+    """
+    return binary("not_equal", x, y)
+
+
+def less(x: Any, y: Any) -> Tensor:
+    """Whether x < y, element by element, as bool.
+
+    >>> sl.less([1, 2], 2)
+    tensor([ True, False])
+    """
+    return binary("less", x, y)
+
+
+def less_equal(x: Any, y: Any) -> Tensor:
+    """Whether x <= y, element by element, as bool.
+
+    >>> sl.less_equal([1, 3], 2)
+    tensor([ True, False])
+    """
+    return binary("less_equal", x, y)
+
+
+def greater(x: Any, y: Any) -> Tensor:
+    """Whether x > y, element by element, as bool.
+
+    >>> sl.greater([1, 3], 2)
+    tensor([False,  True])
+    """
+    return binary("greater", x, y)
+
+
+def greater_equal(x: Any, y: Any) -> Tensor:
+    """Whether x >= y, element by element, as bool.
+
+    >>> sl.greater_equal([1, 2], 2)
+    tensor([False,  True])
+    """
+    return binary("greater_equal", x, y)
+
+
+def isnan(x: Any) -> Tensor:
+    """Whether each element is NaN.
+
+    >>> sl.isnan([1., float("nan")])
+    tensor([False,  True])
+    """
+    return unary("isnan", x)
+
+
+def isinf(x: Any) -> Tensor:
+    """Whether each element is infinite, of either sign.
+
+    >>> sl.isinf([1., float("-inf")])
+    tensor([False,  True])
+    """
+    return unary("isinf", x)
+
+
+def isfinite(x: Any) -> Tensor:
+    """Whether each element is neither infinite nor NaN.
+
+    >>> sl.isfinite([1., float("inf"), float("nan")])
+    tensor([ True, False, False])
+    """
+    return unary("isfinite", x)
+
+
+def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether |x - y| <= atol + rtol |y|, element by element; infinities of one sign are close, NaN only with equal_nan.
+
+    >>> sl.isclose([1., 2.], [1.000001, 2.1])
+    tensor([ True, False])
+    """
+    x, y = asarray(x), asarray(y)
+    near = abs(x - y) <= atol + rtol * abs(y)
+    near = (x == y) | (near & isfinite(x) & isfinite(y))
+    return near | (isnan(x) & isnan(y)) if equal_nan else near
+
+
+# Logic and bits
+
+
+def logical_and(x: Any, y: Any) -> Tensor:
+    """Whether both are true; numbers are true unless 0.
+
+    >>> sl.logical_and([True, True], [True, False])
+    tensor([ True, False])
+    """
+    return truth(x) & truth(y)
+
+
+def logical_or(x: Any, y: Any) -> Tensor:
+    """Whether at least one is true; numbers are true unless 0.
+
+    >>> sl.logical_or([True, False], [False, False])
+    tensor([ True, False])
+    """
+    return truth(x) | truth(y)
+
+
+def logical_xor(x: Any, y: Any) -> Tensor:
+    """Whether exactly one is true; numbers are true unless 0.
+
+    >>> sl.logical_xor([True, True], [True, False])
+    tensor([False,  True])
+    """
+    return truth(x) ^ truth(y)
+
+
+def logical_not(x: Any) -> Tensor:
+    """Whether it is false; numbers are true unless 0.
+
+    >>> sl.logical_not([True, False])
+    tensor([False,  True])
+    """
+    return ~truth(x)
+
+
+def truth(x: Any) -> Tensor:
+    return asarray(x).astype(bool)
+
+
+def bitwise_and(x: Any, y: Any) -> Tensor:
+    """The bits set in both, for integers and bool.
+
+    >>> sl.bitwise_and([6], [3])
+    tensor([2])
+    """
+    return binary("bitwise_and", x, y)
+
+
+def bitwise_or(x: Any, y: Any) -> Tensor:
+    """The bits set in either, for integers and bool.
+
+    >>> sl.bitwise_or([6], [3])
+    tensor([7])
+    """
+    return binary("bitwise_or", x, y)
+
+
+def bitwise_xor(x: Any, y: Any) -> Tensor:
+    """The bits set in exactly one, for integers and bool.
+
+    >>> sl.bitwise_xor([6], [3])
+    tensor([5])
+    """
+    return binary("bitwise_xor", x, y)
+
+
+def bitwise_invert(x: Any) -> Tensor:
+    """All bits turned over, for integers and bool.
+
+    >>> sl.bitwise_invert([6])
+    tensor([-7])
+    """
+    return unary("bitwise_invert", x)
+
+
+def bitwise_left_shift(x: Any, y: Any) -> Tensor:
+    """The bits of x moved up by y places: x 2^y, for integers.
+
+    >>> sl.bitwise_left_shift([3], 2)
+    tensor([12])
+    """
+    return binary("bitwise_left_shift", x, y)
+
+
+def bitwise_right_shift(x: Any, y: Any) -> Tensor:
+    """The bits of x moved down by y places: floor(x / 2^y), for integers.
+
+    >>> sl.bitwise_right_shift([12], 2)
+    tensor([3])
+    """
+    return binary("bitwise_right_shift", x, y)
+
+
+# Choices and types
+
+
+def where(condition: Any, x: Any, y: Any) -> Tensor:
+    """x where the condition is true, y elsewhere; all three broadcast. The gradient goes to the chosen one only.
+
+    >>> sl.where([True, False], 1., 0.)
+    tensor([1., 0.])
+    """
+    condition = asarray(condition)
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+        x = asarray(x)
+    x, y = (each if isinstance(each, (Tensor, bool, int, float)) else asarray(each) for each in (x, y))
+    if not isinstance(x, Tensor):  # a number takes the type of the other choice, not of the condition
+        x = asarray(x, y.dtype if scalar_fits(x, y.dtype) else None)
+    elif not isinstance(y, Tensor):
+        y = asarray(y, x.dtype if scalar_fits(y, x.dtype) else None)
+    return perform("where", (condition, x, y), {})
+
+
+def scalar_fits(number: Any, dtype: DType) -> bool:
+    """Whether a Python number takes this type beside a tensor of it (a fraction beside integers does not)."""
+    return scalar_dtype(number, dtype) == dtype
+
+
+def astype(x: Any, dtype: Any) -> Tensor:
+    """x in another data type; floats lose their fraction on the way to integers. Raises DTypeError for unknown types.
+
+    >>> sl.astype([1.9, -1.9], "int32")
+    tensor([ 1, -1], dtype=int32)
+    """
+    return asarray(x).astype(as_dtype(dtype))
+
+
+def stop_gradient(x: Any) -> Tensor:
+    """x itself, through which no gradient flows.
+
+    >>> x = sl.tensor(2., requires_grad=True)
+    >>> (x * sl.stop_gradient(x)).backward()
+    >>> x.grad
+    tensor(2.)
+    """
+    return asarray(x).detach()

@@ -1,0 +1,94 @@
+"""Functions that multiply and add: products of matrices, vectors and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ShapeError
+from ..graph.shape import normalize_axis
+from ..ops import composite
+from ..tensor import Tensor, asarray
+
+__all__ = ["einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot", "vector_norm"]
+
+
+def matmul(x: Any, y: Any) -> Tensor:
+    """The matrix product (..., n, k) (..., k, m) -> (..., n, m); leading axes broadcast, 1-d tensors are vectors.
+
+    Raises ShapeError where the inner sizes differ, and names the transposition that would fit.
+
+    >>> sl.matmul([[1., 2.], [3., 4.]], [1., 1.])
+    tensor([3., 7.])
+    """
+    return composite.matmul(asarray(x), asarray(y))
+
+
+def einsum(pattern: str, *operands: Any) -> Tensor:
+    """Einstein's summation: letters name axes, letters that the result lacks are summed over; "..." are axes that broadcast.
+
+    >>> sl.einsum("ij,jk->ik", [[1., 2.]], [[3.], [4.]])
+    tensor([[11.]])
+    >>> sl.einsum("ii->i", [[1, 2], [3, 4]])
+    tensor([1, 4])
+    """
+    return composite.einsum(pattern, *map(asarray, operands))
+
+
+def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
+    """Products summed over the last n axes of x and the first n of y, or over two lists of axes.
+
+    >>> sl.tensordot([[1., 2.], [3., 4.]], [[1., 0.], [0., 1.]])
+    tensor(5.)
+    """
+    return composite.tensordot(asarray(x), asarray(y), axes)
+
+
+def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
+    """The dot product of vectors along `axis` (counted from the end), the others broadcast.
+
+    >>> sl.vecdot([[1., 2.], [3., 4.]], [1., 1.])
+    tensor([3., 7.])
+    """
+    x, y = asarray(x), asarray(y)
+    if not x.ndim or not y.ndim or x.shape[axis] != y.shape[axis]:
+        raise ShapeError(f"vecdot: x {x.shape} and y {y.shape} do not hold vectors of one length along axis {axis}")
+    x, y = (composite.moveaxis(each, normalize_axis(axis, each.ndim, "vecdot"), -1) for each in (x, y))
+    return composite.einsum("...i,...i->...", x, y)
+
+
+def outer(x: Any, y: Any) -> Tensor:
+    """Every product of an element of x (n,) and one of y (m,): (n, m). Raises ShapeError unless both are 1-d.
+
+    >>> sl.outer([1., 2.], [3., 4.])
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    x, y = asarray(x), asarray(y)
+    if x.ndim != 1 or y.ndim != 1:
+        raise ShapeError(f"outer: x {x.shape} and y {y.shape} are not two vectors", repair="flatten them first: x.flatten()")
+    return composite.einsum("i,j->ij", x, y)
+
+
+def matrix_transpose(x: Any) -> Tensor:
+    """The last two axes exchanged. Raises ShapeError for fewer than two axes.
+
+    >>> sl.matrix_transpose([[1, 2], [3, 4]])
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    return composite.matrix_transpose(asarray(x))
+
+
+def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2) -> Tensor:
+    """(sum |x|^ord)^(1/ord) over `axis`; ord = 1, 2, any other positive number, or infinity (the largest |x|).
+
+    >>> sl.vector_norm([3., 4.])
+    tensor(5.)
+    """
+    size = abs(composite.as_float(asarray(x)))
+    if ord == 2:
+        return composite.reduce("sum", size * size, axis, keepdims).sqrt()
+    if ord == float("inf"):
+        return composite.reduce("max", size, axis, keepdims)
+    return composite.reduce("sum", size ** ord, axis, keepdims) ** (1 / ord)

@@ -1,0 +1,200 @@
+"""Functions that move elements about: reshaping, joining, cutting, repeating, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ArgumentError
+from ..graph.shape import broadcast_shapes
+from ..ops import composite
+from ..tensor import Tensor, asarray, perform
+
+__all__ = [
+    "broadcast_arrays", "broadcast_to", "concat", "diagonal", "expand_dims", "flatten", "flip", "moveaxis", "pad", "permute_dims",
+    "repeat", "reshape", "roll", "split", "squeeze", "stack", "tile", "unstack",
+]
+
+Axis = int | tuple[int, ...]
+
+
+def all_tensors(xs: Sequence[Any]) -> list[Tensor]:
+    return [asarray(x) for x in xs]
+
+
+def reshape(x: Any, shape: Sequence[int]) -> Tensor:
+    """The same elements, in row-major order, in another shape; one size may be -1. Raises ShapeError unless the number fits.
+
+    >>> sl.reshape(sl.arange(6), (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return asarray(x).reshape(shape)
+
+
+def flatten(x: Any, start: int = 0) -> Tensor:
+    """The axes from `start` on made one: start=1 keeps a batch axis.
+
+    >>> sl.flatten(sl.zeros((2, 3, 4)), start=1).shape
+    (2, 12)
+    """
+    return asarray(x).flatten(start)
+
+
+def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
+    """The axes in another order: axis i of the result is axis axes[i] of x. Raises ShapeError unless each is named once.
+
+    >>> sl.permute_dims(sl.zeros((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
+    return composite.permute_dims(asarray(x), axes)
+
+
+def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
+    """Some axes moved to other places, the rest left in their order.
+
+    >>> sl.moveaxis(sl.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    return composite.moveaxis(asarray(x), source, destination)
+
+
+def expand_dims(x: Any, axis: int = 0) -> Tensor:
+    """A new axis of size 1 at position `axis`.
+
+    >>> sl.expand_dims([1., 2.], -1).shape
+    (2, 1)
+    """
+    return composite.expand_dims(asarray(x), axis)
+
+
+def squeeze(x: Any, axis: Axis | None = None) -> Tensor:
+    """The axes of size 1 left out: those named, or all. Raises ShapeError for an axis of another size.
+
+    >>> sl.squeeze(sl.zeros((1, 3, 1)), 0).shape
+    (3, 1)
+    """
+    return asarray(x).squeeze(axis)
+
+
+def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
+    """Axes of size 1 repeated and new axes put in front, until the shape is reached. Raises ShapeError where it cannot be.
+
+    >>> sl.broadcast_to([1., 2.], (2, 2))
+    tensor([[1., 2.],
+            [1., 2.]])
+    """
+    return asarray(x).broadcast_to(tuple(shape))
+
+
+def broadcast_arrays(*xs: Any) -> list[Tensor]:
+    """All tensors in their common shape.
+
+    >>> [x.shape for x in sl.broadcast_arrays([[1.], [2.]], [1., 2., 3.])]
+    [(2, 3), (2, 3)]
+    """
+    tensors = all_tensors(xs)
+    shape = broadcast_shapes("broadcast_arrays", [x.shape for x in tensors]) if tensors else ()
+    return [x.broadcast_to(shape) for x in tensors]
+
+
+def concat(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
+    """Tensors one after another along an axis (None: flattened first). Raises ShapeError unless all other sizes are equal.
+
+    >>> sl.concat([[1., 2.], [3.]])
+    tensor([1., 2., 3.])
+    """
+    return composite.concat(some_tensors(xs, "concat"), axis)
+
+
+def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors of one shape side by side along a new axis.
+
+    >>> sl.stack([[1., 2.], [3., 4.]], axis=1)
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    return composite.stack(some_tensors(xs, "stack"), axis)
+
+
+def some_tensors(xs: Sequence[Any], name: str) -> list[Tensor]:
+    tensors = all_tensors(xs)
+    if not tensors:
+        raise ArgumentError(f"{name}: there is no tensor to join", repair="give at least one")
+    return tensors
+
+
+def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """The slices along an axis, which vanishes.
+
+    >>> sl.unstack([[1, 2], [3, 4]])
+    (tensor([1, 2]), tensor([3, 4]))
+    """
+    return composite.unstack(asarray(x), axis)
+
+
+def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    """x cut along an axis into a number of equal parts, or into parts of the given sizes. Raises ShapeError unless they fit.
+
+    >>> sl.split(sl.arange(5), [2, 3])
+    (tensor([0, 1]), tensor([2, 3, 4]))
+    """
+    return composite.split(asarray(x), sections, axis)
+
+
+def flip(x: Any, axis: Axis | None = None) -> Tensor:
+    """The elements in reverse order along some axes (None: all).
+
+    >>> sl.flip([1, 2, 3])
+    tensor([3, 2, 1])
+    """
+    return composite.flip(asarray(x), axis)
+
+
+def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
+    """The elements moved on by `shift` places; those that fall off come in at the other end.
+
+    >>> sl.roll([1, 2, 3], 1)
+    tensor([3, 1, 2])
+    """
+    return composite.roll(asarray(x), shift, axis)
+
+
+def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
+    """The whole tensor repeated along each axis.
+
+    >>> sl.tile([1, 2], (2,))
+    tensor([1, 2, 1, 2])
+    """
+    return composite.tile(asarray(x), repetitions)
+
+
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+    """Each element repeated in place, all as often or each by its own number (axis None: of the flattened tensor).
+
+    >>> sl.repeat([1, 2], 2)
+    tensor([1, 1, 2, 2])
+    """
+    return composite.repeat(asarray(x), repeats, axis)
+
+
+def diagonal(x: Any, first: int = -2, second: int = -1) -> Tensor:
+    """The elements with equal positions on two axes of one size, which become one axis at the end.
+
+    >>> sl.diagonal([[1, 2], [3, 4]])
+    tensor([1, 4])
+    """
+    return composite.diagonal(asarray(x), first, second)
+
+
+def pad(x: Any, widths: int | Sequence[Any], value: float = 0) -> Tensor:
+    """Elements of one value added before and after each axis; `widths` is a number, a pair, or one pair (before, after) per axis.
+
+    >>> sl.pad([1., 2.], (1, 2))
+    tensor([0., 1., 2., 0., 0.])
+    """
+    x = asarray(x)
+    pairs: Sequence[Any] = ((widths, widths),) * x.ndim if isinstance(widths, int) else widths
+    if len(pairs) == 2 and all(isinstance(each, int) for each in pairs):
+        pairs = (tuple(pairs),) * x.ndim
+    return perform("pad", (x,), {"widths": tuple((int(low), int(high)) for low, high in pairs), "value": value})

@@ -1,0 +1,184 @@
+"""Functions that make one number of many: sums, means, extremes, softmax and running totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..graph.dtype import as_dtype
+from ..graph.shape import normalize_axis
+from ..ops import composite
+from ..tensor import Tensor, asarray, perform
+from .elementwise import isclose
+
+__all__ = [
+    "all", "allclose", "any", "argmax", "argmin", "count_nonzero", "cumulative_sum", "log_softmax", "logsumexp", "max", "mean",
+    "min", "prod", "softmax", "std", "sum", "var",
+]
+
+Axis = int | tuple[int, ...] | None
+
+
+def reduced(name: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
+    return composite.reduce(name, asarray(x), axis, keepdims)
+
+
+def cast(x: Any, dtype: Any) -> Tensor:
+    """x in the wanted type; None leaves it."""
+    return asarray(x) if dtype is None else asarray(x).astype(as_dtype(dtype))
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The sum over `axis` (a number, a tuple, None for all), 0 over no elements; integers and bool are added as int64.
+
+    x (..., n, ...) -> (..., ...), with keepdims (..., 1, ...). Raises ShapeError for an axis that does not exist.
+
+    >>> sl.sum([[1., 2.], [3., 4.]], axis=0)
+    tensor([4., 6.])
+    """
+    return reduced("sum", cast(x, dtype), axis, keepdims)
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The product over `axis` (a number, a tuple, None for all), 1 over no elements; zeros are no problem for the gradient.
+
+    >>> sl.prod([[1., 2.], [3., 4.]], axis=1)
+    tensor([ 2., 12.])
+    """
+    return reduced("prod", cast(x, dtype), axis, keepdims)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The sum over `axis` divided by the number of elements; integers are averaged as float32; NaN over no elements.
+
+    >>> sl.mean([[1., 2.], [3., 4.]])
+    tensor(2.5)
+    """
+    return composite.mean(asarray(x), axis, keepdims)
+
+
+def var(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
+    """sum((x - mean)^2) / (n - correction) over `axis`; correction=1 is the unbiased estimate from a sample.
+
+    >>> sl.var([1., 2., 3., 4.])
+    tensor(1.25)
+    """
+    return composite.var(asarray(x), axis, correction, keepdims)
+
+
+def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
+    """The square root of `var`.
+
+    >>> sl.std([1., 1., 3., 3.])
+    tensor(1.)
+    """
+    return composite.std(asarray(x), axis, correction, keepdims)
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The largest element over `axis`; NaN wins; the gradient is shared among equals. Raises ShapeError over no elements.
+
+    >>> sl.max([[1., 5.], [3., 4.]], axis=0)
+    tensor([3., 5.])
+    """
+    return reduced("max", x, axis, keepdims)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The smallest element over `axis`; NaN wins; the gradient is shared among equals. Raises ShapeError over no elements.
+
+    >>> sl.min([[1., 5.], [3., 4.]], axis=0)
+    tensor([1., 4.])
+    """
+    return reduced("min", x, axis, keepdims)
+
+
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements over `axis` are true (numbers: not 0); true over no elements.
+
+    >>> sl.all([True, False])
+    tensor(False)
+    """
+    return reduced("all", x, axis, keepdims)
+
+
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether any element over `axis` is true (numbers: not 0); false over no elements.
+
+    >>> sl.any([True, False])
+    tensor(True)
+    """
+    return reduced("any", x, axis, keepdims)
+
+
+def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """How many elements over `axis` are not 0, as int64.
+
+    >>> sl.count_nonzero([0, 3, 0, 5])
+    tensor(2)
+    """
+    return reduced("sum", asarray(x).astype(bool), axis, keepdims)
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the largest element along `axis` (None: in the flattened tensor), the first of equals, as int64.
+
+    >>> sl.argmax([[1., 5.], [3., 2.]], axis=1)
+    tensor([1, 0])
+    """
+    return asarray(x).argmax(axis, keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the smallest element along `axis` (None: in the flattened tensor), the first of equals, as int64.
+
+    >>> sl.argmin([[1., 5.], [3., 2.]], axis=1)
+    tensor([0, 1])
+    """
+    return asarray(x).argmin(axis, keepdims)
+
+
+def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """Running totals along `axis` (which may be left out where there is only one): y_i = x_0 + ... + x_i.
+
+    >>> sl.cumulative_sum([1, 2, 3])
+    tensor([1, 3, 6])
+    """
+    x = cast(x, dtype)
+    axis = 0 if axis is None and x.ndim == 1 else axis
+    return perform("cumulative_sum", (x,), {"axis": normalize_axis(axis, x.ndim, "cumulative_sum")})  # type: ignore[arg-type]
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))) over `axis`, with the largest element taken out so that nothing overflows; its gradient is softmax.
+
+    >>> sl.logsumexp([1000., 0.])
+    tensor(1000.)
+    """
+    return composite.logsumexp(asarray(x), axis, keepdims)
+
+
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along `axis`: positive, summing to 1, for logits of any size (Bridle 1990).
+
+    >>> sl.softmax([10000., 10000.])
+    tensor([0.5, 0.5])
+    """
+    return composite.softmax(asarray(x), axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """x - log(sum(exp(x))) along `axis`: the logarithm of softmax, also where softmax is 0 in floating point.
+
+    >>> sl.log_softmax([10000., 0.])
+    tensor([     0., -10000.])
+    """
+    return composite.log_softmax(asarray(x), axis)
+
+
+def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether `isclose` holds for all elements.
+
+    >>> bool(sl.allclose([1., 2.], [1.000001, 2.]))
+    True
+    """
+    return all(isclose(x, y, rtol, atol, equal_nan))

@@ -1,0 +1,111 @@
+"""Functions that choose and order elements: take, sort, top_k, one_hot, and those whose result's size depends on values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph.dtype import as_dtype, default_float
+from ..graph.shape import normalize_axis
+from ..ops import composite
+from ..tensor import Tensor, asarray, from_array, perform
+
+__all__ = ["argsort", "nonzero", "one_hot", "searchsorted", "sort", "take", "take_along_axis", "top_k", "unique"]
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The elements of an axis that `indices` name: a table look-up. The axis may be left out where there is only one.
+
+    x (..., n, ...), indices (...) of whole numbers 0 .. n - 1 -> the indices' axes in the place of `axis`.
+    Raises OutOfRangeError for an index outside, in compiled code too; DTypeError for indices that are no integers.
+
+    >>> sl.take([10., 20., 30.], [2, 0])
+    tensor([30., 10.])
+    """
+    x = asarray(x)
+    axis = 0 if axis is None and x.ndim == 1 else axis
+    return perform("take", (x, asarray(indices)), {"axis": normalize_axis(axis, x.ndim, "take")})  # type: ignore[arg-type]
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
+    """result[..., i, ...] = x[..., indices[..., i, ...], ...]: each line along the axis has its own indices.
+
+    x and indices have equal shapes but for `axis`. Raises ShapeError and OutOfRangeError.
+
+    >>> sl.take_along_axis([[1., 2.], [3., 4.]], [[1], [0]], axis=1)
+    tensor([[2.],
+            [3.]])
+    """
+    x = asarray(x)
+    return perform("take_along_axis", (x, asarray(indices)), {"axis": normalize_axis(axis, x.ndim, "take_along_axis")})
+
+
+def one_hot(labels: Any, classes: int, dtype: Any = None) -> Tensor:
+    """1 in each label's place along a new last axis, 0 elsewhere: labels (...) -> (..., classes).
+
+    Raises OutOfRangeError for a label outside of 0 .. classes - 1, DTypeError for labels that are no integers.
+
+    >>> sl.one_hot([0, 2], 3)
+    tensor([[1., 0., 0.],
+            [0., 0., 1.]])
+    """
+    return composite.one_hot(asarray(labels), classes, default_float if dtype is None else as_dtype(dtype))
+
+
+def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
+    """The positions that put x in rising (or falling) order along an axis; equals keep their order, NaN counts as largest.
+
+    >>> sl.argsort([3., 1., 2.])
+    tensor([1, 2, 0])
+    """
+    return composite.argsort(asarray(x), axis, descending)
+
+
+def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
+    """x in rising (or falling) order along an axis; the gradient follows the elements.
+
+    >>> sl.sort([3., 1., 2.])
+    tensor([1., 2., 3.])
+    """
+    return composite.sort(asarray(x), axis, descending)
+
+
+def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The k largest (or smallest) elements along an axis in order, and their positions; of equals the first come first.
+
+    >>> sl.top_k([1., 5., 3.], 2)
+    (tensor([5., 3.]), tensor([1, 2]))
+    """
+    return composite.top_k(asarray(x), k, axis, largest)
+
+
+def nonzero(x: Any) -> tuple[Tensor, ...]:
+    """The positions of the elements that are not 0, one tensor per axis. TraceError while compiling: the size depends on values.
+
+    >>> sl.nonzero([0, 3, 0, 5])
+    (tensor([1, 3]),)
+    """
+    return tuple(map(from_array, np.nonzero(asarray(x)._known("nonzero"))))
+
+
+def unique(x: Any) -> Tensor:
+    """The different elements in rising order. Raises TraceError while compiling: the size depends on values.
+
+    >>> sl.unique([3, 1, 3])
+    tensor([1, 3])
+    """
+    return from_array(np.unique(asarray(x)._known("nonzero")))
+
+
+def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:
+    """For each value, the position in the rising x (n,) where it would be inserted; "right": behind its equals.
+
+    Counted by comparing with every element: sum of x < value (or x <= value).
+
+    >>> sl.searchsorted([1., 2., 3.], [2., 5.])
+    tensor([1, 3])
+    """
+    x, values = asarray(x), asarray(values)
+    below = x < values[..., None] if side == "left" else x <= values[..., None]
+    return below.sum(axis=-1)

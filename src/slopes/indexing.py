@@ -1,0 +1,160 @@
+"""x[...]: what an index expression selects, as slices, reshapes and takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from .graph.operation import build
+from .graph.shape import broadcast_shapes, size
+
+Cut = tuple[int, int, int]  # start, stop, step of one axis, as Python's range takes them
+
+
+def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) -> Any:
+    """The part of `x` that `index` names, as NumPy understands it: whole numbers, slices, None, ..., integer arrays, masks.
+
+    `positions_of(mask)` gives the positions at which a boolean mask is true, one array per axis of the mask.
+    """
+    items = expand_ellipsis(x, replace_masks(index if isinstance(index, tuple) else (index,), positions_of))
+    cuts: list[Cut] = []
+    shape: list[int] = []  # after cutting, with whole numbers left out and None put in
+    arrays: dict[int, Any] = {}  # axis of that shape -> integer array
+    for item in items:
+        if item is None:
+            shape.append(1)
+            continue
+        length = x.shape[len(cuts)]
+        if is_whole(item):
+            position = checked(item, len(cuts), length)
+            cuts.append((position, position + 1, 1))
+            continue
+        if not isinstance(item, slice):
+            arrays[len(shape)] = item
+        cuts.append(cut_of(item, length) if isinstance(item, slice) else (0, length, 1))
+        shape.append(len(range(*cuts[-1])))
+    return take_arrays(reshaped(cut(x, cuts), tuple(shape)), arrays)
+
+
+def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]]) -> list[Any]:
+    """The items with lists made arrays and masks made positions."""
+    result: list[Any] = []
+    for item in items:
+        item = np.asarray(item) if isinstance(item, list) else item
+        if hasattr(item, "dtype") and not is_whole(item):
+            if item.dtype.kind == "b":
+                result.extend(positions_of(item))
+                continue
+            if item.dtype.kind not in "iu" and not (isinstance(item, np.ndarray) and not item.size):
+                raise DTypeError(f"indexing: a tensor of type {item.dtype} cannot choose elements",
+                                 why="indices are whole numbers", repair="cast it: indices.astype(sl.int64)")
+            item = item.astype(np.int64) if isinstance(item, np.ndarray) else item
+        elif not (item is None or item is Ellipsis or isinstance(item, slice) or is_whole(item)):
+            raise ArgumentError(f"indexing: {item!r} of type {type(item).__name__} is no index",
+                                repair="an index is a whole number, a slice, None, ..., an integer tensor or a boolean mask")
+        result.append(item)
+    return result
+
+
+def is_whole(item: Any) -> bool:
+    return isinstance(item, (int, np.integer)) and not isinstance(item, bool)
+
+
+def expand_ellipsis(x: Any, items: list[Any]) -> list[Any]:
+    """The items, one for each axis: ... stands for as many full slices as are missing."""
+    used = sum(item is not None and item is not Ellipsis for item in items)
+    places = [place for place, item in enumerate(items) if item is Ellipsis]
+    if len(places) > 1:
+        raise ArgumentError("indexing: more than one ... in an index", repair="write the slices out: x[:, :, 0]")
+    if used > x.ndim:
+        raise ShapeError(f"indexing: {used} indices for a tensor of shape {x.shape}", why=f"it has {x.ndim} axes")
+    place = places[0] if places else len(items)
+    return items[:place] + [slice(None)] * (x.ndim - used) + items[place + 1:]
+
+
+def checked(item: Any, axis: int, length: int) -> int:
+    """A position counted from the front; it must exist."""
+    position = int(item)
+    if not -length <= position < length:
+        raise OutOfRangeError(f"indexing: index {position} is outside axis {axis} of size {length}",
+                              why=f"indices run from {-length} to {length - 1}" if length else "the axis is empty")
+    return position % length
+
+
+def cut_of(item: slice, length: int) -> Cut:
+    """A slice in terms of this axis; slice.indices already clips it, as Python does."""
+    if item.step is not None and int(item.step) == 0:
+        raise ArgumentError("indexing: the step of a slice is 0", repair="steps are 1 or more, or -1 or less")
+    start, stop, step = item.indices(length)
+    return (start, stop, step) if len(range(start, stop, step)) else (0, 0, 1)
+
+
+def cut(x: Any, cuts: list[Cut]) -> Any:
+    if all(each == (0, length, 1) for each, length in zip(cuts, x.shape)):
+        return x
+    start, stop, step = zip(*cuts)
+    return build("slice", x, start=start, stop=stop, step=step)
+
+
+def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    return x if x.shape == shape else build("reshape", x, shape=shape)
+
+
+def take_arrays(x: Any, arrays: dict[int, Any]) -> Any:
+    """The elements that integer arrays choose on their axes; several arrays are broadcast and read as positions together.
+
+    As in NumPy the chosen axes stand where the arrays stood when these are neighbours, and in front otherwise.
+    """
+    if not arrays:
+        return x
+    axes = list(arrays)
+    wrapped = [from_front(arrays[axis], x.shape[axis], axis) for axis in axes]
+    if len(axes) == 1:
+        return build("take", x, wrapped[0], axis=axes[0])
+    neighbours = axes == list(range(axes[0], axes[0] + len(axes)))
+    place = axes[0] if neighbours else 0
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    moved = build("permute", x, axes=(*rest[:place], *axes, *rest[place:]))
+    lengths = [x.shape[axis] for axis in axes]
+    flat = build("reshape", moved, shape=(*moved.shape[:place], size(lengths), *moved.shape[place + len(axes):]))
+    return build("take", flat, combined(wrapped, lengths), axis=place)
+
+
+def combined(arrays: list[Any], lengths: list[int]) -> Any:
+    """Positions on several axes as one position on the axis that joins them."""
+    shape = broadcast_shapes("indexing", [array.shape for array in arrays])
+    arrays = [inside(array, length) for array, length in zip(arrays, lengths)]
+    total = arrays[0]
+    for array, length in zip(arrays[1:], lengths[1:]):
+        total = total * length + array
+    if total.shape == shape:
+        return total
+    return np.broadcast_to(total, shape) if isinstance(total, np.ndarray) else build("expand", total, shape=shape)
+
+
+def inside(indices: Any, length: int) -> Any:
+    """The same indices, checked where they are used: on the joined axis a wrong one could name an existing element."""
+    if isinstance(indices, np.ndarray):
+        return indices
+    return build("take", build("iota", size=length, dtype=np.dtype("int64")), indices, axis=0)
+
+
+def from_front(indices: Any, length: int, axis: int) -> Any:
+    """Indices counted from the front: negative ones count from the end."""
+    if isinstance(indices, np.ndarray):
+        check_inside(indices, length, axis)
+        return np.where(indices < 0, indices + length, indices)
+    if indices.dtype.kind == "u":
+        return build("cast", indices, dtype=np.dtype("int64"))
+    indices = build("cast", indices, dtype=np.dtype("int64"))
+    return build("where", indices < 0, indices + length, indices)
+
+
+def check_inside(indices: np.ndarray, length: int, axis: int) -> None:
+    if indices.size and not (-length <= indices.min() and indices.max() < length):
+        outside = indices[(indices < -length) | (indices >= length)].reshape(-1)[0]
+        raise OutOfRangeError(f"indexing: index {outside} is outside axis {axis} of size {length}",
+                              why=f"indices run from {-length} to {length - 1}" if length else "the axis is empty")

@@ -1,0 +1,1 @@
+"""Windows to other systems: files that they write and read."""

@@ -1,0 +1,419 @@
+"""From loops to LLVM: expressions, indices and the plain schedules (map, reduce); contraction and special kernels build on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+
+from ..errors import CompileError
+from ..graph.node import Node
+from . import mathlib
+from .builder import BOOL, INT32, INT64, Builder, Value, Variable
+from .index import Axis, Index, Quotient, Remainder, RunTime
+from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store
+from .schedule import combining
+
+CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
+
+
+class Scope:
+    """Emits expressions at one place of a loop nest: knows where each axis stands and which one runs along the lanes."""
+
+    def __init__(self, b: Builder, pointers: dict[Buffer, str], site_of: Callable[[Node], int]) -> None:
+        self.b, self.pointers, self.site_of = b, pointers, site_of
+        self.at: dict[Axis, Value] = {}
+        self.vector: Axis | None = None
+        self.lanes = 1
+        self.accumulated: Value | None = None
+        self._memo: dict[tuple[int, str], Value] = {}
+        self._keep: list[Expr] = []  # the memo goes by id: what it knows must stay alive
+
+    @contextmanager
+    def place(self, axis: Axis, value: Value) -> Iterator[None]:
+        """Inside, `axis` stands at `value`."""
+        self.at[axis] = value
+        self.forget()
+        yield
+        del self.at[axis]
+        self.forget()
+
+    @contextmanager
+    def along(self, axis: Axis, start: Value, lanes: int) -> Iterator[None]:
+        """Inside, `axis` runs over the lanes from `start` on."""
+        before = self.vector, self.lanes
+        self.vector, self.lanes = axis, lanes
+        with self.place(axis, start):
+            yield
+        self.vector, self.lanes = before
+
+    def forget(self) -> None:
+        """Values known so far belong to another place."""
+        self._memo.clear()
+        self._keep.clear()
+
+    # ------------------------------------------------------------------ indices
+    def wide(self, axes_used: bool) -> int:
+        return self.lanes if axes_used else 1
+
+    def index(self, index: Index, scalar: bool = False) -> Value:
+        """The value of an index: per lane where it varies with the vector axis, unless only the first lane is asked for."""
+        b = self.b
+        total: Value | None = None
+        for atom, c in index.terms.items():
+            value = self._atom(atom, scalar)
+            if c != 1:
+                value = b.mul(value, b.const(c, like=value))
+            total = value if total is None else b.add(total, value)
+        if total is None:
+            return b.int(index.constant)
+        return b.add(total, b.const(index.constant, like=total)) if index.constant else total
+
+    def _atom(self, atom: object, scalar: bool) -> Value:
+        b = self.b
+        if isinstance(atom, Axis):
+            start = self.at[atom]
+            if atom is not self.vector or scalar or self.lanes == 1:
+                return start
+            return b.add(b.splat(start, self.lanes), b.lane_numbers(self.lanes))
+        if isinstance(atom, RunTime):
+            return self.expr(atom.expr)
+        assert isinstance(atom, (Quotient, Remainder))
+        return self._divided(atom, scalar)
+
+    def _divided(self, atom: Quotient | Remainder, scalar: bool) -> Value:
+        b, inner = self.b, self.index(atom.inner, scalar)
+        low, high = atom.inner.bounds
+        lift = -(low // atom.divisor) * atom.divisor if low < 0 else 0  # unsigned division needs a value of 0 or more
+        if lift:
+            inner = b.add(inner, b.const(lift, like=inner))
+        narrow = high + lift < 2**31  # 32-bit lanes divide by multiplying; 64-bit ones would not
+        x = Value(b.cast(inner, INT32).ref, np.dtype("uint32"), inner.lanes) if narrow else Value(inner.ref, np.dtype("uint64"), inner.lanes)
+        divisor = b.const(atom.divisor, like=x)
+        found = b._two("udiv" if isinstance(atom, Quotient) else "urem", x, divisor)
+        wide = b.cast(found, INT64) if narrow else Value(found.ref, INT64, found.lanes)
+        if isinstance(atom, Quotient) and lift:
+            wide = b.sub(wide, b.const(lift // atom.divisor, like=wide))
+        return wide
+
+    # ------------------------------------------------------------------ expressions
+    def expr(self, expr: Expr, mask: Value | None = None) -> Value:
+        """The value of an expression here: a scalar where it does not vary along the lanes."""
+        key = (id(expr), mask.ref if mask is not None else "")
+        if key not in self._memo:
+            self._memo[key] = self._expr(expr, mask)
+            self._keep.append(expr)
+        return self._memo[key]
+
+    def _expr(self, expr: Expr, mask: Value | None) -> Value:
+        b = self.b
+        if isinstance(expr, Load):
+            return self.load(expr, mask)
+        if isinstance(expr, Literal):
+            return b.const(expr.value, dtype=expr.dtype)
+        if isinstance(expr, Accumulated):
+            assert self.accumulated is not None
+            return self.accumulated
+        if isinstance(expr, Position):
+            return b.cast(self.index(expr.index), expr.dtype)
+        if isinstance(expr, Choose):
+            return self._choose(expr, mask)
+        if isinstance(expr, Checked):
+            return self._checked(expr, mask)
+        assert isinstance(expr, Compute)
+        args = [self.expr(arg, mask) for arg in expr.args]
+        if expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu":
+            b.site = self.site_of(expr.node)
+            if mask is not None:  # where the result is not used, a zero divisor is no error
+                args[1] = b.select(mask, args[1], b.const(1, like=args[1]))
+        return emit_operation(b, expr.node, b.match(*args))
+
+    def _choose(self, expr: Choose, mask: Value | None) -> Value:
+        b, inside = self.b, mask
+        chosen: Value | None = None
+        for index, low, high in expr.conditions:
+            first, last = index.bounds
+            value = self.index(index)
+            for needed, sign, bound in ((first < low, ">=", low), (last >= high, "<", high)):
+                if needed:
+                    holds = b.compare(sign, value, b.const(bound, like=value))
+                    chosen = holds if chosen is None else b.bit_and(chosen, holds)
+        assert chosen is not None
+        inside = chosen if mask is None else b.bit_and(chosen, mask)
+        return b.select(chosen, self.expr(expr.inner, inside), self.expr(expr.fill, mask))
+
+    def _checked(self, expr: Checked, mask: Value | None) -> Value:
+        b = self.b
+        x = b.cast(self.expr(expr.inner, mask), INT64)
+        zero = b.const(0, like=x)
+        bad = b.bit_or(b.compare("<", x, zero), b.compare(">=", x, b.const(expr.size, like=x)))
+        b.site = self.site_of(expr.node)
+        b.check_not(bad if mask is None else b.bit_and(bad, mask))
+        return b.select(bad, zero, x)
+
+    def load(self, expr: Load, mask: Value | None) -> Value:
+        """Side by side, the same for all lanes, or from anywhere; the mask matters only where the address could be wrong."""
+        b, pointer = self.b, self.pointers[expr.buffer]
+        low, high = expr.offset.bounds
+        if low >= 0 and high < expr.buffer.size:
+            mask = None
+        if self.vector is None or self.lanes == 1 or self.vector not in expr.axes:
+            if mask is not None and mask.lanes > 1:
+                mask = b.horizontal("or", mask)
+            return b.load(pointer, expr.dtype, self.index(expr.offset, scalar=True), 1, mask)
+        if expr.offset.coefficient(self.vector) == 1:
+            return b.load(pointer, expr.dtype, self.index(expr.offset, scalar=True), self.lanes, mask)
+        return b.gather(pointer, expr.dtype, self.index(expr.offset), mask)
+
+    def store(self, store: Store) -> None:
+        """Write one store's value at this place, for all lanes."""
+        b, pointer = self.b, self.pointers[store.buffer]
+        value = self.expr(store.expr)
+        if self.vector is None or self.lanes == 1:
+            b.store(value, pointer, self.index(store.offset))
+        elif store.offset.coefficient(self.vector) == 1:
+            b.store(b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True))
+        else:
+            b.scatter(b.splat(value, self.lanes), pointer, self.index(store.offset))
+
+    def stores(self, stores: Sequence[Store]) -> None:
+        """All values first, then all stores: a kernel may overwrite what it read at the same place."""
+        for store in stores:
+            self.expr(store.expr)
+        for store in stores:
+            self.store(store)
+
+
+def emit_operation(b: Builder, node: Node, args: Sequence[Value]) -> Value:
+    """The native code of one elementwise operation."""
+    emit = getattr(node.op, "emit", None)
+    if emit is None:
+        raise CompileError(f"operation {node.op.name} has no native emission")
+    return emit(b, *args, **node.params) if node.params and wants_params(node) else emit(b, *args)
+
+
+def wants_params(node: Node) -> bool:
+    """Whether an emission takes the node's parameters (cast needs its type; alias does not care for its tag)."""
+    code = node.op.emit.__code__  # type: ignore[attr-defined]
+    return any(name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] for name in node.params)
+
+
+# ---------------------------------------------------------------------- loops
+def outer_loops(scope: Scope, kernel: Kernel, axes: Sequence[Axis]) -> ExitStack:
+    """Open the loops over `axes` inside this block: a block is a run of consecutive units of the schedule's leading axes."""
+    b, stack = scope.b, ExitStack()
+    prefix = axes[: kernel.schedule["prefix"]]
+    units = int(np.prod([axis.extent for axis in prefix], dtype=np.int64))
+    chunk = -(-units // kernel.schedule["blocks"])
+    if units > 1:
+        start = b.mul(Value("%block", INT64), b.int(chunk))
+        stop = b.add(start, b.int(chunk))
+        if units % chunk:
+            stop = b.select(b.compare("<", stop, b.int(units)), stop, b.int(units))
+        unit = stack.enter_context(b.loop(start, stop)) if chunk > 1 else start
+        rest = unit
+        for position, axis in reversed(list(enumerate(prefix))):
+            value = rest if position == 0 else b._two("urem", rest, b.int(axis.extent))
+            rest = rest if position == 0 else b._two("udiv", rest, b.int(axis.extent))
+            stack.enter_context(scope.place(axis, value))
+    else:
+        for axis in prefix:
+            stack.enter_context(scope.place(axis, b.int(0)))
+    for axis in axes[kernel.schedule["prefix"]:]:
+        stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.int(0), b.int(axis.extent)))))
+    return stack
+
+
+def vector_loop(scope: Scope, axis: Axis | None, lanes: int, body: Callable[[], None]) -> None:
+    """Run `body` along the lanes of an axis: full vectors in a loop, then the rest as one narrower vector."""
+    b = scope.b
+    if axis is None:
+        body()
+        return
+    full = axis.extent - axis.extent % lanes
+    if full:
+        with b.loop(b.int(0), b.int(full), lanes) as i, scope.along(axis, i, lanes):
+            body()
+    if axis.extent > full:
+        with scope.along(axis, b.int(full), axis.extent - full):
+            body()
+
+
+def split_vector_loop(scope: Scope, kernel: Kernel, body: Callable[[], None]) -> None:
+    """A single long loop: each block takes its run of whole vectors, the last one also the rest."""
+    b, axis, lanes, chunk = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], kernel.schedule["split"]
+    full = axis.extent - axis.extent % lanes
+    block = Value("%block", INT64)
+    start = b.mul(block, b.int(chunk))
+    stop = b.add(start, b.int(chunk))
+    if full % chunk:
+        stop = b.select(b.compare("<", stop, b.int(full)), stop, b.int(full))
+    with b.loop(start, stop, lanes) as i, scope.along(axis, i, lanes):
+        body()
+    if axis.extent > full:
+        last = b.compare("==", block, b.int(kernel.schedule["blocks"] - 1))
+        with b.when(last), scope.along(axis, b.int(full), axis.extent - full):
+            body()
+
+
+def over_elements(scope: Scope, kernel: Kernel, body: Callable[[], None]) -> None:
+    """Run `body` for every element of the parallel loops in this block, the schedule's vector loop along the lanes."""
+    vector = kernel.schedule["vector"]
+    if kernel.schedule["split"]:
+        split_vector_loop(scope, kernel, body)
+        return
+    with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not vector]):
+        vector_loop(scope, vector, kernel.schedule["lanes"], body)
+
+
+def emit_map(scope: Scope, kernel: Kernel) -> None:
+    """for each element: store it."""
+    over_elements(scope, kernel, lambda: scope.stores(kernel.stores))
+
+
+def emit_reduce(scope: Scope, kernel: Kernel) -> None:
+    """for each output element: start, combine over the inner loops, store what the epilogue makes of it."""
+    if kernel.schedule["vector"] not in kernel.inner:
+        over_elements(scope, kernel, lambda: _reduce_per_lane(scope, kernel))
+        return
+    with outer_loops(scope, kernel, kernel.axes):
+        _reduce_along_lanes(scope, kernel)
+
+
+def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
+    folding = folding_of(kernel, scope.b)
+    variables = folding.start(scope.lanes)
+    with ExitStack() as stack:
+        for axis in kernel.inner:
+            stack.enter_context(scope.place(axis, stack.enter_context(scope.b.loop(scope.b.int(0), scope.b.int(axis.extent)))))
+        folding.combine(variables, scope, kernel)
+    _finish(scope, kernel, folding.result(variables))
+
+
+def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
+    b, vector, lanes = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"]
+    folding = folding_of(kernel, b)
+    full = vector.extent - vector.extent % lanes
+    sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
+    variables = {size: folding.start(size) for size in sizes}
+    with ExitStack() as stack:
+        for axis in kernel.inner:
+            if axis is not vector:
+                stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.int(0), b.int(axis.extent)))))
+        vector_loop(scope, vector, lanes, lambda: folding.combine(variables[scope.lanes], scope, kernel))
+    parts = [folding.fold(variables[size]) for size in sizes]
+    total = parts[0]
+    for part in parts[1:]:
+        total = folding.two(total, part)
+    _finish(scope, kernel, total)
+
+
+def _finish(scope: Scope, kernel: Kernel, total: Value) -> None:
+    scope.accumulated = total
+    scope.forget()
+    scope.stores(kernel.stores)
+    scope.accumulated = None
+
+
+class Folding:
+    """A reduction with one accumulator: the operation says where it starts and how it combines."""
+
+    def __init__(self, b: Builder, node: Node) -> None:
+        self.b, self.node, self.op = b, node, combining(node)
+
+    def start(self, lanes: int) -> list[Variable]:
+        return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]  # type: ignore[attr-defined]
+
+    def combine(self, variables: list[Variable], scope: Scope, kernel: Kernel) -> None:
+        assert kernel.body is not None
+        x = scope.b.splat(scope.b.cast(scope.expr(kernel.body), self.node.dtype), variables[0].lanes)
+        variables[0].set(self.two(variables[0].get(), x))
+
+    def two(self, x: Value, y: Value) -> Value:
+        return self.op.combine(self.b, x, y)  # type: ignore[attr-defined]
+
+    def result(self, variables: list[Variable]) -> Value:
+        return variables[0].get()
+
+    def fold(self, variables: list[Variable]) -> Value:
+        """The lanes combined pairwise, always in the same order."""
+        x = variables[0].get()
+        while x.lanes > 1:
+            half = x.lanes // 2
+            low, high = self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))
+            low, high = self._narrow(low), self._narrow(high)
+            joined = self.two(low, high)
+            if x.lanes % 2:
+                last = self._lane(x, x.lanes - 1)
+                joined = self.two(joined, last) if half == 1 else self._add_to_first(joined, last)
+            x = joined
+        return x
+
+    def _narrow(self, x: Value) -> Value:
+        return self._lane(x, 0) if x.lanes == 1 else x
+
+    def _lane(self, x: Value, lane: int) -> Value:
+        kind = f"<{x.lanes} x {_scalar(x)}>"
+        return self.b.new(f"extractelement {kind} {x.ref}, i64 {lane}", x.dtype)
+
+    def _add_to_first(self, x: Value, last: Value) -> Value:
+        first = self.two(self._lane(x, 0), last)
+        kind = f"<{x.lanes} x {_scalar(x)}>"
+        return self.b.new(f"insertelement {kind} {x.ref}, {_scalar(x)} {first.ref}, i64 0", x.dtype, x.lanes)
+
+
+def _scalar(x: Value) -> str:
+    return {"float32": "float", "float64": "double", "bool": "i1"}.get(x.dtype.name, f"i{x.dtype.itemsize * 8}")
+
+
+class FirstExtreme(Folding):
+    """argmax and argmin: the best value so far and where it first stood; a NaN beats every number."""
+
+    def __init__(self, b: Builder, node: Node, sign: str) -> None:
+        super().__init__(b, node)
+        self.sign, self.source = sign, node.args[0].dtype
+
+    def start(self, lanes: int) -> list[Variable]:
+        worst = _extreme_value(self.source, low=self.sign == ">")
+        return [self.b.variable(self.b.const(worst, dtype=self.source, lanes=lanes)),
+                self.b.variable(self.b.const(0, dtype=INT64, lanes=lanes))]
+
+    def combine(self, variables: list[Variable], scope: Scope, kernel: Kernel) -> None:
+        b, (best, place) = self.b, variables
+        assert kernel.body is not None
+        x, old = b.splat(scope.expr(kernel.body), best.lanes), best.get()
+        wins = self._beats(x, old)
+        best.set(b.select(wins, x, old))
+        here = scope.index(Index({kernel.inner[0]: 1})) if kernel.inner else b.int(0)
+        place.set(b.select(wins, b.splat(here, best.lanes), place.get()))
+
+    def _beats(self, x: Value, old: Value) -> Value:
+        b = self.b
+        if x.dtype == BOOL:
+            return b.bit_and(x, b.bit_not(old)) if self.sign == ">" else b.bit_and(b.bit_not(x), old)
+        wins = b.compare(self.sign, x, old)
+        if x.dtype.kind != "f":
+            return wins
+        return b.bit_or(wins, b.bit_and(b.compare("!=", x, x), b.compare("==", old, old)))
+
+    def result(self, variables: list[Variable]) -> Value:
+        return variables[1].get()
+
+
+def _extreme_value(dtype: np.dtype, low: bool) -> float | int | bool:
+    if dtype == BOOL:
+        return not low
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    limits = np.iinfo(dtype)
+    return int(limits.min if low else limits.max)
+
+
+def folding_of(kernel: Kernel, b: Builder) -> Folding:
+    """How this kernel's reduction accumulates."""
+    assert kernel.reduction is not None
+    name = kernel.reduction.op.name
+    if name in ("argmax", "argmin"):
+        return FirstExtreme(b, kernel.reduction, ">" if name == "argmax" else "<")
+    return Folding(b, kernel.reduction)

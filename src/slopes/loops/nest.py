@@ -1,0 +1,226 @@
+"""The loop language: scalar expressions, the buffers they read, and the kernels (loop nests) that store them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph.dtype import DType
+from ..graph.node import Node
+from .index import Axis, Index, Quotient, Remainder, RunTime
+
+
+class Buffer:
+    """A row of elements in memory: an argument of the program, or a place in its arena."""
+
+    __slots__ = ("dtype", "kind", "name", "node", "number", "size")
+
+    def __init__(self, kind: str, size: int, dtype: DType, node: Node | None = None, number: int = 0, name: str = "") -> None:
+        self.kind = kind  # "argument": given by the caller as pointer `number`; "arena": placed by the memory plan
+        self.size, self.dtype, self.node, self.number, self.name = size, dtype, node, number, name
+
+    @property
+    def nbytes(self) -> int:
+        return max(1, self.size) * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"{self.kind}{self.number}{':' + self.name if self.name else ''}"
+
+
+def axes_of(index: Index) -> frozenset[Axis]:
+    """Every axis that an index depends on."""
+    found: set[Axis] = set()
+    for atom in index.terms:
+        if isinstance(atom, Axis):
+            found.add(atom)
+        elif isinstance(atom, (Quotient, Remainder)):
+            found |= axes_of(atom.inner)
+        else:
+            found |= atom.expr.axes
+    return frozenset(found)
+
+
+class Expr:
+    """A scalar value inside a loop nest. `axes` are the loops it varies with; one object per distinct expression of a kernel."""
+
+    __slots__ = ("axes", "dtype")
+    axes: frozenset[Axis]
+    dtype: DType
+
+    def uses(self, axis: Axis) -> bool:
+        return axis in self.axes
+
+
+class Load(Expr):
+    """An element of a buffer."""
+
+    __slots__ = ("buffer", "offset")
+
+    def __init__(self, buffer: Buffer, offset: Index) -> None:
+        self.buffer, self.offset, self.dtype, self.axes = buffer, offset, buffer.dtype, axes_of(offset)
+
+
+class Literal(Expr):
+    """A constant."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any, dtype: DType) -> None:
+        self.value, self.dtype, self.axes = value, dtype, frozenset()
+
+
+class Position(Expr):
+    """The value of an index itself."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: Index, dtype: DType) -> None:
+        self.index, self.dtype, self.axes = index, dtype, axes_of(index)
+
+
+class Compute(Expr):
+    """An elementwise operation on expressions; `node` knows how to emit it."""
+
+    __slots__ = ("args", "node")
+
+    def __init__(self, node: Node, args: tuple[Expr, ...]) -> None:
+        self.node, self.args, self.dtype = node, args, node.dtype
+        self.axes = frozenset().union(*(arg.axes for arg in args)) if args else frozenset()
+
+
+Condition = tuple[Index, int, int]  # low <= index < high
+
+
+class Choose(Expr):
+    """`inner` where all conditions hold (only there is it read at all), `fill` elsewhere."""
+
+    __slots__ = ("conditions", "fill", "inner")
+
+    def __init__(self, conditions: tuple[Condition, ...], inner: Expr, fill: Expr) -> None:
+        self.conditions, self.inner, self.fill, self.dtype = conditions, inner, fill, inner.dtype
+        self.axes = inner.axes | fill.axes | frozenset().union(*(axes_of(index) for index, _, _ in conditions))
+
+
+class Checked(Expr):
+    """An index from data, to be checked against an axis of `size` elements on behalf of `node`."""
+
+    __slots__ = ("inner", "node", "size")
+
+    def __init__(self, inner: Expr, size: int, node: Node) -> None:
+        self.inner, self.size, self.node, self.dtype, self.axes = inner, size, node, inner.dtype, inner.axes
+
+
+class Accumulated(Expr):
+    """The finished reduction of this kernel, as its epilogue sees it."""
+
+    __slots__ = ()
+
+    def __init__(self, dtype: DType, axes: Iterable[Axis]) -> None:
+        self.dtype, self.axes = dtype, frozenset(axes)
+
+
+@dataclass
+class Store:
+    """Write an expression to an element of a buffer."""
+
+    buffer: Buffer
+    offset: Index
+    expr: Expr
+
+
+@dataclass
+class Kernel:
+    """One loop nest.
+
+    kind       map, reduce, contract, pack, cumulate, sort, scatter
+    axes       the parallel loops
+    inner      the reduction loops
+    reduction  the operation that combines, and `body` what it combines (reduce); `body`, `other` the two factors (contract)
+    stores     what is written for each element of the parallel loops
+    """
+
+    kind: str
+    axes: list[Axis]
+    stores: list[Store]
+    inner: list[Axis] = field(default_factory=list)
+    reduction: Node | None = None
+    body: Expr | None = None
+    other: Expr | None = None
+    nodes: list[Node] = field(default_factory=list)
+    schedule: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def elements(self) -> int:
+        return int(np.prod([axis.extent for axis in self.axes], dtype=np.int64))
+
+    @property
+    def work(self) -> int:
+        return self.elements * int(np.prod([axis.extent for axis in self.inner], dtype=np.int64))
+
+
+def expressions(roots: Iterable[Expr]) -> list[Expr]:
+    """Every expression below the roots, once, users after arguments."""
+    done: dict[int, Expr] = {}
+    stack: list[tuple[Expr, bool]] = [(root, False) for root in roots]
+    while stack:
+        expr, ready = stack.pop()
+        if id(expr) in done:
+            continue
+        if ready:
+            done[id(expr)] = expr
+            continue
+        stack.append((expr, True))
+        stack.extend((child, False) for child in children(expr))
+    return list(done.values())
+
+
+def children(expr: Expr) -> list[Expr]:
+    """The expressions that an expression is made of, those inside its indices included."""
+    if isinstance(expr, Load):
+        return run_time_parts(expr.offset)
+    if isinstance(expr, Position):
+        return run_time_parts(expr.index)
+    if isinstance(expr, Compute):
+        return list(expr.args)
+    if isinstance(expr, Checked):
+        return [expr.inner]
+    if isinstance(expr, Choose):
+        return [expr.inner, expr.fill, *(part for index, _, _ in expr.conditions for part in run_time_parts(index))]
+    return []
+
+
+def run_time_parts(index: Index) -> list[Expr]:
+    found: list[Expr] = []
+    for atom in index.terms:
+        if isinstance(atom, RunTime):
+            found.append(atom.expr)
+        elif isinstance(atom, (Quotient, Remainder)):
+            found += run_time_parts(atom.inner)
+    return found
+
+
+def indices_of(roots: Iterable[Expr]) -> list[Index]:
+    """Every index that the expressions use."""
+    found: list[Index] = []
+    for expr in expressions(roots):
+        if isinstance(expr, Load):
+            found.append(expr.offset)
+        elif isinstance(expr, Position):
+            found.append(expr.index)
+        elif isinstance(expr, Choose):
+            found += [index for index, _, _ in expr.conditions]
+    return found
+
+
+def buffers_read(kernel: Kernel) -> list[Buffer]:
+    """The buffers that a kernel loads from, in order of first use."""
+    roots = [store.expr for store in kernel.stores] + [each for each in (kernel.body, kernel.other) if each is not None]
+    offsets = [part for store in kernel.stores for part in run_time_parts(store.offset)]
+    return list(dict.fromkeys(expr.buffer for expr in expressions(roots + offsets) if isinstance(expr, Load)))
+
+
+def buffers_written(kernel: Kernel) -> list[Buffer]:
+    return list(dict.fromkeys(store.buffer for store in kernel.stores))

@@ -1,0 +1,432 @@
+"""One native function for a whole graph: its kernels in phases, the blocks of a phase shared by all threads, barriers between phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..graph.node import Node
+from ..passes.fuse import Group, group, is_leaf
+from ..passes.storage import Life, place
+from .builder import INT64, Builder, Value
+from .contraction import emit_contract, plan_contract, scratch_bytes, worth_packing
+from .emit import Scope, emit_map, emit_reduce
+from .index import linear
+from .lower import Reader
+from .nest import Buffer, Kernel, Load, Store, buffers_read, buffers_written, expressions
+from .schedule import axes_for, choose, plan_nest
+from .special import emit_cumulate, emit_scatter, emit_sort, is_special, plan_special
+
+EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
+    "map": emit_map, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
+    "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
+
+THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
+SPINS = 1500  # how often a barrier looks before it lets other programs run
+ERROR, COUNT, GENERATION, NEXT, STOP, YIELD = 0, 64, 128, 192, 256, 320  # places in the context, one cache line each
+CONTEXT_BYTES = 384
+
+
+@dataclass(frozen=True)
+class Target:
+    """What generated code may use of a processor."""
+
+    lanes: int  # 32-bit elements of a full vector
+    registers: int
+    pause: str  # the instruction that a waiting loop gives way with
+
+
+TARGETS = {
+    "avx512": Target(16, 32, "call void @llvm.x86.sse2.pause()"),
+    "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
+    "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()"),
+    "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
+    "plain": Target(4, 16, ""),
+}
+
+
+@dataclass
+class Plan:
+    """A compiled graph before LLVM sees it: the code, and what is needed to run it and to explain it."""
+
+    text: str
+    arena: int  # bytes shared by all threads
+    scratch: int  # bytes for each thread, behind the arena
+    sites: list[Node]  # error code n was reported on behalf of sites[n - 1]
+    kernels: list[Kernel]
+    phases: list[list[Kernel]]
+    work: int
+    parallel: bool
+
+
+def plan_program(roots: Sequence[Node], inputs: Sequence[Node], destinations: Sequence[int], target: Target, *, poison: bool = False) -> Plan:
+    """Plan the native program of a graph.
+
+    inputs[i] is argument i. roots[k] is written to argument destinations[k]; when that is also an input, the value is updated in
+    place once nobody reads the old one any more.
+    """
+    builder = _Program(list(roots), list(inputs), list(destinations), target)
+    builder.plan_kernels()
+    builder.order_kernels()
+    builder.finish_outputs()
+    return builder.emit(poison)
+
+
+class _Program:
+    def __init__(self, roots: list[Node], inputs: list[Node], destinations: list[int], target: Target) -> None:
+        self.roots, self.inputs, self.destinations, self.target = roots, inputs, destinations, target
+        self.arguments = {i: Buffer("argument", node.size, node.dtype, node, i) for i, node in enumerate(inputs)}
+        self.buffers: dict[Node, Buffer] = {node: self.arguments[i] for i, node in enumerate(inputs)}
+        self.kernels: list[Kernel] = []
+        self.first_writing = -1  # the phase before which a reported error must have stopped the program
+        self.updates: set[int] = {d for d in destinations if d < len(inputs)}
+
+    # ------------------------------------------------------------------ planning
+    def plan_kernels(self) -> None:
+        groups = group(dict.fromkeys(root for root in self.roots if not is_leaf(root)))
+        for each in groups:
+            for node in each.stored:
+                self.buffers[node] = Buffer("arena", node.size, node.dtype, node)
+            self.kernels += self._plan(each)
+
+    def _plan(self, each: Group) -> list[Kernel]:
+        if each.shape and 0 in each.shape:
+            return []
+        if each.root is None:
+            return plan_nest(each, self.buffers, self.target.lanes)
+        if is_special(each.root):
+            return plan_special(each, self.buffers, self.target.lanes)
+        if each.root.op.kind == "contract" and worth_packing(each.root):
+            return plan_contract(each, self.buffers, self.target)
+        return plan_nest(each, self.buffers, self.target.lanes)
+
+    def order_kernels(self) -> None:
+        """Kernels that write the program's state come last, so that the state can be updated in place."""
+        state = {self.buffers[root] for root, d in zip(self.roots, self.destinations) if d in self.updates and not is_leaf(root)}
+        late = {id(kernel) for kernel in self.kernels if any(buffer in state for buffer in buffers_written(kernel))}
+        needed: set[Buffer] = set()
+        first: list[Kernel] = []
+        last: list[Kernel] = []
+        for kernel in reversed(self.kernels):
+            if id(kernel) in late and not needed.intersection(buffers_written(kernel)):
+                last.append(kernel)
+            else:
+                first.append(kernel)
+                needed.update(buffers_read(kernel))
+        self.kernels = first[::-1] + last[::-1]
+
+    def finish_outputs(self) -> None:
+        """Give every root its destination: write there at once where that is safe, else copy at the end."""
+        copies: list[tuple[Buffer, Node, Buffer]] = []
+        given: set[Node] = set()
+        staged: list[Kernel] = []
+        for root, d in zip(self.roots, self.destinations):
+            destination = self.arguments.get(d) or Buffer("argument", root.size, root.dtype, root, d)
+            if is_leaf(root):
+                source = self.buffers[root]
+                if d < len(self.inputs) and root is self.inputs[d]:
+                    continue
+                if source.number in self.updates:  # the old value is about to be overwritten: keep it aside first
+                    aside = Buffer("arena", root.size, root.dtype, root)
+                    staged.append(self._copy(source, aside, root))
+                    source = aside
+                copies.append((source, root, destination))
+            elif root not in given and self._may_write(root, d):
+                given.add(root)
+                buffer = self.buffers[root]
+                buffer.kind, buffer.number = "argument", d
+            else:
+                copies.append((self.buffers[root], root, destination))
+        self.kernels = staged + self.kernels + [self._copy(source, destination, root) for source, root, destination in copies]
+        self.kernels = [kernel for kernel in self.kernels if kernel.elements]
+
+    def _may_write(self, root: Node, d: int) -> bool:
+        if d not in self.updates:
+            return True
+        writer = next((i for i, kernel in enumerate(self.kernels) if self.buffers[root] in buffers_written(kernel)), None)
+        if writer is None:
+            return True  # an empty value
+        old = self.arguments[d]
+        for i, kernel in enumerate(self.kernels):
+            if old in buffers_read(kernel) and (i > writer or (i == writer and not _in_step(kernel, old, self.buffers[root]))):
+                return False
+        return not any(i > writer and self.buffers[root] in buffers_written(kernel) for i, kernel in enumerate(self.kernels))
+
+    def _copy(self, source: Buffer, destination: Buffer, node: Node) -> Kernel:
+        axes, here = axes_for((node.size,), "i")
+        offset = linear(here, (node.size,))
+        kernel = Kernel("map", axes, [Store(destination, offset, Reader({}).apply_load(source, offset))], nodes=[node])
+        kernel.schedule = choose(kernel, self.target.lanes)
+        return kernel
+
+    # ------------------------------------------------------------------ phases and memory
+    def phases(self) -> list[list[Kernel]]:
+        """Runs of kernels that do not touch each other's results. State is first written after everything that may report an error."""
+        found: list[list[Kernel]] = []
+        reads: set[object] = set()
+        writes: set[object] = set()
+        writing = False
+        for kernel in self.kernels:
+            r, w = {memory(each) for each in buffers_read(kernel)}, {memory(each) for each in buffers_written(kernel)}
+            starts_writing = not writing and any(each.kind == "argument" and each.number in self.updates for each in buffers_written(kernel))
+            writing = writing or starts_writing
+            if starts_writing:
+                self.first_writing = len(found)
+            if not found or starts_writing or r & writes or w & writes or w & reads:
+                found.append([])
+                reads, writes = set(), set()
+            found[-1].append(kernel)
+            reads |= r
+            writes |= w
+        return found
+
+    def lives(self, phases: list[list[Kernel]]) -> dict[Buffer, Life]:
+        first: dict[Buffer, int] = {}
+        last: dict[Buffer, int] = {}
+        for number, phase in enumerate(phases):
+            for kernel in phase:
+                for buffer in (*buffers_read(kernel), *buffers_written(kernel)):
+                    if buffer.kind == "arena":
+                        first.setdefault(buffer, number)
+                        last[buffer] = number
+        return {buffer: Life(buffer.nbytes, first[buffer], last[buffer]) for buffer in first}
+
+    def _poison(self, phases: list[list[Kernel]], lives: dict[Buffer, Life]) -> list[list[Kernel]]:
+        """Test mode: after the last phase that touches a buffer, overwrite it, so that a plan that reads the dead is found out."""
+        result: list[list[Kernel]] = []
+        for number, phase in enumerate(phases):
+            result.append(phase)
+            graves = [_grave(buffer, self.target.lanes) for buffer, life in lives.items() if life.last == number]
+            if graves:
+                result.append(graves)
+        return result
+
+    # ------------------------------------------------------------------ code
+    def emit(self, poison: bool) -> Plan:
+        phases = self.phases()
+        first_writing = phases[self.first_writing] if self.first_writing >= 0 else None
+        if poison:  # graves lengthen each life by one phase, so that the plan is made for the poisoned program
+            phases = self._poison(phases, self.lives(phases))
+        offsets, arena = place(self.lives(phases))
+        scratch = max((scratch_bytes(kernel) for kernel in self.kernels), default=0)
+        scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
+        arena = -(-arena // 4096) * 4096
+        writer = ProgramWriter(self.target, offsets, arena, scratch)
+        for kernel in (kernel for phase in phases for kernel in phase):
+            writer.function(kernel)
+        work = sum(kernel.work for kernel in self.kernels)
+        parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
+        text = writer.program(phases, first_writing if writer.sites else None)
+        return Plan(text, arena, scratch, writer.sites, self.kernels, phases, work, parallel)
+
+
+def memory(buffer: Buffer) -> object:
+    """What tells two buffers' memory apart: arguments with one number are one place."""
+    return ("argument", buffer.number) if buffer.kind == "argument" else buffer
+
+
+def _in_step(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
+    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step."""
+    from_body = [] if kernel.body is None else loads_of(kernel, old, in_body=True)
+    if from_body:
+        return False
+    place_of = {store.offset for store in kernel.stores if store.buffer is new}
+    return all(offset in place_of for offset in loads_of(kernel, old, in_body=False))
+
+
+def loads_of(kernel: Kernel, buffer: Buffer, in_body: bool) -> list[object]:
+    roots = [each for each in (kernel.body, kernel.other) if each is not None] if in_body else [store.expr for store in kernel.stores]
+    return [expr.offset for expr in expressions(roots) if isinstance(expr, Load) and expr.buffer is buffer]
+
+
+def _grave(buffer: Buffer, lanes: int) -> Kernel:
+    axes, here = axes_for((max(1, buffer.size),), "i")
+    bad = np.nan if buffer.dtype.kind == "f" else True if buffer.dtype.kind == "b" else 77
+    kernel = Kernel("map", axes, [Store(buffer, linear(here, (max(1, buffer.size),)), Reader({}).constant(bad, buffer.dtype))])
+    kernel.schedule = choose(kernel, lanes)
+    return kernel
+
+
+def blocks_of(phase: Sequence[Kernel]) -> int:
+    return sum(kernel.schedule["blocks"] for kernel in phase)
+
+
+class ProgramWriter:
+    """Writes the module: one function per distinct kernel, and the program that calls them."""
+
+    def __init__(self, target: Target, offsets: Mapping[Buffer, int], arena: int, scratch: int) -> None:
+        self.target, self.offsets, self.arena, self.scratch = target, offsets, arena, scratch
+        self.sites: list[Node] = []
+        self.functions: dict[str, str] = {}  # text without its name -> name
+        self.calls: dict[int, tuple[str, list[Buffer]]] = {}
+        self.declarations: set[str] = set()
+        self._site_numbers: dict[Node, int] = {}
+
+    def site(self, node: Node) -> int:
+        """The number under which generated code reports an error of this node; 0 means no error."""
+        if node not in self._site_numbers:
+            self.sites.append(node)
+            self._site_numbers[node] = len(self.sites)
+        return self._site_numbers[node]
+
+    def function(self, kernel: Kernel) -> None:
+        """Write a kernel's function, unless an identical one is there."""
+        places: dict[object, str] = {}
+        pointers: dict[Buffer, str] = {}
+        owners: list[Buffer] = []
+        for buffer in (*buffers_read(kernel), *buffers_written(kernel)):
+            key = memory(buffer)
+            if key not in places:
+                places[key] = f"%b{len(places)}"
+                owners.append(buffer)
+            pointers[buffer] = places[key]
+        b = Builder(self.target.lanes)
+        EMITTERS[kernel.kind](Scope(b, pointers, self.site), kernel)
+        parameters = "".join(f"ptr noalias align 8 {name}, " for name in places.values())
+        text = b.function(f"({parameters}ptr noalias %scratch, ptr %error, i64 %block) #0")
+        self.declarations |= b.declarations
+        name = self.functions.setdefault(text, f"k{len(self.functions)}_{kernel.kind}")
+        self.calls[id(kernel)] = (name, owners)
+
+    def program(self, phases: Sequence[Sequence[Kernel]], guarded: Sequence[Kernel] | None) -> str:
+        """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
+        b = Builder(self.target.lanes)
+        steps = Value("%steps", INT64)
+        b.line(f"%behind = mul i64 %thread, {self.scratch}")
+        b.line(f"%place = add i64 %behind, {self.arena}")
+        b.line("%scratch = getelementptr inbounds i8, ptr %arena, i64 %place")
+        with b.loop(b.int(0), steps) as step:
+            arguments = self._argument_pointers(b, phases, step)
+            waiting = False  # whether work of the first thread alone has yet to be waited for
+            for phase in phases:
+                if phase is guarded:
+                    self._barrier(b)
+                    waiting = False
+                waiting = self._phase(b, phase, arguments, waiting)
+            self._barrier(b)
+        body = b.function("define void @program(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, "
+                          "i64 %thread, i64 %threads, i64 %steps)")
+        functions = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
+        pause = ["declare " + self.target.pause.removeprefix("call ").replace("i32 1", "i32")] if self.target.pause else []
+        attributes = 'attributes #0 = { noinline nounwind "no-builtins" }'
+        return "\n".join([*sorted(self.declarations | b.declarations), *pause, barrier_text(self.target), *functions, body, attributes, ""])
+
+    def _argument_pointers(self, b: Builder, phases: Sequence[Sequence[Kernel]], step: Value) -> dict[int, str]:
+        """Where each argument stands in this step: its pointer plus step times its stride in bytes."""
+        used = {each.number for phase in phases for kernel in phase for each in self.calls[id(kernel)][1] if each.kind == "argument"}
+        found = {}
+        for number in sorted(used):
+            slot, base, stride, here = (b.fresh(f"arg{number}.") for _ in range(4))
+            b.line(f"{slot} = getelementptr inbounds ptr, ptr %arguments, i64 {number}")
+            b.line(f"{base} = load ptr, ptr {slot}")
+            b.line(f"{stride}p = getelementptr inbounds i64, ptr %strides, i64 {number}")
+            b.line(f"{stride} = load i64, ptr {stride}p")
+            moved = b.mul(step, Value(stride, INT64))
+            b.line(f"{here} = getelementptr inbounds i8, ptr {base}, i64 {moved.ref}")
+            found[number] = here
+        return found
+
+    def _phase(self, b: Builder, phase: Sequence[Kernel], arguments: dict[int, str], waiting: bool) -> bool:
+        total = blocks_of(phase)
+        if total <= 1 or (total <= len(phase) and all(kernel.work < 4096 for kernel in phase)):
+            with b.when(b.compare("==", Value("%thread", INT64), b.int(0))):
+                for kernel in phase:
+                    for block in range(kernel.schedule["blocks"]):
+                        self._call(b, kernel, arguments, b.int(block))
+            return True
+        if waiting:
+            self._barrier(b)
+        taken = b.variable(b.int(0))
+        taken.set(self._next_block(b))
+        with b.loop_while(lambda: b.compare("<", taken.get(), b.int(total))):
+            block, start = taken.get(), 0
+            for kernel in phase:
+                count = kernel.schedule["blocks"]
+                mine = b.bit_and(b.compare(">=", block, b.int(start)), b.compare("<", block, b.int(start + count)))
+                with b.when(mine):
+                    self._call(b, kernel, arguments, b.sub(block, b.int(start)))
+                start += count
+            taken.set(self._next_block(b))
+        self._barrier(b)
+        return False
+
+    def _next_block(self, b: Builder) -> Value:
+        address = b.fresh("next")
+        b.line(f"{address} = getelementptr inbounds i8, ptr %context, i64 {NEXT}")
+        return b.new(f"atomicrmw add ptr {address}, i64 1 monotonic", INT64)
+
+    def _barrier(self, b: Builder) -> None:
+        """Wait for all threads; leave the program when an error was reported."""
+        stop = b.new("call i1 @barrier(ptr %context, i64 %threads)", np.dtype("bool"))
+        with b.when(stop):
+            b.line("ret void")
+            b.label(b.fresh("gone")[1:])  # what follows a return is never reached, but a block must stand there
+
+    def _call(self, b: Builder, kernel: Kernel, arguments: dict[int, str], block: Value) -> None:
+        name, owners = self.calls[id(kernel)]
+        pointers = ""
+        for buffer in owners:
+            if buffer.kind == "argument":
+                pointers += f"ptr {arguments[buffer.number]}, "
+            else:
+                ref = b.fresh("buf")
+                b.line(f"{ref} = getelementptr inbounds i8, ptr %arena, i64 {self.offsets[buffer]}")
+                pointers += f"ptr {ref}, "
+        b.line(f"call void @{name}({pointers}ptr %scratch, ptr %context, i64 {block.ref})")
+
+
+def barrier_text(target: Target) -> str:
+    """All threads meet; the last one to arrive resets the counters and decides, for all alike, whether an error stops the program."""
+    return f"""
+define internal i1 @barrier(ptr %context, i64 %threads) noinline nounwind {{
+entry:
+  %error = load atomic i32, ptr %context monotonic, align 4
+  %next = getelementptr inbounds i8, ptr %context, i64 {NEXT}
+  %alone = icmp eq i64 %threads, 1
+  br i1 %alone, label %single, label %meet
+single:
+  store i64 0, ptr %next
+  %failed = icmp ne i32 %error, 0
+  ret i1 %failed
+meet:
+  %count = getelementptr inbounds i8, ptr %context, i64 {COUNT}
+  %generation = getelementptr inbounds i8, ptr %context, i64 {GENERATION}
+  %stop = getelementptr inbounds i8, ptr %context, i64 {STOP}
+  %before = load atomic i64, ptr %generation acquire, align 8
+  %arrived = atomicrmw add ptr %count, i64 1 acq_rel
+  %others = sub i64 %threads, 1
+  %last = icmp eq i64 %arrived, %others
+  br i1 %last, label %release, label %wait
+release:
+  %seen = load atomic i32, ptr %context monotonic, align 4
+  store i32 %seen, ptr %stop
+  store i64 0, ptr %next
+  store i64 0, ptr %count
+  %after = add i64 %before, 1
+  store atomic i64 %after, ptr %generation release, align 8
+  br label %done
+wait:
+  %spins = phi i64 [ 0, %meet ], [ %more, %again ]
+  %now = load atomic i64, ptr %generation acquire, align 8
+  %moved = icmp ne i64 %now, %before
+  br i1 %moved, label %done, label %pause
+pause:
+  {target.pause}
+  %more = add i64 %spins, 1
+  %tired = icmp sgt i64 %spins, {SPINS}
+  br i1 %tired, label %rest, label %again
+rest:
+  %slot = getelementptr inbounds i8, ptr %context, i64 {YIELD}
+  %function = load ptr, ptr %slot
+  call void %function()
+  br label %again
+again:
+  br label %wait
+done:
+  %verdict = load i32, ptr %stop
+  %halt = icmp ne i32 %verdict, 0
+  ret i1 %halt
+}}
+"""

@@ -1,0 +1,205 @@
+"""Kernels that are no plain loop nests: running totals, scattered additions, sorting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph.node import Node
+from ..graph.operation import Operation
+from .builder import INT64, Value
+from .emit import Scope, over_elements
+from .index import Axis, Index, as_index, linear
+from .lower import Reader
+from .nest import Buffer, Kernel, Store
+from .schedule import axes_for, choose
+
+SPECIAL = ("cumulative_sum", "scatter", "sort")
+
+
+def plan_special(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
+    """The kernel of a running total, a scatter or a sort."""
+    node = group.nodes[0]
+    plan = {"cumulative_sum": plan_cumulate, "scatter": plan_scatter, "sort": plan_sort}[node.op.kernel]  # type: ignore[attr-defined]
+    kernel = plan(node, buffers)
+    kernel.nodes = [node]
+    scalar = kernel.kind in ("sort", "scatter_lines")
+    kernel.schedule = choose(kernel, 1 if scalar else lanes)
+    if scalar and kernel.schedule["vector"] is not None:
+        kernel.schedule.update(vector=None, split=0, **_scalar_blocks(kernel))
+    return [kernel]
+
+
+def _scalar_blocks(kernel: Kernel) -> dict[str, int]:
+    units = kernel.elements
+    wanted = max(1, min(64, units, kernel.work // 4096))
+    chunk = -(-units // wanted) if units else 1
+    return {"prefix": len(kernel.axes), "blocks": -(-units // chunk), "lanes": 1}
+
+
+# ---------------------------------------------------------------------- running totals
+def plan_cumulate(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
+    axes, here = axes_for(node.shape, "i")
+    along, = here[node.params["axis"]].terms or (None,)
+    inner = [along] if isinstance(along, Axis) else []
+    read = Reader(buffers)
+    body = read(node.args[0], here)
+    store = Store(buffers[node], linear(here, node.shape), read.accumulated(node.dtype, axes))
+    return Kernel("cumulate", [axis for axis in axes if axis not in inner], [store], inner, node, body)
+
+
+def emit_cumulate(scope: Scope, kernel: Kernel) -> None:
+    """total = 0; for each step: total += x; store total."""
+    over_elements(scope, kernel, lambda: _cumulate(scope, kernel))
+
+
+def _cumulate(scope: Scope, kernel: Kernel) -> None:
+    b, reduction = scope.b, kernel.reduction
+    assert reduction is not None and kernel.body is not None
+    total = b.variable(b.const(0, dtype=reduction.dtype, lanes=scope.lanes))
+    axis = kernel.inner[0] if kernel.inner else Axis(1)
+    with b.loop(b.int(0), b.int(axis.extent)) as i, scope.place(axis, i):
+        value = b.add(total.get(), b.splat(scope.expr(kernel.body), scope.lanes))
+        total.set(value)
+        scope.accumulated = value
+        scope.stores(kernel.stores)
+        scope.accumulated = None
+
+
+# ---------------------------------------------------------------------- scattered additions
+def plan_scatter(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
+    """Stores: zero every place, then add each update to the place that its index names."""
+    indices, updates = node.args
+    axis, lines = node.params["axis"], node.op.name == "put_along_axis"
+    span = 1 if lines else indices.ndim
+    _, here = axes_for(updates.shape, "i")
+    read = Reader(buffers)
+    at = here if lines else here[axis:axis + span]
+    place = read.dynamic(read(indices, at), node.params["size"], node)
+    outer = (*here[:axis], *here[axis + span:])
+    zero = Axis(node.params["size"], "z")
+    buffer = buffers[node]
+    target = linear((*here[:axis], place, *here[axis + span:]), node.shape)
+    cleared = linear((*here[:axis], as_index(zero), *here[axis + span:]), node.shape)
+    steps = [each for index in here[axis:axis + span] for each in index.terms if isinstance(each, Axis)]
+    parallel = [each for index in outer for each in index.terms if isinstance(each, Axis)]
+    stores = [Store(buffer, cleared, read.constant(0, node.dtype)), Store(buffer, target, read(updates, here))]
+    return Kernel("scatter_lines" if lines else "scatter", parallel, stores, [zero, *steps], node)
+
+
+def emit_scatter(scope: Scope, kernel: Kernel) -> None:
+    """for each place: 0; for each update, in order: add it to its place."""
+    over_elements(scope, kernel, lambda: _scatter(scope, kernel))
+
+
+def _scatter(scope: Scope, kernel: Kernel) -> None:
+    b, (clear, add), (zero, *steps) = scope.b, kernel.stores, kernel.inner
+    with b.loop(b.int(0), b.int(zero.extent)) as i, scope.place(zero, i):
+        scope.store(clear)
+    _scatter_steps(scope, steps, add)
+
+
+def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
+    b = scope.b
+    if steps:
+        with b.loop(b.int(0), b.int(steps[0].extent)) as i, scope.place(steps[0], i):
+            _scatter_steps(scope, steps[1:], add)
+        return
+    pointer, beside = scope.pointers[add.buffer], scope.lanes == 1 or scope.vector is None
+    update = scope.expr(add.expr)
+    if beside:
+        place = scope.index(add.offset)
+        b.store(b.add(b.load(pointer, update.dtype, place), update), pointer, place)
+    elif add.offset.coefficient(scope.vector) == 1 and _same_place(scope, add.offset):
+        place = scope.index(add.offset, scalar=True)
+        old = b.load(pointer, update.dtype, place, scope.lanes)
+        b.store(b.add(old, update), pointer, place)
+    else:  # lanes differ in a parallel axis, so that no two of them add to one place
+        places = b.splat(scope.index(add.offset), scope.lanes)
+        b.scatter(b.add(b.gather(pointer, update.dtype, places), update), pointer, places)
+
+
+def _same_place(scope: Scope, offset: Index) -> bool:
+    """Whether the index read from data is one for all lanes."""
+    return all(isinstance(atom, Axis) or not atom.expr.uses(scope.vector) for atom in offset.terms if not isinstance(atom, Axis))  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------------- sorting
+def plan_sort(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
+    axes, here = axes_for(node.shape, "i")
+    axis = node.params["axis"]
+    along = next((each for each in here[axis].terms if isinstance(each, Axis)), Axis(1))
+    parallel = [each for each in axes if each is not along]
+    read = Reader(buffers)
+    rows = int(np.prod([each.extent for each in parallel], dtype=np.int64))
+    work = Buffer("arena", max(1, rows * 2 * along.extent), INT64)
+    line = linear([as_index(each) for each in parallel], [each.extent for each in parallel])
+    result = Store(buffers[node], linear(here, node.shape), read.constant(0, INT64))
+    space = Store(work, line * (2 * along.extent), read.constant(0, INT64))
+    return Kernel("sort", parallel, [result, space], [along], node, read(node.args[0], here))
+
+
+def emit_sort(scope: Scope, kernel: Kernel) -> None:
+    """A bottom-up merge sort of positions for each line: stable, and without recursion."""
+    over_elements(scope, kernel, lambda: _sort_line(scope, kernel))
+
+
+def _sort_line(scope: Scope, kernel: Kernel) -> None:
+    b, n = scope.b, kernel.inner[0].extent
+    result, space = kernel.stores
+    pointer, start = scope.pointers[space.buffer], scope.index(space.offset)
+    with b.loop(b.int(0), b.int(n)) as i:
+        b.store(i, pointer, b.add(start, i))
+    width, source, target = b.variable(b.int(1)), b.variable(start), b.variable(b.add(start, b.int(n)))
+    with b.loop_while(lambda: b.compare("<", width.get(), b.int(n))):
+        _merge_pass(scope, kernel, pointer, width.get(), source.get(), target.get())
+        source_now, target_now = source.get(), target.get()
+        source.set(target_now)
+        target.set(source_now)
+        width.set(b.add(width.get(), width.get()))
+    with b.loop(b.int(0), b.int(n)) as i, scope.place(kernel.inner[0], i):
+        b.store(b.load(pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
+
+
+def _merge_pass(scope: Scope, kernel: Kernel, pointer: str, width: Value, source: Value, target: Value) -> None:
+    """Merge neighbouring runs of `width` from source to target."""
+    b, n = scope.b, scope.b.int(kernel.inner[0].extent)
+    low = b.variable(b.int(0))
+    with b.loop_while(lambda: b.compare("<", low.get(), n)):
+        first = low.get()
+        middle = b.min(b.add(first, width), n)
+        high = b.min(b.add(middle, width), n)
+        left, right = b.variable(first), b.variable(middle)
+        with b.loop(first, high) as k:
+            i, j = left.get(), right.get()
+            left_open, right_open = b.compare("<", i, middle), b.compare("<", j, high)
+            at_left = b.load(pointer, INT64, b.add(source, b.select(left_open, i, first)))
+            at_right = b.load(pointer, INT64, b.add(source, b.select(right_open, j, first)))
+            sooner = _comes_before(scope, kernel, at_right, at_left)
+            take_right = b.bit_and(right_open, b.bit_or(b.bit_not(left_open), sooner))
+            b.store(b.select(take_right, at_right, at_left), pointer, b.add(target, k))
+            left.set(b.select(take_right, i, b.add(i, b.int(1))))
+            right.set(b.select(take_right, b.add(j, b.int(1)), j))
+        low.set(high)
+
+
+def _comes_before(scope: Scope, kernel: Kernel, i: Value, j: Value) -> Value:
+    """Whether the element at position i must stand before that at j; NaN counts as largest."""
+    b = scope.b
+    assert kernel.body is not None and kernel.reduction is not None
+    keys = []
+    for at in (i, j):
+        with scope.place(kernel.inner[0], at):
+            keys.append(scope.expr(kernel.body))
+    x, y = keys if not kernel.reduction.params["descending"] else keys[::-1]
+    if x.dtype.kind == "b":
+        return b.bit_and(b.bit_not(x), y)
+    less = b.compare("<", x, y)
+    if x.dtype.kind != "f":
+        return less
+    return b.bit_or(less, b.bit_and(b.compare("!=", y, y), b.compare("==", x, x)))
+
+
+def is_special(node: Node) -> bool:
+    return getattr(Operation.table[node.op.name], "kernel", None) in SPECIAL

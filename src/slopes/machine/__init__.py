@@ -1,0 +1,1 @@
+"""Running a computation: buffers, engine, threads, and the slow truth of the reference."""

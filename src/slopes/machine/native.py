@@ -1,0 +1,115 @@
+"""From a graph to a native program: passes, plan, LLVM, and the caches in between."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from .. import settings
+from ..graph.node import Node
+from ..graph.operation import Constant, Frozen, Variable
+from ..graph.text import text as graph_text
+from ..graph.walk import topological
+from ..loops.program import Plan, plan_program
+from ..passes.pipeline import optimize
+from . import engine
+
+_programs: WeakValueDictionary[str, engine.Program] = WeakValueDictionary()
+
+
+@dataclass
+class Native:
+    """A program, its arguments (leaves of the graph, then results) and the nodes on whose behalf it reports errors."""
+
+    program: engine.Program
+    inputs: list[Node]
+    roots: list[Node]
+    sites: list[Node]
+    from_cache: bool
+
+
+def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: Sequence[Node] = ()) -> Native:
+    """Compile a graph. roots[k] becomes result k, or the new value of the variable updates[k].
+
+    Variables in `keep` are arguments even when the optimised graph no longer reads them.
+    """
+    watch = show_pass if settings.debug_level() >= 2 else None
+    optimized = optimize(roots, watch)
+    order = topological(optimized)
+    found = [node for node in order if node.op is Variable or (node.op is Constant and node.shape != ())]
+    inputs = list(dict.fromkeys([*keep, *[each for each in updates if each is not None], *found]))
+    numbers = {node: i for i, node in enumerate(inputs)}
+    destinations, fresh = [], len(inputs)
+    for update in updates:
+        destinations.append(numbers[update] if update is not None else fresh)
+        fresh += update is None
+    key = engine.cache_key(describe(order, inputs, optimized, destinations))
+    program = _programs.get(key)
+    cached = program is not None
+    if program is None:
+        program, cached = load_or_build(key, optimized, order, inputs, destinations)
+        _programs[key] = program
+    return Native(program, inputs, optimized, [order[i] for i in program.manifest.sites], cached)
+
+
+def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> tuple[engine.Program, bool]:
+    """The program from the cache on disk, or built now and kept there."""
+    found = engine.load_cached(key)
+    if found is not None:
+        return engine.Program(*found), True
+    start = time.perf_counter()
+    plan = plan_program(roots, inputs, destinations, engine.host_target())
+    numbers = {node: i for i, node in enumerate(order)}
+    manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
+                               tuple((kernel.kind, kernel.work) for kernel in plan.kernels))
+    planned = time.perf_counter()
+    code = engine.object_code(plan.text, *engine.host())
+    assert isinstance(code, bytes)
+    report(plan, planned - start, time.perf_counter() - planned)
+    engine.store_cached(key, manifest, code)
+    return engine.Program(manifest, code), False
+
+
+def describe(order: list[Node], inputs: list[Node], roots: list[Node], destinations: list[int]) -> str:
+    """The graph as text in which equal computations are equal: no names, no numbers of variables, no lines of source."""
+    numbers = {node: i for i, node in enumerate([*inputs, *(node for node in order if node not in set(inputs))])}
+    lines = []
+    for node, number in numbers.items():
+        params = "" if node.op is Variable or (node.op is Constant and node.shape) else params_text(node)
+        lines.append(f"{number} {node.op.name} {[numbers[arg] for arg in node.args]} {params} {node.dtype} {node.shape}")
+    lines.append(f"{[numbers[root] for root in roots]} {destinations}")
+    return "\n".join(lines)
+
+
+def params_text(node: Node) -> str:
+    return repr([(name, value.key if isinstance(value, Frozen) else value) for name, value in sorted(node.params.items())])
+
+
+# ---------------------------------------------------------------------- the debug ladder
+def show_pass(name: str, roots: Sequence[Node]) -> None:
+    print(f"--- after {name}\n{graph_text(roots)}", file=sys.stderr)
+
+
+def report(plan: Plan, planning: float, compiling: float) -> None:
+    """SLOPES_DEBUG: 1 kernels and times, 3 their loops, 4 LLVM code and assembly."""
+    level = settings.debug_level()
+    if not level:
+        return
+    out = sys.stderr
+    print(f"slopes: {len(plan.kernels)} kernels in {len(plan.phases)} phases, planned in {planning * 1e3:.0f} ms, compiled in "
+          f"{compiling * 1e3:.0f} ms, {plan.arena / 2**20:.1f} MiB arena, {'all threads' if plan.parallel else 'one thread'}", file=out)
+    for number, phase in enumerate(plan.phases):
+        for kernel in phase:
+            what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
+            print(f"  phase {number}: {kernel.kind} {[axis.extent for axis in kernel.axes]} over {[axis.extent for axis in kernel.inner]}, "
+                  f"{kernel.schedule['blocks']} blocks: {what}", file=out)
+            if level >= 3:
+                print(f"    {kernel.schedule}\n    " + "\n    ".join(f"{store.buffer}[{store.offset}]" for store in kernel.stores), file=out)
+    if level >= 4:
+        print(plan.text, file=out)
+        print(engine.object_code(plan.text, *engine.host(), assembly=True), file=out)
+
+

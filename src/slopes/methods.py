@@ -1,0 +1,238 @@
+"""The methods of a tensor: what it can do by itself, under the names of the Python array API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, ShapeError
+from .graph.dtype import DType, as_dtype
+from .graph.node import Operators
+from .graph.operation import build
+from .graph.shape import Shape, normalize_axis, size
+from .indexing import select
+from .ops import composite
+
+Axis = int | tuple[int, ...] | None
+
+
+class Methods(Operators):
+    """Everything about a tensor that follows from its shape, its type and operations on it."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> DType:
+        """The data type of the elements."""
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return size(self.shape)
+
+    @property
+    def device(self) -> str:
+        """Where it lives."""
+        return "cpu"
+
+    @property
+    def T(self) -> Any:
+        """The transposed matrix. Raises ShapeError unless there are exactly two axes."""
+        if self.ndim != 2:
+            raise ShapeError(f"T: a tensor of shape {self.shape} is no matrix", why="T exchanges the two axes of a matrix",
+                             repair="use mT for stacks of matrices, or permute_dims to order the axes")
+        return build("permute", self, axes=(1, 0))
+
+    @property
+    def mT(self) -> Any:
+        """Every matrix of the last two axes transposed."""
+        return composite.matrix_transpose(self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return composite.matmul(self, other) if hasattr(other, "shape") else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return composite.matmul(other, self) if hasattr(other, "shape") else NotImplemented
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError("len: a 0-d tensor has no axes and so no length", repair="its size is 1; item() gives its number")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise ShapeError("a 0-d tensor has no axes to walk along", repair="item() gives its number")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getitem__(self, index: Any) -> Any:
+        items = index if isinstance(index, tuple) else (index,)
+        return select(self, tuple(map(self._index_item, items)), self._mask_positions)
+
+    def _index_item(self, item: Any) -> Any:
+        """A tensor in an index, in the form in which `select` takes it."""
+        return item
+
+    def _mask_positions(self, mask: Any) -> list[np.ndarray]:
+        return list(np.nonzero(mask))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise ArgumentError("a tensor does not change in place: x[...] = value is not possible",
+                            why="what was computed from it would no longer be true",
+                            repair="make a new one: sl.where(mask, value, x) or sl.concat([...]); x.assign(new) replaces all")
+
+    # Type and shape
+
+    def astype(self, dtype: Any) -> Any:
+        """The tensor cast to another data type."""
+        wanted = as_dtype(dtype)
+        return self if wanted == self.dtype else build("cast", self, dtype=wanted)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements in another shape, given as numbers or one tuple; one size may be -1."""
+        return build("reshape", self, shape=tuple(as_sizes(shape)))
+
+    def flatten(self, start: int = 0) -> Any:
+        """The axes from `start` on made one."""
+        start = start % max(self.ndim, 1)
+        return build("reshape", self, shape=(*self.shape[:start], size(self.shape[start:])))
+
+    def permute_dims(self, *axes: Any) -> Any:
+        """The axes in another order, given as numbers or one tuple."""
+        return composite.permute_dims(self, tuple(as_sizes(axes)))
+
+    def expand_dims(self, axis: int) -> Any:
+        """A new axis of size 1 at position `axis`."""
+        return composite.expand_dims(self, axis)
+
+    def squeeze(self, axis: Axis = None) -> Any:
+        """The axes of size 1 (all, or those named) left out."""
+        return composite.squeeze(self, tuple(i for i, n in enumerate(self.shape) if n == 1) if axis is None else axis)
+
+    def broadcast_to(self, *shape: Any) -> Any:
+        """Axes of size 1 repeated, new axes in front."""
+        return build("expand", self, shape=tuple(as_sizes(shape)))
+
+    # Reductions
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """The sum over `axis` (None: all)."""
+        return composite.reduce("sum", self, axis, keepdims)
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """The product over `axis` (None: all)."""
+        return composite.reduce("prod", self, axis, keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """The mean over `axis` (None: all)."""
+        return composite.mean(self, axis, keepdims)
+
+    def var(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:
+        """The variance over `axis`: sum of squared distances from the mean / (n - correction)."""
+        return composite.var(self, axis, correction, keepdims)
+
+    def std(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:
+        """The standard deviation over `axis`, the square root of `var`."""
+        return composite.std(self, axis, correction, keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """The largest element over `axis`; NaN wins."""
+        return composite.reduce("max", self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """The smallest element over `axis`; NaN wins."""
+        return composite.reduce("min", self, axis, keepdims)
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """Whether all elements over `axis` are true (not 0)."""
+        return composite.reduce("all", self, axis, keepdims)
+
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """Whether any element over `axis` is true (not 0)."""
+        return composite.reduce("any", self, axis, keepdims)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Any:
+        """The position of the largest element, the first of equals (axis None: in the flattened tensor)."""
+        return position("argmax", self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Any:
+        """The position of the smallest element, the first of equals (axis None: in the flattened tensor)."""
+        return position("argmin", self, axis, keepdims)
+
+    # Functions of each element
+
+    def exp(self) -> Any:
+        """e to the power of each element."""
+        return build("exp", self)
+
+    def log(self) -> Any:
+        """The natural logarithm of each element."""
+        return build("log", self)
+
+    def sqrt(self) -> Any:
+        """The square root of each element."""
+        return build("sqrt", self)
+
+    def abs(self) -> Any:
+        """The absolute value of each element."""
+        return build("abs", self)
+
+    def sin(self) -> Any:
+        """The sine of each element."""
+        return build("sin", self)
+
+    def cos(self) -> Any:
+        """The cosine of each element."""
+        return build("cos", self)
+
+    def tanh(self) -> Any:
+        """The hyperbolic tangent of each element."""
+        return build("tanh", self)
+
+    def sigmoid(self) -> Any:
+        """1 / (1 + exp(-x)) of each element."""
+        return composite.sigmoid(self)
+
+    def relu(self) -> Any:
+        """max(x, 0) of each element."""
+        return composite.relu(self)
+
+    def softmax(self, axis: int = -1) -> Any:
+        """exp(x) / sum of exp(x) along `axis`."""
+        return composite.softmax(self, axis)
+
+    def log_softmax(self, axis: int = -1) -> Any:
+        """The logarithm of softmax along `axis`."""
+        return composite.log_softmax(self, axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """Each element, but at least `min` and at most `max`; the gradient passes where an element stays as it is."""
+        low = self if min is None else composite.where(self < min, min, self)
+        return low if max is None else composite.where(low > max, max, low)
+
+
+def position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:
+    """The position of an extreme along an axis, or in the flattened tensor."""
+    if axis is None:
+        found = build(name, build("reshape", x, shape=(x.size,)), axis=0)
+        return build("reshape", found, shape=(1,) * x.ndim) if keepdims else found
+    axis = normalize_axis(axis, x.ndim, name)
+    found = build(name, x, axis=axis)
+    return composite.expand_dims(found, axis) if keepdims else found
+
+
+def as_sizes(given: tuple) -> tuple:
+    """Sizes that were given as numbers, or as one tuple or list of them."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given

@@ -1,0 +1,175 @@
+"""Initial values: each function fills a parameter and returns it."""
+
+from __future__ import annotations
+
+import math
+from os import PathLike
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..data.files import load_safetensors
+from ..errors import ArgumentError, ShapeError
+from ..random import Generator
+from ..random import normal as draw_normal
+from ..random import uniform as draw_uniform
+from ..tensor import Parameter, Tensor
+from .constraint import NOT_NEGATIVE, REAL, check, one_of
+
+T = TypeVar("T", bound=Tensor)
+
+GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+MODE = one_of("fan_in", "fan_out")
+NONLINEARITY = one_of(*GAINS, "leaky_relu")
+CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": REAL, "high": REAL, "a": REAL, "mode": MODE,
+               "nonlinearity": NONLINEARITY, "value": REAL}
+
+
+def blank(shape: tuple[int, ...]) -> Parameter:
+    """A float32 parameter of zeros."""
+    return Parameter(np.zeros(shape, np.float32))
+
+
+def zeros(parameter: T) -> T:
+    """All 0.
+
+    >>> from slopes import nn
+    >>> bool((nn.init.zeros(nn.Linear(3, 2).weight) == 0).all())
+    True
+    """
+    return constant(parameter, 0.0)
+
+
+def ones(parameter: T) -> T:
+    """All 1."""
+    return constant(parameter, 1.0)
+
+
+def constant(parameter: T, value: float) -> T:
+    """All the same."""
+    check("init.constant", CONSTRAINTS, {"value": value})
+    return fill(parameter, np.full(parameter.shape, value))
+
+
+def uniform(parameter: T, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> T:
+    """Uniform in [low, high)."""
+    check("init.uniform", CONSTRAINTS, {"low": low, "high": high})
+    return fill(parameter, low + (high - low) * draw_uniform(parameter.shape, generator=generator).numpy())
+
+
+def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
+    """Normal with this mean and deviation."""
+    check("init.normal", CONSTRAINTS, {"mean": mean, "std": std})
+    return fill(parameter, mean + std * draw_normal(parameter.shape, generator=generator).numpy())
+
+
+def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+    """Uniform within gain sqrt(6 / (fan_in + fan_out)).
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+
+    >>> from slopes import nn
+    >>> weight = nn.init.xavier_uniform(nn.Linear(30, 20).weight)
+    >>> float(abs(weight).max()) <= (6 / 50) ** 0.5
+    True
+    """
+    check("init.xavier_uniform", CONSTRAINTS, {"gain": gain})
+    bound = gain * math.sqrt(6 / sum(fans(parameter)))
+    return uniform(parameter, -bound, bound, generator)
+
+
+def xavier_normal(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+    """Normal with deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    check("init.xavier_normal", CONSTRAINTS, {"gain": gain})
+    return normal(parameter, 0.0, gain * math.sqrt(2 / sum(fans(parameter))), generator)
+
+
+def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: Generator | None = None) -> T:
+    """Uniform within gain sqrt(3 / fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a.
+
+    Source: He et al., "Delving deep into rectifiers", 2015.
+    """
+    bound = math.sqrt(3) * kaiming_deviation("init.kaiming_uniform", parameter, a, mode, nonlinearity)
+    return uniform(parameter, -bound, bound, generator)
+
+
+def kaiming_normal(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                   generator: Generator | None = None) -> T:
+    """Normal with deviation gain / sqrt(fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a (He et al., 2015)."""
+    return normal(parameter, 0.0, kaiming_deviation("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
+
+
+def kaiming_deviation(owner: str, parameter: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    check(owner, CONSTRAINTS, {"a": a, "mode": mode, "nonlinearity": nonlinearity})
+    gain = math.sqrt(2 / (1 + a * a)) if nonlinearity == "leaky_relu" else GAINS[nonlinearity]
+    return gain / math.sqrt(fans(parameter)[mode == "fan_out"])
+
+
+def lecun_uniform(parameter: T, generator: Generator | None = None) -> T:
+    """Uniform within sqrt(3 / fan_in) (LeCun et al., "Efficient backprop", 1998)."""
+    bound = math.sqrt(3 / fans(parameter)[0])
+    return uniform(parameter, -bound, bound, generator)
+
+
+def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
+    """Normal with deviation 1 / sqrt(fan_in) (LeCun et al., "Efficient backprop", 1998)."""
+    return normal(parameter, 0.0, 1 / math.sqrt(fans(parameter)[0]), generator)
+
+
+def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+    """Rows (or columns, if there are fewer) of length gain at right angles: the Q of a random normal matrix, signs made unique.
+
+    Axes after the first count as one. Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning", 2014.
+
+    >>> from slopes import nn
+    >>> weight = nn.init.orthogonal(nn.Linear(5, 3).weight)
+    >>> (weight @ weight.T).numpy().round(5).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    True
+    """
+    check("init.orthogonal", CONSTRAINTS, {"gain": gain})
+    fans(parameter)  # at least two axes
+    rows = parameter.shape[0]
+    drawn = draw_normal((rows, parameter.size // max(rows, 1)), generator=generator).numpy().astype(np.float64)
+    tall = drawn if drawn.shape[0] >= drawn.shape[1] else drawn.T
+    q, r = np.linalg.qr(tall)
+    q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return fill(parameter, gain * (q if tall is drawn else q.T).reshape(parameter.shape))
+
+
+def from_file(module: Any, path: str | PathLike[str], strict: bool = True) -> Any:
+    """The trained values of a safetensors file, by name; returns the module.
+
+    Raises DataError for a damaged file and StateError for names or shapes that do not fit.
+    """
+    module.load_state_dict(load_safetensors(path), strict)
+    return module
+
+
+def bias_for(weight: Tensor, count: int) -> Parameter:
+    """A bias uniform within 1 / sqrt(fan_in) of the weight beside it: PyTorch's choice for dense and convolution layers."""
+    bound = 1 / math.sqrt(fans(weight)[0])
+    return uniform(blank((count,)), -bound, bound)
+
+
+def zero_row(parameter: Tensor, row: int) -> None:
+    array = parameter.detach().numpy().copy()
+    array[row] = 0
+    parameter.assign(array)
+
+
+def fans(parameter: Tensor) -> tuple[int, int]:
+    """(fan_in, fan_out): how many inputs an output sees and how many outputs an input reaches, from (out, in, *window)."""
+    shape = tuple(parameter.shape)
+    if len(shape) < 2:
+        raise ShapeError(f"init: a parameter of shape {shape} has no fan_in and fan_out", why="they come from its first two axes",
+                         repair="use init.uniform, init.normal or init.constant for it")
+    if 0 in shape:
+        raise ArgumentError(f"init: a parameter of shape {shape} is empty")
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
+
+
+def fill(parameter: T, array: np.ndarray) -> T:
+    parameter.assign(np.asarray(array, dtype=parameter.dtype))
+    return parameter

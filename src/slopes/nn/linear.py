@@ -1,0 +1,73 @@
+"""The dense layer: every output is a weighted sum of every input."""
+
+from __future__ import annotations
+
+import math
+
+from ..errors import ShapeError
+from ..ops.composite import matmul
+from ..tensor import Parameter, Tensor
+from . import init
+from .constraint import COUNT, FLAG, check
+from .module import Module
+from .where import built_and_called
+
+
+class Linear(Module):
+    """y = x W^T + b on the last axis.
+
+    x: (..., in_features), y: (..., out_features). weight: (out_features, in_features), bias: (out_features,).
+    Both start uniform in (-1/sqrt(in_features), 1/sqrt(in_features)), as PyTorch's do (for the weight that is
+    Kaiming uniform with a = sqrt 5; He et al., "Delving deep into rectifiers", 2015).
+    Raises ShapeError when the last axis of x is not in_features.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> layer(sl.zeros((5, 3))).shape, layer.weight.shape
+    ((5, 2), (2, 3))
+    """
+
+    weight: Parameter  # (out_features, in_features)
+    bias: Parameter | None  # (out_features,)
+    constraints = {"in_features": COUNT, "out_features": COUNT, "bias": FLAG}
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        check("Linear", self.constraints, {"in_features": in_features, "out_features": out_features, "bias": bias})
+        self.in_features, self.out_features = int(in_features), int(out_features)
+        self.weight = init.kaiming_uniform(init.blank((self.out_features, self.in_features)), a=math.sqrt(5))
+        self.bias = init.bias_for(self.weight, self.out_features) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 0 or x.shape[-1] != self.in_features:
+            raise wrong_width(self, x)
+        y = matmul(x, self.weight.T)
+        return y if self.bias is None else y + self.bias
+
+    def details(self) -> str:
+        return f"{self.in_features} -> {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+def wrong_width(layer: Linear, x: Tensor) -> ShapeError:
+    what, where = built_and_called(layer, x)
+    return ShapeError(f"{what} needs the last axis to be {layer.in_features}, but x is {tuple(x.shape)}",
+                      repair=width_repair(layer.in_features, tuple(x.shape)), where=where)
+
+
+def width_repair(wanted: int, shape: tuple[int, ...]) -> str:
+    """The repair for a last axis that is not `wanted`: flatten, put the axis last, or build the layer for this width."""
+    for axis in range(1, len(shape) - 1):
+        if math.prod(shape[axis:]) == wanted:
+            product = " * ".join(map(str, shape[axis:]))
+            kept = ", ".join(map(str, shape[:axis]))
+            flatten = "nn.Flatten()" if axis == 1 else f"nn.Flatten({axis})"
+            return f"{product} = {wanted}: put {flatten} before it, or x.reshape({kept}, {wanted})"
+    if len(shape) > 1 and math.prod(shape) == wanted:
+        return f"{' * '.join(map(str, shape))} = {wanted}: for one example, x.reshape(1, {wanted})"
+    if wanted in shape:
+        axis = shape.index(wanted)
+        order = [each for each in range(len(shape)) if each != axis] + [axis]
+        return f"axis {axis} is {wanted}: put it last with x.permute_dims(({', '.join(map(str, order))}))"
+    if not shape:
+        return f"a 0-d tensor has no axis: give it the shape (1, {wanted})"
+    return f"build it for this width, nn.Linear({shape[-1]}, ...), or give it {wanted} values per example"

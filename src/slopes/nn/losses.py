@@ -1,0 +1,397 @@
+"""Losses: how far outputs are from what they should be, as one number to make small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from ..graph.dtype import is_float, is_integer
+from ..graph.operation import build
+from ..ops import composite
+from ..tensor import Tensor, asarray
+from .constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
+from .where import known_value
+
+REDUCTION = one_of("mean", "sum", "none")
+KL_REDUCTION = one_of("mean", "batchmean", "sum", "none")
+CONSTRAINTS: dict[str, dict[str, Constraint]] = {
+    "cross_entropy": {"reduction": REDUCTION, "label_smoothing": SHARE_OR_ONE, "ignore_index": OPTIONAL_WHOLE},
+    "nll_loss": {"reduction": REDUCTION, "ignore_index": OPTIONAL_WHOLE},
+    "log_likelihood": {"reduction": REDUCTION},
+    "binary_cross_entropy_with_logits": {"reduction": REDUCTION},
+    "mse_loss": {"reduction": REDUCTION},
+    "l1_loss": {"reduction": REDUCTION},
+    "huber_loss": {"reduction": REDUCTION, "delta": POSITIVE},
+    "kl_div": {"reduction": KL_REDUCTION},
+    "hinge_loss": {"reduction": REDUCTION, "margin": POSITIVE},
+}
+
+
+# Classes
+
+
+def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any = None, label_smoothing: float = 0.0,
+                  ignore_index: int | None = None) -> Tensor:
+    """loss_i = -log softmax(logits_i)[label_i]: the negative log likelihood of the right class.
+
+    logits: (N, C) or (N, C, ...), floats; labels: (N,) or (N, ...), integers in 0..C-1. The result is a number, or with
+    reduction="none" has the labels' shape. `weight` (C,) weighs classes; "mean" then divides by the sum of the weights.
+    label_smoothing e mixes e / C of every class into the target (Szegedy et al., 2016). Examples labelled `ignore_index`
+    do not count. Computed from shifted logits: no overflow for logits of 1e4.
+    Raises DTypeError for labels of another type, ShapeError for shapes that do not fit, OutOfRangeError for labels outside
+    of the classes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> round(float(nn.cross_entropy(sl.zeros((2, 10)), sl.tensor([3, 7]))), 6)  # log 10
+    2.302585
+    """
+    check("cross_entropy", CONSTRAINTS["cross_entropy"],
+          {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": ignore_index})
+    logits, labels = class_scores("cross_entropy", logits, labels, ignore_index)
+    log_probabilities = composite.log_softmax(logits, axis=1)
+    return class_loss("cross_entropy", log_probabilities, labels, reduction, weight, label_smoothing, ignore_index)
+
+
+def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean", weight: Any = None,
+             ignore_index: int | None = None) -> Tensor:
+    """loss_i = -log_probabilities_i[label_i]: cross_entropy for outputs that are log probabilities already (after LogSoftmax).
+
+    Shapes, options and errors as in cross_entropy.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> float(nn.nll_loss(sl.tensor([[-0.5, -1.0]]), sl.tensor([1])))
+    1.0
+    """
+    check("nll_loss", CONSTRAINTS["nll_loss"], {"reduction": reduction, "ignore_index": ignore_index})
+    log_probabilities, labels = class_scores("nll_loss", log_probabilities, labels, ignore_index)
+    return class_loss("nll_loss", log_probabilities, labels, reduction, weight, 0.0, ignore_index)
+
+
+def log_likelihood(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
+    """log softmax(logits_i)[label_i]: what gradient ascent makes large where descent makes cross_entropy small; its mirror image.
+
+    Shapes and errors as in cross_entropy.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> round(float(nn.log_likelihood(sl.zeros((2, 10)), sl.tensor([3, 7]))), 6)
+    -2.302585
+    """
+    check("log_likelihood", CONSTRAINTS["log_likelihood"], {"reduction": reduction})
+    logits, labels = class_scores("log_likelihood", logits, labels, None)
+    return -class_loss("log_likelihood", composite.log_softmax(logits, axis=1), labels, reduction, None, 0.0, None)
+
+
+def hinge_loss(scores: Any, labels: Any, reduction: str = "mean", margin: float = 1.0) -> Tensor:
+    """loss_i = sum over j != y of max(0, s_j - s_y + margin), y the label: zero once the right class leads by the margin.
+
+    scores: (N, C), labels: (N,). PyTorch's multi_margin_loss is this divided by C. Errors as in cross_entropy.
+    Source: Weston and Watkins, "Support vector machines for multi-class pattern recognition", 1999.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> round(float(nn.hinge_loss(sl.tensor([[-2.85, 0.86, 0.28]]), sl.tensor([2]))), 2)
+    1.58
+    """
+    check("hinge_loss", CONSTRAINTS["hinge_loss"], {"reduction": reduction, "margin": margin})
+    scores, labels = class_scores("hinge_loss", scores, labels, None)
+    places = with_class_axis(labels)
+    behind = composite.relu(scores - build("take_along_axis", scores, places, axis=1) + margin)
+    return reduced(behind.sum(axis=1) - margin, reduction)  # the right class itself contributes the margin
+
+
+def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction: str, weight: Any, smoothing: float,
+               ignore_index: int | None) -> Tensor:
+    """The weighted negative log likelihood of labels, the common part of cross_entropy and nll_loss."""
+    classes = log_probabilities.shape[1]
+    counted = None if ignore_index is None else labels != ignore_index
+    safe = labels if counted is None else build("where", counted, labels, labels - labels)
+    weight = None if weight is None else class_weight(owner, weight, classes, log_probabilities)
+    shares = example_weight(weight, safe, counted, log_probabilities)
+    losses = -squeezed(build("take_along_axis", log_probabilities, with_class_axis(safe), axis=1))
+    if weight is not None:
+        losses = losses * build("take", weight, safe, axis=0)
+    if smoothing:
+        losses = losses * (1 - smoothing) + smoothed(log_probabilities, weight) * (smoothing / classes)
+    if counted is not None:
+        losses = build("where", counted, losses, losses * 0)
+    return losses.sum() / shares.sum() if reduction == "mean" and shares is not None else reduced(losses, reduction)
+
+
+def example_weight(weight: Tensor | None, labels: Tensor, counted: Tensor | None, like: Tensor) -> Tensor | None:
+    """How much each example counts in a mean; None when all count alike."""
+    shares = None if weight is None else build("take", weight, labels, axis=0)
+    if counted is None:
+        return shares
+    counts = counted.astype(like.dtype)
+    return counts if shares is None else shares * counts
+
+
+def smoothed(log_probabilities: Tensor, weight: Tensor | None) -> Tensor:
+    """The sum of all classes' (weighted) negative log probabilities."""
+    if weight is not None:
+        log_probabilities = log_probabilities * weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2))
+    return -log_probabilities.sum(axis=1)
+
+
+def class_weight(owner: str, weight: Any, classes: int, like: Tensor) -> Tensor:
+    weight = asarray(weight).astype(like.dtype)
+    if weight.shape != (classes,):
+        raise ShapeError(f"{owner}: weight has shape {weight.shape}, but there are {classes} classes",
+                         repair=f"give one weight per class: shape ({classes},)")
+    return weight
+
+
+def with_class_axis(labels: Tensor) -> Tensor:
+    return labels.reshape((labels.shape[0], 1, *labels.shape[1:]))
+
+
+def squeezed(x: Tensor) -> Tensor:
+    return x.reshape((x.shape[0], *x.shape[2:]))
+
+
+# Numbers and probabilities
+
+
+def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean", weight: Any = None,
+                                     pos_weight: Any = None) -> Tensor:
+    """loss = -(t log s + (1 - t) log(1 - s)) with s = sigmoid(logits), computed as softplus(x) - t x: no overflow.
+
+    logits and targets: one shape, targets from 0 to 1. `weight` multiplies each element's loss (it broadcasts); `pos_weight`
+    multiplies the part of the positive targets. Raises ShapeError when the shapes differ.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> round(float(nn.binary_cross_entropy_with_logits(sl.tensor([0.0, 0.0]), sl.tensor([0.0, 1.0]))), 6)  # log 2
+    0.693147
+    """
+    check("binary_cross_entropy_with_logits", CONSTRAINTS["binary_cross_entropy_with_logits"], {"reduction": reduction})
+    x, t = same_shape("binary_cross_entropy_with_logits", logits, targets)
+    if pos_weight is None:
+        losses = composite.softplus(x) - t * x
+    else:
+        losses = (1 - t) * x + (1 + (asarray(pos_weight) - 1) * t) * composite.softplus(-x)
+    return reduced(losses if weight is None else losses * asarray(weight), reduction)
+
+
+def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
+    """loss = (output - target)^2, by default its mean over all elements; reduction="sum" is the squared distance.
+
+    outputs and targets: one shape. Raises ShapeError when the shapes differ: nothing is broadcast.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> float(nn.mse_loss(sl.tensor([1.0, 2.0]), sl.tensor([3.0, 2.0])))
+    2.0
+    """
+    check("mse_loss", CONSTRAINTS["mse_loss"], {"reduction": reduction})
+    x, t = same_shape("mse_loss", outputs, targets)
+    apart = x - t
+    return reduced(apart * apart, reduction)
+
+
+def squared_loss(outputs: Any, targets: Any) -> Tensor:
+    """loss = sum of (output - target)^2 over all elements (textbooks often take half of it).
+
+    outputs and targets: one shape. Raises ShapeError when the shapes differ.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> float(nn.squared_loss(sl.tensor([1.0, 2.0]), sl.tensor([3.0, 2.0])))
+    4.0
+    """
+    x, t = same_shape("squared_loss", outputs, targets)
+    apart = x - t
+    return (apart * apart).sum()
+
+
+def l1_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
+    """loss = |output - target|; the gradient at 0 is 0. One shape; raises ShapeError when the shapes differ.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> float(nn.l1_loss(sl.tensor([1.0, 2.0]), sl.tensor([3.0, 2.0])))
+    1.0
+    """
+    check("l1_loss", CONSTRAINTS["l1_loss"], {"reduction": reduction})
+    x, t = same_shape("l1_loss", outputs, targets)
+    return reduced(abs(x - t), reduction)
+
+
+def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """loss = d^2 / 2 where d = |output - target| <= delta, otherwise delta (d - delta / 2): squared near 0, straight far away.
+
+    One shape; raises ShapeError when the shapes differ. Source: Huber, "Robust estimation of a location parameter", 1964.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.huber_loss(sl.tensor([1.0, 3.0]), sl.tensor([0.0, 0.0]), reduction="none").numpy().tolist()
+    [0.5, 2.5]
+    """
+    check("huber_loss", CONSTRAINTS["huber_loss"], {"reduction": reduction, "delta": delta})
+    x, t = same_shape("huber_loss", outputs, targets)
+    apart = abs(x - t)
+    near = build("minimum", apart, delta)  # d^2 / 2 up to delta, then near * d - near^2 / 2
+    return reduced(near * (apart - near * 0.5), reduction)
+
+
+def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """loss = t (log t - log p): the Kullback-Leibler divergence of targets t from outputs p, element by element; 0 where t = 0.
+
+    log_probabilities: log p; targets: t, or log t with log_target=True; one shape. reduction="batchmean" sums and divides by
+    the batch: the divergence itself. Raises ShapeError when the shapes differ.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> half = sl.tensor([[0.5, 0.5]])
+    >>> float(nn.kl_div(sl.log(half), half, reduction="batchmean"))
+    0.0
+    """
+    check("kl_div", CONSTRAINTS["kl_div"], {"reduction": reduction})
+    x, t = same_shape("kl_div", log_probabilities, targets)
+    if log_target:
+        losses = build("exp", t) * (t - x)
+    else:
+        positive = t > 0
+        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - t * x
+    return losses.sum() / x.shape[0] if reduction == "batchmean" else reduced(losses, reduction)
+
+
+# Which loss
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A loss, the distribution of outputs that it belongs to, what the last layer gives, and why they belong together."""
+
+    loss: Callable[..., Tensor]
+    distribution: str
+    output: str
+    why: str
+
+    def __call__(self, outputs: Any, targets: Any) -> Tensor:
+        return self.loss(outputs, targets)
+
+    def __str__(self) -> str:
+        return f"{self.distribution}: nn.{self.loss.__name__}; outputs are {self.output}; {self.why}"
+
+
+CHOICES = {
+    "categorical": Choice(cross_entropy, "categorical", "logits, one per class, without a softmax layer",
+                          "the negative log likelihood of one class out of several under a softmax"),
+    "bernoulli": Choice(binary_cross_entropy_with_logits, "bernoulli", "one logit per yes-or-no answer, without a sigmoid layer",
+                        "the negative log likelihood of yes or no under a sigmoid"),
+    "gaussian": Choice(mse_loss, "gaussian", "numbers, straight from a linear layer",
+                       "the negative log likelihood of a normal distribution of fixed width, up to a constant and a factor"),
+    "laplace": Choice(l1_loss, "laplace", "numbers, straight from a linear layer",
+                      "the negative log likelihood of a Laplace distribution of fixed width, up to a constant and a factor; "
+                      "it forgives outliers"),
+}
+
+
+def loss_for(distribution: str) -> Choice:
+    """The loss that belongs to the distribution of the targets; it can be called, and printed to say why.
+
+    Every one is a negative log likelihood (Goodfellow et al., "Deep learning", section 6.2).
+    Raises ArgumentError for an unknown name.
+
+    >>> from slopes import nn
+    >>> print(nn.loss_for("categorical").why)
+    the negative log likelihood of one class out of several under a softmax
+    """
+    if distribution not in CHOICES:
+        raise ArgumentError(f"loss_for: {distribution!r} is no distribution that it knows",
+                            repair="it knows " + ", ".join(CHOICES))
+    return CHOICES[distribution]
+
+
+# Checks
+
+
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.mean()
+
+
+def same_shape(owner: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
+    """Outputs and targets as tensors of one shape and floating type."""
+    x, t = asarray(outputs), asarray(targets)
+    if x.shape != t.shape:
+        raise ShapeError(f"{owner}: outputs have shape {x.shape}, but targets {t.shape}",
+                         why="each output is compared with its own target; nothing is broadcast",
+                         repair=reshape_hint(x.shape, t.shape))
+    if not is_float(x.dtype):
+        raise DTypeError(f"{owner}: outputs are {x.dtype}, not floats", repair="outputs.astype(slopes.float32)")
+    return x, t if is_float(t.dtype) else t.astype(x.dtype)
+
+
+def reshape_hint(outputs: tuple[int, ...], targets: tuple[int, ...]) -> str:
+    trimmed = [[n for n in shape if n != 1] for shape in (outputs, targets)]
+    return f"targets.reshape({', '.join(map(str, outputs))})" if trimmed[0] == trimmed[1] else ""
+
+
+def class_scores(owner: str, scores: Any, labels: Any, ignore_index: int | None) -> tuple[Tensor, Tensor]:
+    """Scores (N, C, ...) and labels (N, ...) as tensors, after all checks."""
+    scores, labels = asarray(scores), asarray(labels)
+    if not is_float(scores.dtype):
+        raise DTypeError(f"{owner}: the outputs are {scores.dtype}, not floats", repair="outputs.astype(slopes.float32)")
+    if not is_integer(labels.dtype):
+        raise label_type_error(owner, scores, labels)
+    if scores.ndim < 2 or labels.shape != (scores.shape[0], *scores.shape[2:]):
+        raise label_shape_error(owner, tuple(scores.shape), tuple(labels.shape))
+    values = known_value(labels)
+    if values is not None:
+        check_labels(owner, values, scores.shape[1], ignore_index)
+    return scores, labels if labels.dtype.kind == "i" else labels.astype(np.int64)
+
+
+def label_type_error(owner: str, scores: Tensor, labels: Tensor) -> DTypeError:
+    repair = "labels.astype(slopes.int64)"
+    if labels.shape == scores.shape and labels.ndim > 1:
+        repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
+    return DTypeError(f"{owner}: labels are {labels.dtype} of shape {labels.shape}, not integers",
+                      why="a label is the number of the right class", repair=repair)
+
+
+def label_shape_error(owner: str, scores: tuple[int, ...], labels: tuple[int, ...]) -> ShapeError:
+    what = f"{owner}: outputs have shape {scores}, labels {labels}"
+    if len(scores) < 2:
+        return ShapeError(what, why="outputs need an axis of examples and one of classes",
+                          repair="for one example, outputs.reshape(1, -1)")
+    wanted = (scores[0], *scores[2:])
+    repair = f"labels of shape {wanted} fit these outputs"
+    if labels == (*wanted, 1) or labels == (wanted[0], 1, *wanted[1:]):
+        repair = f"labels.reshape({', '.join(map(str, wanted))})"
+    elif labels == scores:
+        repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
+    return ShapeError(what, why="there is one label per example, the class axis (axis 1) left out", repair=repair)
+
+
+def check_labels(owner: str, values: np.ndarray, classes: int, ignore_index: int | None) -> None:
+    """Raise for the first label that is no class."""
+    wrong = (values < 0) | (values >= classes)
+    if ignore_index is not None:
+        wrong &= values != ignore_index
+    if not wrong.any():
+        return
+    place = tuple(int(n) for n in np.argwhere(wrong)[0])
+    value = int(values[place])
+    where = ", ".join(map(str, place))
+    raise OutOfRangeError(f"{owner}: labels[{where}] is {value}, but there are {classes} classes, 0 to {classes - 1}",
+                          why=f"{int(wrong.sum())} of {values.size} labels {'is' if wrong.sum() == 1 else 'are'} outside of them",
+                          repair=label_repair(value, values, classes))
+
+
+def label_repair(value: int, values: np.ndarray, classes: int) -> str:
+    if value < 0:
+        return f"to leave out examples marked {value}, pass ignore_index={value}"
+    if int(values.min()) >= 1 and int(values.max()) == classes:
+        return "classes are counted from 0: labels - 1"
+    return f"give the last layer {int(values.max()) + 1} outputs"

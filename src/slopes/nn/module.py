@@ -1,0 +1,294 @@
+"""The module: a plain object whose parameters, buffers and inner modules are found by walking its attributes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..errors import ArgumentError, layer_stack
+from ..tensor import Parameter, Tensor, mode, versions
+from .constraint import Constraint
+from .number import Structured
+from .state import load_arrays
+from .summary import Summary, summarize
+
+
+class Buffer(Tensor):
+    """State that is no parameter: saved and restored with its module, never trained (the running mean of a BatchNorm).
+
+    >>> from slopes import nn
+    >>> nn.Buffer([0.0, 0.0])
+    Buffer([0., 0.])
+    """
+
+    __slots__ = ()
+    _prints_as = "Buffer"
+
+
+class Module(Structured):
+    """A part of a network: state in attributes, computation in `forward`.
+
+    Assign parameters, buffers and other modules (also inside lists, tuples and dicts) to attributes in `__init__`; nothing
+    needs to be registered and `super().__init__()` need not be called. A parameter reached by two paths is one parameter, and the
+    first path names it.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> class Doubled(nn.Module):
+    ...     def __init__(self):
+    ...         self.inner = nn.Linear(3, 2)
+    ...     def forward(self, x):
+    ...         return self.inner(x) * 2
+    >>> net = Doubled()
+    >>> [name for name, _ in net.named_parameters()]
+    ['inner.weight', 'inner.bias']
+    >>> net(sl.zeros((5, 3))).shape
+    (5, 2)
+    """
+
+    training = True
+    name = "net"  # what messages, taps and summaries call a module that is called from outside of any other
+    unnamed: str | None = None  # the one attribute whose name is left out of paths: Sequential's list of layers
+    constraints: Mapping[str, Constraint] = {}  # what the constructor's arguments may be
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise ArgumentError(f"{type(self).__name__} has no forward method",
+                            repair="define forward(self, x): it computes the output")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        path = path_now(self)
+        layer_stack.paths.append(path)
+        try:
+            output = self.forward(*args, **kwargs)
+            if mode.trace is not None and isinstance(output, Tensor):
+                mode.trace.note(path, output)
+            return output
+        finally:
+            layer_stack.paths.pop()
+
+    # What is inside
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """(path, module) of this module (path "") and all inside it, each once, outermost first."""
+        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Module)]
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        """(path, parameter), such as ("0.weight", ...); each parameter once, under its first path."""
+        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Parameter)]
+
+    def named_buffers(self) -> list[tuple[str, Buffer]]:
+        """(path, buffer), each once."""
+        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Buffer)]
+
+    def parameters(self) -> Parameters:
+        """The parameters, each once, as a list that also knows their paths (so that an optimizer can name them)."""
+        return Parameters(self.named_parameters())
+
+    def buffers(self) -> list[Buffer]:
+        return [buffer for _, buffer in self.named_buffers()]
+
+    def children(self) -> list[Module]:
+        """The modules directly inside this one."""
+        return [each.value for each in nearest_modules(self)]
+
+    # Modes and gradients
+
+    def train(self, mode: bool = True) -> Module:
+        """Behave as in training: dropout drops, batch norm uses the batch's own moments and updates its running ones."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Behave as in use: no dropout, running moments."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    # State
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers under their paths.
+
+        >>> from slopes import nn
+        >>> {name: array.shape for name, array in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
+        {'0.weight': (3, 2), '0.bias': (3,)}
+        """
+        return {name: np.array(held.detach().numpy()) for name, held in self.named_state()}
+
+    def named_state(self) -> list[tuple[str, Tensor]]:
+        """(path, tensor) of all parameters and buffers, in the order in which they were assigned."""
+        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, (Parameter, Buffer))]
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take over the arrays of `state`. Nothing is changed unless everything fits.
+
+        Raises one StateError that lists every missing, unknown and mis-shaped name; with strict=False, missing and unknown
+        names are allowed.
+        """
+        load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
+
+    # Text
+
+    def summary(self, *examples: Any) -> Summary:
+        """The table of layers, output shapes and parameter counts, for inputs of these shapes (or like these arrays).
+
+        The network is traced in the mode of use: nothing is computed, and no state changes.
+
+        >>> from slopes import nn
+        >>> nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10)).summary((64, 784))
+        layer   what                output     parameters
+        -------------------------------------------------
+        net     Sequential          (64, 10)            0
+        net[0]  Linear(784 -> 128)  (64, 128)     100,480
+        net[1]  ReLU()              (64, 128)           0
+        net[2]  Linear(128 -> 10)   (64, 10)        1,290
+        -------------------------------------------------
+        101,770 parameters
+        """
+        found = [(each.shown, each.value, own_parameters(each.value)) for each in entries(self) if isinstance(each.value, Module)]
+        return summarize(self, found, examples)
+
+    def details(self) -> str:
+        """What distinguishes this layer, such as "784 -> 128"; shown in its text and in messages."""
+        return ""
+
+    def describe(self) -> str:
+        """One line: Linear(784 -> 128)."""
+        return f"{type(self).__name__}({self.details()})"
+
+    def __repr__(self) -> str:
+        return tree_text(self)
+
+
+class Parameters(list):
+    """Parameters with their paths; otherwise a list."""
+
+    def __init__(self, named: list[tuple[str, Parameter]]) -> None:
+        super().__init__(parameter for _, parameter in named)
+        self.names = [name for name, _ in named]
+
+
+class Entry:
+    """Something found in a module: its path in a state ("layers.0"), its path for people ("net.layers[0]") and itself."""
+
+    __slots__ = ("key", "shown", "value")
+
+    def __init__(self, key: str, shown: str, value: Any) -> None:
+        self.key, self.shown, self.value = key, shown, value
+
+    def inside(self) -> list[Entry]:
+        """The parts of a module or container."""
+        value = self.value
+        if isinstance(value, Module):
+            return [self.attribute(value, name, each) for name, each in vars(value).items()]
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return [Entry(joined(self.key, str(key)), f"{self.shown}[{key!r}]", each) for key, each in pairs]
+
+    def attribute(self, module: Module, name: str, value: Any) -> Entry:
+        if name == module.unnamed:
+            return Entry(self.key, self.shown, value)
+        return Entry(joined(self.key, name), f"{self.shown}.{name}", value)
+
+
+def joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+WALKED = (Module, Parameter, Buffer)
+CONTAINERS = (list, tuple, dict)
+
+
+def entries(root: Module) -> Iterator[Entry]:
+    """Every module, parameter and buffer in `root`, itself included, each once under its first path."""
+    return walk(Entry("", root.name, root), lambda entry: True)
+
+
+def nearest_modules(root: Module) -> Iterator[Entry]:
+    """The modules directly inside `root`, in containers too, but not inside other modules."""
+    found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
+    return (each for each in found if isinstance(each.value, Module) and each.value is not root)
+
+
+def own_parameters(root: Module) -> list[Parameter]:
+    """The parameters of `root` itself, not those of modules inside it."""
+    found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
+    return [each.value for each in found if isinstance(each.value, Parameter)]
+
+
+def walk(start: Entry, enter: Any) -> Iterator[Entry]:
+    seen: set[int] = set()
+    stack = [start]
+    while stack:
+        entry = stack.pop()
+        value = entry.value
+        if not isinstance(value, WALKED + CONTAINERS) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, WALKED):
+            yield entry
+        if isinstance(value, CONTAINERS) or (isinstance(value, Module) and enter(entry)):
+            stack.extend(reversed(entry.inside()))
+
+
+class Running(threading.local):
+    """The paths of the modules inside the outermost one that is running."""
+
+    def __init__(self) -> None:
+        self.paths: dict[int, str] = {}
+
+
+running = Running()
+_paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionary()
+
+
+def path_now(module: Module) -> str:
+    """The path under which this call of `module` runs: "net" for the outermost, "net[0]", "net.head" for those inside it."""
+    if not layer_stack.paths:
+        running.paths = paths_in(module)
+    found = running.paths.get(id(module))
+    if found is None:  # it hangs in no attribute of the outermost module
+        return module.name if module.name != Module.name else type(module).__name__
+    return found
+
+
+def paths_in(root: Module) -> dict[int, str]:
+    version, paths = _paths.get(root, (-1, {}))
+    if version != versions.structure:
+        paths = {id(each.value): each.shown for each in entries(root) if isinstance(each.value, Module)}
+        _paths[root] = (versions.structure, paths)
+    return paths
+
+
+def tree_text(root: Module) -> str:
+    """The module and what is inside it, one line each, indented.
+
+    >>> from slopes import nn
+    >>> nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    Sequential(
+      [0] Linear(2 -> 3)
+      [1] ReLU()
+    )
+    """
+    lines: list[str] = []
+    stack: list[tuple[str, Module | None, int]] = [("", root, 0)]
+    while stack:
+        label, module, depth = stack.pop()
+        space = "  " * depth
+        inner = [] if module is None else list(nearest_modules(module))
+        if module is None or not inner:
+            lines.append(space + label + (module.describe() if module else ")"))
+            continue
+        lines.append(f"{space}{label}{type(module).__name__}({module.details()}")
+        stack.append(("", None, depth))
+        for each in reversed(inner):
+            own = each.shown.removeprefix(module.name).removeprefix(".")
+            stack.append((own + (" " if own.startswith("[") else ": "), each.value, depth + 1))
+    return "\n".join(lines)

@@ -1,0 +1,146 @@
+"""Batch normalization: each channel is brought to mean 0 and variance 1 over the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph.operation import build
+from ..ops.composite import mean
+from ..tensor import Tensor, no_grad
+from . import init
+from .constraint import COUNT, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
+from .convolution import LETTERS
+from .module import Buffer, Module
+from .number import Number
+from .where import built_and_called
+
+
+class BatchNorm(Module):
+    """The common part of BatchNorm1d and BatchNorm2d, which say how many axes x may have."""
+
+    ranks: tuple[int, ...]
+    weight: Any  # Parameter (num_features,), ones; None without affine, as bias is
+    bias: Any  # Parameter (num_features,), zeros
+    running_mean: Any  # Buffer (num_features,), zeros; None without track_running_stats, as the next two are
+    running_var: Any  # Buffer (num_features,), ones
+    num_batches_tracked: Any  # Buffer ()
+    momentum = Number(OPTIONAL_SHARE)
+    constraints: dict[str, Constraint] = {"num_features": COUNT, "eps": POSITIVE, "momentum": OPTIONAL_SHARE, "affine": FLAG,
+                                          "track_running_stats": FLAG}
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True) -> None:
+        check(type(self).__name__, self.constraints, {
+            "num_features": num_features, "eps": eps, "momentum": momentum, "affine": affine,
+            "track_running_stats": track_running_stats})
+        self.num_features, self.eps = int(num_features), float(eps)
+        self.momentum = momentum
+        size = (self.num_features,)
+        self.weight = init.ones(init.blank(size)) if affine else None
+        self.bias = init.blank(size) if affine else None
+        self.running_mean = Buffer(np.zeros(size, np.float32)) if track_running_stats else None
+        self.running_var = Buffer(np.ones(size, np.float32)) if track_running_stats else None
+        self.num_batches_tracked = Buffer(np.zeros((), np.int64)) if track_running_stats else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check_input(x)
+        if self.by_batch_now():
+            y = self.by_batch(x)
+        else:
+            y = normalize(x, self.aligned(self.running_mean, x), self.aligned(self.running_var, x), self.eps)
+        return y if self.weight is None else y * self.aligned(self.weight, x) + self.aligned(self.bias, x)
+
+    def by_batch(self, x: Tensor) -> Tensor:
+        """x normalized by its own moments, which also move the running ones."""
+        axes = (0, *range(2, x.ndim))
+        middle = mean(x, axis=axes, keepdims=True)
+        apart = x - middle
+        spread = mean(apart * apart, axis=axes, keepdims=True)  # the biased variance: divided by the number of values
+        if self.training and self.running_mean is not None:
+            self.track(middle, spread, x.size // self.num_features)
+        return apart * build("rsqrt", spread + self.eps)
+
+    def track(self, middle: Tensor, spread: Tensor, count: int) -> None:
+        """Move the running moments towards this batch's; the variance that is kept is the unbiased one."""
+        with no_grad():
+            self.num_batches_tracked.assign(self.num_batches_tracked + 1)
+            share = self.share().astype(self.running_mean.dtype)
+            size = (self.num_features,)
+            for kept, new in ((self.running_mean, middle.detach()), (self.running_var, spread.detach() * (count / (count - 1)))):
+                kept.assign((1 - share) * kept + share * new.reshape(size).astype(kept.dtype))
+
+    def share(self) -> Tensor:
+        """How much of the new moments is taken; without a momentum, each batch counts equally."""
+        return 1 / self.num_batches_tracked.astype(np.float64) if self.momentum is None else self.momentum
+
+    def aligned(self, values: Tensor, x: Tensor) -> Tensor:
+        """One value per channel, so that it broadcasts along axis 1."""
+        return values.reshape((1, self.num_features) + (1,) * (x.ndim - 2))
+
+    def check_input(self, x: Tensor) -> None:
+        shape = tuple(x.shape)
+        if len(shape) not in self.ranks or shape[1] != self.num_features:
+            raise self.wrong_shape(x)
+        if self.by_batch_now() and x.size // self.num_features <= 1:
+            what, where = built_and_called(self, x)
+            raise ShapeError(f"{what} needs more than one value per channel in training, but x is {shape}",
+                             why="there the mean and variance are the batch's own, and one value has no variance",
+                             repair="train with larger batches (leave out a last batch of 1), or call net.eval() first",
+                             where=where)
+
+    def by_batch_now(self) -> bool:
+        return self.training or self.running_mean is None
+
+    def wrong_shape(self, x: Tensor) -> ShapeError:
+        what, where = built_and_called(self, x)
+        shape, count = tuple(x.shape), self.num_features
+        if len(shape) in self.ranks:
+            repair = f"build it for this input: nn.{type(self).__name__}({shape[1]})"
+            return ShapeError(f"{what} needs {count} channels on axis 1, but x is {shape}", repair=repair, where=where)
+        wanted = " or ".join(f"({', '.join(('N', str(count), *LETTERS.get(rank - 2, '')))})" for rank in self.ranks)
+        return ShapeError(f"{what} needs x of shape {wanted}, but x is {shape}", where=where)
+
+    def details(self) -> str:
+        return f"{self.num_features}" + ("" if self.weight is not None else ", affine=False")
+
+
+class BatchNorm1d(BatchNorm):
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance per channel over the batch.
+
+    x and y: (N, C) or (N, C, L). weight, bias, running_mean, running_var: (C,), at first ones, zeros, zeros, ones.
+    In training the running moments move: running = (1 - momentum) running + momentum new, where the new variance is the
+    unbiased one; momentum=None keeps the plain average of all batches. In use (after net.eval()) the running moments take the
+    place of the batch's.
+    Raises ShapeError for another number of channels, and in training for a batch with one value per channel.
+    Source: Ioffe and Szegedy, "Batch normalization", 2015.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> layer = nn.BatchNorm1d(2)
+    >>> y = layer(sl.tensor([[1.0, 5.0], [3.0, 9.0]]))
+    >>> y.numpy().round(3).tolist(), layer.running_mean.numpy().round(3).tolist()
+    ([[-1.0, -1.0], [1.0, 1.0]], [0.20000000298023224, 0.699999988079071])
+    """
+
+    ranks = (2, 3)
+
+
+class BatchNorm2d(BatchNorm):
+    """BatchNorm1d for pictures: the moments are taken over the batch and both spatial axes.
+
+    x and y: (N, C, H, W). weight, bias, running_mean, running_var: (C,); everything else as in BatchNorm1d.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.BatchNorm2d(3)(sl.ones((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
+
+    ranks = (4,)
+
+
+def normalize(x: Tensor, middle: Tensor, spread: Tensor, eps: float) -> Tensor:
+    return (x - middle) * build("rsqrt", spread + eps)

@@ -1,0 +1,241 @@
+"""Pooling: one number, the largest or the mean, for each window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..ops import composite
+from ..tensor import Tensor, tensor
+from .constraint import FLAG, MARGINS, OPTIONAL_SIZES, SIZES, check, per_axis
+from .convolution import check_channels, options
+from .module import Module
+
+
+class MaxPooling(Module):
+    """The common part of MaxPool1d, MaxPool2d and MaxPool3d, which say how many axes there are."""
+
+    axes: int
+    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "dilation": SIZES}
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> None:
+        owner = type(self).__name__
+        check(owner, self.constraints, {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation})
+        self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, padding, self.axes)
+        self.dilation = per_axis(owner, "dilation", dilation, self.axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(self, x, self.axes, None)
+        return composite.max_pool(x, self.kernel_size, stride=self.stride, padding=self.padding, dilation=self.dilation)
+
+    def details(self) -> str:
+        return pooling_details(self) + options(self, dilation=1)
+
+
+class MaxPool1d(MaxPooling):
+    """y[n, c, l] = the largest of x[n, c, s l - p + d k] over the window's places k.
+
+    x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1; the stride is the window unless given;
+    padding counts as minus infinity. Where several are largest, the gradient goes to the first.
+    Raises ShapeError unless x has 3 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.MaxPool1d(3, stride=1)(sl.tensor([[[2.0, 3.0, 1.0, 3.0, 2.0, 1.0]]])).numpy().tolist()
+    [[[3.0, 3.0, 3.0, 3.0]]]
+    """
+
+    axes = 1
+
+
+class MaxPool2d(MaxPooling):
+    """y[n, c, i, j] = the largest value of the window at (s i - p, s j - p).
+
+    x: (N, C, H, W), y: (N, C, H', W'); sizes, padding and ties as in MaxPool1d.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.MaxPool2d(2)(sl.zeros((1, 20, 24, 24))).shape
+    (1, 20, 12, 12)
+    """
+
+    axes = 2
+
+
+class MaxPool3d(MaxPooling):
+    """MaxPool2d with one more axis: x: (N, C, D, H, W), y: (N, C, D', H', W').
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.MaxPool3d((1, 2, 2))(sl.zeros((1, 2, 3, 8, 8))).shape
+    (1, 2, 3, 4, 4)
+    """
+
+    axes = 3
+
+
+class AveragePooling(Module):
+    """The common part of AvgPool1d, AvgPool2d and AvgPool3d, which say how many axes there are."""
+
+    axes: int
+    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "count_include_pad": FLAG}
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> None:
+        owner = type(self).__name__
+        check(owner, self.constraints, {"kernel_size": kernel_size, "stride": stride, "padding": padding,
+                                        "count_include_pad": count_include_pad})
+        self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, padding, self.axes)
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(self, x, self.axes, None)
+        return composite.avg_pool(x, self.kernel_size, stride=self.stride, padding=self.padding,
+                                  count_include_pad=self.count_include_pad)
+
+    def details(self) -> str:
+        return pooling_details(self) + options(self, count_include_pad=True)
+
+
+class AvgPool1d(AveragePooling):
+    """y[n, c, l] = the mean of x[n, c, s l - p + k] over the window's places k.
+
+    x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - k) / s) + 1; the stride is the window unless given; padding counts as
+    zeros, or with count_include_pad=False not at all. Raises ShapeError unless x has 3 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AvgPool1d(6)(sl.tensor([[[2.0, 3.0, 1.0, 3.0, 2.0, 1.0]]])).numpy().tolist()
+    [[[2.0]]]
+    """
+
+    axes = 1
+
+
+class AvgPool2d(AveragePooling):
+    """y[n, c, i, j] = the mean of the window at (s i - p, s j - p).
+
+    x: (N, C, H, W), y: (N, C, H', W'); sizes and padding as in AvgPool1d.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AvgPool2d(2)(sl.ones((1, 1, 6, 6))).shape
+    (1, 1, 3, 3)
+    """
+
+    axes = 2
+
+
+class AvgPool3d(AveragePooling):
+    """AvgPool2d with one more axis: x: (N, C, D, H, W), y: (N, C, D', H', W').
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AvgPool3d(2)(sl.ones((1, 1, 4, 4, 4))).shape
+    (1, 1, 2, 2, 2)
+    """
+
+    axes = 3
+
+
+class AdaptiveAveragePooling(Module):
+    """The common part of AdaptiveAvgPool1d, AdaptiveAvgPool2d and AdaptiveAvgPool3d, which say how many axes there are."""
+
+    axes: int
+    constraints = {"output_size": SIZES}
+
+    def __init__(self, output_size: Any) -> None:
+        check(type(self).__name__, self.constraints, {"output_size": output_size})
+        self.output_size = per_axis(type(self).__name__, "output_size", output_size, self.axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(self, x, self.axes, None)
+        for axis, count in enumerate(self.output_size, start=2):
+            x = average_to(x, axis, count)
+        return x
+
+    def details(self) -> str:
+        return "x".join(map(str, self.output_size))
+
+
+class AdaptiveAvgPool1d(AdaptiveAveragePooling):
+    """The mean over `output_size` windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
+
+    x: (N, C, L), y: (N, C, n); n = 1 is the global average. Raises ShapeError unless x has 3 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveAvgPool1d(2)(sl.tensor([[[1.0, 2.0, 3.0]]])).numpy().tolist()
+    [[[1.5, 2.5]]]
+    """
+
+    axes = 1
+
+
+class AdaptiveAvgPool2d(AdaptiveAveragePooling):
+    """AdaptiveAvgPool1d over two axes: x: (N, C, H, W), y: (N, C, n, m); output_size=1 is the global average pooling of
+    Lin et al., "Network in network", 2013.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveAvgPool2d(1)(sl.ones((2, 8, 5, 7))).shape
+    (2, 8, 1, 1)
+    """
+
+    axes = 2
+
+
+class AdaptiveAvgPool3d(AdaptiveAveragePooling):
+    """AdaptiveAvgPool1d over three axes: x: (N, C, D, H, W), y: (N, C, n, m, k).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveAvgPool3d((1, 2, 2))(sl.ones((1, 2, 3, 5, 7))).shape
+    (1, 2, 1, 2, 2)
+    """
+
+    axes = 3
+
+
+def pooling_sizes(owner: str, kernel_size: Any, stride: Any, padding: Any, axes: int) -> tuple[tuple[int, ...], ...]:
+    kernel = per_axis(owner, "kernel_size", kernel_size, axes)
+    steps = kernel if stride is None else per_axis(owner, "stride", stride, axes)
+    margins = per_axis(owner, "padding", padding, axes)
+    if any(2 * margin > size for margin, size in zip(margins, kernel)):
+        raise ArgumentError(f"{owner}: padding={margins} must be at most half of kernel_size={kernel}",
+                            why="a window could lie wholly outside of x, and nothing is the largest or the mean of no values")
+    return kernel, steps, margins
+
+
+def pooling_details(layer: Any) -> str:
+    stride = "" if layer.stride == layer.kernel_size else options(layer, stride=None)
+    return "x".join(map(str, layer.kernel_size)) + stride + options(layer, padding=0)
+
+
+def average_to(x: Tensor, axis: int, count: int) -> Tensor:
+    """x with `axis` averaged to `count` values."""
+    length = x.shape[axis]
+    if count == 1:
+        return composite.mean(x, axis=axis, keepdims=True)
+    if count == length:
+        return x
+    weights = tensor(averages(length, count).astype(x.dtype))
+    last = x.permute_dims(swapped(x.ndim, axis))
+    return composite.matmul(last, weights).permute_dims(swapped(x.ndim, axis))
+
+
+def swapped(rank: int, axis: int) -> tuple[int, ...]:
+    """The order of axes with `axis` and the last one exchanged (its own inverse)."""
+    order = list(range(rank))
+    order[axis], order[-1] = order[-1], order[axis]
+    return tuple(order)
+
+
+def averages(length: int, count: int) -> np.ndarray:
+    """The (length, count) matrix whose column i averages window i."""
+    place = np.arange(length)[:, None]
+    start = np.arange(count) * length // count
+    stop = -(-(np.arange(1, count + 1) * length) // count)
+    inside = (place >= start) & (place < stop)
+    return inside / (stop - start)

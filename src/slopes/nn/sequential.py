@@ -1,0 +1,57 @@
+"""Layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ArgumentError
+from .module import Module
+
+
+class Sequential(Module):
+    """y = layer_n(... layer_2(layer_1(x))).
+
+    net[0] is the first layer, net[-1] the last, net[1:3] a Sequential that shares those layers. Paths leave the name of the list
+    out, as PyTorch's do: "0.weight".
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    >>> net(sl.ones((7, 4))).shape
+    (7, 2)
+    >>> len(net), net[1]
+    (3, Tanh())
+    """
+
+    layers: list[Module]
+    unnamed = "layers"
+
+    def __init__(self, *layers: Module) -> None:
+        for place, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise ArgumentError(f"Sequential: layer {place} is {layer!r} of type {type(layer).__name__}, not a module",
+                                    repair=hint(layer))
+        self.layers = list(layers)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    def __getitem__(self, place: int | slice) -> Any:
+        return Sequential(*self.layers[place]) if isinstance(place, slice) else self.layers[place]
+
+
+def hint(layer: Any) -> str:
+    if isinstance(layer, type) and issubclass(layer, Module):
+        return f"make one of it: nn.{layer.__name__}(...)"
+    if isinstance(layer, (list, tuple)):
+        return "unpack the list: nn.Sequential(*layers)"
+    return "write a Module whose forward calls it" if callable(layer) else "a Sequential holds modules only"

@@ -1,0 +1,66 @@
+"""Loading named arrays into named tensors: all is checked, and all that is wrong is said at once, before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from ..errors import StateError
+from ..tensor import Tensor
+
+SHOWN = 20  # names listed per kind of problem before the rest is only counted
+
+
+def load_arrays(owner: str, held: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool = True) -> None:
+    """Assign each given array to the tensor of its name, or raise one StateError that lists all that does not fit."""
+    arrays = {name: np.asarray(array.detach() if isinstance(array, Tensor) else array) for name, array in given.items()}
+    missing = [name for name in held if name not in arrays] if strict else []
+    unknown = [name for name in arrays if name not in held] if strict else []
+    unfit = [name for name, array in arrays.items() if name in held and not fits(array, held[name])]
+    if missing or unknown or unfit:
+        raise state_error(owner, held, arrays, missing, unknown, unfit)
+    for name, array in arrays.items():
+        if name in held:
+            held[name].assign(array.astype(held[name].dtype))
+
+
+def fits(array: np.ndarray, held: Tensor) -> bool:
+    return array.shape == held.shape and np.can_cast(array.dtype, held.dtype, casting="same_kind")
+
+
+def state_error(owner: str, held: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray],
+                missing: list[str], unknown: list[str], unfit: list[str]) -> StateError:
+    counts = [counted(missing, "missing"), counted(unknown, "unknown"), counted(unfit, "unfit")]
+    lines = [f"missing: {name} {held[name].shape}" for name in shortened(missing)]
+    lines += [f"unknown: {name} {arrays[name].shape}{suggestion(name, missing or held)}" for name in shortened(unknown)]
+    lines += [f"unfit: {name} is {kind(held[name])} here, but {kind(arrays[name])} in the state" for name in shortened(unfit)]
+    return StateError(f"load_state_dict: the state does not fit {owner}: " + ", ".join(text for text in counts if text),
+                      why="\n  ".join(lines), repair=repair(missing, unknown, unfit))
+
+
+def counted(names: list[str], word: str) -> str:
+    return f"{len(names)} {'name' if len(names) == 1 else 'names'} {word}" if names else ""
+
+
+def shortened(names: list[str]) -> list[str]:
+    return names[:SHOWN]
+
+
+def kind(array: Any) -> str:
+    return f"{np.dtype(array.dtype).name} {tuple(array.shape)}"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def repair(missing: list[str], unknown: list[str], unfit: list[str]) -> str:
+    if unfit:
+        return "build the module with the sizes that the state was saved with"
+    if missing and unknown:
+        return "rename the entries of the state, or load what fits with strict=False"
+    return "load what fits with strict=False"

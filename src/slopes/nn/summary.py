@@ -1,0 +1,95 @@
+"""The table of a network: each layer with the shape of its output and the number of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..graph.shape import Shape
+from ..tensor import Parameter, Tensor, Trace, no_grad, tracing
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+@dataclass(frozen=True)
+class Row:
+    """One module: its path for people, its text, the shape of its (first) output or None, and the parameters that are its own."""
+
+    path: str
+    text: str
+    output: Shape | None
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows, outermost module first, and how many of the parameters are trained; printing it shows the table."""
+
+    rows: tuple[Row, ...]
+    parameters: int
+    trainable: int
+
+    def __repr__(self) -> str:
+        lines = [("layer", "what", "output", "parameters")]
+        lines += [(row.path, row.text, "" if row.output is None else str(row.output), f"{row.parameters:,}") for row in self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        formats = [f"<{width}" for width in widths[:3]] + [f">{widths[3]}"]
+        table = ["  ".join(format(text, spec) for text, spec in zip(line, formats)) for line in lines]
+        return "\n".join([table[0], "-" * len(table[0]), *table[1:], "-" * len(table[0]), self.total()])
+
+    def total(self) -> str:
+        frozen = self.parameters - self.trainable
+        return f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
+
+
+Found = Sequence[tuple[str, "Module", list[Parameter]]]  # path, module, the parameters that are its own
+
+
+def summarize(root: Module, found: Found, examples: Iterable[Any]) -> Summary:
+    """The summary of `root`, whose modules are `found`, called with `examples` (shapes, arrays or tensors)."""
+    shapes = output_shapes(root, [module for _, module, _ in found], examples)
+    counted: dict[int, Parameter] = {}
+    rows = []
+    for path, module, own in found:
+        new = {id(parameter): parameter for parameter in own if id(parameter) not in counted}
+        counted.update(new)
+        text = module.describe() if len(found) == 1 or not module.children() else type(module).__name__
+        rows.append(Row(path, text, shapes.get(path), sum(parameter.size for parameter in new.values())))
+    trainable = sum(parameter.size for parameter in counted.values() if parameter.requires_grad)
+    return Summary(tuple(rows), sum(parameter.size for parameter in counted.values()), trainable)
+
+
+def output_shapes(root: Module, modules: Sequence[Module], examples: Iterable[Any]) -> dict[str, Shape]:
+    """The shape of every module's output, by path: the network is traced, so nothing is computed and no state changes."""
+    trace = Trace()
+    with in_use(modules), tracing(trace), no_grad():
+        root(*(argument(trace, example) for example in examples))
+    return {path: tuple(node.shape) for path, node in trace.notes.items()}
+
+
+def argument(trace: Trace, example: Any) -> Tensor:
+    if isinstance(example, (tuple, list)) and all(isinstance(n, (int, np.integer)) for n in example):
+        return trace.argument(tuple(int(n) for n in example), np.float32)
+    if hasattr(example, "shape") and hasattr(example, "dtype"):
+        return trace.argument(tuple(example.shape), example.dtype)
+    raise ArgumentError(f"summary: {example!r} is neither a shape nor an example",
+                        repair="give the shape of a batch, such as (1, 1, 28, 28), or an array like those that the network gets")
+
+
+@contextmanager
+def in_use(modules: Sequence[Module]) -> Iterator[None]:
+    """All modules in the mode of use; afterwards each is as it was, and no one sees that it had changed."""
+    before = [(vars(module), vars(module).get("training")) for module in modules]
+    for attributes, _ in before:
+        attributes["training"] = False
+    try:
+        yield
+    finally:
+        for attributes, training in before:
+            attributes.pop("training") if training is None else attributes.update(training=training)

@@ -1,0 +1,84 @@
+"""Activation functions, composed so that neither they nor their first two derivatives overflow."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+from typing import Any
+
+from ..errors import ArgumentError
+from ..graph.operation import build, constant
+from .statistics import as_float
+
+X = Any  # a Node or a Tensor
+
+
+def where(condition: X, x: X, y: X) -> X:
+    """x where the condition holds, else y; Python numbers take the type of the other choice."""
+    if isinstance(x, (bool, int, float)):
+        x = constant(x, y.dtype)
+    elif isinstance(y, (bool, int, float)):
+        y = constant(y, x.dtype)
+    return build("where", condition, x, y)
+
+
+def relu(x: X) -> X:
+    """max(x, 0), with slope 0 at 0; NaN stays NaN."""
+    return where(x <= 0, 0, x)
+
+
+def leaky_relu(x: X, slope: float = 0.01) -> X:
+    """x where x > 0, else slope * x."""
+    x = as_float(x)
+    return where(x > 0, x, x * slope)
+
+
+def decay(x: X) -> X:
+    """exp(-|x|), which never overflows; written without |x|, whose slope at 0 is not the one needed here."""
+    return build("exp", where(x < 0, x, -x))
+
+
+def sigmoid(x: X) -> X:
+    """1 / (1 + exp(-x)), as exp(x) / (1 + exp(x)) for negative x, where exp(-x) would overflow."""
+    x = as_float(x)
+    small = decay(x)
+    return where(x < 0, small, 1.0) / (small + 1)
+
+
+def softplus(x: X, beta: float = 1) -> X:
+    """log(1 + exp(beta x)) / beta, a smooth relu: as max(x, 0) + log1p(exp(-|beta x|)) / beta."""
+    x = as_float(x)
+    if isinstance(beta, (int, float)) and beta == 1:
+        return relu_right(x) + build("log1p", decay(x))
+    return relu_right(x) + build("log1p", decay(x * beta)) / beta
+
+
+def relu_right(x: X) -> X:
+    """max(x, 0), with slope 1 at 0: beside the slope -1/2 of log1p(exp(-|x|)) there, softplus gets its 1/2."""
+    return where(x < 0, 0, x)
+
+
+def log_sigmoid(x: X) -> X:
+    """log(sigmoid(x)) = -softplus(-x), exact where sigmoid underflows."""
+    return -softplus(-as_float(x))
+
+
+def elu(x: X, alpha: float = 1.0) -> X:
+    """x where x > 0, else alpha * (exp(x) - 1) (Clevert et al. 2016)."""
+    x = as_float(x)
+    return where(x > 0, x, build("expm1", where(x > 0, 0, x)) * alpha)
+
+
+def silu(x: X) -> X:
+    """x * sigmoid(x), also called swish."""
+    x = as_float(x)
+    return x * sigmoid(x)
+
+
+def gelu(x: X, approximate: str = "none") -> X:
+    """x times the normal distribution function at x; with approximate="tanh", its tanh form (Hendrycks and Gimpel 2016)."""
+    x = as_float(x)
+    if approximate == "none":
+        return x * 0.5 * (build("erf", x * sqrt(0.5)) + 1)
+    if approximate == "tanh":
+        return x * 0.5 * (build("tanh", (x + x * x * x * 0.044715) * sqrt(2 / pi)) + 1)
+    raise ArgumentError(f"gelu: approximate={approximate!r} is not known", repair='choose "none" or "tanh"')

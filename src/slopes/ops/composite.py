@@ -1,0 +1,54 @@
+"""Functions composed of the primitive operations, for nodes and tensors alike; no derivatives of their own."""
+
+from __future__ import annotations
+
+from .activations import elu, gelu, leaky_relu, log_sigmoid, relu, sigmoid, silu, softplus, where
+from .arrange import (
+    argsort,
+    concat,
+    diagonal,
+    expand_dims,
+    flatten,
+    flip,
+    lower_mask,
+    matrix_transpose,
+    moveaxis,
+    one_hot,
+    part,
+    permute_dims,
+    repeat,
+    roll,
+    sort,
+    split,
+    squeeze,
+    stack,
+    tile,
+    top_k,
+    tril,
+    triu,
+    unstack,
+)
+from .products import einsum, matmul, tensordot
+from .sampling import (
+    bernoulli,
+    bernoulli_counters,
+    integer_counters,
+    integers,
+    normal,
+    normal_counters,
+    permutation,
+    permutation_counters,
+    uniform,
+    uniform_counters,
+)
+from .spatial import avg_pool, convolution, max_pool, transposed_convolution
+from .statistics import as_float, log_softmax, logsumexp, mean, reduce, softmax, std, var
+
+__all__ = [
+    "argsort", "as_float", "avg_pool", "bernoulli", "bernoulli_counters", "concat", "convolution", "diagonal", "einsum", "elu",
+    "expand_dims", "flatten", "flip", "gelu", "integer_counters", "integers", "leaky_relu", "log_sigmoid", "log_softmax",
+    "logsumexp", "lower_mask", "matmul", "matrix_transpose", "max_pool", "mean", "moveaxis", "normal", "normal_counters",
+    "one_hot", "part", "permutation", "permutation_counters", "permute_dims", "reduce", "relu", "repeat", "roll", "sigmoid",
+    "silu", "softmax", "softplus", "sort", "split", "squeeze", "stack", "std", "tensordot", "tile", "top_k",
+    "transposed_convolution", "tril", "triu", "uniform", "uniform_counters", "unstack", "var", "where",
+]

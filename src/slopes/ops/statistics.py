@@ -1,0 +1,86 @@
+"""Averages, spreads and softmax: reductions composed so that no intermediate value overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..graph.dtype import default_float, is_inexact
+from ..graph.operation import build, constant
+from ..graph.shape import normalize_axes
+
+X = Any  # a Node or a Tensor
+Axis = int | Iterable[int] | None
+
+
+def reduce(name: str, x: X, axis: Axis = None, keepdims: bool = False) -> X:
+    """The reduction `name` (sum, prod, max, min, any, all) over axes counted from either end; None means all."""
+    axes = normalize_axes(axis, x.ndim, name)
+    result = build(name, x, axes=axes)
+    return build("reshape", result, shape=kept_as_ones(x, axes)) if keepdims else result
+
+
+def kept_as_ones(x: X, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if each in axes else n for each, n in enumerate(x.shape))
+
+
+def as_float(x: X) -> X:
+    """x itself when it is of a float or complex type, else as float32."""
+    return x if is_inexact(x.dtype) else build("cast", x, dtype=default_float)
+
+
+def mean(x: X, axis: Axis = None, keepdims: bool = False) -> X:
+    """sum(x) / n over some axes; integers are averaged as float32; NaN over no elements."""
+    x = as_float(x)
+    axes = normalize_axes(axis, x.ndim, "mean")
+    return reduce("sum", x, axes, keepdims) / prod(x.shape[each] for each in axes)
+
+
+def var(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> X:
+    """sum((x - mean)^2) / (n - correction) over some axes: the mean first, so that nothing cancels."""
+    x = as_float(x)
+    axes = normalize_axes(axis, x.ndim, "var")
+    centred = x - mean(x, axes, keepdims=True)
+    return reduce("sum", centred * centred, axes, keepdims) / max(prod(x.shape[each] for each in axes) - correction, 0)
+
+
+def std(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> X:
+    """The square root of var; where the spread is 0 its slope is infinite."""
+    return build("sqrt", var(x, axis, correction, keepdims))
+
+
+def logsumexp(x: X, axis: Axis = None, keepdims: bool = False) -> X:
+    """log(sum(exp(x))), shifted by the largest so that no exponential overflows; -inf (with slope 0) where all are -inf."""
+    x = as_float(x)
+    axes = normalize_axes(axis, x.ndim, "logsumexp")
+    zero, one = constant(0, x.dtype), constant(1, x.dtype)
+    top = build("stop_gradient", reduce("max", x, axes, keepdims=True))
+    top = build("where", build("isfinite", top), top, zero)
+    total = reduce("sum", build("exp", x - top), axes, keepdims=True)
+    none = build("equal", total, zero)
+    result = build("where", none, constant(-np.inf, x.dtype), build("log", build("where", none, one, total)) + top)
+    return result if keepdims else build("reshape", result, shape=without(x, axes))
+
+
+def without(x: X, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for each, n in enumerate(x.shape) if each not in axes)
+
+
+def shifted(x: X, axis: Axis) -> X:
+    """x minus its largest element, which changes no softmax: its slope is left out for that reason."""
+    return x - build("stop_gradient", reduce("max", x, axis, keepdims=True))
+
+
+def softmax(x: X, axis: Axis = -1) -> X:
+    """exp(x) / sum(exp(x)) along an axis: positive numbers that sum to 1, for logits of any size."""
+    weights = build("exp", shifted(as_float(x), axis))
+    return weights / reduce("sum", weights, axis, keepdims=True)
+
+
+def log_softmax(x: X, axis: Axis = -1) -> X:
+    """x - log(sum(exp(x))) along an axis: the logarithm of softmax, exact where softmax underflows to 0."""
+    low = shifted(as_float(x), axis)
+    return low - build("log", reduce("sum", build("exp", low), axis, keepdims=True))

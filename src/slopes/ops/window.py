@@ -1,0 +1,155 @@
+"""Windows: the overlapping view behind convolution and pooling, and its adjoint that adds overlaps up."""
+
+from __future__ import annotations
+
+import itertools
+from math import prod
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..graph.operation import Operation, build
+from ..graph.shape import window_count
+from .move import Move
+from .samples import real
+
+Sizes = tuple[int, ...]
+
+
+def counts_of(name: str, lengths: Sizes, axes: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
+    """How many windows fit on each axis; at least one must."""
+    counts = tuple(map(window_count, lengths, size, stride, dilation))
+    for n, axis, length, k, d in zip(counts, axes, lengths, size, dilation):
+        if n == 0:
+            spread = f" spread by dilation {d} over {d * (k - 1) + 1}" if d > 1 else ""
+            raise ShapeError(f"{name}: axis {axis} of size {length} is shorter than the window of {k}{spread}",
+                             why="not one window fits", repair="take a smaller window, or pad the axis")
+    return counts
+
+
+def check(name: str, rank: int, axes: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> None:
+    """One size, stride and dilation, all positive, for each of some different axes."""
+    if not len(axes) == len(size) == len(stride) == len(dilation):
+        raise ArgumentError(f"{name}: axes {axes}, size {size}, stride {stride}, dilation {dilation} differ in length",
+                            why="each windowed axis takes one of each")
+    if len(set(axes)) < len(axes) or any(not 0 <= axis < rank for axis in axes):
+        raise ShapeError(f"{name}: axes {axes} are not different axes of a tensor of {rank} axes")
+    for what, numbers in (("size", size), ("stride", stride), ("dilation", dilation)):
+        if any(n < 1 for n in numbers):
+            raise ArgumentError(f"{name}: {what} {numbers} must be 1 or more on each axis")
+
+
+def replace(shape: tuple, axes: Sizes, sizes: tuple) -> tuple:
+    """The shape (or any tuple with an entry per axis) with new entries on some axes."""
+    new = dict(zip(axes, sizes))
+    return tuple(new.get(axis, n) for axis, n in enumerate(shape))
+
+
+class Window(Move):
+    """All windows along some axes: the axes become counts of windows, and the axes inside a window follow at the end.
+
+    result[..., i, ..., k] = x[..., i * stride + k * dilation, ...]
+    """
+
+    def meaning(xp, x, axes, size, stride, dilation):
+        counts = tuple(window_count(x.shape[axis], *ksd) for axis, *ksd in zip(axes, size, stride, dilation))
+        if xp is np:
+            inner = tuple(x.strides[axis] * d for axis, d in zip(axes, dilation))
+            outer = replace(x.strides, axes, tuple(x.strides[axis] * s for axis, s in zip(axes, stride)))
+            return np.lib.stride_tricks.as_strided(x, replace(x.shape, axes, counts) + size, outer + inner, writeable=False)
+        for axis, n, k, s, d in zip(axes, counts, size, stride, dilation):
+            positions = np.arange(n)[:, None] * s + np.arange(k) * d
+            x = xp.moveaxis(xp.take(x, positions, axis=axis), axis + 1, -1)
+        return x
+
+    def rule(x, axes, size, stride, dilation):
+        check("window", x.ndim, axes, size, stride, dilation)
+        counts = counts_of("window", tuple(x.shape[axis] for axis in axes), axes, size, stride, dilation)
+        return replace(x.shape, axes, counts) + size, x.dtype
+
+    def pullback(g, y, x, axes, **params):
+        return (build("unwindow", g, axes=axes, **params, lengths=tuple(x.shape[axis] for axis in axes)),)
+
+    def batch(nodes, batched, axes, **params):
+        return build("window", nodes[0], axes=tuple(axis + 1 for axis in axes), **params)
+
+    def lower(read, index, node):
+        p, position = node.params, list(index[:node.args[0].ndim])
+        for axis, inner, s, d in zip(p["axes"], index[len(position):], p["stride"], p["dilation"]):
+            position[axis] = position[axis] * s + inner * d
+        return read(node.args[0], tuple(position))
+
+    @staticmethod
+    def samples():
+        yield [real(7)], {"axes": (0,), "size": (3,), "stride": (1,), "dilation": (1,)}
+        yield [real(2, 5, 6)], {"axes": (1, 2), "size": (2, 3), "stride": (2, 1), "dilation": (1, 2)}
+        yield [real(6, 2)], {"axes": (0,), "size": (2,), "stride": (2,), "dilation": (1,)}
+        yield [real(8, 1)], {"axes": (0,), "size": (2,), "stride": (3,), "dilation": (1,)}
+        yield [real(4, 5)], {"axes": (1, 0), "size": (1, 4), "stride": (2, 1), "dilation": (1, 1)}
+        yield [real(0, 4)], {"axes": (1,), "size": (2,), "stride": (1,), "dilation": (2,)}
+
+
+class Unwindow(Operation):
+    """Windows put back where they came from, overlaps added: the adjoint of window.
+
+    `lengths` are the sizes of the windowed axes of the result. `lower` is right when `disjoint(node)`; otherwise a kernel adds.
+    """
+
+    kind = "index"
+    kernel = "unwindow"
+
+    def meaning(xp, g, axes, size, stride, dilation, lengths):
+        rank, counts = g.ndim - len(axes), tuple(g.shape[axis] for axis in axes)
+        if prod(counts) < prod(size):  # position = i * stride + k * dilation is symmetric: go through whichever are fewer
+            inner = replace(tuple(range(rank)), axes, tuple(range(rank, g.ndim)))
+            g, counts, size, stride, dilation = xp.transpose(g, inner + axes), size, counts, dilation, stride
+        result = xp.zeros(replace(g.shape[:rank], axes, lengths), dtype=g.dtype)
+        for at in itertools.product(*map(range, size)):
+            ranges = tuple(slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in zip(at, counts, stride, dilation))
+            place = replace((slice(None),) * rank, axes, ranges)
+            if xp is np:
+                result[place] += g[(..., *at)]
+            else:
+                result = result.at[place].add(g[(..., *at)])
+        return result
+
+    def rule(g, axes, size, stride, dilation, lengths):
+        rank = g.ndim - len(axes)
+        check("unwindow", rank, axes, size, stride, dilation)
+        counts = counts_of("unwindow", lengths, axes, size, stride, dilation)
+        if g.shape != replace(g.shape[:rank], axes, counts) + size:
+            raise ShapeError(f"unwindow: shape {g.shape} is not that of windows {size} on axes {axes} of lengths {lengths}",
+                             why=f"there are {counts} windows of {size}")
+        return replace(g.shape[:rank], axes, lengths), g.dtype
+
+    def pullback(h, y, g, lengths, **params):
+        return (build("window", h, **params),)
+
+    def batch(nodes, batched, axes, **params):
+        return build("unwindow", nodes[0], axes=tuple(axis + 1 for axis in axes), **params)
+
+    def disjoint(node):
+        p = node.params
+        return all(s > d * (k - 1) or n == 1 for s, d, k, n in
+                   zip(p["stride"], p["dilation"], p["size"], (node.args[0].shape[axis] for axis in p["axes"])))
+
+    def lower(read, index, node):
+        source, p, outer, inner, inside = node.args[0], node.params, list(index), [], []
+        for axis, k, s, d in zip(p["axes"], p["size"], p["stride"], p["dilation"]):
+            n = source.shape[axis]
+            window, offset = (0, index[axis]) if n == 1 else (index[axis] // s, index[axis] % s)
+            outer[axis] = window
+            inner.append(offset // d)
+            inside += [] if n == 1 else [(window, 0, n)]
+            inside += [(offset // d, 0, k)] + ([(offset % d, 0, 1)] if d > 1 else [])
+        return read.select(inside, read(source, (*outer, *inner)), read.constant(0, node.dtype))
+
+    @staticmethod
+    def samples():
+        yield [real(5, 3)], {"axes": (0,), "size": (3,), "stride": (1,), "dilation": (1,), "lengths": (7,)}
+        yield [real(2, 2, 2, 2, 3)], {"axes": (1, 2), "size": (2, 3), "stride": (2, 1), "dilation": (1, 2), "lengths": (5, 6)}
+        yield [real(3, 2, 2)], {"axes": (0,), "size": (2,), "stride": (2,), "dilation": (1,), "lengths": (7,)}
+        yield [real(3, 1)], {"axes": (0,), "size": (1,), "stride": (3,), "dilation": (1,), "lengths": (9,)}
+        yield [real(2, 2)], {"axes": (0,), "size": (2,), "stride": (4,), "dilation": (2,), "lengths": (8,)}
+        yield [real(1, 4)], {"axes": (0,), "size": (4,), "stride": (1,), "dilation": (2,), "lengths": (7,)}
+        yield [real(0, 3, 2)], {"axes": (1,), "size": (2,), "stride": (1,), "dilation": (1,), "lengths": (4,)}

@@ -1,0 +1,1 @@
+"""The same value, said better: passes from graph to graph."""

@@ -1,0 +1,21 @@
+"""One form for each computation: constants carried out, neutral elements gone, moves merged, repetition as late as possible.
+
+Equal subexpressions are one node already (nodes are interned), so every rule that makes two expressions alike also shares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..graph.node import Node
+from ..graph.rewrite import Phase, rewrite
+from .arithmetic import arithmetic
+from .match import weight
+from .moving import moving
+
+CANONICAL = Phase("canonical", weight, [*arithmetic.rules, *moving.rules])
+
+
+def canonical(roots: Sequence[Node]) -> list[Node]:
+    """The same values, with every canonical rule applied until none fits."""
+    return rewrite(roots, CANONICAL)

@@ -1,0 +1,197 @@
+"""Decides which values get memory of their own, and which of them share one loop nest; all others are computed where they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..graph.node import Node
+from ..graph.operation import Constant, Variable
+from ..graph.shape import size
+from ..graph.walk import topological, users
+
+CHEAP = 4  # a value used in several places is recomputed when that takes no more than this many instructions
+PROLOGUE = 2  # what a contraction may compute while it packs an operand
+MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and the life of registers
+MAXIMUM_COST = 400  # of one kernel's inlined expression: bounds the time to compile it
+MAXIMUM_STORES = 8
+LOOK_BACK = 32  # how many earlier kernels are considered for sharing loops
+
+
+@dataclass
+class Group:
+    """Nodes computed in one loop nest: at most one reduction or contraction (`root`), and elementwise nodes of the same shape."""
+
+    nodes: list[Node]
+    root: Node | None = None
+    stored: list[Node] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.nodes[0].shape
+
+
+def is_leaf(node: Node) -> bool:
+    return node.op in (Variable, Constant)
+
+
+def has_own_kernel(node: Node) -> bool:
+    """Whether the node cannot be computed element by element inside another kernel."""
+    op = node.op
+    if op.kind in ("reduce", "contract", "order"):
+        return True
+    if getattr(op, "kernel", None) == "unwindow":
+        return not op.disjoint(node)  # type: ignore[attr-defined]
+    return getattr(op, "kernel", None) is not None
+
+
+def shares_loops(node: Node) -> bool:
+    """Whether elementwise nodes may join this root's loop nest as its epilogue."""
+    return node.op.kind in ("reduce", "contract") or getattr(node.op, "kernel", None) == "unwindow"
+
+
+def materialize(roots: Iterable[Node]) -> dict[Node, None]:
+    """The nodes that get a buffer, arguments before users."""
+    roots = list(roots)
+    order = topological(roots)
+    uses = users(order)
+    wanted = _Wanted()
+    wanted.nodes.update((root, None) for root in roots if not is_leaf(root))
+    for node in order:
+        if is_leaf(node):
+            continue
+        wanted.consider_arguments(node)
+        if has_own_kernel(node):
+            wanted.nodes[node] = None
+        elif node not in wanted.nodes:
+            wanted.measure(node, len(set(uses[node])))
+    return {node: None for node in order if node in wanted.nodes}
+
+
+class _Wanted:
+    """The nodes chosen so far, and what it costs to compute each of the others where it is read."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[Node, None] = {}
+        self.cost: dict[Node, int] = {}
+        self.depth: dict[Node, int] = {}
+
+    def inlined(self, node: Node) -> bool:
+        return not is_leaf(node) and node not in self.nodes
+
+    def measure(self, node: Node, use_count: int) -> None:
+        """Keep the cost of a node in view; give it memory when computing it again and again would cost more."""
+        own = getattr(node.op, "cost", 1) if node.op.kind == "elementwise" else 0
+        inner = [arg for arg in node.args if self.inlined(arg)]
+        cost = own + sum(self.cost[arg] for arg in inner)
+        depth = 1 + max((self.depth[arg] for arg in inner), default=0)
+        if depth > MAXIMUM_DEPTH or cost > MAXIMUM_COST or (use_count > 1 and node.op.kind == "elementwise" and cost > CHEAP):
+            self.nodes[node] = None
+        else:
+            self.cost[node], self.depth[node] = cost, depth
+
+    def consider_arguments(self, node: Node) -> None:
+        """Give memory to arguments that this node would compute more than once per element."""
+        kernel = getattr(node.op, "kernel", None)
+        if node.op.kind == "contract":
+            for arg in node.args:
+                self._settle(arg, PROLOGUE, windowed=False)
+        elif kernel in ("sort", "scatter"):
+            for arg in node.args:
+                self._settle(arg, -1, windowed=False)
+        elif repeats(node):
+            for arg in node.args:
+                self._settle(arg, CHEAP if size(arg.shape) > 1 else MAXIMUM_COST, windowed=node.op.name == "window")
+
+    def _settle(self, node: Node, limit: int, windowed: bool) -> None:
+        """Follow a view down to what it shows, and give that memory when it costs more than the limit."""
+        while self.inlined(node) and node.op.kind == "move" and len(node.args) == 1:
+            if node.op.name == "pad" and windowed:
+                break
+            windowed = windowed or node.op.name == "window"
+            limit = limit if not repeats(node) else min(limit, 0)
+            node = node.args[0]
+        if not self.inlined(node):
+            return
+        copies = node.op.name in ("pad", "concat") and limit < CHEAP
+        if copies or self.cost.get(node, 0) > limit:
+            self.nodes[node] = None
+
+
+def repeats(node: Node) -> bool:
+    """Whether a view reads elements of its argument more than once."""
+    return node.op.name == "window" or (node.op.name == "expand" and size(node.shape) > size(node.args[0].shape))
+
+
+def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[Node]]:
+    """The nodes with memory that `node` reads: those read only at the element being computed, and those read elsewhere too."""
+    here: set[Node] = set()
+    elsewhere: set[Node] = set()
+    seen: set[tuple[Node, bool]] = set()
+    stack = [(arg, node.op.kind == "elementwise") for arg in node.args]
+    while stack:
+        arg, same = stack.pop()
+        if (arg, same) in seen:
+            continue
+        seen.add((arg, same))
+        if arg in wanted or is_leaf(arg):
+            (here if same else elsewhere).add(arg)
+        else:
+            stack.extend((each, same and arg.op.kind == "elementwise") for each in arg.args)
+    return here - elsewhere, elsewhere
+
+
+def group(roots: Iterable[Node]) -> list[Group]:
+    """All kernels in an order in which each finds what it reads."""
+    roots = list(roots)
+    wanted = materialize(roots)
+    inputs = {node: direct_inputs(node, wanted) for node in wanted}
+    groups: list[Group] = []
+    place: dict[Node, int] = {}
+    for node in wanted:
+        chosen = _join(node, inputs, groups, place)
+        if chosen is None:
+            groups.append(Group([node], node if has_own_kernel(node) else None))
+            chosen = len(groups) - 1
+        else:
+            groups[chosen].nodes.append(node)
+        place[node] = chosen
+    _choose_stores(groups, roots, inputs, place)
+    return groups
+
+
+def _join(node: Node, inputs: dict[Node, tuple[set[Node], set[Node]]], groups: list[Group], place: dict[Node, int]) -> int | None:
+    """The latest earlier group whose loops can compute this node too."""
+    if node.op.kind != "elementwise":
+        return None
+    here, elsewhere = inputs[node]
+    earliest = max((place[arg] for arg in here if arg in place), default=-1)
+    barrier = max((place[arg] for arg in elsewhere if arg in place), default=-1)
+    first = max(earliest, barrier + 1, len(groups) - LOOK_BACK, 0)
+    for number in range(first, len(groups)):
+        if _fits(node, here, groups[number], inputs):
+            return number
+    return None
+
+
+def _fits(node: Node, here: set[Node], candidate: Group, inputs: dict[Node, tuple[set[Node], set[Node]]]) -> bool:
+    if candidate.shape != node.shape or len(candidate.nodes) >= MAXIMUM_STORES:
+        return False
+    if candidate.root is not None and not shares_loops(candidate.root):
+        return False
+    if candidate.root is None and candidate.nodes[0].op.kind != "elementwise":
+        return False
+    members = set(candidate.nodes)
+    if members & here:
+        return True
+    shared = {arg for arg in here if size(arg.shape) > 1}
+    return candidate.root is None and any(shared & inputs[member][0] for member in members)
+
+
+def _choose_stores(groups: list[Group], roots: list[Node], inputs: dict[Node, tuple[set[Node], set[Node]]], place: dict[Node, int]) -> None:
+    """Within a group, only what others read is written to memory."""
+    needed = set(roots)
+    for node, (here, elsewhere) in inputs.items():
+        needed |= {arg for arg in here | elsewhere if arg in place and place[arg] != place[node]}
+    for each in groups:
+        each.stored = [node for node in each.nodes if node in needed]

@@ -1,0 +1,76 @@
+"""Small questions that rewrite rules ask of nodes, and small nodes that they answer with."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..graph.dtype import is_float
+from ..graph.node import Node
+from ..graph.operation import Constant, build, constant
+
+ONE_SOURCE_MOVES = ("reshape", "permute", "expand", "slice")
+COSTS = {"reshape": 1, "permute": 2, "expand": 2, "pad": 2, "slice": 2, "concat": 2,  # operations, then kinds
+         "reduce": 12, "contract": 20, "elementwise": 1}
+
+
+def weight(node: Node) -> int:
+    """A node's part of the measure: about the work it takes, and never nothing."""
+    if node.op.kind == "leaf" or number(node) is not None:
+        return 1
+    factor = COSTS.get(node.op.name) or COSTS.get(node.op.kind, 10) * max(1, getattr(node.op, "cost", 1))
+    inputs = sum(arg.size for arg in node.args) if node.op.kind in ("reduce", "contract") else 0
+    return factor * (1 + node.size + inputs)
+
+
+def core(node: Node) -> Node:
+    """The node behind moves that only repeat, reorder or leave out elements."""
+    while node.op.name in ONE_SOURCE_MOVES:
+        node = node.args[0]
+    return node
+
+
+def number(node: Node) -> Any:
+    """The number that a (moved) constant holds in every element, else None."""
+    source = core(node)
+    if source.op is not Constant or source.size != 1:
+        return None
+    return source.params["value"].array.reshape(-1)[0].item()
+
+
+def holds(node: Node, value: float) -> bool:
+    """Whether every element is this very number (a bool is no number here)."""
+    found = number(node)
+    return found is not None and not isinstance(found, bool) and found == value
+
+
+def other(node: Node, value: float) -> Node | None:
+    """The argument beside one that holds `value`, of an operation whose two arguments may be exchanged."""
+    a, b = node.args
+    return a if holds(b, value) else b if holds(a, value) else None
+
+
+def full(shape: tuple[int, ...], value: Any, dtype: Any) -> Node:
+    """One number everywhere."""
+    return build("expand", constant(value, dtype), shape=shape)
+
+
+def full_like(node: Node, value: Any) -> Node:
+    return full(node.shape, value, node.dtype)
+
+
+def is_op(node: Node, *names: str) -> bool:
+    return node.op.name in names
+
+
+def floating(node: Node) -> bool:
+    return is_float(node.dtype)
+
+
+def aligned_shape(source: Node, rank: int) -> tuple[int, ...]:
+    """The shape of an expand's source, with ones in front up to the rank of the result."""
+    return (1,) * (rank - source.ndim) + source.shape
+
+
+def size(shape: tuple[int, ...]) -> int:
+    return prod(shape)

@@ -1,0 +1,29 @@
+"""The compiler's table of contents: graph in, graph out, in this order; then loops (floor 5) and LLVM (floor 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..graph.node import Node
+from .adjoint import convolve_gradients
+from .canonical import canonical
+from .stable import stable
+
+Pass = Callable[[Sequence[Node]], list[Node]]
+
+PASSES: tuple[Pass, ...] = (
+    canonical,  # one form for each computation
+    stable,  # forms that do not overflow or cancel
+    convolve_gradients,  # input gradients of convolutions as convolutions
+    canonical,  # what the passes before made foldable
+)
+
+
+def optimize(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None = None) -> list[Node]:
+    """The roots after every pass; `watch(name, roots)` sees each result."""
+    result = list(roots)
+    for each in PASSES:
+        result = each(result)
+        if watch is not None:
+            watch(each.__name__, result)
+    return result

@@ -1,0 +1,209 @@
+"""Numerically better forms of the same value: no overflow, no cancellation, wherever the form on paper was written down.
+
+Every rule gives the same number up to rounding where the old form was accurate, and a better one where it overflowed,
+underflowed to a wrong limit, or cancelled; the comment of each says where that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..graph.dtype import is_float
+from ..graph.node import Node
+from ..graph.operation import build, constant
+from ..graph.rewrite import Phase, rewrite
+from ..ops.activations import sigmoid, softplus
+from .arithmetic import pair
+from .match import core, holds, is_op, other
+
+RISKS = {"log": 5000, "log1p": 2000, "divide": 100, "subtract": 50}
+
+
+def risk(node: Node) -> int:
+    """The weight of a node in the measure: what can overflow or lose digits weighs much, all else 1."""
+    if is_op(node, "exp"):
+        return 1 if not_above_zero(node.args[0]) or is_shifted(node.args[0]) else 1000
+    return RISKS.get(node.op.name, 1)
+
+
+STABLE = Phase("stable", risk, once=True)
+rule = STABLE.rule
+
+
+def stable(roots: Sequence[Node]) -> list[Node]:
+    """The same values, computed so that they neither overflow nor cancel where that can be avoided."""
+    return rewrite(roots, STABLE)
+
+
+@rule("log(exp(x)) = x", "log", example=pair(lambda a: (build("log", build("exp", a)), a)))
+def log_exp(node):
+    return node.args[0].args[0] if is_op(node.args[0], "exp") else None  # exp overflows beyond 88 in float32
+
+
+@rule("log(1 + exp(x)) = softplus(x)", "log", example=pair(lambda a: (build("log", 1 + build("exp", a)), softplus(a))))
+def log_one_plus_exp(node):
+    exponential = other(node.args[0], 1) if is_op(node.args[0], "add") else None  # exp overflows; 1 + exp(-20) is 1
+    return softplus(exponential.args[0]) if exponential is not None and is_op(exponential, "exp") else None
+
+
+@rule("log1p(exp(x)) = softplus(x)", "log1p", example=pair(lambda a: (build("log1p", build("exp", a)), softplus(a))))
+def log1p_exp(node):
+    inner = node.args[0]
+    if not is_op(inner, "exp") or not_above_zero(inner.args[0]):
+        return None  # inside of softplus itself
+    return softplus(inner.args[0])
+
+
+def not_above_zero(node: Node) -> bool:
+    """Whether a value is certainly zero or less: -|x|, also as where(x < 0, x, -x)."""
+    if is_op(node, "negative"):
+        return is_op(node.args[0], "abs")
+    if not is_op(node, "where") or not is_op(node.args[0], "less") or not holds(node.args[0].args[1], 0):
+        return False
+    condition, low, high = node.args
+    return low is condition.args[0] and high in (minus(low), -low)
+
+
+def minus(x: Node) -> Node:
+    """-x, without a second sign."""
+    return x.args[0] if is_op(x, "negative") else -x
+
+
+@rule("log(1 + x) = log1p(x), log(1 - x) = log1p(-x)", "log", example=pair(lambda a: (build("log", 1 + a), build("log1p", a))))
+def log_one_plus(node):
+    inner = node.args[0]  # digits of a small x are lost in 1 + x
+    if is_op(inner, "add"):
+        found = other(inner, 1)
+        return None if found is None or is_op(found, "exp") else build("log1p", found)
+    return build("log1p", -inner.args[1]) if is_op(inner, "subtract") and holds(inner.args[0], 1) else None
+
+
+@rule("exp(x) - 1 = expm1(x)", "subtract", example=pair(lambda a: (build("exp", a) - 1, build("expm1", a))))
+def exp_minus_one(node):
+    a, b = node.args
+    return build("expm1", a.args[0]) if is_op(a, "exp") and holds(b, 1) else None  # cancels near 0
+
+
+@rule("-1 + exp(x) = expm1(x)", "add", example=pair(lambda a: (build("exp", a) + -1.0, build("expm1", a))))
+def exp_plus_minus_one(node):
+    found = other(node, -1)
+    return build("expm1", found.args[0]) if found is not None and is_op(found, "exp") else None
+
+
+@rule("1 - exp(x) = -expm1(x)", "subtract", example=pair(lambda a: (1 - build("exp", a), -build("expm1", a))))
+def one_minus_exp(node):
+    a, b = node.args
+    return -build("expm1", b.args[0]) if is_op(b, "exp") and holds(a, 1) else None
+
+
+@rule("1 - sigmoid(x) = sigmoid(-x)", "subtract", example=pair(lambda a: (1 - sigmoid(a), sigmoid(-a))))
+def one_minus_sigmoid(node):
+    x = sigmoid_argument(node.args[1]) if holds(node.args[0], 1) else None  # cancels for large x, where sigmoid is 1
+    return sigmoid(minus(x)) if x is not None else None
+
+
+@rule("log(sigmoid(x)) = -softplus(-x)", "log", example=pair(lambda a: (build("log", sigmoid(a)), -softplus(-a))))
+def log_sigmoid(node):
+    x = sigmoid_argument(node.args[0])  # sigmoid underflows to 0 below -88
+    return -softplus(minus(x)) if x is not None else None
+
+
+def sigmoid_argument(node: Node) -> Node | None:
+    """x, when the node is sigmoid(x): 1 / (1 + exp(-x)) as on paper, or as this library writes it."""
+    if not is_op(node, "divide"):
+        return None
+    top, below = node.args
+    if holds(top, 1) and is_op(below, "add"):
+        exponential = other(below, 1)
+        return minus(exponential.args[0]) if exponential is not None and is_op(exponential, "exp") else None
+    if is_op(top, "where") and is_op(top.args[0], "less"):
+        x = top.args[0].args[0]
+        return x if is_float(x.dtype) and sigmoid(x) is node else None
+    return None
+
+
+@rule("1 / (1 + exp(-x)) = sigmoid(x)", "divide", example=pair(lambda a: (1 / (1 + build("exp", -a)), sigmoid(a))))
+def paper_sigmoid(node):
+    x = sigmoid_argument(node) if holds(node.args[0], 1) else None  # its derivative is NaN where exp(-x) overflows
+    return sigmoid(x) if x is not None else None
+
+
+@rule("log(exp(x) / s) = x - log(s) for a positive s: the logarithm of a softmax", "log",
+      example=pair(lambda a: (build("log", paper_softmax(a)), a - spread(build("log", total(a)), a))))
+def log_ratio(node):
+    ratio = node.args[0]  # exp underflows to 0, whose log is -inf
+    if not is_op(ratio, "divide") or not is_op(ratio.args[0], "exp") or not positive(ratio.args[1]):
+        return None
+    return ratio.args[0].args[0] - inward(ratio.args[1])
+
+
+def inward(node: Node) -> Node:
+    """The logarithm of a node, taken before the moves that only repeat it."""
+    if is_op(node, "expand", "reshape"):
+        return node.op.make(inward(node.args[0]), **node.params)
+    return build("log", node)
+
+
+def positive(node: Node) -> bool:
+    """Whether a value is certainly positive (or has underflowed to 0): exponentials and their sums."""
+    node = core(node)
+    while is_op(node, "sum"):
+        node = core(node.args[0])
+    return is_op(node, "exp")
+
+
+@rule("log(sum(exp(x))) = m + log(sum(exp(x - m))), m = max(x)", "log",
+      example=pair(lambda a: (build("log", total(a)), shifted_log(a, (1,)))))
+def log_sum_exp(node):
+    inner = node.args[0]  # overflows as soon as one x is beyond 88
+    if not is_op(inner, "sum") or not is_op(inner.args[0], "exp"):
+        return None
+    x, axes = inner.args[0].args[0], inner.params["axes"]
+    if is_shifted(x) or any(x.shape[axis] == 0 for axis in axes):
+        return None
+    return shifted_log(x, axes)
+
+
+def shifted_log(x: Node, axes: tuple[int, ...]) -> Node:
+    """log(sum(exp(x))) with the largest element taken out (0 where that is infinite)."""
+    largest = build("stop_gradient", build("max", x, axes=axes))
+    shift = build("where", build("isfinite", largest), largest, constant(0, x.dtype))
+    kept = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
+    low = x - build("expand", build("reshape", shift, shape=kept), shape=x.shape)
+    return build("log", build("sum", build("exp", low), axes=axes)) + shift
+
+
+def is_shifted(x: Node) -> bool:
+    """Whether a largest element has been subtracted already."""
+    if not is_op(x, "subtract"):
+        return False
+    node = x.args[1]
+    while is_op(core(node), "stop_gradient", "alias", "where"):
+        node = core(node).args[1 if is_op(core(node), "where") else 0]
+    return is_op(core(node), "max")
+
+
+@rule("x / sqrt(x) = sqrt(x)", "divide", example=pair(lambda a: (a / build("sqrt", a), build("sqrt", a))))
+def over_root(node):
+    a, b = node.args
+    return b if is_op(b, "sqrt") and b.args[0] is a else None  # 0 / 0 and inf / inf, where the limits are 0 and inf
+
+
+@rule("1 / sqrt(x) = rsqrt(x)", "divide", example=pair(lambda a: (1 / build("sqrt", a), build("rsqrt", a))))
+def one_over_root(node):
+    a, b = node.args
+    return build("rsqrt", b.args[0]) if is_op(b, "sqrt") and holds(a, 1) else None
+
+
+def total(x: Node) -> Node:
+    """sum(exp(x)) over the last axis, for examples."""
+    return build("sum", build("exp", x), axes=(x.ndim - 1,))
+
+
+def spread(row: Node, x: Node) -> Node:
+    return build("expand", build("reshape", row, shape=(*row.shape, 1)), shape=x.shape)
+
+
+def paper_softmax(x: Node) -> Node:
+    """exp(x) / sum(exp(x)) as on paper, for examples."""
+    return build("exp", x) / spread(total(x), x)

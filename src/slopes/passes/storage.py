@@ -1,0 +1,63 @@
+"""The memory plan: every buffer gets a place in one arena, and places are used again once a buffer is dead."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class Life:
+    """A buffer's size in bytes, and the first and last phase that touch it."""
+
+    nbytes: int
+    first: int
+    last: int
+
+
+def place(lives: Mapping[Hashable, Life]) -> tuple[dict[Hashable, int], int]:
+    """An offset for each buffer, so that no two that live at once overlap, and the size of the arena.
+
+    Buffers are placed in order of birth, larger ones first, each into the smallest gap that holds it (best fit).
+    """
+    offsets: dict[Hashable, int] = {}
+    free: list[tuple[int, int]] = []  # (offset, size), by offset
+    living: list[tuple[int, int, int]] = []  # (last phase, offset, size)
+    top = 0
+    for name, life in sorted(lives.items(), key=lambda item: (item[1].first, -item[1].nbytes)):
+        dead = [each for each in living if each[0] < life.first]
+        if dead:
+            living = [each for each in living if each[0] >= life.first]
+            for _, offset, size in dead:
+                free = _release(free, offset, size)
+        size = -(-life.nbytes // ALIGNMENT) * ALIGNMENT
+        offset, free = _take(free, size)
+        if offset < 0:
+            offset, top = top, top + size
+        offsets[name] = offset
+        living.append((life.last, offset, size))
+    return offsets, top
+
+
+def _take(free: list[tuple[int, int]], size: int) -> tuple[int, list[tuple[int, int]]]:
+    fitting = [(extent, offset) for offset, extent in free if extent >= size]
+    if not fitting:
+        return -1, free
+    extent, offset = min(fitting)
+    rest = [each for each in free if each[0] != offset]
+    if extent > size:
+        rest.append((offset + size, extent - size))
+    return offset, sorted(rest)
+
+
+def _release(free: list[tuple[int, int]], offset: int, size: int) -> list[tuple[int, int]]:
+    """Give a place back, joined with free neighbours."""
+    joined: list[tuple[int, int]] = []
+    for start, extent in sorted([*free, (offset, size)]):
+        if joined and joined[-1][0] + joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], joined[-1][1] + extent)
+        else:
+            joined.append((start, extent))
+    return joined

@@ -1,0 +1,157 @@
+"""Random numbers from visible state: a key and a counter, so that a seed gives one sequence, eagerly and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, ShapeError
+from .graph.dtype import as_dtype, default_float, uint32
+from .graph.operation import constant
+from .graph.shape import Shape, check_dimensions, size
+from .ops import composite
+from .tensor import Tensor, asarray, perform, tensor
+
+Sizes = int | Sequence[int]
+Key = tuple[Tensor, Tensor]
+
+
+class Generator:
+    """A source of random numbers: a key of two 32-bit words made from the seed, and a counter of the draws so far.
+
+    Draw c has its own key, threefry(key, 2c) and threefry(key, 2c + 1), and its element i is threefry(its key, i)
+    (Salmon, Moraes, Dror, Shaw: Parallel random numbers, SC 2011). So a number depends on the seed, on how many draws came
+    before and on its place, and on nothing else. The sequence repeats after 2^31 draws; a draw holds fewer than 2^32 numbers.
+    Key and counter are state of a compiled function: each call goes on where the last one stopped.
+
+    >>> import slopes as sl
+    >>> a, b = sl.Generator(seed=1), sl.Generator(seed=1)
+    >>> bool(sl.all(sl.uniform(3, generator=a) == sl.uniform(3, generator=b)))
+    True
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.key = tensor(key_of(seed))
+        self.counter = tensor(np.zeros((), np.uint32))
+
+    def seed(self, seed: int) -> None:
+        """Begin the sequence of this seed, a whole number from 0 to 2^64 - 1."""
+        self.key.assign(key_of(seed))
+        self.counter.assign(np.zeros((), np.uint32))
+
+    def draw(self) -> Key:
+        """The key of the next draw; the counter moves on."""
+        first, second = self.key[0], self.key[1]
+        place = self.counter * 2
+        keys = tuple(perform("random_bits", (first, second, place + offset), {}) for offset in (0, 1))
+        self.counter.assign(self.counter + 1)
+        return keys  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"Generator(key={self.key.peek()}, draws={self.counter.peek()})"
+
+
+def key_of(seed: int) -> np.ndarray:
+    """The two words of a seed."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 1 << 64:
+        raise ArgumentError(f"seed {seed!r} is no seed", why="a seed is a whole number from 0 to 2^64 - 1")
+    number = seed.__index__()
+    return np.array([number & 0xFFFFFFFF, number >> 32], np.uint32)
+
+
+default = Generator()
+
+
+def seed(n: int) -> None:
+    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1.
+
+    >>> import slopes as sl
+    >>> sl.seed(0)
+    >>> first = sl.uniform(2)
+    >>> sl.seed(0)
+    >>> bool(sl.all(first == sl.uniform(2)))
+    True
+    """
+    default.seed(n)
+
+
+def sizes(shape: Sizes, name: str) -> Shape:
+    shape = check_dimensions((shape,) if isinstance(shape, (int, np.integer)) else tuple(shape), name)
+    if size(shape) >= 1 << 32:
+        raise ShapeError(f"{name}: {size(shape)} numbers in one draw", why="a draw holds fewer than 2^32", repair="draw in parts")
+    return shape
+
+
+START = constant(0, uint32)  # each draw has its own key: its numbers count from 0
+
+
+def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    """Numbers that are equally likely everywhere between low and high: low + (high - low) u, u in [0, 1). Float32 by default.
+
+    low and high may be tensors that broadcast to the shape. Raises DTypeError for types other than float32 and float64.
+
+    >>> import slopes as sl
+    >>> x = sl.uniform((2, 3), -1., 1.)
+    >>> x.shape, bool(sl.all(sl.abs(x) <= 1))
+    ((2, 3), True)
+    """
+    kind = default_float if dtype is None else as_dtype(dtype)
+    drawn = composite.uniform(*(generator or default).draw(), START, sizes(shape, "uniform"), kind)
+    if isinstance(low, (int, float)) and low == 0 and isinstance(high, (int, float)):
+        return drawn if high == 1 else drawn * high
+    return (drawn * (high - low) + low).astype(kind)
+
+
+def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    """Numbers of the normal distribution: mean + std z, z = sqrt(-2 log u) cos(2 pi v) (Box and Muller 1958). Float32 by default.
+
+    mean and std may be tensors that broadcast to the shape. Raises DTypeError for types other than float32 and float64.
+
+    >>> import slopes as sl
+    >>> sl.normal((2, 3)).shape
+    (2, 3)
+    """
+    kind = default_float if dtype is None else as_dtype(dtype)
+    drawn = composite.normal(*(generator or default).draw(), START, sizes(shape, "normal"), kind)
+    scaled = drawn if isinstance(std, (int, float)) and std == 1 else drawn * std
+    return scaled if isinstance(mean, (int, float)) and mean == 0 else (scaled + mean).astype(kind)
+
+
+def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:
+    """True with probability p, a number or a tensor that broadcasts to the shape (by default p's own), as bool.
+
+    >>> import slopes as sl
+    >>> sl.bernoulli(1., (3,))
+    tensor([ True,  True,  True])
+    """
+    wanted = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
+    probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
+    return composite.bernoulli(*(generator or default).draw(), START, probability, wanted)
+
+
+def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Generator | None = None) -> Tensor:
+    """Whole numbers from low to high - 1 (one argument: from 0 to low - 1), equally likely, as int64. ArgumentError for none.
+
+    >>> import slopes as sl
+    >>> sl.integers(3, 4, (2,))
+    tensor([3, 3])
+    """
+    low, high = (0, low) if high is None else (low, high)
+    return composite.integers(*(generator or default).draw(), START, int(low), int(high), sizes(shape, "integers"))
+
+
+def permutation(x: Any, generator: Generator | None = None) -> Tensor:
+    """0 .. n - 1 in random order for a number n; for a tensor, its slices along axis 0 in random order.
+
+    >>> import slopes as sl
+    >>> sl.sort(sl.permutation(4))
+    tensor([0, 1, 2, 3])
+    """
+    if isinstance(x, (int, np.integer)):
+        return composite.permutation(*(generator or default).draw(), START, sizes(int(x), "permutation")[0])
+    x = asarray(x)
+    if not x.ndim:
+        raise ShapeError("permutation: a 0-d tensor has no axis to permute", repair="give a Python number for 0 .. n - 1")
+    return perform("take", (x, permutation(x.shape[0], generator)), {"axis": 0})

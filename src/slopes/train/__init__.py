@@ -1,0 +1,1 @@
+"""Floor 9, practice: fit, evaluate, what a run leaves behind."""

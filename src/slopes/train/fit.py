@@ -1,0 +1,232 @@
+"""Training: many compiled steps per native call, with order, validation, progress, interruption and failure looked after."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import functions as F
+from .. import random
+from ..data.order import order
+from ..nn.losses import cross_entropy
+from ..optim import Adam
+from ..tensor import Tensor, no_grad
+from .checks import check_counts, check_dataset, check_optimizer, check_trial
+from .evaluate import Evaluator
+from .guard import Guard, non_finite
+from .history import Epoch, History, Run
+from .interrupt import Interrupts
+from .metrics import Metric, find_metrics, is_labelled, sum_over_examples
+from .mode import Mode
+from .progress import Reporter, choose_reporter
+from .schedule import Schedule, find_schedule
+from .stepper import Stepper, Stretch, as_tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+AfterEpoch = Callable[[Run], Any]
+
+
+def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
+        validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
+        schedule: str | Schedule | None = None, progress: bool | None = None, after_epoch: AfterEpoch | None = None) -> Run:
+    """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
+
+    One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
+    program and many steps are one call. The batches of epoch e are consecutive parts of data.order(seed, e, examples); the last
+    one may be smaller. Loss and metrics of an epoch are means over its examples, each measured before its own update.
+
+    net         a Module; in train mode during the run, in its former modes after it
+    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels
+    loss        function (outputs, targets) -> 0-d mean
+    optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
+    epochs      passes over the data, >= 0;    batch_size  >= 1
+    validation  a second data set, measured after every epoch in eval mode; it changes no state
+    metrics     names (accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default: accuracy for
+                class labels, none otherwise
+    seed        decides the order of examples, and seeds slopes' random numbers (dropout) for the run; initial weights were drawn
+                before, when the net was made: slopes.seed(...) decides those
+    schedule    how the rate changes over the steps: "constant" (default), "linear", "cosine", or a function (step, steps) that
+                returns the factor by which to multiply the rate
+    progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence
+    after_epoch called with the Run after each epoch; a true result stops the training
+
+    Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far.
+    Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net),
+    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss is no longer finite: the net is then back
+    at its last sound step, and `error.run` holds the history.
+
+    Source: Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.1.3 (minibatches).
+
+    >>> import numpy as np, slopes as sl
+    >>> from slopes import nn, optim
+    >>> x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(64, 1)
+    >>> points = sl.data.Dataset(x, (x[:, 0] > 0).astype(np.int64))
+    >>> run = sl.fit(nn.Linear(1, 2), points, optimizer=optim.Adam(lr=0.1), epochs=30, batch_size=16, progress=False)
+    >>> run.epochs[-1].metrics["accuracy"] > 0.9
+    True
+    """
+    check_counts(batch_size, epochs)
+    for role, each in (("dataset", dataset), ("validation", validation)):
+        if each is not None or role == "dataset":
+            check_dataset(each, role)
+            check_trial(net, loss, each, role)
+    job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
+              find_metrics(metrics, is_labelled(dataset.targets)), epochs, min(batch_size, len(dataset.targets)), seed,
+              find_schedule(schedule), choose_reporter(progress), after_epoch)
+    return job.run()
+
+
+@dataclass
+class Job:
+    """One call of fit."""
+
+    net: Any
+    dataset: Any
+    validation: Any
+    loss: Loss
+    optimizer: Any
+    metrics: dict[str, Metric]
+    epochs: int
+    batch_size: int
+    seed: int
+    schedule: Schedule | None
+    reporter: Reporter
+    after_epoch: AfterEpoch | None
+
+    def __post_init__(self) -> None:
+        self.bind()
+        settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer)}
+        self.examples, self.history = len(self.dataset.targets), History()
+        self.result = Run(self.net, self.history, settings)
+        self.steps_per_epoch = -(-self.examples // self.batch_size)
+        self.rate = float(self.optimizer.lr)
+        self.stepper = Stepper(training_step(self.net, self.loss, self.optimizer, self.metrics), as_tensor(self.dataset.inputs),
+                               as_tensor(self.dataset.targets))
+        self.judge = None if self.validation is None else Evaluator(self.net, self.validation, self.loss, self.metrics, 512)
+        self.guard = Guard(self.net, self.optimizer)
+        self.interrupts = Interrupts()
+
+    def bind(self) -> None:
+        """Bind the optimizer to the net, unless it is bound to parameters of this net already."""
+        if self.optimizer.parameters:
+            check_optimizer(self.optimizer, list(self.optimizer.parameters), self.net)
+        else:
+            self.optimizer.bind(self.net.parameters())
+
+    def run(self) -> Run:
+        """All epochs, with the net in train mode; whatever ends them, the reporter is stopped and the rate is what it was."""
+        started = time.perf_counter()
+        random.seed(self.seed)
+        self.reporter.start(self.epochs, self.examples)
+        try:
+            with Mode(self.net, training=True), self.interrupts:
+                for epoch in range(self.epochs):
+                    if not self.epoch(epoch):
+                        break
+        except KeyboardInterrupt:
+            self.interrupts.wanted = True
+        finally:
+            self.finish(time.perf_counter() - started)
+        return self.result
+
+    def finish(self, seconds: float) -> None:
+        """Say how it ended; restore the rate."""
+        self.history.seconds, self.history.compile_seconds = seconds, self.stepper.compile_seconds
+        if self.schedule is not None:
+            self.optimizer.lr = self.rate
+        if self.interrupts.wanted:
+            self.result.interrupted = True
+            done = f"{self.history.steps} steps ({len(self.history.epochs)} whole epochs)"
+            self.result.message = f"interrupted after {done}: the net keeps what it learned"
+        self.reporter.stop(self.result.message)
+
+    def epoch(self, number: int) -> bool:
+        """One pass over the data, and its record; False when the training shall end."""
+        started, tally = time.perf_counter(), Tally(self.metrics)
+        rates = self.rates(number)
+        self.guard.before(self.history.steps)
+        for stretch in self.stepper.walk(order(self.seed, number, self.examples), self.batch_size, rates):
+            self.take(stretch, number, rates, tally)
+            if self.interrupts.wanted:
+                return False
+            self.guard.before(self.history.steps)
+        record = Epoch(number, tally.loss, tally.metrics, {}, tally.examples, self.steps_per_epoch, time.perf_counter() - started)
+        record.validation = dict(self.judge.run()) if self.judge else {}
+        self.history.epochs.append(record)
+        self.reporter.epoch(record)
+        return not (self.after_epoch is not None and self.after_epoch(self.result)) and not self.interrupts.wanted
+
+    def take(self, stretch: Stretch, number: int, rates: np.ndarray | None, tally: Tally) -> None:
+        """Note what a native call did; a loss that is not finite ends the run."""
+        first = self.history.steps
+        at = first - number * self.steps_per_epoch
+        self.guard.after(first, stretch.rows, None if rates is None else rates[at : at + stretch.steps])
+        losses = stretch.values[0].astype(np.float64)
+        bad = ~np.isfinite(losses)
+        if bad.any():
+            self.fail(losses[: int(bad.argmax()) + 1])
+        self.history.losses.extend(losses.tolist())
+        tally.add(stretch)
+        self.reporter.advance(number, tally.examples, tally.loss, tally.metrics)
+
+    def fail(self, losses: np.ndarray) -> None:
+        """Rewind to before the last step whose loss was finite, and raise."""
+        self.history.losses.extend(losses.tolist())
+        self.guard.rewind(self.stepper, max(0, self.history.steps - 2))
+        error = non_finite(self.history.losses, self.steps_per_epoch, self.rate)
+        self.result.message = error.what
+        error.run = self.result
+        raise error
+
+    def rates(self, number: int) -> np.ndarray | None:
+        """The rate of every step of this epoch, or None when it stays."""
+        if self.schedule is None:
+            return None
+        steps = range(number * self.steps_per_epoch, (number + 1) * self.steps_per_epoch)
+        return np.array([self.rate * self.schedule(each, self.epochs * self.steps_per_epoch) for each in steps])
+
+
+class Tally:
+    """Sums over the examples of an epoch so far; the means follow."""
+
+    def __init__(self, metrics: dict[str, Metric]) -> None:
+        self.names, self.examples, self.sums = list(metrics), 0, [0.0] * (1 + len(metrics))
+
+    def add(self, stretch: Stretch) -> None:
+        """The loss is a mean over each batch, the metrics are sums over it."""
+        loss, *metrics = (math.fsum(each.astype(np.float64).tolist()) for each in stretch.values)
+        self.sums = [old + new for old, new in zip(self.sums, [loss * stretch.batch, *metrics])]
+        self.examples += stretch.steps * stretch.batch
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return self.sums[0] / max(1, self.examples)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The mean of every metric."""
+        return {name: total / max(1, self.examples) for name, total in zip(self.names, self.sums[1:])}
+
+
+def training_step(net: Any, loss: Loss, optimizer: Any, metrics: dict[str, Metric]) -> Callable[..., tuple[Tensor, ...]]:
+    """The step that is compiled: gather, forward, loss, gradients, update; returns the loss and each metric's sum."""
+
+    def step(inputs: Tensor, targets: Tensor, indices: Tensor, *rate: Tensor) -> tuple[Tensor, ...]:
+        if rate:
+            optimizer.lr.assign(rate[0])
+        wanted = F.take(targets, indices, axis=0)
+        outputs = net(F.take(inputs, indices, axis=0))
+        value = loss(outputs, wanted)
+        net.zero_grad()
+        value.backward()
+        optimizer.step()
+        with no_grad():
+            return (value.detach(), *(sum_over_examples(each(outputs.detach(), wanted)) for each in metrics.values()))
+
+    return step

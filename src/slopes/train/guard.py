@@ -1,0 +1,115 @@
+"""When the loss stops being finite: the net is taken back to the last step that was sound, and the error says what happened."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..errors import NonFiniteError
+from ..nn.module import Module
+from ..optim.optimizer import Optimizer
+from ..random import Generator
+from .history import Run
+
+PAUSE_SECONDS = 1.0  # at least this long between two copies of the state
+PAUSE_SHARE = 50  # and this many times what the copy took: under 2% of the time goes into copies
+
+
+class DivergedError(NonFiniteError):
+    """A loss that is no longer finite; `run` is the Run until then."""
+
+    run: Run
+
+
+class State:
+    """A copy of everything that a step changes: parameters, buffers, the optimizer's state, the positions of random numbers."""
+
+    def __init__(self, net: Module, optimizer: Optimizer) -> None:
+        tensors = [held for _, held in (*net.named_state(), *optimizer.named_state())]
+        for generator in (random.default, *generators_in(net)):
+            tensors += [generator.key, generator.counter]
+        self.values = [(held, np.array(held.detach().numpy())) for held in tensors]
+
+    def restore(self) -> None:
+        """Put the copied values back."""
+        for held, value in self.values:
+            held.assign(value)
+
+
+def generators_in(net: Module) -> list[Generator]:
+    """The generators that layers hold themselves."""
+    return [each for _, module in net.named_modules() for each in vars(module).values() if isinstance(each, Generator)]
+
+
+class Guard:
+    """Copies of the state now and then, and the rows of the steps since: enough to repeat the run up to any recent step.
+
+    Two copies are kept, because the newest one may already hold the update that ruined the net.
+    """
+
+    def __init__(self, net: Module, optimizer: Optimizer) -> None:
+        self.owners = (net, optimizer)
+        self.marks: list[tuple[int, State]] = []
+        self.taken: list[tuple[int, np.ndarray, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
+        self.due = 0.0
+
+    def before(self, step: int) -> None:
+        """Copy the state before step number `step` when the last copy is old enough."""
+        started = time.monotonic()
+        if started < self.due:
+            return
+        self.marks = [*self.marks[-1:], (step, State(*self.owners))]
+        oldest = self.marks[0][0]
+        self.taken = [each for each in self.taken if each[0] + len(each[1]) > oldest]
+        finished = time.monotonic()
+        self.due = finished + max(PAUSE_SECONDS, PAUSE_SHARE * (finished - started))
+
+    def after(self, first: int, rows: np.ndarray, numbers: np.ndarray | None) -> None:
+        """Remember the rows of the steps `first`, `first` + 1, ..."""
+        self.taken.append((first, rows, numbers))
+
+    def rewind(self, stepper: Any, target: int) -> None:
+        """Bring the net to where it was before step `target`: restore a copy, repeat the steps after it (bit-identical)."""
+        start, state = next((each for each in reversed(self.marks) if each[0] <= target), self.marks[0])
+        state.restore()
+        for first, rows, numbers in self.taken:
+            low, high = max(start - first, 0), min(target - first, len(rows))
+            if low < high:
+                stepper.run(rows[low:high], None if numbers is None else numbers[low:high])
+
+
+def non_finite(losses: Sequence[float], steps_per_epoch: int, rate: float | None) -> DivergedError:
+    """The error for a run whose last loss is not finite."""
+    step, last = len(losses) - 1, ", ".join(f"{each:.4g}" for each in losses[-6:-1])
+    where = f"in epoch {step // steps_per_epoch + 1}, step {step % steps_per_epoch + 1} of {steps_per_epoch}"
+    return DivergedError(f"the loss became {losses[-1]} {where}", why=reason(losses, rate, last), repair=remedy(losses, rate))
+
+
+def grew(losses: Sequence[float]) -> bool:
+    """Whether the loss was far above its best just before it broke."""
+    before = [each for each in losses[:-1] if math.isfinite(each)]
+    return bool(before) and before[-1] > 3 * min(before[0], abs(min(before))) + 1e-12
+
+
+def reason(losses: Sequence[float], rate: float | None, last: str) -> str:
+    """Why it probably happened, with the numbers seen."""
+    named = "" if rate is None else f" {rate:.3g}"
+    if len(losses) == 1:
+        return "it was so at the very first step: weights or inputs are too large, or the loss takes log(0) or divides by 0"
+    if grew(losses) or len(losses) <= 10:
+        return f"the losses before it were {last}: steps of rate{named} probably overshoot"
+    return f"the losses before it were {last} and did not grow: perhaps log(0), a division by 0 or an overflow in net or loss"
+
+
+def remedy(losses: Sequence[float], rate: float | None) -> str:
+    """What to try, the likeliest first."""
+    kept = "the net is back at its last sound step and error.run holds the history"
+    if len(losses) == 1:
+        return f"scale the inputs (mean 0, deviation 1), give the loss logits instead of probabilities; {kept}"
+    lower = "a lower rate" if rate is None else f"a lower rate, such as lr={rate / 10:.1g}"
+    return f"try {lower}, or scale the inputs; {kept}"

@@ -1,0 +1,161 @@
+"""What happened in a run: the loss of every step, a record per epoch, and the times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..data.jsonfile import check_version, parse_object, plain
+from ..errors import DataError
+from . import pictures
+
+SCHEMA, VERSION = "slopes.history", 1
+FIELDS = {"schema": str, "version": int, "losses": list, "epochs": list, "seconds": (int, float), "compile_seconds": (int, float)}
+AGAIN = "restore the file from a copy, or train again"
+EPOCH_FIELDS = {"epoch": int, "loss": (int, float), "metrics": dict, "validation": dict, "examples": int, "steps": int,
+                "seconds": (int, float)}
+
+
+@dataclass
+class Epoch:
+    """One pass over the data: means over its examples, measured while learning; validation is measured after it."""
+
+    epoch: int
+    loss: float
+    metrics: dict[str, float]
+    validation: dict[str, float]  # empty without validation data
+    examples: int
+    steps: int
+    seconds: float
+
+    def line(self, epochs: int) -> str:
+        """One line of text for a log."""
+        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics)]
+        if self.validation:
+            parts.append(" ".join([f"validation loss {self.validation['loss']:.4f}", *figures(self.validation)]))
+        return "  ".join([*parts, f"{self.examples / max(self.seconds, 1e-9):,.0f} examples/s", f"{self.seconds:.1f} s"])
+
+
+def figures(metrics: dict[str, float]) -> list[str]:
+    """`accuracy 97.31%`, `absolute_error 0.01234`: each metric but the loss."""
+    return [f"{name} {number(name, value)}" for name, value in metrics.items() if name != "loss"]
+
+
+def number(name: str, value: float) -> str:
+    """Shares as per cent, others with four digits."""
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"
+
+
+@dataclass
+class History:
+    """The losses of all steps in order, the epochs, the seconds in all and those of them spent on compiling."""
+
+    losses: list[float] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return len(self.losses)
+
+    def content(self) -> dict[str, Any]:
+        """The fields, as plain dicts and lists."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """The history as JSON text with schema and version; `from_json` reads it back, to the last bit."""
+        return json.dumps(plain({"schema": SCHEMA, "version": VERSION, **self.content()}), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        """Read what `to_json` wrote; DataError names the field that is missing, unknown or of another type."""
+        fields = parse_object(text.encode(), "history", "contents")
+        check_version(fields.get("version"), VERSION, "history")
+        return cls.from_fields(fields, "history")
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any], source: str) -> History:
+        """Read parsed fields, whose schema and version are known to fit; `source` is named in errors."""
+        check_fields(fields, FIELDS, source)
+        epochs = [read_epoch(each, f"{source}: epochs[{i}]") for i, each in enumerate(fields["epochs"])]
+        losses = [real(each, f"{source}: losses[{i}]") for i, each in enumerate(fields["losses"])]
+        return cls(losses, epochs, float(fields["seconds"]), float(fields["compile_seconds"]))
+
+
+def read_epoch(fields: Any, source: str) -> Epoch:
+    """One epoch's record, checked."""
+    check_fields(fields, EPOCH_FIELDS, source)
+    for group in ("metrics", "validation"):
+        for name, value in fields[group].items():
+            real(value, f"{source}.{group}.{name}")
+    return Epoch(**{name: fields[name] for name in EPOCH_FIELDS})
+
+
+def check_fields(fields: Any, expected: dict[str, Any], source: str) -> None:
+    """Every expected field is there and has its type; none is unknown."""
+    if not isinstance(fields, dict):
+        raise DataError(f"{source} is a {type(fields).__name__}, not an object", where="")
+    for name, kind in expected.items():
+        if name not in fields:
+            raise DataError(f"{source} lacks the field {name!r}", why=f"it has {', '.join(map(repr, fields)) or 'none'}",
+                            repair=AGAIN, where="")
+        if not isinstance(fields[name], kind) or (isinstance(fields[name], bool) and kind is not bool):
+            raise DataError(f"{source}: field {name!r} is {fields[name]!r:.60}, of type {type(fields[name]).__name__}",
+                            why=f"expected {type_names(kind)}", repair=AGAIN, where="")
+    unknown = sorted(set(fields) - set(expected))
+    if unknown:
+        raise DataError(f"{source} has unknown fields: {', '.join(map(repr, unknown))}", repair=AGAIN, where="")
+
+
+def type_names(kind: Any) -> str:
+    """`int or float` for (int, float)."""
+    return " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+
+
+def real(value: Any, source: str) -> float:
+    """A JSON number, or a DataError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise DataError(f"{source} is {value!r:.60}, not a number", repair=AGAIN, where="")
+    return float(value)
+
+
+@dataclass
+class Run:
+    """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted.
+
+    Also carried by the NonFiniteError of a run that failed, as `error.run`.
+    """
+
+    net: Any
+    history: History
+    settings: dict[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+    message: str = ""
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of every step."""
+        return self.history.losses
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """One record per finished epoch."""
+        return self.history.epochs
+
+    def plot(self, path: str | Path | None = None) -> pictures.Picture:
+        """Draw loss and metrics over the epochs; with `path` also write the picture (.png or .svg).
+
+        The picture shows itself in a notebook. Needs matplotlib: `pip install 'slopes[plot]'`, else MissingExtraError.
+        """
+        picture = pictures.curves(self.history.losses, [asdict(each) for each in self.history.epochs])
+        if path is not None:
+            picture.save(path)
+        return picture
+
+    def __repr__(self) -> str:
+        last = self.epochs[-1].line(len(self.epochs)) if self.epochs else "no finished epoch"
+        return f"<Run: {self.history.steps} steps, {last}{', interrupted' if self.interrupted else ''}>"

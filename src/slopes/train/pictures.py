@@ -1,0 +1,148 @@
+"""Pictures of a run through matplotlib: loss and metrics over time, the confusion of classes, and single predictions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.atomic import write_bytes
+from ..errors import ArgumentError
+from ..extras import require
+
+TRAIN, VALIDATION, MUTED = "#2b6cb0", "#c05621", "#9db4cc"
+FORMATS = (".png", ".svg")
+
+
+class Picture:
+    """A drawn figure: shows itself in a notebook (SVG) and saves itself as .png or .svg; `figure` is matplotlib's."""
+
+    def __init__(self, figure: Any) -> None:
+        self.figure = figure
+
+    def data(self, kind: str) -> bytes:
+        """The file's bytes; kind is "png" or "svg". The same figure gives the same bytes."""
+        stream = io.BytesIO()
+        with require("matplotlib", "plot", "a picture").rc_context({"svg.hashsalt": "slopes"}):
+            self.figure.savefig(stream, format=kind, dpi=144, metadata={"Date": None} if kind == "svg" else {"Software": None})
+        return stream.getvalue()
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture; the ending of the name chooses PNG or SVG."""
+        ending = Path(path).suffix.lower()
+        if ending not in FORMATS:
+            raise ArgumentError(f"a picture is saved as .png or .svg, not as {Path(path).name!r}",
+                                repair=f"name it {Path(path).stem}.png")
+        write_bytes(path, self.data(ending[1:]))
+
+    def _repr_svg_(self) -> str:
+        return self.data("svg").decode()
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure that belongs to no window and no global state."""
+    return require("matplotlib.figure", "plot", "a picture").Figure(figsize=(width, height), layout="constrained")
+
+
+def curves(losses: Sequence[float], epochs: Sequence[dict[str, Any]]) -> Picture:
+    """The loss of every step with each epoch's validation loss, and beside it the metrics per epoch."""
+    names = list(epochs[0]["metrics"]) if epochs else []
+    figure = new_figure(5 + 4 * bool(names), 3.4)
+    axes = figure.subplots(1, 1 + bool(names), squeeze=False)[0]
+    draw_losses(axes[0], np.asarray(losses, float), epochs)
+    if names:
+        draw_metrics(axes[1], names, epochs)
+    return Picture(figure)
+
+
+def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]]) -> None:
+    """Every step's loss, faint; its running mean, strong; the validation loss at the end of each epoch."""
+    ends = np.cumsum([each["steps"] for each in epochs])
+    positions = np.arange(1, len(losses) + 1)
+    axes.plot(positions, losses, color=MUTED, linewidth=0.6, label="each step")
+    axes.plot(positions, running_mean(losses, max(1, len(losses) // 50)), color=TRAIN, label="running mean")
+    if epochs and epochs[0]["validation"]:
+        axes.plot(ends, [each["validation"]["loss"] for each in epochs], "o-", color=VALIDATION, markersize=4, label="validation")
+    finite = losses[np.isfinite(losses)]
+    if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
+        axes.set_yscale("log")
+    finish(axes, "step", "loss")
+
+
+def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any]]) -> None:
+    """Each metric per epoch: while learning, and on the validation data."""
+    numbers = np.arange(1, len(epochs) + 1)
+    for i, name in enumerate(names):
+        style = ("-", "--", ":", "-.")[i % 4]
+        values = [each["metrics"][name] for each in epochs]
+        axes.plot(numbers, values, "o" + style, color=TRAIN, markersize=4, label="while learning")
+        if epochs[0]["validation"]:
+            values = [each["validation"][name] for each in epochs]
+            axes.plot(numbers, values, "o" + style, color=VALIDATION, markersize=4, label="validation")
+    axes.xaxis.set_major_locator(require("matplotlib.ticker", "plot", "a picture").MaxNLocator(integer=True, min_n_ticks=1))
+    if all(name.endswith("accuracy") for name in names):
+        axes.yaxis.set_major_formatter(require("matplotlib.ticker", "plot", "a picture").PercentFormatter(1))
+    finish(axes, "epoch", ", ".join(names))
+
+
+def finish(axes: Any, x: str, y: str) -> None:
+    """Labels, light grid, no box."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+
+
+def running_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """The mean of each value and up to width - 1 before it."""
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - width)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> Picture:
+    """How often each class (row) was taken for each (column): counts (C, C); wrong cells are coloured, right ones are plain."""
+    counts, size = np.asarray(counts), max(4.0, 0.52 * len(classes) + 1.6)
+    figure = new_figure(size + 0.8, size)
+    axes = figure.subplots()
+    wrong = counts * (1 - np.eye(len(counts)))
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1.0, 1.6 * wrong.max()))
+    if len(classes) <= 40:
+        write_counts(axes, counts)
+    turn = {} if max(map(len, classes), default=0) <= 2 else {"rotation": 45, "rotation_mode": "anchor", "ha": "right"}
+    axes.set_xticks(range(len(classes)), classes, **turn)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    total = max(1, counts.sum())
+    axes.set_title(f"{np.trace(counts):,} of {counts.sum():,} right ({np.trace(counts) / total:.2%})", fontsize="medium")
+    return Picture(figure)
+
+
+def write_counts(axes: Any, counts: np.ndarray) -> None:
+    """The count in each cell, zeros left out, right ones bold."""
+    for row, column in zip(*np.nonzero(counts)):
+        right = row == column
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=7,
+                  fontweight="bold" if right else "normal", color="#22543d" if right else "black")
+
+
+def samples(images: np.ndarray, titles: Sequence[str], good: Sequence[bool] | None = None) -> Picture:
+    """A sheet of images (N, H, W) or (N, 1, H, W) with a title each: green where `good`, red elsewhere."""
+    images = np.asarray(images)
+    images = images.reshape(len(images), *images.shape[-2:])
+    columns = min(8, max(1, len(images)))
+    rows = max(1, -(-len(images) // columns))
+    figure = new_figure(1.15 * columns + 0.3, 1.4 * rows + 0.2)
+    grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
+    for axes in grid:
+        axes.axis("off")
+    for i, (axes, image, title) in enumerate(zip(grid, images, titles)):
+        axes.imshow(image, cmap="gray", interpolation="nearest")
+        axes.set_title(title, fontsize="x-small", color="#22543d" if good is None or good[i] else "#9b2c2c")
+    return Picture(figure)

@@ -1,0 +1,1 @@
+"""Windows on what happened: graphs, explanations and plots, as text and pictures."""

@@ -1,0 +1,17 @@
+"""lenet: LeNet on 28x28 images, 431,080 parameters; the network with which convolution won."""
+
+from __future__ import annotations
+
+from .networks import lenet
+from .recipe import Recipe, Setting
+
+recipe = Recipe(
+    name="lenet",
+    caption="LeNet (convolutions of 20 and 50 filters) on 28x28 images: about 99% on MNIST after 3 epochs",
+    network=lenet,
+    datasets=("mnist", "fashion"),
+    epochs=Setting(3, "about 99.0% on MNIST; ten epochs bring 99.2%"),
+    batch=Setting(64, "the published choice"),
+    optimizer=Setting("adam", "learns fastest in few epochs"),
+    schedule=Setting("cosine", "ends with small steps: 0.2% better than a constant rate, and less luck in it"),
+)

@@ -1,0 +1,41 @@
+"""The networks that the recipes train, in the order in which courses introduce them."""
+
+from __future__ import annotations
+
+import math
+
+from .. import nn
+
+
+def softmax_regression(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """One layer: a weight per input and class, and softmax (inside the loss) over the sums."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), classes))
+
+
+def mlp(shape: tuple[int, ...], classes: int, hidden: int = 128) -> nn.Module:
+    """One hidden layer of rectified units between inputs and classes."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), hidden), nn.ReLU(), nn.Linear(hidden, classes))
+
+
+def small_convolution(shape: tuple[int, ...], classes: int, channels: int = 16) -> nn.Module:
+    """Two 3x3 convolutions that keep the size, one pooling, one dense layer: enough for 8x8 digits."""
+    depth, height, width = shape
+    return nn.Sequential(
+        nn.Conv2d(depth, channels, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(channels, 2 * channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(2 * channels * (height // 2) * (width // 2), classes))
+
+
+def lenet(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """LeNet with 20 and 50 filters of 5x5 and 500 hidden units: 431,080 parameters for 1x28x28 inputs and 10 classes.
+
+    Source: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition (1998); these sizes are
+    those of the courses that followed it.
+    """
+    depth, height, width = shape
+    height, width = ((size - 4) // 2 for size in (height, width))  # after each 5x5 convolution and 2x2 pooling
+    height, width = ((size - 4) // 2 for size in (height, width))
+    return nn.Sequential(
+        nn.Conv2d(depth, 20, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(50 * height * width, 500), nn.ReLU(), nn.Linear(500, classes))

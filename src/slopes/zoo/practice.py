@@ -1,0 +1,106 @@
+"""A recipe put into practice: data, network, training, test and run folder; and a saved run brought back to life."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import data, nn, random
+from ..errors import MissingExtraError, SaveError
+from ..tensor import asarray, no_grad
+from ..train.evaluate import Evaluation, evaluate
+from ..train.fit import fit
+from ..train.history import Run
+from ..train.mode import Mode
+from ..train.pictures import Picture, confusion, samples
+from ..train.runs import SavedRun, load_run, save_somewhere
+from .image import read_image
+from .recipe import Recipe, make_optimizer
+from .recipes import find_recipe
+
+DATASETS = {"digits": data.digits, "mnist": data.mnist, "fashion": data.fashion_mnist}
+SHEET = 24  # images on the sheet of mistakes
+
+
+@dataclass
+class Practice:
+    """What putting a recipe into practice gave: the run, its test, where it lies, and what went wrong with writing it."""
+
+    run: Run
+    test: Evaluation
+    folder: Path
+    save_error: SaveError | None
+    notes: list[str]
+
+
+def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0, progress: bool | None = None) -> Practice:
+    """Train the recipe with these hyper-parameters, test it once at the end, and write the run into `folder`.
+
+    The seed decides the initial weights, the order of examples and dropout. The folder should have been tried with
+    runs.prepare_folder before: if it cannot be written in the end, a temporary folder is used and named.
+    """
+    splits = DATASETS[values["dataset"]]()
+    random.seed(seed)
+    shape, classes = splits.train.inputs.shape[1:], splits.train.classes or ()
+    net = recipe.build(shape, len(classes), values)
+    run = fit(net, splits.train, optimizer=make_optimizer(values["optimizer"], values["rate"]), epochs=values["epochs"],
+              batch_size=values["batch"], validation=splits.validation, schedule=values["schedule"], seed=seed, progress=progress)
+    test = evaluate(net, splits.test)
+    pictures, notes = draw(run, test, splits.test)
+    about = {"name": values["dataset"], "shape": list(shape), "classes": list(classes)}
+    where, error = save_somewhere(run, folder, recipe=recipe.name, hyperparameters={**values, "seed": seed}, data=about,
+                                  result=dict(test), pictures=pictures)
+    return Practice(run, test, where, error, notes)
+
+
+def draw(run: Run, test: Evaluation, dataset: Any) -> tuple[dict[str, Picture], list[str]]:
+    """The pictures by file name; without matplotlib none, and a note that says how to get them."""
+    try:
+        table = confusion(test.confusion(len(dataset.classes)), dataset.classes)
+        return {"curve.png": run.plot(), "confusion.png": table, "mistakes.png": mistakes(test, dataset)}, []
+    except MissingExtraError as error:
+        return {}, [f"no pictures: {error.what}; {error.repair}"]
+
+
+def mistakes(test: Evaluation, dataset: Any) -> Picture:
+    """A sheet of test images that were taken for another class (and right ones where mistakes are few)."""
+    wrong = test.predicted != test.targets
+    shown = np.argsort(~wrong, kind="stable")[:SHEET]
+    titles = [title(dataset.classes[test.targets[i]], dataset.classes[test.predicted[i]]) for i in shown]
+    return samples(np.asarray(dataset.inputs)[shown], titles, (~wrong[shown]).tolist())
+
+
+def title(true: str, predicted: str) -> str:
+    """`7 as 1`, on two lines when long; only the class when it was recognised."""
+    if true == predicted:
+        return str(true)
+    return f"{true} as {predicted}" if len(str(true)) + len(str(predicted)) <= 8 else f"{true}\nas {predicted}"
+
+
+def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
+    """The trained net of a run folder that a recipe made, in eval mode, and the folder's record.
+
+    Raises DataError for a damaged folder, ArgumentError when this slopes does not know its recipe, StateError when the weights do
+    not fit the network that the recipe builds.
+    """
+    saved = load_run(folder)
+    recipe = find_recipe(saved.recipe)
+    values = recipe.chosen(**{name: value for name, value in saved.hyperparameters.items() if name != "seed"})
+    net = recipe.build(tuple(saved.data["shape"]), len(saved.data["classes"]), values)
+    net.load_state_dict(saved.weights)
+    return net.eval(), saved
+
+
+def classify(net: nn.Module, saved: SavedRun, images: Sequence[str | os.PathLike[str]]) -> list[list[tuple[str, float]]]:
+    """For each image file the classes with their probabilities, likeliest first."""
+    inputs = np.stack([read_image(each, saved.data["name"]) for each in images])
+    with Mode(net, training=False), no_grad():
+        logits = net(asarray(inputs)).numpy().astype(np.float64)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return [sorted(zip(saved.data["classes"], row.tolist()), key=lambda pair: -pair[1]) for row in shares]

@@ -1,0 +1,56 @@
+"""What all tests share: a cache of their own, one seed for each test, and the folder of data sets where there is one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Set before anything reads it: no test finds (or leaves) compiled programs and downloads in the user's own cache.
+_cache = tempfile.TemporaryDirectory(prefix="slopes-cache-", ignore_cleanup_errors=True)
+os.environ["SLOPES_CACHE"] = _cache.name
+
+import numpy as np  # noqa: E402
+
+import slopes as sl  # noqa: E402
+
+
+def find_data() -> Path | None:
+    """The folder of local data sets: the one that SLOPES_DATA names, or `shared/data` beside the repository."""
+    named = os.environ.get("SLOPES_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of local data sets; tests that need it are skipped where there is none."""
+    folder = find_data()
+    if folder is None:
+        pytest.skip("no folder of data sets: set SLOPES_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_folder() -> Path:
+    """The cache of this run of the tests."""
+    return Path(os.environ["SLOPES_CACHE"])
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed() -> Iterator[None]:
+    """Every test draws the same random numbers, whichever tests ran before."""
+    sl.seed(0)
+    np.random.seed(0)  # for what a test draws from NumPy's own generator
+    yield
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """NumPy's generator with a fixed seed."""
+    return np.random.default_rng(0)

@@ -1,0 +1,172 @@
+"""The table of layers, losses and optimizers from which tests are generated: names and arguments mean the same in PyTorch."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+# layer: shape of its input (a batch of an odd size first)
+LAYERS: dict[str, tuple[int, ...]] = {
+    "Linear(5, 3)": (7, 5),
+    "Linear(5, 3, bias=False)": (2, 7, 5),
+    "Linear(1, 1)": (1, 1),
+    "Conv1d(3, 5, 3)": (3, 3, 11),
+    "Conv1d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2)": (3, 4, 13),
+    "Conv1d(2, 3, 4, padding='same')": (3, 2, 9),
+    "Conv2d(3, 5, 3)": (3, 3, 9, 7),
+    "Conv2d(3, 6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=3, bias=False)": (2, 3, 11, 9),
+    "Conv2d(4, 4, 3, padding='same', groups=4)": (1, 4, 7, 5),
+    "Conv2d(1, 7, 1)": (5, 1, 3, 3),
+    "Conv2d(1, 3, 5, stride=3, padding=2)": (3, 1, 13, 11),
+    "Conv3d(2, 3, (1, 3, 2), stride=(1, 2, 1), padding=(0, 1, 1))": (3, 2, 3, 7, 5),
+    "ConvTranspose1d(3, 4, 4, stride=2, padding=1)": (3, 3, 7),
+    "ConvTranspose1d(4, 6, 3, stride=3, padding=1, output_padding=2, groups=2)": (3, 4, 5),
+    "ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1)": (3, 3, 5, 7),
+    "ConvTranspose2d(4, 2, (2, 3), stride=1, padding=0, dilation=2, bias=False)": (1, 4, 3, 5),
+    "ConvTranspose3d(2, 1, 2, stride=2)": (1, 2, 3, 3, 5),
+    "MaxPool1d(3, 1)": (3, 2, 9),
+    "MaxPool1d(3, 2, 1, 2)": (3, 2, 11),
+    "MaxPool2d(2)": (3, 5, 7, 9),
+    "MaxPool2d((3, 2), (2, 1), (1, 0))": (3, 2, 9, 7),
+    "MaxPool3d((1, 2, 3))": (1, 2, 3, 5, 7),
+    "AvgPool1d(3, 2, 1)": (3, 2, 9),
+    "AvgPool2d(2)": (3, 5, 7, 9),
+    "AvgPool2d(3, 2, 1, count_include_pad=False)": (3, 2, 9, 7),
+    "AvgPool3d(2)": (1, 2, 5, 4, 3),
+    "AdaptiveAvgPool1d(4)": (3, 2, 9),
+    "AdaptiveAvgPool2d(1)": (3, 5, 7, 9),
+    "AdaptiveAvgPool2d((3, 5))": (3, 2, 7, 5),
+    "AdaptiveAvgPool3d((2, 1, 3))": (1, 2, 3, 4, 7),
+    "Flatten()": (3, 2, 5),
+    "Flatten(0, 1)": (3, 2, 5),
+    "Unflatten(1, (2, 3))": (5, 6),
+    "BatchNorm1d(5)": (7, 5),
+    "BatchNorm1d(3)": (3, 3, 5),
+    "BatchNorm1d(3, eps=1e-3, momentum=0.3, affine=False)": (7, 3),
+    "BatchNorm1d(3, momentum=None)": (7, 3),
+    "BatchNorm1d(3, track_running_stats=False)": (7, 3),
+    "BatchNorm2d(3)": (3, 3, 5, 7),
+    "Dropout(0.0)": (7, 5),
+    "Identity()": (7, 5),
+    "Sigmoid()": (7, 5),
+    "Tanh()": (7, 5),
+    "ReLU()": (7, 5),
+    "LeakyReLU()": (7, 5),
+    "LeakyReLU(0.3)": (7, 5),
+    "Softplus()": (7, 5),
+    "Softplus(2.5)": (7, 5),
+    "Softmax(1)": (7, 5),
+    "Softmax(-1)": (3, 7, 5),
+    "LogSoftmax(1)": (7, 5, 3),
+    "ELU()": (7, 5),
+    "ELU(0.5)": (7, 5),
+    "GELU()": (7, 5),
+    "GELU('tanh')": (7, 5),
+    "SiLU()": (7, 5),
+    "Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3))": (7, 5),
+    "Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 5))": (3, 1, 9, 9),
+}
+
+# layers of ours alone, or whose input is not floats: (layer, example)
+OWN_LAYERS: dict[str, tuple[int, ...]] = {"Threshold()": (7, 5), "Threshold(0.5)": (7, 5), "Dropout(0.5)": (7, 5)}
+INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {"Embedding(11, 3)": ((5, 4), 11), "Embedding(7, 3, 2)": ((9,), 7),
+                                                          "Embedding(7, 3, -1)": ((9,), 7)}
+
+# loss: (shape of outputs, kind of targets); kinds are made by `targets`
+LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
+    "cross_entropy(x, t)": ((7, 5), "labels"),
+    "cross_entropy(x, t, reduction='sum')": ((7, 5), "labels"),
+    "cross_entropy(x, t, reduction='none')": ((7, 5), "labels"),
+    "cross_entropy(x, t, weight=w)": ((7, 5), "labels"),
+    "cross_entropy(x, t, label_smoothing=0.1)": ((7, 5), "labels"),
+    "cross_entropy(x, t, weight=w, label_smoothing=0.1, reduction='none')": ((7, 5), "labels"),
+    "cross_entropy(x, t, weight=w, label_smoothing=0.1)": ((7, 5), "labels"),
+    "cross_entropy(x, t, ignore_index=2)": ((7, 5), "labels"),
+    "cross_entropy(x, t, ignore_index=-100, weight=w, label_smoothing=0.2)": ((7, 5), "labels with -100"),
+    "cross_entropy(x, t, ignore_index=-100, reduction='none')": ((7, 5), "labels with -100"),
+    "cross_entropy(x, t, weight=w, reduction='sum', ignore_index=0)": ((3, 5, 7, 2), "labels"),
+    "cross_entropy(x * 1000, t)": ((7, 5), "labels"),
+    "cross_entropy(x[:1], t[:1])": ((7, 5), "labels"),
+    "nll_loss(x, t)": ((7, 5), "labels"),
+    "nll_loss(x, t, weight=w, ignore_index=1)": ((3, 5, 7), "labels"),
+    "binary_cross_entropy_with_logits(x, t)": ((7, 3), "shares"),
+    "binary_cross_entropy_with_logits(x, t, weight=w3, reduction='sum')": ((7, 3), "shares"),
+    "binary_cross_entropy_with_logits(x, t, pos_weight=w3)": ((7, 3), "shares"),
+    "binary_cross_entropy_with_logits(x * 100, t, reduction='none')": ((7, 3), "shares"),
+    "mse_loss(x, t)": ((7, 3), "numbers"),
+    "mse_loss(x, t, reduction='sum')": ((7, 3), "numbers"),
+    "mse_loss(x, t, reduction='none')": ((7,), "numbers"),
+    "l1_loss(x, t)": ((7, 3), "numbers"),
+    "huber_loss(x, t)": ((7, 3), "numbers"),
+    "huber_loss(x, t, delta=0.3, reduction='sum')": ((7, 3), "numbers"),
+    "kl_div(x, t, reduction='batchmean')": ((7, 3), "shares"),
+    "kl_div(x, t, reduction='sum')": ((7, 3), "shares with zeros"),
+    "kl_div(x, t, log_target=True, reduction='none')": ((7, 3), "numbers"),
+}
+OWN_LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
+    "squared_loss(x, t)": ((7, 3), "numbers"),
+    "log_likelihood(x, t)": ((7, 5), "labels"),
+    "hinge_loss(x, t)": ((7, 5), "labels"),
+}
+
+OPTIMIZERS = (
+    "SGD(p, lr=0.1)",
+    "SGD(p, lr=0.1, weight_decay=0.05)",
+    "SGD(p, lr=0.05, momentum=0.9)",
+    "SGD(p, lr=0.05, momentum=0.9, dampening=0.3)",
+    "SGD(p, lr=0.05, momentum=0.8, nesterov=True, weight_decay=0.01)",
+    "SGD(p, lr=0.05, maximize=True)",
+    "Adam(p)",
+    "Adam(p, lr=0.1)",
+    "Adam(p, lr=0.03, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)",
+    "AdamW(p, lr=0.1)",
+    "AdamW(p, lr=0.02, weight_decay=0.3, betas=(0.5, 0.9))",
+    "AdamW(p, lr=0.02, weight_decay=0.0, maximize=True)",
+)
+
+
+def random(name: str) -> np.random.Generator:
+    """Numbers that depend on the name only."""
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    return random(name).standard_normal(shape).astype(np.float32)
+
+
+def indices(name: str, shape: tuple[int, ...], below: int) -> np.ndarray:
+    return random(name).integers(0, below, shape)
+
+
+def targets(name: str, shape: tuple[int, ...], kind: str) -> np.ndarray:
+    """Targets for outputs of this shape."""
+    source = random(name + kind)
+    if kind.startswith("labels"):
+        labels = source.integers(0, shape[1], (shape[0], *shape[2:]))
+        if kind == "labels with -100":
+            labels[::3] = -100
+        return labels
+    if kind == "numbers":
+        return source.standard_normal(shape).astype(np.float32)
+    shares = source.uniform(0, 1, shape).astype(np.float32)
+    return np.where(shares < 0.3, 0, shares).astype(np.float32) if kind == "shares with zeros" else shares
+
+
+def weights(name: str, count: int) -> np.ndarray:
+    return random(name + "weights").uniform(0.5, 2, count).astype(np.float32)
+
+
+def make(nn: Any, layer: str) -> Any:
+    """The layer that the text describes, from a module of layers."""
+    return eval("nn." + layer, {"nn": nn})
+
+
+def call(functions: Any, loss: str, **values: Any) -> Any:
+    """The loss that the text describes, from a module of losses."""
+    return eval("functions." + loss, {"functions": functions, **values})
+
+
+def optimizer(optim: Any, text: str, parameters: Any) -> Any:
+    return eval("optim." + text, {"optim": optim, "p": parameters})

@@ -1,0 +1,1 @@
+"""Comparisons with other systems, which these tests need and slopes does not."""

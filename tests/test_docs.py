@@ -1,0 +1,86 @@
+"""The documents run: their Python blocks execute in order, and print what the text block after them says."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from slopes.graph.operation import Operation
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+RUN = ["docs/tour.md", "README.md"]  # documents whose Python blocks are programs
+COMMANDS = (
+    'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
+    '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',
+)
+SAME = doctest.OutputChecker()
+LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def blocks(name: str) -> list[tuple[str, str, int]]:
+    """(language, text, line) of every fenced block."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return [(match[1], match[2], text.count("\n", 0, match.start()) + 2) for match in BLOCK.finditer(text)]
+
+
+@pytest.fixture
+def clean(tmp_path, monkeypatch):
+    """A folder of its own, and the table of operations as it was before."""
+    table = dict(Operation.table)
+    monkeypatch.chdir(tmp_path)
+    yield
+    Operation.table.clear()
+    Operation.table.update(table)
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_code_of_a_document_runs_and_prints_what_it_says(name, clean):
+    pytest.importorskip("sklearn")
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    found = blocks(name)
+    for number, (language, code, line) in enumerate(found):
+        if language != "python":
+            continue
+        printed = run(code, line, name, namespace)
+        follows = found[number + 1] if number + 1 < len(found) else ("", "", 0)
+        if follows[0] == "text" and follows[2] == line + code.count("\n") + 3:
+            assert SAME.check_output(follows[1], printed, LOOSE), f"{name}, line {follows[2]}: the code prints\n{printed}"
+
+
+def run(code: str, line: int, name: str, namespace: dict[str, object]) -> str:
+    """What a block prints; its line numbers in messages are those of the document."""
+    out = io.StringIO()
+    padded = "\n" * (line - 1) + code
+    with contextlib.redirect_stdout(out):
+        exec(compile(padded, str(ROOT / name), "exec"), namespace)
+    return out.getvalue()
+
+
+def test_the_readme_names_the_two_commands():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(command in readme for command in COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))))
+def test_links_and_pictures_of_documents_exist(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)|src=\"(?!https?:)([^\"]+)\"", text)
+    missing = [each for pair in links for each in pair if each and not ((ROOT / name).parent / each).exists()]
+    assert not missing, f"{name} points to {missing}"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
+def test_an_example_runs(name, clean, monkeypatch, capsys):
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(sys, "argv", [name])
+    source = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    exec(compile(source, str(ROOT / "examples" / name), "exec"), {"__name__": "__main__", "__file__": os.fspath(ROOT / "examples" / name)})
+    assert capsys.readouterr().out.strip()

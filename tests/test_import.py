@@ -1,0 +1,67 @@
+"""Importing slopes stays light, and hands out everything that it promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import slopes as sl
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("llvmlite", "matplotlib", "rich", "click", "pooch", "sklearn", "PIL", "scipy", "torch", "jax", "safetensors", "onnx")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120,
+                          env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_loads_nothing_heavy():
+    assert run(f"import sys, slopes\nprint([name for name in {HEAVY} if name in sys.modules])").strip() == "[]"
+
+
+def test_tensors_and_their_functions_load_nothing_heavy():
+    code = f"""
+import sys
+import slopes as sl
+x = sl.tensor([1., 2.], requires_grad=True)
+(sl.softmax(x) * sl.uniform(2)).sum().backward()
+print([name for name in {HEAVY} if name in sys.modules])"""
+    assert run(code).strip() == "[]"
+
+
+def test_import_itself_loads_little_of_slopes_and_not_numpy():
+    code = "import sys, slopes\nprint('numpy' in sys.modules, len([m for m in sys.modules if m.startswith('slopes')]))"
+    assert run(code).split() == ["False", "1"]
+
+
+def test_version_is_the_packages():
+    assert sl.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+@pytest.mark.parametrize("first", ["slopes.tensor", "slopes.graph.node", "slopes.view.graph"])
+def test_functions_named_like_files_are_functions_whatever_was_imported_first(first):
+    code = f"import importlib, slopes\nimportlib.import_module({first!r})\n"
+    assert run(code + "print(type(slopes.tensor).__name__, type(slopes.graph).__name__)").split() == ["function", "function"]
+
+
+@pytest.mark.parametrize("name", sorted(set(sl.SUBMODULES) | set(sl.HOME)))
+def test_every_promised_name_is_there(name):
+    assert getattr(sl, name) is not None
+
+
+def test_functions_of_tensors_are_handed_out():
+    assert sl.matmul is sl.functions.matmul
+    assert {"where", "conv2d", "softmax", "tensor", "fit"} <= set(dir(sl))
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'tensr'"):
+        sl.tensr  # noqa: B018
+    assert not hasattr(sl, "__wrapped__")

@@ -1,0 +1,199 @@
+"""The recipes and their networks, images as the nets want them, and a recipe from data to a revived run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import slopes as sl
+from slopes import data
+from slopes.errors import ArgumentError, DataError, MissingExtraError
+from slopes.train.runs import load_run
+from slopes.zoo import practice
+from slopes.zoo.image import FRAMES, read_image
+from slopes.zoo.networks import lenet, mlp, small_convolution, softmax_regression
+from slopes.zoo.practice import classify, practise, revive
+from slopes.zoo.recipe import OPTIMIZERS, make_optimizer
+from slopes.zoo.recipes import RECIPES, find_recipe
+
+LOCAL = Path(os.environ.get("SLOPES_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+
+
+def count(net) -> int:
+    return sum(each.size for each in net.parameters())
+
+
+@pytest.mark.parametrize("network, shape, parameters", [
+    (lenet, (1, 28, 28), 431_080), (mlp, (1, 28, 28), 101_770), (softmax_regression, (1, 28, 28), 7_850),
+    (small_convolution, (1, 8, 8), 9_930)])
+def test_networks_have_the_published_number_of_parameters(network, shape, parameters):
+    assert count(network(shape, 10)) == parameters
+
+
+def test_lenet_s_layers_have_the_published_shapes():
+    x, shapes = sl.zeros((2, 1, 28, 28)), []
+    for layer in lenet((1, 28, 28), 10):
+        x = layer(x)
+        shapes.append(x.shape[1:])
+    assert [shapes[i] for i in (0, 2, 3, 5, 6, 7, 9)] == [
+        (20, 24, 24), (20, 12, 12), (50, 8, 8), (50, 4, 4), (800,), (500,), (10,)]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_hyper_parameter_has_a_default_and_a_reason(name):
+    recipe = RECIPES[name]
+    for setting in recipe.settings().values():
+        assert setting.default is not None and len(setting.reason) > 10
+    assert recipe.name == name and set(recipe.datasets) <= set(practice.DATASETS) == set(FRAMES)
+    shape = (1, FRAMES[recipe.datasets[0]].size, FRAMES[recipe.datasets[0]].size)
+    assert recipe.build(shape, 10, recipe.chosen())(sl.zeros((2, *shape))).shape == (2, 10)
+
+
+def test_the_default_rate_follows_the_optimizer():
+    recipe = RECIPES["lenet"]
+    assert recipe.chosen()["rate"] == 1e-3
+    assert recipe.chosen(optimizer="momentum")["rate"] == 0.02
+    assert recipe.chosen(optimizer="momentum", rate=0.5)["rate"] == 0.5
+    assert recipe.chosen(epochs=None)["epochs"] == recipe.epochs.default
+
+
+def test_wrong_choices_say_what_there_is():
+    with pytest.raises(ArgumentError, match="did you mean 'lenet'"):
+        find_recipe("lenett")
+    with pytest.raises(ArgumentError, match="recipe digits has no hidden"):
+        RECIPES["digits"].chosen(hidden=3)
+    with pytest.raises(ArgumentError, match="use mnist or fashion"):
+        RECIPES["lenet"].chosen(dataset="digits")
+    with pytest.raises(ArgumentError, match="no optimizer is called 'adm'"):
+        RECIPES["lenet"].chosen(optimizer="adm")
+
+
+def test_every_optimizer_name_makes_its_optimizer():
+    made = {name: make_optimizer(name, 0.5) for name in OPTIMIZERS}
+    assert [type(each).__name__ for each in made.values()] == ["SGD", "SGD", "Adam", "AdamW"]
+    assert all(float(each.lr) == 0.5 for each in made.values()) and float(made["momentum"].momentum) == 0.9
+
+
+# From data to a revived run
+
+
+@pytest.fixture(scope="module")
+def practised(tmp_path_factory):
+    pytest.importorskip("sklearn")
+    recipe = RECIPES["digits"]
+    return practise(recipe, recipe.chosen(), tmp_path_factory.mktemp("runs") / "digits", seed=1, progress=False)
+
+
+def test_the_digits_recipe_recognises_97_of_100(practised):
+    assert practised.test["accuracy"] >= 0.97
+
+
+def test_a_run_folder_holds_all_and_is_revived(practised):
+    assert sorted(each.name for each in practised.folder.iterdir()) == [
+        "confusion.png", "curve.png", "history.json", "mistakes.png", "run.json", "weights.safetensors"]
+    net, saved = revive(practised.folder)
+    again = sl.evaluate(net, data.digits().test)
+    assert again["accuracy"] == practised.test["accuracy"] == saved.result["accuracy"]
+    assert saved.data == {"name": "digits", "shape": [1, 8, 8], "classes": [str(i) for i in range(10)]}
+    assert not net.training
+
+
+def test_a_run_of_an_unknown_recipe_is_refused(practised, monkeypatch):
+    monkeypatch.delitem(RECIPES, "digits")
+    with pytest.raises(ArgumentError, match="no recipe is called 'digits'"):
+        revive(practised.folder)
+
+
+def test_test_images_saved_as_files_are_recognised_as_well(practised, tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    net, saved = revive(practised.folder)
+    test = data.digits().test
+    right = 0
+    for i in range(20):
+        path = tmp_path / f"{i}.png"
+        shades = (test.inputs[i, 0] * 255).round().astype(np.uint8)
+        image = pillow.fromarray(255 - shades if i % 2 else shades)
+        image.resize((8, 8) if i < 10 else (160, 160), pillow.Resampling.BICUBIC).save(path)
+        right += classify(net, saved, [path])[0][0][0] == str(test.targets[i])
+    assert right >= 18
+    shares = classify(net, saved, [path, path])
+    assert len(shares) == 2 and sum(share for _, share in shares[0]) == pytest.approx(1)
+
+
+def test_without_matplotlib_the_run_is_saved_without_pictures(practised, tmp_path, monkeypatch):
+    def missing(*arguments):
+        raise MissingExtraError("a picture needs matplotlib, which is not installed", repair="pip install 'slopes[plot]'")
+
+    monkeypatch.setattr(practice, "confusion", missing)
+    assert practice.draw(practised.run, practised.test, data.digits().test) == (
+        {}, ["no pictures: a picture needs matplotlib, which is not installed; pip install 'slopes[plot]'"])
+
+
+@pytest.mark.skipif(not (LOCAL / "mnist").is_dir(), reason="no local copy of MNIST")
+def test_lenet_learns_mnist_in_a_few_hundred_steps(monkeypatch, tmp_path):
+    monkeypatch.setenv("SLOPES_DATA", str(LOCAL))
+    splits = data.mnist()
+    few = data.Splits(splits.train.subset(slice(0, 6400)), splits.validation.subset(slice(0, 1000)),
+                      splits.validation.subset(slice(1000, 3000)))
+    monkeypatch.setitem(practice.DATASETS, "mnist", lambda: few)
+    recipe = RECIPES["lenet"]
+    practised = practise(recipe, recipe.chosen(epochs=2), tmp_path / "run", progress=False)
+    assert practised.test["accuracy"] > 0.94
+    assert load_run(practised.folder).hyperparameters["dataset"] == "mnist"
+
+
+# Images
+
+
+def drawn(size: int, digit_shade: int, paper: int, mode: str = "L"):
+    """A one, drawn off the middle."""
+    draw = pytest.importorskip("PIL.ImageDraw")
+    image = pytest.importorskip("PIL.Image").new("L", (size, size), paper)
+    draw.Draw(image).rectangle([size * 0.6, size * 0.1, size * 0.7, size * 0.7], fill=digit_shade)
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "pgm"])
+@pytest.mark.parametrize("shade, paper", [(0, 255), (255, 0), (60, 200), (200, 60)])
+def test_any_shades_and_sizes_become_light_on_dark_in_the_frame(tmp_path, ending, shade, paper):
+    path = tmp_path / f"one.{ending}"
+    drawn(300, shade, paper).save(path)
+    found = read_image(path, "mnist")
+    assert found.shape == (1, 28, 28) and found.dtype == np.float32
+    assert 0.9 < found.max() <= 1 and found[0, 0, 0] < 0.05
+    rows, columns = (np.flatnonzero((found[0] > 0.5).any(axis=axis)) for axis in (1, 0))
+    assert 18 <= rows[-1] - rows[0] + 1 <= 20 and 2 <= len(columns) <= 5
+    weights = found[0] / found[0].sum()
+    centre = [(weights.sum(axis=1 - axis) * (np.arange(28) + 0.5)).sum() for axis in (0, 1)]
+    assert np.abs(np.array(centre) - 14).max() < 1
+
+
+def test_an_image_of_the_data_s_own_size_is_taken_as_it_is(tmp_path):
+    shades = np.zeros((28, 28), np.uint8)
+    shades[3:9, 4:7] = 200
+    for name, stored in (("dark", shades), ("light", 255 - shades)):
+        path = tmp_path / f"{name}.pgm"
+        path.write_bytes(b"P5 28 28 255\n" + stored.tobytes())
+        np.testing.assert_allclose(read_image(path, "mnist")[0], shades / 255, atol=1e-6)
+
+
+def test_transparent_paper_is_white(tmp_path):
+    image = drawn(100, 0, 255).convert("LA")
+    image.putalpha(image.getchannel("L").point(lambda shade: 255 - shade))
+    image.save(tmp_path / "clear.png")
+    found = read_image(tmp_path / "clear.png", "digits")
+    assert found.shape == (1, 8, 8) and found.max() == 1 and np.median(found) == 0
+
+
+def test_images_that_cannot_be_read_are_refused(tmp_path):
+    (tmp_path / "empty.pgm").write_bytes(b"P5 40 40 255\n" + b"\x80" * 1600)
+    with pytest.raises(DataError, match="nearly one shade"):
+        read_image(tmp_path / "empty.pgm", "mnist")
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(DataError, match=r"text\.png"):
+        read_image(tmp_path / "text.png", "mnist")
+    with pytest.raises(DataError, match="there is no such file"):
+        read_image(tmp_path / "none.png", "mnist")
