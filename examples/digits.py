@@ -13,5 +13,12 @@ net = nn.Sequential(
     nn.Flatten(), nn.Linear(128, 10))
 run = sl.fit(net, digits.train, optimizer=optim.Adam(lr=3e-3), epochs=10, batch_size=32, validation=digits.validation, seed=0)
 print(f"test accuracy {sl.evaluate(net, digits.test)['accuracy']:.2%}")
-picture = sl.graph(lambda images, labels: nn.cross_entropy(net(images), labels), digits.test.inputs[:32], digits.test.targets[:32])
+
+
+def loss(images, labels):
+    """What is minimised."""
+    return nn.cross_entropy(net(images), labels)
+
+
+picture = sl.graph(loss, digits.test.inputs[:32], digits.test.targets[:32])
 print("wrote", picture.save("digits-graph.svg"))

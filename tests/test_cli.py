@@ -51,7 +51,8 @@ def test_train_ends_with_accuracy_time_place_and_next_step(trained):
     folder, result = trained
     assert result.exit_code == 0
     first, *_, accuracy, saved, advice = result.stdout.splitlines()
-    assert first == "digits: dataset digits, epochs 8, batch 32, optimizer adam, rate 0.003, schedule cosine, channels 16, seed 0"
+    assert first == "digits: dataset digits, epochs 8, batch 32, optimizer adam, rate 0.003, schedule cosine, channels 16, " \
+        "dropout 0.5, seed 0"
     assert accuracy.startswith("test accuracy 9") and " trained in " in accuracy and "compiling" in accuracy
     assert saved == f"saved in {folder}: confusion.png, curve.png, history.json, mistakes.png, run.json, weights.safetensors"
     assert advice.startswith(f"next: slopes predict {folder} IMAGE")

@@ -133,7 +133,8 @@ def test_subsets_keep_order_classes_and_are_named():
 
 
 @pytest.mark.parametrize("index, kind", [([10], OutOfRangeError), ([-11], OutOfRangeError), ([0.5], ArgumentError),
-                                         ([[1]], ArgumentError), ([True, False], ArgumentError), ([], ShapeError), (slice(5, 5), ShapeError)])
+                                         ([[1]], ArgumentError), ([True, False], ArgumentError),
+                                         ([], ShapeError), (slice(5, 5), ShapeError)])
 def test_impossible_subsets_are_refused(index, kind):
     with pytest.raises(kind):
         toy().subset(index)

@@ -69,7 +69,10 @@ def test_the_readme_names_the_two_commands():
     assert all(command in readme for command in COMMANDS)
 
 
-@pytest.mark.parametrize("name", sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))))
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_and_pictures_of_documents_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)|src=\"(?!https?:)([^\"]+)\"", text)
@@ -81,6 +84,6 @@ def test_links_and_pictures_of_documents_exist(name):
 def test_an_example_runs(name, clean, monkeypatch, capsys):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(sys, "argv", [name])
-    source = (ROOT / "examples" / name).read_text(encoding="utf-8")
-    exec(compile(source, str(ROOT / "examples" / name), "exec"), {"__name__": "__main__", "__file__": os.fspath(ROOT / "examples" / name)})
+    file = os.fspath(ROOT / "examples" / name)
+    exec(compile(Path(file).read_text(encoding="utf-8"), file, "exec"), {"__name__": "__main__", "__file__": file})
     assert capsys.readouterr().out.strip()

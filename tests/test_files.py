@@ -276,7 +276,8 @@ def test_a_header_beyond_the_limit_of_the_format_is_not_read(tmp_path):
 LEGAL = {
     "no arrays": (packed(b"{}"), {}),
     "spaces after": (packed(b"{}      "), {}),
-    "spaces and lines inside": (packed(b'{"a" :\n\t{ "shape" : [ 1] , "dtype":"F32", "data_offsets":[0, 4] }}\n', X), {"a": (1,)}),
+    "spaces and lines inside": (
+        packed(b'{"a" :\n\t{ "shape" : [ 1] , "dtype":"F32", "data_offsets":[0, 4] }}\n', X), {"a": (1,)}),
     "0-d": (packed({"a": entry(shape=[])}, X), {"a": ()}),
     "empty array": (packed({"a": entry(shape=[0, 3], offsets=[0, 0]), "b": entry()}, X), {"a": (0, 3), "b": (1,)}),
     "empty array at the end": (packed({"b": entry(), "a": entry(shape=[0], offsets=[4, 4])}, X), {"a": (0,), "b": (1,)}),
@@ -391,7 +392,8 @@ def test_damaged_safetensors_never_crash(tmp_path_factory, place, byte, cut, do_
 
 def test_json_survives_with_numpy_numbers_and_infinities(tmp_path):
     path = tmp_path / "h.json"
-    content = {"a": np.float32(0.5), "b": [np.int64(3), True, None, "ä"], "c": np.arange(3), "d": {"e": float("-inf")}, "f": Path("x")}
+    content = {"a": np.float32(0.5), "b": [np.int64(3), True, None, "ä"], "c": np.arange(3), "d": {"e": float("-inf")},
+               "f": Path("x")}
     save_json(path, content, schema="test.s", version=2)
     assert load_json(path, "test.s", 3) == {"schema": "test.s", "version": 2, "a": 0.5, "b": [3, True, None, "ä"], "c": [0, 1, 2],
                                             "d": {"e": float("-inf")}, "f": "x"}

@@ -24,7 +24,7 @@ FLOORS = (
     ("passes",),
     ("loops",),
     ("machine",),
-    ("tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
+    ("arrays", "eager", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
     ("nn", "optim", "data"),
     ("train", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),

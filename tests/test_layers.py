@@ -9,6 +9,7 @@ import pytest
 
 import slopes as sl
 from slopes import nn
+from slopes.errors import OutOfRangeError
 
 IMAGE = np.array([
     [255, 128, 128, 240, 1, 128, 24, 255], [255, 128, 245, 240, 1, 128, 24, 255], [245, 128, 245, 240, 1, 128, 128, 128],
@@ -242,3 +243,56 @@ def test_values_from_a_file(tmp_path):
     save_safetensors(tmp_path / "net.safetensors", net.state_dict())
     assert nn.init.from_file(other, tmp_path / "net.safetensors") is other
     assert np.array_equal(net.weight.detach().numpy(), other.weight.detach().numpy())
+
+
+# Compiled
+
+
+def test_switching_to_use_is_seen_by_compiled_functions():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    compiled, x = sl.compile(lambda x: net(x)), sl.tensor(np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32))
+    compiled(x)
+    net.eval()
+    assert np.allclose(compiled(x).detach().numpy(), net(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert int(net[1].num_batches_tracked) == 1
+    net.train()
+    compiled(x)
+    assert int(net[1].num_batches_tracked) == 2
+    assert "a flag" in compiled.reasons[1]
+
+
+def test_changing_the_rate_of_dropout_compiles_nothing_anew_and_is_seen():
+    layer = nn.Dropout(0.5)
+    compiled, x = sl.compile(lambda x: layer(x)), sl.ones((1000,))
+    first, second = compiled(x).numpy(), compiled(x).numpy()
+    assert not np.array_equal(first, second)
+    layer.p = 0.0
+    assert (compiled(x) == 1).all() and compiled.compilations == 1
+
+
+def test_a_replaced_layer_is_seen_by_compiled_functions():
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    compiled, x = sl.compile(lambda x: net(x)), sl.ones((2, 3))
+    compiled(x)
+    net.layers = [nn.Linear(3, 5)]
+    assert compiled(x).shape == (2, 5)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 1000])
+def test_compiled_losses_and_embeddings_refuse_what_is_out_of_range(label):
+    loss = sl.compile(lambda x, labels: nn.cross_entropy(x, labels))
+    table = nn.Embedding(3, 2)
+    rows = sl.compile(lambda x: table(x))
+    assert math.isclose(float(loss(sl.zeros((2, 3)), sl.tensor([0, 2]))), math.log(3), rel_tol=1e-6)
+    with pytest.raises(OutOfRangeError):
+        loss(sl.zeros((2, 3)), sl.tensor([0, label]))
+    with pytest.raises(OutOfRangeError):
+        rows(sl.tensor([0, label]))
+    assert rows(sl.tensor([0, 2])).shape == (2, 2)
+
+
+def test_outputs_of_layers_can_be_tapped_by_path():
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    compiled, x = sl.compile(lambda x: net(x), taps=["net[1]"]), sl.ones((2, 3))
+    compiled(x)
+    assert np.allclose(compiled.tapped["net[1]"].numpy(), net[:2](x).detach().numpy(), rtol=1e-5)

@@ -39,7 +39,11 @@ def stayed_inside():
     return w.grad
 
 
-NOT_KNOWN = "which is not known while a function is compiled\nthe function runs once to record its graph, and then natively for every value\n"
+CAPTURED = sl.tensor([1.])
+NOT_KNOWN = """\
+which is not known while a function is compiled
+the function runs once to record its graph, and then natively for every value
+"""
 
 GOLDEN = {
     "broadcasting": (lambda: sl.zeros((3, 4)) + sl.zeros(5), """\
@@ -68,7 +72,7 @@ keep it a tensor, or return it and take item() outside"""),
     "numpy in a trace": (in_trace(lambda x: np.asarray(x)), """\
 a NumPy array is made of a tensor (float32[2, 3]), """ + NOT_KNOWN + """\
 use the function of slopes of that name, or return the tensor"""),
-    "a captured value in a trace": (in_trace(lambda x, w=sl.tensor([1.]): float(w)), """\
+    "a captured value in a trace": (in_trace(lambda x: float(CAPTURED)), """\
 a Python number is made of a tensor (float32[1]), """ + NOT_KNOWN + """\
 keep it a tensor, or return it and take float(...) outside"""),
     "mask in a trace": (in_trace(lambda x: x[x > 0]), """\

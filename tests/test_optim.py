@@ -234,3 +234,69 @@ def test_float64_parameters_are_updated_in_float64():
     opt = optim.SGD([x], lr=0.1, momentum=0.9, weight_decay=0.01)
     descend(opt, [x], lambda: (x * x).sum(), 1)
     assert x.dtype == np.float64 and x.numpy().tolist() == [pytest.approx(1 - 0.1 * 2.01, rel=1e-15)]
+
+
+# Compiled
+
+
+def compiled_step(net, opt):
+    def step(x, labels):
+        loss = nn.cross_entropy(net(x), labels)
+        net.zero_grad()
+        loss.backward()
+        opt.step()
+        return loss
+
+    return sl.compile(step)
+
+
+def test_changing_a_rate_compiles_nothing_anew_and_is_seen():
+    net, _ = net_and_loss()
+    opt = optim.SGD(net, lr=0.1, momentum=0.5)
+    step, x, labels = compiled_step(net, opt), sl.ones((5, 3)), sl.tensor([0, 1, 0, 1, 1])
+    step(x, labels)
+    before = net.state_dict()
+    opt.lr = 0.0
+    step(x, labels)
+    assert step.compilations == 1
+    assert all(np.array_equal(before[name], array) for name, array in net.state_dict().items())
+
+
+def test_adding_a_momentum_compiles_once_more_and_is_seen():
+    (net, _), (other, other_loss) = net_and_loss(), net_and_loss()
+    opt, plain = optim.SGD(net, lr=0.1), optim.SGD(other, lr=0.1)
+    step, x, labels = compiled_step(net, opt), sl.ones((5, 3)), sl.tensor([0, 1, 0, 1, 1])
+    step(x, labels)
+    descend(plain, [], other_loss, 1)
+    for each in (opt, plain):
+        each.momentum = 0.9
+    for _ in range(3):
+        step(x, labels)
+    descend(plain, [], other_loss, 3)
+    assert step.compilations == 2
+    for name, array in other.state_dict().items():
+        assert np.allclose(net.state_dict()[name], array, rtol=1e-5, atol=1e-6)
+
+
+def test_freezing_a_parameter_is_seen_by_a_compiled_step():
+    net, _ = net_and_loss()
+    step, x, labels = compiled_step(net, optim.Adam(net, lr=0.1)), sl.ones((5, 3)), sl.tensor([0, 1, 0, 1, 1])
+    step(x, labels)
+    net[0].weight.requires_grad = False
+    before = net.state_dict()
+    step(x, labels)
+    changed = {name for name, array in net.state_dict().items() if not np.array_equal(before[name], array)}
+    assert changed == {"0.bias", "2.weight", "2.bias"}
+
+
+def test_a_missing_gradient_is_named_while_a_step_is_compiled():
+    net, _ = net_and_loss()
+    opt = optim.SGD(net, lr=0.1)
+
+    def step(x):
+        net.zero_grad()
+        net[2](x).sum().backward()
+        opt.step()
+
+    with pytest.raises(GradientError, match=r"2 of 4 parameters have no gradient: 0\.weight, 0\.bias"):
+        sl.compile(step)(sl.ones((5, 4)))

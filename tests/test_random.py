@@ -12,7 +12,8 @@ from slopes.tensor import Trace, tracing
 
 DRAWS = {
     "uniform": lambda g: sl.uniform((3, 4), generator=g), "wide": lambda g: sl.uniform(5, -2., 3., dtype="float64", generator=g),
-    "normal": lambda g: sl.normal((2, 5), 1., 2., generator=g), "bernoulli": lambda g: sl.bernoulli(sl.tensor([0.2, 0.8]), (3, 2), generator=g),
+    "normal": lambda g: sl.normal((2, 5), 1., 2., generator=g),
+    "bernoulli": lambda g: sl.bernoulli(sl.tensor([0.2, 0.8]), (3, 2), generator=g),
     "integers": lambda g: sl.integers(2, 9, (7,), generator=g), "permutation": lambda g: sl.permutation(9, generator=g)}
 
 

@@ -87,8 +87,8 @@ def practised(tmp_path_factory):
     return practise(recipe, recipe.chosen(), tmp_path_factory.mktemp("runs") / "digits", seed=1, progress=False)
 
 
-def test_the_digits_recipe_recognises_97_of_100(practised):
-    assert practised.test["accuracy"] >= 0.97
+def test_the_digits_recipe_recognises_98_of_100(practised):
+    assert practised.test["accuracy"] >= 0.98
 
 
 def test_a_run_folder_holds_all_and_is_revived(practised):

@@ -54,7 +54,7 @@ def test_asarray_refuses_a_hidden_copy():
     (lambda: sl.tensor([1.], dtype="float64"), "tensor([1.], dtype=float64)"),
     (lambda: sl.tensor(1., requires_grad=True), "tensor(1., requires_grad=True)"),
     (lambda: sl.zeros((0, 3)), "tensor([], shape=(0, 3))"),
-    (lambda: sl.Parameter([1]  , "float64"), "Parameter([1.], dtype=float64, requires_grad=True)")])
+    (lambda: sl.Parameter([1], "float64"), "Parameter([1.], dtype=float64, requires_grad=True)")])
 def test_printing(make, text):
     assert repr(make()) == text
 
@@ -110,9 +110,10 @@ def test_copies_and_pickles_are_independent():
 def test_operators_follow_numpy():
     a, b = np.array([[5., -7.], [2., 9.]]), np.array([2., 3.])
     x, y = sl.tensor(a), sl.tensor(b)
-    for f in (lambda p, q: p + q, lambda p, q: p - q, lambda p, q: p * q, lambda p, q: p / q, lambda p, q: p // q, lambda p, q: p % q,
-              lambda p, q: q ** p, lambda p, q: p < q, lambda p, q: p >= q, lambda p, q: p == q, lambda p, q: p != q,
-              lambda p, q: -p, lambda p, q: abs(p), lambda p, q: 2 - p, lambda p, q: 1 / p, lambda p, q: p @ q):
+    for f in (lambda p, q: p + q, lambda p, q: p - q, lambda p, q: p * q, lambda p, q: p / q, lambda p, q: p // q,
+              lambda p, q: p % q, lambda p, q: q ** p, lambda p, q: p < q, lambda p, q: p >= q, lambda p, q: p == q,
+              lambda p, q: p != q, lambda p, q: -p, lambda p, q: abs(p), lambda p, q: 2 - p,
+              lambda p, q: 1 / p, lambda p, q: p @ q):
         found, wanted = f(x, y), f(a, b)
         np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12)
         assert found.dtype == wanted.dtype
@@ -154,9 +155,11 @@ def test_identity_operations_do_not_tie_tensors_together():
 # Indexing
 
 A = np.arange(60, dtype=np.float64).reshape(3, 4, 5)
-INDICES = [0, -1, (1, 2), (slice(None), 1), slice(1, 3), slice(None, None, -1), (slice(None), slice(3, None, -2)), (..., 0), (0, ...),
-           None, (slice(None), None, 2), (1, 2, 3), slice(5, 2), (slice(10, 0, -1), slice(-3, -1)), np.array([2, 0, -1]),
-           (slice(None), np.array([[0, 1], [2, 3]])), (np.array([0, 2]), np.array([1, -1])), (np.array([0, 2]), slice(None), np.array([1, 4])),
+INDICES = [0, -1, (1, 2), (slice(None), 1), slice(1, 3), slice(None, None, -1), (slice(None), slice(3, None, -2)),
+           (..., 0), (0, ...), None, (slice(None), None, 2), (1, 2, 3), slice(5, 2), (slice(10, 0, -1), slice(-3, -1)),
+           np.array([2, 0, -1]),
+           (slice(None), np.array([[0, 1], [2, 3]])), (np.array([0, 2]), np.array([1, -1])),
+           (np.array([0, 2]), slice(None), np.array([1, 4])),
            (slice(None), np.array([1, 0]), np.array([4, 3])), A[:, 0, 0] > 10, A > 30, (slice(None), A[0, :, 0] > 4), [0, 2],
            (1, np.array([0, 3])), (np.array([[0], [2]]), np.array([1, 3])), (None, ..., np.array([1])), (slice(0, 0),)]
 
@@ -201,7 +204,8 @@ def test_traced_integer_tensors_index_and_are_checked():
 
 @pytest.mark.parametrize(("index", "error"), [
     (3, OutOfRangeError), (-4, OutOfRangeError), ((0, 0, 0, 0), ShapeError), ((..., ...), ArgumentError), ("a", ArgumentError),
-    (1.5, ArgumentError), (np.array([0.5]), DTypeError), (np.array([3]), OutOfRangeError), (slice(0, 3, 0), ArgumentError)], ids=str)
+    (1.5, ArgumentError), (np.array([0.5]), DTypeError), (np.array([3]), OutOfRangeError),
+    (slice(0, 3, 0), ArgumentError)], ids=str)
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_wrong_indices(index, error, requires_grad):
     with pytest.raises(error):
@@ -377,7 +381,8 @@ def test_aligned_memory():
 EXPOSURES = {
     "numpy": lambda w: w.numpy(), "detach": lambda w: w.detach(), "recorded": lambda w: w * 2, "view": lambda w: w.detach()[1:],
     "reshape": lambda w: unrecorded(w, lambda: w.reshape(1, 2)), "index": lambda w: unrecorded(w, lambda: w[0]),
-    "assigned": lambda w: sl.zeros(2).assign(w), "dlpack": lambda w: np.from_dlpack(w), "transpose": lambda w: unrecorded(w, lambda: w[None].T)}
+    "assigned": lambda w: sl.zeros(2).assign(w), "dlpack": lambda w: np.from_dlpack(w),
+    "transpose": lambda w: unrecorded(w, lambda: w[None].T)}
 
 
 def unrecorded(w, f):
@@ -553,6 +558,29 @@ def test_large_arrays_in_a_trace_are_state_and_not_copied_into_the_program():
         _ = y * array
     (held,) = trace.reads
     assert np.shares_memory(held.numpy(), array)
+
+
+def test_a_gradient_from_outside_cannot_be_frozen_into_a_trace():
+    w = sl.Parameter([1.])
+    (w * 2).sum().backward()
+    with tracing(Trace()) as trace:
+        with pytest.raises(TraceError, match="made outside of the compiled function"):
+            w.grad  # noqa: B018
+        w.grad = None
+        (w * 2).sum().backward()
+        assert w.grad is not None
+    assert not trace.inherited
+    assert w.grad.tolist() == [2]
+
+
+def test_a_gradient_that_stayed_inside_is_cleared_by_zero_grad_and_by_backward():
+    w = sl.Parameter([1.])
+    for clear in (lambda: setattr(w, "grad", None), lambda: (w * 2).sum().backward()):
+        w._grad, w._grad_inside, before = None, True, versions.gradients
+        clear()
+        assert not w._grad_inside
+        assert versions.gradients > before  # so that a compiled function marks it again
+    assert w.grad.tolist() == [2]
 
 
 def test_notes_keep_every_call():

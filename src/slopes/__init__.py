@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         uint32,
         uint64,
     )
-    from .machine.profile import profile
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
     from .tensor import Parameter, Tensor, asarray, enable_grad, from_dlpack, no_grad, tensor
     from .train.evaluate import evaluate
@@ -58,7 +57,6 @@ NAMES = {
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
     "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian", "check_grads"),
     "compile": ("compile",),
-    "machine.profile": ("profile",),
     "errors": ("SlopesError",),
     "train.fit": ("fit",),
     "train.evaluate": ("evaluate",),

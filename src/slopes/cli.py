@@ -122,7 +122,7 @@ def setting_options(recipe: Recipe) -> list[click.Parameter]:
 
 
 class Number(click.ParamType):
-    """A whole number of at least `least`, or, when `whole` is false, a finite number above it."""
+    """A number of at least `least`: whole, or, when `whole` is false, finite."""
 
     def __init__(self, least: int, whole: bool = True) -> None:
         self.name = "integer" if whole else "number"
@@ -134,8 +134,8 @@ class Number(click.ParamType):
             number = int(value) if self.whole else float(value)
         except ValueError:
             self.fail(f"{value!r} is not {'a whole' if self.whole else 'a'} number.", parameter, context)
-        if not (self.least <= number < 2**63 if self.whole else self.least < number < math.inf):
-            self.fail(f"{value} is not {'at least' if self.whole else 'a finite number above'} {self.least}.", parameter, context)
+        if not self.least <= number < (2**63 if self.whole else math.inf):
+            self.fail(f"{value} is not a finite number of at least {self.least}.", parameter, context)
         return number
 
 

@@ -34,7 +34,8 @@ def operand_arrays(name: str, operands: Sequence[Any]) -> list[np.ndarray]:
     arrays: list[Any] = [node_value(each) if isinstance(each, Node) else each for each in operands]
     if all(isinstance(each, np.ndarray) for each in arrays):
         return arrays
-    beside = next((each.dtype for each in arrays if isinstance(each, np.ndarray)), None)
+    typed = arrays[1:] if name == "where" else arrays  # as when a graph is built
+    beside = next((each.dtype for each in typed if isinstance(each, np.ndarray)), None)
     return [each if isinstance(each, np.ndarray) else number_array(name, each, beside) for each in arrays]
 
 

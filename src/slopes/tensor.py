@@ -335,12 +335,13 @@ class Tensor(Methods):
     def grad(self) -> Tensor | None:
         """The gradient that `backward` has accumulated, None before.
 
-        Raises GradientError when the gradient was computed inside of a compiled function, where it stays.
+        Raises GradientError when the gradient was computed inside of a compiled function, where it stays; inside of one, raises
+        TraceError for a gradient that was computed outside.
         """
         trace = mode.trace
-        if trace is not None and self in trace.grads:
-            return trace.grads[self]
-        if self._grad is None and self._grad_inside and trace is None:
+        if trace is not None:
+            return trace.gradient(self)
+        if self._grad is None and self._grad_inside:
             raise GradientError(
                 f"the gradient of this {self._prints_as} {self.shape} stayed inside of the compiled function that computed it",
                 why="gradients that a compiled function does not return are never stored: their memory is reused within the step",
@@ -355,7 +356,7 @@ class Tensor(Methods):
         if mode.trace is not None:
             mode.trace.grads[self] = gradient
         else:
-            versions.gradients += (self._grad is None) != (gradient is None)
+            versions.gradients += self._grad_inside or (self._grad is None) != (gradient is None)
             self._grad, self._grad_inside = gradient, False
 
     def retain_grad(self) -> Tensor:
@@ -646,8 +647,7 @@ def backward_now(node: Node, seed: Node) -> None:
 
 
 def accumulate(owner: Tensor, gradient: Tensor) -> None:
-    before = owner.grad if mode.trace is not None or not owner._grad_inside else None
-    owner.grad = gradient if before is None else before + gradient
+    owner.grad = gradient if owner._grad is None else owner._grad + gradient
 
 
 def nothing_recorded(x: Tensor) -> GradientError:
@@ -757,6 +757,14 @@ class Trace:
             name = f"{path}#{count}"
         self.notes[name] = value._node_in(self) if isinstance(value, Tensor) else value
 
+    def gradient(self, tensor: Tensor) -> Tensor | None:
+        """The gradient that this function has computed; one from outside would be frozen, for each eager step makes a new one."""
+        if tensor not in self.grads and tensor._grad is not None:
+            raise TraceError(f"the gradient of a {tensor._prints_as} {tensor.shape} was made outside of the compiled function",
+                             why="the program would keep this one for all later calls",
+                             repair="call backward() inside of the function, or pass the gradients as arguments")
+        return self.grads.get(tensor)
+
     def backward(self, node: Node, seed: Node) -> None:
         """Pull the gradient back to every leaf that requires one."""
         leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
@@ -774,7 +782,8 @@ class Trace:
                                 repair="compute it inside, pass it as an argument, or detach() it")
         if tensor not in self.grads and tensor._value is not None:
             self.inherited[tensor] = None
-        accumulate(tensor, self.tensor(gradient))
+        before = self.grads.get(tensor)
+        self.grads[tensor] = self.tensor(gradient) if before is None else before + self.tensor(gradient)
 
 
 CONSTANT_LIMIT = 8192  # bytes: what is larger is better read than built into the program

@@ -119,7 +119,8 @@ def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
 
 def lift(name: str, args: tuple) -> tuple[Node, ...]:
     """Turn Python numbers and NumPy arrays among the arguments into constants."""
-    beside = next((each.dtype for each in args if isinstance(each, (Node, np.ndarray))), None)
+    typed = args[1:] if name == "where" else args  # a condition says nothing of the type of what it chooses
+    beside = next((each.dtype for each in typed if isinstance(each, (Node, np.ndarray))), None)
     lifted = []
     for each in args:
         if isinstance(each, Node):

@@ -119,16 +119,16 @@ class _Program:
 
     def finish_outputs(self) -> None:
         """Give every root its destination: write there at once where that is safe, else copy at the end."""
-        copies: list[tuple[Buffer, Node, Buffer]] = []
+        copies: list[tuple[Buffer | None, Node, Buffer]] = []
         given: set[Node] = set()
         staged: list[Kernel] = []
         for root, d in zip(self.roots, self.destinations):
             destination = self.arguments.get(d) or Buffer("argument", root.size, root.dtype, root, d)
             if is_leaf(root):
-                source = self.buffers[root]
+                source = self.buffers.get(root)  # a 0-d constant has none: it is written into the code
                 if d < len(self.inputs) and root is self.inputs[d]:
                     continue
-                if source.number in self.updates:  # the old value is about to be overwritten: keep it aside first
+                if source is not None and source.number in self.updates:  # the old value is about to be overwritten: keep it aside first
                     aside = Buffer("arena", root.size, root.dtype, root)
                     staged.append(self._copy(source, aside, root))
                     source = aside
@@ -154,10 +154,11 @@ class _Program:
                 return False
         return not any(i > writer and self.buffers[root] in buffers_written(kernel) for i, kernel in enumerate(self.kernels))
 
-    def _copy(self, source: Buffer, destination: Buffer, node: Node) -> Kernel:
+    def _copy(self, source: Buffer | None, destination: Buffer, node: Node) -> Kernel:
         axes, here = axes_for((node.size,), "i")
-        offset = linear(here, (node.size,))
-        kernel = Kernel("map", axes, [Store(destination, offset, Reader({}).apply_load(source, offset))], nodes=[node])
+        offset, read = linear(here, (node.size,)), Reader({})
+        value = read.apply_load(source, offset) if source is not None else read(node, ())
+        kernel = Kernel("map", axes, [Store(destination, offset, value)], nodes=[node])
         kernel.schedule = choose(kernel, self.target.lanes)
         return kernel
 

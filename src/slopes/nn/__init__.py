@@ -43,8 +43,8 @@ __all__ = [
     "ELU", "GELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d",
     "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
     "ConvTranspose3d", "Dropout", "Embedding", "Flatten", "Identity", "LeakyReLU", "Linear", "LogSoftmax", "MaxPool1d",
-    "MaxPool2d", "MaxPool3d", "Module", "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "Threshold", "Unflatten",
-    "binary_cross_entropy_with_logits", "cross_entropy", "elu", "gelu", "hinge_loss", "huber_loss", "init", "kl_div", "l1_loss",
-    "leaky_relu", "log_likelihood", "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "sigmoid", "silu", "softmax",
-    "softplus", "squared_loss", "tanh",
+    "MaxPool2d", "MaxPool3d", "Module", "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Tanh", "Threshold", "Unflatten", "binary_cross_entropy_with_logits", "cross_entropy", "elu", "gelu", "hinge_loss",
+    "huber_loss", "init", "kl_div", "l1_loss", "leaky_relu", "log_likelihood", "log_softmax", "loss_for", "mse_loss",
+    "nll_loss", "relu", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh",
 ]

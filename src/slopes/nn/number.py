@@ -60,7 +60,8 @@ class Structured:
     """An object whose attributes decide what is traced: compiled functions are told when one changes, except a Number."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not isinstance(getattr(type(self), name, None), Number):
+        changed = name not in vars(self) or vars(self)[name] is not value
+        if changed and not isinstance(getattr(type(self), name, None), Number):
             versions.structure += 1
         object.__setattr__(self, name, value)
 

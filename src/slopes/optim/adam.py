@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..graph.dtype import DType
 from ..graph.operation import build
 from ..nn.constraint import NOT_NEGATIVE, SHARE, Constraint
 from ..nn.number import Number
 from ..tensor import Tensor
-from .optimizer import Optimizer, State, Term
+from .optimizer import Factors, Optimizer, State, Term
 
 Betas = tuple[float, float]
 
@@ -50,15 +51,18 @@ class Moments(Optimizer):
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in ("exp_avg", "exp_avg_sq")}
 
-    def moved(self, gradient: Tensor, parameter: Tensor, state: State) -> tuple[Tensor, State]:
-        """parameter - lr m_hat / (sqrt(v_hat) + eps); what all elements share is computed in float64, as Python would."""
-        dtype = parameter.dtype
-        mean = state["exp_avg"] + (1 - self.beta1).astype(dtype) * (gradient - state["exp_avg"])
-        square = self.beta2.astype(dtype) * state["exp_avg_sq"] + (1 - self.beta2).astype(dtype) * (gradient * gradient)
+    def factors(self, dtype: DType) -> Factors:
+        """Computed in float64, as Python numbers would be, and then cast."""
         steps = self.steps.astype(np.float64)
-        rate = (self.lr / (1 - self.beta1 ** steps)).astype(dtype)
-        width = build("sqrt", 1 - self.beta2 ** steps).astype(dtype)
-        moved = parameter - rate * (mean / (build("sqrt", square) / width + self.eps.astype(dtype)))
+        exact = {"new1": 1 - self.beta1, "new2": 1 - self.beta2, "rate": self.lr / (1 - self.beta1 ** steps),
+                 "width": build("sqrt", 1 - self.beta2 ** steps), "kept": 1 - self.lr * self.weight_decay}
+        return {**self.cast_numbers(dtype), **{name: number.astype(dtype) for name, number in exact.items()}}
+
+    def moved(self, gradient: Tensor, parameter: Tensor, state: State, number: Factors) -> tuple[Tensor, State]:
+        """parameter - lr m_hat / (sqrt(v_hat) + eps), and the new m and v."""
+        mean = state["exp_avg"] + number["new1"] * (gradient - state["exp_avg"])
+        square = number["beta2"] * state["exp_avg_sq"] + number["new2"] * (gradient * gradient)
+        moved = parameter - number["rate"] * (mean / (build("sqrt", square) / number["width"] + number["eps"]))
         return moved, {"exp_avg": mean, "exp_avg_sq": square}
 
 
@@ -84,10 +88,11 @@ class Adam(Moments):
                  weight_decay: float = 0.0, maximize: bool = False) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State) -> tuple[Tensor, State]:
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
+        number = self.factors(parameter.dtype) if factors is None else factors
         if "weight_decay" in self.terms:
-            gradient = gradient + self.weight_decay.astype(parameter.dtype) * parameter
-        return self.moved(gradient, parameter, state)
+            gradient = gradient + number["weight_decay"] * parameter
+        return self.moved(gradient, parameter, state, number)
 
 
 class AdamW(Moments):
@@ -110,7 +115,8 @@ class AdamW(Moments):
                  weight_decay: float = 1e-2, maximize: bool = False) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State) -> tuple[Tensor, State]:
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
+        number = self.factors(parameter.dtype) if factors is None else factors
         if "weight_decay" in self.terms:
-            parameter = (1 - self.lr * self.weight_decay).astype(parameter.dtype) * parameter
-        return self.moved(gradient, parameter, state)
+            parameter = number["kept"] * parameter
+        return self.moved(gradient, parameter, state, number)

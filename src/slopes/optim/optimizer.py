@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, GradientError
+from ..graph.dtype import DType
 from ..nn.constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..nn.module import Module, Parameters
 from ..nn.number import Number, Structured, text
@@ -16,6 +17,7 @@ from ..nn.state import load_arrays
 from ..tensor import Tensor, no_grad, versions
 
 State = dict[str, Tensor]
+Factors = dict[str, Tensor]
 SHOWN = 8  # parameters without gradient that are named before the rest is only counted
 
 
@@ -34,6 +36,7 @@ class Optimizer(Structured):
     """The base of optimizers. A subclass says what state a parameter needs and how one update goes, nothing else.
 
     init(parameter) -> {name: array}: the state beside a parameter at the start.
+    factors(dtype) -> {name: 0-d tensor}: the numbers that the updates of all parameters of one type share.
     update(gradient, parameter, state) -> (new parameter, new state): a pure function of tensors.
 
     Hyper-parameters are 0-d tensors behind plain attributes: `opt.lr = 0.1` is seen by the next step, compiled or not.
@@ -90,8 +93,12 @@ class Optimizer(Structured):
         """The state beside this parameter at the start."""
         raise NotImplementedError
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State) -> tuple[Tensor, State]:
-        """The new value of a parameter and the new state beside it."""
+    def factors(self, dtype: DType) -> Factors:
+        """The numbers of an update, in the type of the parameters."""
+        raise NotImplementedError
+
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
+        """The new value of a parameter and the new state beside it; `factors` may be given where they are known already."""
         raise NotImplementedError
 
     # The step
@@ -106,12 +113,13 @@ class Optimizer(Structured):
             gradients = self.gradients()
             if self.counts:
                 self.steps.assign(self.steps + 1)
+            factors = {dtype: self.factors(dtype) for dtype in dict.fromkeys(parameter.dtype for parameter in self.parameters)}
             for gradient, parameter, state in zip(gradients, self.parameters, self.states):
                 if gradient is not None:
-                    self.update_one(-gradient if self.maximize else gradient, parameter, state)
+                    self.update_one(-gradient if self.maximize else gradient, parameter, state, factors[parameter.dtype])
 
-    def update_one(self, gradient: Tensor, parameter: Tensor, state: State) -> None:
-        new, changed = self.update(gradient.detach(), parameter.detach(), state)
+    def update_one(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors) -> None:
+        new, changed = self.update(gradient.detach(), parameter.detach(), state, factors)
         parameter.assign(new)
         for name, value in changed.items():
             state[name].assign(value)
@@ -164,6 +172,10 @@ class Optimizer(Structured):
         shared = [("steps", self.steps)] if self.counts else []
         return [*self.hyper_parameters().items(), *shared,
                 *((f"{name}.{key}", held) for name, state in zip(self.names, self.states) for key, held in state.items())]
+
+    def cast_numbers(self, dtype: DType) -> Factors:
+        """The hyper-parameters in another type."""
+        return {name: number.astype(dtype) for name, number in self.hyper_parameters().items()}
 
     def hyper_parameters(self) -> dict[str, Tensor]:
         """The numbers that the update uses, by name; those whose term was left out are not among them."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..graph.dtype import DType
 from ..graph.operation import build
 from ..nn.constraint import FLAG, NOT_NEGATIVE, SHARE_OR_ONE, Constraint, check
 from ..tensor import Tensor
-from .optimizer import Optimizer, State, Term
+from .optimizer import Factors, Optimizer, State, Term
 
 
 class SGD(Optimizer):
@@ -58,18 +59,24 @@ class SGD(Optimizer):
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {"momentum_buffer": np.zeros(parameter.shape, parameter.dtype)} if "momentum" in self.terms else {}
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State) -> tuple[Tensor, State]:
-        dtype = parameter.dtype
-        if "weight_decay" in self.terms:
-            gradient = gradient + self.weight_decay.astype(dtype) * parameter
-        if "momentum" not in self.terms:
-            return parameter - self.lr.astype(dtype) * gradient, {}
-        velocity = self.velocity(gradient, state["momentum_buffer"])
-        direction = gradient + self.momentum.astype(dtype) * velocity if self.nesterov else velocity
-        return parameter - self.lr.astype(dtype) * direction, {"momentum_buffer": velocity}
+    def factors(self, dtype: DType) -> Factors:
+        found = self.cast_numbers(dtype)
+        if "dampening" in self.terms:
+            found["taken"] = (1 - self.dampening).astype(dtype)
+        return found
 
-    def velocity(self, gradient: Tensor, before: Tensor) -> Tensor:
-        kept = self.momentum.astype(gradient.dtype) * before
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
+        number = self.factors(parameter.dtype) if factors is None else factors
+        if "weight_decay" in self.terms:
+            gradient = gradient + number["weight_decay"] * parameter
+        if "momentum" not in self.terms:
+            return parameter - number["lr"] * gradient, {}
+        velocity = self.velocity(gradient, state["momentum_buffer"], number)
+        direction = gradient + number["momentum"] * velocity if self.nesterov else velocity
+        return parameter - number["lr"] * direction, {"momentum_buffer": velocity}
+
+    def velocity(self, gradient: Tensor, before: Tensor, number: Factors) -> Tensor:
+        kept = number["momentum"] * before
         if "dampening" not in self.terms:
             return kept + gradient
-        return build("where", self.steps == 1, gradient, kept + (1 - self.dampening).astype(gradient.dtype) * gradient)
+        return build("where", self.steps == 1, gradient, kept + number["taken"] * gradient)

@@ -67,7 +67,7 @@ class Evaluator:
     def run(self) -> Evaluation:
         """One pass over all examples in their order."""
         sums, predicted = np.zeros(1 + len(self.names)), []
-        with Mode(self.net, training=False):
+        with Mode(self.net, training=False, quiet=True):
             for stretch in self.stepper.walk(np.arange(len(self.targets)), self.batch_size):
                 loss, *rest = stretch.values
                 predicted += [rest.pop().reshape(-1)] if self.labelled else []

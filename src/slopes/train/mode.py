@@ -6,23 +6,26 @@ from typing import Any
 
 
 class Mode:
-    """While entered, the net is in train or eval mode; afterwards every module is in the mode it had."""
+    """While entered, the net is in train or eval mode; afterwards every module is in the mode it had.
 
-    def __init__(self, net: Any, training: bool) -> None:
+    With `quiet`, compiled functions are not told: only for blocks in which nothing runs but programs that always run in this mode,
+    so that going back and forth does not trace everything again.
+    """
+
+    def __init__(self, net: Any, training: bool, quiet: bool = False) -> None:
         self.modules = [module for _, module in net.named_modules()]
         self.before = [module.training for module in self.modules]
-        self.training = training
+        self.training, self.assign = training, object.__setattr__ if quiet else setattr
 
     def __enter__(self) -> Mode:
-        switch(self.modules, [self.training] * len(self.modules))
+        self.switch([self.training] * len(self.modules))
         return self
 
     def __exit__(self, *error: object) -> None:
-        switch(self.modules, self.before)
+        self.switch(self.before)
 
-
-def switch(modules: list[Any], modes: list[bool]) -> None:
-    """Set each module's mode where it differs: an assignment without effect would still count as a change of structure."""
-    for module, mode in zip(modules, modes):
-        if module.training != mode:
-            module.training = mode
+    def switch(self, modes: list[bool]) -> None:
+        """Set each module's mode where it differs: an assignment without effect would still count as a change."""
+        for module, mode in zip(self.modules, modes):
+            if module.training != mode:
+                self.assign(module, "training", mode)

@@ -1,4 +1,4 @@
-"""What a picture of a graph shows: nodes as boxes, small constants written inside them, broadcasting left out, layers as one box."""
+"""What a picture of a graph shows: nodes as boxes with small constants inside, without broadcasting, and layers as one box."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Everything(dict):
 
 def title_of(node: Node, args: Sequence[Node], naming: Naming, given: Mapping[Node, object]) -> str:
     """The operation's name, with the arguments that are not drawn as edges: `add(·, 1)`, `multiply(·, h)`."""
-    words = [inline(arg) if inline(arg) is not None else naming.call(arg) if arg in given else MARK for arg in args]
+    words = [inline(arg) or (naming.call(arg) if arg in given else MARK) for arg in args]
     if node.op is Constant:
         return "constant"
     inside = f"({', '.join(words)})" if set(words) - {MARK} else ""

@@ -1,17 +1,18 @@
 """Where the boxes of a graph go: layers by longest path, an order with few crossings, places with straight edges.
 
-The method is that of K. Sugiyama, S. Tagawa and M. Toda, "Methods for visual understanding of hierarchical system
-structures" (1981), which is why a long edge passes through a dummy in each layer. Places within a layer are the exact least-squares answer
+The method is that of K. Sugiyama, S. Tagawa and M. Toda, "Methods for visual understanding of hierarchical system structures"
+(1981): a long edge passes through a dummy in each layer on its way. Places within a layer are the exact least-squares answer
 (pool adjacent violators) to "as near to your neighbours as order and width allow", asked downwards and upwards in turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-Key = Hashable
+Key = Any  # whatever is hashable: a node, a box, a Dummy
 Edge = tuple[Key, Key]
 SWEEPS = 12
 LIGHT = 0.1

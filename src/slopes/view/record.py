@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.pullback import active_nodes, pull_back
+from ..compile import Compiled
 from ..errors import ArgumentError, GradientError
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
@@ -41,7 +42,9 @@ class Recording:
 
 def record(f: Any, examples: Sequence[Any], named: Mapping[str, Any], backward: bool | None, dtype: Any = None) -> Recording:
     """Trace `f(*examples, **named)`. Numbers among the examples become 0-d inputs, numbers given by keyword stay numbers."""
-    trace, locals_ = Trace(), {}
+    f = f.function if isinstance(f, Compiled) else f
+    trace = Trace()
+    locals_: dict[str, Tensor] = {}
     inputs = name_inputs(f, examples, named)
     leaves = {path: asarray(leaf, dtype if is_number(leaf) else None) for path, leaf in inputs.items()}
     with tracing(trace):
@@ -51,12 +54,17 @@ def record(f: Any, examples: Sequence[Any], named: Mapping[str, Any], backward: 
             result = f(*args, **kwargs)
         outputs = output_nodes(result, trace)
     found = Recording(outputs)
-    found.values = {traced[path]._node: np.asarray(leaf.detach()) for path, leaf in leaves.items()}  # type: ignore[misc]
-    name_values(found, f, trace, {path: each._node for path, each in traced.items()}, locals_)
+    found.values = {node_of(traced[path]): np.asarray(leaf.detach()) for path, leaf in leaves.items()}
+    name_values(found, f, trace, {path: node_of(each) for path, each in traced.items()}, locals_)
     if wants_backward(backward, found, trace):
         add_backward(found, sources(found, traced, leaves, forced=backward is True))
     add_layers(found, f)
     return found
+
+
+def node_of(traced: Tensor) -> Node:
+    assert traced._node is not None
+    return traced._node
 
 
 def is_number(value: object) -> bool:
@@ -160,6 +168,7 @@ def name_values(found: Recording, f: Any, trace: Trace, inputs: Mapping[str, Nod
 
 def title_of_function(f: Any) -> str:
     """What the function is called; a lambda, which has no name, is f."""
+    f = f.function if isinstance(f, Compiled) else f
     name = getattr(f, "__name__", type(f).__name__)
     return name if name.isidentifier() else "f"
 
@@ -168,7 +177,8 @@ def names_of_state(f: Any) -> dict[int, str]:
     """id -> name of the tensors that the function can reach: those of modules and optimizers, and those it refers to."""
     inside = {id(entry.value): entry.shown for module in modules_of(f) for entry in entries(module)}
     outer = outer_names(f).items()
-    state = {id(tensor): f"{name}.{key}" for name, value in outer if isinstance(value, Optimizer) for key, tensor in value.named_state()}
+    optimizers = [(name, value) for name, value in outer if isinstance(value, Optimizer)]
+    state = {id(tensor): f"{name}.{key}" for name, value in optimizers for key, tensor in value.named_state()}
     return state | inside | {id(value): name for name, value in outer if isinstance(value, Tensor)}
 
 
@@ -199,11 +209,11 @@ def wants_backward(asked: bool | None, found: Recording, trace: Trace) -> bool:
 
 def sources(found: Recording, traced: Mapping[str, Tensor], leaves: Mapping[str, Tensor], forced: bool) -> list[Node]:
     """What to differentiate for: inputs that require a gradient, and parameters; all float inputs if there are none."""
-    wanted = [traced[path]._node for path, leaf in leaves.items() if leaf.requires_grad]
+    wanted = [node_of(traced[path]) for path, leaf in leaves.items() if leaf.requires_grad]
     wanted += [node for node, role in found.roles.items() if role == "parameter"]
     if not wanted and forced:
-        wanted = [each._node for each in traced.values() if is_inexact(each.dtype)]
-    return [node for node in wanted if node is not None]
+        wanted = [node_of(each) for each in traced.values() if is_inexact(each.dtype)]
+    return wanted
 
 
 def add_backward(found: Recording, wrt: Sequence[Node]) -> None:

@@ -17,13 +17,13 @@ def mlp(shape: tuple[int, ...], classes: int, hidden: int = 128) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), hidden), nn.ReLU(), nn.Linear(hidden, classes))
 
 
-def small_convolution(shape: tuple[int, ...], classes: int, channels: int = 16) -> nn.Module:
-    """Two 3x3 convolutions that keep the size, one pooling, one dense layer: enough for 8x8 digits."""
+def small_convolution(shape: tuple[int, ...], classes: int, channels: int = 16, dropout: float = 0.5) -> nn.Module:
+    """Two 3x3 convolutions that keep the size, one pooling, dropout, one dense layer: enough for 8x8 digits."""
     depth, height, width = shape
     return nn.Sequential(
         nn.Conv2d(depth, channels, 3, padding=1), nn.ReLU(),
         nn.Conv2d(channels, 2 * channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(2 * channels * (height // 2) * (width // 2), classes))
+        nn.Flatten(), nn.Dropout(dropout), nn.Linear(2 * channels * (height // 2) * (width // 2), classes))
 
 
 def lenet(shape: tuple[int, ...], classes: int) -> nn.Module:
