@@ -10,27 +10,35 @@ from rich.console import Console
 from rich.table import Table
 
 
+WIDTH = 110  # the table is never squeezed below this
+
+
 def table(results: list[dict[str, Any]], peak: float, mode: str) -> Table:
     """One row per workload."""
     caption = (f"peak: {peak:.0f} GFLOP/s, the fastest large matrix product seen; ratio above 1: slopes is faster; "
-               "spread: quartiles over the rounds")
+               "spread: quartiles of the ratio over the rounds")
     found = Table(title="time of one training step", caption=caption, caption_justify="left", caption_style="dim")
     peer = "torch" if mode == "eager" else f"torch.{mode}"
-    for heading in ("workload", "slopes", peer, "ratio", "spread", "share of peak", "", "first step", ""):
+    both = f"slopes / {peer}"
+    for heading in ("workload", "slopes", peer, "ratio", "spread", f"share of peak\n{both}", f"first step\n{both}"):
         found.add_column(heading, justify="left" if heading == "workload" else "right", no_wrap=True)
-    found.add_row("", "", "", "", "", "[dim]slopes", f"[dim]{peer}", "[dim]slopes", f"[dim]{peer}")
     for result in results:
         found.add_row(*row(result, peak))
     return found
 
 
 def row(result: dict[str, Any], peak: float) -> list[str]:
-    both = [result["median"].get(system) for system in ("slopes", "torch")]
-    shares = ["" if each is None else f"{result['flops'] / each / 1e9 / peak:.1%}" for each in both]
-    firsts = [duration(result["starts"].get(system, {}).get("first")) for system in ("slopes", "torch")]
+    """The cells of one workload; PyTorch's are empty where it is not installed."""
+    medians = [result["median"].get(system) for system in ("slopes", "torch")]
+    firsts = [result["starts"].get(system, {}).get("first") for system in ("slopes", "torch")]
+    shares = ["" if each is None else f"{result['flops'] / each / 1e9 / peak:.1%}" for each in medians]
     ratio = f"[bold]{result['ratio']:.2f}" if "ratio" in result else ""
-    spread = "{:.2f} - {:.2f}".format(*result["spread"]) if "spread" in result else ""
-    return [result["workload"], *map(duration, both), ratio, spread, *shares, *firsts]
+    spread = "{:.2f} to {:.2f}".format(*result["spread"]) if "spread" in result else ""
+    return [result["workload"], *map(duration, medians), ratio, spread, pair(shares), pair(list(map(duration, firsts)))]
+
+
+def pair(cells: list[str]) -> str:
+    return " / ".join(cell for cell in cells if cell)
 
 
 def duration(seconds: float | None) -> str:
@@ -42,7 +50,9 @@ def duration(seconds: float | None) -> str:
 
 
 def show(results: list[dict[str, Any]], peak: float, mode: str) -> None:
-    Console().print(table(results, peak, mode))
+    console = Console()
+    console = console if console.width >= WIDTH else Console(width=WIDTH)
+    console.print(table(results, peak, mode))
 
 
 def save(path: Path, results: list[dict[str, Any]], peak: float, about: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import data, functions, interop, nn, optim, random, train, view, zoo
-    from .compile import compile
+    from .compile import compile, profile
     from .derivatives import check_grads, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
     from .functions import *  # noqa: F403
@@ -56,7 +56,7 @@ NAMES = {
                     "bool_", "complex64", "complex128"),
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
     "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian", "check_grads"),
-    "compile": ("compile",),
+    "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
     "train.fit": ("fit",),
     "train.evaluate": ("evaluate",),

@@ -61,17 +61,19 @@ class Plan:
     parallel: bool
 
 
-def plan_program(roots: Sequence[Node], inputs: Sequence[Node], destinations: Sequence[int], target: Target, *, poison: bool = False) -> Plan:
+def plan_program(roots: Sequence[Node], inputs: Sequence[Node], destinations: Sequence[int], target: Target, *,
+                 poison: bool = False, timed: bool = False) -> Plan:
     """Plan the native program of a graph.
 
     inputs[i] is argument i. roots[k] is written to argument destinations[k]; when that is also an input, the value is updated in
-    place once nobody reads the old one any more.
+    place once nobody reads the old one any more. `poison` overwrites every buffer at its death (a test of the memory plan);
+    `timed` adds up, behind the context, the clock ticks of each kernel.
     """
     builder = _Program(list(roots), list(inputs), list(destinations), target)
     builder.plan_kernels()
     builder.order_kernels()
     builder.finish_outputs()
-    return builder.emit(poison)
+    return builder.emit(poison, timed)
 
 
 class _Program:
@@ -205,7 +207,7 @@ class _Program:
         return result
 
     # ------------------------------------------------------------------ code
-    def emit(self, poison: bool) -> Plan:
+    def emit(self, poison: bool, timed: bool) -> Plan:
         phases = self.phases()
         first_writing = phases[self.first_writing] if self.first_writing >= 0 else None
         if poison:  # graves lengthen each life by one phase, so that the plan is made for the poisoned program
@@ -219,7 +221,8 @@ class _Program:
             writer.function(kernel)
         work = sum(kernel.work for kernel in self.kernels)
         parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
-        text = writer.program(phases, first_writing if writer.sites else None)
+        clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(self.kernels)} if timed else {}
+        text = writer.program(phases, first_writing if writer.sites else None, clocks)
         return Plan(text, arena, scratch, writer.sites, self.kernels, phases, work, parallel)
 
 
@@ -263,6 +266,7 @@ class ProgramWriter:
         self.functions: dict[str, str] = {}  # text without its name -> name
         self.calls: dict[int, tuple[str, list[Buffer]]] = {}
         self.declarations: set[str] = set()
+        self.clocks: Mapping[int, int] = {}
         self._site_numbers: dict[Node, int] = {}
 
     def site(self, node: Node) -> int:
@@ -291,9 +295,9 @@ class ProgramWriter:
         name = self.functions.setdefault(text, f"k{len(self.functions)}_{kernel.kind}")
         self.calls[id(kernel)] = (name, owners)
 
-    def program(self, phases: Sequence[Sequence[Kernel]], guarded: Sequence[Kernel] | None) -> str:
+    def program(self, phases: Sequence[Sequence[Kernel]], guarded: Sequence[Kernel] | None, clocks: Mapping[int, int]) -> str:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
-        b = Builder(self.target.lanes)
+        b, self.clocks = Builder(self.target.lanes), clocks
         steps = Value("%steps", INT64)
         b.line(f"%behind = mul i64 %thread, {self.scratch}")
         b.line(f"%place = add i64 %behind, {self.arena}")
@@ -375,7 +379,17 @@ class ProgramWriter:
                 ref = b.fresh("buf")
                 b.line(f"{ref} = getelementptr inbounds i8, ptr %arena, i64 {self.offsets[buffer]}")
                 pointers += f"ptr {ref}, "
-        b.line(f"call void @{name}({pointers}ptr %scratch, ptr %context, i64 {block.ref})")
+        call = f"call void @{name}({pointers}ptr %scratch, ptr %context, i64 {block.ref})"
+        if id(kernel) not in self.clocks:
+            b.line(call)
+            return
+        b.declarations.add("declare i64 @llvm.readcyclecounter()")
+        start = b.new("call i64 @llvm.readcyclecounter()", INT64)
+        b.line(call)
+        ticks = b.sub(b.new("call i64 @llvm.readcyclecounter()", INT64), start)
+        clock = b.fresh("clock")
+        b.line(f"{clock} = getelementptr inbounds i8, ptr %context, i64 {self.clocks[id(kernel)]}")
+        b.line(f"{b.fresh('old')} = atomicrmw add ptr {clock}, i64 {ticks.ref} monotonic")
 
 
 def barrier_text(target: Target) -> str:

@@ -113,13 +113,14 @@ class Manifest:
 class Program:
     """A compiled graph: call it with the addresses of its arguments."""
 
-    def __init__(self, manifest: Manifest, code: bytes) -> None:
+    def __init__(self, manifest: Manifest, code: bytes, clocks: int = 0) -> None:
         self.manifest, self._loaded = manifest, Loaded(code)
         self._arena: np.ndarray | None = None
-        self._context = aligned_bytes(CONTEXT_BYTES)
+        self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
         self._context[:] = 0
         self._error = self._context[ERROR:ERROR + 4].view(np.int32)
         self._context[YIELD:YIELD + 8].view(np.uint64)[0] = yield_address()
+        self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
         self._running = threading.Lock()
         self._room = 0
 

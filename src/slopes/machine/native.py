@@ -27,6 +27,7 @@ class Native:
     program: engine.Program
     inputs: list[Node]
     roots: list[Node]
+    destinations: list[int]
     sites: list[Node]
     from_cache: bool
 
@@ -52,7 +53,7 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
     if program is None:
         program, cached = load_or_build(key, optimized, order, inputs, destinations)
         _programs[key] = program
-    return Native(program, inputs, optimized, [order[i] for i in program.manifest.sites], cached)
+    return Native(program, inputs, optimized, destinations, [order[i] for i in program.manifest.sites], cached)
 
 
 def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> tuple[engine.Program, bool]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..data.images import load_image, resized
 from ..data.reading import refused
 
-FAINT = 0.2  # of the strongest ink: less is taken for paper when the subject's edges are looked for
+FAINT = 0.25  # of the strongest ink: less is taken for paper when the subject's edges are looked for
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def read_image(path: str | os.PathLike[str], dataset: str) -> np.ndarray:
     """The image of a file as `dataset` would have it: (1, size, size) float32 from 0 (background) to 1.
 
     The image is turned grey, transparent parts white. A background lighter than the subject is turned dark. An image that has the
-    data set's own size is taken as it is; of others the paper's shade is taken away, the subject is cut out by its bounding box,
-    fitted into the data set's box with its proportions kept, and put in the middle. Works for one subject on a plain background.
+    data set's own size is taken as it is; of others the paper's shade, and light that falls from one side,
+    are taken away, the subject is cut out by its bounding box, fitted into the data set's box with its proportions kept, and put in the middle. Works for one subject on a plain background.
 
     Formats: those of data.load_image (PNG, JPEG, PGM, PPM), with its errors; DataError also for images of nearly one shade.
     """
@@ -55,14 +55,27 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
 
 def framed(ink: np.ndarray, frame: Frame) -> np.ndarray:
     """The subject cut out, brought to the box's size and put in the middle, its strongest ink at 1."""
-    border = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
-    ink = np.clip(ink - np.median(border), 0, None)
+    ink = np.clip(ink - paper(ink), 0, None)
     ink = ink / ink.max()
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
     subject = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = frame.box / max(subject.shape)
     small = resized(subject, (max(1, round(subject.shape[0] * scale)), max(1, round(subject.shape[1] * scale))))
     return placed(small / small.max(), frame)
+
+
+def paper(ink: np.ndarray) -> np.ndarray:
+    """The paper's shade everywhere: the plane through the border's shades, so that light from one side does no harm.
+
+    Fitted twice: what lies far off the first plane is the subject touching the border.
+    """
+    rows, columns = (axis.ravel() for axis in np.indices(ink.shape))
+    places = np.stack([rows / ink.shape[0], columns / ink.shape[1], np.ones(ink.size)], axis=1)
+    border = (rows == 0) | (columns == 0) | (rows == ink.shape[0] - 1) | (columns == ink.shape[1] - 1)
+    at, shades = places[border], ink.ravel()[border]
+    near = np.abs(shades - at @ np.linalg.lstsq(at, shades, rcond=None)[0]) <= 0.1
+    near = near if near.sum() > len(near) // 2 else np.ones_like(near)
+    return (places @ np.linalg.lstsq(at[near], shades[near], rcond=None)[0]).reshape(ink.shape)
 
 
 def placed(small: np.ndarray, frame: Frame) -> np.ndarray:

@@ -1,0 +1,86 @@
+"""Where the time of a compiled function goes: per kernel its time, its arithmetic and the lines of user code it comes from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import line_text
+from ..loops.nest import Kernel
+from ..loops.program import plan_program
+from . import engine
+from .native import Native
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kernel: seconds per run (added over threads), multiply-adds times two per second, what it computes and for which lines."""
+
+    seconds: float
+    gflops: float | None
+    kind: str
+    loops: str
+    operations: str
+    lines: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The kernels of a program, slowest first; prints as a table."""
+
+    rows: list[Row]
+    seconds: float  # of one run, by the clock
+
+    def __str__(self) -> str:
+        head = f"{self.seconds * 1e3:.3f} ms a run\n{'ms':>8} {'share':>6} {'GFLOP/s':>8}  kernel"
+        total = sum(row.seconds for row in self.rows) or 1.0
+        lines = [f"{row.seconds * 1e3:8.3f} {row.seconds / total:6.1%} {'' if row.gflops is None else f'{row.gflops:.1f}':>8}  "
+                 f"{row.kind} {row.loops}: {row.operations}  # {row.lines}" for row in self.rows]
+        return "\n".join([head, *lines])
+
+
+def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
+    """Run a timed twin of a program on the same arguments."""
+    plan = plan_program(native.roots, native.inputs, native.destinations, engine.host_target(), timed=True)
+    code = engine.object_code(plan.text, *engine.host())
+    assert isinstance(code, bytes)
+    program = engine.Program(engine.Manifest(plan.arena, plan.scratch, plan.parallel, (), ()), code, clocks=len(plan.kernels))
+    program.run(arguments, strides)  # touch all memory once
+    program.clocks[:] = 0
+    start = time.perf_counter()
+    for _ in range(runs):
+        program.run(arguments, strides)
+    elapsed = (time.perf_counter() - start) / runs
+    per_tick = seconds_per_tick(program, arguments, strides)
+    rows = [row(kernel, float(ticks) * per_tick / runs) for kernel, ticks in zip(plan.kernels, program.clocks.copy())]
+    return Profile(sorted(rows, key=lambda each: -each.seconds), elapsed)
+
+
+def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
+    """The length of a tick of the processor's cycle counter, by comparing both clocks on a small program."""
+    code = engine.object_code("declare i64 @llvm.readcyclecounter()\n"
+                              "define void @program(ptr %c, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %k) {\n"
+                              "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}", *engine.host())
+    assert isinstance(code, bytes)
+    clock, ticks = engine.Loaded(code), np.zeros(1, np.int64)
+
+    def both() -> tuple[int, float]:
+        clock.call(ticks.ctypes.data, 0, 0, 0, 0, 0, 0)
+        return int(ticks[0]), time.perf_counter()
+
+    first, before = both()
+    time.sleep(0.02)
+    last, after = both()
+    return (after - before) / max(1, last - first)
+
+
+def row(kernel: Kernel, seconds: float) -> Row:
+    contraction = kernel.kind == "contract"
+    lines = dict.fromkeys(line_text(node.location) for node in kernel.nodes)
+    return Row(seconds, 2e-9 * kernel.work / seconds if contraction and seconds else None, kernel.kind,
+               f"{[axis.extent for axis in kernel.axes]} over {[axis.extent for axis in kernel.inner]}" if kernel.inner
+               else f"{[axis.extent for axis in kernel.axes]}",
+               ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes)) or "copy", " ".join(lines))
