@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-
 WIDTH = 110  # the table is never squeezed below this
 
 

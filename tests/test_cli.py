@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from slopes import cli
 from slopes.data import digits
 from slopes.settings import VERSION
+from slopes.train.runs import load_run
 from slopes.zoo.recipes import RECIPES
 
 
@@ -176,6 +179,19 @@ def test_the_version_is_the_package_s():
     assert slopes("--version").stdout.strip() == f"slopes, version {VERSION}"
     project = (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text()
     assert f'version = "{VERSION}"' in project
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
+def test_ctrl_c_ends_the_training_and_saves_what_was_learned(tmp_path):
+    command = [sys.executable, "-m", "slopes", "train", "digits", "--epochs", "100000", "--out", str(tmp_path / "run")]
+    folder = Path(cli.__file__).resolve().parents[1]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
+        assert process.stderr.readline().startswith("epoch 1/100000")
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert "interrupted after" in errors and ", interrupted" in output
+    assert load_run(tmp_path / "run").interrupted
 
 
 def test_python_m_slopes_is_the_command():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import slopes as sl
 from slopes import data
-from slopes.errors import ArgumentError, DataError, MissingExtraError
+from slopes.errors import ArgumentError, DataError, MissingExtraError, SlopesError
 from slopes.train.runs import load_run
 from slopes.zoo import practice
 from slopes.zoo.image import FRAMES, read_image
@@ -101,10 +102,25 @@ def test_a_run_folder_holds_all_and_is_revived(practised):
     assert not net.training
 
 
-def test_a_run_of_an_unknown_recipe_is_refused(practised, monkeypatch):
-    monkeypatch.delitem(RECIPES, "digits")
-    with pytest.raises(ArgumentError, match="no recipe is called 'digits'"):
-        revive(practised.folder)
+def test_a_run_of_an_unknown_recipe_is_refused(practised, tmp_path):
+    folder = shutil.copytree(practised.folder, tmp_path / "run")
+    record = (folder / "run.json").read_text()
+    (folder / "run.json").write_text(record.replace('"recipe": "digits"', '"recipe": "digit"'))
+    with pytest.raises(ArgumentError, match="no recipe is called 'digit'"):
+        revive(folder)
+
+
+@pytest.mark.parametrize("old, new", [('"channels": 16', '"channels": 8'), ('"channels": 16', '"channels": 1000000000000'),
+                                      ('"name": "digits"', '"name": "figures"'),
+                                      ('"channels": 16', '"channels": "many"'), ('"channels": 16', '"canals": 16'),
+                                      ('"shape"', '"shapes"'), ('"classes": [', '"classes": [[],')])
+def test_a_run_folder_with_wrong_contents_is_an_error_not_a_crash(practised, tmp_path, old, new):
+    folder = shutil.copytree(practised.folder, tmp_path / "run")
+    record = (folder / "run.json").read_text()
+    assert old in record
+    (folder / "run.json").write_text(record.replace(old, new))
+    with pytest.raises(SlopesError):
+        revive(folder)
 
 
 def test_test_images_saved_as_files_are_recognised_as_well(practised, tmp_path):
@@ -171,6 +187,15 @@ def test_any_shades_and_sizes_become_light_on_dark_in_the_frame(tmp_path, ending
     assert np.abs(np.array(centre) - 14).max() < 1
 
 
+def test_light_from_one_side_is_taken_away(tmp_path):
+    shades = np.full((90, 120), 180.0) + np.linspace(-30, 30, 120)
+    shades[20:60, 50:58] -= 100
+    (tmp_path / "lit.pgm").write_bytes(b"P5 120 90 255\n" + shades.astype(np.uint8).tobytes())
+    found = read_image(tmp_path / "lit.pgm", "mnist")[0]
+    rows, columns = (np.flatnonzero((found > 0.1).any(axis=axis)) for axis in (1, 0))
+    assert len(rows) == 20 and 4 <= len(columns) <= 6
+
+
 def test_an_image_of_the_data_s_own_size_is_taken_as_it_is(tmp_path):
     shades = np.zeros((28, 28), np.uint8)
     shades[3:9, 4:7] = 200
@@ -192,6 +217,10 @@ def test_images_that_cannot_be_read_are_refused(tmp_path):
     (tmp_path / "empty.pgm").write_bytes(b"P5 40 40 255\n" + b"\x80" * 1600)
     with pytest.raises(DataError, match="nearly one shade"):
         read_image(tmp_path / "empty.pgm", "mnist")
+    ramp = np.tile(np.arange(40, dtype=np.uint8) * 5, 40)
+    (tmp_path / "ramp.pgm").write_bytes(b"P5 40 40 255\n" + ramp.tobytes())
+    with pytest.raises(DataError, match="nearly one shade"):
+        read_image(tmp_path / "ramp.pgm", "mnist")
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(DataError, match=r"text\.png"):
         read_image(tmp_path / "text.png", "mnist")

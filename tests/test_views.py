@@ -129,6 +129,12 @@ def test_explain_of_arrays_shows_jacobians_and_the_chain_rule_holds():
         assert np.tensordot(step.upstream, step.local, axes=step.upstream.ndim) == pytest.approx(step.product)
 
 
+def test_an_argument_used_twice_has_two_wires_each_with_its_own_label():
+    shown = sl.explain(lambda x: x**x, 2.0)
+    assert [float(step.product) for step in shown.steps] == pytest.approx([4.0, 4.0 * np.log(2.0)])
+    assert "local 4<" in shown.svg and "local 2.773<" in shown.svg
+
+
 def test_explain_wants_one_number():
     with pytest.raises(GradientError, match="one number"):
         sl.explain(lambda x: x * 2, np.ones(3))

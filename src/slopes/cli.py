@@ -25,6 +25,7 @@ from .zoo.recipe import OPTIMIZERS, Recipe
 from .zoo.recipes import RECIPES, find_recipe
 
 DEFAULT = "digits"
+INTERRUPTED = 130  # what shells expect after Ctrl-C
 CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
 
 
@@ -172,8 +173,8 @@ def train_recipe(recipe: Recipe, data: Path | None, seed: int, threads: int | No
         click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
     practice = practise(recipe, values, folder, seed, progress=False if quiet else None)
     report(practice)
-    if practice.save_error:
-        sys.exit(1)
+    if practice.save_error or practice.run.interrupted:
+        sys.exit(1 if practice.save_error else INTERRUPTED)
 
 
 def use_settings(data: Path | None, threads: int | None) -> None:
@@ -291,5 +292,5 @@ def folder_text(folder: Path) -> str:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error that was told, 2 for wrong usage."""
+    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error that was told, 2 for wrong usage, 130 after ^C."""
     command.main(args, prog_name="slopes")

@@ -470,7 +470,9 @@ def emit_tile(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, s: Index
     plan, b, read = kernel.schedule, scope.b, Reader({})
     assert isinstance(kernel.other, Load) and kernel.reduction is not None
     placed = dict(zip(plan["s"], unlinear(s, tuple(axis.extent for axis in plan["s"]))))
-    offset = kernel.other.offset.substitute(placed)
+    other = read.substitute(kernel.other, placed)
+    assert isinstance(other, Load)
+    offset = other.offset
     dtype, rows = kernel.reduction.dtype, row.extent
     whole = [count if v is not None else plan["lanes"] for count in tile.vectors]
     sums = [[b.variable(b.const(0, dtype=dtype, lanes=count)) for count in whole] for _ in range(rows)]

@@ -8,8 +8,8 @@ from typing import Any
 class Mode:
     """While entered, the net is in train or eval mode; afterwards every module is in the mode it had.
 
-    With `quiet`, compiled functions are not told: only for blocks in which nothing runs but programs that always run in this mode,
-    so that going back and forth does not trace everything again.
+    With `quiet`, compiled functions are not told: only for blocks in which nothing runs but programs that always run in this
+    mode, so that going back and forth does not trace everything again.
     """
 
     def __init__(self, net: Any, training: bool, quiet: bool = False) -> None:

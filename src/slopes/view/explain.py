@@ -6,7 +6,7 @@ each gate multiplies the gradient that arrives by its own local one. Slopes mult
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ from ..graph.operation import Variable, constant
 from ..graph.walk import topological
 from ..machine.reference import evaluate
 from . import layout
-from .boxes import Naming, inline, title_of
+from .boxes import MARK, Naming, inline, title_of
 from .graph import COLOURS, EDGE, INK, MARGIN, QUIET
 from .picture import Picture
 from .record import Recording, record, title_of_function
@@ -29,6 +29,7 @@ GREEN, RED, BLUE = "#15803d", "#c81e3a", "#1d5fa8"
 JACOBIAN = 16  # local gradients of up to this many numbers are worked out
 MOST = 150  # nodes of a circuit that can still be read
 SMALL = 10.5
+SHORT = 6  # numbers of an array that are written out
 DRAWN = 4  # digits in the picture; the table has six
 
 
@@ -174,7 +175,7 @@ def show(array: np.ndarray | None, digits: int = 6) -> str:
         return "a Jacobian"
     if array.size == 1:
         return number(array.reshape(-1)[0].item(), digits)
-    if array.size <= 6:
+    if array.size <= SHORT:
         return np.array2string(np.asarray(array), precision=4, separator=", ", suppress_small=True).replace("\n", "")
     return f"{list(array.shape)}, norm {number(float(np.linalg.norm(array.astype(np.float64))), digits)}"
 
@@ -233,18 +234,29 @@ class Gate:
         return x - self.width / 2, y - self.height / 2, x + self.width / 2, y + self.height / 2
 
 
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−x", "maximum": "max", "minimum": "min"}
+SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "maximum": "max", "minimum": "min"}
+INFIX = ("add", "subtract", "multiply", "divide")
 
 
 def make_gate(node: Node, shown: Explanation) -> Gate:
     role = shown.recording.roles.get(node, "")
     name = shown.recording.names.get(node, "")
-    words = title_of(node, node.args, Naming({}), {})
-    words = SYMBOLS.get(node.op.name, words) if words == node.op.name else words
+    words = formula(node, shown.recording.names)
     title = name if node.op is Variable else f"{name} = {words}" if name else words
     gradient = show(shown.gradient_of[node], DRAWN) if node in shown.gradient_of else ""
     kind = role if role in ("input", "parameter", "state") else node.op.kind
     return Gate(node, title, show(shown.value_of[node], DRAWN), gradient, kind)
+
+
+def formula(node: Node, names: Mapping[Node, str]) -> str:
+    """`x + y` where the arguments have names, `+` where they have none."""
+    words = [inline(arg) or names.get(arg, MARK) for arg in node.args]
+    symbol = SYMBOLS.get(node.op.name)
+    if not set(words) - {MARK}:
+        return symbol or title_of(node, node.args, Naming({}), {})
+    if node.op.name in INFIX:
+        return f" {symbol} ".join(words)
+    return f"{symbol or node.op.name}({', '.join(words)})"
 
 
 def draw(shown: Explanation) -> str:
@@ -256,8 +268,11 @@ def draw(shown: Explanation) -> str:
         return canvas.svg(640, 70)
     gates = {node: make_gate(node, shown) for node in shown.nodes}
     wires = [(arg, node) for node in shown.nodes for arg in node.args if arg in gates]
-    labels = {(step.arg, step.node): wire_label(step, shown) for step in shown.steps}
-    room = 40 + max((text_width(line, SMALL, mono=True) for label in labels.values() for line in label), default=0.0)
+    labels: dict[Wire, list[Label]] = {}
+    for step in shown.steps:
+        labels.setdefault((step.arg, step.node), []).append(wire_label(step))
+    lines = [line for found in labels.values() for label in found for line in label]
+    room = 40 + max((text_width(line, SMALL, mono=True) for line in lines), default=0.0)
     placed = layout.arrange(shown.nodes, wires, lambda node: gates[node].height + 4, lambda node: gates[node].width, 34.0, room)
     top = MARGIN + 34
     for node, gate in gates.items():
@@ -271,20 +286,25 @@ def draw(shown: Explanation) -> str:
     return canvas.svg(width, top + placed.breadth + MARGIN)
 
 
-def wire_label(step: Step, shown: Explanation) -> tuple[str, str]:
+Wire = tuple[Node, Node]  # from an argument to its user
+Label = tuple[str, str]  # the line in blue, and the line in red
+
+
+def wire_label(step: Step) -> Label:
     """The local gradient, and upstream times local = product."""
+    if step.local is None or step.local.size > SHORT:
+        return "local: a Jacobian", f"gives {show(step.product, DRAWN)}"
     local = show(step.local, DRAWN)
-    first = f"local {local}" if step.local is not None else "local: Jacobian"
-    if step.local is None or step.product.size > 1 or step.local.size > 1:
-        return first, f"gives {show(step.product, DRAWN)}"
-    return first, f"{show(step.upstream, DRAWN)} · {signed(local)} = {show(step.product, DRAWN)}"
+    if step.product.size > 1 or step.local.size > 1:
+        return f"local {local}", f"gives {show(step.product, DRAWN)}"
+    return f"local {local}", f"{show(step.upstream, DRAWN)} · {signed(local)} = {show(step.product, DRAWN)}"
 
 
 def signed(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def draw_wires(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[tuple[Node, Node]], paths: list[list[Point]]) -> None:
+def draw_wires(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[Wire], paths: list[list[Point]]) -> None:
     """Wires end on the left side of a gate, one below the other in the order of where they come from."""
     arriving: dict[Node, list[int]] = {}
     for index, (_, node) in enumerate(wires):
@@ -299,21 +319,20 @@ def draw_wires(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[tuple[No
         canvas.path(points, EDGE, 1.4, arrow=True, down=False)
 
 
-def draw_labels(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[tuple[Node, Node]], paths: list[list[Point]],
-                labels: dict[tuple[Node, Node], tuple[str, str]]) -> None:
+def draw_labels(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[Wire], paths: list[list[Point]],
+                labels: dict[Wire, list[Label]]) -> None:
     """Each label on its wire, where it covers no gate and no other label."""
     taken = [gate.area for gate in gates.values()]
-    done: set[tuple[Node, Node]] = set()
     for wire, points in zip(wires, paths):
-        if wire not in labels or wire in done:
+        if not labels.get(wire):
             continue
-        done.add(wire)
-        width = max(text_width(line, SMALL, mono=True) for line in labels[wire])
+        local, product = labels[wire].pop(0)  # in the order of the arguments, as the wires are
+        width = max(text_width(line, SMALL, mono=True) for line in (local, product))
         x, y = free_place(points, width, 30.0, taken)
         taken.append((x - width / 2, y - 15, x + width / 2, y + 15))
         canvas.box(x - width / 2 - 2, y - 15, width + 4, 29, "#ffffff", radius=4.0, fill_opacity=0.88)
-        canvas.text(x, y - 3, labels[wire][0], SMALL, BLUE, mono=True)
-        canvas.text(x, y + 10, labels[wire][1], SMALL, RED, mono=True)
+        canvas.text(x, y - 3, local, SMALL, BLUE, mono=True)
+        canvas.text(x, y + 10, product, SMALL, RED, mono=True)
 
 
 def free_place(points: Sequence[Point], width: float, height: float, taken: Sequence[tuple[float, float, float, float]]) -> Point:

@@ -222,7 +222,8 @@ def add_backward(found: Recording, wrt: Sequence[Node]) -> None:
     if not is_inexact(output.dtype):
         raise GradientError(f"graph: an output of type {output.dtype} has no gradient", repair="ask for backward=False")
     order = topological([output])
-    active = [node for node in order if node in active_nodes(order, set(wrt))]
+    carrying = active_nodes(order, set(wrt))
+    active = [node for node in order if node in carrying]
     name = found.names.get(output, "output")
     found.seed = variable(output.shape, output.dtype, "seed")
     found.names[found.seed], found.roles[found.seed] = f"∂/∂{name} = 1", "seed"

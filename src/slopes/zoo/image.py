@@ -32,30 +32,38 @@ def read_image(path: str | os.PathLike[str], dataset: str) -> np.ndarray:
     """The image of a file as `dataset` would have it: (1, size, size) float32 from 0 (background) to 1.
 
     The image is turned grey, transparent parts white. A background lighter than the subject is turned dark. An image that has the
-    data set's own size is taken as it is; of others the paper's shade, and light that falls from one side,
-    are taken away, the subject is cut out by its bounding box, fitted into the data set's box with its proportions kept, and put in the middle. Works for one subject on a plain background.
+    data set's own size is taken as it is; of others the paper's shade, and light that falls from one side, are taken away, the
+    subject is cut out by its bounding box, fitted into the data set's box with its proportions kept, and put in the middle.
+    Works for one subject on a plain background.
 
     Formats: those of data.load_image (PNG, JPEG, PGM, PPM), with its errors; DataError also for images of nearly one shade.
     """
     frame = FRAMES[dataset]
-    grey = load_image(path)[0].astype(np.float64)
-    ink, own_size = to_ink(grey), grey.shape == (frame.size, frame.size)
-    if np.ptp(grey) < 0.05:
-        raise refused(path, "image", f"all of its {grey.shape[1]} x {grey.shape[0]} pixels have nearly one shade",
+    ink = to_ink(load_image(path)[0].astype(np.float64))
+    own_size = ink.shape == (frame.size, frame.size)
+    if not own_size:
+        ink = np.clip(ink - paper(ink), 0, None)
+    if np.ptp(ink) < 0.05:
+        raise refused(path, "image", f"all of its {ink.shape[1]} x {ink.shape[0]} pixels have nearly one shade",
                       why="there is nothing to recognise", repair="name an image with one subject on a plain background")
     return (ink if own_size else framed(ink, frame))[None].astype(np.float32)
 
 
 def to_ink(grey: np.ndarray) -> np.ndarray:
     """Light on dark: the shades turned over when the border is nearer to the image's lightest shade than to its darkest."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(border)
-    return 1 - grey if paper - grey.min() > grey.max() - paper else grey
+    shade = np.median(grey[edge(grey.shape)])
+    return 1 - grey if shade - grey.min() > grey.max() - shade else grey
+
+
+def edge(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, columns) of the outermost pixels."""
+    rim = np.ones(shape, bool)
+    rim[1:-1, 1:-1] = False
+    return np.nonzero(rim)  # type: ignore[return-value]
 
 
 def framed(ink: np.ndarray, frame: Frame) -> np.ndarray:
     """The subject cut out, brought to the box's size and put in the middle, its strongest ink at 1."""
-    ink = np.clip(ink - paper(ink), 0, None)
     ink = ink / ink.max()
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
     subject = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -69,13 +77,12 @@ def paper(ink: np.ndarray) -> np.ndarray:
 
     Fitted twice: what lies far off the first plane is the subject touching the border.
     """
-    rows, columns = (axis.ravel() for axis in np.indices(ink.shape))
-    places = np.stack([rows / ink.shape[0], columns / ink.shape[1], np.ones(ink.size)], axis=1)
-    border = (rows == 0) | (columns == 0) | (rows == ink.shape[0] - 1) | (columns == ink.shape[1] - 1)
-    at, shades = places[border], ink.ravel()[border]
-    near = np.abs(shades - at @ np.linalg.lstsq(at, shades, rcond=None)[0]) <= 0.1
+    rows, columns = edge(ink.shape)
+    at, shades = np.stack([rows, columns, np.ones(len(rows))], axis=1), ink[rows, columns]
+    near = np.abs(shades - at @ np.linalg.lstsq(at, shades)[0]) <= 0.1
     near = near if near.sum() > len(near) // 2 else np.ones_like(near)
-    return (places @ np.linalg.lstsq(at[near], shades[near], rcond=None)[0]).reshape(ink.shape)
+    down, right, start = np.linalg.lstsq(at[near], shades[near])[0]
+    return start + down * np.arange(ink.shape[0])[:, None] + right * np.arange(ink.shape[1])
 
 
 def placed(small: np.ndarray, frame: Frame) -> np.ndarray:

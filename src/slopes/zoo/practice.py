@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, random
-from ..errors import MissingExtraError, SaveError
+from ..data.reading import refused
+from ..errors import DataError, MissingExtraError, SaveError
 from ..tensor import asarray, no_grad
 from ..train.evaluate import Evaluation, evaluate
 from ..train.fit import fit
 from ..train.history import Run
 from ..train.mode import Mode
 from ..train.pictures import Picture, confusion, samples
-from ..train.runs import SavedRun, load_run, save_somewhere
-from .image import read_image
+from ..train.runs import RECORD, SavedRun, load_run, save_somewhere
+from .image import FRAMES, read_image
 from .recipe import Recipe, make_optimizer
 from .recipes import find_recipe
 
@@ -89,11 +90,35 @@ def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
     not fit the network that the recipe builds.
     """
     saved = load_run(folder)
+    check_data(saved)
     recipe = find_recipe(saved.recipe)
     values = recipe.chosen(**{name: value for name, value in saved.hyperparameters.items() if name != "seed"})
+    check_sizes(saved, {name: values[name] for name in recipe.sizes})
     net = recipe.build(tuple(saved.data["shape"]), len(saved.data["classes"]), values)
     net.load_state_dict(saved.weights)
     return net.eval(), saved
+
+
+def check_data(saved: SavedRun) -> None:
+    """The record tells which data the net is for: a known name, the shape of its images, and names of classes."""
+    name, shape, classes = (saved.data.get(each) for each in ("name", "shape", "classes"))
+    frame = FRAMES.get(name) if isinstance(name, str) else None
+    named = isinstance(classes, list) and classes and all(isinstance(each, str) for each in classes)
+    if frame is None or shape != [1, frame.size, frame.size] or not named:
+        raise damaged(saved, "data", f"name {name!r:.40}, shape {shape!r:.40}, classes {classes!r:.40}")
+
+
+def check_sizes(saved: SavedRun, sizes: dict[str, Any]) -> None:
+    """No network is built on a claim: each of its sizes must be the length of an axis of the weights beside the record."""
+    lengths = {length for array in saved.weights.values() for length in array.shape}
+    for name, size in (*sizes.items(), ("classes", len(saved.data["classes"]))):
+        if isinstance(size, int) and size not in lengths:
+            raise damaged(saved, name, f"{size}, but no axis of the weights has this length")
+
+
+def damaged(saved: SavedRun, name: str, seen: str) -> DataError:
+    """The error for a record that does not fit what is known or what lies beside it."""
+    return refused(saved.folder / RECORD, name, seen, repair="restore the file from a copy, or train again")
 
 
 def classify(net: nn.Module, saved: SavedRun, images: Sequence[str | os.PathLike[str]]) -> list[list[tuple[str, float]]]:

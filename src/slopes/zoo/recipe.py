@@ -74,7 +74,7 @@ class Recipe:
 
 def checked_optimizer(name: str) -> str:
     """The name, if it is one of OPTIMIZERS."""
-    if name not in OPTIMIZERS:
+    if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ArgumentError(f"no optimizer is called {name!r}", repair=f"use one of {', '.join(OPTIMIZERS)}")
     return name
 
