@@ -200,8 +200,8 @@ class Entry:
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
         self.is_fixed = [node is None for node in nodes]
         self.taps = [_tap(trace, path) for path in owner.taps]
-        self.argument_grads = [(number, trace.grads[each]) for number, each in enumerate(given)
-                               if isinstance(each, Tensor) and trace.grads.get(each) is not None]
+        self.argument_grads = [(number, gradient) for number, each in enumerate(given)
+                               if isinstance(each, Tensor) and (gradient := trace.grads.get(each)) is not None]
         self._check_inherited(trace)
         self.gradient_owners = [(each, gradient is not None) for each, gradient in trace.grads.items() if each._value is not None]
         outputs = [node for node in nodes if node is not None] + self.taps + [grad._node_in(trace) for _, grad in self.argument_grads]
@@ -243,15 +243,17 @@ class Entry:
     def _check_inherited(self, trace: Trace) -> None:
         for each in trace.inherited:
             if trace.grads.get(each) is not None:
-                raise TraceError(f"backward in a compiled function adds to the gradient of {each._prints_as} {each.shape} from before the call",
-                                 why="gradients that a compiled function does not return stay inside of it, so that none is there to add to",
+                raise TraceError(f"backward in a compiled function adds to the gradient of a {each._prints_as} {each.shape} "
+                                 "from before the call",
+                                 why="gradients that a compiled function does not return stay inside of it: there is none to add to",
                                  repair="call net.zero_grad() inside the function, before backward() or after optimizer.step()")
 
     def _check_types(self, roots: list[Node]) -> None:
         for node in topological(roots):
             if is_complex(node.dtype):
                 raise TraceError(f"{node.op.name} computes {node.dtype}, which slopes does not compile yet",
-                                 why="complex numbers work eagerly only", repair="compute real and imaginary parts, or call it uncompiled",
+                                 why="complex numbers work eagerly only",
+                                 repair="compute real and imaginary parts, or call it uncompiled",
                                  where=f"built at {line_text(node.location)}")
 
     def same_as(self, other: Entry) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def is_inexact(dtype: DType) -> bool:
     return dtype.kind in "fc"
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(*dtypes: DType) -> DType:
     """The type in which arrays of these types meet."""
     result = dtypes[0]

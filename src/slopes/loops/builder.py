@@ -93,7 +93,7 @@ class Builder:
         text = literal_text(value, kind)
         return Value(text if count == 1 else f"splat ({SCALAR[kind.name]} {text})", kind, count, literal=value)
 
-    def int(self, value: int) -> Value:
+    def whole(self, value: int) -> Value:
         return self.const(value, dtype=INT64)
 
     def splat(self, x: Value, lanes: int) -> Value:

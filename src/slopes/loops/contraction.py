@@ -103,7 +103,7 @@ def extent(axes: list[Axis]) -> int:
 
 def side_cost(sides: Sides, target: Any) -> float:
     """Cycles, roughly: multiplying (with what the tiles waste), packing, storing."""
-    rows, vectors, multiply = best_tile(panel_extent(sides), extent(sides.s_axes), sides.lanes, target.registers)
+    *_, multiply = best_tile(panel_extent(sides), extent(sides.s_axes), sides.lanes, target.registers)
     outer = extent(sides.batch) * extent(outer_axes(sides))
     k = extent(sides.k_axes)
     cost = multiply * k * outer
@@ -289,14 +289,14 @@ def emit_contract(scope: Scope, kernel: Kernel) -> None:
     with outer_loops(scope, kernel, axes):
         whole, rest = divmod(total, width)
         if whole:
-            with b.when(b.compare("<", scope.at[panels], b.int(whole))):
+            with b.when(b.compare("<", scope.at[panels], b.whole(whole))):
                 full = Axis(whole, "panel")
                 with scope.place(full, scope.at[panels]):
                     lane = Axis(width, "lane")
                     tile = Tile(as_index(full) * width + as_index(lane), lane, [plan["lanes"]] * plan["vectors"])
                     emit_panel(scope, kernel, tile, blocks, parts)
         if rest:
-            with b.when(b.compare("==", scope.at[panels], b.int(whole))):
+            with b.when(b.compare("==", scope.at[panels], b.whole(whole))):
                 lane = Axis(rest, "lane")
                 sizes = [plan["lanes"]] * (rest // plan["lanes"]) + ([rest % plan["lanes"]] if rest % plan["lanes"] else [])
                 emit_panel(scope, kernel, Tile(as_index(lane) + whole * width, lane, sizes), blocks, parts)
@@ -317,26 +317,26 @@ def emit_panel(scope: Scope, kernel: Kernel, tile: Tile, blocks: Axis, parts: Ax
     whole, rest = divmod(height, plan["rows"])
     per_block = -(-whole // blocks.extent) if whole else 0
     if whole:
-        start = b.mul(scope.at[blocks], b.int(per_block))
-        stop = b.min(b.add(start, b.int(per_block)), b.int(whole))
+        start = b.mul(scope.at[blocks], b.whole(per_block))
+        stop = b.min(b.add(start, b.whole(per_block)), b.whole(whole))
         strip, row = Axis(whole, "strip"), Axis(plan["rows"], "row")
         with b.loop(start, stop) as i, scope.place(strip, i):
             emit_tile(scope, kernel, tile, v if direct else None, as_index(strip) * plan["rows"] + as_index(row), row, stores, bounds)
     if rest:
         row = Axis(rest, "row")
-        with b.when(b.compare("==", scope.at[blocks], b.int(blocks.extent - 1))):
+        with b.when(b.compare("==", scope.at[blocks], b.whole(blocks.extent - 1))):
             emit_tile(scope, kernel, tile, v if direct else None, as_index(row) + whole * plan["rows"], row, stores, bounds)
 
 
 def k_bounds(scope: Scope, kernel: Kernel, parts: Axis) -> list[tuple[Value, Value]]:
     """From where to where each loop of k runs in this part: only the first loop is split."""
     b = scope.b
-    bounds = [(b.int(0), b.int(axis.extent)) for axis in kernel.inner]
+    bounds = [(b.whole(0), b.whole(axis.extent)) for axis in kernel.inner]
     if parts.extent > 1:
         first = kernel.inner[0].extent
         step = -(-first // parts.extent)
-        start = b.mul(scope.at[parts], b.int(step))
-        bounds[0] = (start, b.min(b.add(start, b.int(step)), b.int(first)))
+        start = b.mul(scope.at[parts], b.whole(step))
+        bounds[0] = (start, b.min(b.add(start, b.whole(step)), b.whole(first)))
     return bounds
 
 
@@ -348,12 +348,12 @@ def reads_in_place(v: Expr, tile: Tile, height: int, plan: dict[str, Any]) -> bo
 def k_loops(scope: Scope, kernel: Kernel, bounds: list[tuple[Value, Value]], stack: ExitStack) -> Value:
     """Open the loops over k; returns the position in the packed panel."""
     b = scope.b
-    position = b.int(0)
+    position = b.whole(0)
     for axis, (start, stop) in zip(kernel.inner, bounds):
         k = stack.enter_context(b.loop(start, stop))
         stack.enter_context(scope.place(axis, k))
         relative = k if start.literal == 0 else b.sub(k, start)
-        position = b.add(b.mul(position, b.int(axis.extent)), relative)
+        position = b.add(b.mul(position, b.whole(axis.extent)), relative)
     return position
 
 
@@ -375,11 +375,11 @@ def pack_panel(scope: Scope, kernel: Kernel, v: Expr, tile: Tile, bounds: list[t
     lanes = read.substitute(v, {tile.lane: as_index(group) * size + as_index(within)})
     with ExitStack() as stack:
         position = k_loops(scope, kernel, bounds, stack)
-        base = scope.b.mul(position, scope.b.int(panel_pitch(tile, plan)))
+        base = scope.b.mul(position, scope.b.whole(panel_pitch(tile, plan)))
         for number, count in enumerate(pieces_of):
-            with scope.place(group, scope.b.int(number)), scope.along(within, scope.b.int(0), count):
+            with scope.place(group, scope.b.whole(number)), scope.along(within, scope.b.whole(0), count):
                 value = scope.b.splat(scope.expr(lanes), count)
-                scope.b.store(value, "%scratch", scope.b.add(base, scope.b.int(number * size)))
+                scope.b.store(value, "%scratch", scope.b.add(base, scope.b.whole(number * size)))
 
 
 def run_length(v: Expr, tile: Tile, kernel: Kernel) -> int:
@@ -414,19 +414,19 @@ def pack_transposed(scope: Scope, kernel: Kernel, v: Expr, tile: Tile, bounds: l
     lanes, pitch = plan["lanes"], panel_pitch(tile, plan)
     start, stop = bounds[-1]
     with ExitStack() as stack:
-        position = b.int(0)
+        position = b.whole(0)
         for axis, (first, end) in zip(kernel.inner[:-1], bounds[:-1]):
             k = stack.enter_context(b.loop(first, end))
             stack.enter_context(scope.place(axis, k))
             relative = k if first.literal == 0 else b.sub(k, first)
-            position = b.add(b.mul(position, b.int(axis.extent)), relative)
-        position = b.mul(position, b.int(last.extent))
+            position = b.add(b.mul(position, b.whole(axis.extent)), relative)
+        position = b.mul(position, b.whole(last.extent))
         count = b.sub(stop, start)
-        square = b.sub(count, b._two("urem", count, b.int(lanes)))
-        with b.loop(b.int(0), square, lanes) as i:
+        square = b.sub(count, b._two("urem", count, b.whole(lanes)))
+        with b.loop(b.whole(0), square, lanes) as i:
             _turn_squares(scope, v, tile, last, b.add(start, i), b.add(position, i), lanes, pitch)
         with b.loop(square, count) as i, scope.place(last, b.add(start, i)):
-            _single_steps(scope, v, tile, b.mul(b.add(position, i), b.int(pitch)), lanes)
+            _single_steps(scope, v, tile, b.mul(b.add(position, i), b.whole(pitch)), lanes)
 
 
 def _turn_squares(scope: Scope, v: Expr, tile: Tile, last: Axis, k: Value, position: Value, lanes: int, pitch: int) -> None:
@@ -434,19 +434,19 @@ def _turn_squares(scope: Scope, v: Expr, tile: Tile, last: Axis, k: Value, posit
     for first in range(0, tile.lane.extent, lanes):
         rows = []
         for lane in range(first, min(first + lanes, tile.lane.extent)):
-            with scope.place(tile.lane, b.int(lane)), scope.along(last, k, lanes):
+            with scope.place(tile.lane, b.whole(lane)), scope.along(last, k, lanes):
                 rows.append(scope.expr(v))
         rows += [rows[-1]] * (lanes - len(rows))  # lanes beyond the end hold anything: they are never stored
         for step, row in enumerate(transpose(b, rows)):
-            b.store(row, "%scratch", b.add(b.mul(b.add(position, b.int(step)), b.int(pitch)), b.int(first)))
+            b.store(row, "%scratch", b.add(b.mul(b.add(position, b.whole(step)), b.whole(pitch)), b.whole(first)))
 
 
 def _single_steps(scope: Scope, v: Expr, tile: Tile, base: Value, lanes: int) -> None:
     b = scope.b
     for first in range(0, tile.lane.extent, lanes):
         count = min(lanes, tile.lane.extent - first)
-        with scope.along(tile.lane, b.int(first), count):
-            b.store(b.splat(scope.expr(v), count), "%scratch", b.add(base, b.int(first)))
+        with scope.along(tile.lane, b.whole(first), count):
+            b.store(b.splat(scope.expr(v), count), "%scratch", b.add(base, b.whole(first)))
 
 
 def transpose(b: Builder, rows: list[Value]) -> list[Value]:
@@ -499,7 +499,7 @@ def row_bases(scope: Scope, kernel: Kernel, offset: Index, row: Axis) -> tuple[I
     assert not mixed, "rows and steps of k do not separate"
     bases = []
     for number in range(row.extent):
-        with scope.place(row, scope.b.int(number)):
+        with scope.place(row, scope.b.whole(number)):
             bases.append(scope.index(fixed))
     return moving, bases
 
@@ -509,12 +509,12 @@ def load_vectors(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, posit
     b, plan = scope.b, kernel.schedule
     assert kernel.reduction is not None
     found, first = [], 0
-    base = b.mul(position, b.int(panel_pitch(tile, plan)))
+    base = b.mul(position, b.whole(panel_pitch(tile, plan)))
     for count in tile.vectors:
         if v is None:
-            found.append(b.load("%scratch", kernel.reduction.dtype, b.add(base, b.int(first)), plan["lanes"]))
+            found.append(b.load("%scratch", kernel.reduction.dtype, b.add(base, b.whole(first)), plan["lanes"]))
         else:
-            with scope.along(tile.lane, b.int(first), count):
+            with scope.along(tile.lane, b.whole(first), count):
                 found.append(scope.expr(v))
         first += count
     return found
@@ -524,10 +524,10 @@ def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], 
     """The epilogue on registers, row by row."""
     b = scope.b
     for number, totals in enumerate(sums):
-        with scope.place(row, b.int(number)):
+        with scope.place(row, b.whole(number)):
             first = 0
             for count, total in zip(tile.vectors, totals):
-                with scope.along(tile.lane, b.int(first), count):
+                with scope.along(tile.lane, b.whole(first), count):
                     value = total.get()
                     scope.accumulated = first_lanes(b, value, count)
                     scope.forget()

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..errors import CompileError
 from ..graph.node import Node
-from . import mathlib
 from .builder import BOOL, INT32, INT64, Builder, Value, Variable
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store
 from .schedule import combining
 
+UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
 
 
@@ -67,7 +67,7 @@ class Scope:
                 value = b.mul(value, b.const(c, like=value))
             total = value if total is None else b.add(total, value)
         if total is None:
-            return b.int(index.constant)
+            return b.whole(index.constant)
         return b.add(total, b.const(index.constant, like=total)) if index.constant else total
 
     def _atom(self, atom: object, scalar: bool) -> Value:
@@ -89,7 +89,7 @@ class Scope:
         if lift:
             inner = b.add(inner, b.const(lift, like=inner))
         narrow = high + lift < 2**31  # 32-bit lanes divide by multiplying; 64-bit ones would not
-        x = Value(b.cast(inner, INT32).ref, np.dtype("uint32"), inner.lanes) if narrow else Value(inner.ref, np.dtype("uint64"), inner.lanes)
+        x = Value(b.cast(inner, INT32).ref, UINT32, inner.lanes) if narrow else Value(inner.ref, UINT64, inner.lanes)
         divisor = b.const(atom.divisor, like=x)
         found = b._two("udiv" if isinstance(atom, Quotient) else "urem", x, divisor)
         wide = b.cast(found, INT64) if narrow else Value(found.ref, INT64, found.lanes)
@@ -207,21 +207,21 @@ def outer_loops(scope: Scope, kernel: Kernel, axes: Sequence[Axis]) -> ExitStack
     units = int(np.prod([axis.extent for axis in prefix], dtype=np.int64))
     chunk = -(-units // kernel.schedule["blocks"])
     if units > 1:
-        start = b.mul(Value("%block", INT64), b.int(chunk))
-        stop = b.add(start, b.int(chunk))
+        start = b.mul(Value("%block", INT64), b.whole(chunk))
+        stop = b.add(start, b.whole(chunk))
         if units % chunk:
-            stop = b.select(b.compare("<", stop, b.int(units)), stop, b.int(units))
+            stop = b.select(b.compare("<", stop, b.whole(units)), stop, b.whole(units))
         unit = stack.enter_context(b.loop(start, stop)) if chunk > 1 else start
         rest = unit
         for position, axis in reversed(list(enumerate(prefix))):
-            value = rest if position == 0 else b._two("urem", rest, b.int(axis.extent))
-            rest = rest if position == 0 else b._two("udiv", rest, b.int(axis.extent))
+            value = rest if position == 0 else b._two("urem", rest, b.whole(axis.extent))
+            rest = rest if position == 0 else b._two("udiv", rest, b.whole(axis.extent))
             stack.enter_context(scope.place(axis, value))
     else:
         for axis in prefix:
-            stack.enter_context(scope.place(axis, b.int(0)))
+            stack.enter_context(scope.place(axis, b.whole(0)))
     for axis in axes[kernel.schedule["prefix"]:]:
-        stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.int(0), b.int(axis.extent)))))
+        stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
     return stack
 
 
@@ -233,10 +233,10 @@ def vector_loop(scope: Scope, axis: Axis | None, lanes: int, body: Callable[[], 
         return
     full = axis.extent - axis.extent % lanes
     if full:
-        with b.loop(b.int(0), b.int(full), lanes) as i, scope.along(axis, i, lanes):
+        with b.loop(b.whole(0), b.whole(full), lanes) as i, scope.along(axis, i, lanes):
             body()
     if axis.extent > full:
-        with scope.along(axis, b.int(full), axis.extent - full):
+        with scope.along(axis, b.whole(full), axis.extent - full):
             body()
 
 
@@ -245,15 +245,15 @@ def split_vector_loop(scope: Scope, kernel: Kernel, body: Callable[[], None]) ->
     b, axis, lanes, chunk = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], kernel.schedule["split"]
     full = axis.extent - axis.extent % lanes
     block = Value("%block", INT64)
-    start = b.mul(block, b.int(chunk))
-    stop = b.add(start, b.int(chunk))
+    start = b.mul(block, b.whole(chunk))
+    stop = b.add(start, b.whole(chunk))
     if full % chunk:
-        stop = b.select(b.compare("<", stop, b.int(full)), stop, b.int(full))
+        stop = b.select(b.compare("<", stop, b.whole(full)), stop, b.whole(full))
     with b.loop(start, stop, lanes) as i, scope.along(axis, i, lanes):
         body()
     if axis.extent > full:
-        last = b.compare("==", block, b.int(kernel.schedule["blocks"] - 1))
-        with b.when(last), scope.along(axis, b.int(full), axis.extent - full):
+        last = b.compare("==", block, b.whole(kernel.schedule["blocks"] - 1))
+        with b.when(last), scope.along(axis, b.whole(full), axis.extent - full):
             body()
 
 
@@ -286,7 +286,7 @@ def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
     variables = folding.start(scope.lanes)
     with ExitStack() as stack:
         for axis in kernel.inner:
-            stack.enter_context(scope.place(axis, stack.enter_context(scope.b.loop(scope.b.int(0), scope.b.int(axis.extent)))))
+            stack.enter_context(scope.place(axis, stack.enter_context(scope.b.loop(scope.b.whole(0), scope.b.whole(axis.extent)))))
         folding.combine(variables, scope, kernel)
     _finish(scope, kernel, folding.result(variables))
 
@@ -300,7 +300,7 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
     with ExitStack() as stack:
         for axis in kernel.inner:
             if axis is not vector:
-                stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.int(0), b.int(axis.extent)))))
+                stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
         vector_loop(scope, vector, lanes, lambda: folding.combine(variables[scope.lanes], scope, kernel))
     parts = [folding.fold(variables[size]) for size in sizes]
     total = parts[0]
@@ -385,7 +385,7 @@ class FirstExtreme(Folding):
         x, old = b.splat(scope.expr(kernel.body), best.lanes), best.get()
         wins = self._beats(x, old)
         best.set(b.select(wins, x, old))
-        here = scope.index(Index({kernel.inner[0]: 1})) if kernel.inner else b.int(0)
+        here = scope.index(Index({kernel.inner[0]: 1})) if kernel.inner else b.whole(0)
         place.set(b.select(wins, b.splat(here, best.lanes), place.get()))
 
     def _beats(self, x: Value, old: Value) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from math import gcd
-from typing import Any, Union
+from typing import Any
 
 _axis_numbers = itertools.count()
 
@@ -87,7 +87,7 @@ class RunTime:
         return f"[{self.expr}]"
 
 
-Atom = Union[Axis, Quotient, Remainder, RunTime]
+Atom = Axis | Quotient | Remainder | RunTime
 
 
 class Index:

@@ -10,7 +10,21 @@ from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import Constant
 from .index import Axis, Index, RunTime, as_index, linear
-from .nest import Accumulated, Buffer, Checked, Choose, Compute, Condition, Expr, Literal, Load, Position, axes_of, expressions, indices_of
+from .nest import (
+    Accumulated,
+    Buffer,
+    Checked,
+    Choose,
+    Compute,
+    Condition,
+    Expr,
+    Literal,
+    Load,
+    Position,
+    axes_of,
+    expressions,
+    indices_of,
+)
 
 
 class Reader:
@@ -36,15 +50,15 @@ class Reader:
     def _read(self, node: Node, index: tuple[Index, ...]) -> Expr:
         if node is self.root:
             self._must_be_here(node, index)
-            return self._once(("accumulated",), lambda: Accumulated(node.dtype, (axis for each in index for axis in each.terms)))
+            return self._once(("accumulated",), lambda: Accumulated(node.dtype, [axis for each in index for axis in axes_of(each)]))
         if node in self.inside:
             self._must_be_here(node, index)
         elif node in self.buffers:
             offset = linear(index, node.shape)
             return self._once(("load", self.buffers[node], offset), lambda: Load(self.buffers[node], offset))
-        if node.op is Constant and node.shape == ():
+        if node.op is Constant and node.shape == () and node.value is not None:
             return self.constant(node.value.item(), node.dtype)
-        return node.op.lower(self, index, node)
+        return node.op.lower(self, index, node)  # type: ignore[attr-defined]
 
     def _must_be_here(self, node: Node, index: tuple[Index, ...]) -> None:
         if index != self.here:

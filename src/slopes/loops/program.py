@@ -173,7 +173,7 @@ class _Program:
         writing = False
         for kernel in self.kernels:
             r, w = {memory(each) for each in buffers_read(kernel)}, {memory(each) for each in buffers_written(kernel)}
-            starts_writing = not writing and any(each.kind == "argument" and each.number in self.updates for each in buffers_written(kernel))
+            starts_writing = not writing and any(self._is_state(each) for each in buffers_written(kernel))
             writing = writing or starts_writing
             if starts_writing:
                 self.first_writing = len(found)
@@ -184,6 +184,9 @@ class _Program:
             reads |= r
             writes |= w
         return found
+
+    def _is_state(self, buffer: Buffer) -> bool:
+        return buffer.kind == "argument" and buffer.number in self.updates
 
     def lives(self, phases: list[list[Kernel]]) -> dict[Buffer, Life]:
         first: dict[Buffer, int] = {}
@@ -302,7 +305,7 @@ class ProgramWriter:
         b.line(f"%behind = mul i64 %thread, {self.scratch}")
         b.line(f"%place = add i64 %behind, {self.arena}")
         b.line("%scratch = getelementptr inbounds i8, ptr %arena, i64 %place")
-        with b.loop(b.int(0), steps) as step:
+        with b.loop(b.whole(0), steps) as step:
             arguments = self._argument_pointers(b, phases, step)
             waiting = False  # whether work of the first thread alone has yet to be waited for
             for phase in phases:
@@ -316,7 +319,8 @@ class ProgramWriter:
         functions = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
         pause = ["declare " + self.target.pause.removeprefix("call ").replace("i32 1", "i32")] if self.target.pause else []
         attributes = 'attributes #0 = { noinline nounwind "no-builtins" }'
-        return "\n".join([*sorted(self.declarations | b.declarations), *pause, barrier_text(self.target), *functions, body, attributes, ""])
+        declared = sorted(self.declarations | b.declarations)
+        return "\n".join([*declared, *pause, barrier_text(self.target), *functions, body, attributes, ""])
 
     def _argument_pointers(self, b: Builder, phases: Sequence[Sequence[Kernel]], step: Value) -> dict[int, str]:
         """Where each argument stands in this step: its pointer plus step times its stride in bytes."""
@@ -336,23 +340,23 @@ class ProgramWriter:
     def _phase(self, b: Builder, phase: Sequence[Kernel], arguments: dict[int, str], waiting: bool) -> bool:
         total = blocks_of(phase)
         if total <= 1 or (total <= len(phase) and all(kernel.work < 4096 for kernel in phase)):
-            with b.when(b.compare("==", Value("%thread", INT64), b.int(0))):
+            with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
                 for kernel in phase:
                     for block in range(kernel.schedule["blocks"]):
-                        self._call(b, kernel, arguments, b.int(block))
+                        self._call(b, kernel, arguments, b.whole(block))
             return True
         if waiting:
             self._barrier(b)
-        taken = b.variable(b.int(0))
+        taken = b.variable(b.whole(0))
         taken.set(self._next_block(b))
-        with b.loop_while(lambda: b.compare("<", taken.get(), b.int(total))):
-            block, start = taken.get(), 0
+        with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
+            block, first = taken.get(), 0
             for kernel in phase:
                 count = kernel.schedule["blocks"]
-                mine = b.bit_and(b.compare(">=", block, b.int(start)), b.compare("<", block, b.int(start + count)))
+                mine = b.bit_and(b.compare(">=", block, b.whole(first)), b.compare("<", block, b.whole(first + count)))
                 with b.when(mine):
-                    self._call(b, kernel, arguments, b.sub(block, b.int(start)))
-                start += count
+                    self._call(b, kernel, arguments, b.sub(block, b.whole(first)))
+                first += count
             taken.set(self._next_block(b))
         self._barrier(b)
         return False

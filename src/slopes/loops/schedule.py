@@ -85,7 +85,7 @@ def read_group(group: Any, buffers: dict[Node, Buffer], here: tuple[Index, ...],
         if group.root.op.kind == "contract" and other is not None:
             body = read.apply(product_node(group.root), (body, other))
     finish = Reader(buffers, here, frozenset(group.nodes), group.root)
-    stores = [Store(buffers[node], linear(here, node.shape), finish(node, here) if node is not group.root else finish(node, here))
+    stores = [Store(buffers[node], linear(here, node.shape), finish(node, here))
               for node in group.stored]
     return stores, body, other
 
@@ -186,8 +186,8 @@ def choose(kernel: Kernel, lanes: int) -> dict[str, Any]:
     schedule = {"vector": vector, "lanes": width, "prefix": prefix, "blocks": even_blocks(units, wanted), "split": 0}
     if not outer and vector in kernel.axes and vector is not None and wanted > 1:
         pieces = vector.extent // width  # a single long loop: blocks are runs of whole vectors
-        schedule["split"] = -(-pieces // min(wanted, max(1, pieces))) * width if pieces > 1 else 0
-        schedule["blocks"] = -(-(pieces * width) // schedule["split"]) if schedule["split"] else 1
+        split = -(-pieces // min(wanted, max(1, pieces))) * width if pieces > 1 else 0
+        schedule.update(split=split, blocks=-(-(pieces * width) // split) if split else 1)
     return schedule
 
 

@@ -59,7 +59,7 @@ def _cumulate(scope: Scope, kernel: Kernel) -> None:
     assert reduction is not None and kernel.body is not None
     total = b.variable(b.const(0, dtype=reduction.dtype, lanes=scope.lanes))
     axis = kernel.inner[0] if kernel.inner else Axis(1)
-    with b.loop(b.int(0), b.int(axis.extent)) as i, scope.place(axis, i):
+    with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.place(axis, i):
         value = b.add(total.get(), b.splat(scope.expr(kernel.body), scope.lanes))
         total.set(value)
         scope.accumulated = value
@@ -95,7 +95,7 @@ def emit_scatter(scope: Scope, kernel: Kernel) -> None:
 
 def _scatter(scope: Scope, kernel: Kernel) -> None:
     b, (clear, add), (zero, *steps) = scope.b, kernel.stores, kernel.inner
-    with b.loop(b.int(0), b.int(zero.extent)) as i, scope.place(zero, i):
+    with b.loop(b.whole(0), b.whole(zero.extent)) as i, scope.place(zero, i):
         scope.store(clear)
     _scatter_steps(scope, steps, add)
 
@@ -103,7 +103,7 @@ def _scatter(scope: Scope, kernel: Kernel) -> None:
 def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
     b = scope.b
     if steps:
-        with b.loop(b.int(0), b.int(steps[0].extent)) as i, scope.place(steps[0], i):
+        with b.loop(b.whole(0), b.whole(steps[0].extent)) as i, scope.place(steps[0], i):
             _scatter_steps(scope, steps[1:], add)
         return
     pointer, beside = scope.pointers[add.buffer], scope.lanes == 1 or scope.vector is None
@@ -111,7 +111,7 @@ def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
     if beside:
         place = scope.index(add.offset)
         b.store(b.add(b.load(pointer, update.dtype, place), update), pointer, place)
-    elif add.offset.coefficient(scope.vector) == 1 and _same_place(scope, add.offset):
+    elif scope.vector is not None and add.offset.coefficient(scope.vector) == 1 and _same_place(scope, add.offset):
         place = scope.index(add.offset, scalar=True)
         old = b.load(pointer, update.dtype, place, scope.lanes)
         b.store(b.add(old, update), pointer, place)
@@ -149,23 +149,23 @@ def _sort_line(scope: Scope, kernel: Kernel) -> None:
     b, n = scope.b, kernel.inner[0].extent
     result, space = kernel.stores
     pointer, start = scope.pointers[space.buffer], scope.index(space.offset)
-    with b.loop(b.int(0), b.int(n)) as i:
+    with b.loop(b.whole(0), b.whole(n)) as i:
         b.store(i, pointer, b.add(start, i))
-    width, source, target = b.variable(b.int(1)), b.variable(start), b.variable(b.add(start, b.int(n)))
-    with b.loop_while(lambda: b.compare("<", width.get(), b.int(n))):
+    width, source, target = b.variable(b.whole(1)), b.variable(start), b.variable(b.add(start, b.whole(n)))
+    with b.loop_while(lambda: b.compare("<", width.get(), b.whole(n))):
         _merge_pass(scope, kernel, pointer, width.get(), source.get(), target.get())
         source_now, target_now = source.get(), target.get()
         source.set(target_now)
         target.set(source_now)
         width.set(b.add(width.get(), width.get()))
-    with b.loop(b.int(0), b.int(n)) as i, scope.place(kernel.inner[0], i):
+    with b.loop(b.whole(0), b.whole(n)) as i, scope.place(kernel.inner[0], i):
         b.store(b.load(pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
 
 
 def _merge_pass(scope: Scope, kernel: Kernel, pointer: str, width: Value, source: Value, target: Value) -> None:
     """Merge neighbouring runs of `width` from source to target."""
-    b, n = scope.b, scope.b.int(kernel.inner[0].extent)
-    low = b.variable(b.int(0))
+    b, n = scope.b, scope.b.whole(kernel.inner[0].extent)
+    low = b.variable(b.whole(0))
     with b.loop_while(lambda: b.compare("<", low.get(), n)):
         first = low.get()
         middle = b.min(b.add(first, width), n)
@@ -179,8 +179,8 @@ def _merge_pass(scope: Scope, kernel: Kernel, pointer: str, width: Value, source
             sooner = _comes_before(scope, kernel, at_right, at_left)
             take_right = b.bit_and(right_open, b.bit_or(b.bit_not(left_open), sooner))
             b.store(b.select(take_right, at_right, at_left), pointer, b.add(target, k))
-            left.set(b.select(take_right, i, b.add(i, b.int(1))))
-            right.set(b.select(take_right, b.add(j, b.int(1)), j))
+            left.set(b.select(take_right, i, b.add(i, b.whole(1))))
+            right.set(b.select(take_right, b.add(j, b.whole(1)), j))
         low.set(high)
 
 

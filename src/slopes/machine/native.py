@@ -56,7 +56,8 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
     return Native(program, inputs, optimized, destinations, [order[i] for i in program.manifest.sites], cached)
 
 
-def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> tuple[engine.Program, bool]:
+def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node],
+                  destinations: list[int]) -> tuple[engine.Program, bool]:
     """The program from the cache on disk, or built now and kept there."""
     found = engine.load_cached(key)
     if found is not None:
@@ -105,10 +106,10 @@ def report(plan: Plan, planning: float, compiling: float) -> None:
     for number, phase in enumerate(plan.phases):
         for kernel in phase:
             what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
-            print(f"  phase {number}: {kernel.kind} {[axis.extent for axis in kernel.axes]} over {[axis.extent for axis in kernel.inner]}, "
-                  f"{kernel.schedule['blocks']} blocks: {what}", file=out)
+            loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
+            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.schedule['blocks']} blocks: {what}", file=out)
             if level >= 3:
-                print(f"    {kernel.schedule}\n    " + "\n    ".join(f"{store.buffer}[{store.offset}]" for store in kernel.stores), file=out)
+                print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
     if level >= 4:
         print(plan.text, file=out)
         print(engine.object_code(plan.text, *engine.host(), assembly=True), file=out)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 ALIGNMENT = 64
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,12 @@ class Life:
     last: int
 
 
-def place(lives: Mapping[Hashable, Life]) -> tuple[dict[Hashable, int], int]:
+def place(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     """An offset for each buffer, so that no two that live at once overlap, and the size of the arena.
 
     Buffers are placed in order of birth, larger ones first, each into the smallest gap that holds it (best fit).
     """
-    offsets: dict[Hashable, int] = {}
+    offsets: dict[Name, int] = {}
     free: list[tuple[int, int]] = []  # (offset, size), by offset
     living: list[tuple[int, int, int]] = []  # (last phase, offset, size)
     top = 0

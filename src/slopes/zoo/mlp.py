@@ -7,12 +7,12 @@ from .recipe import Recipe, Setting
 
 recipe = Recipe(
     name="mlp",
-    caption="one hidden layer on 28x28 images: about 98% on MNIST",
+    caption="one hidden layer on 28x28 images: 97.7% on MNIST",
     network=mlp,
     datasets=("mnist", "fashion"),
     epochs=Setting(10, "it begins to learn the training images by heart after that"),
     batch=Setting(64, "a good trade of noise against speed"),
     optimizer=Setting("adam", "forgives a rate that is not tuned"),
-    schedule=Setting("linear", "ends with small steps: about 0.3% better than a constant rate"),
-    sizes={"hidden": Setting(128, "98% with 100,000 weights; 512 units bring 0.3% more")},
+    schedule=Setting("linear", "ends with small steps, so that the last batches do not decide"),
+    sizes={"hidden": Setting(128, "97.7% on MNIST with 100,000 weights; 512 units bring 98.3%")},
 )
