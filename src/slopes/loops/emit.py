@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import CompileError
 from ..graph.node import Node
+from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .builder import BOOL, INT32, INT64, Builder, Value, Variable
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store

@@ -342,21 +342,21 @@ class ProgramWriter:
         if total <= 1 or (total <= len(phase) and all(kernel.work < 4096 for kernel in phase)):
             with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
                 for kernel in phase:
-                    for block in range(kernel.schedule["blocks"]):
-                        self._call(b, kernel, arguments, b.whole(block))
+                    for number in range(kernel.schedule["blocks"]):
+                        self._call(b, kernel, arguments, b.whole(number))
             return True
         if waiting:
             self._barrier(b)
         taken = b.variable(b.whole(0))
         taken.set(self._next_block(b))
         with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
-            block, first = taken.get(), 0
+            block, begin = taken.get(), 0
             for kernel in phase:
                 count = kernel.schedule["blocks"]
-                mine = b.bit_and(b.compare(">=", block, b.whole(first)), b.compare("<", block, b.whole(first + count)))
+                mine = b.bit_and(b.compare(">=", block, b.whole(begin)), b.compare("<", block, b.whole(begin + count)))
                 with b.when(mine):
-                    self._call(b, kernel, arguments, b.sub(block, b.whole(first)))
-                first += count
+                    self._call(b, kernel, arguments, b.sub(block, b.whole(begin)))
+                begin += count
             taken.set(self._next_block(b))
         self._barrier(b)
         return False
