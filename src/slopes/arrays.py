@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from .errors import ArgumentError, DTypeError, ShapeError
 from .graph.dtype import DType, as_dtype, complex64, default_float
 from .graph.shape import Shape
+
+SMALL = 64  # bytes: what is smaller gains nothing from being aligned
 
 
 def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
@@ -54,9 +57,16 @@ def shorten(data: Any) -> str:
 
 
 def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
-    """An uninitialised C-contiguous array that starts on a 64-byte boundary: a cache line, and the widest vector."""
+    """An uninitialised C-contiguous array that starts on a 64-byte boundary (a cache line, and the widest vector), if it holds one."""
     dtype = np.dtype(dtype)
-    count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    count = math.prod(shape) * dtype.itemsize
+    if count < SMALL:
+        return np.empty(shape, dtype)
     raw = np.empty(count + 64, np.uint8)
-    start = -raw.__array_interface__["data"][0] % 64
+    start = -address_of(raw) % 64
     return raw[start:start + count].view(dtype).reshape(shape)
+
+
+def address_of(array: np.ndarray) -> int:
+    """The address of an array's first element."""
+    return array.__array_interface__["data"][0]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import tree
-from .arrays import aligned_empty
+from .arrays import address_of, aligned_empty
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
 from .graph.dtype import is_complex
 from .graph.node import Node
@@ -75,6 +76,7 @@ class Compiled:
         self.tapped: dict[str, Tensor] = {}
         self._entries: dict[Any, list[Entry]] = {}  # per kind of arguments, the latest version first
         self._last: tuple | None = None
+        self._recent: Entry | None = None  # the version of the last call, when its arguments were tensors side by side
         functools.update_wrapper(self, function)
 
     @property
@@ -93,8 +95,13 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if mode.trace is not None:  # inside of another compiled function: part of its program
             return self.function(*args, **kwargs)
+        recent = self._recent
+        if recent is not None and not kwargs and recent.accepts(args):  # the usual call needs no walk through a tree
+            return recent.call(self, args, 1, False)
         leaves, structure = tree.flatten((args, kwargs))
         entry = self._entry(leaves, structure, frozenset())
+        flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
+        self._recent = entry if flat else None
         return entry.call(self, leaves, 1, False)
 
     def many(self, steps: int, *args: Any, stepped: Sequence[int] = ()) -> Any:
@@ -130,9 +137,11 @@ class Compiled:
         return self._entry(leaves, structure, frozenset()).profile(leaves, runs)
 
     # ------------------------------------------------------------------ finding the program
-    def _entry(self, leaves: list[Any], structure: Any, moving: frozenset[int]) -> Entry:
+    def _entry(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> Entry:
         key = (structure, moving, tuple([self._leaf_key(leaf, i in moving) for i, leaf in enumerate(leaves)]), mode.recording)
-        entries = self._entries.setdefault(key, [])
+        entries = self._entries.get(key)
+        if entries is None:
+            entries = self._entries[key] = []
         if not entries or entries[0].structure_version != versions.structure:
             self._trace(leaves, structure, moving, key, entries)
         return entries[0]
@@ -144,7 +153,7 @@ class Compiled:
             return leaf.shape[moving:], leaf.dtype, False
         return (type(leaf), leaf) if isinstance(leaf, STATIC) else id(leaf)
 
-    def _trace(self, leaves: list[Any], structure: Any, moving: frozenset[int], key: Any, entries: list[Entry]) -> None:
+    def _trace(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int], key: Any, entries: list[Entry]) -> None:
         """Put a version that is right for the present structure first: a new one, or one that was right before (eval and back)."""
         fresh = Entry(self, leaves, structure, moving)
         same = next((each for each in entries if each.same_as(fresh)), None)
@@ -187,7 +196,7 @@ def _shown(key: Any) -> str:
 class Entry:
     """One traced and compiled version of a function, with its state bound."""
 
-    def __init__(self, owner: Compiled, leaves: list[Any], structure: Any, moving: frozenset[int]) -> None:
+    def __init__(self, owner: Compiled, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> None:
         trace = Trace()
         with tracing(trace):
             given = [self._argument(trace, leaf, number in moving) for number, leaf in enumerate(leaves)]
@@ -219,11 +228,14 @@ class Entry:
         self.written = [each is not None and each in written for each in self.state]
         self.results = [(node.shape, node.dtype) for node in self.native.roots[:self.outputs]]
         self.moving = moving
+        self.accepted = [(leaf.shape, leaf.dtype, leaf._requires_grad) for leaf in leaves if isinstance(leaf, Tensor)]
+        self.recording = mode.recording
         self.table = np.zeros(len(self.native.inputs) + self.outputs, np.uint64)
         self.strides = np.zeros(len(self.table), np.int64)
         self.addresses = self.table.ctypes.data, self.strides.ctypes.data
         self.bound_state = self.bound_gradients = -1
         self.held: list[Any] = []
+        self.running = threading.Lock()
 
     # ------------------------------------------------------------------ tracing
     def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
@@ -271,10 +283,22 @@ class Entry:
             array = self.constants[number] if each is None else each._own_array() if self.written[number] else each._read_array()
             if array is not None:
                 self.held.append(array)
-                self.table[number] = array.ctypes.data
+                self.table[number] = address_of(array)
         self.bound_state = versions.state
 
-    def place(self, leaves: list[Any], steps: int, stacked: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def accepts(self, args: Sequence[Any]) -> bool:
+        """Whether this version is right for these arguments: a quick look, where the full key takes longer than a small network."""
+        if self.structure_version != versions.structure or len(args) != len(self.accepted) or mode.recording != self.recording:
+            return False
+        for arg, (shape, dtype, requires_grad) in zip(args, self.accepted):
+            if not isinstance(arg, Tensor) or arg._requires_grad != requires_grad:
+                return False
+            array = arg._value_now()
+            if array.shape != shape or array.dtype is not dtype:
+                return False
+        return True
+
+    def place(self, leaves: Sequence[Any], steps: int, stacked: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Put the addresses of the arguments and of fresh results into the table; returns both (to keep them alive)."""
         if self.bound_state != versions.state:
             self.bind()
@@ -283,11 +307,12 @@ class Entry:
         results = []
         for number, (shape, dtype) in enumerate(self.results, len(self.sources)):
             array = aligned_empty((steps, *shape) if stacked else shape, dtype)
-            self.table[number], self.strides[number] = array.ctypes.data, array.nbytes // steps if stacked else 0
+            self.table[number] = address_of(array)
+            self.strides[number] = array.nbytes // steps if stacked else 0
             results.append(array)
         return given, results
 
-    def profile(self, leaves: list[Any], runs: int) -> Any:
+    def profile(self, leaves: Sequence[Any], runs: int) -> Any:
         keep = self.place(leaves, 1, False)
         before = [np.array(each._value) for each in self.writes]
         found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
@@ -296,10 +321,11 @@ class Entry:
         del keep
         return found
 
-    def call(self, owner: Compiled, leaves: list[Any], steps: int, stacked: bool) -> Any:
-        keep, results = self.place(leaves, steps, stacked)
-        failed = self.native.program.run(*self.addresses, steps)
-        del keep
+    def call(self, owner: Compiled, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
+        with self.running:  # the table of addresses is one for all threads of Python
+            keep, results = self.place(leaves, steps, stacked)
+            failed = self.native.program.run(*self.addresses, steps)
+            del keep
         if failed:
             raise site_error(self.native.sites[failed - 1])
         return self._give_back(owner, leaves, results)
@@ -308,11 +334,11 @@ class Entry:
         array = leaf._value_now() if isinstance(leaf, Tensor) else leaf
         if not (array.flags.c_contiguous and array.flags.aligned):
             array = np.array(array, order="C")
-        self.table[number] = array.ctypes.data
+        self.table[number] = address_of(array)
         self.strides[number] = array.nbytes // array.shape[0] if moving else 0
         return array
 
-    def _give_back(self, owner: Compiled, leaves: list[Any], arrays: list[np.ndarray]) -> Any:
+    def _give_back(self, owner: Compiled, leaves: Sequence[Any], arrays: list[np.ndarray]) -> Any:
         tensors = [from_array(array) for array in arrays]
         if self.bound_gradients != versions.gradients:
             for each, inside in self.gradient_owners:

@@ -192,8 +192,8 @@ class Index:
     def uses(self, axis: Axis) -> bool:
         return any(depends(atom, axis) for atom in self.terms)
 
-    def substitute(self, replacements: Mapping[Axis, Index]) -> Index:
-        """The index with some axes replaced by other indices."""
+    def substitute(self, replacements: Mapping[Any, Index]) -> Index:
+        """The index with some axes (or run-time atoms) replaced by other indices."""
         result = Index(None, self.constant)
         for atom, c in self.terms.items():
             result = result + _substitute_atom(atom, replacements) * c
@@ -244,14 +244,12 @@ def _expand_indices(terms: dict[Any, int], constant: int) -> Index:
     return Index(terms, constant + terms.pop(CONSTANT, 0))
 
 
-def _substitute_atom(atom: Atom, replacements: Mapping[Axis, Index]) -> Index:
-    if isinstance(atom, Axis):
+def _substitute_atom(atom: Atom, replacements: Mapping[Any, Index]) -> Index:
+    if isinstance(atom, (Axis, RunTime)):
         return replacements[atom] if atom in replacements else as_index(atom)
     if isinstance(atom, Quotient):
         return atom.inner.substitute(replacements) // atom.divisor
-    if isinstance(atom, Remainder):
-        return atom.inner.substitute(replacements) % atom.divisor
-    return as_index(atom)
+    return atom.inner.substitute(replacements) % atom.divisor
 
 
 def depends(atom: Atom, axis: Axis) -> bool:

@@ -24,6 +24,7 @@ from .nest import (
     axes_of,
     expressions,
     indices_of,
+    run_time_atoms,
 )
 
 
@@ -131,12 +132,9 @@ class Reader:
         return self.select(conditions, made[id(expr.inner)], made[id(expr.fill)])
 
     def _index(self, index: Index, replacements: dict[Axis, Index], made: dict[int, Expr]) -> Index:
-        moved = index.substitute(replacements)
-        changed = {atom: as_index(RunTime(made[id(atom.expr)], atom.size)) for atom in moved.terms
-                   if isinstance(atom, RunTime) and id(atom.expr) in made and made[id(atom.expr)] is not atom.expr}
-        for atom, new in changed.items():
-            moved = moved + new * moved.terms[atom] - as_index(atom) * moved.terms[atom]
-        return moved
+        changed = {atom: as_index(RunTime(made[id(atom.expr)], atom.size)) for atom in run_time_atoms(index)
+                   if made.get(id(atom.expr), atom.expr) is not atom.expr}
+        return index.substitute({**replacements, **changed})
 
     def dynamic(self, expr: Expr, size: int, node: Node) -> Index:
         """An index read from data; the generated code checks that it lies in 0..size-1."""

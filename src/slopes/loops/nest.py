@@ -193,12 +193,18 @@ def children(expr: Expr) -> list[Expr]:
 
 
 def run_time_parts(index: Index) -> list[Expr]:
-    found: list[Expr] = []
+    """The expressions whose values an index is made of."""
+    return [atom.expr for atom in run_time_atoms(index)]
+
+
+def run_time_atoms(index: Index) -> list[RunTime]:
+    """The parts of an index that are read from data, those inside quotients and remainders included."""
+    found: list[RunTime] = []
     for atom in index.terms:
         if isinstance(atom, RunTime):
-            found.append(atom.expr)
+            found.append(atom)
         elif isinstance(atom, (Quotient, Remainder)):
-            found += run_time_parts(atom.inner)
+            found += run_time_atoms(atom.inner)
     return found
 
 

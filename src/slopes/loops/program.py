@@ -12,10 +12,10 @@ from ..passes.fuse import Group, group, is_leaf
 from ..passes.storage import Life, place
 from .builder import INT64, Builder, Value
 from .contraction import emit_contract, plan_contract, scratch_bytes, worth_packing
-from .emit import Scope, emit_map, emit_reduce
+from .emit import CHECKED_OPERATIONS, Scope, emit_map, emit_reduce
 from .index import linear
 from .lower import Reader
-from .nest import Buffer, Kernel, Load, Store, buffers_read, buffers_written, expressions
+from .nest import Buffer, Checked, Compute, Expr, Kernel, Load, Store, buffers_read, buffers_written, expressions, run_time_parts
 from .schedule import axes_for, choose, plan_nest
 from .special import emit_cumulate, emit_scatter, emit_sort, is_special, plan_special
 
@@ -121,6 +121,7 @@ class _Program:
 
     def finish_outputs(self) -> None:
         """Give every root its destination: write there at once where that is safe, else copy at the end."""
+        self._note_touches()
         copies: list[tuple[Buffer | None, Node, Buffer]] = []
         given: set[Node] = set()
         staged: list[Kernel] = []
@@ -144,17 +145,29 @@ class _Program:
         self.kernels = staged + self.kernels + [self._copy(source, destination, root) for source, root, destination in copies]
         self.kernels = [kernel for kernel in self.kernels if kernel.elements]
 
+    def _note_touches(self) -> None:
+        """Which kernels read and write each buffer, and the last one that may report an error."""
+        self.readers: dict[Buffer, list[int]] = {}
+        self.writers: dict[Buffer, list[int]] = {}
+        self.last_failing = -1
+        for i, kernel in enumerate(self.kernels):
+            for noted, buffers in ((self.readers, buffers_read(kernel)), (self.writers, buffers_written(kernel))):
+                for buffer in buffers:
+                    noted.setdefault(buffer, []).append(i)
+            if may_fail(kernel):
+                self.last_failing = i
+
     def _may_write(self, root: Node, d: int) -> bool:
+        """Whether the new value may replace the old one at once: nobody reads the old one later, and no error can come any more."""
         if d not in self.updates:
             return True
-        writer = next((i for i, kernel in enumerate(self.kernels) if self.buffers[root] in buffers_written(kernel)), None)
-        if writer is None:
+        writers = self.writers.get(self.buffers[root], [])
+        if not writers:
             return True  # an empty value
-        old = self.arguments[d]
-        for i, kernel in enumerate(self.kernels):
-            if old in buffers_read(kernel) and (i > writer or (i == writer and not _in_step(kernel, old, self.buffers[root]))):
-                return False
-        return not any(i > writer and self.buffers[root] in buffers_written(kernel) for i, kernel in enumerate(self.kernels))
+        writer, old = writers[0], self.arguments[d]
+        if len(writers) > 1 or self.last_failing >= writer:
+            return False
+        return all(i < writer or (i == writer and _in_step(self.kernels[i], old, self.buffers[root])) for i in self.readers.get(old, ()))
 
     def _copy(self, source: Buffer | None, destination: Buffer, node: Node) -> Kernel:
         axes, here = axes_for((node.size,), "i")
@@ -239,6 +252,8 @@ def _in_step(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
     from_body = [] if kernel.body is None else loads_of(kernel, old, in_body=True)
     if from_body:
         return False
+    if any(isinstance(expr, Load) and expr.buffer is old for expr in expressions(offset_parts(kernel))):
+        return False  # it says where to store
     place_of = {store.offset for store in kernel.stores if store.buffer is new}
     return all(offset in place_of for offset in loads_of(kernel, old, in_body=False))
 
@@ -246,6 +261,18 @@ def _in_step(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
 def loads_of(kernel: Kernel, buffer: Buffer, in_body: bool) -> list[object]:
     roots = [each for each in (kernel.body, kernel.other) if each is not None] if in_body else [store.expr for store in kernel.stores]
     return [expr.offset for expr in expressions(roots) if isinstance(expr, Load) and expr.buffer is buffer]
+
+
+def offset_parts(kernel: Kernel) -> list[Expr]:
+    """What the places of a kernel's stores are computed from, where they are read from data."""
+    return [part for store in kernel.stores for part in run_time_parts(store.offset)]
+
+
+def may_fail(kernel: Kernel) -> bool:
+    """Whether a kernel checks an index or a divisor."""
+    roots = [*(store.expr for store in kernel.stores), *(each for each in (kernel.body, kernel.other) if each is not None)]
+    return any(isinstance(expr, Checked) or (isinstance(expr, Compute) and expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu")
+               for expr in expressions([*roots, *offset_parts(kernel)]))
 
 
 def _grave(buffer: Buffer, lanes: int) -> Kernel:

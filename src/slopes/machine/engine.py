@@ -122,14 +122,16 @@ class Program:
         self._context[YIELD:YIELD + 8].view(np.uint64)[0] = yield_address()
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
         self._running = threading.Lock()
-        self._room = 0
+        self._room = self._arena_address = 0
+        self._ready = 0  # the number of threads that the arena has room for
+        self._context_address = self._context.ctypes.data
 
     def run(self, arguments: int, strides: int, steps: int = 1) -> int:
         """Run `steps` steps; `arguments` and `strides` are addresses of tables. Returns 0, or the number of the site that failed."""
         with self._running:
             count = threads.thread_count() if self.manifest.parallel else 1
-            arena = self._arena_for(count)
-            context = self._context.ctypes.data
+            arena = self._arena_for(count) if self._ready != count else self._arena_address
+            context = self._context_address
             self._error[0] = 0
             if count == 1:
                 self._loaded.call(context, arguments, strides, arena, 0, 1, steps)
@@ -147,7 +149,8 @@ class Program:
                 raise CompileError(f"the program needs {room / 2**30:.1f} GiB for its intermediate values, more than there is",
                                    repair="take a smaller batch") from None
             self._room = room
-        return self._arena.ctypes.data
+        self._ready, self._arena_address = count, self._arena.ctypes.data
+        return self._arena_address
 
 
 @lru_cache(maxsize=1)
