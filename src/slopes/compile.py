@@ -33,8 +33,8 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = ()) -> An
     besides its arguments (parameters, buffers, an optimizer's state, a generator) are its state: read at each call and updated at
     its end. Python numbers among the arguments are part of the program; tensors are not.
 
-    taps: paths of values to look at (`net[0]`, a layer's output; `net[0].weight.grad` is not stored anywhere else); the last
-    call's are in `.tapped`. A compiled function also knows `.compilations`, `.reasons` (why each happened) and `.many`.
+    taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
+    (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled function also knows `.compilations`, `.reasons` (why each happened) and `.many`.
 
     Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
 
@@ -76,6 +76,7 @@ class Compiled:
         self.tapped: dict[str, Tensor] = {}
         self._entries: dict[Any, list[Entry]] = {}  # per kind of arguments, the latest version first
         self._last: tuple | None = None
+        self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
         self._recent: Entry | None = None  # the version of the last call, when its arguments were tensors side by side
         functools.update_wrapper(self, function)
 
@@ -98,7 +99,7 @@ class Compiled:
         recent = self._recent
         if recent is not None and not kwargs and recent.accepts(args):  # the usual call needs no walk through a tree
             return recent.call(self, args, 1, False)
-        leaves, structure = tree.flatten((args, kwargs))
+        leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         entry = self._entry(leaves, structure, frozenset())
         flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
         self._recent = entry if flat else None
@@ -110,8 +111,13 @@ class Compiled:
         `stepped` are positions of arguments whose first axis is the step: step i sees their element i. State carries over from
         step to step. Raises ArgumentError for a stepped argument that is shorter than `steps`.
         """
+        if mode.trace is not None:
+            raise TraceError("many() of a compiled function inside of another one", why="the outer function is one program already",
+                             repair="call the function in a Python loop")
         if steps < 1:
             raise ArgumentError(f"many: {steps} steps", repair="run at least one")
+        if any(not 0 <= position < len(args) for position in stepped):
+            raise ArgumentError(f"many: stepped={tuple(stepped)} for {len(args)} arguments", why="positions count arguments from 0")
         parts = [tree.flatten(arg) for arg in args]
         leaves = [leaf for part, _ in parts for leaf in part]
         moving = frozenset(self._moving(parts, stepped, steps))
@@ -133,25 +139,28 @@ class Compiled:
 
     def profile(self, *args: Any, runs: int = 20, **kwargs: Any) -> Any:
         """Where the time of a call with these arguments goes, kernel by kernel; state is put back as it was."""
-        leaves, structure = tree.flatten((args, kwargs))
+        leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         return self._entry(leaves, structure, frozenset()).profile(leaves, runs)
 
     # ------------------------------------------------------------------ finding the program
     def _entry(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> Entry:
         key = (structure, moving, tuple([self._leaf_key(leaf, i in moving) for i, leaf in enumerate(leaves)]), mode.recording)
-        entries = self._entries.get(key)
-        if entries is None:
-            entries = self._entries[key] = []
-        if not entries or entries[0].structure_version != versions.structure:
-            self._trace(leaves, structure, moving, key, entries)
-        return entries[0]
+        with self._lock:
+            entries = self._entries.get(key)
+            if entries is None:
+                entries = self._entries[key] = []
+            if not entries or entries[0].structure_version != versions.structure:
+                self._trace(leaves, structure, moving, key, entries)
+            return entries[0]
 
     def _leaf_key(self, leaf: Any, moving: bool) -> Any:
         if isinstance(leaf, Tensor):
             return leaf.shape[moving:], leaf.dtype, leaf._requires_grad
         if isinstance(leaf, np.ndarray):
             return leaf.shape[moving:], leaf.dtype, False
-        return (type(leaf), leaf) if isinstance(leaf, STATIC) else id(leaf)
+        if isinstance(leaf, (float, complex, np.generic)):
+            return type(leaf), repr(leaf)  # which tells -0.0 from 0.0, and finds nan again
+        return (type(leaf), leaf) if isinstance(leaf, STATIC) else Same(leaf)
 
     def _trace(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int], key: Any, entries: list[Entry]) -> None:
         """Put a version that is right for the present structure first: a new one, or one that was right before (eval and back)."""
@@ -189,8 +198,29 @@ def _shown(key: Any) -> str:
     if isinstance(key, tuple) and len(key) == 3:
         return f"{key[1]}{list(key[0])}" + (" with a gradient" if key[2] else "")
     if isinstance(key, tuple):
-        return f"{key[1]!r} (a Python value is part of the program: pass a tensor if it changes)"
+        return f"{key[1] if issubclass(key[0], (float, complex, np.generic)) else repr(key[1])} (a Python value is part of the program: pass a tensor if it changes)"
     return "another object"
+
+
+class Same:
+    """An object as a key that is equal only for the very same object, which it keeps alive: its address is not used again."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.value is other.value
+
+
+def equal_values(found: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether Python values and arrays are the same ones."""
+    return len(found) == len(others) and all(
+        x is y or (type(x) is type(y) and not isinstance(x, np.ndarray) and x == y) for x, y in zip(found, others))
 
 
 class Entry:
@@ -224,8 +254,8 @@ class Entry:
         self.sources = [numbers.get(node) for node in self.native.inputs]
         self.state = [variables.get(node) for node in self.native.inputs]
         self.constants = [node.value if node.op is Constant else None for node in self.native.inputs]
-        written = set(self.writes)
-        self.written = [each is not None and each in written for each in self.state]
+        self.overwritten = set(self.writes)
+        self.written = [each is not None and each in self.overwritten for each in self.state]
         self.results = [(node.shape, node.dtype) for node in self.native.roots[:self.outputs]]
         self.moving = moving
         self.accepted = [(leaf.shape, leaf.dtype, leaf._requires_grad) for leaf in leaves if isinstance(leaf, Tensor)]
@@ -271,7 +301,7 @@ class Entry:
     def same_as(self, other: Entry) -> bool:
         """Whether another entry runs the same program on the very same tensors and returns the same structure."""
         return (self.native.program is other.native.program and self.result_structure == other.result_structure
-                and self.fixed == other.fixed and self.sources == other.sources and self.is_fixed == other.is_fixed
+                and equal_values(self.fixed, other.fixed) and self.sources == other.sources and self.is_fixed == other.is_fixed
                 and list(map(id, self.state)) == list(map(id, other.state)) and list(map(id, self.writes)) == list(map(id, other.writes))
                 and all(x is y for x, y in zip(self.constants, other.constants)))
 
@@ -313,9 +343,10 @@ class Entry:
         return given, results
 
     def profile(self, leaves: Sequence[Any], runs: int) -> Any:
-        keep = self.place(leaves, 1, False)
-        before = [np.array(each._value) for each in self.writes]
-        found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
+        with self.running:
+            keep = self.place(leaves, 1, False)
+            before = [np.array(each._value) for each in self.writes]
+            found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
         for each, array in zip(self.writes, before):
             each.assign(array)
         del keep
@@ -332,6 +363,8 @@ class Entry:
 
     def _place_argument(self, number: int, leaf: Any, moving: bool) -> np.ndarray:
         array = leaf._value_now() if isinstance(leaf, Tensor) else leaf
+        if isinstance(leaf, Tensor) and leaf._owned and leaf in self.overwritten:
+            array = array.copy()  # its own state too: the argument keeps the value from before the call
         if not (array.flags.c_contiguous and array.flags.aligned):
             array = np.array(array, order="C")
         self.table[number] = address_of(array)
@@ -356,10 +389,35 @@ class Entry:
 
 
 def _tap(trace: Trace, path: str) -> Node:
-    if path not in trace.notes:
-        near = ", ".join(sorted(trace.notes)) or "none: no layer ran"
-        raise ArgumentError(f"compile: nothing at path {path!r} to tap", repair=f"the paths are {near}")
-    return trace.notes[path]
+    """The node at a path: a layer's output (net[0]), a tensor of a layer (net[0].weight), its gradient or its update."""
+    if path in trace.notes:
+        return trace.notes[path]
+    base, _, kind = path.rpartition(".")
+    tensor = _tensor_at(trace, path)
+    if tensor is not None:
+        return trace.writes.get(tensor) or trace.read(tensor)
+    tensor = _tensor_at(trace, base)
+    if tensor is not None and kind == "grad":
+        gradient = trace.grads.get(tensor)
+        if gradient is not None:
+            return gradient._node_in(trace)
+        raise ArgumentError(f"compile: {base} has no gradient at the end of the function to tap",
+                            repair="call loss.backward() in it, and zero_grad() before that, not after")
+    if tensor is not None and kind == "update":
+        if tensor in trace.writes:
+            return trace.writes[tensor] - trace.reads[tensor]
+        raise ArgumentError(f"compile: the function does not change {base}", repair="call optimizer.step() in it")
+    near = ", ".join(sorted(trace.notes)) or "none: no layer ran"
+    raise ArgumentError(f"compile: nothing at path {path!r} to tap",
+                        why="a path names a layer's output (net[0]), a tensor of a layer (net[0].weight), or that with .grad or .update",
+                        repair=f"the layers are {near}")
+
+
+def _tensor_at(trace: Trace, path: str) -> Tensor | None:
+    """The tensor that is attribute `path` of a layer which ran."""
+    layer, _, name = path.rpartition(".")
+    found = vars(trace.layers[layer]).get(name) if layer in trace.layers else None
+    return found if isinstance(found, Tensor) and found._value is not None else None
 
 
 def site_error(node: Node) -> SlopesError:

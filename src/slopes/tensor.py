@@ -667,7 +667,8 @@ class Trace:
     grads     the gradient (a tensor, traced or concrete) or None of each tensor whose `.grad` was set
     inherited tensors whose gradient was added to before it was set or cleared: in the next call it would find an older one
     leaves    nodes of traced tensors that require a gradient themselves
-    notes     values by path, for taps: `net.0` and, when a layer runs again, `net.0#2`
+    notes     values by path, for taps: `net[0]` and, when a layer runs again, `net[0]#2`
+    layers    the layers that ran, by path
     """
 
     def __init__(self) -> None:
@@ -679,13 +680,14 @@ class Trace:
         self.inherited: dict[Tensor, None] = {}
         self.leaves: dict[Node, Tensor] = {}
         self.notes: dict[str, Node] = {}
+        self.layers: dict[str, Any] = {}
         self.arrays: dict[int, tuple[np.ndarray, Tensor]] = {}
 
     def nest(self, parent: Trace | None) -> None:
         """Within another trace, share its state: whatever is read or written belongs to the outermost function."""
         if parent is not None:
             self.root = parent.root
-            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "arrays"):
+            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays"):
                 setattr(self, name, getattr(parent, name))
 
     def argument(self, shape: Shape, dtype: Any, requires_grad: bool = False, name: str = "") -> Tensor:

@@ -64,8 +64,10 @@ class Module(Structured):
         layer_stack.paths.append(path)
         try:
             output = self.forward(*args, **kwargs)
-            if mode.trace is not None and isinstance(output, Tensor):
-                mode.trace.note(path, output)
+            if mode.trace is not None:
+                mode.trace.layers[path] = self
+                if isinstance(output, Tensor):
+                    mode.trace.note(path, output)
             return output
         finally:
             layer_stack.paths.pop()
