@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, DTypeError, ShapeError
+from .errors import ArgumentError, DTypeError, ShapeError, TooLargeError
 from .graph.dtype import DType, as_dtype, complex64, default_float
 from .graph.shape import Shape
 
 SMALL = 64  # bytes: what is smaller gains nothing from being aligned
+LARGE = 1 << 28  # bytes: for smaller arrays the system is not asked how much memory is free
 
 
 def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
@@ -62,9 +63,34 @@ def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
     count = math.prod(shape) * dtype.itemsize
     if count < SMALL:
         return np.empty(shape, dtype)
+    check_memory(count, tuple(shape), dtype)
     raw = np.empty(count + 64, np.uint8)
     start = -address_of(raw) % 64
     return raw[start:start + count].view(dtype).reshape(shape)
+
+
+def check_memory(count: int, shape: Shape, dtype: DType) -> None:
+    """Refuse `count` bytes that this machine has not got: systems that promise more than they have kill the process later."""
+    if count < LARGE:
+        return
+    free = available_memory()
+    if free is not None and count > free:
+        raise too_large(shape, dtype, count, free)
+
+
+def too_large(shape: Shape, dtype: DType, count: int, free: int | None) -> TooLargeError:
+    have = "" if free is None else f", but {free / 2**30:,.1f} GiB are free"
+    return TooLargeError(f"an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
+                         repair="look for a size that is too large, or work in smaller batches")
+
+
+def available_memory() -> int | None:
+    """The bytes that a process may still take without others having to give up theirs; None when the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def address_of(array: np.ndarray) -> int:

@@ -17,7 +17,7 @@ from .data.sources import SOURCES
 from .errors import ArgumentError, SlopesError
 from .extras import on_demand
 from .machine.threads import thread_count
-from .settings import VARIABLES, VERSION, cache_folder, data_folder
+from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
 from .train.runs import holds_run, prepare_folder
 from .train.schedule import SCHEDULES
 from .zoo.practice import Practice, classify, practise, revive
@@ -39,6 +39,9 @@ class Commands(click.Group):
         except SlopesError as error:
             click.echo(error_text(error), err=True)
             context.exit(1)
+        except KeyboardInterrupt:
+            click.echo("interrupted: nothing was saved", err=True)
+            context.exit(INTERRUPTED)
 
 
 def error_text(error: SlopesError) -> str:
@@ -123,11 +126,11 @@ def setting_options(recipe: Recipe) -> list[click.Parameter]:
 
 
 class Number(click.ParamType):
-    """A number of at least `least`: whole, or, when `whole` is false, finite."""
+    """A number of at least `least`: whole and at most `most`, or, when `whole` is false, finite."""
 
-    def __init__(self, least: int, whole: bool = True) -> None:
+    def __init__(self, least: int, whole: bool = True, most: int = 2**63 - 1) -> None:
         self.name = "integer" if whole else "number"
-        self.least, self.whole = least, whole
+        self.least, self.whole, self.most = least, whole, most
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int | float:
         """The number, or click's error of a wrong value."""
@@ -135,7 +138,9 @@ class Number(click.ParamType):
             number = int(value) if self.whole else float(value)
         except ValueError:
             self.fail(f"{value!r} is not {'a whole' if self.whole else 'a'} number.", parameter, context)
-        if not self.least <= number < (2**63 if self.whole else math.inf):
+        if self.whole and not self.least <= number <= self.most:
+            self.fail(f"{value} is not from {self.least} to {self.most}.", parameter, context)
+        if not self.least <= number < math.inf:
             self.fail(f"{value} is not a finite number of at least {self.least}.", parameter, context)
         return number
 
@@ -154,7 +159,7 @@ def common_options() -> list[click.Parameter]:
                      help="folder with local copies of the data sets, such as DIR/mnist  [default: SLOPES_DATA, else downloads]"),
         click.Option(["--seed"], type=Number(0), default=0, show_default=True,
                      help="decides initial weights, order of examples and dropout: one seed, one result"),
-        click.Option(["--threads"], type=Number(1),
+        click.Option(["--threads"], type=Number(1, most=MOST_THREADS),
                      help="threads to compute with; the result does not depend on them  [default: all]"),
         click.Option(["--out"], type=click.Path(path_type=Path), metavar="RUN",
                      help="run folder to write  [default: a new one in runs/]"),

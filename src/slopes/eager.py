@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import shorten
-from .errors import ArgumentError
+from .errors import ArgumentError, TooLargeError
 from .graph.dtype import DType, scalar_dtype
 from .graph.node import Node
 from .graph.operation import Operation, constant, variable
@@ -22,6 +22,16 @@ Numbers = (bool, int, float, complex, np.generic)
 def compute(name: str, operands: Sequence[Any], params: dict[str, Any]) -> np.ndarray:
     """The array of one operation; operands are arrays, nodes and Python numbers, which take the type of the arrays."""
     arrays = operand_arrays(name, operands)
+    try:
+        return compute_arrays(name, operands, arrays, params)
+    except MemoryError as error:
+        raise TooLargeError(f"{name}: {str(error) or 'there is not enough memory'}",
+                            why=f"the operands have the shapes {', '.join(str(array.shape) for array in arrays)}",
+                            repair="look for a size that is too large, or work in smaller batches") from error
+
+
+def compute_arrays(name: str, operands: Sequence[Any], arrays: list[np.ndarray], params: dict[str, Any]) -> np.ndarray:
+    """The same, of the arrays of the operands."""
     operation = Operation.table[name]
     if name == "pow" and isinstance(operands[1], Numbers):  # a constant power is built as a product, as it is in a graph
         key = ("pow", arrays[0].shape, arrays[0].dtype, arrays[1].dtype, operands[1])

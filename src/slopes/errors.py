@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from types import FrameType
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 INTERNAL_FILES = ("<frozen", "<__array_function__")
@@ -29,7 +30,8 @@ def user_location() -> Location:
     while frame.f_back is not None:
         file = frame.f_code.co_filename
         if not file.startswith(PACKAGE) and not file.startswith(INTERNAL_FILES) and not is_python(file):
-            break
+            if file != "<string>" or not is_generated(frame):
+                break
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
@@ -37,6 +39,11 @@ def user_location() -> Location:
 def is_python(file: str) -> bool:
     """Whether the file is of Python's own library (installed packages may lie in a folder of it)."""
     return file.startswith(PYTHON) and "-packages" not in file
+
+
+def is_generated(frame: FrameType) -> bool:
+    """Whether code without a file is a method that dataclasses wrote for a class of this package."""
+    return frame.f_globals.get("__name__", "").startswith(__package__ + ".")
 
 
 def line_text(location: Location) -> str:
@@ -87,6 +94,10 @@ class DivisionError(SlopesError, ZeroDivisionError):
 
 class GradientError(SlopesError, RuntimeError):
     """A gradient that does not exist."""
+
+
+class TooLargeError(SlopesError, MemoryError):
+    """An array that the memory cannot hold."""
 
 
 class NonFiniteError(SlopesError, ArithmeticError):

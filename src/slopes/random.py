@@ -122,10 +122,15 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
 def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:
     """True with probability p, a number or a tensor that broadcasts to the shape (by default p's own), as bool.
 
+    Raises ArgumentError for a number p outside of 0 to 1.
+
     >>> import slopes as sl
     >>> sl.bernoulli(1., (3,))
     tensor([ True,  True,  True])
     """
+    if isinstance(p, (int, float)) and not 0 <= p <= 1:
+        raise ArgumentError(f"bernoulli: p is {p}", why="a probability lies between 0 and 1",
+                            repair="a share of 30 in 100 is p=0.3")
     wanted = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
     return composite.bernoulli(*(generator or default).draw(), START, probability, wanted)

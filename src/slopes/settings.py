@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .errors import ArgumentError
+
 VERSION = "0.1.0"  # the same as in pyproject.toml
 
 VARIABLES = {
@@ -13,6 +15,8 @@ VARIABLES = {
     "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
     "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
 }
+
+MOST_THREADS = 1024
 
 
 def data_folder() -> Path | None:
@@ -38,6 +42,11 @@ def debug_level() -> int:
 
 
 def named_threads() -> int | None:
-    """The number of threads named by SLOPES_THREADS, or None when unset."""
-    text = os.environ.get("SLOPES_THREADS", "")
-    return max(1, int(text)) if text.isdigit() else None
+    """The number of threads named by SLOPES_THREADS, or None when unset; ArgumentError for anything but a number of threads."""
+    text = os.environ.get("SLOPES_THREADS", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST_THREADS):
+        raise ArgumentError(f"SLOPES_THREADS is {text!r:.40}", why="it is the number of threads to compute with",
+                            repair=f"set it to a whole number from 1 to {MOST_THREADS}, or unset it to use all processors", where="")
+    return int(text)

@@ -140,7 +140,15 @@ def broken_text(part: Path, known: Known) -> str:
     return f"the connection broke off after {size_of(part)} of {known.size} bytes"
 
 
+UNREACHABLE = {"NameResolution": "its name is not known here: there is no network, or a proxy is needed",
+               "refused": "it refused the connection", "timed out": "it did not answer in time",
+               "CERTIFICATE": "its certificate is not trusted"}
+
+
 def first_line(error: BaseException) -> str:
+    for sign, text in UNREACHABLE.items():
+        if sign in str(error):
+            return text
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

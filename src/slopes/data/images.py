@@ -22,7 +22,7 @@ def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = Non
 
     channels: 1 for grey (0.299 R + 0.587 G + 0.114 B), 3 for colour. size: (H, W) to scale to. PNG and JPEG need Pillow (extra
     `plot`); binary PGM and PPM, gzip-compressed or not, need nothing. Transparent parts become white, a camera's rotation is
-    undone. Raises DataError for damaged files, other formats, and more than `most_pixels` pixels; MissingExtraError without
+    undone, of an animation the first picture is taken. Raises DataError for damaged files, other formats, and more than `most_pixels` pixels; MissingExtraError without
     Pillow.
 
     >>> with open("two.pgm", "wb") as file:
@@ -39,6 +39,8 @@ def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = Non
 
 def begins_as_netpbm(path: Path) -> bool:
     with unpacked(path) as source:
+        if not source.size:
+            raise refused(path, "contents", "the file is empty")
         return source.stream.read(1) == b"P"
 
 

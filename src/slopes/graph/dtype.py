@@ -31,7 +31,7 @@ def as_dtype(dtype: object) -> DType:
         found = np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:
         found = None
-    if found not in ALL:
+    if found is None or found not in ALL:  # NumPy takes None for float64
         raise DTypeError(f"{dtype!r} is not a data type of slopes", repair="the types are " + ", ".join(t.name for t in ALL))
     return found.newbyteorder("=")
 

@@ -365,12 +365,26 @@ class Builder:
         if lanes == 1:
             address = self._safe_address(address, pointer, mask)
             return self._from_memory(self.new(f"load {kind}, ptr {address}, align {stored.itemsize}", stored, 1), dtype)
-        suffix = self._memory_suffix(stored, lanes)
-        mask_text = type_text(BOOL, lanes)
+        keep = self._whole_mask(self.splat(mask, lanes))
+        suffix, kind, mask_text = self._memory_suffix(stored, keep.lanes), type_text(stored, keep.lanes), type_text(BOOL, keep.lanes)
         self.declarations.add(f"declare {kind} @llvm.masked.load.{suffix}.p0(ptr, i32, {mask_text}, {kind})")
         found = self.new(f"call {kind} @llvm.masked.load.{suffix}.p0(ptr {address}, i32 {stored.itemsize}, "
-                         f"{mask_text} {self.splat(mask, lanes).ref}, {kind} zeroinitializer)", stored, lanes)
-        return self._from_memory(found, dtype)
+                         f"{mask_text} {keep.ref}, {kind} zeroinitializer)", stored, keep.lanes)
+        return self._from_memory(self._first(found, lanes), dtype)
+
+    def _whole_mask(self, mask: Value) -> Value:
+        """The mask with false lanes up to a power of two: LLVM takes masked accesses of other widths element by element."""
+        width = 1 << (mask.lanes - 1).bit_length()
+        if width == mask.lanes:
+            return mask
+        return self.shuffle(mask, self.const(False, like=mask), [min(lane, mask.lanes) for lane in range(width)])
+
+    def _first(self, x: Value, lanes: int) -> Value:
+        return x if x.lanes == lanes else self.shuffle(x, None, range(lanes))
+
+    def _padded(self, x: Value, lanes: int) -> Value:
+        """The value with copies of its first lane up to `lanes`."""
+        return x if x.lanes == lanes else self.shuffle(x, None, [lane if lane < x.lanes else 0 for lane in range(lanes)])
 
     def _safe_address(self, address: str, pointer: str, mask: Value) -> str:
         ref = self.fresh("p")  # a masked-out scalar reads the first element instead: buffers are never empty
@@ -388,14 +402,15 @@ class Builder:
 
     def gather(self, pointer: str, dtype: np.dtype, offsets: Value, mask: Value | None = None) -> Value:
         """One element per lane, each from its own offset."""
-        stored, lanes = memory_dtype(dtype), offsets.lanes
-        address = self.address(pointer, dtype, offsets)
+        stored, wanted = memory_dtype(dtype), offsets.lanes
+        keep = self._whole_mask(self.splat(mask, wanted) if mask is not None else self.const(True, dtype=BOOL, lanes=wanted))
+        lanes = keep.lanes
+        address = self.address(pointer, dtype, self._padded(offsets, lanes))
         kind, mask_text, suffix = type_text(stored, lanes), type_text(BOOL, lanes), self._memory_suffix(stored, lanes)
         self.declarations.add(f"declare {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr>, i32, {mask_text}, {kind})")
-        keep = self.splat(mask, lanes) if mask is not None else self.const(True, dtype=BOOL, lanes=lanes)
         found = self.new(f"call {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr> {address}, i32 {stored.itemsize}, "
                          f"{mask_text} {keep.ref}, {kind} zeroinitializer)", stored, lanes)
-        return self._from_memory(found, dtype)
+        return self._from_memory(self._first(found, wanted), dtype)
 
     def store(self, value: Value, pointer: str, offset: Value) -> None:
         """All lanes side by side from `offset` on."""
@@ -406,12 +421,14 @@ class Builder:
     def scatter(self, value: Value, pointer: str, offsets: Value) -> None:
         """Each lane to its own offset."""
         value = self.splat(value, offsets.lanes)
-        stored, lanes = self._to_memory(value), offsets.lanes
-        address = self.address(pointer, value.dtype, offsets)
+        keep = self._whole_mask(self.const(True, dtype=BOOL, lanes=offsets.lanes))
+        lanes = keep.lanes
+        stored = self._padded(self._to_memory(value), lanes)
+        address = self.address(pointer, value.dtype, self._padded(offsets, lanes))
         kind, mask_text, suffix = type_text(stored.dtype, lanes), type_text(BOOL, lanes), self._memory_suffix(stored.dtype, lanes)
         self.declarations.add(f"declare void @llvm.masked.scatter.{suffix}.v{lanes}p0({kind}, <{lanes} x ptr>, i32, {mask_text})")
         self.line(f"call void @llvm.masked.scatter.{suffix}.v{lanes}p0({kind} {stored.ref}, <{lanes} x ptr> {address}, "
-                  f"i32 {stored.dtype.itemsize}, {mask_text} {self.const(True, dtype=BOOL, lanes=lanes).ref})")
+                  f"i32 {stored.dtype.itemsize}, {mask_text} {keep.ref})")
 
     # ------------------------------------------------------------------ variables (LLVM turns them into registers)
     def variable(self, start: Value) -> Variable:

@@ -12,10 +12,11 @@ from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .builder import BOOL, INT32, INT64, Builder, Value, Variable
 from .index import Axis, Index, Quotient, Remainder, RunTime
-from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store
-from .schedule import combining
+from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store, expressions
+from .schedule import combining, repeats_along
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
+UNROLLED = 192  # inner loops of at most so many instructions in all are written out
 CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
 
 
@@ -58,12 +59,15 @@ class Scope:
     def wide(self, axes_used: bool) -> int:
         return self.lanes if axes_used else 1
 
-    def index(self, index: Index, scalar: bool = False) -> Value:
-        """The value of an index: per lane where it varies with the vector axis, unless only the first lane is asked for."""
+    def index(self, index: Index, scalar: bool = False, mask: Value | None = None) -> Value:
+        """The value of an index: per lane where it varies with the vector axis, unless only the first lane is asked for.
+
+        Parts that are read from data are read, and checked, only where the mask holds.
+        """
         b = self.b
         total: Value | None = None
         for atom, c in index.terms.items():
-            value = self._atom(atom, scalar)
+            value = self._atom(atom, scalar, mask)
             if c != 1:
                 value = b.mul(value, b.const(c, like=value))
             total = value if total is None else b.add(total, value)
@@ -71,7 +75,7 @@ class Scope:
             return b.whole(index.constant)
         return b.add(total, b.const(index.constant, like=total)) if index.constant else total
 
-    def _atom(self, atom: object, scalar: bool) -> Value:
+    def _atom(self, atom: object, scalar: bool, mask: Value | None) -> Value:
         b = self.b
         if isinstance(atom, Axis):
             start = self.at[atom]
@@ -79,12 +83,12 @@ class Scope:
                 return start
             return b.add(b.splat(start, self.lanes), b.lane_numbers(self.lanes))
         if isinstance(atom, RunTime):
-            return self.expr(atom.expr)
+            return self.expr(atom.expr, mask)
         assert isinstance(atom, (Quotient, Remainder))
-        return self._divided(atom, scalar)
+        return self._divided(atom, scalar, mask)
 
-    def _divided(self, atom: Quotient | Remainder, scalar: bool) -> Value:
-        b, inner = self.b, self.index(atom.inner, scalar)
+    def _divided(self, atom: Quotient | Remainder, scalar: bool, mask: Value | None) -> Value:
+        b, inner = self.b, self.index(atom.inner, scalar, mask)
         low, high = atom.inner.bounds
         lift = -(low // atom.divisor) * atom.divisor if low < 0 else 0  # unsigned division needs a value of 0 or more
         if lift:
@@ -117,7 +121,7 @@ class Scope:
             assert self.accumulated is not None
             return self.accumulated
         if isinstance(expr, Position):
-            return b.cast(self.index(expr.index), expr.dtype)
+            return b.cast(self.index(expr.index, mask=mask), expr.dtype)
         if isinstance(expr, Choose):
             return self._choose(expr, mask)
         if isinstance(expr, Checked):
@@ -135,7 +139,7 @@ class Scope:
         chosen: Value | None = None
         for index, low, high in expr.conditions:
             first, last = index.bounds
-            value = self.index(index)
+            value = self.index(index, mask=mask)
             for needed, sign, bound in ((first < low, ">=", low), (last >= high, "<", high)):
                 if needed:
                     holds = b.compare(sign, value, b.const(bound, like=value))
@@ -156,16 +160,40 @@ class Scope:
     def load(self, expr: Load, mask: Value | None) -> Value:
         """Side by side, the same for all lanes, or from anywhere; the mask matters only where the address could be wrong."""
         b, pointer = self.b, self.pointers[expr.buffer]
-        low, high = expr.offset.bounds
+        where, (low, high) = mask, expr.offset.bounds
         if low >= 0 and high < expr.buffer.size:
             mask = None
         if self.vector is None or self.lanes == 1 or self.vector not in expr.axes:
             if mask is not None and mask.lanes > 1:
                 mask = b.horizontal("or", mask)
-            return b.load(pointer, expr.dtype, self.index(expr.offset, scalar=True), 1, mask)
-        if expr.offset.coefficient(self.vector) == 1:
-            return b.load(pointer, expr.dtype, self.index(expr.offset, scalar=True), self.lanes, mask)
-        return b.gather(pointer, expr.dtype, self.index(expr.offset), mask)
+            return b.load(pointer, expr.dtype, self.index(expr.offset, True, where), 1, mask)
+        step = expr.offset.coefficient(self.vector)
+        if step == 1:
+            return b.load(pointer, expr.dtype, self.index(expr.offset, True, where), self.lanes, mask)
+        if step in (-1, 2) and mask is None:
+            return self._strided(expr, step, where)
+        times = repetition(expr.offset, self.vector)
+        if times and self.lanes % times == 0 and mask is None:
+            few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), self.lanes // times)
+            return self._repeated(few, times)
+        return b.gather(pointer, expr.dtype, self.index(expr.offset, mask=where), mask)
+
+    def _strided(self, expr: Load, step: int, where: Value | None) -> Value:
+        """Every second element, or elements backwards: whole vectors and a shuffle, where a gather would fetch one by one."""
+        b, pointer, n = self.b, self.pointers[expr.buffer], self.lanes
+        first = self.index(expr.offset, True, where)
+        if step == -1:
+            found = b.load(pointer, expr.dtype, b.sub(first, b.whole(n - 1)), n)
+            return b.shuffle(found, None, range(n - 1, -1, -1))
+        # two vectors that together cover the 2 n - 1 elements without touching what lies behind them
+        low, high = b.load(pointer, expr.dtype, first, n), b.load(pointer, expr.dtype, b.add(first, b.whole(n - 1)), n)
+        return b.shuffle(low, high, [2 * lane if 2 * lane < n else 2 * lane + 1 for lane in range(n)])
+
+    def _repeated(self, few: Value, times: int) -> Value:
+        """Each lane so many times in a row."""
+        if few.lanes == 1:
+            return self.b.splat(few, self.lanes)
+        return self.b.shuffle(few, None, [lane // times for lane in range(self.lanes)])
 
     def store(self, store: Store) -> None:
         """Write one store's value at this place, for all lanes."""
@@ -184,6 +212,15 @@ class Scope:
             self.expr(store.expr)
         for store in stores:
             self.store(store)
+
+
+def repetition(offset: Index, axis: Axis) -> int:
+    """How often in a row the same element is read along an axis (0: no such pattern).
+
+    Vectors start at multiples of their lanes, so that repetition in step with the lanes is a short load and a shuffle.
+    """
+    return next((atom.divisor for atom in offset.terms if isinstance(atom, Quotient) and atom.inner == Index({axis: 1})), 0) \
+        if repeats_along(offset, axis) else 0
 
 
 def emit_operation(b: Builder, node: Node, args: Sequence[Value]) -> Value:
@@ -285,11 +322,25 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
     folding = folding_of(kernel, scope.b)
     variables = folding.start(scope.lanes)
-    with ExitStack() as stack:
-        for axis in kernel.inner:
-            stack.enter_context(scope.place(axis, stack.enter_context(scope.b.loop(scope.b.whole(0), scope.b.whole(axis.extent)))))
+    for _ in inner_steps(scope, kernel):
         folding.combine(variables, scope, kernel)
     _finish(scope, kernel, folding.result(variables))
+
+
+def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[None]:
+    """Stand at every step of the inner loops: one after another where they are few (then their numbers are constants), else in loops."""
+    b, axes = scope.b, kernel.inner
+    with ExitStack() as stack:
+        if np.prod([axis.extent for axis in axes]) * len(expressions([kernel.body] if kernel.body else [])) <= UNROLLED:
+            for numbers in np.ndindex(*[axis.extent for axis in axes]):
+                with ExitStack() as places:
+                    for axis, number in zip(axes, numbers):
+                        places.enter_context(scope.place(axis, b.whole(number)))
+                    yield
+            return
+        for axis in axes:
+            stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
+        yield
 
 
 def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..graph.operation import Operation, build_node, variable
-from .index import Axis, Index, as_index, linear
+from .index import Axis, Index, Quotient, as_index, linear
 from .lower import Reader, merge_axes
 from .nest import Buffer, Compute, Expr, Kernel, Load, Store, axes_of, expressions, indices_of
 
@@ -230,8 +230,19 @@ def vector_cost(kernel: Kernel, axis: Axis, lanes: int) -> float:
     return (total + work) / occupied
 
 
+def repeats_along(offset: Index, axis: Axis) -> bool:
+    """Whether neighbours along an axis read the same element a few times, then the next."""
+    moving = [atom for atom in offset.terms if isinstance(atom, Quotient) and atom.inner == as_index(axis)]
+    return len(moving) == 1 and offset.terms[moving[0]] == 1 and (offset - as_index(moving[0])).coefficient(axis) == 0
+
+
 def access_cost(offset: Index, axis: Axis, lanes: int) -> float:
-    """Per element: 1/lanes for neighbours, less for one element that serves all lanes, much for strangers."""
+    """Per element: 1/lanes for neighbours, less for one element that serves all lanes, much for strangers, more for distant ones."""
     if axis not in axes_of(offset):
         return 0.5 / lanes
-    return 1 / lanes if offset.coefficient(axis) == 1 else SCATTERED / lanes
+    step = offset.coefficient(axis)
+    if step is None and repeats_along(offset, axis):
+        return 2 / lanes
+    if step is None or abs(step) > 2:
+        return (SCATTERED if step is None or abs(step) < 64 else 2 * SCATTERED) / lanes
+    return (1 if step == 1 else 3) / lanes

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..arrays import check_memory
 from ..data.files import load_safetensors
 from ..errors import ArgumentError, ShapeError
+from ..graph.dtype import float32
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
@@ -18,6 +20,7 @@ from .constraint import NOT_NEGATIVE, REAL, check, one_of
 
 T = TypeVar("T", bound=Tensor)
 
+DRAWING = 8  # arrays of a parameter's size that drawing random values for it takes at once
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 MODE = one_of("fan_in", "fan_out")
 NONLINEARITY = one_of(*GAINS, "leaky_relu")
@@ -26,7 +29,8 @@ CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": R
 
 
 def blank(shape: tuple[int, ...]) -> Parameter:
-    """A float32 parameter of zeros."""
+    """A float32 parameter of zeros; TooLargeError where memory does not hold it and what drawing its values takes."""
+    check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
     return Parameter(np.zeros(shape, np.float32))
 
 

@@ -42,8 +42,8 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
     reduction="none" has the labels' shape. `weight` (C,) weighs classes; "mean" then divides by the sum of the weights.
     label_smoothing e mixes e / C of every class into the target (Szegedy et al., 2016). Examples labelled `ignore_index`
     do not count. Computed from shifted logits: no overflow for logits of 1e4.
-    Raises DTypeError for labels of another type, ShapeError for shapes that do not fit, OutOfRangeError for labels outside
-    of the classes.
+    Raises DTypeError for labels of another type, ShapeError for shapes that do not fit and for the mean of an empty batch (nan in
+    PyTorch), OutOfRangeError for labels outside of the classes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -317,6 +317,10 @@ def loss_for(distribution: str) -> Choice:
 def reduced(losses: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return losses
+    if reduction == "mean" and not losses.size:
+        raise ShapeError(f"the mean loss of no examples: the losses have shape {losses.shape}",
+                         why="a mean of nothing is no number, and would make every weight nan",
+                         repair='leave empty batches out, or take reduction="sum", which is 0')
     return losses.sum() if reduction == "sum" else losses.mean()
 
 

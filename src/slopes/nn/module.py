@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..errors import ArgumentError, layer_stack
+from ..arrays import shorten
+from ..errors import ArgumentError, layer_stack, line_text, user_location
 from ..tensor import Parameter, Tensor, mode, versions
 from .constraint import Constraint
 from .number import Structured
@@ -69,6 +70,10 @@ class Module(Structured):
                 if isinstance(output, Tensor):
                     mode.trace.note(path, output)
             return output
+        except AttributeError as error:
+            if args and type(self).__module__.startswith(__package__) and not isinstance(args[0], (Tensor, np.ndarray)):
+                raise no_tensor(self, path, args[0]) from error
+            raise
         finally:
             layer_stack.paths.pop()
 
@@ -249,6 +254,15 @@ class Running(threading.local):
 
 running = Running()
 _paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionary()
+
+
+def no_tensor(layer: Module, path: str, given: Any) -> ArgumentError:
+    """The error for a layer that was given something else than an array."""
+    kind, repair = type(given).__name__, "slopes.tensor(x) makes one of numbers and lists of equal length"
+    if given is None:
+        repair = "look for a function before it that returns nothing"
+    return ArgumentError(f"{layer.describe()} at {path} needs a tensor, but x is {shorten(given)} of type {kind}", repair=repair,
+                         where=f"layer called at {line_text(user_location())}")
 
 
 def path_now(module: Module) -> str:

@@ -16,6 +16,10 @@ SHOWN = 20  # names listed per kind of problem before the rest is only counted
 
 def load_arrays(owner: str, held: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool = True) -> None:
     """Assign each given array to the tensor of its name, or raise one StateError that lists all that does not fit."""
+    if not isinstance(given, Mapping):
+        raise StateError(f"load_state_dict: a state of type {type(given).__name__} instead of arrays by name",
+                         why="a state is what net.state_dict() gives",
+                         repair="from a file: net.load_state_dict(data.load_safetensors(path))")
     arrays = {name: np.asarray(array.detach() if isinstance(array, Tensor) else array) for name, array in given.items()}
     missing = [name for name in held if name not in arrays] if strict else []
     unknown = [name for name in arrays if name not in held] if strict else []

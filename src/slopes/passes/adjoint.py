@@ -5,12 +5,15 @@ multiplying later is the same sum in another order:
 
     dx[i] = sum over k of (G * W)[(i - k d) / s, k] = sum over j of pad(G)[i + j d] * W[K - 1 - j]
 
-which never writes the windows to memory and runs on the same packed kernel as the forward convolution.
+which never writes the windows to memory and runs on the same packed kernel as the forward convolution. But it multiplies
+padding with weights: where that more than WASTE times the products (a valid convolution on a small picture, a stride), multiplying
+first and adding overlaps later is cheaper, with the windows laid out so that neighbouring sums read neighbouring memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from ..graph.node import Node
 from ..graph.operation import build_node
@@ -27,8 +30,28 @@ def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
             found = separated(node)
             if found is not None:
                 source, = rebuild([node.args[0]], known, lambda each, args: each.op.make(*args, **each.params))
-                known[node] = convolved(node, source, *found)
+                known[node] = (multiplied_first if wastes(node) else convolved)(node, source, *found)
     return rebuild(roots, known, lambda each, args: each.op.make(*args, **each.params))
+
+
+WASTE = 1.8
+
+
+def wastes(node: Node) -> bool:
+    """Whether the convolution of the padded gradient takes many more products than the windows hold."""
+    p, counts = node.params, [node.args[0].shape[axis] for axis in node.params["axes"]]
+    return prod(p["lengths"]) > WASTE * prod(counts)
+
+
+def multiplied_first(node: Node, product: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+    """The same unwindow, of a contraction that stores the places inside a window before the windows' counts."""
+    p, rank = product.params, node.ndim
+    out = p["out_axes"]
+    first = tuple(label for label in out[:rank] if label not in counts)
+    order = first + inside + counts
+    moved = build_node("contract", product.args, {"a_axes": p["a_axes"], "b_axes": p["b_axes"], "out_axes": order})
+    back = build_node("permute", (moved,), {"axes": tuple(order.index(label) for label in out)})
+    return build_node("unwindow", (back,), node.params)
 
 
 def separated(node: Node) -> tuple[int, tuple[int, ...], tuple[int, ...]] | None:

@@ -14,8 +14,8 @@ Pass = Callable[[Sequence[Node]], list[Node]]
 PASSES: tuple[Pass, ...] = (
     canonical,  # one form for each computation
     stable,  # forms that do not overflow or cancel
-    convolve_gradients,  # input gradients of convolutions as convolutions
-    canonical,  # what the passes before made foldable
+    canonical,  # what that made foldable
+    convolve_gradients,  # input gradients of convolutions, laid out for the loops: last, as the canonical form has no layout
 )
 
 

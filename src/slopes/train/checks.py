@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, OutOfRangeError
+from ..arrays import shorten
+from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..nn.losses import cross_entropy, nll_loss
-from ..tensor import asarray, no_grad
+from ..nn.module import Module
+from ..optim.optimizer import Optimizer
+from ..tensor import Tensor, Trace, asarray, no_grad, tracing
 from .metrics import is_labelled
 from .mode import Mode
 
@@ -25,6 +28,10 @@ def check_dataset(dataset: Any, role: str = "dataset") -> None:
                             why="their first axes count the examples", repair="pass one target per input")
     if len(inputs) == 0:
         raise ArgumentError(f"{role} has no examples: inputs {inputs.shape}", repair="check how it was selected or split")
+    for array, name in ((inputs, "inputs"), (targets, "targets")):
+        if array.dtype.kind not in "biuf":
+            raise DTypeError(f"{role}.{name} are of type {array.dtype}, not numbers", why="a network computes with real numbers",
+                             repair="give words and categories numbers: classes, y = np.unique(y, return_inverse=True)")
     check_finite(inputs, f"{role}.inputs")
     check_finite(targets, f"{role}.targets")
 
@@ -50,6 +57,19 @@ def check_finite(array: np.ndarray, name: str) -> None:
                                 repair="remove such examples, or replace the values (np.nan_to_num)")
 
 
+def check_kinds(net: Any, loss: Any, optimizer: Any = None) -> None:
+    """A module, a function, and an optimizer (not its name or its class)."""
+    if not isinstance(net, Module):
+        made = isinstance(net, type) and issubclass(net, Module)
+        repair = f"make one: {net.__name__}(...)" if made else "write a class with nn.Module as its base, or nn.Sequential(...)"
+        raise ArgumentError(f"net is {shorten(net)}, not a module", why="parameters and modes are looked for in modules",
+                            repair=repair)
+    if not callable(loss):
+        raise ArgumentError(f"loss is {shorten(loss)}, not a function (outputs, targets)", repair="for example loss=nn.cross_entropy")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise ArgumentError(f"optimizer is {shorten(optimizer)}, not an optimizer", repair="for example optimizer=optim.Adam(lr=1e-3)")
+
+
 def check_counts(batch_size: int, epochs: int = 0) -> None:
     """batch_size is an integer >= 1, epochs an integer >= 0."""
     for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
@@ -67,7 +87,35 @@ def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset") -> Non
         outputs = net(asarray(inputs[:1]))
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
-        loss(outputs, asarray(targets[:1]))
+        check_loss(loss(outputs, asarray(targets[:1])))
+
+
+def check_loss(found: Any) -> None:
+    """A loss gives one number, as a tensor."""
+    if not isinstance(found, Tensor):
+        raise ArgumentError(f"the loss returned a {type(found).__name__}, not a tensor", why="its gradient is what the net learns from",
+                            repair="compute it from outputs and targets with functions of slopes")
+    if found.shape:
+        raise ShapeError(f"the loss of one example has shape {found.shape}, not ()", why="one number is what training makes small",
+                         repair='take its mean: reduction="mean", or .mean() at its end')
+
+
+def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
+    """A last batch of one example is refused now when the net cannot learn from it (batch normalization), not after an epoch."""
+    inputs, count = np.asarray(dataset.inputs), len(dataset.inputs)
+    batch = min(batch_size, count)
+    if count % batch != 1 and batch != 1:
+        return
+    trace = Trace()
+    try:
+        with Mode(net, training=True), tracing(trace):
+            net(trace.argument((1, *inputs.shape[1:]), inputs.dtype))
+    except ShapeError as error:
+        fitting = [size for size in range(2, count + 1) if count % size != 1]
+        repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"
+        examples = f"{count} {'example' if count == 1 else 'examples'} in batches of {batch}"
+        raise ShapeError(f"{examples} leave a last batch of 1, which this net cannot learn from",
+                         why=error.what, repair=repair) from error
 
 
 def check_labels(targets: np.ndarray, outputs: tuple[int, ...], role: str = "dataset") -> None:

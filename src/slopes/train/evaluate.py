@@ -10,7 +10,7 @@ import numpy as np
 from .. import functions as F
 from ..nn.losses import cross_entropy
 from ..tensor import Tensor, no_grad
-from .checks import check_counts, check_dataset, check_trial
+from .checks import check_counts, check_dataset, check_kinds, check_trial
 from .metrics import Metric, find_metrics, is_labelled, sum_over_examples
 from .mode import Mode
 from .stepper import Stepper, as_tensor
@@ -49,6 +49,7 @@ def evaluate(net: Any, dataset: Any, *, loss: Loss = cross_entropy, metrics: Ite
     (1.0, [0, 1, 2])
     """
     check_counts(batch_size)
+    check_kinds(net, loss)
     check_dataset(dataset)
     check_trial(net, loss, dataset)
     return Evaluator(net, dataset, loss, find_metrics(metrics, is_labelled(dataset.targets)), batch_size).run()

@@ -16,7 +16,7 @@ from ..data.order import order
 from ..nn.losses import cross_entropy
 from ..optim import Adam
 from ..tensor import Tensor, no_grad
-from .checks import check_counts, check_dataset, check_optimizer, check_trial
+from .checks import check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
 from .evaluate import Evaluator
 from .guard import Guard, non_finite
 from .history import Epoch, History, Run
@@ -71,10 +71,12 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     True
     """
     check_counts(batch_size, epochs)
+    check_kinds(net, loss, optimizer)
     for role, each in (("dataset", dataset), ("validation", validation)):
         if each is not None or role == "dataset":
             check_dataset(each, role)
             check_trial(net, loss, each, role)
+    check_last_batch(net, dataset, batch_size)
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, is_labelled(dataset.targets)), epochs, min(batch_size, len(dataset.targets)), seed,
               find_schedule(schedule), choose_reporter(progress), after_epoch)

@@ -56,7 +56,7 @@ def named(metric: str | Metric) -> tuple[str, Metric]:
 
 def is_labelled(targets: Any) -> bool:
     """Whether targets are class labels: integers."""
-    return np.issubdtype(targets.dtype, np.integer)
+    return np.issubdtype(np.asarray(targets).dtype, np.integer)
 
 
 def sum_over_examples(values: Tensor) -> Tensor:

@@ -130,7 +130,9 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
     """
     place = Path(folder)
     if not holds_run(place):
-        raise refused(place, RECORD, "there is no such file in this folder" if place.is_dir() else "there is no such folder",
+        seen = "there is no such file in this folder" if place.is_dir() else \
+            "this is a file, not a folder" if place.exists() else "there is no such folder"
+        raise refused(place, RECORD, seen,
                       why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(place)}")
     record = load_json(inside(place, RECORD), RUN_SCHEMA, RUN_VERSION)
     check_fields(record, FIELDS, str(place / RECORD))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import shorten
 from ..autodiff.pullback import active_nodes, pull_back
 from ..compile import Compiled
 from ..errors import ArgumentError, GradientError
@@ -43,6 +44,9 @@ class Recording:
 def record(f: Any, examples: Sequence[Any], named: Mapping[str, Any], backward: bool | None, dtype: Any = None) -> Recording:
     """Trace `f(*examples, **named)`. Numbers among the examples become 0-d inputs, numbers given by keyword stay numbers."""
     f = f.function if isinstance(f, Compiled) else f
+    if not callable(f):
+        raise ArgumentError(f"{shorten(f)} of type {type(f).__name__} is no function", why="a graph is recorded while a function runs",
+                            repair="give a function or a module first, then examples of its arguments: sl.graph(f, x)")
     trace = Trace()
     locals_: dict[str, Tensor] = {}
     inputs = name_inputs(f, examples, named)

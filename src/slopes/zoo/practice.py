@@ -12,11 +12,12 @@ import numpy as np
 
 from .. import data, nn, random
 from ..data.reading import refused
-from ..errors import DataError, MissingExtraError, SaveError
+from ..errors import ArgumentError, DataError, MissingExtraError, SaveError
 from ..tensor import asarray, no_grad
 from ..train.evaluate import Evaluation, evaluate
 from ..train.fit import fit
 from ..train.history import Run
+from ..train.interrupt import Interrupts
 from ..train.mode import Mode
 from ..train.pictures import Picture, confusion, samples
 from ..train.runs import RECORD, SavedRun, load_run, save_somewhere
@@ -51,11 +52,13 @@ def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0
     net = recipe.build(shape, len(classes), values)
     run = fit(net, splits.train, optimizer=make_optimizer(values["optimizer"], values["rate"]), epochs=values["epochs"],
               batch_size=values["batch"], validation=splits.validation, schedule=values["schedule"], seed=seed, progress=progress)
-    test = evaluate(net, splits.test)
-    pictures, notes = draw(run, test, splits.test)
-    about = {"name": values["dataset"], "shape": list(shape), "classes": list(classes)}
-    where, error = save_somewhere(run, folder, recipe=recipe.name, hyperparameters={**values, "seed": seed}, data=about,
-                                  result=dict(test), pictures=pictures)
+    with Interrupts() as late:  # an impatient Ctrl-C while the net is tested and saved does not lose it; a second one may
+        test = evaluate(net, splits.test)
+        pictures, notes = draw(run, test, splits.test)
+        about = {"name": values["dataset"], "shape": list(shape), "classes": list(classes)}
+        where, error = save_somewhere(run, folder, recipe=recipe.name, hyperparameters={**values, "seed": seed}, data=about,
+                                      result=dict(test), pictures=pictures)
+    run.interrupted = run.interrupted or late.wanted
     return Practice(run, test, where, error, notes)
 
 
@@ -92,11 +95,19 @@ def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
     saved = load_run(folder)
     check_data(saved)
     recipe = find_recipe(saved.recipe)
-    values = recipe.chosen(**{name: value for name, value in saved.hyperparameters.items() if name != "seed"})
+    values = known_values(recipe, saved)
     check_sizes(saved, {name: values[name] for name in recipe.sizes})
     net = recipe.build(tuple(saved.data["shape"]), len(saved.data["classes"]), values)
     net.load_state_dict(saved.weights)
     return net.eval(), saved
+
+
+def known_values(recipe: Recipe, saved: SavedRun) -> dict[str, Any]:
+    """The recipe's hyper-parameters as the record has them."""
+    try:
+        return recipe.chosen(**{name: value for name, value in saved.hyperparameters.items() if name != "seed"})
+    except ArgumentError as error:
+        raise damaged(saved, "hyperparameters", error.what) from error
 
 
 def check_data(saved: SavedRun) -> None:

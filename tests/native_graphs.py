@@ -1,0 +1,163 @@
+"""Running a graph natively under special conditions: poisoned memory, several threads, other processors, guards around all memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slopes.graph.node import Node
+from slopes.graph.operation import Constant, Variable
+from slopes.graph.walk import topological
+from slopes.loops.program import Plan, Target, plan_program
+from slopes.machine import engine
+from slopes.passes.pipeline import optimize
+
+GUARD = 256  # bytes on either side of whatever a program writes
+BYTE = 0xA5
+
+
+@dataclass(frozen=True)
+class Processor:
+    """For what to generate code: slopes' target, and LLVM's triple, processor and features."""
+
+    target: Target
+    triple: str
+    name: str
+    features: str = ""
+
+
+def host() -> Processor:
+    return Processor(engine.host_target(), *engine.host())
+
+
+class GuardedProgram(engine.Program):
+    """A program whose arena ends in a guard."""
+
+    def _arena_for(self, count: int) -> int:
+        room = self.manifest.arena + count * self.manifest.scratch
+        if self._arena is None or self._room < room:
+            self._arena, self._room = engine.aligned_bytes(max(room, 64) + GUARD), room
+        self._arena[-GUARD:] = BYTE
+        self._arena[:-GUARD] = 0xFF  # floats are NaN, integers -1, where a program reads what it never wrote
+        return self._arena.ctypes.data
+
+    @property
+    def unharmed(self) -> bool:
+        return self._arena is None or bool((self._arena[-GUARD:] == BYTE).all())
+
+
+@dataclass
+class Compiled:
+    """A compiled graph, ready to run with arrays for its leaves."""
+
+    plan: Plan
+    program: GuardedProgram
+    inputs: list[Node]
+    roots: list[Node]
+    destinations: list[int]
+    text: str = field(repr=False)
+
+    def run(self, env: Mapping[Node, np.ndarray], threads: int = 1, steps: int = 1) -> list[np.ndarray]:
+        """The roots' values; a root that updates a variable is that variable's new value. Raises where the program reports an error."""
+        arrays, guarded = [], []
+        for number, node in enumerate(self.inputs):
+            array = np.asarray(node.value if node.op is Constant else env[node])
+            if number in self.destinations:
+                guarded.append(Guarded(array.shape, array.dtype))
+                guarded[-1].array[...] = array
+                arrays.append(guarded[-1].array)
+            else:
+                arrays.append(np.array(array, order="C"))
+        for root, destination in zip(self.roots, self.destinations):
+            if destination >= len(self.inputs):
+                guarded.append(Guarded(root.shape, root.dtype))
+                arrays.append(guarded[-1].array)
+        table, strides = engine.addresses(arrays), np.zeros(len(arrays) + 1, np.int64)
+        with thread_count(threads):
+            failed = self.program.run(table.ctypes.data, strides.ctypes.data, steps)
+        assert self.program.unharmed, "the program wrote behind its arena"
+        assert all(each.unharmed for each in guarded), "the program wrote outside of a result"
+        if failed:
+            raise Reported(self.plan.sites[failed - 1])
+        return [arrays[destination] for destination in self.destinations]
+
+
+class Reported(Exception):
+    """A native program reported an error on behalf of a node."""
+
+
+class Guarded:
+    """An array between two guards."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        self._bytes = engine.aligned_bytes(count + 2 * GUARD)
+        self._bytes[:] = BYTE
+        self.array = self._bytes[GUARD:GUARD + count].view(dtype).reshape(shape)
+        self._end = GUARD + count
+
+    @property
+    def unharmed(self) -> bool:
+        return bool((self._bytes[:GUARD] == BYTE).all() and (self._bytes[self._end:] == BYTE).all())
+
+
+@contextmanager
+def thread_count(count: int):
+    before = os.environ.get("SLOPES_THREADS")
+    os.environ["SLOPES_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SLOPES_THREADS"]
+        else:
+            os.environ["SLOPES_THREADS"] = before
+
+
+def plan(roots: Sequence[Node], updates: Sequence[Node | None] | None = None, *, target: Target | None = None, passes: bool = True,
+         poison: bool = False, timed: bool = False) -> tuple[Plan, list[Node], list[Node], list[int]]:
+    """The plan of a graph, its inputs, its roots after the passes, and where each root is written."""
+    updates = [None] * len(roots) if updates is None else updates
+    optimized = optimize(roots) if passes else list(roots)
+    leaves = [node for node in topological(optimized) if node.op is Variable or (node.op is Constant and node.shape != ())]
+    inputs = list(dict.fromkeys([*(each for each in updates if each is not None), *leaves]))
+    destinations, fresh = [], len(inputs)
+    for update in updates:
+        destinations.append(fresh if update is None else inputs.index(update))
+        fresh += update is None
+    made = plan_program(optimized, inputs, destinations, target or engine.host_target(), poison=poison, timed=timed)
+    return made, inputs, optimized, destinations
+
+
+def compile_nodes(roots: Sequence[Node], updates: Sequence[Node | None] | None = None, *, processor: Processor | None = None,
+                  passes: bool = True, poison: bool = False, timed: bool = False) -> Compiled:
+    """Compile a graph of nodes without any cache. updates[k] is the variable that roots[k] is the new value of, or None."""
+    processor = processor or host()
+    made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
+    code = engine.object_code(made.text, processor.triple, processor.name, processor.features)
+    manifest = engine.Manifest(made.arena, made.scratch, True, (), ())  # threads enter also where the work is small
+    return Compiled(made, GuardedProgram(manifest, code, len(made.kernels) if timed else 0), inputs, optimized, destinations, made.text)
+
+
+def run_nodes(roots: Sequence[Node], env: Mapping[Node, np.ndarray], updates: Sequence[Node | None] | None = None, *, threads: int = 1,
+              **options) -> list[np.ndarray]:
+    """Compile and run once."""
+    return compile_nodes(roots, updates, **options).run(env, threads)
+
+
+def kinds(made: Plan) -> dict[str, int]:
+    """How many kernels of each kind a plan has."""
+    found: dict[str, int] = {}
+    for kernel in made.kernels:
+        found[kernel.kind] = found.get(kernel.kind, 0) + 1
+    return found
+
+
+def same_bits(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> bool:
+    """Whether arrays are equal bit by bit, NaN included."""
+    return len(found) == len(expected) and all(
+        x.shape == y.shape and x.dtype == y.dtype and x.tobytes() == y.tobytes() for x, y in zip(found, expected))
