@@ -124,6 +124,19 @@ OPTIMIZERS = (
     "AdamW(p, lr=0.1)",
     "AdamW(p, lr=0.02, weight_decay=0.3, betas=(0.5, 0.9))",
     "AdamW(p, lr=0.02, weight_decay=0.0, maximize=True)",
+    "NAdam(p)",
+    "NAdam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1, momentum_decay=0.1)",
+    "NAdam(p, lr=0.05, weight_decay=0.2, decoupled_weight_decay=True, maximize=True)",
+    "Adagrad(p)",
+    "Adagrad(p, lr=0.1, lr_decay=0.3, weight_decay=0.05, initial_accumulator_value=0.2, eps=1e-3)",
+    "Adagrad(p, lr=0.05, maximize=True)",
+    "RMSprop(p)",
+    "RMSprop(p, lr=0.02, alpha=0.8, eps=1e-3, weight_decay=0.1, momentum=0.7)",
+    "RMSprop(p, lr=0.01, alpha=0.9, eps=1e-2, centered=True, momentum=0.5)",
+    "RMSprop(p, centered=True, eps=1e-3, maximize=True)",
+    "Adadelta(p)",
+    "Adadelta(p, lr=0.5, rho=0.7, eps=1e-3, weight_decay=0.1)",
+    "Adadelta(p, maximize=True)",
 )
 
 

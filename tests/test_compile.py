@@ -391,9 +391,9 @@ def test_many_within_another_compiled_function_says_so():
 def test_taps_show_what_a_layer_returned():
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
     x = sl.tensor(array(2, 3))
-    tapped = sl.compile(lambda x: net(x).sum(), taps=["0"])
+    tapped = sl.compile(lambda x: net(x).sum(), taps=["net[0]"])
     tapped(x)
-    np.testing.assert_allclose(tapped.tapped["0"].numpy(), net[0](x).numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tapped.tapped["net[0]"].numpy(), net[0](x).numpy(), rtol=1e-5, atol=1e-6)
     with pytest.raises(ArgumentError, match="nowhere"):
         sl.compile(lambda x: net(x).sum(), taps=["nowhere"])(x)
 

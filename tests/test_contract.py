@@ -33,7 +33,8 @@ EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}
 ALL_LOSSES = {**LOSSES, **OWN_LOSSES}
 LAYER_CLASSES = [each for each in vars(nn).values()
                  if inspect.isclass(each) and issubclass(each, nn.Module) and each is not nn.Module]
-OPTIMIZER_CLASSES = [optim.SGD, optim.Adam, optim.AdamW]
+OPTIMIZER_CLASSES = [each for each in vars(optim).values()
+                     if inspect.isclass(each) and issubclass(each, optim.Optimizer) and each is not optim.Optimizer]
 LOSS_FUNCTIONS = [each for name, each in vars(nn).items() if inspect.isfunction(each) and each.__module__ == losses.__name__]
 INITIALISERS = [each for name, each in vars(init).items() if inspect.isfunction(each) and each.__module__ == init.__name__]
 

@@ -43,7 +43,7 @@ def assembly_text(name: str, dtype: np.dtype, lanes: int) -> str:
     """The LLVM code of f(n, x, [second x,] y, error): y[i] = name(x[i], ...) for vectors of `lanes`."""
     b = Builder(lanes)
     pointers = ["%x0", "%x1"][: 2 if name in TWO_ARGUMENTS else 1]
-    with b.loop(b.int(0), Value("%n", INT64), lanes) as i:
+    with b.loop(b.whole(0), Value("%n", INT64), lanes) as i:
         b.store(b.math(name, *(b.load(pointer, dtype, i, lanes) for pointer in pointers)), "%y", i)
     arguments = ", ".join(f"ptr noalias {pointer}" for pointer in [*pointers, "%y"])
     return "\n".join([*sorted(b.declarations), b.function(f"define void @f(i64 %n, {arguments}, ptr %error)")])

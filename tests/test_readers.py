@@ -488,7 +488,7 @@ def huge_png(width, height):
 
 
 IMAGES_REFUSED = {
-    "empty": (b"", "contents: it is no picture that can be read (neither PNG nor JPEG)"),
+    "empty": (b"", "contents: the file is empty"),
     "text": (b"hello", "neither PNG nor JPEG"),
     "GIF": (encoded(GREY, "GIF"), "neither PNG nor JPEG"),
     "PNG bomb": (huge_png(60_000, 60_000), "width, height: Image size (3600000000 pixels) exceeds limit"),

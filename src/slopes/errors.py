@@ -29,9 +29,9 @@ def user_location() -> Location:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(PACKAGE) and not file.startswith(INTERNAL_FILES) and not is_python(file):
-            if file != "<string>" or not is_generated(frame):
-                break
+        ours = file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES) or is_python(file)
+        if not ours and (file != "<string>" or not is_generated(frame)):
+            break
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 

@@ -22,8 +22,8 @@ def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = Non
 
     channels: 1 for grey (0.299 R + 0.587 G + 0.114 B), 3 for colour. size: (H, W) to scale to. PNG and JPEG need Pillow (extra
     `plot`); binary PGM and PPM, gzip-compressed or not, need nothing. Transparent parts become white, a camera's rotation is
-    undone, of an animation the first picture is taken. Raises DataError for damaged files, other formats, and more than `most_pixels` pixels; MissingExtraError without
-    Pillow.
+    undone, of an animation the first picture is taken. Raises DataError for damaged files, other formats, and more than
+    `most_pixels` pixels; MissingExtraError without Pillow.
 
     >>> with open("two.pgm", "wb") as file:
     ...     _ = file.write(b"P5 2 1 255 " + bytes([0, 255]))

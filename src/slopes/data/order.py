@@ -45,13 +45,22 @@ def batches(seed: int | None, epoch: int, n: int, batch_size: int, start: int = 
     >>> [batch.tolist() for batch in batches(seed=0, epoch=0, n=6, batch_size=4, start=1)]
     [[4, 3]]
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ArgumentError(f"batch_size is {batch_size!r}", why="a batch holds at least one example", repair="use 64")
+    check_batch_size(batch_size)
     check_words(start=start)
     sequence = np.arange(n) if seed is None else order(seed, epoch, n)
     return (sequence[first : first + batch_size] for first in range(start * batch_size, n, batch_size))
 
 
 def number_of_batches(n: int, batch_size: int) -> int:
-    """How many batches an epoch has, the last partial one included."""
+    """How many batches an epoch of n examples has, the last partial one included; ArgumentError for a batch size below 1.
+
+    >>> number_of_batches(100, 64)
+    2
+    """
+    check_batch_size(batch_size)
     return -(-n // batch_size)
+
+
+def check_batch_size(batch_size: int) -> None:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ArgumentError(f"batch_size is {batch_size!r}", why="a batch holds at least one example", repair="use 64")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from .node import Node
 
@@ -48,16 +48,3 @@ def rebuild(roots: Iterable[Node], known: dict[Node, Node], make: Callable[[Node
         args = tuple(new[arg] for arg in node.args)
         new[node] = node if args == node.args else make(node, args)
     return [new[root] for root in roots]
-
-
-def depends_on(root: Node, sources: Iterable[Node]) -> bool:
-    """Whether `root` is computed from any of `sources`."""
-    wanted = set(sources)
-    return any(node in wanted for node in topological([root]))
-
-
-def iterate_args(nodes: Iterable[Node]) -> Iterator[tuple[Node, Node]]:
-    """Every edge as (argument, user)."""
-    for node in nodes:
-        for arg in node.args:
-            yield arg, node

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import CompileError
 
-BOOL, INT32, INT64, FLOAT32 = (np.dtype(name) for name in ("bool", "int32", "int64", "float32"))
+BOOL, INT32, INT64, FLOAT32, FLOAT64 = (np.dtype(name) for name in ("bool", "int32", "int64", "float32", "float64"))
 SCALAR = {"float32": "float", "float64": "double", "bool": "i1",
           **{f"{sign}int{bits}": f"i{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}}
 INTEGER_PREDICATES = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
@@ -51,8 +51,9 @@ def literal_text(value: object, dtype: np.dtype) -> str:
 class Builder:
     """Builds the body of one function. `error` names the pointer through which run-time checks report; `site` the code they report."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, lanes: int, fused: bool = True) -> None:
         self.lanes = lanes  # of a full vector of 32-bit elements on the target
+        self.fused = fused  # whether it multiplies and adds in one instruction
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.declarations: set[str] = set()
@@ -144,7 +145,41 @@ class Builder:
 
     def fma(self, x: Value, y: Value, z: Value) -> Value:
         """x * y + z, rounded once."""
-        return self.intrinsic("fma", x.dtype, self.match(x, y, z))
+        x, y, z = self.match(x, y, z)
+        if self.fused:
+            return self.intrinsic("fma", x.dtype, [x, y, z])
+        if x.dtype == FLOAT32:  # the product of two floats is exact in float64
+            x, y, z = (self.cast(each, FLOAT64) for each in (x, y, z))
+            return self.cast(self.add(self.mul(x, y), z), FLOAT32)
+        return self._fma_in_parts(x, y, z)
+
+    def _fma_in_parts(self, x: Value, y: Value, z: Value) -> Value:
+        """x y + z in float64 with the rounding errors of both steps added (Dekker 1971, Knuth): at most about one ulp off."""
+        product = self._exactly("fmul", x, y)
+        (a, b), (c, d) = self._halves(x), self._halves(y)
+        rest = self._exactly("fsub", self._exactly("fmul", a, c), product)
+        for one, other in ((a, d), (b, c), (b, d)):
+            rest = self._exactly("fadd", rest, self._exactly("fmul", one, other))
+        total = self._exactly("fadd", product, z)
+        back = self._exactly("fsub", total, product)
+        error = self._exactly("fadd", self._exactly("fsub", product, self._exactly("fsub", total, back)), self._exactly("fsub", z, back))
+        exact = self._exactly("fadd", total, self._exactly("fadd", error, rest))
+        largest = self.max(self.max(self.abs(x), self.abs(y)), self.abs(total))
+        return self.select(self.compare("<", largest, self.const(2.0**990, like=largest)), exact, total)  # else the halves overflow
+
+    def _halves(self, x: Value) -> tuple[Value, Value]:
+        """x as a sum of two numbers of half the digits, whose products are exact."""
+        scaled = self._exactly("fmul", x, self.const(134217729.0, like=x))
+        high = self._exactly("fsub", scaled, self._exactly("fsub", scaled, x))
+        return high, self._exactly("fsub", x, high)
+
+    def _exactly(self, text: str, x: Value, y: Value) -> Value:
+        """An operation that LLVM must not fuse with another one."""
+        return self._two(text, x, y)
+
+    def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
+        """x y + z, rounded once where the processor can, else twice."""
+        return self.fma(x, y, z) if self.fused else self.add(self.mul(x, y), z)
 
     def neg(self, x: Value) -> Value:
         if x.dtype.kind == "f":
@@ -438,12 +473,6 @@ class Builder:
         found = Variable(self, ref, start.dtype, start.lanes)
         found.set(start)
         return found
-
-    def scratch(self, dtype: np.dtype, count: int) -> str:
-        """An uninitialised, 64-byte aligned local array."""
-        ref = self.fresh("scratch")
-        self.allocas.append(f"  {ref} = alloca [{count} x {type_text(memory_dtype(dtype))}], align 64")
-        return ref
 
     # ------------------------------------------------------------------ control
     @contextmanager

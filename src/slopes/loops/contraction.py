@@ -15,6 +15,7 @@ A contraction is C[s, v] = sum over k of S[s, k] * V[v, k], where s, v and k eac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import gcd, prod
@@ -29,6 +30,9 @@ from .nest import Buffer, Choose, Expr, Kernel, Load, Store, axes_of, expression
 from .schedule import choose, even_blocks, inner_shape, read_root, used_indices
 
 SMALL = 16384  # below this many multiply-adds the plain reduction schedule is as good and compiles faster
+POINTERS = 12  # rows of a tile that lie unevenly: each needs a pointer in a register
+UNEVEN = 1.1  # what those pointers cost
+SCATTER = 2.5  # cycles for an element that is stored away from its neighbour
 LONGEST_PANEL = 4096  # steps of k in one packed panel: it must stay in the second-level cache
 ENOUGH_BLOCKS = 12  # units of work that keep a few threads evenly busy
 BLOCK_MULTIPLIES = 150_000
@@ -103,7 +107,7 @@ def extent(axes: list[Axis]) -> int:
 
 def side_cost(sides: Sides, target: Any) -> float:
     """Cycles, roughly: multiplying (with what the tiles waste), packing, storing."""
-    *_, multiply = best_tile(panel_extent(sides), extent(sides.s_axes), sides.lanes, target.registers)
+    *_, multiply = best_tile(panel_extent(sides), extent(sides.s_axes), sides.lanes, target.registers, sides.s_axes)
     outer = extent(sides.batch) * extent(outer_axes(sides))
     k = extent(sides.k_axes)
     cost = multiply * k * outer
@@ -115,7 +119,7 @@ def side_cost(sides: Sides, target: Any) -> float:
     for store in sides.stores:
         loads = 1 + sum(1 for expr in expressions([store.expr]) if isinstance(expr, Load) and last in expr.axes)
         beside = last is not None and store.offset.coefficient(last) == 1
-        cost += loads * extent(sides.batch) * extent(sides.s_axes) * extent(sides.v_axes) * (1 / sides.lanes if beside else 1.0)
+        cost += loads * extent(sides.batch) * extent(sides.s_axes) * extent(sides.v_axes) * (1 / sides.lanes if beside else SCATTER)
     return cost
 
 
@@ -164,7 +168,17 @@ def _continues(offset: Index, outer: Axis, inner: Axis) -> bool:
     return far is not None and near is not None and far == near * inner.extent
 
 
-def best_tile(width: int, height: int, lanes: int, registers: int) -> tuple[int, int, float]:
+def evenly_spaced(rows: int, s_axes: Sequence[Axis]) -> bool:
+    """Whether a tile's rows of S always lie at the same distances: they fill whole inner loops of s, or divide one evenly."""
+    inner = 1
+    for axis in reversed(s_axes):
+        if rows <= inner * axis.extent:
+            return inner * axis.extent % rows == 0 and rows % inner == 0
+        inner *= axis.extent
+    return len(s_axes) <= 1
+
+
+def best_tile(width: int, height: int, lanes: int, registers: int, s_axes: Sequence[Axis] = ()) -> tuple[int, int, float]:
     """(rows, vectors, cycles per step of k for all tiles): the tile shape that wastes least for this size."""
     best = (1, 1, float("inf"))
     for vectors in (4, 3, 2, 1):
@@ -174,6 +188,8 @@ def best_tile(width: int, height: int, lanes: int, registers: int) -> tuple[int,
         for rows in range(1, min(most, height) + 1):
             cycles = sum(count * tiles * tile_cycles(r, n)
                          for n, count in pieces(-(-width // lanes), vectors) for r, tiles in pieces(height, rows))
+            if len(s_axes) > 1 and not evenly_spaced(rows, s_axes):
+                cycles *= UNEVEN if rows <= POINTERS else 1.5
             if cycles < best[2] * 0.999:
                 best = (rows, vectors, cycles)
     return best
@@ -186,8 +202,8 @@ def pieces(total: int, step: int) -> list[tuple[int, int]]:
 
 
 def tile_cycles(rows: int, vectors: int) -> float:
-    """One step of k: multiply-adds, loads and broadcasts overlap; a small tile waits for its own results."""
-    return max(rows * vectors, vectors + 0.5 * rows, 5.0) + 0.75
+    """One step of k: multiply-adds, loads and broadcasts overlap; a narrow tile loads for each product, a small one waits for results."""
+    return max(rows * vectors * (1.15 if vectors == 1 else 1.0), vectors + 0.5 * rows, 5.0) + 0.75
 
 
 def lay_out(sides: Sides, root: Node, target: Any) -> tuple[Load, Kernel]:
@@ -210,11 +226,11 @@ def tile_kernels(sides: Sides, group: Any, buffers: dict[Node, Buffer], target: 
     read = Reader({})
     sides.v, sides.s = read.substitute(sides.v, terms), read.substitute(sides.s, terms)
     panel, height = panel_extent(sides), extent(sides.s_axes)
-    rows, vectors, _ = best_tile(panel, height, sides.lanes, target.registers)
+    rows, vectors, _ = best_tile(panel, height, sides.lanes, target.registers, sides.s_axes)
     outer = [*sides.batch, *outer_axes(sides)]
     panels = -(-panel // (vectors * sides.lanes))
     units = extent(outer) * panels
-    s_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // (8 * rows))) if units < ENOUGH_BLOCKS else 1
+    s_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // max(8 * rows, 160))) if units < ENOUGH_BLOCKS else 1
     parts = k_parts(sides, units * s_blocks)
     kernel = Kernel("contract", [*sides.batch, *sides.v_axes, *sides.s_axes], sides.stores, sides.k_axes, group.root, sides.v, sides.s,
                     nodes=group.nodes)
@@ -485,7 +501,7 @@ def emit_tile(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, s: Index
             place = b.add(bases[number], shift)
             x = b.load(scope.pointers[kernel.other.buffer], dtype, place)
             for total, vector in zip(sums[number], vectors):
-                total.set(b.fma(b.splat(x, vector.lanes), vector, total.get()))
+                total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
     finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
     store_tile(scope, tile, row, sums, finished, plan["lanes"])
 

@@ -56,9 +56,6 @@ class Scope:
         self._keep.clear()
 
     # ------------------------------------------------------------------ indices
-    def wide(self, axes_used: bool) -> int:
-        return self.lanes if axes_used else 1
-
     def index(self, index: Index, scalar: bool = False, mask: Value | None = None) -> Value:
         """The value of an index: per lane where it varies with the vector axis, unless only the first lane is asked for.
 

@@ -23,7 +23,6 @@ from .nest import (
     Position,
     axes_of,
     expressions,
-    indices_of,
     run_time_atoms,
 )
 
@@ -188,8 +187,3 @@ def _one_stride(outer: Axis, inner: Axis, indices: Sequence[Index]) -> bool:
         if far is None or near is None or far != near * inner.extent:
             return False
     return True
-
-
-def indices_in(exprs: Sequence[Expr], offsets: Sequence[Index]) -> list[Index]:
-    """All indices of expressions and store offsets."""
-    return [*indices_of(exprs), *offsets]

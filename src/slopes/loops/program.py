@@ -36,14 +36,15 @@ class Target:
     lanes: int  # 32-bit elements of a full vector
     registers: int
     pause: str  # the instruction that a waiting loop gives way with
+    fused: bool = True  # whether it multiplies and adds in one instruction
 
 
 TARGETS = {
     "avx512": Target(16, 32, "call void @llvm.x86.sse2.pause()"),
     "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
-    "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()"),
+    "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()", fused=False),
     "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
-    "plain": Target(4, 16, ""),
+    "plain": Target(4, 16, "", fused=False),
 }
 
 
@@ -317,7 +318,7 @@ class ProgramWriter:
                 places[key] = f"%b{len(places)}"
                 owners.append(buffer)
             pointers[buffer] = places[key]
-        b = Builder(self.target.lanes)
+        b = Builder(self.target.lanes, self.target.fused)
         EMITTERS[kernel.kind](Scope(b, pointers, self.site), kernel)
         parameters = "".join(f"ptr noalias align 8 {name}, " for name in places.values())
         text = b.function(f"({parameters}ptr noalias %scratch, ptr %error, i64 %block) #0")
@@ -327,7 +328,7 @@ class ProgramWriter:
 
     def program(self, phases: Sequence[Sequence[Kernel]], guarded: Sequence[Kernel] | None, clocks: Mapping[int, int]) -> str:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
-        b, self.clocks = Builder(self.target.lanes), clocks
+        b, self.clocks = Builder(self.target.lanes, self.target.fused), clocks
         steps = Value("%steps", INT64)
         b.line(f"%behind = mul i64 %thread, {self.scratch}")
         b.line(f"%place = add i64 %behind, {self.arena}")

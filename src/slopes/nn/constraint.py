@@ -63,6 +63,7 @@ def one_of(*names: Any) -> Constraint:
 
 COUNT = Constraint("a whole number of at least 1", is_count, (0, -3, 2.5, True, "3"))
 WHOLE = Constraint("a whole number", is_whole, (1.5, "0", True))
+OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda value: value is None or is_count(value), (0, 2.5, "3"))
 OPTIONAL_WHOLE = Constraint("a whole number or None", lambda value: value is None or is_whole(value), (1.5, "0", True))
 FLAG = Constraint("True or False", lambda value: isinstance(value, bool), ("yes", None, 1))
 REAL = Constraint("a finite number", is_real, (math.nan, math.inf, "1", None))
@@ -70,6 +71,8 @@ NOT_NEGATIVE = Constraint("a finite number of at least 0", lambda value: is_real
                           (-0.1, math.nan, math.inf, "1"))
 POSITIVE = Constraint("a finite number greater than 0", lambda value: is_real(value) and as_python(value) > 0,
                       (0, -1.0, math.nan, math.inf, "1"))
+OPTIONAL_POSITIVE = Constraint("a finite number greater than 0, or None", lambda value: value is None or POSITIVE.holds(value),
+                               (0, -1.0, math.nan, "1"))
 SHARE = Constraint("a number p with 0 <= p < 1", lambda value: is_real(value) and 0 <= as_python(value) < 1,
                    (-0.1, 1, 1.5, math.nan, "0.5"))
 SHARE_OR_ONE = Constraint("a number from 0 to 1", lambda value: is_real(value) and 0 <= as_python(value) <= 1,

@@ -1,15 +1,33 @@
-"""Dropout: in training, each value is left out with a given probability."""
+"""Dropout: in training, each value (or each channel) is left out with a given probability."""
 
 from __future__ import annotations
 
+from ..errors import ShapeError
+from ..ops.composite import where
 from ..random import Generator, bernoulli
 from ..tensor import Tensor
 from .constraint import SHARE, check
 from .module import Module
 from .number import Number, text
+from .where import built_and_called
 
 
-class Dropout(Module):
+class Dropping(Module):
+    """The common part of all kinds of dropout: a probability, and the generator that draws."""
+
+    p = Number(SHARE)
+    constraints = {"p": SHARE}
+
+    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
+        check(type(self).__name__, self.constraints, {"p": p})
+        self.p = p
+        self.generator = generator
+
+    def details(self) -> str:
+        return text(self.p)
+
+
+class Dropout(Dropping):
     """In training y = x m / (1 - p), where each m is 0 with probability p and 1 otherwise; in use y = x.
 
     x and y: any shape. The scaling keeps the expected value, so nothing needs to change in use. The mask is drawn from
@@ -25,20 +43,60 @@ class Dropout(Module):
     True
     """
 
-    p = Number(SHARE)
-    constraints = {"p": SHARE}
+    def forward(self, x: Tensor) -> Tensor:
+        return drop(x, self.p, x.shape, self.generator) if self.training else x
 
-    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
-        check("Dropout", self.constraints, {"p": p})
-        self.p = p
-        self.generator = generator
+
+class Dropout2d(Dropping):
+    """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw for each channel of each example; in use y = x.
+
+    x and y: (N, C, H, W). Neighbouring places of a picture say nearly the same: leaving out one of them leaves nothing out.
+    Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 4 axes.
+    Source: Tompson et al., "Efficient object localization using convolutional networks", 2015.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> y = nn.Dropout2d(0.5)(sl.ones((2, 8, 3, 3))).numpy()
+    >>> sorted({float(channel.mean()) for example in y for channel in example})
+    [0.0, 2.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4:
+            what, where = built_and_called(self, x)
+            raise ShapeError(f"{what} needs x of shape (N, C, H, W), but x is {tuple(x.shape)}",
+                             why="it leaves out whole channels of pictures", repair="nn.Dropout leaves out single values",
+                             where=where)
+        return drop(x, self.p, (*x.shape[:2], 1, 1), self.generator) if self.training else x
+
+
+SATURATION = -1.0507009873554805 * 1.6732632423543772  # where SELU ends for x to minus infinity: -scale * alpha
+
+
+class AlphaDropout(Dropping):
+    """In training y = a (x m + s (1 - m)) + b: dropped values take SELU's lowest value s = -1.7581, and a, b keep mean 0 and
+    variance 1; in use y = x.
+
+    a = ((1 - p) (1 + p s^2))^(-1/2), b = -a p s. x and y: any shape. Raises ArgumentError unless 0 <= p < 1.
+    Source: Klambauer et al., "Self-normalizing neural networks", 2017.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> y = nn.AlphaDropout(0.3)(sl.normal((100_000,)))
+    >>> abs(float(y.mean())) < 0.02, abs(float(y.std()) - 1) < 0.02
+    (True, True)
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        keep = 1 - self.p.astype(x.dtype)
-        kept = bernoulli(keep, x.shape, generator=self.generator)
-        return x * (kept.astype(x.dtype) / keep)
+        p = self.p.astype(x.dtype)
+        scale = ((1 - p) * (1 + p * SATURATION ** 2)).sqrt()
+        kept = bernoulli(1 - p, x.shape, generator=self.generator)
+        return (where(kept, x, SATURATION) - p * SATURATION) / scale
 
-    def details(self) -> str:
-        return text(self.p)
+
+def drop(x: Tensor, p: Tensor, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
+    """x with a share p of its values 0, the others scaled up for it; one draw for each element of `shape`, which broadcasts."""
+    keep = 1 - p.astype(x.dtype)
+    return x * (bernoulli(keep, shape, generator=generator).astype(x.dtype) / keep)

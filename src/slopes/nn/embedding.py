@@ -1,52 +1,37 @@
-"""The embedding: a table of vectors, one per word or other token."""
+"""The embedding: a table of vectors, one per word or other token; and the bag, which sums up those of a text."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ..errors import DTypeError, OutOfRangeError
-from ..graph.dtype import is_integer
+from ..errors import DTypeError, OutOfRangeError, ShapeError
+from ..functions import zeros
+from ..graph.dtype import int64, is_integer
 from ..graph.operation import build
-from ..tensor import Parameter, Tensor
+from ..ops.composite import concat, matmul, where
+from ..tensor import Parameter, Tensor, tensor
 from . import init
-from .constraint import COUNT, OPTIONAL_WHOLE, check
+from .constraint import COUNT, OPTIONAL_WHOLE, check, one_of
 from .module import Module
 from .where import built_and_called, known_value
 
 
-class Embedding(Module):
-    """y[...] = weight[x[...]]: each whole number is replaced by its row of the table.
-
-    x: integers of any shape, 0 <= x < num_embeddings; y: (*x.shape, embedding_dim).
-    weight: (num_embeddings, embedding_dim), at first normal with mean 0 and deviation 1. The row `padding_idx`,
-    if given, starts as zeros and is never trained.
-    Raises DTypeError for other than integers and OutOfRangeError (an IndexError) for a number outside the table.
-
-    >>> import slopes as sl
-    >>> from slopes import nn
-    >>> nn.Embedding(100, 8)(sl.tensor([[3, 1, 4], [1, 5, 9]])).shape
-    (2, 3, 8)
-    """
+class Table(Module):
+    """The common part of Embedding and EmbeddingBag: the table, and the check of what is looked up in it."""
 
     weight: Parameter  # (num_embeddings, embedding_dim)
-    constraints = {"num_embeddings": COUNT, "embedding_dim": COUNT, "padding_idx": OPTIONAL_WHOLE}
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
-        check("Embedding", self.constraints, {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim,
-                                              "padding_idx": padding_idx})
+    def fill(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None) -> None:
         self.num_embeddings, self.embedding_dim = int(num_embeddings), int(embedding_dim)
-        self.padding_idx = None if padding_idx is None else padding_row(padding_idx, self.num_embeddings)
+        self.padding_idx = None if padding_idx is None else padding_row(type(self).__name__, padding_idx, self.num_embeddings)
         self.weight = init.normal(init.blank((self.num_embeddings, self.embedding_dim)))
         if self.padding_idx is not None:
             init.zero_row(self.weight, self.padding_idx)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.check_indices(x)
-        rows = build("take", self.weight, x, axis=0)
-        if self.padding_idx is None:
-            return rows
-        padded = (x == self.padding_idx).reshape((*x.shape, 1))
-        return build("where", padded, build("stop_gradient", rows), rows)
 
     def check_indices(self, x: Tensor) -> None:
         if not is_integer(x.dtype):
@@ -62,10 +47,120 @@ class Embedding(Module):
         return f"{self.num_embeddings} x {self.embedding_dim}{padding}"
 
 
-def padding_row(index: int, rows: int) -> int:
+class Embedding(Table):
+    """y[...] = weight[x[...]]: each whole number is replaced by its row of the table.
+
+    x: integers of any shape, 0 <= x < num_embeddings; y: (*x.shape, embedding_dim).
+    weight: (num_embeddings, embedding_dim), at first normal with mean 0 and deviation 1. The row `padding_idx`,
+    if given, starts as zeros and is never trained.
+    Raises DTypeError for other than integers and OutOfRangeError (an IndexError) for a number outside the table.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.Embedding(100, 8)(sl.tensor([[3, 1, 4], [1, 5, 9]])).shape
+    (2, 3, 8)
+    """
+
+    constraints = {"num_embeddings": COUNT, "embedding_dim": COUNT, "padding_idx": OPTIONAL_WHOLE}
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
+        check("Embedding", self.constraints, {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim,
+                                              "padding_idx": padding_idx})
+        self.fill(num_embeddings, embedding_dim, padding_idx)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check_indices(x)
+        rows = build("take", self.weight, x, axis=0)
+        if self.padding_idx is None:
+            return rows
+        padded = (x == self.padding_idx).reshape((*x.shape, 1))
+        return build("where", padded, build("stop_gradient", rows), rows)
+
+
+class EmbeddingBag(Table):
+    """y[n] = the sum, mean or maximum (element by element) of the rows weight[x[n, 0]], weight[x[n, 1]], ...
+
+    x: integers (N, L), one bag per row; or (L,) with `offsets` (N,), the places at which the bags begin: they rise, and the
+    first is 0. y: (N, embedding_dim). Numbers equal to `padding_idx` are not counted; an empty bag gives zeros.
+    weight: (num_embeddings, embedding_dim), at first normal with mean 0 and deviation 1, the row `padding_idx` zeros.
+    Raises DTypeError for other than integers, OutOfRangeError for a number outside of the table, ShapeError for other axes.
+    Source: Joulin et al., "Bag of tricks for efficient text classification", 2017 (the mean).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> words = nn.EmbeddingBag(100, 8, mode="sum")
+    >>> words(sl.tensor([[3, 1, 4], [1, 5, 9]])).shape
+    (2, 8)
+    >>> words(sl.tensor([3, 1, 4, 1, 5, 9]), offsets=sl.tensor([0, 2])).shape
+    (2, 8)
+    """
+
+    constraints = {"num_embeddings": COUNT, "embedding_dim": COUNT, "padding_idx": OPTIONAL_WHOLE,
+                   "mode": one_of("sum", "mean", "max")}
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, mode: str = "mean", padding_idx: int | None = None) -> None:
+        check("EmbeddingBag", self.constraints, {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim, "mode": mode,
+                                                 "padding_idx": padding_idx})
+        self.mode = mode
+        self.fill(num_embeddings, embedding_dim, padding_idx)
+
+    def forward(self, x: Tensor, offsets: Tensor | None = None) -> Tensor:
+        self.check_indices(x)
+        if x.ndim != (2 if offsets is None else 1):
+            raise self.wrong_axes(x, offsets)
+        rows = build("take", self.weight, x, axis=0)
+        if offsets is None:
+            return self.joined(rows, self.counted(x))
+        inside = in_bag(offsets, x.shape[0]) & self.counted(x).reshape((1, x.shape[0]))
+        return self.joined(rows.reshape((1, *rows.shape)), inside)
+
+    def counted(self, x: Tensor) -> Tensor:
+        """Which numbers are words: all that are not padding."""
+        return x >= 0 if self.padding_idx is None else x != self.padding_idx
+
+    def joined(self, rows: Tensor, inside: Tensor) -> Tensor:
+        """One vector per bag, of the rows (N or 1, L, D) that are inside of it (N, L)."""
+        if self.mode == "max":
+            return largest(rows, inside)
+        shares = inside.astype(self.weight.dtype)
+        if self.mode == "mean":
+            count = shares.sum(axis=1, keepdims=True)
+            shares = shares / where(count == 0, 1, count)
+        total = matmul(shares.reshape((shares.shape[0], 1, shares.shape[1])), rows)  # (N, 1, D)
+        return total.reshape((total.shape[0], self.embedding_dim))
+
+    def wrong_axes(self, x: Tensor, offsets: Tensor | None) -> ShapeError:
+        what, where = built_and_called(self, x)
+        needs = "x of shape (bags, words)" if offsets is None else "x of shape (words,) beside offsets"
+        repair = "for one bag, x.reshape(1, -1); for bags of several lengths in one row, give offsets" if x.ndim == 1 else ""
+        return ShapeError(f"{what} needs {needs}, but x is {tuple(x.shape)}", repair=repair, where=where)
+
+    def details(self) -> str:
+        return f"{super().details()}, mode={self.mode!r}"
+
+
+def in_bag(offsets: Tensor, length: int) -> Tensor:
+    """(N, length): which places belong to which bag."""
+    place = build("iota", size=length, dtype=int64).reshape((1, length))
+    count = offsets.shape[0]
+    begin = offsets.astype(int64).reshape((count, 1))
+    end = concat([begin[1:], tensor([[length]], int64)]) if count else begin
+    return (place >= begin) & (place < end)
+
+
+def largest(rows: Tensor, inside: Tensor) -> Tensor:
+    """The largest of the rows inside of each bag, element by element; zeros where there is none."""
+    if not inside.shape[1]:
+        return zeros((inside.shape[0], rows.shape[2]), rows.dtype)
+    masked = where(inside.reshape((*inside.shape, 1)), rows, -math.inf)
+    some = inside.any(axis=1, keepdims=True)
+    return where(some, build("max_first", masked, axes=(1,)), 0)
+
+
+def padding_row(owner: str, index: int, rows: int) -> int:
     """The row counted from the front."""
     if not -rows <= index < rows:
-        raise OutOfRangeError(f"Embedding: padding_idx={index} is no row of a table of {rows}",
+        raise OutOfRangeError(f"{owner}: padding_idx={index} is no row of a table of {rows}",
                               repair=f"rows run from 0 to {rows - 1}")
     return int(index) % rows
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -10,16 +13,23 @@ import numpy as np
 
 from ..arrays import check_memory
 from ..data.files import load_safetensors
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import float32
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
-from ..tensor import Parameter, Tensor
+from ..tensor import Parameter, Tensor, mode, restore
 from .constraint import NOT_NEGATIVE, REAL, check, one_of
 
 T = TypeVar("T", bound=Tensor)
 
+class Sketching(threading.local):
+    """Whether this thread makes parameters without memory."""
+
+    on = False
+
+
+sketching = Sketching()
 DRAWING = 8  # arrays of a parameter's size that drawing random values for it takes at once
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 MODE = one_of("fan_in", "fan_out")
@@ -30,8 +40,33 @@ CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": R
 
 def blank(shape: tuple[int, ...]) -> Parameter:
     """A float32 parameter of zeros; TooLargeError where memory does not hold it and what drawing its values takes."""
+    if sketching.on:
+        return restore(Parameter, np.broadcast_to(np.zeros((), np.float32), shape), True)  # type: ignore[return-value]
+    if mode.trace is not None:
+        raise TraceError(f"a parameter of shape {shape} is made inside of a function while it is recorded",
+                         why="it would be made anew in every call, and what it learned be forgotten",
+                         repair="make layers outside of the function, and use them in it")
     check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
     return Parameter(np.zeros(shape, np.float32))
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Layers made inside have parameters of the right shapes, all of them one and the same 0: they need no memory and no time.
+
+    Such a network can be counted, summarised and drawn, whatever its size; to be trained, it is made outside.
+
+    >>> from slopes import nn
+    >>> with nn.init.shapes_only():
+    ...     net = nn.Linear(1_000_000, 1_000_000)
+    >>> net.summary((1, 1_000_000)).parameters
+    1000001000000
+    """
+    before, sketching.on = sketching.on, True
+    try:
+        yield
+    finally:
+        sketching.on = before
 
 
 def zeros(parameter: T) -> T:
@@ -45,26 +80,48 @@ def zeros(parameter: T) -> T:
 
 
 def ones(parameter: T) -> T:
-    """All 1."""
+    """All 1.
+
+    >>> from slopes import nn
+    >>> nn.init.ones(nn.Linear(2, 1).weight).tolist()
+    [[1.0, 1.0]]
+    """
     return constant(parameter, 1.0)
 
 
 def constant(parameter: T, value: float) -> T:
-    """All the same."""
+    """All the same.
+
+    >>> from slopes import nn
+    >>> nn.init.constant(nn.Linear(2, 1).weight, 0.5).tolist()
+    [[0.5, 0.5]]
+    """
     check("init.constant", CONSTRAINTS, {"value": value})
-    return fill(parameter, np.full(parameter.shape, value))
+    return fill(parameter, lambda: np.full(parameter.shape, value))
 
 
 def uniform(parameter: T, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> T:
-    """Uniform in [low, high)."""
+    """Uniform in [low, high).
+
+    >>> from slopes import nn
+    >>> weight = nn.init.uniform(nn.Linear(30, 20).weight, -1.0, 1.0)
+    >>> bool((abs(weight) <= 1).all())
+    True
+    """
     check("init.uniform", CONSTRAINTS, {"low": low, "high": high})
-    return fill(parameter, low + (high - low) * draw_uniform(parameter.shape, generator=generator).numpy())
+    return fill(parameter, lambda: low + (high - low) * draw_uniform(parameter.shape, generator=generator).numpy())
 
 
 def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
-    """Normal with this mean and deviation."""
+    """Normal with this mean and deviation.
+
+    >>> from slopes import nn
+    >>> weight = nn.init.normal(nn.Linear(100, 100).weight, mean=1.0, std=0.5)
+    >>> 0.98 < float(weight.mean()) < 1.02
+    True
+    """
     check("init.normal", CONSTRAINTS, {"mean": mean, "std": std})
-    return fill(parameter, mean + std * draw_normal(parameter.shape, generator=generator).numpy())
+    return fill(parameter, lambda: mean + std * draw_normal(parameter.shape, generator=generator).numpy())
 
 
 def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
@@ -83,7 +140,13 @@ def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None 
 
 
 def xavier_normal(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Normal with deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Normal with deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    >>> from slopes import nn
+    >>> weight = nn.init.xavier_normal(nn.Linear(100, 100).weight)
+    >>> 0.09 < float(weight.std()) < 0.11
+    True
+    """
     check("init.xavier_normal", CONSTRAINTS, {"gain": gain})
     return normal(parameter, 0.0, gain * math.sqrt(2 / sum(fans(parameter))), generator)
 
@@ -93,6 +156,11 @@ def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinea
     """Uniform within gain sqrt(3 / fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a.
 
     Source: He et al., "Delving deep into rectifiers", 2015.
+
+    >>> from slopes import nn
+    >>> weight = nn.init.kaiming_uniform(nn.Linear(600, 20).weight)
+    >>> float(abs(weight).max()) <= (6 / 600) ** 0.5
+    True
     """
     bound = math.sqrt(3) * kaiming_deviation("init.kaiming_uniform", parameter, a, mode, nonlinearity)
     return uniform(parameter, -bound, bound, generator)
@@ -100,7 +168,13 @@ def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinea
 
 def kaiming_normal(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                    generator: Generator | None = None) -> T:
-    """Normal with deviation gain / sqrt(fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a (He et al., 2015)."""
+    """Normal with deviation gain / sqrt(fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a (He et al., 2015).
+
+    >>> from slopes import nn
+    >>> weight = nn.init.kaiming_normal(nn.Linear(200, 100).weight)
+    >>> 0.09 < float(weight.std()) < 0.11
+    True
+    """
     return normal(parameter, 0.0, kaiming_deviation("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
 
 
@@ -111,13 +185,25 @@ def kaiming_deviation(owner: str, parameter: Tensor, a: float, mode: str, nonlin
 
 
 def lecun_uniform(parameter: T, generator: Generator | None = None) -> T:
-    """Uniform within sqrt(3 / fan_in) (LeCun et al., "Efficient backprop", 1998)."""
+    """Uniform within sqrt(3 / fan_in) (LeCun et al., "Efficient backprop", 1998).
+
+    >>> from slopes import nn
+    >>> weight = nn.init.lecun_uniform(nn.Linear(300, 20).weight)
+    >>> bool((abs(weight) <= 0.1).all())
+    True
+    """
     bound = math.sqrt(3 / fans(parameter)[0])
     return uniform(parameter, -bound, bound, generator)
 
 
 def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
-    """Normal with deviation 1 / sqrt(fan_in) (LeCun et al., "Efficient backprop", 1998)."""
+    """Normal with deviation 1 / sqrt(fan_in) (LeCun et al., "Efficient backprop", 1998).
+
+    >>> from slopes import nn
+    >>> weight = nn.init.lecun_normal(nn.Linear(100, 100).weight)
+    >>> 0.09 < float(weight.std()) < 0.11
+    True
+    """
     return normal(parameter, 0.0, 1 / math.sqrt(fans(parameter)[0]), generator)
 
 
@@ -133,18 +219,27 @@ def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = No
     """
     check("init.orthogonal", CONSTRAINTS, {"gain": gain})
     fans(parameter)  # at least two axes
-    rows = parameter.shape[0]
-    drawn = draw_normal((rows, parameter.size // max(rows, 1)), generator=generator).numpy().astype(np.float64)
+    return fill(parameter, lambda: gain * right_angles(parameter.shape, generator).reshape(parameter.shape))
+
+
+def right_angles(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
+    """A random matrix with rows (or columns, if there are fewer) of length 1 at right angles."""
+    drawn = draw_normal((shape[0], math.prod(shape[1:])), generator=generator).numpy().astype(np.float64)
     tall = drawn if drawn.shape[0] >= drawn.shape[1] else drawn.T
     q, r = np.linalg.qr(tall)
     q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
-    return fill(parameter, gain * (q if tall is drawn else q.T).reshape(parameter.shape))
+    return q if tall is drawn else q.T
 
 
 def from_file(module: Any, path: str | PathLike[str], strict: bool = True) -> Any:
     """The trained values of a safetensors file, by name; returns the module.
 
     Raises DataError for a damaged file and StateError for names or shapes that do not fit.
+
+    >>> from slopes import data, nn
+    >>> data.save_safetensors("trained.safetensors", nn.Linear(3, 2).state_dict())
+    >>> nn.init.from_file(nn.Linear(3, 2), "trained.safetensors")
+    Linear(3 -> 2)
     """
     module.load_state_dict(load_safetensors(path), strict)
     return module
@@ -157,9 +252,12 @@ def bias_for(weight: Tensor, count: int) -> Parameter:
 
 
 def zero_row(parameter: Tensor, row: int) -> None:
-    array = parameter.detach().numpy().copy()
-    array[row] = 0
-    parameter.assign(array)
+    def zeroed() -> np.ndarray:
+        array = parameter.detach().numpy().copy()
+        array[row] = 0
+        return array
+
+    fill(parameter, zeroed)
 
 
 def fans(parameter: Tensor) -> tuple[int, int]:
@@ -174,6 +272,8 @@ def fans(parameter: Tensor) -> tuple[int, int]:
     return shape[1] * window, shape[0] * window
 
 
-def fill(parameter: T, array: np.ndarray) -> T:
-    parameter.assign(np.asarray(array, dtype=parameter.dtype))
+def fill(parameter: T, values: Callable[[], np.ndarray]) -> T:
+    """Assign the values, which are computed here, unless parameters are made without memory."""
+    if not sketching.on:
+        parameter.assign(np.asarray(values(), dtype=parameter.dtype))
     return parameter

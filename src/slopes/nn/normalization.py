@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .where import built_and_called
 
 
 class BatchNorm(Module):
-    """The common part of BatchNorm1d and BatchNorm2d, which say how many axes x may have."""
+    """The common part of BatchNorm1d, BatchNorm2d and BatchNorm3d, which say how many axes x may have."""
 
     ranks: tuple[int, ...]
     weight: Any  # Parameter (num_features,), ones; None without affine, as bias is
@@ -55,13 +56,21 @@ class BatchNorm(Module):
 
     def by_batch(self, x: Tensor) -> Tensor:
         """x normalized by its own moments, which also move the running ones."""
-        axes = (0, *range(2, x.ndim))
+        axes = self.axes(x)
         middle = mean(x, axis=axes, keepdims=True)
         apart = x - middle
         spread = mean(apart * apart, axis=axes, keepdims=True)  # the biased variance: divided by the number of values
         if self.training and self.running_mean is not None:
-            self.track(middle, spread, x.size // self.num_features)
+            self.track(middle, spread, self.count(x))
         return apart * build("rsqrt", spread + self.eps)
+
+    def axes(self, x: Tensor) -> tuple[int, ...]:
+        """The axes over which moments are taken."""
+        return (0, *range(2, x.ndim))
+
+    def count(self, x: Tensor) -> int:
+        """How many values each moment is taken of."""
+        return math.prod(x.shape[axis] for axis in self.axes(x))
 
     def track(self, middle: Tensor, spread: Tensor, count: int) -> None:
         """Move the running moments towards this batch's; the variance that is kept is the unbiased one."""
@@ -84,12 +93,14 @@ class BatchNorm(Module):
         shape = tuple(x.shape)
         if len(shape) not in self.ranks or shape[1] != self.num_features:
             raise self.wrong_shape(x)
-        if self.by_batch_now() and x.size // self.num_features <= 1:
-            what, where = built_and_called(self, x)
-            raise ShapeError(f"{what} needs more than one value per channel in training, but x is {shape}",
-                             why="there the mean and variance are the batch's own, and one value has no variance",
-                             repair="train with larger batches (leave out a last batch of 1), or call net.eval() first",
-                             where=where)
+        if self.by_batch_now() and self.count(x) <= 1:
+            raise self.too_few(x)
+
+    def too_few(self, x: Tensor) -> ShapeError:
+        what, where = built_and_called(self, x)
+        return ShapeError(f"{what} needs more than one value per channel in training, but x is {tuple(x.shape)}",
+                          why="there the mean and variance are the batch's own, and one value has no variance",
+                          repair="train with larger batches (leave out a last batch of 1), or call net.eval() first", where=where)
 
     def by_batch_now(self) -> bool:
         return self.training or self.running_mean is None
@@ -140,6 +151,18 @@ class BatchNorm2d(BatchNorm):
     """
 
     ranks = (4,)
+
+
+class BatchNorm3d(BatchNorm):
+    """BatchNorm2d with one more axis: x and y: (N, C, D, H, W). weight, bias, running_mean, running_var: (C,).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.BatchNorm3d(3)(sl.ones((2, 3, 2, 4, 4))).shape
+    (2, 3, 2, 4, 4)
+    """
+
+    ranks = (5,)
 
 
 def normalize(x: Tensor, middle: Tensor, spread: Tensor, eps: float) -> Tensor:

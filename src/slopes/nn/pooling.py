@@ -1,15 +1,14 @@
-"""Pooling: one number, the largest or the mean, for each window."""
+"""Pooling: one number, the largest or the mean, for each window of a size; adaptive_pooling.py has the others."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from ..errors import ArgumentError
 from ..ops import composite
-from ..tensor import Tensor, tensor
-from .constraint import FLAG, MARGINS, OPTIONAL_SIZES, SIZES, check, per_axis
+from ..tensor import Tensor
+from .constraint import FLAG, MARGINS, OPTIONAL_SIZES, POSITIVE, SIZES, check, per_axis
 from .convolution import check_channels, options
 from .module import Module
 
@@ -139,63 +138,55 @@ class AvgPool3d(AveragePooling):
     axes = 3
 
 
-class AdaptiveAveragePooling(Module):
-    """The common part of AdaptiveAvgPool1d, AdaptiveAvgPool2d and AdaptiveAvgPool3d, which say how many axes there are."""
+class PowerPooling(Module):
+    """The common part of LPPool1d and LPPool2d, which say how many axes there are."""
 
     axes: int
-    constraints = {"output_size": SIZES}
+    constraints = {"norm_type": POSITIVE, "kernel_size": SIZES, "stride": OPTIONAL_SIZES}
 
-    def __init__(self, output_size: Any) -> None:
-        check(type(self).__name__, self.constraints, {"output_size": output_size})
-        self.output_size = per_axis(type(self).__name__, "output_size", output_size, self.axes)
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None) -> None:
+        owner = type(self).__name__
+        check(owner, self.constraints, {"norm_type": norm_type, "kernel_size": kernel_size, "stride": stride})
+        self.norm_type = float(norm_type)
+        self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, 0, self.axes)
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
-        for axis, count in enumerate(self.output_size, start=2):
-            x = average_to(x, axis, count)
-        return x
+        powers = x * x if self.norm_type == 2 else x.abs() ** self.norm_type
+        total = composite.avg_pool(powers, self.kernel_size, stride=self.stride) * float(math.prod(self.kernel_size))
+        nothing = total == 0  # the root has no slope there
+        return composite.where(nothing, 0, composite.where(nothing, 1, total) ** (1 / self.norm_type))
 
     def details(self) -> str:
-        return "x".join(map(str, self.output_size))
+        return f"{self.norm_type:g}, {pooling_details(self)}"
 
 
-class AdaptiveAvgPool1d(AdaptiveAveragePooling):
-    """The mean over `output_size` windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
+class LPPool1d(PowerPooling):
+    """y[n, c, l] = (sum of |x[n, c, s l + k]|^p over the window's places k)^(1/p), p = norm_type.
 
-    x: (N, C, L), y: (N, C, n); n = 1 is the global average. Raises ShapeError unless x has 3 axes.
+    x: (N, C, L), y: (N, C, L') with L' = floor((L - k) / s) + 1; the stride is the window unless given. p = 1 is the sum, larger
+    p come closer to the maximum. Where a window holds only zeros, the slope is 0.
+    Raises ShapeError unless x has 3 axes. Source: Gulcehre et al., "Learned-norm pooling", 2014.
 
     >>> import slopes as sl
     >>> from slopes import nn
-    >>> nn.AdaptiveAvgPool1d(2)(sl.tensor([[[1.0, 2.0, 3.0]]])).numpy().tolist()
-    [[[1.5, 2.5]]]
+    >>> nn.LPPool1d(2, 2)(sl.tensor([[[3.0, 4.0, 0.0, 0.0]]])).numpy().tolist()
+    [[[5.0, 0.0]]]
     """
 
     axes = 1
 
 
-class AdaptiveAvgPool2d(AdaptiveAveragePooling):
-    """AdaptiveAvgPool1d over two axes: x: (N, C, H, W), y: (N, C, n, m); output_size=1 is the global average pooling of
-    Lin et al., "Network in network", 2013.
+class LPPool2d(PowerPooling):
+    """LPPool1d over two axes: x: (N, C, H, W), y: (N, C, H', W').
 
     >>> import slopes as sl
     >>> from slopes import nn
-    >>> nn.AdaptiveAvgPool2d(1)(sl.ones((2, 8, 5, 7))).shape
-    (2, 8, 1, 1)
+    >>> nn.LPPool2d(2, 3)(sl.ones((1, 2, 6, 6))).shape
+    (1, 2, 2, 2)
     """
 
     axes = 2
-
-
-class AdaptiveAvgPool3d(AdaptiveAveragePooling):
-    """AdaptiveAvgPool1d over three axes: x: (N, C, D, H, W), y: (N, C, n, m, k).
-
-    >>> import slopes as sl
-    >>> from slopes import nn
-    >>> nn.AdaptiveAvgPool3d((1, 2, 2))(sl.ones((1, 2, 3, 5, 7))).shape
-    (1, 2, 1, 2, 2)
-    """
-
-    axes = 3
 
 
 def pooling_sizes(owner: str, kernel_size: Any, stride: Any, padding: Any, axes: int) -> tuple[tuple[int, ...], ...]:
@@ -211,31 +202,3 @@ def pooling_sizes(owner: str, kernel_size: Any, stride: Any, padding: Any, axes:
 def pooling_details(layer: Any) -> str:
     stride = "" if layer.stride == layer.kernel_size else options(layer, stride=None)
     return "x".join(map(str, layer.kernel_size)) + stride + options(layer, padding=0)
-
-
-def average_to(x: Tensor, axis: int, count: int) -> Tensor:
-    """x with `axis` averaged to `count` values."""
-    length = x.shape[axis]
-    if count == 1:
-        return composite.mean(x, axis=axis, keepdims=True)
-    if count == length:
-        return x
-    weights = tensor(averages(length, count).astype(x.dtype))
-    last = x.permute_dims(swapped(x.ndim, axis))
-    return composite.matmul(last, weights).permute_dims(swapped(x.ndim, axis))
-
-
-def swapped(rank: int, axis: int) -> tuple[int, ...]:
-    """The order of axes with `axis` and the last one exchanged (its own inverse)."""
-    order = list(range(rank))
-    order[axis], order[-1] = order[-1], order[axis]
-    return tuple(order)
-
-
-def averages(length: int, count: int) -> np.ndarray:
-    """The (length, count) matrix whose column i averages window i."""
-    place = np.arange(length)[:, None]
-    start = np.arange(count) * length // count
-    stop = -(-(np.arange(1, count + 1) * length) // count)
-    inside = (place >= start) & (place < stop)
-    return inside / (stop - start)

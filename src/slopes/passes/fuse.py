@@ -13,6 +13,7 @@ from ..graph.walk import topological, users
 CHEAP = 4  # a value used in several places is recomputed when that takes no more than this many instructions
 PROLOGUE = 2  # what a contraction may compute while it packs an operand
 MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and the life of registers
+MAXIMUM_HEIGHT = 64  # of the values of one kernel that are computed from each other: bounds recursion too
 MAXIMUM_COST = 400  # of one kernel's inlined expression: bounds the time to compile it
 MAXIMUM_STORES = 8
 LOOK_BACK = 32  # how many earlier kernels are considered for sharing loops
@@ -146,10 +147,16 @@ def group(roots: Iterable[Node]) -> list[Group]:
     roots = list(roots)
     wanted = materialize(roots)
     inputs = {node: direct_inputs(node, wanted) for node in wanted}
+    own, heights = own_heights(roots, wanted), {}
     groups: list[Group] = []
     place: dict[Node, int] = {}
     for node in wanted:
         chosen = _join(node, inputs, groups, place)
+        if chosen is not None:
+            members = set(groups[chosen].nodes)
+            heights[node] = own[node] + max((heights[arg] for arg in inputs[node][0] if arg in members), default=0)
+        if chosen is None or heights[node] > MAXIMUM_HEIGHT:
+            chosen, heights[node] = None, own[node]
         if chosen is None:
             groups.append(Group([node], node if has_own_kernel(node) else None))
             chosen = len(groups) - 1
@@ -158,6 +165,15 @@ def group(roots: Iterable[Node]) -> list[Group]:
         place[node] = chosen
     _choose_stores(groups, roots, inputs, place)
     return groups
+
+
+def own_heights(roots: list[Node], wanted: dict[Node, None]) -> dict[Node, int]:
+    """For each node, how many values above memory it is computed from, one from the other."""
+    height: dict[Node, int] = {}
+    for node in topological(roots):
+        inlined = (height[arg] for arg in node.args if arg not in wanted and not is_leaf(arg))
+        height[node] = 0 if is_leaf(node) else 1 + max(inlined, default=0)
+    return height
 
 
 def _join(node: Node, inputs: dict[Node, tuple[set[Node], set[Node]]], groups: list[Group], place: dict[Node, int]) -> int | None:

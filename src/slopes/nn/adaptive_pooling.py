@@ -1,0 +1,211 @@
+"""Adaptive and global pooling: windows that follow from the size of the output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph.operation import build
+from ..ops import composite
+from ..tensor import Tensor, tensor
+from .constraint import SIZES, check, per_axis
+from .convolution import check_channels
+from .module import Module
+from .where import built_and_called
+
+
+class AdaptivePooling(Module):
+    """The common part of adaptive pooling: classes of it say how many axes there are and how one axis is pooled."""
+
+    axes: int
+    constraints = {"output_size": SIZES}
+
+    def __init__(self, output_size: Any) -> None:
+        check(type(self).__name__, self.constraints, {"output_size": output_size})
+        self.output_size = per_axis(type(self).__name__, "output_size", output_size, self.axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(self, x, self.axes, None)
+        for axis in range(self.axes + 1, 1, -1):
+            x = self.pooled(x, axis, self.output_size[axis - 2])
+        return x
+
+    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
+        """x with one axis pooled to `count` values."""
+        raise NotImplementedError
+
+    def details(self) -> str:
+        return "x".join(map(str, self.output_size))
+
+
+class AdaptiveAveraging(AdaptivePooling):
+    """The mean of each window."""
+
+    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
+        return average_to(x, axis, count)
+
+
+class AdaptiveMaximum(AdaptivePooling):
+    """The largest value of each window."""
+
+    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
+        return largest_to(x, axis, count)
+
+
+class AdaptiveAvgPool1d(AdaptiveAveraging):
+    """The mean over `output_size` windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
+
+    x: (N, C, L), y: (N, C, n); n = 1 is the global average. Raises ShapeError unless x has 3 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveAvgPool1d(2)(sl.tensor([[[1.0, 2.0, 3.0]]])).numpy().tolist()
+    [[[1.5, 2.5]]]
+    """
+
+    axes = 1
+
+
+class AdaptiveAvgPool2d(AdaptiveAveraging):
+    """AdaptiveAvgPool1d over two axes: x: (N, C, H, W), y: (N, C, n, m); output_size=1 is the global average pooling of
+    Lin et al., "Network in network", 2013.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveAvgPool2d(1)(sl.ones((2, 8, 5, 7))).shape
+    (2, 8, 1, 1)
+    """
+
+    axes = 2
+
+
+class AdaptiveAvgPool3d(AdaptiveAveraging):
+    """AdaptiveAvgPool1d over three axes: x: (N, C, D, H, W), y: (N, C, n, m, k).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveAvgPool3d((1, 2, 2))(sl.ones((1, 2, 3, 5, 7))).shape
+    (1, 2, 1, 2, 2)
+    """
+
+    axes = 3
+
+
+class AdaptiveMaxPool1d(AdaptiveMaximum):
+    """The largest value of each of `output_size` windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
+
+    x: (N, C, L), y: (N, C, n). Where several are largest, the gradient goes to the first. Raises ShapeError unless x has 3 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveMaxPool1d(2)(sl.tensor([[[1.0, 3.0, 2.0]]])).numpy().tolist()
+    [[[3.0, 3.0]]]
+    """
+
+    axes = 1
+
+
+class AdaptiveMaxPool2d(AdaptiveMaximum):
+    """AdaptiveMaxPool1d over two axes: x: (N, C, H, W), y: (N, C, n, m).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveMaxPool2d((3, 2))(sl.ones((2, 8, 5, 7))).shape
+    (2, 8, 3, 2)
+    """
+
+    axes = 2
+
+
+class GlobalAvgPool(Module):
+    """y[n, c] = the mean of channel c of example n over all places: AdaptiveAvgPool(1) and Flatten in one.
+
+    x: (N, C, ...) with one place or more, y: (N, C). Raises ShapeError for fewer than 3 axes or no place.
+    Source: Lin, Chen, Yan, "Network in network", 2013.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.GlobalAvgPool()(sl.ones((2, 8, 5, 7))).shape
+    (2, 8)
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.mean(x, axis=places(self, x))
+
+
+class GlobalMaxPool(Module):
+    """y[n, c] = the largest value of channel c of example n over all places; of equals, the first gets the gradient.
+
+    x: (N, C, ...) with one place or more, y: (N, C). Raises ShapeError for fewer than 3 axes or no place.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.GlobalMaxPool()(sl.tensor([[[1.0, 3.0, 2.0]]])).numpy().tolist()
+    [[3.0]]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return build("max_first", x, axes=places(self, x))
+
+
+def average_to(x: Tensor, axis: int, count: int) -> Tensor:
+    """x with `axis` averaged to `count` values."""
+    length = x.shape[axis]
+    if count == 1:
+        return composite.mean(x, axis=axis, keepdims=True)
+    if count == length:
+        return x
+    weights = tensor(averages(length, count).astype(x.dtype))
+    last = x.permute_dims(swapped(x.ndim, axis))
+    return composite.matmul(last, weights).permute_dims(swapped(x.ndim, axis))
+
+
+def swapped(rank: int, axis: int) -> tuple[int, ...]:
+    """The order of axes with `axis` and the last one exchanged (its own inverse)."""
+    order = list(range(rank))
+    order[axis], order[-1] = order[-1], order[axis]
+    return tuple(order)
+
+
+def largest_to(x: Tensor, axis: int, count: int) -> Tensor:
+    """x with the largest of each of `count` windows on `axis`."""
+    length = x.shape[axis]
+    if count == length:
+        return x
+    if count == 1:
+        return build("max_first", x, axes=(axis,)).reshape((*x.shape[:axis], 1, *x.shape[axis + 1:]))
+    # Each window as a row of one length: a shorter one holds its last place again, which changes neither value nor gradient.
+    return build("max_first", build("take", x, tensor(window_places(length, count)), axis=axis), axes=(axis + 1,))
+
+
+def window_bounds(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first place of each window, and the first place after it."""
+    number = np.arange(count)
+    return number * length // count, -(-((number + 1) * length) // count)
+
+
+def window_places(length: int, count: int) -> np.ndarray:
+    """(count, longest): the places of each window."""
+    start, stop = window_bounds(length, count)
+    return np.minimum(start[:, None] + np.arange((stop - start).max(initial=1)), stop[:, None] - 1)
+
+
+def places(layer: Module, x: Tensor) -> tuple[int, ...]:
+    """The axes after batch and channels."""
+    shape = tuple(x.shape)
+    if len(shape) < 3 or 0 in shape[2:]:
+        what, where = built_and_called(layer, x)
+        raise ShapeError(f"{what} needs x of shape (N, C, ...) with at least one place, but x is {shape}", where=where,
+                         repair=f"for one example, add the batch axis: x.reshape(1, {', '.join(map(str, shape))})"
+                         if len(shape) == 2 else "")
+    return tuple(range(2, len(shape)))
+
+
+def averages(length: int, count: int) -> np.ndarray:
+    """The (length, count) matrix whose column i averages window i."""
+    place = np.arange(length)[:, None]
+    start, stop = window_bounds(length, count)
+    inside = (place >= start) & (place < stop)
+    return inside / (stop - start)

@@ -1,0 +1,271 @@
+"""From LLVM code to something callable: what the cache on disk trusts, other processors, forks, and no call into another library."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+from native_graphs import Processor, compile_nodes, host, plan
+
+import slopes as sl
+from slopes import nn, optim
+from slopes.errors import CompileError
+from slopes.graph.operation import variable
+from slopes.loops.program import TARGETS
+from slopes.machine import engine, native
+from slopes.machine.reference import evaluate
+from slopes.ops import composite as c
+from slopes.passes.pipeline import optimize
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache, and no program left in this process."""
+    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
+    native._programs.clear()
+    yield tmp_path / "programs"
+    native._programs.clear()
+
+
+def small(x):
+    return (sl.tanh(x) * 2 + 1).sum(axis=0)
+
+
+def fresh() -> tuple[np.ndarray, bool]:
+    """The result of the small function compiled anew, and whether its program came from the cache."""
+    native._programs.clear()
+    compiled = sl.compile(small)
+    x = sl.tensor(np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4))
+    result = compiled(x).numpy()
+    entries = [entry for each in compiled._entries.values() for entry in each]
+    return result, entries[0].native.from_cache
+
+
+# The cache
+
+
+def test_a_program_is_found_again_and_gives_the_same_bits(cache):
+    first, cold = fresh()
+    again, warm = fresh()
+    assert (cold, warm) == (False, True)
+    assert first.tobytes() == again.tobytes()
+    assert [file.suffix for file in cache.iterdir()] == [".bin"]
+
+
+DAMAGES = {
+    "truncated": lambda data: data[:-7],
+    "cut to nothing": lambda data: b"",
+    "cut within its head": lambda data: data[:40],
+    "a bit of the code turned": lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:],
+    "a bit of the digest turned": lambda data: data[:20] + bytes([data[20] ^ 1]) + data[21:],
+    "of another kind": lambda data: b"\x7fELF" + data[4:],
+    "longer": lambda data: data + b"\0" * 100,
+    "of another key": lambda data: forged(data, "0" * 64),
+    "well signed nonsense": lambda data: signed(b"no program at all"),
+}
+
+
+def signed(body: bytes) -> bytes:
+    return engine.MAGIC + engine.hashlib.sha256(body).digest() + body
+
+
+def forged(data: bytes, key: str) -> bytes:
+    """An entry that is right in itself, but belongs to another program."""
+    body = data[len(engine.MAGIC) + 32:]
+    return signed(key.encode() + body[64:])
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_or_foreign_entry_is_compiled_again_and_replaced(cache, damage):
+    expected, _ = fresh()
+    file, = cache.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(DAMAGES[damage](whole))
+    found, from_cache = fresh()
+    assert not from_cache
+    assert found.tobytes() == expected.tobytes()
+    assert engine.unpack(file.read_bytes(), file.stem) is not None
+    assert fresh()[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid"), reason="permissions of POSIX")
+def test_a_cache_that_cannot_be_written_or_read_costs_only_time(cache, monkeypatch):
+    monkeypatch.setenv("SLOPES_CACHE", "/dev/null/nowhere")
+    first, from_cache = fresh()
+    assert not from_cache
+    cache.mkdir(parents=True)
+    cache.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    monkeypatch.setenv("SLOPES_CACHE", str(cache.parent))
+    try:
+        again, _ = fresh()
+    finally:
+        cache.chmod(stat.S_IRWXU)
+    assert first.tobytes() == again.tobytes()
+
+
+def test_a_write_that_fails_leaves_nothing_behind(cache, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(engine.os, "replace", full)
+    fresh()
+    assert list(cache.iterdir()) == []
+
+
+def in_another_process(folder: str, queue) -> None:
+    os.environ["SLOPES_CACHE"] = folder
+    queue.put([fresh()[0].tobytes() for _ in range(3)])
+
+
+def test_two_processes_may_share_one_cache(cache):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    processes = [context.Process(target=in_another_process, args=(str(cache.parent), queue)) for _ in range(2)]
+    for each in processes:
+        each.start()
+    found = [queue.get(timeout=120) for _ in processes]
+    for each in processes:
+        each.join(60)
+    assert {tuple(each) for each in found} == {(fresh()[0].tobytes(),) * 3}
+
+
+def test_the_key_knows_the_graph_the_processor_and_the_compiler(monkeypatch):
+    key = engine.cache_key("graph")
+    assert key != engine.cache_key("graph ")
+    monkeypatch.setattr(engine, "host", lambda: ("x86_64-unknown-linux-gnu", "other", ""))
+    assert key != engine.cache_key("graph")
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "code_version", lambda: "another slopes")
+    assert key != engine.cache_key("graph")
+
+
+# Children of a process
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_computes_with_threads_of_its_own(monkeypatch):
+    monkeypatch.setenv("SLOPES_THREADS", "3")
+    compiled = sl.compile(lambda x: sl.exp(x).sum(axis=0))
+    x = sl.tensor(np.linspace(-1, 1, 400_000, dtype=np.float32).reshape(400, 1000))
+    expected = compiled(x).numpy().tobytes()
+    child = os.fork()
+    if child == 0:
+        try:
+            same = compiled(x).numpy().tobytes() == expected
+            os._exit(0 if same else 1)
+        except BaseException:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert compiled(x).numpy().tobytes() == expected
+
+
+# Other processors
+
+LINUX = "x86_64-unknown-linux-gnu"
+PROCESSORS = {
+    "AVX-512": Processor(TARGETS["avx512"], LINUX, "skylake-avx512"),
+    "AVX2": Processor(TARGETS["avx2"], LINUX, "haswell"),
+    "SSE": Processor(TARGETS["sse"], LINUX, "x86-64-v2"),
+    "NEON": Processor(TARGETS["neon"], "aarch64-unknown-linux-gnu", "cortex-a72"),
+    "Apple": Processor(TARGETS["neon"], "arm64-apple-macosx", "apple-m1"),
+    "Windows": Processor(TARGETS["avx2"], "x86_64-pc-windows-msvc", "haswell"),
+}
+OWN = re.compile(r"_?(k\d+_\w+|barrier|program)$")
+CALL = re.compile(r"^\s+(?:callq?|jmp|bl?|b)\s+([A-Za-z_][\w.$]*)(@PLT)?\s*$", re.M)
+
+
+@pytest.fixture(scope="module")
+def lenet_step():
+    """The graph of a training step with convolutions, normalization, dropout and Adam: (roots, updates)."""
+    captured = []
+    monkeypatch = pytest.MonkeyPatch()
+    original = native.compile_graph
+    monkeypatch.setattr(native, "compile_graph", lambda roots, updates: captured.append((roots, updates)) or original(roots, updates))
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.3),
+                        nn.Linear(100, 16), nn.GELU(), nn.Linear(16, 10))
+    optimizer = optim.Adam(net.parameters(), lr=0.01)
+
+    @sl.compile
+    def step(x, y):
+        loss = nn.cross_entropy(net(x), y)
+        net.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step(sl.ones((8, 1, 12, 12)), sl.zeros((8,), dtype="int64"))
+    monkeypatch.undo()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return captured[0]
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_a_training_step_is_built_for_every_processor_and_calls_nothing_outside(lenet_step, name):
+    processor = PROCESSORS[name]
+    made = plan(*lenet_step, target=processor.target)[0]
+    assembly = engine.object_code(made.text, processor.triple, processor.name, processor.features, assembly=True)
+    outside = {symbol for symbol, _ in CALL.findall(assembly) if not OWN.match(symbol) and not symbol.startswith((".L", "L"))}
+    assert outside == set()
+    code = engine.object_code(made.text, processor.triple, processor.name, processor.features)
+    assert len(code) > 1000
+
+
+def runs_here(name: str) -> bool:
+    triple, _, features = engine.host()
+    needed = {"AVX2": "+avx2", "SSE": "+sse4.2"}[name]
+    return triple.startswith("x86_64") and sys.platform == "linux" and needed in features.split(",")
+
+
+@pytest.mark.parametrize("name", ["AVX2", "SSE"])
+def test_code_for_lesser_processors_computes_the_same(name):
+    if not runs_here(name):
+        pytest.skip(f"this processor has no {name}")
+    rng = np.random.default_rng(0)
+    x, w, b = variable((4, 3, 13, 11), np.dtype("float32")), variable((10, 3, 3, 3), np.dtype("float32")), variable((30,), np.dtype("float64"))
+    env = {node: rng.normal(size=node.shape).astype(node.dtype) for node in (x, w, b)}
+    y = c.convolution(x, w, 1, 1)
+    functions = [c.gelu(b), c.sigmoid(b), c.softmax(b, 0), c.logsumexp(b, 0), *(getattr(c, "max_pool")(y, 2),)]
+    roots = [y, c.relu(y), c.softmax(c.mean(y, (2, 3)), 1), *functions, c.sort(b, 0)]
+    found = compile_nodes(roots, processor=PROCESSORS[name], poison=True).run(env, threads=2)
+    for ours, expected in zip(found, evaluate(roots, env)):
+        np.testing.assert_allclose(ours, expected, rtol=2e-5, atol=2e-5)
+    assert host().target in TARGETS.values()
+
+
+def test_the_target_follows_from_the_features():
+    def chosen(triple, features):
+        return next(name for name, target in TARGETS.items() if target is engine.target_for(triple, features))
+
+    assert chosen("x86_64-unknown-linux-gnu", "+avx512f,+avx512dq,+avx512vl,+avx512bw,+avx2,+fma") == "avx512"
+    assert chosen("x86_64-unknown-linux-gnu", "+avx512f,-avx512dq,+avx2,+fma") == "avx2"
+    assert chosen("x86_64-unknown-linux-gnu", "+avx2,-fma") == "sse"
+    assert chosen("arm64-apple-darwin23", "+neon") == "neon"
+    assert chosen("riscv64-unknown-linux-gnu", "") == "plain"
+
+
+def test_code_that_llvm_refuses_says_whose_fault_it_is():
+    with pytest.raises(CompileError, match="defect of slopes"):
+        engine.object_code("define void @program() { ret i32 0 }", *engine.host())
+
+
+def test_programs_without_arguments_or_work_run():
+    for roots in ([], [c.one_hot(variable((0,), np.dtype("int64")), 3)]):
+        env = {node: np.zeros(node.shape, node.dtype) for root in optimize(roots) for node in root.args if not node.args}
+        assert [each.shape for each in compile_nodes(roots).run({**env, **{n: np.zeros(0, np.int64) for r in roots for n in leaves(r)}})] == [
+            root.shape for root in roots]
+
+
+def leaves(root):
+    from slopes.graph.walk import topological
+    return [node for node in topological([root]) if not node.args and node.value is None]
