@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from typing import Any
 
@@ -48,6 +49,39 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "BatchNorm1d(3, momentum=None)": (7, 3),
     "BatchNorm1d(3, track_running_stats=False)": (7, 3),
     "BatchNorm2d(3)": (3, 3, 5, 7),
+    "BatchNorm3d(3)": (3, 3, 2, 3, 2),
+    "InstanceNorm1d(3)": (3, 3, 5),
+    "InstanceNorm1d(3, affine=True, track_running_stats=True)": (3, 3, 5),
+    "InstanceNorm2d(3, eps=1e-3, momentum=0.3, affine=True)": (3, 3, 5, 7),
+    "InstanceNorm2d(3, track_running_stats=True, momentum=0.2)": (3, 3, 5, 7),
+    "LayerNorm(5)": (7, 5),
+    "LayerNorm((3, 5), eps=1e-3, bias=False)": (7, 3, 5),
+    "LayerNorm([5], elementwise_affine=False)": (2, 3, 5),
+    "RMSNorm(5)": (7, 5),
+    "RMSNorm((3, 5), eps=1e-3)": (7, 3, 5),
+    "RMSNorm(5, elementwise_affine=False)": (7, 5),
+    "GroupNorm(2, 6)": (3, 6, 5, 3),
+    "GroupNorm(3, 3, affine=False)": (3, 3, 7),
+    "GroupNorm(1, 4, eps=1e-3)": (7, 4),
+    "LPPool1d(2, 3, 2)": (3, 2, 9),
+    "LPPool2d(2, (3, 2))": (3, 2, 9, 7),
+    "LPPool2d(4, 2, 1)": (3, 2, 5, 3),
+    "AdaptiveMaxPool1d(4)": (3, 2, 9),
+    "AdaptiveMaxPool1d(5)": (3, 2, 5),
+    "AdaptiveMaxPool2d(1)": (3, 5, 7, 9),
+    "AdaptiveMaxPool2d((3, 5))": (3, 2, 7, 5),
+    "AdaptiveMaxPool2d((2, 4))": (3, 2, 7, 11),
+    "Dropout2d(0.0)": (3, 5, 2, 2),
+    "AlphaDropout(0.0)": (7, 5),
+    "MultiheadAttention(6, 3, batch_first=True)": (3, 5, 6),
+    "MultiheadAttention(6, 1, bias=False, kdim=6, vdim=6, batch_first=True)": (3, 5, 6),
+    "TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True)": (3, 5, 6),
+    "TransformerEncoderLayer(6, 3, 7, 0.0, 'gelu', layer_norm_eps=1e-3, batch_first=True, norm_first=True, bias=False)": (3, 5, 6),
+    "TransformerDecoderLayer(6, 2, 7, 0.0, batch_first=True)": (3, 5, 6),
+    "TransformerDecoderLayer(6, 2, 7, 0.0, 'gelu', batch_first=True, norm_first=True)": (3, 5, 6),
+    "TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True), 2)": (3, 5, 6),
+    "TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True, norm_first=True), 2, nn.LayerNorm(6))": (3, 5, 6),
+    "TransformerDecoder(nn.TransformerDecoderLayer(6, 2, 7, 0.0, batch_first=True), 2, nn.LayerNorm(6))": (3, 5, 6),
     "Dropout(0.0)": (7, 5),
     "Identity()": (7, 5),
     "Sigmoid()": (7, 5),
@@ -70,9 +104,38 @@ LAYERS: dict[str, tuple[int, ...]] = {
 }
 
 # layers of ours alone, or whose input is not floats: (layer, example)
-OWN_LAYERS: dict[str, tuple[int, ...]] = {"Threshold()": (7, 5), "Threshold(0.5)": (7, 5), "Dropout(0.5)": (7, 5)}
-INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {"Embedding(11, 3)": ((5, 4), 11), "Embedding(7, 3, 2)": ((9,), 7),
-                                                          "Embedding(7, 3, -1)": ((9,), 7)}
+OWN_LAYERS: dict[str, tuple[int, ...]] = {
+    "Threshold()": (7, 5),
+    "Threshold(0.5)": (7, 5),
+    "Dropout(0.5)": (7, 5),
+    "Dropout2d(0.5)": (3, 5, 2, 2),
+    "AlphaDropout(0.3)": (7, 5),
+    "LPPool1d(3, 2)": (3, 2, 9),
+    "GlobalAvgPool()": (3, 2, 5, 7),
+    "GlobalMaxPool()": (3, 2, 5),
+    "MultiheadAttention(6, 2, 0.5, batch_first=True)": (3, 5, 6),
+    "TransformerEncoderLayer(6, 2, 7, 0.3, batch_first=True)": (3, 5, 6),
+    "SinusoidalEncoding(5)": (3, 7, 5),
+    "LearnedEncoding(9, 5)": (3, 7, 5),
+    "RotaryEncoding(6)": (3, 2, 7, 6),
+    "Residual(nn.Linear(5, 5), nn.Tanh())": (7, 5),
+    "Residual(nn.Conv2d(2, 3, 3, 2, 1), nn.BatchNorm2d(3), shortcut=nn.Conv2d(2, 3, 1, 2))": (3, 2, 5, 7),
+    "Parallel(nn.Conv2d(2, 3, 3, padding=1), nn.MaxPool2d(3, 1, 1), nn.Identity())": (3, 2, 5, 7),
+    "Parallel(nn.Linear(5, 3), nn.Linear(5, 3), join='sum')": (7, 5),
+    "Repeat(nn.Linear(5, 5), 3)": (7, 5),
+}
+INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
+    "Embedding(11, 3)": ((5, 4), 11),
+    "Embedding(7, 3, 2)": ((9,), 7),
+    "Embedding(7, 3, -1)": ((9,), 7),
+    "EmbeddingBag(11, 3)": ((5, 4), 11),
+    "EmbeddingBag(7, 3, mode='sum', padding_idx=2)": ((5, 4), 7),
+    "EmbeddingBag(5, 3, mode='mean', padding_idx=-1)": ((5, 4), 5),
+    "EmbeddingBag(7, 3, mode='max')": ((5, 4), 7),
+    "EmbeddingBag(3, 3, mode='max', padding_idx=0)": ((5, 2), 3),
+}
+# layers with several inputs: the tests give them the same tensor so many times
+INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2}
 
 # loss: (shape of outputs, kind of targets); kinds are made by `targets`
 LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
@@ -173,7 +236,19 @@ def weights(name: str, count: int) -> np.ndarray:
 
 def make(nn: Any, layer: str) -> Any:
     """The layer that the text describes, from a module of layers."""
-    return eval("nn." + layer, {"nn": nn})
+    name = layer.split("(")[0]
+    kind = fed(getattr(nn, name), INPUTS[name]) if name in INPUTS else getattr(nn, name)
+    return eval("kind" + layer.removeprefix(name), {"nn": nn, "kind": kind})
+
+
+@functools.cache
+def fed(kind: Any, count: int) -> Any:
+    """A class of this name whose layers take one tensor, give it to each of the inputs, and return the first output."""
+    def forward(self: Any, x: Any) -> Any:
+        result = kind.forward(self, *[x] * count)
+        return result[0] if isinstance(result, tuple) else result
+
+    return type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
 def call(functions: Any, loss: str, **values: Any) -> Any:

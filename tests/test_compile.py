@@ -282,7 +282,11 @@ def test_results_may_be_constants_arguments_and_state():
 
 def test_a_function_that_only_changes_state_and_one_that_does_nothing_compile():
     a = sl.zeros(2)
-    sl.compile(lambda: [a.assign(a + 1)] and None)()
+
+    def count():
+        a.assign(a + 1)
+
+    sl.compile(count)()
     equal(a, [1, 1])
     assert sl.compile(lambda x: None)(sl.ones(2)) is None
     assert sl.compile(lambda: 5)() == 5
@@ -319,7 +323,11 @@ def test_arrays_views_graphs_and_copies_keep_the_value_from_before_a_step():
 def test_a_value_shared_with_numpy_is_not_written_by_a_program():
     array_of_user = np.ones(8, np.float32)
     shared = sl.asarray(array_of_user)
-    sl.compile(lambda: [shared.assign(shared + 1)] and None)()
+
+    def count():
+        shared.assign(shared + 1)
+
+    sl.compile(count)()
     equal(array_of_user, np.ones(8))
     equal(shared, np.full(8, 2))
 
@@ -433,7 +441,8 @@ def test_arguments_get_their_gradients_as_in_eager_code():
     equal(x.grad, y.grad)
 
 
-@pytest.mark.parametrize("transform", [lambda f: sl.grad(f), lambda f: sl.hessian(f), lambda f: sl.vmap(f), lambda f: sl.jacobian(sl.grad(f)),
+@pytest.mark.parametrize("transform", [lambda f: sl.grad(f), lambda f: sl.hessian(f), lambda f: sl.vmap(f),
+                                       lambda f: sl.jacobian(sl.grad(f)),
                                        lambda f: sl.vmap(sl.grad(f)), lambda f: sl.grad(lambda x: sl.grad(f)(x).sum())])
 def test_derivatives_compile_and_compiled_functions_have_derivatives(transform):
     def f(x):
@@ -476,7 +485,8 @@ def state_and_step():
     return (counter, table, seen), sl.compile(step)
 
 
-@pytest.mark.parametrize(("indices", "divisor", "error"), [([0, 1, 9], [1, 1, 1, 1], OutOfRangeError), ([0, -1, 2], [1, 1, 1, 1], OutOfRangeError),
+@pytest.mark.parametrize(("indices", "divisor", "error"), [([0, 1, 9], [1, 1, 1, 1], OutOfRangeError),
+                                                            ([0, -1, 2], [1, 1, 1, 1], OutOfRangeError),
                                                             ([0, 1, 2], [1, 2, 0, 4], DivisionError)])
 def test_an_error_in_a_call_changes_no_state(indices, divisor, error):
     state, step = state_and_step()
@@ -524,7 +534,7 @@ def test_an_exception_while_tracing_leaves_no_trace():
 def test_branches_on_values_are_refused_and_the_function_goes_on():
     f = sl.compile(lambda x: x if x.sum() > 0 else -x)
     for _ in range(2):
-        with pytest.raises(TraceError, match="sl.where"):
+        with pytest.raises(TraceError, match=r"sl\.where"):
             f(sl.ones(2))
     assert (sl.ones(2) + 1).sum().item() == 4
 

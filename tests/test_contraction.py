@@ -119,7 +119,7 @@ def test_each_way_to_pack_a_panel_is_used_and_right(packings, orders, shape, exp
 
 CONVOLUTIONS = {
     "1-d": (((2, 5, 40), (9, 5, 5)), {}),
-    "1-d same, dilated": (((3, 4, 33), (8, 4, 5)), {"padding": "same", "dilation": 3}),
+    "1-d same, dilated": (((5, 6, 43), (9, 6, 5)), {"padding": "same", "dilation": 3}),
     "2-d": (((2, 3, 20, 17), (10, 3, 5, 3)), {}),
     "2-d strided": (((2, 6, 21, 22), (12, 6, 3, 3)), {"stride": 2, "padding": 1}),
     "2-d uneven": (((2, 4, 19, 16), (9, 4, 3, 2)), {"stride": (1, 2), "padding": ((1, 2), (0, 1)), "dilation": (2, 1)}),

@@ -22,9 +22,6 @@ from slopes.loops.program import TARGETS
 from slopes.machine import engine, native
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
-from slopes.passes.pipeline import optimize
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -232,10 +229,11 @@ def test_code_for_lesser_processors_computes_the_same(name):
     if not runs_here(name):
         pytest.skip(f"this processor has no {name}")
     rng = np.random.default_rng(0)
-    x, w, b = variable((4, 3, 13, 11), np.dtype("float32")), variable((10, 3, 3, 3), np.dtype("float32")), variable((30,), np.dtype("float64"))
+    x, w = variable((4, 3, 13, 11), np.dtype("float32")), variable((10, 3, 3, 3), np.dtype("float32"))
+    b = variable((30,), np.dtype("float64"))
     env = {node: rng.normal(size=node.shape).astype(node.dtype) for node in (x, w, b)}
     y = c.convolution(x, w, 1, 1)
-    functions = [c.gelu(b), c.sigmoid(b), c.softmax(b, 0), c.logsumexp(b, 0), *(getattr(c, "max_pool")(y, 2),)]
+    functions = [c.gelu(b), c.sigmoid(b), c.softmax(b, 0), c.logsumexp(b, 0), c.max_pool(y, 2)]
     roots = [y, c.relu(y), c.softmax(c.mean(y, (2, 3)), 1), *functions, c.sort(b, 0)]
     found = compile_nodes(roots, processor=PROCESSORS[name], poison=True).run(env, threads=2)
     for ours, expected in zip(found, evaluate(roots, env)):
@@ -260,12 +258,7 @@ def test_code_that_llvm_refuses_says_whose_fault_it_is():
 
 
 def test_programs_without_arguments_or_work_run():
-    for roots in ([], [c.one_hot(variable((0,), np.dtype("int64")), 3)]):
-        env = {node: np.zeros(node.shape, node.dtype) for root in optimize(roots) for node in root.args if not node.args}
-        assert [each.shape for each in compile_nodes(roots).run({**env, **{n: np.zeros(0, np.int64) for r in roots for n in leaves(r)}})] == [
-            root.shape for root in roots]
-
-
-def leaves(root):
-    from slopes.graph.walk import topological
-    return [node for node in topological([root]) if not node.args and node.value is None]
+    assert compile_nodes([]).run({}) == []
+    labels = variable((0,), np.dtype("int64"))
+    found, = compile_nodes([c.one_hot(labels, 3)]).run({labels: np.zeros(0, np.int64)})
+    assert found.shape == (0, 3)

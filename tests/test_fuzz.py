@@ -1,4 +1,4 @@
-"""Random graphs compiled = evaluated one operation at a time: fusion, views, schedules and the memory plan in mixtures nobody wrote down."""
+"""Random graphs compiled = evaluated one operation at a time: fusion, views, schedules, memory in mixtures nobody wrote down."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Graphs:
     def binary(self) -> Node:
         x = self.some()
         y = self.beside(x)
-        if "b" in (x.dtype.kind, y.dtype.kind) and x.dtype != y.dtype or {x.dtype.kind, y.dtype.kind} == {"i", "u"}:
+        if ("b" in (x.dtype.kind, y.dtype.kind) and x.dtype != y.dtype) or {x.dtype.kind, y.dtype.kind} == {"i", "u"}:
             y = self.leaf(x.shape, x.dtype)
         kind = "f" if "f" in (x.dtype.kind, y.dtype.kind) else x.dtype.kind
         return build(self.pick(BINARY[kind]), x, y)
@@ -362,3 +362,30 @@ def value_of(index: Index, place: dict[Axis, int]) -> int:
             value = value_of(atom.inner, place) % atom.divisor
         total += factor * value
     return total
+
+
+# What random graphs found once
+
+
+def check_nodes(roots: list[Node], env: dict[Node, np.ndarray]) -> None:
+    for found, expected in zip(compile_nodes(roots, poison=True).run(env, threads=2), evaluate(roots, env)):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("operation", ["take", "take_along_axis"])
+def test_indices_are_read_and_checked_only_where_their_result_is_wanted(operation):
+    """Behind a joint or inside of padding, the indices of a gather would be those of other memory."""
+    x, i, other = variable((7,), float64), variable((7,), int64), variable((9,), float64)
+    env = {x: np.arange(7.0), i: np.array([6, 5, 4, 3, 2, 1, 0]), other: np.full(9, 100.0)}
+    chosen = build(operation, x, i, axis=0)
+    check_nodes([build("concat", chosen, other, chosen, axis=0), build("pad", chosen, widths=((3, 30),), value=5)], env)
+
+
+def test_an_index_from_data_may_stand_inside_quotients_and_remainders():
+    """A gather from a reshaped transposition, in kernels that express their loops by others."""
+    x, i, w = variable((60, 50), float32), variable((3000,), int64), variable((30, 40), float32)
+    rng = np.random.default_rng(0)
+    env = {x: rng.normal(size=x.shape).astype(float32), i: rng.integers(0, 100, 3000), w: rng.normal(size=w.shape).astype(float32)}
+    rows = build("take", build("reshape", build("permute", x, axes=(1, 0)), shape=(100, 30)), i, axis=0)
+    first = build("slice", rows, start=(0, 0), stop=(9, 30), step=(1, 1))
+    check_nodes([build("max", rows, axes=(0, 1)), c.matmul(rows, w), c.matmul(first, w)], env)

@@ -10,6 +10,7 @@ import numpy as np
 from .errors import ArgumentError, DTypeError, ShapeError, TooLargeError
 from .graph.dtype import DType, as_dtype, complex64, default_float
 from .graph.shape import Shape
+from .machine.buffer import available_memory
 
 SMALL = 64  # bytes: what is smaller gains nothing from being aligned
 LARGE = 1 << 28  # bytes: for smaller arrays the system is not asked how much memory is free
@@ -82,15 +83,6 @@ def too_large(shape: Shape, dtype: DType, count: int, free: int | None) -> TooLa
     have = "" if free is None else f", but {free / 2**30:,.1f} GiB are free"
     return TooLargeError(f"an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
                          repair="look for a size that is too large, or work in smaller batches")
-
-
-def available_memory() -> int | None:
-    """The bytes that a process may still take without others having to give up theirs; None when the system does not tell."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return None
 
 
 def address_of(array: np.ndarray) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from .graph.dtype import is_complex
 from .graph.node import Node
 from .graph.operation import Constant
 from .graph.walk import topological
+from .settings import debug_level
 from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
 
 BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
@@ -34,7 +36,8 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = ()) -> An
     its end. Python numbers among the arguments are part of the program; tensors are not.
 
     taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
-    (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled function also knows `.compilations`, `.reasons` (why each happened) and `.many`.
+    (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
+    function also knows `.compilations`, `.reasons` (why each happened; SLOPES_DEBUG=1 prints them) and `.many`.
 
     Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
 
@@ -168,6 +171,8 @@ class Compiled:
         same = next((each for each in entries if each.same_as(fresh)), None)
         if same is None:
             self.reasons.append(self._reason(key, bool(entries)))
+            if debug_level():
+                print(f"slopes: compiled {getattr(self.function, '__name__', 'a function')}: {self.reasons[-1]}", file=sys.stderr)
             self._last = key
         else:
             entries.remove(same)
@@ -198,7 +203,8 @@ def _shown(key: Any) -> str:
     if isinstance(key, tuple) and len(key) == 3:
         return f"{key[1]}{list(key[0])}" + (" with a gradient" if key[2] else "")
     if isinstance(key, tuple):
-        return f"{key[1] if issubclass(key[0], (float, complex, np.generic)) else repr(key[1])} (a Python value is part of the program: pass a tensor if it changes)"
+        value = key[1] if issubclass(key[0], (float, complex, np.generic)) else repr(key[1])
+        return f"{value} (a Python value is part of the program: pass a tensor if it changes)"
     return "another object"
 
 
@@ -257,7 +263,7 @@ class Entry:
         self.overwritten = set(self.writes)
         self.written = [each is not None and each in self.overwritten for each in self.state]
         self.results = [(node.shape, node.dtype) for node in self.native.roots[:self.outputs]]
-        self.moving = moving
+        self.moving, self.structure = moving, structure
         self.accepted = [(leaf.shape, leaf.dtype, leaf._requires_grad) for leaf in leaves if isinstance(leaf, Tensor)]
         self.recording = mode.recording
         self.table = np.zeros(len(self.native.inputs) + self.outputs, np.uint64)
@@ -357,9 +363,36 @@ class Entry:
             keep, results = self.place(leaves, steps, stacked)
             failed = self.native.program.run(*self.addresses, steps)
             del keep
+            step = int(self.native.program.step[0])
         if failed:
-            raise site_error(self.native.sites[failed - 1])
+            raise self._replayed_error(owner, leaves, step) or site_error(self.native.sites[failed - 1])
         return self._give_back(owner, leaves, results)
+
+    def _replayed_error(self, owner: Compiled, leaves: Sequence[Any], step: int) -> SlopesError | None:
+        """What the failed step raises when it runs eagerly: that error knows the values and the user's line. State stays as it is."""
+        before = [(each, np.array(each._value)) for each in self.writes]
+        given = [self._copied(leaf, step if number in self.moving else None) for number, leaf in enumerate(leaves)]
+        args, kwargs = tree.unflatten(self.structure, given)
+        try:
+            owner.function(*args, **kwargs)
+        except SlopesError as error:
+            return error
+        except Exception:
+            return None
+        finally:
+            for each, array in before:
+                each.assign(array)
+            for each, inside in self.gradient_owners:
+                each._grad, each._grad_inside = None, inside
+        return None
+
+    def _copied(self, leaf: Any, step: int | None) -> Any:
+        if not isinstance(leaf, (Tensor, np.ndarray)):
+            return leaf
+        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else leaf)
+        copy = from_array(array if step is None else array[step])
+        copy.requires_grad = isinstance(leaf, Tensor) and leaf._requires_grad
+        return copy
 
     def _place_argument(self, number: int, leaf: Any, moving: bool) -> np.ndarray:
         array = leaf._value_now() if isinstance(leaf, Tensor) else leaf

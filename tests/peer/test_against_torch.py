@@ -42,6 +42,7 @@ def same_gradients_and_buffers(ours, theirs):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even")  # PyTorch's remark on its own memory
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # and on another way of its own to the same values
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_differs_from_pytorch(layer, training):
@@ -77,6 +78,7 @@ def samples(module, layer, count=40):
     return {name: np.stack([each[name] for each in made]) for name in made[0]}
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("layer", [*LAYERS, *INTEGER_LAYERS])
 def test_initial_values_have_another_distribution_than_pytorch(layer):
     sl.seed(0)

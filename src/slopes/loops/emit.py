@@ -28,6 +28,7 @@ class Scope:
         self.at: dict[Axis, Value] = {}
         self.vector: Axis | None = None
         self.lanes = 1
+        self._full_lanes = b.lanes  # vectors start at multiples of this
         self.accumulated: Value | None = None
         self._memo: dict[tuple[int, str], Value] = {}
         self._keep: list[Expr] = []  # the memo goes by id: what it knows must stay alive
@@ -169,10 +170,11 @@ class Scope:
             return b.load(pointer, expr.dtype, self.index(expr.offset, True, where), self.lanes, mask)
         if step in (-1, 2) and mask is None:
             return self._strided(expr, step, where)
-        times = repetition(expr.offset, self.vector)
-        if times and self.lanes % times == 0 and mask is None:
-            few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), self.lanes // times)
-            return self._repeated(few, times)
+        times, shift = repetition(expr.offset, self.vector)
+        if times and self._full_lanes % times == 0 and mask is None:
+            picks = [(lane + shift) // times for lane in range(self.lanes)]
+            few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), picks[-1] + 1)
+            return b.splat(few, self.lanes) if few.lanes == 1 else b.shuffle(few, None, picks)
         return b.gather(pointer, expr.dtype, self.index(expr.offset, mask=where), mask)
 
     def _strided(self, expr: Load, step: int, where: Value | None) -> Value:
@@ -185,12 +187,6 @@ class Scope:
         # two vectors that together cover the 2 n - 1 elements without touching what lies behind them
         low, high = b.load(pointer, expr.dtype, first, n), b.load(pointer, expr.dtype, b.add(first, b.whole(n - 1)), n)
         return b.shuffle(low, high, [2 * lane if 2 * lane < n else 2 * lane + 1 for lane in range(n)])
-
-    def _repeated(self, few: Value, times: int) -> Value:
-        """Each lane so many times in a row."""
-        if few.lanes == 1:
-            return self.b.splat(few, self.lanes)
-        return self.b.shuffle(few, None, [lane // times for lane in range(self.lanes)])
 
     def store(self, store: Store) -> None:
         """Write one store's value at this place, for all lanes."""
@@ -211,13 +207,15 @@ class Scope:
             self.store(store)
 
 
-def repetition(offset: Index, axis: Axis) -> int:
-    """How often in a row the same element is read along an axis (0: no such pattern).
+def repetition(offset: Index, axis: Axis) -> tuple[int, int]:
+    """(how often in a row the same element is read along an axis, how many of the first run are behind us); (0, 0) without such a pattern.
 
     Vectors start at multiples of their lanes, so that repetition in step with the lanes is a short load and a shuffle.
     """
-    return next((atom.divisor for atom in offset.terms if isinstance(atom, Quotient) and atom.inner == Index({axis: 1})), 0) \
-        if repeats_along(offset, axis) else 0
+    if not repeats_along(offset, axis):
+        return 0, 0
+    atom = next(atom for atom in offset.terms if isinstance(atom, Quotient) and atom.inner.uses(axis))
+    return atom.divisor, atom.inner.constant % atom.divisor
 
 
 def emit_operation(b: Builder, node: Node, args: Sequence[Value]) -> Value:

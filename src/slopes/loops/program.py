@@ -25,8 +25,8 @@ EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
 
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
 SPINS = 1500  # how often a barrier looks before it lets other programs run
-ERROR, COUNT, GENERATION, NEXT, STOP, YIELD = 0, 64, 128, 192, 256, 320  # places in the context, one cache line each
-CONTEXT_BYTES = 384
+ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
+CONTEXT_BYTES = 448
 
 
 @dataclass(frozen=True)
@@ -272,8 +272,12 @@ def offset_parts(kernel: Kernel) -> list[Expr]:
 def may_fail(kernel: Kernel) -> bool:
     """Whether a kernel checks an index or a divisor."""
     roots = [*(store.expr for store in kernel.stores), *(each for each in (kernel.body, kernel.other) if each is not None)]
-    return any(isinstance(expr, Checked) or (isinstance(expr, Compute) and expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu")
+    return any(isinstance(expr, Checked) or (isinstance(expr, Compute) and checks_divisor(expr))
                for expr in expressions([*roots, *offset_parts(kernel)]))
+
+
+def checks_divisor(expr: Compute) -> bool:
+    return expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu"
 
 
 def _grave(buffer: Buffer, lanes: int) -> Kernel:
@@ -334,6 +338,10 @@ class ProgramWriter:
         b.line(f"%place = add i64 %behind, {self.arena}")
         b.line("%scratch = getelementptr inbounds i8, ptr %arena, i64 %place")
         with b.loop(b.whole(0), steps) as step:
+            with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
+                place = b.fresh("step")
+                b.line(f"{place} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
+                b.line(f"store i64 {step.ref}, ptr {place}")
             arguments = self._argument_pointers(b, phases, step)
             waiting = False  # whether work of the first thread alone has yet to be waited for
             for phase in phases:

@@ -231,8 +231,8 @@ def vector_cost(kernel: Kernel, axis: Axis, lanes: int) -> float:
 
 
 def repeats_along(offset: Index, axis: Axis) -> bool:
-    """Whether neighbours along an axis read the same element a few times, then the next."""
-    moving = [atom for atom in offset.terms if isinstance(atom, Quotient) and atom.inner == as_index(axis)]
+    """Whether neighbours along an axis read the same element a few times, then the next: ... + (axis + constant) // n."""
+    moving = [atom for atom in offset.terms if isinstance(atom, Quotient) and atom.inner.terms == {axis: 1}]
     return len(moving) == 1 and offset.terms[moving[0]] == 1 and (offset - as_index(moving[0])).coefficient(axis) == 0
 
 

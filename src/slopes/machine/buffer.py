@@ -12,3 +12,12 @@ def aligned_bytes(count: int) -> np.ndarray:
     raw = np.empty(count + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start:start + count]
+
+
+def available_memory() -> int | None:
+    """The bytes that a process may still take without others having to give up theirs; None when the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None

@@ -21,10 +21,10 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from .. import settings
-from ..errors import CompileError
-from ..loops.program import CONTEXT_BYTES, ERROR, TARGETS, YIELD, Target
+from ..errors import CompileError, TooLargeError
+from ..loops.program import CONTEXT_BYTES, ERROR, STEP, TARGETS, YIELD, Target
 from . import threads
-from .buffer import aligned_bytes
+from .buffer import aligned_bytes, available_memory
 
 MAGIC = b"slopes program 1\n"
 _lock = threading.RLock()  # LLVM is entered by one thread at a time
@@ -119,6 +119,7 @@ class Program:
         self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
         self._context[:] = 0
         self._error = self._context[ERROR:ERROR + 4].view(np.int32)
+        self.step = self._context[STEP:STEP + 8].view(np.int64)  # the number of the step that the last run came to
         self._context[YIELD:YIELD + 8].view(np.uint64)[0] = yield_address()
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
         self._running = threading.Lock()
@@ -129,7 +130,7 @@ class Program:
     def run(self, arguments: int, strides: int, steps: int = 1) -> int:
         """Run `steps` steps; `arguments` and `strides` are addresses of tables. Returns 0, or the number of the site that failed."""
         with self._running:
-            count = threads.thread_count() if self.manifest.parallel else 1
+            count = threads.crew.grow(threads.thread_count()) if self.manifest.parallel else 1
             arena = self._arena_for(count) if self._ready != count else self._arena_address
             context = self._context_address
             self._error[0] = 0
@@ -143,12 +144,12 @@ class Program:
     def _arena_for(self, count: int) -> int:
         room = self.manifest.arena + count * self.manifest.scratch
         if self._arena is None or self._room < room:
-            try:
-                self._arena = aligned_bytes(max(room, 64))
-            except MemoryError:
-                raise CompileError(f"the program needs {room / 2**30:.1f} GiB for its intermediate values, more than there is",
-                                   repair="take a smaller batch") from None
-            self._room = room
+            self._arena, self._room = None, 0  # the old one makes room for the new
+            free = available_memory()
+            if free is not None and room > free:
+                raise TooLargeError(f"a program needs {room / 2**30:,.1f} GiB for its intermediate values, "
+                                    f"but {free / 2**30:,.1f} GiB are free", repair="take a smaller batch, or a smaller network")
+            self._arena, self._room = aligned_bytes(max(room, 64)), room
         self._ready, self._arena_address = count, self._arena.ctypes.data
         return self._arena_address
 

@@ -40,22 +40,35 @@ def thread_count() -> int:
 
 
 class Crew:
-    """Threads that wait for work. `run(job, n)` calls job(0) here and job(1) .. job(n - 1) on the crew, and waits for all."""
+    """Threads that wait for work. `run(job, n)` calls job(0) here and job(1) .. job(n - 1) on the crew, and waits for all.
+
+    The crew must have been grown to n before.
+    """
 
     def __init__(self) -> None:
         self._members: list[_Member] = []
         self._busy = threading.Lock()
 
-    def run(self, job: Callable[[int], None], count: int) -> None:
+    def grow(self, count: int) -> int:
+        """Have threads for `count` to work at once; returns how many can, fewer where the system gives no more threads."""
         with self._busy:
             while len(self._members) < count - 1:
-                self._members.append(_Member(len(self._members) + 1))
+                try:
+                    self._members.append(_Member(len(self._members) + 1))
+                except RuntimeError:  # what Python raises when the system refuses a thread
+                    break
+            return min(count, len(self._members) + 1)
+
+    def run(self, job: Callable[[int], None], count: int) -> None:
+        with self._busy:
             helpers = self._members[:count - 1]
             for helper in helpers:
                 helper.start(job)
-            job(0)
-            for helper in helpers:
-                helper.finish()
+            try:
+                job(0)
+            finally:  # after an interruption too: a helper that is still at work would miss the next start
+                for helper in helpers:
+                    helper.finish()
 
 
 class _Member:

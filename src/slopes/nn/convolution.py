@@ -11,6 +11,7 @@ from ..tensor import Parameter, Tensor
 from . import init
 from .constraint import COUNT, FLAG, MARGINS, PADDING, SIZES, check, per_axis
 from .module import Module
+from .sequential import Sequential
 from .where import built_and_called
 
 LETTERS = {1: "L", 2: "HW", 3: "DHW"}
@@ -180,6 +181,23 @@ class ConvTranspose3d(TransposedConvolution):
     """
 
     axes = 3
+
+
+def separable_convolution(in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                          dilation: Any = 1, bias: bool = True) -> Sequential:
+    """A 2-d convolution in two steps: every channel by a filter of its own (depthwise), then a mixture of channels (1x1).
+
+    (k^2 + out) in weights and products per place instead of k^2 in out. x: (N, in_channels, H, W), y: (N, out_channels, H', W'),
+    sizes, initial values and errors as in Conv2d. Source: Chollet, "Xception", 2017; Howard et al., "MobileNets", 2017.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> net = nn.separable_convolution(8, 16, 3, padding=1)
+    >>> net(sl.ones((1, 8, 5, 5))).shape, net.summary((1, 8, 5, 5)).parameters
+    ((1, 16, 5, 5), 224)
+    """
+    return Sequential(Conv2d(in_channels, in_channels, kernel_size, stride, padding, dilation, groups=in_channels, bias=bias),
+                      Conv2d(in_channels, out_channels, 1, bias=bias))
 
 
 def check_groups(owner: str, groups: int, *channels: int) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..errors import DTypeError, OutOfRangeError, ShapeError
-from ..functions import zeros
+from ..functions import arange, zeros
 from ..graph.dtype import int64, is_integer
 from ..graph.operation import build
 from ..ops.composite import concat, matmul, where
@@ -141,7 +141,7 @@ class EmbeddingBag(Table):
 
 def in_bag(offsets: Tensor, length: int) -> Tensor:
     """(N, length): which places belong to which bag."""
-    place = build("iota", size=length, dtype=int64).reshape((1, length))
+    place = arange(length).reshape((1, length))
     count = offsets.shape[0]
     begin = offsets.astype(int64).reshape((count, 1))
     end = concat([begin[1:], tensor([[length]], int64)]) if count else begin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import ArgumentError
@@ -28,10 +28,7 @@ class Sequential(Module):
     unnamed = "layers"
 
     def __init__(self, *layers: Module) -> None:
-        for place, layer in enumerate(layers):
-            if not isinstance(layer, Module):
-                raise ArgumentError(f"Sequential: layer {place} is {layer!r} of type {type(layer).__name__}, not a module",
-                                    repair=hint(layer))
+        check_modules(type(self).__name__, layers)
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:
@@ -49,9 +46,16 @@ class Sequential(Module):
         return Sequential(*self.layers[place]) if isinstance(place, slice) else self.layers[place]
 
 
-def hint(layer: Any) -> str:
+def check_modules(owner: str, layers: Sequence[Any]) -> None:
+    for place, layer in enumerate(layers):
+        if not isinstance(layer, Module):
+            raise ArgumentError(f"{owner}: layer {place} is {layer!r} of type {type(layer).__name__}, not a module",
+                                repair=hint(owner, layer))
+
+
+def hint(owner: str, layer: Any) -> str:
     if isinstance(layer, type) and issubclass(layer, Module):
         return f"make one of it: nn.{layer.__name__}(...)"
     if isinstance(layer, (list, tuple)):
-        return "unpack the list: nn.Sequential(*layers)"
-    return "write a Module whose forward calls it" if callable(layer) else "a Sequential holds modules only"
+        return f"unpack the list: nn.{owner}(*layers)"
+    return "write a Module whose forward calls it" if callable(layer) else f"a {owner} holds modules only"

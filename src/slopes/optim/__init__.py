@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from . import schedules
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .average import Average
+from .clip import clip_by_norm, clip_by_value
+from .descent import minimize
 from .nadam import NAdam
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "NAdam", "Optimizer", "RMSprop"]
+__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Average", "NAdam", "Optimizer", "RMSprop", "clip_by_norm", "clip_by_value",
+           "minimize", "schedules"]

@@ -12,26 +12,87 @@ first and adding overlaps later is cheaper, with the windows laid out so that ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild, topological
+from ..graph.walk import topological
 
 
 def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
-    """Every unwindow of a contraction that separates into a gradient and weights, rewritten as a contraction of windows."""
-    if not any(node.op.name == "unwindow" for node in topological(roots)):
-        return list(roots)
-    known: dict[Node, Node] = {}
+    """Every unwindow, rewritten: of a separable contraction as a contraction of windows, of strided windows by phases."""
+    order = topological(roots)
+    wanted = {node: part for node in order if node.op.name == "unwindow" if (part := only_slice(node, order, roots)) is not None}
+    slices = {part: node for node, part in wanted.items()}
+
+    def make(node: Node, args: tuple[Node, ...]) -> Node:
+        new = node.op.make(*args, **node.params)
+        if node in slices and args[0].op.name == "unwindow":
+            return rewritten(args[0], new)
+        return rewritten(new, None) if node.op.name == "unwindow" and node not in wanted else new
+
+    return rebuild_all(roots, make)
+
+
+def rebuild_all(roots: Sequence[Node], make: Callable[[Node, tuple[Node, ...]], Node]) -> list[Node]:
+    """The roots rebuilt bottom-up, `make` seeing every node that has arguments."""
+    new: dict[Node, Node] = {}
     for node in topological(roots):
-        if node.op.name == "unwindow" and node.args[0].op.name == "contract":
-            found = separated(node)
-            if found is not None:
-                source, = rebuild([node.args[0]], known, lambda each, args: each.op.make(*args, **each.params))
-                known[node] = (multiplied_first if wastes(node) else convolved)(node, source, *found)
-    return rebuild(roots, known, lambda each, args: each.op.make(*args, **each.params))
+        new[node] = make(node, tuple(new[arg] for arg in node.args)) if node.args else node
+    return [new[root] for root in roots]
+
+
+def only_slice(node: Node, order: Sequence[Node], roots: Sequence[Node]) -> Node | None:
+    """The plain slice that is all anyone reads of a node: the gradient of padding throws the border away."""
+    readers = [each for each in order if node in each.args]
+    if len(readers) != 1 or node in roots or readers[0].op.name != "slice" or set(readers[0].params["step"]) != {1}:
+        return None
+    return readers[0]
+
+
+def rewritten(node: Node, part: Node | None) -> Node:
+    """An unwindow (or a slice of one) in the form that computes it best."""
+    found = separated(node) if node.args[0].op.name == "contract" else None
+    if found is not None and not wastes(node):
+        return convolved(node, part, *found)
+    summed = by_phases(multiplied_first(node, *found) if found is not None else node)
+    return summed if part is None else part.op.make(summed, **part.params)
+
+
+def by_phases(node: Node) -> Node:
+    """Overlaps of strided windows, added up without strides: every s-th element meets every s-th place of the windows only.
+
+    out[s q + r] = sum over m of g[q - m, r + s m]
+    """
+    p, g = node.params, node.args[0]
+    strided = [j for j, (s, d) in enumerate(zip(p["stride"], p["dilation"])) if s > 1 and d == 1 and p["size"][j] > s]
+    if not strided or node.op.disjoint(node):  # type: ignore[attr-defined]
+        return node
+    j = strided[0]
+    axis, stride, length, inside = p["axes"][j], p["stride"][j], p["lengths"][j], node.ndim + j
+    count = -(-length // stride)
+    parts = []
+    for r in range(stride):
+        places = cut(g, inside, r, stride)
+        reached = g.shape[axis] + places.shape[inside] - 1
+        lengths = tuple(reached if i == j else n for i, n in enumerate(p["lengths"]))
+        size = tuple(places.shape[inside] if i == j else n for i, n in enumerate(p["size"]))
+        steps = tuple(1 if i == j else n for i, n in enumerate(p["stride"]))
+        part = by_phases(build_node("unwindow", (places,), {**p, "size": size, "stride": steps, "lengths": lengths}))
+        widths = tuple((0, count - reached if each == axis else 0) for each in range(node.ndim))
+        part = build_node("pad", (part,), {"widths": widths, "value": 0})
+        parts.append(build_node("reshape", (part,), {"shape": (*part.shape[:axis + 1], 1, *part.shape[axis + 1:])}))
+    side_by_side = build_node("concat", tuple(parts), {"axis": axis + 1})
+    joined = build_node("reshape", (side_by_side,), {"shape": (*node.shape[:axis], count * stride, *node.shape[axis + 1:])})
+    return cut(joined, axis, 0, 1, length)
+
+
+def cut(x: Node, axis: int, start: int, step: int, stop: int | None = None) -> Node:
+    """x[start:stop:step] along one axis."""
+    ends = tuple(stop if stop is not None and each == axis else n for each, n in enumerate(x.shape))
+    return build_node("slice", (x,), {"start": tuple(start if each == axis else 0 for each in range(x.ndim)), "stop": ends,
+                                      "step": tuple(step if each == axis else 1 for each in range(x.ndim))})
 
 
 WASTE = 1.8
@@ -43,9 +104,10 @@ def wastes(node: Node) -> bool:
     return prod(p["lengths"]) > WASTE * prod(counts)
 
 
-def multiplied_first(node: Node, product: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+def multiplied_first(node: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
     """The same unwindow, of a contraction that stores the places inside a window before the windows' counts."""
-    p, rank = product.params, node.ndim
+    product, rank = node.args[0], node.ndim
+    p = product.params
     out = p["out_axes"]
     first = tuple(label for label in out[:rank] if label not in counts)
     order = first + inside + counts
@@ -67,16 +129,21 @@ def separated(node: Node) -> tuple[int, tuple[int, ...], tuple[int, ...]] | None
     return None
 
 
-def convolved(node: Node, product: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
-    """The contraction of windows over the gradient with the flipped weights."""
-    p, labels = node.params, (product.params["a_axes"], product.params["b_axes"])
+def convolved(node: Node, part: Node | None, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+    """The contraction of windows over the gradient with the flipped weights, for the part of the result that is wanted."""
+    product, p = node.args[0], node.params
+    labels = product.params["a_axes"], product.params["b_axes"]
+    ranges = {axis: (0, n) if part is None else (part.params["start"][axis], part.params["stop"][axis])
+              for axis, n in enumerate(node.shape)}
     gradient, weights = product.args[which], product.args[1 - which]
     places = tuple(labels[which].index(label) for label in counts)
     for place, stride in zip(places, p["stride"]):
         gradient = spaced(gradient, place, stride)
     widths = [(0, 0)] * gradient.ndim
-    for place, k, d, length in zip(places, p["size"], p["dilation"], p["lengths"]):
-        widths[place] = (d * (k - 1), length - gradient.shape[place])
+    for place, axis, k, d in zip(places, p["axes"], p["size"], p["dilation"]):
+        (start, stop), reach, n = ranges[axis], d * (k - 1), gradient.shape[place]
+        widths[place] = (max(0, reach - start), max(0, stop - n))
+        gradient = cut(gradient, place, max(0, start - reach), 1, min(n, stop))
     padded = build_node("pad", (gradient,), {"widths": tuple(widths), "value": 0})
     windows = build_node("window", (padded,), {"axes": places, "size": p["size"], "stride": (1,) * len(places), "dilation": p["dilation"]})
     back = tuple(labels[1 - which].index(label) for label in inside)
@@ -84,8 +151,11 @@ def convolved(node: Node, product: Node, which: int, counts: tuple[int, ...], in
         "start": tuple(n - 1 if axis in back else 0 for axis, n in enumerate(weights.shape)),
         "stop": tuple(-1 if axis in back else n for axis, n in enumerate(weights.shape)),
         "step": tuple(-1 if axis in back else 1 for axis in range(weights.ndim))})
-    return build_node("contract", (windows, flipped), {
+    result = build_node("contract", (windows, flipped), {
         "a_axes": labels[which] + inside, "b_axes": labels[1 - which], "out_axes": product.params["out_axes"][:node.ndim]})
+    for axis in set(ranges) - set(p["axes"]):
+        result = cut(result, axis, ranges[axis][0], 1, ranges[axis][1])
+    return result
 
 
 def spaced(x: Node, axis: int, stride: int) -> Node:

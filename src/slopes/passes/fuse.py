@@ -82,14 +82,20 @@ class _Wanted:
 
     def measure(self, node: Node, use_count: int) -> None:
         """Keep the cost of a node in view; give it memory when computing it again and again would cost more."""
-        own = getattr(node.op, "cost", 1) if node.op.kind == "elementwise" else 0
-        inner = [arg for arg in node.args if self.inlined(arg)]
-        cost = own + sum(self.cost[arg] for arg in inner)
-        depth = 1 + max((self.depth[arg] for arg in inner), default=0)
-        if depth > MAXIMUM_DEPTH or cost > MAXIMUM_COST or (use_count > 1 and node.op.kind == "elementwise" and cost > CHEAP):
+        cost, depth = self._inline_cost(node)
+        if use_count > 1 and cost > CHEAP and node.op.kind == "move":
+            self._settle(node, CHEAP, windowed=False)  # what the view shows gets the memory: the view itself stays free
+            cost, depth = self._inline_cost(node)
+        if depth > MAXIMUM_DEPTH or cost > MAXIMUM_COST or (use_count > 1 and cost > CHEAP):
             self.nodes[node] = None
         else:
             self.cost[node], self.depth[node] = cost, depth
+
+    def _inline_cost(self, node: Node) -> tuple[int, int]:
+        """(instructions, nesting) of computing a node in place."""
+        own = getattr(node.op, "cost", 1) if node.op.kind == "elementwise" else 3 * len(node.args) if node.op.name == "concat" else 0
+        inner = [arg for arg in node.args if self.inlined(arg)]
+        return own + sum(self.cost[arg] for arg in inner), 1 + max((self.depth[arg] for arg in inner), default=0)
 
     def consider_arguments(self, node: Node) -> None:
         """Give memory to arguments that this node would compute more than once per element."""
@@ -147,7 +153,8 @@ def group(roots: Iterable[Node]) -> list[Group]:
     roots = list(roots)
     wanted = materialize(roots)
     inputs = {node: direct_inputs(node, wanted) for node in wanted}
-    own, heights = own_heights(roots, wanted), {}
+    own = own_heights(roots, wanted)
+    heights: dict[Node, int] = {}
     groups: list[Group] = []
     place: dict[Node, int] = {}
     for node in wanted:

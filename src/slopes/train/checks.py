@@ -10,6 +10,7 @@ from ..arrays import shorten
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Module
+from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, Trace, asarray, no_grad, tracing
 from .metrics import is_labelled
@@ -70,9 +71,9 @@ def check_kinds(net: Any, loss: Any, optimizer: Any = None) -> None:
         raise ArgumentError(f"optimizer is {shorten(optimizer)}, not an optimizer", repair="for example optimizer=optim.Adam(lr=1e-3)")
 
 
-def check_counts(batch_size: int, epochs: int = 0) -> None:
-    """batch_size is an integer >= 1, epochs an integer >= 0."""
-    for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
+def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
+    """batch_size and accumulate are integers >= 1, epochs an integer >= 0."""
+    for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0), ("accumulate", accumulate, 1)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
@@ -142,3 +143,13 @@ def check_optimizer(optimizer: Any, bound: list[Any], net: Any) -> None:
         raise ArgumentError(f"{name} is bound to {len(bound)} parameters, of which {foreign} are not of this net",
                             why=f"it was made for, or used with, another net; this one has {len(own)} parameters",
                             repair=f"make a new one: optim.{name}(lr=...), without parameters: fit binds it")
+
+
+def check_average(average: Any, net: Any) -> None:
+    """An average is an optim.Average, of this net's parameters if of any."""
+    if average is not None and not isinstance(average, Average):
+        raise ArgumentError(f"average is {shorten(average)}, not an average", repair="for example average=optim.Average(0.999)")
+    own = {id(each) for each in net.parameters()}
+    if average is not None and any(id(each) not in own for each in average.parameters):
+        raise ArgumentError("average is bound to parameters that are not of this net", why="it was used with another net",
+                            repair="make a new one: optim.Average(0.999), without parameters: fit binds it")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
+import operator
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,10 +16,12 @@ import numpy as np
 from .. import functions as F
 from .. import random
 from ..data.order import order
+from ..errors import ArgumentError
+from ..nn.constraint import POSITIVE
 from ..nn.losses import cross_entropy
-from ..optim import Adam
+from ..optim import Adam, Average, clip_by_norm, schedules
 from ..tensor import Tensor, no_grad
-from .checks import check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
+from .checks import check_average, check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
 from .evaluate import Evaluator
 from .guard import Guard, non_finite
 from .history import Epoch, History, Run
@@ -29,11 +34,13 @@ from .stepper import Stepper, Stretch, as_tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 AfterEpoch = Callable[[Run], Any]
+Clip = Callable[[list[Tensor]], Any]
 
 
 def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
         validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
-        schedule: str | Schedule | None = None, progress: bool | None = None, after_epoch: AfterEpoch | None = None) -> Run:
+        schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
+        average: Average | None = None, progress: bool | None = None, after_epoch: AfterEpoch | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
@@ -50,8 +57,14 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
                 class labels, none otherwise
     seed        decides the order of examples, and seeds slopes' random numbers (dropout) for the run; initial weights were drawn
                 before, when the net was made: slopes.seed(...) decides those
-    schedule    how the rate changes over the steps: "constant" (default), "linear", "cosine", or a function (step, steps) that
-                returns the factor by which to multiply the rate
+    schedule    how the rate changes over the steps: "constant" (default), "linear", "cosine", "one_cycle", one of optim.schedules,
+                or a function (step, steps) that returns the factor by which to multiply the rate
+    clip        the largest norm that all gradients together may have (optim.clip_by_norm), or a function that is called with the
+                list of parameters between backward and step, such as functools.partial(optim.clip_by_value, limit=1.0)
+    accumulate  parts into which each batch is cut: their gradients are added up before the one update, which is that of the whole
+                batch (but for layers that look at the batch, as BatchNorm does), with less memory
+    average     an optim.Average of the weights, updated in every step; validation is measured with the averaged weights, the net
+                keeps its own (average.take() gives it the averaged ones)
     progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence
     after_epoch called with the Run after each epoch; a true result stops the training
 
@@ -70,8 +83,9 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     >>> run.epochs[-1].metrics["accuracy"] > 0.9
     True
     """
-    check_counts(batch_size, epochs)
+    check_counts(batch_size, epochs, accumulate)
     check_kinds(net, loss, optimizer)
+    check_average(average, net)
     for role, each in (("dataset", dataset), ("validation", validation)):
         if each is not None or role == "dataset":
             check_dataset(each, role)
@@ -79,7 +93,7 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     check_last_batch(net, dataset, batch_size)
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, is_labelled(dataset.targets)), epochs, min(batch_size, len(dataset.targets)), seed,
-              find_schedule(schedule), choose_reporter(progress), after_epoch)
+              find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch)
     return job.run()
 
 
@@ -97,6 +111,9 @@ class Job:
     batch_size: int
     seed: int
     schedule: Schedule | None
+    clip: Clip | None
+    accumulate: int
+    average: Average | None
     reporter: Reporter
     after_epoch: AfterEpoch | None
 
@@ -107,10 +124,9 @@ class Job:
         self.result = Run(self.net, self.history, settings)
         self.steps_per_epoch = -(-self.examples // self.batch_size)
         self.rate = float(self.optimizer.lr)
-        self.stepper = Stepper(training_step(self.net, self.loss, self.optimizer, self.metrics), as_tensor(self.dataset.inputs),
-                               as_tensor(self.dataset.targets))
+        self.stepper = Stepper(self.training_step, as_tensor(self.dataset.inputs), as_tensor(self.dataset.targets))
         self.judge = None if self.validation is None else Evaluator(self.net, self.validation, self.loss, self.metrics, 512)
-        self.guard = Guard(self.net, self.optimizer)
+        self.guard = Guard(self.net, self.optimizer, *([self.average] if self.average else []))
         self.interrupts = Interrupts()
 
     def bind(self) -> None:
@@ -119,12 +135,16 @@ class Job:
             check_optimizer(self.optimizer, list(self.optimizer.parameters), self.net)
         else:
             self.optimizer.bind(self.net.parameters())
+        if self.average is not None:
+            self.average.bind(self.net.parameters())
 
     def run(self) -> Run:
         """All epochs, with the net in train mode; whatever ends them, the reporter is stopped and the rate is what it was."""
         started = time.perf_counter()
         random.seed(self.seed)
         self.reporter.start(self.epochs, self.examples)
+        if isinstance(self.schedule, schedules.Schedule):
+            self.schedule.begin()
         try:
             with Mode(self.net, training=True), self.interrupts:
                 for epoch in range(self.epochs):
@@ -158,10 +178,19 @@ class Job:
                 return False
             self.guard.before(self.history.steps)
         record = Epoch(number, tally.loss, tally.metrics, {}, tally.examples, self.steps_per_epoch, time.perf_counter() - started)
-        record.validation = dict(self.judge.run()) if self.judge else {}
+        record.validation = self.validate()
         self.history.epochs.append(record)
+        if isinstance(self.schedule, schedules.Schedule):
+            self.schedule.observe(record.validation or {"loss": record.loss, **record.metrics})
         self.reporter.epoch(record)
         return not (self.after_epoch is not None and self.after_epoch(self.result)) and not self.interrupts.wanted
+
+    def validate(self) -> dict[str, float]:
+        """Loss and metrics on the validation data, if there are any; with the averaged weights, if there are."""
+        if self.judge is None:
+            return {}
+        with contextlib.nullcontext() if self.average is None or not self.history.steps else self.average.swapped():
+            return dict(self.judge.run())
 
     def take(self, stretch: Stretch, number: int, rates: np.ndarray | None, tally: Tally) -> None:
         """Note what a native call did; a loss that is not finite ends the run."""
@@ -184,6 +213,32 @@ class Job:
         self.result.message = error.what
         error.run = self.result
         raise error
+
+    # The step that is compiled
+
+    def training_step(self, inputs: Tensor, targets: Tensor, indices: Tensor, *rate: Tensor) -> tuple[Tensor, ...]:
+        """Gather, forward, loss, gradients, update; returns the loss and each metric's sum over the batch."""
+        if rate:
+            self.optimizer.lr.assign(rate[0])
+        self.net.zero_grad()
+        parts = [self.learn(inputs, targets, part, part.shape[0] / indices.shape[0])
+                 for part in parts_of(indices, self.accumulate)]
+        if self.clip is not None:
+            self.clip(self.optimizer.parameters)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
+        return tuple(functools.reduce(operator.add, each) for each in zip(*parts))
+
+    def learn(self, inputs: Tensor, targets: Tensor, indices: Tensor, share: float) -> tuple[Tensor, ...]:
+        """Add the gradients of these examples, which are a share of the batch, to the parameters'."""
+        wanted = F.take(targets, indices, axis=0)
+        outputs = self.net(F.take(inputs, indices, axis=0))
+        value = self.loss(outputs, wanted)
+        value = value if share == 1 else value * share
+        value.backward()
+        with no_grad():
+            return (value.detach(), *(sum_over_examples(each(outputs.detach(), wanted)) for each in self.metrics.values()))
 
     def rates(self, number: int) -> np.ndarray | None:
         """The rate of every step of this epoch, or None when it stays."""
@@ -216,19 +271,19 @@ class Tally:
         return {name: total / max(1, self.examples) for name, total in zip(self.names, self.sums[1:])}
 
 
-def training_step(net: Any, loss: Loss, optimizer: Any, metrics: dict[str, Metric]) -> Callable[..., tuple[Tensor, ...]]:
-    """The step that is compiled: gather, forward, loss, gradients, update; returns the loss and each metric's sum."""
+def find_clip(wanted: float | Clip | None) -> Clip | None:
+    """What to do with the gradients before the update."""
+    if wanted is None or callable(wanted):
+        return wanted
+    if not POSITIVE.holds(wanted):
+        raise ArgumentError(f"clip is {wanted!r}", why="it is the largest norm that all gradients together may have",
+                            repair="use a number above 0, such as 1.0, or a function of the list of parameters")
+    return functools.partial(clip_by_norm, limit=wanted)
 
-    def step(inputs: Tensor, targets: Tensor, indices: Tensor, *rate: Tensor) -> tuple[Tensor, ...]:
-        if rate:
-            optimizer.lr.assign(rate[0])
-        wanted = F.take(targets, indices, axis=0)
-        outputs = net(F.take(inputs, indices, axis=0))
-        value = loss(outputs, wanted)
-        net.zero_grad()
-        value.backward()
-        optimizer.step()
-        with no_grad():
-            return (value.detach(), *(sum_over_examples(each(outputs.detach(), wanted)) for each in metrics.values()))
 
-    return step
+def parts_of(indices: Tensor, count: int) -> list[Tensor]:
+    """The indices in so many parts of nearly equal length, none of them empty."""
+    size = indices.shape[0]
+    count = min(count, size)
+    ends = [size * i // count for i in range(count + 1)]
+    return [indices[start:stop] for start, stop in zip(ends, ends[1:])]

@@ -12,6 +12,7 @@ import numpy as np
 from .. import random
 from ..errors import NonFiniteError
 from ..nn.module import Module
+from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..random import Generator
 from .history import Run
@@ -27,10 +28,10 @@ class DivergedError(NonFiniteError):
 
 
 class State:
-    """A copy of everything that a step changes: parameters, buffers, the optimizer's state, the positions of random numbers."""
+    """A copy of everything that a step changes: parameters, buffers, the state of optimizer and average, positions of random numbers."""
 
-    def __init__(self, net: Module, optimizer: Optimizer) -> None:
-        tensors = [held for _, held in (*net.named_state(), *optimizer.named_state())]
+    def __init__(self, net: Module, *others: Optimizer | Average) -> None:
+        tensors = [held for owner in (net, *others) for _, held in owner.named_state()]
         for generator in (random.default, *generators_in(net)):
             tensors += [generator.key, generator.counter]
         self.values = [(held, np.array(held.detach().numpy())) for held in tensors]
@@ -52,8 +53,8 @@ class Guard:
     Two copies are kept, because the newest one may already hold the update that ruined the net.
     """
 
-    def __init__(self, net: Module, optimizer: Optimizer) -> None:
-        self.owners = (net, optimizer)
+    def __init__(self, net: Module, *others: Optimizer | Average) -> None:
+        self.owners = (net, *others)
         self.marks: list[tuple[int, State]] = []
         self.taken: list[tuple[int, np.ndarray, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
         self.due = 0.0

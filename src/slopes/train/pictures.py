@@ -58,6 +58,27 @@ def curves(losses: Sequence[float], epochs: Sequence[dict[str, Any]]) -> Picture
     return Picture(figure)
 
 
+def range_curve(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, suggestion: float | None) -> Picture:
+    """The loss over the rate of a range test, as measured and smoothed; a line where it fell fastest."""
+    figure = new_figure(5, 3.4)
+    axes = figure.subplots()
+    axes.plot(rates, losses, color=MUTED, linewidth=0.6, label="each step")
+    axes.plot(rates, smoothed, color=TRAIN, label="smoothed")
+    if suggestion is not None:
+        axes.axvline(suggestion, color=VALIDATION, linestyle="--", label=f"falls fastest: {suggestion:.2g}")
+    axes.set_xscale("log")
+    axes.set_ylim(*limits(losses))
+    finish(axes, "rate", "loss")
+    return Picture(figure)
+
+
+def limits(losses: np.ndarray) -> tuple[float, float]:
+    """From the lowest loss to somewhat above the first: the end, where it explodes, would hide the rest."""
+    low, start = float(losses.min()), float(np.median(losses[: max(1, len(losses) // 5)]))
+    margin = 0.1 * (start - low) or 1.0
+    return low - margin, start + 5 * margin
+
+
 def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]]) -> None:
     """Every step's loss, faint; its running mean, strong; the validation loss at the end of each epoch."""
     ends = np.cumsum([each["steps"] for each in epochs])

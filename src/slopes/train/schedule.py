@@ -1,33 +1,26 @@
-"""How the learning rate changes over the steps of a run: a factor between 0 and 1 for each step."""
+"""The schedules that fit knows by name; they are defined among the optimizers, in optim/schedules.py."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 from ..errors import ArgumentError
+from ..optim.schedules import Cosine, Linear, OneCycle, ScheduleFunction
 
-Schedule = Callable[[int, int], float]
-
-
-def linear(step: int, steps: int) -> float:
-    """1 - step / steps: from the full rate to almost nothing, evenly."""
-    return 1 - step / steps
-
-
-def cosine(step: int, steps: int) -> float:
-    """(1 + cos(pi step / steps)) / 2 (Loshchilov, Hutter 2017, without restarts): high for long, then almost nothing."""
-    return (1 + math.cos(math.pi * step / steps)) / 2
-
-
-SCHEDULES: dict[str, Schedule | None] = {"constant": None, "linear": linear, "cosine": cosine}
+Schedule = ScheduleFunction
+SCHEDULES: dict[str, Schedule | None] = {"constant": None, "linear": Linear(), "cosine": Cosine(), "one_cycle": OneCycle()}
 
 
 def find_schedule(wanted: str | Schedule | None) -> Schedule | None:
-    """The schedule by name, or the function itself; None where the rate stays."""
+    """The schedule by name, or the given one itself; None where the rate stays.
+
+    >>> find_schedule("linear")
+    Linear(start=1.0, end=0.0, steps=None)
+    """
+    if isinstance(wanted, type):
+        raise ArgumentError(f"schedule is the class {wanted.__name__}, not a schedule",
+                            repair=f"make one: optim.schedules.{wanted.__name__}(...)")
     if wanted is None or callable(wanted):
         return wanted
     if wanted not in SCHEDULES:
         raise ArgumentError(f"no schedule is called {wanted!r}",
-                            repair=f"use one of {', '.join(SCHEDULES)}, or a function (step, steps) -> factor")
+                            repair=f"use one of {', '.join(SCHEDULES)}, one of optim.schedules, or a function (step, steps) -> factor")
     return SCHEDULES[wanted]

@@ -1,10 +1,20 @@
-"""The networks that the recipes train, in the order in which courses introduce them."""
+"""The networks of the zoo, in the order in which courses introduce them; larger families have files of their own."""
 
 from __future__ import annotations
 
 import math
 
 from .. import nn
+from .alexnet import alexnet
+from .googlenet import googlenet
+from .gpt import GPT, char_gpt
+from .resnet import resnet, small_resnet
+from .unet import UNet, small_unet
+from .vgg import vgg
+from .vit import VisionTransformer, small_vit, vit_b16
+
+__all__ = ["GPT", "UNet", "VisionTransformer", "alexnet", "char_gpt", "googlenet", "lenet", "mlp", "resnet", "small_convolution",
+           "small_resnet", "small_unet", "small_vit", "softmax_regression", "vgg", "vit_b16"]
 
 
 def softmax_regression(shape: tuple[int, ...], classes: int) -> nn.Module:

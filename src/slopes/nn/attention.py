@@ -1,0 +1,184 @@
+"""Multi-head attention: every place of a sequence looks at all places of another, or of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..functions.attention import attention_weights, fits
+from ..graph.dtype import bool_, is_inexact
+from ..ops.composite import matmul, mean, split, where
+from ..tensor import Parameter, Tensor, asarray
+from . import init
+from .constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
+from .dropout import Dropout
+from .linear import Linear
+from .module import Module
+from .where import built_and_called
+
+Mask = Any  # a Tensor or NumPy array of booleans (True hides) or of floats (added to the scores), or None
+
+
+class MultiheadAttention(Module):
+    """y = concat(head_1, ..., head_h) W_o^T + b_o, head_i = softmax(q_i k_i^T / sqrt(d)) v_i, with q, k, v = x W^T + b cut into
+    h = num_heads heads of d = embed_dim / h.
+
+    query: (L, N, embed_dim), key: (S, N, kdim), value: (S, N, vdim) -> y: (L, N, embed_dim); with batch_first=True the batch N
+    is axis 0. key defaults to query (self-attention) and value to key. With need_weights=True the result is (y, weights), the
+    weights (N, L, S) being averaged over heads, or (N, h, L, S) with average_attn_weights=False.
+
+    Masks are PyTorch's: in key_padding_mask (N, S) and attn_mask (L, S), (N h, L, S) or (N, h, L, S), True hides a key and floats
+    are added to the scores; is_causal hides from place i what comes after it. A place from which all keys are hidden gives
+    y = b_o (PyTorch: NaN). Different from PyTorch, key and value may be left out and weights come only if asked for.
+
+    in_proj_weight: (3 embed_dim, embed_dim) for q, k, v, one below the other (with another kdim or vdim: q_proj_weight,
+    k_proj_weight, v_proj_weight), at first Xavier uniform; in_proj_bias: (3 embed_dim,), zeros; out_proj: a Linear whose bias starts
+    as zeros. `dropout` leaves out a share of the weights in training.
+    Raises ArgumentError unless the heads divide embed_dim, ShapeError for inputs or masks of other shapes.
+    Source: Vaswani et al., "Attention is all you need", 2017.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    >>> layer(sl.ones((3, 5, 8))).shape
+    (3, 5, 8)
+    >>> y, weights = layer(sl.ones((3, 5, 8)), sl.ones((3, 7, 8)), need_weights=True)
+    >>> y.shape, weights.shape
+    ((3, 5, 8), (3, 5, 7))
+    """
+
+    in_proj_weight: Any  # Parameter (3 embed_dim, embed_dim); None with another kdim or vdim
+    q_proj_weight: Any  # Parameter (embed_dim, embed_dim), only with another kdim or vdim, as the next two are
+    k_proj_weight: Any  # Parameter (embed_dim, kdim)
+    v_proj_weight: Any  # Parameter (embed_dim, vdim)
+    in_proj_bias: Any  # Parameter (3 embed_dim,); None without bias
+    constraints = {"embed_dim": COUNT, "num_heads": COUNT, "dropout": SHARE, "bias": FLAG, "kdim": OPTIONAL_COUNT,
+                   "vdim": OPTIONAL_COUNT, "batch_first": FLAG}
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, kdim: int | None = None,
+                 vdim: int | None = None, batch_first: bool = False) -> None:
+        check("MultiheadAttention", self.constraints, {"embed_dim": embed_dim, "num_heads": num_heads, "dropout": dropout,
+                                                       "bias": bias, "kdim": kdim, "vdim": vdim, "batch_first": batch_first})
+        check_heads(embed_dim, num_heads)
+        self.embed_dim, self.num_heads, self.batch_first = int(embed_dim), int(num_heads), batch_first
+        self.kdim, self.vdim = int(kdim or embed_dim), int(vdim or embed_dim)
+        self.make_weights()
+        self.in_proj_bias = init.blank((3 * self.embed_dim,)) if bias else None
+        self.out_proj = Linear(self.embed_dim, self.embed_dim, bias)
+        if bias:
+            init.zeros(self.out_proj.bias)  # type: ignore[type-var]
+        self.dropout = Dropout(dropout) if dropout else None  # built with 0, it draws no numbers
+
+    def make_weights(self) -> None:
+        width, packed = self.embed_dim, self.kdim == self.vdim == self.embed_dim
+        sizes = (None, None, None) if packed else (width, self.kdim, self.vdim)
+        self.in_proj_weight = init.xavier_uniform(init.blank((3 * width, width))) if packed else None
+        self.q_proj_weight, self.k_proj_weight, self.v_proj_weight = (
+            None if size is None else init.xavier_uniform(init.blank((width, size))) for size in sizes)
+
+    def forward(self, query: Tensor, key: Tensor | None = None, value: Tensor | None = None, key_padding_mask: Mask = None,
+                need_weights: bool = False, attn_mask: Mask = None, average_attn_weights: bool = True,
+                is_causal: bool = False) -> Any:
+        key = query if key is None else key
+        value = key if value is None else value
+        self.check_inputs(query, key, value)
+        q, k, v = map(self.heads, self.projected(query, key, value))  # (N, h, L or S, d)
+        mask = self.merged(q, k, key_padding_mask, attn_mask)
+        weights = attention_weights(q, k, mask, is_causal)  # (N, h, L, S)
+        y = self.out_proj(self.joined(matmul(weights if self.dropout is None else self.dropout(weights), v)))
+        if not need_weights:
+            return y
+        return y, mean(weights, axis=1) if average_attn_weights else weights
+
+    def projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+        """q, k and v: for self-attention, all by one product."""
+        if self.in_proj_weight is not None and query is key is value:
+            packed = matmul(query, self.in_proj_weight.T)
+            return split(packed if self.in_proj_bias is None else packed + self.in_proj_bias, 3, axis=-1)
+        products = [matmul(x, weight.T) for x, weight in zip((query, key, value), self.weights())]
+        if self.in_proj_bias is None:
+            return tuple(products)
+        return tuple(product + bias for product, bias in zip(products, split(self.in_proj_bias, 3)))
+
+    def weights(self) -> tuple[Parameter, ...]:
+        """The matrices of q, k and v."""
+        if self.in_proj_weight is None:
+            return self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
+        return split(self.in_proj_weight, 3)
+
+    def heads(self, x: Tensor) -> Tensor:
+        """x, (N, L, E) or (L, N, E), as (N, h, L, d)."""
+        cut = x.reshape((*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads))
+        return cut.permute_dims((0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
+
+    def joined(self, y: Tensor) -> Tensor:
+        """The inverse of `heads`."""
+        moved = y.permute_dims((0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
+        return moved.reshape((*moved.shape[:2], self.embed_dim))
+
+    def merged(self, q: Tensor, k: Tensor, padding: Mask, mask: Mask) -> Tensor | None:
+        """Both masks as one that attention_weights takes: booleans of what is seen, or floats to add."""
+        batch, heads, length, _ = q.shape
+        keys = k.shape[2]
+        found = []
+        if padding is not None:
+            padding = self.checked_mask("key_padding_mask", asarray(padding), (batch, keys), ((batch, keys),))
+            found.append(padding.reshape((batch, 1, 1, keys)))
+        if mask is not None:
+            allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
+            mask = self.checked_mask("attn_mask", asarray(mask), (length, keys), allowed)
+            found.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
+        return merged(found, q.dtype)
+
+    def checked_mask(self, name: str, mask: Tensor, wanted: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
+        what, where = built_and_called(self, mask)
+        if mask.dtype != bool_ and not is_inexact(mask.dtype):
+            raise DTypeError(f"{what} needs {name} of booleans or floats, but it is {mask.dtype}",
+                             why="booleans hide keys where they are True, floats are added to the scores",
+                             repair="mask == 0 hides what is 0", where=where)
+        if not any(len(mask.shape) == len(shape) and (mask.shape == shape or (len(shape) == 4 and fits(mask.shape, shape)))
+                   for shape in allowed):
+            raise ShapeError(f"{what} needs {name} of shape {wanted}, but it is {mask.shape}",
+                             why=f"here {wanted[0]} is the number of {'examples' if name[0] == 'k' else 'queries'}, "
+                                 f"{wanted[1]} that of keys", where=where)
+        return mask
+
+    def check_inputs(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        for name, x, width in (("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)):
+            if x.ndim != 3 or x.shape[2] != width:
+                raise self.wrong_input(name, x, width)
+        batch, place = (0, 1) if self.batch_first else (1, 0)
+        if key.shape[:2] != value.shape[:2] or key.shape[batch] != query.shape[batch] or not key.shape[place]:
+            what, where = built_and_called(self, key)
+            raise ShapeError(f"{what}: query {query.shape}, key {key.shape} and value {value.shape} do not fit",
+                             why=f"they have one batch (axis {batch}), keys and values one length of at least 1 (axis {place})",
+                             repair=f"batch_first is {self.batch_first}: build it with {not self.batch_first} if the axes are "
+                                    "the other way round", where=where)
+
+    def wrong_input(self, name: str, x: Tensor, width: int) -> ShapeError:
+        what, where = built_and_called(self, x)
+        axes = "N, L" if self.batch_first else "L, N"
+        repair = f"for one sequence, add the batch axis: x[{'None' if self.batch_first else ':, None'}]" if x.ndim == 2 else ""
+        return ShapeError(f"{what} needs a {name} of shape ({axes}, {width}), but it is {tuple(x.shape)}", repair=repair, where=where)
+
+    def details(self) -> str:
+        return f"{self.embed_dim}, {self.num_heads} {'head' if self.num_heads == 1 else 'heads'}"
+
+
+def check_heads(width: int, heads: int) -> None:
+    if width % heads:
+        fit = ", ".join(str(n) for n in range(1, width + 1) if width % n == 0)
+        raise ArgumentError(f"MultiheadAttention: num_heads={heads} must divide embed_dim={width}",
+                            why="each head takes an equal share of the features", repair=f"numbers of heads that fit: {fit}")
+
+
+def merged(masks: list[Tensor], dtype: Any) -> Tensor | None:
+    """Masks in which True hides and floats are added, as one in which True shows, or as floats if there is one of floats."""
+    if not masks:
+        return None
+    if all(mask.dtype == bool_ for mask in masks):
+        hidden = masks[0] if len(masks) == 1 else masks[0] | masks[1]
+        return hidden == False  # noqa: E712  (element by element)
+    added = [where(mask, -math.inf, asarray(0.0, dtype)) if mask.dtype == bool_ else mask.astype(dtype) for mask in masks]
+    return added[0] if len(added) == 1 else added[0] + added[1]
