@@ -601,3 +601,22 @@ def test_threads_may_train_different_networks_at_once():
     for each in threads:
         each.join()
     assert found[0] == found[1] == found[2] and found[0][-1] < found[0][0]
+
+
+def test_a_method_can_be_compiled():
+    class Scale:
+        def __init__(self, factor):
+            self.factor = sl.tensor(factor)
+
+        @sl.compile
+        def __call__(self, x):
+            return x * self.factor
+
+        @sl.compile
+        def plus(self, x, y=0.0):
+            return x * self.factor + y
+
+    double, triple = Scale(2.0), Scale(3.0)
+    assert double(sl.tensor(5.0)).item() == 10
+    assert triple.plus(sl.tensor(5.0), y=1.0).item() == 16
+    assert double.plus(sl.tensor(5.0)).item() == 10

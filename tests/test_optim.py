@@ -35,6 +35,23 @@ def test_a_long_valley_is_walked_the_published_way(options, expected):
     assert found == pytest.approx(expected, abs=2e-6)
 
 
+@pytest.mark.parametrize("make, options, expected", [
+    (optim.Adagrad, {"lr": 0.4}, (-2.382563, -0.158591)), (optim.Adagrad, {"lr": 2.0}, (-0.002295, 0.0)),
+    (optim.RMSprop, {"lr": 0.4, "alpha": 0.9}, (-0.010599, 0.0))])
+def test_adaptive_rates_walk_the_long_valley_the_published_way(make, options, expected):
+    x = sl.Parameter([-5.0, -2.0])
+    scale = sl.tensor([0.1, 2.0])
+    (found,) = descend(make([x], **options), [x], lambda: (x * x * scale).sum(), 20)
+    assert found == pytest.approx(expected, abs=2e-6)
+
+
+def test_centered_rmsprop_stays_finite_where_the_gradient_never_varies():
+    x = sl.Parameter(np.full(5, 3.0, np.float32))
+    opt = optim.RMSprop([x], alpha=0.3, centered=True)
+    weights = sl.tensor([0.1, 0.3, 0.7, 1.1, 1e-3])
+    assert np.isfinite(descend(opt, [x], lambda: (x * weights).sum(), 60)[0]).all()
+
+
 def test_one_step_of_the_published_2_2_2_network():
     first, second = nn.Linear(2, 2), nn.Linear(2, 2)
     for layer, weight, bias in ((first, [[0.15, 0.20], [0.25, 0.30]], 0.35), (second, [[0.40, 0.45], [0.50, 0.55]], 0.60)):

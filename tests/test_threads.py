@@ -49,6 +49,7 @@ def test_each_member_works_once_and_the_caller_waits_for_all(count):
     crew = threads.Crew()
     for _ in range(20):
         done: list[int] = []
+        crew.grow(count)
         crew.run(done.append, count)
         assert sorted(done) == list(range(count))
 
@@ -65,8 +66,10 @@ def test_a_crew_that_was_interrupted_is_ready_for_the_next_run():
     for _ in range(10):
         release.clear()
         with pytest.raises(KeyboardInterrupt):
+            crew.grow(3)
             crew.run(interrupted, 3)
         done: list[int] = []
+        crew.grow(3)
         crew.run(done.append, 3)
         assert sorted(done) == [0, 1, 2]
 

@@ -6,6 +6,7 @@ import functools
 import importlib
 import sys
 import threading
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -92,6 +93,10 @@ class Compiled:
     def programs(self) -> list[Any]:
         """The native programs, one per combination of shapes, types and structure."""
         return [entry.native.program for entries in self._entries.values() for entry in entries]
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A compiled method: the object comes first, and is told apart from others of its class."""
+        return self if instance is None else types.MethodType(self, instance)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.function, '__name__', self.function)}: {len(self.programs)} programs>"

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from .. import settings
@@ -19,6 +20,7 @@ def available() -> int:
     return max(1, min(count, math.ceil(quota))) if quota else max(1, count)
 
 
+@lru_cache(maxsize=4)
 def container_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
     """Processors granted by the control group (version 2 or 1), None when unlimited or unknown."""
     try:

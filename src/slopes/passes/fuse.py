@@ -102,7 +102,9 @@ class _Wanted:
         kernel = getattr(node.op, "kernel", None)
         if node.op.kind == "contract":
             for arg in node.args:
-                self._settle(arg, PROLOGUE, windowed=False)
+                shown = self._settle(arg, PROLOGUE, windowed=False)
+                if self.inlined(shown) and self._finishes(shown):
+                    self.nodes[shown] = None
         elif kernel in ("sort", "scatter"):
             for arg in node.args:
                 self._settle(arg, -1, windowed=False)
@@ -110,8 +112,8 @@ class _Wanted:
             for arg in node.args:
                 self._settle(arg, CHEAP if size(arg.shape) > 1 else MAXIMUM_COST, windowed=node.op.name == "window")
 
-    def _settle(self, node: Node, limit: int, windowed: bool) -> None:
-        """Follow a view down to what it shows, and give that memory when it costs more than the limit."""
+    def _settle(self, node: Node, limit: int, windowed: bool) -> Node:
+        """Follow a view down to what it shows, and give that memory when it costs more than the limit; returns it."""
         while self.inlined(node) and node.op.kind == "move" and len(node.args) == 1:
             if node.op.name == "pad" and windowed:
                 break
@@ -119,10 +121,23 @@ class _Wanted:
             limit = limit if not repeats(node) else min(limit, 0)
             node = node.args[0]
         if not self.inlined(node):
-            return
+            return node
         copies = node.op.name in ("pad", "concat") and limit < CHEAP
         if copies or self.cost.get(node, 0) > limit:
             self.nodes[node] = None
+        return node
+
+    def _finishes(self, node: Node) -> bool:
+        """Whether an elementwise value is computed from a reduction or contraction of its own shape: it is that one's epilogue."""
+        stack = [node]
+        while stack:
+            each = stack.pop()
+            if each in self.nodes:
+                if has_own_kernel(each) and shares_loops(each):
+                    return True
+            elif each.op.kind == "elementwise":
+                stack.extend(each.args)
+        return False
 
 
 def repeats(node: Node) -> bool:

@@ -1,0 +1,97 @@
+"""The learning-rate range test: it finds a rate that works, ends in time, and leaves no trace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import slopes as sl
+from slopes import nn, optim, random
+from slopes.data import Dataset
+from slopes.errors import ArgumentError
+
+
+def heaps(examples=90):
+    random = np.random.default_rng(0)
+    labels = np.arange(examples) % 3
+    return Dataset((np.eye(3)[labels] * 2 + random.standard_normal((examples, 3))).astype(np.float32), labels)
+
+
+def network():
+    sl.seed(0)
+    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
+
+
+def tested(net=None, optimizer=None, **given):
+    given = {"batch_size": 16, "steps": 60, "lowest": 1e-5, "highest": 100.0} | given
+    return sl.train.range_test(network() if net is None else net, heaps(), optimizer=optimizer or optim.SGD(), **given)
+
+
+def test_the_suggested_rate_trains_and_a_far_higher_one_does_not():
+    found = tested()
+    assert 1e-4 < found.suggestion < found.highest < 100
+    net = network()
+    run = sl.fit(net, heaps(), optimizer=optim.SGD(lr=found.suggestion), epochs=20, batch_size=16, progress=False)
+    assert run.losses[-1] < 0.7 * run.losses[0]
+
+
+def test_it_ends_when_the_loss_explodes():
+    found = tested(nn.Linear(3, 3), highest=1e6, steps=80)
+    assert len(found.rates) == len(found.losses) == len(found.smoothed) < 80 and np.isfinite(found.losses).all()
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_net_optimizer_gradients_modes_and_random_numbers_are_what_they_were(bound):
+    net = network()
+    optimizer = optim.Adam(net if bound else None, lr=0.01)
+    if bound:
+        nn.cross_entropy(net(heaps().inputs), heaps().targets).backward()
+        optimizer.step()
+    net[3].eval()
+    state, before = optimizer.state_dict(), net.state_dict()
+    gradients = [each.grad for each in net.parameters()]
+    modes, draws = [module.training for _, module in net.named_modules()], int(random.default.counter)
+    tested(net, optimizer)
+    assert all(array.tobytes() == net.state_dict()[name].tobytes() for name, array in before.items())
+    assert all(array.tobytes() == optimizer.state_dict()[name].tobytes() for name, array in state.items())
+    assert len(optimizer.parameters) == (6 if bound else 0)
+    assert all(each.grad is gradient for each, gradient in zip(net.parameters(), gradients))
+    assert [module.training for _, module in net.named_modules()] == modes and int(random.default.counter) == draws
+
+
+def test_the_training_after_it_is_that_without_it():
+    def trained(test):
+        net, optimizer = network(), optim.SGD(lr=0.05, momentum=0.9)
+        if test:
+            tested(net, optimizer)
+        return sl.fit(net, heaps(), optimizer=optimizer, batch_size=16, progress=False).losses
+
+    assert trained(True) == trained(False)
+
+
+def test_it_draws_a_picture(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = tested()
+    found.plot(tmp_path / "rates.png")
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert "falls fastest" in found.plot()._repr_svg_() or len(found.plot()._repr_svg_()) > 5000
+
+
+@pytest.mark.parametrize("given, text", [
+    ({"lowest": 1.0, "highest": 0.1}, "range_test: it should go up from lowest=1 to highest=0.1\n  give a lowest rate that is too small"),
+    ({"lowest": 0}, "range_test: lowest must be a finite number greater than 0, not 0"),
+    ({"steps": 0}, "range_test: steps must be a whole number of at least 1, not 0"),
+    ({"batch_size": 0}, "batch_size is 0"),
+    ({"net": "mlp"}, "net is 'mlp', not a module")])
+def test_what_it_cannot_use_is_refused_in_words(given, text):
+    with pytest.raises(ArgumentError) as error:
+        tested(**given)
+    assert str(error.value).startswith(text)
+
+
+def test_a_loss_that_is_never_finite_says_so_and_leaves_the_net_alone():
+    net = network()
+    before = net.state_dict()
+    with pytest.raises(ArgumentError, match="range_test: the loss was not finite at the lowest rate, 1e-05"):
+        sl.train.range_test(net, heaps(), loss=lambda outputs, targets: sl.log(outputs.sum() * 0 - 1), lowest=1e-5, batch_size=16)
+    assert all(array.tobytes() == net.state_dict()[name].tobytes() for name, array in before.items())
