@@ -54,7 +54,9 @@ def test_scores_that_are_large_do_not_overflow():
 @pytest.mark.parametrize("mask", [sl.tensor([[False, False], [True, False]]), sl.tensor([[-np.inf, -np.inf], [0, -np.inf]])])
 def test_a_query_that_sees_nothing_gives_zeros_and_finite_gradients(mask, compiled):
     def slopes(q, k, v):
-        total = lambda q, k, v: (sl.scaled_dot_product_attention(q, k, v, mask) * v).sum()
+        def total(q, k, v):
+            return (sl.scaled_dot_product_attention(q, k, v, mask) * v).sum()
+
         return sl.scaled_dot_product_attention(q, k, v, mask), *sl.grad(total, argnums=(0, 1, 2))(q, k, v)
 
     q, k, v = (given(name, 2, 3) for name in "qkv")
@@ -181,6 +183,15 @@ def test_turned_queries_and_keys_know_only_their_distance():
 def test_shorter_sequences_take_the_first_places():
     layer = nn.LearnedEncoding(9, 4)
     assert np.array_equal(layer(sl.zeros((2, 3, 4)))[1].detach().numpy(), layer.weight.detach().numpy()[:3])
+
+
+@pytest.mark.parametrize("layer", [nn.SinusoidalEncoding(64), nn.RotaryEncoding(64), nn.LearnedEncoding(70, 64)])
+def test_places_of_long_sequences_are_compiled(layer):
+    x = given("long", 2, 65, 64)  # its table is too large to be built into a program
+    compiled = sl.compile(lambda x: layer(x))
+    for _ in range(2):
+        near(compiled(x), layer(x))
+    assert compiled.compilations == 1
 
 
 # Messages

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def test_rosenbrocks_valley_is_walked_to_its_end(method, searched):
     found = optim.minimize(lambda: valley(x), [x], method, search=searched, tolerance=1e-9, change=0.0)
     np.testing.assert_allclose(x.numpy(), [1, 1], atol=1e-7)
     assert found.converged and found.value == found.values[-1] < 1e-14 and found.steps < 45
-    assert all(later <= sooner for sooner, later in zip(found.values, found.values[1:]))
+    assert all(later <= sooner for sooner, later in itertools.pairwise(found.values))
 
 
 def test_newton_needs_one_step_for_a_quadratic():
@@ -42,9 +44,9 @@ def test_newton_needs_one_step_for_a_quadratic():
 
 def test_lbfgs_needs_few_steps_for_a_quadratic():
     x, loss, lowest = bowl()
-    found = optim.minimize(loss, [x])
+    found = optim.minimize(loss, [x], change=0.0)
     np.testing.assert_allclose(x.numpy(), lowest, atol=1e-6)
-    assert found.steps < 15
+    assert found.steps < 30
 
 
 def test_newton_walks_off_a_ridge_where_the_hessian_is_not_positive():

@@ -22,13 +22,13 @@ def network():
     return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
 
 
-def tested(net=None, optimizer=None, **given):
+def searched(net=None, optimizer=None, **given):
     given = {"batch_size": 16, "steps": 60, "lowest": 1e-5, "highest": 100.0} | given
     return sl.train.range_test(network() if net is None else net, heaps(), optimizer=optimizer or optim.SGD(), **given)
 
 
 def test_the_suggested_rate_trains_and_a_far_higher_one_does_not():
-    found = tested()
+    found = searched()
     assert 1e-4 < found.suggestion < found.highest < 100
     net = network()
     run = sl.fit(net, heaps(), optimizer=optim.SGD(lr=found.suggestion), epochs=20, batch_size=16, progress=False)
@@ -36,7 +36,7 @@ def test_the_suggested_rate_trains_and_a_far_higher_one_does_not():
 
 
 def test_it_ends_when_the_loss_explodes():
-    found = tested(nn.Linear(3, 3), highest=1e6, steps=80)
+    found = searched(nn.Linear(3, 3), highest=1e6, steps=80)
     assert len(found.rates) == len(found.losses) == len(found.smoothed) < 80 and np.isfinite(found.losses).all()
 
 
@@ -51,7 +51,7 @@ def test_net_optimizer_gradients_modes_and_random_numbers_are_what_they_were(bou
     state, before = optimizer.state_dict(), net.state_dict()
     gradients = [each.grad for each in net.parameters()]
     modes, draws = [module.training for _, module in net.named_modules()], int(random.default.counter)
-    tested(net, optimizer)
+    searched(net, optimizer)
     assert all(array.tobytes() == net.state_dict()[name].tobytes() for name, array in before.items())
     assert all(array.tobytes() == optimizer.state_dict()[name].tobytes() for name, array in state.items())
     assert len(optimizer.parameters) == (6 if bound else 0)
@@ -63,7 +63,7 @@ def test_the_training_after_it_is_that_without_it():
     def trained(test):
         net, optimizer = network(), optim.SGD(lr=0.05, momentum=0.9)
         if test:
-            tested(net, optimizer)
+            searched(net, optimizer)
         return sl.fit(net, heaps(), optimizer=optimizer, batch_size=16, progress=False).losses
 
     assert trained(True) == trained(False)
@@ -71,7 +71,7 @@ def test_the_training_after_it_is_that_without_it():
 
 def test_it_draws_a_picture(tmp_path):
     pytest.importorskip("matplotlib")
-    found = tested()
+    found = searched()
     found.plot(tmp_path / "rates.png")
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
     assert "falls fastest" in found.plot()._repr_svg_() or len(found.plot()._repr_svg_()) > 5000
@@ -85,7 +85,7 @@ def test_it_draws_a_picture(tmp_path):
     ({"net": "mlp"}, "net is 'mlp', not a module")])
 def test_what_it_cannot_use_is_refused_in_words(given, text):
     with pytest.raises(ArgumentError) as error:
-        tested(**given)
+        searched(**given)
     assert str(error.value).startswith(text)
 
 

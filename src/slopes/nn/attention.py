@@ -178,7 +178,6 @@ def merged(masks: list[Tensor], dtype: Any) -> Tensor | None:
     if not masks:
         return None
     if all(mask.dtype == bool_ for mask in masks):
-        hidden = masks[0] if len(masks) == 1 else masks[0] | masks[1]
-        return hidden == False  # noqa: E712  (element by element)
+        return ~masks[0] if len(masks) == 1 else ~(masks[0] | masks[1])
     added = [where(mask, -math.inf, asarray(0.0, dtype)) if mask.dtype == bool_ else mask.astype(dtype) for mask in masks]
     return added[0] if len(added) == 1 else added[0] + added[1]

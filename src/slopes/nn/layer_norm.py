@@ -146,6 +146,9 @@ class InstanceNorm(BatchNorm):
             for kept, new in ((self.running_mean, middle.detach()), (self.running_var, spread.detach() * (count / (count - 1)))):
                 kept.assign((1 - share) * kept + share * mean(new, axis=(0, *range(2, new.ndim))).astype(kept.dtype))
 
+    def details(self) -> str:
+        return f"{self.num_features}" + ("" if self.weight is None else ", affine=True")
+
     def too_few(self, x: Tensor) -> ShapeError:
         what, where = built_and_called(self, x)
         return ShapeError(f"{what} needs more than one place per channel, but x is {tuple(x.shape)}",

@@ -302,7 +302,8 @@ def tree_text(root: Module) -> str:
         if module is None or not inner:
             lines.append(space + label + (module.describe() if module else ")"))
             continue
-        lines.append(f"{space}{label}{type(module).__name__}({module.details()}")
+        details = module.details()
+        lines.append(f"{space}{label}{type(module).__name__}({details}{',' if details else ''}")
         stack.append(("", None, depth))
         for each in reversed(inner):
             own = each.shown.removeprefix(module.name).removeprefix(".")

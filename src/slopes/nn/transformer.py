@@ -21,12 +21,15 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu
 class TransformerBlock(Module):
     """The common part of TransformerEncoderLayer and TransformerDecoderLayer: arguments, shortcuts and the small network."""
 
+    self_attn: MultiheadAttention
+    linear1: Linear  # (d_model -> dim_feedforward)
+    linear2: Linear  # (dim_feedforward -> d_model)
     constraints = {"d_model": COUNT, "nhead": COUNT, "dim_feedforward": COUNT, "dropout": SHARE, "activation": one_of(*ACTIVATIONS),
                    "layer_norm_eps": POSITIVE, "batch_first": FLAG, "norm_first": FLAG, "bias": FLAG}
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: str = "relu",
                  layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True) -> None:
-        self.arguments = {"d_model": d_model, "nhead": nhead, "dim_feedforward": dim_feedforward, "dropout": dropout,
+        self.arguments: dict[str, Any] = {"d_model": d_model, "nhead": nhead, "dim_feedforward": dim_feedforward, "dropout": dropout,
                           "activation": activation, "layer_norm_eps": layer_norm_eps, "batch_first": batch_first,
                           "norm_first": norm_first, "bias": bias}
         check(type(self).__name__, self.constraints, self.arguments)
@@ -101,6 +104,8 @@ class TransformerDecoderLayer(TransformerBlock):
     >>> layer(sl.ones((3, 5, 8)), sl.ones((3, 7, 8)), tgt_is_causal=True).shape
     (3, 5, 8)
     """
+
+    multihead_attn: MultiheadAttention
 
     def attentions(self) -> tuple[str, ...]:
         return ("self_attn", "multihead_attn")

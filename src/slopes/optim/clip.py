@@ -30,10 +30,10 @@ def clip_by_norm(parameters: Any, limit: float) -> Tensor:
     """
     check("clip_by_norm", {"limit": POSITIVE}, {"limit": limit})
     found = with_gradients("clip_by_norm", parameters)
-    norm = F.sqrt(sum(((each.grad * each.grad).sum() for each in found), asarray(0.0)))
+    norm = F.sqrt(sum(((gradient * gradient).sum() for _, gradient in found), asarray(0.0)))
     factor = F.minimum(limit / (norm + 1e-6), 1.0)
-    for each in found:
-        each.grad = each.grad * factor.astype(each.dtype)
+    for each, gradient in found:
+        each.grad = gradient * factor.astype(gradient.dtype)
     return norm
 
 
@@ -52,10 +52,10 @@ def clip_by_value(parameters: Any, limit: float) -> None:
     tensor([-1. ,  0.5])
     """
     check("clip_by_value", {"limit": POSITIVE}, {"limit": limit})
-    for each in with_gradients("clip_by_value", parameters):
-        each.grad = F.clip(each.grad, -limit, limit)
+    for each, gradient in with_gradients("clip_by_value", parameters):
+        each.grad = F.clip(gradient, -limit, limit)
 
 
-def with_gradients(owner: str, parameters: Any) -> list[Tensor]:
-    """Those of the parameters that have a gradient."""
-    return [each for each in named(owner, parameters)[1] if each.grad is not None]
+def with_gradients(owner: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
+    """(parameter, gradient) of those that have one."""
+    return [(each, gradient) for each in named(owner, parameters)[1] if (gradient := each.grad) is not None]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, NonFiniteError
+from ..errors import NonFiniteError
 from ..nn.constraint import COUNT, NOT_NEGATIVE, POSITIVE, Constraint, check, one_of
 from ..tensor import Tensor
 from .curvature import LBFGS, Direction, Newton

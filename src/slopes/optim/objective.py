@@ -43,7 +43,7 @@ class Objective:
 
     def move(self, vector: Any) -> None:
         """Let the parameters have these values: an array, or, in a program, a tensor."""
-        for each, start, stop in zip(self.parameters, self.ends, self.ends[1:]):
+        for each, (start, stop) in zip(self.parameters, itertools.pairwise(self.ends)):
             each.assign(vector[start:stop].reshape(each.shape).astype(each.dtype))
 
     def at(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
@@ -64,12 +64,12 @@ class Objective:
         for each in self.parameters:
             each.grad = None
         value.backward()
-        found = [each.grad for each in self.parameters]
-        missing = [name for name, gradient in zip(self.names, found) if gradient is None]
+        found = [gradient.reshape(-1).astype(np.float64) for each in self.parameters if (gradient := each.grad) is not None]
+        missing = [name for name, each in zip(self.names, self.parameters) if each.grad is None]
         if missing:
             raise GradientError(f"minimize: the loss does not depend on {', '.join(missing)}", why="any value is as good",
                                 repair="leave them out, or let them rest: parameter.requires_grad = False")
-        return value.detach(), F.concat([gradient.reshape(-1).astype(np.float64) for gradient in found])
+        return value.detach(), F.concat(found)
 
     def second_derivatives(self, vector: Tensor) -> Tensor:
         value = node_of(self.value_there(vector))

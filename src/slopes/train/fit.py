@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import operator
 import time
@@ -286,4 +287,4 @@ def parts_of(indices: Tensor, count: int) -> list[Tensor]:
     size = indices.shape[0]
     count = min(count, size)
     ends = [size * i // count for i in range(count + 1)]
-    return [indices[start:stop] for start, stop in zip(ends, ends[1:])]
+    return [indices[start:stop] for start, stop in itertools.pairwise(ends)]

@@ -30,9 +30,9 @@ class DivergedError(NonFiniteError):
 class State:
     """A copy of everything that a step changes: parameters, buffers, the state of optimizer and average, positions of random numbers."""
 
-    def __init__(self, net: Module, *others: Optimizer | Average) -> None:
-        tensors = [held for owner in (net, *others) for _, held in owner.named_state()]
-        for generator in (random.default, *generators_in(net)):
+    def __init__(self, *owners: Module | Optimizer | Average) -> None:
+        tensors = [held for owner in owners for _, held in owner.named_state()]
+        for generator in (random.default, *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
             tensors += [generator.key, generator.counter]
         self.values = [(held, np.array(held.detach().numpy())) for held in tensors]
 
@@ -53,8 +53,8 @@ class Guard:
     Two copies are kept, because the newest one may already hold the update that ruined the net.
     """
 
-    def __init__(self, net: Module, *others: Optimizer | Average) -> None:
-        self.owners = (net, *others)
+    def __init__(self, *owners: Module | Optimizer | Average) -> None:
+        self.owners = owners
         self.marks: list[tuple[int, State]] = []
         self.taken: list[tuple[int, np.ndarray, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
         self.due = 0.0
