@@ -11,6 +11,7 @@ from ..graph.shape import size
 from ..graph.walk import topological, users
 
 CHEAP = 4  # a value used in several places is recomputed when that takes no more than this many instructions
+SCALAR = 16  # what a kernel computes again of a single number that all its elements share
 PROLOGUE = 2  # what a contraction may compute while it packs an operand
 MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and the life of registers
 MAXIMUM_HEIGHT = 64  # of the values of one kernel that are computed from each other: bounds recursion too
@@ -110,7 +111,7 @@ class _Wanted:
                 self._settle(arg, -1, windowed=False)
         elif repeats(node):
             for arg in node.args:
-                self._settle(arg, CHEAP if size(arg.shape) > 1 else MAXIMUM_COST, windowed=node.op.name == "window")
+                self._settle(arg, CHEAP if size(arg.shape) > 1 else SCALAR, windowed=node.op.name == "window")
 
     def _settle(self, node: Node, limit: int, windowed: bool) -> Node:
         """Follow a view down to what it shows, and give that memory when it costs more than the limit; returns it."""
