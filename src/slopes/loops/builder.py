@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,9 +29,16 @@ class Value:
         self.ref, self.dtype, self.lanes, self.literal = ref, dtype, lanes, literal
 
 
+@lru_cache(maxsize=1024)
 def type_text(dtype: np.dtype, lanes: int = 1) -> str:
     scalar = SCALAR[dtype.name]
     return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
+
+
+@lru_cache(maxsize=64)
+def suffix_text(dtype: np.dtype) -> str:
+    """The type as the names of LLVM's intrinsics spell it: f32, i64 ..."""
+    return SCALAR[dtype.name].replace("float", "f32").replace("double", "f64")
 
 
 def memory_dtype(dtype: np.dtype) -> np.dtype:
@@ -80,7 +88,7 @@ class Builder:
     def intrinsic(self, name: str, dtype: np.dtype, args: Sequence[Value], *, result: np.dtype | None = None) -> Value:
         """Call an overloaded LLVM intrinsic whose arguments all have the type of the first."""
         lanes = args[0].lanes
-        suffix = ("" if lanes == 1 else f"v{lanes}") + SCALAR[dtype.name].replace("float", "f32").replace("double", "f64")
+        suffix = ("" if lanes == 1 else f"v{lanes}") + suffix_text(dtype)
         kind, out = type_text(dtype, lanes), result if result is not None else dtype
         self.declarations.add(f"declare {type_text(out, lanes)} @llvm.{name}.{suffix}({', '.join([kind] * len(args))})")
         values = ", ".join(f"{kind} {arg.ref}" for arg in args)
@@ -92,7 +100,7 @@ class Builder:
         kind = dtype if dtype is not None else like.dtype if like is not None else INT64
         count = lanes if lanes is not None else like.lanes if like is not None else 1
         text = literal_text(value, kind)
-        return Value(text if count == 1 else f"splat ({SCALAR[kind.name]} {text})", kind, count, literal=value)
+        return Value(text if count == 1 else f"splat ({type_text(kind)} {text})", kind, count, literal=value)
 
     def whole(self, value: int) -> Value:
         return self.const(value, dtype=INT64)
@@ -350,7 +358,7 @@ class Builder:
         name = "fptosi.sat" if dtype.kind == "i" else "fptoui.sat"
         lanes = "" if x.lanes == 1 else f"v{x.lanes}"
         source = "f32" if x.dtype == FLOAT32 else "f64"
-        full = f"@llvm.{name}.{lanes}{SCALAR[dtype.name]}.{lanes}{source}"
+        full = f"@llvm.{name}.{lanes}{type_text(dtype)}.{lanes}{source}"
         kind, out = type_text(x.dtype, x.lanes), type_text(dtype, x.lanes)
         self.declarations.add(f"declare {out} {full}({kind})")
         return self.new(f"call {out} {full}({kind} {x.ref})", dtype, x.lanes)
@@ -364,7 +372,7 @@ class Builder:
     def horizontal(self, name: str, x: Value, start: Value | None = None) -> Value:
         """Combine all lanes by one of LLVM's vector reductions (fadd and fmul take a start value and form a tree)."""
         kind = type_text(x.dtype, x.lanes)
-        suffix = f"v{x.lanes}" + SCALAR[x.dtype.name].replace("float", "f32").replace("double", "f64")
+        suffix = f"v{x.lanes}" + suffix_text(x.dtype)
         scalar = type_text(x.dtype)
         first = f"{scalar} {start.ref}, " if start is not None else ""
         extra = f"{scalar}, " if start is not None else ""
@@ -427,7 +435,7 @@ class Builder:
         return ref
 
     def _memory_suffix(self, stored: np.dtype, lanes: int) -> str:
-        return f"v{lanes}" + SCALAR[stored.name].replace("float", "f32").replace("double", "f64")
+        return f"v{lanes}" + suffix_text(stored)
 
     def _from_memory(self, x: Value, dtype: np.dtype) -> Value:
         return self.compare("!=", x, self.const(0, like=x)) if dtype == BOOL else x

@@ -27,9 +27,10 @@ from .emit import Scope, outer_loops
 from .index import Axis, Index, as_index, linear, unlinear
 from .lower import Reader, merge_axes
 from .nest import Buffer, Choose, Expr, Kernel, Load, Store, axes_of, expressions, indices_of
-from .schedule import choose, even_blocks, inner_shape, read_root, used_indices
+from .schedule import choose, even_blocks, expression_cost, inner_shape, read_root, used_indices
 
 SMALL = 16384  # below this many multiply-adds the plain reduction schedule is as good and compiles faster
+CHEAP_FINISH = 8  # instructions of an epilogue that is written out for every register of a tile
 POINTERS = 12  # rows of a tile that lie unevenly: each needs a pointer in a register
 UNEVEN = 1.1  # what those pointers cost
 SCATTER = 2.5  # cycles for an element that is stored away from its neighbour
@@ -503,7 +504,10 @@ def emit_tile(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, s: Index
             for total, vector in zip(sums[number], vectors):
                 total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
     finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
-    store_tile(scope, tile, row, sums, finished, plan["lanes"])
+    if expression_cost([store.expr for store in finished]) <= CHEAP_FINISH:
+        store_tile(scope, tile, row, sums, finished)
+    else:
+        store_tile_by_rows(scope, tile, row, sums, finished, panel_elements(kernel), panel_pitch(tile, plan))
 
 
 def row_bases(scope: Scope, kernel: Kernel, offset: Index, row: Axis) -> tuple[Index, list[Value]]:
@@ -536,8 +540,8 @@ def load_vectors(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, posit
     return found
 
 
-def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store], lanes: int) -> None:
-    """The epilogue on registers, row by row."""
+def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store]) -> None:
+    """The epilogue on registers, written out for every register of the tile."""
     b = scope.b
     for number, totals in enumerate(sums):
         with scope.place(row, b.whole(number)):
@@ -552,6 +556,25 @@ def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], 
     scope.accumulated = None
 
 
+def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store], base: int, pitch: int) -> None:
+    """A long epilogue once, in a loop over the rows: the sums wait behind the panel in scratch."""
+    b, dtype = scope.b, sums[0][0].dtype
+    for number, totals in enumerate(sums):
+        first = 0
+        for count, total in zip(tile.vectors, totals):
+            b.store(first_lanes(b, total.get(), count), "%scratch", b.whole(base + number * pitch + first))
+            first += count
+    with b.loop(b.whole(0), b.whole(row.extent)) as i, scope.place(row, i):
+        first = 0
+        for count in tile.vectors:
+            with scope.along(tile.lane, b.whole(first), count):
+                scope.accumulated = b.load("%scratch", dtype, b.add(b.whole(base + first), b.mul(i, b.whole(pitch))), count)
+                scope.forget()
+                scope.stores(stores)
+            first += count
+    scope.accumulated = None
+
+
 def first_lanes(b: Builder, value: Value, count: int) -> Value:
     """The first lanes of a value."""
     if value.lanes == count:
@@ -561,14 +584,20 @@ def first_lanes(b: Builder, value: Value, count: int) -> Value:
     return b.shuffle(value, None, range(count))
 
 
-def scratch_bytes(kernel: Kernel) -> int:
-    """How much scratch one thread needs for this kernel."""
-    if kernel.kind != "contract":
-        return 0
-    assert kernel.reduction is not None
+def panel_elements(kernel: Kernel) -> int:
+    """How many elements a packed panel holds at most."""
     plan = kernel.schedule
     k = extent(kernel.inner)
     if plan["parts"] > 1:
         first = kernel.inner[0].extent
         k = k // first * -(-first // plan["parts"])
-    return k * plan["vectors"] * plan["lanes"] * kernel.reduction.dtype.itemsize + 64
+    return k * plan["vectors"] * plan["lanes"]
+
+
+def scratch_bytes(kernel: Kernel) -> int:
+    """How much scratch one thread needs for this kernel: a panel, and a tile behind it."""
+    if kernel.kind != "contract":
+        return 0
+    assert kernel.reduction is not None
+    tile = kernel.schedule["rows"] * kernel.schedule["vectors"] * kernel.schedule["lanes"]
+    return (panel_elements(kernel) + tile) * kernel.reduction.dtype.itemsize + 64

@@ -201,7 +201,11 @@ def even_blocks(units: int, wanted: int) -> int:
 
 def body_cost(kernel: Kernel) -> int:
     """Simple instructions per element."""
-    roots = [store.expr for store in kernel.stores] + ([kernel.body] if kernel.body is not None else [])
+    return expression_cost([store.expr for store in kernel.stores] + ([kernel.body] if kernel.body is not None else []))
+
+
+def expression_cost(roots: Sequence[Expr]) -> int:
+    """Simple instructions for one element of these expressions."""
     return sum(getattr(expr.node.op, "cost", 1) if isinstance(expr, Compute) else 1 for expr in expressions(roots))
 
 
