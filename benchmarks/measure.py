@@ -1,4 +1,4 @@
-"""The parent of the measurement: two processes per workload, told in turn to run a timed round, never both at once."""
+"""The parent of the measurement: a process per system and workload, told in turn to run a timed round, never two at once."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .workloads import Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 PAUSE = 0.3  # seconds between rounds: the other system's threads may still be spinning for work
-AGREEMENT = 2e-3  # relative difference of the losses after the first steps that is still the same training
+AGREEMENT = 2e-3  # relative difference of the results after the first steps that is still the same training
+PEERS = {"eager": ("torch", "PyTorch"), "compile": ("torch", "torch.compile")}  # library, name in the table
+
+
+class Ended(Exception):
+    """A worker has ended without an answer."""
 
 
 class Worker:
@@ -37,7 +44,7 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"the {self.system} process ended with status {self.process.wait()}; its message stands above")
+            raise Ended(f"the process of {self.system} ended with status {self.process.wait()}; its message stands above")
         return json.loads(line)
 
     def round(self, seconds: float) -> float:
@@ -79,40 +86,55 @@ def peak(threads: int) -> float:
     return max(found)
 
 
-def measure(workload: Workload, rounds: int, seconds: float, threads: int, mode: str, warm_cache: bool) -> dict[str, Any]:
-    """All rounds of one workload: slopes alone where PyTorch is not installed."""
-    systems = {"slopes": "compiled", **({"torch": mode} if find_spec("torch") else {})}
+def measure(workload: Workload, rounds: int, seconds: float, threads: int, peers: Sequence[str], warm_cache: bool) -> dict[str, Any]:
+    """All rounds of one workload, beside those peers that are installed and can run it."""
     with ExitStack() as stack:
         cache = None if warm_cache else stack.enter_context(tempfile.TemporaryDirectory(prefix="slopes-bench-"))
-        workers, starts = {}, {}
-        for system, how in systems.items():
-            workers[system] = stack.enter_context(worker(system, how, workload.name, threads, cache))
-            starts[system] = workers[system].answer()
-        check_losses(workload, {system: start["loss"] for system, start in starts.items()})
-        times: dict[str, list[float]] = {system: [] for system in systems}
-        for number in range(rounds + 1):
-            for system in list(systems) if number % 2 else list(systems)[::-1]:
-                time.sleep(PAUSE)
-                took = workers[system].round(seconds)
-                if number:  # the first round is a warm-up
-                    times[system].append(took)
+        mode = "compiled" if workload.compiled else "eager"
+        workers = {"slopes": stack.enter_context(worker("slopes", mode, workload.name, threads, cache))}
+        starts = {"slopes": workers["slopes"].answer()}
+        for peer in [each for each in peers if find_spec(PEERS[each][0]) and (workload.compiled or each == "eager")]:
+            system, name = PEERS[peer]
+            child = stack.enter_context(worker(system, peer, workload.name, threads))
+            try:
+                starts[name] = child.answer()
+                workers[name] = child
+            except Ended as ended:
+                print(f"{workload.name} without {name}: {ended}", file=sys.stderr)
+        check_results(workload, {name: start["result"] for name, start in starts.items()})
+        times = timed(workers, rounds, seconds)
     return {"workload": workload.name, "flops": workload.flops, "starts": starts, "times": times, **summary(times)}
 
 
-def check_losses(workload: Workload, losses: dict[str, float]) -> None:
-    """Both systems must be doing the same training, or the comparison means nothing."""
-    low, high = min(losses.values()), max(losses.values())
-    if not high - low <= AGREEMENT * max(abs(high), 1e-3):
-        raise SystemExit(f"{workload.name}: after the same first steps the losses differ: {losses}")
+def timed(workers: dict[str, Worker], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """The seconds of a step in every round of every system; the order of the systems turns around from round to round."""
+    times: dict[str, list[float]] = {name: [] for name in workers}
+    for number in range(rounds + 1):
+        for name in list(workers) if number % 2 else list(workers)[::-1]:
+            time.sleep(PAUSE)
+            took = workers[name].round(seconds)
+            if number:  # the first round is a warm-up
+                times[name].append(took)
+    return times
+
+
+def check_results(workload: Workload, results: dict[str, list[float]]) -> None:
+    """All systems must be computing the same, or the comparison means nothing."""
+    ours = np.array(results["slopes"])
+    for name, each in results.items():
+        if not np.abs(ours - each).max() <= AGREEMENT * max(np.abs(ours).max(), 1e-3):  # so that NaN is a difference
+            raise SystemExit(f"{workload.name}: after the same first steps, slopes has {results['slopes']} and {name} has {each}")
 
 
 def summary(times: dict[str, list[float]]) -> dict[str, Any]:
-    """Medians, quartiles, the ratio of the medians and the quartiles of the ratios of neighbouring rounds."""
-    found: dict[str, Any] = {"median": {system: statistics.median(each) for system, each in times.items()},
-                             "quartiles": {system: quartiles(each) for system, each in times.items()}}
-    if "torch" in times:
-        found["ratio"] = found["median"]["torch"] / found["median"]["slopes"]
-        found["spread"] = quartiles([other / ours for ours, other in zip(times["slopes"], times["torch"])])
+    """Medians and quartiles; the fastest peer, its median by that of slopes, and the quartiles of this ratio in each round."""
+    found: dict[str, Any] = {"median": {name: statistics.median(each) for name, each in times.items()},
+                             "quartiles": {name: quartiles(each) for name, each in times.items()}}
+    peers = {name: median for name, median in found["median"].items() if name != "slopes"}
+    if peers:
+        fastest = min(peers, key=peers.__getitem__)
+        found |= {"peer": fastest, "ratio": peers[fastest] / found["median"]["slopes"],
+                  "spread": quartiles([other / ours for ours, other in zip(times["slopes"], times[fastest])])}
     return found
 
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from .workloads import WORKLOADS
 
-CHECKED = 12  # first steps whose last losses must agree between the systems
+CHECKED = 12  # first steps whose last results must agree between the systems
+COMPARED = 64  # numbers of a result that are compared
 PEAK_SIZE = 2048
-LEAD = 3  # untimed calls at the beginning of a round: the caches and clocks are this process's again
+LEAD = 3  # untimed calls, or one long one, at the beginning of a round: the caches and clocks are this process's again
 
 
 def say(**values: Any) -> None:
@@ -43,18 +44,17 @@ def serve(system: str, mode: str, name: str, threads: int) -> None:
     """Build, take the first steps, then answer: "round SECONDS" with the time of a step, "quit" with nothing."""
     workload = WORKLOADS[name]
     begin = time.perf_counter()
-    engine = importlib.import_module(f"benchmarks.engine_{system}").Engine(workload, threads, mode)
+    engine = importlib.import_module(f"benchmarks.engine_{system}").build(workload, threads, mode)
     built = time.perf_counter()
     engine.run(1)
     first = time.perf_counter() - built
-    loss = engine.run(CHECKED)
-    say(build=built - begin, first=first, loss=loss)
+    say(build=built - begin, first=first, result=engine.run(CHECKED).ravel()[:COMPARED].tolist())
     steps = 0
     for line in sys.stdin:
         if line.startswith("quit"):
             return
         steps = steps or calibrate(engine.run, workload.steps_per_call, float(line.split()[1]))
-        engine.run(LEAD * workload.steps_per_call)
+        engine.run(min(LEAD * workload.steps_per_call, steps))
         say(step=clock(engine.run, steps) / steps, steps=steps)
 
 

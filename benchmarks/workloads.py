@@ -1,4 +1,4 @@
-"""What is measured: each network once, in the names that slopes and PyTorch share, with its data and its arithmetic."""
+"""What is measured: the table of workloads, their data, first weights and optimizers."""
 
 from __future__ import annotations
 
@@ -9,25 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from . import networks as net
+
 BATCHES = 8  # different batches, taken in turn
 
-
-def tiny(nn: Any) -> Any:
-    """2-8-8-2: all cost is overhead."""
-    return nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2))
-
-
-def mlp(nn: Any) -> Any:
-    """784-128-10: a matrix product of middle size, and memory traffic for the weights."""
-    return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-
-
-def lenet(nn: Any) -> Any:
-    """Two convolutions of 5 x 5 with pooling, 500 hidden units: 431,080 parameters."""
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+Arrays = tuple[np.ndarray, ...]
 
 
 def sgd(optim: Any, parameters: Any) -> Any:
@@ -38,49 +24,83 @@ def adam(optim: Any, parameters: Any) -> Any:
     return optim.Adam(parameters, lr=1e-3)
 
 
+def adamw(optim: Any, parameters: Any) -> Any:
+    return optim.AdamW(parameters, lr=1e-3)
+
+
+def labelled(rng: np.random.Generator, shape: tuple[int, ...], classes: int) -> Arrays:
+    """Images of noise and their classes."""
+    return rng.standard_normal(shape, dtype=np.float32), rng.integers(0, classes, shape[:2])
+
+
+def itself(rng: np.random.Generator, shape: tuple[int, ...], _: int) -> Arrays:
+    """Images from 0 to 1 that are their own targets."""
+    images = rng.random(shape, dtype=np.float32)
+    return images, images
+
+
+def text(rng: np.random.Generator, shape: tuple[int, ...], vocabulary: int) -> Arrays:
+    """Tokens, and for each the next one, all of a batch on one axis."""
+    tokens = rng.integers(0, vocabulary, (*shape[:2], shape[2] + 1))
+    return tokens[:, :, :-1].copy(), tokens[:, :, 1:].reshape(len(tokens), -1)
+
+
 @dataclass(frozen=True)
 class Workload:
-    """One training step: what is trained, how, on what, and how many multiplications and additions that takes."""
+    """A training step, or without optimizer a forward pass in the mode of use: of which network, on what, how."""
 
     name: str
     net: Callable[[Any], Any]
-    optimizer: Callable[[Any, Any], Any]
+    products: tuple[int, ...]  # multiply-adds of each layer for one example, first layer first
+    optimizer: Callable[[Any, Any], Any] | None
     sample: tuple[int, ...]
     classes: int
     batch: int
-    products: tuple[int, ...]  # multiply-adds of each layer for one example, first layer first
+    source: Callable[[np.random.Generator, tuple[int, ...], int], Arrays] = labelled
+    loss: str = "cross_entropy"
     steps_per_call: int = 1  # slopes can run many steps in one native call, as its fit does
+    compiled: bool = True  # otherwise eager slopes beside eager PyTorch
 
     @property
     def flops(self) -> int:
-        """Forward, weight gradient and input gradient of every layer; the first needs no input gradient."""
-        return 2 * self.batch * (3 * sum(self.products) - self.products[0])
+        """Forward, weight gradient and input gradient of every layer; the first needs no input gradient, inference none at all."""
+        return 2 * self.batch * (3 * sum(self.products) - self.products[0] if self.optimizer else sum(self.products))
 
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """BATCHES batches of images and labels, always the same."""
-        rng = np.random.default_rng(0)
-        images = rng.standard_normal((BATCHES, self.batch, *self.sample), dtype=np.float32)
-        return images, rng.integers(0, self.classes, (BATCHES, self.batch))
+    def data(self) -> Arrays:
+        """BATCHES batches, always the same: (inputs, targets), inference needs no targets."""
+        found = self.source(np.random.default_rng(0), (BATCHES, self.batch, *self.sample), self.classes)
+        return found if self.optimizer else found[:1]
 
 
 def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The first value of the parameter of this name: uniform within 1 / sqrt(inputs), the same in every system."""
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    bound = 1.0 / np.sqrt(max(1, np.prod(shape[1:])))
-    return rng.uniform(-bound, bound, shape).astype(np.float32)
+    """The first value of the parameter or buffer of this name, the same in every system.
 
+    Matrices and kernels are uniform within 1 / sqrt(inputs), scales and variances around 1, biases and means around 0.
+    """
+    vector = len(shape) < 2
+    bound = 0.1 if vector else 1 / np.sqrt(np.prod(shape[1:]))
+    middle = 1.0 if vector and name.endswith(("weight", "running_var")) else 0.0
+    return np.random.default_rng(zlib.crc32(name.encode())).uniform(middle - bound, middle + bound, shape).astype(np.float32)
 
-TINY = (2 * 8, 8 * 8, 8 * 2)
-MLP = (784 * 128, 128 * 10)
-LENET = (20 * 25 * 24 * 24, 50 * 500 * 8 * 8, 800 * 500, 500 * 10)
 
 WORKLOADS = {workload.name: workload for workload in (
-    Workload("tiny", tiny, sgd, (2,), 2, 32, TINY),
-    Workload("tiny-many", tiny, sgd, (2,), 2, 32, TINY, steps_per_call=256),
-    Workload("mlp-sgd", mlp, sgd, (784,), 10, 64, MLP),
-    Workload("mlp-adam", mlp, adam, (784,), 10, 64, MLP),
-    Workload("lenet-sgd", lenet, sgd, (1, 28, 28), 10, 64, LENET),
-    Workload("lenet-adam", lenet, adam, (1, 28, 28), 10, 64, LENET),
+    Workload("tiny", net.tiny, net.TINY, sgd, (2,), 2, 32),
+    Workload("tiny-many", net.tiny, net.TINY, sgd, (2,), 2, 32, steps_per_call=256),
+    Workload("mlp-sgd", net.mlp, net.MLP, sgd, (784,), 10, 64),
+    Workload("mlp-adam", net.mlp, net.MLP, adam, (784,), 10, 64),
+    Workload("mlp-wide", net.wide, net.WIDE, adam, (784,), 10, 128),
+    Workload("lenet-sgd", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64),
+    Workload("lenet-adam", net.lenet, net.LENET, adam, (1, 28, 28), 10, 64),
+    Workload("gpt", net.gpt, net.GPT, adamw, (net.CONTEXT,), net.VOCABULARY, 12, text),
+    Workload("resnet20", net.resnet20, net.RESNET20, sgd, (3, 32, 32), 10, 32),
+    Workload("alexnet", net.alexnet, net.ALEXNET, sgd, (3, 224, 224), 1000, 16),
+    Workload("autoencoder", net.autoencoder, net.AUTOENCODER, adam, (1, 28, 28), 0, 64, itself, "mse_loss"),
+    Workload("infer-mlp-1", net.mlp, net.MLP, None, (784,), 10, 1),
+    Workload("infer-lenet-1", net.lenet, net.LENET, None, (1, 28, 28), 10, 1),
+    Workload("infer-lenet-256", net.lenet, net.LENET, None, (1, 28, 28), 10, 256),
+    Workload("infer-resnet20-1", net.resnet20, net.RESNET20, None, (3, 32, 32), 10, 1),
+    Workload("eager-mlp", net.mlp, net.MLP, sgd, (784,), 10, 64, compiled=False),
+    Workload("eager-lenet", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64, compiled=False),
 )}
 
 

@@ -98,8 +98,21 @@ def sides_of(group: Any, buffers: dict[Node, Buffer], target: Any, swap: bool) -
         return [axes[label] for label in out if test(label) and axes[label].extent > 1]
 
     lanes = target.lanes * 4 // root.dtype.itemsize
-    return Sides(v, s, chosen(lambda n: n in v_labels and n in s_labels), chosen(lambda n: n in v_labels and n not in s_labels),
-                 chosen(lambda n: n in s_labels and n not in v_labels), [axis for axis in inner if axis.extent > 1], stores, lanes)
+    sides = Sides(v, s, chosen(lambda n: n in v_labels and n in s_labels), chosen(lambda n: n in v_labels and n not in s_labels),
+                  chosen(lambda n: n in s_labels and n not in v_labels), [axis for axis in inner if axis.extent > 1], stores, lanes)
+    join_loops(sides)
+    return sides
+
+
+def join_loops(sides: Sides) -> None:
+    """Loops of one role that everything walks through in one stride become one."""
+    read = Reader({})
+    for role in ("v_axes", "s_axes", "k_axes"):
+        used = [*indices_of([sides.v, sides.s]), *used_indices(sides.stores, None)]
+        axes, terms = merge_axes(getattr(sides, role), used)
+        setattr(sides, role, axes)
+        sides.v, sides.s = read.substitute(sides.v, terms), read.substitute(sides.s, terms)
+        sides.stores = [Store(store.buffer, store.offset.substitute(terms), read.substitute(store.expr, terms)) for store in sides.stores]
 
 
 def extent(axes: list[Axis]) -> int:
@@ -222,10 +235,6 @@ def lay_out(sides: Sides, root: Node, target: Any) -> tuple[Load, Kernel]:
 
 def tile_kernels(sides: Sides, group: Any, buffers: dict[Node, Buffer], target: Any) -> list[Kernel]:
     """The tiles as one kernel; with k in parts, a second one adds them up."""
-    used = [*indices_of([sides.v, sides.s])]
-    sides.k_axes, terms = merge_axes(sides.k_axes, used)
-    read = Reader({})
-    sides.v, sides.s = read.substitute(sides.v, terms), read.substitute(sides.s, terms)
     panel, height = panel_extent(sides), extent(sides.s_axes)
     rows, vectors, _ = best_tile(panel, height, sides.lanes, target.registers, sides.s_axes)
     outer = [*sides.batch, *outer_axes(sides)]

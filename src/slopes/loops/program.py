@@ -34,13 +34,13 @@ class Target:
     """What generated code may use of a processor."""
 
     lanes: int  # 32-bit elements of a full vector
-    registers: int
+    registers: int  # vector registers that a tile may fill
     pause: str  # the instruction that a waiting loop gives way with
     fused: bool = True  # whether it multiplies and adds in one instruction
 
 
 TARGETS = {
-    "avx512": Target(16, 32, "call void @llvm.x86.sse2.pause()"),
+    "avx512": Target(16, 30, "call void @llvm.x86.sse2.pause()"),
     "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
     "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()", fused=False),
     "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
