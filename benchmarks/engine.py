@@ -13,7 +13,7 @@ import numpy as np
 class Engine:
     """`run(steps)` takes so many steps and returns the last one's result: the loss, or what the network says."""
 
-    step: Callable[..., Any]
+    step: Any  # called with a batch
     batches: list[tuple[Any, ...]]
     read: Callable[[Any], np.ndarray]  # a result as an array, when it is there
 

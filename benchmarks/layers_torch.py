@@ -75,10 +75,9 @@ class GPT(nn.Module):
     def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int) -> None:
         super().__init__()
         self.words, self.places = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
-        self.decoder = nn.Module()
-        self.decoder.layers = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
-        self.decoder.norm = nn.LayerNorm(width, bias=False)
+        layers = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
+        self.decoder = nn.ModuleDict({"layers": layers, "norm": nn.LayerNorm(width, bias=False)})
 
     def forward(self, tokens: Any) -> Any:
         x = self.words(tokens) + self.places.weight[:tokens.shape[1]]
-        return functional.linear(self.decoder.norm(self.decoder.layers(x)), self.words.weight)
+        return functional.linear(self.decoder["norm"](self.decoder["layers"](x)), self.words.weight)

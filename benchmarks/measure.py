@@ -24,7 +24,7 @@ from .workloads import Workload
 ROOT = Path(__file__).resolve().parent.parent
 PAUSE = 0.3  # seconds between rounds: the other system's threads may still be spinning for work
 AGREEMENT = 2e-3  # relative difference of the results after the first steps that is still the same training
-PEERS = {"eager": ("torch", "PyTorch"), "compile": ("torch", "torch.compile")}  # library, name in the table
+PEERS = {"eager": ("torch", "PyTorch"), "compile": ("torch", "torch.compile"), "jax": ("jax", "JAX")}  # library, name in the table
 
 
 class Ended(Exception):
@@ -61,7 +61,7 @@ class Worker:
 
 def environment(threads: int, cache: str | None) -> dict[str, str]:
     """The same number of threads for whatever library asks the environment; a compile cache of the run's own."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "SLOPES_THREADS")
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC", "SLOPES_THREADS")  # NPROC: XLA
     path = os.pathsep.join(each for each in (str(ROOT / "src"), os.environ.get("PYTHONPATH", "")) if each)
     more = {"SLOPES_CACHE": cache} if cache else {}
     return os.environ | dict.fromkeys(names, str(threads)) | {"PYTHONPATH": path} | more
@@ -148,7 +148,7 @@ def quartiles(values: list[float]) -> tuple[float, float]:
 def machine() -> dict[str, Any]:
     """What was measured on: processor, cores, versions."""
     return {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
-            **{name: installed(name) for name in ("slopes", "numpy", "llvmlite", "torch")}}
+            **{name: installed(name) for name in ("slopes", "numpy", "llvmlite", "torch", "jax", "jaxlib")}}
 
 
 def processor() -> str:
