@@ -12,26 +12,13 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from click.testing import CliRunner
+from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
 
 from slopes import cli
 from slopes.data import digits
 from slopes.settings import VERSION
 from slopes.train.runs import load_run
 from slopes.zoo.recipes import RECIPES
-
-
-def slopes(*arguments: object):
-    """Run `slopes arguments...` in this process."""
-    return CliRunner().invoke(cli.command, [str(each) for each in arguments], prog_name="slopes", catch_exceptions=False)
-
-
-@pytest.fixture(autouse=True)
-def own_settings(monkeypatch, tmp_path):
-    for name in ("SLOPES_THREADS", "SLOPES_DATA"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")

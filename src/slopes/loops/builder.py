@@ -134,6 +134,16 @@ class Builder:
         other = "poison" if y is None else y.ref
         return self.new(f"shufflevector {kind} {x.ref}, {kind} {other}, <{len(picks)} x i32> <{mask}>", x.dtype, len(picks))
 
+    def lane(self, x: Value, number: int) -> Value:
+        """One lane as a scalar."""
+        return self.new(f"extractelement <{x.lanes} x {type_text(x.dtype)}> {x.ref}, i64 {number}", x.dtype)
+
+    def first(self, x: Value, lanes: int) -> Value:
+        """The first lanes; one of them alone is a scalar."""
+        if x.lanes == lanes:
+            return x
+        return self.lane(x, 0) if lanes == 1 else self.shuffle(x, None, range(lanes))
+
     # ------------------------------------------------------------------ arithmetic
     def _two(self, text: str, x: Value, y: Value, dtype: np.dtype | None = None) -> Value:
         x, y = self.match(x, y)
@@ -413,7 +423,7 @@ class Builder:
         self.declarations.add(f"declare {kind} @llvm.masked.load.{suffix}.p0(ptr, i32, {mask_text}, {kind})")
         found = self.new(f"call {kind} @llvm.masked.load.{suffix}.p0(ptr {address}, i32 {stored.itemsize}, "
                          f"{mask_text} {keep.ref}, {kind} zeroinitializer)", stored, keep.lanes)
-        return self._from_memory(self._first(found, lanes), dtype)
+        return self._from_memory(self.first(found, lanes), dtype)
 
     def _whole_mask(self, mask: Value) -> Value:
         """The mask with false lanes up to a power of two: LLVM takes masked accesses of other widths element by element."""
@@ -421,9 +431,6 @@ class Builder:
         if width == mask.lanes:
             return mask
         return self.shuffle(mask, self.const(False, like=mask), [min(lane, mask.lanes) for lane in range(width)])
-
-    def _first(self, x: Value, lanes: int) -> Value:
-        return x if x.lanes == lanes else self.shuffle(x, None, range(lanes))
 
     def _padded(self, x: Value, lanes: int) -> Value:
         """The value with copies of its first lane up to `lanes`."""
@@ -453,7 +460,7 @@ class Builder:
         self.declarations.add(f"declare {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr>, i32, {mask_text}, {kind})")
         found = self.new(f"call {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr> {address}, i32 {stored.itemsize}, "
                          f"{mask_text} {keep.ref}, {kind} zeroinitializer)", stored, lanes)
-        return self._from_memory(self._first(found, wanted), dtype)
+        return self._from_memory(self.first(found, wanted), dtype)
 
     def store(self, value: Value, pointer: str, offset: Value) -> None:
         """All lanes side by side from `offset` on."""

@@ -22,9 +22,9 @@ from math import gcd, prod
 from typing import Any
 
 from ..graph.node import Node
-from .builder import Builder, Value, Variable, type_text
+from .builder import Builder, Value, Variable
 from .emit import Scope, outer_loops
-from .index import Axis, Index, as_index, linear, unlinear
+from .index import Axis, Index, as_index, extent, linear, unlinear
 from .lower import Reader, merge_axes
 from .nest import Buffer, Choose, Expr, Kernel, Load, Store, axes_of, expressions, indices_of
 from .schedule import choose, even_blocks, expression_cost, inner_shape, read_root, used_indices
@@ -113,10 +113,6 @@ def join_loops(sides: Sides) -> None:
         setattr(sides, role, axes)
         sides.v, sides.s = read.substitute(sides.v, terms), read.substitute(sides.s, terms)
         sides.stores = [Store(store.buffer, store.offset.substitute(terms), read.substitute(store.expr, terms)) for store in sides.stores]
-
-
-def extent(axes: list[Axis]) -> int:
-    return prod(axis.extent for axis in axes)
 
 
 def side_cost(sides: Sides, target: Any) -> float:
@@ -558,7 +554,7 @@ def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], 
             for count, total in zip(tile.vectors, totals):
                 with scope.along(tile.lane, b.whole(first), count):
                     value = total.get()
-                    scope.accumulated = first_lanes(b, value, count)
+                    scope.accumulated = b.first(value, count)
                     scope.forget()
                     scope.stores(stores)
                 first += count
@@ -571,7 +567,7 @@ def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Vari
     for number, totals in enumerate(sums):
         first = 0
         for count, total in zip(tile.vectors, totals):
-            b.store(first_lanes(b, total.get(), count), "%scratch", b.whole(base + number * pitch + first))
+            b.store(b.first(total.get(), count), "%scratch", b.whole(base + number * pitch + first))
             first += count
     with b.loop(b.whole(0), b.whole(row.extent)) as i, scope.place(row, i):
         first = 0
@@ -582,15 +578,6 @@ def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Vari
                 scope.stores(stores)
             first += count
     scope.accumulated = None
-
-
-def first_lanes(b: Builder, value: Value, count: int) -> Value:
-    """The first lanes of a value."""
-    if value.lanes == count:
-        return value
-    if count == 1:
-        return b.new(f"extractelement {type_text(value.dtype, value.lanes)} {value.ref}, i64 0", value.dtype)
-    return b.shuffle(value, None, range(count))
 
 
 def panel_elements(kernel: Kernel) -> int:

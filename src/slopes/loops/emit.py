@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import CompileError
 from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
-from .builder import BOOL, INT32, INT64, Builder, Value, Variable
+from .builder import BOOL, INT32, INT64, Builder, Value, Variable, type_text
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store, expressions
 from .schedule import combining, repeats_along
@@ -392,26 +392,17 @@ class Folding:
             low, high = self._narrow(low), self._narrow(high)
             joined = self.two(low, high)
             if x.lanes % 2:
-                last = self._lane(x, x.lanes - 1)
+                last = self.b.lane(x, x.lanes - 1)
                 joined = self.two(joined, last) if half == 1 else self._add_to_first(joined, last)
             x = joined
         return x
 
     def _narrow(self, x: Value) -> Value:
-        return self._lane(x, 0) if x.lanes == 1 else x
-
-    def _lane(self, x: Value, lane: int) -> Value:
-        kind = f"<{x.lanes} x {_scalar(x)}>"
-        return self.b.new(f"extractelement {kind} {x.ref}, i64 {lane}", x.dtype)
+        return self.b.lane(x, 0) if x.lanes == 1 else x
 
     def _add_to_first(self, x: Value, last: Value) -> Value:
-        first = self.two(self._lane(x, 0), last)
-        kind = f"<{x.lanes} x {_scalar(x)}>"
-        return self.b.new(f"insertelement {kind} {x.ref}, {_scalar(x)} {first.ref}, i64 0", x.dtype, x.lanes)
-
-
-def _scalar(x: Value) -> str:
-    return {"float32": "float", "float64": "double", "bool": "i1"}.get(x.dtype.name, f"i{x.dtype.itemsize * 8}")
+        first = self.two(self.b.lane(x, 0), last)
+        return self.b.new(f"insertelement {type_text(x.dtype, x.lanes)} {x.ref}, {type_text(x.dtype)} {first.ref}, i64 0", x.dtype, x.lanes)
 
 
 class FirstExtreme(Folding):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from math import gcd
+from math import gcd, prod
 from typing import Any
 
 _axis_numbers = itertools.count()
@@ -24,6 +24,11 @@ class Axis:
 
     def __repr__(self) -> str:
         return f"{self.name}{self.number}"
+
+
+def extent(axes: Iterable[Axis]) -> int:
+    """How many steps loops take together."""
+    return prod(axis.extent for axis in axes)
 
 
 class Quotient:

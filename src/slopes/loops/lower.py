@@ -9,7 +9,7 @@ from ..errors import CompileError
 from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import Constant
-from .index import Axis, Index, RunTime, as_index, linear
+from .index import Axis, Index, RunTime, as_index, extent, linear
 from .nest import (
     Accumulated,
     Buffer,
@@ -165,20 +165,13 @@ def merge_axes(axes: list[Axis], indices: Sequence[Index]) -> tuple[list[Axis], 
             merged.append(group[0])
             replaced[group[0]] = as_index(group[0])
             continue
-        joint = Axis(_product(group), group[0].name)
+        joint = Axis(extent(group), group[0].name)
         merged.append(joint)
         step = joint.extent
         for axis in group:
             step //= axis.extent
             replaced[axis] = (as_index(joint) // step) % axis.extent
     return merged, replaced
-
-
-def _product(axes: Sequence[Axis]) -> int:
-    total = 1
-    for axis in axes:
-        total *= axis.extent
-    return total
 
 
 def _one_stride(outer: Axis, inner: Axis, indices: Sequence[Index]) -> bool:

@@ -153,6 +153,21 @@ class Kernel:
     schedule: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def combined(self) -> list[Expr]:
+        """What the reduction loops compute."""
+        return [each for each in (self.body, self.other) if each is not None]
+
+    @property
+    def results(self) -> list[Expr]:
+        """What is stored."""
+        return [store.expr for store in self.stores]
+
+    @property
+    def places(self) -> list[Expr]:
+        """What the places of the stores are computed from, where they are read from data."""
+        return [part for store in self.stores for part in run_time_parts(store.offset)]
+
+    @property
     def elements(self) -> int:
         return int(np.prod([axis.extent for axis in self.axes], dtype=np.int64))
 
@@ -223,9 +238,8 @@ def indices_of(roots: Iterable[Expr]) -> list[Index]:
 
 def buffers_read(kernel: Kernel) -> list[Buffer]:
     """The buffers that a kernel loads from, in order of first use."""
-    roots = [store.expr for store in kernel.stores] + [each for each in (kernel.body, kernel.other) if each is not None]
-    offsets = [part for store in kernel.stores for part in run_time_parts(store.offset)]
-    return list(dict.fromkeys(expr.buffer for expr in expressions(roots + offsets) if isinstance(expr, Load)))
+    computed = expressions([*kernel.results, *kernel.combined, *kernel.places])
+    return list(dict.fromkeys(expr.buffer for expr in computed if isinstance(expr, Load)))
 
 
 def buffers_written(kernel: Kernel) -> list[Buffer]:

@@ -13,9 +13,9 @@ from ..passes.storage import Life, place
 from .builder import INT64, Builder, Value
 from .contraction import emit_contract, plan_contract, scratch_bytes, worth_packing
 from .emit import CHECKED_OPERATIONS, Scope, emit_map, emit_reduce
-from .index import linear
+from .index import Index, linear
 from .lower import Reader
-from .nest import Buffer, Checked, Compute, Expr, Kernel, Load, Store, buffers_read, buffers_written, expressions, run_time_parts
+from .nest import Buffer, Checked, Compute, Expr, Kernel, Load, Store, buffers_read, buffers_written, expressions
 from .schedule import axes_for, choose, plan_nest
 from .special import emit_cumulate, emit_scatter, emit_sort, is_special, plan_special
 
@@ -249,31 +249,22 @@ def memory(buffer: Buffer) -> object:
 
 
 def _in_step(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
-    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step."""
-    from_body = [] if kernel.body is None else loads_of(kernel, old, in_body=True)
-    if from_body:
+    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find places."""
+    if loads_of(old, [*kernel.combined, *kernel.places]):
         return False
-    if any(isinstance(expr, Load) and expr.buffer is old for expr in expressions(offset_parts(kernel))):
-        return False  # it says where to store
     place_of = {store.offset for store in kernel.stores if store.buffer is new}
-    return all(offset in place_of for offset in loads_of(kernel, old, in_body=False))
+    return all(offset in place_of for offset in loads_of(old, kernel.results))
 
 
-def loads_of(kernel: Kernel, buffer: Buffer, in_body: bool) -> list[object]:
-    roots = [each for each in (kernel.body, kernel.other) if each is not None] if in_body else [store.expr for store in kernel.stores]
+def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
+    """Where the expressions read a buffer."""
     return [expr.offset for expr in expressions(roots) if isinstance(expr, Load) and expr.buffer is buffer]
-
-
-def offset_parts(kernel: Kernel) -> list[Expr]:
-    """What the places of a kernel's stores are computed from, where they are read from data."""
-    return [part for store in kernel.stores for part in run_time_parts(store.offset)]
 
 
 def may_fail(kernel: Kernel) -> bool:
     """Whether a kernel checks an index or a divisor."""
-    roots = [*(store.expr for store in kernel.stores), *(each for each in (kernel.body, kernel.other) if each is not None)]
     return any(isinstance(expr, Checked) or (isinstance(expr, Compute) and checks_divisor(expr))
-               for expr in expressions([*roots, *offset_parts(kernel)]))
+               for expr in expressions([*kernel.results, *kernel.combined, *kernel.places]))
 
 
 def checks_divisor(expr: Compute) -> bool:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Node
-from ..graph.operation import Operation
 from .builder import INT64, Value
 from .emit import Scope, over_elements
 from .index import Axis, Index, as_index, linear
 from .lower import Reader
 from .nest import Buffer, Kernel, Store
-from .schedule import axes_for, choose
+from .schedule import MAXIMUM_BLOCKS, axes_for, choose, even_blocks
 
+SCALAR_WORK = 4096  # steps that go element by element for one block
 SPECIAL = ("cumulative_sum", "scatter", "sort")
 
 
@@ -27,15 +27,9 @@ def plan_special(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Ke
     scalar = kernel.kind in ("sort", "scatter_lines")
     kernel.schedule = choose(kernel, 1 if scalar else lanes)
     if scalar and kernel.schedule["vector"] is not None:
-        kernel.schedule.update(vector=None, split=0, **_scalar_blocks(kernel))
+        wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_WORK))
+        kernel.schedule.update(vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, wanted))
     return [kernel]
-
-
-def _scalar_blocks(kernel: Kernel) -> dict[str, int]:
-    units = kernel.elements
-    wanted = max(1, min(64, units, kernel.work // 4096))
-    chunk = -(-units // wanted) if units else 1
-    return {"prefix": len(kernel.axes), "blocks": -(-units // chunk), "lanes": 1}
 
 
 # ---------------------------------------------------------------------- running totals
@@ -202,4 +196,4 @@ def _comes_before(scope: Scope, kernel: Kernel, i: Value, j: Value) -> Value:
 
 
 def is_special(node: Node) -> bool:
-    return getattr(Operation.table[node.op.name], "kernel", None) in SPECIAL
+    return getattr(node.op, "kernel", None) in SPECIAL
