@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-import slopes.ops  # noqa: F401  (fills the table)
+import slopes.autodiff.scan
+import slopes.ops  # noqa: F401
 from slopes.errors import DTypeError
 from slopes.graph.dtype import NATIVE, bool_, float64
 from slopes.graph.node import Node
@@ -59,7 +60,7 @@ def cases(operation: type[Operation], dtype: np.dtype) -> list[Case]:
         if dtype not in getattr(operation, "types", NATIVE):
             return []
         described = [([(shape, own or dtype, domain) for shape, own, domain in inputs], params)
-                     for inputs, params in operation.samples()]
+                     for inputs, params in (operation.samples(dtype) if operation.kind == "loop" else operation.samples())]
     else:
         described = elementwise_calls(operation, dtype)
     return [make_case(operation, inputs, params, rng) for inputs, params in described]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, line_text
+from .body import Body
 from .dtype import as_dtype
 from .node import Node, intern
 from .operation import Constant, Frozen, Operation, constant
@@ -56,6 +57,8 @@ def where(node: Node) -> str:
 def param_text(value: Any) -> str:
     if isinstance(value, Frozen):
         return array_text(value.array)
+    if isinstance(value, Body):
+        return repr(text([*value.inputs, *value.outputs], locations=False))
     return value.name if isinstance(value, np.dtype) else repr(value)
 
 
@@ -118,7 +121,16 @@ def split_params(rest: str) -> tuple[str, dict[str, str]]:
 
 
 def parse_param(key: str, value: str) -> Any:
+    if key == "body":
+        return parse_body(literal(value))
     return as_dtype(value) if key == "dtype" else literal(value)
+
+
+def parse_body(source: str) -> Body:
+    """The body whose inputs, then outputs, are the roots of a graph."""
+    roots = parse(source)
+    inputs = [node for number, node in enumerate(roots) if node.params.get("serial") == -1 - number]
+    return Body(inputs, roots[len(inputs):])
 
 
 def literal(value: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import SlopesError, line_text
+from .body import Body
 from .dtype import ALL
 from .node import Node, intern
 from .operation import Operation
@@ -25,6 +26,7 @@ def verify(roots: Sequence[Node]) -> Sequence[Node]:
             check_shapes(node)
         check_interned(node)
         check_value(node)
+        verify([root for body in node.params.values() if isinstance(body, Body) for root in body.outputs])
     return roots
 
 

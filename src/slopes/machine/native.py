@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from .. import settings
+from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
@@ -87,7 +88,12 @@ def describe(order: list[Node], inputs: list[Node], roots: list[Node], destinati
 
 
 def params_text(node: Node) -> str:
-    return repr([(name, value.key if isinstance(value, Frozen) else value) for name, value in sorted(node.params.items())])
+    return repr([(name, value.key if isinstance(value, Frozen) else body_text(value) if isinstance(value, Body) else value)
+                 for name, value in sorted(node.params.items())])
+
+
+def body_text(body: Body) -> str:
+    return graph_text([*body.inputs, *body.outputs], locations=False)
 
 
 # ---------------------------------------------------------------------- the debug ladder
