@@ -227,7 +227,7 @@ def samples(operation):
     """(nodes, parameters) of the operation's own samples; elementwise ones on variables of its arity."""
     if operation.kind == "elementwise":
         return
-    for given, params in operation.samples() if hasattr(operation, "samples") else ():
+    for given, params in (operation.samples(F32) if operation.kind == "loop" else getattr(operation, "samples", tuple)()):
         yield [constant(np.zeros(shape, dtype or F32)) for shape, dtype, _ in given], params
 
 

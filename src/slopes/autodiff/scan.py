@@ -85,7 +85,7 @@ class Scan(Operation):
         return build_node("concat", tuple(examples_first(row, part, size) for part in parts), {"axis": 1})
 
     @staticmethod
-    def samples(dtype):
+    def samples(dtype=float64):
         """A recurrent layer; one that runs backwards and also returns outputs; a product that is carried along."""
         h, x, w = variable((2, 3), dtype), variable((2, 3), dtype), variable((3, 3), dtype)
         new = build("tanh", matrix_product(h, w) + x)

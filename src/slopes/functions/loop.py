@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..autodiff import scan as _operation  # noqa: F401  (puts it into the table)
 from ..autodiff.repeat import Step, repeat
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import is_float
@@ -147,7 +148,7 @@ class Aside:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.writes, self.current, self.grads, self.notes = (
-            dict(each) for each in (trace.writes, trace.current, trace.grads, trace.notes))
+            dict(trace.writes), dict(trace.current), dict(trace.grads), dict(trace.notes))
 
     def __enter__(self) -> Aside:
         return self
@@ -155,6 +156,13 @@ class Aside:
     def __exit__(self, *error: Any) -> None:
         trace = self.trace
         current = {tensor: self.current.get(tensor, node) for tensor, node in trace.reads.items()}
-        for mine, kept in ((trace.writes, self.writes), (trace.current, current), (trace.grads, self.grads), (trace.notes, self.notes)):
-            mine.clear()  # type: ignore[attr-defined]
-            mine.update(kept)  # type: ignore[attr-defined]
+        put_back(trace.writes, self.writes)
+        put_back(trace.current, current)
+        put_back(trace.grads, self.grads)
+        put_back(trace.notes, self.notes)
+
+
+def put_back(mine: dict[Any, Any], kept: dict[Any, Any]) -> None:
+    """Nested traces share these dictionaries: they stay the same objects."""
+    mine.clear()
+    mine.update(kept)

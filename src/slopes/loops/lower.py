@@ -20,6 +20,7 @@ from .nest import (
     Expr,
     Literal,
     Load,
+    Places,
     Position,
     axes_of,
     expressions,
@@ -37,6 +38,7 @@ class Reader:
     def __init__(self, buffers: dict[Node, Buffer], here: tuple[Index, ...] = (), inside: frozenset[Node] = frozenset(),
                  root: Node | None = None) -> None:
         self.buffers, self.here, self.inside, self.root = buffers, here, inside, root
+        self.outside = buffers.outside if isinstance(buffers, Places) else {}
         self._known: dict[Any, Expr] = {}
         self._found: dict[tuple[Node, tuple[Index, ...]], Expr] = {}
 
@@ -56,6 +58,9 @@ class Reader:
         elif node in self.buffers:
             offset = linear(index, node.shape)
             return self._once(("load", self.buffers[node], offset), lambda: Load(self.buffers[node], offset))
+        if node in self.outside:
+            around, lead = self.outside[node]
+            return self(around, (*lead, *index))
         if node.op is Constant and node.shape == () and node.value is not None:
             return self.constant(node.value.item(), node.dtype)
         return node.op.lower(self, index, node)  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,21 @@ from .index import Axis, Index, Quotient, Remainder, RunTime
 class Buffer:
     """A row of elements in memory: an argument of the program, or a place in its arena."""
 
-    __slots__ = ("dtype", "kind", "name", "node", "number", "size")
+    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "place", "size")
 
     def __init__(self, kind: str, size: int, dtype: DType, node: Node | None = None, number: int = 0, name: str = "") -> None:
-        self.kind = kind  # "argument": given by the caller as pointer `number`; "arena": placed by the memory plan
+        # "argument": given by the caller as pointer `number`; "arena": placed by the memory plan; "part": of another buffer
+        self.kind = kind
         self.size, self.dtype, self.node, self.number, self.name = size, dtype, node, number, name
+        self.base: Buffer | None = None
+        self.place: Index = Index()
+
+    @staticmethod
+    def part(base: Buffer, place: Index, node: Node) -> Buffer:
+        """The elements of `base` from `place` on, which moves with the loop that it is in."""
+        made = Buffer("part", node.size, base.dtype, node)
+        made.base, made.place = base, place
+        return made
 
     @property
     def nbytes(self) -> int:
@@ -176,6 +186,41 @@ class Kernel:
         return self.elements * int(np.prod([axis.extent for axis in self.inner], dtype=np.int64))
 
 
+@dataclass
+class Loop:
+    """Phases of kernels, repeated for each step of an axis that they all may refer to."""
+
+    axis: Axis
+    phases: list[list[Kernel | Loop]]
+    nodes: list[Node] = field(default_factory=list)
+    kind: str = "loop"
+    elements: int = 1
+
+    @property
+    def kernels(self) -> list[Kernel | Loop]:
+        return [kernel for phase in self.phases for kernel in phase]
+
+    @property
+    def work(self) -> int:
+        return self.axis.extent * sum(kernel.work for kernel in self.kernels)
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        return {"blocks": max(sum(kernel.schedule["blocks"] for kernel in phase) for phase in self.phases)}
+
+    def around(self, buffer: Buffer) -> Buffer:
+        """What a buffer of the body is, seen from outside of the loop."""
+        return buffer.base if buffer.base is not None and self.axis in axes_of(buffer.place) else buffer
+
+
+def leaves(kernels: Iterable[Kernel | Loop]) -> list[Kernel]:
+    """The kernels, those inside of loops included."""
+    found: list[Kernel] = []
+    for kernel in kernels:
+        found += leaves(kernel.kernels) if isinstance(kernel, Loop) else [kernel]
+    return found
+
+
 def expressions(roots: Iterable[Expr]) -> list[Expr]:
     """Every expression below the roots, once, users after arguments."""
     done: dict[int, Expr] = {}
@@ -236,11 +281,23 @@ def indices_of(roots: Iterable[Expr]) -> list[Index]:
     return found
 
 
-def buffers_read(kernel: Kernel) -> list[Buffer]:
+def buffers_read(kernel: Kernel | Loop) -> list[Buffer]:
     """The buffers that a kernel loads from, in order of first use."""
+    if isinstance(kernel, Loop):
+        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_read(inner)))
     computed = expressions([*kernel.results, *kernel.combined, *kernel.places])
     return list(dict.fromkeys(expr.buffer for expr in computed if isinstance(expr, Load)))
 
 
-def buffers_written(kernel: Kernel) -> list[Buffer]:
+def buffers_written(kernel: Kernel | Loop) -> list[Buffer]:
+    if isinstance(kernel, Loop):
+        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_written(inner)))
     return list(dict.fromkeys(store.buffer for store in kernel.stores))
+
+
+class Places(dict[Node, Buffer]):
+    """Where values lie: nodes in buffers; and the inputs of a loop's body as elements of nodes outside, at the present step."""
+
+    def __init__(self, buffers: Mapping[Node, Buffer] | None = None) -> None:
+        super().__init__(buffers or {})
+        self.outside: dict[Node, tuple[Node, tuple[Index, ...]]] = dict(getattr(buffers, "outside", {}))

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph.node import Node
-from ..passes.fuse import Group, group, is_leaf
+from ..passes.fuse import is_leaf
 from ..passes.storage import Life, place
 from .builder import INT64, Builder, Value
-from .contraction import emit_contract, plan_contract, scratch_bytes, worth_packing
+from .contraction import emit_contract, scratch_bytes
 from .emit import CHECKED_OPERATIONS, Scope, emit_map, emit_reduce
-from .index import Index, linear
+from .index import Axis, Index, linear
 from .lower import Reader
-from .nest import Buffer, Checked, Compute, Expr, Kernel, Load, Store, buffers_read, buffers_written, expressions
-from .schedule import axes_for, choose, plan_nest
-from .special import emit_cumulate, emit_scatter, emit_sort, is_special, plan_special
+from .nest import Buffer, Checked, Compute, Expr, Kernel, Load, Loop, Places, Store, buffers_read, buffers_written, expressions, leaves
+from .region import Phases, Target, copy_kernel, kernels_of, memory, phases_of, write_kernel
+from .schedule import axes_for, choose
+from .special import emit_cumulate, emit_scatter, emit_sort
 
 EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
     "map": emit_map, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
@@ -27,16 +28,6 @@ THREAD_WORK = 300_000  # from this many element steps in one run on, waking othe
 SPINS = 1500  # how often a barrier looks before it lets other programs run
 ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
 CONTEXT_BYTES = 448
-
-
-@dataclass(frozen=True)
-class Target:
-    """What generated code may use of a processor."""
-
-    lanes: int  # 32-bit elements of a full vector
-    registers: int  # vector registers that a tile may fill
-    pause: str  # the instruction that a waiting loop gives way with
-    fused: bool = True  # whether it multiplies and adds in one instruction
 
 
 TARGETS = {
@@ -57,7 +48,7 @@ class Plan:
     scratch: int  # bytes for each thread, behind the arena
     sites: list[Node]  # error code n was reported on behalf of sites[n - 1]
     kernels: list[Kernel]
-    phases: list[list[Kernel]]
+    phases: Phases
     work: int
     parallel: bool
 
@@ -81,37 +72,22 @@ class _Program:
     def __init__(self, roots: list[Node], inputs: list[Node], destinations: list[int], target: Target) -> None:
         self.roots, self.inputs, self.destinations, self.target = roots, inputs, destinations, target
         self.arguments = {i: Buffer("argument", node.size, node.dtype, node, i) for i, node in enumerate(inputs)}
-        self.buffers: dict[Node, Buffer] = {node: self.arguments[i] for i, node in enumerate(inputs)}
-        self.kernels: list[Kernel] = []
+        self.buffers = Places({node: self.arguments[i] for i, node in enumerate(inputs)})
+        self.kernels: list[Kernel | Loop] = []
         self.first_writing = -1  # the phase before which a reported error must have stopped the program
         self.updates: set[int] = {d for d in destinations if d < len(inputs)}
 
     # ------------------------------------------------------------------ planning
     def plan_kernels(self) -> None:
-        groups = group(dict.fromkeys(root for root in self.roots if not is_leaf(root)))
-        for each in groups:
-            for node in each.stored:
-                self.buffers[node] = Buffer("arena", node.size, node.dtype, node)
-            self.kernels += self._plan(each)
-
-    def _plan(self, each: Group) -> list[Kernel]:
-        if each.shape and 0 in each.shape:
-            return []
-        if each.root is None:
-            return plan_nest(each, self.buffers, self.target.lanes)
-        if is_special(each.root):
-            return plan_special(each, self.buffers, self.target.lanes)
-        if each.root.op.kind == "contract" and worth_packing(each.root):
-            return plan_contract(each, self.buffers, self.target)
-        return plan_nest(each, self.buffers, self.target.lanes)
+        self.kernels = kernels_of(self.roots, self.buffers, self.target)
 
     def order_kernels(self) -> None:
         """Kernels that write the program's state come last, so that the state can be updated in place."""
         state = {self.buffers[root] for root, d in zip(self.roots, self.destinations) if d in self.updates and not is_leaf(root)}
         late = {id(kernel) for kernel in self.kernels if any(buffer in state for buffer in buffers_written(kernel))}
         needed: set[Buffer] = set()
-        first: list[Kernel] = []
-        last: list[Kernel] = []
+        first: list[Kernel | Loop] = []
+        last: list[Kernel | Loop] = []
         for kernel in reversed(self.kernels):
             if id(kernel) in late and not needed.intersection(buffers_written(kernel)):
                 last.append(kernel)
@@ -171,38 +147,22 @@ class _Program:
         return all(i < writer or (i == writer and _in_step(self.kernels[i], old, self.buffers[root])) for i in self.readers.get(old, ()))
 
     def _copy(self, source: Buffer | None, destination: Buffer, node: Node) -> Kernel:
-        axes, here = axes_for((node.size,), "i")
-        offset, read = linear(here, (node.size,)), Reader({})
-        value = read.apply_load(source, offset) if source is not None else read(node, ())
-        kernel = Kernel("map", axes, [Store(destination, offset, value)], nodes=[node])
-        kernel.schedule = choose(kernel, self.target.lanes)
-        return kernel
+        if source is None:
+            return write_kernel(Reader({}), node, destination, 0, self.target)
+        return copy_kernel(source, 0, destination, 0, node, self.target)
 
     # ------------------------------------------------------------------ phases and memory
-    def phases(self) -> list[list[Kernel]]:
+    def phases(self) -> list[list[Kernel | Loop]]:
         """Runs of kernels that do not touch each other's results. State is first written after everything that may report an error."""
-        found: list[list[Kernel]] = []
-        reads: set[object] = set()
-        writes: set[object] = set()
-        writing = False
-        for kernel in self.kernels:
-            r, w = {memory(each) for each in buffers_read(kernel)}, {memory(each) for each in buffers_written(kernel)}
-            starts_writing = not writing and any(self._is_state(each) for each in buffers_written(kernel))
-            writing = writing or starts_writing
-            if starts_writing:
-                self.first_writing = len(found)
-            if not found or starts_writing or r & writes or w & writes or w & reads:
-                found.append([])
-                reads, writes = set(), set()
-            found[-1].append(kernel)
-            reads |= r
-            writes |= w
+        first = next((kernel for kernel in self.kernels if any(self._is_state(each) for each in buffers_written(kernel))), None)
+        found = phases_of(self.kernels, first)
+        self.first_writing = next((number for number, phase in enumerate(found) if phase[0] is first), -1)
         return found
 
     def _is_state(self, buffer: Buffer) -> bool:
         return buffer.kind == "argument" and buffer.number in self.updates
 
-    def lives(self, phases: list[list[Kernel]]) -> dict[Buffer, Life]:
+    def lives(self, phases: Phases) -> dict[Buffer, Life]:
         first: dict[Buffer, int] = {}
         last: dict[Buffer, int] = {}
         for number, phase in enumerate(phases):
@@ -213,12 +173,12 @@ class _Program:
                         last[buffer] = number
         return {buffer: Life(buffer.nbytes, first[buffer], last[buffer]) for buffer in first}
 
-    def _poison(self, phases: list[list[Kernel]], lives: dict[Buffer, Life]) -> list[list[Kernel]]:
+    def _poison(self, phases: Phases, lives: dict[Buffer, Life]) -> Phases:
         """Test mode: after the last phase that touches a buffer, overwrite it, so that a plan that reads the dead is found out."""
-        result: list[list[Kernel]] = []
+        result: Phases = []
         for number, phase in enumerate(phases):
             result.append(phase)
-            graves = [_grave(buffer, self.target.lanes) for buffer, life in lives.items() if life.last == number]
+            graves: list[Kernel | Loop] = [_grave(buffer, self.target.lanes) for buffer, life in lives.items() if life.last == number]
             if graves:
                 result.append(graves)
         return result
@@ -230,27 +190,22 @@ class _Program:
         if poison:  # graves lengthen each life by one phase, so that the plan is made for the poisoned program
             phases = self._poison(phases, self.lives(phases))
         offsets, arena = place(self.lives(phases))
-        scratch = max((scratch_bytes(kernel) for kernel in self.kernels), default=0)
+        kernels = leaves(self.kernels)
+        scratch = max((scratch_bytes(kernel) for kernel in kernels), default=0)
         scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
         arena = -(-arena // 4096) * 4096
         writer = ProgramWriter(self.target, offsets, arena, scratch)
-        for kernel in (kernel for phase in phases for kernel in phase):
-            writer.function(kernel)
+        writer.functions_of([kernel for phase in phases for kernel in phase], ())
         work = sum(kernel.work for kernel in self.kernels)
         parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
-        clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(self.kernels)} if timed else {}
+        clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
         text = writer.program(phases, first_writing if writer.sites else None, clocks)
-        return Plan(text, arena, scratch, writer.sites, self.kernels, phases, work, parallel)
+        return Plan(text, arena, scratch, writer.sites, kernels, phases, work, parallel)
 
 
-def memory(buffer: Buffer) -> object:
-    """What tells two buffers' memory apart: arguments with one number are one place."""
-    return ("argument", buffer.number) if buffer.kind == "argument" else buffer
-
-
-def _in_step(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
+def _in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
     """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find places."""
-    if loads_of(old, [*kernel.combined, *kernel.places]):
+    if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.places]):
         return False
     place_of = {store.offset for store in kernel.stores if store.buffer is new}
     return all(offset in place_of for offset in loads_of(old, kernel.results))
@@ -261,8 +216,10 @@ def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
     return [expr.offset for expr in expressions(roots) if isinstance(expr, Load) and expr.buffer is buffer]
 
 
-def may_fail(kernel: Kernel) -> bool:
+def may_fail(kernel: Kernel | Loop) -> bool:
     """Whether a kernel checks an index or a divisor."""
+    if isinstance(kernel, Loop):
+        return any(may_fail(inner) for inner in kernel.kernels)
     return any(isinstance(expr, Checked) or (isinstance(expr, Compute) and checks_divisor(expr))
                for expr in expressions([*kernel.results, *kernel.combined, *kernel.places]))
 
@@ -279,7 +236,7 @@ def _grave(buffer: Buffer, lanes: int) -> Kernel:
     return kernel
 
 
-def blocks_of(phase: Sequence[Kernel]) -> int:
+def blocks_of(phase: Sequence[Kernel | Loop]) -> int:
     return sum(kernel.schedule["blocks"] for kernel in phase)
 
 
@@ -293,6 +250,8 @@ class ProgramWriter:
         self.calls: dict[int, tuple[str, list[Buffer]]] = {}
         self.declarations: set[str] = set()
         self.clocks: Mapping[int, int] = {}
+        self.around: dict[int, tuple[Axis, ...]] = {}  # the loops that a kernel is in
+        self.at: dict[Axis, Value] = {}
         self._site_numbers: dict[Node, int] = {}
 
     def site(self, node: Node) -> int:
@@ -301,6 +260,15 @@ class ProgramWriter:
             self.sites.append(node)
             self._site_numbers[node] = len(self.sites)
         return self._site_numbers[node]
+
+    def functions_of(self, kernels: Sequence[Kernel | Loop], around: tuple[Axis, ...]) -> None:
+        """Write the functions of kernels inside of these loops."""
+        for kernel in kernels:
+            if isinstance(kernel, Loop):
+                self.functions_of(kernel.kernels, (*around, kernel.axis))
+            else:
+                self.around[id(kernel)] = around
+                self.function(kernel)
 
     def function(self, kernel: Kernel) -> None:
         """Write a kernel's function, unless an identical one is there."""
@@ -314,14 +282,17 @@ class ProgramWriter:
                 owners.append(buffer)
             pointers[buffer] = places[key]
         b = Builder(self.target.lanes, self.target.fused)
-        EMITTERS[kernel.kind](Scope(b, pointers, self.site), kernel)
+        scope = Scope(b, pointers, self.site)
+        scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
+        EMITTERS[kernel.kind](scope, kernel)
         parameters = "".join(f"ptr noalias align 8 {name}, " for name in places.values())
+        parameters += "".join(f"i64 %time{i}, " for i in range(len(self.around[id(kernel)])))
         text = b.function(f"({parameters}ptr noalias %scratch, ptr %error, i64 %block) #0")
         self.declarations |= b.declarations
         name = self.functions.setdefault(text, f"k{len(self.functions)}_{kernel.kind}")
         self.calls[id(kernel)] = (name, owners)
 
-    def program(self, phases: Sequence[Sequence[Kernel]], guarded: Sequence[Kernel] | None, clocks: Mapping[int, int]) -> str:
+    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, clocks: Mapping[int, int]) -> str:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
         b, self.clocks = Builder(self.target.lanes, self.target.fused), clocks
         steps = Value("%steps", INT64)
@@ -349,9 +320,11 @@ class ProgramWriter:
         declared = sorted(self.declarations | b.declarations)
         return "\n".join([*declared, *pause, barrier_text(self.target), *functions, body, attributes, ""])
 
-    def _argument_pointers(self, b: Builder, phases: Sequence[Sequence[Kernel]], step: Value) -> dict[int, str]:
+    def _argument_pointers(self, b: Builder, phases: Phases, step: Value) -> dict[int, str]:
         """Where each argument stands in this step: its pointer plus step times its stride in bytes."""
-        used = {each.number for phase in phases for kernel in phase for each in self.calls[id(kernel)][1] if each.kind == "argument"}
+        kernels = leaves([kernel for phase in phases for kernel in phase])
+        touched = {root_of(each) for kernel in kernels for each in self.calls[id(kernel)][1]}
+        used = {each.number for each in touched if each.kind == "argument"}
         found = {}
         for number in sorted(used):
             slot, base, stride, here = (b.fresh(f"arg{number}.") for _ in range(4))
@@ -364,11 +337,14 @@ class ProgramWriter:
             found[number] = here
         return found
 
-    def _phase(self, b: Builder, phase: Sequence[Kernel], arguments: dict[int, str], waiting: bool) -> bool:
+    def _phase(self, b: Builder, phase: Sequence[Kernel | Loop], arguments: dict[int, str], waiting: bool) -> bool:
+        if isinstance(phase[0], Loop):
+            return self._loop(b, phase[0], arguments, waiting)
+        kernels = leaves(phase)
         total = blocks_of(phase)
-        if total <= 1 or (total <= len(phase) and all(kernel.work < 4096 for kernel in phase)):
+        if not is_shared(phase):
             with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
-                for kernel in phase:
+                for kernel in kernels:
                     for number in range(kernel.schedule["blocks"]):
                         self._call(b, kernel, arguments, b.whole(number))
             return True
@@ -378,7 +354,7 @@ class ProgramWriter:
         taken.set(self._next_block(b))
         with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
             block, begin = taken.get(), 0
-            for kernel in phase:
+            for kernel in kernels:
                 count = kernel.schedule["blocks"]
                 mine = b.bit_and(b.compare(">=", block, b.whole(begin)), b.compare("<", block, b.whole(begin + count)))
                 with b.when(mine):
@@ -387,6 +363,21 @@ class ProgramWriter:
             taken.set(self._next_block(b))
         self._barrier(b)
         return False
+
+    def _loop(self, b: Builder, loop: Loop, arguments: dict[int, str], waiting: bool) -> bool:
+        """The phases, step after step; a loop of small work is the first thread's alone."""
+        shared = any(is_shared(phase) for phase in all_phases(loop))
+        if shared and waiting:
+            self._barrier(b)
+            waiting = False
+        with b.loop(b.whole(0), b.whole(loop.axis.extent)) as step:
+            self.at[loop.axis] = step
+            for phase in loop.phases:
+                waiting = self._phase(b, phase, arguments, waiting)
+            if shared and waiting:
+                self._barrier(b)
+                waiting = False
+        return waiting
 
     def _next_block(self, b: Builder) -> Value:
         address = b.fresh("next")
@@ -402,14 +393,8 @@ class ProgramWriter:
 
     def _call(self, b: Builder, kernel: Kernel, arguments: dict[int, str], block: Value) -> None:
         name, owners = self.calls[id(kernel)]
-        pointers = ""
-        for buffer in owners:
-            if buffer.kind == "argument":
-                pointers += f"ptr {arguments[buffer.number]}, "
-            else:
-                ref = b.fresh("buf")
-                b.line(f"{ref} = getelementptr inbounds i8, ptr %arena, i64 {self.offsets[buffer]}")
-                pointers += f"ptr {ref}, "
+        pointers = "".join(f"ptr {self._pointer(b, buffer, arguments)}, " for buffer in owners)
+        pointers += "".join(f"i64 {self.at[axis].ref}, " for axis in self.around[id(kernel)])
         call = f"call void @{name}({pointers}ptr %scratch, ptr %context, i64 {block.ref})"
         if id(kernel) not in self.clocks:
             b.line(call)
@@ -421,6 +406,39 @@ class ProgramWriter:
         clock = b.fresh("clock")
         b.line(f"{clock} = getelementptr inbounds i8, ptr %context, i64 {self.clocks[id(kernel)]}")
         b.line(f"{b.fresh('old')} = atomicrmw add ptr {clock}, i64 {ticks.ref} monotonic")
+
+
+    def _pointer(self, b: Builder, buffer: Buffer, arguments: dict[int, str]) -> str:
+        """Where a buffer lies, at the present step of the loops around."""
+        if buffer.kind == "argument":
+            return arguments[buffer.number]
+        base, place = "%arena", b.whole(self.offsets.get(buffer, 0))
+        if buffer.base is not None:
+            base = self._pointer(b, buffer.base, arguments)
+            scope = Scope(b, {}, self.site)
+            scope.at = self.at
+            place = b.mul(scope.index(buffer.place), b.whole(buffer.dtype.itemsize))
+        ref = b.fresh("buf")
+        b.line(f"{ref} = getelementptr inbounds i8, ptr {base}, i64 {place.ref}")
+        return ref
+
+
+def root_of(buffer: Buffer) -> Buffer:
+    """The buffer that a part of a part is in."""
+    while buffer.base is not None:
+        buffer = buffer.base
+    return buffer
+
+
+def is_shared(phase: Sequence[Kernel | Loop]) -> bool:
+    """Whether all threads take part in a phase; what takes no longer than waking them is the first one's."""
+    total = blocks_of(phase)
+    return total > 1 and (total > len(phase) or any(kernel.work >= 4096 for kernel in phase))
+
+
+def all_phases(loop: Loop) -> Phases:
+    """The phases of a loop, and of the loops in it."""
+    return [each for phase in loop.phases for each in ([phase] if not isinstance(phase[0], Loop) else all_phases(phase[0]))]
 
 
 def barrier_text(target: Target) -> str:

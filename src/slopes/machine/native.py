@@ -14,6 +14,7 @@ from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
 from ..graph.walk import topological
+from ..loops.nest import leaves
 from ..loops.program import Plan, plan_program
 from ..passes.pipeline import optimize
 from . import engine
@@ -110,7 +111,7 @@ def report(plan: Plan, planning: float, compiling: float) -> None:
     print(f"slopes: {len(plan.kernels)} kernels in {len(plan.phases)} phases, planned in {planning * 1e3:.0f} ms, compiled in "
           f"{compiling * 1e3:.0f} ms, {plan.arena / 2**20:.1f} MiB arena, {'all threads' if plan.parallel else 'one thread'}", file=out)
     for number, phase in enumerate(plan.phases):
-        for kernel in phase:
+        for kernel in leaves(phase):
             what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
             loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
             print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.schedule['blocks']} blocks: {what}", file=out)

@@ -109,6 +109,9 @@ class _Wanted:
         elif kernel in ("sort", "scatter"):
             for arg in node.args:
                 self._settle(arg, -1, windowed=False)
+        elif kernel == "loop":  # its body reads through views, but nothing is computed again in each step
+            for arg in node.args:
+                self._settle(arg, 0, windowed=False)
         elif repeats(node):
             for arg in node.args:
                 self._settle(arg, CHEAP if size(arg.shape) > 1 else SCALAR, windowed=node.op.name == "window")

@@ -8,13 +8,21 @@ from ..graph.node import Node
 from .adjoint import convolve_gradients
 from .canonical import canonical
 from .stable import stable
+from .unread import drop_unread, with_bodies
 
 Pass = Callable[[Sequence[Node]], list[Node]]
+
+def in_bodies(roots: Sequence[Node]) -> list[Node]:
+    """The same passes for what a loop repeats."""
+    return with_bodies(roots, optimize)
+
 
 PASSES: tuple[Pass, ...] = (
     canonical,  # one form for each computation
     stable,  # forms that do not overflow or cancel
     canonical,  # what that made foldable
+    drop_unread,  # loops without results that nobody reads
+    in_bodies,  # all of this inside of loops
     convolve_gradients,  # input gradients of convolutions, laid out for the loops: last, as the canonical form has no layout
 )
 

@@ -1,0 +1,180 @@
+"""From a graph to kernels in phases: each group of nodes by the planner of its kind, a scan as a loop of phases of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..autodiff.segments import extent, segments
+from ..graph.dtype import DType
+from ..graph.node import Node
+from ..graph.walk import topological
+from ..passes.fuse import Group, group, is_leaf
+from ..passes.unread import key_of
+from .contraction import plan_contract, worth_packing
+from .index import Axis, Index, as_index, linear
+from .lower import Reader, merge_axes
+from .nest import Buffer, Kernel, Loop, Places, Store, buffers_read, buffers_written, indices_of
+from .schedule import axes_for, choose, plan_nest
+from .special import is_special, plan_special
+
+Phases = list[list[Kernel | Loop]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What generated code may use of a processor."""
+
+    lanes: int  # 32-bit elements of a full vector
+    registers: int  # vector registers that a tile may fill
+    pause: str  # the instruction that a waiting loop gives way with
+    fused: bool = True  # whether it multiplies and adds in one instruction
+
+
+def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:
+    """The kernels that compute the roots, in order; values that have no place yet get one in the arena."""
+    groups = group(dict.fromkeys(root for root in roots if not is_leaf(root)))
+    rows: dict[Any, dict[DType, Node]] = {}  # the results of one loop, by type
+    for each in groups:
+        for node in each.stored:
+            if node not in places:
+                places[node] = Buffer("arena", node.size, node.dtype, node)
+        if each.root is not None and each.root.op.kind == "loop":
+            rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
+    found: list[Kernel | Loop] = []
+    for each in groups:
+        if each.root is not None and each.root.op.kind == "loop":
+            found += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
+        elif 0 not in each.shape:
+            found += plan_group(each, places, target)
+    return found
+
+
+def plan_group(each: Group, places: Places, target: Target) -> list[Kernel]:
+    if each.root is None:
+        return plan_nest(each, places, target.lanes)
+    if is_special(each.root):
+        return plan_special(each, places, target.lanes)
+    if each.root.op.kind == "contract" and worth_packing(each.root):
+        return plan_contract(each, places, target)
+    return plan_nest(each, places, target.lanes)
+
+
+def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = None) -> Phases:
+    """Runs of kernels that do not touch each other's results; `guarded` starts one, a loop is one of its own."""
+    found: Phases = []
+    reads: set[object] = set()
+    writes: set[object] = set()
+    for kernel in kernels:
+        r, w = {memory(each) for each in buffers_read(kernel)}, {memory(each) for each in buffers_written(kernel)}
+        alone = isinstance(kernel, Loop) or (bool(found) and isinstance(found[-1][0], Loop))
+        if not found or kernel is guarded or alone or r & writes or w & writes or w & reads:
+            found.append([])
+            reads, writes = set(), set()
+        found[-1].append(kernel)
+        reads |= r
+        writes |= w
+    return found
+
+
+def memory(buffer: Buffer) -> object:
+    """What tells two buffers' memory apart: arguments with one number are one place."""
+    return ("argument", buffer.number) if buffer.kind == "argument" else buffer
+
+
+def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, node: Node, target: Target) -> Kernel:
+    """Copy the value of a node: `start` and `place` are its first elements in the two buffers."""
+    axes, here = axes_for((node.size,), "i")
+    offset = linear(here, (node.size,))
+    kernel = Kernel("map", axes, [Store(destination, offset + place, Reader({}).apply_load(source, offset + start))], nodes=[node])
+    kernel.schedule = choose(kernel, target.lanes)
+    return kernel
+
+
+def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, target: Target) -> Kernel:
+    """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from `place` on."""
+    axes, here = axes_for(node.shape, "i")
+    offset, value = linear(here, node.shape) + place, read(node, here)
+    axes, terms = merge_axes(axes, [offset, *indices_of([value])])
+    kernel = Kernel("map", axes, [Store(destination, offset.substitute(terms), read.substitute(value, terms))], nodes=[node])
+    kernel.schedule = choose(kernel, target.lanes)
+    return kernel
+
+
+# ---------------------------------------------------------------------- loops
+def plan_loop(scan: Node, rows: dict[DType, Node], places: Places, target: Target) -> list[Kernel | Loop]:
+    """First states put into their places, the loop, and last states of carries of which no more is kept."""
+    if not rows:
+        return []  # planned with another type of its results
+    return _LoopPlan(scan, rows, places, target).kernels()
+
+
+class _LoopPlan:
+    """One scan: its body's inputs are views of values outside, its states and outputs parts of its results' rows.
+
+    A carry that is kept has a row of states: a step reads one and writes the next. Of any other there are two, in turn.
+    """
+
+    def __init__(self, scan: Node, rows: dict[DType, Node], places: Places, target: Target) -> None:
+        p = scan.params
+        self.scan, self.target, self.places, self.carries, self.kept = scan, target, places, p["carries"], p["kept"]
+        self.inputs, self.outputs = p["body"].fresh()
+        self.parts = segments(p["body"], p["carries"], p["length"], p["kept"])
+        self.rows = {dtype: places[rows[dtype]] if dtype in rows else Buffer("arena", extent(self.parts, dtype), dtype)
+                     for dtype in dict.fromkeys(part.dtype for part in self.parts)}
+        self.axis = Axis(p["length"], "t")
+        step = as_index(self.axis)
+        self.element = self.axis.extent - 1 - step if p["reverse"] else step
+        self.step = step
+        self.states = [self.rows[part.dtype] if every else Buffer("arena", 2 * part.size, part.dtype)
+                       for part, every in zip(self.parts, self.kept)]
+
+    def state(self, number: int, later: int) -> Index:
+        """Where the state before (0) or after (1) a step lies."""
+        part = self.parts[number]
+        if self.kept[number]:
+            return (self.step + later) * part.size + part.start
+        return (self.step + later) % 2 * part.size
+
+    def kernels(self) -> list[Kernel | Loop]:
+        inner, end = Places(self.places), self.carries + self.scan.params["moving"]
+        for node in topological(self.outputs):
+            inner.pop(node, None)  # the same constant outside may not have been written yet: it is written here too
+        for number, (node, arg) in enumerate(zip(self.inputs, self.scan.args)):
+            if number < self.carries:
+                inner[node] = Buffer.part(self.states[number], self.state(number, 0), node)
+            else:
+                inner.outside[node] = arg, (self.element,) if number < end else ()
+        copies = self.place_results(inner)
+        body = kernels_of(self.outputs, inner, self.target)
+        body += [write_kernel(Reader(inner), node, part, 0, self.target) for node, part in copies]
+        loop = Loop(self.axis, phases_of([kernel for kernel in body if kernel.elements]), [self.scan])
+        return [*self.first_states(), *([loop] if loop.phases else []), *self.last_states()]
+
+    def place_results(self, inner: Places) -> list[tuple[Node, Buffer]]:
+        """Let each result be computed where it belongs; returns those that must be copied there."""
+        copies = []
+        for number, (node, part) in enumerate(zip(self.outputs, self.parts)):
+            if number < self.carries:
+                place = Buffer.part(self.states[number], self.state(number, 1), node)
+            else:
+                place = Buffer.part(self.rows[part.dtype], self.element * part.size + part.start, node)
+            if is_leaf(node) or node in inner:
+                copies.append((node, place))
+            else:
+                inner[node] = place
+        return copies
+
+    def first_states(self) -> list[Kernel]:
+        read = Reader(self.places)
+        return [write_kernel(read, arg, state, part.start if every else 0, self.target)
+                for arg, state, part, every in zip(self.scan.args, self.states, self.parts, self.kept) if part.size]
+
+    def last_states(self) -> list[Kernel]:
+        found = []
+        for number, (state, part) in enumerate(zip(self.states, self.parts)):
+            if not self.kept[number] and part.size:
+                start = self.axis.extent % 2 * part.size
+                found.append(copy_kernel(state, start, self.rows[part.dtype], part.start, self.outputs[number], self.target))
+        return found
