@@ -26,7 +26,7 @@ from .builder import Builder, Value, Variable
 from .emit import Scope, outer_loops
 from .index import Axis, Index, as_index, extent, linear, unlinear
 from .lower import Reader, merge_axes
-from .nest import Buffer, Choose, Expr, Kernel, Load, Store, axes_of, expressions, indices_of
+from .nest import Buffer, Choose, Expr, Kernel, Load, Places, Store, axes_of, expressions, indices_of
 from .schedule import choose, even_blocks, expression_cost, inner_shape, read_root, used_indices
 
 SMALL = 16384  # below this many multiply-adds the plain reduction schedule is as good and compiles faster
@@ -34,7 +34,10 @@ CHEAP_FINISH = 8  # instructions of an epilogue that is written out for every re
 POINTERS = 12  # rows of a tile that lie unevenly: each needs a pointer in a register
 UNEVEN = 1.1  # what those pointers cost
 SCATTER = 2.5  # cycles for an element that is stored away from its neighbour
-LONGEST_PANEL = 4096  # steps of k in one packed panel: it must stay in the second-level cache
+LONGEST_PANEL = 4096
+APART = 2048  # bytes between steps of k from which on single elements come too slowly
+LONG = 256  # steps of k
+WORTH_COPYING = 2  # panels that read the same S
 ENOUGH_BLOCKS = 12  # units of work that keep a few threads evenly busy
 BLOCK_MULTIPLIES = 150_000
 
@@ -51,6 +54,7 @@ class Sides:
     k_axes: list[Axis]
     stores: list[Store]
     lanes: int
+    fixed: bool = False  # whether V is the same in all steps of a loop around: it is packed once, before it
 
 
 def worth_packing(root: Node) -> bool:
@@ -101,6 +105,7 @@ def sides_of(group: Any, buffers: dict[Node, Buffer], target: Any, swap: bool) -
     sides = Sides(v, s, chosen(lambda n: n in v_labels and n in s_labels), chosen(lambda n: n in v_labels and n not in s_labels),
                   chosen(lambda n: n in s_labels and n not in v_labels), [axis for axis in inner if axis.extent > 1], stores, lanes)
     join_loops(sides)
+    sides.fixed = isinstance(buffers, Places) and buffers.is_fixed(sides.v)
     return sides
 
 
@@ -122,7 +127,7 @@ def side_cost(sides: Sides, target: Any) -> float:
     k = extent(sides.k_axes)
     cost = multiply * k * outer
     elements = extent(sides.batch) * extent(sides.v_axes) * k
-    cost += elements * packing_cost(sides)
+    cost += 0 if sides.fixed else elements * packing_cost(sides)
     if not reads_single_elements(sides):
         cost += extent(sides.batch) * extent(sides.s_axes) * k
     last = sides.v_axes[-1] if sides.v_axes else None
@@ -236,18 +241,78 @@ def tile_kernels(sides: Sides, group: Any, buffers: dict[Node, Buffer], target: 
     outer = [*sides.batch, *outer_axes(sides)]
     panels = -(-panel // (vectors * sides.lanes))
     units = extent(outer) * panels
-    s_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // max(8 * rows, 160))) if units < ENOUGH_BLOCKS else 1
-    parts = k_parts(sides, units * s_blocks)
+    before: list[Kernel] = []
+    if sides.fixed:
+        sides.v, packing = packed_once(sides, vectors * sides.lanes, group.root, target)
+        before = [packing]
+    if lies_apart(sides, panels):
+        sides.s, copying = strips_once(sides, rows, group.root, target)
+        before += copying
+    least = rows if sides.fixed else max(8 * rows, 160)  # rows for which packing a panel again pays
+    s_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // least)) if units < ENOUGH_BLOCKS else 1
+    parts = 1 if sides.fixed else k_parts(sides, units * s_blocks)
     kernel = Kernel("contract", [*sides.batch, *sides.v_axes, *sides.s_axes], sides.stores, sides.k_axes, group.root, sides.v, sides.s,
                     nodes=group.nodes)
     kernel.schedule = {"rows": rows, "vectors": vectors, "lanes": sides.lanes, "outer": outer, "panel": panel_axes(sides),
-                       "s": sides.s_axes, "s_blocks": s_blocks, "parts": parts}
+                       "s": sides.s_axes, "s_blocks": s_blocks, "parts": parts, "packed": sides.fixed}
     added = [add_parts(kernel, sides, group, buffers, target)] if parts > 1 else []
     total_units = units * s_blocks * parts
     multiplies = kernel.work
     kernel.schedule["units"] = total_units
     kernel.schedule["blocks"] = even_blocks(total_units, max(ENOUGH_BLOCKS, min(64, multiplies // BLOCK_MULTIPLIES)))
-    return [kernel, *added]
+    return [*before, kernel, *added]
+
+
+def packed_once(sides: Sides, width: int, root: Node, target: Any) -> tuple[Load, Kernel]:
+    """All panels of V, written one after the other as tiles read them: (V there, the kernel that packs)."""
+    panel, outer = panel_axes(sides), [*sides.batch, *outer_axes(sides)]
+    v, k = linear(indices(panel), extents(panel)), linear(indices(sides.k_axes), extents(sides.k_axes))
+    panels, steps = -(-extent(panel) // width), extent(sides.k_axes)
+    place = ((linear(indices(outer), extents(outer)) * panels + v // width) * steps + k) * width + v % width
+    buffer = Buffer("arena", extent(outer) * panels * steps * width, root.dtype)
+    read = Reader({})
+    axes, terms = merge_axes([*outer, *panel, *sides.k_axes], [place, *indices_of([sides.v])])
+    store = Store(buffer, place.substitute(terms), read.substitute(sides.v, terms))
+    kernel = Kernel("map", axes, [store], nodes=[root])
+    kernel.schedule = choose(kernel, target.lanes)
+    return Load(buffer, place), kernel
+
+
+def lies_apart(sides: Sides, panels: int) -> bool:
+    """Whether neighbouring steps of k read S on different pages of memory, so often that copying S pays."""
+    if len(sides.s_axes) != 1 or not sides.k_axes or not isinstance(sides.s, Load) or panels < WORTH_COPYING:
+        return False
+    step = sides.s.offset.coefficient(sides.k_axes[-1])
+    return step is not None and step * sides.s.dtype.itemsize >= APART and extent(sides.k_axes) >= LONG and (
+        sides.s.offset.coefficient(sides.s_axes[0]) == 1)
+
+
+def strips_once(sides: Sides, rows: int, root: Node, target: Any) -> tuple[Load, list[Kernel]]:
+    """S written strip by strip, as tiles read it: (S there, the kernels that copy whole strips and the rest)."""
+    s, = sides.s_axes
+    strips, k = -(-s.extent // rows), linear(indices(sides.k_axes), extents(sides.k_axes))
+    steps, batch = extent(sides.k_axes), linear(indices(sides.batch), extents(sides.batch))
+    buffer = Buffer("arena", extent(sides.batch) * strips * steps * rows, root.dtype)
+    read, whole, rest = Reader({}), s.extent // rows, s.extent % rows
+    kernels = []
+    for first, count, height in ((0, whole, rows), (whole, 1, rest)):
+        if count and height:
+            strip, row = Axis(count, "strip"), Axis(height, "row")
+            value = read.substitute(sides.s, {s: (as_index(strip) + first) * rows + as_index(row)})
+            place = ((batch * strips + as_index(strip) + first) * steps + k) * rows + as_index(row)
+            kernel = Kernel("map", [*sides.batch, strip, *sides.k_axes, row], [Store(buffer, place, value)], nodes=[root])
+            kernel.schedule = choose(kernel, target.lanes)
+            kernels.append(kernel)
+    here = as_index(s)
+    return Load(buffer, ((batch * strips + here // rows) * steps + k) * rows + here % rows), kernels
+
+
+def indices(axes: Sequence[Axis]) -> list[Index]:
+    return [as_index(axis) for axis in axes]
+
+
+def extents(axes: Sequence[Axis]) -> list[int]:
+    return [axis.extent for axis in axes]
 
 
 def k_parts(sides: Sides, units: int) -> int:
@@ -364,7 +429,7 @@ def k_bounds(scope: Scope, kernel: Kernel, parts: Axis) -> list[tuple[Value, Val
 
 def reads_in_place(v: Expr, tile: Tile, height: int, plan: dict[str, Any]) -> bool:
     """Whether vectors of V can be loaded where they lie: side by side, and not so often that packing would pay."""
-    return isinstance(v, Load) and v.offset.coefficient(tile.lane) == 1 and height <= 6 * plan["rows"]
+    return isinstance(v, Load) and v.offset.coefficient(tile.lane) == 1 and (plan["packed"] or height <= 6 * plan["rows"])
 
 
 def k_loops(scope: Scope, kernel: Kernel, bounds: list[tuple[Value, Value]], stack: ExitStack) -> Value:

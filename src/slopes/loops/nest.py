@@ -16,7 +16,7 @@ from .index import Axis, Index, Quotient, Remainder, RunTime
 class Buffer:
     """A row of elements in memory: an argument of the program, or a place in its arena."""
 
-    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "place", "size")
+    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "parts", "place", "size")
 
     def __init__(self, kind: str, size: int, dtype: DType, node: Node | None = None, number: int = 0, name: str = "") -> None:
         # "argument": given by the caller as pointer `number`; "arena": placed by the memory plan; "part": of another buffer
@@ -24,13 +24,20 @@ class Buffer:
         self.size, self.dtype, self.node, self.number, self.name = size, dtype, node, number, name
         self.base: Buffer | None = None
         self.place: Index = Index()
+        self.parts: list[Buffer] = []  # those that stay where they are
 
     @staticmethod
     def part(base: Buffer, place: Index, node: Node) -> Buffer:
         """The elements of `base` from `place` on, which moves with the loop that it is in."""
         made = Buffer("part", node.size, base.dtype, node)
-        made.base, made.place = base, place
+        made.become_part(base, place)
         return made
+
+    def become_part(self, base: Buffer, place: Index) -> None:
+        """Lie in another buffer from now on."""
+        self.kind, self.base, self.place = "part", base, place
+        if not place.terms:
+            base.parts.append(self)
 
     @property
     def nbytes(self) -> int:
@@ -161,6 +168,7 @@ class Kernel:
     other: Expr | None = None
     nodes: list[Node] = field(default_factory=list)
     schedule: dict[str, Any] = field(default_factory=dict)
+    steps: int = 1  # how often the loops around repeat it
 
     @property
     def combined(self) -> list[Expr]:
@@ -210,7 +218,12 @@ class Loop:
 
     def around(self, buffer: Buffer) -> Buffer:
         """What a buffer of the body is, seen from outside of the loop."""
-        return buffer.base if buffer.base is not None and self.axis in axes_of(buffer.place) else buffer
+        seen, inner = buffer, buffer
+        while inner.base is not None:
+            if self.axis in axes_of(inner.place):
+                seen = inner.base
+            inner = inner.base
+        return seen
 
 
 def leaves(kernels: Iterable[Kernel | Loop]) -> list[Kernel]:
@@ -301,3 +314,11 @@ class Places(dict[Node, Buffer]):
     def __init__(self, buffers: Mapping[Node, Buffer] | None = None) -> None:
         super().__init__(buffers or {})
         self.outside: dict[Node, tuple[Node, tuple[Index, ...]]] = dict(getattr(buffers, "outside", {}))
+        self.fixed: frozenset[Buffer] = frozenset()  # what no step of the loop around writes
+        self.axis: Axis | None = None  # that loop's
+
+    def is_fixed(self, expr: Expr) -> bool:
+        """Whether an expression has the same values in all steps of the loop around."""
+        found = expressions([expr])
+        return self.axis is not None and self.axis not in expr.axes and all(
+            each.buffer in self.fixed for each in found if isinstance(each, Load))

@@ -84,16 +84,16 @@ class _Program:
     def order_kernels(self) -> None:
         """Kernels that write the program's state come last, so that the state can be updated in place."""
         state = {self.buffers[root] for root, d in zip(self.roots, self.destinations) if d in self.updates and not is_leaf(root)}
-        late = {id(kernel) for kernel in self.kernels if any(buffer in state for buffer in buffers_written(kernel))}
-        needed: set[Buffer] = set()
+        late = {id(kernel) for kernel in self.kernels if any(root_of(buffer) in state for buffer in buffers_written(kernel))}
+        needed: set[object] = set()
         first: list[Kernel | Loop] = []
         last: list[Kernel | Loop] = []
         for kernel in reversed(self.kernels):
-            if id(kernel) in late and not needed.intersection(buffers_written(kernel)):
+            if id(kernel) in late and not needed & memory(buffers_written(kernel)):
                 last.append(kernel)
             else:
                 first.append(kernel)
-                needed.update(buffers_read(kernel))
+                needed |= memory(buffers_read(kernel))
         self.kernels = first[::-1] + last[::-1]
 
     def finish_outputs(self) -> None:
@@ -113,7 +113,7 @@ class _Program:
                     staged.append(self._copy(source, aside, root))
                     source = aside
                 copies.append((source, root, destination))
-            elif root not in given and self._may_write(root, d):
+            elif root not in given and self.buffers[root].base is None and self._may_write(root, d):
                 given.add(root)
                 buffer = self.buffers[root]
                 buffer.kind, buffer.number = "argument", d
@@ -129,7 +129,7 @@ class _Program:
         self.last_failing = -1
         for i, kernel in enumerate(self.kernels):
             for noted, buffers in ((self.readers, buffers_read(kernel)), (self.writers, buffers_written(kernel))):
-                for buffer in buffers:
+                for buffer in dict.fromkeys(map(root_of, buffers)):
                     noted.setdefault(buffer, []).append(i)
             if may_fail(kernel):
                 self.last_failing = i
@@ -154,7 +154,7 @@ class _Program:
     # ------------------------------------------------------------------ phases and memory
     def phases(self) -> list[list[Kernel | Loop]]:
         """Runs of kernels that do not touch each other's results. State is first written after everything that may report an error."""
-        first = next((kernel for kernel in self.kernels if any(self._is_state(each) for each in buffers_written(kernel))), None)
+        first = next((kernel for kernel in self.kernels if any(self._is_state(root_of(each)) for each in buffers_written(kernel))), None)
         found = phases_of(self.kernels, first)
         self.first_writing = next((number for number, phase in enumerate(found) if phase[0] is first), -1)
         return found
@@ -167,7 +167,7 @@ class _Program:
         last: dict[Buffer, int] = {}
         for number, phase in enumerate(phases):
             for kernel in phase:
-                for buffer in (*buffers_read(kernel), *buffers_written(kernel)):
+                for buffer in map(root_of, (*buffers_read(kernel), *buffers_written(kernel))):
                     if buffer.kind == "arena":
                         first.setdefault(buffer, number)
                         last[buffer] = number
@@ -276,7 +276,7 @@ class ProgramWriter:
         pointers: dict[Buffer, str] = {}
         owners: list[Buffer] = []
         for buffer in (*buffers_read(kernel), *buffers_written(kernel)):
-            key = memory(buffer)
+            key = ("argument", buffer.number) if buffer.kind == "argument" else buffer
             if key not in places:
                 places[key] = f"%b{len(places)}"
                 owners.append(buffer)

@@ -9,13 +9,14 @@ from typing import Any
 from ..autodiff.segments import extent, segments
 from ..graph.dtype import DType
 from ..graph.node import Node
+from ..graph.shape import size
 from ..graph.walk import topological
 from ..passes.fuse import Group, group, is_leaf
 from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear
 from .lower import Reader, merge_axes
-from .nest import Buffer, Kernel, Loop, Places, Store, buffers_read, buffers_written, indices_of
+from .nest import Buffer, Kernel, Loop, Places, Store, buffers_read, buffers_written, indices_of, leaves
 from .schedule import axes_for, choose, plan_nest
 from .special import is_special, plan_special
 
@@ -36,19 +37,46 @@ def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Ke
     """The kernels that compute the roots, in order; values that have no place yet get one in the arena."""
     groups = group(dict.fromkeys(root for root in roots if not is_leaf(root)))
     rows: dict[Any, dict[DType, Node]] = {}  # the results of one loop, by type
+    made: dict[Node, Buffer] = {}
     for each in groups:
         for node in each.stored:
             if node not in places:
-                places[node] = Buffer("arena", node.size, node.dtype, node)
+                places[node] = made[node] = Buffer("arena", node.size, node.dtype, node)
         if each.root is not None and each.root.op.kind == "loop":
             rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
+    joined = {each.nodes[0]: join_parts(each.nodes[0], made, places) for each in reversed(groups) if is_joined(each)}
     found: list[Kernel | Loop] = []
     for each in groups:
         if each.root is not None and each.root.op.kind == "loop":
             found += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
+        elif each.nodes[0] in joined:
+            buffer = places[each.nodes[0]]
+            found += [write_kernel(Reader(places), arg, buffer, start, target) for arg, start in joined[each.nodes[0]]]
         elif 0 not in each.shape:
             found += plan_group(each, places, target)
     return found
+
+
+def is_joined(each: Group) -> bool:
+    """Whether a group is values put one behind the other: an axis before which there is nothing."""
+    node = each.nodes[0]
+    return node.op.name == "concat" and len(each.nodes) == 1 and size(node.shape[:node.params["axis"]]) == 1 and node.size > 0
+
+
+def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tuple[Node, int]]:
+    """Let the parts of a concat be computed where they belong; returns those that must be copied there, with their first elements."""
+    copied, start = [], 0
+    for arg in node.args:
+        source = arg
+        while source.op.name == "reshape" and source not in places:
+            source = source.args[0]
+        mine = made.get(source)
+        if mine is not None and mine.kind == "arena" and mine.base is None and not mine.parts:
+            mine.become_part(places[node], Index({}, start))
+        elif arg.size:
+            copied.append((arg, start))
+        start += arg.size
+    return copied
 
 
 def plan_group(each: Group, places: Places, target: Target) -> list[Kernel]:
@@ -67,7 +95,7 @@ def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = 
     reads: set[object] = set()
     writes: set[object] = set()
     for kernel in kernels:
-        r, w = {memory(each) for each in buffers_read(kernel)}, {memory(each) for each in buffers_written(kernel)}
+        r, w = memory(buffers_read(kernel)), memory(buffers_written(kernel))
         alone = isinstance(kernel, Loop) or (bool(found) and isinstance(found[-1][0], Loop))
         if not found or kernel is guarded or alone or r & writes or w & writes or w & reads:
             found.append([])
@@ -78,9 +106,13 @@ def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = 
     return found
 
 
-def memory(buffer: Buffer) -> object:
-    """What tells two buffers' memory apart: arguments with one number are one place."""
-    return ("argument", buffer.number) if buffer.kind == "argument" else buffer
+def memory(buffers: Iterable[Buffer]) -> set[object]:
+    """What buffers have in common when they share memory: arguments with one number are one place, parts belong to their base."""
+    found: set[object] = set()
+    for each in buffers:
+        found.add(("argument", each.number) if each.kind == "argument" else each)
+        found |= memory(each.parts)
+    return found
 
 
 def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, node: Node, target: Target) -> Kernel:
@@ -146,11 +178,34 @@ class _LoopPlan:
                 inner[node] = Buffer.part(self.states[number], self.state(number, 0), node)
             else:
                 inner.outside[node] = arg, (self.element,) if number < end else ()
+        inner.fixed, inner.axis = frozenset({*self.places.values(), *self.places.fixed} - {*self.rows.values(), *self.states}), self.axis
         copies = self.place_results(inner)
         body = kernels_of(self.outputs, inner, self.target)
         body += [write_kernel(Reader(inner), node, part, 0, self.target) for node, part in copies]
-        loop = Loop(self.axis, phases_of([kernel for kernel in body if kernel.elements]), [self.scan])
-        return [*self.first_states(), *([loop] if loop.phases else []), *self.last_states()]
+        before, inside = self.parted([kernel for kernel in body if kernel.elements], inner)
+        for kernel in leaves(inside):
+            kernel.steps *= self.axis.extent
+        loop = [Loop(self.axis, phases_of(inside), [self.scan])] if inside else []
+        return [*self.first_states(), *before, *loop, *self.last_states()]
+
+    def parted(self, kernels: list[Kernel | Loop], inner: Places) -> tuple[list[Kernel | Loop], list[Kernel | Loop]]:
+        """The kernels that do the same in each step, to be run once before the loop, and the others."""
+        before: list[Kernel | Loop] = []
+        inside: list[Kernel | Loop] = []
+        fixed = set(inner.fixed)
+        for kernel in kernels:
+            if not isinstance(kernel, Loop) and self.is_fixed(kernel, fixed):
+                before.append(kernel)
+                fixed |= set(buffers_written(kernel))
+            else:
+                inside.append(kernel)
+        return before, inside
+
+    def is_fixed(self, kernel: Kernel, fixed: set[Buffer]) -> bool:
+        """Whether a kernel reads nothing that moves with the step, and writes memory of its own."""
+        moves = any(self.axis in expr.axes for expr in (*kernel.results, *kernel.combined, *kernel.places))
+        own = all(each.kind == "arena" for each in buffers_written(kernel))
+        return own and not moves and all(each in fixed for each in buffers_read(kernel))
 
     def place_results(self, inner: Places) -> list[tuple[Node, Buffer]]:
         """Let each result be computed where it belongs; returns those that must be copied there."""

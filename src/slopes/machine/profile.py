@@ -80,7 +80,7 @@ def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> f
 def row(kernel: Kernel, seconds: float) -> Row:
     contraction = kernel.kind == "contract"
     lines = dict.fromkeys(line_text(node.location) for node in kernel.nodes)
-    return Row(seconds, 2e-9 * kernel.work / seconds if contraction and seconds else None, kernel.kind,
+    return Row(seconds, 2e-9 * kernel.work * kernel.steps / seconds if contraction and seconds else None, kernel.kind,
                f"{[axis.extent for axis in kernel.axes]} over {[axis.extent for axis in kernel.inner]}" if kernel.inner
                else f"{[axis.extent for axis in kernel.axes]}",
                ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes)) or "copy", " ".join(lines))

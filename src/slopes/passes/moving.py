@@ -9,6 +9,8 @@ from ..graph.rewrite import ANY, Phase
 from .arithmetic import pair
 from .match import aligned_shape, full, full_like, is_op, size, weight
 
+MAXIMUM_PADS = 16  # terms of one sum
+
 moving = Phase("canonical", weight)
 rule = moving.rule
 
@@ -126,6 +128,31 @@ def sink(node):
         return None
     small = node.op.make(*(build("expand", source, shape=shape) for source in sources), **node.params)
     return build("expand", small, shape=node.shape)
+
+
+@rule("a sum of pads that lie side by side and fill an axis is a concat", "add",
+      example=pair(lambda a, b: (fence(a, 0, 3) + fence(b, 2, 0), build("concat", a, b, axis=0)), (2,), (3,)))
+def add_pads(node):
+    terms, pads = [node], []
+    while terms:
+        term = terms.pop()
+        if is_op(term, "add"):
+            terms.extend(term.args)
+        elif is_op(term, "pad") and term.params["value"] == 0 and len(pads) < MAXIMUM_PADS:
+            pads.append(term)
+        else:
+            return None
+    axes = {axis for pad in pads for axis, widths in enumerate(pad.params["widths"]) if widths != (0, 0)}
+    if len(axes) != 1:
+        return None
+    axis, = axes
+    pads.sort(key=lambda pad: pad.params["widths"][axis][0])
+    end = 0
+    for pad in pads:
+        if pad.params["widths"][axis][0] != end:
+            return None
+        end += pad.args[0].shape[axis]
+    return build("concat", *(pad.args[0] for pad in pads), axis=axis) if end == node.shape[axis] else None
 
 
 @rule("a reduction over no axes, or axes of size 1, is a reshape", "sum", "prod", "max", "min", "any", "all",
