@@ -17,7 +17,7 @@ from .arrays import address_of, aligned_empty
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
 from .graph.dtype import is_complex
 from .graph.node import Node
-from .graph.operation import Constant
+from .graph.operation import Constant, Variable
 from .graph.walk import topological
 from .settings import debug_level
 from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
@@ -261,6 +261,7 @@ class Entry:
         roots = outputs + [trace.writes[each] for each in self.writes]
         updates = [None] * len(outputs) + [trace.reads[each] for each in self.writes]
         self._check_types(roots)
+        self._check_leaves(roots, {node for node in (*numbers, *variables) if node is not None})
         self.native = importlib.import_module(BACKEND).compile_graph(roots, updates)
         self.sources = [numbers.get(node) for node in self.native.inputs]
         self.state = [variables.get(node) for node in self.native.inputs]
@@ -315,6 +316,13 @@ class Entry:
                 and equal_values(self.fixed, other.fixed) and self.sources == other.sources and self.is_fixed == other.is_fixed
                 and list(map(id, self.state)) == list(map(id, other.state)) and list(map(id, self.writes)) == list(map(id, other.writes))
                 and all(x is y for x, y in zip(self.constants, other.constants)))
+
+    def _check_leaves(self, roots: list[Node], known: set[Node]) -> None:
+        for node in topological(roots):
+            if node.op is Variable and node not in known:
+                raise TraceError(f"a value {node.dtype}{list(node.shape)} from inside of a loop is used outside of it",
+                                 why="sl.scan records its step once: what the step puts aside is no value of any single step",
+                                 repair="return it from the step, as state or as output", where=f"made at {line_text(node.location)}")
 
     # ------------------------------------------------------------------ running
     def bind(self) -> None:

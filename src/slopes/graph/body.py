@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..errors import user_location
 from .node import Node, intern
 from .operation import Variable, variable
-from .walk import rebuild
+from .walk import rebuild, topological
 
 
 class Body:
@@ -31,6 +32,10 @@ class Body:
         inputs = [variable(node.shape, node.dtype) for node in self.inputs]
         return inputs, self.of(inputs)
 
+    def nodes(self) -> list[Node]:
+        """All nodes, those of the bodies of its loops behind their own."""
+        return with_bodies(topological(self.outputs))
+
     def __hash__(self) -> int:
         return hash((self.inputs, self.outputs))
 
@@ -47,5 +52,22 @@ def numbered(number: int, like: Node) -> Node:
 
 
 def replace(outputs: Sequence[Node], known: Mapping[Node, Node]) -> list[Node]:
-    """The outputs rebuilt on other inputs."""
-    return rebuild(outputs, dict(known), lambda node, args: node.op.make(*args, **node.params))
+    """The outputs rebuilt on other inputs; new nodes keep the user's lines."""
+    here = user_location()
+
+    def make(node: Node, args: tuple[Node, ...]) -> Node:
+        made = node.op.make(*args, **node.params)
+        if made.location == here:
+            made.location, made.layer = node.location, node.layer
+        return made
+
+    return rebuild(outputs, dict(known), make)
+
+
+def with_bodies(order: Sequence[Node]) -> list[Node]:
+    """Nodes in order, behind each loop the nodes of its body."""
+    found = []
+    for node in order:
+        found.append(node)
+        found += [inner for body in node.params.values() if isinstance(body, Body) for inner in body.nodes()]
+    return found

@@ -314,6 +314,7 @@ class Places(dict[Node, Buffer]):
     def __init__(self, buffers: Mapping[Node, Buffer] | None = None) -> None:
         super().__init__(buffers or {})
         self.outside: dict[Node, tuple[Node, tuple[Index, ...]]] = dict(getattr(buffers, "outside", {}))
+        self.origin: dict[Node, Node] = getattr(buffers, "origin", {})  # what a node of a body is in the graph
         self.fixed: frozenset[Buffer] = frozenset()  # what no step of the loop around writes
         self.axis: Axis | None = None  # that loop's
 

@@ -194,7 +194,7 @@ class _Program:
         scratch = max((scratch_bytes(kernel) for kernel in kernels), default=0)
         scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
         arena = -(-arena // 4096) * 4096
-        writer = ProgramWriter(self.target, offsets, arena, scratch)
+        writer = ProgramWriter(self.target, offsets, arena, scratch, self.buffers.origin)
         writer.functions_of([kernel for phase in phases for kernel in phase], ())
         work = sum(kernel.work for kernel in self.kernels)
         parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
@@ -243,8 +243,8 @@ def blocks_of(phase: Sequence[Kernel | Loop]) -> int:
 class ProgramWriter:
     """Writes the module: one function per distinct kernel, and the program that calls them."""
 
-    def __init__(self, target: Target, offsets: Mapping[Buffer, int], arena: int, scratch: int) -> None:
-        self.target, self.offsets, self.arena, self.scratch = target, offsets, arena, scratch
+    def __init__(self, target: Target, offsets: Mapping[Buffer, int], arena: int, scratch: int, origin: Mapping[Node, Node]) -> None:
+        self.target, self.offsets, self.arena, self.scratch, self.origin = target, offsets, arena, scratch, origin
         self.sites: list[Node] = []
         self.functions: dict[str, str] = {}  # text without its name -> name
         self.calls: dict[int, tuple[str, list[Buffer]]] = {}
@@ -256,6 +256,7 @@ class ProgramWriter:
 
     def site(self, node: Node) -> int:
         """The number under which generated code reports an error of this node; 0 means no error."""
+        node = self.origin.get(node, node)
         if node not in self._site_numbers:
             self.sites.append(node)
             self._site_numbers[node] = len(self.sites)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +153,7 @@ class _LoopPlan:
         p = scan.params
         self.scan, self.target, self.places, self.carries, self.kept = scan, target, places, p["carries"], p["kept"]
         self.inputs, self.outputs = p["body"].fresh()
+        places.origin.update(zip(topological(self.outputs), topological(p["body"].outputs)))
         self.parts = segments(p["body"], p["carries"], p["length"], p["kept"])
         self.rows = {dtype: places[rows[dtype]] if dtype in rows else Buffer("arena", extent(self.parts, dtype), dtype)
                      for dtype in dict.fromkeys(part.dtype for part in self.parts)}
@@ -193,8 +195,10 @@ class _LoopPlan:
         before: list[Kernel | Loop] = []
         inside: list[Kernel | Loop] = []
         fixed = set(inner.fixed)
+        writers = Counter(each for kernel in kernels for each in buffers_written(kernel))
         for kernel in kernels:
-            if not isinstance(kernel, Loop) and self.is_fixed(kernel, fixed):
+            alone = all(writers[each] == 1 for each in buffers_written(kernel))
+            if alone and not isinstance(kernel, Loop) and self.is_fixed(kernel, fixed):
                 before.append(kernel)
                 fixed |= set(buffers_written(kernel))
             else:

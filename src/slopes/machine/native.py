@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from .. import settings
-from ..graph.body import Body
+from ..graph.body import Body, with_bodies
 from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
@@ -55,7 +55,8 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
     if program is None:
         program, cached = load_or_build(key, optimized, order, inputs, destinations)
         _programs[key] = program
-    return Native(program, inputs, optimized, destinations, [order[i] for i in program.manifest.sites], cached)
+    nodes = with_bodies(order)
+    return Native(program, inputs, optimized, destinations, [nodes[i] for i in program.manifest.sites], cached)
 
 
 def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node],
@@ -66,7 +67,7 @@ def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[N
         return engine.Program(*found), True
     start = time.perf_counter()
     plan = plan_program(roots, inputs, destinations, engine.host_target())
-    numbers = {node: i for i, node in enumerate(order)}
+    numbers = {node: i for i, node in enumerate(with_bodies(order))}
     manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
                                tuple((kernel.kind, kernel.work) for kernel in plan.kernels))
     planned = time.perf_counter()
