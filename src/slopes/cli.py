@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from .data.sources import SOURCES
+from .data.sources import SOURCES, local_copies
 from .errors import ArgumentError, SlopesError
 from .extras import on_demand
 from .machine.threads import thread_count
@@ -285,7 +285,7 @@ def found_sets() -> list[str]:
     """The data sets whose files are all here: in the local copy or in the cache."""
     homes = [home for home in (data_folder(), cache_folder() / "data") if home is not None]
     return [name for name, source in SOURCES.items()
-            if any(all((home / name / file).is_file() for file in source.files) for home in homes)]
+            if any(all(any(map(Path.is_file, local_copies(home, name, file))) for file in source.files) for home in homes)]
 
 
 def folder_text(folder: Path) -> str:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from .batches import batches
+from .conllu import load_conllu
+from .corpora import tiny_shakespeare, wikitext2
 from .dataset import Dataset, from_arrays
 from .datasets import digits, fashion_mnist, mnist
+from .examples import Examples
 from .files import load_json, load_npy, load_npz, load_safetensors, save_json, save_safetensors
+from .folds import folds
 from .idx import load_idx
 from .images import load_image
 from .order import number_of_batches, order
+from .pairs import tatoeba
+from .reviews import rt_polarity
 from .splits import Splits, split
+from .surnames import names
+from .treebank import ud_english_ewt
 
-__all__ = ["Dataset", "Splits", "batches", "digits", "fashion_mnist", "from_arrays", "load_idx", "load_image", "load_json",
-           "load_npy", "load_npz", "load_safetensors", "mnist", "number_of_batches", "order", "save_json", "save_safetensors",
-           "split"]
+__all__ = ["Dataset", "Examples", "Splits", "batches", "digits", "fashion_mnist", "folds", "from_arrays", "load_conllu", "load_idx",
+           "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "mnist", "names", "number_of_batches", "order",
+           "rt_polarity", "save_json", "save_safetensors", "split", "tatoeba", "tiny_shakespeare", "ud_english_ewt", "wikitext2"]

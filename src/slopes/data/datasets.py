@@ -16,18 +16,19 @@ from .dataset import Dataset
 from .idx import load_idx
 from .order import SPLITTING, order
 from .reading import refused
-from .sources import SOURCES
+from .sources import SOURCES, Known, local_copies
 from .splits import Splits, split
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HELD_OUT = 12  # one training image in twelve is for validation: 5,000 of 60,000
 SPLIT_SEED = 0
+NO_FILE = Known(-1, "")
 
 Folder = str | os.PathLike[str] | None
 
 
-def digits() -> Splits:
+def digits() -> Splits[Dataset]:
     """scikit-learn's 1,797 handwritten digits, divided 70 : 10 : 20, every class by itself, always the same way (seed 0).
 
     inputs: (N, 1, 8, 8) float32, grey from 0 to 1 (the stored 0..16 divided by 16); targets: (N,) int64. Needs the extra
@@ -43,7 +44,7 @@ def digits() -> Splits:
     return split(Dataset(images, bunch.target, DIGITS, "digits"), (0.7, 0.1, 0.2), seed=SPLIT_SEED)
 
 
-def mnist(folder: Folder = None) -> Splits:
+def mnist(folder: Folder = None) -> Splits[Dataset]:
     """The 70,000 handwritten digits of LeCun, Cortes and Burges: 55,000 to train, 5,000 to validate, 10,000 to test.
 
     inputs: (N, 1, 28, 28) float32, grey from 0 (paper) to 1 (ink); targets: (N,) int64. The mean of the inputs is 0.1307, their
@@ -57,7 +58,7 @@ def mnist(folder: Folder = None) -> Splits:
     return from_idx("mnist", DIGITS, folder)
 
 
-def fashion_mnist(folder: Folder = None) -> Splits:
+def fashion_mnist(folder: Folder = None) -> Splits[Dataset]:
     """Zalando's 70,000 pictures of clothes, made like `mnist()`: same sizes, same division, subfolder `fashion-mnist`.
 
     Mean 0.2860, deviation 0.3530. Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST", 2017.
@@ -73,7 +74,7 @@ class Raw(NamedTuple):
     path: Path
 
 
-def from_idx(name: str, classes: tuple[str, ...], folder: Folder) -> Splits:
+def from_idx(name: str, classes: tuple[str, ...], folder: Folder) -> Splits[Dataset]:
     """The splits of a data set that comes as MNIST's four files."""
     raw = read_pair(name, "train", classes, folder)
     mixed = order(SPLIT_SEED, 0, len(raw.images), SPLITTING)
@@ -117,7 +118,7 @@ def located(name: str, file: str, folder: Folder) -> Path:
     home = Path(folder).expanduser() if folder is not None else data_folder()
     if home is None:
         return on_demand("slopes.data.download").fetch(name, file)
-    for candidate in (home / name / file, home / name / file.removesuffix(".gz"), home / file, home / file.removesuffix(".gz")):
+    for candidate in local_copies(home, name, file):
         if candidate.is_file():
             return not_another(candidate, name, file)
     said = "folder" if folder is not None else "SLOPES_DATA"
@@ -130,7 +131,7 @@ def not_another(path: Path, name: str, file: str) -> Path:
     """The path, unless the file is by its size that of another data set whose files have the same names."""
     size = path.stat().st_size
     for other, source in SOURCES.items():
-        if other != name and size == source.files[file].size:
+        if other != name and size == source.files.get(file, NO_FILE).size:
             raise refused(path, "size", f"{size} bytes, which is {other}'s file of this name, not {name}'s",
                           repair=f"ask for {other}, or name the folder of {name}")
     return path

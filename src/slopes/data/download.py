@@ -13,6 +13,7 @@ import pooch
 
 from ..errors import DataError, DownloadError, SaveError
 from ..settings import VERSION, cache_folder
+from .archive import unpack_member
 from .atomic import flush, saving
 from .jsonfile import load_json, save_json
 from .lock import locked
@@ -85,7 +86,10 @@ def download(label: str, source: DataSource, file: str, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     problems = []
     for mirror in source.mirrors:
-        problem = try_mirror(mirror + file, label, source.files[file], part)
+        if source.archive is None:
+            problem = try_mirror(mirror + file, label, source.files[file], part)
+        else:
+            problem = try_archive(mirror + source.archive, label, source.files[file], part)
         if problem is None:
             with saving(target):
                 os.replace(part, target)
@@ -96,8 +100,9 @@ def download(label: str, source: DataSource, file: str, target: Path) -> None:
 
 def repair_of(label: str, source: DataSource, file: str) -> str:
     name = label.partition("/")[0]
-    return (f"check the network and try again; or bring {source.mirrors[0]}{file} here by other means, into FOLDER/{name}, "
-            f"and say SLOPES_DATA=FOLDER or --data FOLDER")
+    inside = f" ({file} of it)" if source.archive else ""
+    return (f"check the network and try again; or bring {source.mirrors[0]}{source.archive or file}{inside} here by other means, "
+            f"into FOLDER/{name}, and say SLOPES_DATA=FOLDER or --data FOLDER")
 
 
 def try_mirror(url: str, label: str, known: Known, part: Path) -> str | None:
@@ -113,6 +118,27 @@ def try_mirror(url: str, label: str, known: Known, part: Path) -> str | None:
         if size_of(part) <= before:
             break
     return problem
+
+
+def try_archive(url: str, label: str, known: Known, part: Path) -> str | None:
+    """Bring the archive, which is smaller than the file in it, and unpack the file to `part`; None, or what went wrong."""
+    packed = part.with_name(f"{part.name}.zip")
+    try:
+        packed.unlink(missing_ok=True)  # of an archive nothing is known that would tell whether an old part belongs to it
+        transfer(url, label, known, packed)
+        unpack_member(packed, label.partition("/")[2], part, known.size)
+        if is_right(part, known):
+            return None
+        part.unlink()
+        return "the archive holds another edition of the file"
+    except SaveError as error:
+        raise SaveError(error.what, why=error.why, repair=error.repair) from error
+    except DataError as error:
+        return error.what.partition(": ")[2]
+    except OSError as error:
+        return first_line(error)
+    finally:
+        packed.unlink(missing_ok=True)
 
 
 def attempt(url: str, label: str, known: Known, part: Path) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 
-BATCHING, SPLITTING = 0, 1  # purposes: each has a stream of random numbers of its own
+BATCHING, SPLITTING, BUCKETING, WINDOWS = 0, 1, 2, 3  # purposes: each has a stream of random numbers of its own
 
 
 def order(seed: int, epoch: int, n: int, purpose: int = BATCHING) -> np.ndarray:

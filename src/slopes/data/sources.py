@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -13,13 +14,87 @@ class Known(NamedTuple):
 
 
 class DataSource(NamedTuple):
-    """The folders on the net that hold a data set, tried in turn, and its files."""
+    """The folders on the net that hold a data set, tried in turn, and its files; `archive` is the zip that they lie in, if any."""
 
     mirrors: tuple[str, ...]
     files: dict[str, Known]
+    archive: str | None = None
+
+
+def local_copies(home: Path, name: str, file: str) -> tuple[Path, ...]:
+    """Where a file of the data set `name` may lie in a folder of local copies: in a folder of that name or not, packed or not."""
+    plain = file.removesuffix(".gz")
+    files = dict.fromkeys((file, plain, f"{plain}.gz"))
+    return tuple(folder / each for folder in (home / name, home) for each in files)
+
+
+def github(repository: str, commit: str, folder: str) -> tuple[str, str]:
+    """The two places that serve the files of a folder of a public repository, as they were at a commit."""
+    return (f"https://raw.githubusercontent.com/{repository}/{commit}/{folder}",
+            f"https://cdn.jsdelivr.net/gh/{repository}@{commit}/{folder}")
 
 
 SOURCES = {
+    "tinyshakespeare": DataSource(  # Shakespeare's plays are in the public domain; the repository is MIT.
+        github("karpathy/char-rnn", "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e", "data/tinyshakespeare/"),
+        {
+            "input.txt": Known(1115394, "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"),
+        },
+    ),
+    "wikitext-2": DataSource(  # Merity et al. 2016; Wikipedia's text, CC BY-SA.
+        github("pytorch/examples", "77f55b912142e11fcfdf5b530231fb9c52f181e8", "word_language_model/data/wikitext-2/"),
+        {
+            "train.txt": Known(10797148, "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f"),
+            "valid.txt": Known(1121681, "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"),
+            "test.txt": Known(1256449, "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"),
+        },
+    ),
+    "rt-polarity": DataSource(  # Pang and Lee 2005; CC BY 4.0.
+        github("dennybritz/cnn-text-classification-tf", "18762b459e21d9c70e5c242f8d43fc4e6db37a0d", "data/rt-polaritydata/"),
+        {
+            "rt-polarity.pos": Known(626395, "4134882974a28d0c7b5151256f0e33a6169984ee7372c279e673f1114f475d58"),
+            "rt-polarity.neg": Known(612506, "2d11cfbc790f1cd96d78339f41ce53ced1efa83cd22d37d6788fa3fe3d17e2fd"),
+        },
+    ),
+    "ud-english-ewt": DataSource(  # annotations CC BY-SA 4.0; the texts belong to their authors.
+        github("UniversalDependencies/UD_English-EWT", "15d613d8447b3478787d4c278730a1e48a945efb", ""),
+        {
+            "en_ewt-ud-train.conllu": Known(14203025, "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b"),
+            "en_ewt-ud-dev.conllu": Known(1805545, "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6"),
+            "en_ewt-ud-test.conllu": Known(1804515, "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd"),
+        },
+    ),
+    "tatoeba-fra-eng": DataSource(  # CC BY 2.0: www.manythings.org/anki and tatoeba.org, 2019-04-07.
+        (github("modelexlab/data", "adddaf33ac35572bcfeb421efec29435e7ea9332", "")[0],
+         "https://storage.googleapis.com/download.tensorflow.org/data/"),
+        {
+            "fra.txt": Known(11669748, "0bb85dbaa1c896844649094d7eaf2e34bee34e84fe362b26ce7e8f2e12aae104"),
+        },
+        archive="fra-eng.zip",
+    ),
+    "names": DataSource(  # MIT; collected from public lists.
+        github("spro/practical-pytorch", "c520c52e68e945d88fff563dba1c028b6ec0197b", "data/names/"),
+        {
+            "Arabic.txt": Known(13190, "6f424a8dbe51cbbbabab7a57d38b617210125e4e3991f3c657cb79b8f104bafc"),
+            "Chinese.txt": Known(1246, "09ba8f1f7e38dbc99372d461b26ad4433b811fc6bfa6a3ecca6fe11a9a777465"),
+            "Czech.txt": Known(3916, "e17ab0ec47616a72c39cb85c783f70c3663ab64488721e5d8378f146d2226be7"),
+            "Dutch.txt": Known(2351, "924f32b635170eae561f84538632138fc07d4c8bbd70ba3fb980de1ecc4d2af3"),
+            "English.txt": Known(27125, "9cca037066d3d5989e24bc01801416162de506b5e28e15b7c092a47905d29bf2"),
+            "French.txt": Known(2178, "81e65b36c60ed5b89a17422f6edcadbb89546f38ad69e960e64e7ba682012a95"),
+            "German.txt": Known(5610, "7449cd590b97a733e18d613a4155decd77ec35dc5f8aadd7a82204dce4f051db"),
+            "Greek.txt": Known(1981, "3555b5186de7f401e6d991b088e9e644ca3099116477818c25ab5793801389e6"),
+            "Irish.txt": Known(1858, "cf8c7013256252a88d2503127b87282a11f21b2ff6db1bded68834c19a1ec058"),
+            "Italian.txt": Known(5657, "f88414c27d0606a11a678b4859277828c2565d6cc4d9ee932deef6e94f3b35e4"),
+            "Japanese.txt": Known(7622, "e0e717e114fec3e7eade4d9dabe0067c475f43147e36a22b47902ee76ad9e67f"),
+            "Korean.txt": Known(423, "cd54221ccb362a6cba4c78828838cf3268a0e59744767a37cf6ec4b74036b136"),
+            "Polish.txt": Known(1165, "45bab898af2f60ed3a728bbf6980e28821011a7caa53227553b5785903a40826"),
+            "Portuguese.txt": Known(554, "50a8735f41f4f73757c8ce5b16cb0275cd86b2b214bcbc8c9805f508cb131c53"),
+            "Russian.txt": Known(85168, "0cfe53ac18041e8f63666aa77313e0a3ff378facb132abee052d8ebdc8c3d62c"),
+            "Scottish.txt": Known(752, "78d0252711d87d948ea86fe34826c51d2d794a8e52d15b5d6f7b6244d45d62dd"),
+            "Spanish.txt": Known(2284, "1bcb462ed3316756a85781d68232bddae04498fdddd5d9219c53fd1fbdeba7a7"),
+            "Vietnamese.txt": Known(339, "f3f9e4164ab47601178a6e45b216464a64122f49d05541f24bf18a757253281d"),
+        },
+    ),
     "mnist": DataSource(
         ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
         {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -12,20 +13,22 @@ from .order import SPLITTING, order
 
 PARTS = ("train", "validation", "test")
 
+Part = TypeVar("Part", bound=Sized)
 
-class Splits:
+
+class Splits(Generic[Part]):
     """`.train` to learn from, `.validation` to choose by, `.test` to judge with at the very end.
 
+    Each part is a Dataset, Examples (sentences), or one long text.
     `test` may be given as a function without arguments: it is called, once, when `.test` is first asked for.
     """
 
-    def __init__(self, train: Dataset, validation: Dataset | None, test: Dataset | Callable[[], Dataset] | None,
-                 name: str = "data") -> None:
+    def __init__(self, train: Part, validation: Part | None, test: Part | Callable[[], Part] | None, name: str = "data") -> None:
         self.train, self.validation, self.name = train, validation, name
         self._test = test
 
     @property
-    def test(self) -> Dataset | None:
+    def test(self) -> Part | None:
         """The test set, loaded now if it was not yet."""
         if callable(self._test):
             self._test = self._test()
@@ -38,18 +41,18 @@ class Splits:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        return self.train.classes
+        return getattr(self.train, "classes", None)
 
     def __repr__(self) -> str:
         test = "not asked for yet" if callable(self._test) else size_text(self._test)
         return f"Splits({self.name}: train {size_text(self.train)}, validation {size_text(self.validation)}, test {test})"
 
 
-def size_text(part: Dataset | None) -> str:
+def size_text(part: Sized | None) -> str:
     return "none" if part is None else str(len(part))
 
 
-def split(dataset: Dataset, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0, stratify: bool = True) -> Splits:
+def split(dataset: Dataset, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0, stratify: bool = True) -> Splits[Dataset]:
     """Divide a dataset into training, validation and test sets of about the given fractions, which sum to 1; 0 leaves a set out.
 
     The division is a pure function of its arguments. With `stratify`, and one integer target per example, every class is divided

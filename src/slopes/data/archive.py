@@ -1,0 +1,38 @@
+"""One file out of a zip archive, streamed, and never longer than it may be."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from .atomic import saving
+from .reading import CHUNK, reading, refused
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)  # RuntimeError: it is encrypted
+
+
+def unpack_member(archive: Path, file: str, target: Path, most: int) -> None:
+    """Write the member called `file`, in whatever folder of the archive, to `target`; a longer one is cut one byte after `most`.
+
+    The member's own path is never used as a path. Raises DataError for a damaged archive or one without the file, SaveError when
+    the target cannot be written.
+    """
+    with reading(archive):
+        try:
+            with zipfile.ZipFile(archive) as found:
+                names = [name for name in found.namelist() if name.rpartition("/")[2] == file]
+                if len(names) != 1:
+                    raise refused(archive, "members", f"{len(names)} of them are called {file}, not one")
+                with found.open(names[0]) as member, saving(target), open(target, "wb") as output:
+                    copy(member, output, most + 1)
+        except DAMAGE as error:
+            raise refused(archive, "contents", f"the archive is damaged ({error})") from error
+
+
+def copy(source: object, target: BinaryIO, most: int) -> None:
+    """At most `most` bytes."""
+    while most and (chunk := source.read(min(CHUNK, most))):  # type: ignore[attr-defined]
+        target.write(chunk)
+        most -= len(chunk)

@@ -1,0 +1,62 @@
+"""How text becomes a list of tokens: characters, or words by four rules; and back."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+NUMBER = r"\d+(?:[.,:]\d+)+(?!\w)"
+WORD = r"\w+(?:['’-]\w+)*"
+TOKEN = re.compile(rf"{NUMBER}|{WORD}|\S")
+ELIDED = re.compile(rf"{NUMBER}|\w+['’](?=\w)|\w+(?:-\w+)*|\S")
+CLOSING = frozenset(".,)]}…%")  # no blank before them
+OPENING = frozenset("([{")  # no blank after them
+DOUBLE = frozenset("!?:;»")  # with French spacing, a blank before them
+
+
+def characters(text: str) -> list[str]:
+    """The characters (code points) of the text, all of them, unchanged: joining them gives the text back.
+
+    >>> from slopes import text
+    >>> text.characters("Go on!")
+    ['G', 'o', ' ', 'o', 'n', '!']
+    """
+    return list(text)
+
+
+def words(text: str, lower: bool = False, elision: bool = False) -> list[str]:
+    """The words, numbers and punctuation marks of the text.
+
+    1. The text is composed (Unicode NFC: e and an accent become é) and, with `lower`, written in small letters.
+    2. A word is a run of letters, digits and underscores; apostrophes and hyphens inside of it belong to it. With `elision` an
+       apostrophe ends the word that it belongs to, as French and Italian need.
+    3. Points, commas and colons between digits belong to a number.
+    4. Every other character that is no white space is a token of its own.
+
+    >>> from slopes import text
+    >>> text.words("Don't pay 3.50, Tom!")
+    ["Don't", 'pay', '3.50', ',', 'Tom', '!']
+    >>> text.words("L'homme n'est pas là.", lower=True, elision=True)
+    ["l'", 'homme', "n'", 'est', 'pas', 'là', '.']
+    """
+    composed = unicodedata.normalize("NFC", text)
+    return (ELIDED if elision else TOKEN).findall(composed.lower() if lower else composed)
+
+
+def join_words(tokens: Iterable[str], french: bool = False) -> str:
+    """A sentence of words and marks: a blank between tokens, but none before . , ) ] } … %, after ( [ {, or after a token that
+    ends with an apostrophe; before ! ? : ; only if `french`. So `words` is undone, but for spacing that it does not know.
+
+    >>> from slopes import text
+    >>> text.join_words(["l'", "homme", "(", "là", ")", "!"])
+    "l'homme (là)!"
+    """
+    tight = CLOSING if french else CLOSING | DOUBLE
+    pieces: list[str] = []
+    before = "("
+    for token in tokens:
+        glued = token in tight or before in OPENING or (len(before) > 1 and before[-1] in "'’")
+        pieces.append(token if glued else f" {token}")
+        before = token
+    return "".join(pieces)
