@@ -25,7 +25,7 @@ FLOORS = (
     ("loops",),
     ("machine",),
     ("arrays", "eager", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
-    ("nn", "optim", "data"),
+    ("nn", "optim", "data", "text"),
     ("train", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),
 )

@@ -19,7 +19,7 @@ def folds(groups: Any, count: int = 10, seed: int = 0) -> tuple[np.ndarray, ...]
 
     >>> from slopes import data
     >>> [part.tolist() for part in data.folds([0, 0, 0, 1, 1, 1], count=3)]
-    [[0, 3], [2, 5], [1, 4]]
+    [[2, 5], [1, 3], [0, 4]]
     """
     groups = np.asarray(groups)
     if groups.ndim != 1 or groups.dtype.kind not in "iu":

@@ -1,0 +1,75 @@
+"""Batches of rows of similar length, padded to few different lengths: little is wasted, and few programs are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.order import BUCKETING, batches, check_batch_size, order
+from ..errors import ArgumentError, OutOfRangeError
+
+
+class Bucket(NamedTuple):
+    """A batch: the numbers of its rows, int64, and the length to pad them to."""
+
+    rows: np.ndarray
+    length: int
+
+
+def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
+    """At most `count` lengths, rising, that divide the rows into buckets of about equal size; the last is the longest row's.
+
+    Boundary k is the smallest length that at least a share k / count of the rows do not exceed. Raises ArgumentError for no row.
+
+    >>> from slopes import text
+    >>> text.boundaries([1, 2, 2, 3, 4, 5, 9, 30], count=4)
+    (2, 3, 5, 30)
+    """
+    found = np.sort(checked_lengths(lengths))
+    if isinstance(count, bool) or count < 1:
+        raise ArgumentError(f"boundaries: count is {count!r}", why="there is at least one bucket")
+    places = -(-np.arange(1, count + 1) * len(found) // count) - 1
+    return tuple(int(length) for length in np.unique(found[np.maximum(places, 0)]))
+
+
+def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int = 0, limits: Sequence[int] | None = None) -> list[Bucket]:
+    """The batches of an epoch: each holds rows of one bucket, at most `batch_size`, to be padded to the bucket's length.
+
+    lengths: (N,), those of the rows. limits: rising lengths; a row belongs to the first that it does not exceed (by default,
+    `boundaries(lengths)`). Every row is in one batch; a bucket's last batch may be smaller. With a seed, rows are mixed within
+    their bucket and the batches among each other, a pure function of (seed, epoch); without one, rows come as stored, short
+    buckets first. Rows of length 0 are in the first bucket. Raises OutOfRangeError for a row longer than the last limit.
+
+    >>> from slopes import text
+    >>> [(batch.rows.tolist(), batch.length) for batch in text.buckets([3, 9, 2, 8, 1], batch_size=2, limits=(3, 10))]
+    [([0, 2], 3), ([4], 3), ([1, 3], 10)]
+    """
+    lengths = checked_lengths(lengths)
+    check_batch_size(batch_size)
+    limits = boundaries(lengths) if limits is None else checked_limits(limits, lengths)
+    sequence = np.arange(len(lengths)) if seed is None else order(seed, epoch, len(lengths))
+    bucket_of = np.searchsorted(limits, lengths[sequence])
+    made = [Bucket(members[batch], limit) for number, limit in enumerate(limits) if len(members := sequence[bucket_of == number])
+            for batch in batches(None, 0, len(members), batch_size)]
+    return made if seed is None else [made[i] for i in order(seed, epoch, len(made), BUCKETING)]
+
+
+def checked_lengths(lengths: Any) -> np.ndarray:
+    found = np.asarray(lengths)
+    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu" or found.min() < 0:
+        raise ArgumentError(f"lengths are {found.dtype} of shape {found.shape}", why="each row has one length, a whole number, and there "
+                            "is at least one row", repair="[len(row) for row in rows]")
+    return found.astype(np.int64, copy=False)
+
+
+def checked_limits(limits: Sequence[int], lengths: np.ndarray) -> tuple[int, ...]:
+    found = tuple(int(limit) for limit in limits)
+    if not found or found[0] < 1 or any(a >= b for a, b in pairwise(found)):
+        raise ArgumentError(f"limits are {found}", why="they are rising lengths of at least 1", repair="for example (8, 16, 32)")
+    if lengths.max() > found[-1]:
+        raise OutOfRangeError(f"row {lengths.argmax()} holds {lengths.max()} elements, more than the last limit, {found[-1]}",
+                              repair="cut or leave out long rows, or add a limit")
+    return found

@@ -1,0 +1,98 @@
+"""Choosing the next token from the scores of all: the best one, or one at random, with fewer or more surprises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..errors import ArgumentError, ShapeError
+from ..functions import argmax, argsort, cumulative_sum, exp, log, log_softmax, maximum, take_along_axis, where
+from ..graph.dtype import float32, is_float
+from ..random import Generator
+from ..tensor import Tensor, asarray
+
+LEAST = 2.0**-25  # half of the smallest uniform number above 0: its logarithm exists
+
+
+def greedy(logits: Any) -> Tensor:
+    """The token of the highest score, of equals the first: logits (..., V) -> (...) int64. Works compiled.
+
+    >>> from slopes import text
+    >>> text.greedy([[0.1, 2.0, -1.0]])
+    tensor([1])
+    """
+    return argmax(scores(logits, "greedy"), axis=-1)
+
+
+def sample(logits: Any, temperature: Any = 1.0, top_k: int | None = None, top_p: Any = None, generator: Generator | None = None) -> Tensor:
+    """A token at random, with probability softmax(logits / temperature): logits (..., V) -> (...) int64.
+
+    A temperature below 1 prefers likely tokens, above 1 it evens out. `top_k` chooses among the k likeliest only, `top_p` among
+    the fewest likeliest whose probabilities sum to at least p (after the temperature, and after top_k). Computed as
+    argmax(logits / temperature + g), g = -log(-log u), u uniform in (0, 1): the Gumbel-max trick. Works compiled, with the same
+    numbers as eagerly; temperature and top_p may be tensors, so that changing them compiles nothing anew.
+    Raises ArgumentError for a temperature that is not above 0, a k outside of 1..V, a p outside of (0, 1], ShapeError for logits
+    without an axis. Source: Holtzman et al., "The curious case of neural text degeneration", 2020 (top-p); Fan, Lewis, Dauphin,
+    "Hierarchical neural story generation", 2018 (top-k).
+
+    >>> from slopes import text
+    >>> text.sample([[0.0, 100.0], [100.0, 0.0]])
+    tensor([1, 0])
+    """
+    if isinstance(temperature, (int, float)) and not temperature > 0:
+        raise ArgumentError(f"sample: temperature is {temperature}", why="logits are divided by it",
+                            repair="use a small one such as 0.1, or text.greedy(logits), its limit at 0")
+    left = scores(logits, "sample") / temperature
+    left = left if top_k is None else keep_top_k(left, top_k)
+    left = left if top_p is None else keep_top_p(left, top_p)
+    noise = -log(-log(maximum(random.uniform(left.shape, generator=generator), LEAST)))
+    return argmax(left + noise.astype(left.dtype), axis=-1)
+
+
+def keep_top_k(logits: Any, k: int) -> Tensor:
+    """The k highest scores of each row as they are, -inf in the place of the others: (..., V) -> (..., V).
+
+    Of equal scores the first ones stay. Raises ArgumentError for a k outside of 1..V.
+
+    >>> from slopes import text
+    >>> text.keep_top_k([3.0, 1.0, 2.0], 2)
+    tensor([  3., -inf,   2.])
+    """
+    logits = scores(logits, "keep_top_k")
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= logits.shape[-1]:
+        raise ArgumentError(f"keep_top_k: k is {k!r}, but there are {logits.shape[-1]} scores", repair="choose k from 1 on")
+    return where(ranks(logits) < int(k), logits, -np.inf)
+
+
+def keep_top_p(logits: Any, p: Any) -> Tensor:
+    """The fewest highest scores of each row whose softmax sums to at least p, and -inf in the place of the others.
+
+    A score stays if the probabilities of those above it sum to less than p; so the highest always does. p may be a tensor.
+    Raises ArgumentError for a number p outside of (0, 1].
+
+    >>> from slopes import text
+    >>> text.keep_top_p(sl.log(sl.tensor([0.5, 0.2, 0.3])), 0.6)
+    tensor([-0.6931472,       -inf, -1.2039728])
+    """
+    if isinstance(p, (int, float)) and not 0 < p <= 1:
+        raise ArgumentError(f"keep_top_p: p is {p}", why="it is a probability above 0 and at most 1", repair="0.9 keeps nine tenths")
+    logits = scores(logits, "keep_top_p")
+    falling = argsort(logits, descending=True)
+    probabilities = exp(log_softmax(take_along_axis(logits, falling, axis=-1), axis=-1))
+    kept = cumulative_sum(probabilities, axis=-1) - probabilities < p  # what stands above a score, itself not counted
+    return where(take_along_axis(kept, argsort(falling), axis=-1), logits, -np.inf)
+
+
+def ranks(logits: Tensor) -> Tensor:
+    """0 for the highest score of a row, 1 for the next, and so on."""
+    return argsort(argsort(logits, descending=True))
+
+
+def scores(logits: Any, owner: str) -> Tensor:
+    """The logits as floats with a last axis of tokens."""
+    found = asarray(logits)
+    if not found.ndim or not found.shape[-1]:
+        raise ShapeError(f"{owner}: logits are of shape {found.shape}", why="their last axis counts the tokens, of which there is one")
+    return found if is_float(found.dtype) else found.astype(float32)

@@ -1,0 +1,215 @@
+"""A vocabulary: each token has a number, the special ones first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.atomic import Path
+from ..data.jsonfile import load_json, save_json
+from ..data.reading import refused
+from ..errors import ArgumentError, DTypeError, OutOfRangeError
+
+PAD, UNK, BOS, EOS = SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
+SCHEMA = "slopes.vocabulary"
+
+
+class Vocabulary:
+    """Tokens and their numbers from 0 on.
+
+    The special tokens come first: <pad> fills up short rows, <unk> stands for what the vocabulary does not know, <bos> and <eos>
+    stand before and after a sentence. Raises ArgumentError for no token, one that occurs twice, and other special tokens.
+
+    >>> from slopes import text
+    >>> vocabulary = text.Vocabulary.build(text.words("to be or not to be"))
+    >>> vocabulary.tokens
+    ('<pad>', '<unk>', '<bos>', '<eos>', 'be', 'to', 'not', 'or')
+    >>> vocabulary.encode(["to", "see"], eos=True)
+    array([5, 1, 3])
+    """
+
+    __slots__ = ("number_of", "specials", "tokens")
+    tokens: tuple[str, ...]
+    specials: tuple[str, ...]
+    number_of: dict[str, int]
+
+    def __init__(self, tokens: Iterable[str], specials: Sequence[str] = SPECIALS) -> None:
+        self.specials = checked_specials(specials)
+        self.tokens = (*self.specials, *tokens)
+        wrong = next((token for token in self.tokens if not isinstance(token, str)), None)
+        if wrong is not None:
+            raise DTypeError(f"token {wrong!r:.80} is of type {type(wrong).__name__}", why="a token is text")
+        self.number_of = {token: number for number, token in enumerate(self.tokens)}
+        if len(self.number_of) != len(self.tokens):
+            twice = Counter(self.tokens).most_common(1)[0][0]
+            raise ArgumentError(f"token {twice!r:.80} occurs twice", why="a token has one number",
+                                repair="Vocabulary.build(tokens) counts tokens of a text; this class takes different ones")
+        if len(self.tokens) == len(self.specials):
+            raise ArgumentError("an empty vocabulary: there is no token but the special ones", why=f"special are {self.specials}",
+                                repair="give the tokens of a text, or lower smallest_count")
+
+    @classmethod
+    def build(cls, tokens: Iterable[Any] | Mapping[str, int], smallest_count: int = 1, largest: int | None = None,
+              specials: Sequence[str] = SPECIALS) -> Vocabulary:
+        """The vocabulary of a text: its tokens in the order of falling counts, equals in the order of their characters.
+
+        tokens: strings, or sequences of strings (sentences), or their counts (a dict). What occurs less than `smallest_count` times
+        is left out; at most `largest` tokens, the special ones among them, are taken. Special tokens in the text are not counted.
+
+        >>> from slopes import text
+        >>> text.Vocabulary.build([["a", "b"], ["b", "c"]], smallest_count=2, specials=("<unk>",)).tokens
+        ('<unk>', 'b')
+        """
+        specials = checked_specials(specials)
+        check_whole(smallest_count=smallest_count, largest=largest)
+        counts = Counter(tokens) if isinstance(tokens, Mapping) else counted(tokens)
+        kept = [(-count, token) for token, count in counts.items() if count >= smallest_count and token not in specials]
+        room = None if largest is None else max(0, largest - len(specials))
+        return cls([token for _, token in sorted(kept)[:room]], specials)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.number_of
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} tokens, {len(self.specials)} of them special)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and (self.tokens, self.specials) == (other.tokens, other.specials)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def special(self, token: str) -> int:
+        """The number of a special token; ArgumentError where this vocabulary has it not."""
+        if token not in self.specials:
+            raise ArgumentError(f"this vocabulary has no {token}", why=f"its special tokens are {self.specials}",
+                                repair="build it with the usual ones: leave specials= out")
+        return self.number_of[token]
+
+    @property
+    def pad(self) -> int:
+        """The number of <pad>."""
+        return self.special(PAD)
+
+    @property
+    def unk(self) -> int:
+        """The number of <unk>."""
+        return self.special(UNK)
+
+    @property
+    def bos(self) -> int:
+        """The number of <bos>."""
+        return self.special(BOS)
+
+    @property
+    def eos(self) -> int:
+        """The number of <eos>."""
+        return self.special(EOS)
+
+    def encode(self, tokens: Iterable[str], bos: bool = False, eos: bool = False) -> np.ndarray:
+        """The numbers (T,) int64 of the tokens, with <bos> before and <eos> after them if asked for; unknown ones become <unk>.
+
+        Raises OutOfRangeError for an unknown token where the vocabulary has no <unk>.
+        """
+        unknown = self.number_of.get(UNK, -1) if UNK in self.specials else -1
+        tokens = list(tokens)
+        numbers = np.array([self.number_of.get(token, unknown) for token in tokens], np.int64)
+        if numbers.size and numbers.min() < 0:
+            place = int(numbers.argmin())
+            raise OutOfRangeError(f"token {place} is {tokens[place]!r:.80}, which the vocabulary does not know",
+                                  why="it has no <unk> to stand for it", repair="build it with specials=('<unk>',), or from all texts")
+        return np.concatenate(([self.bos] if bos else [], numbers, [self.eos] if eos else [])).astype(np.int64)
+
+    def decode(self, numbers: Any, specials: bool = False) -> list[str]:
+        """The tokens of numbers (T,): up to the first <eos>, without <pad> and <bos>; with `specials` all of them.
+
+        Raises OutOfRangeError for a number that no token has.
+
+        >>> from slopes import text
+        >>> text.Vocabulary("ab").decode([2, 4, 5, 3, 0])
+        ['a', 'b']
+        """
+        found = as_numbers(numbers)
+        if found.size and not 0 <= found.min() <= found.max() < len(self):
+            raise OutOfRangeError(f"the numbers run from {found.min()} to {found.max()}, but there are {len(self)} tokens")
+        tokens = [self.tokens[number] for number in found]
+        if specials:
+            return tokens
+        end = tokens.index(EOS) if EOS in self.specials and EOS in tokens else None
+        hidden = {PAD, BOS} & set(self.specials)
+        return [token for token in tokens[:end] if token not in hidden]
+
+    def coverage(self, tokens: Iterable[str]) -> float:
+        """The share of the tokens that the vocabulary knows, from 0 to 1; ArgumentError for no token.
+
+        >>> from slopes import text
+        >>> text.Vocabulary("ab").coverage("abba!")
+        0.8
+        """
+        known = [token in self.number_of for token in tokens]
+        if not known:
+            raise ArgumentError("coverage: there is no token")
+        return sum(known) / len(known)
+
+    def save(self, path: Path) -> None:
+        """Write the tokens as JSON, atomically."""
+        save_json(path, {"specials": self.specials, "tokens": self.tokens[len(self.specials):]}, SCHEMA)
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what `save` wrote. Raises DataError naming file and field.
+
+        >>> from slopes import text
+        >>> text.Vocabulary("ab").save("vocabulary.json")
+        >>> text.Vocabulary.load("vocabulary.json").tokens[-2:]
+        ('a', 'b')
+        """
+        found = load_json(path, SCHEMA)
+        for field in ("specials", "tokens"):
+            if not isinstance(found.get(field), list) or not all(isinstance(token, str) for token in found[field]):
+                raise refused(path, field, "it is no list of text")
+        try:
+            return cls(found["tokens"], found["specials"])
+        except ArgumentError as error:
+            raise refused(path, "tokens", error.what, error.why) from None
+
+
+def checked_specials(specials: Sequence[str]) -> tuple[str, ...]:
+    unknown = [token for token in specials if token not in SPECIALS]
+    if unknown or isinstance(specials, str) or len(set(specials)) != len(specials):
+        raise ArgumentError(f"specials are {specials!r:.80}", why="special tokens are some of " + ", ".join(SPECIALS) + ", each once",
+                            repair="leave specials= out, or give for example ('<unk>',)")
+    return tuple(specials)
+
+
+def check_whole(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1):
+            raise ArgumentError(f"{name} is {number!r}", why="it is a whole number of at least 1")
+
+
+def counted(tokens: Iterable[Any]) -> Counter[str]:
+    """The counts of tokens, or of the tokens in sentences."""
+    counts: Counter[str] = Counter()
+    for each in tokens:
+        if isinstance(each, str):
+            counts[each] += 1
+        elif isinstance(each, Iterable):
+            counts.update(each)
+        else:
+            raise DTypeError(f"{each!r:.80} is neither a token nor a sequence of tokens", repair="give strings or lists of strings")
+    return counts
+
+
+def as_numbers(numbers: Any) -> np.ndarray:
+    """(T,) integers of an array, a tensor or a list."""
+    found = np.asarray(numbers)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise DTypeError(f"numbers of tokens are {found.dtype} of shape {found.shape}", why="one row of integers is decoded",
+                         repair="decode the rows of a batch one by one")
+    return found.astype(np.int64, copy=False)
