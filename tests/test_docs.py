@@ -16,7 +16,7 @@ from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-RUN = ["docs/tour.md", "README.md"]  # documents whose Python blocks are programs
+RUN = ["docs/tour.md", "docs/text.md", "README.md"]  # documents whose Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
     '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',
@@ -45,14 +45,16 @@ def clean(tmp_path, monkeypatch):
 def test_the_code_of_a_document_runs_and_prints_what_it_says(name, clean):
     pytest.importorskip("sklearn")
     namespace: dict[str, object] = {"__name__": "__main__"}
-    found = blocks(name)
+    found, compared = blocks(name), 0
     for number, (language, code, line) in enumerate(found):
         if language != "python":
             continue
         printed = run(code, line, name, namespace)
         follows = found[number + 1] if number + 1 < len(found) else ("", "", 0)
-        if follows[0] == "text" and follows[2] == line + code.count("\n") + 3:
+        if follows[0] == "text" and follows[2] == line + code.count("\n") + 2:  # the two fences between them, and nothing else
             assert SAME.check_output(follows[1], printed, LOOSE), f"{name}, line {follows[2]}: the code prints\n{printed}"
+            compared += 1
+    assert compared or "```text" not in (ROOT / name).read_text(encoding="utf-8"), f"nothing that {name} shows was compared"
 
 
 def run(code: str, line: int, name: str, namespace: dict[str, object]) -> str:
