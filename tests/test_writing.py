@@ -43,9 +43,9 @@ def test_top_k_and_top_p_leave_the_others_out():
         assert np.abs(shares(text.sample(many, **options), 5) - wanted).max() < 0.015, options
 
 
-@pytest.mark.parametrize("k", [1, 3, 7])
-def test_the_k_highest_stay_also_among_equals(k, rng):
-    x = rng.integers(0, 4, (6, 7)).astype(np.float32)
+@pytest.mark.parametrize("k, size", [(1, 7), (3, 7), (7, 7), (64, 90), (65, 90)])
+def test_the_k_highest_stay_also_among_equals(k, size, rng):
+    x = rng.integers(0, 4, (6, size)).astype(np.float32)
     kept = text.keep_top_k(x, k).numpy()
     wanted = np.argsort(-x, axis=1, kind="stable")[:, :k]
     assert all(set(np.flatnonzero(row > -INF)) == set(places) for row, places in zip(kept, wanted))
@@ -236,6 +236,15 @@ def test_one_beam_that_cannot_end_is_greedy():
     greedy = text.generate(step, start, np.full((5, 1), 1), 8).tokens
     found = text.beam_search(step, start, [1] * 5, eos=0, length=8, beams=1)
     assert np.array_equal(found.tokens[:, 0], greedy) and not found.finished.numpy().any()
+
+
+@pytest.mark.parametrize("beams", [4, 40])
+def test_fewer_sequences_than_beams_are_found_once_each(beams):
+    table = sl.tensor(markov(3, 1))
+    found = text.beam_search(lambda tokens, state: (table[tokens], state), None, [0], eos=2, length=2, beams=beams)
+    real = found.scores[0].numpy() > -INF
+    sequences = [tuple(row) for row in found.tokens[0].numpy()[real].tolist()]
+    assert len(sequences) == min(beams, 7) == len(set(sequences)) and found.finished[0].numpy().sum() == 3
 
 
 def test_unfinished_beams_come_last():

@@ -9,13 +9,11 @@ import numpy as np
 from .. import tree
 from ..compile import Compiled, compile
 from ..errors import ArgumentError, ShapeError
-from ..functions import arange, argmax, concat, full, log_softmax, stack, take, take_along_axis, top_k, where
+from ..functions import arange, concat, full, log_softmax, take, take_along_axis, top_k, where
 from ..tensor import Tensor, asarray, from_array, no_grad
 from .generation import Step
-from .sampling import scores
+from .sampling import FEW, scores, taken_out
 from .vocabulary import check_whole
-
-FEW = 32
 
 
 class Beams(NamedTuple):
@@ -125,19 +123,8 @@ def advanced(search: Search, logits: Tensor, place: Tensor, divisor: Tensor, eos
 
 
 def highest(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest of each row (B, N) in falling order, and their places; of equals the first come first.
-
-    A few are taken out one by one, as that is faster than sorting all.
-    """
-    if count > FEW:
-        return top_k(x, count, axis=1)
-    numbers, values, places = arange(x.shape[1]), [], []
-    for _ in range(count):
-        place = argmax(x, axis=1)[:, None]
-        values.append(take_along_axis(x, place, axis=1)[:, 0])
-        places.append(place[:, 0])
-        x = where(numbers == place, -np.inf, x)
-    return stack(values, axis=1), stack(places, axis=1)
+    """The `count` largest of each row (B, N) in falling order, and their places; of equals the first come first."""
+    return top_k(x, count, axis=1) if count > FEW else taken_out(x, count)[:2]
 
 
 def along(histories: Tensor, beams: Tensor) -> Tensor:
