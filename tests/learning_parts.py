@@ -82,6 +82,20 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True), 2)": (3, 5, 6),
     "TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True, norm_first=True), 2, nn.LayerNorm(6))": (3, 5, 6),
     "TransformerDecoder(nn.TransformerDecoderLayer(6, 2, 7, 0.0, batch_first=True), 2, nn.LayerNorm(6))": (3, 5, 6),
+    "RNN(5, 3)": (7, 4, 5),
+    "RNN(5, 3, 2, nonlinearity='relu', bias=False)": (3, 4, 5),
+    "LSTM(5, 3)": (7, 4, 5),
+    "LSTM(1, 1, bias=False)": (3, 1, 1),
+    "LSTM(5, 3, 2, bidirectional=True)": (3, 7, 5),
+    "GRU(5, 3)": (7, 4, 5),
+    "GRU(5, 3, bias=False)": (3, 4, 5),
+    "GRU(3, 5, 3, bidirectional=True)": (1, 5, 3),
+    "RNNCell(5, 3)": (7, 5),
+    "RNNCell(5, 3, False, 'relu')": (7, 5),
+    "LSTMCell(5, 3)": (7, 5),
+    "LSTMCell(5, 3, bias=False)": (7, 5),
+    "GRUCell(5, 3)": (7, 5),
+    "GRUCell(5, 3, bias=False)": (7, 5),
     "Dropout(0.0)": (7, 5),
     "Identity()": (7, 5),
     "Sigmoid()": (7, 5),
@@ -109,12 +123,19 @@ OWN_LAYERS: dict[str, tuple[int, ...]] = {
     "Threshold(0.5)": (7, 5),
     "Dropout(0.5)": (7, 5),
     "Dropout2d(0.5)": (3, 5, 2, 2),
+    "SequenceDropout(0.5)": (3, 4, 5),
     "AlphaDropout(0.3)": (7, 5),
     "LPPool1d(3, 2)": (3, 2, 9),
     "GlobalAvgPool()": (3, 2, 5, 7),
     "GlobalMaxPool()": (3, 2, 5),
     "MultiheadAttention(6, 2, 0.5, batch_first=True)": (3, 5, 6),
     "TransformerEncoderLayer(6, 2, 7, 0.3, batch_first=True)": (3, 5, 6),
+    "GRU(5, 3, reset='before')": (3, 4, 5),
+    "GRU(5, 3, reset='before', update='replaces', bias=False)": (3, 4, 5),
+    "GRUCell(5, 3, update='replaces')": (7, 5),
+    "LSTM(5, 3, forget_bias=1.0)": (3, 4, 5),
+    "LSTM(5, 3, 2, dropout=0.3, bidirectional=True)": (3, 4, 5),
+    "RNN(5, 3, 2, input_dropout=0.3, hidden_dropout=0.5)": (3, 4, 5),
     "SinusoidalEncoding(5)": (3, 7, 5),
     "LearnedEncoding(9, 5)": (3, 7, 5),
     "RotaryEncoding(6)": (3, 2, 7, 6),
@@ -134,8 +155,10 @@ INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
     "EmbeddingBag(7, 3, mode='max')": ((5, 4), 7),
     "EmbeddingBag(3, 3, mode='max', padding_idx=0)": ((5, 2), 3),
 }
-# layers with several inputs: the tests give them the same tensor so many times
-INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2}
+# layers with several inputs, which the tests give the same tensor so many times, or with several outputs, of which they take the first
+INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2, "RNN": 1, "LSTM": 1, "GRU": 1,
+          "LSTMCell": 1}
+BATCH_FIRST = {"RNN", "LSTM", "GRU"}  # PyTorch's need to be told
 
 # loss: (shape of outputs, kind of targets); kinds are made by `targets`
 LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
@@ -238,6 +261,8 @@ def make(nn: Any, layer: str) -> Any:
     """The layer that the text describes, from a module of layers."""
     name = layer.split("(")[0]
     kind = fed(getattr(nn, name), INPUTS[name]) if name in INPUTS else getattr(nn, name)
+    if name in BATCH_FIRST and nn.__name__ == "torch.nn":
+        kind = functools.partial(kind, batch_first=True)
     return eval("kind" + layer.removeprefix(name), {"nn": nn, "kind": kind})
 
 

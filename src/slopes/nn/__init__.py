@@ -28,9 +28,10 @@ from .adaptive_pooling import (
     GlobalMaxPool,
 )
 from .attention import MultiheadAttention
+from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import Parallel, Repeat, Residual, tie
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, separable_convolution
-from .dropout import AlphaDropout, Dropout, Dropout2d
+from .dropout import AlphaDropout, Dropout, Dropout2d, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
 from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from .linear import Linear
@@ -51,21 +52,22 @@ from .module import Buffer, Module
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
 from .positions import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
+from .recurrent import GRU, LSTM, RNN, detached
 from .sequential import Sequential
 from .shape import Flatten, Unflatten
 from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
-    "ELU", "GELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Buffer", "Conv1d",
-    "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d", "Embedding",
-    "EmbeddingBag", "Flatten", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d",
-    "InstanceNorm2d", "LPPool1d", "LPPool2d", "LayerNorm", "LeakyReLU", "LearnedEncoding", "Linear", "LogSoftmax",
-    "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "Parallel", "Parameter", "RMSNorm", "ReLU",
-    "Repeat", "Residual", "RotaryEncoding", "Sequential", "SiLU", "Sigmoid", "SinusoidalEncoding", "Softmax", "Softplus",
-    "Tanh", "Threshold", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-    "Unflatten", "binary_cross_entropy_with_logits", "cross_entropy", "elu", "gelu", "hinge_loss", "huber_loss", "init",
-    "kl_div", "l1_loss", "leaky_relu", "log_likelihood", "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu",
-    "scaled_dot_product_attention", "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss",
-    "tanh", "tie",
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d",
+    "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d",
+    "Embedding", "EmbeddingBag", "Flatten", "GRUCell", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity",
+    "InstanceNorm1d", "InstanceNorm2d", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding",
+    "Linear", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "Parallel", "Parameter",
+    "RMSNorm", "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding", "SequenceDropout", "Sequential", "SiLU", "Sigmoid",
+    "SinusoidalEncoding", "Softmax", "Softplus", "Tanh", "Threshold", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "binary_cross_entropy_with_logits", "cross_entropy",
+    "detached", "elu", "gelu", "hinge_loss", "huber_loss", "init", "kl_div", "l1_loss", "leaky_relu", "log_likelihood",
+    "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "separable_convolution",
+    "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie",
 ]

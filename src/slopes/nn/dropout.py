@@ -70,6 +70,29 @@ class Dropout2d(Dropping):
         return drop(x, self.p, (*x.shape[:2], 1, 1), self.generator) if self.training else x
 
 
+class SequenceDropout(Dropping):
+    """Dropout that leaves out the same features in all steps: y[n, t, f] = x[n, t, f] m[n, f] / (1 - p); in use y = x.
+
+    x and y: (batch, time, features). One draw for each sequence and feature: a recurrent network cannot fill the gap from the
+    step before. Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 3 axes.
+    Source: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", 2016.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> y = nn.SequenceDropout(0.5)(sl.ones((2, 3, 8))).numpy()
+    >>> bool((y == y[:, :1]).all()), sorted({float(value) for value in y.ravel()})
+    (True, [0.0, 2.0])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 3:
+            what, where = built_and_called(self, x)
+            raise ShapeError(f"{what} needs x of shape (batch, time, features), but x is {tuple(x.shape)}",
+                             why="it leaves out the same features in all steps", repair="nn.Dropout leaves out single values",
+                             where=where)
+        return drop(x, self.p, (x.shape[0], 1, x.shape[2]), self.generator) if self.training else x
+
+
 SATURATION = -1.0507009873554805 * 1.6732632423543772  # where SELU ends for x to minus infinity: -scale * alpha
 
 

@@ -31,7 +31,7 @@ class Table(Module):
         self.padding_idx = None if padding_idx is None else padding_row(type(self).__name__, padding_idx, self.num_embeddings)
         self.weight = init.normal(init.blank((self.num_embeddings, self.embedding_dim)))
         if self.padding_idx is not None:
-            init.zero_row(self.weight, self.padding_idx)
+            init.set_rows(self.weight, self.padding_idx, self.padding_idx + 1, 0.0)
 
     def check_indices(self, x: Tensor) -> None:
         if not is_integer(x.dtype):

@@ -19,7 +19,7 @@ from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
 from ..tensor import Parameter, Tensor, mode, restore
-from .constraint import NOT_NEGATIVE, REAL, check, one_of
+from .constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 
 T = TypeVar("T", bound=Tensor)
 
@@ -35,7 +35,7 @@ GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "se
 MODE = one_of("fan_in", "fan_out")
 NONLINEARITY = one_of(*GAINS, "leaky_relu")
 CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": REAL, "high": REAL, "a": REAL, "mode": MODE,
-               "nonlinearity": NONLINEARITY, "value": REAL}
+               "nonlinearity": NONLINEARITY, "value": REAL, "blocks": COUNT}
 
 
 def blank(shape: tuple[int, ...]) -> Parameter:
@@ -207,19 +207,29 @@ def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
     return normal(parameter, 0.0, 1 / math.sqrt(fans(parameter)[0]), generator)
 
 
-def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = None, blocks: int = 1) -> T:
     """Rows (or columns, if there are fewer) of length gain at right angles: the Q of a random normal matrix, signs made unique.
 
-    Axes after the first count as one. Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning", 2014.
+    Axes after the first count as one. With blocks=4 each quarter of the rows is such a matrix: one for each gate of an LSTM.
+    Raises ArgumentError where blocks do not divide the rows.
+    Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning", 2014.
 
     >>> from slopes import nn
     >>> weight = nn.init.orthogonal(nn.Linear(5, 3).weight)
     >>> (weight @ weight.T).numpy().round(5).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     True
     """
-    check("init.orthogonal", CONSTRAINTS, {"gain": gain})
+    check("init.orthogonal", CONSTRAINTS, {"gain": gain, "blocks": blocks})
     fans(parameter)  # at least two axes
-    return fill(parameter, lambda: gain * right_angles(parameter.shape, generator).reshape(parameter.shape))
+    rows, *others = parameter.shape
+    if rows % blocks:
+        raise ArgumentError(f"init.orthogonal: {blocks} blocks do not divide {rows} rows")
+
+    def drawn() -> np.ndarray:
+        parts = [right_angles((rows // blocks, *others), generator) for _ in range(blocks)]
+        return gain * np.concatenate(parts).reshape(parameter.shape)
+
+    return fill(parameter, drawn)
 
 
 def right_angles(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
@@ -251,13 +261,13 @@ def bias_for(weight: Tensor, count: int) -> Parameter:
     return uniform(blank((count,)), -bound, bound)
 
 
-def zero_row(parameter: Tensor, row: int) -> None:
-    def zeroed() -> np.ndarray:
+def set_rows(parameter: Tensor, start: int, stop: int, value: float) -> None:
+    def changed() -> np.ndarray:
         array = parameter.detach().numpy().copy()
-        array[row] = 0
+        array[start:stop] = value
         return array
 
-    fill(parameter, zeroed)
+    fill(parameter, changed)
 
 
 def fans(parameter: Tensor) -> tuple[int, int]:

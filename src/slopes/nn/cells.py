@@ -1,0 +1,107 @@
+"""Recurrent cells: one step of an RNN, LSTM or GRU, for loops of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError
+from ..tensor import Parameter, Tensor
+from .constraint import COUNT, FLAG, check
+from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, Unit, Weights
+from .recurrent import conventions
+from .where import built_and_called
+
+SIZES = {"input_size": COUNT, "hidden_size": COUNT, "bias": FLAG}
+
+
+class Cell(Unit):
+    """The common part of all cells: one unit's weights, and the step."""
+
+    weight_ih: Parameter  # (gates * hidden_size, input_size)
+    weight_hh: Parameter  # (gates * hidden_size, hidden_size)
+    bias_ih: Parameter | None  # (gates * hidden_size,)
+    bias_hh: Parameter | None  # (gates * hidden_size,)
+
+    def make(self, input_size: int, hidden_size: int, bias: bool, **others: Any) -> None:
+        check(type(self).__name__, self.constraints, {"input_size": input_size, "hidden_size": hidden_size, "bias": bias, **others})
+        self.input_size, self.hidden_size, self.bias = int(input_size), int(hidden_size), bias
+        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = self.make_weights(self.input_size)
+
+    def weights(self) -> Weights:
+        return Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        if x.ndim != 2 or x.shape[1] != self.input_size:
+            what, where = built_and_called(self, x)
+            layer = type(self).__name__.removesuffix("Cell")
+            raise ShapeError(f"{what} needs x of shape (batch, {self.input_size}), but x is {tuple(x.shape)}",
+                             repair=f"nn.{layer} takes whole sequences" if x.ndim == 3 else "", where=where)
+        w, shape = self.weights(), (x.shape[0], self.hidden_size)
+        dtype = self.state_dtype(x, w)
+        before = self.zero_state(shape, dtype) if state is None else self.given_state(state, shape, dtype)
+        return self.public(self.step(x, before, before[0], w))
+
+
+class RNNCell(Elman, Cell):
+    """h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or ReLU: one step of RNN.
+
+    x: (batch, input_size), h: (batch, hidden_size) or None for zeros -> h' (batch, hidden_size).
+    weight_ih: (hidden_size, input_size), weight_hh: (hidden_size, hidden_size), bias_ih, bias_hh: (hidden_size,); names, order and
+    initial values are PyTorch's. Raises ShapeError for another x or h.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> cell, h = nn.RNNCell(3, 4), None
+    >>> for x in sl.ones((7, 5, 3)):
+    ...     h = cell(x, h)
+    >>> h.shape
+    (5, 4)
+    """
+
+    constraints = {**SIZES, "nonlinearity": NONLINEARITY}
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
+        self.make(input_size, hidden_size, bias, nonlinearity=nonlinearity)
+        self.nonlinearity = nonlinearity
+
+
+class LSTMCell(LongShortTerm, Cell):
+    """One step of LSTM: (h', c') from x and (h, c).
+
+    x: (batch, input_size), h and c: (batch, hidden_size), or None for zeros. weight_ih: (4 hidden_size, input_size), the rows of
+    i, f, g, o one below the other; the rest as in LSTM. Raises ShapeError for another x or state.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> h, c = nn.LSTMCell(3, 4)(sl.ones((5, 3)))
+    >>> h.shape, c.shape
+    ((5, 4), (5, 4))
+    """
+
+    constraints = {**SIZES, "forget_bias": OPTIONAL_REAL}
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float | None = None) -> None:
+        self.make(input_size, hidden_size, bias, forget_bias=forget_bias)
+        self.set_forget_bias(self.weights(), forget_bias)
+
+
+class GRUCell(Gated, Cell):
+    """One step of GRU: h' from x and h, with its two conventions of reset and of update.
+
+    x: (batch, input_size), h: (batch, hidden_size) or None for zeros -> h' (batch, hidden_size). weight_ih:
+    (3 hidden_size, input_size), the rows of r, z, n one below the other; the rest as in GRU. Raises ShapeError for another x or h.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.GRUCell(3, 4)(sl.ones((5, 3)), sl.zeros((5, 4))).shape
+    (5, 4)
+    """
+
+    constraints = {**SIZES, "reset": RESET, "update": UPDATE}
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, reset: str = "after", update: str = "keeps") -> None:
+        self.make(input_size, hidden_size, bias, reset=reset, update=update)
+        self.reset, self.update = reset, update
+
+    def details(self) -> str:
+        return super().details() + conventions(self)

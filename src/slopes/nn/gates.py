@@ -1,0 +1,152 @@
+"""One step of each recurrent unit: how the next state follows from an input and the state before."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from ..errors import ArgumentError, ShapeError
+from ..functions import zeros
+from ..graph.dtype import DType, promote
+from ..ops.composite import matmul, part, relu, sigmoid, split
+from ..tensor import Parameter, Tensor
+from . import init
+from .constraint import Constraint, is_real, one_of
+from .module import Module
+from .where import built_and_called
+
+OPTIONAL_REAL = Constraint("a finite number or None", lambda value: value is None or is_real(value), (math.nan, math.inf, "1"))
+NONLINEARITY = one_of("tanh", "relu")
+RESET = one_of("after", "before")
+UPDATE = one_of("keeps", "replaces")
+
+State = tuple[Tensor, ...]  # h, and for an LSTM its memory c: each (N, hidden)
+
+
+class Weights(NamedTuple):
+    """What one unit learns; the gates' rows lie one below the other."""
+
+    ih: Parameter  # (gates * hidden, inputs): from the input
+    hh: Parameter  # (gates * hidden, hidden): from the hidden state
+    bias_ih: Parameter | None  # (gates * hidden,)
+    bias_hh: Parameter | None  # (gates * hidden,)
+
+    @property
+    def bias(self) -> Any:
+        """Both biases as one; 0 where there are none."""
+        return 0 if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
+
+
+class Unit(Module):
+    """The common part of recurrent layers and cells: sizes, the weights of one unit, and states."""
+
+    gates: int  # how many blocks of rows the weights have
+    parts = 1  # how many tensors the state is made of
+    input_size: int
+    hidden_size: int
+    bias: bool
+
+    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
+        """The next state; `seen` is what the gates see of h: all of it, but under dropout."""
+        raise NotImplementedError
+
+    def make_weights(self, inputs: int) -> Weights:
+        """All uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
+        rows, bound = self.gates * self.hidden_size, 1 / math.sqrt(self.hidden_size)
+        shapes: list[tuple[int, ...]] = [(rows, inputs), (rows, self.hidden_size), *([(rows,)] * 2 if self.bias else [])]
+        drawn = [init.uniform(init.blank(shape), -bound, bound) for shape in shapes]
+        return Weights(*drawn, *[None] * (4 - len(drawn)))
+
+    def zero_state(self, shape: tuple[int, ...], dtype: DType) -> State:
+        return tuple(zeros(shape, dtype) for _ in range(self.parts))
+
+    def given_state(self, state: Any, shape: tuple[int, ...], dtype: DType) -> State:
+        """The tensors of a state that was handed in, if they fit."""
+        found = state if isinstance(state, tuple) else (state,)
+        if len(found) != self.parts or not all(isinstance(each, Tensor) for each in found):
+            raise self.no_state(state)
+        for name, each in zip("hc", found):
+            if each.shape != shape or each.dtype != dtype:
+                what, where = built_and_called(self, each)
+                raise ShapeError(f"{what}: {name} of the given state is {each.dtype}{list(each.shape)}, not {dtype}{list(shape)}",
+                                 why=self.state_axes, repair="leave the state out to begin with zeros", where=where)
+        return tuple(found)
+
+    state_axes = "its axes are (batch, hidden)"
+
+    def no_state(self, state: Any) -> ArgumentError:
+        wanted = "a tensor h" if self.parts == 1 else "a pair of tensors (h, c)"
+        shown = f"a tuple of {len(state)}" if isinstance(state, tuple) else f"a {type(state).__name__}"
+        return ArgumentError(f"{self.describe()} needs {wanted} as its state, but was given {shown}",
+                             repair="give what it returned as state, or leave the state out to begin with zeros")
+
+    def public(self, state: State) -> Any:
+        """h alone, or the pair (h, c)."""
+        return state[0] if self.parts == 1 else state
+
+    def state_dtype(self, x: Tensor, w: Weights) -> DType:
+        return promote(x.dtype, w.hh.dtype)
+
+    def details(self) -> str:
+        return f"{self.input_size} -> {self.hidden_size}"
+
+
+class Elman(Unit):
+    """h' = f(W_hh h + (W_ih x + b)), f = tanh or ReLU."""
+
+    gates = 1
+    nonlinearity: str
+
+    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
+        total = matmul(seen, w.hh.T) + (matmul(x, w.ih.T) + w.bias)
+        return (total.tanh() if self.nonlinearity == "tanh" else relu(total),)
+
+
+class LongShortTerm(Unit):
+    """Input, forget and output gates i, f, o and the candidate g: c' = f c + i g, h' = o tanh(c')."""
+
+    gates, parts = 4, 2
+
+    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
+        i, f, g, o = split(matmul(seen, w.hh.T) + (matmul(x, w.ih.T) + w.bias), 4, axis=-1)
+        c = sigmoid(f) * state[1] + sigmoid(i) * g.tanh()
+        return sigmoid(o) * c.tanh(), c
+
+    def set_forget_bias(self, w: Weights, value: float | None) -> None:
+        """Begin with this bias of the forget gate (both biases together)."""
+        if value is None:
+            return
+        if w.bias_ih is None or w.bias_hh is None:
+            raise ArgumentError(f"{type(self).__name__}: forget_bias={value!r} beside bias=False", why="there is no bias to set")
+        init.set_rows(w.bias_ih, self.hidden_size, 2 * self.hidden_size, value)
+        init.set_rows(w.bias_hh, self.hidden_size, 2 * self.hidden_size, 0.0)
+
+
+class Gated(Unit):
+    """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or the other way round."""
+
+    gates = 3
+    reset: str
+    update: str
+
+    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
+        z, n = (self.reset_after if self.reset == "after" else self.reset_before)(x, seen, w)
+        old, new = (state[0], n) if self.update == "keeps" else (n, state[0])
+        return (new + z * (old - new),)
+
+    def reset_after(self, x: Tensor, seen: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
+        """(z, n) with n = tanh(W x + b + r (U h + b'))."""
+        given, before = matmul(x, w.ih.T), matmul(seen, w.hh.T)
+        if w.bias_ih is not None:
+            given, before = given + w.bias_ih, before + w.bias_hh
+        (xr, xz, xn), (hr, hz, hn) = split(given, 3, axis=-1), split(before, 3, axis=-1)
+        return sigmoid(hz + xz), (xn + sigmoid(hr + xr) * hn).tanh()
+
+    def reset_before(self, x: Tensor, seen: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
+        """(z, n) with n = tanh(W x + b + U (r h) + b')."""
+        size = self.hidden_size
+        given = matmul(x, w.ih.T) + w.bias
+        gates = sigmoid(matmul(seen, part(w.hh, 0, 0, 2 * size).T) + part(given, given.ndim - 1, 0, 2 * size))
+        r, z = split(gates, 2, axis=-1)
+        candidate = matmul(r * seen, part(w.hh, 0, 2 * size, 3 * size).T)
+        return z, (candidate + part(given, given.ndim - 1, 2 * size, 3 * size)).tanh()

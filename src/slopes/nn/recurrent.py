@@ -1,0 +1,295 @@
+"""Recurrent layers: RNN, LSTM and GRU over whole sequences, stacked, in both directions, of several lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from ..functions import arange, ones, scan, take
+from ..graph.dtype import is_integer
+from ..ops.composite import concat, stack, where
+from ..tensor import Tensor, asarray
+from ..tree import map_tree
+from .constraint import COUNT, FLAG, SHARE, check
+from .dropout import Dropout, SequenceDropout
+from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, State, Unit, Weights
+from .where import built_and_called, known_value
+
+SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": COUNT, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
+         "input_dropout": SHARE, "hidden_dropout": SHARE}
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # followed by _l0, _l1, ..., and by _reverse for the way back
+
+
+class Recurrent(Unit):
+    """The common part of RNN, LSTM and GRU: layers and directions, lengths, states and dropout."""
+
+    num_layers: int
+    bidirectional: bool
+    dropout: Dropout | None
+    input_dropout: SequenceDropout | None
+    hidden_dropout: Dropout | None
+    state_axes = "its axes are (layers * directions, batch, hidden)"
+
+    def make(self, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, dropout: float,
+             input_dropout: float, hidden_dropout: float, **others: Any) -> None:
+        values = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers, "bias": bias,
+                  "bidirectional": bidirectional, "dropout": dropout, "input_dropout": input_dropout,
+                  "hidden_dropout": hidden_dropout, **others}
+        check(type(self).__name__, self.constraints, values)
+        if dropout and num_layers == 1:
+            raise ArgumentError(f"{type(self).__name__}: dropout={dropout!r} with one layer", why="it lies between layers",
+                                repair="put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout")
+        self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
+        self.bias, self.bidirectional = bias, bidirectional
+        for place in self.places():
+            for name, parameter in zip(NAMES, self.make_weights(self.inputs_of(place))):
+                setattr(self, name + place, parameter)
+        self.dropout = Dropout(dropout) if dropout else None  # what is built with 0 draws no numbers
+        self.input_dropout = SequenceDropout(input_dropout) if input_dropout else None
+        self.hidden_dropout = Dropout(hidden_dropout) if hidden_dropout else None
+
+    def inputs_of(self, place: str) -> int:
+        """How many features the unit at this place is given."""
+        return self.input_size if place.startswith("_l0") else self.hidden_size * (1 + self.bidirectional)
+
+    def places(self) -> list[str]:
+        """The ends of the names of weights, in the order of states: _l0, _l0_reverse, _l1, ..."""
+        ways = ("", "_reverse") if self.bidirectional else ("",)
+        return [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]
+
+    def weights(self, place: str) -> Weights:
+        """The weights of one unit."""
+        return Weights(*(getattr(self, name + place) for name in NAMES))
+
+    def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+        self.check_input(x)
+        starts = self.starts(x, state)
+        y = x.permute_dims((1, 0, 2))  # the loop runs over the first axis
+        inside = None if lengths is None else self.inside(lengths, x)
+        y = y if inside is None else where(inside, y, 0)  # whatever fills up the ends
+        ends: list[State] = []
+        for layer in range(self.num_layers):
+            y = self.dropped(y, layer)
+            found = [self.run(y, inside, start, place) for start, place in self.ways(starts, layer)]
+            ends += [end for end, _ in found]
+            y = found[0][1] if len(found) == 1 else concat([output for _, output in found], axis=2)
+        return y.permute_dims((1, 0, 2)), self.public(tuple(stack(list(each)) for each in zip(*ends)))
+
+    def ways(self, starts: list[State], layer: int) -> list[tuple[State, str]]:
+        """(start, place) of each direction of a layer."""
+        count = 1 + self.bidirectional
+        return list(zip(starts, self.places()))[layer * count:(layer + 1) * count]
+
+    def run(self, x: Tensor, inside: Tensor | None, start: State, place: str) -> tuple[State, Tensor]:
+        """(last state, outputs) of one layer in one direction over x (T, N, inputs)."""
+        w, reverse = self.weights(place), place.endswith("_reverse")
+        kept = None
+        if self.hidden_dropout is not None and self.training:
+            kept = self.hidden_dropout(ones(start[0].shape, start[0].dtype))  # drawn once: the same in all steps
+
+        def move(state: State, x: Tensor) -> State:
+            return self.step(x, state, state[0] if kept is None else state[0] * kept, w)
+
+        def step(state: State, x: Tensor) -> tuple[State, Tensor]:
+            new = move(state, x)
+            return new, new[0]
+
+        def step_inside(state: State, element: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
+            x, alive = element
+            new = tuple(where(alive, after, before) for after, before in zip(move(state, x), state))
+            return new, where(alive, new[0], 0)
+
+        if inside is None:
+            return scan(step, start, x, reverse=reverse)
+        return scan(step_inside, start, (x, inside), reverse=reverse)
+
+    def dropped(self, x: Tensor, layer: int) -> Tensor:
+        """The inputs of a layer, in training some of them left out."""
+        x = x if self.dropout is None or not layer else self.dropout(x)
+        return x if self.input_dropout is None else self.input_dropout(x.permute_dims((1, 0, 2))).permute_dims((1, 0, 2))
+
+    def starts(self, x: Tensor, state: Any) -> list[State]:
+        """The state of each layer and direction before the first step."""
+        count, dtype = len(self.places()), self.state_dtype(x, self.weights("_l0"))
+        shape = (x.shape[0], self.hidden_size)
+        if state is None:
+            return [self.zero_state(shape, dtype)] * count
+        given = self.given_state(state, (count, *shape), dtype)
+        return [tuple(each[number] for each in given) for number in range(count)]
+
+    def inside(self, lengths: Any, x: Tensor) -> Tensor:
+        """(T, N, 1): where a sequence has not ended yet."""
+        lengths = asarray(lengths)
+        self.check_lengths(lengths, x)
+        batch, steps = x.shape[:2]
+        checked = take(arange(steps + 1), lengths)  # in a compiled function, a length outside of 0 to T is found here
+        return arange(steps).reshape((steps, 1, 1)) < checked.reshape((1, batch, 1))
+
+    def check_lengths(self, lengths: Tensor, x: Tensor) -> None:
+        what, where = built_and_called(self, lengths)
+        if not is_integer(lengths.dtype):
+            raise DTypeError(f"{what} needs whole numbers as lengths, but they are {lengths.dtype}",
+                             repair="lengths.astype(slopes.int64)", where=where)
+        if lengths.shape != x.shape[:1]:
+            raise ShapeError(f"{what} needs lengths of shape {x.shape[:1]}, but they are {lengths.shape}",
+                             why="each sequence of the batch has one length", where=where)
+        values, steps = known_value(lengths), x.shape[1]
+        wrong = np.flatnonzero((values < 0) | (values > steps)) if values is not None else []
+        if len(wrong):
+            assert values is not None
+            raise OutOfRangeError(f"{what}: lengths[{wrong[0]}] is {values[wrong[0]]}, but x {tuple(x.shape)} has {steps} steps",
+                                  why=f"{len(wrong)} of {len(values)} lengths are not from 0 to {steps}", where=where)
+
+    def check_input(self, x: Tensor) -> None:
+        if x.ndim != 3 or x.shape[2] != self.input_size:
+            what, where = built_and_called(self, x)
+            raise ShapeError(f"{what} needs x of shape (batch, time, {self.input_size}), but x is {tuple(x.shape)}",
+                             repair=self.repair(tuple(x.shape)), where=where)
+        if not x.shape[1]:
+            what, where = built_and_called(self, x)
+            raise ShapeError(f"{what} needs at least one step, but x is {tuple(x.shape)}",
+                             repair="sequences without any step can be padded to one, with lengths= saying that they are empty",
+                             where=where)
+
+    def repair(self, shape: tuple[int, ...]) -> str:
+        if len(shape) == 2 and shape[1] == self.input_size:
+            return "for one sequence, x[None]; for one step of a batch, x[:, None]"
+        if len(shape) == 2 and self.input_size == 1:
+            return "for one number per step, x[:, :, None]"
+        if len(shape) == 3 and shape[1] == self.input_size:
+            return f"axis 1 is {shape[1]}: put it last with x.permute_dims((0, 2, 1))"
+        return f"build it for this width, nn.{type(self).__name__}({shape[2]}, ...)" if len(shape) == 3 else ""
+
+    def details(self) -> str:
+        layers = "" if self.num_layers == 1 else f", {self.num_layers} layers"
+        return super().details() + layers + (", bidirectional" if self.bidirectional else "")
+
+
+class RNN(Elman, Recurrent):
+    """Elman's network, h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), f = tanh or ReLU: `num_layers` of them, each over the
+    outputs of the one before.
+
+    x: (batch, time, input_size) -> (outputs, state): outputs (batch, time, hidden_size) are the h_t of the last layer, state
+    (layers, batch, hidden_size) the last h of each layer; given as the second argument, it is where the next call begins (else
+    with zeros). bidirectional: a second unit reads backwards; outputs are (batch, time, 2 hidden_size), states (2 layers, ...),
+    forwards before backwards. lengths (batch,), integers from 0 to time: a sequence's state stays what it was at its end, outputs
+    after it are 0, and the way back begins at it; what x holds there does not matter.
+
+    dropout: share of the outputs left out between layers, drawn anew for each step. input_dropout and hidden_dropout: shares of
+    each layer's inputs and of the h that goes into the product with W_hh, drawn once for all steps (variational dropout).
+
+    weight_ih_l0: (hidden_size, input_size), weight_hh_l0: (hidden_size, hidden_size), bias_ih_l0 and bias_hh_l0: (hidden_size,);
+    _l1 ... for further layers, _l0_reverse ... for the way back: names, shapes and order are PyTorch's. All start uniform in
+    (-1/sqrt(hidden_size), 1/sqrt(hidden_size)); nn.init.orthogonal(layer.weight_hh_l0) lets norms live longer. Different from
+    PyTorch, the batch is always the first axis of x.
+    Raises ShapeError for another x or state, OutOfRangeError for lengths outside of 0 to time.
+    Sources: Elman, "Finding structure in time", 1990; Gal and Ghahramani, "A theoretically grounded application of dropout in
+    recurrent neural networks", 2016.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> outputs, state = nn.RNN(3, 4)(sl.ones((5, 7, 3)))
+    >>> outputs.shape, state.shape
+    ((5, 7, 4), (1, 5, 4))
+    """
+
+    constraints = {**SIZES, "nonlinearity": NONLINEARITY}
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", bias: bool = True,
+                 bidirectional: bool = False, dropout: float = 0.0, input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
+        self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
+                  nonlinearity=nonlinearity)
+        self.nonlinearity = nonlinearity
+
+    def details(self) -> str:
+        return super().details() + (", relu" if self.nonlinearity == "relu" else "")
+
+
+class LSTM(LongShortTerm, Recurrent):
+    """Long short-term memory: gates i, f, o = sigmoid(W x_t + U h_(t-1) + b), candidate g = tanh(the same with weights of its
+    own), c_t = f c_(t-1) + i g, h_t = o tanh(c_t).
+
+    x: (batch, time, input_size) -> (outputs, (h, c)): outputs (batch, time, hidden_size), h and c (layers, batch, hidden_size).
+    The other arguments, lengths, dropout and errors are those of RNN. weight_ih_l0: (4 hidden_size, input_size), the rows of i, f,
+    g, o one below the other, weight_hh_l0: (4 hidden_size, hidden_size); names, order and initial values are PyTorch's: the
+    forget gate starts with biases near 0, that is half open. With forget_bias=1.0 it starts at 1 (in bias_ih, while bias_hh is 0
+    there), and memories last longer from the beginning. nn.init.orthogonal(layer.weight_hh_l0, blocks=4) for each gate by itself.
+    Sources: Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber, Cummins, "Learning to forget", 2000; Jozefowicz, Zaremba,
+    Sutskever, "An empirical exploration of recurrent network architectures", 2015 (forget_bias).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> layer = nn.LSTM(3, 4, 2, bidirectional=True)
+    >>> outputs, (h, c) = layer(sl.ones((5, 7, 3)), lengths=[7, 2, 0, 1, 5])
+    >>> outputs.shape, h.shape, c.shape
+    ((5, 7, 8), (4, 5, 4), (4, 5, 4))
+    >>> float(abs(outputs[1, 2:]).max())
+    0.0
+    """
+
+    constraints = {**SIZES, "forget_bias": OPTIONAL_REAL}
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, bias: bool = True, bidirectional: bool = False,
+                 dropout: float = 0.0, input_dropout: float = 0.0, hidden_dropout: float = 0.0,
+                 forget_bias: float | None = None) -> None:
+        self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
+                  forget_bias=forget_bias)
+        for place in self.places():
+            self.set_forget_bias(self.weights(place), forget_bias)
+
+
+class GRU(Gated, Recurrent):
+    """The gated recurrent unit: r, z = sigmoid(W x_t + U h_(t-1) + b), n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + b_n')),
+    h_t = z h_(t-1) + (1 - z) n.
+
+    Authors write it in four ways, and weights trained for one mean nothing in another. reset="after" (PyTorch, cuDNN; the
+    default) multiplies by r after the product with U_n, as above; reset="before" before it, n = tanh(W_n x_t + b_n +
+    U_n (r h_(t-1)) + b_n'), as Cho et al. do. update="keeps" (both of them; the default): z is the share that is kept;
+    update="replaces" (many textbooks, after Chung et al.): h_t = (1 - z) h_(t-1) + z n.
+
+    x: (batch, time, input_size) -> (outputs, state), as RNN, with its other arguments, lengths, dropout and errors.
+    weight_ih_l0: (3 hidden_size, input_size), the rows of r, z, n one below the other, weight_hh_l0: (3 hidden_size, hidden_size);
+    names, order and initial values are PyTorch's. nn.init.orthogonal(layer.weight_hh_l0, blocks=3) for each gate by itself.
+    Sources: Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014; Chung et al., "Empirical evaluation of
+    gated recurrent neural networks on sequence modeling", 2014.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> outputs, state = nn.GRU(3, 4, reset="before")(sl.ones((5, 7, 3)))
+    >>> outputs.shape, state.shape
+    ((5, 7, 4), (1, 5, 4))
+    """
+
+    constraints = {**SIZES, "reset": RESET, "update": UPDATE}
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "after", update: str = "keeps",
+                 bias: bool = True, bidirectional: bool = False, dropout: float = 0.0, input_dropout: float = 0.0,
+                 hidden_dropout: float = 0.0) -> None:
+        self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
+                  reset=reset, update=update)
+        self.reset, self.update = reset, update
+
+    def details(self) -> str:
+        return super().details() + conventions(self)
+
+
+def conventions(unit: Gated) -> str:
+    """The choices of a GRU that are not PyTorch's."""
+    return (", reset='before'" if unit.reset == "before" else "") + (", update='replaces'" if unit.update == "replaces" else "")
+
+
+def detached(state: Any) -> Any:
+    """The same state, through which no gradient flows back: where a piece of a long sequence begins (truncated BPTT).
+
+    state: a tensor or a tree of tensors, such as an LSTM's (h, c).
+    Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network trajectories", 1990.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> outputs, state = nn.GRU(3, 4)(sl.ones((5, 7, 3)))
+    >>> state.requires_grad, nn.detached(state).requires_grad
+    (True, False)
+    """
+    return map_tree(lambda each: each.detach(), state)
