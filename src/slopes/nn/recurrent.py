@@ -136,9 +136,10 @@ class Recurrent(Unit):
             raise ShapeError(f"{what} needs lengths of shape {x.shape[:1]}, but they are {lengths.shape}",
                              why="each sequence of the batch has one length", where=where)
         values, steps = known_value(lengths), x.shape[1]
-        wrong = np.flatnonzero((values < 0) | (values > steps)) if values is not None else []
-        if len(wrong):
-            assert values is not None
+        if values is None:  # while a function is recorded
+            return
+        wrong = np.flatnonzero((values < 0) | (values > steps))
+        if wrong.size:
             raise OutOfRangeError(f"{what}: lengths[{wrong[0]}] is {values[wrong[0]]}, but x {tuple(x.shape)} has {steps} steps",
                                   why=f"{len(wrong)} of {len(values)} lengths are not from 0 to {steps}", where=where)
 
