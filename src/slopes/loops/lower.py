@@ -61,7 +61,7 @@ class Reader:
         if node in self.outside:
             around, lead = self.outside[node]
             return self(around, (*lead, *index))
-        if node.op is Constant and node.shape == () and node.value is not None:
+        if node.op is Constant and node.value is not None and node.value.size == 1:
             return self.constant(node.value.item(), node.dtype)
         return node.op.lower(self, index, node)  # type: ignore[attr-defined]
 
