@@ -6,15 +6,23 @@ import math
 
 from .. import nn
 from .alexnet import alexnet
+from .captioner import Captioner
 from .googlenet import googlenet
 from .gpt import GPT, char_gpt
+from .language import LanguageModel, char_model, word_model
+from .recommender import Recommender
 from .resnet import resnet, small_resnet
+from .sentence import SentenceEncoder, TextCNN
+from .tagger import Tagger
+from .transformer import Transformer
+from .translator import Paired, Translator
 from .unet import UNet, small_unet
 from .vgg import vgg
 from .vit import VisionTransformer, small_vit, vit_b16
 
-__all__ = ["GPT", "UNet", "VisionTransformer", "alexnet", "char_gpt", "googlenet", "lenet", "mlp", "resnet", "small_convolution",
-           "small_resnet", "small_unet", "small_vit", "softmax_regression", "vgg", "vit_b16"]
+__all__ = ["GPT", "Captioner", "LanguageModel", "Paired", "Recommender", "SentenceEncoder", "Tagger", "TextCNN", "Transformer",
+           "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model", "googlenet", "lenet", "mlp", "resnet",
+           "small_convolution", "small_resnet", "small_unet", "small_vit", "softmax_regression", "vgg", "vit_b16", "word_model"]
 
 
 def softmax_regression(shape: tuple[int, ...], classes: int) -> nn.Module:
