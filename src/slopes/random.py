@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .errors import ArgumentError, ShapeError
-from .graph.dtype import as_dtype, default_float, uint32
+from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.operation import constant
 from .graph.shape import Shape, check_dimensions, size
 from .ops import composite
-from .tensor import Tensor, asarray, perform, tensor
+from .tensor import Tensor, asarray, from_array, mode, perform, tensor
 
 Sizes = int | Sequence[int]
 Key = tuple[Tensor, Tensor]
@@ -85,6 +85,29 @@ def sizes(shape: Sizes, name: str) -> Shape:
 
 
 START = constant(0, uint32)  # each draw has its own key: its numbers count from 0
+BLOCK = 1 << 15  # so many numbers are drawn at once: what they are computed from stays in the cache
+
+
+def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
+    """shift + scale * the numbers of a draw; many of them block by block, so that a large draw needs little memory."""
+    keys, count = (generator or default).draw(), size(shape)
+    if mode.trace is not None or count <= BLOCK or not is_number(scale) or not is_number(shift):
+        return spread(draw(*keys, START, shape, kind), scale, shift).astype(kind)
+    row = np.empty(count, kind)
+    for first in range(0, count, BLOCK):
+        part = min(BLOCK, count - first)
+        row[first:first + part] = spread(draw(*keys, constant(first, uint32), (part,), kind, total=count), scale, shift).numpy()
+    return from_array(row.reshape(shape))
+
+
+def spread(x: Tensor, scale: Any, shift: Any) -> Tensor:
+    """shift + scale * x."""
+    scaled = x if is_number(scale) and scale == 1 else x * scale
+    return scaled if is_number(shift) and shift == 0 else scaled + shift
+
+
+def is_number(x: Any) -> bool:
+    return isinstance(x, (int, float))
 
 
 def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
@@ -98,10 +121,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    drawn = composite.uniform(*(generator or default).draw(), START, sizes(shape, "uniform"), kind)
-    if isinstance(low, (int, float)) and low == 0 and isinstance(high, (int, float)):
-        return drawn if high == 1 else drawn * high
-    return (drawn * (high - low) + low).astype(kind)
+    return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
 def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
@@ -114,9 +134,7 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     (2, 3)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    drawn = composite.normal(*(generator or default).draw(), START, sizes(shape, "normal"), kind)
-    scaled = drawn if isinstance(std, (int, float)) and std == 1 else drawn * std
-    return scaled if isinstance(mean, (int, float)) and mean == 0 else (scaled + mean).astype(kind)
+    return drawn(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
 
 
 def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:

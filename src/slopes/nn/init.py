@@ -18,7 +18,7 @@ from ..graph.dtype import float32
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
-from ..tensor import Parameter, Tensor, mode, restore
+from ..tensor import Parameter, Tensor, asarray, mode, restore
 from .constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 
 T = TypeVar("T", bound=Tensor)
@@ -109,7 +109,7 @@ def uniform(parameter: T, low: float = 0.0, high: float = 1.0, generator: Genera
     True
     """
     check("init.uniform", CONSTRAINTS, {"low": low, "high": high})
-    return fill(parameter, lambda: low + (high - low) * draw_uniform(parameter.shape, generator=generator).numpy())
+    return fill(parameter, lambda: draw_uniform(parameter.shape, low, high, generator=generator))
 
 
 def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
@@ -121,7 +121,7 @@ def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generat
     True
     """
     check("init.normal", CONSTRAINTS, {"mean": mean, "std": std})
-    return fill(parameter, lambda: mean + std * draw_normal(parameter.shape, generator=generator).numpy())
+    return fill(parameter, lambda: draw_normal(parameter.shape, mean, std, generator=generator))
 
 
 def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
@@ -282,8 +282,8 @@ def fans(parameter: Tensor) -> tuple[int, int]:
     return shape[1] * window, shape[0] * window
 
 
-def fill(parameter: T, values: Callable[[], np.ndarray]) -> T:
+def fill(parameter: T, values: Callable[[], np.ndarray | Tensor]) -> T:
     """Assign the values, which are computed here, unless parameters are made without memory."""
     if not sketching.on:
-        parameter.assign(np.asarray(values(), dtype=parameter.dtype))
+        parameter.assign(asarray(values(), dtype=parameter.dtype))
     return parameter

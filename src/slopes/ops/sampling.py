@@ -37,12 +37,15 @@ def words(dtype: DType) -> int:
     return 1 if dtype == float32 else 2
 
 
-def whole(key0: X, key1: X, start: X, shape: Shape, dtype: DType) -> X:
-    """A whole number below 2^24 (float32) or 2^53 (float64), in the float type, which holds it exactly."""
+def whole(key0: X, key1: X, start: X, shape: Shape, dtype: DType, total: int) -> X:
+    """A whole number below 2^24 (float32) or 2^53 (float64), in the float type, which holds it exactly.
+
+    `total` elements are drawn in all, of which these may be a part: second words come behind the first words of all of them.
+    """
     if words(dtype) == 1:
         return build("cast", bits(key0, key1, start, shape) >> 8, dtype=dtype)
     high = build("cast", bits(key0, key1, start, shape) >> 5, dtype=dtype)
-    low = build("cast", bits(key0, key1, further(start, size_of(shape)), shape) >> 6, dtype=dtype)
+    low = build("cast", bits(key0, key1, further(start, total), shape) >> 6, dtype=dtype)
     return high * float(1 << 26) + low
 
 
@@ -50,19 +53,26 @@ def unit(dtype: DType) -> float:
     return 2.0 ** -(24 if words(dtype) == 1 else 53)
 
 
-def uniform(key0: X, key1: X, start: X, shape: Shape, dtype: DType = default_float) -> X:
-    """Numbers in [0, 1), all multiples of 2^-24 (float32) or 2^-53 (float64); uses uniform_counters(shape, dtype) counters."""
-    return whole(key0, key1, start, shape, dtype) * unit(dtype)
+def uniform(key0: X, key1: X, start: X, shape: Shape, dtype: DType = default_float, total: int | None = None) -> X:
+    """Numbers in [0, 1), all multiples of 2^-24 (float32) or 2^-53 (float64); uses uniform_counters(shape, dtype) counters.
+
+    With `total`, the numbers from `start` on of a draw of so many elements.
+    """
+    return whole(key0, key1, start, shape, dtype, size_of(shape) if total is None else total) * unit(dtype)
 
 
 def uniform_counters(shape: Shape, dtype: DType = default_float) -> int:
     return size_of(shape) * words(dtype)
 
 
-def normal(key0: X, key1: X, start: X, shape: Shape, dtype: DType = default_float) -> X:
-    """Standard normal numbers sqrt(-2 log u) cos(2 pi v), u in (0, 1] (Box, Muller 1958); uses normal_counters(shape, dtype)."""
-    u = (whole(key0, key1, start, shape, dtype) + 1) * unit(dtype)
-    v = uniform(key0, key1, further(start, uniform_counters(shape, dtype)), shape, dtype)
+def normal(key0: X, key1: X, start: X, shape: Shape, dtype: DType = default_float, total: int | None = None) -> X:
+    """Standard normal numbers sqrt(-2 log u) cos(2 pi v), u in (0, 1] (Box, Muller 1958); uses normal_counters(shape, dtype).
+
+    With `total`, the numbers from `start` on of a draw of so many elements.
+    """
+    total = size_of(shape) if total is None else total
+    u = (whole(key0, key1, start, shape, dtype, total) + 1) * unit(dtype)
+    v = uniform(key0, key1, further(start, total * words(dtype)), shape, dtype, total)
     return build("sqrt", build("log", u) * -2.0) * build("cos", v * (2 * pi))
 
 
