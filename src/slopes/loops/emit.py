@@ -315,18 +315,20 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
 
 
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
-    folding = folding_of(kernel, scope.b)
-    variables = folding.start(scope.lanes)
+    foldings = [(each, folding_of(each, scope.b)) for each in (kernel, *kernel.twins)]
+    variables = [folding.start(scope.lanes) for _, folding in foldings]
     for _ in inner_steps(scope, kernel):
-        folding.combine(variables, scope, kernel)
-    _finish(scope, kernel, folding.result(variables))
+        for (each, folding), own in zip(foldings, variables):
+            folding.combine(own, scope, each)
+    for (each, folding), own in zip(foldings, variables):
+        _finish(scope, each, folding.result(own))
 
 
 def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[None]:
     """Stand at every step of the inner loops: one after another where they are few (then their numbers are constants), else in loops."""
     b, axes = scope.b, kernel.inner
     with ExitStack() as stack:
-        if np.prod([axis.extent for axis in axes]) * len(expressions([kernel.body] if kernel.body else [])) <= UNROLLED:
+        if np.prod([axis.extent for axis in axes]) * len(expressions(kernel.combined)) <= UNROLLED:
             for numbers in np.ndindex(*[axis.extent for axis in axes]):
                 with ExitStack() as places:
                     for axis, number in zip(axes, numbers):
@@ -340,20 +342,26 @@ def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[None]:
 
 def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
     b, vector, lanes = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"]
-    folding = folding_of(kernel, b)
+    foldings = [(each, folding_of(each, b)) for each in (kernel, *kernel.twins)]
     full = vector.extent - vector.extent % lanes
     sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
-    variables = {size: folding.start(size) for size in sizes}
+    variables = [{size: folding.start(size) for size in sizes} for _, folding in foldings]
+
+    def combine() -> None:
+        for (each, folding), own in zip(foldings, variables):
+            folding.combine(own[scope.lanes], scope, each)
+
     with ExitStack() as stack:
         for axis in kernel.inner:
             if axis is not vector:
                 stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
-        vector_loop(scope, vector, lanes, lambda: folding.combine(variables[scope.lanes], scope, kernel))
-    parts = [folding.fold(variables[size]) for size in sizes]
-    total = parts[0]
-    for part in parts[1:]:
-        total = folding.two(total, part)
-    _finish(scope, kernel, total)
+        vector_loop(scope, vector, lanes, combine)
+    for (each, folding), own in zip(foldings, variables):
+        parts = [folding.fold(own[size]) for size in sizes]
+        total = parts[0]
+        for part in parts[1:]:
+            total = folding.two(total, part)
+        _finish(scope, each, total)
 
 
 def _finish(scope: Scope, kernel: Kernel, total: Value) -> None:

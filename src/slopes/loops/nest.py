@@ -157,6 +157,7 @@ class Kernel:
     inner      the reduction loops
     reduction  the operation that combines, and `body` what it combines (reduce); `body`, `other` the two factors (contract)
     stores     what is written for each element of the parallel loops
+    twins      further reductions over the same loops, each with its own `reduction`, `body` and `stores`
     """
 
     kind: str
@@ -169,21 +170,27 @@ class Kernel:
     nodes: list[Node] = field(default_factory=list)
     schedule: dict[str, Any] = field(default_factory=dict)
     steps: int = 1  # how often the loops around repeat it
+    twins: list[Kernel] = field(default_factory=list)
 
     @property
     def combined(self) -> list[Expr]:
         """What the reduction loops compute."""
-        return [each for each in (self.body, self.other) if each is not None]
+        return [each for kernel in (self, *self.twins) for each in (kernel.body, kernel.other) if each is not None]
+
+    @property
+    def written(self) -> list[Store]:
+        """All stores, those of twins included."""
+        return [store for kernel in (self, *self.twins) for store in kernel.stores]
 
     @property
     def results(self) -> list[Expr]:
         """What is stored."""
-        return [store.expr for store in self.stores]
+        return [store.expr for store in self.written]
 
     @property
     def places(self) -> list[Expr]:
         """What the places of the stores are computed from, where they are read from data."""
-        return [part for store in self.stores for part in run_time_parts(store.offset)]
+        return [part for store in self.written for part in run_time_parts(store.offset)]
 
     @property
     def elements(self) -> int:
@@ -305,7 +312,23 @@ def buffers_read(kernel: Kernel | Loop) -> list[Buffer]:
 def buffers_written(kernel: Kernel | Loop) -> list[Buffer]:
     if isinstance(kernel, Loop):
         return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_written(inner)))
-    return list(dict.fromkeys(store.buffer for store in kernel.stores))
+    return list(dict.fromkeys(store.buffer for store in kernel.written))
+
+
+def memory(buffers: Iterable[Buffer]) -> set[object]:
+    """What buffers have in common when they share memory: arguments with one number are one place, parts belong to their base."""
+    found: set[object] = set()
+    for each in buffers:
+        found.add(("argument", each.number) if each.kind == "argument" else each)
+        found |= memory(each.parts)
+    return found
+
+
+def root_of(buffer: Buffer) -> Buffer:
+    """The buffer that a part of a part is in."""
+    while buffer.base is not None:
+        buffer = buffer.base
+    return buffer
 
 
 class Places(dict[Node, Buffer]):

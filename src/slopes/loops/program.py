@@ -15,9 +15,25 @@ from .contraction import emit_contract, scratch_bytes
 from .emit import CHECKED_OPERATIONS, Scope, emit_map, emit_reduce
 from .index import Axis, Index, linear
 from .lower import Reader
-from .nest import Buffer, Checked, Compute, Expr, Kernel, Load, Loop, Places, Store, buffers_read, buffers_written, expressions, leaves
-from .region import Phases, Target, copy_kernel, kernels_of, memory, phases_of, write_kernel
-from .schedule import axes_for, choose
+from .nest import (
+    Buffer,
+    Checked,
+    Compute,
+    Expr,
+    Kernel,
+    Load,
+    Loop,
+    Places,
+    Store,
+    buffers_read,
+    buffers_written,
+    expressions,
+    leaves,
+    memory,
+    root_of,
+)
+from .region import Phases, Target, copy_kernel, kernels_of, phases_of, write_kernel
+from .schedule import axes_for, choose, join_twins
 from .special import emit_cumulate, emit_scatter, emit_sort
 
 EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
@@ -94,7 +110,7 @@ class _Program:
             else:
                 first.append(kernel)
                 needed |= memory(buffers_read(kernel))
-        self.kernels = first[::-1] + last[::-1]
+        self.kernels = join_twins(first[::-1], self.target.lanes) + last[::-1]
 
     def finish_outputs(self) -> None:
         """Give every root its destination: write there at once where that is safe, else copy at the end."""
@@ -422,13 +438,6 @@ class ProgramWriter:
         ref = b.fresh("buf")
         b.line(f"{ref} = getelementptr inbounds i8, ptr {base}, i64 {place.ref}")
         return ref
-
-
-def root_of(buffer: Buffer) -> Buffer:
-    """The buffer that a part of a part is in."""
-    while buffer.base is not None:
-        buffer = buffer.base
-    return buffer
 
 
 def is_shared(phase: Sequence[Kernel | Loop]) -> bool:

@@ -17,7 +17,7 @@ from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear
 from .lower import Reader, merge_axes
-from .nest import Buffer, Kernel, Loop, Places, Store, buffers_read, buffers_written, indices_of, leaves
+from .nest import Buffer, Kernel, Loop, Places, Store, buffers_read, buffers_written, indices_of, leaves, memory
 from .schedule import axes_for, choose, plan_nest
 from .special import is_special, plan_special
 
@@ -104,15 +104,6 @@ def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = 
         found[-1].append(kernel)
         reads |= r
         writes |= w
-    return found
-
-
-def memory(buffers: Iterable[Buffer]) -> set[object]:
-    """What buffers have in common when they share memory: arguments with one number are one place, parts belong to their base."""
-    found: set[object] = set()
-    for each in buffers:
-        found.add(("argument", each.number) if each.kind == "argument" else each)
-        found |= memory(each.parts)
     return found
 
 

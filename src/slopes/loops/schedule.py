@@ -12,11 +12,14 @@ from ..graph.node import Node
 from ..graph.operation import Operation, build_node, variable
 from .index import Axis, Index, Quotient, as_index, linear
 from .lower import Reader, merge_axes
-from .nest import Buffer, Compute, Expr, Kernel, Load, Store, axes_of, expressions, indices_of
+from .nest import Buffer, Compute, Expr, Kernel, Load, Loop, Store, axes_of, buffers_read, buffers_written, expressions, indices_of, memory
 
 BLOCK_WORK = 16384  # about how many simple element steps a block should hold: some microseconds
 MAXIMUM_BLOCKS = 64
 SPLIT_WORK = 65536  # from this much work on, a reduction to few elements is done in parts
+TWIN_WORK = 4096  # from this many element steps on, reductions are worth joining with others
+TWIN_REACH = 12  # how many earlier kernels are looked at for a twin
+MOST_TWINS = 3
 SCATTERED = 10  # what a lane that is not beside its neighbour in memory costs, against 1 for one that is
 
 Read = tuple[list[Store], Expr | None, Expr | None]
@@ -134,8 +137,10 @@ def split_reduction(kernel: Kernel) -> list[Kernel]:
     if kernel.work < SPLIT_WORK or kernel.elements >= 256 or not kernel.inner or keeps_place(kernel.reduction):
         return [kernel]
     assert kernel.reduction is not None and kernel.body is not None
-    axis = max(kernel.inner, key=lambda each: each.extent)
-    parts = min(axis.extent, MAXIMUM_BLOCKS, -(-kernel.work // (SPLIT_WORK // 2)))
+    wanted = min(MAXIMUM_BLOCKS, -(-kernel.work // (SPLIT_WORK // 2)))
+    # the outermost loop that is long enough, so that each part reads long runs of memory
+    axis = next((each for each in kernel.inner if each.extent >= wanted), max(kernel.inner, key=lambda each: each.extent))
+    parts = min(axis.extent, wanted)
     step = -(-axis.extent // parts)
     parts = -(-axis.extent // step)
     if parts < 2:
@@ -201,12 +206,68 @@ def even_blocks(units: int, wanted: int) -> int:
 
 def body_cost(kernel: Kernel) -> int:
     """Simple instructions per element."""
-    return expression_cost([store.expr for store in kernel.stores] + ([kernel.body] if kernel.body is not None else []))
+    return expression_cost([*kernel.results, *kernel.combined])
 
 
 def expression_cost(roots: Sequence[Expr]) -> int:
     """Simple instructions for one element of these expressions."""
     return sum(getattr(expr.node.op, "cost", 1) if isinstance(expr, Compute) else 1 for expr in expressions(roots))
+
+
+# ---------------------------------------------------------------------- twins
+def join_twins(kernels: Sequence[Kernel | Loop], lanes: int) -> list[Kernel | Loop]:
+    """Reductions over the same loops that read the same memory become one kernel, where the first of them stands."""
+    found: list[Kernel | Loop] = []
+    for kernel in kernels:
+        place = _twin(kernel, found)
+        if place is None:
+            found.append(kernel)
+            continue
+        first = found[place]
+        assert isinstance(first, Kernel) and isinstance(kernel, Kernel)
+        found[place] = joined(first, kernel, lanes)
+    return found
+
+
+def _twin(kernel: Kernel | Loop, earlier: Sequence[Kernel | Loop]) -> int | None:
+    """The place of an earlier kernel that this one may join: nothing it reads is written there or later."""
+    if isinstance(kernel, Loop) or kernel.kind != "reduce" or keeps_place(kernel.reduction) or kernel.work < TWIN_WORK:
+        return None
+    read = set(buffers_read(kernel))
+    touched = memory(read)
+    for place in range(len(earlier) - 1, max(-1, len(earlier) - TWIN_REACH), -1):
+        other = earlier[place]
+        if touched & memory(buffers_written(other)):
+            return None
+        if not isinstance(other, Loop) and _same_loops(kernel, other) and any(buffer.size >= kernel.work for buffer in read.intersection(buffers_read(other))):
+            return place
+    return None
+
+
+def _same_loops(one: Kernel, other: Kernel) -> bool:
+    return (other.kind == "reduce" and not keeps_place(other.reduction) and len(other.twins) < MOST_TWINS
+            and one.reduction is not None and other.reduction is not None and one.reduction.dtype == other.reduction.dtype
+            and [axis.extent for axis in one.axes] == [axis.extent for axis in other.axes]
+            and [axis.extent for axis in one.inner] == [axis.extent for axis in other.inner])
+
+
+def joined(first: Kernel, second: Kernel, lanes: int) -> Kernel:
+    """One kernel that takes both reductions step by step, reading once what both read."""
+    axes, inner = ([Axis(axis.extent, axis.name) for axis in loops] for loops in (first.axes, first.inner))
+    read = Reader({})
+    parts = [_replaced(part, dict(zip((*part.axes, *part.inner), map(as_index, (*axes, *inner)))), axes, inner, read)
+             for kernel in (first, second) for part in (kernel, *kernel.twins)]
+    parts[0].twins = parts[1:]
+    parts[0].nodes = [*first.nodes, *second.nodes]
+    parts[0].schedule = choose(parts[0], lanes)
+    return parts[0]
+
+
+def _replaced(kernel: Kernel, terms: dict[Axis, Index], axes: list[Axis], inner: list[Axis], read: Reader) -> Kernel:
+    """A reduction in other loops."""
+    assert kernel.body is not None
+    stores = [Store(each.buffer, each.offset.substitute(terms), read.substitute(each.expr, terms)) for each in kernel.stores]
+    return Kernel("reduce", axes, stores, inner, kernel.reduction, read.substitute(kernel.body, terms))
 
 
 def choose_vector(kernel: Kernel, lanes: int) -> Axis | None:
@@ -221,9 +282,9 @@ def choose_vector(kernel: Kernel, lanes: int) -> Axis | None:
 
 def vector_cost(kernel: Kernel, axis: Axis, lanes: int) -> float:
     steps = prod(each.extent for each in kernel.inner) or 1
-    reads = [expr.offset for expr in expressions([kernel.body] if kernel.body is not None else []) if isinstance(expr, Load)]
-    finish = [expr.offset for expr in expressions([store.expr for store in kernel.stores]) if isinstance(expr, Load)]
-    finish += [store.offset for store in kernel.stores]
+    reads = [expr.offset for expr in expressions(kernel.combined) if isinstance(expr, Load)]
+    finish = [expr.offset for expr in expressions(kernel.results) if isinstance(expr, Load)]
+    finish += [store.offset for store in kernel.written]
     total = float(steps * sum(access_cost(offset, axis, lanes) for offset in reads))
     inside = axis in kernel.inner
     total += sum(1.0 if inside else access_cost(offset, axis, lanes) for offset in finish)

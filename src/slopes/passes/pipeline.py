@@ -8,6 +8,7 @@ from ..graph.node import Node
 from .adjoint import convolve_gradients
 from .canonical import canonical
 from .stable import stable
+from .sums import share_sums
 from .unread import drop_unread, with_bodies
 
 Pass = Callable[[Sequence[Node]], list[Node]]
@@ -20,6 +21,7 @@ def in_bodies(roots: Sequence[Node]) -> list[Node]:
 PASSES: tuple[Pass, ...] = (
     canonical,  # one form for each computation
     stable,  # forms that do not overflow or cancel
+    share_sums,  # sums that are known from others
     canonical,  # what that made foldable
     drop_unread,  # loops without results that nobody reads
     in_bodies,  # all of this inside of loops
