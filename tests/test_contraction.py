@@ -117,6 +117,14 @@ def test_each_way_to_pack_a_panel_is_used_and_right(packings, orders, shape, exp
     assert expected in packings
 
 
+@pytest.mark.parametrize(("size", "channels"), [(32, 16), (16, 32), (16, 5)])
+def test_vectors_that_lie_side_by_side_each_are_read_in_place(packings, size, channels):
+    """Several rows of a picture side by side in a panel: no vector reaches from one row into the next."""
+    (x, w), env = given((2, 4, size + 2, size + 2), (channels, 4, 3, 3))
+    check([c.convolution(x, w)], env)
+    assert packings == {"in place"}
+
+
 CONVOLUTIONS = {
     "1-d": (((2, 5, 40), (9, 5, 5)), {}),
     "1-d same, dilated": (((5, 6, 43), (9, 6, 5)), {"padding": "same", "dilation": 3}),

@@ -398,7 +398,7 @@ def emit_panel(scope: Scope, kernel: Kernel, tile: Tile, blocks: Axis, parts: Ax
     bounds = k_bounds(scope, kernel, parts)
     height = extent(plan["s"])
     direct = reads_in_place(v, tile, height, plan)
-    if not direct:
+    if direct is None:
         pack_panel(scope, kernel, v, tile, bounds)
     stores = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in kernel.stores]
     whole, rest = divmod(height, plan["rows"])
@@ -408,11 +408,11 @@ def emit_panel(scope: Scope, kernel: Kernel, tile: Tile, blocks: Axis, parts: Ax
         stop = b.min(b.add(start, b.whole(per_block)), b.whole(whole))
         strip, row = Axis(whole, "strip"), Axis(plan["rows"], "row")
         with b.loop(start, stop) as i, scope.place(strip, i):
-            emit_tile(scope, kernel, tile, v if direct else None, as_index(strip) * plan["rows"] + as_index(row), row, stores, bounds)
+            emit_tile(scope, kernel, tile, direct, as_index(strip) * plan["rows"] + as_index(row), row, stores, bounds)
     if rest:
         row = Axis(rest, "row")
         with b.when(b.compare("==", scope.at[blocks], b.whole(blocks.extent - 1))):
-            emit_tile(scope, kernel, tile, v if direct else None, as_index(row) + whole * plan["rows"], row, stores, bounds)
+            emit_tile(scope, kernel, tile, direct, as_index(row) + whole * plan["rows"], row, stores, bounds)
 
 
 def k_bounds(scope: Scope, kernel: Kernel, parts: Axis) -> list[tuple[Value, Value]]:
@@ -427,9 +427,19 @@ def k_bounds(scope: Scope, kernel: Kernel, parts: Axis) -> list[tuple[Value, Val
     return bounds
 
 
-def reads_in_place(v: Expr, tile: Tile, height: int, plan: dict[str, Any]) -> bool:
-    """Whether vectors of V can be loaded where they lie: side by side, and not so often that packing would pay."""
-    return isinstance(v, Load) and v.offset.coefficient(tile.lane) == 1 and (plan["packed"] or height <= 6 * plan["rows"])
+def reads_in_place(v: Expr, tile: Tile, height: int, plan: dict[str, Any]) -> list[tuple[Axis, Load]] | None:
+    """The vectors of V as they can be loaded where they lie, each side by side; None where they are not, or so often that packing pays."""
+    if not isinstance(v, Load) or not (plan["packed"] or height <= 6 * plan["rows"]):
+        return None
+    read, first, found = Reader({}), 0, []
+    for count in tile.vectors:
+        within = Axis(count, "within")
+        part = read.substitute(v, {tile.lane: as_index(within) + first})
+        if not isinstance(part, Load) or part.offset.coefficient(within) != 1:
+            return None
+        found.append((within, part))
+        first += count
+    return found
 
 
 def k_loops(scope: Scope, kernel: Kernel, bounds: list[tuple[Value, Value]], stack: ExitStack) -> Value:
@@ -551,7 +561,7 @@ def transpose(b: Builder, rows: list[Value]) -> list[Value]:
 
 
 # ---------------------------------------------------------------------- tiles
-def emit_tile(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, s: Index, row: Axis, stores: list[Store],
+def emit_tile(scope: Scope, kernel: Kernel, tile: Tile, v: list[tuple[Axis, Load]] | None, s: Index, row: Axis, stores: list[Store],
               bounds: list[tuple[Value, Value]]) -> None:
     """One tile: all its sums start at zero, run over k in registers, and are finished and stored."""
     plan, b, read = kernel.schedule, scope.b, Reader({})
@@ -594,19 +604,19 @@ def row_bases(scope: Scope, kernel: Kernel, offset: Index, row: Axis) -> tuple[I
     return moving, bases
 
 
-def load_vectors(scope: Scope, kernel: Kernel, tile: Tile, v: Expr | None, position: Value) -> list[Value]:
+def load_vectors(scope: Scope, kernel: Kernel, tile: Tile, v: list[tuple[Axis, Load]] | None, position: Value) -> list[Value]:
     """One step of k of the panel, from scratch or from where it lies."""
     b, plan = scope.b, kernel.schedule
     assert kernel.reduction is not None
-    found, first = [], 0
+    found: list[Value] = []
+    if v is not None:
+        for within, part in v:
+            with scope.along(within, b.whole(0), within.extent):
+                found.append(scope.expr(part))
+        return found
     base = b.mul(position, b.whole(panel_pitch(tile, plan)))
-    for count in tile.vectors:
-        if v is None:
-            found.append(b.load("%scratch", kernel.reduction.dtype, b.add(base, b.whole(first)), plan["lanes"]))
-        else:
-            with scope.along(tile.lane, b.whole(first), count):
-                found.append(scope.expr(v))
-        first += count
+    for number in range(len(tile.vectors)):
+        found.append(b.load("%scratch", kernel.reduction.dtype, b.add(base, b.whole(number * plan["lanes"])), plan["lanes"]))
     return found
 
 

@@ -239,7 +239,9 @@ def _twin(kernel: Kernel | Loop, earlier: Sequence[Kernel | Loop]) -> int | None
         other = earlier[place]
         if touched & memory(buffers_written(other)):
             return None
-        if not isinstance(other, Loop) and _same_loops(kernel, other) and any(buffer.size >= kernel.work for buffer in read.intersection(buffers_read(other))):
+        if isinstance(other, Loop) or not _same_loops(kernel, other):
+            continue
+        if any(buffer.size >= kernel.work for buffer in read.intersection(buffers_read(other))):
             return place
     return None
 

@@ -298,7 +298,8 @@ class Concat(Move):
         axis, end, result = node.params["axis"], 0, read.constant(0, node.dtype)
         for x in node.args:
             begin, end = end, end + x.shape[axis]
-            own = (*index[:axis], index[axis] - begin, *index[axis + 1:])
+            place = index[axis] - begin if end > begin + 1 else 0  # a part of one element is read there whatever the index says
+            own = (*index[:axis], place, *index[axis + 1:])
             result = read.select([(index[axis], begin, end)], read(x, own), result)
         return result
 
