@@ -608,16 +608,15 @@ def load_vectors(scope: Scope, kernel: Kernel, tile: Tile, v: list[tuple[Axis, L
     """One step of k of the panel, from scratch or from where it lies."""
     b, plan = scope.b, kernel.schedule
     assert kernel.reduction is not None
-    found: list[Value] = []
     if v is not None:
+        found = []
         for within, part in v:
             with scope.along(within, b.whole(0), within.extent):
                 found.append(scope.expr(part))
         return found
     base = b.mul(position, b.whole(panel_pitch(tile, plan)))
-    for number in range(len(tile.vectors)):
-        found.append(b.load("%scratch", kernel.reduction.dtype, b.add(base, b.whole(number * plan["lanes"])), plan["lanes"]))
-    return found
+    lanes, dtype = plan["lanes"], kernel.reduction.dtype
+    return [b.load("%scratch", dtype, b.add(base, b.whole(number * lanes)), lanes) for number in range(len(tile.vectors))]
 
 
 def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store]) -> None:
