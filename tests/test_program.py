@@ -14,7 +14,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.graph.operation import build, constant, variable
 from slopes.loops.nest import buffers_read, buffers_written
-from slopes.loops.program import may_fail
+from slopes.loops.order import may_fail
 from slopes.machine import native
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
@@ -202,7 +202,7 @@ def test_no_error_may_come_after_state_was_written():
     writing = {program.inputs.index(counter), program.inputs.index(table)}
     written = [number for number, phase in enumerate(phases) for kernel in phase for each in buffers_written(kernel)
                if each.kind == "argument" and each.number in writing]
-    checking = [number for number, phase in enumerate(phases) for kernel in phase if may_fail(kernel)]
+    checking = [number for number, phase in enumerate(phases) for kernel in phase if may_fail(kernel, set())]
     assert checking
     assert max(checking) < min(written)
 

@@ -12,13 +12,11 @@ from ..passes.fuse import is_leaf
 from ..passes.storage import Life, place
 from .builder import INT64, Builder, Value
 from .contraction import emit_contract, scratch_bytes
-from .emit import CHECKED_OPERATIONS, Scope, emit_map, emit_reduce
+from .emit import Scope, emit_map, emit_reduce
 from .index import Axis, Index, linear
 from .lower import Reader
 from .nest import (
     Buffer,
-    Checked,
-    Compute,
     Expr,
     Kernel,
     Load,
@@ -32,6 +30,7 @@ from .nest import (
     memory,
     root_of,
 )
+from .order import last_failing, place_updates
 from .region import Phases, Target, copy_kernel, kernels_of, phases_of, write_kernel
 from .schedule import axes_for, choose, join_twins
 from .special import emit_cumulate, emit_scatter, emit_sort
@@ -98,9 +97,10 @@ class _Program:
         self.kernels = kernels_of(self.roots, self.buffers, self.target)
 
     def order_kernels(self) -> None:
-        """Kernels that write the program's state come last, so that the state can be updated in place."""
-        state = {self.buffers[root] for root, d in zip(self.roots, self.destinations) if d in self.updates and not is_leaf(root)}
-        late = {id(kernel) for kernel in self.kernels if any(root_of(buffer) in state for buffer in buffers_written(kernel))}
+        """Kernels that write the program's state come when nothing needs the old one any more, so that it can be updated in place."""
+        olds = {self.buffers[root]: self.arguments[d] for root, d in zip(self.roots, self.destinations)
+                if d in self.updates and not is_leaf(root)}
+        late = {id(kernel) for kernel in self.kernels if any(root_of(buffer) in olds for buffer in buffers_written(kernel))}
         needed: set[object] = set()
         first: list[Kernel | Loop] = []
         last: list[Kernel | Loop] = []
@@ -110,7 +110,8 @@ class _Program:
             else:
                 first.append(kernel)
                 needed |= memory(buffers_read(kernel))
-        self.kernels = join_twins(first[::-1], self.target.lanes) + last[::-1]
+        results = {self.buffers[root] for root in self.roots if not is_leaf(root)}
+        self.kernels = place_updates(join_twins(first[::-1], self.target.lanes), last[::-1], olds, results)
 
     def finish_outputs(self) -> None:
         """Give every root its destination: write there at once where that is safe, else copy at the end."""
@@ -139,16 +140,14 @@ class _Program:
         self.kernels = [kernel for kernel in self.kernels if kernel.elements]
 
     def _note_touches(self) -> None:
-        """Which kernels read and write each buffer, and the last one that may report an error."""
+        """Which kernels read and write each buffer, and the last one that may be the first to report an error."""
         self.readers: dict[Buffer, list[int]] = {}
         self.writers: dict[Buffer, list[int]] = {}
-        self.last_failing = -1
+        self.last_failing = last_failing(self.kernels)
         for i, kernel in enumerate(self.kernels):
             for noted, buffers in ((self.readers, buffers_read(kernel)), (self.writers, buffers_written(kernel))):
                 for buffer in dict.fromkeys(map(root_of, buffers)):
                     noted.setdefault(buffer, []).append(i)
-            if may_fail(kernel):
-                self.last_failing = i
 
     def _may_write(self, root: Node, d: int) -> bool:
         """Whether the new value may replace the old one at once: nobody reads the old one later, and no error can come any more."""
@@ -230,18 +229,6 @@ def _in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
 def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
     """Where the expressions read a buffer."""
     return [expr.offset for expr in expressions(roots) if isinstance(expr, Load) and expr.buffer is buffer]
-
-
-def may_fail(kernel: Kernel | Loop) -> bool:
-    """Whether a kernel checks an index or a divisor."""
-    if isinstance(kernel, Loop):
-        return any(may_fail(inner) for inner in kernel.kernels)
-    return any(isinstance(expr, Checked) or (isinstance(expr, Compute) and checks_divisor(expr))
-               for expr in expressions([*kernel.results, *kernel.combined, *kernel.places]))
-
-
-def checks_divisor(expr: Compute) -> bool:
-    return expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu"
 
 
 def _grave(buffer: Buffer, lanes: int) -> Kernel:
