@@ -13,7 +13,7 @@ from slopes import nn, optim
 
 from . import layers_slopes
 from .engine import Engine
-from .workloads import BATCHES, Workload, weights
+from .workloads import Workload, weights
 
 
 def build(workload: Workload, threads: int, mode: str) -> Engine:
@@ -26,7 +26,7 @@ def build(workload: Workload, threads: int, mode: str) -> Engine:
     step = sl.compile(step) if mode == "compiled" else step
     if workload.steps_per_call == 1:
         return Engine(step, batches, np.asarray)
-    copies = max(1, workload.steps_per_call // BATCHES)
+    copies = max(1, workload.steps_per_call // workload.batches)
     return Many(step, batches, np.asarray, workload.steps_per_call, [sl.tensor(np.concatenate([each] * copies)) for each in data])
 
 

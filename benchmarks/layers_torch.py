@@ -81,3 +81,22 @@ class GPT(nn.Module):
     def forward(self, tokens: Any) -> Any:
         x = self.words(tokens) + self.places.weight[:tokens.shape[1]]
         return functional.linear(self.decoder["norm"](self.decoder["layers"](x)), self.words.weight)
+
+
+def recurrent(kind: type[nn.RNNBase]) -> Any:
+    """PyTorch's layer for x of shape (batch, time, features), as slopes has it."""
+    return lambda before, hidden: kind(before, hidden, batch_first=True)
+
+
+RNN, LSTM, GRU = recurrent(nn.RNN), recurrent(nn.LSTM), recurrent(nn.GRU)
+
+
+class Outputs(nn.Module):
+    """A recurrent layer's outputs without its last state."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x)[0]

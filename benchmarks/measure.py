@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,12 +20,44 @@ from typing import Any
 
 import numpy as np
 
-from .workloads import Workload
+from .workloads import Bar, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 PAUSE = 0.3  # seconds between rounds: the other system's threads may still be spinning for work
 AGREEMENT = 2e-3  # relative difference of the results after the first steps that is still the same training
-PEERS = {"eager": ("torch", "PyTorch"), "compile": ("torch", "torch.compile"), "jax": ("jax", "JAX")}  # library, name in the table
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A system beside slopes: the module benchmarks.engine_SYSTEM, its name in tables, and the libraries that it needs."""
+
+    system: str
+    name: str
+    needs: tuple[str, ...]
+    trains: bool = True
+
+    @property
+    def installed(self) -> bool:
+        return all(find_spec(each) for each in self.needs)
+
+
+PEERS = {
+    "eager": Peer("torch", "PyTorch", ("torch",)),
+    "compile": Peer("torch", "torch.compile", ("torch",)),
+    "jax": Peer("jax", "JAX", ("jax",)),
+    "onnx": Peer("onnxruntime", "onnxruntime", ("onnxruntime", "onnx"), trains=False),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure."""
+
+    rounds: int = 11
+    seconds: float = 0.5
+    threads: int = 2
+    peers: Sequence[str] = tuple(PEERS)
+    warm_cache: bool = False
 
 
 class Ended(Exception):
@@ -86,24 +119,30 @@ def peak(threads: int) -> float:
     return max(found)
 
 
-def measure(workload: Workload, rounds: int, seconds: float, threads: int, peers: Sequence[str], warm_cache: bool) -> dict[str, Any]:
-    """All rounds of one workload, beside those peers that are installed and can run it."""
+def able(workload: Workload, peers: Sequence[str]) -> list[str]:
+    """Those peers that are installed and have what the workload needs."""
+    found = [each for each in peers if PEERS[each].installed and (PEERS[each].trains or not workload.optimizer)]
+    return found if workload.compiled else [each for each in found if each == "eager"]
+
+
+def measure(workload: Workload, options: Options) -> dict[str, Any]:
+    """All rounds of one workload, beside those peers that can run it."""
     with ExitStack() as stack:
-        cache = None if warm_cache else stack.enter_context(tempfile.TemporaryDirectory(prefix="slopes-bench-"))
+        cache = None if options.warm_cache else stack.enter_context(tempfile.TemporaryDirectory(prefix="slopes-bench-"))
         mode = "compiled" if workload.compiled else "eager"
-        workers = {"slopes": stack.enter_context(worker("slopes", mode, workload.name, threads, cache))}
+        workers = {"slopes": stack.enter_context(worker("slopes", mode, workload.name, options.threads, cache))}
         starts = {"slopes": workers["slopes"].answer()}
-        for peer in [each for each in peers if find_spec(PEERS[each][0]) and (workload.compiled or each == "eager")]:
-            system, name = PEERS[peer]
-            child = stack.enter_context(worker(system, peer, workload.name, threads))
+        for peer in able(workload, options.peers):
+            name = PEERS[peer].name
+            child = stack.enter_context(worker(PEERS[peer].system, peer, workload.name, options.threads))
             try:
                 starts[name] = child.answer()
                 workers[name] = child
             except Ended as ended:
                 print(f"{workload.name} without {name}: {ended}", file=sys.stderr)
-        check_results(workload, {name: start["result"] for name, start in starts.items()})
-        times = timed(workers, rounds, seconds)
-    return {"workload": workload.name, "flops": workload.flops, "starts": starts, "times": times, **summary(times)}
+        check_results(workload, {name: start.pop("result") for name, start in starts.items()})
+        times = timed(workers, options.rounds, options.seconds)
+    return {"flops": workload.flops, "starts": starts, "times": times, **summary(times, workload.bars)}
 
 
 def timed(workers: dict[str, Worker], rounds: int, seconds: float) -> dict[str, list[float]]:
@@ -126,16 +165,25 @@ def check_results(workload: Workload, results: dict[str, list[float]]) -> None:
             raise SystemExit(f"{workload.name}: after the same first steps, slopes has {results['slopes']} and {name} has {each}")
 
 
-def summary(times: dict[str, list[float]]) -> dict[str, Any]:
-    """Medians and quartiles; the fastest peer, its median by that of slopes, and the quartiles of this ratio in each round."""
-    found: dict[str, Any] = {"median": {name: statistics.median(each) for name, each in times.items()},
-                             "quartiles": {name: quartiles(each) for name, each in times.items()}}
-    peers = {name: median for name, median in found["median"].items() if name != "slopes"}
-    if peers:
-        fastest = min(peers, key=peers.__getitem__)
-        found |= {"peer": fastest, "ratio": peers[fastest] / found["median"]["slopes"],
-                  "spread": quartiles([other / ours for ours, other in zip(times["slopes"], times[fastest])])}
-    return found
+def summary(times: dict[str, list[float]], bars: Sequence[Bar]) -> dict[str, Any]:
+    """Medians and quartiles of the times, and for each bar how slopes stands."""
+    return {"median": {name: statistics.median(each) for name, each in times.items()},
+            "quartiles": {name: quartiles(each) for name, each in times.items()},
+            "bars": [judged(times, bar) for bar in bars]}
+
+
+def judged(times: dict[str, list[float]], bar: Bar) -> dict[str, Any]:
+    """The fastest of the bar's peers, its median by that of slopes, the quartiles of this ratio in each round; is the bar met?
+
+    With none of the peers there is only the bar.
+    """
+    peers = {name: statistics.median(times[name]) for name in bar.over if name in times}
+    if not peers:
+        return {"times": bar.times, "over": bar.over}
+    fastest = min(peers, key=peers.__getitem__)
+    ratio = peers[fastest] / statistics.median(times["slopes"])
+    return {"times": bar.times, "over": bar.over, "peer": fastest, "ratio": ratio, "met": ratio >= bar.times,
+            "spread": quartiles([other / ours for ours, other in zip(times["slopes"], times[fastest])])}
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:
@@ -148,7 +196,7 @@ def quartiles(values: list[float]) -> tuple[float, float]:
 def machine() -> dict[str, Any]:
     """What was measured on: processor, cores, versions."""
     return {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
-            **{name: installed(name) for name in ("slopes", "numpy", "llvmlite", "torch", "jax", "jaxlib")}}
+            **{name: installed(name) for name in ("slopes", "numpy", "llvmlite", "torch", "jax", "jaxlib", "onnxruntime")}}
 
 
 def processor() -> str:

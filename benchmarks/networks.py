@@ -1,4 +1,4 @@
-"""The networks that are measured, each once: `nn` is layers_slopes, layers_torch or layers_jax, which share these names.
+"""The networks that are measured, each once: `nn` is layers_slopes, layers_torch, layers_jax or layers_onnx, with common names.
 
 Beside each stand the multiply-adds of its layers for one example, first layer first; the first needs no gradient of its input.
 """
@@ -101,3 +101,32 @@ def gpt(nn: Any) -> Any:
 
 
 GPT = (0, *[12 * CONTEXT * WIDTH**2, 2 * CONTEXT**2 * WIDTH] * DEPTH, CONTEXT * WIDTH * VOCABULARY)
+
+
+EMBEDDING, HIDDEN = 64, 256
+
+
+def language(nn: Any, layer: str) -> Any:
+    """A recurrent model of characters: for each place of a sequence the next token, from an embedding and one recurrent layer."""
+    return nn.Sequential(nn.Embedding(VOCABULARY, EMBEDDING), nn.Outputs(getattr(nn, layer)(EMBEDDING, HIDDEN)), nn.Flatten(0, 1),
+                         nn.Linear(HIDDEN, VOCABULARY))
+
+
+def elman(nn: Any) -> Any:
+    """h = tanh(W x + U h + b): 103,361 parameters with embedding and output."""
+    return language(nn, "RNN")
+
+
+def lstm(nn: Any) -> Any:
+    """Input, forget and output gates: 350,657 parameters."""
+    return language(nn, "LSTM")
+
+
+def gru(nn: Any) -> Any:
+    """Reset and update gates: 268,225 parameters."""
+    return language(nn, "GRU")
+
+
+def gated(gates: int) -> tuple[int, ...]:
+    """The embedding is no product; the recurrent layer, the output."""
+    return 0, gates * CONTEXT * HIDDEN * (EMBEDDING + HIDDEN), CONTEXT * HIDDEN * VOCABULARY

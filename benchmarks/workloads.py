@@ -1,4 +1,4 @@
-"""What is measured: the table of workloads, their data, first weights and optimizers."""
+"""What is measured: the table of workloads, their data, first weights and optimizers, and how fast slopes shall be."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 
 from . import networks as net
-
-BATCHES = 8  # different batches, taken in turn
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -46,6 +44,22 @@ def text(rng: np.random.Generator, shape: tuple[int, ...], vocabulary: int) -> A
 
 
 @dataclass(frozen=True)
+class Bar:
+    """How many times faster than the fastest of some peers slopes shall be."""
+
+    times: float
+    over: tuple[str, ...]
+
+
+def faster(times: float) -> tuple[Bar, ...]:
+    """Than everything that trains."""
+    return (Bar(times, ("PyTorch", "torch.compile", "JAX")),)
+
+
+SINGLE = (Bar(4, ("PyTorch",)), Bar(1.2, ("onnxruntime",)))  # inference, one example at a time
+
+
+@dataclass(frozen=True)
 class Workload:
     """A training step, or without optimizer a forward pass in the mode of use: of which network, on what, how."""
 
@@ -56,10 +70,12 @@ class Workload:
     sample: tuple[int, ...]
     classes: int
     batch: int
+    bars: tuple[Bar, ...]
     source: Callable[[np.random.Generator, tuple[int, ...], int], Arrays] = labelled
     loss: str = "cross_entropy"
     steps_per_call: int = 1  # slopes can run many steps in one native call, as its fit does
     compiled: bool = True  # otherwise eager slopes beside eager PyTorch
+    batches: int = 8  # different ones, taken in turn
 
     @property
     def flops(self) -> int:
@@ -67,8 +83,8 @@ class Workload:
         return 2 * self.batch * (3 * sum(self.products) - self.products[0] if self.optimizer else sum(self.products))
 
     def data(self) -> Arrays:
-        """BATCHES batches, always the same: (inputs, targets), inference needs no targets."""
-        found = self.source(np.random.default_rng(0), (BATCHES, self.batch, *self.sample), self.classes)
+        """The batches, always the same: (inputs, targets), inference needs no targets."""
+        found = self.source(np.random.default_rng(0), (self.batches, self.batch, *self.sample), self.classes)
         return found if self.optimizer else found[:1]
 
 
@@ -83,24 +99,31 @@ def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(zlib.crc32(name.encode())).uniform(middle - bound, middle + bound, shape).astype(np.float32)
 
 
+RECURRENT = (
+    Workload("rnn", net.elman, net.gated(1), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
+    Workload("lstm", net.lstm, net.gated(4), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(1.25), text),
+    Workload("gru", net.gru, net.gated(3), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
+    Workload("infer-lstm-1", net.lstm, net.gated(4), None, (net.CONTEXT,), net.VOCABULARY, 1, SINGLE, text),
+)
+
 WORKLOADS = {workload.name: workload for workload in (
-    Workload("tiny", net.tiny, net.TINY, sgd, (2,), 2, 32),
-    Workload("tiny-many", net.tiny, net.TINY, sgd, (2,), 2, 32, steps_per_call=256),
-    Workload("mlp-sgd", net.mlp, net.MLP, sgd, (784,), 10, 64),
-    Workload("mlp-adam", net.mlp, net.MLP, adam, (784,), 10, 64),
-    Workload("mlp-wide", net.wide, net.WIDE, adam, (784,), 10, 128),
-    Workload("lenet-sgd", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64),
-    Workload("lenet-adam", net.lenet, net.LENET, adam, (1, 28, 28), 10, 64),
-    Workload("gpt", net.gpt, net.GPT, adamw, (net.CONTEXT,), net.VOCABULARY, 12, text),
-    Workload("resnet20", net.resnet20, net.RESNET20, sgd, (3, 32, 32), 10, 32),
-    Workload("alexnet", net.alexnet, net.ALEXNET, sgd, (3, 224, 224), 1000, 16),
-    Workload("autoencoder", net.autoencoder, net.AUTOENCODER, adam, (1, 28, 28), 0, 64, itself, "mse_loss"),
-    Workload("infer-mlp-1", net.mlp, net.MLP, None, (784,), 10, 1),
-    Workload("infer-lenet-1", net.lenet, net.LENET, None, (1, 28, 28), 10, 1),
-    Workload("infer-lenet-256", net.lenet, net.LENET, None, (1, 28, 28), 10, 256),
-    Workload("infer-resnet20-1", net.resnet20, net.RESNET20, None, (3, 32, 32), 10, 1),
-    Workload("eager-mlp", net.mlp, net.MLP, sgd, (784,), 10, 64, compiled=False),
-    Workload("eager-lenet", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64, compiled=False),
+    Workload("tiny", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(8)),
+    Workload("tiny-many", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(30), steps_per_call=256),
+    Workload("mlp-sgd", net.mlp, net.MLP, sgd, (784,), 10, 64, faster(2)),
+    Workload("mlp-adam", net.mlp, net.MLP, adam, (784,), 10, 64, faster(2)),
+    Workload("mlp-wide", net.wide, net.WIDE, adam, (784,), 10, 128, faster(1.5)),
+    Workload("lenet-sgd", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64, faster(2.2)),
+    Workload("lenet-adam", net.lenet, net.LENET, adam, (1, 28, 28), 10, 64, faster(2.4)),
+    Workload("gpt", net.gpt, net.GPT, adamw, (net.CONTEXT,), net.VOCABULARY, 12, faster(1.5), text),
+    Workload("resnet20", net.resnet20, net.RESNET20, sgd, (3, 32, 32), 10, 32, faster(1.5)),
+    Workload("alexnet", net.alexnet, net.ALEXNET, sgd, (3, 224, 224), 1000, 16, faster(1.5)),
+    Workload("autoencoder", net.autoencoder, net.AUTOENCODER, adam, (1, 28, 28), 0, 64, faster(1.5), itself, "mse_loss"),
+    Workload("infer-mlp-1", net.mlp, net.MLP, None, (784,), 10, 1, SINGLE),
+    Workload("infer-lenet-1", net.lenet, net.LENET, None, (1, 28, 28), 10, 1, SINGLE),
+    Workload("infer-resnet20-1", net.resnet20, net.RESNET20, None, (3, 32, 32), 10, 1, SINGLE),
+    Workload("infer-lenet-256", net.lenet, net.LENET, None, (1, 28, 28), 10, 256, (Bar(1.5, ("onnxruntime",)),)),
+    Workload("eager-mlp", net.mlp, net.MLP, sgd, (784,), 10, 64, (Bar(0.5, ("PyTorch",)),), compiled=False),
+    Workload("eager-lenet", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64, (Bar(0.25, ("PyTorch",)),), compiled=False),
 )}
 
 
