@@ -91,6 +91,7 @@ def known(options: argparse.Namespace) -> list[str]:
 
 
 def everything(options: argparse.Namespace) -> Results:
+    accuracy.files()  # the last command needs them: said now rather than in an hour
     found = steps(options)["rows"]
     beside: Results = {}
     for number, each in enumerate((starting, remembering, disturbing, learning), 1):

@@ -27,12 +27,19 @@ from .workloads import weights
 GOAL, EPOCHS, BATCH, RATE = 0.99, 3, 64, 1e-3
 
 
+def files() -> dict[str, Path]:
+    """MNIST's four, by the beginnings of their names."""
+    folder = Path(os.environ.get("SLOPES_DATA", "")) / "mnist"
+    names = [f"{part}-{kind}" for part in ("train", "t10k") for kind in ("images", "labels")]
+    found = {name: path for name in names for path in sorted(folder.glob(f"{name}*"))[:1]}
+    if len(found) < len(names):
+        raise SystemExit(f"no MNIST in {folder}: set SLOPES_DATA to a folder with mnist/train-images-idx3-ubyte.gz and the three others")
+    return found
+
+
 def images(part: str) -> tuple[np.ndarray, np.ndarray]:
     """Pixels from 0 to 1, and labels: of "train" or "t10k"."""
-    folder = Path(os.environ.get("SLOPES_DATA", "")) / "mnist"
-    if not folder.is_dir():
-        raise SystemExit(f"no folder {folder}: set SLOPES_DATA to a folder that has mnist/train-images-idx3-ubyte.gz and its three others")
-    pixels, labels = (load_idx(next(folder.glob(f"{part}-{kind}*"))) for kind in ("images", "labels"))
+    pixels, labels = (load_idx(files()[f"{part}-{kind}"]) for kind in ("images", "labels"))
     return (pixels / np.float32(255))[:, None], labels.astype(np.int64)
 
 
@@ -49,6 +56,7 @@ def first(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 def measure(seeds: Sequence[int], threads: int) -> Iterator[tuple[str, Figure]]:
     """Medians over the seeds."""
+    files()  # before anything is started
     slopes, other = [], []
     for seed in seeds:
         with tempfile.TemporaryDirectory(prefix="slopes-bench-") as cache:
@@ -60,7 +68,8 @@ def measure(seeds: Sequence[int], threads: int) -> Iterator[tuple[str, Figure]]:
 
 def seconds(system: str, seed: int, threads: int, cache: str | None) -> float:
     took, said = fresh("accuracy", system, seed, threads, threads=threads, cache=cache)
-    print(f"    {system}, seed {seed}: {', '.join(f'{each:.2%}' for each in said['accuracies'])}, {took:.1f} s", file=sys.stderr, flush=True)
+    shares = ", ".join(f"{each:.2%}" for each in said["accuracies"])
+    print(f"    {system}, seed {seed}: {shares} after each epoch, {took:.1f} s", file=sys.stderr, flush=True)
     if said["accuracies"][-1] < GOAL:
         raise SystemExit(f"{system} did not reach {GOAL:.0%} with seed {seed} in {EPOCHS} epochs: there is no time to compare")
     return took

@@ -60,8 +60,8 @@ class Options:
     warm_cache: bool = False
 
 
-class Ended(Exception):
-    """A worker has ended without an answer."""
+class Ended(SystemExit):
+    """A worker has ended without an answer: of a peer's its message is shown, slopes' ends the run."""
 
 
 class Worker:

@@ -183,7 +183,7 @@ def test_unknown_peers_are_named(capsys):
 
 
 def test_accuracy_needs_the_images(monkeypatch, tmp_path):
-    monkeypatch.setenv("SLOPES_DATA", str(tmp_path))
+    monkeypatch.setenv("SLOPES_DATA", str(tmp_path))  # an empty folder
     with pytest.raises(SystemExit, match="set SLOPES_DATA"):
         accuracy.images("train")
 
