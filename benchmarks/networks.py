@@ -113,17 +113,17 @@ def language(nn: Any, layer: str) -> Any:
 
 
 def elman(nn: Any) -> Any:
-    """h = tanh(W x + U h + b): 103,361 parameters with embedding and output."""
+    """h = tanh(W x + U h + b): 103,297 parameters with embedding and output."""
     return language(nn, "RNN")
 
 
 def lstm(nn: Any) -> Any:
-    """Input, forget and output gates: 350,657 parameters."""
+    """Input, forget and output gates: 350,593 parameters."""
     return language(nn, "LSTM")
 
 
 def gru(nn: Any) -> Any:
-    """Reset and update gates: 268,225 parameters."""
+    """Reset and update gates: 268,161 parameters."""
     return language(nn, "GRU")
 
 

@@ -99,13 +99,6 @@ def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(zlib.crc32(name.encode())).uniform(middle - bound, middle + bound, shape).astype(np.float32)
 
 
-RECURRENT = (
-    Workload("rnn", net.elman, net.gated(1), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
-    Workload("lstm", net.lstm, net.gated(4), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(1.25), text),
-    Workload("gru", net.gru, net.gated(3), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
-    Workload("infer-lstm-1", net.lstm, net.gated(4), None, (net.CONTEXT,), net.VOCABULARY, 1, SINGLE, text),
-)
-
 WORKLOADS = {workload.name: workload for workload in (
     Workload("tiny", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(8)),
     Workload("tiny-many", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(30), steps_per_call=256),
@@ -114,6 +107,9 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("mlp-wide", net.wide, net.WIDE, adam, (784,), 10, 128, faster(1.5)),
     Workload("lenet-sgd", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64, faster(2.2)),
     Workload("lenet-adam", net.lenet, net.LENET, adam, (1, 28, 28), 10, 64, faster(2.4)),
+    Workload("rnn", net.elman, net.gated(1), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
+    Workload("lstm", net.lstm, net.gated(4), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(1.25), text),
+    Workload("gru", net.gru, net.gated(3), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
     Workload("gpt", net.gpt, net.GPT, adamw, (net.CONTEXT,), net.VOCABULARY, 12, faster(1.5), text),
     Workload("resnet20", net.resnet20, net.RESNET20, sgd, (3, 32, 32), 10, 32, faster(1.5)),
     Workload("alexnet", net.alexnet, net.ALEXNET, sgd, (3, 224, 224), 1000, 16, faster(1.5)),
@@ -121,6 +117,7 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("infer-mlp-1", net.mlp, net.MLP, None, (784,), 10, 1, SINGLE),
     Workload("infer-lenet-1", net.lenet, net.LENET, None, (1, 28, 28), 10, 1, SINGLE),
     Workload("infer-resnet20-1", net.resnet20, net.RESNET20, None, (3, 32, 32), 10, 1, SINGLE),
+    Workload("infer-lstm-1", net.lstm, net.gated(4), None, (net.CONTEXT,), net.VOCABULARY, 1, SINGLE, text),
     Workload("infer-lenet-256", net.lenet, net.LENET, None, (1, 28, 28), 10, 256, (Bar(1.5, ("onnxruntime",)),)),
     Workload("eager-mlp", net.mlp, net.MLP, sgd, (784,), 10, 64, (Bar(0.5, ("PyTorch",)),), compiled=False),
     Workload("eager-lenet", net.lenet, net.LENET, sgd, (1, 28, 28), 10, 64, (Bar(0.25, ("PyTorch",)),), compiled=False),

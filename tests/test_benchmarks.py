@@ -22,7 +22,7 @@ from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
 
 SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
 PARAMETERS = {"tiny": 114, "mlp-sgd": 101_770, "mlp-wide": 669_706, "lenet-sgd": 431_080, "resnet20": 269_722,
-              "autoencoder": 210_369, "gpt": 804_096}
+              "autoencoder": 210_369, "gpt": 804_096, "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
 EVERYONE = Bar(1.5, ("PyTorch", "JAX"))
 
 
@@ -32,7 +32,8 @@ def test_every_workload_builds_and_steps(name):
     small = name.startswith(("tiny", "mlp", "infer-mlp"))  # the others take seconds to compile: their step as it is
     engine = engine_slopes.build(workload, 1, "compiled" if small else "eager")
     result = engine.run(workload.steps_per_call)
-    assert result.shape == (() if workload.optimizer else (2, workload.classes)) and np.isfinite(result).all()
+    rows = 2 * networks.CONTEXT if "lstm" in name else 2
+    assert result.shape == (() if workload.optimizer else (rows, workload.classes)) and np.isfinite(result).all()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

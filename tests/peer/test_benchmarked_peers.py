@@ -18,10 +18,9 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import engine_slopes, engine_torch, measure, networks  # noqa: E402
-from benchmarks.workloads import RECURRENT, WORKLOADS  # noqa: E402
+from benchmarks.workloads import WORKLOADS  # noqa: E402
 
-ALL = {workload.name: workload for workload in (*WORKLOADS.values(), *RECURRENT)}
-ONCE = list({(each.net, each.optimizer is None): name for name, each in ALL.items() if each.compiled}.values())  # each network once
+ONCE = list({(each.net, each.optimizer is None): name for name, each in WORKLOADS.items() if each.compiled}.values())  # each network once
 SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
 STEPS = 3
 
@@ -44,7 +43,7 @@ def expected():
 
 
 def small(name):
-    return replace(ALL[name], batch=2 if ALL[name].optimizer else 1, steps_per_call=1, **SMALL.get(name, {}))
+    return replace(WORKLOADS[name], batch=2 if WORKLOADS[name].optimizer else 1, steps_per_call=1, **SMALL.get(name, {}))
 
 
 @pytest.mark.parametrize("name", [name for name in WORKLOADS if WORKLOADS[name].compiled])
@@ -55,13 +54,14 @@ def test_slopes_computes_what_pytorch_computes(name, expected):
 
 @pytest.mark.parametrize("name", ONCE)
 def test_jax_computes_what_pytorch_computes(name, expected):
-    pytest.importorskip("jax")
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_disable_most_optimizations", True)  # compiling takes longer than three steps
     workload = small(name)
     module = importlib.import_module("benchmarks.engine_jax")
     np.testing.assert_allclose(result(workload, module, "jax"), expected(workload), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in ONCE if not ALL[name].optimizer])
+@pytest.mark.parametrize("name", [name for name in ONCE if not WORKLOADS[name].optimizer])
 def test_onnxruntime_computes_what_pytorch_computes(name, expected):
     if not measure.PEERS["onnx"].installed:
         pytest.skip("onnxruntime or onnx is not installed")
