@@ -34,6 +34,16 @@ def mse(x, W1, b1, W2, t):
     return (e * e).mean()
 
 
+def unrolled(x):
+    h = sl.zeros((1, 4))
+    for t in range(3):
+        h = CELL(x[:, t], h)
+    return h
+
+
+CELL = nn.RNNCell(3, 4)
+
+
 def main() -> None:
     lenet = nn.Sequential(
         nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2),
@@ -43,6 +53,7 @@ def main() -> None:
     arrays = [np.ones(shape, np.float32) for shape in ((8, 4), (4, 5), (5,), (5, 3), (8, 3))]
     sl.graph(mse, *arrays, backward=True).save(HERE / "graph.svg")
     sl.graph(loss_of(lenet), sl.zeros((64, 1, 28, 28)), np.zeros(64, np.int64)).save(HERE / "lenet.svg")
+    sl.graph(unrolled, sl.zeros((1, 3, 3))).save(HERE / "unrolled.svg")
 
 
 if __name__ == "__main__":
