@@ -214,6 +214,18 @@ def test_the_gradient_through_time_is_the_slope(layer):
     sl.check_grads(total, x_of().astype(np.float64), *start)
 
 
+def test_arrays_are_taken_as_they_are(layer):
+    close(layer(array(x_of()))[0], layer(x_of())[0])
+
+
+def test_the_summary_and_taps_show_the_outputs():
+    net = nn.Sequential(nn.LSTM(F, H))
+    assert [row.output for row in net.summary((B, T, F)).rows] == [(B, T, H)] * 2
+    call = sl.compile(lambda x: net(x)[0], taps=["net[0]"])
+    y = call(x_of())
+    assert np.array_equal(array(call.tapped["net[0]"]), array(y))
+
+
 # Dropout
 
 

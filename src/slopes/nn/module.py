@@ -67,8 +67,9 @@ class Module(Structured):
             output = self.forward(*args, **kwargs)
             if mode.trace is not None:
                 mode.trace.layers[path] = self
-                if isinstance(output, Tensor):
-                    mode.trace.note(path, output)
+                first = output[0] if isinstance(output, tuple) and output else output
+                if isinstance(first, Tensor):
+                    mode.trace.note(path, first)
             return output
         except AttributeError as error:
             if args and type(self).__module__.startswith(__package__) and not isinstance(args[0], (Tensor, np.ndarray)):

@@ -66,7 +66,7 @@ class Recurrent(Unit):
     def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         self.check_input(x)
         starts = self.starts(x, state)
-        y = x.permute_dims((1, 0, 2))  # the loop runs over the first axis
+        y = asarray(x).permute_dims((1, 0, 2))  # the loop runs over the first axis
         inside = None if lengths is None else self.inside(lengths, x)
         y = y if inside is None else where(inside, y, 0)  # whatever fills up the ends
         ends: list[State] = []
