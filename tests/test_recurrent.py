@@ -207,11 +207,11 @@ def test_the_gradient_through_time_is_the_slope(layer):
     def total(x, *parameters):
         for name, parameter in zip(names, parameters):
             setattr(layer, name, parameter)
-        outputs, state = layer(x, lengths=LENGTHS)
+        outputs, state = layer(x, lengths=np.minimum(LENGTHS, 4))
         return (outputs * numbers("seed", outputs.shape)).sum() + sum((each * each).sum() for each in leaves(state))
 
     start = [sl.tensor(array(parameter)) for parameter in layer.parameters()]
-    sl.check_grads(total, x_of().astype(np.float64), *start)
+    sl.check_grads(total, x_of(steps=4).astype(np.float64), *start)
 
 
 def test_arrays_are_taken_as_they_are(layer):

