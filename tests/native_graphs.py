@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from slopes.graph.node import Node
 from slopes.graph.operation import Constant, Variable
 from slopes.graph.walk import topological
 from slopes.loops.program import Plan, Target, plan_program
-from slopes.machine import engine
+from slopes.machine import crew, engine, translate
 from slopes.passes.pipeline import optimize
 
 GUARD = 256  # bytes on either side of whatever a program writes
@@ -31,11 +32,15 @@ class Processor:
 
 
 def host() -> Processor:
-    return Processor(engine.host_target(), *engine.host())
+    return Processor(translate.host_target(), *translate.host())
 
 
 class GuardedProgram(engine.Program):
-    """A program whose arena ends in a guard."""
+    """A program whose arena ends in a guard, and which no helper misses, however busy the machine is."""
+
+    def __init__(self, *args) -> None:
+        super().__init__(*args)
+        self.patience, self.loss = 1 << 40, math.inf
 
     def _arena_for(self, count: int) -> int:
         room = self.manifest.arena + count * self.manifest.scratch
@@ -78,7 +83,9 @@ class Compiled:
                 arrays.append(guarded[-1].array)
         table, strides = engine.addresses(arrays), np.zeros(len(arrays) + 1, np.int64)
         with thread_count(threads):
+            crew.crew.crowd.calm()
             failed = self.program.run(table.ctypes.data, strides.ctypes.data, steps)
+        assert threads == 1 or self.program.joined == threads
         assert self.program.unharmed, "the program wrote behind its arena"
         assert all(each.unharmed for each in guarded), "the program wrote outside of a result"
         if failed:
@@ -129,7 +136,7 @@ def plan(roots: Sequence[Node], updates: Sequence[Node | None] | None = None, *,
     for update in updates:
         destinations.append(fresh if update is None else inputs.index(update))
         fresh += update is None
-    made = plan_program(optimized, inputs, destinations, target or engine.host_target(), poison=poison, timed=timed)
+    made = plan_program(optimized, inputs, destinations, target or translate.host_target(), poison=poison, timed=timed)
     return made, inputs, optimized, destinations
 
 
@@ -138,7 +145,7 @@ def compile_nodes(roots: Sequence[Node], updates: Sequence[Node | None] | None =
     """Compile a graph of nodes without any cache. updates[k] is the variable that roots[k] is the new value of, or None."""
     processor = processor or host()
     made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
-    code = engine.object_code(made.text, processor.triple, processor.name, processor.features)
+    code = translate.object_code(made.text, processor.triple, processor.name, processor.features)
     manifest = engine.Manifest(made.arena, made.scratch, True, (), ())  # threads enter also where the work is small
     return Compiled(made, GuardedProgram(manifest, code, len(made.kernels) if timed else 0), inputs, optimized, destinations, made.text)
 

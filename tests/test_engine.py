@@ -19,7 +19,7 @@ from slopes import nn, optim
 from slopes.errors import CompileError
 from slopes.graph.operation import variable
 from slopes.loops.program import TARGETS
-from slopes.machine import engine, native
+from slopes.machine import engine, native, translate
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 
@@ -211,15 +211,15 @@ def lenet_step():
 def test_a_training_step_is_built_for_every_processor_and_calls_nothing_outside(lenet_step, name):
     processor = PROCESSORS[name]
     made = plan(*lenet_step, target=processor.target)[0]
-    assembly = engine.object_code(made.text, processor.triple, processor.name, processor.features, assembly=True)
+    assembly = translate.object_code(made.text, processor.triple, processor.name, processor.features, assembly=True)
     outside = {symbol for symbol, _ in CALL.findall(assembly) if not OWN.match(symbol) and not symbol.startswith((".L", "L"))}
     assert outside == set()
-    code = engine.object_code(made.text, processor.triple, processor.name, processor.features)
+    code = translate.object_code(made.text, processor.triple, processor.name, processor.features)
     assert len(code) > 1000
 
 
 def runs_here(name: str) -> bool:
-    triple, _, features = engine.host()
+    triple, _, features = translate.host()
     needed = {"AVX2": "+avx2", "SSE": "+sse4.2"}[name]
     return triple.startswith("x86_64") and sys.platform == "linux" and needed in features.split(",")
 
@@ -243,7 +243,7 @@ def test_code_for_lesser_processors_computes_the_same(name):
 
 def test_the_target_follows_from_the_features():
     def chosen(triple, features):
-        return next(name for name, target in TARGETS.items() if target is engine.target_for(triple, features))
+        return next(name for name, target in TARGETS.items() if target is translate.target_for(triple, features))
 
     assert chosen("x86_64-unknown-linux-gnu", "+avx512f,+avx512dq,+avx512vl,+avx512bw,+avx2,+fma") == "avx512"
     assert chosen("x86_64-unknown-linux-gnu", "+avx512f,-avx512dq,+avx2,+fma") == "avx2"
@@ -254,7 +254,7 @@ def test_the_target_follows_from_the_features():
 
 def test_code_that_llvm_refuses_says_whose_fault_it_is():
     with pytest.raises(CompileError, match="defect of slopes"):
-        engine.object_code("define void @program() { ret i32 0 }", *engine.host())
+        translate.object_code("define void @program() { ret i32 0 }", *translate.host())
 
 
 def test_programs_without_arguments_or_work_run():

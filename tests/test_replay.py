@@ -8,7 +8,7 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import DivisionError, OutOfRangeError, TooLargeError
-from slopes.machine import threads
+from slopes.machine import crew
 
 
 def labelled_step():
@@ -68,16 +68,17 @@ def test_division_by_zero_is_told_as_eagerly():
 
 
 def test_a_system_that_refuses_threads_gets_fewer(monkeypatch):
-    crew = threads.Crew()
+    fresh = crew.Crew()
 
     def refuse(*args, **kwargs):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threads.threading, "Thread", refuse)
-    assert crew.grow(4) == 1
-    done = []
-    crew.run(done.append, 1)
-    assert done == [0]
+    monkeypatch.setattr(crew.threading, "Thread", refuse)
+    assert fresh.grow(4) == 1
+    monkeypatch.setattr(crew, "crew", fresh)
+    monkeypatch.setenv("SLOPES_THREADS", "4")
+    total = sl.compile(lambda x: sl.exp(x).sum(axis=0))
+    np.testing.assert_allclose(total(sl.zeros((1000, 1000))).numpy(), np.full(1000, 1000.0))
 
 
 def test_a_program_larger_than_memory_is_refused_before_it_runs():

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 from native_graphs import Reported, compile_nodes, same_bits, thread_count
 
 from slopes.graph.operation import build, variable
-from slopes.machine import threads
+from slopes.machine import crew as crews
+from slopes.machine import engine, entry, threads, translate
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 
@@ -43,35 +50,130 @@ def test_affinity_and_container_limit_the_threads(monkeypatch, mask, quota, expe
 
 # The crew
 
+COUNTING = """
+define void @program(ptr %context, ptr %arguments, ptr %strides, ptr %arena, i64 %thread, i64 %threads, i64 %steps) {
+  %slot = getelementptr i64, ptr %arguments, i64 %thread
+  %old = load i64, ptr %slot
+  %new = add i64 %old, %steps
+  store i64 %new, ptr %slot
+  ret void
+}"""
+
+
+@pytest.fixture
+def crew(monkeypatch):
+    """A crew of its own, in the place of the process's."""
+    monkeypatch.setattr(crews, "crew", crews.Crew())
+    return crews.crew
+
+
+def counting(patience: int = 1 << 40) -> engine.Program:
+    """A program whose threads each add the number of steps to a counter of theirs."""
+    code = translate.object_code(COUNTING, *translate.host())
+    program = engine.Program(engine.Manifest(0, 0, True, (), ()), code)
+    program.patience, program.loss = patience, math.inf
+    return program
+
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_each_member_works_once_and_the_caller_waits_for_all(count):
-    crew = threads.Crew()
-    for _ in range(20):
-        done: list[int] = []
-        crew.grow(count)
-        crew.run(done.append, count)
-        assert sorted(done) == list(range(count))
+def test_each_member_works_once_and_the_caller_waits_for_all(crew, count):
+    program, counters = counting(), np.zeros(count + 1, np.int64)
+    with thread_count(count):
+        for run in range(1, 21):
+            assert program.run(counters.ctypes.data, 0, 3) == 0
+            assert counters.tolist() == [3 * run] * count + [0]
+            assert program.joined == count
 
 
-def test_a_crew_that_was_interrupted_is_ready_for_the_next_run():
-    crew, release = threads.Crew(), threading.Event()
+def asleep(number: int) -> bool:
+    """Whether a helper goes to sleep; it is waited for."""
+    deadline = time.monotonic() + 60
+    while crews.state(number) != entry.ASLEEP and time.monotonic() < deadline:
+        time.sleep(1e-4)
+    return crews.state(number) == entry.ASLEEP
 
-    def interrupted(number):
-        if number == 0:
-            release.set()
-            raise KeyboardInterrupt
-        release.wait()
 
-    for _ in range(10):
-        release.clear()
+def test_helpers_without_work_sleep_and_are_woken(crew):
+    program, counters = counting(), np.zeros(3, np.int64)
+    with thread_count(3):
+        for run in range(1, 6):
+            program.run(counters.ctypes.data, 0)
+            assert counters.tolist() == [run] * 3
+            assert asleep(1)
+            assert asleep(2)
+
+
+def test_helpers_that_do_not_come_in_time_are_left_out_and_come_again(crew):
+    hasty, patient = counting(patience=-1), counting()
+    counters = np.zeros(3, np.int64)
+    with thread_count(3):
+        for run in range(1, 6):
+            hasty.run(counters.ctypes.data, 0)
+            assert hasty.joined == 1 or counters[1:].any()  # a helper may be as quick as that
+            assert counters[0] == 2 * run - 1
+            counters[1:] = 0
+            patient.run(counters.ctypes.data, 0)
+            assert counters.tolist() == [2 * run, 1, 1]
+            counters[1:] = 0
+            assert asleep(1)
+            assert asleep(2)
+
+
+def test_threads_that_others_hold_up_are_left_out_for_a_while(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(crews.time, "perf_counter", lambda: now[0])
+    crowd = crews.Crowd()
+    assert crowd.wanted(3) == 3
+    crowd.lost(1.0)
+    assert crowd.wanted(3) == 2
+    crowd.lost(1.0)
+    assert [crowd.wanted(3), crowd.wanted(1)] == [1, 1]
+    crowd.lost(1.0)
+    assert crowd.wanted(3) == 1
+    now[0] = 100.0
+    assert crowd.wanted(3) == 3
+
+
+def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(crew, monkeypatch):
+    program, counters = counting(), np.zeros(2, np.int64)
+    program.loss = 0.0
+    with thread_count(2):
+        program.run(counters.ctypes.data, 0)
+        program._usual[2] = 1e-12
+        monkeypatch.setattr(crews, "RETREAT", 1e12)
+        program.run(counters.ctypes.data, 0)
+        program.run(counters.ctypes.data, 0)
+    assert counters.tolist() == [3, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interruption_ends_the_call_and_the_next_one_is_right():
+    roots, env, _ = large()
+    program = compile_nodes(roots)
+    expected = program.run(env)
+    main = threading.main_thread().ident
+    for delay in (0.0, 1e-4, 1e-3, 1e-2):
+        timer = threading.Timer(delay, lambda: signal.pthread_kill(main, signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
-            crew.grow(3)
-            crew.run(interrupted, 3)
-        done: list[int] = []
-        crew.grow(3)
-        crew.run(done.append, 3)
-        assert sorted(done) == [0, 1, 2]
+            timer.start()
+            while True:
+                program.run(env, threads=3, steps=5)
+        assert same_bits(program.run(env, threads=3), expected)
+
+
+AT_THE_END = """
+import sys
+import slopes as sl
+f = sl.compile(lambda x: sl.exp(x).sum(axis=0))
+f(sl.zeros((1000, 1000)))
+sys.exit(0)
+"""
+
+
+def test_a_process_may_end_while_its_helpers_still_look_for_work():
+    environment = {**os.environ, "SLOPES_THREADS": "3", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # Programs

@@ -40,7 +40,7 @@ EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
     "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
 
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
-SPINS = 1500  # how often a barrier looks before it lets other programs run
+SPINS = 4000  # how often a barrier looks before it lets other programs run
 ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
 CONTEXT_BYTES = 448
 

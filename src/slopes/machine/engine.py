@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
@@ -10,6 +9,7 @@ import platform
 import struct
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,81 +21,21 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from .. import settings
-from ..errors import CompileError, TooLargeError
-from ..loops.program import CONTEXT_BYTES, ERROR, STEP, TARGETS, YIELD, Target
+from ..errors import TooLargeError
+from ..loops.program import CONTEXT_BYTES, STEP, YIELD
+from . import crew as crews
 from . import threads
 from .buffer import aligned_bytes, available_memory
+from .entry import CALL, entry
+from .translate import Loaded, host
 
 MAGIC = b"slopes program 1\n"
-_lock = threading.RLock()  # LLVM is entered by one thread at a time
-
-
-# ---------------------------------------------------------------------- this machine
-@lru_cache(maxsize=1)
-def host() -> tuple[str, str, str]:
-    """(triple, processor, features) as LLVM names them."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    return llvm.get_process_triple(), llvm.get_host_cpu_name(), ",".join(
-        f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
-
-
-def target_for(triple: str, features: str) -> Target:
-    """What generated code may use on a processor with these features."""
-    on = {each[1:] for each in features.split(",") if each.startswith("+")}
-    if triple.startswith(("aarch64", "arm64")):
-        return TARGETS["neon"]
-    if not triple.startswith(("x86_64", "amd64")):
-        return TARGETS["plain"]
-    if {"avx512f", "avx512dq", "avx512vl", "avx512bw"} <= on:
-        return TARGETS["avx512"]
-    return TARGETS["avx2"] if {"avx2", "fma"} <= on else TARGETS["sse"]
-
-
-@lru_cache(maxsize=1)
-def host_target() -> Target:
-    triple, _, features = host()
-    return target_for(triple, features)
-
-
-# ---------------------------------------------------------------------- compiling
-def object_code(text: str, triple: str, processor: str, features: str, assembly: bool = False) -> bytes | str:
-    """LLVM code, verified, optimised and translated for one processor."""
-    with _lock:
-        host()
-        try:
-            module = llvm.parse_assembly(text)
-            module.triple = triple
-            module.verify()
-            machine = llvm.Target.from_triple(triple).create_target_machine(
-                cpu=processor, features=features, opt=2, reloc="pic", codemodel="default")
-        except RuntimeError as error:
-            raise CompileError(f"LLVM refused a program that slopes wrote: {error}", where="",
-                               repair="this is a defect of slopes: please report it with the program (SLOPES_DEBUG=4 prints it)") from None
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit already
-        options.loop_unrolling = False
-        passes = llvm.create_pass_builder(machine, options)
-        manager = passes.getModulePassManager()
-        manager.run(module, passes)
-        return machine.emit_assembly(module) if assembly else machine.emit_object(module)
-
-
-class Loaded:
-    """Object code in memory, ready to be called."""
-
-    def __init__(self, code: bytes) -> None:
-        with _lock:
-            triple, processor, features = host()
-            machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, features=features, reloc="pic")
-            empty = llvm.parse_assembly("")
-            empty.triple = triple
-            self._engine = llvm.create_mcjit_compiler(empty, machine)
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            self._engine.finalize_object()
-            address = self._engine.get_function_address("program")
-        self.call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(address)
+WAKING = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
+WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
+CROWDED, LOSS = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
+SLOWER = 1.01  # how fast a program's usual time is forgotten
+ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, CREW, PATIENCE, JOINED = map(
+    CALL.index, ("arguments", "strides", "arena", "threads", "steps", "crew", "patience", "joined"))
 
 
 # ---------------------------------------------------------------------- programs
@@ -116,30 +56,55 @@ class Program:
     def __init__(self, manifest: Manifest, code: bytes, clocks: int = 0) -> None:
         self.manifest, self._loaded = manifest, Loaded(code)
         self._arena: np.ndarray | None = None
+        self._room = 0
         self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
         self._context[:] = 0
-        self._error = self._context[ERROR:ERROR + 4].view(np.int32)
         self.step = self._context[STEP:STEP + 8].view(np.int64)  # the number of the step that the last run came to
-        self._context[YIELD:YIELD + 8].view(np.uint64)[0] = yield_address()
+        self._context[YIELD:YIELD + 8].view(np.uint64)[0] = entry().rest
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
         self._running = threading.Lock()
-        self._room = self._arena_address = 0
+        self._call = np.zeros(len(CALL), np.int64)
+        self._call[CALL.index("function")] = self._loaded.address("program")
+        self._call[CALL.index("context")] = self._context.ctypes.data
+        self.call = self._call.data  # as `entry.CALL` names its fields
+        self._enter = entry().bound(self._call.ctypes.data)
         self._ready = 0  # the number of threads that the arena has room for
-        self._context_address = self._context.ctypes.data
+        self._usual: dict[int, float] = {}  # seconds of a step on so many threads
+        self.loss = LOSS
+        self.patience = patience(sum(work for _, work in manifest.kernels))
 
     def run(self, arguments: int, strides: int, steps: int = 1) -> int:
         """Run `steps` steps; `arguments` and `strides` are addresses of tables. Returns 0, or the number of the site that failed."""
         with self._running:
-            count = threads.crew.grow(threads.thread_count()) if self.manifest.parallel else 1
-            arena = self._arena_for(count) if self._ready != count else self._arena_address
-            context = self._context_address
-            self._error[0] = 0
-            if count == 1:
-                self._loaded.call(context, arguments, strides, arena, 0, 1, steps)
-            else:
-                call = self._loaded.call
-                threads.crew.run(lambda number: call(context, arguments, strides, arena, number, count, steps), count)
-            return int(self._error[0])
+            call = self.call
+            call[ARGUMENTS], call[STRIDES], call[STEPS] = arguments, strides, steps
+            if not self.manifest.parallel:
+                if self._ready != 1:
+                    self._prepare(1)
+                return self._enter()
+            crew = crews.crew
+            count = crew.grow(crew.crowd.wanted(threads.thread_count()))
+            if self._ready != count:
+                self._prepare(count)
+            call[CREW], call[PATIENCE] = crew.address, self.patience * steps
+            with crew.busy:
+                start = time.perf_counter()
+                failed = self._enter()
+                took = time.perf_counter() - start
+            usual = self._usual[count] = min(took / steps, self._usual.get(count, took) * SLOWER)
+            if took > CROWDED * usual * steps + self.loss:
+                crew.crowd.lost(took - usual * steps)
+            return failed
+
+    @property
+    def joined(self) -> int:
+        """How many threads took part in the last run."""
+        return self.call[JOINED] if self.call[THREADS] > 1 else 1
+
+    def _prepare(self, count: int) -> None:
+        """Have memory for so many threads."""
+        self.call[ARENA], self.call[THREADS] = self._arena_for(count), count
+        self._ready = count
 
     def _arena_for(self, count: int) -> int:
         room = self.manifest.arena + count * self.manifest.scratch
@@ -150,16 +115,12 @@ class Program:
                 raise TooLargeError(f"a program needs {room / 2**30:,.1f} GiB for its intermediate values, "
                                     f"but {free / 2**30:,.1f} GiB are free", repair="take a smaller batch, or a smaller network")
             self._arena, self._room = aligned_bytes(max(room, 64)), room
-        self._ready, self._arena_address = count, self._arena.ctypes.data
-        return self._arena_address
+        return self._arena.ctypes.data
 
 
-@lru_cache(maxsize=1)
-def yield_address() -> int:
-    """The address of the system's function that lets other programs run."""
-    if os.name == "nt":
-        return ctypes.cast(ctypes.windll.kernel32.SwitchToThread, ctypes.c_void_p).value or 0  # type: ignore[attr-defined]
-    return ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
+def patience(work: int) -> int:
+    """How many rounds of a waiting loop a helper is waited for: what it takes to wake one, or half of what there is to do."""
+    return round(max(WAKING, work * WORK_TIME / 2) / entry().pause)
 
 
 # ---------------------------------------------------------------------- the cache on disk

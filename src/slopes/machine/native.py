@@ -17,7 +17,7 @@ from ..graph.walk import topological
 from ..loops.nest import leaves
 from ..loops.program import Plan, plan_program
 from ..passes.pipeline import optimize
-from . import engine
+from . import engine, translate
 
 _programs: WeakValueDictionary[str, engine.Program] = WeakValueDictionary()
 
@@ -66,12 +66,12 @@ def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[N
     if found is not None:
         return engine.Program(*found), True
     start = time.perf_counter()
-    plan = plan_program(roots, inputs, destinations, engine.host_target())
+    plan = plan_program(roots, inputs, destinations, translate.host_target())
     numbers = {node: i for i, node in enumerate(with_bodies(order))}
     manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
                                tuple((kernel.kind, kernel.work) for kernel in plan.kernels))
     planned = time.perf_counter()
-    code = engine.object_code(plan.text, *engine.host())
+    code = translate.object_code(plan.text, *translate.host())
     assert isinstance(code, bytes)
     report(plan, planned - start, time.perf_counter() - planned)
     engine.store_cached(key, manifest, code)
@@ -120,6 +120,6 @@ def report(plan: Plan, planning: float, compiling: float) -> None:
                 print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
     if level >= 4:
         print(plan.text, file=out)
-        print(engine.object_code(plan.text, *engine.host(), assembly=True), file=out)
+        print(translate.object_code(plan.text, *translate.host(), assembly=True), file=out)
 
 

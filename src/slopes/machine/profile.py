@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from ..errors import line_text
 from ..loops.nest import Kernel
 from ..loops.program import plan_program
-from . import engine
+from . import engine, translate
 from .native import Native
 
 
@@ -44,8 +45,8 @@ class Profile:
 
 def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
     """Run a timed twin of a program on the same arguments."""
-    plan = plan_program(native.roots, native.inputs, native.destinations, engine.host_target(), timed=True)
-    code = engine.object_code(plan.text, *engine.host())
+    plan = plan_program(native.roots, native.inputs, native.destinations, translate.host_target(), timed=True)
+    code = translate.object_code(plan.text, *translate.host())
     assert isinstance(code, bytes)
     program = engine.Program(engine.Manifest(plan.arena, plan.scratch, plan.parallel, (), ()), code, clocks=len(plan.kernels))
     program.run(arguments, strides)  # touch all memory once
@@ -61,14 +62,15 @@ def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
 
 def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
     """The length of a tick of the processor's cycle counter, by comparing both clocks on a small program."""
-    code = engine.object_code("declare i64 @llvm.readcyclecounter()\n"
+    code = translate.object_code("declare i64 @llvm.readcyclecounter()\n"
                               "define void @program(ptr %c, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %k) {\n"
-                              "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}", *engine.host())
+                              "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}", *translate.host())
     assert isinstance(code, bytes)
-    clock, ticks = engine.Loaded(code), np.zeros(1, np.int64)
+    loaded, ticks = translate.Loaded(code), np.zeros(1, np.int64)
+    clock = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(loaded.address("program"))
 
     def both() -> tuple[int, float]:
-        clock.call(ticks.ctypes.data, 0, 0, 0, 0, 0, 0)
+        clock(ticks.ctypes.data, 0, 0, 0, 0, 0, 0)
         return int(ticks[0]), time.perf_counter()
 
     first, before = both()

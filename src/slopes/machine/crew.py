@@ -1,0 +1,101 @@
+"""The crew of threads that help to run native programs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+
+from ..settings import MOST_THREADS
+from .buffer import ALIGNMENT
+from .entry import AWAKE, LOCK, ROUNDS, SLOT, SLOTS, closed_lock, entry, keep_forever
+
+RETREAT = 4  # how many times as long as what was lost fewer threads run
+
+
+class Crowd:
+    """How many threads to run on while other programs want the processors too.
+
+    Threads that work together wait for each other; where one of them has to share its processor, all stand still for milliseconds
+    at a time. After such a loss one thread less takes part, for a while that makes the next attempt cheap.
+    """
+
+    def __init__(self) -> None:
+        self._out, self._until = 0, 0.0
+
+    def wanted(self, count: int) -> int:
+        """How many of `count` threads to use now."""
+        if self._out and time.perf_counter() > self._until:
+            self.calm()
+        return max(1, count - self._out)
+
+    def calm(self) -> None:
+        """Use all threads again."""
+        self._out = 0
+
+    def lost(self, seconds: float) -> None:
+        """Others took so much time away from a run."""
+        self._out += 1
+        self._until = time.perf_counter() + RETREAT * seconds
+
+
+class Crew:
+    """Threads that help to run native programs: they wait in native code, see `entry`."""
+
+    def __init__(self) -> None:
+        self.busy = threading.Lock()  # held while a call is run, as the crew can do one at a time
+        self.crowd = Crowd()
+        self._helpers = 0
+        self._memory: np.ndarray | None = None
+
+    @property
+    def address(self) -> int:
+        """Where the memory is by which helpers and callers talk to each other."""
+        if self._memory is None:
+            self._memory = np.zeros(SLOTS + SLOT * (MOST_THREADS + 1) + ALIGNMENT, np.uint8)  # pages are taken where it is used
+            keep_forever(self._memory)
+            self._address = -(-self._memory.ctypes.data // ALIGNMENT) * ALIGNMENT
+            self._write(ROUNDS, round(AWAKE / entry().pause))
+        return self._address
+
+    def _write(self, place: int, value: int) -> None:
+        ctypes.c_int64.from_address(self._address + place).value = value
+
+    def grow(self, count: int) -> int:
+        """Have threads for `count` to work at once; returns how many can, fewer where the system gives no more threads."""
+        if self._helpers < count - 1:
+            with self.busy:
+                while self._helpers < count - 1:
+                    try:
+                        self._start(self._helpers + 1)
+                    except RuntimeError:  # what Python raises when the system refuses a thread
+                        break
+                    self._helpers += 1
+        return min(count, self._helpers + 1)
+
+    def _start(self, number: int) -> None:
+        address = self.address
+        self._write(SLOTS + SLOT * number + LOCK, closed_lock())
+        threading.Thread(target=entry().serve, args=(address, number), name=f"slopes-{number}", daemon=True).start()
+
+
+crew = Crew()
+
+
+def state(number: int) -> int:
+    """What a helper of the crew is doing, as `entry` numbers it."""
+    return ctypes.c_int64.from_address(crew.address + SLOTS + SLOT * number).value
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: it starts a crew of its own."""
+    global crew
+    crew = Crew()
+
+
+if hasattr(os, "register_at_fork") and sys.platform != "win32":
+    os.register_at_fork(after_in_child=renew_after_fork)
