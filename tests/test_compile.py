@@ -332,6 +332,51 @@ def test_a_value_shared_with_numpy_is_not_written_by_a_program():
     equal(shared, np.full(8, 2))
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (7, 9), (40, 50)])
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float32", "float64"])
+def test_results_of_many_calls_keep_their_values(shape, dtype):
+    add = sl.compile(lambda x, y: (x + y, x.astype(dtype)))
+    ones = sl.ones(shape, dtype="int64")
+    kept = [add(ones, sl.tensor(number)) for number in range(150)]
+    for number, (total, same) in enumerate(kept):
+        np.testing.assert_array_equal(total.numpy(), np.full(shape, 1 + number))
+        np.testing.assert_array_equal(same.numpy(), np.ones(shape, dtype))
+        assert total.numpy().ctypes.data % 8 == 0
+
+
+def test_arguments_of_a_repeated_call_may_be_anything_that_the_first_could():
+    double = sl.compile(lambda x: x * 2)
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    x = sl.tensor(values)
+    for _ in range(3):
+        np.testing.assert_array_equal(double(x).numpy(), values * 2)
+        np.testing.assert_array_equal(double(sl.asarray(values.T.copy().T)).numpy(), values * 2)
+        np.testing.assert_array_equal(double(values).numpy(), values * 2)
+        np.testing.assert_array_equal(double(x=x).numpy(), values * 2)
+        np.testing.assert_array_equal(double(double(x)).numpy(), values * 4)
+        x.assign(x + 1)
+        values = values + 1
+    assert double(sl.ones(2)).shape == (2,)
+    assert double(sl.ones((3, 4), dtype="int64")).dtype == np.int64
+
+
+def test_a_call_after_many_steps_with_the_same_arguments_writes_to_its_own_result():
+    total = sl.compile(lambda x: x.sum())
+    x = sl.arange(5.0)
+    assert total(x).item() == 10
+    np.testing.assert_array_equal(total.many(3, x).numpy(), [10, 10, 10])
+    assert [total(x).item(), total(x).item()] == [10, 10]
+
+
+def test_two_functions_with_one_program_keep_their_arguments_apart():
+    first, second = (sl.compile(lambda x: x - 1) for _ in range(2))
+    x, y = sl.tensor([1.0, 2.0]), sl.tensor([5.0, 6.0])
+    for _ in range(3):
+        assert first(x).tolist() == [0, 1]
+        assert second(y).tolist() == [4, 5]
+    assert first.programs[0] is second.programs[0]
+
+
 def test_assigning_between_calls_is_seen():
     a = sl.tensor([1.0])
     f = sl.compile(lambda x: [a.assign(a + x), a * 1][1])

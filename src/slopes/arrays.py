@@ -13,6 +13,8 @@ from .graph.shape import Shape
 from .machine.buffer import available_memory
 
 SMALL = 64  # bytes: what is smaller gains nothing from being aligned
+SHELVED = 256  # bytes: larger results are made one by one, as one that is kept would keep a large block
+STOCK, SPACING = 64, 16  # how many arrays a block holds, and by what their distance in bytes is divisible
 LARGE = 1 << 28  # bytes: for smaller arrays the system is not asked how much memory is free
 
 
@@ -68,6 +70,27 @@ def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
     raw = np.empty(count + 64, np.uint8)
     start = -address_of(raw) % 64
     return raw[start:start + count].view(dtype).reshape(shape)
+
+
+class Shelf:
+    """Uninitialised arrays of one shape and type, each with its address. Small ones are cut from blocks, many at a time."""
+
+    def __init__(self, shape: Shape, dtype: Any) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.nbytes = math.prod(shape) * self.dtype.itemsize
+        self.ready: list[tuple[np.ndarray, int]] = []
+
+    def fresh(self) -> tuple[np.ndarray, int]:
+        """An array that nobody else has, when none is ready: take it from `ready` otherwise."""
+        if self.nbytes > SHELVED:
+            array = aligned_empty(self.shape, self.dtype)
+            return array, address_of(array)
+        apart = -(-max(self.nbytes, 1) // SPACING) * SPACING
+        block = aligned_empty((STOCK, apart // self.dtype.itemsize), self.dtype)
+        rows = block[:, :math.prod(self.shape)].reshape(STOCK, *self.shape)
+        first = address_of(block)
+        self.ready += [(rows[number, ...], first + apart * number) for number in range(STOCK)]
+        return self.ready.pop()
 
 
 def check_memory(count: int, shape: Shape, dtype: DType) -> None:

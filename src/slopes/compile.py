@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .arrays import address_of, aligned_empty
+from .arrays import Shelf, address_of, aligned_empty
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
 from .graph.dtype import is_complex
 from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
 from .settings import debug_level
-from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
+from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, result_tensor, tracing, versions
 
 BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
 PROFILER = "slopes.machine.profile"
 VERSIONS_KEPT = 4  # of one kind of arguments: a network in training and in use, and a little more
+MISS = object()  # what Entry.repeat returns for arguments that need a closer look
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -81,7 +82,7 @@ class Compiled:
         self._entries: dict[Any, list[Entry]] = {}  # per kind of arguments, the latest version first
         self._last: tuple | None = None
         self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
-        self._recent: Entry | None = None  # the version of the last call, when its arguments were tensors side by side
+        self._recent: Callable[[tuple], Any] | None = None  # calls the latest version again, if its arguments were tensors side by side
         functools.update_wrapper(self, function)
 
     @property
@@ -105,12 +106,12 @@ class Compiled:
         if mode.trace is not None:  # inside of another compiled function: part of its program
             return self.function(*args, **kwargs)
         recent = self._recent
-        if recent is not None and not kwargs and recent.accepts(args):  # the usual call needs no walk through a tree
-            return recent.call(self, args, 1, False)
+        if recent is not None and not kwargs and (found := recent(args)) is not MISS:
+            return found  # the usual call needs no walk through a tree
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         entry = self._entry(leaves, structure, frozenset())
         flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
-        self._recent = entry if flat else None
+        self._recent = entry.repeater(self) if flat else None
         return entry.call(self, leaves, 1, False)
 
     def many(self, steps: int, *args: Any, stepped: Sequence[int] = ()) -> Any:
@@ -270,14 +271,22 @@ class Entry:
         self.written = [each is not None and each in self.overwritten for each in self.state]
         self.results = [(node.shape, node.dtype) for node in self.native.roots[:self.outputs]]
         self.moving, self.structure = moving, structure
-        self.accepted = [(leaf.shape, leaf.dtype, leaf._requires_grad) for leaf in leaves if isinstance(leaf, Tensor)]
+        spare = len(self.sources) + self.outputs  # the place of arguments that the program does not read
+        places = {source: number for number, source in enumerate(self.sources) if source is not None}
+        self.accepted = [(places.get(number, spare), leaf.shape, leaf.dtype, leaf._requires_grad)
+                         for number, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        shelves = [Shelf(shape, dtype) for shape, dtype in self.results]
+        self.shelves = [(number, shelf.ready, shelf) for number, shelf in enumerate(shelves, len(self.sources))]
+        self.single = self.result_structure.steps == (0,) and self.is_fixed == [False] and not self.taps and not self.argument_grads
         self.recording = mode.recording
-        self.table = np.zeros(len(self.native.inputs) + self.outputs, np.uint64)
+        self.table = np.zeros(len(self.native.inputs) + self.outputs + 1, np.uint64)
         self.strides = np.zeros(len(self.table), np.int64)
+        self.cells = self.table.data  # the same memory, quicker to write to
         self.addresses = self.table.ctypes.data, self.strides.ctypes.data
+        self.striding = False
         self.bound_state = self.bound_gradients = -1
         self.held: list[Any] = []
-        self.running = threading.Lock()
+        self.program = self.native.program
 
     # ------------------------------------------------------------------ tracing
     def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
@@ -335,18 +344,6 @@ class Entry:
                 self.table[number] = address_of(array)
         self.bound_state = versions.state
 
-    def accepts(self, args: Sequence[Any]) -> bool:
-        """Whether this version is right for these arguments: a quick look, where the full key takes longer than a small network."""
-        if self.structure_version != versions.structure or len(args) != len(self.accepted) or mode.recording != self.recording:
-            return False
-        for arg, (shape, dtype, requires_grad) in zip(args, self.accepted):
-            if not isinstance(arg, Tensor) or arg._requires_grad != requires_grad:
-                return False
-            array = arg._value_now()
-            if array.shape != shape or array.dtype is not dtype:
-                return False
-        return True
-
     def place(self, leaves: Sequence[Any], steps: int, stacked: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Put the addresses of the arguments and of fresh results into the table; returns both (to keep them alive)."""
         if self.bound_state != versions.state:
@@ -358,11 +355,12 @@ class Entry:
             array = aligned_empty((steps, *shape) if stacked else shape, dtype)
             self.table[number] = address_of(array)
             self.strides[number] = array.nbytes // steps if stacked else 0
+            self.striding |= stacked
             results.append(array)
         return given, results
 
     def profile(self, leaves: Sequence[Any], runs: int) -> Any:
-        with self.running:
+        with self.program.lock:
             keep = self.place(leaves, 1, False)
             before = [np.array(each._value) for each in self.writes]
             found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
@@ -372,12 +370,58 @@ class Entry:
         return found
 
     def call(self, owner: Compiled, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
-        with self.running:  # the table of addresses is one for all threads of Python
+        with self.program.lock:  # the table of addresses is one for all threads of Python
             keep, results = self.place(leaves, steps, stacked)
-            failed = self.native.program.run(*self.addresses, steps)
+            self.program.prepare(self.addresses, steps)
+            failed = self.program.enter()
             del keep
-            step = int(self.native.program.step[0])
+        return self._finished(owner, leaves, results, failed)
+
+    def repeater(self, owner: Compiled) -> Callable[[tuple], Any]:
+        """A function that calls this version again: with arguments like those of now; for others it returns MISS.
+
+        A small network runs in a microsecond, so that this does no more than has to be done at every call, on local names.
+        """
+        program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
+        lock, enter, addresses, count, single = program.lock, program.enter, self.addresses, len(self.accepted), self.single
+
+        def repeat(args: tuple) -> Any:
+            if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording:
+                return MISS
+            keep, results = [], []
+            with lock:  # the table of addresses is one for all threads of Python
+                for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
+                    if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
+                        return MISS
+                    array = arg._value
+                    if array is None or array.shape != shape or array.dtype is not dtype:
+                        return MISS
+                    address = arg._address or arg._find_address()
+                    if not address:
+                        return MISS
+                    cells[place] = address
+                    keep.append(array)
+                if self.bound_state != versions.state:
+                    self.bind()
+                for place, ready, shelf in shelves:
+                    made = ready.pop() if ready else shelf.fresh()
+                    cells[place] = made[1]
+                    results.append(made)
+                if self.striding:
+                    self.strides[:] = 0
+                    self.striding = False
+                if program.prepared is not addresses:
+                    program.prepare(addresses)
+                failed = enter()
+            if failed or not single or self.bound_gradients != versions.gradients:
+                return self._finished(owner, args, [array for array, _ in results], failed)
+            return result_tensor(*made)
+
+        return repeat
+
+    def _finished(self, owner: Compiled, leaves: Sequence[Any], results: list[np.ndarray], failed: int) -> Any:
         if failed:
+            step = int(self.program.step[0])
             raise self._replayed_error(owner, leaves, step) or site_error(self.native.sites[failed - 1])
         return self._give_back(owner, leaves, results)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import aligned_empty, to_array
+from .arrays import address_of, aligned_empty, to_array
 from .autodiff.pullback import pull_back
 from .eager import Numbers, compute, fill, number_node
 from .errors import DTypeError, GradientError, Location, ShapeError, TraceError, default_where, line_text
@@ -66,9 +66,10 @@ class Tensor(Methods):
             [6., 8.]])
     """
 
-    __slots__ = ("__weakref__", "_grad", "_grad_inside", "_node", "_owned", "_requires_grad", "_trace", "_value")
+    __slots__ = ("__weakref__", "_address", "_grad", "_grad_inside", "_node", "_owned", "_requires_grad", "_trace", "_value")
     _value: np.ndarray | None  # None while traced
     _node: Node | None  # how it was computed, or the variable that stands for it in recorded graphs
+    _address: int  # where `_value` begins, once someone asked and it may be read as it is; else 0
     _owned: bool  # no one else holds `_value`: a compiled program may write into it
     _grad_inside: bool  # the last gradient was computed inside of a compiled function and stayed there
     _trace: Trace | None
@@ -82,7 +83,7 @@ class Tensor(Methods):
 
     def _bind(self, value: np.ndarray | None, node: Node | None, trace: Trace | None, requires_grad: bool = False) -> None:
         self._value, self._node, self._trace, self._requires_grad = value, node, trace, requires_grad
-        self._owned, self._grad, self._grad_inside = False, None, False
+        self._owned, self._grad, self._grad_inside, self._address = False, None, False, 0
 
     # What it is
 
@@ -280,7 +281,7 @@ class Tensor(Methods):
 
     def _rebind(self, array: np.ndarray) -> None:
         """Hold another array; recorded graphs keep the old one."""
-        self._value, self._node, self._owned = array, None, False
+        self._value, self._node, self._owned, self._address = array, None, False, 0
         versions.state += 1
 
     def _own_array(self) -> np.ndarray:
@@ -302,6 +303,14 @@ class Tensor(Methods):
         if not (array.flags.c_contiguous and array.flags.aligned):  # type: ignore[union-attr]
             self._rebind(np.array(array, order="C"))
         return self._value  # type: ignore[return-value]
+
+    def _find_address(self) -> int:
+        """Where the value begins; 0 when it cannot be read as it is, row by row."""
+        array = self._value
+        if not (array.flags.c_contiguous and array.flags.aligned):  # type: ignore[union-attr]
+            return 0
+        self._address = address_of(array)  # type: ignore[arg-type]
+        return self._address
 
     def _disown(self) -> None:
         if self._owned:
@@ -510,6 +519,15 @@ def from_array(array: np.ndarray) -> Tensor:
     """A tensor around this very array."""
     made = Tensor.__new__(Tensor)
     made._bind(array, None, None)
+    return made
+
+
+def result_tensor(array: np.ndarray, address: int) -> Tensor:
+    """A tensor around an array that a program has written, and which begins at this address: the least that makes a tensor."""
+    made = Tensor.__new__(Tensor)
+    made._value, made._address = array, address
+    made._node = made._trace = made._grad = None
+    made._requires_grad = made._owned = made._grad_inside = False
     return made
 
 

@@ -17,6 +17,8 @@ SCALAR = {"float32": "float", "float64": "double", "bool": "i1",
 INTEGER_PREDICATES = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 FLOAT_PREDICATES = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 
+WRITTEN_OUT = 1024  # lanes of a function that may be fetched or written one by one
+
 MATH: dict[str, Callable[..., Value]] = {}  # filled by mathlib: name -> function of a builder and values
 
 
@@ -67,6 +69,7 @@ class Builder:
         self.declarations: set[str] = set()
         self.error = "%error"
         self.site = 0
+        self.written_out = 0  # lanes that are fetched or written one by one
         self._count = 0
 
     # ------------------------------------------------------------------ text
@@ -461,6 +464,33 @@ class Builder:
         found = self.new(f"call {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr> {address}, i32 {stored.itemsize}, "
                          f"{mask_text} {keep.ref}, {kind} zeroinitializer)", stored, lanes)
         return self._from_memory(self.first(found, wanted), dtype)
+
+    def may_write_out(self, lanes: int) -> bool:
+        """Whether so many more lanes of this function may be fetched or written one by one: code has to stay small."""
+        self.written_out += lanes
+        return self.written_out <= WRITTEN_OUT
+
+    def collect(self, pointer: str, dtype: np.dtype, offset: Value, step: int, lanes: int) -> Value:
+        """Elements `step` apart, from `offset` on, fetched one by one: unlike a gather LLVM may move these out of a loop."""
+        stored = memory_dtype(dtype)
+        kind, base = type_text(stored), self.address(pointer, dtype, offset)
+        found, whole = "poison", type_text(stored, lanes)
+        for lane in range(lanes):
+            place, one, more = self.fresh(), self.fresh(), self.fresh()
+            self.line(f"{place} = getelementptr {kind}, ptr {base}, i64 {lane * step}")
+            self.line(f"{one} = load {kind}, ptr {place}, align {stored.itemsize}")
+            self.line(f"{more} = insertelement {whole} {found}, {kind} {one}, i64 {lane}")
+            found = more
+        return self._from_memory(Value(found, stored, lanes), dtype)
+
+    def distribute(self, value: Value, pointer: str, offset: Value, step: int) -> None:
+        """The lanes to places `step` apart, from `offset` on, one by one."""
+        stored = self._to_memory(value)
+        kind, base = type_text(stored.dtype), self.address(pointer, value.dtype, offset)
+        for lane in range(stored.lanes):
+            place, one = self.fresh(), self.lane(stored, lane)
+            self.line(f"{place} = getelementptr {kind}, ptr {base}, i64 {lane * step}")
+            self.line(f"store {kind} {one.ref}, ptr {place}, align {stored.dtype.itemsize}")
 
     def store(self, value: Value, pointer: str, offset: Value) -> None:
         """All lanes side by side from `offset` on."""

@@ -175,6 +175,8 @@ class Scope:
             picks = [(lane + shift) // times for lane in range(self.lanes)]
             few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), picks[-1] + 1)
             return b.splat(few, self.lanes) if few.lanes == 1 else b.shuffle(few, None, picks)
+        if step is not None and mask is None and b.may_write_out(self.lanes):
+            return b.collect(pointer, expr.dtype, self.index(expr.offset, True, where), step, self.lanes)
         return b.gather(pointer, expr.dtype, self.index(expr.offset, mask=where), mask)
 
     def _strided(self, expr: Load, step: int, where: Value | None) -> Value:
@@ -196,6 +198,8 @@ class Scope:
             b.store(value, pointer, self.index(store.offset))
         elif store.offset.coefficient(self.vector) == 1:
             b.store(b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True))
+        elif (step := store.offset.coefficient(self.vector)) is not None and b.may_write_out(self.lanes):
+            b.distribute(b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True), step)
         else:
             b.scatter(b.splat(value, self.lanes), pointer, self.index(store.offset))
 

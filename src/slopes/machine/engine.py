@@ -62,12 +62,14 @@ class Program:
         self.step = self._context[STEP:STEP + 8].view(np.int64)  # the number of the step that the last run came to
         self._context[YIELD:YIELD + 8].view(np.uint64)[0] = entry().rest
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
-        self._running = threading.Lock()
+        self.lock = threading.Lock()  # held from preparing to the end of a run
+        self.prepared: tuple[int, int] | None = None  # the very tables with which it can be entered again for one step
         self._call = np.zeros(len(CALL), np.int64)
         self._call[CALL.index("function")] = self._loaded.address("program")
         self._call[CALL.index("context")] = self._context.ctypes.data
         self.call = self._call.data  # as `entry.CALL` names its fields
         self._enter = entry().bound(self._call.ctypes.data)
+        self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
         self._ready = 0  # the number of threads that the arena has room for
         self._usual: dict[int, float] = {}  # seconds of a step on so many threads
         self.loss = LOSS
@@ -75,33 +77,42 @@ class Program:
 
     def run(self, arguments: int, strides: int, steps: int = 1) -> int:
         """Run `steps` steps; `arguments` and `strides` are addresses of tables. Returns 0, or the number of the site that failed."""
-        with self._running:
-            call = self.call
-            call[ARGUMENTS], call[STRIDES], call[STEPS] = arguments, strides, steps
-            if not self.manifest.parallel:
-                if self._ready != 1:
-                    self._prepare(1)
-                return self._enter()
-            crew = crews.crew
-            count = crew.grow(crew.crowd.wanted(threads.thread_count()))
-            if self._ready != count:
-                self._prepare(count)
-            call[CREW], call[PATIENCE] = crew.address, self.patience * steps
-            with crew.busy:
-                start = time.perf_counter()
-                failed = self._enter()
-                took = time.perf_counter() - start
-            usual = self._usual[count] = min(took / steps, self._usual.get(count, took) * SLOWER)
-            if took > CROWDED * usual * steps + self.loss:
-                crew.crowd.lost(took - usual * steps)
-            return failed
+        with self.lock:
+            self.prepare((arguments, strides), steps)
+            return self.enter()
+
+    def prepare(self, tables: tuple[int, int], steps: int = 1) -> None:
+        """Have everything ready to be entered, once or several times, with these tables; whoever calls holds the lock."""
+        self.prepared = None
+        self.call[ARGUMENTS], self.call[STRIDES] = tables
+        self.call[STEPS] = steps
+        if not self.manifest.parallel and self._ready != 1:
+            self._make_room(1)
+        self.prepared = tables if steps == 1 else None
+
+    def _enter_together(self) -> int:
+        """Enter with the crew."""
+        call, crew = self.call, crews.crew
+        count = crew.grow(crew.crowd.wanted(threads.thread_count()))
+        if self._ready != count:
+            self._make_room(count)
+        steps = call[STEPS]
+        call[CREW], call[PATIENCE] = crew.address, self.patience * steps
+        with crew.busy:
+            start = time.perf_counter()
+            failed = self._enter()
+            took = time.perf_counter() - start
+        usual = self._usual[count] = min(took / steps, self._usual.get(count, took) * SLOWER)
+        if took > CROWDED * usual * steps + self.loss:
+            crew.crowd.lost(took - usual * steps)
+        return failed
 
     @property
     def joined(self) -> int:
         """How many threads took part in the last run."""
         return self.call[JOINED] if self.call[THREADS] > 1 else 1
 
-    def _prepare(self, count: int) -> None:
+    def _make_room(self, count: int) -> None:
         """Have memory for so many threads."""
         self.call[ARENA], self.call[THREADS] = self._arena_for(count), count
         self._ready = count
