@@ -17,8 +17,6 @@ SCALAR = {"float32": "float", "float64": "double", "bool": "i1",
 INTEGER_PREDICATES = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 FLOAT_PREDICATES = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 
-WRITTEN_OUT = 1024  # lanes of a function that may be fetched or written one by one
-
 MATH: dict[str, Callable[..., Value]] = {}  # filled by mathlib: name -> function of a builder and values
 
 
@@ -69,7 +67,7 @@ class Builder:
         self.declarations: set[str] = set()
         self.error = "%error"
         self.site = 0
-        self.written_out = 0  # lanes that are fetched or written one by one
+        self.spare_lanes = 0  # how many may be fetched or written one by one
         self._count = 0
 
     # ------------------------------------------------------------------ text
@@ -466,9 +464,9 @@ class Builder:
         return self._from_memory(self.first(found, wanted), dtype)
 
     def may_write_out(self, lanes: int) -> bool:
-        """Whether so many more lanes of this function may be fetched or written one by one: code has to stay small."""
-        self.written_out += lanes
-        return self.written_out <= WRITTEN_OUT
+        """Whether so many more lanes of this function may be fetched or written one by one."""
+        self.spare_lanes -= lanes
+        return self.spare_lanes >= 0
 
     def collect(self, pointer: str, dtype: np.dtype, offset: Value, step: int, lanes: int) -> Value:
         """Elements `step` apart, from `offset` on, fetched one by one: unlike a gather LLVM may move these out of a loop."""

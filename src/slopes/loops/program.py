@@ -40,6 +40,7 @@ EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
     "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
 
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
+SMALL, WRITTEN_OUT = 50_000, 512  # a program of so few element steps may fetch and write so many lanes of a kernel one by one
 SPINS = 4000  # how often a barrier looks before it lets other programs run
 ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
 CONTEXT_BYTES = 448
@@ -210,8 +211,9 @@ class _Program:
         scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
         arena = -(-arena // 4096) * 4096
         writer = ProgramWriter(self.target, offsets, arena, scratch, self.buffers.origin)
-        writer.functions_of([kernel for phase in phases for kernel in phase], ())
         work = sum(kernel.work for kernel in self.kernels)
+        writer.spare_lanes = WRITTEN_OUT if work <= SMALL else 0
+        writer.functions_of([kernel for phase in phases for kernel in phase], ())
         parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
         clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
         text = writer.program(phases, first_writing if writer.sites else None, clocks)
@@ -255,6 +257,7 @@ class ProgramWriter:
         self.clocks: Mapping[int, int] = {}
         self.around: dict[int, tuple[Axis, ...]] = {}  # the loops that a kernel is in
         self.at: dict[Axis, Value] = {}
+        self.spare_lanes = 0  # of each kernel's function, see Builder.may_write_out
         self._site_numbers: dict[Node, int] = {}
 
     def site(self, node: Node) -> int:
@@ -286,6 +289,7 @@ class ProgramWriter:
                 owners.append(buffer)
             pointers[buffer] = places[key]
         b = Builder(self.target.lanes, self.target.fused)
+        b.spare_lanes = self.spare_lanes
         scope = Scope(b, pointers, self.site)
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
         EMITTERS[kernel.kind](scope, kernel)
