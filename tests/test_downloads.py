@@ -13,6 +13,7 @@ import re
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
 from pathlib import Path
 
@@ -20,12 +21,13 @@ import numpy as np
 import pytest
 
 from slopes import data
-from slopes.data import download, progress, sources
+from slopes.data import download, local, progress, sources
 from slopes.data.download import fetch
 from slopes.data.lock import locked
-from slopes.data.sources import SOURCES, DataSource, Known, local_copies
+from slopes.data.sources import SOURCES, DataSource, Known
 from slopes.errors import DownloadError, SaveError
 
+SHARED = Path(os.environ.get("SLOPES_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 CONTENT = np.random.default_rng(0).bytes(300_000)
 FILE = "file.gz"
 KNOWN = Known(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
@@ -385,22 +387,62 @@ def test_elsewhere_plain_lines_say_how_far_it_is(monkeypatch, capsys):
 # The public sets
 
 
-def test_every_public_file_has_a_size_a_checksum_and_two_mirrors():
+def test_every_public_file_has_a_size_a_checksum_and_two_mirrors_and_every_set_its_source_and_licence():
     for source in SOURCES.values():
+        assert source.cite and source.licence
         assert len(source.mirrors) == 2 and all(re.fullmatch(r"https?://\S+/", mirror) for mirror in source.mirrors)
         assert all(known.size > 0 and re.fullmatch(r"[0-9a-f]{64}", known.sha256) for known in source.files.values())
 
 
 def test_local_copies_are_the_public_files(monkeypatch):
-    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not (shared / "mnist").is_dir():
+    if not (SHARED / "mnist").is_dir():
         pytest.skip("no local copies of the data sets")
+    monkeypatch.setenv("SLOPES_DATA", str(SHARED))
+    assert local.found_sets() == list(SOURCES)
     for name, source in SOURCES.items():
         for file, known in source.files.items():
-            copy = next(path for path in local_copies(shared, name, file) if path.is_file())
-            raw = copy.read_bytes()
-            raw = gzip.decompress(raw) if copy.suffix == ".gz" and not file.endswith(".gz") else raw
-            assert len(raw) == known.size and hashlib.sha256(raw).hexdigest() == known.sha256, copy
+            path = local.located(name, file, None)
+            raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" and not file.endswith(".gz") else path.read_bytes()
+            assert (len(raw), hashlib.sha256(raw).hexdigest()) == known[:2], path
+
+
+PIECES = {f"{number}.wav": bytes([number]) * (number + 1) for number in range(20)}
+
+
+def in_pieces(server, contents):
+    """A source of one file that is put together from pieces, and what it must become."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, raw in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            archive.addfile(member, io.BytesIO(raw))
+    whole = out.getvalue()
+    known = Known(len(whole), hashlib.sha256(whole).hexdigest(), pieces=tuple(contents))
+    return DataSource((server.url,), {"all.tar": known}), whole
+
+
+def test_a_file_in_pieces_is_put_together_byte_for_byte(server, tmp_path):
+    server.files.update(PIECES)
+    source, whole = in_pieces(server, PIECES)
+    assert fetch("toy", "all.tar", source, tmp_path).read_bytes() == whole
+    assert sorted(path for path, _ in server.requests) == sorted(PIECES)
+
+
+@pytest.mark.parametrize("damage, text", [({"7.wav": b"another"}, "the checksum is wrong: the server gave other files"),
+                                          ({"7.wav": None}, "404"), ({"7.wav": bytes(100_000)}, "more than")])
+def test_a_file_in_pieces_of_which_one_is_wrong_is_refused_and_leaves_nothing(server, tmp_path, damage, text):
+    source, _ = in_pieces(server, PIECES)
+    server.files.update(PIECES | damage)
+    with pytest.raises(DownloadError) as caught:
+        fetch("toy", "all.tar", source, tmp_path)
+    assert text in str(caught.value) and "the 20 files" in str(caught.value)
+    assert not (tmp_path / "toy" / "all.tar").exists()
+
+
+def test_a_file_has_another_name_on_its_mirror(server, tmp_path):
+    source = DataSource((server.url,), {"here.gz": Known(*KNOWN[:2], path=FILE)})
+    assert fetch("toy", "here.gz", source, tmp_path).read_bytes() == CONTENT
 
 
 def test_mnist_comes_from_the_net_and_its_test_files_only_when_asked_for(server, monkeypatch):

@@ -252,7 +252,7 @@ def zipped(tmp_path, members):
 def test_a_file_in_an_archive_is_unpacked_and_checked(tmp_path, monkeypatch, members, text):
     raw = b"PK, but no archive" if members is None else zipped(tmp_path, members)
     known = Known(len(FRENCH), hashlib.sha256(FRENCH.encode()).hexdigest())
-    source = DataSource(("http://mirror/",), {"fra.txt": known}, "fra-eng.zip")
+    source = DataSource(("http://mirror/",), {"fra.txt": known}, archive="fra-eng.zip")
 
     def transfer(url, label, known, part):
         assert url == "http://mirror/fra-eng.zip"

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from .data.sources import SOURCES, local_copies
+from .data.local import found_sets
 from .errors import ArgumentError, SlopesError
 from .extras import on_demand
 from .machine.threads import thread_count
@@ -279,13 +279,6 @@ def facts() -> dict[str, str]:
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",
     }
-
-
-def found_sets() -> list[str]:
-    """The data sets whose files are all here: in the local copy or in the cache."""
-    homes = [home for home in (data_folder(), cache_folder() / "data") if home is not None]
-    return [name for name, source in SOURCES.items()
-            if any(all(any(map(Path.is_file, local_copies(home, name, file))) for file in source.files) for home in homes)]
 
 
 def folder_text(folder: Path) -> str:

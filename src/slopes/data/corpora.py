@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from .datasets import Folder, located
 from .lines import text_lines
+from .local import Folder, located
 from .reading import refused
 from .splits import Splits
 

@@ -9,23 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
-from ..extras import on_demand, require
-from ..settings import data_folder
+from ..extras import require
 from .dataset import Dataset
 from .idx import load_idx
+from .local import Folder, located
 from .order import SPLITTING, order
 from .reading import refused
-from .sources import SOURCES, Known, local_copies
 from .splits import Splits, split
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HELD_OUT = 12  # one training image in twelve is for validation: 5,000 of 60,000
 SPLIT_SEED = 0
-NO_FILE = Known(-1, "")
-
-Folder = str | os.PathLike[str] | None
 
 
 def digits() -> Splits[Dataset]:
@@ -111,27 +106,3 @@ def read_pair(name: str, stem: str, classes: tuple[str, ...], folder: Folder) ->
         raise refused(label_path, "data", f"label {labels.max()} of example {labels.argmax()}",
                       f"there are {len(classes)} classes, from 0 on")
     return Raw(images, labels, image_path)
-
-
-def located(name: str, file: str, folder: Folder) -> Path:
-    """The path of one file: in the named folder, else in that of SLOPES_DATA, else in the cache, downloaded if need be."""
-    home = Path(folder).expanduser() if folder is not None else data_folder()
-    if home is None:
-        return on_demand("slopes.data.download").fetch(name, file)
-    for candidate in local_copies(home, name, file):
-        if candidate.is_file():
-            return not_another(candidate, name, file)
-    said = "folder" if folder is not None else "SLOPES_DATA"
-    raise DataError(f"{home / name / file}: file: there is no such file, nor {home / file}",
-                    why=f"{said} names {home} as the place of local copies",
-                    repair="put the files of the data set there, or name no folder, so that they are downloaded")
-
-
-def not_another(path: Path, name: str, file: str) -> Path:
-    """The path, unless the file is by its size that of another data set whose files have the same names."""
-    size = path.stat().st_size
-    for other, source in SOURCES.items():
-        if other != name and size == source.files.get(file, NO_FILE).size:
-            raise refused(path, "size", f"{size} bytes, which is {other}'s file of this name, not {name}'s",
-                          repair=f"ask for {other}, or name the folder of {name}")
-    return path

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -23,6 +26,7 @@ from .sources import SOURCES, DataSource, Known
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and to wait for the next bytes
 ATTEMPTS = 5  # per mirror, and only while each brings something new
 CHUNK = 2**13  # bytes; of a connection that breaks off, what is left of the last chunk is lost
+PIECES_AT_ONCE = 8
 SCHEMA = "slopes.verified"
 
 
@@ -86,10 +90,7 @@ def download(label: str, source: DataSource, file: str, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     problems = []
     for mirror in source.mirrors:
-        if source.archive is None:
-            problem = try_mirror(mirror + file, label, source.files[file], part)
-        else:
-            problem = try_archive(mirror + source.archive, label, source.files[file], part)
+        problem = bring_from(mirror, label, source, file, part)
         if problem is None:
             with saving(target):
                 os.replace(part, target)
@@ -99,10 +100,20 @@ def download(label: str, source: DataSource, file: str, target: Path) -> None:
 
 
 def repair_of(label: str, source: DataSource, file: str) -> str:
-    name = label.partition("/")[0]
-    inside = f" ({file} of it)" if source.archive else ""
-    return (f"check the network and try again; or bring {source.mirrors[0]}{source.archive or file}{inside} here by other means, "
-            f"into FOLDER/{name}, and say SLOPES_DATA=FOLDER or --data FOLDER")
+    name, known = label.partition("/")[0], source.files[file]
+    wanted = f"the {len(known.pieces)} files {source.mirrors[0]}{known.pieces[0]} ..." if known.pieces \
+        else f"{source.mirrors[0]}{source.archive or known.path or file}"
+    inside = f" ({file} of it)" if source.archive else f", as {file}," if known.path or known.pieces else ""
+    return (f"check the network and try again; or bring {wanted}{inside} here by other means, into FOLDER/{source.folder or name}, "
+            f"and say SLOPES_DATA=FOLDER or --data FOLDER")
+
+
+def bring_from(mirror: str, label: str, source: DataSource, file: str, part: Path) -> str | None:
+    """Bring the file from one mirror, in the way that it lies there; None, or what went wrong."""
+    known = source.files[file]
+    if source.archive is not None:
+        return try_archive(mirror + source.archive, label, known, part)
+    return assemble(mirror, label, known, part) if known.pieces else try_mirror(mirror + (known.path or file), label, known, part)
 
 
 def try_mirror(url: str, label: str, known: Known, part: Path) -> str | None:
@@ -139,6 +150,67 @@ def try_archive(url: str, label: str, known: Known, part: Path) -> str | None:
         return first_line(error)
     finally:
         packed.unlink(missing_ok=True)
+
+
+def assemble(mirror: str, label: str, known: Known, part: Path) -> str | None:
+    """Bring all pieces of a file and put them together as a tar file with nothing in it but names and contents."""
+    part.unlink(missing_ok=True)
+    with Progress(label, known.size, urlsplit(mirror).netloc) as progress, ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
+        try:
+            coming = pool.map(lambda piece: bring_piece(mirror + piece, known.size), known.pieces)
+            with saving(part), tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
+                for piece, raw in zip(known.pieces, coming):
+                    member = tarfile.TarInfo(piece)
+                    member.size = len(raw)
+                    archive.addfile(member, io.BytesIO(raw))
+                    progress.show(min(archive.offset, known.size))
+        except PieceError as error:
+            pool.shutdown(cancel_futures=True)
+            return str(error)
+        progress.show(size_of(part))
+    if is_right(part, known):
+        return None
+    part.unlink()
+    return "the checksum is wrong: the server gave other files"
+
+
+class PieceError(Exception):
+    """A piece did not come."""
+
+
+def bring_piece(url: str, most: int) -> bytes:
+    """The contents of one small file, asked for again when the connection breaks off."""
+    error: OSError = OSError()
+    for _ in range(ATTEMPTS):
+        output, answers = io.BytesIO(), list[Any]()
+        hooks = {"response": lambda answer, *_, answers=answers, **__: answers.append(answer)}
+        bring = pooch.HTTPDownloader(chunk_size=CHUNK, timeout=TIMEOUT, headers={"User-Agent": f"slopes/{VERSION}"}, hooks=hooks)
+        try:
+            bring(url, Bounded(output, most), None)
+            return output.getvalue()
+        except OSError as problem:
+            error = problem
+            if getattr(problem, "response", None) is not None or isinstance(problem, WrongRange):
+                break  # the server answered, and will say the same again
+        finally:
+            for answer in answers:
+                answer.close()
+    raise PieceError(first_line(error))
+
+
+class Bounded:
+    """A file to write to that takes no more than `most` bytes."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self.file, self.most = file, most
+
+    def write(self, chunk: bytes) -> None:
+        if self.file.tell() + len(chunk) > self.most:
+            raise WrongRange(f"the server gave more than {self.most} bytes")
+        self.file.write(chunk)
+
+    def flush(self) -> None:
+        """Nothing: it is memory."""
 
 
 def attempt(url: str, label: str, known: Known, part: Path) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import ArgumentError
-from .datasets import Folder, located
 from .examples import Examples
 from .lines import text_lines, wrong_line
+from .local import Folder, located
 from .order import SPLITTING, order
 from .reading import Path
 from .splits import Splits, divided

@@ -7,10 +7,10 @@ import os
 import numpy as np
 
 from ..errors import ArgumentError
-from .datasets import Folder, located
 from .examples import Examples
 from .folds import folds
 from .lines import text_lines, wrong_line
+from .local import Folder, located
 from .splits import Splits
 
 MOODS = ("negative", "positive")

@@ -6,9 +6,9 @@ import unicodedata
 
 import numpy as np
 
-from .datasets import Folder, located
 from .examples import Examples
 from .lines import text_lines, wrong_line
+from .local import Folder, located
 from .order import SPLITTING, order
 from .splits import Splits, divided
 

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from .conllu import TAGS, load_conllu
-from .datasets import Folder, located
 from .examples import Examples
+from .local import Folder, located
 from .splits import Splits
 
 NUMBER_OF = {tag: number for number, tag in enumerate(TAGS)}
