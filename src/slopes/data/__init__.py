@@ -15,10 +15,15 @@ from .images import load_image
 from .order import number_of_batches, order
 from .pairs import tatoeba
 from .reviews import rt_polarity
+from .sound import log_mel, log_spectrogram, mel_filters, spectrogram
 from .splits import Splits, split
+from .spoken import spoken_digits
 from .surnames import names
 from .treebank import ud_english_ewt
+from .wav import Sound, load_wav
 
-__all__ = ["Dataset", "Examples", "Splits", "batches", "digits", "fashion_mnist", "folds", "from_arrays", "load_conllu", "load_idx",
-           "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "mnist", "names", "number_of_batches", "order",
-           "rt_polarity", "save_json", "save_safetensors", "split", "tatoeba", "tiny_shakespeare", "ud_english_ewt", "wikitext2"]
+__all__ = ["Dataset", "Examples", "Sound", "Splits", "batches", "digits", "fashion_mnist", "folds", "from_arrays",
+           "load_conllu", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "load_wav",
+           "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "rt_polarity",
+           "save_json", "save_safetensors", "spectrogram", "split", "spoken_digits", "tatoeba", "tiny_shakespeare",
+           "ud_english_ewt", "wikitext2"]
