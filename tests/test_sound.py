@@ -1,4 +1,4 @@
-"""Sound: WAV files of every kind load, damaged ones are refused; spectrograms are what the formulas say; spoken digits are divided as told."""
+"""Sound: WAV files of every kind load, damaged ones do not; spectrograms are what the formulas say; spoken digits are divided as told."""
 
 from __future__ import annotations
 

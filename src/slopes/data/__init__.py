@@ -5,6 +5,7 @@ from __future__ import annotations
 from .batches import batches
 from .conllu import load_conllu
 from .corpora import tiny_shakespeare, wikitext2
+from .csvfile import Table, load_csv
 from .dataset import Dataset, from_arrays
 from .datasets import digits, fashion_mnist, mnist
 from .examples import Examples
@@ -15,15 +16,18 @@ from .images import load_image
 from .order import number_of_batches, order
 from .pairs import tatoeba
 from .reviews import rt_polarity
+from .series import Series, SeriesSplits, split_series, sunspots, temperatures, windows
 from .sound import log_mel, log_spectrogram, mel_filters, spectrogram
 from .splits import Splits, split
 from .spoken import spoken_digits
 from .surnames import names
+from .tabular import TableCode, TableSplits, adult, california_housing, split_table, wine_quality
 from .treebank import ud_english_ewt
 from .wav import Sound, load_wav
 
-__all__ = ["Dataset", "Examples", "Sound", "Splits", "batches", "digits", "fashion_mnist", "folds", "from_arrays",
-           "load_conllu", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "load_wav",
-           "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "rt_polarity",
-           "save_json", "save_safetensors", "spectrogram", "split", "spoken_digits", "tatoeba", "tiny_shakespeare",
-           "ud_english_ewt", "wikitext2"]
+__all__ = ["Dataset", "Examples", "Series", "SeriesSplits", "Sound", "Splits", "Table", "TableCode", "TableSplits", "adult",
+           "batches", "california_housing", "digits", "fashion_mnist", "folds", "from_arrays", "load_conllu", "load_csv",
+           "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "load_wav", "log_mel",
+           "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "rt_polarity", "save_json",
+           "save_safetensors", "spectrogram", "split", "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba",
+           "temperatures", "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows", "wine_quality"]
