@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 
-BATCHING, SPLITTING, BUCKETING, WINDOWS = 0, 1, 2, 3  # purposes: each has a stream of random numbers of its own
+BATCHING, SPLITTING, BUCKETING, WINDOWS, COMPOSING, RATING = range(6)  # purposes: each has a stream of random numbers of its own
 
 
 def order(seed: int, epoch: int, n: int, purpose: int = BATCHING) -> np.ndarray:
@@ -23,9 +23,26 @@ def order(seed: int, epoch: int, n: int, purpose: int = BATCHING) -> np.ndarray:
     array([0, 2, 1, 5, 4, 3])
     """
     check_words(seed=seed, epoch=epoch, n=n)
-    key, counter = np.array([seed, purpose], np.uint64), np.array([0, 0, epoch, 0], np.uint64)
-    words = np.random.Philox(key=key, counter=counter).random_raw(int(n))
-    return np.argsort(words, kind="stable").astype(np.int64, copy=False)
+    return np.argsort(random_words(seed, purpose, n, epoch), kind="stable").astype(np.int64, copy=False)
+
+
+def random_words(seed: int, purpose: int, n: int, stream: int = 0, part: int = 0) -> np.ndarray:
+    """n random 64-bit words, uint64: Philox4x64-10 with key (seed, purpose), counters (1, 0, stream, part), (2, 0, stream, part), ...
+
+    >>> random_words(seed=0, purpose=0, n=2).tolist()
+    [213000021201967259, 4455796210202625458]
+    """
+    key, counter = np.array([seed, purpose], np.uint64), np.array([0, 0, stream, part], np.uint64)
+    return np.random.Philox(key=key, counter=counter).random_raw(int(n))
+
+
+def uniforms(words: np.ndarray) -> np.ndarray:
+    """The upper 53 bits of each word as a float64 in [0, 1).
+
+    >>> uniforms(np.array([0, 2**63], np.uint64)).tolist()
+    [0.0, 0.5]
+    """
+    return (words >> np.uint64(11)) * 2.0**-53
 
 
 def check_words(**numbers: int) -> None:
