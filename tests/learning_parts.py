@@ -173,6 +173,8 @@ LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
     "cross_entropy(x, t, ignore_index=-100, weight=w, label_smoothing=0.2)": ((7, 5), "labels with -100"),
     "cross_entropy(x, t, ignore_index=-100, reduction='none')": ((7, 5), "labels with -100"),
     "cross_entropy(x, t, weight=w, reduction='sum', ignore_index=0)": ((3, 5, 7, 2), "labels"),
+    "cross_entropy(x, t, reduction='sum', label_smoothing=0.1)": ((7, 5), "class shares"),
+    "cross_entropy(x, t, weight=w, label_smoothing=0.2)": ((3, 5, 4), "class shares"),
     "cross_entropy(x * 1000, t)": ((7, 5), "labels"),
     "cross_entropy(x[:1], t[:1])": ((7, 5), "labels"),
     "nll_loss(x, t)": ((7, 5), "labels"),
@@ -250,6 +252,8 @@ def targets(name: str, shape: tuple[int, ...], kind: str) -> np.ndarray:
     if kind == "numbers":
         return source.standard_normal(shape).astype(np.float32)
     shares = source.uniform(0, 1, shape).astype(np.float32)
+    if kind == "class shares":
+        return shares / shares.sum(axis=1, keepdims=True)
     return np.where(shares < 0.3, 0, shares).astype(np.float32) if kind == "shares with zeros" else shares
 
 

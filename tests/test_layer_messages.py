@@ -186,8 +186,12 @@ def test_wrong_arguments(make, text):
      "  1 of 4 labels is outside of them\n  to leave out examples marked -100, pass ignore_index=-100"),
     ([1.0, 2.0, 3.0, 5.0], DTypeError, "cross_entropy: labels are float32 of shape (4,), not integers\n"
      "  a label is the number of the right class\n  labels.astype(slopes.int64)"),
-    (np.eye(10)[:4], DTypeError, "cross_entropy: labels are float64 of shape (4, 10), not integers\n"
-     "  a label is the number of the right class\n  one row per label looks like one-hot: labels.argmax(axis=1)"),
+    (np.full((4, 10), 0.5), OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but no probabilities of "
+     "classes\n  one sum is 5; along axis 1 they must be at least 0 and sum to 1\n"
+     "  for numbers, take nn.mse_loss; for classes, give integers of shape (N,)"),
+    (np.eye(10)[:4, ::-1] * 2 - 0.1, OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but no "
+     "probabilities of classes\n  one is -0.1; along axis 1 they must be at least 0 and sum to 1\n"
+     "  for numbers, take nn.mse_loss; for classes, give integers of shape (N,)"),
     (np.eye(10, dtype=int)[:4], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (4, 10)\n"
      "  there is one label per example, the class axis (axis 1) left out\n"
      "  one row per label looks like one-hot: labels.argmax(axis=1)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import augment
 from .batches import batches
 from .composed import CAPTION_WORDS, caption_text, digit_captions, digit_masks
 from .conditioning import Standardize, Whiten
@@ -29,9 +30,9 @@ from .treebank import ud_english_ewt
 from .wav import Sound, load_wav
 
 __all__ = ["CAPTION_WORDS", "Dataset", "Examples", "RatingSplits", "Series", "SeriesSplits", "Sound", "Splits", "Standardize",
-           "Table", "TableCode", "TableSplits", "Whiten", "adult", "batches", "bias_only", "california_housing", "caption_text",
-           "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays", "load_conllu", "load_csv",
-           "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "load_wav", "log_mel",
+           "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "batches", "bias_only", "california_housing",
+           "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays", "load_conllu",
+           "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors", "load_wav", "log_mel",
            "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings", "rt_polarity",
            "save_json", "save_safetensors", "spectrogram", "split", "split_series", "split_table", "spoken_digits", "sunspots",
            "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows", "wine_quality"]

@@ -42,6 +42,8 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
     reduction="none" has the labels' shape. `weight` (C,) weighs classes; "mean" then divides by the sum of the weights.
     label_smoothing e mixes e / C of every class into the target (Szegedy et al., 2016). Examples labelled `ignore_index`
     do not count. Computed from shifted logits: no overflow for logits of 1e4.
+    Labels that are floats of the logits' shape are probabilities of the classes, as mixup makes them: loss_i =
+    -sum_c p_ic log softmax(logits_i)[c], times weight_c if there are weights; "mean" divides by the number of examples.
     Raises DTypeError for labels of another type, ShapeError for shapes that do not fit and for the mean of an empty batch (nan in
     PyTorch), OutOfRangeError for labels outside of the classes.
 
@@ -52,6 +54,9 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
     """
     check("cross_entropy", CONSTRAINTS["cross_entropy"],
           {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": ignore_index})
+    logits, labels = asarray(logits), asarray(labels)
+    if is_float(labels.dtype) and labels.ndim > 1 and labels.shape == logits.shape:
+        return shares_loss(logits, labels, reduction, weight, label_smoothing, ignore_index)
     logits, labels = class_scores("cross_entropy", logits, labels, ignore_index)
     log_probabilities = composite.log_softmax(logits, axis=1)
     return class_loss("cross_entropy", log_probabilities, labels, reduction, weight, label_smoothing, ignore_index)
@@ -122,6 +127,35 @@ def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction:
     if counted is not None:
         losses = build("where", counted, losses, losses * 0)
     return losses.sum() / shares.sum() if reduction == "mean" and shares is not None else reduced(losses, reduction)
+
+
+def shares_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
+    """cross_entropy where every class has its share of the target."""
+    if ignore_index is not None:
+        raise ArgumentError("cross_entropy: ignore_index is given, but the labels are probabilities", why="no index stands in them",
+                            repair="leave it out, and such examples too")
+    check_shares(known_value(shares))
+    log_probabilities = composite.log_softmax(logits, axis=1)
+    wanted = shares.astype(log_probabilities.dtype)
+    if smoothing:
+        wanted = wanted * (1 - smoothing) + smoothing / logits.shape[1]
+    if weight is not None:
+        weight = class_weight("cross_entropy", weight, logits.shape[1], log_probabilities)
+        wanted = wanted * weight.reshape((1, -1) + (1,) * (logits.ndim - 2))
+    return reduced(-(wanted * log_probabilities).sum(axis=1), reduction)
+
+
+def check_shares(values: np.ndarray | None) -> None:
+    """Probabilities of classes, where they are known now, lie in 0..1 and sum to 1 along axis 1."""
+    if values is None or not values.size:
+        return
+    sums = values.sum(axis=1)
+    if (values >= 0).all() and (np.abs(sums - 1) < 1e-2).all():
+        return
+    seen = f"one is {values.min()}" if not values.min() >= 0 else f"one sum is {sums.ravel()[np.abs(sums - 1).argmax()]:.4g}"
+    raise OutOfRangeError("cross_entropy: the labels are floats of the outputs' shape, but no probabilities of classes",
+                          why=f"{seen}; along axis 1 they must be at least 0 and sum to 1",
+                          repair="for numbers, take nn.mse_loss; for classes, give integers of shape (N,)")
 
 
 def example_weight(weight: Tensor | None, labels: Tensor, counted: Tensor | None, like: Tensor) -> Tensor | None:

@@ -16,6 +16,7 @@ from ..tensor import Tensor, Trace, asarray, no_grad, tracing
 from .metrics import is_labelled
 from .mode import Mode
 
+AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
 
 
@@ -78,7 +79,7 @@ def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset") -> None:
+def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None) -> None:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class.
@@ -89,6 +90,23 @@ def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset") -> Non
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
         check_loss(loss(outputs, asarray(targets[:1])))
+        if augment is not None:
+            given, learned = augmented(augment, asarray(inputs[:1]), asarray(targets[:1]))
+            check_loss(loss(net(given), learned))
+
+
+def augmented(augment: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """What an augmentation makes of one example; an error unless it is (inputs, targets), as many as before."""
+    if not callable(augment):
+        raise ArgumentError(f"augment is {shorten(augment)}, not a function (inputs, targets)", repair=AUGMENT)
+    made = augment(inputs, targets)
+    if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(each, Tensor) for each in made)):
+        kind = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
+        raise ArgumentError(f"augment returned {kind}, not (inputs, targets)", repair=AUGMENT)
+    if any(each.shape[:1] != (1,) for each in made):
+        raise ShapeError(f"augment made inputs {made[0].shape} and targets {made[1].shape} of one example",
+                         why="it must keep the number of examples", repair=AUGMENT)
+    return made
 
 
 def check_loss(found: Any) -> None:

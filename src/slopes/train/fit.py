@@ -36,12 +36,14 @@ from .stepper import Stepper, Stretch, as_tensor
 Loss = Callable[[Tensor, Tensor], Tensor]
 AfterEpoch = Callable[[Run], Any]
 Clip = Callable[[list[Tensor]], Any]
+Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
         validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
-        average: Average | None = None, progress: bool | None = None, after_epoch: AfterEpoch | None = None) -> Run:
+        average: Average | None = None, augment: Augment | None = None, progress: bool | None = None,
+        after_epoch: AfterEpoch | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
@@ -66,6 +68,9 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
                 batch (but for layers that look at the batch, as BatchNorm does), with less memory
     average     an optim.Average of the weights, updated in every step; validation is measured with the averaged weights, the net
                 keeps its own (average.take() gives it the averaged ones)
+    augment     function (inputs, targets) -> (inputs, targets) of a batch, of slopes.data.augment for example, that is part of the
+                training step and of nothing else; metrics compare with the targets as they were. With fit's random numbers, the
+                default ones, it is the same for the same seed: lambda x, y: (augment.shift(x, 2), y)
     progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence
     after_epoch called with the Run after each epoch; a true result stops the training
 
@@ -90,11 +95,12 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     for role, each in (("dataset", dataset), ("validation", validation)):
         if each is not None or role == "dataset":
             check_dataset(each, role)
-            check_trial(net, loss, each, role)
+            check_trial(net, loss, each, role, augment if role == "dataset" else None)
     check_last_batch(net, dataset, batch_size)
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, is_labelled(dataset.targets)), epochs, min(batch_size, len(dataset.targets)), seed,
-              find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch)
+              find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,
+              augment)
     return job.run()
 
 
@@ -117,6 +123,7 @@ class Job:
     average: Average | None
     reporter: Reporter
     after_epoch: AfterEpoch | None
+    augment: Augment | None = None
 
     def __post_init__(self) -> None:
         self.bind()
@@ -234,8 +241,11 @@ class Job:
     def learn(self, inputs: Tensor, targets: Tensor, indices: Tensor, share: float) -> tuple[Tensor, ...]:
         """Add the gradients of these examples, which are a share of the batch, to the parameters'."""
         wanted = F.take(targets, indices, axis=0)
-        outputs = self.net(F.take(inputs, indices, axis=0))
-        value = self.loss(outputs, wanted)
+        given, learned = F.take(inputs, indices, axis=0), wanted
+        if self.augment is not None:
+            given, learned = self.augment(given, wanted)
+        outputs = self.net(given)
+        value = self.loss(outputs, learned)
         value = value if share == 1 else value * share
         value.backward()
         with no_grad():
