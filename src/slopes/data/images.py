@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 import warnings
 from typing import Any
 
@@ -51,14 +53,40 @@ def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(pixels, 3, axis=-1) if channels == 3 else (pixels @ LUMA)[..., None]
 
 
+class Quiet:
+    """While any thread is in it, warnings of Pillow are not shown: it warns of large pictures, but most_pixels decides.
+
+    Python's own way to silence them for a while is for one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.saved = warnings.catch_warnings()
+                self.saved.__enter__()
+                warnings.filterwarnings("ignore", module="PIL")
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.saved.__exit__(None, None, None)
+
+
+QUIET = Quiet()
+
+
 def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
     """(H, W, 1 or 3) float32 from 0 to 1 of a PNG or JPEG file."""
     image = require("PIL.Image", extra="plot", purpose="reading PNG and JPEG files")
     turn = require("PIL.ImageOps", extra="plot").exif_transpose
     with opened(path) as source:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow warns of large pictures: most_pixels decides
+            with QUIET:
                 found = image.open(source.stream, formats=("PNG", "JPEG"))
                 check_pixels(path, found.size, most_pixels)
                 return pixels_of(turn(found), image)
@@ -108,6 +136,7 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return rows @ picture @ columns.T
 
 
+@functools.lru_cache(64)
 def weights(old: int, new: int) -> np.ndarray:
     """(new, old): how much of each old pixel is in each new one; a triangle as wide as the coarser of the two grids."""
     scale = old / new

@@ -15,6 +15,7 @@ from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, Trace, asarray, no_grad, tracing
 from .metrics import is_labelled
 from .mode import Mode
+from .stepper import is_streamed
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
@@ -24,8 +25,8 @@ def check_dataset(dataset: Any, role: str = "dataset") -> None:
     """Inputs and targets are there, as many of one as of the other, at least one, and no input is nan or infinite."""
     if not (hasattr(dataset, "inputs") and hasattr(dataset, "targets")):
         raise ArgumentError(f"{role} is a {type(dataset).__name__} without inputs and targets", repair=repair_kind(dataset))
-    inputs, targets = np.asarray(dataset.inputs), np.asarray(dataset.targets)
-    if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
+    inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
+    if len(inputs.shape) == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         raise ArgumentError(f"{role}: inputs {inputs.shape} and targets {targets.shape} do not pair up",
                             why="their first axes count the examples", repair="pass one target per input")
     if len(inputs) == 0:
@@ -38,6 +39,11 @@ def check_dataset(dataset: Any, role: str = "dataset") -> None:
     check_finite(targets, f"{role}.targets")
 
 
+def as_held(inputs: Any) -> Any:
+    """Inputs as an array, but for those that are read as they are used: nothing is read here."""
+    return inputs if is_streamed(inputs) else np.asarray(inputs)
+
+
 def repair_kind(dataset: Any) -> str:
     """What to pass instead of `dataset`."""
     if hasattr(dataset, "train"):
@@ -46,8 +52,8 @@ def repair_kind(dataset: Any) -> str:
 
 
 def check_finite(array: np.ndarray, name: str) -> None:
-    """No value is nan or infinite; the error names the first example with one."""
-    if not np.issubdtype(array.dtype, np.inexact):
+    """No value is nan or infinite; the error names the first example with one. What lies on the disk is not read for it."""
+    if is_streamed(array) or not np.issubdtype(array.dtype, np.inexact):
         return
     flat = array.reshape(-1)
     for start in range(0, flat.size, BLOCK):
@@ -84,14 +90,15 @@ def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augmen
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class.
     """
-    inputs, targets = np.asarray(dataset.inputs), np.asarray(dataset.targets)
+    inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
+    first = asarray(inputs[:1])
     with Mode(net, training=False), no_grad():
-        outputs = net(asarray(inputs[:1]))
+        outputs = net(first)
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
         check_loss(loss(outputs, asarray(targets[:1])))
         if augment is not None:
-            given, learned = augmented(augment, asarray(inputs[:1]), asarray(targets[:1]))
+            given, learned = augmented(augment, first, asarray(targets[:1]))
             check_loss(loss(net(given), learned))
 
 
@@ -121,7 +128,7 @@ def check_loss(found: Any) -> None:
 
 def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
     """A last batch of one example is refused now when the net cannot learn from it (batch normalization), not after an epoch."""
-    inputs, count = np.asarray(dataset.inputs), len(dataset.inputs)
+    inputs, count = as_held(dataset.inputs), len(dataset.inputs)
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return

@@ -13,7 +13,7 @@ from ..tensor import Tensor, no_grad
 from .checks import check_counts, check_dataset, check_kinds, check_trial
 from .metrics import Metric, find_metrics, is_labelled, sum_over_examples
 from .mode import Mode
-from .stepper import Stepper, as_tensor
+from .stepper import Stepper, as_source, as_tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -63,7 +63,7 @@ class Evaluator:
         self.batch_size = min(batch_size, len(self.targets))
         self.labelled = is_labelled(self.targets) and self.targets.ndim == 1
         step = evaluation_step(net, loss, metrics, self.labelled)
-        self.stepper = Stepper(step, as_tensor(dataset.inputs), as_tensor(dataset.targets))
+        self.stepper = Stepper(step, as_source(dataset.inputs), as_tensor(dataset.targets))
 
     def run(self) -> Evaluation:
         """One pass over all examples in their order."""

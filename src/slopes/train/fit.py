@@ -31,7 +31,7 @@ from .metrics import Metric, find_metrics, is_labelled, sum_over_examples
 from .mode import Mode
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
-from .stepper import Stepper, Stretch, as_tensor
+from .stepper import Stepper, Stretch, as_source, as_tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 AfterEpoch = Callable[[Run], Any]
@@ -51,7 +51,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     one may be smaller. Loss and metrics of an epoch are means over its examples, each measured before its own update.
 
     net         a Module; in train mode during the run, in its former modes after it
-    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels
+    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. Inputs that lie on the disk
+                (data.image_folder) are read as they are used, the next ones while the step computes
     loss        function (outputs, targets) -> 0-d mean
     optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
@@ -132,7 +133,7 @@ class Job:
         self.result = Run(self.net, self.history, settings)
         self.steps_per_epoch = -(-self.examples // self.batch_size)
         self.rate = float(self.optimizer.lr)
-        self.stepper = Stepper(self.training_step, as_tensor(self.dataset.inputs), as_tensor(self.dataset.targets))
+        self.stepper = Stepper(self.training_step, as_source(self.dataset.inputs), as_tensor(self.dataset.targets))
         self.judge = None if self.validation is None else Evaluator(self.net, self.validation, self.loss, self.metrics, 512)
         self.guard = Guard(self.net, self.optimizer, *([self.average] if self.average else []))
         self.interrupts = Interrupts()
