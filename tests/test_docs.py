@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from slopes.data.sources import SOURCES
 from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-RUN = ["docs/tour.md", "docs/text.md", "docs/sequences.md", "README.md"]  # documents whose Python blocks are programs
+RUN = ["docs/tour.md", "docs/text.md", "docs/sequences.md", "docs/data.md", "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
     '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',
@@ -89,3 +90,12 @@ def test_an_example_runs(name, clean, monkeypatch, capsys):
     file = os.fspath(ROOT / "examples" / name)
     exec(compile(Path(file).read_text(encoding="utf-8"), file, "exec"), {"__name__": "__main__", "__file__": file})
     assert capsys.readouterr().out.strip()
+
+
+def test_the_page_about_data_names_every_public_set_of_it_with_its_licence():
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1].removeprefix("data.").removesuffix("()"): row for row in text.splitlines() if row.startswith("| `data.")}
+    others = {"tinyshakespeare", "wikitext-2", "rt-polarity", "ud-english-ewt", "tatoeba-fra-eng", "names"}  # on the page about text
+    for name in set(SOURCES) - others:
+        licence = rows[name.replace("-", "_")].rsplit("|", 2)[1].strip()
+        assert licence.split(" (")[0].split(" for ")[0] in SOURCES[name].licence, name
