@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .train.fit import fit
     from .view.explain import explain
     from .view.graph import graph
+    from .view.roofline import roofline
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ NAMES = {
     "train.evaluate": ("evaluate",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
+    "view.roofline": ("roofline",),
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}
 

@@ -10,18 +10,25 @@ from typing import Any
 import numpy as np
 
 from ..errors import line_text
-from ..loops.nest import Kernel
+from ..loops.nest import Kernel, buffers_read, buffers_written
 from ..loops.program import plan_program
 from . import engine, translate
 from .native import Native
+from .peak import Peak, peak
 
 
 @dataclass(frozen=True)
 class Row:
-    """One kernel: seconds per run (added over threads), multiply-adds times two per second, what it computes and for which lines."""
+    """One kernel: seconds per run (added over threads), what it computes, and for which lines of the user's code.
+
+    gflops: two operations for each multiply-add of a contraction, None for other kernels. gbytes: all that it reads and writes,
+    once per run of the kernel; what stays in a cache is faster than memory. share: of what one core can do, by whichever is nearer.
+    """
 
     seconds: float
     gflops: float | None
+    gbytes: float
+    share: float
     kind: str
     loops: str
     operations: str
@@ -30,16 +37,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Profile:
-    """The kernels of a program, slowest first; prints as a table."""
+    """The kernels of a program, slowest first; prints as a table. `sl.roofline(profile)` draws it."""
 
     rows: list[Row]
     seconds: float  # of one run, by the clock
+    peak: Peak
 
     def __str__(self) -> str:
-        head = f"{self.seconds * 1e3:.3f} ms a run\n{'ms':>8} {'share':>6} {'GFLOP/s':>8}  kernel"
+        head = (f"{self.seconds * 1e3:.3f} ms a run; a core's peak is {self.peak.gflops:.0f} GFLOP/s and {self.peak.gbytes:.0f} GB/s\n"
+                f"{'ms':>8} {'time':>6} {'GFLOP/s':>8} {'GB/s':>6} {'peak':>5}  kernel")
         total = sum(row.seconds for row in self.rows) or 1.0
-        lines = [f"{row.seconds * 1e3:8.3f} {row.seconds / total:6.1%} {'' if row.gflops is None else f'{row.gflops:.1f}':>8}  "
-                 f"{row.kind} {row.loops}: {row.operations}  # {row.lines}" for row in self.rows]
+        lines = [f"{row.seconds * 1e3:8.3f} {row.seconds / total:6.1%} {'' if row.gflops is None else f'{row.gflops:.1f}':>8} "
+                 f"{row.gbytes:6.1f} {row.share:5.0%}  {row.kind} {row.loops}: {row.operations}  # {row.lines}" for row in self.rows]
         return "\n".join([head, *lines])
 
 
@@ -57,7 +66,7 @@ def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
     elapsed = (time.perf_counter() - start) / runs
     per_tick = seconds_per_tick(program, arguments, strides)
     rows = [row(kernel, float(ticks) * per_tick / runs) for kernel, ticks in zip(plan.kernels, program.clocks.copy())]
-    return Profile(sorted(rows, key=lambda each: -each.seconds), elapsed)
+    return Profile(sorted(rows, key=lambda each: -each.seconds), elapsed, peak())
 
 
 def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
@@ -80,9 +89,16 @@ def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> f
 
 
 def row(kernel: Kernel, seconds: float) -> Row:
-    contraction = kernel.kind == "contract"
+    operations = 2 * kernel.work * kernel.steps if kernel.kind == "contract" else 0
+    rate = 1e-9 / seconds if seconds else 0.0
+    gflops, gbytes, roof = operations * rate, touched(kernel) * kernel.steps * rate, peak()
     lines = dict.fromkeys(line_text(node.location) for node in kernel.nodes)
-    return Row(seconds, 2e-9 * kernel.work * kernel.steps / seconds if contraction and seconds else None, kernel.kind,
+    return Row(seconds, gflops or None, gbytes, max(gflops / roof.gflops, gbytes / roof.gbytes), kernel.kind,
                f"{[axis.extent for axis in kernel.axes]} over {[axis.extent for axis in kernel.inner]}" if kernel.inner
                else f"{[axis.extent for axis in kernel.axes]}",
                ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes)) or "copy", " ".join(lines))
+
+
+def touched(kernel: Kernel) -> int:
+    """The bytes of the buffers that a kernel reads and of those that it writes: at most as many elements of each as it takes steps."""
+    return sum(min(each.size, kernel.work) * each.dtype.itemsize for each in (*buffers_read(kernel), *buffers_written(kernel)))

@@ -1,0 +1,85 @@
+"""What one core of this machine can do at best: multiply-adds of full vectors, and bytes copied, measured once per process."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from . import translate
+
+SUMS = 12  # independent sums, so that none waits for the one before
+TURNS = 20_000
+COPIED = 1 << 26  # bytes: more than any cache close to a core holds
+ATTEMPTS = 7
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The roof over a kernel on one core: 1e9 floating-point operations per second, and 1e9 bytes per second to and from memory."""
+
+    gflops: float
+    gbytes: float
+
+
+@lru_cache(maxsize=1)
+def peak() -> Peak:
+    """Measured now, in some tens of milliseconds; the best of a few attempts, as others may use the machine."""
+    return Peak(multiply_adds() * 2e-9, copying() * 1e-9)
+
+
+def best_of(run: Callable[[], object]) -> float:
+    """The shortest time of a few runs, in seconds."""
+    times = []
+    for _ in range(ATTEMPTS):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def multiply_adds() -> float:
+    """Multiply-adds of float32 per second."""
+    lanes = translate.host_target().lanes
+    code = translate.object_code(loop_text(lanes), *translate.host())
+    assert isinstance(code, bytes)
+    loaded, sums = translate.Loaded(code), np.zeros(lanes, np.float32)
+    loop = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(loaded.address("program"))
+    seconds = best_of(lambda: loop(sums.ctypes.data, 0, 0, 0, 0, 0, TURNS))
+    return SUMS * lanes * TURNS / seconds
+
+
+def loop_text(lanes: int) -> str:
+    """A loop of multiply-adds on registers alone; the sums are stored at the end, so that none can be left out."""
+    kind = f"<{lanes} x float>"
+    start = "\n".join(f"  %s{n} = phi {kind} [ zeroinitializer, %entry ], [ %t{n}, %turn ]" for n in range(SUMS))
+    step = "\n".join(f"  %t{n} = call {kind} @llvm.fma.v{lanes}f32({kind} %s{n}, {kind} %x, {kind} %x)" for n in range(SUMS))
+    total = "\n".join(f"  %u{n} = fadd {kind} {'%t0' if n == 1 else f'%u{n - 1}'}, %t{n}" for n in range(1, SUMS))
+    return f"""declare {kind} @llvm.fma.v{lanes}f32({kind}, {kind}, {kind})
+define void @program(ptr %out, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %turns) {{
+entry:
+  %x = load {kind}, ptr %out, align 4
+  br label %turn
+turn:
+  %i = phi i64 [ 0, %entry ], [ %next, %turn ]
+{start}
+{step}
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %turns
+  br i1 %more, label %turn, label %end
+end:
+{total}
+  store {kind} %u{SUMS - 1}, ptr %out, align 4
+  ret void
+}}
+"""
+
+
+def copying() -> float:
+    """Bytes per second, read and written, of a copy from memory to memory."""
+    source, target = np.ones(COPIED // 4, np.float32), np.ones(COPIED // 4, np.float32)
+    return 2 * COPIED / best_of(lambda: np.copyto(target, source))
