@@ -145,9 +145,9 @@ def compile_nodes(roots: Sequence[Node], updates: Sequence[Node | None] | None =
     """Compile a graph of nodes without any cache. updates[k] is the variable that roots[k] is the new value of, or None."""
     processor = processor or host()
     made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
-    code = translate.object_code(made.text, processor.triple, processor.name, processor.features)
+    codes = translate.object_codes(made.text, processor.triple, processor.name, processor.features)
     manifest = engine.Manifest(made.arena, made.scratch, True, (), ())  # threads enter also where the work is small
-    return Compiled(made, GuardedProgram(manifest, code, len(made.kernels) if timed else 0), inputs, optimized, destinations, made.text)
+    return Compiled(made, GuardedProgram(manifest, codes, len(made.kernels) if timed else 0), inputs, optimized, destinations, made.text)
 
 
 def run_nodes(roots: Sequence[Node], env: Mapping[Node, np.ndarray], updates: Sequence[Node | None] | None = None, *, threads: int = 1,

@@ -177,7 +177,7 @@ PROCESSORS = {
     "Apple": Processor(TARGETS["neon"], "arm64-apple-macosx", "apple-m1"),
     "Windows": Processor(TARGETS["avx2"], "x86_64-pc-windows-msvc", "haswell"),
 }
-OWN = re.compile(r"_?(k\d+_\w+|barrier|program)$")
+OWN = re.compile(r"_?(k\d+_\w+|barrier|phases\d+|program)$")
 CALL = re.compile(r"^\s+(?:callq?|jmp|bl?|b)\s+([A-Za-z_][\w.$]*)(@PLT)?\s*$", re.M)
 
 

@@ -69,8 +69,8 @@ def crew(monkeypatch):
 
 def counting(patience: int = 1 << 40) -> engine.Program:
     """A program whose threads each add the number of steps to a counter of theirs."""
-    code = translate.object_code(COUNTING, *translate.host())
-    program = engine.Program(engine.Manifest(0, 0, True, (), ()), code)
+    codes = translate.object_codes(COUNTING, *translate.host())
+    program = engine.Program(engine.Manifest(0, 0, True, (), ()), codes)
     program.patience, program.loss = patience, math.inf
     return program
 

@@ -556,9 +556,9 @@ class Builder:
         self.line(f"br label %{name}.end")
         self.label(f"{name}.end")
 
-    def function(self, header: str) -> str:
+    def function(self, header: str, last: str = "ret void") -> str:
         """The finished function text."""
-        return "\n".join([f"{header} {{", "entry:", *self.allocas, *self.lines, "  ret void", "}"])
+        return "\n".join([f"{header} {{", "entry:", *self.allocas, *self.lines, f"  {last}", "}"])
 
 
 class Variable:

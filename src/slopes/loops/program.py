@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -40,6 +41,7 @@ EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
     "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
 
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
+RUN = 32  # phases in one function, where there are more: the time that LLVM takes for a function grows faster than its length
 SMALL, WRITTEN_OUT = 50_000, 512  # a program of so few element steps may fetch and write so many lanes of a kernel one by one
 SPINS = 4000  # how often a barrier looks before it lets other programs run
 ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
@@ -257,6 +259,8 @@ class ProgramWriter:
         self.clocks: Mapping[int, int] = {}
         self.around: dict[int, tuple[Axis, ...]] = {}  # the loops that a kernel is in
         self.at: dict[Axis, Value] = {}
+        self.runs: list[str] = []  # functions of phases
+        self.leave = "ret void"
         self.spare_lanes = 0  # of each kernel's function, see Builder.may_write_out
         self._site_numbers: dict[Node, int] = {}
 
@@ -312,13 +316,11 @@ class ProgramWriter:
                 place = b.fresh("step")
                 b.line(f"{place} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
                 b.line(f"store i64 {step.ref}, ptr {place}")
-            arguments = self._argument_pointers(b, phases, step)
+            runs = [phases[start:start + RUN] for start in range(0, len(phases), RUN)]
             waiting = False  # whether work of the first thread alone has yet to be waited for
-            for phase in phases:
-                if phase is guarded:
-                    self._barrier(b)
-                    waiting = False
-                waiting = self._phase(b, phase, arguments, waiting)
+            for number, run in enumerate(runs):
+                write = self._run if len(runs) == 1 else partial(self._run_apart, number)
+                waiting = write(b, run, step, guarded, waiting)
             self._barrier(b)
         body = b.function("define void @program(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, "
                           "i64 %thread, i64 %threads, i64 %steps)")
@@ -326,7 +328,32 @@ class ProgramWriter:
         pause = ["declare " + self.target.pause.removeprefix("call ").replace("i32 1", "i32")] if self.target.pause else []
         attributes = 'attributes #0 = { noinline nounwind "no-builtins" }'
         declared = sorted(self.declarations | b.declarations)
-        return "\n".join([*declared, *pause, barrier_text(self.target), *functions, body, attributes, ""])
+        return "\n".join([*declared, *pause, barrier_text(self.target), *functions, *self.runs, body, attributes, ""])
+
+    def _run(self, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None, waiting: bool) -> bool:
+        arguments = self._argument_pointers(b, phases, step)
+        for phase in phases:
+            if phase is guarded:
+                self._barrier(b)
+                waiting = False
+            waiting = self._phase(b, phase, arguments, waiting)
+        return waiting
+
+    def _run_apart(self, number: int, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None,
+                   waiting: bool) -> bool:
+        """The phases as a function of their own, which returns whether to leave the program, and its call."""
+        own, outside = Builder(self.target.lanes, self.target.fused), self.leave
+        self.leave = "ret i1 true"
+        waiting = self._run(own, phases, Value("%step", INT64), guarded, waiting)
+        self.leave = outside
+        self.runs.append(own.function(
+            f"define internal i1 @phases{number}(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, ptr %scratch, "
+            "i64 %thread, i64 %threads, i64 %step) #0", "ret i1 false"))
+        self.declarations |= own.declarations
+        stop = b.new(f"call i1 @phases{number}(ptr %context, ptr %arguments, ptr %strides, ptr %arena, ptr %scratch, "
+                     f"i64 %thread, i64 %threads, i64 {step.ref})", np.dtype("bool"))
+        self._leave_when(b, stop)
+        return waiting
 
     def _argument_pointers(self, b: Builder, phases: Phases, step: Value) -> dict[int, str]:
         """Where each argument stands in this step: its pointer plus step times its stride in bytes."""
@@ -394,9 +421,11 @@ class ProgramWriter:
 
     def _barrier(self, b: Builder) -> None:
         """Wait for all threads; leave the program when an error was reported."""
-        stop = b.new("call i1 @barrier(ptr %context, i64 %threads)", np.dtype("bool"))
+        self._leave_when(b, b.new("call i1 @barrier(ptr %context, i64 %threads)", np.dtype("bool")))
+
+    def _leave_when(self, b: Builder, stop: Value) -> None:
         with b.when(stop):
-            b.line("ret void")
+            b.line(self.leave)
             b.label(b.fresh("gone")[1:])  # what follows a return is never reached, but a block must stand there
 
     def _call(self, b: Builder, kernel: Kernel, arguments: dict[int, str], block: Value) -> None:

@@ -29,7 +29,7 @@ from .buffer import aligned_bytes, available_memory
 from .entry import CALL, entry
 from .translate import Loaded, host
 
-MAGIC = b"slopes program 1\n"
+MAGIC = b"slopes program 2\n"
 WAKING = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
 WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
 CROWDED, LOSS = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
@@ -53,8 +53,8 @@ class Manifest:
 class Program:
     """A compiled graph: call it with the addresses of its arguments."""
 
-    def __init__(self, manifest: Manifest, code: bytes, clocks: int = 0) -> None:
-        self.manifest, self._loaded = manifest, Loaded(code)
+    def __init__(self, manifest: Manifest, codes: Sequence[bytes], clocks: int = 0) -> None:
+        self.manifest, self._loaded = manifest, Loaded(codes)
         self._arena: np.ndarray | None = None
         self._room = 0
         self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
@@ -155,7 +155,7 @@ def cache_folder() -> Path:
     return settings.cache_folder() / "programs"
 
 
-def load_cached(key: str) -> tuple[Manifest, bytes] | None:
+def load_cached(key: str) -> tuple[Manifest, list[bytes]] | None:
     """The program kept under this key; None when there is none, or it is damaged."""
     try:
         data = (cache_folder() / f"{key}.bin").read_bytes()
@@ -164,23 +164,27 @@ def load_cached(key: str) -> tuple[Manifest, bytes] | None:
     return unpack(data, key)
 
 
-def unpack(data: bytes, key: str) -> tuple[Manifest, bytes] | None:
-    """Read a cache entry: magic, digest of the rest, key, length of the manifest, manifest, code."""
+def unpack(data: bytes, key: str) -> tuple[Manifest, list[bytes]] | None:
+    """Read a cache entry: magic, digest of the rest, key, then manifest and parts of the code, each behind its length."""
     head = len(MAGIC)
     body = data[head + 32:]
     if data[:head] != MAGIC or hashlib.sha256(body).digest() != data[head:head + 32] or body[:64] != key.encode():
         return None
-    size, = struct.unpack("<Q", body[64:72])
-    fields = json.loads(body[72:72 + size])
+    pieces, place = [], 64
+    while place < len(body):
+        size, = struct.unpack("<Q", body[place:place + 8])
+        pieces.append(body[place + 8:place + 8 + size])
+        place += 8 + size
+    fields = json.loads(pieces[0])
     fields["sites"] = tuple(fields["sites"])
     fields["kernels"] = tuple((kind, work) for kind, work in fields["kernels"])
-    return Manifest(**fields), body[72 + size:]
+    return Manifest(**fields), pieces[1:]
 
 
-def store_cached(key: str, manifest: Manifest, code: bytes) -> None:
+def store_cached(key: str, manifest: Manifest, codes: Sequence[bytes]) -> None:
     """Keep a program; a cache that cannot be written costs time, not results."""
-    text = json.dumps(vars(manifest)).encode()
-    body = key.encode() + struct.pack("<Q", len(text)) + text + code
+    pieces = [json.dumps(vars(manifest)).encode(), *codes]
+    body = key.encode() + b"".join(struct.pack("<Q", len(piece)) + piece for piece in pieces)
     data = MAGIC + hashlib.sha256(body).digest() + body
     folder = cache_folder()
     try:

@@ -20,7 +20,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ..loops.program import SPINS, Target
-from .translate import Loaded, host, host_target, object_code
+from .translate import Loaded, host, host_target, object_codes
 
 AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
 NAP = 2000  # rounds of a waiting loop in the shortest sleep
@@ -357,9 +357,7 @@ class Entry:
         for name in names:
             llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
         llvm.add_symbol(*rest_function())
-        code = object_code(entry_text(host_target()), *host())
-        assert isinstance(code, bytes)
-        self._loaded = Loaded(code)
+        self._loaded = Loaded(object_codes(entry_text(host_target()), *host()))
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
         self._method = Method(b"enter", self._loaded.address("enter"), NO_ARGUMENTS, b"Run a native program.")
         self.rest = self._loaded.address("rest")

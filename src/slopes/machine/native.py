@@ -71,11 +71,10 @@ def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[N
     manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
                                tuple((kernel.kind, kernel.work) for kernel in plan.kernels))
     planned = time.perf_counter()
-    code = translate.object_code(plan.text, *translate.host())
-    assert isinstance(code, bytes)
+    codes = translate.object_codes(plan.text, *translate.host())
     report(plan, planned - start, time.perf_counter() - planned)
-    engine.store_cached(key, manifest, code)
-    return engine.Program(manifest, code), False
+    engine.store_cached(key, manifest, codes)
+    return engine.Program(manifest, codes), False
 
 
 def describe(order: list[Node], inputs: list[Node], roots: list[Node], destinations: list[int]) -> str:

@@ -55,9 +55,8 @@ class Profile:
 def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
     """Run a timed twin of a program on the same arguments."""
     plan = plan_program(native.roots, native.inputs, native.destinations, translate.host_target(), timed=True)
-    code = translate.object_code(plan.text, *translate.host())
-    assert isinstance(code, bytes)
-    program = engine.Program(engine.Manifest(plan.arena, plan.scratch, plan.parallel, (), ()), code, clocks=len(plan.kernels))
+    codes = translate.object_codes(plan.text, *translate.host())
+    program = engine.Program(engine.Manifest(plan.arena, plan.scratch, plan.parallel, (), ()), codes, clocks=len(plan.kernels))
     program.run(arguments, strides)  # touch all memory once
     program.clocks[:] = 0
     start = time.perf_counter()
@@ -71,11 +70,10 @@ def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
 
 def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
     """The length of a tick of the processor's cycle counter, by comparing both clocks on a small program."""
-    code = translate.object_code("declare i64 @llvm.readcyclecounter()\n"
+    codes = translate.object_codes("declare i64 @llvm.readcyclecounter()\n"
                               "define void @program(ptr %c, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %k) {\n"
                               "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}", *translate.host())
-    assert isinstance(code, bytes)
-    loaded, ticks = translate.Loaded(code), np.zeros(1, np.int64)
+    loaded, ticks = translate.Loaded(codes), np.zeros(1, np.int64)
     clock = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(loaded.address("program"))
 
     def both() -> tuple[int, float]:

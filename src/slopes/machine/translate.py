@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 
 import llvmlite.binding as llvm
 
 from ..errors import CompileError
 from ..loops.program import TARGETS, Target
+from .parts import cut
+from .threads import thread_count
 
-_lock = threading.RLock()  # LLVM is entered by one thread at a time
+_lock = threading.RLock()  # one program is translated or loaded at a time
 
 
 # ---------------------------------------------------------------------- this machine
@@ -47,35 +53,80 @@ def object_code(text: str, triple: str, processor: str, features: str, assembly:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
         host()
-        try:
-            module = llvm.parse_assembly(text)
-            module.triple = triple
-            module.verify()
-            machine = llvm.Target.from_triple(triple).create_target_machine(
-                cpu=processor, features=features, opt=2, reloc="pic", codemodel="default")
-        except RuntimeError as error:
-            raise CompileError(f"LLVM refused a program that slopes wrote: {error}", where="",
-                               repair="this is a defect of slopes: please report it with the program (SLOPES_DEBUG=4 prints it)") from None
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit already
-        options.loop_unrolling = False
-        passes = llvm.create_pass_builder(machine, options)
-        manager = passes.getModulePassManager()
-        manager.run(module, passes)
-        return machine.emit_assembly(module) if assembly else machine.emit_object(module)
+        machine, module = optimised(text, triple, processor, features)
+        return machine.emit_assembly(module) if assembly else emitted(machine, module)
+
+
+def object_codes(text: str, triple: str, processor: str, features: str) -> list[bytes]:
+    """The same in parts, by several threads."""
+    with _lock:
+        host()
+        parts = cut(text)
+        if len(parts) == 1:
+            return [emitted(*optimised(text, triple, processor, features))]
+        with ThreadPoolExecutor(min(len(parts), thread_count())) as pool:
+            return list(pool.map(lambda part: emitted(*optimised(part, triple, processor, features)), parts))
+
+
+def optimised(text: str, triple: str, processor: str, features: str) -> tuple[Any, Any]:
+    """The machine that translates for a processor, and the optimised module in a context of its own."""
+    try:
+        module = llvm.parse_assembly(text, llvm.create_context())
+        module.triple = triple
+        module.verify()
+        machine = llvm.Target.from_triple(triple).create_target_machine(
+            cpu=processor, features=features, opt=2, reloc="pic", codemodel="default")
+    except RuntimeError as error:
+        raise refused(str(error)) from None
+    options = llvm.create_pipeline_tuning_options(speed_level=1)  # level 2 takes a third longer and gained nothing
+    options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit already
+    options.loop_unrolling = False
+    passes = llvm.create_pass_builder(machine, options)
+    unlocked("LLVMPY_RunNewModulePassManager")(passes.getModulePassManager(), module, passes)
+    return machine, module
+
+
+def refused(error: str) -> CompileError:
+    return CompileError(f"LLVM refused a program that slopes wrote: {error}", where="",
+                        repair="this is a defect of slopes: please report it with the program (SLOPES_DEBUG=4 prints it)")
+
+
+def emitted(machine: Any, module: Any) -> bytes:
+    """The object code of a module."""
+    library, problem = llvm.ffi.lib, ctypes.c_char_p()
+    memory = unlocked("LLVMPY_TargetMachineEmitToMemory")(machine, module, 1, ctypes.byref(problem))
+    if not memory:
+        raise refused((problem.value or b"").decode(errors="replace"))
+    try:
+        return ctypes.string_at(library.LLVMPY_GetBufferStart(memory), library.LLVMPY_GetBufferSize(memory))
+    finally:
+        library.LLVMPY_DisposeMemoryBuffer(memory)
+
+
+@lru_cache(maxsize=8)
+def unlocked(name: str) -> Any:
+    """One of llvmlite's native functions without the lock under which llvmlite runs all of them.
+
+    LLVM itself asks for no more than that threads work on modules of different contexts.
+    """
+    usual = getattr(llvm.ffi.lib, name)
+    function = getattr(ctypes.CDLL(llvm.ffi.lib._name), name)
+    function.argtypes, function.restype = usual.argtypes, usual.restype
+    return function
 
 
 class Loaded:
-    """Object code in memory, ready to be called."""
+    """Object code in memory, all parts of it, ready to be called."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, codes: Sequence[bytes]) -> None:
         with _lock:
             triple, processor, features = host()
             machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, features=features, reloc="pic")
             empty = llvm.parse_assembly("")
             empty.triple = triple
             self._engine = llvm.create_mcjit_compiler(empty, machine)
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            for code in codes:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
 
     def address(self, name: str) -> int:
