@@ -196,6 +196,23 @@ def test_a_long_sum_is_split_into_fixed_parts(shape):
     check(roots, env, 1e-4)
 
 
+@pytest.mark.parametrize(("k", "most"), [(1024, 8), (2048, 8), (512, 16), (1000, 27)])
+def test_rows_that_share_one_set_of_the_cache_are_no_more_than_it_holds(k, most):
+    (a, b), env = given((16, k), (200, k))
+    roots = [product(a, b, "mk", "nk", "mn")]
+    made = plan(roots, target=TARGETS["avx512"])[0]
+    rows = [kernel.schedule["rows"] for kernel in made.kernels if kernel.kind == "contract"]
+    assert rows and max(rows) <= most
+    check(roots, env, 1e-4)
+
+
+def test_parts_of_a_long_sum_are_of_one_size_where_they_can_be():
+    """32 pictures in 16 parts of two, not in eleven of which the last is short."""
+    x, g = variable((32, 16, 32, 32), np.dtype("float32")), variable((32, 16, 32, 32), np.dtype("float32"))
+    made = plan([product(x, g, "bmxy", "bnxy", "mn")], target=TARGETS["avx512"])[0]
+    assert [kernel.schedule["parts"] for kernel in made.kernels if kernel.kind == "contract"] == [16]
+
+
 @pytest.mark.parametrize("shape", [(30, 64, 40), (128, 64, 20), (33, 9000, 17)])
 def test_an_update_in_place_reads_the_old_value_and_writes_the_new_one(shape):
     m, k, n = shape

@@ -271,3 +271,15 @@ def test_a_deep_chain_leaves_room_on_the_stack_of_python():
         plan([y])
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_a_loop_of_which_quotients_are_taken_is_split_where_they_change():
+    """Heads side by side, moved behind one another: neighbours within a head stay neighbours, and nothing is gathered."""
+    x = variable((4, 3, 10, 32), np.dtype("float32"))
+    heads = build("reshape", build("permute", x, axes=(0, 2, 1, 3)), shape=(4, 10, 96))
+    roots = [build("pad", heads, widths=((0, 0), (0, 0), (96, 0)), value=0) + variable((4, 10, 192), np.dtype("float32"))]
+    program = compile_nodes(roots, poison=True)
+    assert "masked.gather" not in program.text
+    rng = np.random.default_rng(0)
+    env = {node: rng.normal(size=node.shape).astype(np.float32) for node in (x, roots[0].args[1])}
+    np.testing.assert_array_equal(program.run(env)[0], evaluate(roots, env)[0])

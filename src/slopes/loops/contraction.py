@@ -39,6 +39,8 @@ APART = 2048  # bytes between steps of k from which on single elements come too 
 LONG = 256  # steps of k
 WORTH_COPYING = 2  # panels that read the same S
 ENOUGH_BLOCKS = 12  # units of work that keep a few threads evenly busy
+WAY, WAYS = 4096, 8  # bytes of the first-level cache that one line of each of its sets makes up, and how many lines a set has
+MANY = 1 << 30
 BLOCK_MULTIPLIES = 150_000
 
 
@@ -122,7 +124,7 @@ def join_loops(sides: Sides) -> None:
 
 def side_cost(sides: Sides, target: Any) -> float:
     """Cycles, roughly: multiplying (with what the tiles waste), packing, storing."""
-    *_, multiply = best_tile(panel_extent(sides), extent(sides.s_axes), sides.lanes, target.registers, sides.s_axes)
+    *_, multiply = chosen_tile(sides, target)
     outer = extent(sides.batch) * extent(outer_axes(sides))
     k = extent(sides.k_axes)
     cost = multiply * k * outer
@@ -193,11 +195,29 @@ def evenly_spaced(rows: int, s_axes: Sequence[Axis]) -> bool:
     return len(s_axes) <= 1
 
 
-def best_tile(width: int, height: int, lanes: int, registers: int, s_axes: Sequence[Axis] = ()) -> tuple[int, int, float]:
+def chosen_tile(sides: Sides, target: Any) -> tuple[int, int, float]:
+    """(rows, vectors, cycles per step of k for all tiles): the tile shape for a contraction."""
+    return best_tile(panel_extent(sides), extent(sides.s_axes), sides.lanes, target.registers, sides.s_axes, most_rows(sides))
+
+
+def most_rows(sides: Sides) -> int:
+    """How many rows of S the first-level cache holds at once, where each is read along its own memory.
+
+    Rows that lie WAY bytes apart, or a multiple of that, share one set of the cache, which holds WAYS lines: one row more, and each
+    line is thrown out before its next element is read.
+    """
+    if not isinstance(sides.s, Load) or not sides.s_axes or not sides.k_axes or sides.s.offset.coefficient(sides.k_axes[-1]) != 1:
+        return MANY
+    apart = sides.s.offset.coefficient(sides.s_axes[-1])
+    return MANY if not apart else WAYS * (WAY // gcd(WAY, apart * sides.s.dtype.itemsize))
+
+
+def best_tile(width: int, height: int, lanes: int, registers: int, s_axes: Sequence[Axis] = (), most_rows: int = MANY,
+              ) -> tuple[int, int, float]:
     """(rows, vectors, cycles per step of k for all tiles): the tile shape that wastes least for this size."""
     best = (1, 1, float("inf"))
     for vectors in (4, 3, 2, 1):
-        most = (registers - 2 - vectors) // vectors
+        most = min((registers - 2 - vectors) // vectors, most_rows)
         if (vectors - 1) * lanes >= width:
             continue
         for rows in range(1, min(most, height) + 1):
@@ -237,7 +257,7 @@ def lay_out(sides: Sides, root: Node, target: Any) -> tuple[Load, Kernel]:
 def tile_kernels(sides: Sides, group: Any, buffers: dict[Node, Buffer], target: Any) -> list[Kernel]:
     """The tiles as one kernel; with k in parts, a second one adds them up."""
     panel, height = panel_extent(sides), extent(sides.s_axes)
-    rows, vectors, _ = best_tile(panel, height, sides.lanes, target.registers, sides.s_axes)
+    rows, vectors, _ = chosen_tile(sides, target)
     outer = [*sides.batch, *outer_axes(sides)]
     panels = -(-panel // (vectors * sides.lanes))
     units = extent(outer) * panels
@@ -329,7 +349,8 @@ def k_parts(sides: Sides, units: int) -> int:
     if wanted <= 1:
         return 1
     step = -(-first // wanted)
-    return -(-first // step)
+    shorter = [each for each in range(step, 0, -1) if first % each == 0 and 3 * each >= 2 * step]
+    return -(-first // (shorter[0] if shorter else step))  # parts of one size: no thread waits for a larger one
 
 
 def add_parts(kernel: Kernel, sides: Sides, group: Any, buffers: dict[Node, Buffer], target: Any) -> Kernel:

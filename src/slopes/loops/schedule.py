@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..graph.operation import Operation, build_node, variable
-from .index import Axis, Index, Quotient, as_index, linear
+from .index import Axis, Index, Quotient, Remainder, as_index, linear
 from .lower import Reader, merge_axes
 from .nest import Buffer, Compute, Expr, Kernel, Load, Loop, Store, axes_of, buffers_read, buffers_written, expressions, indices_of, memory
 
@@ -42,11 +42,47 @@ def plan_nest(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kerne
     here = tuple(index.substitute(outer_terms) for index in here)
     inside = tuple(index.substitute(inner_terms) for index in inside)
     stores, body, _ = read_group(group, buffers, here, inside)
+    axes, split_terms = split_axes(axes, used_indices(stores, body), lanes)
+    if split_terms:
+        here = tuple(index.substitute(split_terms) for index in here)
+        stores, body, _ = read_group(group, buffers, here, inside)
     kernel = Kernel("map" if group.root is None else "reduce", axes, stores, inner, group.root, body, nodes=group.nodes)
     kernels = [kernel] if group.root is None else split_reduction(kernel)
     for each in kernels:
         each.schedule = choose(each, lanes)
     return kernels
+
+
+def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[list[Axis], dict[Axis, Index]]:
+    """Loops of which something takes quotients become two, so that neighbours in the inner one are neighbours everywhere.
+
+    Returns the new loops and the split ones in their terms. Only where the inner loop fills a vector.
+    """
+    found: list[Axis] = []
+    terms: dict[Axis, Index] = {}
+    for axis in axes:
+        runs = [each for each in run_lengths(axis, indices) if each >= lanes and axis.extent % each == 0]
+        if not runs or min(runs) == axis.extent:
+            found.append(axis)
+            continue
+        outer, inner = Axis(axis.extent // min(runs), axis.name), Axis(min(runs), axis.name)
+        found += [outer, inner]
+        terms[axis] = as_index(outer) * inner.extent + as_index(inner)
+    return found, terms
+
+
+def run_lengths(axis: Axis, indices: Sequence[Index]) -> set[int]:
+    """By what the place on an axis is divided, where the runs between two steps of the quotient start at multiples of the divisor."""
+    found: set[int] = set()
+    stack = list(indices)
+    while stack:
+        for atom in stack.pop().terms:
+            if isinstance(atom, (Quotient, Remainder)):
+                stack.append(atom.inner)
+                others = [c for each, c in atom.inner.terms.items() if each is not axis]
+                if atom.inner.terms.get(axis) == 1 and not any(c % atom.divisor for c in (*others, atom.inner.constant)):
+                    found.add(atom.divisor)
+    return found
 
 
 def keeps_place(root: Node | None) -> bool:
