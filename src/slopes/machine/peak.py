@@ -45,9 +45,7 @@ def best_of(run: Callable[[], object]) -> float:
 def multiply_adds() -> float:
     """Multiply-adds of float32 per second."""
     lanes = translate.host_target().lanes
-    code = translate.object_code(loop_text(lanes), *translate.host())
-    assert isinstance(code, bytes)
-    loaded, sums = translate.Loaded(code), np.zeros(lanes, np.float32)
+    loaded, sums = translate.Loaded(translate.object_codes(loop_text(lanes), *translate.host())), np.zeros(lanes, np.float32)
     loop = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(loaded.address("program"))
     seconds = best_of(lambda: loop(sums.ctypes.data, 0, 0, 0, 0, 0, TURNS))
     return SUMS * lanes * TURNS / seconds
