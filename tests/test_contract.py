@@ -268,6 +268,7 @@ ARGUMENTS = {
     "TransformerEncoder": {"encoder_layer": nn.TransformerEncoderLayer(4, 2), "num_layers": 1},
     "TransformerDecoder": {"decoder_layer": nn.TransformerDecoderLayer(4, 2), "num_layers": 1},
     **{f"{kind}Encoding": {"width": 4} for kind in ("Sinusoidal", "Rotary")}, "LearnedEncoding": {"length": 3, "width": 4},
+    "AdaptiveLogSoftmaxWithLoss": {"in_features": 4, "n_classes": 9, "cutoffs": (3,)},
     "Repeat": {"layer": nn.Identity(), "times": 2},
     **{kind: {"input_size": 3, "hidden_size": 2} for kind in ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")},
 }

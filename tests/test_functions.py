@@ -91,6 +91,7 @@ def test_activations():
     np.testing.assert_allclose(sl.relu(x).numpy(), [0, 0, 0, 2, 1000])
     np.testing.assert_allclose(sl.leaky_relu(x, 0.1).numpy(), [-100, -0.2, 0, 2, 1000])
     np.testing.assert_allclose(sl.elu(x).numpy(), [-1, np.expm1(-2), 0, 2, 1000])
+    np.testing.assert_allclose(sl.selu(x).numpy(), 1.0507009874 * np.array([-1.6732632424, 1.6732632424 * np.expm1(-2), 0, 2, 1000]))
     np.testing.assert_allclose(sl.silu(x).numpy(), [0, -2 * 0.11920292, 0, 2 * 0.88079708, 1000], atol=1e-7)
     np.testing.assert_allclose(sl.gelu(x).numpy(), [0, -0.04550026, 0, 1.95449974, 1000], atol=1e-7)
     np.testing.assert_allclose(sl.threshold(x).numpy(), [0, 0, 1, 1, 1])
@@ -293,7 +294,7 @@ SKIP = {"asarray", "tensor", "nonzero", "unique", "broadcast_arrays", "meshgrid"
 def test_first_arguments_may_be_lists():
     unary = [name for name in sl.functions.__all__ if callable(getattr(sl, name)) and name not in SKIP
              and [p.default for p in inspect.signature(getattr(sl, name)).parameters.values()][1:2] != [inspect.Parameter.empty]
-             and next(iter(inspect.signature(getattr(sl, name)).parameters)) == "x"]
+             and next(iter(inspect.signature(getattr(sl, name)).parameters), "") == "x"]
     assert len(unary) > 60
     for name in unary:
         given = [[0.5, 0.25], [0.75, 0.5]] if "bitwise" not in name else [[1, 2]]

@@ -115,6 +115,22 @@ def test_the_hinge_loss_differs_from_pytorch():
     near(nn.hinge_loss(array, labels).numpy(), theirs)
 
 
+@pytest.mark.parametrize("options", [{"div_value": 2.0}, {"head_bias": True, "div_value": 1.5}])
+def test_the_adaptive_softmax_differs_from_pytorch(options):
+    sl.seed(0)
+    ours = nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10], **options)
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10], **options)
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    array, words = numbers("adaptive", (7, 8)), indices("adaptive", (7,), 20)
+    x, their_x = sl.tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
+    found, wanted = ours(x, words), theirs(their_x, torch.tensor(words))
+    near(found.output.detach().numpy(), wanted.output), near(found.loss.detach().numpy(), wanted.loss)
+    near(ours(x).detach().numpy(), theirs.log_prob(their_x))
+    found.loss.backward(), wanted.loss.backward()
+    near(x.grad.numpy(), their_x.grad)
+    same_gradients_and_buffers(ours, theirs)
+
+
 def ten_steps(step):
     return [step(number) for number in range(10)]
 

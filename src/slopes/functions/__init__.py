@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from . import activation, attention, creation, elementwise, linear, loop, manipulation, reduction, searching, spatial
+from . import activation, attention, creation, elementwise, filtering, linear, loop, manipulation, reduction, searching, spatial
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .elementwise import *  # noqa: F403
+from .filtering import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .loop import *  # noqa: F403
 from .manipulation import *  # noqa: F403
@@ -19,5 +20,5 @@ from .spatial import *  # noqa: F403
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
 
 __all__ = ["e", "inf", "nan", "newaxis", "pi"]
-for part in (activation, attention, creation, elementwise, linear, loop, manipulation, reduction, searching, spatial):
+for part in (activation, attention, creation, elementwise, filtering, linear, loop, manipulation, reduction, searching, spatial):
     __all__ += part.__all__

@@ -7,7 +7,7 @@ from typing import Any
 from ..ops import composite
 from ..tensor import Tensor, asarray
 
-__all__ = ["elu", "gelu", "leaky_relu", "log_sigmoid", "relu", "sigmoid", "silu", "softplus", "threshold"]
+__all__ = ["elu", "gelu", "leaky_relu", "log_sigmoid", "relu", "selu", "sigmoid", "silu", "softplus", "threshold"]
 
 
 def sigmoid(x: Any) -> Tensor:
@@ -62,6 +62,15 @@ def elu(x: Any, alpha: Any = 1.0) -> Tensor:
     tensor([-1.,  2.])
     """
     return composite.elu(asarray(x), alpha)
+
+
+def selu(x: Any) -> Tensor:
+    """1.0507 elu(x, alpha=1.6733): in deep dense nets it keeps mean 0 and variance 1 by itself (Klambauer et al. 2017).
+
+    >>> sl.selu([-1000., 1.])
+    tensor([-1.7580993,  1.050701 ])
+    """
+    return composite.selu(asarray(x))
 
 
 def gelu(x: Any, approximate: str = "none") -> Tensor:

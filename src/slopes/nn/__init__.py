@@ -9,6 +9,7 @@ from ..functions import (
     log_softmax,
     relu,
     scaled_dot_product_attention,
+    selu,
     sigmoid,
     silu,
     softmax,
@@ -17,7 +18,7 @@ from ..functions import (
 )
 from ..tensor import Parameter
 from . import init
-from .activations import ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, Threshold
+from .activations import ELU, GELU, SELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, Threshold
 from .adaptive_pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -27,6 +28,7 @@ from .adaptive_pooling import (
     GlobalAvgPool,
     GlobalMaxPool,
 )
+from .adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import Parallel, Repeat, Residual, tie
@@ -49,25 +51,28 @@ from .losses import (
     squared_loss,
 )
 from .module import Buffer, Module
+from .noise import GaussianNoise, MaskingNoise
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
 from .positions import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
 from .recurrent import GRU, LSTM, RNN, detached
+from .prelu import PReLU
 from .sequential import Sequential
 from .shape import Flatten, Unflatten
 from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
-    "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d",
-    "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d",
-    "Embedding", "EmbeddingBag", "Flatten", "GRUCell", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity",
-    "InstanceNorm1d", "InstanceNorm2d", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding",
-    "Linear", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "Parallel", "Parameter",
-    "RMSNorm", "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding", "SequenceDropout", "Sequential", "SiLU", "Sigmoid",
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AlphaDropout", "AvgPool1d", "AvgPool2d",
+    "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
+    "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d", "Embedding", "EmbeddingBag", "Flatten", "GRUCell",
+    "GaussianNoise", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d",
+    "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding", "Linear", "LogSoftmax", "MaskingNoise",
+    "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "PReLU", "Parallel", "Parameter", "RMSNorm",
+    "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding", "SequenceDropout", "Sequential", "SiLU", "Sigmoid",
     "SinusoidalEncoding", "Softmax", "Softplus", "Tanh", "Threshold", "TransformerDecoder", "TransformerDecoderLayer",
     "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "binary_cross_entropy_with_logits", "cross_entropy",
     "detached", "elu", "gelu", "hinge_loss", "huber_loss", "init", "kl_div", "l1_loss", "leaky_relu", "log_likelihood",
-    "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "separable_convolution",
-    "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie",
+    "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
+    "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie",
 ]

@@ -194,6 +194,21 @@ class ELU(Module):
         return f"{self.alpha:g}" if self.alpha != 1 else ""
 
 
+class SELU(Module):
+    """y = s x where x > 0, otherwise s a (exp(x) - 1), with a = 1.6733, s = 1.0507. Any shape.
+
+    Sums of many such units, with weights of variance 1 / inputs, tend to mean 0 and variance 1 from layer to layer; leave units
+    out with AlphaDropout, which keeps that. Source: Klambauer et al., "Self-normalizing neural networks", 2017.
+
+    >>> import slopes as sl
+    >>> sl.nn.SELU()(sl.tensor([0.0, 1.0]))
+    tensor([0.      , 1.050701])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.selu(x)
+
+
 class GELU(Module):
     """y = x P(Z < x) for a standard normal Z, = x (1 + erf(x / sqrt 2)) / 2. Any shape.
 

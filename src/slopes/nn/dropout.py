@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ShapeError
+from ..ops.activations import SELU_ALPHA, SELU_SCALE
 from ..ops.composite import where
 from ..random import Generator, bernoulli
 from ..tensor import Tensor
@@ -93,7 +94,7 @@ class SequenceDropout(Dropping):
         return drop(x, self.p, (x.shape[0], 1, x.shape[2]), self.generator) if self.training else x
 
 
-SATURATION = -1.0507009873554805 * 1.6732632423543772  # where SELU ends for x to minus infinity: -scale * alpha
+SATURATION = -SELU_SCALE * SELU_ALPHA  # where SELU ends for x to minus infinity: -scale * alpha
 
 
 class AlphaDropout(Dropping):

@@ -68,6 +68,14 @@ def elu(x: X, alpha: float = 1.0) -> X:
     return where(x > 0, x, build("expm1", where(x > 0, 0, x)) * alpha)
 
 
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # with these, mean 0 and variance 1 are a fixed point
+
+
+def selu(x: X) -> X:
+    """1.0507 times elu with alpha = 1.6733 (Klambauer et al. 2017)."""
+    return elu(x, SELU_ALPHA) * SELU_SCALE
+
+
 def silu(x: X) -> X:
     """x * sigmoid(x), also called swish."""
     x = as_float(x)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import ClassVar
 
 from ..errors import ArgumentError
-from ..nn.constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
+from ..nn.constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, RISING, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
 
 ScheduleFunction = Callable[[int, int], float]
-RISING = Constraint("rising whole numbers of at least 1",
-                    lambda value: isinstance(value, (tuple, list)) and len(value) > 0 and all(is_count(each) for each in value)
-                    and all(one < other for one, other in pairwise(value)), ((), (5, 5), (9, 3), (0, 2), 3, ("2",)))
 OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda value: value is None or is_count(value),
                             (0, -3, 2.5, True, "3"))
 PATIENCE = Constraint("a whole number of at least 0", lambda value: is_whole(value) and value >= 0, (-1, 1.5, "3", True))

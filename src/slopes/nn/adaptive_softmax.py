@@ -1,0 +1,116 @@
+"""The adaptive softmax: a cheap softmax over a large vocabulary, in which rare words share few features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..graph.dtype import is_integer
+from ..graph.operation import build
+from ..ops.composite import concat, log_softmax, part, where
+from ..tensor import Tensor, asarray
+from .constraint import COUNT, FLAG, POSITIVE, RISING, check
+from .linear import Linear
+from .losses import check_labels, label_type_error
+from .module import Module
+from .sequential import Sequential
+from .where import built_and_called, known_value
+
+
+class AdaptiveOutput(NamedTuple):
+    """output: the log probability of every target, in the targets' shape; loss: minus their mean."""
+
+    output: Tensor
+    loss: Tensor
+
+
+class AdaptiveLogSoftmaxWithLoss(Module):
+    """log p(c | x), classes numbered from frequent to rare: the first `cutoffs[0]` in one softmax with a place for each of the rarer
+    groups, and within group i a softmax over a narrow layer: log p(c) = log p(group i) + log p(c | group i).
+
+    x: (..., in_features). layer(x) gives the log probabilities (..., n_classes), layer(x, targets) with targets (...) of integers
+    an AdaptiveOutput (output, loss), layer.predict(x) the likeliest class. The weights of a group of m classes are
+    (width, in_features) and (m, width), width = in_features / div_value^(i + 1): for 33,000 words, 256 features and cutoffs
+    (2000, 10000) together 1.4 instead of 8.5 million. All groups are computed for all examples, as shapes of programs are fixed;
+    what is saved are the wide products.
+    Names and initial values are PyTorch's. In fit: `loss=lambda h, t: net.head(h, t).loss`, where the net gives the features h.
+    Raises ArgumentError for cutoffs that do not rise or reach n_classes, ShapeError, DTypeError and OutOfRangeError for inputs.
+    Source: Grave et al., "Efficient softmax approximation for GPUs", 2017.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> layer = nn.AdaptiveLogSoftmaxWithLoss(16, 1000, cutoffs=(50, 200))
+    >>> x, words = sl.normal((5, 16)), sl.tensor([3, 49, 50, 199, 999])
+    >>> layer(x).shape, layer(x, words).output.shape, layer(x, words).loss.shape
+    ((5, 1000), (5,), ())
+    >>> abs(float(layer(x).exp().sum(axis=1).mean()) - 1) < 1e-5
+    True
+    """
+
+    constraints = {"in_features": COUNT, "n_classes": COUNT, "cutoffs": RISING, "div_value": POSITIVE, "head_bias": FLAG}
+
+    def __init__(self, in_features: int, n_classes: int, cutoffs: Sequence[int], div_value: float = 4.0,
+                 head_bias: bool = False) -> None:
+        owner = "AdaptiveLogSoftmaxWithLoss"
+        check(owner, self.constraints, {"in_features": in_features, "n_classes": n_classes, "cutoffs": cutoffs,
+                                        "div_value": div_value, "head_bias": head_bias})
+        if cutoffs[-1] >= n_classes:
+            raise ArgumentError(f"{owner}: cutoffs={tuple(cutoffs)} must stay below n_classes={n_classes}",
+                                why="the last group goes from the last cutoff to the last class")
+        self.in_features, self.n_classes, self.cutoffs = int(in_features), int(n_classes), (*map(int, cutoffs), int(n_classes))
+        self.head = Linear(self.in_features, self.cutoffs[0] + len(cutoffs), bias=head_bias)
+        widths = [max(1, int(self.in_features // div_value ** (i + 1))) for i in range(len(cutoffs))]
+        self.tail = [Sequential(Linear(self.in_features, width, bias=False), Linear(width, stop - start, bias=False))
+                     for width, start, stop in zip(widths, self.cutoffs, self.cutoffs[1:])]
+
+    def forward(self, x: Tensor, targets: Any = None) -> Any:
+        if targets is None:
+            return self.all_classes(x)
+        targets = self.checked(x, targets)
+        head = log_softmax(self.head(x), axis=-1)
+        output = picked(head, targets, self.cutoffs[0])
+        for i, (group, start, stop) in enumerate(zip(self.tail, self.cutoffs, self.cutoffs[1:])):
+            inside = picked(log_softmax(group(x), axis=-1), targets - start, stop - start)
+            output = where((targets >= start) & (targets < stop), self.share(head, i).reshape(inside.shape) + inside, output)
+        return AdaptiveOutput(output, -output.mean())
+
+    def all_classes(self, x: Tensor) -> Tensor:
+        """log p of every class."""
+        head = log_softmax(self.head(x), axis=-1)
+        groups = [log_softmax(group(x), axis=-1) + self.share(head, i) for i, group in enumerate(self.tail)]
+        return concat([part(head, head.ndim - 1, 0, self.cutoffs[0]), *groups], axis=-1)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """The likeliest class: (..., in_features) -> (...)."""
+        return self(x).argmax(axis=-1)
+
+    def share(self, head: Tensor, group: int) -> Tensor:
+        """log p of a whole group, (..., 1)."""
+        place = self.cutoffs[0] + group
+        return part(head, head.ndim - 1, place, place + 1)
+
+    def checked(self, x: Tensor, targets: Any) -> Tensor:
+        """The targets as integers of the examples' shape."""
+        targets = asarray(targets)
+        if not is_integer(targets.dtype):
+            raise label_type_error("AdaptiveLogSoftmaxWithLoss", x, targets)
+        if targets.shape != x.shape[:-1]:
+            what, where_ = built_and_called(self, x)
+            raise ShapeError(f"{what}: x is {tuple(x.shape)}, the targets are {tuple(targets.shape)}",
+                             why="there is one target for every row of features", where=where_)
+        values = known_value(targets)
+        if values is not None:
+            check_labels("AdaptiveLogSoftmaxWithLoss", values, self.n_classes, None)
+        return targets if targets.dtype.kind == "i" else targets.astype(np.int64)
+
+    def details(self) -> str:
+        return f"{self.in_features} -> {self.n_classes}, cutoffs={self.cutoffs[:-1]}"
+
+
+def picked(log_probabilities: Tensor, targets: Tensor, count: int) -> Tensor:
+    """The log probability of each target, of those from 0 to count - 1; what others get does not count."""
+    inside = where((targets >= 0) & (targets < count), targets, 0).reshape((*targets.shape, 1))
+    return build("take_along_axis", log_probabilities, inside, axis=log_probabilities.ndim - 1).reshape(targets.shape)

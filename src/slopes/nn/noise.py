@@ -1,0 +1,59 @@
+"""Noise on what a layer is given, in training only: what is learned must not depend on every small detail of an example."""
+
+from __future__ import annotations
+
+from ..random import Generator, bernoulli
+from ..random import normal as draw_normal
+from ..tensor import Tensor
+from .constraint import NOT_NEGATIVE
+from .dropout import Dropping
+from .module import Module
+from .number import Number, text
+
+
+class GaussianNoise(Module):
+    """In training y = x + std z, z standard normal, one draw per element; in use y = x.
+
+    x and y: any shape, floats. For small noise on the inputs and squared error this is the same as the penalty std^2 |dy/dx|^2
+    (Bishop, "Training with noise is equivalent to Tikhonov regularization", 1995). std is held as a tensor: layer.std = 0.2
+    recompiles nothing. Raises ArgumentError for a negative std.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> noisy = nn.GaussianNoise(0.5)(sl.zeros((10_000,)))
+    >>> abs(float(noisy.std()) - 0.5) < 0.02
+    True
+    """
+
+    std = Number(NOT_NEGATIVE)
+    constraints = {"std": NOT_NEGATIVE}
+
+    def __init__(self, std: float = 0.1, generator: Generator | None = None) -> None:
+        self.std = std
+        self.generator = generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x + self.std.astype(x.dtype) * draw_normal(x.shape, dtype=x.dtype, generator=self.generator)
+
+    def details(self) -> str:
+        return text(self.std)
+
+
+class MaskingNoise(Dropping):
+    """In training y = x m, where each m is 0 with probability p and 1 otherwise; in use y = x. Unlike Dropout, nothing is scaled.
+
+    x and y: any shape. It makes the incomplete pictures that a denoising auto-encoder has to complete. Raises ArgumentError
+    unless 0 <= p < 1. Source: Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> sorted(set(nn.MaskingNoise(0.5)(sl.ones((1000,))).tolist()))
+    [0.0, 1.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * bernoulli(1 - self.p.astype(x.dtype), x.shape, generator=self.generator).astype(x.dtype)

@@ -1,0 +1,43 @@
+"""PReLU: a leaky ReLU that learns its slope."""
+
+from __future__ import annotations
+
+from ..errors import ShapeError
+from ..ops.composite import where
+from ..tensor import Parameter, Tensor
+from .constraint import COUNT, REAL, check
+from .init import blank, constant
+from .module import Module
+from .where import built_and_called
+
+
+class PReLU(Module):
+    """y = x where x > 0, otherwise a x, with a learned; dy/da = x where x <= 0, otherwise 0.
+
+    x and y: any shape for one slope, (N, num_parameters, ...) for one slope per channel. weight: (num_parameters,), at first `init`.
+    Raises ShapeError for another number of channels. Source: He et al., "Delving deep into rectifiers", 2015.
+
+    >>> import slopes as sl
+    >>> sl.nn.PReLU()(sl.tensor([-1.0, 2.0])).tolist()
+    [-0.25, 2.0]
+    """
+
+    weight: Parameter  # (num_parameters,)
+    constraints = {"num_parameters": COUNT, "init": REAL}
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+        check("PReLU", self.constraints, {"num_parameters": num_parameters, "init": init})
+        self.num_parameters = int(num_parameters)
+        self.weight = constant(blank((self.num_parameters,)), init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.num_parameters == 1:
+            return where(x > 0, x, x * self.weight.reshape(()))
+        if x.ndim < 2 or x.shape[1] != self.num_parameters:
+            what, where_ = built_and_called(self, x)
+            raise ShapeError(f"{what} has {self.num_parameters} slopes, one per channel (axis 1), but x is {tuple(x.shape)}",
+                             repair="PReLU() has one slope for all", where=where_)
+        return where(x > 0, x, x * self.weight.reshape((-1,) + (1,) * (x.ndim - 2)))
+
+    def details(self) -> str:
+        return str(self.num_parameters)
