@@ -155,6 +155,8 @@ OWN_LAYERS: dict[str, tuple[int, ...]] = {
     "Parallel(nn.Conv2d(2, 3, 3, padding=1), nn.MaxPool2d(3, 1, 1), nn.Identity())": (3, 2, 5, 7),
     "Parallel(nn.Linear(5, 3), nn.Linear(5, 3), join='sum')": (7, 5),
     "Repeat(nn.Linear(5, 5), 3)": (7, 5),
+    "Ensemble(nn.Linear(5, 3), nn.Linear(5, 3))": (7, 5),
+    "Ensemble(nn.Linear(5, 5), nn.Tanh(), mean='outputs')": (7, 5),
 }
 INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Embedding(11, 3)": ((5, 4), 11),

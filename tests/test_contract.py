@@ -309,7 +309,7 @@ def test_a_wrong_option_of_a_loss_is_refused_in_words(function, name, value, con
 def test_every_checked_argument_is_an_argument(cls):
     assert cls.constraints.keys() - {"beta1", "beta2"} <= inspect.signature(cls).parameters.keys()
     checkable = {name for name, each in inspect.signature(cls).parameters.items()
-                 if name not in ("parameters", "betas", "generator", "layers")}
+                 if name not in ("parameters", "betas", "generator", "layers", "nets")}
     assert checkable <= cls.constraints.keys()
 
 

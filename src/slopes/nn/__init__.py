@@ -35,6 +35,7 @@ from .containers import Parallel, Repeat, Residual, tie
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, separable_convolution
 from .dropout import AlphaDropout, Dropout, Dropout2d, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
+from .ensemble import Ensemble
 from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from .linear import Linear
 from .losses import (
@@ -53,10 +54,11 @@ from .losses import (
 from .module import Buffer, Module
 from .noise import GaussianNoise, MaskingNoise
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from .penalties import contractive_penalty, kl_sparsity, l1_penalty, l2_penalty
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
 from .positions import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
-from .recurrent import GRU, LSTM, RNN, detached
 from .prelu import PReLU
+from .recurrent import GRU, LSTM, RNN, detached
 from .sequential import Sequential
 from .shape import Flatten, Unflatten
 from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
@@ -65,14 +67,15 @@ __all__ = [
     "ELU", "GELU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
     "AdaptiveLogSoftmaxWithLoss", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AlphaDropout", "AvgPool1d", "AvgPool2d",
     "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
-    "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d", "Embedding", "EmbeddingBag", "Flatten", "GRUCell",
-    "GaussianNoise", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d",
-    "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding", "Linear", "LogSoftmax", "MaskingNoise",
-    "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "PReLU", "Parallel", "Parameter", "RMSNorm",
-    "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding", "SequenceDropout", "Sequential", "SiLU", "Sigmoid",
-    "SinusoidalEncoding", "Softmax", "Softplus", "Tanh", "Threshold", "TransformerDecoder", "TransformerDecoderLayer",
-    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "binary_cross_entropy_with_logits", "cross_entropy",
-    "detached", "elu", "gelu", "hinge_loss", "huber_loss", "init", "kl_div", "l1_loss", "leaky_relu", "log_likelihood",
+    "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d", "Embedding", "EmbeddingBag", "Ensemble", "Flatten",
+    "GRUCell", "GaussianNoise", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d",
+    "InstanceNorm2d", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding", "Linear",
+    "LogSoftmax", "MaskingNoise", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "PReLU",
+    "Parallel", "Parameter", "RMSNorm", "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding", "SequenceDropout",
+    "Sequential", "SiLU", "Sigmoid", "SinusoidalEncoding", "Softmax", "Softplus", "Tanh", "Threshold", "TransformerDecoder",
+    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
+    "binary_cross_entropy_with_logits", "contractive_penalty", "cross_entropy", "detached", "elu", "gelu", "hinge_loss",
+    "huber_loss", "init", "kl_div", "kl_sparsity", "l1_loss", "l1_penalty", "l2_penalty", "leaky_relu", "log_likelihood",
     "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
     "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie",
 ]

@@ -20,7 +20,7 @@ from ..data.order import order
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
 from ..nn.losses import cross_entropy
-from ..optim import Adam, Average, clip_by_norm, schedules
+from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
 from ..tensor import Tensor, no_grad
 from .checks import check_average, check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
 from .evaluate import Evaluator
@@ -37,13 +37,14 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 AfterEpoch = Callable[[Run], Any]
 Clip = Callable[[list[Tensor]], Any]
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Penalty = Callable[[Any], Tensor]
 
 
 def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
         validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
-        average: Average | None = None, augment: Augment | None = None, progress: bool | None = None,
-        after_epoch: AfterEpoch | None = None) -> Run:
+        average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
+        constrain: float | Clip | None = None, progress: bool | None = None, after_epoch: AfterEpoch | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
@@ -72,8 +73,12 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     augment     function (inputs, targets) -> (inputs, targets) of a batch, of slopes.data.augment for example, that is part of the
                 training step and of nothing else; metrics compare with the targets as they were. With fit's random numbers, the
                 default ones, it is the same for the same seed: lambda x, y: (augment.shift(x, 2), y)
+    penalty     function of the net whose result, a 0-d tensor, is added to the loss of each step but not to what is reported:
+                lambda net: 1e-5 * nn.l1_penalty(net)
+    constrain   the largest norm that the weights into a unit may have (optim.limit_norm), or a function that is called with the
+                list of parameters after each step
     progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence
-    after_epoch called with the Run after each epoch; a true result stops the training
+    after_epoch called with the Run after each epoch; a true result stops the training (train.EarlyStopping, train.Snapshots)
 
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far.
     Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net),
@@ -101,7 +106,7 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, is_labelled(dataset.targets)), epochs, min(batch_size, len(dataset.targets)), seed,
               find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,
-              augment)
+              augment, checked_penalty(penalty), find_constraint(constrain))
     return job.run()
 
 
@@ -125,6 +130,8 @@ class Job:
     reporter: Reporter
     after_epoch: AfterEpoch | None
     augment: Augment | None = None
+    penalty: Penalty | None = None
+    constrain: Clip | None = None
 
     def __post_init__(self) -> None:
         self.bind()
@@ -235,6 +242,8 @@ class Job:
         if self.clip is not None:
             self.clip(self.optimizer.parameters)
         self.optimizer.step()
+        if self.constrain is not None:
+            self.constrain(self.optimizer.parameters)
         if self.average is not None:
             self.average.update()
         return tuple(functools.reduce(operator.add, each) for each in zip(*parts))
@@ -247,8 +256,9 @@ class Job:
             given, learned = self.augment(given, wanted)
         outputs = self.net(given)
         value = self.loss(outputs, learned)
-        value = value if share == 1 else value * share
-        value.backward()
+        whole = value if self.penalty is None else value + self.penalty(self.net).astype(value.dtype)
+        value, whole = (value, whole) if share == 1 else (value * share, whole * share)
+        whole.backward()
         with no_grad():
             return (value.detach(), *(sum_over_examples(each(outputs.detach(), wanted)) for each in self.metrics.values()))
 
@@ -285,12 +295,30 @@ class Tally:
 
 def find_clip(wanted: float | Clip | None) -> Clip | None:
     """What to do with the gradients before the update."""
+    return limited("clip", wanted, clip_by_norm, "it is the largest norm that all gradients together may have")
+
+
+def find_constraint(wanted: float | Clip | None) -> Clip | None:
+    """What to do with the parameters after the update."""
+    return limited("constrain", wanted, limit_norm, "it is the largest norm that the weights into a unit may have")
+
+
+def limited(name: str, wanted: float | Clip | None, action: Callable[..., Any], why: str) -> Clip | None:
+    """The function as given, or the usual action with a number as its limit."""
     if wanted is None or callable(wanted):
         return wanted
     if not POSITIVE.holds(wanted):
-        raise ArgumentError(f"clip is {wanted!r}", why="it is the largest norm that all gradients together may have",
+        raise ArgumentError(f"{name} is {wanted!r}", why=why,
                             repair="use a number above 0, such as 1.0, or a function of the list of parameters")
-    return functools.partial(clip_by_norm, limit=wanted)
+    return functools.partial(action, limit=wanted)
+
+
+def checked_penalty(penalty: Penalty | None) -> Penalty | None:
+    """The penalty, if it can be called."""
+    if penalty is not None and not callable(penalty):
+        raise ArgumentError(f"penalty is {penalty!r}, not a function of the net",
+                            repair="for example penalty=lambda net: 1e-5 * nn.l1_penalty(net)")
+    return penalty
 
 
 def parts_of(indices: Tensor, count: int) -> list[Tensor]:

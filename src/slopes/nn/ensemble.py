@@ -1,0 +1,48 @@
+"""Ensembles: several nets that answer together are wrong less often than each of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import ArgumentError
+from ..ops.composite import log_softmax, logsumexp, stack
+from ..tensor import Tensor
+from .constraint import check, one_of
+from .module import Module
+from .sequential import check_modules
+
+
+class Ensemble(Module):
+    """y = log(mean over nets of softmax(net_k(x))): the mean of the probabilities, as logits; with mean="outputs", mean of net_k(x).
+
+    x: what every net takes; outputs (N, classes, ...) of one shape. cross_entropy and accuracy take y as they take logits. For nets
+    that give numbers, mean="outputs". Raises ArgumentError without nets.
+    Source: Hansen and Salamon, "Neural network ensembles", 1990; Goodfellow et al., Deep Learning, section 7.11.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> both = nn.Ensemble(nn.Linear(4, 3), nn.Linear(4, 3))
+    >>> float(both(sl.ones((2, 4))).exp().sum())  # two examples, probabilities
+    2.0
+    """
+
+    constraints = {"mean": one_of("probabilities", "outputs")}
+    nets: list[Module]
+    unnamed = "nets"
+
+    def __init__(self, *nets: Module, mean: str = "probabilities") -> None:
+        check("Ensemble", self.constraints, {"mean": mean})
+        check_modules("Ensemble", nets)
+        if not nets:
+            raise ArgumentError("Ensemble: there is no net to ask", repair="give at least one")
+        self.nets, self.mean = list(nets), mean
+
+    def forward(self, x: Any) -> Tensor:
+        outputs = [net(x) for net in self.nets]
+        if self.mean == "outputs":
+            return stack(outputs, 0).mean(axis=0)
+        return logsumexp(stack([log_softmax(each, axis=1) for each in outputs], 0), 0) - math.log(len(self.nets))
+
+    def details(self) -> str:
+        return f"{len(self.nets)} nets, mean={self.mean!r}"

@@ -1,0 +1,73 @@
+"""Early stopping: training ends when held-out data no longer gain, and the best weights come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..nn.constraint import COUNT, NOT_NEGATIVE, check
+from .history import Run
+
+
+class EarlyStopping:
+    """`fit(..., validation=data, after_epoch=EarlyStopping(patience=5))`: stop after `patience` epochs without a better validation
+    figure, and give the net the weights of its best epoch; these also come back when the last epoch is reached.
+
+    metric    what is watched: "loss" (falling is better), or a metric of the run, of which more is better ("..._error": less)
+    change    by how much a figure must be better to count
+    restore   whether the net gets its best weights back
+
+    After the run: `.best` (the figure), `.epoch` (its number, from 0), `.stopped` (whether it ended early), `.weights`. One object
+    watches one run at a time and begins anew with the next. With fit(average=...), the figures are those of the averaged weights:
+    use restore=False. Raises ArgumentError for a run without validation data, or an unknown metric.
+    Source: Prechelt, "Early stopping, but when?", 1998; Goodfellow et al., Deep Learning (2016), section 7.8.
+
+    >>> import numpy as np, slopes as sl
+    >>> from slopes import nn, optim
+    >>> x = np.random.default_rng(0).normal(size=(60, 20))
+    >>> few, more = sl.data.Dataset(x[:20], x[:20, :1]), sl.data.Dataset(x[20:], x[20:, :1])
+    >>> stop = sl.train.EarlyStopping(patience=3)
+    >>> run = sl.fit(nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 1)), few, loss=nn.mse_loss, validation=more,
+    ...              optimizer=optim.Adam(lr=0.02), epochs=200, after_epoch=stop, progress=False)
+    >>> len(run.epochs) == stop.epoch + 1 + 3, sl.evaluate(run.net, more, loss=nn.mse_loss)["loss"] == stop.best
+    (True, True)
+    """
+
+    def __init__(self, patience: int = 5, metric: str = "loss", change: float = 0.0, restore: bool = True) -> None:
+        check("EarlyStopping", {"patience": COUNT, "change": NOT_NEGATIVE}, {"patience": patience, "change": change})
+        self.patience, self.metric, self.change, self.restore = patience, metric, change, restore
+        self.sign = 1.0 if metric == "loss" or metric.endswith("error") else -1.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget an earlier run."""
+        self.best, self.epoch, self.stopped = np.inf * self.sign, -1, False
+        self.weights: dict[str, np.ndarray] = {}
+
+    def __call__(self, run: Run) -> bool:
+        """Look at the run after an epoch; true when it shall end."""
+        number, figure = len(run.epochs) - 1, self.figure(run)
+        if number == 0:
+            self.begin()
+        if self.sign * figure < self.sign * self.best - (self.change if self.weights else 0.0):
+            self.best, self.epoch, self.weights = figure, number, run.net.state_dict()
+        self.stopped = number - self.epoch >= self.patience
+        last = self.stopped or number + 1 == run.settings.get("epochs")
+        if last and self.restore and self.weights:
+            run.net.load_state_dict(self.weights)
+        return self.stopped
+
+    def figure(self, run: Run) -> float:
+        """The watched figure of the last epoch."""
+        found: dict[str, Any] = run.epochs[-1].validation
+        if self.metric not in found:
+            why = f"it has {', '.join(found)}" if found else "there are no validation data"
+            raise ArgumentError(f"EarlyStopping: the run has no validation figure {self.metric!r}", why=why,
+                                repair="give fit validation=... and name one of its figures" if not found else "name one of these")
+        return float(found[self.metric])
+
+    def __repr__(self) -> str:
+        seen = f": best {self.metric} {self.best:.4g} in epoch {self.epoch + 1}" if self.weights else ""
+        return f"<EarlyStopping, patience {self.patience}{seen}>"
