@@ -148,3 +148,10 @@ def test_compiled_code_refuses_an_integer_division_by_zero_and_goes_on_afterward
     with pytest.raises(DivisionError):
         compiled(x, sl.asarray(np.array([2, 0])))
     agree([compiled(x, y)], [build(name, x, y)])
+
+
+def test_a_constant_whose_columns_lie_together_is_read_as_if_its_rows_did():
+    table = np.asfortranarray(np.arange(12, dtype=np.float32).reshape(4, 3))
+    x = sl.ones((2, 4))
+    found = sl.compile(lambda x: x @ sl.tensor(table))(x)
+    np.testing.assert_array_equal(found.numpy(), x.numpy() @ table)

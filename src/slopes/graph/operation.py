@@ -83,7 +83,7 @@ class Variable(Operation):
 
 def constant(value: Any, dtype: DType | None = None) -> Node:
     """The constant node of a number or array."""
-    array = np.array(value, dtype=dtype if dtype is not None else None)
+    array = np.array(value, dtype=dtype if dtype is not None else None, order="C")  # native code reads it row by row
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         array = array.astype(scalar_dtype(array.reshape(-1)[0].item() if array.size else 0.0, None))
     array.flags.writeable = False
