@@ -26,7 +26,7 @@ FLOORS = (
     ("machine",),
     ("arrays", "eager", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
     ("nn", "optim", "data", "text"),
-    ("train", "zoo"),
+    ("train", "inside", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -112,7 +112,7 @@ def test_no_unit_s_weights_are_longer_than_the_limit():
         assert norms.max() <= 0.7 * (1 + 1e-5) and norms.max() > 0.69
     with pytest.raises(ArgumentError, match="constrain is -1"):
         fitted(constrain=-1)
-    with pytest.raises(ArgumentError, match="penalty is 0.1, not a function of the net"):
+    with pytest.raises(ArgumentError, match=r"penalty is 0\.1, not a function of the net"):
         fitted(penalty=0.1)
 
 

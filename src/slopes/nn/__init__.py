@@ -36,6 +36,7 @@ from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2
 from .dropout import AlphaDropout, Dropout, Dropout2d, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
 from .ensemble import Ensemble
+from .features import Crosses, Polar, Squares
 from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from .linear import Linear
 from .losses import (
@@ -67,15 +68,15 @@ __all__ = [
     "ELU", "GELU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
     "AdaptiveLogSoftmaxWithLoss", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AlphaDropout", "AvgPool1d", "AvgPool2d",
     "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
-    "ConvTranspose2d", "ConvTranspose3d", "Dropout", "Dropout2d", "Embedding", "EmbeddingBag", "Ensemble", "Flatten",
-    "GRUCell", "GaussianNoise", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d",
+    "ConvTranspose2d", "ConvTranspose3d", "Crosses", "Dropout", "Dropout2d", "Embedding", "EmbeddingBag", "Ensemble",
+    "Flatten", "GRUCell", "GaussianNoise", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d",
     "InstanceNorm2d", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding", "Linear",
     "LogSoftmax", "MaskingNoise", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "PReLU",
-    "Parallel", "Parameter", "RMSNorm", "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding", "SequenceDropout",
-    "Sequential", "SiLU", "Sigmoid", "SinusoidalEncoding", "Softmax", "Softplus", "Tanh", "Threshold", "TransformerDecoder",
-    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
-    "binary_cross_entropy_with_logits", "contractive_penalty", "cross_entropy", "detached", "elu", "gelu", "hinge_loss",
-    "huber_loss", "init", "kl_div", "kl_sparsity", "l1_loss", "l1_penalty", "l2_penalty", "leaky_relu", "log_likelihood",
-    "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
+    "Parallel", "Parameter", "Polar", "RMSNorm", "RNNCell", "ReLU", "Repeat", "Residual", "RotaryEncoding",
+    "SequenceDropout", "Sequential", "SiLU", "Sigmoid", "SinusoidalEncoding", "Softmax", "Softplus", "Squares", "Tanh",
+    "Threshold", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+    "Unflatten", "binary_cross_entropy_with_logits", "contractive_penalty", "cross_entropy", "detached", "elu", "gelu",
+    "hinge_loss", "huber_loss", "init", "kl_div", "kl_sparsity", "l1_loss", "l1_penalty", "l2_penalty", "leaky_relu",
+    "log_likelihood", "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
     "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie",
 ]

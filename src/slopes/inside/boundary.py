@@ -1,0 +1,98 @@
+"""The decision boundary: which class a model gives to each point of the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..compile import compile
+from ..errors import ArgumentError, ShapeError
+from ..nn.constraint import COUNT, check
+from ..tensor import asarray, no_grad
+from ..train.mode import Mode
+from ..train.pictures import Picture, new_figure
+from .draw import View, colour
+
+
+@dataclass
+class Boundary(View):
+    """across (W,) and up (H,): the coordinates; decided (H, W): the class number at each; x (N, 2), y (N,): the examples; classes."""
+
+    across: np.ndarray
+    up: np.ndarray
+    decided: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    classes: np.ndarray
+    title: str = ""
+
+    def draw(self) -> Picture:
+        """Regions in faint colours, their borders, and the examples in strong ones."""
+        figure = new_figure(4, 4)
+        self.draw_on(figure.subplots())
+        return Picture(figure)
+
+    def draw_on(self, axes: Any) -> None:
+        """The same on axes of a larger picture."""
+        count = len(self.classes)
+        colours = [colour(i) for i in range(count)]
+        levels = np.arange(count + 1) - 0.5
+        axes.contourf(self.across, self.up, self.decided, levels=levels, colors=colours, alpha=0.25)
+        if self.decided.min() < self.decided.max():
+            axes.contour(self.across, self.up, self.decided, levels=levels[1:-1], colors="#444444", linewidths=0.8)
+        for i, name in enumerate(self.classes):
+            chosen = self.y == name
+            axes.scatter(*self.x[chosen].T, s=9, color=colours[i], edgecolors="white", linewidths=0.3, label=str(name))
+        axes.set_xlim(self.across[0], self.across[-1])
+        axes.set_ylim(self.up[0], self.up[-1])
+        axes.set_title(self.title, fontsize="small")
+
+
+def boundary(model: Any, x: Any, y: Any, points: int = 200, margin: float = 0.1, title: str = "") -> Boundary:
+    """Ask the model about points x points places of the rectangle around the examples, and return the Boundary.
+
+    model: one with predict(x) -> labels (those of zoo.classifiers, scikit-learn's), a network whose outputs are (N, classes) logits
+    (or (N, 1): positive means class 1), or a function (N, 2) -> labels. x: (N, 2), y: (N,) labels. `margin` is the share by which
+    the rectangle is wider than the examples. Raises ShapeError unless x has two columns.
+
+    >>> import numpy as np, slopes as sl
+    >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
+    >>> found = sl.inside.boundary(lambda points: points[:, 0] > 0.5, x, y, points=50)
+    >>> found.decided.shape, float(found.decided.mean())
+    ((50, 50), 0.5)
+    """
+    check("boundary", {"points": COUNT}, {"points": points})
+    x, y = np.asarray(x, np.float64), np.asarray(y)
+    if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
+        raise ShapeError(f"boundary: x has shape {x.shape}, y {y.shape}", why="a picture shows the plane: x is (N, 2), y (N,)",
+                         repair="choose two columns, or project x (inside.projection)")
+    low, high = x.min(axis=0), x.max(axis=0)
+    spread = margin * np.where(high > low, high - low, 1.0)
+    across, up = (np.linspace(low[i] - spread[i], high[i] + spread[i], points) for i in (0, 1))
+    places = np.stack([each.reshape(-1) for each in np.meshgrid(across, up)], axis=1)
+    labels = np.asarray(predictor(model)(places))
+    classes = np.unique(np.concatenate([np.unique(y), np.unique(labels).astype(y.dtype)]))
+    decided = np.searchsorted(classes, labels.astype(classes.dtype)).reshape(points, points)
+    return Boundary(across, up, decided, x, y, classes, title)
+
+
+def predictor(model: Any) -> Callable[[np.ndarray], Any]:
+    """The function from points to labels."""
+    if isinstance(model, nn.Module):
+        return lambda places: asked(model, places)
+    found = getattr(model, "predict", model)
+    if not callable(found):
+        raise ArgumentError(f"boundary: {type(model).__name__} cannot be asked",
+                            repair="pass a network, a model with predict(x), or a function")
+    return found
+
+
+def asked(net: nn.Module, places: np.ndarray) -> np.ndarray:
+    """The classes that a network gives."""
+    with Mode(net, training=False), no_grad():
+        outputs = compile(lambda x: net(x))(asarray(places.astype(np.float32))).numpy()
+    return (outputs.reshape(-1) > 0).astype(int) if outputs.ndim == 1 or outputs.shape[1] == 1 else outputs.argmax(axis=1)
