@@ -1,0 +1,132 @@
+"""Vanishing and exploding gradients made visible: their size in every layer, and at every step of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..errors import ShapeError
+from ..nn.losses import cross_entropy
+from ..tensor import Parameter, Tensor, asarray
+from ..train.guard import State
+from ..train.mode import Mode
+from ..train.pictures import Picture, new_figure
+from ..train.rates import held_gradient
+from .draw import View
+from .watch import Layer, find_layer, replaced
+
+Loss = Callable[[Any, Tensor], Tensor]
+
+
+@dataclass
+class GradientNorms(View):
+    """names and norms: of each weight's gradient (root of the mean of squares), from the input's side to the output's, or of the
+    gradient at each step of a sequence; sizes: the weights' own, on the same scale (empty for steps)."""
+
+    names: list[str]
+    norms: np.ndarray
+    sizes: np.ndarray
+    title: str
+
+    def draw(self) -> Picture:
+        """Bars on a logarithmic scale."""
+        figure = new_figure(max(4.0, 0.28 * len(self.names) + 1.5), 3.2)
+        axes = figure.subplots()
+        places = np.arange(len(self.names))
+        axes.bar(places, np.maximum(self.norms, 1e-30), color="#2b6cb0", label="gradient")
+        if len(self.sizes):
+            axes.plot(places, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
+            axes.legend(frameon=False, fontsize="small")
+        axes.set_yscale("log")
+        step = max(1, len(self.names) // 30)
+        axes.set_xticks(places[::step], self.names[::step], rotation=90, fontsize=7)
+        axes.set_title(self.title, fontsize="small")
+        axes.spines[["top", "right"]].set_visible(False)
+        return Picture(figure)
+
+
+def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross_entropy) -> GradientNorms:
+    """The root mean square of each weight's gradient (parameters of two axes or more), for one batch, in training mode.
+
+    A fall by orders of magnitude from the last layer to the first is a vanishing gradient (sigmoids in a deep stack), a rise an
+    exploding one; rectified units with He's initial values keep the size. The network and its gradients are afterwards as they were.
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> deep = nn.Sequential(*[layer for _ in range(12) for layer in (nn.Linear(8, 8), nn.Sigmoid())])
+    >>> norms = sl.inside.gradient_norms(deep, sl.normal((16, 8)), sl.zeros((16, 8)), nn.mse_loss).norms
+    >>> bool(norms[0] < 1e-4 * norms[-1])
+    True
+    """
+    weights = [(name, each) for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad]
+    with untouched(net), Mode(net, training=True, quiet=True):
+        loss(net(asarray(inputs)), asarray(targets)).backward()
+        norms = np.array([0.0 if each.grad is None else size(each.grad.numpy()) for _, each in weights])
+    sizes = np.array([size(each.detach().numpy()) for _, each in weights])
+    return GradientNorms([name for name, _ in weights], norms, sizes, "root mean square of gradients, by weight")
+
+
+def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: Layer, loss: Loss = cross_entropy,
+                             axis: int = 1) -> GradientNorms:
+    """|d loss / d y_t| for each step t along `axis` of the output y of a layer: how far back in a sequence learning reaches.
+
+    The norm is over features, averaged over the batch. For the inputs of a recurrent network, name its embedding (or wrap an
+    nn.Identity before it). A norm that falls from step to step towards the past is back-propagation through time that vanishes.
+    Raises ShapeError when the output has no such axis. Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent
+    neural networks", 2013.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> class Faint(nn.Module):  # each step halves what it knows of the steps before
+    ...     def __init__(self):
+    ...         self.inputs = nn.Identity()
+    ...     def forward(self, x):
+    ...         x, state = self.inputs(x), 0.0
+    ...         for t in range(x.shape[1]):
+    ...             state = 0.5 * state + x[:, t]
+    ...         return state
+    >>> found = sl.inside.gradient_norms_over_time(Faint(), sl.ones((4, 5, 1)), sl.zeros((4, 1)), "inputs", nn.mse_loss)
+    >>> (found.norms[1:] / found.norms[:-1]).round(3).tolist()
+    [2.0, 2.0, 2.0, 2.0]
+    """
+    path, module = find_layer(net, layer)
+    original = module.forward
+    probes: list[Parameter] = []
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        output = original(*args, **kwargs)
+        probes.append(Parameter(np.zeros(output.shape, output.dtype)))
+        return output + probes[-1]
+
+    with untouched(net), replaced(module, forward), Mode(net, training=False, quiet=True):
+        loss(net(asarray(inputs)), asarray(targets)).backward()
+    slopes = probes[-1].grad.numpy()  # type: ignore[union-attr]
+    if not 0 < axis < slopes.ndim:
+        raise ShapeError(f"gradient_norms_over_time: {path} gives {slopes.shape}, which has no axis {axis} of steps")
+    rows = np.moveaxis(slopes, axis, 1).reshape(slopes.shape[0], slopes.shape[axis], -1)
+    norms = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=2)).mean(axis=0)
+    return GradientNorms([str(t) for t in range(len(norms))], norms, np.zeros(0), f"gradient at each step of {path}")
+
+
+@contextmanager
+def untouched(net: nn.Module) -> Iterator[None]:
+    """Begin without gradients; afterwards they, and all state, are what they were."""
+    gradients, state = [(each, held_gradient(each)) for each in net.parameters()], State(net)
+    net.zero_grad()
+    try:
+        yield
+    finally:
+        state.restore()
+        for each, gradient in gradients:
+            each.grad = gradient
+
+
+def size(array: np.ndarray) -> float:
+    """The root of the mean of squares."""
+    return float(np.sqrt(np.mean(array.astype(np.float64) ** 2)))

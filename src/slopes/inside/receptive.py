@@ -1,0 +1,229 @@
+"""The receptive field: which part of the input a unit can see; worked out layer by layer, or measured by gradients."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..errors import ArgumentError
+from ..nn.adaptive_pooling import GlobalAvgPool, GlobalMaxPool
+from ..nn.convolution import Convolution, TransposedConvolution
+from ..nn.module import entries
+from ..nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
+from ..tensor import Parameter, tensor
+from ..train.mode import Mode
+from ..train.pictures import Picture, new_figure
+from .draw import View, as_picture
+from .watch import Layer, find_layer, output_at
+
+Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included
+Seen = tuple[np.ndarray, ...] | None  # along every axis the numbers of the places that are seen; None: all
+Shape = tuple[int, ...]
+POOLS = (MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d)
+ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+WHOLE = (nn.Flatten, nn.Linear, GlobalAvgPool, GlobalMaxPool)  # after these a unit sees whatever there is
+POINTWISE = (nn.Identity, nn.Threshold, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.Softplus, nn.ELU, nn.SELU, nn.GELU,
+             nn.SiLU, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.GaussianNoise,
+             nn.MaskingNoise)
+
+
+@dataclass
+class ReceptiveField(View):
+    """What a unit sees: its layer's path, its place in the layer, `size` along each axis (what padding stands for counts), the `box`
+    ((first, last) along each axis, within the picture), the picture's sides, and the picture to draw it on, if one was given."""
+
+    path: str
+    place: Shape
+    size: Shape
+    box: Box
+    sides: Shape
+    image: np.ndarray | None = None
+
+    def draw(self) -> Picture:
+        """The box on the picture, or on an empty one."""
+        figure = new_figure(3.6, 3.8)
+        axes = figure.subplots()
+        height, width = (*self.sides, 1)[:2] if len(self.sides) > 1 else (1, self.sides[0])
+        canvas = np.zeros((height, width)) if self.image is None else as_picture(self.image)
+        axes.imshow(canvas, cmap="gray", vmin=0, vmax=None if canvas.any() else 1)
+        (top, bottom), (left, right) = self.box[:2] if len(self.box) > 1 else ((0, 0), self.box[0])
+        corners = [(left - 0.5, top - 0.5), (right + 0.5, top - 0.5), (right + 0.5, bottom + 0.5), (left - 0.5, bottom + 0.5)]
+        axes.plot(*zip(*corners, corners[0]), color="#e53e3e", linewidth=2)
+        axes.set_title(f"{self.path}, unit {', '.join(map(str, self.place)) or '-'}: {' x '.join(map(str, self.size))}", fontsize="small")
+        return Picture(figure)
+
+
+def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Shape | None = None, image: Any = None,
+                    measured: bool = False) -> ReceptiveField:
+    """The part of the input that a unit of `layer` (default: the last that has places) depends on, for inputs of `shape` (C, H, W).
+
+    place: the unit's place in its layer, by default the middle. In a layer with kernel k, stride s, padding p and dilation d, output a
+    sees the inputs a s - p + d u, 0 <= u < k; and so on from layer to layer down to the input. This works for Sequential, Residual
+    and Parallel of the usual layers. measured=True takes any network: a copy of it gets equal positive weights, and the gradient
+    says what counts. Raises ArgumentError for a layer or a place that there is not, or a structure that must be measured.
+    Source: Araujo, Norris, Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.
+
+    >>> import slopes as sl
+    >>> from slopes.zoo.networks import lenet
+    >>> net = lenet((1, 28, 28), 10)
+    >>> [sl.inside.receptive_field(net, (1, 28, 28), layer).size for layer in (0, 2, 3, 5)]
+    [(5, 5), (6, 6), (14, 14), (16, 16)]
+    >>> sl.inside.receptive_field(net, (1, 28, 28), 3, place=(0, 0)).box
+    ((0, 13), (0, 13))
+    """
+    shapes = {row.path: row.output for row in net.summary((1, *shape)).rows}
+    path, module = last_with_places(net, shapes, shape) if layer is None else find_layer(net, layer)
+    output = shapes.get(path)
+    if output is None:
+        raise ArgumentError(f"receptive_field: {path} is not used for inputs of {shape}", repair="name another layer")
+    sides = tuple(output[2:])
+    chosen = tuple(side // 2 for side in sides) if place is None else tuple(place)
+    if len(chosen) != len(sides) or any(not 0 <= at < side for at, side in zip(chosen, sides)):
+        raise ArgumentError(f"receptive_field: {path} has no unit at {chosen}",
+                            why=f"its places are {' x '.join(map(str, sides)) or 'none'}")
+    if measured:
+        box = wide = measure(net, shape, path, chosen)
+    else:
+        box, wide = (follow(net, shape, module, shapes, chosen, within) for within in (True, False))
+    size = tuple(last - first + 1 for first, last in wide)
+    return ReceptiveField(path, chosen, size, box, tuple(shape[1:]), None if image is None else np.asarray(image))
+
+
+def last_with_places(net: nn.Module, shapes: dict[str, Shape | None], shape: Shape) -> tuple[str, nn.Module]:
+    """The last layer whose output has as many axes in space as the input, and more than one place."""
+    found = [each for each in entries(net) if isinstance(each.value, nn.Module) and not each.value.children()
+             and len(shapes.get(each.shown) or ()) == len(shape) + 1]
+    if not found:
+        raise ArgumentError("receptive_field: no layer has places", repair="name a layer: every unit of a dense one sees everything")
+    return found[-1].shown, found[-1].value
+
+
+# Worked out
+
+
+def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Shape | None], place: Shape, within: bool) -> Box:
+    """The box around what the unit at `place` of `target` sees: within the picture, or with what lies in the padding."""
+    chain = chain_to(net, target)
+    if chain is None:
+        raise ArgumentError(f"receptive_field: how {target.describe()} hangs in this network cannot be read off its structure",
+                            why="that takes Sequential, Residual and Parallel", repair="measure it: measured=True")
+    paths = {id(each.value): each.shown for each in entries(net)}
+    before: list[Shape] = [(1, *shape), *(tuple(shapes[paths[id(each)]] or ()) for each in chain)]
+    seen: Seen = tuple(np.array([at]) for at in place) if len(before[-1]) > 2 else None
+    for layer, given in zip(chain[::-1], before[-2::-1]):
+        seen = seen_by(layer, seen, given, within)
+    if seen is None:
+        return tuple((0, side - 1) for side in shape[1:])
+    return tuple((int(each.min()), int(each.max())) for each in seen)
+
+
+def chain_to(net: nn.Module, target: nn.Module) -> list[nn.Module] | None:
+    """The layers that run one after another from the input to the target, both included."""
+    if net is target:
+        return [net]
+    if isinstance(net, nn.Sequential) and type(net) in (nn.Sequential, nn.Residual):
+        done: list[nn.Module] = []
+        for layer in net.layers:
+            found = chain_to(layer, target)
+            if found is not None:
+                return done + found
+            done.append(layer)
+    if isinstance(net, nn.Parallel):
+        return next((found for each in net.layers if (found := chain_to(each, target)) is not None), None)
+    return None
+
+
+def seen_by(layer: nn.Module, seen: Seen, given: Shape, within: bool) -> Seen:
+    """What of its input (of shape `given`) these outputs of a layer depend on."""
+    if isinstance(layer, nn.Residual):
+        straight = seen if layer.shortcut is None else seen_by(layer.shortcut, seen, given, within)
+        return union(straight, chained(layer.layers, seen, given, within))
+    if isinstance(layer, nn.Sequential):
+        return chained(layer.layers, seen, given, within)
+    if isinstance(layer, nn.Parallel):
+        return functools.reduce(union, [seen_by(each, seen, given, within) for each in layer.layers])
+    if seen is None or isinstance(layer, WHOLE):
+        return None
+    if isinstance(layer, POINTWISE):
+        return seen
+    found = [window(layer, axis, places, given[2 + axis]) for axis, places in enumerate(seen)]
+    return tuple(each[(each >= 0) & (each < side)] if within else each for each, side in zip(found, given[2:]))
+
+
+def chained(layers: list[nn.Module], seen: Seen, given: Shape, within: bool) -> Seen:
+    """Layers one after another."""
+    before = [given]
+    for layer in layers:
+        before.append(tuple(layer.summary(before[-1]).rows[0].output or ()))
+    for layer, shape in zip(layers[::-1], before[-2::-1]):
+        seen = seen_by(layer, seen, shape, within)
+    return seen
+
+
+def window(layer: nn.Module, axis: int, places: np.ndarray, side: int) -> np.ndarray:
+    """The inputs that outputs at `places` of a layer with a window see along an axis; those in the padding too."""
+    if isinstance(layer, ADAPTIVE):
+        sizes = layer.output_size
+        count = (sizes[axis] if isinstance(sizes, tuple) else sizes) or side
+        return np.unique(np.concatenate([np.arange(at * side // count, -(-(at + 1) * side // count)) for at in places.tolist()]))
+    if not isinstance(layer, (Convolution, TransposedConvolution, *POOLS)):
+        raise ArgumentError(f"receptive_field: what {layer.describe()} sees is not known", repair="measure it: measured=True")
+    known: Any = layer
+    stride, dilation = known.stride[axis], at_axis(getattr(known, "dilation", 1), axis)
+    taps = dilation * np.arange(known.kernel_size[axis])
+    padding = getattr(known, "padding", 0)
+    margin = taps[-1] // 2 if padding == "same" else 0 if padding == "valid" else at_axis(padding, axis)
+    if isinstance(layer, TransposedConvolution):
+        reached = (places[:, None] + margin - taps).reshape(-1)
+        reached = reached[reached % stride == 0] // stride
+        return np.unique(reached[(reached >= 0) & (reached < side)])
+    return np.unique(places[:, None] * stride - margin + taps)
+
+
+def at_axis(value: Any, axis: int) -> int:
+    """The entry for an axis, of one number for all or one for each."""
+    return value[axis] if isinstance(value, (tuple, list)) else value
+
+
+def union(one: Seen, other: Seen) -> Seen:
+    """What is seen by either way."""
+    if one is None or other is None:
+        return None
+    return tuple(np.union1d(a, b) for a, b in zip(one, other))
+
+
+# Measured
+
+
+def measure(net: nn.Module, shape: Shape, path: str, place: Shape) -> Box:
+    """Where the gradient of the unit is not 0, for a copy of the network with equal positive weights.
+
+    With such weights outputs rise where inputs rise, so of two inputs, one that rises along all axes and one that falls, maximum pooling
+    lets the gradient pass to the last place of a window in the one and to the first in the other.
+    """
+    twin = copy.deepcopy(net)
+    for _, module in twin.named_modules():
+        for name, held in vars(module).items():
+            if isinstance(held, Parameter):  # weights share a sum of 1, scales are 1, biases 0
+                level = 1.0 / max(1, math.prod(held.shape[1:])) if held.ndim > 1 else float(name == "weight")
+                held.assign(np.full(held.shape, level, held.dtype))
+    rising = np.broadcast_to(np.indices(shape[1:]).sum(axis=0) + 1.0, (1, *shape)) / sum(shape[1:])
+    layer = find_layer(twin, path)[1]
+    marked = sum(np.abs(gradient(twin, each, layer, place)) for each in (rising, np.flip(rising, tuple(range(2, rising.ndim)))))
+    seen = np.argwhere(np.asarray(marked).reshape(shape).any(axis=0))
+    return tuple((int(low), int(high)) for low, high in zip(seen.min(axis=0), seen.max(axis=0)))
+
+
+def gradient(net: nn.Module, array: np.ndarray, layer: nn.Module, place: Shape) -> np.ndarray:
+    """The gradient of all channels at a place, with respect to the input."""
+    x = tensor(array.astype(np.float32), requires_grad=True)
+    with Mode(net, training=False, quiet=True):
+        output = output_at(net, layer, x)
+        output[(slice(None), slice(None), *place)].sum().backward()
+    return np.array(x.grad.numpy())  # type: ignore[union-attr]

@@ -1,0 +1,257 @@
+"""Looking inside: receptive fields as published and as gradients say, filters, evidence, favourites, projections, attention."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import slopes as sl
+from slopes import inside, nn
+from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
+from slopes.zoo.networks import char_gpt, lenet, mlp, resnet, small_resnet, small_unet, small_vit
+
+RNG = np.random.default_rng(0)
+
+
+def alexnet_layers(channels: int = 1) -> nn.Module:
+    """AlexNet's geometry with few filters."""
+    c = channels
+    return nn.Sequential(nn.Conv2d(3, c, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(c, c, 5, padding=2),
+                         nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(c, c, 3, padding=1), nn.ReLU(), nn.Conv2d(c, c, 3, padding=1),
+                         nn.ReLU(), nn.Conv2d(c, c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2))
+
+
+# Receptive fields
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_the_receptive_fields_of_lenet_are_not_the_published_ones(measured):
+    net = lenet((1, 28, 28), 10)
+    sizes = [inside.receptive_field(net, (1, 28, 28), layer, place=(1, 1), measured=measured).size for layer in (0, 2, 3, 5)]
+    assert sizes == [(n, n) for n in (5, 6, 14, 16)]
+
+
+def test_the_receptive_fields_of_alexnet_are_not_11_19_51_67_99_131_163_195():
+    net, shape = alexnet_layers(), (3, 224, 224)
+    places = {0: 11, 2: 19, 3: 51, 5: 67, 6: 99, 8: 131, 10: 163, 12: 195}
+    assert {layer: inside.receptive_field(net, shape, layer).size[0] for layer in places} == places
+    for layer in (3, 10):
+        worked_out, measured = (inside.receptive_field(net, shape, layer, measured=way) for way in (False, True))
+        assert worked_out.box == measured.box
+    assert inside.receptive_field(net, shape, 10).box == ((30, 192), (30, 192))
+
+
+def stack(seed: int) -> nn.Module:
+    """A few layers with windows of all kinds."""
+    random, layers = np.random.default_rng(seed), []
+    for _ in range(3):
+        k, s, d, p = (int(random.integers(*each)) for each in ((1, 4), (1, 3), (1, 3), (0, 2)))
+        kind = random.integers(6)
+        layers += [[nn.Conv2d(1, 1, k, s, p, d)], [nn.MaxPool2d(max(k, 2), s, p)], [nn.AvgPool2d(max(k, 2), s, p)],
+                   [nn.ConvTranspose2d(1, 1, max(k, s), s, 0)], [nn.Residual(nn.Conv2d(1, 1, 3, 1, 1), nn.ReLU()), nn.Tanh()],
+                   [nn.Parallel(nn.Conv2d(1, 1, 3, padding="same", dilation=d), nn.Identity(),
+                                join="sum")]][kind]
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_what_is_worked_out_is_not_what_the_gradient_says(seed):
+    net = stack(seed)
+    found = [inside.receptive_field(net, (1, 17, 14), len(net) - 1, measured=way) for way in (False, True)]
+    assert found[0].box == found[1].box
+
+
+def test_a_unit_after_a_dense_or_global_layer_sees_everything():
+    for net, layer in ((lenet((1, 28, 28), 10), 9), (small_resnet((3, 32, 32), 10), -1)):
+        found = inside.receptive_field(net, (1, 28, 28) if layer == 9 else (3, 32, 32), layer)
+        assert found.size == found.sides and found.place == ()
+
+
+@pytest.mark.parametrize("axes, shape", [(1, (2, 30)), (3, (1, 9, 8, 7))])
+def test_one_and_three_axes_in_space(axes, shape):
+    kind = {1: nn.Conv1d, 3: nn.Conv3d}[axes]
+    net = nn.Sequential(kind(shape[0], 2, 3, dilation=2), kind(2, 2, 3))
+    assert inside.receptive_field(net, shape).size == inside.receptive_field(net, shape, measured=True).size == (7,) * axes
+
+
+def test_adaptive_pooling_and_borders():
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(4))
+    for place in ((0, 0), (1, 3), (3, 2)):
+        one, other = (inside.receptive_field(net, (1, 10, 7), 0, place=place, measured=way) for way in (False, True))
+        assert one.box == other.box
+    corner = inside.receptive_field(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2)), (1, 9, 9), place=(0, 8))
+    assert corner.size == (5, 5) and corner.box == ((0, 2), (6, 8))
+
+
+def test_networks_of_other_structure_are_measured():
+    net = small_unet((1, 16, 16), 2)
+    with pytest.raises(ArgumentError, match="measured=True"):
+        inside.receptive_field(net, (1, 16, 16), net.children()[0].children()[0])
+    assert inside.receptive_field(net, (1, 16, 16), net.children()[0].children()[0], measured=True).size == (3, 3)
+
+
+def test_resnet_is_followed_through_its_shortcuts():
+    found = inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, place=(8, 8))
+    assert found.size == inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, place=(8, 8), measured=True).size
+
+
+def test_wrong_layers_and_places_are_named():
+    net = lenet((1, 28, 28), 10)
+    with pytest.raises(ArgumentError, match=r"there is no layer 'net\[12\]' in this network"):
+        inside.receptive_field(net, (1, 28, 28), "net[12]")
+    with pytest.raises(ArgumentError, match=r"net\[0\] has no unit at \(24, 0\)"):
+        inside.receptive_field(net, (1, 28, 28), 0, place=(24, 0))
+
+
+# Filters and maps
+
+
+def test_filters_and_maps_are_the_network_s_own():
+    net, image = lenet((1, 28, 28), 10), RNG.random((1, 28, 28)).astype(np.float32)
+    assert np.array_equal(inside.filters(net).weight, net[0].weight.numpy())
+    assert inside.filters(net, "net[3]").weight.shape == (50, 20, 5, 5)
+    maps = inside.feature_maps(net, image, "2")
+    assert np.array_equal(maps.maps, net[2](net[1](net[0](sl.tensor(image[None])))).detach().numpy()[0])
+    assert "forward" not in vars(net[2])
+    with pytest.raises(ArgumentError, match="has no filters of pictures"):
+        inside.filters(net, 1)
+    with pytest.raises(ArgumentError, match="no 2-d convolution"):
+        inside.filters(mlp((1, 8, 8), 10))
+    with pytest.raises(ShapeError, match="of 64 numbers"):
+        inside.filters(mlp((1, 8, 8), 10), 1)
+    with pytest.raises(ShapeError, match="a map has a place"):
+        inside.feature_maps(net, image, 9)
+
+
+# Evidence
+
+
+def corner_net() -> nn.Module:
+    """Class 1 wins by the first pixel, class 0 by the last."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    weight = np.zeros((2, 64), np.float32)
+    weight[1, 0], weight[0, 63] = 3, -2
+    net.load_state_dict({"1.weight": weight, "1.bias": np.zeros(2, np.float32)})
+    return net
+
+
+def test_saliency_is_the_slope_of_the_score():
+    found = inside.saliency(corner_net(), np.ones((1, 8, 8)))
+    assert found.target == 1 and found.map[0, 0] == 3 and np.count_nonzero(found.map) == 1
+    assert inside.saliency(corner_net(), np.ones((1, 8, 8)), target=0).map[7, 7] == 2
+    with pytest.raises(OutOfRangeError, match="target 2, but there are 2 classes"):
+        inside.saliency(corner_net(), np.ones((1, 8, 8)), target=2)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_occlusion_falls_where_the_answer_hangs(stride):
+    found = inside.occlusion(corner_net(), np.ones((1, 8, 8)), size=3, stride=stride)
+    p = [1 / (1 + np.exp(-score)) for score in (5.0, 2.0, 3.0)]
+    assert found.map[0, 0] == pytest.approx(p[0] - p[1], abs=1e-6)
+    assert found.map[4, 4] == pytest.approx(0, abs=1e-6)
+    if stride == 1:
+        assert (np.abs(found.map) > 1e-6).sum() == 8 and found.map[7, 7] == pytest.approx(p[0] - p[2], abs=1e-6)
+
+
+def test_the_favourite_of_a_unit_looks_like_its_weights():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    liked = inside.maximise(net, (1, 6, 6), [0, 2], steps=300, decay=1.0, smooth=0.0)
+    for image, unit in zip(liked.images, (0, 2)):
+        assert np.corrcoef(image.ravel(), net[1].weight.detach().numpy()[unit])[0, 1] > 0.99
+    assert all(each.requires_grad for each in net.parameters()) and net.training
+    again = inside.maximise(net, (1, 6, 6), [0, 2], steps=300, decay=1.0, smooth=0.0)
+    assert np.array_equal(liked.images, again.images)
+    with pytest.raises(OutOfRangeError, match=r"units \[3\] of net, which has 3"):
+        inside.maximise(net, (1, 6, 6), 3)
+
+
+def test_a_unit_of_a_convolution_likes_pictures_too():
+    liked = inside.maximise(lenet((1, 28, 28), 10), (1, 28, 28), [0, 1], layer=1, steps=20)
+    start = inside.maximise(lenet((1, 28, 28), 10), (1, 28, 28), [0, 1], layer=1, steps=1)
+    assert liked.images.shape == (2, 1, 28, 28) and (liked.activations > start.activations).any()
+
+
+# Projections
+
+
+def test_projection_is_not_pca():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    x = RNG.normal(size=(40, 6)) * [5, 3, 1, 1, 1, 0.1]
+    ours, theirs = inside.projection(x, count=3), decomposition.PCA(3).fit(x)
+    np.testing.assert_allclose(np.abs(ours.points), np.abs(theirs.transform(x)), atol=1e-8)
+    np.testing.assert_allclose(ours.shares, theirs.explained_variance_ratio_, rtol=1e-8)
+    assert inside.projection(x[:2], count=3).points.shape == (2, 3)
+    with pytest.raises(ShapeError, match="one label for each"):
+        inside.projection(x, labels=[1, 2])
+
+
+def test_t_sne_keeps_heaps_apart():
+    pytest.importorskip("sklearn")
+    x = np.concatenate([RNG.normal(size=(15, 5)), RNG.normal(size=(15, 5)) + 20])
+    points = inside.projection(x, method="tsne").points
+    inner = np.linalg.norm(points[:15] - points[:15].mean(axis=0), axis=1).mean()
+    assert np.linalg.norm(points[:15].mean(axis=0) - points[15:].mean(axis=0)) > 2 * inner
+
+
+# Attention and gradients
+
+
+def test_attention_maps_are_distributions_and_causal():
+    net = char_gpt(vocabulary=7, context=10, width=16, depth=2, heads=4, dropout=0.3)
+    seen = inside.attention_maps(net, np.array([[0, 1, 2, 3, 4], [5, 6, 5, 6, 5]]), example=1)
+    assert len(seen.weights) == 2 and net.training
+    for weights in seen.weights.values():
+        assert weights.shape == (4, 5, 5) and np.allclose(weights.sum(axis=2), 1, atol=1e-6)
+        assert (weights[:, ~np.tri(5, dtype=bool)] == 0).all()
+    assert len(inside.attention_maps(small_vit((1, 8, 8), 10), np.zeros((1, 1, 8, 8), np.float32)).weights) == 4
+    with pytest.raises(ArgumentError, match="does not attend"):
+        inside.attention_maps(nn.Linear(2, 2), np.ones((1, 2), np.float32))
+
+
+def deep(activation, he: bool) -> nn.Module:
+    sl.seed(0)
+    net = nn.Sequential(*[each for _ in range(20) for each in (nn.Linear(32, 32), activation())])
+    if he:
+        for parameter in net.parameters():
+            nn.init.kaiming_normal(parameter, nonlinearity="relu") if parameter.ndim > 1 else nn.init.zeros(parameter)
+    return net
+
+
+def test_sigmoids_make_gradients_vanish_and_rectified_units_with_he_s_values_do_not():
+    x, t = RNG.normal(size=(64, 32)).astype(np.float32), np.zeros((64, 32), np.float32)
+    faint, sound = (inside.gradient_norms(deep(*each), x, t, nn.mse_loss) for each in ((nn.Sigmoid, False), (nn.ReLU, True)))
+    assert faint.norms[0] / faint.norms[-1] < 1e-8 and 0.05 < sound.norms[0] / sound.norms[-1] < 20
+    assert len(faint.names) == 20 and faint.names[0] == "0.weight"
+
+
+def test_measuring_gradients_leaves_the_network_as_it_was():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
+    before, gradient = net.state_dict(), sl.ones((2, 4))
+    net[3].weight.grad = gradient
+    sl.seed(3)
+    inside.gradient_norms(net, RNG.normal(size=(8, 3)).astype(np.float32), np.zeros(8, np.int64))
+    first = sl.uniform(3).tolist()
+    sl.seed(3)
+    assert sl.uniform(3).tolist() == first and net[0].weight.grad is None and np.array_equal(net[3].weight.grad.numpy(), gradient.numpy())
+    assert all(np.array_equal(array, before[name]) for name, array in net.state_dict().items())
+
+
+def pictures():
+    net, image = lenet((1, 28, 28), 10), RNG.random((1, 28, 28)).astype(np.float32)
+    x = RNG.normal(size=(20, 4))
+    return {
+        "field": inside.receptive_field(net, (1, 28, 28), 3, image=image), "filters": inside.filters(net),
+        "line": inside.receptive_field(nn.Conv1d(1, 1, 3), (1, 9)),
+        "colours": inside.filters(nn.Conv2d(3, 4, 3)), "maps": inside.feature_maps(net, image, 2),
+        "saliency": inside.saliency(net, image), "occlusion": inside.occlusion(net, image, stride=7),
+        "favourites": inside.maximise(net, (1, 28, 28), [1, 2], steps=2), "points": inside.projection(x),
+        "names": inside.projection(x, [f"word{i}" for i in range(20)]), "classes": inside.projection(x, [i % 3 for i in range(20)]),
+        "attention": inside.attention_maps(char_gpt(5, 4, 8, 1, 2), np.array([[1, 2, 3]]), queries="abc"),
+        "norms": inside.gradient_norms(net, image[None], np.array([3]))}
+
+
+def test_everything_draws_itself(tmp_path):
+    pytest.importorskip("matplotlib")
+    for name, view in pictures().items():
+        view.plot(tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
