@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import platform
+import shlex
 import sys
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,10 @@ from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folde
 from .train.runs import holds_run, prepare_folder
 from .train.schedule import SCHEDULES
 from .zoo.practice import Practice, classify, practise, revive
-from .zoo.recipe import OPTIMIZERS, Recipe
+from .zoo.recipe import OPTIMIZERS, Recipe, Setting
 from .zoo.recipes import RECIPES, find_recipe
+from .zoo.study import RECORD as STUDY_RECORD
+from .zoo.study import Studied, Study, carry_out
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -88,7 +92,7 @@ def list_recipes(context: click.Context, parameter: click.Parameter, wanted: boo
     """Print the recipes and stop."""
     if wanted and not context.resilient_parsing:
         for recipe in RECIPES.values():
-            click.echo(f"{recipe.name:10} {recipe.caption}  (data: {', '.join(recipe.datasets)})")
+            click.echo(f"{recipe.name:18} {recipe.caption}  (data: {', '.join(recipe.datasets) or 'made'})")
         context.exit()
 
 
@@ -108,27 +112,30 @@ def train() -> None:
     """
 
 
-def recipe_command(recipe: Recipe) -> click.Command:
+def recipe_command(recipe: Recipe | Study) -> click.Command:
     """`slopes train NAME`, with one option per hyper-parameter of the recipe."""
-    helped = (f"{recipe.caption[0].upper()}{recipe.caption[1:]}.\n\n\b\nExample:\n  slopes train {recipe.name} --epochs "
-              f"{recipe.epochs.default} --seed 1 --out runs/{recipe.name}-1")
+    option = "--epochs" if "epochs" in recipe.settings() else f"--{next(iter(recipe.settings()))}"
+    value = recipe.settings()[option[2:]].default
+    helped = (f"{recipe.caption[0].upper()}{recipe.caption[1:]}.\n\nExpected: {recipe.expected}.\n\n\b\nExample:\n  slopes train "
+              f"{recipe.name} {option} {shlex.quote(str(value))} --seed 1 --out runs/{recipe.name}-1")
+    run: Callable[..., None] = train_recipe if isinstance(recipe, Recipe) else carry_out_study
     return click.Command(recipe.name, params=[*setting_options(recipe), *common_options()], help=helped,
-                         short_help=recipe.caption, callback=lambda **given: train_recipe(recipe, **given))
+                         short_help=recipe.caption, callback=lambda **given: run(recipe, **given))
 
 
-def setting_options(recipe: Recipe) -> list[click.Parameter]:
+def setting_options(recipe: Recipe | Study) -> list[click.Parameter]:
     """One option per hyper-parameter: its help is the default and the reason. The value None means: not given."""
     options: list[click.Parameter] = []
     for name, setting in recipe.settings().items():
         text = f"{setting.reason}  [default: {setting.default}]"
-        options.append(click.Option([f"--{name}"], type=option_type(recipe, name, setting.default), help=text))
+        options.append(click.Option([f"--{name}"], type=option_type(name, setting), help=text))
     return options
 
 
 class Number(click.ParamType):
     """A number of at least `least`: whole and at most `most`, or, when `whole` is false, finite."""
 
-    def __init__(self, least: int, whole: bool = True, most: int = 2**63 - 1) -> None:
+    def __init__(self, least: float, whole: bool = True, most: int = 2**63 - 1) -> None:
         self.name = "integer" if whole else "number"
         self.least, self.whole, self.most = least, whole, most
 
@@ -145,11 +152,16 @@ class Number(click.ParamType):
         return number
 
 
-def option_type(recipe: Recipe, name: str, default: Any) -> click.ParamType:
-    """Choices, integers of at least 1 (epochs: 0), positive numbers."""
-    if name == "dataset" or name in CHOICES:
-        return click.Choice(recipe.datasets if name == "dataset" else CHOICES[name])
-    return Number(least=0 if name == "epochs" or isinstance(default, float) else 1, whole=isinstance(default, int))
+def option_type(name: str, setting: Setting) -> click.ParamType:
+    """Choices, text, integers of at least 1 (epochs: 0), numbers (of at least 0, if nothing else is said)."""
+    choices = setting.choices or CHOICES.get(name, ())
+    if choices:
+        return click.Choice(choices)
+    if isinstance(setting.default, str):
+        return click.STRING
+    if isinstance(setting.default, int):
+        return Number(least=0 if name == "epochs" else 1)
+    return Number(least=0 if setting.least is None else setting.least, whole=False)
 
 
 def common_options() -> list[click.Parameter]:
@@ -182,6 +194,26 @@ def train_recipe(recipe: Recipe, data: Path | None, seed: int, threads: int | No
         sys.exit(1 if practice.save_error else INTERRUPTED)
 
 
+def carry_out_study(study: Study, data: Path | None, seed: int, threads: int | None, out: Path | None, replace: bool, quiet: bool,
+                    **given: Any) -> None:
+    """`slopes train STUDY`."""
+    use_settings(data, threads)
+    folder, values = choose_folder(study.name, out, replace), study.chosen(**given)
+    if not quiet:
+        click.echo(f"{study.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
+    report_study(carry_out(study, values, folder, seed, (lambda text: None) if quiet else (lambda text: click.echo(text, err=True))))
+
+
+def report_study(studied: Studied) -> None:
+    """The last lines: what was found, how long it took, where it lies."""
+    for line in studied.findings.lines:
+        click.echo(line)
+    for note in studied.notes:
+        click.echo(note, err=True)
+    click.echo(f"took {studied.seconds:.1f} s")
+    click.echo(f"saved in {studied.folder}: {', '.join(sorted(each.name for each in studied.folder.iterdir() if each.is_file()))}")
+
+
 def use_settings(data: Path | None, threads: int | None) -> None:
     """Options as settings, before anything is loaded or compiled."""
     if data is not None:
@@ -199,7 +231,7 @@ def choose_folder(name: str, out: Path | None, replace: bool) -> Path:
     if out is None:
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))
         return prepare_folder(next(place for each in names if not (place := Path("runs") / each).exists()))
-    if holds_run(out) and not replace:
+    if (holds_run(out) or (out / STUDY_RECORD).exists()) and not replace:
         raise ArgumentError(f"--out {out}: this folder already holds a run", why="training again would overwrite it",
                             repair="name another folder, or add --replace")
     return prepare_folder(out)

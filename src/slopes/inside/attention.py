@@ -30,7 +30,7 @@ class AttentionMaps(View):
     keys: Sequence[str] = ()
 
     def draw(self) -> Picture:
-        """One row per layer, one column per head; dark is much."""
+        """One row per layer, one column per head; dark is much, the darkest is the head's largest weight."""
         heads = max(len(each) for each in self.weights.values())
         named = len(self.keys) <= TICKS and bool(self.keys)
         size = 2.6 if named else 1.7
@@ -39,10 +39,11 @@ class AttentionMaps(View):
         for axes in grid.reshape(-1):
             axes.axis("off")
         for row, (path, maps) in zip(grid, self.weights.items()):
+            row[0].set_ylabel(path.removeprefix("net."), fontsize="x-small")
             for head, (axes, weights) in enumerate(zip(row, maps)):
                 axes.axis("on")
-                axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-                axes.set_title(f"{path}, head {head}" if head == 0 else f"head {head}", fontsize="x-small")
+                axes.imshow(weights, cmap="Blues", vmin=0, vmax=float(weights.max()), interpolation="nearest", aspect="auto")
+                axes.set_title(f"head {head}, up to {weights.max():.2g}", fontsize="x-small")
                 axes.set_xticks(range(len(self.keys)) if named else [], self.keys if named else [], rotation=90, fontsize=7)
                 axes.set_yticks(range(len(self.queries)) if named else [], self.queries if named else [], fontsize=7)
         return Picture(figure)

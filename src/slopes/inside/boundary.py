@@ -44,9 +44,10 @@ class Boundary(View):
         axes.contourf(self.across, self.up, self.decided, levels=levels, colors=colours, alpha=0.25)
         if self.decided.min() < self.decided.max():
             axes.contour(self.across, self.up, self.decided, levels=levels[1:-1], colors="#444444", linewidths=0.8)
+        size = min(60.0, max(9.0, 900 / max(1, len(self.x))))
         for i, name in enumerate(self.classes):
             chosen = self.y == name
-            axes.scatter(*self.x[chosen].T, s=9, color=colours[i], edgecolors="white", linewidths=0.3, label=str(name))
+            axes.scatter(*self.x[chosen].T, s=size, color=colours[i], edgecolors="white", linewidths=0.3, label=str(name))
         axes.set_xlim(self.across[0], self.across[-1])
         axes.set_ylim(self.up[0], self.up[-1])
         axes.set_title(self.title, fontsize="small")

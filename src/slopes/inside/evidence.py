@@ -92,7 +92,7 @@ def occlusion(net: nn.Module, image: Any, target: int | None = None, size: int =
     falls = (whole - shares).reshape(len(rows), len(columns))
     nearest = [np.minimum((np.arange(side) + stride // 2) // stride, count - 1)
                for side, count in zip(array.shape[1:], (len(rows), len(columns)))]
-    return Evidence(falls[np.ix_(*nearest)], array, chosen, f"fall of p(class {chosen} = {whole:.2f})")
+    return Evidence(falls[np.ix_(*nearest)], array, chosen, f"fall of p(class {chosen}) from {whole:.2f}")
 
 
 def parts(array: np.ndarray, most: int = 256) -> list[np.ndarray]:

@@ -27,7 +27,8 @@ class Filters(View):
         """Three input channels as colours; otherwise one picture per filter (its mean over inputs), blue below 0 and red above."""
         colours = self.weight.shape[1] == 3
         images = [as_picture(each) for each in self.weight]
-        return sheet(images, signed=not colours, heading=f"{self.path}: {len(images)} filters", size=0.7)
+        heading = f"{self.path}: {len(images)} filter{'s' if len(images) > 1 else ''}"
+        return sheet(images, signed=not colours, heading=heading, size=0.7 if len(images) > 4 else 2.0)
 
 
 def filters(net: nn.Module, layer: Layer = None, shape: tuple[int, ...] | None = None) -> Filters:

@@ -34,11 +34,11 @@ class GradientNorms(View):
     title: str
 
     def draw(self) -> Picture:
-        """Bars on a logarithmic scale."""
+        """Points on a logarithmic scale."""
         figure = new_figure(max(4.0, 0.28 * len(self.names) + 1.5), 3.2)
         axes = figure.subplots()
         places = np.arange(len(self.names))
-        axes.bar(places, np.maximum(self.norms, 1e-30), color="#2b6cb0", label="gradient")
+        axes.plot(places, np.maximum(self.norms, 1e-30), "o-", color="#2b6cb0", markersize=4, linewidth=0.8, label="gradient")
         if len(self.sizes):
             axes.plot(places, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
             axes.legend(frameon=False, fontsize="small")
@@ -46,6 +46,7 @@ class GradientNorms(View):
         step = max(1, len(self.names) // 30)
         axes.set_xticks(places[::step], self.names[::step], rotation=90, fontsize=7)
         axes.set_title(self.title, fontsize="small")
+        axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         return Picture(figure)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Classifier:
 
     classes: np.ndarray  # the labels, sorted; a model's class k is classes[k]
 
-    def fit(self, x: Any, y: Any) -> Classifier:
+    def fit(self, x: Any, y: Any) -> Self:
         """Learn from the examples."""
         x, y = examples(type(self).__name__, x, y)
         self.classes, numbers = np.unique(y, return_inverse=True)

@@ -19,4 +19,5 @@ recipe = Recipe(
     schedule=Setting("cosine", "ends with small steps, which settles the last per cent"),
     sizes={"channels": Setting(16, "filters of the first layer, the second has twice as many; 32 bring 0.3% for twice the time"),
            "dropout": Setting(0.5, "left out before the dense layer: 98.8% instead of 97.6% without")},
+    expected="at least 98% of the test set",
 )

@@ -50,8 +50,11 @@ def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0
     random.seed(seed)
     shape, classes = splits.train.inputs.shape[1:], splits.train.classes or ()
     net = recipe.build(shape, len(classes), values)
+    more = recipe.training(values)
     run = fit(net, splits.train, optimizer=make_optimizer(values["optimizer"], values["rate"]), epochs=values["epochs"],
-              batch_size=values["batch"], validation=splits.validation, schedule=values["schedule"], seed=seed, progress=progress)
+              batch_size=values["batch"], validation=splits.validation, schedule=values["schedule"], seed=seed, progress=progress, **more)
+    if more.get("average") is not None and run.history.steps:
+        more["average"].take()  # validation was measured with the averaged weights: these are what is kept
     with Interrupts() as late:  # an impatient Ctrl-C while the net is tested and saved does not lose it; a second one may
         test = evaluate(net, splits.test)
         pictures, notes = draw(run, test, splits.test)
@@ -95,6 +98,8 @@ def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
     saved = load_run(folder)
     check_data(saved)
     recipe = find_recipe(saved.recipe)
+    if not isinstance(recipe, Recipe):
+        raise damaged(saved, "recipe", f"{saved.recipe!r}, which is a study and leaves no run")
     values = known_values(recipe, saved)
     check_sizes(saved, {name: values[name] for name in recipe.sizes})
     net = recipe.build(tuple(saved.data["shape"]), len(saved.data["classes"]), values)

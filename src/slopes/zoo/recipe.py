@@ -20,15 +20,22 @@ RATES = {"sgd": 0.1, "momentum": 0.02, "adam": 1e-3, "adamw": 1e-3}
 
 @dataclass(frozen=True)
 class Setting:
-    """A hyper-parameter: its default, and why that is a good one."""
+    """A hyper-parameter: its default, why that is a good one, and what it may be: one of some choices (none: anything of its type),
+    for numbers with a point at least `least` (None: 0)."""
 
     default: Any
     reason: str
+    choices: tuple[Any, ...] = ()
+    least: float | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train one kind of network well. `sizes` are arguments of the network besides its input's shape and the classes."""
+    """How to train one kind of network well, and the result to expect.
+
+    `sizes` are arguments of the network besides its input's shape and the classes; `options` are hyper-parameters of which
+    `training` makes more arguments of fit.
+    """
 
     name: str
     caption: str
@@ -42,13 +49,16 @@ class Recipe:
     rate_reason: str = "the usual first choice for this optimizer"
     dataset_reason: str = "the data that this network is known for"
     sizes: dict[str, Setting] = field(default_factory=dict)
+    options: dict[str, Setting] = field(default_factory=dict)
+    training: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: {}
+    expected: str = ""
 
     def settings(self) -> dict[str, Setting]:
         """All hyper-parameters by name, in the order in which they are told."""
         others = ", ".join(f"{rate:g} with {name}" for name, rate in self.rates.items() if name != self.optimizer.default)
-        return {"dataset": Setting(self.datasets[0], self.dataset_reason), "epochs": self.epochs, "batch": self.batch,
+        return {"dataset": Setting(self.datasets[0], self.dataset_reason, self.datasets), "epochs": self.epochs, "batch": self.batch,
                 "optimizer": self.optimizer, "rate": Setting(self.rates[self.optimizer.default], f"{self.rate_reason}; {others}"),
-                "schedule": self.schedule, **self.sizes}
+                "schedule": self.schedule, **self.sizes, **self.options}
 
     def chosen(self, **given: Any) -> dict[str, Any]:
         """The values of all hyper-parameters: those given (None counts as not given), else the defaults.

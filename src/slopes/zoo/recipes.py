@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 
 from ..errors import ArgumentError
-from . import digits, lenet, mlp, softmax
+from . import approximate, autoencoder, compare, digits, features, lenet, mlp, perceptron, softmax
 from .recipe import Recipe
+from .study import Study
 
-RECIPES: dict[str, Recipe] = {each.recipe.name: each.recipe for each in (digits, softmax, mlp, lenet)}
+RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
+    digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
+    lenet.published, lenet.regularized, autoencoder.recipe)}
 
 
-def find_recipe(name: str) -> Recipe:
+def find_recipe(name: str) -> Recipe | Study:
     """The recipe of this name, or an ArgumentError that lists all."""
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, n=1)

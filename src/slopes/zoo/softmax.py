@@ -16,4 +16,5 @@ recipe = Recipe(
     rates={"sgd": 0.5, "momentum": 0.05, "adam": 1e-3, "adamw": 1e-3},
     rate_reason="one layer, no danger of overshooting: 0.4% better than 0.1",
     schedule=Setting("linear", "a falling rate averages the noise of the batches away"),
+    expected="MNIST: at least 92.0% of the test set",
 )
