@@ -91,7 +91,7 @@ EXPECTED = [
     (("predict", "nowhere", "x.png"), 1, "error: nowhere: run.json: there is no such folder"),
     (("train", "--data", "nowhere"), 1, "error: --data nowhere: there is no such folder"),
     (("train", "lenet", "--data", "."), 1, "train-images-idx3-ubyte.gz: file: there is no such file"),
-    (("train", "lenett"), 2, "no recipe is called 'lenett'; there are digits, softmax, mlp, lenet; did you mean 'lenet'?"),
+    (("train", "lenett"), 2, f"no recipe is called 'lenett'; there are {', '.join(RECIPES)}; did you mean 'lenet'?"),
     (("train", "--epochs", "-1"), 2, "Invalid value for '--epochs'"),
     (("train", "--batch", "0"), 2, "Invalid value for '--batch'"),
     (("train", "--rate", "nan"), 2, "Invalid value for '--rate'"),

@@ -17,7 +17,7 @@ from slopes.zoo import practice
 from slopes.zoo.image import FRAMES, read_image
 from slopes.zoo.networks import lenet, mlp, small_convolution, softmax_regression
 from slopes.zoo.practice import classify, practise, revive
-from slopes.zoo.recipe import OPTIMIZERS, make_optimizer
+from slopes.zoo.recipe import OPTIMIZERS, Recipe, make_optimizer
 from slopes.zoo.recipes import RECIPES, find_recipe
 
 LOCAL = Path(os.environ.get("SLOPES_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -48,7 +48,13 @@ def test_every_hyper_parameter_has_a_default_and_a_reason(name):
     recipe = RECIPES[name]
     for setting in recipe.settings().values():
         assert setting.default is not None and len(setting.reason) > 10
-    assert recipe.name == name and set(recipe.datasets) <= set(practice.DATASETS) == set(FRAMES)
+    assert recipe.name == name and recipe.expected and recipe.chosen() == {k: v.default for k, v in recipe.settings().items()}
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if isinstance(recipe, Recipe)])
+def test_every_recipe_s_network_takes_its_data(name):
+    recipe = RECIPES[name]
+    assert set(recipe.datasets) <= set(practice.DATASETS) == set(FRAMES)
     shape = (1, FRAMES[recipe.datasets[0]].size, FRAMES[recipe.datasets[0]].size)
     assert recipe.build(shape, 10, recipe.chosen())(sl.zeros((2, *shape))).shape == (2, 10)
 

@@ -44,19 +44,22 @@ def formula(text: str) -> Callable[[np.ndarray], np.ndarray]:
 def written_out(text: str) -> str:
     """Powers as **, and products such as 2 x, 3(x + 1) or (x)(x) with their sign."""
     text = text.strip().replace("^", "**")
-    text = re.sub(r"(?<![\w.])(\d+\.?\d*|\.\d+)\s*(?=[A-Za-z(])", r"\1*", text)
+    text = re.sub(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?=[A-Za-z(])", r"\1*", text)
     text = re.sub(r"\)\s*(?=[\w(])", ")*", text)
     return re.sub(r"\b(x|pi|e)\s+(?=\w)", r"\1*", text)
 
 
 def check_parts(tree: ast.AST, text: str) -> None:
     """Every part is one that this grammar has."""
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id not in ("x", *NUMBERS, *FUNCTIONS):
             raise not_understood(text, f"{node.id!r} is unknown")
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and len(node.args) == 1
                                                and not node.keywords):
             raise not_understood(text, "a function is a known name with one argument")
+        if isinstance(node, ast.Name) and node.id in FUNCTIONS and node not in called:
+            raise not_understood(text, f"{node.id} needs an argument: {node.id}(x)")
         if isinstance(node, ast.Constant) and (isinstance(node.value, bool) or not isinstance(node.value, (int, float))):
             raise not_understood(text, f"{node.value!r} is no number")
         if not isinstance(node, (ast.Name, ast.Call, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Load, *OPERATORS)):
