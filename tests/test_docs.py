@@ -17,7 +17,7 @@ from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-RUN = ["docs/tour.md", "docs/text.md", "docs/sequences.md", "docs/data.md", "docs/practice.md", "README.md"]  # their Python blocks are programs
+RUN = [*(f"docs/{name}.md" for name in ("tour", "text", "sequences", "data", "practice")), "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
     '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',

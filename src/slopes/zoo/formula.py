@@ -25,7 +25,7 @@ LONGEST = 500  # characters; deep nesting is no function that anyone reads
 def formula(text: str) -> Callable[[np.ndarray], np.ndarray]:
     """The function of x that a text names: numbers, x, pi, e, + - * / ** (or ^), parentheses, and functions such as sin(x).
 
-    Raises ArgumentError that says what is not understood.
+    Where it has no value it is nan or infinite. Raises ArgumentError that says what is not understood.
 
     >>> f = formula("2 x^2 + sin(pi x)")
     >>> f(np.array([0.0, 1.0, 2.0])).round(6).tolist()
@@ -38,7 +38,12 @@ def formula(text: str) -> Callable[[np.ndarray], np.ndarray]:
     except SyntaxError as error:
         raise not_understood(text, error.msg or "it is no formula") from error
     check_parts(tree, text)
-    return lambda x: np.broadcast_to(np.asarray(value(tree, np.asarray(x, np.float64)), np.float64), np.shape(x))
+
+    def function(x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):  # where it has no value it is nan
+            return np.broadcast_to(np.asarray(value(tree, np.asarray(x, np.float64)), np.float64), np.shape(x))
+
+    return function
 
 
 def written_out(text: str) -> str:

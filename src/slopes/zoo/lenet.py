@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from .. import nn, optim
+from ..data import augment
 from .networks import lenet, regularized_lenet
 from .recipe import Recipe, Setting
 
@@ -37,14 +38,15 @@ published = Recipe(
 
 
 def regularizers(values: dict[str, Any]) -> dict[str, Any]:
-    """What fit is given besides: a smoothed loss, an average of the weights, a limit to them."""
-    return {"loss": partial(nn.cross_entropy, label_smoothing=values["smoothing"]), "average": optim.Average(values["average"]),
+    """What fit is given besides: moved pictures, a smoothed loss, an average of the weights, a limit to them."""
+    return {"augment": lambda x, y: (augment.shift(x, values["shift"]), y),
+            "loss": partial(nn.cross_entropy, label_smoothing=values["smoothing"]), "average": optim.Average(values["average"]),
             "constrain": values["limit"]}
 
 
 regularized = Recipe(
     name="lenet-regularized",
-    caption="LeNet with dropout, batch norm, weight decay, smoothed labels, limited and averaged weights",
+    caption="LeNet with moved pictures, dropout, batch norm, weight decay, smoothed labels, limited and averaged weights",
     network=regularized_lenet,
     datasets=("mnist", "fashion"),
     epochs=Setting(20, "what is regularized learns for longer before it learns by heart"),
@@ -54,7 +56,8 @@ regularized = Recipe(
     rates={"sgd": 0.05, "momentum": 0.02, "adam": 1e-3, "adamw": 2e-3},
     rate_reason="batch norm bears twice the usual",
     sizes={"dropout": Setting(0.4, "of the dense layer's inputs and outputs; half of that on whole channels")},
-    options={"smoothing": Setting(0.05, "a twentieth of every label is spread over all classes"),
+    options={"shift": Setting(2, "each picture is moved by up to so many pixels each time: what a digit is does not hang on its place"),
+             "smoothing": Setting(0.05, "a twentieth of every label is spread over all classes"),
              "average": Setting(0.999, "a memory of the last 1,000 of 17,000 steps"),
              "limit": Setting(3.0, "the length of the weights into a unit, as in Srivastava et al., 2014")},
     training=regularizers,

@@ -98,6 +98,13 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def document(results: Sequence[Result]) -> str:
+    """The page of results: what was run on what, and the table."""
+    made = sorted({f"slopes {each['slopes']}, {each['machine']}, {each['threads']} threads" for each in (one.made_with for one in results)})
+    return (f"# Results of the recipes\n\nWritten by `python -m slopes.zoo.report` ({'; '.join(made)}). Each figure is the mean over "
+            f"the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
+
+
 def figures_text(results: Sequence[Result], most: int = 3) -> str:
     """`test accuracy 99.21% (99.14 to 99.27)` for the first few figures."""
     parts = []
@@ -131,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.seeds < 1:
             raise ArgumentError(f"--seeds {given.seeds}", repair="use at least one")
         names = given.recipes or [name for name in RECIPES if name not in LONG]
-        text = table(collect(names, range(given.seeds), given.folder, again=given.again))
+        text = document(collect(names, range(given.seeds), given.folder, again=given.again))
     except SlopesError as error:
         print(f"error: {error.what}\n  {error.repair}", file=sys.stderr)
         return 1
