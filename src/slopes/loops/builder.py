@@ -50,10 +50,16 @@ def literal_text(value: object, dtype: np.dtype) -> str:
     if dtype == BOOL:
         return "true" if value else "false"
     if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            exact = float(dtype.type(value))  # type: ignore[call-overload]
-        return f"0x{struct.unpack('>Q', struct.pack('>d', exact))[0]:016X}"
+        return float_text(struct.pack(">d", value), dtype)
     return str(int(value))  # type: ignore[call-overload]
+
+
+@lru_cache(maxsize=4096)
+def float_text(double: bytes, dtype: np.dtype) -> str:
+    """A number, given by the bytes of a double (which tell -0 from 0), rounded to a type and written as LLVM wants it."""
+    with np.errstate(over="ignore"):
+        exact = float(dtype.type(struct.unpack(">d", double)[0]))
+    return f"0x{struct.unpack('>Q', struct.pack('>d', exact))[0]:016X}"
 
 
 class Builder:
@@ -118,8 +124,10 @@ class Builder:
 
     def match(self, *values: Value) -> tuple[Value, ...]:
         """The values with equal numbers of lanes."""
-        lanes = max(value.lanes for value in values)
-        return tuple(self.splat(value, lanes) for value in values)
+        lanes = [value.lanes for value in values]
+        if lanes.count(lanes[0]) == len(lanes):
+            return values
+        return tuple([self.splat(value, max(lanes)) for value in values])
 
     def lane_numbers(self, lanes: int, dtype: np.dtype = INT64) -> Value:
         """(0, 1, ..., lanes - 1)."""
