@@ -12,6 +12,7 @@ from native_graphs import compile_nodes, plan, same_bits
 
 import slopes as sl
 from slopes import nn, optim
+from slopes.autodiff.pullback import pull_back
 from slopes.graph.operation import build, constant, variable
 from slopes.loops.nest import buffers_read, buffers_written
 from slopes.loops.order import may_fail
@@ -283,3 +284,17 @@ def test_a_loop_of_which_quotients_are_taken_is_split_where_they_change():
     rng = np.random.default_rng(0)
     env = {node: rng.normal(size=node.shape).astype(np.float32) for node in (x, roots[0].args[1])}
     np.testing.assert_array_equal(program.run(env)[0], evaluate(roots, env)[0])
+
+
+@pytest.mark.parametrize("length", [54, 55, 56])
+def test_the_gradient_of_overlapping_pooling_reads_vectors(length):
+    """Phases of a stride are interleaved by shuffles, also where the last phase is short; nothing is gathered."""
+    x = variable((2, 3, length, length), np.dtype("float32"))
+    y = c.max_pool(x, 3, 2)
+    g, factor = variable(y.shape, y.dtype), variable(x.shape, x.dtype)
+    roots = [each * factor for each in pull_back([y], [g], [x])]
+    program = compile_nodes(roots, poison=True)
+    assert "masked.gather" not in program.text
+    rng = np.random.default_rng(length)
+    env = {node: rng.normal(size=node.shape).astype(np.float32) for node in (x, g, factor)}
+    np.testing.assert_allclose(program.run(env)[0], evaluate(roots, env)[0], rtol=1e-5, atol=1e-6)

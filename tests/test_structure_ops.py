@@ -11,6 +11,7 @@ from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from slopes.graph.dtype import float64, int64
 from slopes.graph.operation import build, constant, variable
 from slopes.machine.reference import evaluate
+from slopes.ops.move import regrouped
 
 
 class Element:
@@ -242,3 +243,14 @@ def test_iota_refuses_types_without_counting_numbers():
     with pytest.raises(DTypeError, match="iota: bool has no counting numbers"):
         build("iota", size=3, dtype=np.dtype("bool"))
     assert evaluate([build("iota", size=3, dtype=int64)])[0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("old", "new", "groups"), [
+    ((5, 6, 4), (5, 24), [([0], [0]), ([1, 2], [1])]),
+    ((24, 7), (4, 6, 7), [([0], [0, 1]), ([1], [2])]),
+    ((4, 6), (6, 4), [([0, 1], [0, 1])]),
+    ((3, 1, 5), (3, 5, 1), [([0], [0]), ([2], [1])]),
+    ((1, 1), (), []),
+])
+def test_a_reshape_touches_only_the_axes_that_it_changes(old, new, groups):
+    assert regrouped(old, new) == groups

@@ -171,13 +171,27 @@ class Scope:
         if step in (-1, 2) and mask is None:
             return self._strided(expr, step, where)
         times, shift = repetition(expr.offset, self.vector)
-        if times and self._full_lanes % times == 0 and mask is None:
+        if times and self._full_lanes % times == 0:
             picks = [(lane + shift) // times for lane in range(self.lanes)]
-            few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), picks[-1] + 1)
+            keep = None if mask is None else self._any_of_each(mask, picks)
+            few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), picks[-1] + 1, keep)
             return b.splat(few, self.lanes) if few.lanes == 1 else b.shuffle(few, None, picks)
         if step is not None and mask is None and b.may_write_out(self.lanes):
             return b.collect(pointer, expr.dtype, self.index(expr.offset, True, where), step, self.lanes)
         return b.gather(pointer, expr.dtype, self.index(expr.offset, mask=where), mask)
+
+    def _any_of_each(self, mask: Value, picks: Sequence[int]) -> Value:
+        """For each element that several lanes share: whether one of them wants it."""
+        b, lanes = self.b, range(len(picks))
+        if picks[-1] == 0:
+            return mask if mask.lanes == 1 else b.horizontal("or", mask)
+        sharing = [[lane for lane in lanes if picks[lane] == pick] for pick in range(picks[-1] + 1)]
+        mask, found = b.splat(mask, len(picks)), None
+        for turn in range(max(map(len, sharing))):
+            each = b.shuffle(mask, None, [own[min(turn, len(own) - 1)] for own in sharing])
+            found = each if found is None else b.bit_or(found, each)
+        assert found is not None
+        return found
 
     def _strided(self, expr: Load, step: int, where: Value | None) -> Value:
         """Every second element, or elements backwards: whole vectors and a shuffle, where a gather would fetch one by one."""

@@ -74,9 +74,15 @@ class Reshape(Move):
         return build("reshape", nodes[0], shape=(nodes[0].shape[0], *shape))
 
     def lower(read, index, node):
+        """Axes that the reshape leaves as they are keep their index, also where it lies outside (what is read there is not used)."""
         source = node.args[0]
-        linear = sum(i * stride for i, stride in zip(index, strides_of(node.shape)))
-        return read(source, tuple(linear // stride % n for n, stride in zip(source.shape, strides_of(source.shape))))
+        found = [0] * source.ndim
+        for old, new in regrouped(source.shape, node.shape):
+            shape = tuple(source.shape[axis] for axis in old)
+            place = sum(index[axis] * stride for axis, stride in zip(new, strides_of(tuple(node.shape[axis] for axis in new))))
+            for number, (axis, n, stride) in enumerate(zip(old, shape, strides_of(shape))):
+                found[axis] = place // stride % n if number else place // stride
+        return read(source, tuple(found))
 
     @staticmethod
     def samples():
@@ -308,6 +314,22 @@ class Concat(Move):
         yield [real(2, 3), real(2, 1)], {"axis": 1}
         yield [real(3), real(0), real(4)], {"axis": 0}
         yield [real(1, 2, 2), real(2, 2, 2), real(1, 2, 2)], {"axis": 0}
+
+
+def regrouped(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
+    """The axes of two shapes of equal size in the smallest groups of equal size, without axes of one element."""
+    axes = [[axis for axis, n in enumerate(shape) if n != 1] for shape in (old, new)]
+    found: list[tuple[list[int], list[int]]] = []
+    left, right = 1, 1  # sizes of the groups so far
+    for axis in axes[0]:
+        if left == right:
+            found.append(([], []))
+        found[-1][0].append(axis)
+        left *= old[axis]
+        while right < left and axes[1]:
+            found[-1][1].append(axes[1].pop(0))
+            right *= new[found[-1][1][-1]]
+    return found
 
 
 def without(shape: Shape, axis: int) -> Shape:
