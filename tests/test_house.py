@@ -24,7 +24,7 @@ FLOORS = (
     ("passes",),
     ("loops",),
     ("machine",),
-    ("arrays", "eager", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
+    ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),

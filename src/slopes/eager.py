@@ -1,144 +1,207 @@
-"""Operations computed at once on arrays: by their NumPy meaning, with shapes and types checked as a graph would check them."""
+"""Operations computed at once on arrays: how one goes is worked out for the first operands of their shapes and types, then kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from .arrays import shorten
-from .errors import ArgumentError, TooLargeError
+from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, scalar_dtype
-from .graph.node import Node
-from .graph.operation import Operation, constant, variable
-from .graph.shape import broadcast_shapes
-from .machine.reference import evaluate
+from .graph.node import Node, running_layer
+from .graph.operation import Constant, Operation, Variable, constant, variable
+from .graph.shape import Shape
+from .machine.reference import check, evaluate
+from .machine.replay import Replay, quietly
 
 Numbers = (bool, int, float, complex, np.generic)
+Operand = np.ndarray | Node
+
+
+class Recorded(Node):
+    """A node of what ran at once. Nodes of one `pattern` say the same of their arguments; they are not interned."""
+
+    __slots__ = ("pattern",)
+    pattern: Node
 
 
 def compute(name: str, operands: Sequence[Any], params: dict[str, Any]) -> np.ndarray:
     """The array of one operation; operands are arrays, nodes and Python numbers, which take the type of the arrays."""
-    arrays = operand_arrays(name, operands)
+    arrays: list[np.ndarray] = []
+    key: list[Any] = [Operation.table[name]]
+    for each in operands:
+        operand = each if type(each) is np.ndarray else as_operand(name, each, operands)
+        if isinstance(operand, Node):
+            key.append(operand)
+        else:
+            arrays.append(operand)
+            key += (operand.shape, operand.dtype)
+    recipe = recipe_for(key, params)
     try:
-        return compute_arrays(name, operands, arrays, params)
+        return recipe.compute(arrays)
     except MemoryError as error:
-        raise TooLargeError(f"{name}: {str(error) or 'there is not enough memory'}",
-                            why=f"the operands have the shapes {', '.join(str(array.shape) for array in arrays)}",
-                            repair="look for a size that is too large, or work in smaller batches") from error
+        raise no_memory(name, arrays, error) from error
 
 
-def compute_arrays(name: str, operands: Sequence[Any], arrays: list[np.ndarray], params: dict[str, Any]) -> np.ndarray:
-    """The same, of the arrays of the operands."""
-    operation = Operation.table[name]
-    if name == "pow" and isinstance(operands[1], Numbers):  # a constant power is built as a product, as it is in a graph
-        key = ("pow", arrays[0].shape, arrays[0].dtype, arrays[1].dtype, operands[1])
-        return compute_graph(key, operation, arrays, {}, operands[1])
-    return (compute_elementwise if operation.kind == "elementwise" else compute_any)(operation, arrays, params)
-
-
-def operand_arrays(name: str, operands: Sequence[Any]) -> list[np.ndarray]:
-    """The operands as arrays."""
-    arrays: list[Any] = [node_value(each) if isinstance(each, Node) else each for each in operands]
-    if all(isinstance(each, np.ndarray) for each in arrays):
-        return arrays
-    typed = arrays[1:] if name == "where" else arrays  # as when a graph is built
-    beside = next((each.dtype for each in typed if isinstance(each, np.ndarray)), None)
-    return [each if isinstance(each, np.ndarray) else number_array(name, each, beside) for each in arrays]
-
-
-def number_array(name: str, number: Any, beside: DType | None) -> np.ndarray:
-    if not isinstance(number, Numbers):
-        raise ArgumentError(f"{name}: {shorten(number)} of type {type(number).__name__} is no number and no tensor",
-                            repair="make a tensor of it first: sl.tensor(...)")
-    dtype = scalar_dtype(number, beside)
+def record(name: str, operands: Sequence[Any], params: dict[str, Any]) -> Node:
+    """The node of one operation, its value computed; operands as in `compute`, nodes among them are what it is recorded on."""
+    nodes: list[Node] = []
+    key: list[Any] = [Operation.table[name]]
+    for each in operands:
+        node = each if isinstance(each, Node) else as_node(name, each, operands)
+        if node.op is Constant and not node.shape:
+            key.append(node)
+        else:
+            nodes.append(node)
+            key += (node.shape, node.dtype)
+    recipe = recipe_for(key, params)
     try:
-        return np.asarray(number, dtype)
+        return recipe.record(nodes)
+    except MemoryError as error:
+        raise no_memory(name, nodes, error) from error
+
+
+def no_memory(name: str, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
+    return TooLargeError(f"{name}: {str(error) or 'there is not enough memory'}",
+                         why=f"the operands have the shapes {', '.join(str(each.shape) for each in operands)}",
+                         repair="look for a size that is too large, or work in smaller batches")
+
+
+# Operands
+
+
+def as_operand(name: str, value: Any, operands: Sequence[Any]) -> Operand:
+    """The array of an operand; or its node, when it is a number that may decide what is built."""
+    if isinstance(value, Node):
+        return value if value.op is Constant and not value.shape else value_of(value)
+    if isinstance(value, np.ndarray):
+        return np.asarray(value)
+    as_constant, as_leaf = number(name, value, operands)
+    return as_constant if Operation.table[name].reads_numbers else value_of(as_leaf)
+
+
+def as_node(name: str, value: Any, operands: Sequence[Any]) -> Node:
+    """The node of an operand: one that holds its value, or a constant when it is a number that may decide what is built."""
+    if isinstance(value, np.ndarray):
+        return leaf(np.array(value)) if value.shape else constant(value)
+    as_constant, as_leaf = number(name, value, operands)
+    return as_constant if Operation.table[name].reads_numbers else as_leaf
+
+
+def number(name: str, value: Any, operands: Sequence[Any]) -> tuple[Node, Node]:
+    """A Python number in the type that it takes beside the arrays: as a constant, and as a value like any other."""
+    if not isinstance(value, Numbers):
+        raise ArgumentError(f"{name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
+                            repair="make a tensor of it first: sl.tensor(...)")
+    typed = operands[1:] if name == "where" else operands  # as when a graph is built
+    dtype = scalar_dtype(value, next((each.dtype for each in typed if isinstance(each, (np.ndarray, Node))), None))
+    try:
+        return kept_number(value, dtype, "" if value else repr(value))
     except OverflowError as error:
-        raise ArgumentError(f"{name}: {number} does not fit into {dtype}",
+        raise ArgumentError(f"{name}: {value} does not fit into {dtype}",
                             repair="cast the tensor first: x.astype(sl.int64)") from error
 
 
-def node_value(node: Node) -> np.ndarray:
+@lru_cache(maxsize=1024, typed=True)
+def kept_number(value: Any, dtype: DType, zero: str) -> tuple[Node, Node]:
+    """The same number is found again; `zero` tells 0.0 from -0.0, which are equal."""
+    fixed = constant(value, dtype)
+    return fixed, leaf(value_of(fixed))
+
+
+def leaf(array: np.ndarray) -> Node:
+    """A node that holds this array and was computed from nothing."""
+    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), running_layer())
+
+
+def value_of(node: Node) -> np.ndarray:
+    """The array of a node, computed where it is not known yet."""
     return node.value if node.value is not None else evaluate([node])[0]
 
 
-@lru_cache(maxsize=1024)
-def kept_number(kind: type, text: str, dtype: DType) -> Node:
-    """The constant node of a Python number, which is found faster by its text than built again."""
-    return constant(kind(text), dtype)
+# Recipes
 
 
-def number_node(value: Any, beside: DType | None) -> Any:
-    if type(value) not in (int, float):
-        return value
-    return kept_number(type(value), repr(value), scalar_dtype(value, beside))  # type: ignore[arg-type]
+class Recipe:
+    """One operation on operands of certain shapes and types: the graph that it builds there, with its casts and expansions."""
+
+    def __init__(self, operation: type[Operation], operands: Sequence[Node], params: dict[str, Any]) -> None:
+        self.result = operation.make(*operands, **params)
+        self.inputs = [each for each in operands if each.op is Variable]
+        self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
+
+    @cached_property
+    def replay(self) -> Replay:
+        return Replay([self.result], self.inputs)
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        """The array of the result."""
+        if not self.single:
+            return self.replay.run(arrays)[0]
+        node = self.result
+        found = quietly(node.op.meaning, np, *arrays, **node.params)
+        return check(node, found if type(found) is np.ndarray else np.asarray(found))
+
+    def record(self, nodes: list[Node]) -> Node:
+        """The node of the result on these operands."""
+        arrays = [value_of(each) for each in nodes]
+        location, layer = user_location(), running_layer()
+        if self.single:
+            return recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
+        if self.result in self.inputs:
+            return nodes[self.inputs.index(self.result)]
+        recording = self.recording
+        values = recording.replay.values(arrays)
+        known = [*nodes, *recording.constants]
+        for pattern, args, place in recording.made:
+            value = None if place is None else values[place]
+            known.append(recorded(pattern, tuple([known[arg] for arg in args]), value, location, layer))
+        return known[-1]
+
+    @cached_property
+    def recording(self) -> Recording:
+        return Recording(self.result, self.inputs)
 
 
-def fill(node: Node) -> None:
-    """Compute the value of a node, and before it of the few (casts, expansions) that its operation put around the operands."""
-    for arg in node.args:
-        if arg.value is None:
-            fill(arg)
-    node.value = np.asarray(node.op.meaning(np, *[arg.value for arg in node.args], **node.params))
+class Recording:
+    """What a recipe of several nodes leaves behind: for each node the places of its arguments, and of its value if it has one."""
+
+    def __init__(self, result: Node, inputs: list[Node]) -> None:
+        self.replay = Replay([result], inputs, keep=True)
+        fixed = self.replay.fixed
+        order = [node for node in self.replay.order if node not in fixed or node is result]
+        self.constants = [node for node in fixed if node is not result]
+        places = {node: place for place, node in enumerate([*inputs, *self.constants, *order])}
+        self.made = [(node, tuple(places[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
 
 
-Plan = tuple[tuple[DType, ...], bool] | None
-_plans: dict[tuple, Plan] = {}
+def recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int], layer: str) -> Recorded:
+    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, layer)
+    node.pattern = pattern
+    return node
 
 
-def compute_elementwise(operation: type[Operation], arrays: list[np.ndarray], params: dict[str, Any]) -> np.ndarray:
-    """An elementwise operation by its meaning alone: NumPy broadcasts, the casts are known from the types."""
-    key = (operation, *[array.dtype for array in arrays], *params.items())
-    try:
-        plan = _plans[key]
-    except KeyError:
-        plan = _plans[key] = plan_elementwise(operation, arrays, params)
-    if plan is None:
-        return compute_any(operation, arrays, params)
-    casts, identical = plan
-    if len(arrays) > 1:
-        broadcast_shapes(operation.name, [array.shape for array in arrays])
-    if not identical:
-        arrays = [array.astype(dtype, copy=False) for array, dtype in zip(arrays, casts)]
-    return np.asarray(operation.meaning(np, *arrays, **params))
+_recipes: dict[tuple, Recipe] = {}
+RECIPES_LIMIT = 4096
 
 
-def plan_elementwise(operation: type[Operation], arrays: list[np.ndarray], params: dict[str, Any]) -> Plan:
-    """The types that the operands are cast to; None when the operation builds anything else around itself."""
-    given = [variable((), array.dtype) for array in arrays]
-    node = operation.make(*given, **params)
-    direct = node.op is operation and len(node.args) == len(given) and node.params == params
-    if not direct or any(arg is not var and arg.args != (var,) for arg, var in zip(node.args, given)):
-        return None
-    return tuple(arg.dtype for arg in node.args), all(arg is var for arg, var in zip(node.args, given))
-
-
-Graph = tuple[Node, list[Node]]
-_graphs: dict[tuple, Graph] = {}
-GRAPHS_LIMIT = 4096
-
-
-def compute_any(operation: type[Operation], arrays: list[np.ndarray], params: dict[str, Any]) -> np.ndarray:
-    """An operation by its meaning; its type rule is asked once per combination of shapes, types and parameters."""
-    key = (operation, *[(array.shape, array.dtype) for array in arrays], *params.items())
-    found = _graphs.get(key)
-    if found is None or found[0].op is not operation or found[0].args != tuple(found[1]) or found[0].params != params:
-        return compute_graph(key, operation, arrays, params)
-    with np.errstate(all="ignore"):
-        return np.asarray(operation.meaning(np, *arrays, **params))
-
-
-def compute_graph(key: tuple, operation: type[Operation], arrays: list[np.ndarray], params: dict[str, Any],
-                  power: Any = None) -> np.ndarray:
-    """Any operation, by the graph that it builds on these shapes and types."""
-    found = _graphs.get(key)
+def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
+    """The recipe of [operation, then for each operand its shape and type, or its node if that is a constant number] and parameters."""
+    full = (*key, *params.items()) if params else tuple(key)
+    found = _recipes.get(full)
     if found is None:
-        if len(_graphs) >= GRAPHS_LIMIT:
-            _graphs.clear()
-        given = [variable(array.shape, array.dtype) for array in arrays]
-        operands = given if power is None else [given[0], constant(power, arrays[1].dtype)]
-        found = _graphs[key] = operation.make(*operands, **params), given
-    return evaluate([found[0]], dict(zip(found[1], arrays)))[0]
+        if len(_recipes) >= RECIPES_LIMIT:
+            _recipes.clear()
+        found = _recipes[full] = Recipe(key[0], stand_ins(key[1:]), params)
+    return found
+
+
+def stand_ins(described: list[Shape | DType | Node]) -> list[Node]:
+    """Variables of the shapes and types that a key lists, and the constants in it."""
+    found, parts = [], iter(described)
+    for part in parts:
+        found.append(part if isinstance(part, Node) else variable(part, next(parts)))
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import lru_cache
 from types import FrameType
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -29,16 +30,17 @@ def user_location() -> Location:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        ours = file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES) or is_python(file)
-        if not ours and (file != "<string>" or not is_generated(frame)):
+        if not is_internal(file) and (file != "<string>" or not is_generated(frame)):
             break
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def is_python(file: str) -> bool:
-    """Whether the file is of Python's own library (installed packages may lie in a folder of it)."""
-    return file.startswith(PYTHON) and "-packages" not in file
+@lru_cache(maxsize=4096)
+def is_internal(file: str) -> bool:
+    """Whether the file is slopes' own or of Python's library (installed packages may lie in a folder of that)."""
+    python = file.startswith(PYTHON) and "-packages" not in file
+    return python or file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES)
 
 
 def is_generated(frame: FrameType) -> bool:

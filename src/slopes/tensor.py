@@ -12,7 +12,8 @@ import numpy as np
 
 from .arrays import address_of, aligned_empty, to_array
 from .autodiff.pullback import pull_back
-from .eager import Numbers, compute, fill, number_node
+from .backward import gradients
+from .eager import Numbers, compute, leaf, record
 from .errors import DTypeError, GradientError, Location, ShapeError, TraceError, default_where, line_text
 from .graph import dtype as dtypes
 from .graph.dtype import DType, as_dtype, is_inexact, is_integer
@@ -46,9 +47,6 @@ class Mode(threading.local):
 
 
 mode = Mode()
-
-# The tensor that gets the gradient of a node: leaves that require one, and results that were asked to retain theirs.
-owners: weakref.WeakKeyDictionary[Node, weakref.ref[Tensor]] = weakref.WeakKeyDictionary()
 
 
 class Tensor(Methods):
@@ -383,7 +381,7 @@ class Tensor(Methods):
         if self._value is None:
             self._trace.leaves[self._node] = self  # type: ignore[union-attr, index]
         else:
-            owners[self._leaf()] = weakref.ref(self)
+            self._leaf().owner = weakref.ref(self)
         return self
 
     def backward(self, gradient: Any = None) -> None:
@@ -423,12 +421,10 @@ class Tensor(Methods):
     def _leaf(self) -> Node:
         """The node that holds this tensor's value in recorded graphs."""
         if self._node is None or self._value is None:
-            node = variable(self.shape, self.dtype)
-            node.value = self._value_now()
-            self._node = node
+            self._node = node = leaf(self._value_now())
             self._disown()
             if self._requires_grad:
-                owners[node] = weakref.ref(self)
+                node.owner = weakref.ref(self)
         return self._node
 
     def _node_in(self, trace: Trace) -> Node:
@@ -572,13 +568,8 @@ def perform_traced(trace: Trace, name: str, args: tuple, params: dict[str, Any])
 
 
 def perform_recorded(name: str, args: tuple, params: dict[str, Any]) -> Tensor:
-    """Build the node, compute its value, and keep both for `backward`."""
-    beside = next((each.dtype for each in args if isinstance(each, (Tensor, Node, np.ndarray))), None)
-    given = [each._leaf() if isinstance(each, Tensor) else number_node(each, beside) for each in args]
-    node = build_node(name, tuple(given), params)
-    if node.value is None:
-        with np.errstate(all="ignore"):
-            fill(node)
+    """Compute the value, and keep the node for `backward`."""
+    node = record(name, [each._leaf() if isinstance(each, Tensor) else each for each in args], params)
     made = from_array(node.value)  # type: ignore[arg-type]
     if is_inexact(node.dtype):
         made._node, made._requires_grad = node, True
@@ -653,14 +644,9 @@ def seed_of(node: Node, gradient: Any) -> Node:
 
 
 def backward_now(node: Node, seed: Node) -> None:
-    """Pull the gradient back to the owners of leaves, compute it, and add it to what they have."""
-    owned = [(each, ref()) for each in topological([node]) if (ref := owners.get(each)) is not None]
-    targets = [(each, owner) for each, owner in owned if owner is not None]
-    gradients = pull_back([node], [seed], [each for each, _ in targets])
-    found = [(owner, gradient) for (_, owner), gradient in zip(targets, gradients) if gradient is not None]
-    arrays = evaluate([gradient for _, gradient in found])
+    """Add the gradients of this node to those that the owners of leaves have."""
     with no_grad():
-        for (owner, _), array in zip(found, arrays):
+        for owner, array in gradients(node, seed):
             accumulate(owner, from_array(array))
 
 

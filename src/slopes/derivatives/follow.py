@@ -21,7 +21,7 @@ from ..graph.node import Node, next_serial
 from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..machine.reference import evaluate
-from ..tensor import Recording, Tensor, asarray, from_array, mode, owners
+from ..tensor import Recording, Tensor, asarray, from_array, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 
 Function = Callable[..., Any]
@@ -73,7 +73,7 @@ def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
     if trace is not None:
         reaching |= {*trace.leaves, *(node for tensor, node in trace.current.items() if tensor._requires_grad)}
     for node in topological(nodes):
-        if any(arg in reaching for arg in node.args) or (trace is None and node in owners):
+        if any(arg in reaching for arg in node.args) or (trace is None and node.owner is not None):
             reaching.add(node)
     return {node for node in reaching if is_float(node.dtype)}
 

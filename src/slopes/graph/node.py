@@ -64,9 +64,10 @@ class Node(Operators):
 
     `value` is the array when it is already known: always for constants, and for whatever ran eagerly.
     `location` is the user's (file, line) that built it first; `layer` the path of the layer that was running then.
+    `owner` refers weakly to the tensor that gets the gradient of this node, if one does.
     """
 
-    __slots__ = ("__weakref__", "args", "dtype", "layer", "location", "op", "params", "shape", "value")
+    __slots__ = ("__weakref__", "args", "dtype", "layer", "location", "op", "owner", "params", "shape", "value")
     op: type[Operation]
     args: tuple[Node, ...]
     params: dict[str, Any]
@@ -75,6 +76,12 @@ class Node(Operators):
     location: Location
     layer: str
     value: np.ndarray | None
+    owner: weakref.ref | None
+
+    def __init__(self, op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType,
+                 value: np.ndarray | None, location: Location, layer: str) -> None:
+        self.op, self.args, self.params, self.shape, self.dtype = op, args, params, shape, dtype
+        self.value, self.location, self.layer, self.owner = value, location, layer, None
 
     @property
     def ndim(self) -> int:
@@ -101,10 +108,15 @@ def intern(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], 
     """The one node of this operation, arguments and parameters; parameters must be hashable."""
     key = (op, args, tuple(sorted(params.items())), shape, dtype) if params else (op, args, shape, dtype)
     found = _pool.get(key)
-    if found is not None:
-        return found
-    node = Node()
-    node.op, node.args, node.params, node.shape, node.dtype = op, args, params, shape, dtype
-    node.location, node.value = user_location(), None
-    node.layer = layer_stack.paths[-1] if layer_stack.paths else ""
-    return _pool.setdefault(key, node)
+    return found if found is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
+
+
+def fresh(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
+    """A node that is found by no other expression: one that stands for itself."""
+    return Node(op, args, params, shape, dtype, None, user_location(), running_layer())
+
+
+def running_layer() -> str:
+    """The path of the innermost layer that is running, "" outside of all."""
+    paths = layer_stack.paths
+    return paths[-1] if paths else ""

@@ -26,6 +26,7 @@ class Operation:
     table: dict[str, type[Operation]] = {}
     name: str = "operation"
     kind: str = "leaf"  # elementwise, move, reduce, contract, index, order, leaf
+    reads_numbers: bool = False  # whether `make` builds something else for some values of a constant argument
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         for attribute, value in list(vars(cls).items()):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph.dtype import ALL, bool_, promote
@@ -33,11 +34,9 @@ class Contract(Operation):
         return super().make(cast_to(a, dtype), cast_to(b, dtype), a_axes=a_axes, b_axes=b_axes, out_axes=out_axes)
 
     def meaning(xp, a, b, a_axes, b_axes, out_axes):
-        shared = [label for label in a_axes if label in b_axes]
-        summed = [label for label in shared if label not in out_axes]
-        if not summed:
+        if set(out_axes).issuperset(a_axes) and set(out_axes).issuperset(b_axes):  # nothing is summed
             return aligned(xp, a, a_axes, out_axes) * aligned(xp, b, b_axes, out_axes)
-        return product(xp, a, b, list(a_axes), list(b_axes), list(out_axes), summed)
+        return product(xp, a, b, a_axes, b_axes, out_axes)
 
     def rule(a, b, a_axes, b_axes, out_axes):
         for name, x, axes in (("a", a, a_axes), ("b", b, b_axes)):
@@ -87,45 +86,61 @@ def aligned(xp: Any, x: Any, axes: Labels, out: Labels) -> Any:
     return xp.reshape(xp.transpose(x, order), [x.shape[axes.index(label)] if label in axes else 1 for label in out])
 
 
-def product(xp: Any, a: Any, b: Any, a_axes: list[int], b_axes: list[int], out: list[int], summed: list[int]) -> Any:
+def product(xp: Any, a: Any, b: Any, a_axes: Labels, b_axes: Labels, out_axes: Labels) -> Any:
     """The contraction as (batched) matrix products, for which the array library has fast code."""
-    batch = [label for label in out if label in a_axes and label in b_axes]
-    for x, y, x_axes, y_axes in ((a, b, a_axes, b_axes), (b, a, b_axes, a_axes)):
+    how = matrices(a.shape, b.shape, a_axes, b_axes, out_axes)
+    left, right = (b, a) if how.exchanged else (a, b)
+    result = xp.matmul(left.transpose(how.left_order).reshape(how.left_shape), right.transpose(how.right_order).reshape(how.right_shape))
+    return result.reshape(how.shape).transpose(how.order)
+
+
+class Matrices(NamedTuple):
+    """How a contraction becomes one (batched) matrix product: each operand's axes put in order and flattened, the result's unfolded."""
+
+    exchanged: bool  # b is the left matrix
+    left_order: Labels
+    left_shape: Shape
+    right_order: Labels
+    right_shape: Shape
+    shape: Shape
+    order: Labels
+
+
+@lru_cache(maxsize=4096)
+def matrices(a: Shape, b: Shape, a_axes: Labels, b_axes: Labels, out: Labels) -> Matrices:
+    """The way for operands of these shapes."""
+    sizes = dict(zip(a_axes + b_axes, a + b))
+    summed = tuple(label for label in a_axes if label in b_axes and label not in out)
+    batch = tuple(label for label in out if label in a_axes and label in b_axes)
+    for exchanged, x_axes, y_axes in ((True, a_axes, b_axes), (False, b_axes, a_axes)):
         lead, rows, columns = split(out, x_axes, y_axes)
-        if not batch and rows and size_of(x, x_axes, columns) >= WIDE:
-            left, right = matrix(xp, y, y_axes, [], rows, summed), matrix(xp, x, x_axes, lead, summed, columns)
-            shape = shape_of(x, x_axes, lead) + shape_of(y, y_axes, rows) + shape_of(x, x_axes, columns)
-            return xp.reshape(xp.matmul(left, right), shape)
-    rows = [label for label in out if label in a_axes and label not in batch]
-    columns = [label for label in out if label in b_axes and label not in batch]
-    result = xp.matmul(matrix(xp, a, a_axes, batch, rows, summed), matrix(xp, b, b_axes, batch, summed, columns))
-    result = xp.reshape(result, shape_of(a, a_axes, batch + rows) + shape_of(b, b_axes, columns))
+        if not batch and rows and prod(sizes[label] for label in columns) >= WIDE:
+            return Matrices(exchanged, *matrix(y_axes, sizes, (), rows, summed), *matrix(x_axes, sizes, lead, summed, columns),
+                            tuple(sizes[label] for label in out), tuple(range(len(out))))
+    rows = tuple(label for label in out if label in a_axes and label not in batch)
+    columns = tuple(label for label in out if label in b_axes and label not in batch)
     found = batch + rows + columns
-    return xp.transpose(result, [found.index(label) for label in out])
+    return Matrices(False, *matrix(a_axes, sizes, batch, rows, summed), *matrix(b_axes, sizes, batch, summed, columns),
+                    tuple(sizes[label] for label in found), tuple(found.index(label) for label in out))
 
 
-def split(out: list[int], x_axes: list[int], y_axes: list[int]) -> tuple[list[int], list[int], list[int]]:
+def split(out: Labels, x_axes: Labels, y_axes: Labels) -> tuple[Labels, Labels, Labels]:
     """`out` as (labels of x, all labels of y, labels of x), if it has that form: then x leads and no transposition is needed."""
     ours = [label in x_axes for label in out]
     if False not in ours:
-        return [], [], []
+        return (), (), ()
     begin = ours.index(False)
     end = len(ours) - ours[::-1].index(False)
     if any(ours[begin:end]) or begin == 0:
-        return [], [], []
+        return (), (), ()
     return out[:begin], out[begin:end], out[end:]
 
 
-def matrix(xp: Any, x: Any, axes: list[int], batch: list[int], rows: list[int], columns: list[int]) -> Any:
-    """x as one matrix per batch element, each group of labels flattened to one axis."""
-    moved = xp.transpose(x, [axes.index(label) for label in batch + rows + columns])
-    heads = [size_of(x, axes, batch)] if batch else []
-    return xp.reshape(moved, (*heads, size_of(x, axes, rows), size_of(x, axes, columns)))
+def matrix(axes: Labels, sizes: dict[int, int], batch: Labels, rows: Labels, columns: Labels) -> tuple[Labels, Shape]:
+    """The order of an operand's axes and its shape as one matrix per batch element, each group of labels flattened to one axis."""
+    heads = (size_of(sizes, batch),) if batch else ()
+    return (tuple(axes.index(label) for label in batch + rows + columns), (*heads, size_of(sizes, rows), size_of(sizes, columns)))
 
 
-def shape_of(x: Any, axes: list[int], labels: list[int]) -> Shape:
-    return tuple(x.shape[axes.index(label)] for label in labels)
-
-
-def size_of(x: Any, axes: list[int], labels: list[int]) -> int:
-    return prod(shape_of(x, axes, labels))
+def size_of(sizes: dict[int, int], labels: Labels) -> int:
+    return prod(sizes[label] for label in labels)

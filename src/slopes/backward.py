@@ -1,0 +1,104 @@
+"""Gradients of what was recorded: pulled back once for every structure of a graph, then replayed on the values of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .autodiff.pullback import pull_back
+from .eager import Recorded, value_of
+from .graph.node import Node
+from .graph.operation import Constant, Variable, variable
+from .graph.walk import topological
+from .machine.replay import Replay
+
+Key = tuple[Any, ...]
+STEPS_LIMIT = 100_000  # steps of all plans that are kept
+
+_plans: dict[Key, Plan] = {}
+
+
+def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
+    """(owner, gradient) of every tensor that owns a node which `root` was computed from, by d (seed * root)."""
+    order, owners, key = outline([root, seed])
+    plan = _plans.get(key)
+    if plan is None:
+        plan = Plan(order, root, seed, list(owners))
+        keep(key, plan)
+    arrays = plan.replay.run([value_of(order[place]) for place in plan.reads])
+    return [(owners[place], array) for place, array in zip(plan.reached, arrays)]
+
+
+def keep(key: Key, plan: Plan) -> None:
+    """Remember a new plan, and forget the oldest while there are too many steps."""
+    _plans[key] = plan
+    while len(_plans) > 1 and sum(len(each.replay.steps) for each in _plans.values()) > STEPS_LIMIT:
+        del _plans[next(iter(_plans))]
+
+
+def outline(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
+    """The nodes, arguments before users; the owners by the node's place; and all that a pullback depends on.
+
+    The key holds for each node what it says of its arguments, whether its gradient is wanted, and the places of its arguments.
+    """
+    places: dict[Node, int] = {}
+    owners: dict[int, Any] = {}
+    key: list[Any] = []
+    stack = list(roots)
+    while stack:
+        node = stack[-1]
+        waiting = [arg for arg in node.args if arg not in places]
+        if waiting and node not in places:
+            stack += waiting
+            continue
+        stack.pop()
+        if node in places:
+            continue
+        owner = node.owner and node.owner()
+        if owner is not None:
+            owners[len(places)] = owner
+        key += (node.pattern if type(node) is Recorded else description(node), owner is not None)
+        key += [places[arg] for arg in node.args]
+        places[node] = len(places)
+    return list(places), owners, tuple(key)
+
+
+def description(node: Node) -> Any:
+    """What a node says of its arguments: of a value its shape and type; a constant number is itself, for it may decide what is built."""
+    if node.op is Constant and not node.shape:
+        return node
+    if node.op in (Variable, Constant):
+        return node.shape, node.dtype
+    return node.op, tuple(sorted(node.params.items())), node.shape, node.dtype
+
+
+class Plan:
+    """The steps that compute the gradients of one structure.
+
+    reads    the places of the nodes whose values they start from
+    reached  the places of the nodes whose gradients they give
+    """
+
+    def __init__(self, order: Sequence[Node], root: Node, seed: Node, wanted: Sequence[int]) -> None:
+        copies: dict[Node, Node] = {}
+        for node in order:
+            copies[node] = copied(node, copies)
+        same = list(copies.values())
+        found = pull_back([copies[root]], [copies[seed]], [same[place] for place in wanted])
+        self.reached = [place for place, gradient in zip(wanted, found) if gradient is not None]
+        roots = [gradient for gradient in found if gradient is not None]
+        known = {copy: place for place, (node, copy) in enumerate(copies.items()) if node.value is not None and copy.op is not Constant}
+        inputs = [node for node in topological(roots, stop=known.__contains__) if node in known]
+        self.reads = [known[node] for node in inputs]
+        self.replay = Replay(roots, inputs)
+
+
+def copied(node: Node, copies: dict[Node, Node]) -> Node:
+    """A node without a value that stands for this one in every graph of its structure."""
+    if node.op is Constant and not node.shape:
+        return node
+    if node.op in (Variable, Constant):
+        return variable(node.shape, node.dtype)
+    return Node(node.op, tuple(copies[arg] for arg in node.args), node.params, node.shape, node.dtype, None, node.location, node.layer)
