@@ -16,13 +16,14 @@ from .machine.replay import Replay
 
 Key = tuple[Any, ...]
 STEPS_LIMIT = 100_000  # steps of all plans that are kept
+WANTED = "wanted"  # stands in a key behind a node whose gradient is asked for
 
 _plans: dict[Key, Plan] = {}
 
 
 def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
     """(owner, gradient) of every tensor that owns a node which `root` was computed from, by d (seed * root)."""
-    order, owners, key = outline([root, seed])
+    order, owners, key = outline([root, seed] if seed is not root else [root])
     plan = _plans.get(key)
     if plan is None:
         plan = Plan(order, root, seed, list(owners))
@@ -39,30 +40,26 @@ def keep(key: Key, plan: Plan) -> None:
 
 
 def outline(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
-    """The nodes, arguments before users; the owners by the node's place; and all that a pullback depends on.
+    """The nodes that the roots need, users before arguments; the owners by the node's place; and all that a pullback depends on.
 
     The key holds for each node what it says of its arguments, whether its gradient is wanted, and the places of its arguments.
     """
-    places: dict[Node, int] = {}
+    order = list(roots)
+    places = {node: place for place, node in enumerate(order)}
     owners: dict[int, Any] = {}
     key: list[Any] = []
-    stack = list(roots)
-    while stack:
-        node = stack[-1]
-        waiting = [arg for arg in node.args if arg not in places]
-        if waiting and node not in places:
-            stack += waiting
-            continue
-        stack.pop()
-        if node in places:
-            continue
+    for place, node in enumerate(order):  # which grows meanwhile
+        key.append(node.pattern if type(node) is Recorded else description(node))
+        for arg in node.args:
+            if arg not in places:
+                places[arg] = len(order)
+                order.append(arg)
+            key.append(places[arg])
         owner = node.owner and node.owner()
         if owner is not None:
-            owners[len(places)] = owner
-        key += (node.pattern if type(node) is Recorded else description(node), owner is not None)
-        key += [places[arg] for arg in node.args]
-        places[node] = len(places)
-    return list(places), owners, tuple(key)
+            owners[place] = owner
+            key.append(WANTED)
+    return order, owners, tuple(key)
 
 
 def description(node: Node) -> Any:
@@ -83,13 +80,12 @@ class Plan:
 
     def __init__(self, order: Sequence[Node], root: Node, seed: Node, wanted: Sequence[int]) -> None:
         copies: dict[Node, Node] = {}
-        for node in order:
+        for node in topological([root, seed]):
             copies[node] = copied(node, copies)
-        same = list(copies.values())
-        found = pull_back([copies[root]], [copies[seed]], [same[place] for place in wanted])
+        found = pull_back([copies[root]], [copies[seed]], [copies[order[place]] for place in wanted])
         self.reached = [place for place, gradient in zip(wanted, found) if gradient is not None]
         roots = [gradient for gradient in found if gradient is not None]
-        known = {copy: place for place, (node, copy) in enumerate(copies.items()) if node.value is not None and copy.op is not Constant}
+        known = {copies[node]: place for place, node in enumerate(order) if node.value is not None and copies[node] is not node}
         inputs = [node for node in topological(roots, stop=known.__contains__) if node in known]
         self.reads = [known[node] for node in inputs]
         self.replay = Replay(roots, inputs)

@@ -12,13 +12,14 @@ from .arrays import shorten
 from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, scalar_dtype
 from .graph.node import Node, running_layer
-from .graph.operation import Constant, Operation, Variable, constant, variable
+from .graph.operation import Composite, Constant, Operation, Variable, constant, variable
 from .graph.shape import Shape
 from .machine.reference import check, evaluate
 from .machine.replay import Replay, quietly
 
 Numbers = (bool, int, float, complex, np.generic)
 Operand = np.ndarray | Node
+What = type[Operation] | Composite
 
 
 class Recorded(Node):
@@ -28,44 +29,42 @@ class Recorded(Node):
     pattern: Node
 
 
-def compute(name: str, operands: Sequence[Any], params: dict[str, Any]) -> np.ndarray:
-    """The array of one operation; operands are arrays, nodes and Python numbers, which take the type of the arrays."""
+def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarray:
+    """The array of an operation; its operands are arrays, nodes and Python numbers, which take the type of the arrays."""
     arrays: list[np.ndarray] = []
-    key: list[Any] = [Operation.table[name]]
-    for each in operands:
-        operand = each if type(each) is np.ndarray else as_operand(name, each, operands)
-        if isinstance(operand, Node):
-            key.append(operand)
-        else:
+    key: list[Any] = [what]
+    for each in args:
+        operand = each if type(each) is np.ndarray else as_operand(what, each, args)
+        if type(operand) is np.ndarray:
             arrays.append(operand)
             key += (operand.shape, operand.dtype)
-    recipe = recipe_for(key, params)
+        else:
+            key.append(operand)
     try:
-        return recipe.compute(arrays)
+        return recipe_for(key, params).compute(arrays)
     except MemoryError as error:
-        raise no_memory(name, arrays, error) from error
+        raise no_memory(what, arrays, error) from error
 
 
-def record(name: str, operands: Sequence[Any], params: dict[str, Any]) -> Node:
-    """The node of one operation, its value computed; operands as in `compute`, nodes among them are what it is recorded on."""
+def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
+    """The node of an operation, its value computed; operands as in `compute`, nodes among them are what it is recorded on."""
     nodes: list[Node] = []
-    key: list[Any] = [Operation.table[name]]
-    for each in operands:
-        node = each if isinstance(each, Node) else as_node(name, each, operands)
+    key: list[Any] = [what]
+    for each in args:
+        node = each if isinstance(each, Node) else as_node(what, each, args)
         if node.op is Constant and not node.shape:
             key.append(node)
         else:
             nodes.append(node)
             key += (node.shape, node.dtype)
-    recipe = recipe_for(key, params)
     try:
-        return recipe.record(nodes)
+        return recipe_for(key, params).record(nodes)
     except MemoryError as error:
-        raise no_memory(name, nodes, error) from error
+        raise no_memory(what, nodes, error) from error
 
 
-def no_memory(name: str, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
-    return TooLargeError(f"{name}: {str(error) or 'there is not enough memory'}",
+def no_memory(what: What, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
+    return TooLargeError(f"{what.name}: {str(error) or 'there is not enough memory'}",
                          why=f"the operands have the shapes {', '.join(str(each.shape) for each in operands)}",
                          repair="look for a size that is too large, or work in smaller batches")
 
@@ -73,42 +72,45 @@ def no_memory(name: str, operands: Sequence[Operand], error: MemoryError) -> Too
 # Operands
 
 
-def as_operand(name: str, value: Any, operands: Sequence[Any]) -> Operand:
+def as_operand(what: What, value: Any, args: Sequence[Any]) -> Operand:
     """The array of an operand; or its node, when it is a number that may decide what is built."""
     if isinstance(value, Node):
         return value if value.op is Constant and not value.shape else value_of(value)
     if isinstance(value, np.ndarray):
         return np.asarray(value)
-    as_constant, as_leaf = number(name, value, operands)
-    return as_constant if Operation.table[name].reads_numbers else value_of(as_leaf)
+    as_constant, as_leaf = number(what, value, args)
+    return as_constant if what.reads_numbers else value_of(as_leaf)
 
 
-def as_node(name: str, value: Any, operands: Sequence[Any]) -> Node:
+def as_node(what: What, value: Any, args: Sequence[Any]) -> Node:
     """The node of an operand: one that holds its value, or a constant when it is a number that may decide what is built."""
     if isinstance(value, np.ndarray):
         return leaf(np.array(value)) if value.shape else constant(value)
-    as_constant, as_leaf = number(name, value, operands)
-    return as_constant if Operation.table[name].reads_numbers else as_leaf
+    as_constant, as_leaf = number(what, value, args)
+    return as_constant if what.reads_numbers else as_leaf
 
 
-def number(name: str, value: Any, operands: Sequence[Any]) -> tuple[Node, Node]:
+def number(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Node]:
     """A Python number in the type that it takes beside the arrays: as a constant, and as a value like any other."""
     if not isinstance(value, Numbers):
-        raise ArgumentError(f"{name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
+        raise ArgumentError(f"{what.name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
                             repair="make a tensor of it first: sl.tensor(...)")
-    typed = operands[1:] if name == "where" else operands  # as when a graph is built
-    dtype = scalar_dtype(value, next((each.dtype for each in typed if isinstance(each, (np.ndarray, Node))), None))
+    beside = None
+    for each in args[what.name == "where":]:  # a condition says nothing of the type of what it chooses
+        if isinstance(each, (np.ndarray, Node)):
+            beside = each.dtype
+            break
     try:
-        return kept_number(value, dtype, "" if value else repr(value))
+        return kept_number(value, beside, "" if value else repr(value))
     except OverflowError as error:
-        raise ArgumentError(f"{name}: {value} does not fit into {dtype}",
+        raise ArgumentError(f"{what.name}: {value} does not fit into {scalar_dtype(value, beside)}",
                             repair="cast the tensor first: x.astype(sl.int64)") from error
 
 
 @lru_cache(maxsize=1024, typed=True)
-def kept_number(value: Any, dtype: DType, zero: str) -> tuple[Node, Node]:
+def kept_number(value: Any, beside: DType | None, zero: str) -> tuple[Node, Node]:
     """The same number is found again; `zero` tells 0.0 from -0.0, which are equal."""
-    fixed = constant(value, dtype)
+    fixed = constant(value, scalar_dtype(value, beside))
     return fixed, leaf(value_of(fixed))
 
 
@@ -126,10 +128,10 @@ def value_of(node: Node) -> np.ndarray:
 
 
 class Recipe:
-    """One operation on operands of certain shapes and types: the graph that it builds there, with its casts and expansions."""
+    """An operation on operands of certain shapes and types: the graph that it builds there, with its casts and expansions."""
 
-    def __init__(self, operation: type[Operation], operands: Sequence[Node], params: dict[str, Any]) -> None:
-        self.result = operation.make(*operands, **params)
+    def __init__(self, what: What, operands: Sequence[Node], params: dict[str, Any]) -> None:
+        self.result: Node = what.make(*operands, **params)
         self.inputs = [each for each in operands if each.op is Variable]
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
 
@@ -190,7 +192,7 @@ RECIPES_LIMIT = 4096
 
 def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
     """The recipe of [operation, then for each operand its shape and type, or its node if that is a constant number] and parameters."""
-    full = (*key, *params.items()) if params else tuple(key)
+    full = (*key, *params.items(), *map(type, params.values())) if params else tuple(key)  # True is no axis 1
     found = _recipes.get(full)
     if found is None:
         if len(_recipes) >= RECIPES_LIMIT:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from functools import lru_cache
 from types import FrameType
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -30,17 +29,22 @@ def user_location() -> Location:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        if not is_internal(file) and (file != "<string>" or not is_generated(frame)):
+        if file not in internal_files and not is_internal(file) and (file != "<string>" or not is_generated(frame)):
             break
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
 
-@lru_cache(maxsize=4096)
+internal_files: set[str] = set()  # those that `is_internal` has answered yes for
+
+
 def is_internal(file: str) -> bool:
     """Whether the file is slopes' own or of Python's library (installed packages may lie in a folder of that)."""
     python = file.startswith(PYTHON) and "-packages" not in file
-    return python or file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES)
+    found = python or file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES)
+    if found:
+        internal_files.add(file)
+    return found
 
 
 def is_generated(frame: FrameType) -> bool:

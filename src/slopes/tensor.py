@@ -13,12 +13,12 @@ import numpy as np
 from .arrays import address_of, aligned_empty, to_array
 from .autodiff.pullback import pull_back
 from .backward import gradients
-from .eager import Numbers, compute, leaf, record
+from .eager import Numbers, What, compute, leaf, record
 from .errors import DTypeError, GradientError, Location, ShapeError, TraceError, default_where, line_text
 from .graph import dtype as dtypes
 from .graph.dtype import DType, as_dtype, is_inexact, is_integer
 from .graph.node import Node, next_serial
-from .graph.operation import Constant, Variable, build_node, constant, variable
+from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
 from .graph.shape import Shape
 from .graph.walk import topological
 from .machine.reference import evaluate
@@ -261,14 +261,13 @@ class Tensor(Methods):
         trace = mode.trace
         if trace is None and self._value is None:
             raise value_error(self, "assign")
-        if isinstance(value, (*Numbers, list, tuple)):
-            value = Tensor(value, self.dtype)
-        given = asarray(value)
-        check_like(self, given)
+        if not isinstance(value, Tensor):
+            value = Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
+        check_like(self, value)
         if trace is not None:
-            trace.write(self, given._node_in(trace))
+            trace.write(self, value._node_in(trace))
         else:
-            self._rebind(np.array(value) if isinstance(value, np.ndarray) else given._shared())
+            self._rebind(value._shared())
         return self
 
     def _shared(self) -> np.ndarray:
@@ -363,8 +362,11 @@ class Tensor(Methods):
         if mode.trace is not None:
             mode.trace.grads[self] = gradient
         else:
-            versions.gradients += self._grad_inside or (self._grad is None) != (gradient is None)
-            self._grad, self._grad_inside = gradient, False
+            self._take_gradient(gradient)
+
+    def _take_gradient(self, gradient: Tensor | None) -> None:
+        versions.gradients += self._grad_inside or (self._grad is None) != (gradient is None)
+        self._grad, self._grad_inside = gradient, False
 
     def retain_grad(self) -> Tensor:
         """Ask that `backward` gives this computed tensor a gradient too. Returns the tensor itself.
@@ -514,7 +516,8 @@ def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
 def from_array(array: np.ndarray) -> Tensor:
     """A tensor around this very array."""
     made = Tensor.__new__(Tensor)
-    made._bind(array, None, None)
+    made._value, made._node, made._trace, made._requires_grad = array, None, None, False  # as _bind does, without the call
+    made._owned, made._grad, made._grad_inside = False, None, False
     return made
 
 
@@ -548,14 +551,17 @@ def perform(name: str, args: tuple, params: dict[str, Any]) -> Tensor:
     trace = mode.trace
     if trace is not None:
         return perform_traced(trace, name, args, params)
-    if mode.recording:
-        for each in args:
-            if isinstance(each, Tensor) and each._requires_grad:
-                return perform_recorded(name, args, params)
-    return perform_plain(name, args, params)
+    return perform_now(Operation.table[name], args, params)
 
 
-Methods._apply = staticmethod(perform)
+def compose(whole: Composite, args: tuple, params: dict[str, Any]) -> Any:
+    """A function made of operations: one after the other into a trace, at once as a whole."""
+    if mode.trace is not None:
+        return whole.make(*args, **params)
+    return perform_now(whole, *whole.split(args, params))
+
+
+Methods._apply, Methods._compose = staticmethod(perform), staticmethod(compose)
 
 
 def perform_traced(trace: Trace, name: str, args: tuple, params: dict[str, Any]) -> Tensor:
@@ -567,18 +573,27 @@ def perform_traced(trace: Trace, name: str, args: tuple, params: dict[str, Any])
     return trace.tensor(node, wanted and is_inexact(node.dtype))
 
 
-def perform_recorded(name: str, args: tuple, params: dict[str, Any]) -> Tensor:
+def perform_now(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
+    """Compute the value; record it where a gradient may be asked for."""
+    if mode.recording:
+        for each in args:
+            if isinstance(each, Tensor) and each._requires_grad:
+                return perform_recorded(what, args, params)
+    return perform_plain(what, args, params)
+
+
+def perform_recorded(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
     """Compute the value, and keep the node for `backward`."""
-    node = record(name, [each._leaf() if isinstance(each, Tensor) else each for each in args], params)
+    node = record(what, [each._leaf() if isinstance(each, Tensor) else each for each in args], params)
     made = from_array(node.value)  # type: ignore[arg-type]
     if is_inexact(node.dtype):
         made._node, made._requires_grad = node, True
     return made
 
 
-def perform_plain(name: str, args: tuple, params: dict[str, Any]) -> Tensor:
+def perform_plain(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
     """Only compute the value."""
-    result = compute(name, [each._value_now() if isinstance(each, Tensor) else each for each in args], params)
+    result = compute(what, [each._value_now() if isinstance(each, Tensor) else each for each in args], params)
     for each in args:
         if isinstance(each, Tensor) and each._owned and (result.base is not None or result is each._value):
             each._disown()  # the result may be a view of it
@@ -651,7 +666,8 @@ def backward_now(node: Node, seed: Node) -> None:
 
 
 def accumulate(owner: Tensor, gradient: Tensor) -> None:
-    owner.grad = gradient if owner._grad is None else owner._grad + gradient
+    """Add a gradient of the owner's shape and type to the one that it has."""
+    owner._take_gradient(gradient if owner._grad is None else owner._grad + gradient)
 
 
 def nothing_recorded(x: Tensor) -> GradientError:

@@ -23,6 +23,7 @@ class Operators:
 
     __slots__ = ()
     _apply: Callable[..., Any]  # _apply(name, args, params): how this kind of operand performs an operation
+    _compose: Callable[..., Any]  # _compose(composite, args, params): and a function made of operations
     __array_ufunc__ = None  # NumPy arrays defer to us: array + tensor is a tensor
 
     def __add__(self, other): return self._apply("add", (self, other), {})

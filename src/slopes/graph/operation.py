@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -84,6 +87,18 @@ class Variable(Operation):
 
 def constant(value: Any, dtype: DType | None = None) -> Node:
     """The constant node of a number or array."""
+    if dtype is not None and type(value) in (int, float):
+        return kept_constant(value, dtype, "" if value else repr(value))
+    return new_constant(value, dtype)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def kept_constant(value: Any, dtype: DType, zero: str) -> Node:
+    """The same number in the same type is found again; `zero` tells 0.0 from -0.0, which are equal."""
+    return new_constant(value, dtype)
+
+
+def new_constant(value: Any, dtype: DType | None) -> Node:
     array = np.array(value, dtype=dtype if dtype is not None else None, order="C")  # native code reads it row by row
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         array = array.astype(scalar_dtype(array.reshape(-1)[0].item() if array.size else 0.0, None))
@@ -137,3 +152,38 @@ def lift(name: str, args: tuple) -> tuple[Node, ...]:
 
 
 Node._apply = staticmethod(build_node)
+
+
+class Composite:
+    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole."""
+
+    reads_numbers = False
+
+    def __init__(self, function: Callable[..., Any], operands: int) -> None:
+        self.make, self.name, self.operands = function, function.__name__, operands
+        self.names = list(inspect.signature(function).parameters)[operands:]
+
+    def split(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """The operands, and all that decides what is built, by name and hashable."""
+        named = {**dict(zip(self.names, args[self.operands:])), **params}
+        return args[:self.operands], {name: tuple(value) if type(value).__hash__ is None else value for name, value in named.items()}
+
+
+def composed(operands: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator of a function whose first arguments are nodes or tensors and whose others decide what is built of them.
+
+    On nodes it is called as it is; tensors that compute at once remember what it built for operands of their shapes and types.
+    """
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        whole = Composite(function, operands)
+
+        @wraps(function)
+        def perform(*args: Any, **params: Any) -> Any:
+            for each in args[:operands]:
+                if isinstance(each, Operators) and not isinstance(each, Node):
+                    return type(each)._compose(whole, args, params)
+            return function(*args, **params)
+
+        return perform
+
+    return decorate

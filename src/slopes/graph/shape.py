@@ -55,6 +55,8 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) 
     """The axes in rising order; None means all."""
     if axis is None:
         return tuple(range(rank))
+    if type(axis) is int and -rank <= axis < rank:
+        return (axis % rank,)
     axes = [axis] if isinstance(axis, int) else list(axis)
     found = sorted(normalize_axis(each, rank, operation) for each in axes)
     if len(set(found)) < len(found):

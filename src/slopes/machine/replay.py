@@ -44,7 +44,8 @@ class Replay:
         given = set(inputs)
         self.order = [node for node in topological(roots, stop=given.__contains__) if node not in given]
         self.fixed = fixed_nodes(self.order)
-        reads = {node: read_by(node) for node in self.order if node not in set(self.fixed)}
+        fixed = set(self.fixed)
+        reads = {node: read_by(node, given) for node in self.order if node not in fixed}
         needed = needed_nodes(self.order, roots, reads)
         steps = [node for node in self.order if node in needed and node in reads]
         self.constants = [read_only(array) for array in evaluate(self.fixed)]
@@ -99,11 +100,11 @@ def fixed_nodes(order: Sequence[Node]) -> list[Node]:
     return list(fixed)
 
 
-def read_by(node: Node) -> tuple[Node, ...]:
-    """The nodes whose values an operation is computed from: its arguments, or what they expand."""
+def read_by(node: Node, given: Collection[Node]) -> tuple[Node, ...]:
+    """The nodes whose values an operation is computed from: its arguments, or what they expand where that is not given."""
     if node.op.kind != "elementwise":
         return node.args
-    narrow = tuple(arg.args[0] if arg.op.name == "expand" else arg for arg in node.args)
+    narrow = tuple(arg.args[0] if arg.op.name == "expand" and arg not in given else arg for arg in node.args)
     return narrow if np.broadcast_shapes(*(each.shape for each in narrow)) == node.shape else node.args
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..errors import ShapeError
-from ..ops.composite import matmul
+from ..ops.composite import affine, rows_product
 from ..tensor import Parameter, Tensor
 from . import init
 from .constraint import COUNT, FLAG, check
@@ -41,8 +41,7 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise wrong_width(self, x)
-        y = matmul(x, self.weight.T)
-        return y if self.bias is None else y + self.bias
+        return rows_product(x, self.weight) if self.bias is None else affine(x, self.weight, self.bias)
 
     def details(self) -> str:
         return f"{self.in_features} -> {self.out_features}" + ("" if self.bias is not None else ", bias=False")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..graph.dtype import is_float, is_integer
-from ..graph.operation import build
+from ..graph.operation import build, composed
 from ..ops import composite
 from ..tensor import Tensor, asarray
 from .constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
@@ -119,7 +119,7 @@ def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction:
     safe = labels if counted is None else build("where", counted, labels, labels - labels)
     weight = None if weight is None else class_weight(owner, weight, classes, log_probabilities)
     shares = example_weight(weight, safe, counted, log_probabilities)
-    losses = -squeezed(build("take_along_axis", log_probabilities, with_class_axis(safe), axis=1))
+    losses = right_losses(log_probabilities, safe)
     if weight is not None:
         losses = losses * build("take", weight, safe, axis=0)
     if smoothing:
@@ -186,8 +186,11 @@ def with_class_axis(labels: Tensor) -> Tensor:
     return labels.reshape((labels.shape[0], 1, *labels.shape[1:]))
 
 
-def squeezed(x: Tensor) -> Tensor:
-    return x.reshape((x.shape[0], *x.shape[2:]))
+@composed(2)
+def right_losses(log_probabilities: Any, labels: Any) -> Any:
+    """Minus the log probability of the right class of each example."""
+    places = build("reshape", labels, shape=(labels.shape[0], 1, *labels.shape[1:]))
+    return -build("reshape", build("take_along_axis", log_probabilities, places, axis=1), shape=labels.shape)
 
 
 # Numbers and probabilities

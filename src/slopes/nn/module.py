@@ -193,12 +193,12 @@ class Entry:
         self.key, self.shown, self.value = key, shown, value
 
     def inside(self) -> list[Entry]:
-        """The parts of a module or container."""
+        """The parts of a module or container that are something to find or may hold it."""
         value = self.value
         if isinstance(value, Module):
-            return [self.attribute(value, name, each) for name, each in vars(value).items()]
+            return [self.attribute(value, name, each) for name, each in vars(value).items() if isinstance(each, FOLLOWED)]
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        return [Entry(joined(self.key, str(key)), f"{self.shown}[{key!r}]", each) for key, each in pairs]
+        return [Entry(joined(self.key, str(key)), f"{self.shown}[{key!r}]", each) for key, each in pairs if isinstance(each, FOLLOWED)]
 
     def attribute(self, module: Module, name: str, value: Any) -> Entry:
         if name == module.unnamed:
@@ -212,6 +212,7 @@ def joined(path: str, name: str) -> str:
 
 WALKED = (Module, Parameter, Buffer)
 CONTAINERS = (list, tuple, dict)
+FOLLOWED = (*WALKED, *CONTAINERS)
 
 
 def entries(root: Module) -> Iterator[Entry]:
@@ -237,7 +238,7 @@ def walk(start: Entry, enter: Any) -> Iterator[Entry]:
     while stack:
         entry = stack.pop()
         value = entry.value
-        if not isinstance(value, WALKED + CONTAINERS) or id(value) in seen:
+        if id(value) in seen:
             continue
         seen.add(id(value))
         if isinstance(value, WALKED):

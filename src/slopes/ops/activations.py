@@ -6,7 +6,7 @@ from math import pi, sqrt
 from typing import Any
 
 from ..errors import ArgumentError
-from ..graph.operation import build, constant
+from ..graph.operation import build, composed, constant
 from .statistics import as_float
 
 X = Any  # a Node or a Tensor
@@ -21,6 +21,7 @@ def where(condition: X, x: X, y: X) -> X:
     return build("where", condition, x, y)
 
 
+@composed(1)
 def relu(x: X) -> X:
     """max(x, 0), with slope 0 at 0; NaN stays NaN."""
     return where(x <= 0, 0, x)
@@ -37,6 +38,7 @@ def decay(x: X) -> X:
     return build("exp", where(x < 0, x, -x))
 
 
+@composed(1)
 def sigmoid(x: X) -> X:
     """1 / (1 + exp(-x)), as exp(x) / (1 + exp(x)) for negative x, where exp(-x) would overflow."""
     x = as_float(x)
@@ -57,6 +59,7 @@ def relu_right(x: X) -> X:
     return where(x < 0, 0, x)
 
 
+@composed(1)
 def log_sigmoid(x: X) -> X:
     """log(sigmoid(x)) = -softplus(-x), exact where sigmoid underflows."""
     return -softplus(-as_float(x))
@@ -76,12 +79,14 @@ def selu(x: X) -> X:
     return elu(x, SELU_ALPHA) * SELU_SCALE
 
 
+@composed(1)
 def silu(x: X) -> X:
     """x * sigmoid(x), also called swish."""
     x = as_float(x)
     return x * sigmoid(x)
 
 
+@composed(1)
 def gelu(x: X, approximate: str = "none") -> X:
     """x times the normal distribution function at x; with approximate="tanh", its tanh form (Hendrycks and Gimpel 2016)."""
     x = as_float(x)

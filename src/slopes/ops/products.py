@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.operation import build
+from ..graph.operation import build, composed
 from ..graph.shape import broadcast_shapes, normalize_axis
 from .arrange import diagonal
 
@@ -34,6 +34,18 @@ def matmul(a: X, b: X) -> X:
     b, b_heads = drop_ones(b, b.shape[:-2], shape, labels)
     ends = (row,) * (a_axes[0] == row) + (column,) * (b_axes[-1] == column)
     return build("contract", a, b, a_axes=a_heads + a_axes, b_axes=b_heads + b_axes, out_axes=(*labels, *ends))
+
+
+def rows_product(x: X, weight: X) -> X:
+    """x W^T: the dot products of what lies along the last axis of x with the rows of a matrix, without transposing it."""
+    *heads, k = range(x.ndim)
+    return build("contract", x, weight, a_axes=(*heads, k), b_axes=(x.ndim, k), out_axes=(*heads, x.ndim))
+
+
+@composed(3)
+def affine(x: X, weight: X, bias: X) -> X:
+    """x W^T + b."""
+    return rows_product(x, weight) + bias
 
 
 def transposed_hint(a: X, b: X) -> str:

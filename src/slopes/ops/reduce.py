@@ -77,7 +77,7 @@ class Sum(Total):
     """The sum over some axes; 0 over none."""
 
     def meaning(xp, x, axes):
-        return xp.sum(x, axis=axes, dtype=accumulator(x.dtype))
+        return x.sum(axis=axes, dtype=accumulator(x.dtype))
 
     def pullback(g, y, x, axes):
         return (respread(g, x, axes),)
@@ -160,7 +160,7 @@ def extreme(xp: typing.Any, reduction: typing.Any, pairwise: typing.Any, x: typi
     """The reduction; slice by slice where only a few elements meet, as in the windows of pooling."""
     sizes = [x.shape[axis] for axis in axes]
     if xp is not np or prod(sizes) > FEW or x.size < 1 << 12:
-        return reduction(x, axis=axes)
+        return reduction(x, axis=axes) if xp is not np or not x.ndim else pairwise.reduce(x, axis=axes)
     slices = np.moveaxis(x, axes, range(len(axes)))
     return functools.reduce(pairwise, (slices[at] for at in np.ndindex(*sizes)))
 

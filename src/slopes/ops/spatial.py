@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.operation import build, constant
+from ..graph.operation import build, composed, constant
 from ..graph.shape import window_count
 from .arrange import part
 from .reduce import lowest
@@ -68,6 +68,7 @@ def check_fit(what: str, x: X, kernel: Sizes, dilation: Sizes, pairs: Pairs) -> 
                              why="not one window fits", repair="take a smaller window, more padding, or larger inputs")
 
 
+@composed(2)
 def convolution(x: X, w: X, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> X:
     """y[n, o, p] = sum over c, k of x[n, c, stride p + dilation k - padding] w[o, c, k], for any number of spatial axes.
 
@@ -110,6 +111,7 @@ def check_channels(what: str, x: X, w: X, groups: int, channels: int) -> None:
                          repair="move the channels to axis 1: permute_dims(x, (0, -1, ...))" if x.shape[-1] == channels else "")
 
 
+@composed(2)
 def transposed_convolution(x: X, w: X, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1,
                            groups: int = 1) -> X:
     """The adjoint of convolution: each element of x places a scaled copy of the kernel, overlaps add.
@@ -166,6 +168,7 @@ def pool_parameters(what: str, x: X, size: Any, stride: Any, padding: Any, dilat
     return kernel, strides, pairs, dilations
 
 
+@composed(1)
 def max_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> X:
     """The largest element of each window over the last axes; of equals, the first gets the gradient. Padding never wins."""
     kernel, stride, pairs, dilation = pool_parameters("max_pool", x, size, stride, padding, dilation)
@@ -173,6 +176,7 @@ def max_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, dilation: An
     return build("max_first", view, axes=tuple(range(x.ndim, x.ndim + len(kernel))))
 
 
+@composed(1)
 def avg_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> X:
     """The mean of each window over the last axes; padded zeros count as elements unless count_include_pad is False."""
     x = as_float(x)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.dtype import default_float, is_inexact
-from ..graph.operation import build, constant
+from ..graph.operation import build, composed, constant
 from ..graph.shape import normalize_axes
 
 X = Any  # a Node or a Tensor
@@ -32,6 +32,7 @@ def as_float(x: X) -> X:
     return x if is_inexact(x.dtype) else build("cast", x, dtype=default_float)
 
 
+@composed(1)
 def mean(x: X, axis: Axis = None, keepdims: bool = False) -> X:
     """sum(x) / n over some axes; integers are averaged as float32; NaN over no elements."""
     x = as_float(x)
@@ -39,6 +40,7 @@ def mean(x: X, axis: Axis = None, keepdims: bool = False) -> X:
     return reduce("sum", x, axes, keepdims) / prod(x.shape[each] for each in axes)
 
 
+@composed(1)
 def var(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> X:
     """sum((x - mean)^2) / (n - correction) over some axes: the mean first, so that nothing cancels."""
     x = as_float(x)
@@ -47,11 +49,13 @@ def var(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) 
     return reduce("sum", centred * centred, axes, keepdims) / max(prod(x.shape[each] for each in axes) - correction, 0)
 
 
+@composed(1)
 def std(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> X:
     """The square root of var; where the spread is 0 its slope is infinite."""
     return build("sqrt", var(x, axis, correction, keepdims))
 
 
+@composed(1)
 def logsumexp(x: X, axis: Axis = None, keepdims: bool = False) -> X:
     """log(sum(exp(x))), shifted by the largest so that no exponential overflows; -inf (with slope 0) where all are -inf."""
     x = as_float(x)
@@ -74,12 +78,14 @@ def shifted(x: X, axis: Axis) -> X:
     return x - build("stop_gradient", reduce("max", x, axis, keepdims=True))
 
 
+@composed(1)
 def softmax(x: X, axis: Axis = -1) -> X:
     """exp(x) / sum(exp(x)) along an axis: positive numbers that sum to 1, for logits of any size."""
     weights = build("exp", shifted(as_float(x), axis))
     return weights / reduce("sum", weights, axis, keepdims=True)
 
 
+@composed(1)
 def log_softmax(x: X, axis: Axis = -1) -> X:
     """x - log(sum(exp(x))) along an axis: the logarithm of softmax, exact where softmax underflows to 0."""
     low = shifted(as_float(x), axis)

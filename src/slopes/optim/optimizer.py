@@ -119,7 +119,7 @@ class Optimizer(Structured):
                     self.update_one(-gradient if self.maximize else gradient, parameter, state, factors[parameter.dtype])
 
     def update_one(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors) -> None:
-        new, changed = self.update(gradient.detach(), parameter.detach(), state, factors)
+        new, changed = self.update(gradient, parameter, state, factors)
         parameter.assign(new)
         for name, value in changed.items():
             state[name].assign(value)
