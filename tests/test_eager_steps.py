@@ -214,7 +214,7 @@ def training(net, loss_of, lr=0.1):
 
 
 def test_one_plan_serves_every_step_of_a_training():
-    nn.init.seed(0) if hasattr(nn.init, "seed") else sl.seed(0)
+    sl.seed(0)
     step = training(nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)), nn.cross_entropy)
     inputs, labels = sl.tensor(array(8, 6)), sl.tensor(np.arange(8) % 3)
     first = step(inputs, labels)
