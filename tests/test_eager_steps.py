@@ -291,7 +291,8 @@ def test_a_pullback_of_the_wrong_shape_is_caught_where_it_was_built():
         def rule(a): return a.shape, a.dtype
         def pullback(g, y, a): return (build("sum", g, axes=(0,)),)
     try:
-        loss = build("crooked", sl.Parameter(array(2))).sum()
+        w = sl.Parameter(array(2))
+        loss = build("crooked", w).sum()
         with pytest.raises(GradientError, match=r"crooked built at test_eager_steps.py:\d+"):
             loss.backward()
     finally:

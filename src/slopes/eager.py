@@ -13,7 +13,6 @@ from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, scalar_dtype
 from .graph.node import Node, running_layer
 from .graph.operation import Composite, Constant, Operation, Variable, constant, variable
-from .graph.shape import Shape
 from .machine.reference import check, evaluate
 from .machine.replay import Replay, quietly
 
@@ -201,9 +200,9 @@ def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
     return found
 
 
-def stand_ins(described: list[Shape | DType | Node]) -> list[Node]:
+def stand_ins(described: list[Any]) -> list[Node]:
     """Variables of the shapes and types that a key lists, and the constants in it."""
     found, parts = [], iter(described)
     for part in parts:
-        found.append(part if isinstance(part, Node) else variable(part, next(parts)))
+        found += (part if isinstance(part, Node) else variable(part, next(parts)),)
     return found

@@ -21,7 +21,6 @@ from .graph.node import Node, next_serial
 from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
 from .graph.shape import Shape
 from .graph.walk import topological
-from .machine.reference import evaluate
 from .methods import Methods
 
 
@@ -78,6 +77,8 @@ class Tensor(Methods):
         self._bind(array, None, None)
         if requires_grad:
             self.requires_grad = True
+
+    _grad: Tensor | None
 
     def _bind(self, value: np.ndarray | None, node: Node | None, trace: Trace | None, requires_grad: bool = False) -> None:
         self._value, self._node, self._trace, self._requires_grad = value, node, trace, requires_grad
