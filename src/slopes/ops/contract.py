@@ -6,6 +6,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph.dtype import ALL, bool_, promote
 from ..graph.node import Node
@@ -88,59 +90,93 @@ def aligned(xp: Any, x: Any, axes: Labels, out: Labels) -> Any:
 
 def product(xp: Any, a: Any, b: Any, a_axes: Labels, b_axes: Labels, out_axes: Labels) -> Any:
     """The contraction as (batched) matrix products, for which the array library has fast code."""
-    how = matrices(a.shape, b.shape, a_axes, b_axes, out_axes)
+    strides = (a.strides, b.strides) if xp is np else ((0,) * a.ndim, (0,) * b.ndim)
+    how = matrices(a.shape, b.shape, *strides, a_axes, b_axes, out_axes)
     left, right = (b, a) if how.exchanged else (a, b)
-    result = xp.matmul(left.transpose(how.left_order).reshape(how.left_shape), right.transpose(how.right_order).reshape(how.right_shape))
-    return result.reshape(how.shape).transpose(how.order)
+    return xp.matmul(how.left.of(left), how.right.of(right)).reshape(how.shape).transpose(how.order)
+
+
+class Matrix(NamedTuple):
+    """An operand as one matrix per batch element: its axes put in order, flattened, and the matrices transposed or not."""
+
+    order: Labels
+    shape: Shape
+    transposed: bool
+
+    def of(self, x: Any) -> Any:
+        flat = x.transpose(self.order).reshape(self.shape)
+        return flat.swapaxes(-1, -2) if self.transposed else flat
 
 
 class Matrices(NamedTuple):
-    """How a contraction becomes one (batched) matrix product: each operand's axes put in order and flattened, the result's unfolded."""
+    """A contraction as a product of two matrices: of b and a when exchanged; the result's shape, and then the order of its axes."""
 
-    exchanged: bool  # b is the left matrix
-    left_order: Labels
-    left_shape: Shape
-    right_order: Labels
-    right_shape: Shape
+    exchanged: bool
+    left: Matrix
+    right: Matrix
     shape: Shape
     order: Labels
 
 
+class Axes(NamedTuple):
+    """The labels of an operand's axes, and of each its size and the distance of neighbours in memory."""
+
+    labels: Labels
+    sizes: dict[int, int]
+    strides: dict[int, int]
+
+    def matrix(self, batch: Labels, rows: Labels, columns: Labels) -> Matrix:
+        """This operand as matrices of these labels; where elements must be copied, along the axis on which they lie closest."""
+        transposed = bool(rows and columns) and self.closeness(rows[-1]) < self.closeness(columns[-1])
+        first, second = (columns, rows) if transposed else (rows, columns)
+        heads = (self.size(batch),) if batch else ()
+        return Matrix(tuple(map(self.labels.index, batch + first + second)), (*heads, self.size(first), self.size(second)), transposed)
+
+    def closeness(self, label: int) -> tuple[int, int]:
+        return self.strides[label], -self.sizes[label]
+
+    def size(self, labels: Labels) -> int:
+        return prod(self.sizes[label] for label in labels)
+
+    def ends(self, summed: Labels) -> tuple[Labels, Labels]:
+        """The labels before and after those that are summed, if these stand together; else none."""
+        places = [place for place, label in enumerate(self.labels) if label in summed]
+        first, last = places[0], places[-1]
+        return (self.labels[:first], self.labels[last + 1:]) if last - first + 1 == len(places) else ((), ())
+
+
 @lru_cache(maxsize=4096)
-def matrices(a: Shape, b: Shape, a_axes: Labels, b_axes: Labels, out: Labels) -> Matrices:
-    """The way for operands of these shapes."""
-    sizes = dict(zip(a_axes + b_axes, a + b))
+def matrices(a: Shape, b: Shape, a_strides: Shape, b_strides: Shape, a_axes: Labels, b_axes: Labels, out: Labels) -> Matrices:
+    """The way for operands of these shapes and strides.
+
+    Without a label that batches: where the result has axes of one operand around those of the other one, a stack of products
+    comes out in order. Where it comes out of order anyway, as gradients of windows do, and the summed axes of an operand stand
+    in its middle, what stands before them (the examples) is laid innermost: whoever adds up windows then adds long rows.
+    """
+    x, y = (Axes(labels, dict(zip(labels, shape)), dict(zip(labels, strides)))
+            for labels, shape, strides in ((a_axes, a, a_strides), (b_axes, b, b_strides)))
+    sizes = x.sizes | y.sizes
     summed = tuple(label for label in a_axes if label in b_axes and label not in out)
     batch = tuple(label for label in out if label in a_axes and label in b_axes)
-    for exchanged, x_axes, y_axes in ((True, a_axes, b_axes), (False, b_axes, a_axes)):
-        lead, rows, columns = split(out, x_axes, y_axes)
-        if not batch and rows and prod(sizes[label] for label in columns) >= WIDE:
-            return Matrices(exchanged, *matrix(y_axes, sizes, (), rows, summed), *matrix(x_axes, sizes, lead, summed, columns),
+    for exchanged, one, other in ((True, x, y), (False, y, x)) if not batch else ():
+        rows = tuple(label for label in out if label in other.labels)
+        lead, columns = around(out, rows)
+        if rows and lead and one.size(columns) >= WIDE:
+            return Matrices(exchanged, other.matrix((), rows, summed), one.matrix(lead, summed, columns),
                             tuple(sizes[label] for label in out), tuple(range(len(out))))
+        lead, columns = one.ends(summed)
+        if rows and lead and columns and around(out, rows) == ((), ()):
+            found = rows + columns + lead
+            return Matrices(exchanged, other.matrix((), rows, summed), one.matrix((), summed, columns + lead),
+                            tuple(sizes[label] for label in found), tuple(map(found.index, out)))
     rows = tuple(label for label in out if label in a_axes and label not in batch)
     columns = tuple(label for label in out if label in b_axes and label not in batch)
     found = batch + rows + columns
-    return Matrices(False, *matrix(a_axes, sizes, batch, rows, summed), *matrix(b_axes, sizes, batch, summed, columns),
-                    tuple(sizes[label] for label in found), tuple(found.index(label) for label in out))
+    return Matrices(False, x.matrix(batch, rows, summed), y.matrix(batch, summed, columns),
+                    tuple(sizes[label] for label in found), tuple(map(found.index, out)))
 
 
-def split(out: Labels, x_axes: Labels, y_axes: Labels) -> tuple[Labels, Labels, Labels]:
-    """`out` as (labels of x, all labels of y, labels of x), if it has that form: then x leads and no transposition is needed."""
-    ours = [label in x_axes for label in out]
-    if False not in ours:
-        return (), (), ()
-    begin = ours.index(False)
-    end = len(ours) - ours[::-1].index(False)
-    if any(ours[begin:end]) or begin == 0:
-        return (), (), ()
-    return out[:begin], out[begin:end], out[end:]
-
-
-def matrix(axes: Labels, sizes: dict[int, int], batch: Labels, rows: Labels, columns: Labels) -> tuple[Labels, Shape]:
-    """The order of an operand's axes and its shape as one matrix per batch element, each group of labels flattened to one axis."""
-    heads = (size_of(sizes, batch),) if batch else ()
-    return (tuple(axes.index(label) for label in batch + rows + columns), (*heads, size_of(sizes, rows), size_of(sizes, columns)))
-
-
-def size_of(sizes: dict[int, int], labels: Labels) -> int:
-    return prod(sizes[label] for label in labels)
+def around(out: Labels, rows: Labels) -> tuple[Labels, Labels]:
+    """The labels of `out` before and after `rows`, if these stand together; else none."""
+    first = out.index(rows[0]) if rows else 0
+    return (out[:first], out[first + len(rows):]) if out[first:first + len(rows)] == rows else ((), ())

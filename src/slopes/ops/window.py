@@ -103,7 +103,8 @@ class Unwindow(Operation):
         if prod(counts) < prod(size):  # position = i * stride + k * dilation is symmetric: go through whichever are fewer
             inner = replace(tuple(range(rank)), axes, tuple(range(rank, g.ndim)))
             g, counts, size, stride, dilation = xp.transpose(g, inner + axes), size, counts, dilation, stride
-        result = xp.zeros(replace(g.shape[:rank], axes, lengths), dtype=g.dtype)
+        shape = replace(g.shape[:rank], axes, lengths)
+        result = np.zeros_like(g[(..., *(0,) * len(axes))], shape=shape) if xp is np else xp.zeros(shape, dtype=g.dtype)
         for at in itertools.product(*map(range, size)):
             ranges = tuple(slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in zip(at, counts, stride, dilation))
             place = replace((slice(None),) * rank, axes, ranges)
@@ -111,7 +112,7 @@ class Unwindow(Operation):
                 result[place] += g[(..., *at)]
             else:
                 result = result.at[place].add(g[(..., *at)])
-        return result
+        return np.ascontiguousarray(result) if xp is np else result  # it was laid out as g is, to be added to in long rows
 
     def rule(g, axes, size, stride, dilation, lengths):
         rank = g.ndim - len(axes)
