@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -34,6 +35,8 @@ def check_indices(name: str, indices: Node, axis: int, rank: int) -> None:
 def check_range(name: str, xp: Any, indices: Any, axis: int, size: int) -> None:
     """All indices are inside the axis (known only where values are: not while JAX traces)."""
     if xp is not np or not indices.size:
+        return
+    if indices.dtype == int64 and np.maximum.reduce(indices.view(np.uint64), axis=None) < size:  # negative numbers become huge
         return
     low, high = indices.min(), indices.max()
     if low < 0 or high >= size:
@@ -164,7 +167,7 @@ class TakeAlongAxis(Index):
 
     def meaning(xp, x, indices, axis):
         check_range("take_along_axis", xp, indices, axis, x.shape[axis])
-        return xp.take_along_axis(x, indices, axis=axis)
+        return x[line_places(indices, axis)] if xp is np else xp.take_along_axis(x, indices, axis=axis)
 
     def rule(x, indices, axis):
         check_indices("take_along_axis", indices, axis, x.ndim)
@@ -190,6 +193,19 @@ class TakeAlongAxis(Index):
         yield [real(3, 4), whole(3, 0, below=4)], {"axis": 1}
 
 
+def line_places(indices: Any, axis: int) -> tuple:
+    """An index of all axes: `indices` along one of them, on each of the others the place itself."""
+    places = list(grid(indices.shape))
+    places[axis] = indices
+    return tuple(places)
+
+
+@lru_cache(maxsize=256)
+def grid(shape: Shape) -> tuple[np.ndarray, ...]:
+    """0, 1, ... along each axis, in shapes that broadcast."""
+    return np.ix_(*map(np.arange, shape))
+
+
 def check_lines(name: str, x: Node, indices: Node, axis: int) -> None:
     """Indices and x agree on every axis but the chosen one."""
     if indices.ndim != x.ndim or without(x.shape, axis) != without(indices.shape, axis):
@@ -205,9 +221,12 @@ class PutAlongAxis(Index):
 
     def meaning(xp, indices, updates, axis, size):
         check_range("put_along_axis", xp, indices, axis, size)
-        places = list(np.ix_(*map(np.arange, indices.shape)))
-        places[axis] = indices
-        return add_at(xp, (*indices.shape[:axis], size, *indices.shape[axis + 1:]), updates, tuple(places))
+        shape = (*indices.shape[:axis], size, *indices.shape[axis + 1:])
+        if xp is not np or indices.shape[axis] != 1:
+            return add_at(xp, shape, updates, line_places(indices, axis))
+        zeros = np.zeros(shape, updates.dtype)
+        zeros[line_places(indices, axis)] = updates  # one to a line: no place comes twice
+        return zeros
 
     def rule(indices, updates, axis, size):
         check_indices("put_along_axis", indices, axis, updates.ndim)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..graph.dtype import DType
-from ..graph.operation import build
+from ..graph.operation import build, composed
 from ..nn.constraint import FLAG, NOT_NEGATIVE, SHARE_OR_ONE, Constraint, check
 from ..tensor import Tensor
 from .optimizer import Factors, Optimizer, State, Term
@@ -70,13 +70,19 @@ class SGD(Optimizer):
         if "weight_decay" in self.terms:
             gradient = gradient + number["weight_decay"] * parameter
         if "momentum" not in self.terms:
-            return parameter - number["lr"] * gradient, {}
+            return moved(parameter, number["lr"], gradient), {}
         velocity = self.velocity(gradient, state["momentum_buffer"], number)
         direction = gradient + number["momentum"] * velocity if self.nesterov else velocity
-        return parameter - number["lr"] * direction, {"momentum_buffer": velocity}
+        return moved(parameter, number["lr"], direction), {"momentum_buffer": velocity}
 
     def velocity(self, gradient: Tensor, before: Tensor, number: Factors) -> Tensor:
         kept = number["momentum"] * before
         if "dampening" not in self.terms:
             return kept + gradient
         return build("where", self.steps == 1, gradient, kept + number["taken"] * gradient)
+
+
+@composed(3)
+def moved(parameter: Any, rate: Any, direction: Any) -> Any:
+    """One step against a direction."""
+    return parameter - rate * direction
