@@ -129,6 +129,43 @@ turn words and categories into numbers first"""),
     "unknown type": (lambda: sl.zeros(1, dtype="float16"), """\
 'float16' is not a data type of slopes
 the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128"""),
+    "half precision from NumPy": (lambda: sl.tensor(np.ones(2, np.float16)), """\
+dtype('float16') is not a data type of slopes
+the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128
+cast the array first: x.astype(np.float32)"""),
+    "bytes in another order": (lambda: sl.compile(lambda x: x + 1)(np.ones(2, ">f4")), """\
+dtype('>f4') is not a data type of slopes
+the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128
+cast the array first: x.astype(np.float32)"""),
+    "words from NumPy": (lambda: sl.tensor(np.array(["a"])), """\
+dtype('<U1') is not a data type of slopes
+the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128
+turn words, dates and objects into numbers first"""),
+    "no reshape": (lambda: sl.zeros((2, 3)).reshape(-1, 4), """\
+reshape: a tensor of shape (2, 3) (6 elements) cannot become (-1, 4)
+the number of elements must stay the same
+the sizes must multiply to 6; one of them may be -1"""),
+    "two holes": (lambda: sl.zeros(6).reshape(-1, -1), """\
+reshape: (-1, -1) has more than one -1
+-1 stands for the one size that follows from the others
+give all sizes but one"""),
+    "a float as axis": (lambda: sl.zeros((2, 3)).sum(axis=1.0), """\
+sum: an axis is a whole number, not 1.0
+axes run from -2 to 1"""),
+    "an axis twice": (lambda: sl.zeros((2, 3)).sum(axis=(0, -2)), """\
+sum: an axis is named twice in (0, -2)
+counted from either end, in a tensor of 2 axes
+name each axis once"""),
+    "einsum of unequal sizes": (lambda: sl.einsum("i,i", sl.zeros(2), sl.zeros(3)), """\
+einsum: letter 'i' in 'i,i' has size 2 in one place and 3 in another
+shapes are (2,) and (3,)
+use different letters, or transpose or cut an operand"""),
+    "einsum without an operand": (lambda: sl.einsum("i,j", sl.zeros(2)), """\
+einsum: 'i,j' names 2 operands, 1 were given
+separate one term for each operand by commas, before the ->"""),
+    "einsum to a letter of nobody": (lambda: sl.einsum("i->k", sl.zeros(2)), """\
+einsum: the result 'k' of 'i->k' must have different letters, each from an operand
+the operands have 'i'"""),
     "a list as operand": (lambda: sl.tensor([1.]) + [1.], """\
 add: [1.0] of type list is no number and no tensor
 make a tensor of it first: sl.tensor(...)"""),

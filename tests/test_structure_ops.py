@@ -178,7 +178,8 @@ def test_sorting_keeps_the_order_of_equals_in_both_directions():
 x23, x5 = np.zeros((2, 3)), np.zeros(5)
 MISTAKES = [
     ("reshape", (x23,), {"shape": (4, 2)}, ShapeError,
-     "reshape: a tensor of shape (2, 3) (6 elements) cannot become (4, 2)\n  the number of elements must stay the same"),
+     "reshape: a tensor of shape (2, 3) (6 elements) cannot become (4, 2)\n  the number of elements must stay the same\n"
+     "  with 3 for axis 0 it would fit: (3, 2)"),
     ("permute", (x23,), {"axes": (0, 0)}, ShapeError,
      "permute: (0, 0) is no order of the axes of a tensor of shape (2, 3)\n  every axis must be named exactly once\n"
      "  the axes are (0, 1)"),

@@ -202,7 +202,8 @@ def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
 
 def stand_ins(described: list[Any]) -> list[Node]:
     """Variables of the shapes and types that a key lists, and the constants in it."""
-    found, parts = [], iter(described)
+    found: list[Node] = []
+    parts = iter(described)
     for part in parts:
         found += (part if isinstance(part, Node) else variable(part, next(parts)),)
     return found

@@ -32,8 +32,19 @@ def as_dtype(dtype: object) -> DType:
     except TypeError:
         found = None
     if found is None or found not in ALL:  # NumPy takes None for float64
-        raise DTypeError(f"{dtype!r} is not a data type of slopes", repair="the types are " + ", ".join(t.name for t in ALL))
+        types = "the types are " + ", ".join(t.name for t in ALL)
+        if isinstance(dtype, np.dtype):  # that of an array
+            raise DTypeError(f"{dtype!r} is not a data type of slopes", why=types, repair=cast_hint(dtype))
+        raise DTypeError(f"{dtype!r} is not a data type of slopes", repair=types)
     return found.newbyteorder("=")
+
+
+def cast_hint(dtype: DType) -> str:
+    """How an array of a type that slopes lacks becomes a tensor."""
+    native = dtype.newbyteorder("=")
+    near = {"f": float32 if dtype.itemsize < 4 else float64, "c": complex128}.get(dtype.kind)
+    cast = native if native in ALL else near
+    return "turn words, dates and objects into numbers first" if cast is None else f"cast the array first: x.astype(np.{cast.name})"
 
 
 def is_float(dtype: DType) -> bool:

@@ -43,7 +43,8 @@ def _broadcast_error(operation: str, shapes: Sequence[Shape], axis: int) -> Shap
 def normalize_axis(axis: int, rank: int, operation: str) -> int:
     """The axis counted from the front."""
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise ArgumentError(f"{operation}: an axis is a whole number, not {axis!r}")
+        raise ArgumentError(f"{operation}: an axis is a whole number, not {axis!r}",
+                            repair=f"axes run from {-rank} to {rank - 1}" if rank else "a 0-d tensor has no axes")
     index = int(axis.__index__())
     if not -rank <= index < rank:
         raise ShapeError(f"{operation}: axis {index} does not exist in a tensor of {rank} axes",
@@ -57,17 +58,19 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) 
         return tuple(range(rank))
     if type(axis) is int and -rank <= axis < rank:
         return (axis % rank,)
-    axes = [axis] if isinstance(axis, int) else list(axis)
+    axes = list(axis) if isinstance(axis, Iterable) else [axis]
     found = sorted(normalize_axis(each, rank, operation) for each in axes)
     if len(set(found)) < len(found):
-        raise ShapeError(f"{operation}: an axis is named twice in {tuple(axes)}")
+        raise ShapeError(f"{operation}: an axis is named twice in {tuple(axes)}",
+                         why=f"counted from either end, in a tensor of {rank} axes", repair="name each axis once")
     return tuple(found)
 
 
 def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
     """The shape as a tuple of non-negative whole numbers."""
     if any(isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 0 for n in shape):
-        raise ShapeError(f"{operation}: {tuple(shape)} is no shape", why="sizes are whole numbers, 0 or more")
+        raise ShapeError(f"{operation}: {tuple(shape)} is no shape", why="sizes are whole numbers, 0 or more",
+                         repair="compute sizes with //, and give -1 to reshape only")
     return tuple(int(n) for n in shape)
 
 
@@ -76,14 +79,27 @@ def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
     holes = [axis for axis, n in enumerate(new) if n == -1]
     known = size([n for n in new if n != -1])
     if len(holes) > 1:
-        raise ShapeError(f"reshape: {tuple(new)} has more than one -1")
+        raise ShapeError(f"reshape: {tuple(new)} has more than one -1", why="-1 stands for the one size that follows from the others",
+                         repair="give all sizes but one")
     if holes and known and size(old) % known == 0:
         new = [size(old) // known if n == -1 else n for n in new]
     shape = tuple(new)
     if -1 in shape or size(shape) != size(old):
         raise ShapeError(f"reshape: a tensor of shape {old} ({size(old)} elements) cannot become {shape}",
-                         why="the number of elements must stay the same")
+                         why="the number of elements must stay the same", repair=reshape_hint(old, new))
     return check_dimensions(shape, "reshape")
+
+
+def reshape_hint(old: Shape, new: Sequence[int]) -> str:
+    """The sizes that would hold the elements, when one -1 can settle it."""
+    if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in new):
+        return "sizes are whole numbers; one of them may be -1"
+    for axis in reversed(range(len(new))):
+        rest = size([n for k, n in enumerate(new) if k != axis])
+        if rest > 0 and size(old) % rest == 0:
+            fitting = tuple(size(old) // rest if k == axis else n for k, n in enumerate(new))
+            return f"with {fitting[axis]} for axis {axis} it would fit: {fitting}"
+    return f"the sizes must multiply to {size(old)}; one of them may be -1"
 
 
 def window_count(length: int, window: int, stride: int, dilation: int) -> int:

@@ -137,7 +137,8 @@ def squeeze(x: X, axis: int | Sequence[int]) -> X:
     axes = normalize_axes(axis, x.ndim, "squeeze")
     for each in axes:
         if x.shape[each] != 1:
-            raise ShapeError(f"squeeze: axis {each} of shape {x.shape} has size {x.shape[each]}, not 1")
+            raise ShapeError(f"squeeze: axis {each} of shape {x.shape} has size {x.shape[each]}, not 1",
+                             repair="only axes of size 1 vanish: reduce this one, or take one element of it")
     return build("reshape", x, shape=tuple(n for each, n in enumerate(x.shape) if each not in axes))
 
 

@@ -141,7 +141,8 @@ class Expand(Move):
         beside = shape[len(shape) - x.ndim:]
         if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape, beside)):
             raise ShapeError(f"expand: shape {x.shape} does not broadcast to {shape}",
-                             why="counted from the last axis, each size must be 1 or already the wanted one")
+                             why="counted from the last axis, each size must be 1 or already the wanted one",
+                             repair="reshape first, so that the axes to repeat have size 1")
         return shape, x.dtype
 
     def pullback(g, y, x, shape):

@@ -72,7 +72,8 @@ def tensordot(a: X, b: X, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -
     a_sum = [normalize_axis(axis, a.ndim, "tensordot") for axis in axes[0]]
     b_sum = [normalize_axis(axis, b.ndim, "tensordot") for axis in axes[1]]
     if [a.shape[axis] for axis in a_sum] != [b.shape[axis] for axis in b_sum]:
-        raise ShapeError(f"tensordot: axes {tuple(a_sum)} of a {a.shape} and {tuple(b_sum)} of b {b.shape} differ in size")
+        raise ShapeError(f"tensordot: axes {tuple(a_sum)} of a {a.shape} and {tuple(b_sum)} of b {b.shape} differ in size",
+                         repair="name the axes that go together: axes=([...], [...])")
     pairs = dict(zip(b_sum, a_sum))
     a_axes = tuple(range(a.ndim))
     b_axes = tuple(pairs.get(axis, a.ndim + axis) for axis in range(b.ndim))
@@ -108,7 +109,8 @@ def parse(pattern: str, operands: Sequence[X]) -> tuple[list[list[Label]], list[
     inputs, arrow, result = pattern.replace(" ", "").partition("->")
     texts = inputs.split(",")
     if len(texts) != len(operands):
-        raise ArgumentError(f"einsum: {pattern!r} names {len(texts)} operands, {len(operands)} were given")
+        raise ArgumentError(f"einsum: {pattern!r} names {len(texts)} operands, {len(operands)} were given",
+                            repair="separate one term for each operand by commas, before the ->")
     terms = [labels_of(pattern, text, x.ndim) for text, x in zip(texts, operands)]
     dots = sorted({label for term in terms for label in term if isinstance(label, int)})
     counts = Counter(label for term in terms for label in term)
@@ -117,7 +119,8 @@ def parse(pattern: str, operands: Sequence[X]) -> tuple[list[list[Label]], list[
     rank = len(result.replace("...", "")) + (len(dots) if "..." in result else 0)
     output = labels_of(pattern, result, rank)
     if len(set(output)) < len(output) or set(output) - set(counts):
-        raise ArgumentError(f"einsum: the result {result!r} of {pattern!r} must have different letters, each from an operand")
+        raise ArgumentError(f"einsum: the result {result!r} of {pattern!r} must have different letters, each from an operand",
+                            repair=f"the operands have {', '.join(map(repr, counts))}" if counts else "")
     if set(dots) - set(output):
         raise ArgumentError(f"einsum: the result of {pattern!r} lacks the '...' of its operands",
                             repair=f"write {inputs}->...{result}")
@@ -129,7 +132,8 @@ def labels_of(pattern: str, text: str, rank: int) -> list[Label]:
     letters = text.replace("...", "", 1)
     hidden = rank - len(letters)
     if not all(letter.isalpha() for letter in letters):
-        raise ArgumentError(f"einsum: {text!r} in {pattern!r} may hold letters and one '...' only")
+        raise ArgumentError(f"einsum: {text!r} in {pattern!r} may hold letters and one '...' only",
+                            repair="name each axis by one letter, as in 'ij,jk->ik'")
     if hidden < 0 or (hidden and "..." not in text):
         raise ShapeError(f"einsum: {text!r} in {pattern!r} names {len(letters)} axes, its operand has {rank}",
                          repair="name every axis, or write '...' for the others")
@@ -144,7 +148,7 @@ def without_repeats(x: X, term: list[Label]) -> Part:
         second = term.index(label, first + 1)
         if x.shape[first] != x.shape[second]:
             raise ShapeError(f"einsum: letter {label!r} names axes {first} and {second} of an operand of shape {x.shape}",
-                             why="axes of one letter have one size")
+                             why="axes of one letter have one size", repair="use two letters, or cut the axes to one size")
         x, term = diagonal(x, first, second), [each for k, each in enumerate(term) if k not in (first, second)] + [label]
     return x, term
 
@@ -160,7 +164,8 @@ def label_sizes(pattern: str, parts: Sequence[Part]) -> dict[Label, int]:
             elif known != n:
                 name = f"letter {label!r}" if isinstance(label, str) else f"axis {label} of '...'"
                 raise ShapeError(f"einsum: {name} in {pattern!r} has size {known} in one place and {n} in another",
-                                 why="shapes are " + " and ".join(str(x.shape) for x, _ in parts))
+                                 why="shapes are " + " and ".join(str(x.shape) for x, _ in parts),
+                                 repair="use different letters, or transpose or cut an operand")
     return sizes
 
 
