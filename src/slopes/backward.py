@@ -35,8 +35,8 @@ def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
 def keep(key: Key, plan: Plan) -> None:
     """Remember a new plan, and forget the oldest while there are too many steps."""
     _plans[key] = plan
-    while len(_plans) > 1 and sum(len(each.replay.steps) for each in _plans.values()) > STEPS_LIMIT:
-        del _plans[next(iter(_plans))]
+    while len(_plans) > 1 and sum(len(each.replay.steps) for each in list(_plans.values())) > STEPS_LIMIT:
+        _plans.pop(next(iter(_plans)), None)
 
 
 def outline(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
@@ -51,12 +51,11 @@ def outline(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
     for place, node in enumerate(order):  # which grows meanwhile
         key.append(node.pattern if type(node) is Recorded else description(node))
         for arg in node.args:
-            if arg not in places:
-                places[arg] = len(order)
+            number = places.setdefault(arg, len(order))
+            if number == len(order):
                 order.append(arg)
-            key.append(places[arg])
-        owner = node.owner and node.owner()
-        if owner is not None:
+            key.append(number)
+        if node.owner is not None and (owner := node.owner()) is not None:
             owners[place] = owner
             key.append(WANTED)
     return order, owners, tuple(key)

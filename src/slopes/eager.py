@@ -148,7 +148,7 @@ class Recipe:
 
     def record(self, nodes: list[Node]) -> Node:
         """The node of the result on these operands."""
-        arrays = [value_of(each) for each in nodes]
+        arrays = [each.value if each.value is not None else value_of(each) for each in nodes]
         location, layer = user_location(), running_layer()
         if self.single:
             return recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)

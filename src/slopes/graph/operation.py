@@ -165,6 +165,8 @@ class Composite:
 
     def split(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """The operands, and all that decides what is built, by name and hashable."""
+        if len(args) == self.operands and not params:
+            return args, params
         named = {**dict(zip(self.names, args[self.operands:])), **params}
         return args[:self.operands], {name: tuple(value) if type(value).__hash__ is None else value for name, value in named.items()}
 
