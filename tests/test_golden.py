@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
+from slopes.tensor import Trace, tracing
 
 
 def t(data):
@@ -49,8 +50,10 @@ def test_circuits_of_the_textbooks(name, f, point, value, slopes):
 
 
 def test_the_shared_product_appears_once_in_the_graph():
-    a, b = sl.tensor(2.0, requires_grad=True), sl.tensor(3.0, requires_grad=True)
-    first, second = a * b, a * b
+    trace = Trace()
+    with tracing(trace):
+        a, b = (trace.argument((), "float32", requires_grad=True) for _ in range(2))
+        first, second = a * b, a * b
     assert first._node is second._node
 
 
