@@ -52,17 +52,21 @@ class Moments(Optimizer):
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in ("exp_avg", "exp_avg_sq")}
 
     def factors(self, dtype: DType) -> Factors:
-        """Computed in float64, as Python numbers would be, and then cast."""
+        """Computed in float64, as Python numbers would be, and then cast.
+
+        width = sqrt(1 - b2^t) is moved out of sqrt(v_hat) + eps = (sqrt(v) + eps width) / width: one division less for each element.
+        """
         steps = self.steps.astype(np.float64)
-        exact = {"new1": 1 - self.beta1, "new2": 1 - self.beta2, "rate": self.lr / (1 - self.beta1 ** steps),
-                 "width": build("sqrt", 1 - self.beta2 ** steps), "kept": 1 - self.lr * self.weight_decay}
+        width = build("sqrt", 1 - self.beta2 ** steps)
+        exact = {"new1": 1 - self.beta1, "new2": 1 - self.beta2, "rate": self.lr * width / (1 - self.beta1 ** steps),
+                 "width": width, "least": self.eps * width, "kept": 1 - self.lr * self.weight_decay}
         return {**self.cast_numbers(dtype), **{name: number.astype(dtype) for name, number in exact.items()}}
 
     def moved(self, gradient: Tensor, parameter: Tensor, state: State, number: Factors) -> tuple[Tensor, State]:
         """parameter - lr m_hat / (sqrt(v_hat) + eps), and the new m and v."""
         mean = state["exp_avg"] + number["new1"] * (gradient - state["exp_avg"])
         square = number["beta2"] * state["exp_avg_sq"] + number["new2"] * (gradient * gradient)
-        moved = parameter - number["rate"] * (mean / (build("sqrt", square) / number["width"] + number["eps"]))
+        moved = parameter - number["rate"] * (mean / (build("sqrt", square) + number["least"]))
         return moved, {"exp_avg": mean, "exp_avg_sq": square}
 
 
