@@ -20,7 +20,7 @@ from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
 from .settings import debug_level
-from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, result_tensor, tracing, versions
+from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
 
 BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
 PROFILER = "slopes.machine.profile"
@@ -415,7 +415,7 @@ class Entry:
                 failed = enter()
             if failed or not single or self.bound_gradients != versions.gradients:
                 return self._finished(owner, args, [array for array, _ in results], failed)
-            return result_tensor(*made)
+            return from_array(*made)
 
         return repeat
 

@@ -514,16 +514,8 @@ def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
     return from_array(to_array(data, dtype, copy))
 
 
-def from_array(array: np.ndarray) -> Tensor:
-    """A tensor around this very array."""
-    made = Tensor.__new__(Tensor)
-    made._value, made._node, made._trace, made._requires_grad = array, None, None, False  # as _bind does, without the call
-    made._owned, made._grad, made._grad_inside = False, None, False
-    return made
-
-
-def result_tensor(array: np.ndarray, address: int) -> Tensor:
-    """A tensor around an array that a program has written, and which begins at this address: the least that makes a tensor."""
+def from_array(array: np.ndarray, address: int = 0) -> Tensor:
+    """A tensor around this very array, which begins at this address if one is given; as `_bind` does, without another call."""
     made = Tensor.__new__(Tensor)
     made._value, made._address = array, address
     made._node = made._trace = made._grad = None
