@@ -125,22 +125,39 @@ def test_threads_that_others_hold_up_are_left_out_for_a_while(monkeypatch):
     crowd = crews.Crowd()
     assert crowd.wanted(3) == 3
     crowd.lost(1.0)
+    assert crowd.wanted(3) == 3  # once is bad luck
+    crowd.lost(1.0)
     assert crowd.wanted(3) == 2
     crowd.lost(1.0)
     assert [crowd.wanted(3), crowd.wanted(1)] == [1, 1]
-    crowd.lost(1.0)
-    assert crowd.wanted(3) == 1
     now[0] = 100.0
     assert crowd.wanted(3) == 3
 
 
-def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(crew, monkeypatch):
+def test_the_longer_others_stay_the_longer_threads_are_left_out(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(crews.time, "perf_counter", lambda: now[0])
+    crowd, waits = crews.Crowd(), []
+    for _ in range(8):
+        crowd.lost(1.0)
+        before = now[0]
+        while crowd.wanted(2) == 1:
+            now[0] += 0.25
+        waits.append(round(now[0] - before))
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 32]
+    for _ in range(6):
+        crowd.went_well()
+    crowd.lost(1.0)
+    assert crowd.wanted(2) == 2
+
+
+def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(crew):
     program, counters = counting(), np.zeros(2, np.int64)
     program.loss = 0.0
     with thread_count(2):
         program.run(counters.ctypes.data, 0)
         program._usual[2] = 1e-12
-        monkeypatch.setattr(crews, "RETREAT", 1e12)
+        crews.crew.crowd.caution = 10**12
         program.run(counters.ctypes.data, 0)
         program.run(counters.ctypes.data, 0)
     assert counters.tolist() == [3, 2]

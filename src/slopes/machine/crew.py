@@ -14,18 +14,20 @@ from ..settings import MOST_THREADS
 from .buffer import ALIGNMENT
 from .entry import AWAKE, LOCK, ROUNDS, SLOT, SLOTS, closed_lock, entry, keep_forever
 
-RETREAT = 4  # how many times as long as what was lost fewer threads run
+LONGEST = 32  # how many times as long as what was lost fewer threads run at most
 
 
 class Crowd:
     """How many threads to run on while other programs want the processors too.
 
     Threads that work together wait for each other; where one of them has to share its processor, all stand still for milliseconds
-    at a time. After such a loss one thread less takes part, for a while that makes the next attempt cheap.
+    at a time. A single loss is bad luck; after the next one thread less takes part for as long as was lost, then twice as long,
+    and so on, so that attempts cost little while the others stay. Each run that goes well halves that again.
     """
 
     def __init__(self) -> None:
         self._out, self._until = 0, 0.0
+        self.caution = 0  # how many times as long as the next loss fewer threads will run
 
     def wanted(self, count: int) -> int:
         """How many of `count` threads to use now."""
@@ -39,8 +41,14 @@ class Crowd:
 
     def lost(self, seconds: float) -> None:
         """Others took so much time away from a run."""
-        self._out += 1
-        self._until = time.perf_counter() + RETREAT * seconds
+        if self.caution:
+            self._out += 1
+            self._until = time.perf_counter() + self.caution * seconds
+        self.caution = min(2 * self.caution, LONGEST) or 1
+
+    def went_well(self) -> None:
+        """A run on all threads took its usual time."""
+        self.caution //= 2
 
 
 class Crew:

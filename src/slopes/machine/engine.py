@@ -105,6 +105,8 @@ class Program:
         usual = self._usual[count] = min(took / steps, self._usual.get(count, took) * SLOWER)
         if took > CROWDED * usual * steps + self.loss:
             crew.crowd.lost(took - usual * steps)
+        elif crew.crowd.caution and count > 1:
+            crew.crowd.went_well()
         return failed
 
     @property

@@ -69,7 +69,7 @@ def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[N
     plan = plan_program(roots, inputs, destinations, translate.host_target())
     numbers = {node: i for i, node in enumerate(with_bodies(order))}
     manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
-                               tuple((kernel.kind, kernel.work) for kernel in plan.kernels))
+                               tuple((kernel.kind, kernel.work * kernel.steps) for kernel in plan.kernels))
     planned = time.perf_counter()
     codes = translate.object_codes(plan.text, *translate.host())
     report(plan, planned - start, time.perf_counter() - planned)
