@@ -213,6 +213,7 @@ OWN_LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
     "squared_loss(x, t)": ((7, 3), "numbers"),
     "log_likelihood(x, t)": ((7, 5), "labels"),
     "hinge_loss(x, t)": ((7, 5), "labels"),
+    "token_cross_entropy(x, t)": ((7, 5), "labels with -100"),
 }
 
 OPTIMIZERS = (

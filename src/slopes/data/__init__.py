@@ -12,6 +12,7 @@ from .csvfile import Table, load_csv
 from .dataset import Dataset, from_arrays
 from .datasets import digits, fashion_mnist, mnist
 from .examples import Examples
+from .feed import IGNORED, Batch, Feed
 from .files import load_json, load_npy, load_npz, load_safetensors, save_json, save_safetensors
 from .folder import ImageFolder, image_folder
 from .folds import folds
@@ -30,11 +31,10 @@ from .tabular import TableCode, TableSplits, adult, california_housing, split_ta
 from .treebank import ud_english_ewt
 from .wav import Sound, load_wav
 
-__all__ = ["CAPTION_WORDS", "Dataset", "Examples", "ImageFolder", "RatingSplits", "Series", "SeriesSplits", "Sound", "Splits",
-           "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "batches", "bias_only",
-           "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds",
-           "from_arrays", "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy",
-           "load_npz", "load_safetensors", "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names",
-           "number_of_batches", "order", "ratings", "rt_polarity", "save_json", "save_safetensors", "spectrogram", "split",
-           "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba", "temperatures", "tiny_shakespeare",
-           "ud_english_ewt", "wikitext2", "windows", "wine_quality"]
+__all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "Feed", "ImageFolder", "RatingSplits", "Series", "SeriesSplits",
+           "Sound", "Splits", "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "batches", "bias_only",
+           "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays",
+           "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors",
+           "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings",
+           "rt_polarity", "save_json", "save_safetensors", "spectrogram", "split", "split_series", "split_table", "spoken_digits",
+           "sunspots", "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows", "wine_quality"]

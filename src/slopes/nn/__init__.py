@@ -51,6 +51,7 @@ from .losses import (
     mse_loss,
     nll_loss,
     squared_loss,
+    token_cross_entropy,
 )
 from .module import Buffer, Module
 from .noise import GaussianNoise, MaskingNoise
@@ -78,5 +79,5 @@ __all__ = [
     "Unflatten", "binary_cross_entropy_with_logits", "contractive_penalty", "cross_entropy", "detached", "elu", "gelu",
     "hinge_loss", "huber_loss", "init", "kl_div", "kl_sparsity", "l1_loss", "l1_penalty", "l2_penalty", "leaky_relu",
     "log_likelihood", "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
-    "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie",
+    "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie", "token_cross_entropy",
 ]

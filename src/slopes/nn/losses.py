@@ -62,6 +62,25 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
     return class_loss("cross_entropy", log_probabilities, labels, reduction, weight, label_smoothing, ignore_index)
 
 
+def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, ignore_index: int | None = -100) -> Tensor:
+    """The mean of cross_entropy over the tokens of sequences, whose classes are the last axis; filling, labelled -100, is left out.
+
+    logits: (..., C), such as (N, T, C) of a language model, floats; labels: (...), integers in 0..C-1 or `ignore_index`. For whole
+    sequences with one label each, logits are (N, C). Raises what cross_entropy raises.
+
+    >>> import slopes as sl
+    >>> round(float(nn.token_cross_entropy(sl.zeros((2, 3, 10)), sl.tensor([[1, 2, -100], [3, -100, -100]]))), 6)  # log 10
+    2.302585
+    """
+    logits, labels = asarray(logits), asarray(labels)
+    if logits.ndim < 2 or labels.shape != logits.shape[:-1]:
+        raise ShapeError(f"token_cross_entropy: outputs have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}",
+                         why="the last axis of the outputs are the classes, and there is a label for each place of the others",
+                         repair="where the classes are axis 1, take nn.cross_entropy")
+    return cross_entropy(logits.reshape((-1, logits.shape[-1])), labels.reshape((-1,)), label_smoothing=label_smoothing,
+                         ignore_index=ignore_index)
+
+
 def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean", weight: Any = None,
              ignore_index: int | None = None) -> Tensor:
     """loss_i = -log_probabilities_i[label_i]: cross_entropy for outputs that are log probabilities already (after LogSoftmax).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..data.tokens import characters, join_words, words
 from .beam import Beams, beam_search
 from .buckets import Bucket, boundaries, buckets
+from .feeds import Rows, Streams, Windows
 from .generation import Written, generate
 from .measures import Bleu, bleu, exact_match, perplexity, tagging_accuracy
 from .padding import Padded, mask, pad
@@ -14,7 +15,7 @@ from .vectors import Table, WordVectors, load_vectors
 from .vocabulary import Vocabulary
 from .windows import NextTokens, random_windows, sliding_windows, streams
 
-__all__ = ["Beams", "Bleu", "Bucket", "NextTokens", "Padded", "Subwords", "Table", "Vocabulary", "WordVectors", "Written", "beam_search",
-           "bleu", "boundaries", "buckets", "characters", "exact_match", "generate", "greedy", "join_words", "keep_top_k", "keep_top_p",
-           "load_vectors", "mask", "pad", "perplexity", "random_windows", "sample", "sliding_windows", "streams", "tagging_accuracy",
-           "words"]
+__all__ = ["Beams", "Bleu", "Bucket", "NextTokens", "Padded", "Rows", "Streams", "Subwords", "Table", "Vocabulary", "Windows",
+           "WordVectors", "Written", "beam_search", "bleu", "boundaries", "buckets", "characters", "exact_match", "generate", "greedy",
+           "join_words", "keep_top_k", "keep_top_p", "load_vectors", "mask", "pad", "perplexity", "random_windows", "sample",
+           "sliding_windows", "streams", "tagging_accuracy", "words"]

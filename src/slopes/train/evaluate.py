@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..nn.losses import cross_entropy
+from ..data.feed import Feed
 from ..tensor import Tensor, no_grad
-from .checks import check_counts, check_dataset, check_kinds, check_trial
-from .metrics import Metric, find_metrics, is_labelled, sum_over_examples
+from .checks import check_counts, check_kinds
+from .metrics import Metric, find_metrics, is_labelled
 from .mode import Mode
-from .stepper import Stepper, as_source, as_tensor
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from .sources import Loss, check_source, has_classes, source_of, usual_loss
 
 
 class Evaluation(dict):
@@ -34,12 +32,13 @@ class Evaluation(dict):
         return counts
 
 
-def evaluate(net: Any, dataset: Any, *, loss: Loss = cross_entropy, metrics: Iterable[str | Metric] | str | None = None,
+def evaluate(net: Any, dataset: Any, *, loss: Loss | None = None, metrics: Iterable[str | Metric] | str | None = None,
              batch_size: int = 512) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
-    dataset has `inputs` (N, ...) and `targets` (N, ...); metrics as in fit. The result is a dict such as
+    dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Feed; loss and metrics as in fit. The result is a dict such as
     {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted` and a table of confusions by `.confusion(n)`.
+    Of a feed, means are over the targets that count, and nothing is predicted: sl.text.perplexity(result["loss"]).
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
     >>> import numpy as np, slopes as sl
@@ -48,45 +47,46 @@ def evaluate(net: Any, dataset: Any, *, loss: Loss = cross_entropy, metrics: Ite
     >>> result["accuracy"], result.predicted.tolist()
     (1.0, [0, 1, 2])
     """
+    loss = usual_loss(loss, dataset)
     check_counts(batch_size)
     check_kinds(net, loss)
-    check_dataset(dataset)
-    check_trial(net, loss, dataset)
-    return Evaluator(net, dataset, loss, find_metrics(metrics, is_labelled(dataset.targets)), batch_size).run()
+    check_source(net, loss, dataset)
+    return Evaluator(net, dataset, loss, find_metrics(metrics, has_classes(dataset)), batch_size).run()
 
 
 class Evaluator:
     """Measures one net on one data set, as often as wanted, with one compilation."""
 
     def __init__(self, net: Any, dataset: Any, loss: Loss, metrics: dict[str, Metric], batch_size: int) -> None:
-        self.net, self.names, self.targets = net, list(metrics), np.asarray(dataset.targets)
-        self.batch_size = min(batch_size, len(self.targets))
-        self.labelled = is_labelled(self.targets) and self.targets.ndim == 1
-        step = evaluation_step(net, loss, metrics, self.labelled)
-        self.stepper = Stepper(step, as_source(dataset.inputs), as_tensor(dataset.targets))
+        self.net, self.names = net, list(metrics)
+        self.source = source_of(dataset, batch_size, net)
+        self.targets = np.zeros(0, np.int64) if isinstance(dataset, Feed) else np.asarray(dataset.targets)
+        self.labelled = len(self.targets) > 0 and is_labelled(self.targets) and self.targets.ndim == 1
+        self.stepper = self.source.stepper(evaluation_step(net, loss, metrics, self.labelled, self.source))
 
     def run(self) -> Evaluation:
         """One pass over all examples in their order."""
-        sums, predicted = np.zeros(1 + len(self.names)), []
+        sums, predicted, examples = np.zeros(1 + len(self.names)), [], 0.0
         with Mode(self.net, training=False, quiet=True):
-            for stretch in self.stepper.walk(np.arange(len(self.targets)), self.batch_size):
+            for stretch in self.source.walk(self.stepper, None, 0):
                 loss, *rest = stretch.values
                 predicted += [rest.pop().reshape(-1)] if self.labelled else []
-                sums += [loss.astype(np.float64).sum() * stretch.batch, *(each.astype(np.float64).sum() for each in rest)]
-        result = Evaluation(zip(["loss", *self.names], (sums / len(self.targets)).tolist()))
+                sums += [(loss.astype(np.float64) * stretch.counts).sum(), *(each.astype(np.float64).sum() for each in rest)]
+                examples += stretch.counts.sum()
+        result = Evaluation(zip(["loss", *self.names], (sums / examples).tolist()))
         if self.labelled:
             result.predicted, result.targets = np.concatenate(predicted), self.targets
         return result
 
 
-def evaluation_step(net: Any, loss: Loss, metrics: dict[str, Metric], labelled: bool) -> Callable[..., tuple[Tensor, ...]]:
+def evaluation_step(net: Any, loss: Loss, metrics: dict[str, Metric], labelled: bool, source: Any) -> Callable[..., tuple[Tensor, ...]]:
     """The step that is compiled: the batch's loss, each metric's sum, and the predicted classes."""
 
-    def step(inputs: Tensor, targets: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
+    def step(*given: Any) -> tuple[Tensor, ...]:
         with no_grad():
-            wanted = F.take(targets, indices, axis=0)
-            outputs = net(F.take(inputs, indices, axis=0))
+            (inputs, wanted, _), = source.parts(given)
+            outputs = source.answer(net, inputs)
             classes = (F.argmax(outputs, axis=1),) if labelled else ()
-            return (loss(outputs, wanted), *(sum_over_examples(each(outputs, wanted)) for each in metrics.values()), *classes)
+            return (loss(outputs, wanted), *(source.total(each(outputs, wanted)) for each in metrics.values()), *classes)
 
     return step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import math
 import operator
 import time
@@ -14,37 +13,36 @@ from typing import Any
 
 import numpy as np
 
-from .. import functions as F
 from .. import random
-from ..data.order import order
+from ..data.feed import Feed
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
-from ..nn.losses import cross_entropy
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
 from ..tensor import Tensor, no_grad
-from .checks import check_average, check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
+from .checks import check_average, check_counts, check_kinds, check_last_batch, check_optimizer
 from .evaluate import Evaluator
 from .guard import Guard, non_finite
 from .history import Epoch, History, Run
 from .interrupt import Interrupts
-from .metrics import Metric, find_metrics, is_labelled, sum_over_examples
+from .metrics import Metric, find_metrics
 from .mode import Mode
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
-from .stepper import Stepper, Stretch, as_source, as_tensor
+from .sources import Loss, check_source, has_classes, source_of, usual_loss
+from .stepper import Stretch
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 AfterEpoch = Callable[[Run], Any]
 Clip = Callable[[list[Tensor]], Any]
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Penalty = Callable[[Any], Tensor]
 
 
-def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
+def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
         validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
-        constrain: float | Clip | None = None, progress: bool | None = None, after_epoch: AfterEpoch | None = None) -> Run:
+        constrain: float | Clip | None = None, progress: bool | Reporter | None = None,
+        after_epoch: AfterEpoch | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
@@ -53,13 +51,15 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
 
     net         a Module; in train mode during the run, in its former modes after it
     dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. Inputs that lie on the disk
-                (data.image_folder) are read as they are used, the next ones while the step computes
-    loss        function (outputs, targets) -> 0-d mean
+                (data.image_folder) are read as they are used, the next ones while the step computes. Or a data.Feed, which makes
+                batches: text.Streams (the net's state is carried from batch to batch), text.Windows, text.Rows (of different
+                lengths); "examples" are then the targets that count, and loss and metrics are means over these
+    loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy, for a feed nn.token_cross_entropy
     optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
     validation  a second data set, measured after every epoch in eval mode; it changes no state
-    metrics     names (accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default: accuracy for
-                class labels, none otherwise
+    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default:
+                accuracy for class labels, none otherwise
     seed        decides the order of examples, and seeds slopes' random numbers (dropout) for the run; initial weights were drawn
                 before, when the net was made: slopes.seed(...) decides those
     schedule    how the rate changes over the steps: "constant" (default), "linear", "cosine", "one_cycle", one of optim.schedules,
@@ -77,7 +77,7 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
                 lambda net: 1e-5 * nn.l1_penalty(net)
     constrain   the largest norm that the weights into a unit may have (optim.limit_norm), or a function that is called with the
                 list of parameters after each step
-    progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence
+    progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence; or a Reporter of your own
     after_epoch called with the Run after each epoch; a true result stops the training (train.EarlyStopping, train.Snapshots)
 
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far.
@@ -95,16 +95,17 @@ def fit(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = 
     >>> run.epochs[-1].metrics["accuracy"] > 0.9
     True
     """
+    loss = usual_loss(loss, dataset)
     check_counts(batch_size, epochs, accumulate)
     check_kinds(net, loss, optimizer)
     check_average(average, net)
     for role, each in (("dataset", dataset), ("validation", validation)):
         if each is not None or role == "dataset":
-            check_dataset(each, role)
-            check_trial(net, loss, each, role, augment if role == "dataset" else None)
-    check_last_batch(net, dataset, batch_size)
+            check_source(net, loss, each, role, augment if role == "dataset" else None)
+    if not isinstance(dataset, Feed):
+        check_last_batch(net, dataset, batch_size)
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
-              find_metrics(metrics, is_labelled(dataset.targets)), epochs, min(batch_size, len(dataset.targets)), seed,
+              find_metrics(metrics, has_classes(dataset)), epochs, batch_size, seed,
               find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,
               augment, checked_penalty(penalty), find_constraint(constrain))
     return job.run()
@@ -135,14 +136,15 @@ class Job:
 
     def __post_init__(self) -> None:
         self.bind()
+        self.source, self.history = source_of(self.dataset, self.batch_size, self.net), History()
+        self.examples, self.steps_per_epoch, self.batch_size = self.source.examples, self.source.steps, self.source.batch_size
         settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer)}
-        self.examples, self.history = len(self.dataset.targets), History()
         self.result = Run(self.net, self.history, settings)
-        self.steps_per_epoch = -(-self.examples // self.batch_size)
         self.rate = float(self.optimizer.lr)
-        self.stepper = Stepper(self.training_step, as_source(self.dataset.inputs), as_tensor(self.dataset.targets))
-        self.judge = None if self.validation is None else Evaluator(self.net, self.validation, self.loss, self.metrics, 512)
-        self.guard = Guard(self.net, self.optimizer, *([self.average] if self.average else []))
+        self.stepper = self.source.stepper(self.training_step)
+        self.judge = None if self.validation is None else Evaluator(
+            self.net, self.validation, self.loss, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
+        self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
         self.interrupts = Interrupts()
 
     def bind(self) -> None:
@@ -188,7 +190,7 @@ class Job:
         started, tally = time.perf_counter(), Tally(self.metrics)
         rates = self.rates(number)
         self.guard.before(self.history.steps)
-        for stretch in self.stepper.walk(order(self.seed, number, self.examples), self.batch_size, rates):
+        for stretch in self.source.walk(self.stepper, self.seed, number, rates):
             self.take(stretch, number, rates, tally)
             if self.interrupts.wanted:
                 return False
@@ -232,13 +234,12 @@ class Job:
 
     # The step that is compiled
 
-    def training_step(self, inputs: Tensor, targets: Tensor, indices: Tensor, *rate: Tensor) -> tuple[Tensor, ...]:
+    def training_step(self, *given: Any) -> tuple[Tensor, ...]:
         """Gather, forward, loss, gradients, update; returns the loss and each metric's sum over the batch."""
-        if rate:
-            self.optimizer.lr.assign(rate[0])
+        if len(given) > self.source.width:
+            self.optimizer.lr.assign(given[-1])
         self.net.zero_grad()
-        parts = [self.learn(inputs, targets, part, part.shape[0] / indices.shape[0])
-                 for part in parts_of(indices, self.accumulate)]
+        parts = [self.learn(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
         if self.clip is not None:
             self.clip(self.optimizer.parameters)
         self.optimizer.step()
@@ -248,19 +249,16 @@ class Job:
             self.average.update()
         return tuple(functools.reduce(operator.add, each) for each in zip(*parts))
 
-    def learn(self, inputs: Tensor, targets: Tensor, indices: Tensor, share: float) -> tuple[Tensor, ...]:
+    def learn(self, inputs: Any, wanted: Tensor, share: float) -> tuple[Tensor, ...]:
         """Add the gradients of these examples, which are a share of the batch, to the parameters'."""
-        wanted = F.take(targets, indices, axis=0)
-        given, learned = F.take(inputs, indices, axis=0), wanted
-        if self.augment is not None:
-            given, learned = self.augment(given, wanted)
-        outputs = self.net(given)
+        given, learned = (inputs, wanted) if self.augment is None else self.augment(inputs, wanted)
+        outputs = self.source.answer(self.net, given)
         value = self.loss(outputs, learned)
         whole = value if self.penalty is None else value + self.penalty(self.net).astype(value.dtype)
         value, whole = (value, whole) if share == 1 else (value * share, whole * share)
         whole.backward()
         with no_grad():
-            return (value.detach(), *(sum_over_examples(each(outputs.detach(), wanted)) for each in self.metrics.values()))
+            return (value.detach(), *(self.source.total(each(outputs.detach(), wanted)) for each in self.metrics.values()))
 
     def rates(self, number: int) -> np.ndarray | None:
         """The rate of every step of this epoch, or None when it stays."""
@@ -278,9 +276,10 @@ class Tally:
 
     def add(self, stretch: Stretch) -> None:
         """The loss is a mean over each batch, the metrics are sums over it."""
-        loss, *metrics = (math.fsum(each.astype(np.float64).tolist()) for each in stretch.values)
-        self.sums = [old + new for old, new in zip(self.sums, [loss * stretch.batch, *metrics])]
-        self.examples += stretch.steps * stretch.batch
+        loss, *metrics = (each.astype(np.float64) for each in stretch.values)
+        found = [math.fsum(each.tolist()) for each in (loss * stretch.counts, *metrics)]
+        self.sums = [old + new for old, new in zip(self.sums, found)]
+        self.examples += int(stretch.counts.sum())
 
     @property
     def loss(self) -> float:
@@ -319,11 +318,3 @@ def checked_penalty(penalty: Penalty | None) -> Penalty | None:
         raise ArgumentError(f"penalty is {penalty!r}, not a function of the net",
                             repair="for example penalty=lambda net: 1e-5 * nn.l1_penalty(net)")
     return penalty
-
-
-def parts_of(indices: Tensor, count: int) -> list[Tensor]:
-    """The indices in so many parts of nearly equal length, none of them empty."""
-    size = indices.shape[0]
-    count = min(count, size)
-    ends = [size * i // count for i in range(count + 1)]
-    return [indices[start:stop] for start, stop in itertools.pairwise(ends)]

@@ -12,10 +12,9 @@ import numpy as np
 from .. import random
 from ..errors import NonFiniteError
 from ..nn.module import Module
-from ..optim.average import Average
-from ..optim.optimizer import Optimizer
 from ..random import Generator
 from .history import Run
+from .stepper import Stack
 
 PAUSE_SECONDS = 1.0  # at least this long between two copies of the state
 PAUSE_SHARE = 50  # and this many times what the copy took: under 2% of the time goes into copies
@@ -28,9 +27,10 @@ class DivergedError(NonFiniteError):
 
 
 class State:
-    """A copy of everything that a step changes: parameters, buffers, the state of optimizer and average, positions of random numbers."""
+    """A copy of everything that a step changes: what the owners (net, optimizer, average, memory) name as their state, and positions
+    of random numbers."""
 
-    def __init__(self, *owners: Module | Optimizer | Average) -> None:
+    def __init__(self, *owners: Any) -> None:
         tensors = [held for owner in owners for _, held in owner.named_state()]
         for generator in (random.default, *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
             tensors += [generator.key, generator.counter]
@@ -53,10 +53,10 @@ class Guard:
     Two copies are kept, because the newest one may already hold the update that ruined the net.
     """
 
-    def __init__(self, *owners: Module | Optimizer | Average) -> None:
+    def __init__(self, *owners: Any) -> None:
         self.owners = owners
         self.marks: list[tuple[int, State]] = []
-        self.taken: list[tuple[int, np.ndarray, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
+        self.taken: list[tuple[int, np.ndarray | Stack, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
         self.due = 0.0
 
     def before(self, step: int) -> None:
@@ -70,7 +70,7 @@ class Guard:
         finished = time.monotonic()
         self.due = finished + max(PAUSE_SECONDS, PAUSE_SHARE * (finished - started))
 
-    def after(self, first: int, rows: np.ndarray, numbers: np.ndarray | None) -> None:
+    def after(self, first: int, rows: np.ndarray | Stack, numbers: np.ndarray | None) -> None:
         """Remember the rows of the steps `first`, `first` + 1, ..."""
         self.taken.append((first, rows, numbers))
 

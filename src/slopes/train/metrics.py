@@ -23,6 +23,15 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.argmax(outputs, axis=1) == targets
 
 
+def token_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 where the largest of `outputs` along the last axis is at the target's class, else 0; filling, labelled -100, is never right.
+
+    outputs (..., classes) of any float dtype, targets (...) integers -> (...) bool: the classes of sequences, as in
+    nn.token_cross_entropy.
+    """
+    return F.argmax(outputs, axis=-1) == targets
+
+
 def binary_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     """1 where a logit's sign agrees with its target of 0 or 1, else 0; both of one shape (N, ...) -> (N, ...) bool."""
     return (outputs > 0) == (targets > 0.5)
@@ -33,7 +42,7 @@ def absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.abs(outputs - targets)
 
 
-METRICS: dict[str, Metric] = {each.__name__: each for each in (accuracy, binary_accuracy, absolute_error)}
+METRICS: dict[str, Metric] = {each.__name__: each for each in (accuracy, token_accuracy, binary_accuracy, absolute_error)}
 
 
 def find_metrics(wanted: Iterable[str | Metric] | str | None, labelled: bool) -> dict[str, Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -24,8 +25,10 @@ class Reporter(Protocol):
     def stop(self, message: str) -> None: ...
 
 
-def choose_reporter(progress: bool | None, stream: TextIO | None = None) -> Reporter:
-    """None: a live line when the stream is a terminal, else plain lines; True: the same; False: silence."""
+def choose_reporter(progress: bool | Reporter | None, stream: TextIO | None = None) -> Reporter:
+    """None: a live line when the stream is a terminal, else plain lines; True: the same; False: silence; a Reporter: itself."""
+    if progress is not None and not isinstance(progress, bool):
+        return progress
     stream = stream or sys.stderr
     if progress is False:
         return Silent()
@@ -76,6 +79,19 @@ class Lines:
     def say(self, text: str) -> None:
         """Write one line at once."""
         print(text, file=self.stream, flush=True)
+        self.last = time.monotonic()
+
+
+class Told(Lines):
+    """The same lines, each given to a function; `prefix` stands before them."""
+
+    def __init__(self, tell: Callable[[str], None], prefix: str = "") -> None:
+        super().__init__(sys.stderr)
+        self.tell, self.prefix = tell, prefix
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        self.tell(self.prefix + text)
         self.last = time.monotonic()
 
 

@@ -1,18 +1,20 @@
-"""Many steps per native call: a compiled step is run over rows of example numbers, in calls of about a tenth of a second."""
+"""Many steps per native call: a compiled step is run over rows of example numbers or over stacked batches, a tenth of a second long."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..compile import compile
+from ..data.feed import Batch
 from ..data.stream import Streamed, prefetched
 from ..tensor import Tensor, asarray
+from ..tree import map_tree, named_leaves
 
 CALL_SECONDS = 0.1  # long enough that Python costs nothing, short enough that Ctrl-C and the progress line feel alive
 STREAMED_BYTES = 1 << 26  # inputs that are read as they are used: so many for one call, and as many ahead
@@ -20,29 +22,66 @@ GROWTH = 4  # a call is at most this many times longer than the last: the first 
 
 
 @dataclass
-class Stretch:
-    """What one native call did: `steps` steps of `batch` examples each; one array (steps,) per output; the rows it used."""
+class Stack:
+    """Batches of one shape, one after the other along a new first axis, and how many targets of each count."""
 
-    rows: np.ndarray
+    inputs: Any
+    targets: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, batches: list[Batch]) -> Stack:
+        """The batches as one stack."""
+        whole = map_tree(lambda *each: np.stack(each), *(batch.inputs for batch in batches))
+        return cls(whole, np.stack([batch.targets for batch in batches]), np.array([batch.counted for batch in batches], np.float64))
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, part: slice) -> Stack:
+        return Stack(map_tree(lambda each: each[part], self.inputs), self.targets[part], self.counts[part])
+
+
+@dataclass
+class Stretch:
+    """What one native call did: one array (steps,) per output; the rows or batches it used; and how many examples each step saw."""
+
+    rows: np.ndarray | Stack
     values: tuple[np.ndarray, ...]
+    counts: np.ndarray
 
     @property
     def steps(self) -> int:
         """How many steps the call took."""
-        return self.rows.shape[0]
-
-    @property
-    def batch(self) -> int:
-        """How many examples each step saw."""
-        return self.rows.shape[1]
+        return len(self.rows)
 
 
-class Stepper:
+class Pace:
+    """How many steps the next call takes, from how long the last one took."""
+
+    def __init__(self, step: Callable[..., tuple[Tensor, ...]]) -> None:
+        self.program = compile(step)
+        self.steps_per_call, self.compile_seconds = 1, 0.0
+
+    def measured(self, steps: int, call: Callable[[], tuple[Tensor, ...]]) -> tuple[np.ndarray, ...]:
+        """What the call returns; its time decides the length of the next one, but a call that compiled tells nothing about speed."""
+        started, compiled = time.perf_counter(), self.program.compilations
+        values = tuple(np.array(each.numpy()) for each in call())
+        seconds = time.perf_counter() - started
+        if self.program.compilations > compiled:
+            self.compile_seconds += seconds
+        else:
+            fitting = int(CALL_SECONDS * steps / max(seconds, 1e-9))
+            self.steps_per_call = max(1, min(fitting, GROWTH * self.steps_per_call))
+        return values
+
+
+class Stepper(Pace):
     """Runs `step(inputs, targets, indices, *numbers)`, which returns a tuple of 0-d tensors, over many rows of indices."""
 
     def __init__(self, step: Callable[..., tuple[Tensor, ...]], inputs: Tensor | Streamed, targets: Tensor) -> None:
-        self.program, self.inputs, self.targets = compile(step), inputs, targets
-        self.steps_per_call, self.compile_seconds = 1, 0.0
+        super().__init__(step)
+        self.inputs, self.targets = inputs, targets
         self.room = 0  # examples that are in memory for one call; always as many, or every call would compile anew
 
     def walk(self, order: np.ndarray, batch_size: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
@@ -76,13 +115,14 @@ class Stepper:
 
     def run(self, rows: np.ndarray, numbers: np.ndarray | None = None, read: np.ndarray | None = None) -> Stretch:
         """One native call over these rows (steps, batch); `read` are their inputs, where they are read as they are used."""
-        started, compiled = time.perf_counter(), self.program.compilations
-        extra = () if numbers is None else (asarray(numbers),)
-        data = self.held(self.inputs, rows, read) if isinstance(self.inputs, Streamed) else (self.inputs, self.targets, asarray(rows))
-        values = self.program.many(len(rows), *data, *extra, stepped=(2, 3)[: 1 + len(extra)])
-        stretch = Stretch(rows, tuple(np.array(each.numpy()) for each in values))
-        self.measure(len(rows), time.perf_counter() - started, self.program.compilations > compiled)
-        return stretch
+
+        def call() -> tuple[Tensor, ...]:
+            extra = () if numbers is None else (asarray(numbers),)
+            streamed = isinstance(self.inputs, Streamed)
+            data = self.held(self.inputs, rows, read) if streamed else (self.inputs, self.targets, asarray(rows))  # type: ignore[arg-type]
+            return self.program.many(len(rows), *data, *extra, stepped=(2, 3)[: 1 + len(extra)])
+
+        return Stretch(rows, self.measured(len(rows), call), np.full(len(rows), float(rows.shape[1])))
 
     def held(self, source: Streamed, rows: np.ndarray, read: np.ndarray | None) -> tuple[Tensor, Tensor, Tensor]:
         """(inputs, targets, rows) of what is in memory for one call, filled up to the usual room."""
@@ -92,13 +132,35 @@ class Stepper:
         inputs = read if len(places) == wanted.size else read[places]
         return asarray(inputs), asarray(self.targets.numpy()[wanted[places]]), asarray(np.arange(wanted.size).reshape(rows.shape))
 
-    def measure(self, steps: int, seconds: float, compiled: bool) -> None:
-        """Choose the length of the next call from what this one took; a call that compiled tells nothing about speed."""
-        if compiled:
-            self.compile_seconds += seconds
-        else:
-            fitting = int(CALL_SECONDS * steps / max(seconds, 1e-9))
-            self.steps_per_call = max(1, min(fitting, GROWTH * self.steps_per_call))
+
+class Feeder(Pace):
+    """Runs `step(inputs, targets, *numbers)`, which returns a tuple of 0-d tensors, over the batches of a feed."""
+
+    def walk(self, batches: Iterable[Batch], numbers: np.ndarray | None = None) -> Iterator[Stretch]:
+        """Run all batches; those of one shape that follow each other in one call; yields after every native call.
+
+        numbers (steps,), if given, holds one number per step that the step takes as its last argument.
+        """
+        done = 0
+        waiting: list[Batch] = []
+        for batch in batches:
+            if waiting and (len(waiting) >= self.steps_per_call or shapes(batch) != shapes(waiting[0])):
+                yield self.run(Stack.of(waiting), None if numbers is None else numbers[done : done + len(waiting)])
+                done, waiting = done + len(waiting), []
+            waiting.append(batch)
+        if waiting:
+            yield self.run(Stack.of(waiting), None if numbers is None else numbers[done : done + len(waiting)])
+
+    def run(self, rows: Stack, numbers: np.ndarray | None = None) -> Stretch:
+        """One native call over these batches."""
+        given = (map_tree(asarray, rows.inputs), asarray(rows.targets), *(() if numbers is None else (asarray(numbers),)))
+        values = self.measured(len(rows), lambda: self.program.many(len(rows), *given, stepped=tuple(range(len(given)))))
+        return Stretch(rows, values, rows.counts)
+
+
+def shapes(batch: Batch) -> list[tuple[int, ...]]:
+    """The shapes of a batch's arrays."""
+    return [leaf.shape for _, leaf in named_leaves(tuple(batch), "batch")]
 
 
 def as_tensor(array: Any) -> Tensor:

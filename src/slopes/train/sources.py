@@ -1,0 +1,173 @@
+"""Where batches come from: rows of arrays, gathered inside of the program, or a feed; and what a net carries from batch to batch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import functions as F
+from ..data.feed import IGNORED, Feed
+from ..data.order import order
+from ..errors import ArgumentError
+from ..nn.losses import cross_entropy, token_cross_entropy
+from ..tensor import Tensor, asarray, from_array, no_grad
+from ..tree import flatten, map_tree
+from .checks import augmented, check_dataset, check_loss, check_trial
+from .metrics import is_labelled, sum_over_examples
+from .mode import Mode
+from .stepper import Feeder, Stepper, Stretch, as_source, as_tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Step = Callable[..., tuple[Tensor, ...]]
+Part = tuple[Any, Tensor, float]  # inputs, targets, and which share of the batch they are
+
+
+class Rows:
+    """Arrays: a step is given all inputs, all targets, and the numbers of its examples."""
+
+    width = 3  # of a step's arguments, those besides the rate
+
+    def __init__(self, dataset: Any, batch_size: int, net: Any) -> None:
+        self.inputs, self.targets = as_source(dataset.inputs), as_tensor(dataset.targets)
+        self.examples = len(self.targets)
+        self.batch_size = min(batch_size, self.examples)
+        self.steps = -(-self.examples // self.batch_size)
+        self.memory: Memory | None = None
+
+    def stepper(self, step: Step) -> Stepper:
+        """What runs the step."""
+        return Stepper(step, self.inputs, self.targets)
+
+    def walk(self, stepper: Stepper, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
+        """All batches of an epoch, in the order of the seed or as stored."""
+        numbered = np.arange(self.examples) if seed is None else order(seed, epoch, self.examples)
+        return stepper.walk(numbered, self.batch_size, numbers)
+
+    def parts(self, given: tuple[Tensor, ...], count: int = 1) -> Iterator[Part]:
+        """The batch in `count` parts, each gathered when it is its turn."""
+        inputs, targets, indices = given
+        for part in parts_of(indices, count):
+            wanted = F.take(targets, part, axis=0)
+            yield F.take(inputs, part, axis=0), wanted, part.shape[0] / indices.shape[0]
+
+    def answer(self, net: Any, inputs: Any) -> Any:
+        """What the net makes of a batch."""
+        return net(inputs)
+
+    def total(self, values: Tensor) -> Tensor:
+        """A metric's sum over the examples of a batch."""
+        return sum_over_examples(values)
+
+
+class Fed:
+    """A feed: a step is given the batch itself."""
+
+    width = 2
+
+    def __init__(self, feed: Feed, batch_size: int, net: Any) -> None:
+        self.feed, self.batch_size = feed, batch_size
+        self.examples, self.steps = feed.size(batch_size), feed.steps(batch_size)
+        self.memory = Memory(net, next(iter(feed.batches(batch_size))).inputs) if feed.carries else None
+
+    def stepper(self, step: Step) -> Feeder:
+        """What runs the step."""
+        return Feeder(step)
+
+    def walk(self, stepper: Feeder, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
+        """All batches of an epoch; what is carried begins with zeros."""
+        if self.memory is not None:
+            self.memory.clear()
+        return stepper.walk(self.feed.batches(self.batch_size, seed, epoch), numbers)
+
+    def parts(self, given: tuple[Any, ...], count: int = 1) -> Iterator[Part]:
+        """The batch as it is."""
+        if count != 1:
+            raise ArgumentError(f"fit: accumulate={count} with a feed", why="the parts of a batch may hold different numbers of targets",
+                                repair="use a smaller batch_size")
+        yield (*given, 1.0)  # type: ignore[misc]
+
+    def answer(self, net: Any, inputs: Any) -> Any:
+        """What the net makes of a batch."""
+        if self.memory is not None:
+            return self.memory.read(net, inputs)
+        return called(net, inputs)
+
+    def total(self, values: Tensor) -> Tensor:
+        """A metric's sum over the targets of a batch; what is filling never equals its target."""
+        return F.sum(F.astype(values, np.float32))
+
+
+def called(net: Any, inputs: Any) -> Any:
+    """The outputs for one input, or for a tuple of several."""
+    return net(*inputs) if isinstance(inputs, tuple) else net(inputs)
+
+
+def usual_loss(loss: Loss | None, dataset: Any) -> Loss:
+    """The loss asked for, or the usual one for this kind of data."""
+    return loss if loss is not None else token_cross_entropy if isinstance(dataset, Feed) else cross_entropy
+
+
+def has_classes(dataset: Any) -> bool:
+    """Whether accuracy is measured where nothing else is asked for: targets are class labels, one for each example."""
+    return not isinstance(dataset, Feed) and is_labelled(dataset.targets)
+
+
+def check_source(net: Any, loss: Loss, dataset: Any, role: str = "dataset", augment: Any = None) -> None:
+    """Net and loss are tried on one example, before anything is compiled."""
+    if not isinstance(dataset, Feed):
+        check_dataset(dataset, role)
+        return check_trial(net, loss, dataset, role, augment)
+    batch = next((each for each in dataset.batches(1) if each.counted), None)
+    if batch is None:
+        raise ArgumentError(f"{role} is a feed without a target that counts", why=f"all its labels are {IGNORED}")
+    with Mode(net, training=False), no_grad():
+        inputs, targets = map_tree(asarray, batch.inputs), asarray(batch.targets)
+        check_loss(loss(called(net, inputs), targets))
+        if augment is not None:
+            inputs, targets = augmented(augment, inputs, targets)
+            check_loss(loss(called(net, inputs), targets))
+
+
+def source_of(dataset: Any, batch_size: int, net: Any) -> Any:
+    """The source of a data set: Fed for a feed, Rows otherwise."""
+    return (Fed if isinstance(dataset, Feed) else Rows)(dataset, batch_size, net)
+
+
+class Memory:
+    """A net's state between two batches: assigned in the compiled step, so that it stays in native code; no gradient goes through it."""
+
+    def __init__(self, net: Any, inputs: Any) -> None:
+        if not hasattr(net, "read"):
+            raise ArgumentError(f"{type(net).__name__} has no method read(inputs, state)",
+                                why="the batches of this feed go on where the ones before stopped: the net keeps its state",
+                                repair="write read(inputs, state=None) -> (outputs, state), as LanguageModel does; or use text.Windows")
+        with Mode(net, training=False), no_grad():
+            _, state = net.read(asarray(inputs[:, :1]), None)
+        self.state = map_tree(lambda each: from_array(np.zeros(each.shape, each.dtype)), state)
+
+    def read(self, net: Any, inputs: Any) -> Any:
+        """The net's outputs; it goes on from the state that it left, and leaves a new one."""
+        outputs, new = net.read(inputs, self.state)
+        for held, value in zip(flatten(self.state)[0], flatten(new)[0], strict=True):
+            held.assign(value.detach())
+        return outputs
+
+    def clear(self) -> None:
+        """Begin with zeros."""
+        for held in flatten(self.state)[0]:
+            held.assign(np.zeros(held.shape, held.dtype))
+
+    def named_state(self) -> Iterable[tuple[str, Tensor]]:
+        """The tensors, for copies of everything that a step changes."""
+        return [(f"memory[{number}]", held) for number, held in enumerate(flatten(self.state)[0])]
+
+
+def parts_of(indices: Tensor, count: int) -> list[Tensor]:
+    """The indices in so many parts of nearly equal length, none of them empty."""
+    size = indices.shape[0]
+    count = min(count, size)
+    ends = [size * i // count for i in range(count + 1)]
+    return [indices[start:stop] for start, stop in itertools.pairwise(ends)]

@@ -1,0 +1,192 @@
+"""Feeds: text in batches of few shapes, learned from and measured by fit and evaluate, with the net's state carried along."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import slopes as sl
+from slopes import data, nn, optim, text
+from slopes.data import IGNORED
+from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
+from slopes.train.progress import Told
+from slopes.train.stepper import Stack
+from slopes.zoo.language import LanguageModel
+
+WORD = np.tile([1, 2, 0, 3, 1, 3], 40)  # the token after 1 depends on the one before it: 3 1 2 0 3 1 3 1 2 ...
+
+
+def reader(**options):
+    sl.seed(0)
+    return LanguageModel(vocabulary=4, width=6, hidden=12, **options)
+
+
+def pairs(feed, batch_size, **options):
+    """All pairs (token, next) that count."""
+    found = [(batch.inputs[batch.targets != IGNORED], batch.targets[batch.targets != IGNORED])
+             for batch in feed.batches(batch_size, **options)]
+    return sorted(zip(np.concatenate([x for x, _ in found]).tolist(), np.concatenate([y for _, y in found]).tolist()))
+
+
+# What is in the batches
+
+
+@pytest.mark.parametrize("feed", [text.Streams(range(100), 7), text.Windows(range(100), 7)], ids=["streams", "windows"])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_without_a_seed_each_pair_of_neighbours_is_there_once(feed, batch_size):
+    assert pairs(feed, batch_size) == [(k, k + 1) for k in range(99)]
+
+
+@pytest.mark.parametrize("feed", [text.Streams(range(100), 7), text.Windows(range(100), 7), text.Windows(range(100), 7, count=3),
+                                  text.Rows([[1] * k for k in range(1, 20)], targets=np.arange(19))], ids=lambda feed: type(feed).__name__)
+def test_the_number_of_steps_is_known_before(feed):
+    batches = list(feed.batches(4, seed=5, epoch=2))
+    assert len(batches) == feed.steps(4)
+    assert abs(sum(batch.counted for batch in batches) - feed.size(4)) <= 1
+
+
+def test_streams_go_on_where_they_stopped_and_begin_elsewhere_each_epoch():
+    feed = text.Streams(range(100), 7)
+    rows = np.concatenate([batch.inputs for batch in feed.batches(3, seed=0)], axis=1)
+    steps = np.diff(rows[0][:30])
+    assert (steps == 1).all()
+    assert len({next(iter(feed.batches(3, seed=0, epoch=epoch))).inputs[0, 0] for epoch in range(20)}) > 3
+
+
+def test_rows_are_padded_to_few_lengths_and_each_comes_once():
+    rows, labels = [[k] * k for k in range(1, 30)], np.arange(1, 30)
+    feed = text.Rows(rows, targets=labels, limits=3)
+    batches = list(feed.batches(4, seed=1))
+    assert len({batch.inputs.shape for batch in batches}) == 3 and {len(batch.inputs) for batch in batches} == {4}
+    seen = [(row[0], label) for batch in batches for row, label in zip(batch.inputs.tolist(), batch.targets.tolist()) if label != IGNORED]
+    assert sorted(seen) == [(k, k) for k in range(1, 30)]
+    again = list(feed.batches(4, seed=1))
+    assert all((one.inputs == other.inputs).all() for one, other in zip(batches, again))
+    assert any((one.targets[:1] != other.targets[:1]).any() for one, other in zip(batches, feed.batches(4, seed=2)))
+
+
+def test_rows_of_several_inputs_have_lengths_of_their_own():
+    feed = text.Rows([[1, 2], [3]], [[4], [5, 6, 7]], targets=[[8], [9, 9, 9]], limits=1)
+    batch, = feed.batches(2)
+    assert batch.inputs[0].tolist() == [[1, 2], [3, 0]] and batch.inputs[1].tolist() == [[4, 0, 0], [5, 6, 7]]
+    assert batch.targets.tolist() == [[8, IGNORED, IGNORED], [9, 9, 9]] and batch.counted == 4
+
+
+def test_rows_of_length_0_are_filling():
+    batch, = text.Rows([[], [3]], targets=np.array([0, 1])).batches(2)
+    assert batch.inputs.tolist() == [[0], [3]]
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: text.Streams([1], 3), "Streams: a text of 1 tokens"),
+    (lambda: text.Windows([1, 2, 3], 3), "Windows: a text of 3 tokens"),
+    (lambda: text.Rows([[1], [2]], targets=np.array([1])), "Rows: 2 rows and 1 targets"),
+    (lambda: text.Rows(targets=np.array([1])), "Rows: no rows and 1 targets")])
+def test_what_cannot_be_a_feed_is_refused(make, message):
+    with pytest.raises(ShapeError, match=message):
+        make()
+
+
+# Learning and measuring
+
+
+def test_a_carried_state_is_needed_and_used():
+    feed = text.Streams(WORD, 1)  # one token at a time: what comes after 1 is only known from before
+    carried = sl.fit(reader(), feed, optimizer=optim.Adam(lr=0.02), epochs=25, batch_size=2, progress=False)
+    alone = sl.fit(reader(), text.Windows(WORD, 1), optimizer=optim.Adam(lr=0.02), epochs=25, batch_size=2, progress=False)
+    ends = [np.mean(each.losses[-60:]) for each in (carried, alone)]
+    assert ends[0] < 0.6 * ends[1]
+
+
+def test_what_fit_carries_is_what_reading_in_one_go_gives():
+    net, ids = reader(kind="gru"), np.arange(41) % 4
+    found = sl.evaluate(net, text.Streams(ids, 8), batch_size=1)
+    whole = nn.token_cross_entropy(net(sl.tensor(ids[None, :-1])), ids[None, 1:])
+    assert found["loss"] == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_one_compilation_per_shape_and_the_same_losses_with_the_same_seed():
+    def run():
+        feed = text.Rows([WORD[:k] for k in (3, 5, 6, 9, 4, 9, 8)], targets=[WORD[1:k + 1] for k in (3, 5, 6, 9, 4, 9, 8)], limits=2)
+        net = reader(dropout=0.1)
+        return sl.fit(net, feed, epochs=3, batch_size=2, validation=feed, metrics="token_accuracy", progress=False)
+
+    first, second = run(), run()
+    assert first.losses == second.losses and len(first.losses) == 3 * 4
+    assert first.epochs[-1].validation["loss"] < first.epochs[0].validation["loss"]
+
+
+def test_means_are_over_what_counts():
+    net, rows = reader(), [[1, 2, 3, 1, 2], [1], [3, 2]]
+    labels = [[2, 3, 1, 2, 0], [2], [2, 0]]
+    found = sl.evaluate(net, text.Rows(rows, targets=labels, limits=2), batch_size=2, metrics="token_accuracy")
+    losses = [float(nn.token_cross_entropy(net(sl.tensor([row])), np.array([label]))) * len(row) for row, label in zip(rows, labels)]
+    right = sum(int((np.argmax(net(sl.tensor([row])).numpy()[0], axis=1) == label).sum()) for row, label in zip(rows, labels))
+    assert found["loss"] == pytest.approx(sum(losses) / 8, rel=1e-5) and found["token_accuracy"] == pytest.approx(right / 8)
+
+
+def test_a_run_that_diverges_goes_back_to_its_last_sound_step():
+    class Explodes(nn.Module):
+        def __init__(self):
+            self.scale = nn.Parameter(np.ones(()))
+
+        def forward(self, x):
+            return sl.stack([self.scale * x, -x], axis=-1).astype(np.float32)
+
+    feed = text.Rows([[1], [1], [1]], targets=np.array([1, 1, 1]))
+
+    def loss(outputs, targets):
+        return (outputs[:, 0] ** 4).mean()
+
+    net = Explodes()
+    with pytest.raises(sl.errors.NonFiniteError) as caught:
+        sl.fit(net, feed, loss=loss, optimizer=optim.SGD(lr=50.0), epochs=40, batch_size=1, progress=False)
+    assert np.isfinite(net.scale.numpy()) and len(caught.value.run.losses) > 1
+
+
+def test_several_inputs_are_several_arguments():
+    class Sum(nn.Module):
+        def __init__(self):
+            self.table = nn.Embedding(5, 3)
+
+        def forward(self, one, other):
+            return self.table(one).sum(axis=1) + self.table(other).sum(axis=1)
+
+    feed = text.Rows([[1, 2], [3]], [[4], [1, 1, 1]], targets=np.array([0, 2]))
+    run = sl.fit(Sum(), feed, optimizer=optim.Adam(lr=0.1), epochs=30, batch_size=2, metrics="token_accuracy", progress=False)
+    assert run.epochs[-1].metrics["token_accuracy"] == 1
+
+
+def test_a_reporter_of_one_s_own_is_told_each_epoch():
+    told = []
+    sl.fit(reader(), text.Windows(WORD, 4), epochs=2, batch_size=8, progress=Told(told.append, "net: "))
+    assert [line[:14] for line in told] == ["net: epoch 1/2", "net: epoch 2/2"]
+
+
+# Errors
+
+
+def test_a_net_without_a_state_cannot_read_streams():
+    with pytest.raises(ArgumentError, match=r"Sequential has no method read\(inputs, state\)"):
+        sl.fit(nn.Sequential(nn.Embedding(4, 4)), text.Streams(WORD, 4), batch_size=2, progress=False)
+
+
+def test_a_feed_is_not_cut_into_parts():
+    with pytest.raises(ArgumentError, match="accumulate=2 with a feed"):
+        sl.fit(reader(), text.Windows(WORD, 4), accumulate=2, batch_size=4, progress=False)
+
+
+def test_a_feed_without_labels_that_count_is_refused():
+    with pytest.raises(ArgumentError, match="without a target that counts"):
+        sl.evaluate(reader(), text.Rows([[1, 2]], targets=[[IGNORED, IGNORED]]))
+
+
+def test_a_label_outside_of_the_classes_is_named():
+    with pytest.raises(OutOfRangeError, match="4"):
+        sl.fit(reader(), text.Windows(np.concatenate((WORD, [4])), 4), batch_size=70, progress=False)
+
+
+def test_stacks_are_cut_like_rows():
+    batches = [data.Batch(np.full((2, 3), k), np.full((2,), k)) for k in range(4)]
+    part = Stack.of(batches)[1:3]
+    assert len(part) == 2 and part.inputs[:, 0, 0].tolist() == [1, 2] and part.counts.tolist() == [2, 2]
