@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 from .. import nn
+from ..functions import arange, minimum, take_along_axis, zeros
+from ..graph.dtype import int64
+from ..ops.composite import concat, where
 from ..tensor import Tensor
 
 
@@ -12,14 +15,17 @@ class GPT(nn.Module):
     """The logits of the next token, for each place of a sequence.
 
     tokens: integers (N, L), 0 <= token < vocabulary, L <= context; y: (N, L, vocabulary), where y[:, t] has seen the tokens 0 to t.
-    Layers are pre-norm with GELU and no biases; the output's weights are the embedding's (tied). All weights start normal with
-    deviation 0.02, the last ones before each sum with 0.02 / sqrt(2 depth).
+    `begin` and `step` write token by token. Layers are pre-norm with GELU and no biases; the output's weights are the embedding's
+    (tied). All weights start normal with deviation 0.02, the last ones before each sum with 0.02 / sqrt(2 depth).
     Source: Radford et al., "Language models are unsupervised multitask learners", 2019; sizes as in nanoGPT.
 
     >>> import slopes as sl
     >>> net = GPT(vocabulary=65, context=16, width=32, depth=2, heads=4)
     >>> net(sl.tensor([[1, 2, 3], [4, 5, 6]])).shape
     (2, 3, 65)
+    >>> logits, state = net.step(sl.tensor([1, 4]), net.begin(2))
+    >>> logits.shape
+    (2, 65)
     """
 
     def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
@@ -30,6 +36,7 @@ class GPT(nn.Module):
         self.decoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width, bias=False))
         self.head = nn.Linear(width, vocabulary, bias=False)
         nn.tie(self.words, self.head)
+        self.context = context
         self.draw(depth)
 
     def draw(self, depth: int) -> None:
@@ -41,6 +48,20 @@ class GPT(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.dropout(self.places(self.words(tokens)))  # (N, L, width)
         return self.head(self.decoder(x, is_causal=True))
+
+    def begin(self, rows: int) -> dict[str, Tensor]:
+        """The state before the first token of so many texts; the first axis counts texts."""
+        return {"tokens": zeros((rows, self.context), int64), "count": zeros((rows, 1), int64)}
+
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """(logits (N, vocabulary), state) after one more token (N,); the last `context` tokens are read again."""
+        seen, count, new = state["tokens"], state["count"], tokens.reshape((-1, 1))
+        moved = where(count < self.context, seen, concat([seen[:, 1:], new], axis=1))
+        place = minimum(count, self.context - 1)
+        seen = where(arange(self.context).reshape((1, -1)) == place, new, moved)
+        logits = self(seen)
+        here = place.reshape((-1, 1, 1)).broadcast_to((len(tokens), 1, logits.shape[2]))
+        return take_along_axis(logits, here, axis=1)[:, 0], {"tokens": seen, "count": count + 1}
 
 
 def char_gpt(vocabulary: int = 65, context: int = 64, width: int = 128, depth: int = 4, heads: int = 4,

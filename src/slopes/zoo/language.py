@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import nn
+from ..data.feed import IGNORED
 from ..errors import ArgumentError
+from ..functions import clip, take, where, zeros
 from ..tensor import Tensor
 from .tokens import dropout_of, recurrent, rows_first
 
@@ -52,10 +54,80 @@ class LanguageModel(nn.Module):
         outputs, last = self.memory(x, None if state is None else rows_first(state))
         return self.head(self.dropout(outputs)), rows_first(last)
 
+    def zero_state(self, rows: int) -> Any:
+        """The state before the first token of so many texts; the first axis counts texts."""
+        return zero_state(self.memory, rows)
+
     def step(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """(logits (N, vocabulary), state) after one more token (N,)."""
         logits, state = self.read(tokens.reshape((-1, 1)), state)
         return logits[:, 0], state
+
+
+class AdaptiveLanguageModel(nn.Module):
+    """A language model for a large vocabulary, numbered from frequent to rare words: embedding and softmax are one adaptive table.
+
+    The softmax has groups of words with ever fewer features (nn.AdaptiveLogSoftmaxWithLoss): a word w of group i has the output
+    vector P_i^T W_i[w]. The same vector is its embedding (tied), so that the model has no other parameters than the softmax and
+    `depth` recurrent layers of `width` units. tokens: integers (N, T) -> features (N, T, width), from which `loss` makes the mean
+    of -log p over targets that are not -100, and `step` the log p of all words; `read` also takes and gives the state, as
+    LanguageModel's. Sources: Grave et al., "Efficient softmax approximation for GPUs", 2017; Baevski and Auli, "Adaptive input
+    representations for neural language modeling", 2019; Press and Wolf, 2017 (tied).
+
+    >>> import slopes as sl
+    >>> net = AdaptiveLanguageModel(vocabulary=100, width=16, depth=1, cutoffs=(10, 40))
+    >>> words = sl.tensor([[1, 20, 99], [4, 5, 6]])
+    >>> net(words).shape, net.loss(net(words), words).shape
+    ((2, 3, 16), ())
+    >>> logits, state = net.step(sl.tensor([7, 50]), net.zero_state(2))
+    >>> logits.shape
+    (2, 100)
+    """
+
+    def __init__(self, vocabulary: int, width: int, depth: int = 2, kind: str = "lstm", dropout: float = 0.0,
+                 cutoffs: tuple[int, ...] = (2000, 10_000)) -> None:
+        self.head = nn.AdaptiveLogSoftmaxWithLoss(width, vocabulary, cutoffs)
+        self.memory = recurrent("AdaptiveLanguageModel", kind, width, width, depth, dropout)
+        self.dropout = dropout_of(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.read(tokens)[0]
+
+    def read(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """(features (N, T, width), state), from the state (N, depth, hidden) that reading the text before has left."""
+        outputs, last = self.memory(self.dropout(self.embedded(tokens)), None if state is None else rows_first(state))
+        return self.dropout(outputs), rows_first(last)
+
+    def embedded(self, tokens: Tensor) -> Tensor:
+        """The vectors (N, T, width) with which the softmax knows these words."""
+        ends = self.head.cutoffs
+        found = take(self.head.head.weight, clip(tokens, 0, ends[0] - 1), axis=0)
+        for group, start, stop in zip(self.head.tail, ends, ends[1:]):
+            narrow, wide = group[0].weight, group[1].weight
+            rare = take(wide, clip(tokens - start, 0, stop - start - 1), axis=0) @ narrow
+            found = where((tokens >= start).reshape((*tokens.shape, 1)), rare, found)
+        return found
+
+    def loss(self, features: Tensor, targets: Tensor) -> Tensor:
+        """The mean of -log p(target) over the targets that are not -100: what `sl.fit` makes small."""
+        counted = targets != IGNORED
+        found = self.head(features, where(counted, targets, 0)).output
+        return -where(counted, found, 0).sum() / counted.astype(found.dtype).sum()
+
+    def zero_state(self, rows: int) -> Any:
+        """The state before the first token of so many texts; the first axis counts texts."""
+        return zero_state(self.memory, rows)
+
+    def step(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """(log p (N, vocabulary), state) after one more token (N,)."""
+        features, state = self.read(tokens.reshape((-1, 1)), state)
+        return self.head(features)[:, 0], state
+
+
+def zero_state(memory: Any, rows: int) -> Any:
+    """The state of a recurrent layer before the first token of so many texts, rows first."""
+    start = zeros((rows, memory.num_layers, memory.hidden_size))
+    return start if memory.parts == 1 else (start,) * memory.parts
 
 
 def char_model(vocabulary: int = 65, kind: str = "lstm", width: int = 64, hidden: int = 256, depth: int = 1,

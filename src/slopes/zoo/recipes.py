@@ -5,13 +5,30 @@ from __future__ import annotations
 import difflib
 
 from ..errors import ArgumentError
-from . import approximate, autoencoder, compare, digits, features, lenet, mlp, perceptron, softmax
+from . import (
+    approximate,
+    autoencoder,
+    chars,
+    compare,
+    digits,
+    features,
+    lenet,
+    mlp,
+    names,
+    perceptron,
+    sentiment,
+    softmax,
+    tagging,
+    translate,
+    words,
+)
 from .recipe import Recipe
 from .study import Study
 
 RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
-    lenet.published, lenet.regularized, autoencoder.recipe)}
+    lenet.published, lenet.regularized, autoencoder.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe,
+    translate.recipe, words.recipe)}
 
 
 def find_recipe(name: str) -> Recipe | Study:
