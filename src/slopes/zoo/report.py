@@ -23,7 +23,7 @@ from .recipes import RECIPES, find_recipe
 from .study import Study, carry_out
 
 SCHEMA = "slopes.report"
-LONG = ("lenet-published",)  # run when named, and with one seed
+LONG = ("lenet-published", "words")  # run when named, and with one seed
 SHARES = ("accuracy", "right", "network", "linear", "tree", "regression", "polar", "crosses", "/ PCA")
 
 

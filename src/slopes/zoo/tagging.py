@@ -81,9 +81,9 @@ recipe = Study(
     expected="at least 93% of the words of the test part",
     investigate=investigate,
     datasets=("ud-english-ewt",),
-    sizes={"epochs": Setting(8, "validation gains nothing after that"),
+    sizes={"epochs": Setting(10, "validation gains nothing after that"),
            "batch": Setting(32, "400 steps an epoch"), "width": Setting(100, "numbers per word"),
            "hidden": Setting(100, "units in each direction"), "letters": Setting(12, "of longer words the first and last six"),
-           "dropout": Setting(0.5, "of the words' numbers and of the sentence's states: every second word is rare"),
-           "rate": Setting(2e-3, "twice the usual, with a cosine down to 0")},
+           "dropout": Setting(0.3, "of the words' numbers and of the sentence's states; with 0.5 it learns less than it could: 92.9%"),
+           "rate": Setting(3e-3, "three times the usual, with a cosine down to 0")},
 )
