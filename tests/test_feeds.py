@@ -10,7 +10,7 @@ from slopes import data, nn, optim, text
 from slopes.data import IGNORED
 from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
 from slopes.train.progress import Told
-from slopes.train.stepper import Stack
+from slopes.train.stepper import Feeder, Stack
 from slopes.zoo.language import LanguageModel
 
 WORD = np.tile([1, 2, 0, 3, 1, 3], 40)  # the token after 1 depends on the one before it: 3 1 2 0 3 1 3 1 2 ...
@@ -144,6 +144,19 @@ def test_a_run_that_diverges_goes_back_to_its_last_sound_step():
     assert np.isfinite(net.scale.numpy()) and len(caught.value.run.losses) > 1
 
 
+def test_steps_are_repeated_as_they_were_also_over_the_end_of_an_epoch():
+    found = []
+
+    feeder = Feeder(lambda x, y: ((x + y).sum(),), lambda: found.append("begin"))
+    stretches = [each for _ in range(2) for each in feeder.walk(text.Streams(WORD, 30).batches(2))]
+    assert found == ["begin"] * 2
+    first, *others = stretches[: len(stretches) // 2]
+    again = feeder.run(first.rows)
+    assert found == ["begin"] * 3 and (again.values[0] == first.values[0]).all()
+    feeder.run(first.rows[1:]) if len(first.rows) > 1 else feeder.run(others[0].rows)
+    assert found == ["begin"] * 3
+
+
 def test_several_inputs_are_several_arguments():
     class Sum(nn.Module):
         def __init__(self):
@@ -189,4 +202,5 @@ def test_a_label_outside_of_the_classes_is_named():
 def test_stacks_are_cut_like_rows():
     batches = [data.Batch(np.full((2, 3), k), np.full((2,), k)) for k in range(4)]
     part = Stack.of(batches)[1:3]
+    assert Stack.of(batches, True)[:2].begins and not Stack.of(batches, True)[1:].begins and not part.begins
     assert len(part) == 2 and part.inputs[:, 0, 0].tolist() == [1, 2] and part.counts.tolist() == [2, 2]

@@ -73,13 +73,11 @@ class Fed:
         self.memory = Memory(net, next(iter(feed.batches(batch_size))).inputs) if feed.carries else None
 
     def stepper(self, step: Step) -> Feeder:
-        """What runs the step."""
-        return Feeder(step)
+        """What runs the step; what is carried begins each epoch with zeros."""
+        return Feeder(step, None if self.memory is None else self.memory.clear)
 
     def walk(self, stepper: Feeder, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
-        """All batches of an epoch; what is carried begins with zeros."""
-        if self.memory is not None:
-            self.memory.clear()
+        """All batches of an epoch."""
         return stepper.walk(self.feed.batches(self.batch_size, seed, epoch), numbers)
 
     def parts(self, given: tuple[Any, ...], count: int = 1) -> Iterator[Part]:

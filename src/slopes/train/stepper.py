@@ -23,23 +23,26 @@ GROWTH = 4  # a call is at most this many times longer than the last: the first 
 
 @dataclass
 class Stack:
-    """Batches of one shape, one after the other along a new first axis, and how many targets of each count."""
+    """Batches of one shape, one after the other along a new first axis; how many targets of each count; whether an epoch begins."""
 
     inputs: Any
     targets: np.ndarray
     counts: np.ndarray
+    begins: bool = False
 
     @classmethod
-    def of(cls, batches: list[Batch]) -> Stack:
+    def of(cls, batches: list[Batch], begins: bool = False) -> Stack:
         """The batches as one stack."""
         whole = map_tree(lambda *each: np.stack(each), *(batch.inputs for batch in batches))
-        return cls(whole, np.stack([batch.targets for batch in batches]), np.array([batch.counted for batch in batches], np.float64))
+        counts = np.array([batch.counted for batch in batches], np.float64)
+        return cls(whole, np.stack([batch.targets for batch in batches]), counts, begins)
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, part: slice) -> Stack:
-        return Stack(map_tree(lambda each: each[part], self.inputs), self.targets[part], self.counts[part])
+        begins = self.begins and not part.start
+        return Stack(map_tree(lambda each: each[part], self.inputs), self.targets[part], self.counts[part], begins)
 
 
 @dataclass
@@ -134,7 +137,12 @@ class Stepper(Pace):
 
 
 class Feeder(Pace):
-    """Runs `step(inputs, targets, *numbers)`, which returns a tuple of 0-d tensors, over the batches of a feed."""
+    """Runs `step(inputs, targets, *numbers)`, which returns a tuple of 0-d tensors, over the batches of a feed; `begin` is called
+    before the first batch of an epoch, also when it is repeated."""
+
+    def __init__(self, step: Callable[..., tuple[Tensor, ...]], begin: Callable[[], None] | None = None) -> None:
+        super().__init__(step)
+        self.begin = begin
 
     def walk(self, batches: Iterable[Batch], numbers: np.ndarray | None = None) -> Iterator[Stretch]:
         """Run all batches; those of one shape that follow each other in one call; yields after every native call.
@@ -142,17 +150,25 @@ class Feeder(Pace):
         numbers (steps,), if given, holds one number per step that the step takes as its last argument.
         """
         done = 0
+        for waiting in self.groups(batches):
+            yield self.run(Stack.of(waiting, done == 0), None if numbers is None else numbers[done : done + len(waiting)])
+            done += len(waiting)
+
+    def groups(self, batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+        """Batches of one shape that follow each other, as many as fit into a call."""
         waiting: list[Batch] = []
         for batch in batches:
             if waiting and (len(waiting) >= self.steps_per_call or shapes(batch) != shapes(waiting[0])):
-                yield self.run(Stack.of(waiting), None if numbers is None else numbers[done : done + len(waiting)])
-                done, waiting = done + len(waiting), []
+                yield waiting
+                waiting = []
             waiting.append(batch)
         if waiting:
-            yield self.run(Stack.of(waiting), None if numbers is None else numbers[done : done + len(waiting)])
+            yield waiting
 
     def run(self, rows: Stack, numbers: np.ndarray | None = None) -> Stretch:
         """One native call over these batches."""
+        if rows.begins and self.begin is not None:
+            self.begin()
         given = (map_tree(asarray, rows.inputs), asarray(rows.targets), *(() if numbers is None else (asarray(numbers),)))
         values = self.measured(len(rows), lambda: self.program.many(len(rows), *given, stepped=tuple(range(len(given)))))
         return Stretch(rows, values, rows.counts)
