@@ -262,13 +262,14 @@ class Tensor(Methods):
         trace = mode.trace
         if trace is None and self._value is None:
             raise value_error(self, "assign")
-        if not isinstance(value, Tensor):
-            value = Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
-        check_like(self, value)
+        given = value if isinstance(value, Tensor) else Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
+        check_like(self, given)
         if trace is not None:
-            trace.write(self, value._node_in(trace))
+            trace.write(self, given._node_in(trace))
+        elif given is value:
+            self._rebind(given._shared())
         else:
-            self._rebind(value._shared())
+            self._own_copy(given._value)
         return self
 
     def _shared(self) -> np.ndarray:
@@ -289,11 +290,15 @@ class Tensor(Methods):
         which is a change of `versions.state`.
         """
         if not self._owned:
-            fresh = aligned_empty(self.shape, self.dtype)
-            fresh[...] = self._value
-            self._rebind(fresh)
-            self._owned = True
+            self._own_copy(self._value)
         return self._value  # type: ignore[return-value]
+
+    def _own_copy(self, array: Any) -> None:
+        """Hold a copy that no one else holds, laid out as a compiled program wants it."""
+        fresh = aligned_empty(self.shape, self.dtype)
+        fresh[...] = array
+        self._rebind(fresh)
+        self._owned = True
 
     def _read_array(self) -> np.ndarray:
         """The array for a compiled program to read: C-contiguous and aligned to its type; not written, and not exposed."""

@@ -18,7 +18,7 @@ from ..graph.dtype import float32
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
-from ..tensor import Parameter, Tensor, asarray, mode, restore
+from ..tensor import Parameter, Tensor, mode, restore
 from .constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 
 T = TypeVar("T", bound=Tensor)
@@ -285,5 +285,6 @@ def fans(parameter: Tensor) -> tuple[int, int]:
 def fill(parameter: T, values: Callable[[], np.ndarray | Tensor]) -> T:
     """Assign the values, which are computed here, unless parameters are made without memory."""
     if not sketching.on:
-        parameter.assign(asarray(values(), dtype=parameter.dtype))
+        found = values()
+        parameter.assign(np.asarray(found.numpy() if isinstance(found, Tensor) else found, parameter.dtype))
     return parameter
