@@ -69,6 +69,7 @@ def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, 
     sequences with one label each, logits are (N, C). Raises what cross_entropy raises.
 
     >>> import slopes as sl
+    >>> from slopes import nn
     >>> round(float(nn.token_cross_entropy(sl.zeros((2, 3, 10)), sl.tensor([[1, 2, -100], [3, -100, -100]]))), 6)  # log 10
     2.302585
     """
