@@ -270,7 +270,7 @@ def kept_for_derivative(step: Step, outputs: Sequence[Node]) -> list[Node]:
     readers = users(order)
     tops = {top(node, readers, moving) for node in order if node in moving and is_heavy(node)}
     kept: dict[Node, None] = {}
-    stack = sorted(read, key=order.index)
+    stack = [node for node in order if node in read]
     seen: set[Node] = set()
     while stack:
         node = stack.pop()

@@ -48,3 +48,12 @@ def rebuild(roots: Iterable[Node], known: dict[Node, Node], make: Callable[[Node
         args = tuple(new[arg] for arg in node.args)
         new[node] = node if args == node.args else make(node, args)
     return [new[root] for root in roots]
+
+
+def rebuild_all(roots: Iterable[Node], make: Callable[[Node, tuple[Node, ...]], Node]) -> list[Node]:
+    """Rebuild graphs bottom-up: `make(node, new arguments)` is asked for every node that has arguments."""
+    roots = list(roots)
+    new: dict[Node, Node] = {}
+    for node in topological(roots):
+        new[node] = make(node, tuple(new[arg] for arg in node.args)) if node.args else node
+    return [new[root] for root in roots]

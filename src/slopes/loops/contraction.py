@@ -27,14 +27,14 @@ from .emit import Scope, outer_loops
 from .index import Axis, Index, as_index, extent, linear, unlinear
 from .lower import Reader, merge_axes
 from .nest import Buffer, Choose, Expr, Kernel, Load, Places, Store, axes_of, expressions, indices_of
-from .schedule import choose, even_blocks, expression_cost, inner_shape, read_root, used_indices
+from .schedule import choose, even_blocks, expression_cost, inner_shape, map_kernel, read_root, used_indices
 
 SMALL = 16384  # below this many multiply-adds the plain reduction schedule is as good and compiles faster
 CHEAP_FINISH = 8  # instructions of an epilogue that is written out for every register of a tile
 POINTERS = 12  # rows of a tile that lie unevenly: each needs a pointer in a register
 UNEVEN = 1.1  # what those pointers cost
 SCATTER = 2.5  # cycles for an element that is stored away from its neighbour
-LONGEST_PANEL = 4096
+LONGEST_PANEL = 4096  # steps of k in one packed panel: it must stay in the second-level cache
 APART = 2048  # bytes between steps of k from which on single elements come too slowly
 LONG = 256  # steps of k
 WORTH_COPYING = 2  # panels that read the same S
@@ -246,12 +246,7 @@ def lay_out(sides: Sides, root: Node, target: Any) -> tuple[Load, Kernel]:
     axes = [axis for axis in (*sides.batch, *sides.s_axes, *sides.k_axes) if axis in sides.s.axes]
     place = linear([as_index(axis) for axis in axes], [axis.extent for axis in axes])
     buffer = Buffer("arena", extent(axes), root.dtype)
-    merged, terms = merge_axes(axes, [place, *indices_of([sides.s])])
-    read = Reader({})
-    store = Store(buffer, place.substitute(terms), read.substitute(sides.s, terms))
-    kernel = Kernel("map", merged, [store], nodes=[root])
-    kernel.schedule = choose(kernel, target.lanes)
-    return Load(buffer, place), kernel
+    return Load(buffer, place), map_kernel(axes, buffer, place, sides.s, [root], target.lanes)
 
 
 def tile_kernels(sides: Sides, group: Any, buffers: dict[Node, Buffer], target: Any) -> list[Kernel]:
@@ -290,12 +285,7 @@ def packed_once(sides: Sides, width: int, root: Node, target: Any) -> tuple[Load
     panels, steps = -(-extent(panel) // width), extent(sides.k_axes)
     place = ((linear(indices(outer), extents(outer)) * panels + v // width) * steps + k) * width + v % width
     buffer = Buffer("arena", extent(outer) * panels * steps * width, root.dtype)
-    read = Reader({})
-    axes, terms = merge_axes([*outer, *panel, *sides.k_axes], [place, *indices_of([sides.v])])
-    store = Store(buffer, place.substitute(terms), read.substitute(sides.v, terms))
-    kernel = Kernel("map", axes, [store], nodes=[root])
-    kernel.schedule = choose(kernel, target.lanes)
-    return Load(buffer, place), kernel
+    return Load(buffer, place), map_kernel([*outer, *panel, *sides.k_axes], buffer, place, sides.v, [root], target.lanes)
 
 
 def lies_apart(sides: Sides, panels: int) -> bool:

@@ -325,10 +325,9 @@ class ProgramWriter:
         body = b.function("define void @program(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, "
                           "i64 %thread, i64 %threads, i64 %steps)")
         functions = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
-        pause = ["declare " + self.target.pause.removeprefix("call ").replace("i32 1", "i32")] if self.target.pause else []
         attributes = 'attributes #0 = { noinline nounwind "no-builtins" }'
         declared = sorted(self.declarations | b.declarations)
-        return "\n".join([*declared, *pause, barrier_text(self.target), *functions, *self.runs, body, attributes, ""])
+        return "\n".join([*declared, *self.target.declared, barrier_text(self.target), *functions, *self.runs, body, attributes, ""])
 
     def _run(self, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None, waiting: bool) -> bool:
         arguments = self._argument_pointers(b, phases, step)

@@ -16,9 +16,9 @@ from ..passes.fuse import Group, group, is_leaf
 from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear
-from .lower import Reader, merge_axes
-from .nest import Buffer, Kernel, Loop, Places, Store, buffers_read, buffers_written, indices_of, leaves, memory
-from .schedule import axes_for, choose, plan_nest
+from .lower import Reader
+from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
+from .schedule import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
 
 Phases = list[list[Kernel | Loop]]
@@ -32,6 +32,11 @@ class Target:
     registers: int  # vector registers that a tile may fill
     pause: str  # the instruction that a waiting loop gives way with
     fused: bool = True  # whether it multiplies and adds in one instruction
+
+    @property
+    def declared(self) -> list[str]:
+        """What a module that pauses declares."""
+        return ["declare " + self.pause.removeprefix("call ").replace("i32 1", "i32")] if self.pause else []
 
 
 def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:
@@ -111,19 +116,13 @@ def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, nod
     """Copy the value of a node: `start` and `place` are its first elements in the two buffers."""
     axes, here = axes_for((node.size,), "i")
     offset = linear(here, (node.size,))
-    kernel = Kernel("map", axes, [Store(destination, offset + place, Reader({}).apply_load(source, offset + start))], nodes=[node])
-    kernel.schedule = choose(kernel, target.lanes)
-    return kernel
+    return map_kernel(axes, destination, offset + place, Load(source, offset + start), [node], target.lanes)
 
 
 def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, target: Target) -> Kernel:
     """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from `place` on."""
     axes, here = axes_for(node.shape, "i")
-    offset, value = linear(here, node.shape) + place, read(node, here)
-    axes, terms = merge_axes(axes, [offset, *indices_of([value])])
-    kernel = Kernel("map", axes, [Store(destination, offset.substitute(terms), read.substitute(value, terms))], nodes=[node])
-    kernel.schedule = choose(kernel, target.lanes)
-    return kernel
+    return map_kernel(axes, destination, linear(here, node.shape) + place, read(node, here), [node], target.lanes)
 
 
 # ---------------------------------------------------------------------- loops

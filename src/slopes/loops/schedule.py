@@ -209,6 +209,15 @@ def replace_axis(read: Reader, expr: Expr, axis: Axis, index: Index) -> Expr:
     return read.substitute(expr, {axis: index})
 
 
+def map_kernel(axes: list[Axis], buffer: Buffer, place: Index, value: Expr, nodes: list[Node], lanes: int) -> Kernel:
+    """The kernel that writes one value to `place` in a buffer, for all steps of the loops."""
+    read = Reader({})
+    axes, terms = merge_axes(axes, [place, *indices_of([value])])
+    kernel = Kernel("map", axes, [Store(buffer, place.substitute(terms), read.substitute(value, terms))], nodes=nodes)
+    kernel.schedule = choose(kernel, lanes)
+    return kernel
+
+
 # ---------------------------------------------------------------------- choices
 def choose(kernel: Kernel, lanes: int) -> dict[str, Any]:
     """The schedule of a map or reduce nest: a value that can be printed and replayed."""

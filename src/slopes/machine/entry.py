@@ -42,9 +42,8 @@ def entry_text(target: Target) -> str:
 
 
 def declarations(target: Target) -> str:
-    pause = ["declare " + target.pause.removeprefix("call ").replace("i32 1", "i32")] if target.pause else []
     rest = "declare void @SwitchToThread()" if os.name == "nt" else "declare i32 @usleep(i32)"
-    return "\n".join([*pause, rest, "declare i32 @PyThread_acquire_lock(ptr, i32)", "declare void @PyThread_release_lock(ptr)",
+    return "\n".join([*target.declared, rest, "declare i32 @PyThread_acquire_lock(ptr, i32)", "declare void @PyThread_release_lock(ptr)",
                       "declare ptr @PyLong_AsVoidPtr(ptr)", "declare ptr @PyEval_SaveThread()", "declare void @PyEval_RestoreThread(ptr)",
                       "declare ptr @PyLong_FromLongLong(i64)"])
 

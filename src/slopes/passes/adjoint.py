@@ -12,12 +12,12 @@ first and adding overlaps later is cheaper, with the windows laid out so that ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import topological
+from ..graph.walk import rebuild_all, topological
 
 
 def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
@@ -33,14 +33,6 @@ def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
         return rewritten(new, None) if node.op.name == "unwindow" and node not in wanted else new
 
     return rebuild_all(roots, make)
-
-
-def rebuild_all(roots: Sequence[Node], make: Callable[[Node, tuple[Node, ...]], Node]) -> list[Node]:
-    """The roots rebuilt bottom-up, `make` seeing every node that has arguments."""
-    new: dict[Node, Node] = {}
-    for node in topological(roots):
-        new[node] = make(node, tuple(new[arg] for arg in node.args)) if node.args else node
-    return [new[root] for root in roots]
 
 
 def only_slice(node: Node, order: Sequence[Node], roots: Sequence[Node]) -> Node | None:

@@ -9,13 +9,13 @@ from .adjoint import convolve_gradients
 from .canonical import canonical
 from .stable import stable
 from .sums import share_sums
-from .unread import drop_unread, with_bodies
+from .unread import change_bodies, drop_unread
 
 Pass = Callable[[Sequence[Node]], list[Node]]
 
 def in_bodies(roots: Sequence[Node]) -> list[Node]:
     """The same passes for what a loop repeats."""
-    return with_bodies(roots, optimize)
+    return change_bodies(roots, optimize)
 
 
 PASSES: tuple[Pass, ...] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..autodiff.segments import Segment, segments
 from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild, topological, users
+from ..graph.walk import rebuild_all, topological, users
 
 Key = Any
 
@@ -51,7 +51,7 @@ class Use:
         carries, inputs, outputs = p["carries"], p["body"].inputs, p["body"].outputs
         read = [self.touched(part) for part in self.parts]
         needed = set(needed_outputs(read, carries, inputs, outputs))
-        kept = [every and self.more_than_last(part) for part, every in zip(self.parts, p["kept"])]
+        kept = [every and self.touched(part, without=part.size) for part, every in zip(self.parts, p["kept"])]
         numbers = [number for number in range(len(outputs)) if number in needed]
         graph = set(topological([outputs[number] for number in numbers]))
         first = unique(self.scan.args, carries, carries + p["moving"])
@@ -61,13 +61,9 @@ class Use:
             return None
         return Smaller(self, numbers, args, tuple(kept[number] for number in numbers if number < carries), first)
 
-    def touched(self, part: Segment) -> bool:
-        return any(dtype == part.dtype and first < part.stop and part.start < last for dtype, first, last in self.reads)
-
-    def more_than_last(self, part: Segment) -> bool:
-        """Whether a state before the last one is read."""
-        last_state = part.stop - part.size
-        return any(dtype == part.dtype and first < last_state and part.start < last for dtype, first, last in self.reads)
+    def touched(self, part: Segment, without: int = 0) -> bool:
+        """Whether any element of a segment is read, the last few left aside."""
+        return any(dtype == part.dtype and first < part.stop - without and part.start < last for dtype, first, last in self.reads)
 
 
 def needed_outputs(read: Sequence[bool], carries: int, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[int]:
@@ -139,33 +135,24 @@ def is_cut(node: Node) -> bool:
 
 def replaced(roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
-    cuts: dict[Node, Smaller] = {}
-    order = topological(roots)
-    for node in order:
-        if node.op.name == "slice" and node.args[0].op.name == "scan" and key_of(node.args[0]) in smaller:
-            cuts[node] = smaller[key_of(node.args[0])]
-    new: dict[Node, Node] = {}
-    for node in order:
-        args = tuple(new[arg] for arg in node.args)
-        if node.op.name == "scan" and key_of(node) in smaller:
-            made = smaller[key_of(node)]
-            new[node] = build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
-        elif node in cuts:
-            new[node] = cuts[node].slice(args[0], node)
-        else:
-            new[node] = node if args == node.args else node.op.make(*args, **node.params)
-    return [new[root] for root in roots]
+    def make(node: Node, args: tuple[Node, ...]) -> Node:
+        made = smaller.get(key_of(node)) if node.op.name == "scan" else None
+        if made is not None:
+            return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
+        source = node.args[0]
+        if node.op.name == "slice" and source.op.name == "scan" and key_of(source) in smaller:
+            return smaller[key_of(source)].slice(args[0], node)
+        return node if args == node.args else node.op.make(*args, **node.params)
+
+    return rebuild_all(roots, make)
 
 
-def with_bodies(roots: Sequence[Node], change: Any) -> list[Node]:
+def change_bodies(roots: Sequence[Node], change: Callable[[Sequence[Node]], list[Node]]) -> list[Node]:
     """The graph with the outputs of every loop's body changed."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        return node.op.make(*args, **node.params)
-
-    known: dict[Node, Node] = {}
-    for node in topological(roots):
         if node.op.name == "scan":
             body = node.params["body"]
-            args = tuple(rebuild(node.args, known, make))
-            known[node] = build_node("scan", args, {**node.params, "body": Body(body.inputs, change(body.outputs))})
-    return rebuild(roots, known, make)
+            return build_node("scan", args, {**node.params, "body": Body(body.inputs, change(body.outputs))})
+        return node if args == node.args else node.op.make(*args, **node.params)
+
+    return rebuild_all(roots, make)
