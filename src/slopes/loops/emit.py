@@ -109,6 +109,11 @@ class Scope:
             self._keep.append(expr)
         return self._memo[key]
 
+    def know(self, expr: Expr, value: Value) -> None:
+        """Take an expression's value as computed, until this place is left."""
+        self._memo[id(expr), ""] = value
+        self._keep.append(expr)
+
     def _expr(self, expr: Expr, mask: Value | None) -> Value:
         b = self.b
         if isinstance(expr, Load):

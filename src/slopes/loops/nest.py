@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,11 @@ class Kernel:
         """What the places of the stores are computed from, where they are read from data."""
         return [part for store in self.written for part in run_time_parts(store.offset)]
 
+    @cached_property
+    def computed(self) -> list[Expr]:
+        """Every expression of the kernel, once; asked for when its stores and twins stand."""
+        return expressions([*self.results, *self.combined, *self.places])
+
     @property
     def elements(self) -> int:
         return int(np.prod([axis.extent for axis in self.axes], dtype=np.int64))
@@ -305,8 +311,7 @@ def buffers_read(kernel: Kernel | Loop) -> list[Buffer]:
     """The buffers that a kernel loads from, in order of first use."""
     if isinstance(kernel, Loop):
         return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_read(inner)))
-    computed = expressions([*kernel.results, *kernel.combined, *kernel.places])
-    return list(dict.fromkeys(expr.buffer for expr in computed if isinstance(expr, Load)))
+    return list(dict.fromkeys(expr.buffer for expr in kernel.computed if isinstance(expr, Load)))
 
 
 def buffers_written(kernel: Kernel | Loop) -> list[Buffer]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from .emit import CHECKED_OPERATIONS
 from .index import Axis
-from .nest import Buffer, Checked, Choose, Compute, Expr, Kernel, Load, Loop, buffers_read, buffers_written, expressions, memory, root_of
+from .nest import Buffer, Checked, Choose, Compute, Expr, Kernel, Load, Loop, buffers_read, buffers_written, memory, root_of
 
 FEW = 64  # elements of a value that is only numbers
 
@@ -68,17 +68,16 @@ def may_fail(kernel: Kernel | Loop, checked: set[tuple[Buffer, int]]) -> bool:
         return any(may_fail(inner, set()) for inner in kernel.kernels)
     return any((isinstance(expr, Checked) and (whole_buffer(expr.inner), expr.size) not in checked)
                or (isinstance(expr, Compute) and checks_divisor(expr))
-               for expr in expressions([*kernel.results, *kernel.combined, *kernel.places]))
+               for expr in kernel.computed)
 
 
 def checks(kernel: Kernel | Loop) -> set[tuple[Buffer, int]]:
     """The buffers of which a kernel checks every number against a bound."""
     if isinstance(kernel, Loop):
         return set()
-    used = expressions([*kernel.results, *kernel.combined, *kernel.places])
-    if any(isinstance(expr, Choose) for expr in used):  # some are checked only where a condition holds
+    if any(isinstance(expr, Choose) for expr in kernel.computed):  # some are checked only where a condition holds
         return set()
-    found = {(whole_buffer(expr.inner), expr.size) for expr in used if isinstance(expr, Checked)}
+    found = {(whole_buffer(expr.inner), expr.size) for expr in kernel.computed if isinstance(expr, Checked)}
     return {(buffer, bound) for buffer, bound in found if buffer is not None}
 
 

@@ -16,6 +16,7 @@ from .contraction import emit_contract, scratch_bytes
 from .emit import Scope, emit_map, emit_reduce
 from .index import Axis, Index, linear
 from .lower import Reader
+from .mixing import emit_mix
 from .nest import (
     Buffer,
     Expr,
@@ -37,7 +38,7 @@ from .schedule import axes_for, choose, join_twins
 from .special import emit_cumulate, emit_scatter, emit_sort
 
 EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
-    "map": emit_map, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
+    "map": emit_map, "mix": emit_mix, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
     "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
 
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays

@@ -17,6 +17,7 @@ from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear
 from .lower import Reader
+from .mixing import plan_mix
 from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
 from .schedule import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
@@ -90,6 +91,8 @@ def plan_group(each: Group, places: Places, target: Target) -> list[Kernel]:
         return plan_nest(each, places, target.lanes)
     if is_special(each.root):
         return plan_special(each, places, target.lanes)
+    if each.root.op.kind == "mix":
+        return plan_mix(each, places, target.lanes)
     if each.root.op.kind == "contract" and worth_packing(each.root):
         return plan_contract(each, places, target)
     return plan_nest(each, places, target.lanes)

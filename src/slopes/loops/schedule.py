@@ -219,9 +219,9 @@ def map_kernel(axes: list[Axis], buffer: Buffer, place: Index, value: Expr, node
 
 
 # ---------------------------------------------------------------------- choices
-def choose(kernel: Kernel, lanes: int) -> dict[str, Any]:
-    """The schedule of a map or reduce nest: a value that can be printed and replayed."""
-    vector = choose_vector(kernel, lanes)
+def choose(kernel: Kernel, lanes: int, vector: Axis | None = None) -> dict[str, Any]:
+    """The schedule of a map or reduce nest: a value that can be printed and replayed. The vector axis is chosen, if none is given."""
+    vector = vector or choose_vector(kernel, lanes)
     outer = [axis for axis in kernel.axes if axis is not vector]
     cost = kernel.work * max(1, body_cost(kernel) // 4)
     wanted = max(1, min(MAXIMUM_BLOCKS, cost // BLOCK_WORK))

@@ -63,11 +63,18 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
         if is_leaf(node):
             continue
         wanted.consider_arguments(node)
-        if has_own_kernel(node):
+        if has_own_kernel(node) or narrows(node, uses):
             wanted.nodes[node] = None
         elif node not in wanted.nodes:
             wanted.measure(node, len(set(uses[node])))
     return {node: None for node in order if node in wanted.nodes}
+
+
+def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
+    """Whether a reduction's result is only read in this type, of fewer bytes: then it is stored so."""
+    if node.op.name != "cast" or node.dtype.itemsize >= node.args[0].dtype.itemsize:
+        return False
+    return has_own_kernel(node.args[0]) and shares_loops(node.args[0]) and set(uses[node.args[0]]) == {node}
 
 
 class _Wanted:
@@ -106,6 +113,9 @@ class _Wanted:
                 shown = self._settle(arg, PROLOGUE, windowed=False)
                 if self.inlined(shown) and self._finishes(shown):
                     self.nodes[shown] = None
+        elif kernel == "mix":  # each result of a column reads all of it, once
+            for arg in node.args:
+                self._settle(arg, CHEAP, windowed=False)
         elif kernel in ("sort", "scatter"):
             for arg in node.args:
                 self._settle(arg, -1, windowed=False)

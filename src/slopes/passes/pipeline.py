@@ -10,6 +10,7 @@ from .canonical import canonical
 from .stable import stable
 from .sums import share_sums
 from .unread import change_bodies, drop_unread
+from .winograd import fewer_products
 
 Pass = Callable[[Sequence[Node]], list[Node]]
 
@@ -25,7 +26,8 @@ PASSES: tuple[Pass, ...] = (
     canonical,  # what that made foldable
     drop_unread,  # loops without results that nobody reads
     in_bodies,  # all of this inside of loops
-    convolve_gradients,  # input gradients of convolutions, laid out for the loops: last, as the canonical form has no layout
+    convolve_gradients,  # input gradients of convolutions, laid out for the loops: late, as the canonical form has no layout
+    fewer_products,  # convolutions in coordinates where they take fewer products
 )
 
 

@@ -1,0 +1,276 @@
+"""Convolutions with fewer multiplications, after Winograd: in other coordinates a tile of windows is a product element by element.
+
+A filter of r and m neighbouring results are polynomials whose product has n = m + r - 1 coefficients; it is known from its values at
+n points (one of them "at infinity", the leading coefficient). Transposed, that is a correlation, here along rows and columns:
+
+    y = A^T [ (G w) * (B^T x) ]    with A (n, m) and G (n, r) the powers of the points, G divided by products of their differences,
+                                   and B^T (n, n) the coefficients of the polynomials that vanish at all points but one.
+
+36 products give 4 x 4 results of 3 x 3 filters (144 products else), or 2 x 2 of 5 x 5. Summed over channels these products are
+36 matrix products. The derivative with respect to the weights is a correlation, too, of the input with tiles of the gradient, in the same
+coordinates of the input: y = A_r^T [ (G_m g) * (B^T x) ].
+
+Sources: Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks",
+2016. The points 0, 3/4, -3/4, 3/2, -3/2 keep rounding errors within about three times those of the plain sum (the usual
+0, 1, -1, 2, -2: ten times), as was found by trying; see also Barabasz et al., "Error analysis and improving the accuracy of Winograd
+convolution", 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from math import prod
+
+from ..autodiff.scan import Scan
+from ..graph.body import Body
+from ..graph.dtype import float32
+from ..graph.node import Node
+from ..graph.operation import build_node, variable
+from ..graph.walk import rebuild_all
+from .match import full
+
+Labels = tuple[int, ...]
+Matrix = tuple[tuple[float, ...], ...]
+POINTS = tuple(Fraction(p, 4) for p in (0, 3, -3, 6, -6))
+N = len(POINTS) + 1  # values of a product, and elements of a tile of the input along an axis
+FILTERS = range(2, N)  # sizes of filters, along an axis, that leave room for two results at least
+CACHED = 12 << 20  # bytes of tiles, in their coordinates, that are made and used one part after the other
+PRODUCTS = 28.0  # multiplications in the time of one element of a tile that changes its coordinates, each way
+
+
+def fewer_products(roots: Sequence[Node]) -> list[Node]:
+    """Every large enough convolution, and derivative of one with respect to its weights, in coordinates where it takes fewer products."""
+
+    def make(node: Node, args: tuple[Node, ...]) -> Node:
+        new = node.op.make(*args, **node.params)
+        found = correlation(new) if new.op.name == "contract" and new.dtype == float32 else None
+        if found is None or not found.pays:
+            return new
+        return found.in_parts() if found.parts > 1 else found.at_once()
+
+    return rebuild_all(roots, make)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A contraction of the windows of a picture with filters (`filters`), or with a gradient that has an entry per window.
+
+    Labels: `counts` name the windows, `inside` the places in one; `apart` axes of both operands and the result, `mine` those of the
+    windows and the result, `others` those of the other operand and the result, `summed` those of both operands.
+    """
+
+    node: Node
+    windows: Node
+    other: Node
+    window_axes: Labels
+    other_axes: Labels
+    counts: Labels
+    inside: Labels
+    filters: bool
+    apart: Labels
+    mine: Labels
+    others: Labels
+    summed: Labels
+
+    @property
+    def size(self) -> int:
+        return int(self.windows.params["size"][0])
+
+    @property
+    def step(self) -> int:
+        """The windows of a tile along an axis."""
+        return N + 1 - self.size
+
+    @property
+    def tiles(self) -> tuple[int, ...]:
+        return tuple(-(-self.sizes[label] // self.step) for label in self.counts)
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        return dict(zip(self.window_axes, self.windows.shape)) | dict(zip(self.other_axes, self.other.shape))
+
+    def extent(self, labels: Labels) -> int:
+        return prod(self.sizes[label] for label in labels)
+
+    @property
+    def pays(self) -> bool:
+        """Whether the products that are saved take longer than changing coordinates."""
+        tiles = prod(self.tiles) * self.extent(self.apart)
+        direct = self.extent(self.apart + self.mine + self.others + self.summed + self.counts + self.inside)
+        indirect = N * N * tiles * self.extent(self.mine + self.others + self.summed)
+        rows = [self.mine + self.summed, self.mine + self.others] if self.filters else [self.mine + self.summed, self.others + self.summed]
+        changed = N * N * (tiles * sum(map(self.extent, rows)) + self.extent(self.apart + self.others + self.summed))
+        return indirect + PRODUCTS * changed < direct
+
+    # ------------------------------------------------------------------ all at once, or some pictures after the other
+    @property
+    def parts(self) -> int:
+        """In how many parts the pictures are taken, so that the tiles of one stay in a cache. They must be the first axis everywhere."""
+        pictures, out = self.window_axes[0], self.node.params["out_axes"]
+        if pictures not in (self.mine[:1] if self.filters else self.summed) or pictures != (out if self.filters else self.other_axes)[0]:
+            return 1
+        rows = [self.mine + self.summed, self.mine + self.others] if self.filters else [self.mine + self.summed, self.others + self.summed]
+        nbytes = 4 * N * N * prod(self.tiles) * self.extent(self.apart) * sum(map(self.extent, rows))
+        count = self.sizes[pictures]
+        return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * CACHED or part == count))
+
+    def at_once(self) -> Node:
+        return self.placed(self.products())
+
+    def in_parts(self) -> Node:
+        """The same in a loop over parts of the pictures: results of filters one behind the other, products of gradients added up."""
+        picture, count = self.windows.args[0], self.parts
+        some, other = variable((picture.shape[0] // count, *picture.shape[1:]), float32), variable(self.other.shape, float32)
+        if not self.filters:
+            other = variable((other.shape[0] // count, *other.shape[1:]), float32)
+        windows = build_node("window", (some,), self.windows.params)
+        operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
+        part = correlation(build_node("contract", operands, self.node.params))
+        assert part is not None
+        moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
+                       for whole, step in ((picture, some), (self.other, other)) if whole.shape != step.shape)
+        if self.filters:
+            row = loop(Body([some, other], [part.at_once()]), (*moving, self.other), carries=0, moving=1, length=count)
+            return build_node("reshape", (row,), {"shape": self.node.shape})
+        products = part.products()
+        total = variable(products.shape, float32)
+        body = Body([total, some, other], [build_node("add", (total, products), {})])
+        row = loop(body, (full(products.shape, 0, float32), *moving), carries=1, moving=2, length=count)
+        return self.placed(build_node("reshape", (row,), {"shape": products.shape}))
+
+    def products(self) -> Node:
+        """The summed products: (N, N, `apart`, `others`, `mine`), with filters followed by the tiles."""
+        return self.with_filters() if self.filters else self.with_gradients()
+
+    def placed(self, products: Node) -> Node:
+        """The result that the products are the coordinates of."""
+        labels, out = self.apart + self.others + self.mine, self.node.params["out_axes"]
+        if not self.filters:
+            order = self.inside + labels
+            return mixed_back(products, evaluation(self.size), tuple(order.index(label) for label in out))
+        tiles = mixed_back(products, evaluation(self.step), self.tiled(labels))
+        shape = [self.tiles[self.counts.index(label)] * self.step if label in self.counts else self.sizes[label] for label in out]
+        whole = build_node("reshape", (tiles,), {"shape": tuple(shape)})
+        stop = tuple(self.sizes[label] for label in out)
+        return build_node("slice", (whole,), {"start": (0,) * whole.ndim, "stop": stop, "step": (1,) * whole.ndim})
+
+    def with_filters(self) -> Node:
+        """Windows with filters: a product for each tile."""
+        rows = self.apart + self.summed + self.others
+        last = build_node("permute", (self.other,), {"axes": tuple(map(self.other_axes.index, rows + self.inside))})
+        return self.contracted(mixed(last, evaluation(self.size, scaled=True)), rows)
+
+    def with_gradients(self) -> Node:
+        """Windows with an entry for each, tile by tile: summed over the tiles."""
+        rows = self.apart + self.others + self.summed
+        places = tuple(map(self.other_axes.index, self.counts))
+        widths = [(0, 0)] * self.other.ndim
+        for place, n in zip(places, self.tiles):
+            widths[place] = (0, n * self.step - self.other.shape[place])
+        whole = build_node("pad", (self.other,), {"widths": tuple(widths), "value": 0})
+        params = {"axes": places, "size": (self.step,) * 2, "stride": (self.step,) * 2, "dilation": (1, 1)}
+        tiles = build_node("window", (whole,), params)
+        axes = (*map(self.other_axes.index, rows + self.counts), self.other.ndim, self.other.ndim + 1)
+        gradients = mixed(build_node("permute", (tiles,), {"axes": axes}), evaluation(self.step, scaled=True))
+        return self.contracted(gradients, rows + self.counts)
+
+    def contracted(self, other: Node, rows: Labels) -> Node:
+        near = -1, -2
+        columns = self.apart + (self.summed + self.mine if self.filters else self.mine + self.summed)
+        return build_node("contract", (other, self.in_coordinates(columns)), {
+            "a_axes": near + rows, "b_axes": near + columns + self.counts,
+            "out_axes": near + self.apart + self.others + self.mine + (self.counts if self.filters else ())})
+
+    def in_coordinates(self, columns: Labels) -> Node:
+        """B^T x for all tiles of the picture: (N, N, `columns`, tiles)."""
+        p, picture = self.windows.params, self.windows.args[0]
+        widths = [(0, 0)] * picture.ndim
+        for axis, n in zip(p["axes"], self.tiles):
+            widths[axis] = (0, max(0, n * self.step + self.size - 1 - picture.shape[axis]))
+        whole = build_node("pad", (picture,), {"widths": tuple(widths), "value": 0})
+        tiles = build_node("window", (whole,), {**p, "size": (N, N), "stride": (self.step,) * 2})
+        axes = (*map(self.window_axes.index, columns + self.counts), picture.ndim, picture.ndim + 1)
+        return mixed(build_node("permute", (tiles,), {"axes": axes}), interpolation())
+
+    def tiled(self, labels: Labels) -> tuple[int, ...]:
+        """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the places in a tile behind the tiles."""
+        found: list[int] = []
+        for label in self.node.params["out_axes"]:
+            place = self.counts.index(label) if label in self.counts else -1
+            found += [2 + labels.index(label)] if place < 0 else [2 + len(labels) + place, place]
+        return tuple(found)
+
+
+def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: int) -> Node:
+    """The last states, and the outputs of all steps, of a body."""
+    return Scan.make(*args, body=body, carries=carries, moving=moving, length=length, reverse=False, kept=(False,) * carries, dtype=float32)
+
+
+def correlation(node: Node) -> Correlation | None:
+    """What a contraction is, if one of its operands is windows of a picture, next to each other and of a size that fits."""
+    p = node.params
+    for which in (0, 1):
+        windows, other = node.args[which], node.args[1 - which]
+        if windows.op.name != "window" or not fits(windows):
+            continue
+        mine, its = (p["a_axes"], p["b_axes"])[::1 - 2 * which]
+        counts, inside = tuple(mine[axis] for axis in windows.params["axes"]), tuple(mine[-2:])
+        out = p["out_axes"]
+        filters = set(inside) <= set(its) and not set(inside) & set(out) and set(counts) <= set(out) and not set(counts) & set(its)
+        gradients = set(counts) <= set(its) and not set(counts) & set(out) and set(inside) <= set(out) and not set(inside) & set(its)
+        if not filters and not gradients:
+            continue
+        near = set(counts + inside)
+        free = [label for label in mine if label not in near]
+        return Correlation(node, windows, other, mine, its, counts, inside, filters,
+                           tuple(label for label in free if label in its and label in out),
+                           tuple(label for label in free if label not in its),
+                           tuple(label for label in its if label not in mine),
+                           tuple(label for label in free if label in its and label not in out))
+    return None
+
+
+def fits(windows: Node) -> bool:
+    """Whether windows are squares of a size for which there are coordinates, at every place of a picture."""
+    p = windows.params
+    return len(p["size"]) == 2 and len(set(p["size"])) == 1 and p["size"][0] in FILTERS and set(p["stride"] + p["dilation"]) == {1}
+
+
+def mixed(x: Node, matrix: Matrix) -> Node:
+    """The matrix applied along the last two axes, which come first in the result."""
+    axes = x.ndim - 2, x.ndim - 1
+    return build_node("mix", (x,), {"matrix": matrix, "axes": axes, "order": (*axes, *range(x.ndim - 2))})
+
+
+def mixed_back(x: Node, matrix: Matrix, order: tuple[int, ...]) -> Node:
+    """The transposed matrix applied along the first two axes."""
+    return build_node("mix", (x,), {"matrix": tuple(zip(*matrix)), "axes": (0, 1), "order": order})
+
+
+# ---------------------------------------------------------------------- the coordinates
+@cache
+def evaluation(size: int, scaled: bool = False) -> Matrix:
+    """A (or, scaled, G): a polynomial of `size` coefficients at each point, the last of them for the point at infinity."""
+    rows = []
+    for i, p in enumerate(POINTS):
+        factor = prod((1 / (p - q) for j, q in enumerate(POINTS) if j != i), start=Fraction(1)) if scaled else Fraction(1)
+        rows.append(tuple(float(factor * p ** power) for power in range(size)))
+    return (*rows, tuple(float(power == size - 1) for power in range(size)))
+
+
+@cache
+def interpolation() -> Matrix:
+    """B^T: the coefficients of the polynomials that vanish at all points but one, and of the one that vanishes at all."""
+    rows = [vanishing([q for j, q in enumerate(POINTS) if j != i]) for i in range(len(POINTS))]
+    return tuple(tuple(map(float, [*row, *[Fraction(0)] * (N - len(row))])) for row in [*rows, vanishing(POINTS)])
+
+
+def vanishing(points: Sequence[Fraction]) -> list[Fraction]:
+    """The coefficients, lowest first, of the product of x - p."""
+    found = [Fraction(1)]
+    for p in points:
+        found = [low - p * same for low, same in zip([Fraction(0), *found], [*found, Fraction(0)])]
+    return found

@@ -1,0 +1,124 @@
+"""Convolutions in coordinates where they take fewer products: the same results and derivatives, and only where it pays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from native_graphs import run_nodes
+
+from slopes.autodiff.pullback import pull_back
+from slopes.graph.operation import variable
+from slopes.graph.walk import topological
+from slopes.machine.reference import evaluate
+from slopes.ops import composite as c
+from slopes.passes import winograd
+from slopes.passes.pipeline import optimize
+
+CASES = {
+    "3x3, same": (((4, 5, 13, 13), (6, 5, 3, 3)), {"padding": 1}),
+    "3x3, valid": (((2, 3, 18, 11), (4, 3, 3, 3)), {}),
+    "3x3, one tile": (((3, 4, 6, 6), (5, 4, 3, 3)), {}),
+    "3x3, smaller than a tile": (((3, 4, 3, 4), (5, 4, 3, 3)), {"padding": 1}),
+    "3x3, many small pictures": (((20, 3, 8, 8), (4, 3, 3, 3)), {"padding": 1}),
+    "3x3, long rows": (((1, 2, 5, 150), (3, 2, 3, 3)), {"padding": 1}),
+    "5x5": (((2, 3, 27, 27), (4, 3, 5, 5)), {"padding": 2}),
+    "4x4": (((4, 3, 15, 14), (4, 3, 4, 4)), {}),
+    "2x2": (((2, 3, 11, 12), (4, 3, 2, 2)), {"padding": ((1, 0), (0, 1))}),
+    "2x2, a lane left over": (((4, 1, 6, 4), (7, 1, 2, 2)), {}),
+    "groups": (((4, 6, 9, 9), (9, 2, 3, 3)), {"groups": 3, "padding": 1}),
+}
+OTHERS = {
+    "stride": (((2, 8, 17, 17), (8, 8, 3, 3)), {"stride": 2}),
+    "dilated": (((2, 8, 17, 17), (8, 8, 3, 3)), {"dilation": 2}),
+    "oblong": (((2, 8, 17, 17), (8, 8, 3, 5)), {}),
+    "one row": (((2, 8, 40), (8, 8, 3)), {}),
+    "1x1": (((2, 8, 9, 9), (8, 8, 1, 1)), {}),
+    "too large": (((2, 8, 19, 19), (8, 8, 6, 6)), {}),
+}
+
+
+def convolution_of(case, dtype="float32"):
+    """(result, gradients of the input and the weights) as a graph, and values for its variables."""
+    (shape, weights), params = case
+    x, w = variable(shape, np.dtype(dtype)), variable(weights, np.dtype(dtype))
+    y = c.convolution(x, w, **params)
+    g = variable(y.shape, y.dtype)
+    rng = np.random.default_rng(0)
+    return [y, *pull_back([y], [g], [x, w])], {node: rng.normal(size=node.shape).astype(dtype) for node in (x, w, g)}
+
+
+def exact(case):
+    roots, env = convolution_of(case, "float64")
+    _, small = convolution_of(case)
+    return evaluate(roots, dict(zip(env, (each.astype("float64") for each in small.values()))))
+
+
+def mixes(roots):
+    return sum(node.op.name == "mix" for node in topological(optimize(roots)))
+
+
+def names(roots):
+    return [node.op.name for node in topological(optimize(roots))]
+
+
+@pytest.fixture
+def always(monkeypatch):
+    monkeypatch.setattr(winograd, "PRODUCTS", -1e9)
+
+
+@pytest.mark.parametrize("cached", [1 << 30, 1])
+@pytest.mark.parametrize("name", CASES)
+def test_results_and_derivatives_are_those_of_the_plain_sum(always, monkeypatch, name, cached):
+    monkeypatch.setattr(winograd, "CACHED", cached)
+    roots, env = convolution_of(CASES[name])
+    expected = exact(CASES[name])
+    found = [evaluate(optimize(roots), env), run_nodes(roots, env, poison=True)]
+    for results in found:
+        for right, result in zip(expected, results):
+            np.testing.assert_allclose(result, right, rtol=0, atol=1e-5 * np.abs(right).max())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_cases_are_in_other_coordinates(always, name):
+    assert names(convolution_of(CASES[name])[0]).count("mix") >= 5  # three each for two or three of them, some shared
+
+
+def test_parts_are_taken_where_tiles_fill_more_than_a_cache(always, monkeypatch):
+    roots, _ = convolution_of(CASES["3x3, same"])
+    assert "scan" not in names(roots)
+    monkeypatch.setattr(winograd, "CACHED", 1)
+    assert names(roots).count("scan") == 3
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_square_of_neighbouring_windows_stays_as_it_is(always, name):
+    y, *_ = convolution_of(OTHERS[name])[0]
+    assert mixes([y]) == 0
+
+
+def test_doubles_stay_as_they_are(always):
+    assert mixes(convolution_of(CASES["3x3, same"], "float64")[0]) == 0
+
+
+def test_few_channels_do_not_pay_and_many_do():
+    few = convolution_of((((8, 8, 16, 16), (8, 8, 3, 3)), {"padding": 1}))[0]
+    many = convolution_of((((8, 32, 16, 16), (32, 32, 3, 3)), {"padding": 1}))[0]
+    assert (mixes(few), mixes(many) > 0) == (0, True)
+
+
+@pytest.mark.parametrize("size", winograd.FILTERS)
+def test_the_coordinates_are_exact(size):
+    rng = np.random.default_rng(0)
+    step = winograd.N + 1 - size
+    x, w = rng.normal(size=winograd.N), rng.normal(size=size)
+    values = (np.array(winograd.evaluation(size, scaled=True)) @ w) * (np.array(winograd.interpolation()) @ x)
+    np.testing.assert_allclose(np.array(winograd.evaluation(step)).T @ values, np.correlate(x, w, "valid"), atol=1e-13)
+
+
+def test_rounding_errors_stay_near_those_of_the_plain_sum(always):
+    case = (((2, 64, 16, 16), (16, 64, 3, 3)), {"padding": 1})
+    roots, env = convolution_of(case)
+    right, plain, other = exact(case), evaluate(roots, env), evaluate(optimize(roots), env)
+    for r, p, o in zip(right, plain, other):
+        assert 0 < np.sqrt(np.mean((o - r) ** 2)) < 6e-7 * np.sqrt(np.mean(r ** 2)) * 4
+        assert np.abs(p - r).max() < np.abs(o - r).max() < 1e-5 * np.abs(r).max()
