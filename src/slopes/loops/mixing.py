@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -17,6 +18,7 @@ from .nest import Buffer, Expr, Kernel, Load, Store, indices_of
 from .schedule import axes_for, choose
 
 Numbers = tuple[int, ...]
+Matrix = tuple[tuple[float, ...], ...]
 
 
 def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
@@ -112,26 +114,66 @@ def placed(here: tuple[Index, ...], axes: Numbers, at: Numbers) -> tuple[Index, 
 
 def combined(node: Node, read: Reader, found: dict[Numbers, Expr]) -> dict[Numbers, Expr]:
     """The matrix applied along one mixed axis after the other."""
-    matrix, dtype = node.params["matrix"], node.dtype
-    number = variable((), dtype)
-    times, plus, minus = (build_node(name, (number, number), {}) for name in ("multiply", "add", "subtract"))
-
-    def dot(row: tuple[float, ...], column: list[Expr]) -> Expr:
-        """The sum of products; an element times 1 or -1 needs no product, and the first term is one to add to."""
-        terms = sorted(((c, each) for c, each in zip(row, column) if c), key=lambda term: term[0] < 0)
-        total: Expr | None = None
-        for c, each in terms:
-            part = each if abs(c) == 1 else read.apply(times, (each, read.constant(abs(c), dtype)))
-            if total is None:
-                total = part if c > 0 else read.apply(minus, (read.constant(0.0, dtype), part))
-            else:
-                total = read.apply(plus if c > 0 else minus, (total, part))
-        return read.constant(0.0, dtype) if total is None else total
-
+    arithmetic, matrix = Arithmetic(read, node), node.params["matrix"]
     for place in range(len(node.params["axes"])):
         lines: dict[Numbers, dict[int, Expr]] = {}
         for at, each in found.items():
             lines.setdefault((*at[:place], *at[place + 1:]), {})[at[place]] = each
-        found = {(*rest[:place], number, *rest[place:]): dot(row, [line[i] for i in range(len(row))])
-                 for rest, line in lines.items() for number, row in enumerate(matrix)}
+        found = {}
+        for rest, line in lines.items():
+            results = arithmetic.applied(matrix, [line[i] for i in range(len(line))])
+            found |= {(*rest[:place], number, *rest[place:]): each for number, each in enumerate(results)}
     return found
+
+
+class Arithmetic:
+    """Sums and products of expressions, few of them: rows and columns of a matrix that differ in signs only share sums."""
+
+    def __init__(self, read: Reader, node: Node) -> None:
+        number = variable((), node.dtype)
+        self.read, self.dtype = read, node.dtype
+        self.times, self.plus, self.minus = (build_node(name, (number, number), {}) for name in ("multiply", "add", "subtract"))
+
+    def applied(self, matrix: Matrix, column: list[Expr]) -> list[Expr]:
+        """The matrix times a column."""
+        for i, j in alike(tuple(zip(*matrix))):
+            # c x + c y = c (x + y), c x - c y = c (x - y): the sum takes the place of x, the difference that of y
+            column[i], column[j] = self.add(column[i], column[j]), self.subtract(column[i], column[j])
+            matrix = tuple(tuple(0.0 if k == (j if row[i] == row[j] else i) else row[i] if k in (i, j) else c for k, c in enumerate(row))
+                           for row in matrix)
+        found: dict[int, Expr] = {}
+        for i, j in alike(matrix):
+            same = self.weighted([c if c == d else 0.0 for c, d in zip(matrix[i], matrix[j])], column)
+            other = self.weighted([c if c != d else 0.0 for c, d in zip(matrix[i], matrix[j])], column)
+            found[i], found[j] = self.add(same, other), self.subtract(same, other)
+        return [found[i] if i in found else self.weighted(row, column) for i, row in enumerate(matrix)]
+
+    def weighted(self, row: Sequence[float], column: Sequence[Expr]) -> Expr:
+        """The sum of products; an element times 1 or -1 needs no product, and the first term is one to add to."""
+        total: Expr | None = None
+        for c, each in sorted(((c, each) for c, each in zip(row, column) if c), key=lambda term: term[0] < 0):
+            part = each if abs(c) == 1 else self.read.apply(self.times, (each, self.read.constant(abs(c), self.dtype)))
+            if total is None:
+                total = part if c > 0 else self.subtract(self.read.constant(0.0, self.dtype), part)
+            else:
+                total = (self.add if c > 0 else self.subtract)(total, part)
+        return self.read.constant(0.0, self.dtype) if total is None else total
+
+    def add(self, x: Expr, y: Expr) -> Expr:
+        return self.read.apply(self.plus, (x, y))
+
+    def subtract(self, x: Expr, y: Expr) -> Expr:
+        return self.read.apply(self.minus, (x, y))
+
+
+@cache
+def alike(lines: Matrix) -> list[tuple[int, int]]:
+    """Pairs of rows whose numbers differ in their signs only: in some, not in all."""
+    pairs: list[tuple[int, int]] = []
+    for i, first in enumerate(lines):
+        for j in range(i + 1, len(lines)):
+            sizes = [(abs(c), abs(d)) for c, d in zip(first, lines[j])]
+            signs = {c == d for c, d in zip(first, lines[j]) if c}
+            if len(signs) == 2 and all(c == d for c, d in sizes) and not any({i, j} & set(pair) for pair in pairs):
+                pairs.append((i, j))
+    return pairs

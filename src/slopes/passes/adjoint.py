@@ -18,6 +18,9 @@ from math import prod
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological
+from .winograd import correlation
+
+Separated = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 
 def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
@@ -46,7 +49,7 @@ def only_slice(node: Node, order: Sequence[Node], roots: Sequence[Node]) -> Node
 def rewritten(node: Node, part: Node | None) -> Node:
     """An unwindow (or a slice of one) in the form that computes it best."""
     found = separated(node) if node.args[0].op.name == "contract" else None
-    if found is not None and not wastes(node):
+    if found is not None and (not wastes(node) or has_fewer_products(node, found)):
         return convolved(node, part, *found)
     summed = by_phases(multiplied_first(node, *found) if found is not None else node)
     return summed if part is None else part.op.make(summed, **part.params)
@@ -88,6 +91,20 @@ def cut(x: Node, axis: int, start: int, step: int, stop: int | None = None) -> N
 
 
 WASTE = 1.8
+OVERLAP = 30  # multiplications in the time of adding one element of a window to its place
+
+
+def has_fewer_products(node: Node, found: Separated) -> bool:
+    """Whether the convolution of the padded gradient, in coordinates in which that takes few products, beats adding overlaps."""
+    product, convolution = node.args[0], convolved(node, None, *found)
+    while convolution.op.name == "slice":
+        convolution = convolution.args[0]
+    other_way = correlation(convolution)
+    if other_way is None:
+        return False
+    sizes = dict(zip(product.params["a_axes"], product.args[0].shape))
+    summed = prod(n for label, n in sizes.items() if label not in product.params["out_axes"])
+    return other_way.cost < product.size * (summed + OVERLAP)
 
 
 def wastes(node: Node) -> bool:
@@ -108,7 +125,7 @@ def multiplied_first(node: Node, which: int, counts: tuple[int, ...], inside: tu
     return build_node("unwindow", (back,), node.params)
 
 
-def separated(node: Node) -> tuple[int, tuple[int, ...], tuple[int, ...]] | None:
+def separated(node: Node) -> Separated | None:
     """(which operand holds the windows' counts, their labels, the labels inside the windows), if no operand holds both."""
     product, axes, rank = node.args[0], node.params["axes"], node.ndim
     out = product.params["out_axes"]

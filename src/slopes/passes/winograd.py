@@ -6,14 +6,14 @@ n points (one of them "at infinity", the leading coefficient). Transposed, that 
     y = A^T [ (G w) * (B^T x) ]    with A (n, m) and G (n, r) the powers of the points, G divided by products of their differences,
                                    and B^T (n, n) the coefficients of the polynomials that vanish at all points but one.
 
-36 products give 4 x 4 results of 3 x 3 filters (144 products else), or 2 x 2 of 5 x 5. Summed over channels these products are
-36 matrix products. The derivative with respect to the weights is a correlation, too, of the input with tiles of the gradient, in the same
-coordinates of the input: y = A_r^T [ (G_m g) * (B^T x) ].
+With n = 6, 36 products give 4 x 4 results of 3 x 3 filters (144 products else); with n = 8, 64 give 4 x 4 of 5 x 5 (400 else). Summed
+over channels these products are n * n matrix products. The derivative with respect to the weights is a correlation, too, of the input
+with tiles of the gradient, in the same coordinates of the input: y = A_r^T [ (G_m g) * (B^T x) ].
 
 Sources: Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks",
-2016. The points 0, 3/4, -3/4, 3/2, -3/2 keep rounding errors within about three times those of the plain sum (the usual
-0, 1, -1, 2, -2: ten times), as was found by trying; see also Barabasz et al., "Error analysis and improving the accuracy of Winograd
-convolution", 2020.
+2016. The points are those of several tried whose rounding errors were least: with n = 6 about three times those of the plain sum (the
+usual 0, 1, -1, 2, -2: ten times), with n = 8 ten times; see also Barabasz et al., "Error analysis and improving the accuracy of
+Winograd convolution", 2020.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 
 from ..autodiff.scan import Scan
@@ -34,10 +34,10 @@ from .match import full
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
-POINTS = tuple(Fraction(p, 4) for p in (0, 3, -3, 6, -6))
-N = len(POINTS) + 1  # values of a product, and elements of a tile of the input along an axis
-FILTERS = range(2, N)  # sizes of filters, along an axis, that leave room for two results at least
-CACHED = 12 << 20  # bytes of tiles, in their coordinates, that are made and used one part after the other
+POINTS = {6: (0, 3, -3, 6, -6), 8: (0, 2, -2, 4, -4, 7, -7)}  # quarters, by n: as many elements has a tile of the input along an axis
+FILTERS = range(2, 6)  # sizes of filters, along an axis
+WORTH_ROUNDING = 1.2  # how many times fewer products make up for the larger errors of more points
+CACHED = 20 << 20  # bytes of tiles, in their coordinates, that are made and used one part after the other
 PRODUCTS = 28.0  # multiplications in the time of one element of a tile that changes its coordinates, each way
 
 
@@ -46,7 +46,7 @@ def fewer_products(roots: Sequence[Node]) -> list[Node]:
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
-        found = correlation(new) if new.op.name == "contract" and new.dtype == float32 else None
+        found = correlation(new) if new.op.name == "contract" else None
         if found is None or not found.pays:
             return new
         return found.in_parts() if found.parts > 1 else found.at_once()
@@ -79,14 +79,23 @@ class Correlation:
     def size(self) -> int:
         return int(self.windows.params["size"][0])
 
+    @cached_property
+    def n(self) -> int:
+        """The elements of a tile along an axis: those with which there are the fewest products."""
+        few, many = POINTS
+        return many if many ** 2 * prod(self.tiles_of(many)) * WORTH_ROUNDING <= few ** 2 * prod(self.tiles_of(few)) else few
+
     @property
     def step(self) -> int:
         """The windows of a tile along an axis."""
-        return N + 1 - self.size
+        return self.n + 1 - self.size
 
     @property
     def tiles(self) -> tuple[int, ...]:
-        return tuple(-(-self.sizes[label] // self.step) for label in self.counts)
+        return self.tiles_of(self.n)
+
+    def tiles_of(self, n: int) -> tuple[int, ...]:
+        return tuple(-(-self.sizes[label] // (n + 1 - self.size)) for label in self.counts)
 
     @property
     def sizes(self) -> dict[int, int]:
@@ -98,12 +107,16 @@ class Correlation:
     @property
     def pays(self) -> bool:
         """Whether the products that are saved take longer than changing coordinates."""
+        return self.cost < self.extent(self.apart + self.mine + self.others + self.summed + self.counts + self.inside)
+
+    @property
+    def cost(self) -> float:
+        """The time of the products, and of changing coordinates, in that of one multiplication."""
         tiles = prod(self.tiles) * self.extent(self.apart)
-        direct = self.extent(self.apart + self.mine + self.others + self.summed + self.counts + self.inside)
-        indirect = N * N * tiles * self.extent(self.mine + self.others + self.summed)
+        indirect = self.n ** 2 * tiles * self.extent(self.mine + self.others + self.summed)
         rows = [self.mine + self.summed, self.mine + self.others] if self.filters else [self.mine + self.summed, self.others + self.summed]
-        changed = N * N * (tiles * sum(map(self.extent, rows)) + self.extent(self.apart + self.others + self.summed))
-        return indirect + PRODUCTS * changed < direct
+        changed = self.n ** 2 * (tiles * sum(map(self.extent, rows)) + self.extent(self.apart + self.others + self.summed))
+        return indirect + PRODUCTS * changed
 
     # ------------------------------------------------------------------ all at once, or some pictures after the other
     @property
@@ -113,7 +126,7 @@ class Correlation:
         if pictures not in (self.mine[:1] if self.filters else self.summed) or pictures != (out if self.filters else self.other_axes)[0]:
             return 1
         rows = [self.mine + self.summed, self.mine + self.others] if self.filters else [self.mine + self.summed, self.others + self.summed]
-        nbytes = 4 * N * N * prod(self.tiles) * self.extent(self.apart) * sum(map(self.extent, rows))
+        nbytes = 4 * self.n ** 2 * prod(self.tiles) * self.extent(self.apart) * sum(map(self.extent, rows))
         count = self.sizes[pictures]
         return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * CACHED or part == count))
 
@@ -142,7 +155,7 @@ class Correlation:
         return self.placed(build_node("reshape", (row,), {"shape": products.shape}))
 
     def products(self) -> Node:
-        """The summed products: (N, N, `apart`, `others`, `mine`), with filters followed by the tiles."""
+        """The summed products: (n, n, `apart`, `others`, `mine`), with filters followed by the tiles."""
         return self.with_filters() if self.filters else self.with_gradients()
 
     def placed(self, products: Node) -> Node:
@@ -150,8 +163,8 @@ class Correlation:
         labels, out = self.apart + self.others + self.mine, self.node.params["out_axes"]
         if not self.filters:
             order = self.inside + labels
-            return mixed_back(products, evaluation(self.size), tuple(order.index(label) for label in out))
-        tiles = mixed_back(products, evaluation(self.step), self.tiled(labels))
+            return mixed_back(products, evaluation(self.n, self.size), tuple(order.index(label) for label in out))
+        tiles = mixed_back(products, evaluation(self.n, self.step), self.tiled(labels))
         shape = [self.tiles[self.counts.index(label)] * self.step if label in self.counts else self.sizes[label] for label in out]
         whole = build_node("reshape", (tiles,), {"shape": tuple(shape)})
         stop = tuple(self.sizes[label] for label in out)
@@ -161,7 +174,7 @@ class Correlation:
         """Windows with filters: a product for each tile."""
         rows = self.apart + self.summed + self.others
         last = build_node("permute", (self.other,), {"axes": tuple(map(self.other_axes.index, rows + self.inside))})
-        return self.contracted(mixed(last, evaluation(self.size, scaled=True)), rows)
+        return self.contracted(mixed(last, evaluation(self.n, self.size, scaled=True)), rows)
 
     def with_gradients(self) -> Node:
         """Windows with an entry for each, tile by tile: summed over the tiles."""
@@ -174,7 +187,7 @@ class Correlation:
         params = {"axes": places, "size": (self.step,) * 2, "stride": (self.step,) * 2, "dilation": (1, 1)}
         tiles = build_node("window", (whole,), params)
         axes = (*map(self.other_axes.index, rows + self.counts), self.other.ndim, self.other.ndim + 1)
-        gradients = mixed(build_node("permute", (tiles,), {"axes": axes}), evaluation(self.step, scaled=True))
+        gradients = mixed(build_node("permute", (tiles,), {"axes": axes}), evaluation(self.n, self.step, scaled=True))
         return self.contracted(gradients, rows + self.counts)
 
     def contracted(self, other: Node, rows: Labels) -> Node:
@@ -185,15 +198,15 @@ class Correlation:
             "out_axes": near + self.apart + self.others + self.mine + (self.counts if self.filters else ())})
 
     def in_coordinates(self, columns: Labels) -> Node:
-        """B^T x for all tiles of the picture: (N, N, `columns`, tiles)."""
+        """B^T x for all tiles of the picture: (n, n, `columns`, tiles)."""
         p, picture = self.windows.params, self.windows.args[0]
         widths = [(0, 0)] * picture.ndim
         for axis, n in zip(p["axes"], self.tiles):
             widths[axis] = (0, max(0, n * self.step + self.size - 1 - picture.shape[axis]))
         whole = build_node("pad", (picture,), {"widths": tuple(widths), "value": 0})
-        tiles = build_node("window", (whole,), {**p, "size": (N, N), "stride": (self.step,) * 2})
+        tiles = build_node("window", (whole,), {**p, "size": (self.n, self.n), "stride": (self.step,) * 2})
         axes = (*map(self.window_axes.index, columns + self.counts), picture.ndim, picture.ndim + 1)
-        return mixed(build_node("permute", (tiles,), {"axes": axes}), interpolation())
+        return mixed(build_node("permute", (tiles,), {"axes": axes}), interpolation(self.n))
 
     def tiled(self, labels: Labels) -> tuple[int, ...]:
         """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the places in a tile behind the tiles."""
@@ -210,9 +223,12 @@ def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: 
 
 
 def correlation(node: Node) -> Correlation | None:
-    """What a contraction is, if one of its operands is windows of a picture, next to each other and of a size that fits."""
+    """What a contraction is, if one of its operands is windows of a picture, next to each other and of a size that fits.
+
+    Only of float32: who asks for float64 wants the last digits.
+    """
     p = node.params
-    for which in (0, 1):
+    for which in (0, 1) if node.dtype == float32 else ():
         windows, other = node.args[which], node.args[1 - which]
         if windows.op.name != "window" or not fits(windows):
             continue
@@ -252,25 +268,31 @@ def mixed_back(x: Node, matrix: Matrix, order: tuple[int, ...]) -> Node:
 
 # ---------------------------------------------------------------------- the coordinates
 @cache
-def evaluation(size: int, scaled: bool = False) -> Matrix:
+def points(n: int) -> tuple[Fraction, ...]:
+    """Where polynomials are evaluated, besides infinity."""
+    return tuple(Fraction(quarters, 4) for quarters in POINTS[n])
+
+
+@cache
+def evaluation(n: int, size: int, scaled: bool = False) -> Matrix:
     """A (or, scaled, G): a polynomial of `size` coefficients at each point, the last of them for the point at infinity."""
     rows = []
-    for i, p in enumerate(POINTS):
-        factor = prod((1 / (p - q) for j, q in enumerate(POINTS) if j != i), start=Fraction(1)) if scaled else Fraction(1)
+    for i, p in enumerate(points(n)):
+        factor = prod((1 / (p - q) for j, q in enumerate(points(n)) if j != i), start=Fraction(1)) if scaled else Fraction(1)
         rows.append(tuple(float(factor * p ** power) for power in range(size)))
     return (*rows, tuple(float(power == size - 1) for power in range(size)))
 
 
 @cache
-def interpolation() -> Matrix:
+def interpolation(n: int) -> Matrix:
     """B^T: the coefficients of the polynomials that vanish at all points but one, and of the one that vanishes at all."""
-    rows = [vanishing([q for j, q in enumerate(POINTS) if j != i]) for i in range(len(POINTS))]
-    return tuple(tuple(map(float, [*row, *[Fraction(0)] * (N - len(row))])) for row in [*rows, vanishing(POINTS)])
+    rows = [vanishing([q for j, q in enumerate(points(n)) if j != i]) for i in range(n - 1)]
+    return tuple(tuple(map(float, [*row, *[Fraction(0)] * (n - len(row))])) for row in [*rows, vanishing(points(n))])
 
 
-def vanishing(points: Sequence[Fraction]) -> list[Fraction]:
+def vanishing(zeros: Sequence[Fraction]) -> list[Fraction]:
     """The coefficients, lowest first, of the product of x - p."""
     found = [Fraction(1)]
-    for p in points:
+    for p in zeros:
         found = [low - p * same for low, same in zip([Fraction(0), *found], [*found, Fraction(0)])]
     return found
