@@ -240,3 +240,17 @@ def test_the_tiles_of_every_target_cover_the_result(target):
     here = host()
     shape = replace(TARGETS[target], pause=here.target.pause)
     check([c.relu(c.matmul(a, b) + bias)], env, processor=Processor(shape, here.triple, here.name, here.features))
+
+
+def test_rows_that_lie_apart_are_copied_once_for_all_products_that_read_them():
+    g, x, y = (variable(shape, np.dtype("float32")) for shape in ((2048, 1024), (2048, 64), (32, 64, 64)))
+    grown = build("exp", g * 0.1)
+    by_step = build("reshape", grown, shape=(64, 32, 1024))
+    roots = [build("contract", grown, x, a_axes=(0, 1), b_axes=(0, 2), out_axes=(2, 1)),
+             build("contract", by_step, y, a_axes=(0, 1, 2), b_axes=(1, 0, 3), out_axes=(3, 2))]
+    copies = [kernel for kernel in plan(roots)[0].kernels if kernel.kind == "map" and kernel.nodes[0].op.name == "contract"]
+    assert len(copies) == 2  # whole strips and the rest: of the one exponential, once
+    rng = np.random.default_rng(0)
+    env = {node: rng.normal(size=node.shape).astype("float32") for node in (g, x, y)}
+    for found, right in zip(compile_nodes(roots, poison=True).run(env), evaluate(roots, env)):
+        np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)

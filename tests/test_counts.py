@@ -21,8 +21,8 @@ KERNELS: dict[str, dict[str, int]] = {
     "tiny, sgd": {"map": 3, "reduce": 15, "scatter_lines": 1},
     "mlp, sgd": {"contract": 5, "map": 3, "reduce": 7, "scatter_lines": 1},
     "mlp, adam": {"contract": 5, "map": 4, "reduce": 7, "scatter_lines": 1},
-    "lenet, sgd": {"contract": 11, "map": 5, "reduce": 16, "scatter_lines": 1},
-    "lenet, adam": {"contract": 11, "map": 6, "reduce": 16, "scatter_lines": 1},
+    "lenet, sgd": {"contract": 11, "map": 7, "mix": 8, "reduce": 15, "scatter_lines": 1},
+    "lenet, adam": {"contract": 11, "map": 8, "mix": 8, "reduce": 15, "scatter_lines": 1},
 }
 
 MODELS: dict[str, tuple[Callable, tuple[int, ...], Callable]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from native_graphs import compile_nodes, kinds, plan
+from native_graphs import compile_nodes, kinds, plan, run_nodes
 
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.node import Node
@@ -114,6 +114,48 @@ def test_a_chain_is_cut_where_it_would_grow_too_high():
     assert 8 <= len(made.kernels) <= 40
     env = {x: np.linspace(-1, 0, 64, dtype=np.float32)}
     np.testing.assert_allclose(compile_nodes([y]).run(env)[0], evaluate([y], env)[0], rtol=1e-4)
+
+
+def parts(x: Node) -> list[Node]:
+    """The left and the right half."""
+    n = x.shape[1] // 2
+    return [build("slice", x, start=(0, k * n), stop=(x.shape[0], (k + 1) * n), step=(1, 1)) for k in range(2)]
+
+
+def test_what_began_in_several_places_is_one_kernel_where_it_meets():
+    given_gate, kept_gate = parts(given(3, 40))
+    first, second = build("exp", given_gate), build("tanh", kept_gate)
+    assert names([first, second]) == ["exp", "tanh"]
+    made, = names([first, second, first * second])
+    assert sorted(made.split()) == ["exp", "multiply", "tanh"]
+
+
+def test_it_stays_apart_where_something_between_needs_it_first():
+    x, y = given(3, 40), given(3, 20)
+    left, _ = parts(x)
+    first = build("exp", left)
+    total = build("expand", build("reshape", build("sum", first, axes=(1,)), shape=(3, 1)), shape=(3, 20))
+    assert len(names([first * build("tanh", y + total)])) == 3
+
+
+def test_values_side_by_side_are_computed_where_they_belong():
+    x, y = given(5, 8), given(5, 12)
+    a, b = build("tanh", x), build("exp", y)
+    joined = build("concat", a, build("slice", y, start=(0, 2), stop=(5, 5), step=(1, 1)), b, axis=1)
+    outer = build("concat", joined, build("sin", x), axis=1)
+    roots = [build("sum", outer * outer, axes=(0,)), outer, a + 1.0, joined]
+    made = plan(roots)[0]
+    copies = [kernel for kernel in made.kernels if {node.op.name for node in kernel.nodes} & {"concat", "slice"}]
+    assert len(copies) == 2  # the slice, and the copy of a result that lies in the other result
+    env = {x: np.linspace(-1, 1, 40, dtype=np.float32).reshape(5, 8), y: np.linspace(-2, 2, 60, dtype=np.float32).reshape(5, 12)}
+    for poison in (False, True):
+        for found, right in zip(run_nodes(roots, env, poison=poison), evaluate(roots, env)):
+            np.testing.assert_allclose(found, right, rtol=2e-6, atol=1e-6)
+
+
+def test_views_side_by_side_are_written_by_one_kernel():
+    x, y = given(5, 8), given(5, 12)
+    assert [kernel.kind for kernel in plan([build("concat", x, y, axis=1)])[0].kernels] == ["map"]
 
 
 def test_what_is_read_elsewhere_than_it_is_computed_is_not_fused():

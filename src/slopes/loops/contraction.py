@@ -96,7 +96,7 @@ def sides_of(group: Any, buffers: dict[Node, Buffer], target: Any, swap: bool) -
     a, b = read_root(root, read, here, inside)
     assert b is not None
     finish = Reader(buffers, here, frozenset(group.nodes), root)
-    stores = [Store(buffers[node], linear(here, node.shape), finish(node, here)) for node in group.stored]
+    stores = [Store(buffers[node], buffers[node].at(here, node.shape), finish(node, here)) for node in group.stored]
     v, s = (a, b) if swap else (b, a)
     v_labels, s_labels = (p["a_axes"], p["b_axes"]) if swap else (p["b_axes"], p["a_axes"])
 
@@ -261,7 +261,7 @@ def tile_kernels(sides: Sides, group: Any, buffers: dict[Node, Buffer], target: 
         sides.v, packing = packed_once(sides, vectors * sides.lanes, group.root, target)
         before = [packing]
     if lies_apart(sides, panels):
-        sides.s, copying = strips_once(sides, rows, group.root, target)
+        sides.s, copying = strips_once(sides, rows, group.root, buffers, target)
         before += copying
     least = rows if sides.fixed else max(8 * rows, 160)  # rows for which packing a panel again pays
     s_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // least)) if units < ENOUGH_BLOCKS else 1
@@ -297,12 +297,23 @@ def lies_apart(sides: Sides, panels: int) -> bool:
         sides.s.offset.coefficient(sides.s_axes[0]) == 1)
 
 
-def strips_once(sides: Sides, rows: int, root: Node, target: Any) -> tuple[Load, list[Kernel]]:
-    """S written strip by strip, as tiles read it: (S there, the kernels that copy whole strips and the rest)."""
+def strips_once(sides: Sides, rows: int, root: Node, buffers: dict[Node, Buffer], target: Any) -> tuple[Load, list[Kernel]]:
+    """S written strip by strip, as tiles read it: (S there, the kernels that copy whole strips and the rest).
+
+    There are no kernels where another contraction of the same S has its strips already.
+    """
+    assert isinstance(sides.s, Load)
     s, = sides.s_axes
     strips, k = -(-s.extent // rows), linear(indices(sides.k_axes), extents(sides.k_axes))
     steps, batch = extent(sides.k_axes), linear(indices(sides.batch), extents(sides.batch))
-    buffer = Buffer("arena", extent(sides.batch) * strips * steps * rows, root.dtype)
+    here = as_index(s)
+    known = buffers.copies if isinstance(buffers, Places) and sides.s.buffer.kind == "arena" else {}  # an argument may be overwritten
+    form = "strips", sides.s.buffer, rows, walk_of(sides.s.offset, [*sides.batch, *sides.k_axes, s])
+    buffer = known.get(form) or Buffer("arena", extent(sides.batch) * strips * steps * rows, root.dtype)
+    there = Load(buffer, ((batch * strips + here // rows) * steps + k) * rows + here % rows)
+    if form in known:
+        return there, []
+    known[form] = buffer
     read, whole, rest = Reader({}), s.extent // rows, s.extent % rows
     kernels = []
     for first, count, height in ((0, whole, rows), (whole, 1, rest)):
@@ -313,8 +324,14 @@ def strips_once(sides: Sides, rows: int, root: Node, target: Any) -> tuple[Load,
             kernel = Kernel("map", [*sides.batch, strip, *sides.k_axes, row], [Store(buffer, place, value)], nodes=[root])
             kernel.schedule = choose(kernel, target.lanes)
             kernels.append(kernel)
-    here = as_index(s)
-    return Load(buffer, ((batch * strips + here // rows) * steps + k) * rows + here % rows), kernels
+    return there, kernels
+
+
+def walk_of(offset: Index, axes: list[Axis]) -> tuple[object, ...]:
+    """How loops walk through memory, whichever of them are one loop or several: extents and steps, and the first place."""
+    merged, terms = merge_axes(axes, [offset])
+    moved = offset.substitute(terms)
+    return tuple((axis.extent, moved.coefficient(axis)) for axis in merged) + (moved.constant,)
 
 
 def indices(axes: Sequence[Axis]) -> list[Index]:

@@ -9,7 +9,7 @@ from ..errors import CompileError
 from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import Constant
-from .index import Axis, Index, RunTime, as_index, extent, linear
+from .index import Axis, Index, RunTime, as_index, extent
 from .nest import (
     Accumulated,
     Buffer,
@@ -56,7 +56,7 @@ class Reader:
         if node in self.inside:
             self._must_be_here(node, index)
         elif node in self.buffers:
-            offset = linear(index, node.shape)
+            offset = self.buffers[node].at(index, node.shape)
             return self._once(("load", self.buffers[node], offset), lambda: Load(self.buffers[node], offset))
         if node in self.outside:
             around, lead = self.outside[node]

@@ -11,7 +11,7 @@ from typing import Any
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from .emit import Scope, over_elements
-from .index import Axis, Index, as_index, linear
+from .index import Axis, Index, as_index
 from .lanes import fetch, put
 from .lower import Reader, merge_axes
 from .nest import Buffer, Expr, Kernel, Load, Store, indices_of
@@ -27,7 +27,7 @@ def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel
     x, mixed = node.args[0], node.params["axes"]
     axes, here = axes_for([1 if axis in mixed else n for axis, n in enumerate(x.shape)], "i")
     corners = list(itertools.product(*((0, x.shape[axis] - 1) for axis in mixed)))  # elsewhere are other constants, no other terms
-    used = [*indices_of(values(node, Reader(buffers), here, corners).values()), places(node, here)[0][1]]
+    used = [*indices_of(values(node, Reader(buffers), here, corners).values()), places(node, buffers[node], here)[0][1]]
     axes, terms = merge_axes(axes, used)
     here = tuple(index.substitute(terms) for index in here)
     axes, terms, vector = filled(axes, lanes)
@@ -35,7 +35,7 @@ def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel
     read = Reader(buffers)
     every = itertools.product(*(range(x.shape[axis]) for axis in mixed))
     results = combined(node, read, values(node, read, here, every))
-    stores = [Store(buffers[node], offset, results[at]) for at, offset in places(node, here)]
+    stores = [Store(buffers[node], offset, results[at]) for at, offset in places(node, buffers[node], here)]
     kernel = Kernel("mix", axes, stores, nodes=[node])
     kernel.schedule = choose(kernel, lanes, vector)
     if vector is not None:
@@ -94,13 +94,13 @@ def values(node: Node, read: Reader, here: tuple[Index, ...], wanted: Iterable[N
     return {at: read(node.args[0], placed(here, node.params["axes"], at)) for at in wanted}
 
 
-def places(node: Node, here: tuple[Index, ...]) -> list[tuple[Numbers, Index]]:
+def places(node: Node, buffer: Buffer, here: tuple[Index, ...]) -> list[tuple[Numbers, Index]]:
     """Where each result of one step of the loops is stored."""
     mixed, order, rows = node.params["axes"], node.params["order"], range(len(node.params["matrix"]))
     found = []
     for at in itertools.product(*(rows for _ in mixed)):
         index = placed(here, mixed, at)
-        found.append((at, linear([index[axis] for axis in order], node.shape)))
+        found.append((at, buffer.at([index[axis] for axis in order], node.shape)))
     return found
 
 

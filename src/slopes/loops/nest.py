@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,13 @@ import numpy as np
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from .index import Axis, Index, Quotient, Remainder, RunTime
+from .index import Axis, Index, Quotient, Remainder, RunTime, strides_of
 
 
 class Buffer:
     """A row of elements in memory: an argument of the program, or a place in its arena."""
 
-    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "parts", "place", "size")
+    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "parts", "place", "size", "strides")
 
     def __init__(self, kind: str, size: int, dtype: DType, node: Node | None = None, number: int = 0, name: str = "") -> None:
         # "argument": given by the caller as pointer `number`; "arena": placed by the memory plan; "part": of another buffer
@@ -26,6 +26,7 @@ class Buffer:
         self.base: Buffer | None = None
         self.place: Index = Index()
         self.parts: list[Buffer] = []  # those that stay where they are
+        self.strides: tuple[int, ...] | None = None  # from one element to the next on each axis, where it is not all of the base's rows
 
     @staticmethod
     def part(base: Buffer, place: Index, node: Node) -> Buffer:
@@ -34,11 +35,17 @@ class Buffer:
         made.become_part(base, place)
         return made
 
-    def become_part(self, base: Buffer, place: Index) -> None:
-        """Lie in another buffer from now on."""
-        self.kind, self.base, self.place = "part", base, place
+    def become_part(self, base: Buffer, place: Index, strides: tuple[int, ...] | None = None) -> None:
+        """Lie in another buffer from now on; with `strides`, in places of its rows."""
+        self.kind, self.base, self.place, self.strides = "part", base, place, strides
+        if strides is not None:
+            self.size = base.size - place.constant
         if not place.terms:
             base.parts.append(self)
+
+    def at(self, index: Sequence[Index], shape: Sequence[int]) -> Index:
+        """Where an element of the value of this shape lies."""
+        return sum((each * step for each, step in zip(index, self.strides or strides_of(shape))), start=Index())
 
     @property
     def nbytes(self) -> int:
@@ -345,6 +352,7 @@ class Places(dict[Node, Buffer]):
         self.origin: dict[Node, Node] = getattr(buffers, "origin", {})  # what a node of a body is in the graph
         self.fixed: frozenset[Buffer] = frozenset()  # what no step of the loop around writes
         self.axis: Axis | None = None  # that loop's
+        self.copies: dict[object, Buffer] = {}  # what was laid out for one kernel and may serve another
 
     def is_fixed(self, expr: Expr) -> bool:
         """Whether an expression has the same values in all steps of the loop around."""

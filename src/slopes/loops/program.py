@@ -33,7 +33,7 @@ from .nest import (
     root_of,
 )
 from .order import last_failing, place_updates
-from .region import Phases, Target, copy_kernel, kernels_of, phases_of, write_kernel
+from .region import Phases, Target, kernels_of, phases_of, write_kernel
 from .schedule import axes_for, choose, join_twins
 from .special import emit_cumulate, emit_scatter, emit_sort
 
@@ -129,7 +129,7 @@ class _Program:
                 source = self.buffers.get(root)  # a 0-d constant has none: it is written into the code
                 if d < len(self.inputs) and root is self.inputs[d]:
                     continue
-                if source is not None and source.number in self.updates:  # the old value is about to be overwritten: keep it aside first
+                if source is not None and root.size and source.number in self.updates:  # the old value is about to be overwritten: keep it aside first
                     aside = Buffer("arena", root.size, root.dtype, root)
                     staged.append(self._copy(source, aside, root))
                     source = aside
@@ -140,7 +140,8 @@ class _Program:
                 buffer.kind, buffer.number = "argument", d
             else:
                 copies.append((self.buffers[root], root, destination))
-        self.kernels = staged + self.kernels + [self._copy(source, destination, root) for source, root, destination in copies]
+        self.kernels = staged + self.kernels + [
+            self._copy(source, destination, root) for source, root, destination in copies if root.size]
         self.kernels = [kernel for kernel in self.kernels if kernel.elements]
 
     def _note_touches(self) -> None:
@@ -166,9 +167,7 @@ class _Program:
         return all(i < writer or (i == writer and _in_step(self.kernels[i], old, self.buffers[root])) for i in self.readers.get(old, ()))
 
     def _copy(self, source: Buffer | None, destination: Buffer, node: Node) -> Kernel:
-        if source is None:
-            return write_kernel(Reader({}), node, destination, 0, self.target)
-        return copy_kernel(source, 0, destination, 0, node, self.target)
+        return write_kernel(Reader({} if source is None else {node: source}), node, destination, 0, self.target)
 
     # ------------------------------------------------------------------ phases and memory
     def phases(self) -> list[list[Kernel | Loop]]:

@@ -15,7 +15,7 @@ from ..graph.walk import topological
 from ..passes.fuse import Group, group, is_leaf
 from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
-from .index import Axis, Index, as_index, linear
+from .index import Axis, Index, as_index, linear, strides_of
 from .lower import Reader
 from .mixing import plan_mix
 from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
@@ -51,39 +51,47 @@ def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Ke
                 places[node] = made[node] = Buffer("arena", node.size, node.dtype, node)
         if each.root is not None and each.root.op.kind == "loop":
             rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
-    joined = {each.nodes[0]: join_parts(each.nodes[0], made, places) for each in reversed(groups) if is_joined(each)}
+    joined = {each.nodes[0]: left for each in reversed(groups) if can_join(each)
+              if (left := join_parts(each.nodes[0], made, places)) is not None}
     found: list[Kernel | Loop] = []
     for each in groups:
         if each.root is not None and each.root.op.kind == "loop":
             found += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
         elif each.nodes[0] in joined:
             buffer = places[each.nodes[0]]
-            found += [write_kernel(Reader(places), arg, buffer, start, target) for arg, start in joined[each.nodes[0]]]
+            strides = buffer.strides or strides_of(each.nodes[0].shape)
+            found += [write_kernel(Reader(places), arg, buffer, start, target, strides) for arg, start in joined[each.nodes[0]]]
         elif 0 not in each.shape:
             found += plan_group(each, places, target)
     return found
 
 
-def is_joined(each: Group) -> bool:
-    """Whether a group is values put one behind the other: an axis before which there is nothing."""
+def can_join(each: Group) -> bool:
+    """Whether a group is values put one behind the other."""
     node = each.nodes[0]
-    return node.op.name == "concat" and len(each.nodes) == 1 and size(node.shape[:node.params["axis"]]) == 1 and node.size > 0
+    return node.op.name == "concat" and len(each.nodes) == 1 and node.size > 0
 
 
-def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tuple[Node, int]]:
-    """Let the parts of a concat be computed where they belong; returns those that must be copied there, with their first elements."""
+def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tuple[Node, int]] | None:
+    """Let the parts of a concat be computed where they belong; returns those that must be copied there, with their first elements.
+
+    None when all of them must be copied, and side by side: then one kernel writes whole rows.
+    """
+    base, axis = places[node], node.params["axis"]
+    strides = base.strides or strides_of(node.shape)
+    whole = size(node.shape[:axis]) == 1 and base.strides is None  # the parts are runs of memory
     copied, start = [], 0
     for arg in node.args:
         source = arg
-        while source.op.name == "reshape" and source not in places:
+        while whole and source.op.name == "reshape" and source not in places:
             source = source.args[0]
         mine = made.get(source)
         if mine is not None and mine.kind == "arena" and mine.base is None and not mine.parts:
-            mine.become_part(places[node], Index({}, start))
+            mine.become_part(base, Index({}, start), None if whole else strides)
         elif arg.size:
             copied.append((arg, start))
-        start += arg.size
-    return copied
+        start += arg.shape[axis] * strides[axis]
+    return copied if whole or len(copied) < len(node.args) else None
 
 
 def plan_group(each: Group, places: Places, target: Target) -> list[Kernel]:
@@ -122,10 +130,12 @@ def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, nod
     return map_kernel(axes, destination, offset + place, Load(source, offset + start), [node], target.lanes)
 
 
-def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, target: Target) -> Kernel:
+def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, target: Target,
+                 strides: tuple[int, ...] | None = None) -> Kernel:
     """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from `place` on."""
     axes, here = axes_for(node.shape, "i")
-    return map_kernel(axes, destination, linear(here, node.shape) + place, read(node, here), [node], target.lanes)
+    at = sum((index * step for index, step in zip(here, strides or strides_of(node.shape))), start=Index({}, place))
+    return map_kernel(axes, destination, at, read(node, here), [node], target.lanes)
 
 
 # ---------------------------------------------------------------------- loops

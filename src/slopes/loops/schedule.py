@@ -124,7 +124,7 @@ def read_group(group: Any, buffers: dict[Node, Buffer], here: tuple[Index, ...],
         if group.root.op.kind == "contract" and other is not None:
             body = read.apply(product_node(group.root), (body, other))
     finish = Reader(buffers, here, frozenset(group.nodes), group.root)
-    stores = [Store(buffers[node], linear(here, node.shape), finish(node, here))
+    stores = [Store(buffers[node], buffers[node].at(here, node.shape), finish(node, here))
               for node in group.stored]
     return stores, body, other
 

@@ -39,7 +39,7 @@ def plan_cumulate(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
     inner = [along] if isinstance(along, Axis) else []
     read = Reader(buffers)
     body = read(node.args[0], here)
-    store = Store(buffers[node], linear(here, node.shape), read.accumulated(node.dtype, axes))
+    store = Store(buffers[node], buffers[node].at(here, node.shape), read.accumulated(node.dtype, axes))
     return Kernel("cumulate", [axis for axis in axes if axis not in inner], [store], inner, node, body)
 
 
@@ -74,8 +74,8 @@ def plan_scatter(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
     outer = (*here[:axis], *here[axis + span:])
     zero = Axis(node.params["size"], "z")
     buffer = buffers[node]
-    target = linear((*here[:axis], place, *here[axis + span:]), node.shape)
-    cleared = linear((*here[:axis], as_index(zero), *here[axis + span:]), node.shape)
+    target = buffer.at((*here[:axis], place, *here[axis + span:]), node.shape)
+    cleared = buffer.at((*here[:axis], as_index(zero), *here[axis + span:]), node.shape)
     steps = [each for index in here[axis:axis + span] for each in index.terms if isinstance(each, Axis)]
     parallel = [each for index in outer for each in index.terms if isinstance(each, Axis)]
     stores = [Store(buffer, cleared, read.constant(0, node.dtype)), Store(buffer, target, read(updates, here))]
@@ -129,7 +129,7 @@ def plan_sort(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
     rows = int(np.prod([each.extent for each in parallel], dtype=np.int64))
     work = Buffer("arena", max(1, rows * 2 * along.extent), INT64)
     line = linear([as_index(each) for each in parallel], [each.extent for each in parallel])
-    result = Store(buffers[node], linear(here, node.shape), read.constant(0, INT64))
+    result = Store(buffers[node], buffers[node].at(here, node.shape), read.constant(0, INT64))
     space = Store(work, line * (2 * along.extent), read.constant(0, INT64))
     return Kernel("sort", parallel, [result, space], [along], node, read(node.args[0], here))
 

@@ -17,6 +17,7 @@ MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and 
 MAXIMUM_HEIGHT = 64  # of the values of one kernel that are computed from each other: bounds recursion too
 MAXIMUM_COST = 400  # of one kernel's inlined expression: bounds the time to compile it
 MAXIMUM_STORES = 8
+MAXIMUM_NODES = 24  # of groups that are joined: few of them are stored
 LOOK_BACK = 32  # how many earlier kernels are considered for sharing loops
 
 
@@ -67,6 +68,8 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
             wanted.nodes[node] = None
         elif node not in wanted.nodes:
             wanted.measure(node, len(set(uses[node])))
+    for node in [each for each in wanted.nodes if each.op.name == "concat"]:  # its parts are computed where they belong
+        wanted.nodes.update((arg, None) for arg in node.args if arg.op.kind == "elementwise" and set(uses[arg]) == {node})
     return {node: None for node in order if node in wanted.nodes}
 
 
@@ -199,8 +202,59 @@ def group(roots: Iterable[Node]) -> list[Group]:
         else:
             groups[chosen].nodes.append(node)
         place[node] = chosen
-    _choose_stores(groups, roots, inputs, place)
+    groups = _Chains(roots, inputs, own).joined(groups)
+    _choose_stores(groups, roots, inputs, {node: number for number, each in enumerate(groups) for node in each.nodes})
     return groups
+
+
+class _Chains:
+    """Elementwise groups that a later one continues, element by element, moved into it where nobody between them needs their results.
+
+    What began in several places (the gates of a recurrent unit) becomes one kernel, which computes once what they share.
+    """
+
+    def __init__(self, roots: list[Node], inputs: dict[Node, tuple[set[Node], set[Node]]], own: dict[Node, int]) -> None:
+        self.inputs, self.own = inputs, own
+        self.readers: dict[Node, set[Node]] = {}
+        for reader, kinds in inputs.items():
+            for node in kinds[0] | kinds[1]:
+                self.readers.setdefault(node, set()).add(reader)
+        self.roots = set(roots)
+
+    def joined(self, groups: list[Group]) -> list[Group]:
+        """The groups, fewer and larger."""
+        found = list(groups)
+        for number, later in enumerate(groups):
+            for before in range(number - 1, max(-1, number - LOOK_BACK), -1):
+                between = {node for each in found[before + 1:number] for node in each.nodes}
+                if found[before].nodes and self.continues(later, found[before]) and not self.read_by(between, found[before]):
+                    later.nodes[:0] = found[before].nodes
+                    found[before] = Group([])
+        return [each for each in found if each.nodes]
+
+    def continues(self, later: Group, earlier: Group) -> bool:
+        """Whether both are elementwise over the same elements, and the later one reads of the earlier only the element that it computes."""
+        if later.shape != earlier.shape or any(each.nodes[0].op.kind != "elementwise" or each.root for each in (later, earlier)):
+            return False
+        made, nodes = set(earlier.nodes), earlier.nodes + later.nodes
+        here, elsewhere = (set().union(*(self.inputs[node][kind] for node in later.nodes)) for kind in (0, 1))
+        return bool(made & here) and not made & elsewhere and len(nodes) <= MAXIMUM_NODES and (
+            self.height(nodes) <= MAXIMUM_HEIGHT and self.stores(nodes) <= MAXIMUM_STORES)
+
+    def read_by(self, readers: set[Node], made: Group) -> bool:
+        return any(not self.readers.get(node, set()).isdisjoint(readers) for node in made.nodes)
+
+    def height(self, nodes: list[Node]) -> int:
+        """How many values of one kernel are computed from each other, at most."""
+        heights: dict[Node, int] = {}
+        for node in nodes:
+            heights[node] = self.own[node] + max((heights[arg] for arg in self.inputs[node][0] if arg in heights), default=0)
+        return max(heights.values())
+
+    def stores(self, nodes: list[Node]) -> int:
+        """How many of them others need."""
+        inside = set(nodes)
+        return sum(node in self.roots or not self.readers.get(node, set()) <= inside for node in nodes)
 
 
 def own_heights(roots: list[Node], wanted: dict[Node, None]) -> dict[Node, int]:
