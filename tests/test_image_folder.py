@@ -164,7 +164,7 @@ def test_the_next_part_is_read_while_one_is_used_and_errors_come_in_their_place(
                 raise DataError("x.png: contents: damaged")
             return numbers * 10
 
-    parts = prefetched(Source(), [np.array([k]) for k in range(1, 5)])
+    parts = prefetched(Source().gather, [np.array([k]) for k in range(1, 5)])
     assert next(parts).tolist() == [10]
     assert reading.wait(5)  # part 2 is on its way although nobody asked for it
     assert next(parts).tolist() == [20]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from .dataset import Dataset
 from .order import batches as index_batches
+from .several import each_input
 
 
 def batches(dataset: Dataset, batch_size: int, seed: int | None = None, epoch: int = 0,
-            start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            start: int = 0) -> Iterator[tuple[Any, np.ndarray]]:
     """The (inputs, targets) of each batch, the last possibly smaller; `start` skips that many batches, for resuming.
 
     With a seed in the order of `data.order(seed, epoch, len(dataset))`, without one as stored. Raises ArgumentError for a batch
@@ -23,4 +25,9 @@ def batches(dataset: Dataset, batch_size: int, seed: int | None = None, epoch: i
     [((2, 3), [0, 1]), ((2, 3), [2, 3]), ((1, 3), [4])]
     """
     sequence = index_batches(seed, epoch, len(dataset), batch_size, start)
-    return ((dataset.inputs.take(index, axis=0), dataset.targets.take(index, axis=0)) for index in sequence)
+    return ((taken(dataset.inputs, index), dataset.targets.take(index, axis=0)) for index in sequence)
+
+
+def taken(inputs: Any, index: np.ndarray) -> Any:
+    """The examples of these numbers, of each input."""
+    return each_input(lambda each: each.take(index, axis=0), inputs)

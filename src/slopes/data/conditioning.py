@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
-from .dataset import Dataset, check_finite
+from .dataset import Dataset, check_finite, only_input
 from .reading import Path, refused
 from .tensorfile import load_metadata, load_safetensors, save_safetensors
 
@@ -155,7 +155,7 @@ class Whiten(Conditioner):
 
 def as_inputs(given: Dataset | Any) -> np.ndarray:
     """The inputs as float32 (N, ...), all finite."""
-    found = np.asarray(given.inputs if isinstance(given, Dataset) else given, np.float32)
+    found = np.asarray(only_input(given) if isinstance(given, Dataset) else given, np.float32)
     if found.ndim < 2 or not len(found):
         raise ShapeError(f"inputs of shape {found.shape}", why="they are (N, ...): at least one example of at least one axis")
     check_finite(found, "inputs")

@@ -8,29 +8,34 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, NonFiniteError, OutOfRangeError, ShapeError
+from .several import each_input, input_names, inputs_of
 
 
 class Dataset:
     """Inputs and targets of the same number of examples, along the first axis.
 
-    inputs: (N, ...) float32, or int64 / uint8 / bool as given (words, bytes); wider floats become float32, other integers int64.
+    inputs: (N, ...) float32, or int64 / uint8 / bool as given (words, bytes); wider floats become float32, other integers int64. A
+    tuple of such arrays are several inputs: one argument of the net each.
     targets: (N, ...) int64 for classes, float32 for numbers. classes: the names of the classes, if targets are classes.
     The arrays are made read-only. Raises ShapeError (different lengths, no example), DTypeError (not numbers), NonFiniteError
-    (NaN or infinity), OutOfRangeError (labels outside of the classes).
+    (NaN or infinity), OutOfRangeError (labels outside of the classes), ArgumentError (no input).
 
     >>> from slopes import data
     >>> data.Dataset([[0.0, 1.0], [1.0, 0.0]], [1, 0], classes=["up", "down"], name="toy")
     Dataset(toy: 2 examples, inputs (2,) float32, targets () int64, 2 classes)
+    >>> data.Dataset((np.zeros((5, 1, 28, 28)), np.zeros((5, 9), int)), np.zeros((5, 9), int))
+    Dataset(data: 5 examples, inputs (1, 28, 28) float32 and (9,) int64, targets (9,) int64)
     """
 
     __slots__ = ("classes", "inputs", "name", "targets")
-    inputs: np.ndarray
+    inputs: Any  # an array, or a tuple of arrays
     targets: np.ndarray
     classes: tuple[str, ...] | None
     name: str
 
     def __init__(self, inputs: Any, targets: Any, classes: Sequence[str] | None = None, name: str = "data") -> None:
-        self.inputs = numbers(inputs, "inputs", keep=("uint8", "bool"))
+        checked = [numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
+        self.inputs = tuple(checked) if isinstance(inputs, tuple) else checked[0]
         self.targets = numbers(targets, "targets")
         self.classes = tuple(classes) if classes is not None else None
         self.name = name
@@ -40,21 +45,23 @@ class Dataset:
         self._freeze()
 
     def _freeze(self) -> None:
-        self.inputs.flags.writeable = self.targets.flags.writeable = False
+        for each in (*inputs_of(self.inputs), self.targets):
+            each.flags.writeable = False
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
 
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes is not None else ""
-        return (f"Dataset({self.name}: {len(self)} examples, inputs {self.inputs.shape[1:]} {self.inputs.dtype}, "
-                f"targets {self.targets.shape[1:]} {self.targets.dtype}{classes})")
+        inputs = " and ".join(f"{each.shape[1:]} {each.dtype}" for each in inputs_of(self.inputs))
+        targets = f"{self.targets.shape[1:]} {self.targets.dtype}"
+        return f"Dataset({self.name}: {len(self)} examples, inputs {inputs}, targets {targets}{classes})"
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """(inputs, targets) of one example, a slice, or an array of numbers."""
-        return self.inputs[index], self.targets[index]
+        return each_input(lambda each: each[index], self.inputs), self.targets[index]
 
-    def _with(self, inputs: np.ndarray, targets: np.ndarray, name: str) -> Dataset:
+    def _with(self, inputs: Any, targets: np.ndarray, name: str) -> Dataset:
         """A dataset of numbers that are known to be sound: not checked again."""
         made = object.__new__(Dataset)
         made.inputs, made.targets, made.classes, made.name = inputs, targets, self.classes, name
@@ -69,8 +76,8 @@ class Dataset:
         array([0, 0])
         """
         index = index if isinstance(index, slice) else checked_index(index, len(self))
-        inputs, targets = self.inputs[index], self.targets[index]
-        if not len(inputs):
+        inputs, targets = self[index]
+        if not len(targets):
             raise ShapeError(f"the subset of {self.name} has no example", repair="select at least one")
         return self._with(inputs, targets, self.name if name is None else name)
 
@@ -78,20 +85,21 @@ class Dataset:
         """Inputs (x - mean) / std, float32; mean and std are numbers or arrays that broadcast against the inputs.
 
         Without them, the mean and deviation of all inputs of this dataset; for validation and test, pass the numbers of the
-        training set. Raises ArgumentError when std is not above 0.
+        training set. Raises ArgumentError when std is not above 0, and for several inputs.
 
         >>> from slopes import data
         >>> data.Dataset([[1.0], [3.0]], [0, 1]).standardized().inputs.ravel()
         array([-1.,  1.], dtype=float32)
         """
-        mean = self.inputs.mean(dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
-        std = self.inputs.std(dtype=np.float64) if std is None else np.asarray(std, np.float64)
+        inputs = only_input(self)
+        mean = inputs.mean(dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
+        std = inputs.std(dtype=np.float64) if std is None else np.asarray(std, np.float64)
         if not (np.all(std > 0) and np.all(np.isfinite(mean)) and np.all(np.isfinite(std))):
             raise ArgumentError(f"inputs of {self.name} cannot be divided by std = {std}", why="it must be finite and above 0",
                                 repair="leave constant inputs out, or pass std=1")
-        scaled = (self.inputs - np.float32(mean)) / np.float32(std)
-        if scaled.shape != self.inputs.shape:
-            raise ShapeError(f"mean {mean.shape} and std {std.shape} do not broadcast to inputs of shape {self.inputs.shape[1:]}")
+        scaled = (inputs - np.float32(mean)) / np.float32(std)
+        if scaled.shape != inputs.shape:
+            raise ShapeError(f"mean {mean.shape} and std {std.shape} do not broadcast to inputs of shape {inputs.shape[1:]}")
         return self._with(scaled.astype(np.float32, copy=False), self.targets, self.name)
 
 
@@ -146,14 +154,26 @@ def check_finite(array: np.ndarray, field: str) -> None:
                                  repair="remove or replace such examples, for example with np.nan_to_num(x)")
 
 
-def check_lengths(inputs: np.ndarray, targets: np.ndarray, name: str) -> None:
-    if not inputs.ndim or not targets.ndim:
-        raise ShapeError(f"{name}: inputs {inputs.shape} and targets {targets.shape} need a first axis that counts examples")
-    if len(inputs) != len(targets):
-        raise ShapeError(f"{name}: {len(inputs)} inputs but {len(targets)} targets", why="each example has one of each",
-                         repair=f"look where they were cut: inputs are {inputs.shape}, targets {targets.shape}")
-    if not len(inputs):
-        raise ShapeError(f"{name}: there is no example", why=f"inputs are {inputs.shape}", repair="give at least one")
+def only_input(dataset: Dataset) -> np.ndarray:
+    """The inputs, if they are one array."""
+    if isinstance(dataset.inputs, tuple):
+        raise ArgumentError(f"{dataset.name} has {len(dataset.inputs)} inputs", why="this is done to one array",
+                            repair="do it to one of them before the dataset is made")
+    return dataset.inputs
+
+
+def check_lengths(inputs: Any, targets: np.ndarray, name: str) -> None:
+    if not inputs_of(inputs):
+        raise ArgumentError(f"{name}: the tuple of inputs is empty", repair="give an array, or a tuple of arrays")
+    for each, field in zip(inputs_of(inputs), input_names(inputs)):
+        if not each.ndim or not targets.ndim:
+            raise ShapeError(f"{name}: {field} {each.shape} and targets {targets.shape} need a first axis that counts examples")
+        if len(each) != len(targets):
+            several = "a tuple are several inputs of the net, one is a list or an array; " if isinstance(inputs, tuple) else ""
+            raise ShapeError(f"{name}: {len(each)} {field} but {len(targets)} targets", why="each example has one of each",
+                             repair=f"{several}look where they were cut: {field} are {each.shape}, targets {targets.shape}")
+        if not len(each):
+            raise ShapeError(f"{name}: there is no example", why=f"{field} are {each.shape}", repair="give at least one")
 
 
 def check_labels(targets: np.ndarray, classes: tuple[str, ...], name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,21 +32,18 @@ class Streamed(Protocol):
         """The examples of these numbers."""
 
 
-def prefetched(source: Streamed, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """source.gather(part) of each part in turn; while one is used, the next is read by another thread.
+def prefetched(gather: Callable[[np.ndarray], Any], parts: Iterable[np.ndarray]) -> Iterator[Any]:
+    """gather(part) of each part in turn; while one is used, the next is read by another thread.
 
     What goes wrong while reading is raised where the part would have been given out.
 
-    >>> class Squares:
-    ...     def gather(self, numbers):
-    ...         return numbers ** 2
-    >>> [part.tolist() for part in prefetched(Squares(), [np.array([1, 2]), np.array([3])])]
+    >>> [part.tolist() for part in prefetched(np.square, [np.array([1, 2]), np.array([3])])]
     [[1, 4], [9]]
     """
     with ThreadPoolExecutor(1, thread_name_prefix="slopes-prefetch") as ahead:
         waiting = None
         for part in parts:
-            coming = ahead.submit(source.gather, part)
+            coming = ahead.submit(gather, part)
             if waiting is not None:
                 yield waiting.result()
             waiting = coming

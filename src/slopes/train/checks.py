@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
 from ..arrays import shorten
+from ..data.several import called, each_input, input_names, inputs_of
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Module
@@ -26,22 +28,25 @@ def check_dataset(dataset: Any, role: str = "dataset") -> None:
     if not (hasattr(dataset, "inputs") and hasattr(dataset, "targets")):
         raise ArgumentError(f"{role} is a {type(dataset).__name__} without inputs and targets", repair=repair_kind(dataset))
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    if len(inputs.shape) == 0 or targets.ndim == 0 or len(inputs) != len(targets):
-        raise ArgumentError(f"{role}: inputs {inputs.shape} and targets {targets.shape} do not pair up",
-                            why="their first axes count the examples", repair="pass one target per input")
-    if len(inputs) == 0:
-        raise ArgumentError(f"{role} has no examples: inputs {inputs.shape}", repair="check how it was selected or split")
-    for array, name in ((inputs, "inputs"), (targets, "targets")):
+    parts, shapes = inputs_of(inputs), each_input(lambda each: each.shape, inputs)
+    if not parts or targets.ndim == 0 or any(not each.shape or len(each) != len(targets) for each in parts):
+        one = "; a tuple are several inputs: one is a list or an array" if isinstance(inputs, tuple) else ""
+        raise ArgumentError(f"{role}: inputs {shapes} and targets {targets.shape} do not pair up",
+                            why="their first axes count the examples", repair=f"pass one target per input{one}")
+    if len(targets) == 0:
+        raise ArgumentError(f"{role} has no examples: inputs {shapes}", repair="check how it was selected or split")
+    named = [*zip(parts, input_names(inputs)), (targets, "targets")]
+    for array, name in named:
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"{role}.{name} are of type {array.dtype}, not numbers", why="a network computes with real numbers",
                              repair="give words and categories numbers: classes, y = np.unique(y, return_inverse=True)")
-    check_finite(inputs, f"{role}.inputs")
-    check_finite(targets, f"{role}.targets")
+    for array, name in named:
+        check_finite(array, f"{role}.{name}")
 
 
 def as_held(inputs: Any) -> Any:
-    """Inputs as an array, but for those that are read as they are used: nothing is read here."""
-    return inputs if is_streamed(inputs) else np.asarray(inputs)
+    """Each input as an array, but for those that are read as they are used: nothing is read here."""
+    return each_input(lambda each: each if is_streamed(each) else np.asarray(each), inputs)
 
 
 def repair_kind(dataset: Any) -> str:
@@ -91,27 +96,43 @@ def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augmen
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class.
     """
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    first = asarray(inputs[:1])
+    first = each_input(lambda each: asarray(each[:1]), inputs)
+    check_arguments(net, first, role)
     with Mode(net, training=False), no_grad():
-        outputs = net(first)
+        outputs = called(net, first)
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
         check_loss(loss(outputs, asarray(targets[:1])))
         if augment is not None:
             given, learned = augmented(augment, first, asarray(targets[:1]))
-            check_loss(loss(net(given), learned))
+            check_loss(loss(called(net, given), learned))
 
 
-def augmented(augment: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def check_arguments(net: Any, inputs: Any, role: str) -> None:
+    """The net takes as many arguments as there are inputs."""
+    given = inputs_of(inputs)
+    wanted = inspect.signature(net.forward)
+    try:
+        wanted.bind(*given)
+    except TypeError as error:
+        count = f"{len(given)} inputs" if len(given) != 1 else "1 input"
+        names = ", ".join(wanted.parameters)
+        raise ArgumentError(f"{role} has {count}, but {type(net).__name__}.forward({names}) takes another number",
+                            why=f"each input is one argument of the net: {error}",
+                            repair="several inputs are a tuple, slopes.data.Dataset((first, second), targets); one is an array") from None
+
+
+def augmented(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
     """What an augmentation makes of one example; an error unless it is (inputs, targets), as many as before."""
     if not callable(augment):
         raise ArgumentError(f"augment is {shorten(augment)}, not a function (inputs, targets)", repair=AUGMENT)
     made = augment(inputs, targets)
-    if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(each, Tensor) for each in made)):
+    if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(each, Tensor) for each in (*inputs_of(made[0]), made[1]))):
         kind = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
         raise ArgumentError(f"augment returned {kind}, not (inputs, targets)", repair=AUGMENT)
-    if any(each.shape[:1] != (1,) for each in made):
-        raise ShapeError(f"augment made inputs {made[0].shape} and targets {made[1].shape} of one example",
+    if any(each.shape[:1] != (1,) for each in (*inputs_of(made[0]), made[1])):
+        shapes = each_input(lambda each: each.shape, made[0])
+        raise ShapeError(f"augment made inputs {shapes} and targets {made[1].shape} of one example",
                          why="it must keep the number of examples", repair=AUGMENT)
     return made
 
@@ -128,14 +149,14 @@ def check_loss(found: Any) -> None:
 
 def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
     """A last batch of one example is refused now when the net cannot learn from it (batch normalization), not after an epoch."""
-    inputs, count = as_held(dataset.inputs), len(dataset.inputs)
+    inputs, count = as_held(dataset.inputs), len(dataset.targets)
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return
     trace = Trace()
     try:
         with Mode(net, training=True), tracing(trace):
-            net(trace.argument((1, *inputs.shape[1:]), inputs.dtype))
+            called(net, each_input(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
     except ShapeError as error:
         fitting = [size for size in range(2, count + 1) if count % size != 1]
         repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"

@@ -33,7 +33,7 @@ from .stepper import Stretch
 
 AfterEpoch = Callable[[Run], Any]
 Clip = Callable[[list[Tensor]], Any]
-Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Augment = Callable[[Any, Tensor], tuple[Any, Tensor]]
 Penalty = Callable[[Any], Tensor]
 
 
@@ -50,7 +50,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     one may be smaller. Loss and metrics of an epoch are means over its examples, each measured before its own update.
 
     net         a Module; in train mode during the run, in its former modes after it
-    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. Inputs that lie on the disk
+    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. A tuple of inputs are as many
+                arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens). Inputs that lie on the disk
                 (data.image_folder) are read as they are used, the next ones while the step computes. Or a data.Feed, which makes
                 batches: text.Streams (the net's state is carried from batch to batch), text.Windows, text.Rows (of different
                 lengths); "examples" are then the targets that count, and loss and metrics are means over these

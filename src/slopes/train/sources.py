@@ -11,11 +11,12 @@ import numpy as np
 from .. import functions as F
 from ..data.feed import IGNORED, Feed
 from ..data.order import order
+from ..data.several import called, each_input
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, token_cross_entropy
 from ..tensor import Tensor, asarray, from_array, no_grad
 from ..tree import flatten, map_tree
-from .checks import augmented, check_dataset, check_loss, check_trial
+from .checks import augmented, check_arguments, check_dataset, check_loss, check_trial
 from .metrics import is_labelled, sum_over_examples
 from .mode import Mode
 from .stepper import Feeder, Stepper, Stretch, as_source, as_tensor
@@ -46,16 +47,16 @@ class Rows:
         numbered = np.arange(self.examples) if seed is None else order(seed, epoch, self.examples)
         return stepper.walk(numbered, self.batch_size, numbers)
 
-    def parts(self, given: tuple[Tensor, ...], count: int = 1) -> Iterator[Part]:
+    def parts(self, given: tuple[Any, ...], count: int = 1) -> Iterator[Part]:
         """The batch in `count` parts, each gathered when it is its turn."""
         inputs, targets, indices = given
         for part in parts_of(indices, count):
             wanted = F.take(targets, part, axis=0)
-            yield F.take(inputs, part, axis=0), wanted, part.shape[0] / indices.shape[0]
+            yield taken(inputs, part), wanted, part.shape[0] / indices.shape[0]
 
     def answer(self, net: Any, inputs: Any) -> Any:
         """What the net makes of a batch."""
-        return net(inputs)
+        return called(net, inputs)
 
     def total(self, values: Tensor) -> Tensor:
         """A metric's sum over the examples of a batch."""
@@ -98,9 +99,9 @@ class Fed:
         return F.sum(F.astype(values, np.float32))
 
 
-def called(net: Any, inputs: Any) -> Any:
-    """The outputs for one input, or for a tuple of several."""
-    return net(*inputs) if isinstance(inputs, tuple) else net(inputs)
+def taken(inputs: Any, numbers: Tensor) -> Any:
+    """The examples of these numbers, of each input."""
+    return each_input(lambda each: F.take(each, numbers, axis=0), inputs)
 
 
 def usual_loss(loss: Loss | None, dataset: Any) -> Loss:
@@ -122,7 +123,8 @@ def check_source(net: Any, loss: Loss, dataset: Any, role: str = "dataset", augm
     if batch is None:
         raise ArgumentError(f"{role} is a feed without a target that counts", why=f"all its labels are {IGNORED}")
     with Mode(net, training=False), no_grad():
-        inputs, targets = map_tree(asarray, batch.inputs), asarray(batch.targets)
+        inputs, targets = each_input(asarray, batch.inputs), asarray(batch.targets)
+        check_arguments(net, inputs, role)
         check_loss(loss(called(net, inputs), targets))
         if augment is not None:
             inputs, targets = augmented(augment, inputs, targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..compile import compile
 from ..data.feed import Batch
+from ..data.several import each_input, inputs_of
 from ..data.stream import Streamed, prefetched
 from ..tensor import Tensor, asarray
 from ..tree import map_tree, named_leaves
@@ -82,7 +84,7 @@ class Pace:
 class Stepper(Pace):
     """Runs `step(inputs, targets, indices, *numbers)`, which returns a tuple of 0-d tensors, over many rows of indices."""
 
-    def __init__(self, step: Callable[..., tuple[Tensor, ...]], inputs: Tensor | Streamed, targets: Tensor) -> None:
+    def __init__(self, step: Callable[..., tuple[Tensor, ...]], inputs: Any, targets: Tensor) -> None:
         super().__init__(step)
         self.inputs, self.targets = inputs, targets
         self.room = 0  # examples that are in memory for one call; always as many, or every call would compile anew
@@ -94,8 +96,8 @@ class Stepper(Pace):
         """
         full = len(order) // batch_size
         rows = order[: full * batch_size].reshape(full, batch_size)
-        if isinstance(self.inputs, Streamed):
-            yield from self.walk_streamed(self.inputs, rows, order[None, full * batch_size :], numbers)
+        if is_streamed(self.inputs):
+            yield from self.walk_streamed(rows, order[None, full * batch_size :], numbers)
             return
         done = 0
         while done < full:
@@ -105,35 +107,34 @@ class Stepper(Pace):
         if full * batch_size < len(order):
             yield self.run(order[None, full * batch_size :], None if numbers is None else numbers[full:])
 
-    def walk_streamed(self, source: Streamed, rows: np.ndarray, rest: np.ndarray, numbers: np.ndarray | None) -> Iterator[Stretch]:
+    def walk_streamed(self, rows: np.ndarray, rest: np.ndarray, numbers: np.ndarray | None) -> Iterator[Stretch]:
         """`walk` where inputs are read from the disk: the next call's while this one computes."""
         batch = rows.shape[1]
-        steps = max(1, min(len(rows), STREAMED_BYTES // (batch * bytes_of(source))))
+        steps = max(1, min(len(rows), STREAMED_BYTES // (batch * bytes_of(self.inputs))))
         self.room = max(self.room, steps * batch, rest.size)
         parts = [rows[first : first + steps] for first in range(0, len(rows), steps)] + ([rest] if rest.size else [])
         done = 0
-        for part, inputs in zip(parts, prefetched(source, [part.reshape(-1) for part in parts])):
+        for part, inputs in zip(parts, prefetched(functools.partial(gathered, self.inputs), [part.reshape(-1) for part in parts])):
             yield self.run(part, None if numbers is None else numbers[done : done + len(part)], inputs)
             done += len(part)
 
-    def run(self, rows: np.ndarray, numbers: np.ndarray | None = None, read: np.ndarray | None = None) -> Stretch:
+    def run(self, rows: np.ndarray, numbers: np.ndarray | None = None, read: Any = None) -> Stretch:
         """One native call over these rows (steps, batch); `read` are their inputs, where they are read as they are used."""
 
         def call() -> tuple[Tensor, ...]:
             extra = () if numbers is None else (asarray(numbers),)
-            streamed = isinstance(self.inputs, Streamed)
-            data = self.held(self.inputs, rows, read) if streamed else (self.inputs, self.targets, asarray(rows))  # type: ignore[arg-type]
+            data = self.held(rows, read) if is_streamed(self.inputs) else (self.inputs, self.targets, asarray(rows))
             return self.program.many(len(rows), *data, *extra, stepped=(2, 3)[: 1 + len(extra)])
 
         return Stretch(rows, self.measured(len(rows), call), np.full(len(rows), float(rows.shape[1])))
 
-    def held(self, source: Streamed, rows: np.ndarray, read: np.ndarray | None) -> tuple[Tensor, Tensor, Tensor]:
+    def held(self, rows: np.ndarray, read: Any) -> tuple[Any, Tensor, Tensor]:
         """(inputs, targets, rows) of what is in memory for one call, filled up to the usual room."""
         wanted = rows.reshape(-1)
-        read = source.gather(wanted) if read is None else read
+        read = gathered(self.inputs, wanted) if read is None else read
         places = np.arange(max(self.room, wanted.size)) % wanted.size
-        inputs = read if len(places) == wanted.size else read[places]
-        return asarray(inputs), asarray(self.targets.numpy()[wanted[places]]), asarray(np.arange(wanted.size).reshape(rows.shape))
+        inputs = each_input(lambda each: asarray(each if len(places) == wanted.size else each[places]), read)
+        return inputs, asarray(self.targets.numpy()[wanted[places]]), asarray(np.arange(wanted.size).reshape(rows.shape))
 
 
 class Feeder(Pace):
@@ -184,16 +185,21 @@ def as_tensor(array: Any) -> Tensor:
     return asarray(np.ascontiguousarray(array))
 
 
-def as_source(inputs: Any) -> Tensor | Streamed:
-    """Inputs as a tensor, but for those that are read as they are used."""
-    return inputs if is_streamed(inputs) else as_tensor(inputs)
+def as_source(inputs: Any) -> Any:
+    """Each input as a tensor, but for those that are read as they are used."""
+    return each_input(lambda each: each if is_streamed(each) else as_tensor(each), inputs)
 
 
 def is_streamed(inputs: Any) -> bool:
-    """Whether inputs are read as they are used."""
-    return not isinstance(inputs, (Tensor, np.ndarray)) and isinstance(inputs, Streamed)
+    """Whether an input, or one of several, is read as it is used."""
+    return any(not isinstance(each, (Tensor, np.ndarray)) and isinstance(each, Streamed) for each in inputs_of(inputs))
 
 
-def bytes_of(source: Streamed) -> int:
+def gathered(inputs: Any, numbers: np.ndarray) -> Any:
+    """The examples of these numbers, of each input."""
+    return each_input(lambda each: each.gather(numbers) if is_streamed(each) else each.numpy()[numbers], inputs)
+
+
+def bytes_of(inputs: Any) -> int:
     """The bytes of one example."""
-    return max(1, math.prod(source.shape[1:]) * source.dtype.itemsize)
+    return max(1, sum(math.prod(each.shape[1:]) * each.dtype.itemsize for each in inputs_of(inputs)))

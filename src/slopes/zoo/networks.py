@@ -15,12 +15,12 @@ from .resnet import resnet, small_resnet
 from .sentence import SentenceEncoder, TextCNN
 from .tagger import Tagger
 from .transformer import Transformer
-from .translator import Paired, Translator
+from .translator import Translator
 from .unet import UNet, small_unet
 from .vgg import vgg
 from .vit import VisionTransformer, small_vit, vit_b16
 
-__all__ = ["GPT", "Captioner", "LanguageModel", "Paired", "Recommender", "SentenceEncoder", "Tagger", "TextCNN", "Transformer",
+__all__ = ["GPT", "Captioner", "LanguageModel", "Recommender", "SentenceEncoder", "Tagger", "TextCNN", "Transformer",
            "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model", "dropout_mlp", "googlenet", "lenet",
            "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet", "small_unet", "small_vit",
            "softmax_regression", "vgg", "vit_b16", "word_model"]

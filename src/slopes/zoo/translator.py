@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import nn
 from ..functions.attention import attention_weights
 from ..ops.composite import concat, matmul, permute_dims
@@ -71,23 +69,3 @@ class Translator(nn.Module):
         weights = attention_weights(outputs, self.keys(memory), state["seen"].reshape((rows, 1, words)), scale=1.0)
         mixed = self.mix(concat([matmul(weights, memory), outputs], axis=2)).tanh()
         return self.head(self.dropout(mixed)), weights, {**state, "h": permute_dims(last, (1, 0, 2)).reshape((rows, -1))}
-
-
-class Paired(nn.Module):
-    """A network of two sequences as one of both side by side, such as sl.fit trains: y = net(x[:, :first], x[:, first:]).
-
-    x: integers (N, first + others).
-
-    >>> import slopes as sl
-    >>> net = Paired(Translator(source_words=20, target_words=30, width=8, hidden=6), first=3)
-    >>> net(sl.ones((2, 3 + 4), dtype=sl.int64)).shape
-    (2, 4, 30)
-    """
-
-    unnamed = "net"
-
-    def __init__(self, net: nn.Module, first: int) -> None:
-        self.net, self.first = net, first
-
-    def forward(self, x: Tensor) -> Any:
-        return self.net(x[:, :self.first], x[:, self.first:])
