@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from slopes import data
-from slopes.zoo import recommend
+from slopes.data import composed
+from slopes.zoo import recommend, segment
 
 
 def found_by(recipe, seed=0, **given):
@@ -41,3 +42,44 @@ def test_what_is_rated_already_is_not_recommended(monkeypatch):
     made.clear = np.zeros((4, 3), np.float32)
     made.clear[tuple(made.train.inputs.T)] = 9.0
     assert recommend.recommended(made, lambda pairs: made.clear[tuple(pairs.T)]) < 9
+
+
+# segment
+
+
+def few(folder=None):
+    """Hardly any digits: four classes of strokes, thick enough to be seen at once, some brighter than others."""
+    images, labels = np.zeros((40, 1, 28, 28), np.float32), np.arange(40) % 4
+    for number, label in enumerate(labels):
+        place = 10 + number % 5
+        stroke = [np.s_[6:22, place:place + 3], np.s_[place:place + 3, 6:22], np.s_[6:13, place:place + 3], np.s_[place:place + 3, 6:13]]
+        images[(number, 0, *stroke[label])] = 0.5 + number % 3 / 4
+    examples = data.Dataset(images, labels, [str(digit) for digit in range(10)])
+    return data.Splits(examples, examples, examples, "toy")
+
+
+@pytest.fixture
+def strokes(monkeypatch):
+    """The makers of composed pictures take these strokes for digits."""
+    monkeypatch.setattr(composed, "mnist", few)
+
+
+def test_ink_is_found_better_than_by_a_threshold(strokes):
+    pytest.importorskip("matplotlib")
+    found = found_by(segment.recipe, pictures=64, tested=8, epochs=30, batch=8, width=4, levels=1, rate=0.02)
+    assert found.figures["mean IoU"] > found.figures["mean IoU of one threshold"] + 0.05
+    assert found.pictures["masks.png"]().data("png") and set(found.pictures) == {"masks.png", "curve.png"}
+
+
+def test_masks_may_tell_the_digits_too(strokes):
+    found = found_by(segment.recipe, mask="digits", pictures=8, tested=8, epochs=1, batch=8, width=2, levels=1)
+    assert found.lines[1].startswith("ground ") and found.lines[1].count(",") == 10
+    assert 0 <= found.figures["mean IoU"] <= 1 and 0 <= found.figures["IoU of ink"] <= 1
+
+
+def test_overlap_is_that_of_sets_of_pixels():
+    truth, answers = (np.array(each).reshape(2, 2, 2) for each in ([0, 1, 1, 1, 2, 2, 0, 0], [0, 1, 1, 2, 2, 0, 0, 0]))
+    found = segment.overlap(truth, answers, 4)
+    sets = [(set(np.flatnonzero(truth == each)), set(np.flatnonzero(answers == each))) for each in range(3)]
+    np.testing.assert_allclose(found[:3], [len(a & b) / len(a | b) for a, b in sets])
+    assert np.isnan(found[3])

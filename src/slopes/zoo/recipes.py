@@ -17,6 +17,7 @@ from . import (
     names,
     perceptron,
     recommend,
+    segment,
     sentiment,
     softmax,
     tagging,
@@ -28,8 +29,8 @@ from .study import Study
 
 RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
-    lenet.published, lenet.regularized, autoencoder.recipe, recommend.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe,
-    tagging.recipe, translate.recipe, words.recipe)}
+    lenet.published, lenet.regularized, autoencoder.recipe, recommend.recipe, segment.recipe, names.recipe,
+    chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe, translate.recipe, words.recipe)}
 
 
 def find_recipe(name: str) -> Recipe | Study:
