@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+import slopes as sl
 from slopes import data
 from slopes.data import composed
-from slopes.zoo import recommend, segment
+from slopes.zoo import caption, captioner, recommend, segment
 
 
 def found_by(recipe, seed=0, **given):
@@ -83,3 +84,49 @@ def test_overlap_is_that_of_sets_of_pixels():
     sets = [(set(np.flatnonzero(truth == each)), set(np.flatnonzero(answers == each))) for each in range(3)]
     np.testing.assert_allclose(found[:3], [len(a & b) / len(a | b) for a, b in sets])
     assert np.isnan(found[3])
+
+
+# caption
+
+
+def test_captions_are_learned_and_where_each_word_looked(strokes):
+    pytest.importorskip("matplotlib")
+    found = found_by(caption.recipe, pictures=64, tested=16, epochs=2, batch=16, filters=2, width=4, hidden=8, beams=2)
+    assert found.lines[0].endswith("of 16 captions are right to the last word")
+    for name in ("captions.png", "looks.png"):
+        assert found.pictures[name]().data("png")
+
+
+def test_lessons_end_with_the_sentence():
+    pictures = data.Dataset(np.zeros((2, 1, 8, 8)), [[1, 10, 0, 0, 0], [1, 10, 13, 14, 0]])
+    taught = caption.lessons(pictures)
+    assert taught.inputs[1].tolist() == [[0, 1, 10, 0, 0], [0, 1, 10, 13, 14]]
+    assert taught.targets.tolist() == [[1, 10, 0, -100, -100], [1, 10, 13, 14, 0]]
+
+
+def test_a_sentence_is_whole_when_each_counted_word_is_the_likeliest():
+    words = np.array([[1, 2, 0, -100], [1, 2, 0, -100], [3, 3, 3, 0]])
+    said = np.array([[1, 2, 0, 3], [1, 1, 0, 3], [3, 3, 3, 0]])
+    found = caption.whole(sl.one_hot(said, 4), sl.tensor(words))
+    assert found.numpy().tolist() == [True, False, True]
+
+
+def test_what_is_written_is_what_is_likeliest_at_each_word(strokes):
+    sl.seed(2)
+    net = captioner.Captioner((1, 56, 56), len(data.CAPTION_WORDS), 2, 4, 8)
+    pictures = data.digit_captions(sizes=(1, 1, 5)).test
+    found = caption.written(net, pictures.inputs, 4, beams=1)
+    with sl.no_grad():
+        net.eval()
+        tokens = np.full((5, 1), caption.END)
+        for _ in range(4):
+            likeliest = net(sl.tensor(pictures.inputs), sl.tensor(tokens)).numpy()[:, -1].argmax(axis=1)
+            tokens = np.concatenate([tokens, likeliest[:, None]], axis=1)
+    assert found == [data.caption_text(row) for row in tokens[:, 1:]]
+
+
+@pytest.mark.parametrize("sentence, kind", [
+    ("an eight", "one digit"), ("a seven left of a two", "left of"), ("a three above a nine", "above"),
+    ("a seven left of a two and a five below", "three digits")])
+def test_each_sentence_has_its_kind(sentence, kind):
+    assert caption.kind_of(sentence) == kind

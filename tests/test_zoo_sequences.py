@@ -19,7 +19,7 @@ TARGET = np.array([[2, 6, 5, 4, 3], [2, 7, 3, 0, 0], [2, 3, 0, 0, 0]])
 TAGGED = RNG.integers(1, 9, (2, 4, 6))
 TAGGED[0, 3:], TAGGED[:, :, 4:] = 0, 0
 PAIRS = np.array([[0, 6], [4, 2], [3, 0]])
-PICTURES = numbers("pictures", (3, 1, 8, 12))
+PICTURES = numbers("pictures", (3, 1, 16, 12))
 
 COUNTS = {
     "char lstm": (lambda: networks.char_model(), 350_593),
@@ -36,7 +36,8 @@ COUNTS = {
                50 * 8 + 30 * 5 + 2 * 16 * (5 + 4 + 2) + 2 * 24 * (16 + 6 + 2) + 17 * 13),
     "translator": (lambda: networks.Translator(20, 30, 8, 6), 50 * 8 + 3 * 18 * (8 + 6 + 2) + 6 * 13 + 6 * 12 + 6 * 18 + 30 * 7),
     "captioner": (lambda: networks.Captioner((1, 8, 12), 10, 2, 4, 6),
-                  2 * 10 + 4 * 19 + 8 * 37 + 12 * 9 + 10 * 4 + 24 * (4 + 6 + 2) + 10 * 7),
+                  9 * (1 * 2 + 2 * 4 + 4 * 8 + 8 * 8) + 2 * (2 + 4 + 8 + 8) + 8 + 12 * 9 + 10 * 4 + 24 * (4 + 6 + 2)
+                  + 6 * 8 + 6 * (8 + 6) + 10 * 7),
     "recommender": (lambda: networks.Recommender(5, 7, 3, (4, 2)), 1 + 12 + 12 * 3 + 12 * 4 + 4 * 9 + 2 * 5 + 3),
     "biases": (lambda: networks.Recommender(5, 7, 0, ()), 1 + 12),
 }
@@ -60,7 +61,7 @@ SMALL = {
     "translator": (lambda: networks.Translator(11, 8, 4, 6, dropout=0.2), (TOKENS, TARGET)),
     "transformer": (lambda: networks.Transformer(11, 8, 4, 1, 2, 6, dropout=0.1), (TOKENS, TARGET)),
     "pre-norm transformer": (lambda: networks.Transformer(11, 8, 4, 1, 2, 6, dropout=0.0, norm_first=True), (TOKENS, TARGET)),
-    "captioner": (lambda: networks.Captioner((1, 8, 12), 8, 2, 4, 6), (PICTURES, TARGET)),
+    "captioner": (lambda: networks.Captioner((1, 16, 12), 8, 2, 4, 6), (PICTURES, TARGET)),
     "recommender": (lambda: networks.Recommender(5, 7, 3, (4, 3), dropout=0.2), (PAIRS,)),
 }
 
@@ -188,6 +189,16 @@ def test_attention_adds_up_to_one_over_words_that_are_there():
     _, weights = net.attended(*tensors((TOKENS, TARGET)))
     np.testing.assert_allclose(array(weights).sum(axis=2), 1, rtol=1e-5)
     assert not array(weights)[np.broadcast_to((TOKENS == 0)[:, None], weights.shape)].any()
+
+
+def test_a_captioner_looks_where_its_keys_point():
+    net = networks.Captioner((1, 16, 12), 8, 2, 4, 6).eval()
+    _, weights = net.attended(*tensors((PICTURES, TARGET)))
+    assert weights.shape == (3, 5, 2)
+    np.testing.assert_allclose(array(weights).sum(axis=2), 1, rtol=1e-5)
+    net.places.assign(np.stack([np.zeros(8), 1e4 * array(net.keys.weight)[0]]).astype(np.float32))  # far along one key's direction
+    _, weights = net.attended(*tensors((PICTURES, TARGET)))
+    assert set(np.round(array(weights[..., 1]).reshape(-1))) <= {0, 1} and ((array(weights) > 0.99).any(axis=2)).mean() > 0.9
 
 
 def test_a_recommender_of_biases_is_their_sum():

@@ -1,6 +1,6 @@
 """Draw the pictures of the documents: `python docs/pictures/make.py` writes them beside this file.
 
-`digits-curve.png` is what `slopes train digits` leaves as curve.png.
+`digits-curve.png` is what `slopes train digits` leaves as curve.png, `looks.png` what `slopes train caption` leaves.
 """
 
 from __future__ import annotations

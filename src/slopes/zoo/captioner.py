@@ -1,63 +1,86 @@
-"""From a picture to a sentence about it: convolutions look, an LSTM writes."""
+"""From a picture to a sentence about it: convolutions look, an LSTM writes, and looks again at each word where it helps."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import nn
+from ..functions.attention import attention_weights
+from ..ops.composite import concat, matmul, permute_dims
 from ..tensor import Tensor
 from .shapes import features
 from .tokens import dropout_of, rows_first
 
 
 class Captioner(nn.Module):
-    """The logits of each next word of a caption: three convolutions with pooling, whose features are the LSTM's first state.
+    """The logits of each next word of a caption: features of each part of the picture, an LSTM, and attention of it on the parts.
+
+    Three convolutions with batch norm and pooling, and one more without pooling, give features m_j of each eighth of the height and
+    width; p_j is learned for each place. The LSTM begins with tanh(W' m); with its output s_t after the words 0 to t:
+    weights a_tj = softmax_j(s_t . W (m_j + p_j)), context c_t = sum_j a_tj m_j, h_t = tanh(V [c_t, s_t]), logits = U h_t + b.
 
     shape: (C, H, W), each side at least 8; images: (N, C, H, W), tokens: integers (N, T) that begin with the word for the
-    beginning; y[:, t] (N, T, vocabulary) tells what comes after tokens[:, t]. `begin` and `step` write word by word.
+    beginning; y[:, t] (N, T, vocabulary) tells what comes after tokens[:, t]. `attended` gives the attention map too; `begin` and
+    `step` write word by word.
     Sources: Vinyals et al., "Show and tell: a neural image caption generator", 2015; Xu et al., "Show, attend and tell", 2015 (the
-    first state from the picture).
+    first state from the picture, soft attention).
 
     >>> import slopes as sl
     >>> net = Captioner((1, 16, 24), vocabulary=12, filters=4, width=8, hidden=6)
-    >>> images = sl.zeros((2, 1, 16, 24))
-    >>> net(images, sl.tensor([[2, 5, 6], [2, 7, 0]])).shape
-    (2, 3, 12)
+    >>> images, tokens = sl.zeros((2, 1, 16, 24)), sl.tensor([[2, 5, 6], [2, 7, 0]])
+    >>> logits, weights = net.attended(images, tokens)
+    >>> logits.shape, weights.shape
+    ((2, 3, 12), (2, 3, 6))
     >>> logits, state = net.step(sl.tensor([2, 2]), net.begin(images))
     >>> logits.shape
     (2, 12)
     """
 
+    places: nn.Parameter  # (places, 4 filters)
+
     def __init__(self, shape: tuple[int, ...], vocabulary: int, filters: int = 16, width: int = 64, hidden: int = 128,
                  dropout: float = 0.2) -> None:
-        self.look = nn.Sequential(*halved(shape[0], filters), *halved(filters, 2 * filters), *halved(2 * filters, 4 * filters),
-                                  nn.Flatten())
+        self.look = nn.Sequential(*seen(shape[0], filters), nn.MaxPool2d(2), *seen(filters, 2 * filters), nn.MaxPool2d(2),
+                                  *seen(2 * filters, 4 * filters), nn.MaxPool2d(2), *seen(4 * filters, 4 * filters))
         count = features(self.look, shape)
+        self.places = nn.init.normal(nn.init.blank((count // (4 * filters), 4 * filters)), std=0.1)
         self.handover = nn.Linear(count, 2 * hidden)
         self.words = nn.Embedding(vocabulary, width, 0)
         self.memory = nn.LSTM(width, hidden)
+        self.keys = nn.Linear(4 * filters, hidden, bias=False)
+        self.mix = nn.Linear(4 * filters + hidden, hidden, bias=False)
         self.dropout = dropout_of(dropout)
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
-        return self.write(tokens, self.begin(images))[0]
+        return self.attended(images, tokens)[0]
 
-    def begin(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The state (h, c) before the first word: (N, 1, hidden) each."""
-        both = self.handover(self.dropout(self.look(images))).tanh()
-        rows, hidden = both.shape[0], both.shape[1] // 2
-        return both[:, :hidden].reshape((rows, 1, hidden)), both[:, hidden:].reshape((rows, 1, hidden))
+    def attended(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(logits (N, T, vocabulary), weights (N, T, places)): how much each word to come looks at each place, row by row."""
+        logits, weights, _ = self.write(tokens, self.begin(images))
+        return logits, weights
 
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def begin(self, images: Tensor) -> dict[str, Tensor]:
+        """What the writer needs, before it has written anything; the first axis counts pictures."""
+        found = self.look(images)
+        rows, channels = found.shape[:2]
+        both = self.handover(self.dropout(found.reshape((rows, -1)))).tanh()
+        hidden = both.shape[1] // 2
+        return {"h": both[:, :hidden].reshape((rows, 1, hidden)), "c": both[:, hidden:].reshape((rows, 1, hidden)),
+                "parts": permute_dims(found.reshape((rows, channels, -1)), (0, 2, 1))}
+
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """(logits (N, vocabulary), state) after one more word (N,)."""
-        logits, state = self.write(tokens.reshape((-1, 1)), state)
+        logits, _, state = self.write(tokens.reshape((-1, 1)), state)
         return logits[:, 0], state
 
-    def write(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        outputs, last = self.memory(self.dropout(self.words(tokens)), rows_first(state))
-        return self.head(self.dropout(outputs)), rows_first(last)
+    def write(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        parts = state["parts"]
+        outputs, last = self.memory(self.dropout(self.words(tokens)), rows_first((state["h"], state["c"])))
+        weights = attention_weights(outputs, self.keys(parts + self.places), scale=1.0)
+        mixed = self.mix(concat([matmul(weights, parts), outputs], axis=2)).tanh()
+        h, c = rows_first(last)
+        return self.head(self.dropout(mixed)), weights, {"h": h, "c": c, "parts": parts}
 
 
-def halved(before: int, after: int) -> list[nn.Module]:
-    """A 3x3 convolution and a pooling that halves the size."""
-    return [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+def seen(before: int, after: int) -> list[nn.Module]:
+    """A 3x3 convolution that keeps the size, batch norm and ReLU."""
+    return [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]

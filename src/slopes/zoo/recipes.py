@@ -8,6 +8,7 @@ from ..errors import ArgumentError
 from . import (
     approximate,
     autoencoder,
+    caption,
     chars,
     compare,
     digits,
@@ -29,7 +30,7 @@ from .study import Study
 
 RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
-    lenet.published, lenet.regularized, autoencoder.recipe, recommend.recipe, segment.recipe, names.recipe,
+    lenet.published, lenet.regularized, autoencoder.recipe, recommend.recipe, segment.recipe, caption.recipe, names.recipe,
     chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe, translate.recipe, words.recipe)}
 
 
