@@ -20,6 +20,7 @@ TAGGED = RNG.integers(1, 9, (2, 4, 6))
 TAGGED[0, 3:], TAGGED[:, :, 4:] = 0, 0
 PAIRS = np.array([[0, 6], [4, 2], [3, 0]])
 PICTURES = numbers("pictures", (3, 1, 16, 12))
+SERIES = numbers("series", (3, 7, 1))
 
 COUNTS = {
     "char lstm": (lambda: networks.char_model(), 350_593),
@@ -38,6 +39,7 @@ COUNTS = {
     "captioner": (lambda: networks.Captioner((1, 8, 12), 10, 2, 4, 6),
                   9 * (1 * 2 + 2 * 4 + 4 * 8 + 8 * 8) + 2 * (2 + 4 + 8 + 8) + 8 + 12 * 9 + 10 * 4 + 24 * (4 + 6 + 2)
                   + 6 * 8 + 6 * (8 + 6) + 10 * 7),
+    "forecaster": (lambda: networks.Forecaster(12, 32), 3 * 32 * (1 + 32 + 2) + 33 * 12),
     "recommender": (lambda: networks.Recommender(5, 7, 3, (4, 2)), 1 + 12 + 12 * 3 + 12 * 4 + 4 * 9 + 2 * 5 + 3),
     "biases": (lambda: networks.Recommender(5, 7, 0, ()), 1 + 12),
 }
@@ -63,6 +65,7 @@ SMALL = {
     "pre-norm transformer": (lambda: networks.Transformer(11, 8, 4, 1, 2, 6, dropout=0.0, norm_first=True), (TOKENS, TARGET)),
     "captioner": (lambda: networks.Captioner((1, 16, 12), 8, 2, 4, 6), (PICTURES, TARGET)),
     "recommender": (lambda: networks.Recommender(5, 7, 3, (4, 3), dropout=0.2), (PAIRS,)),
+    "forecaster": (lambda: networks.Forecaster(4, 6), (SERIES,)),
 }
 
 

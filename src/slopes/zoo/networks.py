@@ -7,6 +7,7 @@ import math
 from .. import nn
 from .alexnet import alexnet
 from .captioner import Captioner
+from .forecaster import Forecaster
 from .googlenet import googlenet
 from .gpt import GPT, char_gpt
 from .language import LanguageModel, char_model, word_model
@@ -20,9 +21,9 @@ from .unet import UNet, small_unet
 from .vgg import vgg
 from .vit import VisionTransformer, small_vit, vit_b16
 
-__all__ = ["GPT", "Captioner", "LanguageModel", "Recommender", "SentenceEncoder", "Tagger", "TextCNN", "Transformer",
-           "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model", "dropout_mlp", "googlenet", "lenet",
-           "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet", "small_unet", "small_vit",
+__all__ = ["GPT", "Captioner", "Forecaster", "LanguageModel", "Recommender", "SentenceEncoder", "Tagger", "TextCNN",
+           "Transformer", "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model", "dropout_mlp", "googlenet",
+           "lenet", "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet", "small_unet", "small_vit",
            "softmax_regression", "vgg", "vit_b16", "word_model"]
 
 

@@ -13,6 +13,7 @@ from . import (
     compare,
     digits,
     features,
+    forecast,
     lenet,
     mlp,
     names,
@@ -30,8 +31,8 @@ from .study import Study
 
 RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
-    lenet.published, lenet.regularized, autoencoder.recipe, recommend.recipe, segment.recipe, caption.recipe, names.recipe,
-    chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe, translate.recipe, words.recipe)}
+    lenet.published, lenet.regularized, autoencoder.recipe, forecast.recipe, recommend.recipe, segment.recipe, caption.recipe,
+    names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe, translate.recipe, words.recipe)}
 
 
 def find_recipe(name: str) -> Recipe | Study:
