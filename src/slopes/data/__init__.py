@@ -29,6 +29,7 @@ from .spoken import spoken_digits
 from .surnames import names
 from .tabular import TableCode, TableSplits, adult, california_housing, split_table, wine_quality
 from .treebank import ud_english_ewt
+from .unload import save_image_folder
 from .wav import Sound, load_wav
 
 __all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "Feed", "ImageFolder", "RatingSplits", "Series", "SeriesSplits",
@@ -36,5 +37,6 @@ __all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "Feed", "
            "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays",
            "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors",
            "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings",
-           "rt_polarity", "save_json", "save_safetensors", "spectrogram", "split", "split_series", "split_table", "spoken_digits",
-           "sunspots", "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows", "wine_quality"]
+           "rt_polarity", "save_image_folder", "save_json", "save_safetensors", "spectrogram", "split", "split_series", "split_table",
+           "spoken_digits", "sunspots", "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows",
+           "wine_quality"]

@@ -9,11 +9,13 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .dataset import Dataset
+from .folder import ImageFolder
 from .order import SPLITTING, order
 
 PARTS = ("train", "validation", "test")
 
 Part = TypeVar("Part", bound=Sized)
+Divided = TypeVar("Divided", Dataset, ImageFolder)
 
 
 class Splits(Generic[Part]):
@@ -52,12 +54,13 @@ def size_text(part: Sized | None) -> str:
     return "none" if part is None else str(len(part))
 
 
-def split(dataset: Dataset, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0, stratify: bool = True) -> Splits[Dataset]:
+def split(dataset: Divided, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0, stratify: bool = True) -> Splits[Divided]:
     """Divide a dataset into training, validation and test sets of about the given fractions, which sum to 1; 0 leaves a set out.
 
-    The division is a pure function of its arguments. With `stratify`, and one integer target per example, every class is divided
-    by itself, so that each set has its share of each; cuts fall at round(n * cumulative fraction). Within each set the examples
-    keep their stored order. Raises ArgumentError for fractions that are negative, do not sum to 1, or leave a set empty.
+    dataset: a `Dataset`, or an `ImageFolder`, of which no picture is read. The division is a pure function of its arguments. With
+    `stratify`, and one integer target per example, every class is divided by itself, so that each set has its share of each; cuts
+    fall at round(n * cumulative fraction). Within each set the examples keep their stored order. Raises ArgumentError for fractions
+    that are negative, do not sum to 1, or leave a set empty.
 
     >>> from slopes import data
     >>> data.split(data.Dataset(np.zeros((10, 2)), [0, 1] * 5), (0.6, 0.2, 0.2))
@@ -70,7 +73,7 @@ def split(dataset: Dataset, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: 
             raise ArgumentError(f"the {name} set of {dataset.name} would be empty: {fraction} of {len(dataset)} examples",
                                 repair="give it a larger fraction, or 0 to leave it out")
 
-    def taken(number: int) -> Dataset:
+    def taken(number: int) -> Divided:
         return dataset.subset(parts[number], f"{dataset.name}.{PARTS[number]}")
 
     return Splits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, dataset.name)
@@ -84,7 +87,7 @@ def check_fractions(fractions: Sequence[float]) -> None:
                             repair="for example (0.7, 0.1, 0.2), or (0.8, 0.2, 0)")
 
 
-def groups_of(dataset: Dataset, stratify: bool) -> np.ndarray:
+def groups_of(dataset: Dataset | ImageFolder, stratify: bool) -> np.ndarray:
     """A number per example: its class, or 0 where examples are not divided by class."""
     if stratify and dataset.targets.ndim == 1 and dataset.targets.dtype.kind == "i":
         return dataset.targets
