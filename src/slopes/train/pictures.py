@@ -15,6 +15,7 @@ from ..extras import require
 
 TRAIN, VALIDATION, MUTED = "#2b6cb0", "#c05621", "#9db4cc"
 FORMATS = (".png", ".svg")
+SHEET = 24  # images on the sheet of mistakes
 
 
 class Picture:
@@ -154,9 +155,10 @@ def write_counts(axes: Any, counts: np.ndarray) -> None:
 
 
 def samples(images: np.ndarray, titles: Sequence[str], good: Sequence[bool] | None = None) -> Picture:
-    """A sheet of images (N, H, W) or (N, 1, H, W) with a title each: green where `good`, red elsewhere."""
+    """A sheet of images (N, H, W), (N, 1, H, W) or (N, 3, H, W) with a title each: green where `good`, red elsewhere."""
     images = np.asarray(images)
-    images = images.reshape(len(images), *images.shape[-2:])
+    coloured = images.ndim == 4 and images.shape[1] == 3
+    images = np.moveaxis(images, 1, -1) if coloured else images.reshape(len(images), *images.shape[-2:])
     columns = min(8, max(1, len(images)))
     rows = max(1, -(-len(images) // columns))
     figure = new_figure(1.15 * columns + 0.3, 1.4 * rows + 0.2)
@@ -167,3 +169,18 @@ def samples(images: np.ndarray, titles: Sequence[str], good: Sequence[bool] | No
         axes.imshow(image, cmap="gray", interpolation="nearest")
         axes.set_title(title, fontsize="x-small", color="#22543d" if good is None or good[i] else "#9b2c2c")
     return Picture(figure)
+
+
+def mistakes(test: Any, dataset: Any) -> Picture:
+    """A sheet of images of the data set that an Evaluation took for another class (and right ones where mistakes are few)."""
+    wrong = test.predicted != test.targets
+    shown = np.argsort(~wrong, kind="stable")[:SHEET]
+    titles = [title(dataset.classes[test.targets[i]], dataset.classes[test.predicted[i]]) for i in shown]
+    return samples(np.asarray(dataset.inputs[shown]), titles, (~wrong[shown]).tolist())
+
+
+def title(true: str, predicted: str) -> str:
+    """`7 as 1`, on two lines when long; only the class when it was recognised."""
+    if true == predicted:
+        return str(true)
+    return f"{true} as {predicted}" if len(str(true)) + len(str(predicted)) <= 8 else f"{true}\nas {predicted}"

@@ -19,14 +19,13 @@ from ..train.fit import fit
 from ..train.history import Run
 from ..train.interrupt import Interrupts
 from ..train.mode import Mode
-from ..train.pictures import Picture, confusion, samples
+from ..train.pictures import Picture, confusion, mistakes
 from ..train.runs import RECORD, SavedRun, load_run, save_somewhere
 from .image import FRAMES, read_image
 from .recipe import Recipe, make_optimizer
 from .recipes import find_recipe
 
 DATASETS = {"digits": data.digits, "mnist": data.mnist, "fashion": data.fashion_mnist}
-SHEET = 24  # images on the sheet of mistakes
 
 
 @dataclass
@@ -72,21 +71,6 @@ def draw(run: Run, test: Evaluation, dataset: Any) -> tuple[dict[str, Picture], 
         return {"curve.png": run.plot(), "confusion.png": table, "mistakes.png": mistakes(test, dataset)}, []
     except MissingExtraError as error:
         return {}, [f"no pictures: {error.what}; {error.repair}"]
-
-
-def mistakes(test: Evaluation, dataset: Any) -> Picture:
-    """A sheet of test images that were taken for another class (and right ones where mistakes are few)."""
-    wrong = test.predicted != test.targets
-    shown = np.argsort(~wrong, kind="stable")[:SHEET]
-    titles = [title(dataset.classes[test.targets[i]], dataset.classes[test.predicted[i]]) for i in shown]
-    return samples(np.asarray(dataset.inputs)[shown], titles, (~wrong[shown]).tolist())
-
-
-def title(true: str, predicted: str) -> str:
-    """`7 as 1`, on two lines when long; only the class when it was recognised."""
-    if true == predicted:
-        return str(true)
-    return f"{true} as {predicted}" if len(str(true)) + len(str(predicted)) <= 8 else f"{true}\nas {predicted}"
 
 
 def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
