@@ -217,6 +217,14 @@ def test_parts_of_any_length_compile_no_more_often_than_whole_and_last_batches(f
     assert sum(each.values[1].sum() for each in done) == 20
 
 
+def test_measuring_takes_no_more_memory_than_is_read_at_once(folder, monkeypatch):
+    monkeypatch.setattr(stepper, "STREAMED_BYTES", 9 * 144)
+    gathered, gather = [], Pictures.gather
+    monkeypatch.setattr(Pictures, "gather", lambda self, numbers: (gathered.append(len(numbers)), gather(self, numbers))[1])
+    sl.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(36, 2)), image_folder(folder, 6, channels=1))
+    assert sum(gathered) - 1 == 50 and max(gathered) == 9  # one more is tried beforehand
+
+
 def test_a_net_that_diverges_on_pictures_is_taken_back_to_its_last_sound_step(folder):
     found = image_folder(folder, 6, channels=1)
     net = nn.Sequential(nn.Flatten(), nn.Linear(36, 1))

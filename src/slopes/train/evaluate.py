@@ -14,6 +14,7 @@ from .checks import check_counts, check_kinds
 from .metrics import Metric, find_metrics, is_labelled
 from .mode import Mode
 from .sources import Loss, check_source, has_classes, source_of, usual_loss
+from .stepper import at_once, is_streamed
 
 
 class Evaluation(dict):
@@ -55,10 +56,15 @@ def evaluate(net: Any, dataset: Any, *, loss: Loss | None = None, metrics: Itera
 
 
 class Evaluator:
-    """Measures one net on one data set, as often as wanted, with one compilation."""
+    """Measures one net on one data set, as often as wanted, with one compilation.
+
+    A batch is never larger than what is read at once of inputs that lie on the disk.
+    """
 
     def __init__(self, net: Any, dataset: Any, loss: Loss, metrics: dict[str, Metric], batch_size: int) -> None:
         self.net, self.names = net, list(metrics)
+        if not isinstance(dataset, Feed) and is_streamed(dataset.inputs):
+            batch_size = min(batch_size, at_once(dataset.inputs))
         self.source = source_of(dataset, batch_size, net)
         self.targets = np.zeros(0, np.int64) if isinstance(dataset, Feed) else np.asarray(dataset.targets)
         self.labelled = len(self.targets) > 0 and is_labelled(self.targets) and self.targets.ndim == 1

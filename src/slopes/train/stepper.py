@@ -110,7 +110,7 @@ class Stepper(Pace):
     def walk_streamed(self, rows: np.ndarray, rest: np.ndarray, numbers: np.ndarray | None) -> Iterator[Stretch]:
         """`walk` where inputs are read from the disk: the next call's while this one computes."""
         batch = rows.shape[1]
-        steps = max(1, min(len(rows), STREAMED_BYTES // (batch * bytes_of(self.inputs))))
+        steps = max(1, min(len(rows), at_once(self.inputs) // batch))
         self.room = max(self.room, steps * batch, rest.size)
         parts = [rows[first : first + steps] for first in range(0, len(rows), steps)] + ([rest] if rest.size else [])
         done = 0
@@ -200,6 +200,6 @@ def gathered(inputs: Any, numbers: np.ndarray) -> Any:
     return each_input(lambda each: each.gather(numbers) if is_streamed(each) else each.numpy()[numbers], inputs)
 
 
-def bytes_of(inputs: Any) -> int:
-    """The bytes of one example."""
-    return max(1, sum(math.prod(each.shape[1:]) * each.dtype.itemsize for each in inputs_of(inputs)))
+def at_once(inputs: Any) -> int:
+    """How many examples are read for one call: at least 1."""
+    return max(1, STREAMED_BYTES // max(1, sum(math.prod(each.shape[1:]) * each.dtype.itemsize for each in inputs_of(inputs))))
