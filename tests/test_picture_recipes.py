@@ -1,0 +1,109 @@
+"""The recipes of pictures on a handful of toys: a folder that is made once and learned from, folders of one's own, moved clothes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from toy_pictures import toys
+
+import slopes as sl
+from slopes import data, nn
+from slopes.data import Splits, save_image_folder
+from slopes.errors import DataError
+from slopes.train.evaluate import Evaluation
+from slopes.train.pictures import mistakes, samples
+from slopes.zoo import imagenet
+from slopes.zoo.study import carry_out
+
+pytest.importorskip("PIL.Image")
+RNG = np.random.default_rng(0)
+
+
+def tiny(shape, classes, hidden=4, dropout=0.0):
+    """In the place of AlexNet, which takes its seconds to compile."""
+    return nn.Sequential(nn.Conv2d(shape[0], 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Dropout(dropout),
+                         nn.Linear(4 * ((shape[1] - 1) // 2) ** 2, classes))
+
+
+SMALL = {"pictures": 20, "pixels": 10, "size": 9, "margin": 2, "batch": 7, "epochs": 6, "rate": 0.01}
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """A cache of its own, toys for clothes, and a small net."""
+    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(data, "fashion_mnist", lambda: Splits(toys(60), None, None))
+    monkeypatch.setattr(imagenet, "alexnet", tiny)
+    return tmp_path
+
+
+# imagenet-like
+
+
+def test_a_folder_is_made_once_and_learned_from_the_same_way_with_the_same_seed(small):
+    told = []
+    studied = carry_out(imagenet.recipe, imagenet.recipe.chosen(**SMALL), small / "run", seed=1, tell=told.append)
+    found = studied.findings
+    assert found.figures["test accuracy"] == 1 and all(value > 0 for value in found.figures.values()) and len(found.lines) == 2
+    assert {each.name for each in studied.folder.iterdir()} == {"curve.png", "confusion.png", "mistakes.png", "study.json",
+                                                                "weights.safetensors"}
+    folder, = (each for each in (small / "cache" / "made").iterdir() if each.is_dir())
+    assert len(list(folder.glob("*/*.png"))) == 40 and sum("writing 40 pictures" in line for line in told) == 1
+    again = imagenet.recipe.investigate(imagenet.recipe.chosen(**SMALL), 1, told.append)
+    assert sum("writing" in line for line in told) == 1
+    assert all((again.weights[path] == array).all() for path, array in found.weights.items())
+
+
+def test_a_damaged_file_in_an_own_folder_is_named_and_skipped_only_if_asked(small):
+    folder = save_image_folder(toys(40, channels=3), small / "mine")
+    (folder / "Bag" / "03.png").write_bytes((folder / "Bag" / "03.png").read_bytes()[:60])
+    given = {**SMALL, "folder": str(folder), "epochs": 1}
+    with pytest.raises(DataError, match=r"Bag.03\.png: "):
+        imagenet.recipe.investigate(imagenet.recipe.chosen(**given), 0, lambda text: None)
+    told = []
+    found = imagenet.recipe.investigate(imagenet.recipe.chosen(**given, damaged="skip"), 0, told.append)
+    assert any(line.startswith("skipped: ") and "03.png" in line for line in told) and any("39 pictures" in line for line in told)
+    assert len(found.lines) == 2
+
+
+def test_no_epoch_is_no_error(small):
+    found = imagenet.recipe.investigate(imagenet.recipe.chosen(**{**SMALL, "epochs": 0}), 0, lambda text: None)
+    assert found.figures["pictures learned per second"] == 0 and found.pictures["curve.png"]().data("png")
+
+
+def test_the_view_is_the_middle_when_judged_and_any_part_while_learning():
+    x = RNG.uniform(size=(64, 2, 6, 7)).astype(np.float32)
+    mean, std = np.float32([[[0.5]], [[0.25]]]), np.float32([[[2.0]], [[1.0]]])
+    view = imagenet.View(4, mean, std)
+    np.testing.assert_allclose(view.eval()(sl.tensor(x)).numpy(), (x[:, :, 1:5, 1:5] - mean) / std, rtol=1e-6)
+    sl.seed(0)
+    seen = view.train()(sl.tensor(x)).numpy() * std + mean
+    places = set()
+    for one, whole in zip(seen, x):
+        found = [(i, j, turn) for i in range(3) for j in range(4) for turn in (1, -1)
+                 if np.allclose(one, whole[:, i : i + 4, j : j + 4][:, :, ::turn], atol=1e-6)]
+        assert len(found) == 1
+        places.update(found)
+    assert {each[0] for each in places} == {0, 1, 2} and {each[1] for each in places} == {0, 1, 2, 3} and len(places) > 15
+
+
+def test_alexnet_stands_behind_the_view_with_weights_large_enough_to_learn():
+    shades = data.Standardize(RNG.uniform(size=(4, 3, 70, 70)), per="channel")
+    sl.seed(0)
+    net = imagenet.network(imagenet.recipe.chosen(size=63, hidden=64), 10, shades)
+    with sl.no_grad():
+        outputs = net.eval()(sl.tensor(RNG.uniform(size=(4, 3, 70, 70)).astype(np.float32)))
+    assert outputs.shape == (4, 10) and 0.05 < float(outputs.std()) < 3
+
+
+# The sheet of mistakes
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_sheet_of_mistakes_shows_grey_and_coloured_pictures_wrong_ones_first(channels):
+    test = Evaluation()
+    test.targets, test.predicted = np.array([0, 1, 0, 1]), np.array([0, 1, 1, 1])
+    figure = mistakes(test, toys(4, channels)).figure
+    assert [each.get_title() for each in figure.axes] == ["Coat/cape\nas Bag", "Coat/cape", "Bag", "Bag"]
+    assert figure.axes[0].images[0].get_array().shape == ((8, 8, 3) if channels == 3 else (8, 8))
+    assert samples(toys(4, channels).inputs[:, 0], ["a"] * 4).figure.axes
