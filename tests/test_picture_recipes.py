@@ -12,7 +12,7 @@ from slopes.data import Splits, save_image_folder
 from slopes.errors import DataError
 from slopes.train.evaluate import Evaluation
 from slopes.train.pictures import mistakes, samples
-from slopes.zoo import imagenet
+from slopes.zoo import fashion, imagenet, practice
 from slopes.zoo.study import carry_out
 
 pytest.importorskip("PIL.Image")
@@ -94,6 +94,34 @@ def test_alexnet_stands_behind_the_view_with_weights_large_enough_to_learn():
     with sl.no_grad():
         outputs = net.eval()(sl.tensor(RNG.uniform(size=(4, 3, 70, 70)).astype(np.float32)))
     assert outputs.shape == (4, 10) and 0.05 < float(outputs.std()) < 3
+
+
+# fashion
+
+
+def test_clothes_are_learned_and_the_run_is_revived(monkeypatch, tmp_path):
+    part = toys(64, size=28)
+    monkeypatch.setitem(practice.DATASETS, "fashion", lambda: Splits(part, part, part))
+    values = fashion.recipe.chosen(epochs=8, batch=16, width=4)
+    done = practice.practise(fashion.recipe, values, tmp_path / "run", progress=False)
+    assert done.test["accuracy"] > 0.95
+    assert done.run.epochs[-1].loss > done.test["loss"]  # labels are smoothed while it learns, and pictures moved
+    net, saved = practice.revive(tmp_path / "run")
+    assert saved.hyperparameters["width"] == 4
+    assert sl.evaluate(net, part)["loss"] == pytest.approx(done.test["loss"], rel=1e-5)
+
+
+def test_clothes_are_moved_and_mirrored_and_weights_decay():
+    more = fashion.training(fashion.recipe.chosen(shift=1, decay=0.5))
+    x, y = sl.tensor(RNG.uniform(0.1, 1, (40, 1, 6, 6)).astype(np.float32)), sl.zeros((40,))
+    sl.seed(0)
+    moved, same = more["augment"](x, y)
+    assert same is y and moved.shape == x.shape
+    inner = np.sort(x.numpy()[:, 0, 1:5, 1:5].reshape(40, -1))
+    assert all(np.isin(middle, one).all() for middle, one in zip(inner, moved.numpy()[:, 0]))  # none of it left the picture
+    assert not np.array_equal(moved.numpy(), x.numpy())
+    layer = nn.Linear(3, 2)
+    assert float(more["penalty"](layer)) == pytest.approx(0.25 * float((layer.weight * layer.weight).sum()), rel=1e-6)
 
 
 # The sheet of mistakes
