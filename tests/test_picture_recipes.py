@@ -135,3 +135,10 @@ def test_the_sheet_of_mistakes_shows_grey_and_coloured_pictures_wrong_ones_first
     assert [each.get_title() for each in figure.axes] == ["Coat/cape\nas Bag", "Coat/cape", "Bag", "Bag"]
     assert figure.axes[0].images[0].get_array().shape == ((8, 8, 3) if channels == 3 else (8, 8))
     assert samples(toys(4, channels).inputs[:, 0], ["a"] * 4).figure.axes
+
+
+def test_of_many_mistakes_some_of_every_class_are_shown():
+    test = Evaluation()
+    test.targets, test.predicted = np.repeat([0, 1], 40), np.repeat([1, 0], 40)
+    titles = [each.get_title() for each in mistakes(test, toys(80)).figure.axes]
+    assert titles.count("Coat/cape\nas Bag") == titles.count("Bag\nas Coat/cape") == 12

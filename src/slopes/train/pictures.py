@@ -172,9 +172,11 @@ def samples(images: np.ndarray, titles: Sequence[str], good: Sequence[bool] | No
 
 
 def mistakes(test: Any, dataset: Any) -> Picture:
-    """A sheet of images of the data set that an Evaluation took for another class (and right ones where mistakes are few)."""
+    """A sheet of images of the data set that an Evaluation took for another class: of many, some from everywhere; of few, right
+    ones besides."""
     wrong = test.predicted != test.targets
-    shown = np.argsort(~wrong, kind="stable")[:SHEET]
+    spread = np.arange(SHEET) * max(SHEET, int(wrong.sum())) // SHEET
+    shown = np.argsort(~wrong, kind="stable")[spread[spread < len(wrong)]]
     titles = [title(dataset.classes[test.targets[i]], dataset.classes[test.predicted[i]]) for i in shown]
     return samples(np.asarray(dataset.inputs[shown]), titles, (~wrong[shown]).tolist())
 
