@@ -129,7 +129,7 @@ class _Program:
                 source = self.buffers.get(root)  # a 0-d constant has none: it is written into the code
                 if d < len(self.inputs) and root is self.inputs[d]:
                     continue
-                if source is not None and root.size and source.number in self.updates:  # the old value is about to be overwritten: keep it aside first
+                if source is not None and root.size and source.number in self.updates:  # about to be overwritten: the old value is kept
                     aside = Buffer("arena", root.size, root.dtype, root)
                     staged.append(self._copy(source, aside, root))
                     source = aside
