@@ -1,9 +1,8 @@
-"""The kernel of a mix: all elements along the mixed axes are read, combined in registers and stored, vector by vector of the others."""
+"""The kernel of a mix: a vector of lines is read and combined, line by line; then what was kept is combined across the lines."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from math import prod
 from typing import Any
@@ -11,51 +10,116 @@ from typing import Any
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from .emit import Scope, over_elements
-from .index import Axis, Index, as_index
+from .index import Axis, Index, as_index, extent
 from .lanes import fetch, put
 from .lower import Reader, merge_axes
-from .nest import Buffer, Expr, Kernel, Load, Store, indices_of
+from .nest import Buffer, Expr, Kept, Kernel, Load, Store, expressions, indices_of
 from .schedule import axes_for, choose
 
-Numbers = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
 
 
 def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
     """One kernel whose loops are the axes that are not mixed, in the order of the argument."""
     node = group.root
-    x, mixed = node.args[0], node.params["axes"]
-    axes, here = axes_for([1 if axis in mixed else n for axis, n in enumerate(x.shape)], "i")
-    corners = list(itertools.product(*((0, x.shape[axis] - 1) for axis in mixed)))  # elsewhere are other constants, no other terms
-    used = [*indices_of(values(node, Reader(buffers), here, corners).values()), places(node, buffers[node], here)[0][1]]
+    shape, mixed, buffer = node.args[0].shape, node.params["axes"], buffers[node]
+    axes, here = axes_for([1 if axis in mixed else n for axis, n in enumerate(shape)], "i")
+    lines = Lines(node, here)
+    used = [*indices_of(lines.elements(Reader(buffers), ends_only=True)), lines.places(buffer)[0]]
     axes, terms = merge_axes(axes, used)
     here = tuple(index.substitute(terms) for index in here)
     axes, terms, vector = filled(axes, lanes)
-    here = tuple(index.substitute(terms) for index in here)
+    lines.here = tuple(index.substitute(terms) for index in here)
     read = Reader(buffers)
-    every = itertools.product(*(range(x.shape[axis]) for axis in mixed))
-    results = combined(node, read, values(node, read, here, every))
-    stores = [Store(buffers[node], offset, results[at]) for at, offset in places(node, buffers[node], here)]
+    arithmetic, matrix = Arithmetic(read, node), node.params["matrix"]
+    first = arithmetic.applied(matrix, lines.elements(read))
+    kept: list[Expr] = [Kept(number, node.dtype) for number in range(lines.steps.extent)]
+    results = first if lines.far is None else arithmetic.applied(matrix, kept)
+    stores = [Store(buffer, offset, each) for offset, each in zip(lines.places(buffer), results)]
     kernel = Kernel("mix", axes, stores, nodes=[node])
+    if lines.far is not None:
+        kernel.inner, kernel.twins = [lines.steps, lines.turns], [Kernel("mix", [], [], body=each) for each in first]
     kernel.schedule = choose(kernel, lanes, vector)
     if vector is not None:
         kernel.schedule["lanes"] = min(lanes, vector.extent)
     return [kernel]
 
 
+class Lines:
+    """How the elements along the mixed axes are walked through: `steps` lines that run along the near axis, then `turns` along the far one.
+
+    What is near is written out, element by element, while lines are read, what is far while they are stored: elements that lie side
+    by side in memory should be near when they are read, or far when they are stored. Mixed axes that come last are those of tiles
+    of a picture, which is read; those that come first make up planes of whole values, of which a picture is stored.
+    """
+
+    def __init__(self, node: Node, here: tuple[Index, ...]) -> None:
+        x, mixed = node.args[0], node.params["axes"]
+        ordered = sorted(mixed, reverse=x.ndim - 1 in mixed)
+        self.node, self.here, self.near, self.far = node, here, ordered[0], ordered[1] if len(mixed) > 1 else None
+        self.steps, self.turns = Axis(x.shape[ordered[-1]], "line"), Axis(len(node.params["matrix"]), "turn")
+
+    def elements(self, read: Reader, ends_only: bool = False) -> list[Expr]:
+        """The elements of one line: of a step of the far axis."""
+        count = self.node.args[0].shape[self.near]
+        wanted = {0, count - 1} if ends_only else range(count)  # those between have other constants in their indices, no other terms
+        return [read(self.node.args[0], self.at(number, self.steps)) for number in wanted]
+
+    def places(self, buffer: Buffer) -> list[Index]:
+        """Where the results along the far axis (or the only one) are stored, for one turn of the near one."""
+        rows, order = range(len(self.node.params["matrix"])), self.node.params["order"]
+        found = [self.at(row, None) if self.far is None else self.at(self.turns, row) for row in rows]
+        return [buffer.at([index[axis] for axis in order], self.node.shape) for index in found]
+
+    def at(self, near: Axis | int, far: Axis | int | None) -> tuple[Index, ...]:
+        index = list(self.here)
+        index[self.near] = as_index(near)
+        if self.far is not None:
+            index[self.far] = as_index(far)
+        return tuple(index)
+
+
+def kept_elements(kernel: Kernel) -> int:
+    """How many elements a thread keeps between the two halves of a kernel."""
+    return extent(kernel.inner) * kernel.schedule["lanes"] if kernel.kind == "mix" and kernel.inner else 0
+
+
 def emit_mix(scope: Scope, kernel: Kernel) -> None:
-    """for each vector of the loops: fetch all elements, combine, store."""
+    """for each vector of the loops: the lines' results are kept, then those across the lines are stored."""
     over_elements(scope, kernel, lambda: _mix_vector(scope, kernel))
 
 
 def _mix_vector(scope: Scope, kernel: Kernel) -> None:
-    if scope.vector is None or scope.lanes == 1:
-        scope.stores(kernel.stores)
+    if not kernel.inner:
+        _fetched(scope, kernel.results)
+        _stored(scope, kernel.stores)
         return
-    for load, value in fetch(scope, (each for each in kernel.computed if isinstance(each, Load))).items():
-        scope.know(load, value)
-    values = [scope.expr(store.expr) for store in kernel.stores]
-    for store in put(scope, kernel.stores, values):
+    b, (steps, turns), bodies = scope.b, kernel.inner, kernel.combined
+    kept = {each.number: each for each in kernel.computed if isinstance(each, Kept)}
+    with b.loop(b.whole(0), b.whole(steps.extent)) as i, scope.place(steps, i):
+        _fetched(scope, bodies)
+        for number, body in enumerate(bodies):
+            place = b.add(b.mul(i, b.whole(scope.lanes)), b.whole(number * steps.extent * scope.lanes))
+            b.store(b.splat(scope.expr(body), scope.lanes), "%scratch", place)
+    with b.loop(b.whole(0), b.whole(turns.extent)) as turn, scope.place(turns, turn):
+        line = b.mul(turn, b.whole(steps.extent * scope.lanes))
+        for number, each in kept.items():
+            scope.know(each, b.load("%scratch", each.dtype, b.add(line, b.whole(number * scope.lanes)), scope.lanes))
+        _stored(scope, kernel.stores)
+
+
+def _fetched(scope: Scope, roots: Sequence[Expr]) -> None:
+    """Read what these expressions load, as rows where that is possible."""
+    if scope.vector is not None and scope.lanes > 1:
+        for load, value in fetch(scope, (each for each in expressions(roots) if isinstance(each, Load))).items():
+            scope.know(load, value)
+
+
+def _stored(scope: Scope, stores: Sequence[Store]) -> None:
+    if scope.vector is None or scope.lanes == 1:
+        scope.stores(stores)
+        return
+    for store in put(scope, stores, [scope.expr(store.expr) for store in stores]):
         scope.store(store)
 
 
@@ -87,43 +151,6 @@ def filled(axes: list[Axis], lanes: int) -> tuple[list[Axis], dict[Axis, Index],
 def largest_part(axis: Axis, room: int) -> int:
     """The largest number of at most `room` that divides a loop evenly."""
     return max(part for part in range(1, room + 1) if axis.extent % part == 0)
-
-
-def values(node: Node, read: Reader, here: tuple[Index, ...], wanted: Iterable[Numbers]) -> dict[Numbers, Expr]:
-    """Some elements of the argument for one step of the loops, by their places on the mixed axes."""
-    return {at: read(node.args[0], placed(here, node.params["axes"], at)) for at in wanted}
-
-
-def places(node: Node, buffer: Buffer, here: tuple[Index, ...]) -> list[tuple[Numbers, Index]]:
-    """Where each result of one step of the loops is stored."""
-    mixed, order, rows = node.params["axes"], node.params["order"], range(len(node.params["matrix"]))
-    found = []
-    for at in itertools.product(*(rows for _ in mixed)):
-        index = placed(here, mixed, at)
-        found.append((at, buffer.at([index[axis] for axis in order], node.shape)))
-    return found
-
-
-def placed(here: tuple[Index, ...], axes: Numbers, at: Numbers) -> tuple[Index, ...]:
-    """The index with these numbers on some axes."""
-    index = list(here)
-    for axis, number in zip(axes, at):
-        index[axis] = as_index(number)
-    return tuple(index)
-
-
-def combined(node: Node, read: Reader, found: dict[Numbers, Expr]) -> dict[Numbers, Expr]:
-    """The matrix applied along one mixed axis after the other."""
-    arithmetic, matrix = Arithmetic(read, node), node.params["matrix"]
-    for place in range(len(node.params["axes"])):
-        lines: dict[Numbers, dict[int, Expr]] = {}
-        for at, each in found.items():
-            lines.setdefault((*at[:place], *at[place + 1:]), {})[at[place]] = each
-        found = {}
-        for rest, line in lines.items():
-            results = arithmetic.applied(matrix, [line[i] for i in range(len(line))])
-            found |= {(*rest[:place], number, *rest[place:]): each for number, each in enumerate(results)}
-    return found
 
 
 class Arithmetic:

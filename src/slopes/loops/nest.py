@@ -147,6 +147,15 @@ class Accumulated(Expr):
         self.dtype, self.axes = dtype, frozenset(axes)
 
 
+class Kept(Expr):
+    """A value that an earlier half of this kernel left, by its number."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, dtype: DType) -> None:
+        self.number, self.dtype, self.axes = number, dtype, frozenset()
+
+
 @dataclass
 class Store:
     """Write an expression to an element of a buffer."""
@@ -160,7 +169,7 @@ class Store:
 class Kernel:
     """One loop nest.
 
-    kind       map, reduce, contract, pack, cumulate, sort, scatter
+    kind       map, mix, reduce, contract, cumulate, sort, scatter
     axes       the parallel loops
     inner      the reduction loops
     reduction  the operation that combines, and `body` what it combines (reduce); `body`, `other` the two factors (contract)

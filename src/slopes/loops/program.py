@@ -16,7 +16,7 @@ from .contraction import emit_contract, scratch_bytes
 from .emit import Scope, emit_map, emit_reduce
 from .index import Axis, Index, linear
 from .lower import Reader
-from .mixing import emit_mix
+from .mixing import emit_mix, kept_elements
 from .nest import (
     Buffer,
     Expr,
@@ -209,7 +209,7 @@ class _Program:
             phases = self._poison(phases, self.lives(phases))
         offsets, arena = place(self.lives(phases))
         kernels = leaves(self.kernels)
-        scratch = max((scratch_bytes(kernel) for kernel in kernels), default=0)
+        scratch = max((scratch_bytes(kernel) + 8 * kept_elements(kernel) for kernel in kernels), default=0)
         scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
         arena = -(-arena // 4096) * 4096
         writer = ProgramWriter(self.target, offsets, arena, scratch, self.buffers.origin)

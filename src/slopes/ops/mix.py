@@ -14,9 +14,9 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 class Mix(Operation):
-    """y = permute(M x M x ... x, order): the same matrix M along each of `axes`, then the axes in another order.
+    """y = permute(M x, order), or permute(M x M^T, order): a matrix M along one or two `axes`, then the axes in another order.
 
-    Of a column of n numbers along an axis, M (m, n) makes m. In compiled code the axes are written out, all others are loops.
+    Of a column of n numbers along an axis, M (m, n) makes m. In compiled code M is written out number by number.
     """
 
     kind = "mix"
@@ -53,9 +53,10 @@ def check(x: Any, matrix: Matrix, axes: tuple[int, ...], order: tuple[int, ...])
     """A matrix as wide as each of its axes is long, and an order of all axes."""
     if not is_float(x.dtype):
         raise DTypeError(f"mix: {x.dtype} has no fractions, which the matrix may make", repair="cast first: x.astype(slopes.float32)")
-    if len(set(axes)) < len(axes) or any(not 0 <= axis < x.ndim for axis in axes) or sorted(order) != list(range(x.ndim)):
+    every = list(range(x.ndim))
+    if len(axes) not in (1, 2) or len(set(axes)) < len(axes) or not set(axes) <= set(every) or sorted(order) != every:
         raise ArgumentError(f"mix: axes {axes} and order {order} do not fit a tensor of {x.ndim} axes",
-                            repair="name different axes, and every axis once in the order")
+                            repair="name one or two axes, and every axis once in the order")
     wrong = [axis for axis in axes if {x.shape[axis]} != {len(row) for row in matrix}]
     if wrong or not prod(map(len, matrix)):
         raise ShapeError(f"mix: a matrix with rows of {sorted({len(row) for row in matrix})} numbers, axes {axes} of a tensor of {x.shape}",
