@@ -72,12 +72,6 @@ def test_ink_is_found_better_than_by_a_threshold(strokes):
     assert found.pictures["masks.png"]().data("png") and set(found.pictures) == {"masks.png", "curve.png"}
 
 
-def test_masks_may_tell_the_digits_too(strokes):
-    found = found_by(segment.recipe, mask="digits", pictures=8, tested=8, epochs=1, batch=8, width=2, levels=1)
-    assert found.lines[1].startswith("ground ") and found.lines[1].count(",") == 10
-    assert 0 <= found.figures["mean IoU"] <= 1 and 0 <= found.figures["IoU of ink"] <= 1
-
-
 def test_overlap_is_that_of_sets_of_pixels():
     truth, answers = (np.array(each).reshape(2, 2, 2) for each in ([0, 1, 1, 1, 2, 2, 0, 0], [0, 1, 1, 2, 2, 0, 0, 0]))
     found = segment.overlap(truth, answers, 4)

@@ -125,6 +125,8 @@ def test_inputs_from_the_disk_and_from_memory_go_together(monkeypatch):
     for room in (1 << 26, 2 * 10 * (2 * 4 + 3 * 8)):  # all steps of an epoch in one call; two steps in each
         monkeypatch.setattr(stepper, "STREAMED_BYTES", room)
         assert trained(net(), Kept((Stored(POINTS), WORDS), LABELS)).losses == kept.losses
+    measured = sl.evaluate(kept.net, Kept((Stored(POINTS), WORDS), LABELS))  # in batches of what is read at once
+    assert measured == pytest.approx(sl.evaluate(kept.net, both()), rel=1e-6)
 
 
 def test_an_augmentation_is_given_all_inputs():
