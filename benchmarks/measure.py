@@ -93,11 +93,15 @@ class Worker:
 
 
 def environment(threads: int, cache: str | None) -> dict[str, str]:
-    """The same number of threads for whatever library asks the environment; a compile cache of the run's own."""
+    """The same number of threads for whatever library asks the environment; a compile cache of the run's own.
+
+    Python may keep bytecode, as what is installed has it: without, each start would compile all sources again.
+    """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC", "SLOPES_THREADS")  # NPROC: XLA
     path = os.pathsep.join(each for each in (str(ROOT / "src"), os.environ.get("PYTHONPATH", "")) if each)
     more = {"SLOPES_CACHE": cache} if cache else {}
-    return os.environ | dict.fromkeys(names, str(threads)) | {"PYTHONPATH": path} | more
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | dict.fromkeys(names, str(threads)) | {"PYTHONPATH": path} | more
 
 
 @contextmanager

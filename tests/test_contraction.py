@@ -12,7 +12,7 @@ from slopes.autodiff.pullback import pull_back
 from slopes.graph.node import Node
 from slopes.graph.operation import build, constant, variable
 from slopes.loops import contraction
-from slopes.loops.program import TARGETS
+from slopes.loops.target import TARGETS
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 

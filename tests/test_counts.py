@@ -13,7 +13,7 @@ from native_graphs import kinds, plan
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.loops.program import TARGETS
+from slopes.loops.target import TARGETS
 from slopes.tensor import Trace, tracing
 from slopes.zoo import networks
 

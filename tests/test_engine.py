@@ -18,7 +18,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.errors import CompileError
 from slopes.graph.operation import variable
-from slopes.loops.program import TARGETS
+from slopes.loops.target import TARGETS
 from slopes.machine import engine, native, translate
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c

@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("llvmlite", "matplotlib", "rich", "click", "pooch", "sklearn", "PIL", "scipy", "torch", "jax", "safetensors", "onnx")
 
 
-def run(code: str) -> str:
+def run(code: str, **environment: str) -> str:
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120,
-                          env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""})
+                          env={"PYTHONPATH": str(ROOT / "src"), "PATH": "", **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -39,6 +39,14 @@ print([name for name in {HEAVY} if name in sys.modules])"""
 def test_import_itself_loads_little_of_slopes_and_not_numpy():
     code = "import sys, slopes\nprint('numpy' in sys.modules, len([m for m in sys.modules if m.startswith('slopes')]))"
     assert run(code).split() == ["False", "1"]
+
+
+def test_a_program_from_the_cache_does_not_load_what_makes_programs(tmp_path):
+    code = """
+import sys
+import slopes as sl
+print(sl.compile(lambda x: sl.tanh(x).sum())(sl.zeros((3,))).item(), "slopes.loops.program" in sys.modules)"""
+    assert [run(code, SLOPES_CACHE=str(tmp_path)).split() for _ in range(2)] == [["0.0", "True"], ["0.0", "False"]]
 
 
 def test_version_is_the_packages():

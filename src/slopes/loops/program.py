@@ -33,9 +33,10 @@ from .nest import (
     root_of,
 )
 from .order import last_failing, place_updates
-from .region import Phases, Target, kernels_of, phases_of, write_kernel
+from .region import Phases, kernels_of, phases_of, write_kernel
 from .schedule import axes_for, choose, join_twins
 from .special import emit_cumulate, emit_scatter, emit_sort
+from .target import CONTEXT_BYTES, COUNT, GENERATION, NEXT, SPINS, STEP, STOP, YIELD, Target
 
 EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
     "map": emit_map, "mix": emit_mix, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
@@ -44,18 +45,6 @@ EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
 RUN = 32  # phases in one function, where there are more: the time that LLVM takes for a function grows faster than its length
 SMALL, WRITTEN_OUT = 50_000, 512  # a program of so few element steps may fetch and write so many lanes of a kernel one by one
-SPINS = 4000  # how often a barrier looks before it lets other programs run
-ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
-CONTEXT_BYTES = 448
-
-
-TARGETS = {
-    "avx512": Target(16, 30, "call void @llvm.x86.sse2.pause()"),
-    "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
-    "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()", fused=False),
-    "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
-    "plain": Target(4, 16, "", fused=False),
-}
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..autodiff.segments import extent, segments
@@ -21,23 +20,9 @@ from .mixing import plan_mix
 from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
 from .schedule import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
+from .target import Target
 
 Phases = list[list[Kernel | Loop]]
-
-
-@dataclass(frozen=True)
-class Target:
-    """What generated code may use of a processor."""
-
-    lanes: int  # 32-bit elements of a full vector
-    registers: int  # vector registers that a tile may fill
-    pause: str  # the instruction that a waiting loop gives way with
-    fused: bool = True  # whether it multiplies and adds in one instruction
-
-    @property
-    def declared(self) -> list[str]:
-        """What a module that pauses declares."""
-        return ["declare " + self.pause.removeprefix("call ").replace("i32 1", "i32")] if self.pause else []
 
 
 def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import settings
 from ..errors import TooLargeError
-from ..loops.program import CONTEXT_BYTES, STEP, YIELD
+from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import crew as crews
 from . import threads
 from .buffer import aligned_bytes, available_memory

@@ -19,7 +19,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..loops.program import SPINS, Target
+from ..loops.target import SPINS, Target
 from .translate import Loaded, host, host_target, object_codes
 
 AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -14,11 +14,10 @@ from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
 from ..graph.walk import topological
-from ..loops.nest import leaves
-from ..loops.program import Plan, plan_program
 from ..passes.pipeline import optimize
-from . import engine, translate
+from . import engine
 
+BUILDER = "slopes.machine.build"  # loaded for the first program that is not in the cache
 _programs: WeakValueDictionary[str, engine.Program] = WeakValueDictionary()
 
 
@@ -65,16 +64,7 @@ def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[N
     found = engine.load_cached(key)
     if found is not None:
         return engine.Program(*found), True
-    start = time.perf_counter()
-    plan = plan_program(roots, inputs, destinations, translate.host_target())
-    numbers = {node: i for i, node in enumerate(with_bodies(order))}
-    manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
-                               tuple((kernel.kind, kernel.work * kernel.steps) for kernel in plan.kernels))
-    planned = time.perf_counter()
-    codes = translate.object_codes(plan.text, *translate.host())
-    report(plan, planned - start, time.perf_counter() - planned)
-    engine.store_cached(key, manifest, codes)
-    return engine.Program(manifest, codes), False
+    return importlib.import_module(BUILDER).build(key, roots, order, inputs, destinations), False
 
 
 def describe(order: list[Node], inputs: list[Node], roots: list[Node], destinations: list[int]) -> str:
@@ -97,28 +87,5 @@ def body_text(body: Body) -> str:
     return graph_text([*body.inputs, *body.outputs], locations=False)
 
 
-# ---------------------------------------------------------------------- the debug ladder
 def show_pass(name: str, roots: Sequence[Node]) -> None:
     print(f"--- after {name}\n{graph_text(roots)}", file=sys.stderr)
-
-
-def report(plan: Plan, planning: float, compiling: float) -> None:
-    """SLOPES_DEBUG: 1 kernels and times, 3 their loops, 4 LLVM code and assembly."""
-    level = settings.debug_level()
-    if not level:
-        return
-    out = sys.stderr
-    print(f"slopes: {len(plan.kernels)} kernels in {len(plan.phases)} phases, planned in {planning * 1e3:.0f} ms, compiled in "
-          f"{compiling * 1e3:.0f} ms, {plan.arena / 2**20:.1f} MiB arena, {'all threads' if plan.parallel else 'one thread'}", file=out)
-    for number, phase in enumerate(plan.phases):
-        for kernel in leaves(phase):
-            what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
-            loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
-            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.schedule['blocks']} blocks: {what}", file=out)
-            if level >= 3:
-                print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
-    if level >= 4:
-        print(plan.text, file=out)
-        print(translate.object_code(plan.text, *translate.host(), assembly=True), file=out)
-
-

@@ -12,7 +12,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ..errors import CompileError
-from ..loops.program import TARGETS, Target
+from ..loops.target import TARGETS, Target
 from .parts import cut
 from .threads import thread_count
 

@@ -1,0 +1,33 @@
+"""What generated code may use of a processor, and the block of memory by which a running program and its callers talk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SPINS = 4000  # how often a barrier looks before it lets other programs run
+ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
+CONTEXT_BYTES = 448
+
+
+@dataclass(frozen=True)
+class Target:
+    """What generated code may use of a processor."""
+
+    lanes: int  # 32-bit elements of a full vector
+    registers: int  # vector registers that a tile may fill
+    pause: str  # the instruction that a waiting loop gives way with
+    fused: bool = True  # whether it multiplies and adds in one instruction
+
+    @property
+    def declared(self) -> list[str]:
+        """What a module that pauses declares."""
+        return ["declare " + self.pause.removeprefix("call ").replace("i32 1", "i32")] if self.pause else []
+
+
+TARGETS = {
+    "avx512": Target(16, 30, "call void @llvm.x86.sse2.pause()"),
+    "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
+    "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()", fused=False),
+    "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
+    "plain": Target(4, 16, "", fused=False),
+}

@@ -1,0 +1,49 @@
+"""A program made anew: its loops planned, written as LLVM code, translated, and kept in the cache."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from .. import settings
+from ..graph.body import with_bodies
+from ..graph.node import Node
+from ..loops.nest import leaves
+from ..loops.program import Plan, plan_program
+from . import engine, translate
+
+
+def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> engine.Program:
+    """The program of an optimised graph, which the cache keeps under the key."""
+    start = time.perf_counter()
+    plan = plan_program(roots, inputs, destinations, translate.host_target())
+    numbers = {node: i for i, node in enumerate(with_bodies(order))}
+    manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
+                               tuple((kernel.kind, kernel.work * kernel.steps) for kernel in plan.kernels))
+    planned = time.perf_counter()
+    codes = translate.object_codes(plan.text, *translate.host())
+    report(plan, planned - start, time.perf_counter() - planned)
+    engine.store_cached(key, manifest, codes)
+    return engine.Program(manifest, codes)
+
+
+def report(plan: Plan, planning: float, compiling: float) -> None:
+    """SLOPES_DEBUG: 1 kernels and times, 3 their loops, 4 LLVM code and assembly."""
+    level = settings.debug_level()
+    if not level:
+        return
+    out = sys.stderr
+    print(f"slopes: {len(plan.kernels)} kernels in {len(plan.phases)} phases, planned in {planning * 1e3:.0f} ms, compiled in "
+          f"{compiling * 1e3:.0f} ms, {plan.arena / 2**20:.1f} MiB arena, {'all threads' if plan.parallel else 'one thread'}", file=out)
+    for number, phase in enumerate(plan.phases):
+        for kernel in leaves(phase):
+            what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
+            loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
+            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.schedule['blocks']} blocks: {what}", file=out)
+            if level >= 3:
+                print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
+    if level >= 4:
+        print(plan.text, file=out)
+        print(translate.object_code(plan.text, *translate.host(), assembly=True), file=out)
+
+
