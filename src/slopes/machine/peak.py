@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ def multiply_adds() -> float:
     """Multiply-adds of float32 per second."""
     lanes = translate.host_target().lanes
     loaded, sums = translate.Loaded(translate.object_codes(loop_text(lanes), *translate.host())), np.zeros(lanes, np.float32)
-    loop = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(loaded.address("program"))
+    loop = loaded.program()
     seconds = best_of(lambda: loop(sums.ctypes.data, 0, 0, 0, 0, 0, TURNS))
     return SUMS * lanes * TURNS / seconds
 

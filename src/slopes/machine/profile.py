@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +73,7 @@ def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> f
                               "define void @program(ptr %c, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %k) {\n"
                               "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}", *translate.host())
     loaded, ticks = translate.Loaded(codes), np.zeros(1, np.int64)
-    clock = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(loaded.address("program"))
+    clock = loaded.program()
 
     def both() -> tuple[int, float]:
         clock(ticks.ctypes.data, 0, 0, 0, 0, 0, 0)

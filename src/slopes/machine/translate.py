@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -132,3 +132,7 @@ class Loaded:
     def address(self, name: str) -> int:
         """Where a function of this name begins."""
         return self._engine.get_function_address(name)
+
+    def program(self) -> Callable[..., None]:
+        """The function `program`, with four pointers and three numbers, as Python calls it; this object must stay alive."""
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(self.address("program"))

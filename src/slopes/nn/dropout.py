@@ -48,7 +48,23 @@ class Dropout(Dropping):
         return drop(x, self.p, x.shape, self.generator) if self.training else x
 
 
-class Dropout2d(Dropping):
+class Together(Dropping):
+    """Dropout with one draw for many values: for each place on the axes `drawn`."""
+
+    axes: tuple[str, ...]  # of x
+    drawn: tuple[int, ...]
+    why: str
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != len(self.axes):
+            what, where = built_and_called(self, x)
+            raise ShapeError(f"{what} needs x of shape ({', '.join(self.axes)}), but x is {tuple(x.shape)}",
+                             why=self.why, repair="nn.Dropout leaves out single values", where=where)
+        shape = tuple(n if axis in self.drawn else 1 for axis, n in enumerate(x.shape))
+        return drop(x, self.p, shape, self.generator) if self.training else x
+
+
+class Dropout2d(Together):
     """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw for each channel of each example; in use y = x.
 
     x and y: (N, C, H, W). Neighbouring places of a picture say nearly the same: leaving out one of them leaves nothing out.
@@ -62,16 +78,10 @@ class Dropout2d(Dropping):
     [0.0, 2.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 4:
-            what, where = built_and_called(self, x)
-            raise ShapeError(f"{what} needs x of shape (N, C, H, W), but x is {tuple(x.shape)}",
-                             why="it leaves out whole channels of pictures", repair="nn.Dropout leaves out single values",
-                             where=where)
-        return drop(x, self.p, (*x.shape[:2], 1, 1), self.generator) if self.training else x
+    axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it leaves out whole channels of pictures"
 
 
-class SequenceDropout(Dropping):
+class SequenceDropout(Together):
     """Dropout that leaves out the same features in all steps: y[n, t, f] = x[n, t, f] m[n, f] / (1 - p); in use y = x.
 
     x and y: (batch, time, features). One draw for each sequence and feature: a recurrent network cannot fill the gap from the
@@ -85,13 +95,7 @@ class SequenceDropout(Dropping):
     (True, [0.0, 2.0])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 3:
-            what, where = built_and_called(self, x)
-            raise ShapeError(f"{what} needs x of shape (batch, time, features), but x is {tuple(x.shape)}",
-                             why="it leaves out the same features in all steps", repair="nn.Dropout leaves out single values",
-                             where=where)
-        return drop(x, self.p, (x.shape[0], 1, x.shape[2]), self.generator) if self.training else x
+    axes, drawn, why = ("batch", "time", "features"), (0, 2), "it leaves out the same features in all steps"
 
 
 SATURATION = -SELU_SCALE * SELU_ALPHA  # where SELU ends for x to minus infinity: -scale * alpha

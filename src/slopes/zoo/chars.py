@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 
 from .. import data, optim, random, text
-from ..compile import compile
 from ..data.feed import Feed
-from ..tensor import no_grad
 from ..train.evaluate import evaluate
 from ..train.fit import fit
-from ..train.mode import Mode
 from ..train.progress import Told
 from .gpt import GPT
 from .language import LanguageModel, char_model
 from .recipe import Setting
 from .study import Findings, Study
 from .tokens import LAYERS
+from .writing import continued
 
 PROMPT, WRITTEN, HEAT = "ROMEO:\n", 400, 0.8
 
@@ -67,12 +65,8 @@ def attending(values: dict[str, Any], size: int) -> tuple[GPT, Callable[..., Fee
 
 def written(net: Any, letters: text.Vocabulary, seed: int, length: int = WRITTEN) -> str:
     """A text that the net writes after the prompt."""
-    draw = compile(lambda logits: text.sample(logits, HEAT))
-    random.seed(seed)
-    with Mode(net, training=False), no_grad():
-        start = net.begin(1) if isinstance(net, GPT) else net.zero_state(1)
-        found = text.generate(compile(net.step), start, [letters.encode(PROMPT)], length, choose=draw)
-    return PROMPT + "".join(letters.decode(found.tokens[0]))
+    state = net.begin(1) if isinstance(net, GPT) else net.zero_state(1)
+    return PROMPT + "".join(continued(net, state, PROMPT, letters, length, HEAT, seed))
 
 
 recipe = Study(

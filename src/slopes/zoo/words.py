@@ -6,17 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import data, optim, random, text
-from ..compile import compile
-from ..tensor import no_grad
 from ..train.evaluate import evaluate
 from ..train.fit import fit
 from ..train.history import Run
-from ..train.mode import Mode
 from ..train.progress import Told
 from .language import AdaptiveLanguageModel
 from .recipe import Setting
 from .study import Findings, Study
 from .tokens import LAYERS
+from .writing import continued
 
 CUTOFFS = (2000, 10_000)  # the most frequent words have all features, those up to the second a quarter, others a sixteenth
 PROMPT, WRITTEN, HEAT = ("<eos>", "The", "first"), 60, 0.8
@@ -48,11 +46,7 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
 
 def written(net: AdaptiveLanguageModel, words: text.Vocabulary, seed: int) -> str:
     """Some words that the net writes after the prompt."""
-    draw = compile(lambda logits: text.sample(logits, HEAT))
-    random.seed(seed)
-    with Mode(net, training=False), no_grad():
-        found = text.generate(compile(net.step), net.zero_state(1), [words.encode(PROMPT)], WRITTEN, choose=draw)
-    return text.join_words([*PROMPT[1:], *words.decode(found.tokens[0])])
+    return text.join_words([*PROMPT[1:], *continued(net, net.zero_state(1), PROMPT, words, WRITTEN, HEAT, seed)])
 
 
 recipe = Study(
