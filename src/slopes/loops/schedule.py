@@ -16,7 +16,8 @@ from .nest import Buffer, Compute, Expr, Kernel, Load, Loop, Store, axes_of, buf
 
 BLOCK_WORK = 16384  # about how many simple element steps a block should hold: some microseconds
 MAXIMUM_BLOCKS = 64
-SPLIT_WORK = 65536  # from this much work on, a reduction to few elements is done in parts
+SPLIT_WORK = 131_072  # from this much work on, a reduction to few elements is done in parts: less takes one thread a few microseconds
+PART_WORK = 32_768  # about how much of it a part is
 TWIN_WORK = 4096  # from this many element steps on, reductions are worth joining with others
 TWIN_REACH = 12  # how many earlier kernels are looked at for a twin
 MOST_TWINS = 3
@@ -173,7 +174,7 @@ def split_reduction(kernel: Kernel) -> list[Kernel]:
     if kernel.work < SPLIT_WORK or kernel.elements >= 256 or not kernel.inner or keeps_place(kernel.reduction):
         return [kernel]
     assert kernel.reduction is not None and kernel.body is not None
-    wanted = min(MAXIMUM_BLOCKS, -(-kernel.work // (SPLIT_WORK // 2)))
+    wanted = min(MAXIMUM_BLOCKS, -(-kernel.work // PART_WORK))
     # the outermost loop that is long enough, so that each part reads long runs of memory
     axis = next((each for each in kernel.inner if each.extent >= wanted), max(kernel.inner, key=lambda each: each.extent))
     parts = min(axis.extent, wanted)
