@@ -333,8 +333,12 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
     if kernel.schedule["vector"] not in kernel.inner:
         over_elements(scope, kernel, lambda: _reduce_per_lane(scope, kernel))
         return
-    with outer_loops(scope, kernel, kernel.axes):
-        _reduce_along_lanes(scope, kernel)
+    rows = kernel.schedule.get("rows")
+    with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not rows]):
+        if rows is None:
+            _reduce_along_lanes(scope, kernel)
+        else:
+            _reduce_rows(scope, kernel, rows)
 
 
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
@@ -387,6 +391,32 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
         _finish(scope, each, total)
 
 
+def _reduce_rows(scope: Scope, kernel: Kernel, rows: Axis) -> None:
+    """A few sums along the lanes side by side, whose lanes are then added up together."""
+    b, vector, lanes, folding = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], folding_of(kernel, scope.b)
+    full = vector.extent - vector.extent % lanes
+    sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
+    variables = [{size: folding.start(size) for size in sizes} for _ in range(rows.extent)]
+
+    def combine() -> None:
+        for number, own in enumerate(variables):
+            with scope.place(rows, b.whole(number)):
+                folding.combine(own[scope.lanes], scope, kernel)
+
+    with ExitStack() as stack:
+        for axis in kernel.inner:
+            if axis is not vector:
+                stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
+        vector_loop(scope, vector, lanes, combine)
+    parts = [folding.fold_all([own[size][0].get() for own in variables]) for size in sizes]
+    for number in range(rows.extent):
+        total = parts[0][number]
+        for part in parts[1:]:
+            total = folding.two(total, part[number])
+        with scope.place(rows, b.whole(number)):
+            _finish(scope, kernel, total)
+
+
 def _finish(scope: Scope, kernel: Kernel, total: Value) -> None:
     scope.accumulated = total
     scope.forget()
@@ -427,6 +457,24 @@ class Folding:
                 joined = self.two(joined, last) if half == 1 else self._add_to_first(joined, last)
             x = joined
         return x
+
+    def fold_all(self, vectors: list[Value]) -> list[Value]:
+        """The lanes of each vector combined in the order of `fold`; halves of all of them at once."""
+        count = len(vectors)
+        if vectors[0].lanes % count or vectors[0].lanes & (vectors[0].lanes - 1):
+            return [self.fold([self.b.variable(each)]) for each in vectors]
+        while vectors[0].lanes > self.b.lanes:
+            half = vectors[0].lanes // 2
+            vectors = [self.two(self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))) for x in vectors]
+        width = vectors[0].lanes  # of what is left of each vector
+        while len(vectors) > 1 or width > 1:
+            pairs: list[tuple[Value, Value | None]] = [*zip(vectors[::2], vectors[1::2])] or [(vectors[0], None)]
+            starts = range(0, (1 if len(vectors) == 1 else 2) * vectors[0].lanes, width)
+            low, high = ([start + lane for start in starts for lane in half]
+                         for half in (range(width // 2), range(width // 2, width)))
+            vectors = [self.two(self.b.shuffle(x, y, low), self.b.shuffle(x, y, high)) for x, y in pairs]
+            width //= 2
+        return [self.b.lane(vectors[0], number) for number in range(count)]
 
     def _narrow(self, x: Value) -> Value:
         return self.b.lane(x, 0) if x.lanes == 1 else x

@@ -18,6 +18,7 @@ BLOCK_WORK = 16384  # about how many simple element steps a block should hold: s
 MAXIMUM_BLOCKS = 64
 SPLIT_WORK = 131_072  # from this much work on, a reduction to few elements is done in parts: less takes one thread a few microseconds
 PART_WORK = 32_768  # about how much of it a part is
+ROWS = 4  # of a matrix that are multiplied with a vector at once
 TWIN_WORK = 4096  # from this many element steps on, reductions are worth joining with others
 TWIN_REACH = 12  # how many earlier kernels are looked at for a twin
 MOST_TWINS = 3
@@ -51,7 +52,24 @@ def plan_nest(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kerne
     kernels = [kernel] if group.root is None else split_reduction(kernel)
     for each in kernels:
         each.schedule = choose(each, lanes)
-    return kernels
+    return [by_rows(each, lanes) for each in kernels]
+
+
+def by_rows(kernel: Kernel, lanes: int) -> Kernel:
+    """Products of rows with a vector, a few rows at a time: they share the vector's elements, and the sums across lanes."""
+    row = kernel.axes[-1] if kernel.axes else None
+    if (row is None or kernel.reduction is None or kernel.reduction.op.kind != "contract" or row.extent % ROWS
+            or kernel.schedule["vector"] not in kernel.inner or kernel.schedule["vector"].extent < 4 * lanes):
+        return kernel
+    outer, few = Axis(row.extent // ROWS, row.name), Axis(ROWS, "row")
+    axes = [*kernel.axes[:-1], *([outer] if outer.extent > 1 else []), few]
+    place = (as_index(outer) * ROWS if outer.extent > 1 else Index()) + as_index(few)
+    split = _replaced(kernel, {row: place}, axes, kernel.inner, Reader({}))
+    split.nodes, split.schedule = kernel.nodes, choose(split, lanes, kernel.schedule["vector"])
+    prefix = min(split.schedule["prefix"], len(axes) - 1)
+    units = prod(axis.extent for axis in axes[:prefix])
+    split.schedule |= {"rows": few, "prefix": prefix, "blocks": even_blocks(units, split.schedule["blocks"])}
+    return split
 
 
 def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[list[Axis], dict[Axis, Index]]:
