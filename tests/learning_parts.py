@@ -135,6 +135,7 @@ OWN_LAYERS: dict[str, tuple[int, ...]] = {
     "Squares()": (7, 5),
     "Crosses()": (7, 4),
     "Polar()": (7, 2),
+    "Bins([[0, 1, -1], [1, 0, 0], [0, 2, 1], [1, -1, 3]], 2)": (7, 3),
     "GaussianNoise(0.5)": (7, 5),
     "MaskingNoise(0.3)": (7, 5),
     "AdaptiveLogSoftmaxWithLoss(8, 20, (4, 10), 2.0)": (7, 8),

@@ -255,7 +255,7 @@ class TestOptimizers:
 
 ARGUMENTS = {
     "Linear": {"in_features": 3, "out_features": 2}, "Dropout": {}, "Flatten": {}, "Unflatten": {"axis": 1, "sizes": 2},
-    "Embedding": {"num_embeddings": 5, "embedding_dim": 2},
+    "Embedding": {"num_embeddings": 5, "embedding_dim": 2}, "Bins": {"training": [[0.0]]},
     **{f"{kind}{axes}d": {"in_channels": 4, "out_channels": 4, "kernel_size": 3}
        for kind in ("Conv", "ConvTranspose") for axes in (1, 2, 3)},
     **{f"{kind}Pool{axes}d": {"kernel_size": 2} for kind in ("Max", "Avg") for axes in (1, 2, 3)},
@@ -309,7 +309,7 @@ def test_a_wrong_option_of_a_loss_is_refused_in_words(function, name, value, con
 def test_every_checked_argument_is_an_argument(cls):
     assert cls.constraints.keys() - {"beta1", "beta2"} <= inspect.signature(cls).parameters.keys()
     checkable = {name for name, each in inspect.signature(cls).parameters.items()
-                 if name not in ("parameters", "betas", "generator", "layers", "nets")}
+                 if name not in ("parameters", "betas", "generator", "layers", "nets", "training")}
     assert checkable <= cls.constraints.keys()
 
 

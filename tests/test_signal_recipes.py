@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes import data
-from slopes.data import Series
-from slopes.errors import ShapeError
-from slopes.zoo import forecast
-from slopes.zoo.networks import Forecaster
+from slopes import data, nn
+from slopes.data import Dataset, Series, Splits, Table
+from slopes.errors import MissingExtraError, NonFiniteError, ShapeError
+from slopes.zoo import forecast, speech, tabular
+from slopes.zoo.networks import Forecaster, SpokenCNN, SpokenGRU
 
 
 def found_by(recipe, seed=0, **given):
@@ -71,3 +71,122 @@ def test_a_forecaster_adds_to_the_last_value():
     np.testing.assert_array_equal(net(x).numpy(), np.repeat(x.numpy()[:, -1], 3, axis=1))
     with pytest.raises(ShapeError, match=r"Forecaster: x is \(2, 6\)"):
         net(x[:, :, 0])
+
+
+# Tables
+
+
+def bends(words=False, rows=400):
+    """What is near the middle is high: no weighted sum of the columns tells it."""
+    rng = np.random.default_rng(0)
+    x, kind = rng.uniform(-1, 1, rows), np.array(["a", "b"])[rng.integers(0, 2, rows)]
+    y = np.abs(x) + 0.5 * (kind == "b")
+    return data.split_table(Table({"x": x, "kind": kind, "y": np.where(y > 0.75, "high", "low") if words else 10 * y}), "y")
+
+
+TINY = {"bins": 8, "layers": 2, "width": 16, "dropout": 0.0, "steps": 200, "batch": 32, "rate": 0.02}
+
+
+def test_classes_and_numbers_of_tables_are_learned_beside_scikit_learn(monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(tabular, "TABLES", {"adult": lambda: bends(True), "wine-quality": bends})
+    found = found_by(tabular.recipe, **TINY)
+    assert list(found.figures)[:3] == ["error / scikit-learn's, worst table", "adult accuracy", "wine-quality error"]
+    assert found.figures["adult accuracy"] > 0.94 and found.figures["wine-quality error"] < 0.5 and len(found.figures) == 7
+    wrong = 1 - found.figures["adult accuracy"], found.figures["wine-quality error"]
+    theirs = (1 - max(value for name, value in found.figures.items() if name.startswith("adult accuracy, scikit-learn")),
+              min(value for name, value in found.figures.items() if name.startswith("wine-quality error, scikit-learn")))
+    assert found.figures["error / scikit-learn's, worst table"] == pytest.approx(max(a / b for a, b in zip(wrong, theirs) if b))
+    assert set(found.pictures) == {"adult.png", "wine-quality.png", "curve-adult.png", "curve-wine-quality.png"}
+
+
+def test_without_scikit_learn_a_table_is_learned_alone(monkeypatch):
+    def missing(*arguments, **named):
+        raise MissingExtraError("the comparison needs sklearn, which is not installed")
+
+    monkeypatch.setattr(tabular, "require", missing)
+    monkeypatch.setattr(tabular, "TABLES", {"wine-quality": bends})
+    found = found_by(tabular.recipe, table="wine-quality", **TINY | {"steps": 40})
+    assert list(found.figures) == ["wine-quality error"]
+    assert found.lines[-1] == "not compared with scikit-learn, which is not installed: pip install 'slopes[sklearn]'"
+
+
+def test_scores_are_those_of_the_targets_own_units():
+    numbers = tabular.Answer("t", np.array([1.0, 3.0]), np.array([2.0, 5.0]), None, {"a": 3.0, "b": 1.0})
+    assert numbers.score(numbers.predicted) == pytest.approx(np.sqrt(2.5)) and numbers.ratio() == pytest.approx(np.sqrt(2.5))
+    classes = tabular.Answer("t", np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]), ("no", "yes"), {"a": 0.5, "b": 0.25})
+    assert classes.score(classes.predicted) == 0.75 and classes.ratio() == 0.5
+
+
+def test_bins_follow_the_training_column_by_column():
+    rng = np.random.default_rng(0)
+    training = np.stack([rng.normal(size=101), np.arange(101) % 2, np.full(101, 3.0)], axis=1)
+    bins = nn.Bins(training, count=4)
+    assert bins.outputs == 3 + 4 and repr(bins) == "Bins(3 -> 7)"
+    y = bins(sl.asarray(training.astype(np.float32))).numpy()
+    np.testing.assert_array_equal(y[:, :3], training.astype(np.float32))
+    edges = np.quantile(training[:, 0].astype(np.float32), [0, 0.25, 0.5, 0.75, 1])
+    for j in range(4):
+        wanted = np.clip((training[:, 0] - edges[j]) / (edges[j + 1] - edges[j]), 0, 1)
+        np.testing.assert_allclose(y[:, 3 + j], wanted, atol=1e-5)
+    assert nn.Bins(training[:, 1:])(sl.ones((2, 2))).shape == (2, 2)  # nothing to divide
+    same = nn.Bins(np.tile([[0.0], [0.0], [0.0], [1.0], [2.0]], (20, 1)), count=10)  # frequent values: fewer bins
+    assert same.outputs == 1 + 2
+    with pytest.raises(ShapeError, match=r"Bins: the training inputs have shape \(3,\)"):
+        nn.Bins([1.0, 2.0, 3.0])
+    with pytest.raises(NonFiniteError, match="Bins: the training inputs are not finite"):
+        nn.Bins([[np.nan], [1.0]])
+    with pytest.raises(ShapeError, match=r"needs x of shape \(N, 3\)"):
+        bins(sl.ones((2, 2)))
+
+
+# Sounds
+
+
+def sounds(speaker=None):
+    """Words of two tones each: a low and a high one, in an order that tells the word; some voices are lower, some recordings louder."""
+    rng = np.random.default_rng(0 if speaker is None else 1)
+    x, y = rng.normal(-12, 0.3, (96, 1, 16, 12)), np.arange(96) % 3
+    for row, word in zip(x[:, 0], y):
+        low = rng.integers(2, 4)
+        for moment, tone in zip((slice(2, 5), slice(6, 9)), ((0, 8), (8, 0), (4, 4))[word]):
+            row[low + tone:low + tone + 2, moment] += 10
+        row += rng.normal()
+    part = Dataset(x, y, ("up", "down", "level"))
+    return Splits(part.subset(slice(0, 64)), part.subset(slice(64, 80)), part.subset(slice(80, 96)))
+
+
+@pytest.mark.parametrize("kind", ["cnn", "gru"])
+def test_spoken_words_are_told_apart_also_of_a_stranger(kind, monkeypatch):
+    monkeypatch.setattr(data, "spoken_digits", sounds)
+    small = {"speakers": 1, "epochs": 12, "batch": 16, "channels": 4, "mask": 1, "shift": 1, "dropout": 0.0, "rate": 0.02}
+    found = found_by(speech.recipe, kind=kind, **small)
+    assert found.figures["accuracy"] == 1 and found.figures["held-out speaker accuracy"] > 0.8
+    assert found.figures["george accuracy"] == found.figures["worst held-out speaker accuracy"] and set(found.pictures) == {
+        "curve.png", "confusion.png"}
+
+
+def test_a_loud_recording_is_the_same_as_a_low_one():
+    part = sounds().train
+    louder = Dataset(part.inputs + 3, part.targets, part.classes)
+    np.testing.assert_allclose(speech.level(part).inputs, speech.level(louder).inputs, atol=1e-5)
+    assert speech.level(part).inputs.min() == 0 and speech.level(part).inputs.max() == pytest.approx(speech.QUIET)
+
+
+def test_augmented_sounds_keep_their_words_and_hide_whole_bands():
+    change = speech.varied(speech.recipe.chosen(shift=1, pitch=1, mask=5, noise=0.0), silence=-1.0)
+    x, y = change(sl.ones((8, 1, 40, 61)), sl.arange(8))
+    x = x.numpy()[:, 0]
+    assert y.tolist() == list(range(8)) and set(np.unique(x)) == {-1.0, 0.0, 1.0}
+    hidden = (x == 0).all(axis=2).sum(axis=1)
+    assert hidden.max() == 5 and hidden.min() >= 3 and ((x == 0).any(axis=2) == (x == 0).all(axis=2)).all()
+
+
+@pytest.mark.parametrize("make", [SpokenCNN, SpokenGRU])
+def test_sounds_of_other_sizes_are_refused(make):
+    net = make(16, 3)
+    assert net(sl.zeros((2, 1, 16, 9))).shape == (2, 3)
+    with pytest.raises(ShapeError, match=rf"{make.__name__}: x is \(2, 1, 12, 9\)"):
+        net(sl.zeros((2, 1, 12, 9)))
+    with pytest.raises(ShapeError, match="SpokenCNN: bands=7"):
+        SpokenCNN(7, 3)

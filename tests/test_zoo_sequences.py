@@ -66,6 +66,8 @@ SMALL = {
     "captioner": (lambda: networks.Captioner((1, 16, 12), 8, 2, 4, 6), (PICTURES, TARGET)),
     "recommender": (lambda: networks.Recommender(5, 7, 3, (4, 3), dropout=0.2), (PAIRS,)),
     "forecaster": (lambda: networks.Forecaster(4, 6), (SERIES,)),
+    "spoken cnn": (lambda: networks.SpokenCNN(16, 3, 2, dropout=0.2), (PICTURES,)),
+    "spoken gru": (lambda: networks.SpokenGRU(16, 3, 4, dropout=0.2), (PICTURES,)),
 }
 
 

@@ -36,7 +36,7 @@ from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2
 from .dropout import AlphaDropout, Dropout, Dropout2d, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
 from .ensemble import Ensemble
-from .features import Crosses, Polar, Squares
+from .features import Bins, Crosses, Polar, Squares
 from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from .linear import Linear
 from .losses import (
@@ -68,7 +68,7 @@ from .transformer import TransformerDecoder, TransformerDecoderLayer, Transforme
 __all__ = [
     "ELU", "GELU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
     "AdaptiveLogSoftmaxWithLoss", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AlphaDropout", "AvgPool1d", "AvgPool2d",
-    "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
+    "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bins", "Buffer", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
     "ConvTranspose2d", "ConvTranspose3d", "Crosses", "Dropout", "Dropout2d", "Embedding", "EmbeddingBag", "Ensemble",
     "Flatten", "GRUCell", "GaussianNoise", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Identity", "InstanceNorm1d",
     "InstanceNorm2d", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedEncoding", "Linear",

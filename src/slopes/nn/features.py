@@ -1,14 +1,18 @@
-"""Given features: squares, products and polar coordinates put beside or in place of the inputs, where one already knows what helps."""
+"""Given features: squares, products, polar coordinates and bins put beside or in place of the inputs, where one knows what helps."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import NonFiniteError, ShapeError
+from ..functions import clip, take
 from ..graph.operation import build
 from ..ops.composite import concat, matmul, stack, where
 from ..tensor import Tensor, tensor
-from .module import Module
+from .constraint import COUNT, check
+from .module import Buffer, Module
 from .where import built_and_called
 
 
@@ -65,6 +69,52 @@ class Polar(Module):
         away = square > 0
         radius = where(away, where(away, square, 1).sqrt(), 0)
         return stack([radius, where(away, build("atan2", up, where(away, across, 1)), 0)], axis=1)
+
+
+class Bins(Module):
+    """y = (x_1, ..., x_D, and how far each number is through each of its bins): a curve of many bends is linear in y.
+
+    Bin j of x_d adds clip((x_d - e_j) / (e_{j+1} - e_j), 0, 1): 0 below the bin, 1 above it. The edges e_0 < ... < e_m are quantiles
+    of the column in `training` (N, D), at most `count` bins with about equally many examples in each; values that are frequent give
+    fewer. Columns of at most two values, as those of coded words, add nothing. x: (N, D), y: (N, `outputs`); the edges are buffers:
+    kept with the weights, never trained. Raises ShapeError for other axes, NonFiniteError for training values that are not finite.
+    Source: Gorishniy, Rubachev, Babenko, "On embeddings for numerical features in tabular deep learning", 2022.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> bins = nn.Bins([[0.0], [1.0], [2.0], [4.0], [8.0]], count=2)
+    >>> bins.outputs, bins(sl.tensor([[1.0], [5.0], [9.0]])).tolist()
+    (3, [[1.0, 0.5, 0.0], [5.0, 1.0, 0.5], [9.0, 1.0, 1.0]])
+    """
+
+    constraints = {"count": COUNT}
+
+    def __init__(self, training: Any, count: int = 16) -> None:
+        check("Bins", self.constraints, {"count": count})
+        known = np.asarray(training, np.float32)
+        if known.ndim != 2 or not known.size:
+            raise ShapeError(f"Bins: the training inputs have shape {known.shape}", why="they are (N, D): at least one row of numbers")
+        if not np.isfinite(known).all():
+            raise NonFiniteError("Bins: the training inputs are not finite", why="they decide where the bins are")
+        edges = [bin_edges(column, count) for column in known.T]
+        self.column = Buffer(np.repeat(np.arange(len(edges)), [len(each) - 1 for each in edges]))
+        self.low = Buffer(np.concatenate([each[:-1] for each in edges]))
+        self.width = Buffer(np.concatenate([np.diff(each) for each in edges]))
+        self.outputs = known.shape[1] + self.low.size
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_rows(self, x, self.outputs - self.low.size)
+        return concat([x, clip((take(x, self.column, axis=1) - self.low) / self.width, 0, 1)], axis=1) if self.low.size else x
+
+    def details(self) -> str:
+        return f"{self.outputs - self.low.size} -> {self.outputs}"
+
+
+def bin_edges(column: np.ndarray, count: int) -> np.ndarray:
+    """The borders between the bins of a column; one number, and so no bin, for at most two different values."""
+    if len(np.unique(column)) <= 2:
+        return column[:1]
+    return np.unique(np.quantile(column, np.linspace(0, 1, count + 1), method="inverted_cdf"))  # values that occur: no bin is a hair wide
 
 
 def check_rows(layer: Module, x: Tensor, width: int | None = None) -> None:

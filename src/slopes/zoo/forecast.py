@@ -104,8 +104,8 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
              *(f"{view.name:22}" + "".join(f"{error:16.2f}" for error in view.errors().values()) for view in views)]
     return Findings(
         {"error / plain forecast, worst series": max(view.ratio() for view in views),
-         **{f"{view.name}, network": view.errors()[NET] for view in views},
-         **{f"{view.name}, {each}": view.errors()[each] for view in views for each in (PERSISTENCE, SEASONAL)}},
+         **{f"{view.name} error": view.errors()[NET] for view in views},
+         **{f"{view.name} error, {each}": view.errors()[each] for view in views for each in (PERSISTENCE, SEASONAL)}},
         lines, {"forecast.png": Outlooks(views).draw, **{f"curve-{name}.png": run.plot for name, (_, run, _) in found.items()}},
         {f"{name}.{path}": array for name, (net, _, _) in found.items() for path, array in net.state_dict().items()})
 

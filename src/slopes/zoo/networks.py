@@ -14,6 +14,7 @@ from .language import LanguageModel, char_model, word_model
 from .recommender import Recommender
 from .resnet import resnet, small_resnet
 from .sentence import SentenceEncoder, TextCNN
+from .spoken import SpokenCNN, SpokenGRU
 from .tagger import Tagger
 from .transformer import Transformer
 from .translator import Translator
@@ -21,10 +22,10 @@ from .unet import UNet, small_unet
 from .vgg import vgg
 from .vit import VisionTransformer, small_vit, vit_b16
 
-__all__ = ["GPT", "Captioner", "Forecaster", "LanguageModel", "Recommender", "SentenceEncoder", "Tagger", "TextCNN",
-           "Transformer", "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model", "dropout_mlp", "googlenet",
-           "lenet", "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet", "small_unet", "small_vit",
-           "softmax_regression", "vgg", "vit_b16", "word_model"]
+__all__ = ["GPT", "Captioner", "Forecaster", "LanguageModel", "Recommender", "SentenceEncoder", "SpokenCNN", "SpokenGRU",
+           "Tagger", "TextCNN", "Transformer", "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model",
+           "dropout_mlp", "googlenet", "lenet", "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet", "small_unet",
+           "small_vit", "softmax_regression", "vgg", "vit_b16", "word_model"]
 
 
 def softmax_regression(shape: tuple[int, ...], classes: int) -> nn.Module:

@@ -24,6 +24,8 @@ from . import (
     segment,
     sentiment,
     softmax,
+    speech,
+    tabular,
     tagging,
     translate,
     words,
@@ -33,9 +35,9 @@ from .study import Study
 
 RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
-    lenet.published, lenet.regularized, fashion.recipe, autoencoder.recipe, forecast.recipe, recommend.recipe, segment.recipe,
-    caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe, translate.recipe, words.recipe,
-    imagenet.recipe)}
+    lenet.published, lenet.regularized, fashion.recipe, autoencoder.recipe, forecast.recipe, tabular.recipe, speech.recipe,
+    recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe,
+    translate.recipe, words.recipe, imagenet.recipe)}
 
 
 def find_recipe(name: str) -> Recipe | Study:
