@@ -121,7 +121,7 @@ def test_scores_are_those_of_the_targets_own_units():
 def test_bins_follow_the_training_column_by_column():
     rng = np.random.default_rng(0)
     training = np.stack([rng.normal(size=101), np.arange(101) % 2, np.full(101, 3.0)], axis=1)
-    bins = nn.Bins(training, count=4)
+    bins = nn.Bins(training, count=8)
     assert bins.outputs == 3 + 4 and repr(bins) == "Bins(3 -> 7)"
     y = bins(sl.asarray(training.astype(np.float32))).numpy()
     np.testing.assert_array_equal(y[:, :3], training.astype(np.float32))
@@ -130,8 +130,8 @@ def test_bins_follow_the_training_column_by_column():
         wanted = np.clip((training[:, 0] - edges[j]) / (edges[j + 1] - edges[j]), 0, 1)
         np.testing.assert_allclose(y[:, 3 + j], wanted, atol=1e-5)
     assert nn.Bins(training[:, 1:])(sl.ones((2, 2))).shape == (2, 2)  # nothing to divide
-    same = nn.Bins(np.tile([[0.0], [0.0], [0.0], [1.0], [2.0]], (20, 1)), count=10)  # frequent values: fewer bins
-    assert same.outputs == 1 + 2
+    often = nn.Bins(np.repeat([[0.0], [1.0], [2.0], [5.0]], [90, 4, 3, 3], axis=0), count=6)  # frequent values are values as others are
+    assert often(sl.tensor([[3.5]])).tolist() == [[3.5, 1.0, 1.0, 0.5]]
     with pytest.raises(ShapeError, match=r"Bins: the training inputs have shape \(3,\)"):
         nn.Bins([1.0, 2.0, 3.0])
     with pytest.raises(NonFiniteError, match="Bins: the training inputs are not finite"):

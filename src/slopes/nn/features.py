@@ -74,22 +74,23 @@ class Polar(Module):
 class Bins(Module):
     """y = (x_1, ..., x_D, and how far each number is through each of its bins): a curve of many bends is linear in y.
 
-    Bin j of x_d adds clip((x_d - e_j) / (e_{j+1} - e_j), 0, 1): 0 below the bin, 1 above it. The edges e_0 < ... < e_m are quantiles
-    of the column in `training` (N, D), at most `count` bins with about equally many examples in each; values that are frequent give
-    fewer. Columns of at most two values, as those of coded words, add nothing. x: (N, D), y: (N, `outputs`); the edges are buffers:
-    kept with the weights, never trained. Raises ShapeError for other axes, NonFiniteError for training values that are not finite.
+    Bin j of x_d adds clip((x_d - e_j) / (e_{j+1} - e_j), 0, 1): 0 below the bin, 1 above it. There are at most `count` bins; half of
+    their edges e_0 < ... < e_m are quantiles of the column in `training` (N, D), half are quantiles of its different values, however
+    often they occur: where most rows hold 0, the others matter. Columns of at most two values, such as coded words, add nothing.
+    x: (N, D), y: (N, `outputs`); the edges are buffers: kept with the weights, never trained. Raises ShapeError for other axes,
+    NonFiniteError for training values that are not finite.
     Source: Gorishniy, Rubachev, Babenko, "On embeddings for numerical features in tabular deep learning", 2022.
 
     >>> import slopes as sl
     >>> from slopes import nn
-    >>> bins = nn.Bins([[0.0], [1.0], [2.0], [4.0], [8.0]], count=2)
+    >>> bins = nn.Bins([[0.0], [1.0], [2.0], [4.0], [8.0]], count=4)
     >>> bins.outputs, bins(sl.tensor([[1.0], [5.0], [9.0]])).tolist()
     (3, [[1.0, 0.5, 0.0], [5.0, 1.0, 0.5], [9.0, 1.0, 1.0]])
     """
 
     constraints = {"count": COUNT}
 
-    def __init__(self, training: Any, count: int = 16) -> None:
+    def __init__(self, training: Any, count: int = 24) -> None:
         check("Bins", self.constraints, {"count": count})
         known = np.asarray(training, np.float32)
         if known.ndim != 2 or not known.size:
@@ -112,9 +113,12 @@ class Bins(Module):
 
 def bin_edges(column: np.ndarray, count: int) -> np.ndarray:
     """The borders between the bins of a column; one number, and so no bin, for at most two different values."""
-    if len(np.unique(column)) <= 2:
-        return column[:1]
-    return np.unique(np.quantile(column, np.linspace(0, 1, count + 1), method="inverted_cdf"))  # values that occur: no bin is a hair wide
+    seen = np.unique(column)
+    if len(seen) <= 2:
+        return seen[:1]
+    edges = [np.quantile(each, np.linspace(0, 1, bins + 1), method="inverted_cdf")  # values that occur: no bin is a hair wide
+             for each, bins in ((column, (count + 1) // 2), (seen, count // 2)) if bins]
+    return np.unique(np.concatenate(edges))
 
 
 def check_rows(layer: Module, x: Tensor, width: int | None = None) -> None:
