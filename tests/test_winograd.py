@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from native_graphs import run_nodes
 
+import slopes as sl
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.operation import variable
 from slopes.graph.walk import topological
@@ -131,3 +132,17 @@ def test_rounding_errors_stay_near_those_of_the_plain_sum(always, size, times):
     for r, p, o in zip(right, plain, other):
         assert 0 < np.sqrt(np.mean((o - r) ** 2)) < times * 6e-7 * np.sqrt(np.mean(r ** 2))
         assert np.abs(p - r).max() < np.abs(o - r).max() < times * 2e-6 * np.abs(r).max()
+
+
+@pytest.mark.parametrize("cached", [1 << 30, 1])
+def test_inside_of_a_loop_too(always, monkeypatch, cached):
+    monkeypatch.setattr(winograd, "CACHED", cached)
+    rng = np.random.default_rng(0)
+    x, k = (sl.tensor(rng.normal(size=shape).astype("float32") / 3) for shape in ((2, 3, 7, 7), (3, 3, 3, 3)))
+
+    def again(x, k):
+        last, sums = sl.scan(lambda h, _: ((new := sl.tanh(c.convolution(h, k, padding=1))), new.sum()), x, sl.zeros((4,)))
+        return (last * last).sum() + sums.sum()
+
+    for right, found in zip(sl.grad(again, (0, 1))(x, k), sl.compile(sl.grad(again, (0, 1)))(x, k)):
+        np.testing.assert_allclose(found.numpy(), right.numpy(), rtol=0, atol=1e-5 * np.abs(right.numpy()).max())
