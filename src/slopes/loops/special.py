@@ -14,6 +14,7 @@ from .lower import Reader
 from .nest import Buffer, Kernel, Store
 from .schedule import MAXIMUM_BLOCKS, axes_for, choose, even_blocks
 
+WIDEST, SHARES = 256, 4  # elements of an update that are added at once, at most, and into how many pieces it is cut at least
 SCALAR_WORK = 4096  # steps that go element by element for one block
 SPECIAL = ("cumulative_sum", "scatter", "sort")
 
@@ -25,11 +26,17 @@ def plan_special(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Ke
     kernel = plan(node, buffers)
     kernel.nodes = [node]
     scalar = kernel.kind in ("sort", "scatter_lines")
-    kernel.schedule = choose(kernel, 1 if scalar else lanes)
+    kernel.schedule = choose(kernel, 1 if scalar else columns(kernel, lanes) if kernel.kind == "scatter" else lanes)
     if scalar and kernel.schedule["vector"] is not None:
         wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_WORK))
         kernel.schedule.update(vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, wanted))
     return [kernel]
+
+
+def columns(kernel: Kernel, lanes: int) -> int:
+    """How much of each update is added at once: runs of memory, but some for each thread."""
+    longest = max((axis.extent for axis in kernel.axes), default=1)
+    return max(lanes, min(WIDEST, longest // SHARES) // lanes * lanes)
 
 
 # ---------------------------------------------------------------------- running totals

@@ -131,7 +131,7 @@ class _Wanted:
 
     def _settle(self, node: Node, limit: int, windowed: bool) -> Node:
         """Follow a view down to what it shows, and give that memory when it costs more than the limit; returns it."""
-        while self.inlined(node) and node.op.kind == "move" and len(node.args) == 1:
+        while self.inlined(node) and ((node.op.kind == "move" and len(node.args) == 1) or looks_up(node)):
             if node.op.name == "pad" and windowed:
                 break
             windowed = windowed or node.op.name == "window"
@@ -155,6 +155,11 @@ class _Wanted:
             elif each.op.kind == "elementwise":
                 stack.extend(each.args)
         return False
+
+
+def looks_up(node: Node) -> bool:
+    """Whether a node shows rows of a table smaller than what it shows."""
+    return node.op.name == "take" and node.size > node.args[0].size
 
 
 def repeats(node: Node) -> bool:

@@ -9,6 +9,7 @@ from .adjoint import convolve_gradients
 from .canonical import canonical
 from .stable import stable
 from .sums import share_sums
+from .tables import multiply_tables
 from .unread import change_bodies, drop_unread
 from .winograd import fewer_products
 
@@ -24,6 +25,7 @@ PASSES: tuple[Pass, ...] = (
     stable,  # forms that do not overflow or cancel
     share_sums,  # sums that are known from others
     canonical,  # what that made foldable
+    multiply_tables,  # rows that are taken often are multiplied once
     drop_unread,  # loops without results that nobody reads
     in_bodies,  # all of this inside of loops
     convolve_gradients,  # input gradients of convolutions, laid out for the loops: late, as the canonical form has no layout

@@ -1,0 +1,124 @@
+"""Rows of a table that are multiplied: each row once, however often it is taken.
+
+A layer behind an embedding multiplies the same few rows again and again, once for each token. Taking rows and multiplying them
+can change places,
+
+    E[i] W = (E W)[i],
+
+which pays where the table E has fewer rows than are taken. So it is with derivatives: gradients of equal rows are added first,
+
+    S[v] = sum of g[n] over the n with i[n] = v,    dW = E^T S instead of E[i]^T g,    dE = S W^T instead of adding up (g W^T)[n].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from ..graph.node import Node
+from ..graph.operation import build_node
+from ..graph.walk import rebuild_all
+
+Labels = tuple[int, ...]
+OFTEN = 2  # how many times more rows are taken than there are
+WIDE = 16  # numbers of a row from which on a product costs more than taking or adding one more row
+
+
+def multiply_tables(roots: Sequence[Node]) -> list[Node]:
+    """Every product with rows that are taken from a smaller table, or that are added up in one, as a product with the table."""
+
+    def make(node: Node, args: tuple[Node, ...]) -> Node:
+        new = node.op.make(*args, **node.params)
+        if new.op.name == "contract":
+            return with_rows(new)
+        if new.op.name == "add":
+            return with_row_added(new)
+        return of_sums(new) if new.op.name == "scatter_add" else new
+
+    return rebuild_all(roots, make)
+
+
+def with_rows(product: Node) -> Node:
+    """E[i] W as (E W)[i], or E[i]^T g as E^T S."""
+    p = product.params
+    for which in (0, 1):
+        rows, other = product.args[which], product.args[1 - which]
+        if rows.op.name != "take" or rows.params["axis"] or not pays(rows.args[1], rows.args[0].shape[0], rows.args[0].shape[1:]):
+            continue
+        mine, its, out = (p["a_axes"], p["b_axes"])[which], (p["a_axes"], p["b_axes"])[1 - which], p["out_axes"]
+        table, indices = rows.args
+        counted, row = mine[:indices.ndim], (fresh(p), *mine[indices.ndim:])
+        if set(counted) <= set(out) and not set(counted) & set(its):
+            kept = tuple(label for label in out if label not in counted)
+            whole = contracted(which, table, row, other, its, (row[0], *kept))
+            taken = build_node("take", (whole, indices), {"axis": 0})
+            taken.location, taken.layer = rows.location, rows.layer  # it is this lookup whose indices may be wrong
+            return permuted(taken, counted + kept, out)
+        if set(counted) <= set(its) and not set(counted) & set(out):
+            left = tuple(label for label in its if label not in counted)
+            summed = sums(indices, permuted(other, its, counted + left), table.shape[0], rows)
+            return contracted(which, table, row, summed, (row[0], *left), out)
+    return product
+
+
+def of_sums(node: Node) -> Node:
+    """The sums of (g W)[n] as S W."""
+    indices, product = node.args
+    if product.op.name != "contract" or node.params["axis"] or not pays(indices, node.params["size"], node.shape[1:]):
+        return node
+    p = product.params
+    counted, kept = p["out_axes"][:indices.ndim], p["out_axes"][indices.ndim:]
+    for which in (0, 1):
+        mine, its = (p["a_axes"], p["b_axes"])[which], (p["a_axes"], p["b_axes"])[1 - which]
+        if set(counted) <= set(mine) and not set(counted) & set(its):
+            left = tuple(label for label in mine if label not in counted)
+            summed = sums(indices, permuted(product.args[which], mine, counted + left), node.params["size"], node)
+            row = fresh(p)
+            return contracted(which, summed, (row, *left), product.args[1 - which], its, (row, *kept))
+    return node
+
+
+def with_row_added(node: Node) -> Node:
+    """E[i] + b as (E + b)[i], for a row b that is added to all of them."""
+    for x, y in (node.args, node.args[::-1]):
+        moved = x.params["axes"] if x.op.name == "permute" else tuple(range(x.ndim))
+        rows = x.args[0] if x.op.name == "permute" else x
+        if rows.op.name != "take" or rows.params["axis"] or y.op.name != "expand" or node.shape != x.shape:
+            continue
+        table, indices = rows.args
+        own = tuple(range(indices.ndim, rows.ndim))
+        if moved[indices.ndim:] != own or y.args[0].ndim > len(own) or not pays(indices, table.shape[0], table.shape[1:]):
+            continue
+        whole = build_node("add", (table, build_node("expand", (y.args[0],), {"shape": table.shape})), {})
+        taken = build_node("take", (whole, indices), {"axis": 0})
+        taken.location, taken.layer = rows.location, rows.layer
+        return build_node("permute", (taken,), {"axes": moved}) if x.op.name == "permute" else taken
+    return node
+
+
+def pays(indices: Node, size: int, row: tuple[int, ...]) -> bool:
+    """Whether so many rows are taken of a table of so many, that each is worth multiplying once only."""
+    return indices.size >= OFTEN * size and prod(row) >= WIDE
+
+
+def fresh(p: dict[str, Labels]) -> int:
+    """A label that a contraction does not use."""
+    return max(p["a_axes"] + p["b_axes"]) + 1
+
+
+def contracted(which: int, x: Node, x_axes: Labels, y: Node, y_axes: Labels, out: Labels) -> Node:
+    """The contraction with x as argument number `which`."""
+    (a, a_axes), (b, b_axes) = ((x, x_axes), (y, y_axes))[::1 - 2 * which]
+    return build_node("contract", (a, b), {"a_axes": a_axes, "b_axes": b_axes, "out_axes": out})
+
+
+def permuted(x: Node, labels: Labels, wanted: Labels) -> Node:
+    """x with its axes in another order."""
+    return x if labels == wanted else build_node("permute", (x,), {"axes": tuple(map(labels.index, wanted))})
+
+
+def sums(indices: Node, updates: Node, size: int, source: Node) -> Node:
+    """Rows of equal index, added up."""
+    summed = build_node("scatter_add", (indices, updates), {"axis": 0, "size": size})
+    summed.location, summed.layer = source.location, source.layer
+    return summed
