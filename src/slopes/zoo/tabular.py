@@ -152,6 +152,6 @@ recipe = Study(
            "width": Setting(256, "units of each layer; dropout asks for more of them than one would need without"),
            "dropout": Setting(0.4, "census rows ask for 0.5, wines for 0.1: a middle that costs each a little"),
            "steps": Setting(3000, "for each table; the weights of the epoch with the lowest validation loss are kept"),
-           "batch": Setting(256, "rows: fewer are no better, and slower"),
+           "batch": Setting(256, "rows: 117 steps are a pass over the census, 18 one over the wines"),
            "rate": Setting(2e-3, "twice the usual, with a cosine down to 0")},
 )
