@@ -159,7 +159,7 @@ def parser(name: str) -> argparse.ArgumentParser:
         found.add_argument("--warm-cache", action="store_true", help="let slopes use the user's cache of compiled programs")
     found.add_argument("--threads", type=int, default=2, help="threads for each system (default %(default)s)")
     found.add_argument("--json", type=Path, metavar="FILE", help="keep results, every round included, in FILE; what is measured anew "
-                       "replaces what it has")
+                       "replaces what it has; results of other machines or libraries go into another file")
     return found
 
 
@@ -190,6 +190,8 @@ def main(arguments: list[str]) -> None:
         return
     name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else ("", arguments)
     options = parser(name).parse_args(rest)
+    if options.json and options.json.exists():
+        report.check(options.json, complete(options, {}))  # now rather than after the first row
     report.show(complete(options, COMMANDS[name].run(options)))
 
 

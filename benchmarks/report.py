@@ -148,11 +148,20 @@ def load(path: Path) -> Results:
     return found
 
 
+def check(path: Path, results: Results) -> None:
+    """Refuse to put results beside those of another machine, of other libraries, or of another number of threads."""
+    older = load(path)
+    had, has = ({**each["machine"], "threads": each["threads"]} for each in (older, results))
+    differing = [f"{name} {had.get(name)} there, {has.get(name)} here" for name in {**had, **has} if had.get(name) != has.get(name)]
+    if differing:
+        raise SystemExit(f"{path} keeps results that cannot stand beside these: {'; '.join(differing)}. Name another file.")
+
+
 def save(path: Path, results: Results) -> None:
-    """Everything, every round included, as JSON; what the file has of the same machine and is not measured anew stays in it."""
+    """Everything, every round included, as JSON; what the file has and is not measured anew stays in it."""
     if path.exists():
+        check(path, results)
         older = load(path)
-        if older["machine"] == results["machine"] and older["threads"] == results["threads"]:
-            results = results | {part: older[part] | results[part] for part in ("rows", "figures")}
+        results = results | {part: older[part] | results[part] for part in ("rows", "figures")}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -151,8 +151,12 @@ def test_results_of_one_machine_are_kept_together(results, tmp_path):
     report.save(path, results | {"rows": {"tiny": results["rows"]["tiny"] | {"peak": 20.0}}, "figures": {}})
     kept = report.load(path)
     assert kept["rows"]["tiny"]["peak"] == 20.0 and "infer-mlp-1" in kept["rows"] and "import" in kept["figures"]
-    report.save(path, results | {"machine": {"processor": "another"}, "figures": {}})
-    assert not report.load(path)["figures"]
+    before = path.read_text(encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"processor .* there, another here.*Name another file"):
+        report.save(path, results | {"machine": results["machine"] | {"processor": "another"}, "figures": {}})
+    with pytest.raises(SystemExit, match="cannot stand beside"):
+        command.main(["start", "--json", str(path)])
+    assert path.read_text(encoding="utf-8") == before
     path.write_text(json.dumps({"schema": 1}), encoding="utf-8")
     with pytest.raises(SystemExit, match="another version"):
         report.load(path)
