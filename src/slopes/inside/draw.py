@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..train.pictures import Picture, new_figure
+from ..train.pictures import Picture, bare_grid, new_figure
 
 CLASS_COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#975a16", "#0987a0", "#9b2c2c", "#4a5568", "#d69e2e")
 COLUMNS = 8
@@ -42,10 +42,8 @@ def sheet(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int
     figure = new_figure(size * columns + 0.2, (size + (0.22 if titles else 0)) * count + 0.2 + 0.3 * bool(heading))
     if heading:
         figure.suptitle(heading, fontsize="medium")
-    grid = figure.subplots(count, columns, squeeze=False).reshape(-1)
+    grid = bare_grid(figure, len(images), columns)
     limit = max((float(np.abs(each).max()) for each in images if each.size), default=0.0) or 1.0
-    for axes in grid:
-        axes.axis("off")
     for i, (axes, image) in enumerate(zip(grid, images)):
         show(axes, np.asarray(image), limit if signed else None)
         if i < len(titles):

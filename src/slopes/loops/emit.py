@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import numpy as np
 
@@ -335,10 +335,7 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
         return
     rows = kernel.schedule.get("rows")
     with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not rows]):
-        if rows is None:
-            _reduce_along_lanes(scope, kernel)
-        else:
-            _reduce_rows(scope, kernel, rows)
+        _reduce_along_lanes(scope, kernel)
 
 
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
@@ -368,15 +365,22 @@ def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[None]:
 
 
 def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
-    b, vector, lanes = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"]
+    """One sum along the lanes for each twin, or for each of a few rows side by side, whose lanes are then added up together."""
+    b, vector, lanes, rows = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], kernel.schedule.get("rows")
     foldings = [(each, folding_of(each, b)) for each in (kernel, *kernel.twins)]
     full = vector.extent - vector.extent % lanes
     sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
-    variables = [{size: folding.start(size) for size in sizes} for _, folding in foldings]
+    numbers = range(rows.extent if rows is not None else 1)
+    variables = [[{size: folding.start(size) for size in sizes} for _ in numbers] for _, folding in foldings]
+
+    def standing(number: int) -> AbstractContextManager[None]:
+        return nullcontext() if rows is None else scope.place(rows, b.whole(number))
 
     def combine() -> None:
         for (each, folding), own in zip(foldings, variables):
-            folding.combine(own[scope.lanes], scope, each)
+            for number in numbers:
+                with standing(number):
+                    folding.combine(own[number][scope.lanes], scope, each)
 
     with ExitStack() as stack:
         for axis in kernel.inner:
@@ -384,37 +388,13 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
                 stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
         vector_loop(scope, vector, lanes, combine)
     for (each, folding), own in zip(foldings, variables):
-        parts = [folding.fold(own[size]) for size in sizes]
-        total = parts[0]
-        for part in parts[1:]:
-            total = folding.two(total, part)
-        _finish(scope, each, total)
-
-
-def _reduce_rows(scope: Scope, kernel: Kernel, rows: Axis) -> None:
-    """A few sums along the lanes side by side, whose lanes are then added up together."""
-    b, vector, lanes, folding = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], folding_of(kernel, scope.b)
-    full = vector.extent - vector.extent % lanes
-    sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
-    variables = [{size: folding.start(size) for size in sizes} for _ in range(rows.extent)]
-
-    def combine() -> None:
-        for number, own in enumerate(variables):
-            with scope.place(rows, b.whole(number)):
-                folding.combine(own[scope.lanes], scope, kernel)
-
-    with ExitStack() as stack:
-        for axis in kernel.inner:
-            if axis is not vector:
-                stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
-        vector_loop(scope, vector, lanes, combine)
-    parts = [folding.fold_all([own[size][0].get() for own in variables]) for size in sizes]
-    for number in range(rows.extent):
-        total = parts[0][number]
-        for part in parts[1:]:
-            total = folding.two(total, part[number])
-        with scope.place(rows, b.whole(number)):
-            _finish(scope, kernel, total)
+        parts = [folding.fold_all([mine[size] for mine in own]) for size in sizes]
+        for number in numbers:
+            total = parts[0][number]
+            for part in parts[1:]:
+                total = folding.two(total, part[number])
+            with standing(number):
+                _finish(scope, each, total)
 
 
 def _finish(scope: Scope, kernel: Kernel, total: Value) -> None:
@@ -458,11 +438,12 @@ class Folding:
             x = joined
         return x
 
-    def fold_all(self, vectors: list[Value]) -> list[Value]:
-        """The lanes of each vector combined in the order of `fold`; halves of all of them at once."""
-        count = len(vectors)
-        if vectors[0].lanes % count or vectors[0].lanes & (vectors[0].lanes - 1):
-            return [self.fold([self.b.variable(each)]) for each in vectors]
+    def fold_all(self, several: list[list[Variable]]) -> list[Value]:
+        """The lanes of each combined in the order of `fold`; where there are a few, halves of all of them at once."""
+        count, lanes = len(several), several[0][0].lanes
+        if count == 1 or lanes % count or lanes & (lanes - 1):
+            return [self.fold(each) for each in several]
+        vectors = [variables[0].get() for variables in several]
         while vectors[0].lanes > self.b.lanes:
             half = vectors[0].lanes // 2
             vectors = [self.two(self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))) for x in vectors]

@@ -282,8 +282,13 @@ def strides_of(shape: Iterable[int]) -> tuple[int, ...]:
 
 def linear(index: Iterable[Index], shape: Iterable[int]) -> Index:
     """The position in row-major order."""
+    return strided(index, strides_of(shape))
+
+
+def strided(index: Iterable[Index], strides: Iterable[int]) -> Index:
+    """The position, when a step along each axis is so many elements."""
     total = Index()
-    for each, stride in zip(index, strides_of(shape)):
+    for each, stride in zip(index, strides):
         total = total + as_index(each) * stride
     return total
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from .index import Axis, Index, Quotient, Remainder, RunTime, strides_of
+from .index import Axis, Index, Quotient, Remainder, RunTime, strided, strides_of
 
 
 class Buffer:
@@ -45,7 +45,7 @@ class Buffer:
 
     def at(self, index: Sequence[Index], shape: Sequence[int]) -> Index:
         """Where an element of the value of this shape lies."""
-        return sum((each * step for each, step in zip(index, self.strides or strides_of(shape))), start=Index())
+        return strided(index, self.strides or strides_of(shape))
 
     @property
     def nbytes(self) -> int:
@@ -174,7 +174,8 @@ class Kernel:
     inner      the reduction loops
     reduction  the operation that combines, and `body` what it combines (reduce); `body`, `other` the two factors (contract)
     stores     what is written for each element of the parallel loops
-    twins      further reductions over the same loops, each with its own `reduction`, `body` and `stores`
+    twins      further reductions over the same loops, each with its own `reduction`, `body` and `stores`; of a mix, what its first
+               half keeps: a `body` each
     """
 
     kind: str

@@ -14,7 +14,7 @@ from ..graph.walk import topological
 from ..passes.fuse import Group, group, is_leaf
 from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
-from .index import Axis, Index, as_index, linear, strides_of
+from .index import Axis, Index, as_index, linear, strided, strides_of
 from .lower import Reader
 from .mixing import plan_mix
 from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
@@ -119,7 +119,7 @@ def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, targ
                  strides: tuple[int, ...] | None = None) -> Kernel:
     """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from `place` on."""
     axes, here = axes_for(node.shape, "i")
-    at = sum((index * step for index, step in zip(here, strides or strides_of(node.shape))), start=Index({}, place))
+    at = strided(here, strides or strides_of(node.shape)) + place
     return map_kernel(axes, destination, at, read(node, here), [node], target.lanes)
 
 

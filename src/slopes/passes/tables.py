@@ -51,9 +51,7 @@ def with_rows(product: Node) -> Node:
         if set(counted) <= set(out) and not set(counted) & set(its):
             kept = tuple(label for label in out if label not in counted)
             whole = contracted(which, table, row, other, its, (row[0], *kept))
-            taken = build_node("take", (whole, indices), {"axis": 0})
-            taken.location, taken.layer = rows.location, rows.layer  # it is this lookup whose indices may be wrong
-            return permuted(taken, counted + kept, out)
+            return permuted(looked_up(whole, rows), counted + kept, out)
         if set(counted) <= set(its) and not set(counted) & set(out):
             left = tuple(label for label in its if label not in counted)
             summed = sums(indices, permuted(other, its, counted + left), table.shape[0], rows)
@@ -90,9 +88,7 @@ def with_row_added(node: Node) -> Node:
         if moved[indices.ndim:] != own or y.args[0].ndim > len(own) or not pays(indices, table.shape[0], table.shape[1:]):
             continue
         whole = build_node("add", (table, build_node("expand", (y.args[0],), {"shape": table.shape})), {})
-        taken = build_node("take", (whole, indices), {"axis": 0})
-        taken.location, taken.layer = rows.location, rows.layer
-        return build_node("permute", (taken,), {"axes": moved}) if x.op.name == "permute" else taken
+        return build_node("permute", (looked_up(whole, rows),), {"axes": moved})
     return node
 
 
@@ -117,8 +113,17 @@ def permuted(x: Node, labels: Labels, wanted: Labels) -> Node:
     return x if labels == wanted else build_node("permute", (x,), {"axes": tuple(map(labels.index, wanted))})
 
 
+def looked_up(table: Node, rows: Node) -> Node:
+    """The rows that `rows` takes, of another table."""
+    return placed(build_node("take", (table, rows.args[1]), {"axis": 0}), rows)
+
+
 def sums(indices: Node, updates: Node, size: int, source: Node) -> Node:
     """Rows of equal index, added up."""
-    summed = build_node("scatter_add", (indices, updates), {"axis": 0, "size": size})
-    summed.location, summed.layer = source.location, source.layer
-    return summed
+    return placed(build_node("scatter_add", (indices, updates), {"axis": 0, "size": size}), source)
+
+
+def placed(new: Node, source: Node) -> Node:
+    """The new node, which tells of wrong indices at the user's line of its source."""
+    new.location, new.layer = source.location, source.layer
+    return new

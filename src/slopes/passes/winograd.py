@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache, cached_property
 from math import prod
 
@@ -34,7 +33,7 @@ from .match import full
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
-POINTS = {6: (0, 3, -3, 6, -6), 8: (0, 2, -2, 4, -4, 7, -7)}  # quarters, by n: as many elements has a tile of the input along an axis
+POINTS = {6: (0.0, 0.75, -0.75, 1.5, -1.5), 8: (0.0, 0.5, -0.5, 1.0, -1.0, 1.75, -1.75)}  # by n, the elements of a tile along an axis
 FILTERS = range(2, 6)  # sizes of filters, along an axis
 WORTH_ROUNDING = 1.2  # how many times fewer products make up for the larger errors of more points
 CACHED = 20 << 20  # bytes of tiles, in their coordinates, that are made and used one part after the other
@@ -114,9 +113,13 @@ class Correlation:
         """The time of the products, and of changing coordinates, in that of one multiplication."""
         tiles = prod(self.tiles) * self.extent(self.apart)
         indirect = self.n ** 2 * tiles * self.extent(self.mine + self.others + self.summed)
-        rows = [self.mine + self.summed, self.mine + self.others] if self.filters else [self.mine + self.summed, self.others + self.summed]
-        changed = self.n ** 2 * (tiles * sum(map(self.extent, rows)) + self.extent(self.apart + self.others + self.summed))
-        return indirect + PRODUCTS * changed
+        return indirect + PRODUCTS * (self.changed + self.n ** 2 * self.extent(self.apart + self.others + self.summed))
+
+    @property
+    def changed(self) -> int:
+        """The elements of all tiles that change their coordinates: the picture's, and the result's or the gradient's."""
+        rows = self.extent(self.mine + self.summed) + self.extent(self.others + (self.mine if self.filters else self.summed))
+        return self.n ** 2 * prod(self.tiles) * self.extent(self.apart) * rows
 
     # ------------------------------------------------------------------ all at once, or some pictures after the other
     @property
@@ -125,10 +128,8 @@ class Correlation:
         pictures, out = self.window_axes[0], self.node.params["out_axes"]
         if pictures not in (self.mine[:1] if self.filters else self.summed) or pictures != (out if self.filters else self.other_axes)[0]:
             return 1
-        rows = [self.mine + self.summed, self.mine + self.others] if self.filters else [self.mine + self.summed, self.others + self.summed]
-        nbytes = 4 * self.n ** 2 * prod(self.tiles) * self.extent(self.apart) * sum(map(self.extent, rows))
         count = self.sizes[pictures]
-        return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * CACHED or part == count))
+        return next(part for part in range(1, count + 1) if count % part == 0 and (4 * self.changed <= part * CACHED or part == count))
 
     def at_once(self) -> Node:
         return self.placed(self.products())
@@ -179,16 +180,9 @@ class Correlation:
     def with_gradients(self) -> Node:
         """Windows with an entry for each, tile by tile: summed over the tiles."""
         rows = self.apart + self.others + self.summed
-        places = tuple(map(self.other_axes.index, self.counts))
-        widths = [(0, 0)] * self.other.ndim
-        for place, n in zip(places, self.tiles):
-            widths[place] = (0, n * self.step - self.other.shape[place])
-        whole = build_node("pad", (self.other,), {"widths": tuple(widths), "value": 0})
-        params = {"axes": places, "size": (self.step,) * 2, "stride": (self.step,) * 2, "dilation": (1, 1)}
-        tiles = build_node("window", (whole,), params)
-        axes = (*map(self.other_axes.index, rows + self.counts), self.other.ndim, self.other.ndim + 1)
-        gradients = mixed(build_node("permute", (tiles,), {"axes": axes}), evaluation(self.n, self.step, scaled=True))
-        return self.contracted(gradients, rows + self.counts)
+        tiles = self.cut(self.other, tuple(map(self.other_axes.index, self.counts)), self.step,
+                         tuple(map(self.other_axes.index, rows + self.counts)))
+        return self.contracted(mixed(tiles, evaluation(self.n, self.step, scaled=True)), rows + self.counts)
 
     def contracted(self, other: Node, rows: Labels) -> Node:
         near = -1, -2
@@ -199,14 +193,18 @@ class Correlation:
 
     def in_coordinates(self, columns: Labels) -> Node:
         """B^T x for all tiles of the picture: (n, n, `columns`, tiles)."""
-        p, picture = self.windows.params, self.windows.args[0]
-        widths = [(0, 0)] * picture.ndim
-        for axis, n in zip(p["axes"], self.tiles):
-            widths[axis] = (0, max(0, n * self.step + self.size - 1 - picture.shape[axis]))
-        whole = build_node("pad", (picture,), {"widths": tuple(widths), "value": 0})
-        tiles = build_node("window", (whole,), {**p, "size": (self.n, self.n), "stride": (self.step,) * 2})
-        axes = (*map(self.window_axes.index, columns + self.counts), picture.ndim, picture.ndim + 1)
-        return mixed(build_node("permute", (tiles,), {"axes": axes}), interpolation(self.n))
+        tiles = self.cut(self.windows.args[0], self.windows.params["axes"], self.n,
+                         tuple(map(self.window_axes.index, columns + self.counts)))
+        return mixed(tiles, interpolation(self.n))
+
+    def cut(self, x: Node, axes: Labels, size: int, order: Labels) -> Node:
+        """Tiles of `size` by `size`, `step` apart on two axes of x, filled up with zeros; axes in this order, those in a tile last."""
+        widths = [(0, 0)] * x.ndim
+        for axis, n in zip(axes, self.tiles):
+            widths[axis] = (0, (n - 1) * self.step + size - x.shape[axis])
+        whole = build_node("pad", (x,), {"widths": tuple(widths), "value": 0})
+        tiles = build_node("window", (whole,), {"axes": axes, "size": (size,) * 2, "stride": (self.step,) * 2, "dilation": (1, 1)})
+        return build_node("permute", (tiles,), {"axes": (*order, x.ndim, x.ndim + 1)})
 
     def tiled(self, labels: Labels) -> tuple[int, ...]:
         """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the places in a tile behind the tiles."""
@@ -268,31 +266,25 @@ def mixed_back(x: Node, matrix: Matrix, order: tuple[int, ...]) -> Node:
 
 # ---------------------------------------------------------------------- the coordinates
 @cache
-def points(n: int) -> tuple[Fraction, ...]:
-    """Where polynomials are evaluated, besides infinity."""
-    return tuple(Fraction(quarters, 4) for quarters in POINTS[n])
-
-
-@cache
 def evaluation(n: int, size: int, scaled: bool = False) -> Matrix:
     """A (or, scaled, G): a polynomial of `size` coefficients at each point, the last of them for the point at infinity."""
     rows = []
-    for i, p in enumerate(points(n)):
-        factor = prod((1 / (p - q) for j, q in enumerate(points(n)) if j != i), start=Fraction(1)) if scaled else Fraction(1)
-        rows.append(tuple(float(factor * p ** power) for power in range(size)))
+    for i, p in enumerate(POINTS[n]):
+        divisor = prod(p - q for j, q in enumerate(POINTS[n]) if j != i) if scaled else 1.0
+        rows.append(tuple(p ** power / divisor for power in range(size)))
     return (*rows, tuple(float(power == size - 1) for power in range(size)))
 
 
 @cache
 def interpolation(n: int) -> Matrix:
     """B^T: the coefficients of the polynomials that vanish at all points but one, and of the one that vanishes at all."""
-    rows = [vanishing([q for j, q in enumerate(points(n)) if j != i]) for i in range(n - 1)]
-    return tuple(tuple(map(float, [*row, *[Fraction(0)] * (n - len(row))])) for row in [*rows, vanishing(points(n))])
+    rows = [vanishing([q for j, q in enumerate(POINTS[n]) if j != i]) for i in range(n - 1)]
+    return tuple((*row, *[0.0] * (n - len(row))) for row in [*rows, vanishing(POINTS[n])])
 
 
-def vanishing(zeros: Sequence[Fraction]) -> list[Fraction]:
-    """The coefficients, lowest first, of the product of x - p."""
-    found = [Fraction(1)]
+def vanishing(zeros: Sequence[float]) -> list[float]:
+    """The coefficients, lowest first, of the product of x - p: exact, as the points are quarters."""
+    found = [1.0]
     for p in zeros:
-        found = [low - p * same for low, same in zip([Fraction(0), *found], [*found, Fraction(0)])]
+        found = [low - p * same for low, same in zip([0.0, *found], [*found, 0.0])]
     return found

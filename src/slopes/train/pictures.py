@@ -154,6 +154,14 @@ def write_counts(axes: Any, counts: np.ndarray) -> None:
                   fontweight="bold" if right else "normal", color="#22543d" if right else "black")
 
 
+def bare_grid(figure: Any, count: int, columns: int) -> Any:
+    """Places for so many images, row by row, without ticks and frames."""
+    grid = figure.subplots(max(1, -(-count // columns)), columns, squeeze=False).reshape(-1)
+    for axes in grid:
+        axes.axis("off")
+    return grid
+
+
 def samples(images: np.ndarray, titles: Sequence[str], good: Sequence[bool] | None = None) -> Picture:
     """A sheet of images (N, H, W), (N, 1, H, W) or (N, 3, H, W) with a title each: green where `good`, red elsewhere."""
     images = np.asarray(images)
@@ -162,9 +170,7 @@ def samples(images: np.ndarray, titles: Sequence[str], good: Sequence[bool] | No
     columns = min(8, max(1, len(images)))
     rows = max(1, -(-len(images) // columns))
     figure = new_figure(1.15 * columns + 0.3, 1.4 * rows + 0.2)
-    grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
-    for axes in grid:
-        axes.axis("off")
+    grid = bare_grid(figure, len(images), columns)
     for i, (axes, image, title) in enumerate(zip(grid, images, titles)):
         axes.imshow(image, cmap="gray", interpolation="nearest")
         axes.set_title(title, fontsize="x-small", color="#22543d" if good is None or good[i] else "#9b2c2c")

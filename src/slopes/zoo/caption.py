@@ -18,7 +18,7 @@ from ..inside.draw import View
 from ..tensor import Tensor, asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure
+from ..train.pictures import Picture, bare_grid, new_figure
 from ..train.progress import Told
 from .captioner import Captioner
 from .recipe import Setting
@@ -41,9 +41,7 @@ class Captions(View):
         """A sheet: the sentence above each picture, green where it is right, else red with the truth in brackets."""
         columns = min(4, len(self.images))
         figure = new_figure(2.3 * columns, 2.8 * -(-len(self.images) // columns))
-        grid = figure.subplots(-(-len(self.images) // columns), columns, squeeze=False).reshape(-1)
-        for axes in grid:
-            axes.axis("off")
+        grid = bare_grid(figure, len(self.images), columns)
         for axes, image, written, true in zip(grid, self.images, self.written, self.true):
             axes.imshow(image, cmap="gray", interpolation="nearest")
             told = written if written == true else f"{written} ({true})"
@@ -63,9 +61,7 @@ class Looks(View):
         """The picture once for each word, light where the word looked."""
         columns = min(6, len(self.words))
         figure = new_figure(1.5 * columns, 1.75 * -(-len(self.words) // columns))
-        grid = figure.subplots(-(-len(self.words) // columns), columns, squeeze=False).reshape(-1)
-        for axes in grid:
-            axes.axis("off")
+        grid = bare_grid(figure, len(self.words), columns)
         height, width = self.image.shape
         for axes, word, weights in zip(grid, self.words, self.weights):
             axes.imshow(self.image, cmap="gray_r", interpolation="nearest")
