@@ -101,7 +101,7 @@ def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 WORKLOADS = {workload.name: workload for workload in (
     Workload("tiny", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(8)),
-    Workload("tiny-many", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(30), steps_per_call=256),
+    Workload("tiny-many", net.tiny, net.TINY, sgd, (2,), 2, 32, faster(30), steps_per_call=1024),
     Workload("mlp-sgd", net.mlp, net.MLP, sgd, (784,), 10, 64, faster(2)),
     Workload("mlp-adam", net.mlp, net.MLP, adam, (784,), 10, 64, faster(2)),
     Workload("mlp-wide", net.wide, net.WIDE, adam, (784,), 10, 128, faster(1.5)),

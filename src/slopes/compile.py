@@ -283,7 +283,6 @@ class Entry:
         self.strides = np.zeros(len(self.table), np.int64)
         self.cells = self.table.data  # the same memory, quicker to write to
         self.addresses = self.table.ctypes.data, self.strides.ctypes.data
-        self.striding = False
         self.bound_state = self.bound_gradients = -1
         self.held: list[Any] = []
         self.program = self.native.program
@@ -355,7 +354,6 @@ class Entry:
             array = aligned_empty((steps, *shape) if stacked else shape, dtype)
             self.table[number] = address_of(array)
             self.strides[number] = array.nbytes // steps if stacked else 0
-            self.striding |= stacked
             results.append(array)
         return given, results
 
@@ -383,13 +381,15 @@ class Entry:
         A small network runs in a microsecond, so that this does no more than has to be done at every call, on local names.
         """
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
-        lock, enter, addresses, count, single = program.lock, program.enter, self.addresses, len(self.accepted), self.single
+        acquire, release, enter = program.lock.acquire, program.lock.release, program.enter
+        addresses, count, single = self.addresses, len(self.accepted), self.single
 
         def repeat(args: tuple) -> Any:
             if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording:
                 return MISS
             keep, results = [], []
-            with lock:  # the table of addresses is one for all threads of Python
+            acquire()  # the table of addresses is one for all threads of Python
+            try:
                 for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
                     if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
                         return MISS
@@ -407,12 +407,11 @@ class Entry:
                     made = ready.pop() if ready else shelf.fresh()
                     cells[place] = made[1]
                     results.append(made)
-                if self.striding:
-                    self.strides[:] = 0
-                    self.striding = False
                 if program.prepared is not addresses:
                     program.prepare(addresses)
                 failed = enter()
+            finally:
+                release()
             if failed or not single or self.bound_gradients != versions.gradients:
                 return self._finished(owner, args, [array for array, _ in results], failed)
             return from_array(*made)

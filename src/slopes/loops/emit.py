@@ -13,10 +13,11 @@ from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .builder import BOOL, INT32, INT64, Builder, Value, Variable, type_text
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store, expressions
-from .schedule import combining, repeats_along
+from .schedule import collected, combining, repeats_along
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 UNROLLED = 192  # inner loops of at most so many instructions in all are written out
+WOVEN = (2, 4, 8, 16)  # so many vectors are put between each other, lane by lane, in memory
 CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
 
 
@@ -315,11 +316,11 @@ def split_vector_loop(scope: Scope, kernel: Kernel, body: Callable[[], None]) ->
 
 def over_elements(scope: Scope, kernel: Kernel, body: Callable[[], None]) -> None:
     """Run `body` for every element of the parallel loops in this block, the schedule's vector loop along the lanes."""
-    vector = kernel.schedule["vector"]
+    vector, rows = kernel.schedule["vector"], kernel.schedule.get("rows")
     if kernel.schedule["split"]:
         split_vector_loop(scope, kernel, body)
         return
-    with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not vector]):
+    with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not vector and axis is not rows]):
         vector_loop(scope, vector, kernel.schedule["lanes"], body)
 
 
@@ -339,47 +340,120 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
 
 
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
+    """Each lane an element of its own: for every twin, or for each of a few rows that share what is collected from places apart."""
+    rows, vector = kernel.schedule.get("rows"), kernel.schedule["vector"]
     foldings = [(each, folding_of(each, scope.b)) for each in (kernel, *kernel.twins)]
-    variables = [folding.start(scope.lanes) for _, folding in foldings]
-    for _ in inner_steps(scope, kernel):
-        for (each, folding), own in zip(foldings, variables):
-            folding.combine(own, scope, each)
+    variables = [[folding.start(scope.lanes) for _ in row_numbers(kernel)] for _, folding in foldings]
+    shared = collected(kernel, rows, vector) if rows is not None else []
+    lines = {load: parts for load in shared if (parts := _fetched_lines(scope, kernel, load))}
+    for number in inner_steps(scope, kernel):
+        values = [lines[load][number] if load in lines else scope.expr(load) for load in shared]
+        for row in row_numbers(kernel):
+            with standing(scope, kernel, row):
+                for load, value in zip(shared, values):
+                    scope.know(load, value)
+                for (each, folding), own in zip(foldings, variables):
+                    folding.combine(own[row], scope, each)
     for (each, folding), own in zip(foldings, variables):
-        _finish(scope, each, folding.result(own))
+        _finish_rows(scope, kernel, each, [folding.result(mine) for mine in own])
 
 
-def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[None]:
+def _fetched_lines(scope: Scope, kernel: Kernel, load: Load) -> list[Value]:
+    """What a load reads in each step of the inner loop, if that is all of a run of memory: whole vectors, with their lanes sorted."""
+    if len(kernel.inner) != 1 or not written_out(kernel) or scope.lanes == 1:
+        return []
+    step, = kernel.inner
+    if not side_by_side(load.offset, step, kernel.schedule["vector"]):
+        return []
+    with scope.place(step, scope.b.whole(0)):
+        first = scope.index(load.offset, scalar=True)
+    return unwoven(scope.b, scope.b.load(scope.pointers[load.buffer], load.dtype, first, scope.lanes * step.extent), step.extent)
+
+
+def _finish_rows(scope: Scope, kernel: Kernel, own: Kernel, totals: Sequence[Value]) -> None:
+    """Store what becomes of the sums of a few rows; together, where they are neighbours in memory."""
+    rows, vector = kernel.schedule.get("rows"), kernel.schedule["vector"]
+    if rows is None or scope.lanes == 1 or not all(side_by_side(store.offset, rows, vector) for store in own.stores):
+        for row, total in enumerate(totals):
+            with standing(scope, kernel, row):
+                _finish(scope, own, total)
+        return
+    values: list[list[Value]] = []
+    for row, scope.accumulated in enumerate(totals):
+        with standing(scope, kernel, row):
+            values.append([scope.b.splat(scope.expr(store.expr), scope.lanes) for store in own.stores])
+    scope.accumulated = None
+    with standing(scope, kernel, 0):
+        for store, several in zip(own.stores, zip(*values)):
+            scope.b.store(woven(scope.b, several), scope.pointers[store.buffer], scope.index(store.offset, scalar=True))
+
+
+def side_by_side(offset: Index, few: Axis, vector: Axis) -> bool:
+    """Whether places lie without gaps along two axes, of which the first is short."""
+    return few.extent in WOVEN and offset.coefficient(few) == 1 and offset.coefficient(vector) == few.extent
+
+
+def woven(b: Builder, vectors: Sequence[Value]) -> Value:
+    """The first lanes of all vectors, then their second ones, and so on."""
+    if len(vectors) == 1:
+        return vectors[0]
+    even, odd = woven(b, vectors[::2]), woven(b, vectors[1::2])
+    return b.shuffle(even, odd, [start + lane for lane in range(even.lanes) for start in (0, even.lanes)])
+
+
+def unwoven(b: Builder, vector: Value, count: int) -> list[Value]:
+    """The vectors of which this one is woven."""
+    if count == 1:
+        return [vector]
+    even, odd = (unwoven(b, b.shuffle(vector, None, range(start, vector.lanes, 2)), count // 2) for start in (0, 1))
+    return [each for pair in zip(even, odd) for each in pair]
+
+
+def row_numbers(kernel: Kernel) -> range:
+    """The rows that are taken at once."""
+    rows = kernel.schedule.get("rows")
+    return range(1 if rows is None else rows.extent)
+
+
+def standing(scope: Scope, kernel: Kernel, number: int) -> AbstractContextManager[None]:
+    """At one of the rows that are taken at once."""
+    rows = kernel.schedule.get("rows")
+    return nullcontext() if rows is None else scope.place(rows, scope.b.whole(number))
+
+
+def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[int]:
     """Stand at every step of the inner loops: one after another where they are few (then their numbers are constants), else in loops."""
     b, axes = scope.b, kernel.inner
     with ExitStack() as stack:
-        if np.prod([axis.extent for axis in axes]) * len(expressions(kernel.combined)) <= UNROLLED:
-            for numbers in np.ndindex(*[axis.extent for axis in axes]):
+        if written_out(kernel):
+            for step, numbers in enumerate(np.ndindex(*[axis.extent for axis in axes])):
                 with ExitStack() as places:
                     for axis, number in zip(axes, numbers):
                         places.enter_context(scope.place(axis, b.whole(number)))
-                    yield
+                    yield step
             return
         for axis in axes:
             stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
-        yield
+        yield 0
+
+
+def written_out(kernel: Kernel) -> bool:
+    """Whether the steps of the inner loops are few."""
+    return bool(np.prod([axis.extent for axis in kernel.inner]) * len(expressions(kernel.combined)) <= UNROLLED)
 
 
 def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
     """One sum along the lanes for each twin, or for each of a few rows side by side, whose lanes are then added up together."""
-    b, vector, lanes, rows = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], kernel.schedule.get("rows")
+    b, vector, lanes, numbers = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], row_numbers(kernel)
     foldings = [(each, folding_of(each, b)) for each in (kernel, *kernel.twins)]
     full = vector.extent - vector.extent % lanes
     sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
-    numbers = range(rows.extent if rows is not None else 1)
     variables = [[{size: folding.start(size) for size in sizes} for _ in numbers] for _, folding in foldings]
-
-    def standing(number: int) -> AbstractContextManager[None]:
-        return nullcontext() if rows is None else scope.place(rows, b.whole(number))
 
     def combine() -> None:
         for (each, folding), own in zip(foldings, variables):
             for number in numbers:
-                with standing(number):
+                with standing(scope, kernel, number):
                     folding.combine(own[number][scope.lanes], scope, each)
 
     with ExitStack() as stack:
@@ -393,7 +467,7 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
             total = parts[0][number]
             for part in parts[1:]:
                 total = folding.two(total, part[number])
-            with standing(number):
+            with standing(scope, kernel, number):
                 _finish(scope, each, total)
 
 

@@ -19,6 +19,7 @@ MAXIMUM_BLOCKS = 64
 SPLIT_WORK = 131_072  # from this much work on, a reduction to few elements is done in parts: less takes one thread a few microseconds
 PART_WORK = 32_768  # about how much of it a part is
 ROWS = 4  # of a matrix that are multiplied with a vector at once
+ACCUMULATORS = 16  # vectors that stay in registers while rows share what they read
 TWIN_WORK = 4096  # from this many element steps on, reductions are worth joining with others
 TWIN_REACH = 12  # how many earlier kernels are looked at for a twin
 MOST_TWINS = 3
@@ -56,20 +57,42 @@ def plan_nest(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kerne
 
 
 def by_rows(kernel: Kernel, lanes: int) -> Kernel:
-    """Products of rows with a vector, a few rows at a time: they share the vector's elements, and the sums across lanes."""
-    row = kernel.axes[-1] if kernel.axes else None
-    if (row is None or kernel.reduction is None or kernel.reduction.op.kind != "contract" or row.extent % ROWS
-            or kernel.schedule["vector"] not in kernel.inner or kernel.schedule["vector"].extent < 4 * lanes):
+    """A contraction a few rows at a time, where they share what is costly to read, or to add up."""
+    if kernel.reduction is None or kernel.reduction.op.kind != "contract":
         return kernel
-    outer, few = Axis(row.extent // ROWS, row.name), Axis(ROWS, "row")
-    axes = [*kernel.axes[:-1], *([outer] if outer.extent > 1 else []), few]
-    place = (as_index(outer) * ROWS if outer.extent > 1 else Index()) + as_index(few)
+    vector = kernel.schedule["vector"]
+    row = next((axis for axis in reversed(kernel.axes) if axis is not vector), None)
+    count = 1 if row is None else shared_rows(kernel, row, lanes)
+    if row is None or count == 1:
+        return kernel
+    outer, few = Axis(row.extent // count, row.name), Axis(count, "row")
+    axes = [part for axis in kernel.axes for part in ([outer] if axis is row else [axis]) if part.extent > 1] + [few]
+    place = (as_index(outer) * count if outer.extent > 1 else Index()) + as_index(few)
     split = _replaced(kernel, {row: place}, axes, kernel.inner, Reader({}))
-    split.nodes, split.schedule = kernel.nodes, choose(split, lanes, kernel.schedule["vector"])
-    prefix = min(split.schedule["prefix"], len(axes) - 1)
-    units = prod(axis.extent for axis in axes[:prefix])
+    split.nodes, split.schedule = kernel.nodes, choose(split, lanes, vector)
+    loops = [axis for axis in axes if axis is not vector and axis is not few]
+    prefix = min(split.schedule["prefix"], len(loops))
+    units = prod(axis.extent for axis in loops[:prefix])
     split.schedule |= {"rows": few, "prefix": prefix, "blocks": even_blocks(units, split.schedule["blocks"])}
     return split
+
+
+def shared_rows(kernel: Kernel, row: Axis, lanes: int) -> int:
+    """How many rows to take at once: products with a vector share its elements and the sums across lanes, other products what
+    has to be collected from places apart."""
+    vector = kernel.schedule["vector"]
+    if vector in kernel.inner:
+        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= 4 * lanes else 1
+    if vector is None or not collected(kernel, row, vector):
+        return 1
+    held = max(1, ACCUMULATORS // (kernel.schedule["lanes"] // lanes))
+    return max(count for count in range(1, min(row.extent, held) + 1) if row.extent % count == 0)
+
+
+def collected(kernel: Kernel, row: Axis, vector: Axis) -> list[Load]:
+    """What all rows read in common, element by element, as neighbours along the lanes are none in memory."""
+    return [expr for expr in expressions(kernel.combined)
+            if isinstance(expr, Load) and expr.uses(vector) and not expr.uses(row) and expr.offset.coefficient(vector) != 1]
 
 
 def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[list[Axis], dict[Axis, Index]]:
