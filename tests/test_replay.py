@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import DivisionError, OutOfRangeError, TooLargeError
-from slopes.machine import crew
+from slopes.machine import buffer, crew, engine
 
 
 def labelled_step():
@@ -79,6 +82,34 @@ def test_a_system_that_refuses_threads_gets_fewer(monkeypatch):
     monkeypatch.setenv("SLOPES_THREADS", "4")
     total = sl.compile(lambda x: sl.exp(x).sum(axis=0))
     np.testing.assert_allclose(total(sl.zeros((1000, 1000))).numpy(), np.full(1000, 1000.0))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep less, or cannot be told")
+def test_freed_memory_that_the_c_library_keeps_is_given_back():
+    blocks = [(np.ones(1 << 17), np.ones(100)) for _ in range(200)]  # those of a megabyte are freed, with small ones between them
+    pins = [small for _, small in blocks]
+    for _ in range(2):  # from the first one freed on, the library no longer asks the system for each
+        blocks = [(np.ones(1 << 17), small) for small in pins]
+    last = np.ones(1 << 17)
+    blocks.clear()
+    before = memory_in_use()
+    buffer.give_back_freed()
+    assert before - memory_in_use() > 100 * 2**20 and last.sum() == 1 << 17
+
+
+def memory_in_use() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+@pytest.mark.parametrize(("size", "times"), [(1000, 0), (12_000_000, 1)])
+def test_memory_is_given_back_when_a_large_arena_is_taken(monkeypatch, size, times):
+    calls = []
+    monkeypatch.setattr(engine, "give_back_freed", lambda: calls.append(size))
+    cumulate = sl.compile(lambda x: sl.cumulative_sum(x * 2)[::-1].sum())
+    cumulate(sl.ones(size))
+    cumulate(sl.ones(size))
+    assert len(calls) == times
 
 
 def test_a_program_larger_than_memory_is_refused_before_it_runs():

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+from collections.abc import Callable
+from functools import lru_cache
+
 import numpy as np
 
 ALIGNMENT = 64
@@ -21,3 +26,19 @@ def available_memory() -> int | None:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return None
+
+
+def give_back_freed() -> None:
+    """Give memory that is free inside of this process back to the system.
+
+    glibc keeps freed blocks of up to 32 MB for later requests of that kind. A large arena is none: what was needed for a moment to
+    build a network would stay beside it for as long as the process lives.
+    """
+    if trim := heap_trimmer():
+        trim(0)
+
+
+@lru_cache(maxsize=1)
+def heap_trimmer() -> Callable[[int], int] | None:
+    """The C library's malloc_trim; None where it has none."""
+    return None if os.name == "nt" else getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -25,11 +25,12 @@ from ..errors import TooLargeError
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import crew as crews
 from . import threads
-from .buffer import aligned_bytes, available_memory
+from .buffer import aligned_bytes, available_memory, give_back_freed
 from .entry import CALL, entry
 from .translate import Loaded, host
 
 MAGIC = b"slopes program 2\n"
+LARGE = 1 << 25  # bytes from which on an arena is worth some milliseconds of tidying up
 WAKING = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
 WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
 CROWDED, LOSS = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
@@ -123,6 +124,8 @@ class Program:
         room = self.manifest.arena + count * self.manifest.scratch
         if self._arena is None or self._room < room:
             self._arena, self._room = None, 0  # the old one makes room for the new
+            if room >= LARGE:
+                give_back_freed()
             free = available_memory()
             if free is not None and room > free:
                 raise TooLargeError(f"a program needs {room / 2**30:,.1f} GiB for its intermediate values, "
