@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from . import activation, attention, creation, elementwise, filtering, linear, loop, manipulation, reduction, searching, spatial
+from . import activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .creation import *  # noqa: F403
@@ -13,6 +13,7 @@ from .filtering import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .loop import *  # noqa: F403
 from .manipulation import *  # noqa: F403
+from .parts import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .spatial import *  # noqa: F403
@@ -20,5 +21,5 @@ from .spatial import *  # noqa: F403
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
 
 __all__ = ["e", "inf", "nan", "newaxis", "pi"]
-for part in (activation, attention, creation, elementwise, filtering, linear, loop, manipulation, reduction, searching, spatial):
-    __all__ += part.__all__
+for module in (activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial):
+    __all__ += module.__all__

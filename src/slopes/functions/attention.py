@@ -10,7 +10,12 @@ from ..graph.dtype import bool_
 from ..graph.operation import build
 from ..ops import composite
 from ..random import bernoulli
-from ..tensor import Tensor, asarray
+from ..tensor import Tensor, asarray, mode
+from .creation import arange
+from .parts import in_parts
+
+WHOLE = 8 << 20  # bytes of weights from which on they are no longer made at once
+PART = 1 << 20  # bytes of weights that are made at once then
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -34,20 +39,67 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     query, key, value = asarray(query), asarray(key), asarray(value)
     mask = None if attn_mask is None else asarray(attn_mask)
     check_attention(query, key, value, mask)
+    if isinstance(dropout_p, (int, float)) and not dropout_p:
+        return attended(query, key, value, mask, is_causal, scale)
     weights = attention_weights(query, key, mask, is_causal, scale)
-    if not isinstance(dropout_p, (int, float)) or dropout_p:
-        keep = 1 - dropout_p
-        weights = weights * (bernoulli(keep, weights.shape).astype(weights.dtype) / keep)
-    return composite.matmul(weights, value)
+    keep = 1 - dropout_p
+    return composite.matmul(weights * (bernoulli(keep, weights.shape).astype(weights.dtype) / keep), value)
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False,
+             scale: float | None = None) -> Tensor:
+    """The weighted means of values (..., L, D). In a compiled function a large matrix of weights is made and used part by part: some
+    heads at a time, or some queries of one head; the derivative computes the weights again."""
+    heads, size = query.shape[:-2], query.shape[-2] * key.shape[-2] * query.dtype.itemsize
+    if mode.trace is None or math.prod(heads) * size <= WHOLE or not heads == key.shape[:-2] == value.shape[:-2]:
+        return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
+    one_by_one = [x.reshape((-1, *x.shape[-2:])) for x in (query, key, value)]
+    apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # each head, or example, has a mask of its own
+    if mask is not None and apart:
+        one_by_one.append(mask.broadcast_to((*heads, *mask.shape[-2:])).reshape((-1, *mask.shape[-2:])))
+    elif mask is not None:
+        mask = mask.reshape(mask.shape[-2:])
+
+    def some_heads(parts: list[Tensor]) -> Tensor:
+        query, key, value, own = *parts[:3], parts[3] if apart else mask
+        return some_queries(query, key, value, own, is_causal, scale)
+
+    return in_parts(some_heads, one_by_one, max(1, PART // size)).reshape((*heads, query.shape[-2], value.shape[-1]))
+
+
+def some_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, scale: float | None) -> Tensor:
+    """The weighted means of values, (heads, L, D): for a few queries at a time, where the weights of all of them are too large."""
+    row = query.shape[0] * key.shape[-2] * query.dtype.itemsize
+    if query.shape[-2] * row <= PART:
+        return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
+    moving = {"query": query.permute_dims((1, 0, 2))}
+    if is_causal:
+        moving["place"] = arange(query.shape[-2])
+    if mask is not None and mask.shape[-2] != 1:
+        moving["mask"] = mask.permute_dims((1, 0, 2)) if mask.ndim == 3 else mask
+
+    def some(part: dict[str, Tensor]) -> Tensor:
+        own = mask if "mask" not in part else part["mask"].permute_dims((1, 0, 2)) if part["mask"].ndim == 3 else part["mask"]
+        seen = arange(key.shape[-2]) <= part["place"][:, None] if is_causal else None
+        weights = weights_where(part["query"].permute_dims((1, 0, 2)), key, own, seen, scale)
+        return composite.matmul(weights, value).permute_dims((1, 0, 2))
+
+    return in_parts(some, moving, max(1, PART // row)).permute_dims((1, 0, 2))
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, is_causal: bool = False,
                       scale: float | None = None) -> Tensor:
     """How much each query takes of each key: (..., L, S), rows that sum to 1, or to 0 where all keys are hidden."""
+    seen = composite.lower_mask(query.shape[-2], key.shape[-2]) if is_causal else None
+    return weights_where(query, key, mask, seen, scale)
+
+
+def weights_where(query: Tensor, key: Tensor, mask: Tensor | None, seen: Any, scale: float | None) -> Tensor:
+    """The same, where `seen` (L, S), if given, says which keys come before each query: at least one."""
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = composite.matmul(query * scale, composite.matrix_transpose(key))
-    if is_causal:
-        scores = composite.where(composite.lower_mask(*scores.shape[-2:]), scores, -math.inf)
+    if seen is not None:
+        scores = composite.where(seen, scores, -math.inf)
     if mask is None:
         return composite.softmax(scores)
     return softmax_or_nothing(composite.where(mask, scores, -math.inf) if mask.dtype == bool_ else scores + mask)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..functions.attention import attention_weights, fits
+from ..functions.attention import attended, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
 from ..ops.composite import matmul, mean, split, where
 from ..tensor import Parameter, Tensor, asarray
@@ -85,6 +85,8 @@ class MultiheadAttention(Module):
         self.check_inputs(query, key, value)
         q, k, v = map(self.heads, self.projected(query, key, value))  # (N, h, L or S, d)
         mask = self.merged(q, k, key_padding_mask, attn_mask)
+        if not need_weights and (self.dropout is None or not self.dropout.training):
+            return self.out_proj(self.joined(attended(q, k, v, mask, is_causal)))
         weights = attention_weights(q, k, mask, is_causal)  # (N, h, L, S)
         y = self.out_proj(self.joined(matmul(weights if self.dropout is None else self.dropout(weights), v)))
         if not need_weights:

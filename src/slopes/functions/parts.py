@@ -1,0 +1,116 @@
+"""Functions of rows, taken a few rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..autodiff.parts import results
+from ..autodiff.repeat import depending, outside
+from ..errors import ArgumentError, ShapeError, TraceError
+from ..graph.body import Body
+from ..graph.dtype import is_float
+from ..graph.node import Node
+from ..graph.operation import build_node, variable
+from ..graph.walk import topological
+from ..tensor import Tensor, Trace, asarray, mode
+from ..tree import Structure, flatten, named_leaves, unflatten
+from .loop import Aside
+from .manipulation import concat
+
+__all__ = ["in_parts"]
+
+
+def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
+    """function(sequences), computed for `size` elements of the first axis at a time: what is large in between is never there as a whole.
+
+    `sequences` and the result are trees of tensors, all with a first axis of the same length n >= 1; row i of the result may depend on
+    row i of the sequences only (and on tensors that the function reads besides). In a compiled function this is one loop, and the
+    derivative computes again, part by part, what the function computed in between, instead of keeping it: memory for one part, for
+    the price of a second computation. What is left over when `size` does not divide n is a shorter part of its own. Eagerly the parts
+    are computed one after the other, and kept where a gradient is recorded.
+    Raises ArgumentError for a size below 1, ShapeError for first axes that differ, TraceError for a function that assigns tensors
+    (draws random numbers, keeps running means) or calls backward.
+    Source: Chen et al., "Training deep nets with sublinear memory cost", 2016.
+
+    >>> x = sl.arange(6.).reshape((3, 2))
+    >>> sl.in_parts(lambda rows: (rows * rows).sum(axis=1), x, size=2)
+    tensor([ 1., 13., 41.])
+    """
+    leaves, structure = flatten(sequences)
+    xs = [asarray(leaf) for leaf in leaves]
+    total = row_count(sequences, xs)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ArgumentError(f"in_parts: size is {size!r}", why="so many rows are taken at a time", repair="take at least one")
+    whole = total - total % size
+    if total <= size:
+        return called(function, structure, xs, total)
+    run = eager if mode.trace is None else traced
+    found = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
+    if whole < total:
+        found.append(called(function, structure, [x[whole:] for x in xs], total - whole))
+    flat = [flatten(each)[0] for each in found]
+    return unflatten(flatten(found[0])[1], [concat(list(column)) if len(column) > 1 else column[0] for column in zip(*flat)])
+
+
+def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
+    """The common length of the first axes."""
+    for path, leaf in named_leaves(sequences, "sequences"):
+        if not asarray(leaf).ndim:
+            raise ShapeError(f"in_parts: {path} is a single number", why="its first axis is cut into parts",
+                             repair="let the function read what is the same for all parts from outside")
+    lengths = {x.shape[0] for x in xs}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ShapeError(f"in_parts: sequences of shapes {', '.join(str(x.shape) for x in xs) or 'none'}",
+                         why="they have first axes of one length, at least 1")
+    return lengths.pop()
+
+
+def called(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], rows: int) -> Any:
+    """The result for these rows, which has as many."""
+    result = function(unflatten(structure, list(xs)))
+    for path, leaf in named_leaves(result, "result"):
+        shape = asarray(leaf).shape
+        if not shape or shape[0] != rows:
+            raise ShapeError(f"in_parts: the function returned {path} of shape {shape} for {rows} rows",
+                             why="the result has one row for each row of the sequences",
+                             repair="return sums and means for each row, and add them up afterwards")
+    return result
+
+
+def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
+    """The results of all parts."""
+    return [called(function, structure, [x[first:first + size] for x in xs], size) for first in range(0, xs[0].shape[0], size)]
+
+
+# ---------------------------------------------------------------------- inside of a compiled function
+def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
+    """The result of all parts, as one loop: the function is recorded once."""
+    trace = mode.trace
+    assert trace is not None
+    elements = [variable((size, *x.shape[1:]), x.dtype, "part") for x in xs]
+    tensors, result_structure, nodes = recorded(trace, function, structure, elements, size)
+    order = topological(nodes)
+    fixed = outside(order, nodes, depending(order, elements))
+    count = xs[0].shape[0] // size
+    moving = [build_node("reshape", (x._node_in(trace),), {"shape": (count, *node.shape)}) for x, node in zip(xs, elements)]
+    found = results(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
+    followed = mode.recording and any(each._requires_grad for each in (*xs, *tensors))
+    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in found]
+    return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]
+
+
+def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure, elements: Sequence[Node],
+             size: int) -> tuple[list[Tensor], Structure, list[Node]]:
+    """What the function makes of one part: tensors, their structure, and their nodes."""
+    with Aside(trace) as aside:
+        inner = [trace.tensor(node, mode.recording and is_float(node.dtype)) for node in elements]
+        leaves, result_structure = flatten(called(function, structure, inner, size))
+        tensors = [asarray(leaf) for leaf in leaves]
+        assigned = any(aside.writes.get(tensor) is not node for tensor, node in trace.writes.items())
+        if trace.grads != aside.grads or assigned:
+            what = "calls backward()" if trace.grads != aside.grads else "assigns a tensor"
+            raise TraceError(f"in_parts: the function {what}",
+                             why="it is computed again for the derivative, and must do the same each time",
+                             repair="leave that out, or use sl.scan, whose steps may assign tensors")
+        return tensors, result_structure, [each._node_in(trace) for each in tensors]
