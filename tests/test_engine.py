@@ -187,7 +187,8 @@ def lenet_step():
     captured = []
     monkeypatch = pytest.MonkeyPatch()
     original = native.compile_graph
-    monkeypatch.setattr(native, "compile_graph", lambda roots, updates: captured.append((roots, updates)) or original(roots, updates))
+    monkeypatch.setattr(native, "compile_graph",
+                        lambda roots, updates, **rest: captured.append((roots, updates)) or original(roots, updates, **rest))
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.3),
                         nn.Linear(100, 16), nn.GELU(), nn.Linear(16, 10))
     optimizer = optim.Adam(net.parameters(), lr=0.01)

@@ -20,7 +20,7 @@ from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
 from .settings import debug_level
-from .tensor import Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
+from .tensor import Parameter, Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
 
 BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
 PROFILER = "slopes.machine.profile"
@@ -263,7 +263,9 @@ class Entry:
         updates = [None] * len(outputs) + [trace.reads[each] for each in self.writes]
         self._check_types(roots)
         self._check_leaves(roots, {node for node in (*numbers, *variables) if node is not None})
-        self.native = importlib.import_module(BACKEND).compile_graph(roots, updates)
+        fixed = {node for node, each in variables.items() if isinstance(each, Parameter) and each not in trace.writes}
+        self.native = importlib.import_module(BACKEND).compile_graph(roots, updates, fixed=fixed)
+        self.prologue = Prologue(self.native, variables) if self.native.prologue is not None else None
         self.sources = [numbers.get(node) for node in self.native.inputs]
         self.state = [variables.get(node) for node in self.native.inputs]
         self.constants = [node.value if node.op is Constant else None for node in self.native.inputs]
@@ -335,18 +337,27 @@ class Entry:
     # ------------------------------------------------------------------ running
     def bind(self) -> None:
         """Put the addresses of all state into the table; tensors that the program writes must own their memory."""
+        if self.prologue is not None:
+            self.prologue.bind()
         self.held = []
         for number, each in enumerate(self.state):
-            array = self.constants[number] if each is None else each._own_array() if self.written[number] else each._read_array()
+            array = self.given(number) if each is None else each._own_array() if self.written[number] else each._read_array()
             if array is not None:
                 self.held.append(array)
                 self.table[number] = address_of(array)
         self.bound_state = versions.state
 
+    def given(self, number: int) -> np.ndarray | None:
+        """The array of an input that is no tensor's: a constant, or what the prologue computes; None for an argument."""
+        prepared = {} if self.prologue is None else self.prologue.results
+        return prepared.get(self.native.inputs[number], self.constants[number])
+
     def place(self, leaves: Sequence[Any], steps: int, stacked: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Put the addresses of the arguments and of fresh results into the table; returns both (to keep them alive)."""
         if self.bound_state != versions.state:
             self.bind()
+        if self.prologue is not None:
+            self.prologue.run()
         given = [self._place_argument(number, leaves[source], source in self.moving)
                  for number, source in enumerate(self.sources) if source is not None]
         results = []
@@ -372,6 +383,7 @@ class Entry:
             keep, results = self.place(leaves, steps, stacked)
             self.program.prepare(self.addresses, steps)
             failed = self.program.enter()
+            versions.written += bool(self.writes)
             del keep
         return self._finished(owner, leaves, results, failed)
 
@@ -383,6 +395,7 @@ class Entry:
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
         acquire, release, enter = program.lock.acquire, program.lock.release, program.enter
         addresses, count, single = self.addresses, len(self.accepted), self.single
+        prologue, writes = self.prologue, bool(self.writes)
 
         def repeat(args: tuple) -> Any:
             if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording:
@@ -403,6 +416,8 @@ class Entry:
                     keep.append(array)
                 if self.bound_state != versions.state:
                     self.bind()
+                if prologue is not None:
+                    prologue.run()
                 for place, ready, shelf in shelves:
                     made = ready.pop() if ready else shelf.fresh()
                     cells[place] = made[1]
@@ -410,6 +425,7 @@ class Entry:
                 if program.prepared is not addresses:
                     program.prepare(addresses)
                 failed = enter()
+                versions.written += writes
             finally:
                 release()
             if failed or not single or self.bound_gradients != versions.gradients:
@@ -475,6 +491,39 @@ class Entry:
                 for number, _ in self.argument_grads:
                     accumulate(leaves[number], next(values))
         return tree.unflatten(self.result_structure, found)
+
+
+class Prologue:
+    """What a function computes from parameters alone, as long as it does not write them: kept until one of them changes."""
+
+    def __init__(self, native: Any, variables: dict[Node, Tensor]) -> None:
+        self.native = native.prologue
+        self.program = self.native.program  # kept alive
+        self.parameters = [variables.get(node) for node in self.native.inputs]
+        self.constants = [node.value for node in self.native.inputs]
+        self.results = {node: aligned_empty(node.shape, node.dtype) for node in native.prepared}
+        self.table = np.zeros(len(self.parameters) + len(self.results), np.uint64)
+        self.table[len(self.parameters):] = [address_of(array) for array in self.results.values()]
+        self.strides = np.zeros(len(self.table), np.int64)
+        self.held: list[Any] = []
+        self.seen: int | None = None  # versions.written when the results were computed
+
+    def bind(self) -> None:
+        """Some tensor has another array: if it is one of these, take it, in memory that only compiled functions write to."""
+        if self.held and all(each is None or each._value is array for each, array in zip(self.parameters, self.held)):
+            return
+        self.held = [each._own_array() if each is not None else value for each, value in zip(self.parameters, self.constants)]
+        self.table[:len(self.held)] = [address_of(array) for array in self.held]
+        self.seen = None
+
+    def run(self) -> None:
+        """Compute the results anew, if a parameter may have changed."""
+        if self.seen == versions.written:
+            return
+        failed = self.program.run(self.table.ctypes.data, self.strides.ctypes.data)
+        if failed:
+            raise site_error(self.native.sites[failed - 1])
+        self.seen = versions.written
 
 
 def _tap(trace: Trace, path: str) -> Node:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from .. import settings
@@ -14,6 +14,7 @@ from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
 from ..graph.walk import topological
+from ..passes.apart import set_apart
 from ..passes.pipeline import optimize
 from . import engine
 
@@ -31,15 +32,28 @@ class Native:
     destinations: list[int]
     sites: list[Node]
     from_cache: bool
+    prologue: Native | None = None  # what is computed once for many calls, from fixed values alone
+    prepared: list[Node] = field(default_factory=list)  # inputs of the program that are the results of the prologue
 
 
-def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: Sequence[Node] = ()) -> Native:
+def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: Sequence[Node] = (),
+                  fixed: Collection[Node] = ()) -> Native:
     """Compile a graph. roots[k] becomes result k, or the new value of the variable updates[k].
 
-    Variables in `keep` are arguments even when the optimised graph no longer reads them.
+    Variables in `keep` are arguments even when the optimised graph no longer reads them. Work on `fixed` variables alone, which
+    have the same values in many calls, is not done in each of them but in a program before, the `prologue`.
     """
     watch = show_pass if settings.debug_level() >= 2 else None
-    optimized = optimize(roots, watch)
+    optimized, prepared = set_apart(optimize(roots, watch, fixed), fixed)
+    native = compile_optimized(optimized, updates, keep)
+    if prepared:
+        native.prologue = compile_optimized(list(prepared.values()), [None] * len(prepared))
+        native.prepared = list(prepared)
+    return native
+
+
+def compile_optimized(optimized: list[Node], updates: Sequence[Node | None], keep: Sequence[Node] = ()) -> Native:
+    """Compile a graph as it stands."""
     order = topological(optimized)
     found = [node for node in order if node.op is Variable or (node.op is Constant and node.shape != ())]
     inputs = list(dict.fromkeys([*keep, *[each for each in updates if each is not None], *found]))

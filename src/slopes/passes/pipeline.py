@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..graph.node import Node
 from .adjoint import convolve_gradients
@@ -14,7 +14,7 @@ from .tables import multiply_tables
 from .unread import change_bodies, drop_unread
 from .winograd import fewer_products
 
-Pass = Callable[[Sequence[Node]], list[Node]]
+Pass = Callable[..., list[Node]]
 
 def in_bodies(roots: Sequence[Node]) -> list[Node]:
     """The same passes for what a loop repeats."""
@@ -33,13 +33,15 @@ PASSES: tuple[Pass, ...] = (
     convolve_gradients,  # input gradients of convolutions, laid out for the loops: late, as the canonical form has no layout
     fewer_products,  # convolutions in coordinates where they take fewer products
 )
+COUNTING = multiply_tables, fewer_products  # they weigh costs, and are told what costs nothing
 
 
-def optimize(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None = None) -> list[Node]:
-    """The roots after every pass; `watch(name, roots)` sees each result."""
+def optimize(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None = None,
+             fixed: Collection[Node] = ()) -> list[Node]:
+    """The roots after every pass; `watch(name, roots)` sees each result. What is made of `fixed` variables alone costs nothing."""
     result = list(roots)
     for each in PASSES:
-        result = each(result)
+        result = each(result, fixed) if each in COUNTING else each(result)
         if watch is not None:
             watch(each.__name__, result)
     return result

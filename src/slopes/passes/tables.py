@@ -12,38 +12,60 @@ which pays where the table E has fewer rows than are taken. So it is with deriva
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all
+from ..graph.walk import rebuild_all, topological
+from .apart import made_of
 
 Labels = tuple[int, ...]
 OFTEN = 2  # how many times more rows are taken than there are
 WIDE = 16  # numbers of a row from which on a product costs more than taking or adding one more row
 
 
-def multiply_tables(roots: Sequence[Node]) -> list[Node]:
-    """Every product with rows that are taken from a smaller table, or that are added up in one, as a product with the table."""
+def multiply_tables(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+    """Every product with rows that are taken from a smaller table, or that are added up in one, as a product with the table.
+
+    Tables that are made of `fixed` variables alone are multiplied at no cost, however large they are.
+    """
+    steady = made_of(topological(roots), fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
+        if node in steady:
+            steady.add(new)
+        if new.op.name == "reshape":
+            return in_other_order(new)
         if new.op.name == "contract":
-            return with_rows(new)
+            return with_rows(new, steady)
         if new.op.name == "add":
-            return with_row_added(new)
+            return with_row_added(new, steady)
         return of_sums(new) if new.op.name == "scatter_add" else new
 
     return rebuild_all(roots, make)
 
 
-def with_rows(product: Node) -> Node:
+def in_other_order(node: Node) -> Node:
+    """Whole rows in another shape, as rows taken by numbers in that shape."""
+    rows = node.args[0]
+    if rows.op.name != "take" or rows.params["axis"]:
+        return node
+    table, indices = rows.args
+    row = table.shape[1:]
+    if node.shape[node.ndim - len(row):] != row:
+        return node
+    moved = build_node("reshape", (indices,), {"shape": node.shape[:node.ndim - len(row)]})
+    return placed(build_node("take", (table, moved), {"axis": 0}), rows)
+
+
+def with_rows(product: Node, steady: set[Node]) -> Node:
     """E[i] W as (E W)[i], or E[i]^T g as E^T S."""
     p = product.params
     for which in (0, 1):
         rows, other = product.args[which], product.args[1 - which]
-        if rows.op.name != "take" or rows.params["axis"] or not pays(rows.args[1], rows.args[0].shape[0], rows.args[0].shape[1:]):
+        if rows.op.name != "take" or rows.params["axis"] or not taken_pays(rows, other, steady):
             continue
         mine, its, out = (p["a_axes"], p["b_axes"])[which], (p["a_axes"], p["b_axes"])[1 - which], p["out_axes"]
         table, indices = rows.args
@@ -51,8 +73,11 @@ def with_rows(product: Node) -> Node:
         if set(counted) <= set(out) and not set(counted) & set(its):
             kept = tuple(label for label in out if label not in counted)
             whole = contracted(which, table, row, other, its, (row[0], *kept))
+            note(whole, (table, other), steady)
             return permuted(looked_up(whole, rows), counted + kept, out)
         if set(counted) <= set(its) and not set(counted) & set(out):
+            if not pays(indices, table.shape[0], table.shape[1:]):
+                continue
             left = tuple(label for label in its if label not in counted)
             summed = sums(indices, permuted(other, its, counted + left), table.shape[0], rows)
             return contracted(which, table, row, summed, (row[0], *left), out)
@@ -76,7 +101,7 @@ def of_sums(node: Node) -> Node:
     return node
 
 
-def with_row_added(node: Node) -> Node:
+def with_row_added(node: Node, steady: set[Node]) -> Node:
     """E[i] + b as (E + b)[i], for a row b that is added to all of them."""
     for x, y in (node.args, node.args[::-1]):
         moved = x.params["axes"] if x.op.name == "permute" else tuple(range(x.ndim))
@@ -85,11 +110,24 @@ def with_row_added(node: Node) -> Node:
             continue
         table, indices = rows.args
         own = tuple(range(indices.ndim, rows.ndim))
-        if moved[indices.ndim:] != own or y.args[0].ndim > len(own) or not pays(indices, table.shape[0], table.shape[1:]):
+        if moved[indices.ndim:] != own or y.args[0].ndim > len(own) or not taken_pays(rows, y.args[0], steady):
             continue
         whole = build_node("add", (table, build_node("expand", (y.args[0],), {"shape": table.shape})), {})
+        note(whole, (table, y.args[0]), steady)
         return build_node("permute", (looked_up(whole, rows),), {"axes": moved})
     return node
+
+
+def taken_pays(rows: Node, other: Node, steady: Collection[Node]) -> bool:
+    """Whether the whole table is rather combined with another value than the rows that are taken of it."""
+    table, indices = rows.args
+    return (table in steady and other in steady) or pays(indices, table.shape[0], table.shape[1:])
+
+
+def note(made: Node, of: tuple[Node, Node], steady: set[Node]) -> None:
+    """What is made of steady values is one, too."""
+    if all(each in steady for each in of):
+        steady.add(made)
 
 
 def pays(indices: Node, size: int, row: tuple[int, ...]) -> bool:

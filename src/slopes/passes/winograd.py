@@ -18,8 +18,8 @@ Winograd convolution", 2020.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 
@@ -28,7 +28,8 @@ from ..graph.body import Body
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
-from ..graph.walk import rebuild_all
+from ..graph.walk import rebuild_all, topological
+from .apart import made_of
 from .match import full
 
 Labels = tuple[int, ...]
@@ -40,12 +41,18 @@ CACHED = 20 << 20  # bytes of tiles, in their coordinates, that are made and use
 PRODUCTS = 28.0  # multiplications in the time of one element of a tile that changes its coordinates, each way
 
 
-def fewer_products(roots: Sequence[Node]) -> list[Node]:
-    """Every large enough convolution, and derivative of one with respect to its weights, in coordinates where it takes fewer products."""
+def fewer_products(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+    """Every large enough convolution, and derivative of one with respect to its weights, in coordinates where it takes fewer products.
+
+    Filters that are made of `fixed` variables alone change their coordinates at no cost.
+    """
+    steady = made_of(topological(roots), fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         found = correlation(new) if new.op.name == "contract" else None
+        if found is not None and found.filters and any(old in steady for old, arg in zip(node.args, args) if arg is found.other):
+            found = replace(found, steady=True)
         if found is None or not found.pays:
             return new
         return found.in_parts() if found.parts > 1 else found.at_once()
@@ -73,6 +80,8 @@ class Correlation:
     mine: Labels
     others: Labels
     summed: Labels
+    steady: bool = False  # whether the other operand is known before the call
+    changed_other: Node | None = None  # it, in its coordinates, where that was computed outside of a loop
 
     @property
     def size(self) -> int:
@@ -113,7 +122,8 @@ class Correlation:
         """The time of the products, and of changing coordinates, in that of one multiplication."""
         tiles = prod(self.tiles) * self.extent(self.apart)
         indirect = self.n ** 2 * tiles * self.extent(self.mine + self.others + self.summed)
-        return indirect + PRODUCTS * (self.changed + self.n ** 2 * self.extent(self.apart + self.others + self.summed))
+        filters = 0 if self.steady else self.n ** 2 * self.extent(self.apart + self.others + self.summed)
+        return indirect + PRODUCTS * (self.changed + filters)
 
     @property
     def changed(self) -> int:
@@ -147,7 +157,10 @@ class Correlation:
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
                        for whole, step in ((picture, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
-            row = loop(Body([some, other], [part.at_once()]), (*moving, self.other), carries=0, moving=1, length=count)
+            filters = self.filters_changed()
+            given = variable(filters.shape, float32)
+            body = Body([some, given], [replace(part, changed_other=given).at_once()])
+            row = loop(body, (*moving, filters), carries=0, moving=1, length=count)
             return build_node("reshape", (row,), {"shape": self.node.shape})
         products = part.products()
         total = variable(products.shape, float32)
@@ -173,9 +186,14 @@ class Correlation:
 
     def with_filters(self) -> Node:
         """Windows with filters: a product for each tile."""
-        rows = self.apart + self.summed + self.others
-        last = build_node("permute", (self.other,), {"axes": tuple(map(self.other_axes.index, rows + self.inside))})
-        return self.contracted(mixed(last, evaluation(self.n, self.size, scaled=True)), rows)
+        filters = self.filters_changed() if self.changed_other is None else self.changed_other
+        return self.contracted(filters, self.apart + self.summed + self.others)
+
+    def filters_changed(self) -> Node:
+        """G w for all filters: (n, n, `apart`, `summed`, `others`)."""
+        order = self.apart + self.summed + self.others + self.inside
+        last = build_node("permute", (self.other,), {"axes": tuple(map(self.other_axes.index, order))})
+        return mixed(last, evaluation(self.n, self.size, scaled=True))
 
     def with_gradients(self) -> Node:
         """Windows with an entry for each, tile by tile: summed over the tiles."""
