@@ -13,15 +13,16 @@ class Translator(nn.Module):
     """The logits of each next word of a translation: a GRU over the source in both directions, a GRU over the target, and
     attention of the second on the first.
 
-    With the reader's outputs m_j (both directions) and the writer's state s_t after the target's words 0 to t:
-    weights a_tj = softmax_j(s_t . W m_j), context c_t = sum_j a_tj m_j, h_t = tanh(V [c_t, s_t]), logits = U h_t + b; the writer
+    With the reader's outputs m_j (both directions) and the writer's state s_t of H numbers after the target's words 0 to t:
+    weights a_tj = softmax_j(s_t . W m_j / sqrt(H)), context c_t = sum_j a_tj m_j, h_t = tanh(V [c_t, s_t]), logits = U h_t + b; the writer
     begins with s = tanh(W' [last states of the reader]).
 
     source: integers (N, S), target: integers (N, T), both filled up with 0 at their ends; the target begins with its word for
     the beginning, and y[:, t] (N, T, target_words) tells what comes after target[:, t]. `attended` gives the attention map too;
     `begin` and `step` write word by word.
     Sources: Bahdanau, Cho, Bengio, "Neural machine translation by jointly learning to align and translate", 2015; Luong, Pham,
-    Manning, "Effective approaches to attention-based neural machine translation", 2015 (this form: global, "general" score).
+    Manning, "Effective approaches to attention-based neural machine translation", 2015 (this form: global, "general" score;
+    divided by sqrt(H), without which weights are 0 or 1 before they have learned where to look).
 
     >>> import slopes as sl
     >>> net = Translator(source_words=20, target_words=30, width=8, hidden=6)
@@ -66,6 +67,6 @@ class Translator(nn.Module):
     def write(self, target: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         memory, (rows, words) = state["memory"], state["seen"].shape
         outputs, last = self.writer(self.dropout(self.target(target)), state["h"].reshape((1, rows, -1)))
-        weights = attention_weights(outputs, self.keys(memory), state["seen"].reshape((rows, 1, words)), scale=1.0)
+        weights = attention_weights(outputs, self.keys(memory), state["seen"].reshape((rows, 1, words)))
         mixed = self.mix(concat([matmul(weights, memory), outputs], axis=2)).tanh()
         return self.head(self.dropout(mixed)), weights, {**state, "h": permute_dims(last, (1, 0, 2)).reshape((rows, -1))}
