@@ -147,7 +147,7 @@ def test_a_run_that_diverges_goes_back_to_its_last_sound_step():
 def test_steps_are_repeated_as_they_were_also_over_the_end_of_an_epoch():
     found = []
 
-    feeder = Feeder(lambda x, y: ((x + y).sum(),), lambda: found.append("begin"))
+    feeder = Feeder(sl.compile(lambda x, y: ((x + y).sum(),)), lambda: found.append("begin"))
     stretches = [each for _ in range(2) for each in feeder.walk(text.Streams(WORD, 30).batches(2))]
     assert found == ["begin"] * 2
     first, *others = stretches[: len(stretches) // 2]

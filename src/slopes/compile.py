@@ -26,10 +26,11 @@ BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that im
 PROFILER = "slopes.machine.profile"
 VERSIONS_KEPT = 4  # of one kind of arguments: a network in training and in use, and a little more
 MISS = object()  # what Entry.repeat returns for arguments that need a closer look
+STORAGES = "float32", "bfloat16"
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 
 
-def compile(function: Callable | None = None, *, taps: Sequence[str] = ()) -> Any:
+def compile(function: Callable | None = None, *, taps: Sequence[str] = (), storage: str = "float32") -> Any:
     """Make a native program of a function of tensors.
 
     The function runs once in Python for each combination of argument shapes, types and structure; its operations are recorded
@@ -41,6 +42,9 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = ()) -> An
     (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
     function also knows `.compilations`, `.reasons` (why each happened; SLOPES_DEBUG=1 prints them) and `.many`.
 
+    storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
+    memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
+
     Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
 
     >>> import slopes as sl
@@ -51,10 +55,12 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = ()) -> An
     tensor(5.)
     """
     if function is None:
-        return functools.partial(compile, taps=taps)
+        return functools.partial(compile, taps=taps, storage=storage)
     if not callable(function):
         raise ArgumentError(f"compile: {function!r} is no function", repair="write sl.compile(f) or @sl.compile above def")
-    return Compiled(function, tuple(taps))
+    if storage not in STORAGES:
+        raise ArgumentError(f"compile: storage={storage!r} is not known", repair=f"choose one of {', '.join(STORAGES)}")
+    return Compiled(function, tuple(taps), storage)
 
 
 def profile(function: Compiled, *args: Any, runs: int = 20, **kwargs: Any) -> Any:
@@ -75,8 +81,8 @@ def profile(function: Compiled, *args: Any, runs: int = 20, **kwargs: Any) -> An
 class Compiled:
     """A compiled function: call it like the original."""
 
-    def __init__(self, function: Callable, taps: tuple[str, ...]) -> None:
-        self.function, self.taps = function, taps
+    def __init__(self, function: Callable, taps: tuple[str, ...], storage: str) -> None:
+        self.function, self.taps, self.storage = function, taps, storage
         self.reasons: list[str] = []
         self.tapped: dict[str, Tensor] = {}
         self._entries: dict[Any, list[Entry]] = {}  # per kind of arguments, the latest version first
@@ -239,7 +245,7 @@ class Entry:
     """One traced and compiled version of a function, with its state bound."""
 
     def __init__(self, owner: Compiled, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> None:
-        trace = Trace()
+        trace = Trace(owner.storage)
         with tracing(trace):
             given = [self._argument(trace, leaf, number in moving) for number, leaf in enumerate(leaves)]
             numbers = {each._node: number for number, each in enumerate(given) if isinstance(each, Tensor)}

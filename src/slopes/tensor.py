@@ -688,9 +688,11 @@ class Trace:
     leaves    nodes of traced tensors that require a gradient themselves
     notes     values by path, for taps: `net[0]` and, when a layer runs again, `net[0]#2`
     layers    the layers that ran, by path
+    storage   the type in which what layers with weights take is kept: "float32" or "bfloat16"
     """
 
-    def __init__(self) -> None:
+    def __init__(self, storage: str = "float32") -> None:
+        self.storage = storage
         self.root: Trace = self  # the outermost of nested traces
         self.reads: dict[Tensor, Node] = {}
         self.writes: dict[Tensor, Node] = {}
@@ -705,7 +707,7 @@ class Trace:
     def nest(self, parent: Trace | None) -> None:
         """Within another trace, share its state: whatever is read or written belongs to the outermost function."""
         if parent is not None:
-            self.root = parent.root
+            self.root, self.storage = parent.root, parent.storage
             for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays"):
                 setattr(self, name, getattr(parent, name))
 

@@ -14,7 +14,8 @@ __all__ = [
     "equal", "erf", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "isclose", "isfinite", "isinf",
     "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow", "reciprocal", "remainder",
-    "round", "rsqrt", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
+    "round", "round_bfloat16", "rsqrt", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh",
+    "trunc", "where",
 ]
 
 
@@ -671,3 +672,15 @@ def stop_gradient(x: Any) -> Tensor:
     tensor(2.)
     """
     return asarray(x).detach()
+
+
+def round_bfloat16(x: Any) -> Tensor:
+    """The nearest bfloat16, a number with 8 bits of precision and the range of float32, as float32; the even one of two.
+
+    In a compiled function it is kept in memory as 16 bits. The gradient passes as if nothing were rounded. Raises DTypeError unless x
+    is float32. Source: Kalamkar et al., "A study of BFLOAT16 for deep learning training", 2019.
+
+    >>> sl.round_bfloat16(sl.tensor([1.0, 3.14159, 1e-30]))
+    tensor([1.000000e+00, 3.140625e+00, 9.984021e-31])
+    """
+    return unary("round_bfloat16", x)

@@ -11,6 +11,8 @@ import numpy as np
 
 from ..arrays import shorten
 from ..errors import ArgumentError, layer_stack, line_text, user_location
+from ..graph.dtype import float32
+from ..graph.operation import build
 from ..tensor import Parameter, Tensor, mode, versions
 from .constraint import Constraint
 from .number import Structured
@@ -64,6 +66,8 @@ class Module(Structured):
         path = path_now(self)
         layer_stack.paths.append(path)
         try:
+            if mode.trace is not None and mode.trace.storage == "bfloat16" and own_parameters(self):
+                args = tuple(map(kept_in_16_bits, args))
             output = self.forward(*args, **kwargs)
             if mode.trace is not None:
                 mode.trace.layers[path] = self
@@ -224,6 +228,11 @@ def nearest_modules(root: Module) -> Iterator[Entry]:
     """The modules directly inside `root`, in containers too, but not inside other modules."""
     found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
     return (each for each in found if isinstance(each.value, Module) and each.value is not root)
+
+
+def kept_in_16_bits(x: Any) -> Any:
+    """A value that is computed in a compiled function, rounded to bfloat16; anything else as it is."""
+    return build("round_bfloat16", x) if isinstance(x, Tensor) and x._value is None and x.dtype == float32 else x
 
 
 def own_parameters(root: Module) -> list[Parameter]:

@@ -64,7 +64,7 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
         if is_leaf(node):
             continue
         wanted.consider_arguments(node)
-        if has_own_kernel(node) or narrows(node, uses):
+        if has_own_kernel(node) or narrows(node, uses) or node.op.name == "bfloat16_bits":
             wanted.nodes[node] = None
         elif node not in wanted.nodes:
             wanted.measure(node, len(set(uses[node])))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from ..graph.node import Node
 from .adjoint import convolve_gradients
 from .canonical import canonical
+from .halved import halved
 from .parts import loop_over_parts
 from .stable import stable
 from .sums import share_sums
@@ -23,6 +24,7 @@ def in_bodies(roots: Sequence[Node]) -> list[Node]:
 
 PASSES: tuple[Pass, ...] = (
     loop_over_parts,  # what is taken part by part
+    halved,  # what is kept in 16 bits
     canonical,  # one form for each computation
     stable,  # forms that do not overflow or cancel
     share_sums,  # sums that are known from others

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
+from ..compile import compile
 from ..data.feed import Feed
 from ..tensor import Tensor, no_grad
 from .checks import check_counts, check_kinds
@@ -68,7 +69,7 @@ class Evaluator:
         self.source = source_of(dataset, batch_size, net)
         self.targets = np.zeros(0, np.int64) if isinstance(dataset, Feed) else np.asarray(dataset.targets)
         self.labelled = len(self.targets) > 0 and is_labelled(self.targets) and self.targets.ndim == 1
-        self.stepper = self.source.stepper(evaluation_step(net, loss, metrics, self.labelled, self.source))
+        self.stepper = self.source.stepper(compile(evaluation_step(net, loss, metrics, self.labelled, self.source)))
 
     def run(self) -> Evaluation:
         """One pass over all examples in their order."""

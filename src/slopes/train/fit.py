@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..compile import compile
 from ..data.feed import Feed
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
@@ -42,7 +43,7 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
         schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | Clip | None = None, progress: bool | Reporter | None = None,
-        after_epoch: AfterEpoch | None = None) -> Run:
+        after_epoch: AfterEpoch | None = None, storage: str = "float32") -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
@@ -80,6 +81,7 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
                 list of parameters after each step
     progress    None or True: a live line on a terminal, plain lines elsewhere; False: silence; or a Reporter of your own
     after_epoch called with the Run after each epoch; a true result stops the training (train.EarlyStopping, train.Snapshots)
+    storage     "bfloat16": what layers with weights take is kept for the derivative in 16 bits, see sl.compile
 
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far.
     Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net),
@@ -108,7 +110,7 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, has_classes(dataset)), epochs, batch_size, seed,
               find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,
-              augment, checked_penalty(penalty), find_constraint(constrain))
+              augment, checked_penalty(penalty), find_constraint(constrain), storage)
     return job.run()
 
 
@@ -134,6 +136,7 @@ class Job:
     augment: Augment | None = None
     penalty: Penalty | None = None
     constrain: Clip | None = None
+    storage: str = "float32"
 
     def __post_init__(self) -> None:
         self.bind()
@@ -142,7 +145,7 @@ class Job:
         settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer)}
         self.result = Run(self.net, self.history, settings)
         self.rate = float(self.optimizer.lr)
-        self.stepper = self.source.stepper(self.training_step)
+        self.stepper = self.source.stepper(compile(self.training_step, storage=self.storage))
         self.judge = None if self.validation is None else Evaluator(
             self.net, self.validation, self.loss, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))

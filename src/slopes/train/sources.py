@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
+from ..compile import Compiled
 from ..data.feed import IGNORED, Feed
 from ..data.order import order
 from ..data.several import called, each_input
@@ -22,7 +23,6 @@ from .mode import Mode
 from .stepper import Feeder, Stepper, Stretch, as_source, as_tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Step = Callable[..., tuple[Tensor, ...]]
 Part = tuple[Any, Tensor, float]  # inputs, targets, and which share of the batch they are
 
 
@@ -38,9 +38,9 @@ class Rows:
         self.steps = -(-self.examples // self.batch_size)
         self.memory: Memory | None = None
 
-    def stepper(self, step: Step) -> Stepper:
+    def stepper(self, program: Compiled) -> Stepper:
         """What runs the step."""
-        return Stepper(step, self.inputs, self.targets)
+        return Stepper(program, self.inputs, self.targets)
 
     def walk(self, stepper: Stepper, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
         """All batches of an epoch, in the order of the seed or as stored."""
@@ -73,9 +73,9 @@ class Fed:
         self.examples, self.steps = feed.size(batch_size), feed.steps(batch_size)
         self.memory = Memory(net, next(iter(feed.batches(batch_size))).inputs) if feed.carries else None
 
-    def stepper(self, step: Step) -> Feeder:
+    def stepper(self, program: Compiled) -> Feeder:
         """What runs the step; what is carried begins each epoch with zeros."""
-        return Feeder(step, None if self.memory is None else self.memory.clear)
+        return Feeder(program, None if self.memory is None else self.memory.clear)
 
     def walk(self, stepper: Feeder, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
         """All batches of an epoch."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compile import compile
+from ..compile import Compiled
 from ..data.feed import Batch
 from ..data.several import each_input, inputs_of
 from ..data.stream import Streamed, prefetched
@@ -64,8 +64,8 @@ class Stretch:
 class Pace:
     """How many steps the next call takes, from how long the last one took."""
 
-    def __init__(self, step: Callable[..., tuple[Tensor, ...]]) -> None:
-        self.program = compile(step)
+    def __init__(self, program: Compiled) -> None:
+        self.program = program
         self.steps_per_call, self.compile_seconds = 1, 0.0
 
     def measured(self, steps: int, call: Callable[[], tuple[Tensor, ...]]) -> tuple[np.ndarray, ...]:
@@ -84,8 +84,8 @@ class Pace:
 class Stepper(Pace):
     """Runs `step(inputs, targets, indices, *numbers)`, which returns a tuple of 0-d tensors, over many rows of indices."""
 
-    def __init__(self, step: Callable[..., tuple[Tensor, ...]], inputs: Any, targets: Tensor) -> None:
-        super().__init__(step)
+    def __init__(self, program: Compiled, inputs: Any, targets: Tensor) -> None:
+        super().__init__(program)
         self.inputs, self.targets = inputs, targets
         self.room = 0  # examples that are in memory for one call; always as many, or every call would compile anew
 
@@ -141,8 +141,8 @@ class Feeder(Pace):
     """Runs `step(inputs, targets, *numbers)`, which returns a tuple of 0-d tensors, over the batches of a feed; `begin` is called
     before the first batch of an epoch, also when it is repeated."""
 
-    def __init__(self, step: Callable[..., tuple[Tensor, ...]], begin: Callable[[], None] | None = None) -> None:
-        super().__init__(step)
+    def __init__(self, program: Compiled, begin: Callable[[], None] | None = None) -> None:
+        super().__init__(program)
         self.begin = begin
 
     def walk(self, batches: Iterable[Batch], numbers: np.ndarray | None = None) -> Iterator[Stretch]:
