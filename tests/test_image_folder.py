@@ -209,7 +209,7 @@ def test_parts_of_any_length_compile_no_more_often_than_whole_and_last_batches(f
     def sums(inputs, targets, indices):
         return sl.take(inputs, indices, axis=0).sum(), sl.take(targets, indices, axis=0).sum()
 
-    steps = stepper.Stepper(sums, found.inputs, sl.asarray(found.targets))
+    steps = stepper.Stepper(sl.compile(sums), found.inputs, sl.asarray(found.targets))
     order = np.random.default_rng(0).permutation(50)
     done = list(steps.walk(order, 7))
     assert [each.steps for each in done] == [3, 3, 1, 1] and steps.program.compilations <= 3
