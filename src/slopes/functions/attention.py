@@ -12,10 +12,12 @@ from ..ops import composite
 from ..random import bernoulli
 from ..tensor import Tensor, asarray, mode
 from .creation import arange
+from .manipulation import concat
 from .parts import in_parts
 
 WHOLE = 8 << 20  # bytes of weights from which on they are no longer made at once
 PART = 1 << 20  # bytes of weights that are made at once then
+BLOCKS = 4  # of queries, where these look at earlier keys only: three eighths of the weights are never made
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -62,25 +64,46 @@ def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = No
 
     def some_heads(parts: list[Tensor]) -> Tensor:
         query, key, value, own = *parts[:3], parts[3] if apart else mask
-        return some_queries(query, key, value, own, is_causal, scale)
+        return in_blocks(query, key, value, own, scale) if is_causal else some_queries(query, key, value, own, None, scale)
 
     return in_parts(some_heads, one_by_one, max(1, PART // size)).reshape((*heads, query.shape[-2], value.shape[-1]))
 
 
-def some_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, scale: float | None) -> Tensor:
-    """The weighted means of values, (heads, L, D): for a few queries at a time, where the weights of all of them are too large."""
-    row = query.shape[0] * key.shape[-2] * query.dtype.itemsize
-    if query.shape[-2] * row <= PART:
-        return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
+def in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    """The causal weighted means of values, (heads, L, D): long ones by blocks of queries, none of which looks at keys behind its last."""
+    length, keys = query.shape[-2], key.shape[-2]
+    count = BLOCKS if length * keys * query.dtype.itemsize > PART else 1
+    found = []
+    for block in range(count):
+        first, last = block * length // count, (block + 1) * length // count
+        seen = min(last, keys)
+        own = mask
+        if own is not None:
+            rows = slice(None) if own.shape[-2] == 1 else slice(first, last)
+            own = own[..., rows, slice(None) if own.shape[-1] == 1 else slice(seen)]
+        found.append(some_queries(query[:, first:last], key[:, :seen], value[:, :seen], own, first, scale))
+    return concat(found, axis=1) if count > 1 else found[0]
+
+
+def some_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None, scale: float | None) -> Tensor:
+    """The weighted means of values, (heads, L, D): for a few queries at a time, where the weights of all of them are too large.
+
+    first: where the first query stands among the keys, of which it sees none behind it; None when all see all.
+    """
+    length, keys = query.shape[-2], key.shape[-2]
+    row = query.shape[0] * keys * query.dtype.itemsize
+    if length * row <= PART:
+        seen = None if first is None else composite.lower_mask(length, keys, first)
+        return composite.matmul(weights_where(query, key, mask, seen, scale), value)
     moving = {"query": query.permute_dims((1, 0, 2))}
-    if is_causal:
-        moving["place"] = arange(query.shape[-2])
+    if first is not None:
+        moving["place"] = arange(first, first + length)
     if mask is not None and mask.shape[-2] != 1:
         moving["mask"] = mask.permute_dims((1, 0, 2)) if mask.ndim == 3 else mask
 
     def some(part: dict[str, Tensor]) -> Tensor:
         own = mask if "mask" not in part else part["mask"].permute_dims((1, 0, 2)) if part["mask"].ndim == 3 else part["mask"]
-        seen = arange(key.shape[-2]) <= part["place"][:, None] if is_causal else None
+        seen = None if first is None else arange(keys) <= part["place"][:, None]
         weights = weights_where(part["query"].permute_dims((1, 0, 2)), key, own, seen, scale)
         return composite.matmul(weights, value).permute_dims((1, 0, 2))
 
