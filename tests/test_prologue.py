@@ -101,6 +101,18 @@ def test_memory_that_is_shared_with_the_outside_is_not_read_again():
     assert counted == [1]
 
 
+def test_a_layer_that_is_replaced_brings_its_own_parameters():
+    net, x = nn.Repeat(layer(), 1), pictures()
+    use = sl.compile(lambda x: net(x))
+    use(x)
+    first = net.layer
+    net.layer = nn.Conv2d(32, 32, 3, padding=1)
+    close(use(x), net(x))
+    net.layer = first
+    close(use(x), net(x))
+    assert use.compilations == 2
+
+
 def test_a_table_that_is_taken_from_is_multiplied_once():
     sl.seed(0)
     net = nn.Sequential(nn.Embedding(500, 32), nn.LSTM(32, 24))

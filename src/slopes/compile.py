@@ -330,8 +330,13 @@ class Entry:
         """Whether another entry runs the same program on the very same tensors and returns the same structure."""
         return (self.native.program is other.native.program and self.result_structure == other.result_structure
                 and equal_values(self.fixed, other.fixed) and self.sources == other.sources and self.is_fixed == other.is_fixed
-                and list(map(id, self.state)) == list(map(id, other.state)) and list(map(id, self.writes)) == list(map(id, other.writes))
+                and list(map(id, self.tensors())) == list(map(id, other.tensors()))
+                and list(map(id, self.writes)) == list(map(id, other.writes))
                 and all(x is y for x, y in zip(self.constants, other.constants)))
+
+    def tensors(self) -> list[Tensor | None]:
+        """The tensors that the program and its prologue read, in their order."""
+        return self.state if self.prologue is None else self.state + self.prologue.parameters
 
     def _check_leaves(self, roots: list[Node], known: set[Node]) -> None:
         for node in topological(roots):
