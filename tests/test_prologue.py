@@ -102,11 +102,11 @@ def test_memory_that_is_shared_with_the_outside_is_not_read_again():
 
 
 def test_a_layer_that_is_replaced_brings_its_own_parameters():
-    net, x = nn.Repeat(layer(), 1), pictures()
+    net, x = nn.Repeat(nn.Conv2d(32, 32, 3, padding=1, bias=False), 1), pictures()
     use = sl.compile(lambda x: net(x))
     use(x)
     first = net.layer
-    net.layer = nn.Conv2d(32, 32, 3, padding=1)
+    net.layer = nn.Conv2d(32, 32, 3, padding=1, bias=False)
     close(use(x), net(x))
     net.layer = first
     close(use(x), net(x))
