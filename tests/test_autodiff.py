@@ -142,7 +142,8 @@ def sampled(operation):
 
 
 def elementwise_samples(operation, generator):
-    dtype = np.dtype("uint32") if operation.name == "random_bits" else F64 if "f" in operation.accepts else np.dtype("int32")
+    usual = np.dtype("uint32") if operation.name == "random_bits" else F64 if "f" in operation.accepts else np.dtype("int32")
+    dtype = getattr(operation, "taken", usual)  # some take one type only
     params = {"cast": {"dtype": np.dtype("float32")}, "alias": {"tag": 3}}.get(operation.name, {})
     count = len(inspect.signature(operation.meaning).parameters) - 1 - len(params)
     spans = operation.domain if isinstance(operation.domain[0], tuple) else (operation.domain,) * count

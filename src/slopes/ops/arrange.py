@@ -185,7 +185,7 @@ def one_hot(labels: X, classes: int, dtype: DType = default_float) -> X:
     """1 at each label's place along a new last axis, 0 elsewhere; a label outside 0 .. classes - 1 is an OutOfRangeError."""
     places = expand_dims(labels, -1)
     ones = build("expand", constant(1, dtype), shape=places.shape)
-    return build("put_along_axis", places, ones, axis=labels.ndim, size=classes)
+    return build("place_along_axis", places, ones, axis=labels.ndim, size=classes)
 
 
 def argsort(x: X, axis: int = -1, descending: bool = False) -> X:

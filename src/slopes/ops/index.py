@@ -175,7 +175,8 @@ class TakeAlongAxis(Index):
         return indices.shape, x.dtype
 
     def pullback(g, y, x, indices, axis):
-        return build("put_along_axis", indices, g, axis=axis, size=x.shape[axis]), None
+        one = indices.shape[axis] == 1
+        return build("place_along_axis" if one else "put_along_axis", indices, g, axis=axis, size=x.shape[axis]), None
 
     def batch(nodes, batched, axis):
         return build("take_along_axis", *with_batch(nodes, batched), axis=axis + 1)
@@ -247,6 +248,37 @@ class PutAlongAxis(Index):
         yield [whole(2, 7, 3, below=4), real(2, 7, 3)], {"axis": 1, "size": 4}
         yield [whole(4, 1, below=1), real(4, 1)], {"axis": 1, "size": 1}
         yield [whole(3, 0, below=4), real(3, 0)], {"axis": 1, "size": 4}
+
+
+class PlaceAlongAxis(Index):
+    """Zeros but for one update on each line along the axis: what put_along_axis gives for a single index, element by element."""
+
+    def meaning(xp, indices, updates, axis, size):
+        return PutAlongAxis.meaning(xp, indices, updates, axis, size)
+
+    def rule(indices, updates, axis, size):
+        if indices.ndim > axis and indices.shape[axis] != 1:
+            raise ShapeError(f"place_along_axis: indices of shape {indices.shape}", why=f"axis {axis} has one index for each line")
+        return PutAlongAxis.rule(indices, updates, axis, size)
+
+    def pullback(g, y, indices, updates, axis, size):
+        return None, build("take_along_axis", g, indices, axis=axis)
+
+    def batch(nodes, batched, axis, size):
+        return build("place_along_axis", *with_batch(nodes, batched), axis=axis + 1, size=size)
+
+    def lower(read, index, node):
+        (indices, updates), axis = node.args, node.params["axis"]
+        line = (*index[:axis], 0, *index[axis + 1:])
+        chosen = read.dynamic(read(indices, line), node.params["size"], node)
+        return read.select([(index[axis] - chosen, 0, 1)], read(updates, line), read.constant(0, node.dtype))
+
+    @staticmethod
+    def samples():
+        yield [whole(1, 3, below=5), real(1, 3)], {"axis": 0, "size": 5}
+        yield [whole(2, 1, 3, below=4), real(2, 1, 3)], {"axis": 1, "size": 4}
+        yield [whole(4, 1, below=1), real(4, 1)], {"axis": 1, "size": 1}
+        yield [whole(40, 1, below=33), real(40, 1)], {"axis": 1, "size": 33}
 
 
 class Argsort(Operation):
