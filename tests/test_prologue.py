@@ -25,6 +25,20 @@ def layer() -> nn.Module:
     return nn.Conv2d(32, 32, 3, padding=1)
 
 
+def training_step(net: nn.Module):
+    optimizer = optim.SGD(net.parameters(), lr=0.5)
+
+    @sl.compile
+    def step(x):
+        loss = (net(x) ** 2).mean()
+        net.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 def runs(function) -> list[int]:
     """A list that grows by one with each computation of the prologue, of a function that was called."""
     entry = next(iter(function._entries.values()))[0]
@@ -64,16 +78,7 @@ def test_parameters_that_are_assigned_are_seen():
 
 def test_parameters_that_a_compiled_step_writes_are_seen():
     net, x = layer(), pictures(2)
-    optimizer = optim.SGD(net.parameters(), lr=0.5)
-
-    @sl.compile
-    def step(x):
-        loss = (net(x) ** 2).mean()
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = training_step(net)
     use = sl.compile(lambda x: net(x))
     before = use(x).numpy().copy()
     counted = runs(use)
@@ -128,16 +133,7 @@ def test_a_table_that_is_taken_from_is_multiplied_once():
 
 def test_training_has_no_prologue():
     net, x = layer(), pictures(2)
-    optimizer = optim.SGD(net.parameters(), lr=0.1)
-
-    @sl.compile
-    def step(x):
-        loss = (net(x) ** 2).mean()
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = training_step(net)
     step(x)
     assert next(iter(step._entries.values()))[0].prologue is None
 
