@@ -319,3 +319,16 @@ def test_a_module_without_forward_says_so():
 
     with pytest.raises(ArgumentError, match="Empty has no forward method"):
         Empty()(1)
+
+
+ROWS, SERIES, IMAGES = np.ones((4, 6), np.float32), np.ones((4, 6, 8), np.float32), np.ones((4, 6, 8, 8), np.float32)
+
+
+@pytest.mark.parametrize(("layer", "array"), [
+    (nn.Linear(6, 2), ROWS), (nn.LayerNorm(6), ROWS), (nn.RMSNorm(6), ROWS), (nn.BatchNorm1d(6), ROWS), (nn.BatchNorm2d(6), IMAGES),
+    (nn.GroupNorm(2, 6), IMAGES), (nn.InstanceNorm2d(6), IMAGES), (nn.Conv2d(6, 2, 3), IMAGES), (nn.AdaptiveAvgPool2d(2), IMAGES),
+    (nn.LSTM(8, 3), SERIES), (nn.MultiheadAttention(8, 2), SERIES), (nn.Embedding(5, 2), np.ones((2, 3), np.int64)), (nn.PReLU(), ROWS),
+    (nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 1)), ROWS)], ids=lambda each: type(each).__name__)
+def test_layers_take_numpy_arrays(layer, array):
+    given, wanted = (each[0] if isinstance(each, tuple) else each for each in (layer(array), layer(sl.tensor(array))))
+    np.testing.assert_array_equal(given.numpy(), wanted.numpy())

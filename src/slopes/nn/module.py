@@ -13,11 +13,13 @@ from ..arrays import shorten
 from ..errors import ArgumentError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
-from ..tensor import Parameter, Tensor, mode, versions
+from ..tensor import Parameter, Tensor, asarray, mode, versions
 from .constraint import Constraint
 from .number import Structured
 from .state import load_arrays
 from .summary import Summary, summarize
+
+NUMBERS = "biufc"  # kinds of NumPy arrays that become tensors where a module is called with them
 
 
 class Buffer(Tensor):
@@ -66,6 +68,7 @@ class Module(Structured):
         path = path_now(self)
         layer_stack.paths.append(path)
         try:
+            args = tuple([asarray(arg) if isinstance(arg, np.ndarray) and arg.dtype.kind in NUMBERS else arg for arg in args])
             if mode.trace is not None and mode.trace.storage == "bfloat16" and own_parameters(self):
                 args = tuple(map(kept_in_16_bits, args))
             output = self.forward(*args, **kwargs)
