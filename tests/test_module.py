@@ -332,3 +332,34 @@ ROWS, SERIES, IMAGES = np.ones((4, 6), np.float32), np.ones((4, 6, 8), np.float3
 def test_layers_take_numpy_arrays(layer, array):
     given, wanted = (each[0] if isinstance(each, tuple) else each for each in (layer(array), layer(sl.tensor(array))))
     np.testing.assert_array_equal(given.numpy(), wanted.numpy())
+
+
+class Branches(nn.Module):
+    def __init__(self):
+        self.some, self.named = [nn.Linear(3, 3), nn.Tanh()], {"first": nn.Linear(3, 3), "second": nn.ReLU()}
+
+    def forward(self, x):
+        for layer in [*self.some, *self.named.values()]:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize("change", [
+    lambda net: net.some.reverse(), lambda net: net.some.pop(), lambda net: net.some.append(net.some[0]),
+    lambda net: net.some.__setitem__(1, net.some[0]), lambda net: net.named.pop("second"),
+    lambda net: net.named.update(first=net.some[1]), lambda net: net.named.__delitem__("first")])
+def test_compiled_functions_notice_changes_inside_of_lists_and_dicts(change):
+    net, x = Branches(), sl.tensor([[1.0, -2.0, 3.0]])
+    use = sl.compile(lambda x: net(x))
+    before = use(x).numpy()
+    change(net)
+    np.testing.assert_allclose(use(x).numpy(), net(x).numpy(), rtol=1e-6)
+    assert use.compilations == 2 and not np.allclose(before, use(x).numpy())
+
+
+def test_a_layer_of_a_sequence_is_replaced():
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    net[1] = nn.Linear(2, 4)
+    assert net(sl.ones((5, 3))).shape == (5, 4) and len(net.parameters()) == 4
+    with pytest.raises(ArgumentError, match="layer 0 is 'relu' of type str, not a module"):
+        net[0] = "relu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,46 @@ def text(number: Tensor | None) -> str:
     return "None" if held is None else f"{float(held):g}"
 
 
+def told(kind: type, changes: tuple[str, ...]) -> None:
+    """Let a container tell compiled functions of each change."""
+
+    def telling(name: str) -> Any:
+        change = getattr(kind.__base__, name)
+
+        @wraps(change)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            versions.structure += 1
+            return change(self, *args, **kwargs)
+
+        return method
+
+    for name in changes:
+        setattr(kind, name, telling(name))
+
+
+class LayerList(list):
+    """A list that is an attribute of a module."""
+
+
+class LayerDict(dict):
+    """A dictionary that is an attribute of a module."""
+
+
+told(LayerList, ("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "__setitem__", "__delitem__", "__iadd__",
+                 "__imul__"))
+told(LayerDict, ("pop", "popitem", "clear", "update", "setdefault", "__setitem__", "__delitem__", "__ior__"))
+KEPT_AS: dict[type, type] = {list: LayerList, dict: LayerDict}
+
+
 class Structured:
-    """An object whose attributes decide what is traced: compiled functions are told when one changes, except a Number."""
+    """An object whose attributes decide what is traced: compiled functions are told when one changes, except a Number.
+
+    A list or dict becomes one that tells of its changes, too.
+    """
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if type(value) in KEPT_AS:
+            value = KEPT_AS[type(value)](value)
         changed = name not in vars(self) or vars(self)[name] is not value
         if changed and not isinstance(getattr(type(self), name, None), Number):
             versions.structure += 1

@@ -22,6 +22,9 @@ class Sequential(Module):
     (7, 2)
     >>> len(net), net[1]
     (3, Tanh())
+    >>> net[1] = nn.ReLU()
+    >>> net[1]
+    ReLU()
     """
 
     layers: list[Module]
@@ -44,6 +47,10 @@ class Sequential(Module):
 
     def __getitem__(self, place: int | slice) -> Any:
         return Sequential(*self.layers[place]) if isinstance(place, slice) else self.layers[place]
+
+    def __setitem__(self, place: int, layer: Module) -> None:
+        check_modules(type(self).__name__, [layer])
+        self.layers[place] = layer
 
 
 def check_modules(owner: str, layers: Sequence[Any]) -> None:
