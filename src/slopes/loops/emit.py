@@ -13,7 +13,7 @@ from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .builder import BOOL, INT32, INT64, Builder, Value, Variable, type_text
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store, expressions
-from .schedule import collected, combining, repeats_along
+from .schedule import combining, read_in_common, repeats_along
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 UNROLLED = 192  # inner loops of at most so many instructions in all are written out
@@ -340,11 +340,11 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
 
 
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
-    """Each lane an element of its own: for every twin, or for each of a few rows that share what is collected from places apart."""
+    """Each lane an element of its own: for every twin, or for each of a few rows that share what they read."""
     rows, vector = kernel.schedule.get("rows"), kernel.schedule["vector"]
     foldings = [(each, folding_of(each, scope.b)) for each in (kernel, *kernel.twins)]
     variables = [[folding.start(scope.lanes) for _ in row_numbers(kernel)] for _, folding in foldings]
-    shared = collected(kernel, rows, vector) if rows is not None else []
+    shared = read_in_common(kernel, rows, vector) if rows is not None else []
     lines = {load: parts for load in shared if (parts := _fetched_lines(scope, kernel, load))}
     for number in inner_steps(scope, kernel):
         values = [lines[load][number] if load in lines else scope.expr(load) for load in shared]

@@ -78,21 +78,21 @@ def by_rows(kernel: Kernel, lanes: int) -> Kernel:
 
 
 def shared_rows(kernel: Kernel, row: Axis, lanes: int) -> int:
-    """How many rows to take at once: products with a vector share its elements and the sums across lanes, other products what
-    has to be collected from places apart."""
+    """How many rows to take at once: products with a vector share its elements and the sums across lanes, other products whole
+    vectors, or what has to be collected from places apart."""
     vector = kernel.schedule["vector"]
     if vector in kernel.inner:
         return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= 4 * lanes else 1
-    if vector is None or not collected(kernel, row, vector):
+    if vector is None or not read_in_common(kernel, row, vector):
         return 1
     held = max(1, ACCUMULATORS // (kernel.schedule["lanes"] // lanes))
     return max(count for count in range(1, min(row.extent, held) + 1) if row.extent % count == 0)
 
 
-def collected(kernel: Kernel, row: Axis, vector: Axis) -> list[Load]:
-    """What all rows read in common, element by element, as neighbours along the lanes are none in memory."""
+def read_in_common(kernel: Kernel, row: Axis, vector: Axis) -> list[Load]:
+    """What differs from lane to lane, but not from row to row."""
     return [expr for expr in expressions(kernel.combined)
-            if isinstance(expr, Load) and expr.uses(vector) and not expr.uses(row) and expr.offset.coefficient(vector) != 1]
+            if isinstance(expr, Load) and expr.uses(vector) and not expr.uses(row)]
 
 
 def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[list[Axis], dict[Axis, Index]]:
