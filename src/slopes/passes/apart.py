@@ -7,18 +7,17 @@ from collections.abc import Collection, Iterable, Sequence
 from ..graph.node import Node
 from ..graph.operation import Variable, variable
 from ..graph.walk import substitute, topological
-
-SIMPLE = ("elementwise", "move", "leaf")  # kinds of operations that are no work beside reading their operands
+from .fuse import has_own_kernel
 
 
 def set_apart(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """(the roots in terms of new variables, what each of these stands for): values of more than elementwise work, made of the `fixed`
-    variables and constants alone, as far as they reach."""
+    """(the roots in terms of new variables, what each of these stands for): values made of the `fixed` variables, as far as they reach,
+    that cannot be computed element by element where they are read."""
     order = topological(roots)
     steady = made_of(order, fixed)
     worth: set[Node] = set()
     for node in order:
-        if node in steady and (node.op.kind not in SIMPLE or any(arg in worth for arg in node.args)):
+        if node in steady and (has_own_kernel(node) or any(arg in worth for arg in node.args)):
             worth.add(node)
     edge = dict.fromkeys(arg for node in order if node not in steady for arg in node.args if arg in worth)
     stand_ins = {node: variable(node.shape, node.dtype, "prepared") for node in edge}
@@ -26,9 +25,13 @@ def set_apart(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node
 
 
 def made_of(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
-    """The nodes whose only variables are the fixed ones."""
+    """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
     found: set[Node] = set()
+    constants: set[Node] = set()
     for node in order:
-        if node in fixed if node.op is Variable else all(arg in found for arg in node.args):
-            found.add(node)
+        if node.op is Variable:
+            if node in fixed:
+                found.add(node)
+        elif all(arg in found or arg in constants for arg in node.args):
+            (found if any(arg in found for arg in node.args) else constants).add(node)
     return found

@@ -50,10 +50,13 @@ def fewer_products(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
+        if node in steady:
+            steady.add(new)
         found = correlation(new) if new.op.name == "contract" else None
-        if found is not None and found.filters and any(old in steady for old, arg in zip(node.args, args) if arg is found.other):
-            found = replace(found, steady=True)
-        if found is None or not found.pays:
+        if found is None:
+            return new
+        found = replace(found, steady=found.filters and found.other in steady)
+        if not found.pays:
             return new
         return found.in_parts() if found.parts > 1 else found.at_once()
 
