@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from training import training_step
 
 import slopes as sl
 from slopes import data, nn, optim
@@ -62,17 +63,7 @@ def test_the_gradient_passes_and_other_types_are_refused():
 
 
 def step_of(net: nn.Module, storage: str):
-    optimizer = optim.SGD(net.parameters(), lr=0.05)
-
-    @sl.compile(storage=storage)
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return sl.compile(training_step(net, optim.SGD(net.parameters(), lr=0.05)), storage=storage)
 
 
 def convolutional() -> nn.Module:

@@ -7,6 +7,7 @@ import types
 
 import numpy as np
 import pytest
+from training import mean_square, training_step
 
 import slopes as sl
 from slopes import nn, optim
@@ -621,16 +622,7 @@ def test_threads_may_call_one_compiled_function():
 
 def test_threads_may_train_different_networks_at_once():
     def train(found, i):
-        net, optimizer = nets[i], optimizers[i]
-
-        @sl.compile
-        def step(x):
-            loss = (net(x) ** 2).mean()
-            net.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return loss
-
+        step = sl.compile(training_step(nets[i], optimizers[i], mean_square))
         found[i] = [step(data).item() for _ in range(10)]
 
     data = sl.tensor(array(7, 5))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from native_graphs import kinds, plan
+from training import training_step
 
 import slopes as sl
 from slopes import nn, optim
@@ -40,15 +41,7 @@ def training(name: str) -> tuple[Callable, sl.Tensor, sl.Tensor, optim.Optimizer
     build, shape, make = MODELS[name]
     net = build()
     optimizer = make(net.parameters())
-
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step, sl.ones(shape), sl.zeros((shape[0],), dtype="int64"), optimizer
+    return training_step(net, optimizer), sl.ones(shape), sl.zeros((shape[0],), dtype="int64"), optimizer
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -13,6 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from native_graphs import Processor, compile_nodes, host, plan
+from training import training_step
 
 import slopes as sl
 from slopes import nn, optim
@@ -192,16 +193,7 @@ def lenet_step():
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.3),
                         nn.Linear(100, 16), nn.GELU(), nn.Linear(16, 10))
     optimizer = optim.Adam(net.parameters(), lr=0.01)
-
-    @sl.compile
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    step(sl.ones((8, 1, 12, 12)), sl.zeros((8,), dtype="int64"))
+    sl.compile(training_step(net, optimizer))(sl.ones((8, 1, 12, 12)), sl.zeros((8,), dtype="int64"))
     monkeypatch.undo()
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

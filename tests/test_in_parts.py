@@ -125,6 +125,7 @@ MASKS = {
     "of keys": DRAW.random((2, 1, 1, 9)) < 0.6,
     "of every head": DRAW.random((2, 3, 7, 9)) < 0.6,
     "one row": DRAW.random((1, 9)) < 0.6,
+    "without rows": DRAW.random(9) < 0.6,
 }
 
 

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from training import mean_square, training_step
 
 import slopes as sl
 from slopes import nn, optim
@@ -25,18 +26,8 @@ def layer() -> nn.Module:
     return nn.Conv2d(32, 32, 3, padding=1)
 
 
-def training_step(net: nn.Module):
-    optimizer = optim.SGD(net.parameters(), lr=0.5)
-
-    @sl.compile
-    def step(x):
-        loss = (net(x) ** 2).mean()
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+def compiled_step(net: nn.Module):
+    return sl.compile(training_step(net, optim.SGD(net.parameters(), lr=0.5), mean_square))
 
 
 def runs(function) -> list[int]:
@@ -78,7 +69,7 @@ def test_parameters_that_are_assigned_are_seen():
 
 def test_parameters_that_a_compiled_step_writes_are_seen():
     net, x = layer(), pictures(2)
-    step = training_step(net)
+    step = compiled_step(net)
     use = sl.compile(lambda x: net(x))
     before = use(x).numpy().copy()
     counted = runs(use)
@@ -131,13 +122,6 @@ def test_a_table_that_is_taken_from_is_multiplied_once():
         use(words + 500)
 
 
-def test_training_has_no_prologue():
-    net, x = layer(), pictures(2)
-    step = training_step(net)
-    step(x)
-    assert next(iter(step._entries.values()))[0].prologue is None
-
-
 def test_several_threads_use_one_network():
     net, x = layer(), pictures()
     use = sl.compile(lambda x: net(x))
@@ -164,3 +148,26 @@ def test_only_work_on_fixed_values_is_set_apart():
     stand_in, = stands_for
     assert roots[0].args == (stand_in, x) and roots[1] is cheap + x and roots[2] is square
     assert set_apart([scaled * x], ()) == ([scaled * x], {})
+
+
+def test_what_is_made_of_constants_alone_stays_where_it_is():
+    w, x = variable((4,), np.dtype("float32")), variable((4,), np.dtype("float32"))
+    constant_sums = build("cumulative_sum", build("iota", size=4, dtype=np.dtype("float32")), axis=0)
+    for fixed in ((), {w}):
+        roots = [constant_sums + x, constant_sums * w]
+        assert set_apart(roots, fixed) == (roots, {})
+
+
+class Causal(nn.Module):
+    def __init__(self):
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.attention(x, is_causal=True)
+
+
+@pytest.mark.parametrize("make", [layer, Causal])
+def test_training_has_no_prologue(make):
+    step = compiled_step(make())
+    step(pictures(2) if make is layer else sl.ones((2, 5, 8)))
+    assert next(iter(step._entries.values()))[0].prologue is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from training import training_step
 
 import slopes as sl
 from slopes import nn, optim
@@ -15,15 +16,7 @@ PATHS = ("net", "net[0]", "net[0].weight", "net[0].weight.grad", "net[0].weight.
 def tapped_step(paths):
     net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
     optimizer = optim.SGD(net.parameters(), lr=0.1)
-
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return net, sl.compile(step, taps=paths)
+    return net, sl.compile(training_step(net, optimizer), taps=paths)
 
 
 X, Y = np.ones((4, 2), np.float32), np.array([0, 1, 0, 1])

@@ -27,9 +27,9 @@ from .methods import Methods
 class Versions:
     """Counters by which a compiled function sees cheaply that something which it depends on has changed.
 
-    `state` counts rebindings of any tensor's array, `written` calls of compiled functions that write into arrays of tensors which they
-    own, `structure` changes of what is traced (a layer replaced, a parameter frozen),
-    `gradients` changes of any `.grad` outside of compiled functions.
+    `state` counts rebindings of any tensor's array, `written` calls of compiled functions that write into arrays of tensors,
+    `structure` changes of what is traced (a layer replaced, a parameter frozen), `gradients` changes of any `.grad` outside of
+    compiled functions.
     """
 
     def __init__(self) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError
 from ..graph.body import Body
 from ..graph.dtype import DType, float32, float64, is_inexact
 from ..graph.node import Node
 from ..graph.operation import Operation, build, build_node, variable
-from ..graph.text import type_text
 from ..ops.samples import real
-from .batching import batch
 from .pullback import pull_back
-from .scan import examples_first, matrix_product, run, steps_first, write
+from .scan import batched_body, check_given, examples_first, matrix_product, run, steps_first, write
 from .segments import Segment, entries, entry, extent, gradient_entries, segments
 
 
@@ -46,42 +44,36 @@ class Parts(Operation):
     def rule(*args, body, moving, length, summed, dtype):
         if len(args) != len(body.inputs) or not 0 <= moving <= len(args) or length < 1:
             raise ArgumentError(f"parts: {len(args)} arguments for a body of {len(body.inputs)} inputs, {length} parts")
-        for number, (arg, node) in enumerate(zip(args, body.inputs)):
-            wanted = (length, *node.shape) if number < moving else node.shape
-            if arg.shape != wanted or arg.dtype != node.dtype:
-                raise ShapeError(f"parts: argument {number} is {type_text(arg.dtype, arg.shape)}, "
-                                 f"the body takes {type_text(node.dtype, wanted)}")
+        check_given("parts", args, body, range(moving), length)
         return (extent(layout(body, length, summed), dtype),), dtype
 
     def pullback(g, y, *args, body, moving, length, summed, dtype):
         inputs, outputs = body.fresh()
-        # seeds of the outputs `seeded`, the gradients `given` that they stand for, and whether these move from part to part
-        seeds, seeded, given, flags = [], [], [], []
+        elements, fixed = list(zip(inputs[:moving], args[:moving])), list(zip(inputs[moving:], args[moving:]))  # (input, what it is given)
+        seeded = []
         for number, (node, part) in enumerate(zip(outputs, layout(body, length, summed))):
-            read = gradient_entries(g, part) if part.dtype == dtype and is_inexact(dtype) else None
-            if read is not None:
-                seeds.append(variable(part.shape, part.dtype))
-                seeded.append(node)
-                flags.append(number >= summed)
-                given.append(read if number >= summed else build_node("reshape", (read,), {"shape": part.shape}))
+            read = gradient_entries(g, part) if part.dtype == dtype else None
+            if read is None:
+                continue
+            seed = variable(part.shape, part.dtype)
+            seeded.append((node, seed))
+            if number < summed:
+                fixed.append((seed, build_node("reshape", (read,), {"shape": part.shape})))
+            else:
+                elements.append((seed, read))
         wrt = [number for number, node in enumerate(inputs) if is_inexact(node.dtype)]
-        gradients = pull_back(seeded, seeds, [inputs[number] for number in wrt])
+        gradients = pull_back([node for node, _ in seeded], [seed for _, seed in seeded], [inputs[number] for number in wrt])
         pulled = {number: each for number, each in zip(wrt, gradients) if each is not None}
         order = sorted(pulled, key=lambda number: (number < moving, number))  # what is the same for every part is summed: first
-        elements = [*zip(inputs[:moving], args[:moving]), *((seed, each) for seed, each, flag in zip(seeds, given, flags) if flag)]
-        fixed = [*zip(inputs[moving:], args[moving:]), *((seed, each) for seed, each, flag in zip(seeds, given, flags) if not flag)]
         back = Body([node for node, _ in (*elements, *fixed)], [pulled[number] for number in order])
-        found = results(back, [each for _, each in (*elements, *fixed)], len(elements), length, sum(n >= moving for n in order))
-        return tuple(found[order.index(number)] if number in pulled else None for number in range(len(args)))
+        given = [each for _, each in (*elements, *fixed)]
+        found = dict(zip(order, results(back, given, len(elements), length, sum(number >= moving for number in order))))
+        return tuple(found.get(number) for number in range(len(args)))
 
     def batch(nodes, batched, body, moving, length, summed, dtype):
         size = next(node.shape[0] for node, flag in zip(nodes, batched) if flag)
-        inputs = [variable((size, *node.shape) if flag else node.shape, node.dtype) for node, flag in zip(body.inputs, batched)]
-        single = [variable(node.shape, node.dtype) if flag else new for node, new, flag in zip(body.inputs, inputs, batched)]
-        pairs = [(one, many) for one, many, flag in zip(single, inputs, batched) if flag]
-        outputs = batch(body.of(single), [one for one, _ in pairs], [many for _, many in pairs])
         args = tuple(steps_first(node) if flag and number < moving else node for number, (node, flag) in enumerate(zip(nodes, batched)))
-        params = {"body": Body(inputs, outputs), "moving": moving, "length": length, "summed": summed, "dtype": dtype}
+        params = {"body": batched_body(body, batched, size), "moving": moving, "length": length, "summed": summed, "dtype": dtype}
         row = build_node("parts", args, params)
         found = [part for part in layout(params["body"], length, summed) if part.dtype == dtype]
         return build_node("concat", tuple(examples_first(row, part, size) for part in found), {"axis": 1})

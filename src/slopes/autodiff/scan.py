@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,7 @@ class Scan(Operation):
     def rule(*args, body, carries, moving, length, reverse, kept, dtype):
         if len(args) != len(body.inputs) or len(kept) != carries or carries + moving > len(args) or length < 1:
             raise ArgumentError(f"scan: {len(args)} arguments for a body of {len(body.inputs)} inputs, {length} steps")
-        for number, (arg, node) in enumerate(zip(args, body.inputs)):
-            steps = (length,) if carries <= number < carries + moving else ()
-            if arg.shape != (*steps, *node.shape) or arg.dtype != node.dtype:
-                raise ShapeError(f"scan: argument {number} is {type_text(arg.dtype, arg.shape)}, "
-                                 f"the body takes {type_text(node.dtype, (*steps, *node.shape))}")
+        check_given("scan", args, body, range(carries, carries + moving), length)
         for number, (before, after) in enumerate(zip(body.inputs, body.outputs[:carries])):
             if before.shape != after.shape or before.dtype != after.dtype:
                 raise ShapeError(f"scan: carry {number} is {type_text(before.dtype, before.shape)} before a step and "
@@ -70,15 +67,11 @@ class Scan(Operation):
 
     def batch(nodes, batched, body, carries, moving, length, reverse, kept, dtype):
         size = next(node.shape[0] for node, flag in zip(nodes, batched) if flag)
-        flags = [number < carries or flag for number, flag in enumerate(batched)]
-        inputs = [variable((size, *node.shape) if flag else node.shape, node.dtype) for node, flag in zip(body.inputs, flags)]
-        single = [variable(node.shape, node.dtype) if flag else new for node, new, flag in zip(body.inputs, inputs, flags)]
-        pairs = [(one, many) for one, many, flag in zip(single, inputs, flags) if flag]
-        outputs = batch(body.of(single), [one for one, _ in pairs], [many for _, many in pairs])
         args = [along(node, size) if number < carries and not flag else
                 steps_first(node) if flag and carries <= number < carries + moving else node
                 for number, (node, flag) in enumerate(zip(nodes, batched))]
-        params = {"body": Body(inputs, outputs), "carries": carries, "moving": moving, "length": length, "reverse": reverse,
+        many = batched_body(body, [number < carries or flag for number, flag in enumerate(batched)], size)
+        params = {"body": many, "carries": carries, "moving": moving, "length": length, "reverse": reverse,
                   "kept": kept, "dtype": dtype}
         row = build_node("scan", tuple(args), params)
         parts = [part for part in segments(params["body"], carries, length, kept) if part.dtype == dtype]
@@ -125,6 +118,23 @@ def write_states(row: Any, parts: list[Segment], state: list[Any], number: int, 
     for part, value, every in zip(parts, state, kept):
         if part.dtype == dtype:
             write(row, part, number if every else 0, value)
+
+
+def check_given(name: str, args: Sequence[Node], body: Body, moving: range, length: int) -> None:
+    """Refuse arguments that are not what a body takes: those that move, an element of it in each of `length` steps."""
+    for number, (arg, node) in enumerate(zip(args, body.inputs)):
+        wanted = (length, *node.shape) if number in moving else node.shape
+        if arg.shape != wanted or arg.dtype != node.dtype:
+            raise ShapeError(f"{name}: argument {number} is {type_text(arg.dtype, arg.shape)}, "
+                             f"the body takes {type_text(node.dtype, wanted)}")
+
+
+def batched_body(body: Body, flags: Sequence[bool], size: int) -> Body:
+    """The body for `size` examples at once, of the inputs whose flag is set; its outputs are all batches."""
+    inputs = [variable((size, *node.shape) if flag else node.shape, node.dtype) for node, flag in zip(body.inputs, flags)]
+    single = [variable(node.shape, node.dtype) if flag else new for node, new, flag in zip(body.inputs, inputs, flags)]
+    pairs = [(one, many) for one, many, flag in zip(single, inputs, flags) if flag]
+    return Body(inputs, batch(body.of(single), [one for one, _ in pairs], [many for _, many in pairs]))
 
 
 def steps_first(node: Node) -> Node:

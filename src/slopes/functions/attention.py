@@ -57,13 +57,14 @@ def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = No
         return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
     one_by_one = [x.reshape((-1, *x.shape[-2:])) for x in (query, key, value)]
     apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # each head, or example, has a mask of its own
-    if mask is not None and apart:
-        one_by_one.append(mask.broadcast_to((*heads, *mask.shape[-2:])).reshape((-1, *mask.shape[-2:])))
-    elif mask is not None:
-        mask = mask.reshape(mask.shape[-2:])
+    if mask is not None:
+        rows = (1, *mask.shape)[-2:]
+        mask = mask.broadcast_to((*heads, *rows)).reshape((-1, *rows)) if apart else mask.reshape((1, *rows))
+        one_by_one += [mask] if apart else []
 
     def some_heads(parts: list[Tensor]) -> Tensor:
-        query, key, value, own = *parts[:3], parts[3] if apart else mask
+        query, key, value = parts[:3]
+        own = parts[3] if apart else mask
         return in_blocks(query, key, value, own, scale) if is_causal else some_queries(query, key, value, own, None, scale)
 
     return in_parts(some_heads, one_by_one, max(1, PART // size)).reshape((*heads, query.shape[-2], value.shape[-1]))
@@ -78,11 +79,11 @@ def in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sc
         first, last = block * length // count, (block + 1) * length // count
         seen = min(last, keys)
         own = mask
-        if own is not None:
-            rows = slice(None) if own.shape[-2] == 1 else slice(first, last)
-            own = own[..., rows, slice(None) if own.shape[-1] == 1 else slice(seen)]
+        if mask is not None:  # an axis of size 1 is the same for all blocks
+            own = mask[:, first:last] if mask.shape[1] > 1 else mask
+            own = own[:, :, :seen] if mask.shape[2] > 1 else own
         found.append(some_queries(query[:, first:last], key[:, :seen], value[:, :seen], own, first, scale))
-    return concat(found, axis=1) if count > 1 else found[0]
+    return concat(found, axis=1)
 
 
 def some_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None, scale: float | None) -> Tensor:
@@ -95,19 +96,23 @@ def some_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
     if length * row <= PART:
         seen = None if first is None else composite.lower_mask(length, keys, first)
         return composite.matmul(weights_where(query, key, mask, seen, scale), value)
-    moving = {"query": query.permute_dims((1, 0, 2))}
+    moving = {"query": rows_first(query)}
     if first is not None:
         moving["place"] = arange(first, first + length)
-    if mask is not None and mask.shape[-2] != 1:
-        moving["mask"] = mask.permute_dims((1, 0, 2)) if mask.ndim == 3 else mask
+    if mask is not None and mask.shape[1] > 1:
+        moving["mask"] = rows_first(mask)
 
     def some(part: dict[str, Tensor]) -> Tensor:
-        own = mask if "mask" not in part else part["mask"].permute_dims((1, 0, 2)) if part["mask"].ndim == 3 else part["mask"]
+        own = rows_first(part["mask"]) if "mask" in part else mask
         seen = None if first is None else arange(keys) <= part["place"][:, None]
-        weights = weights_where(part["query"].permute_dims((1, 0, 2)), key, own, seen, scale)
-        return composite.matmul(weights, value).permute_dims((1, 0, 2))
+        return rows_first(composite.matmul(weights_where(rows_first(part["query"]), key, own, seen, scale), value))
 
-    return in_parts(some, moving, max(1, PART // row)).permute_dims((1, 0, 2))
+    return rows_first(in_parts(some, moving, max(1, PART // row)))
+
+
+def rows_first(x: Tensor) -> Tensor:
+    """(heads, rows, n) as (rows, heads, n), and the other way round."""
+    return x.permute_dims((1, 0, 2))
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, is_causal: bool = False,

@@ -125,12 +125,11 @@ class Recorded:
         with Aside(trace) as aside:
             for tensor, node in zip(assigned, carries[len(state):]):
                 trace.current[tensor] = node
-            new, outputs, self.structure = loop.call([self.inner(trace, node) for node in carries[:len(state)]],
-                                                     [self.inner(trace, node) for node in elements])
-            if trace.grads != aside.grads:
+            new, outputs, self.structure = loop.call(stand_ins(trace, carries[:len(state)]), stand_ins(trace, elements))
+            if aside.called_backward:
                 raise TraceError("scan: the step calls backward()", why="gradients of one step alone would be lost in the loop",
                                  repair="call backward() after the loop, or use sl.grad inside of the step")
-            written = [each for each, node in trace.writes.items() if aside.writes.get(each) is not node]
+            written = aside.assigned
             self.unknown = [each for each in written if each not in set(assigned)]
             self.states: list[Node] = [each._node_in(trace) for each in new] + [
                 trace.writes[each] if each in written else node for each, node in zip(assigned, carries[len(state):])]
@@ -138,8 +137,10 @@ class Recorded:
         self.carries, self.elements = carries, elements
         self.followed = mode.recording and any(each._requires_grad for each in (*state, *xs, *new, *outputs))
 
-    def inner(self, trace: Trace, node: Node) -> Tensor:
-        return trace.tensor(node, mode.recording and is_float(node.dtype))
+
+def stand_ins(trace: Trace, nodes: Sequence[Node]) -> list[Tensor]:
+    """The tensors that a function is recorded with."""
+    return [trace.tensor(node, mode.recording and is_float(node.dtype)) for node in nodes]
 
 
 class Aside:
@@ -152,6 +153,16 @@ class Aside:
 
     def __enter__(self) -> Aside:
         return self
+
+    @property
+    def called_backward(self) -> bool:
+        """Whether gradients have changed since."""
+        return self.trace.grads != self.grads
+
+    @property
+    def assigned(self) -> list[Tensor]:
+        """The tensors that were assigned since."""
+        return [each for each, node in self.trace.writes.items() if self.writes.get(each) is not node]
 
     def __exit__(self, *error: Any) -> None:
         trace = self.trace

@@ -15,7 +15,7 @@ from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
-from .loop import Aside
+from .loop import Aside, stand_ins
 from .manipulation import concat
 
 __all__ = ["in_parts"]
@@ -104,12 +104,10 @@ def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure,
              size: int) -> tuple[list[Tensor], Structure, list[Node]]:
     """What the function makes of one part: tensors, their structure, and their nodes."""
     with Aside(trace) as aside:
-        inner = [trace.tensor(node, mode.recording and is_float(node.dtype)) for node in elements]
-        leaves, result_structure = flatten(called(function, structure, inner, size))
+        leaves, result_structure = flatten(called(function, structure, stand_ins(trace, elements), size))
         tensors = [asarray(leaf) for leaf in leaves]
-        assigned = any(aside.writes.get(tensor) is not node for tensor, node in trace.writes.items())
-        if trace.grads != aside.grads or assigned:
-            what = "calls backward()" if trace.grads != aside.grads else "assigns a tensor"
+        if aside.called_backward or aside.assigned:
+            what = "calls backward()" if aside.called_backward else "assigns a tensor"
             raise TraceError(f"in_parts: the function {what}",
                              why="it is computed again for the derivative, and must do the same each time",
                              repair="leave that out, or use sl.scan, whose steps may assign tensors")

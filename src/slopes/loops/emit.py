@@ -379,7 +379,8 @@ def _finish_rows(scope: Scope, kernel: Kernel, own: Kernel, totals: Sequence[Val
                 _finish(scope, own, total)
         return
     values: list[list[Value]] = []
-    for row, scope.accumulated in enumerate(totals):
+    for row, total in enumerate(totals):
+        scope.accumulated = total
         with standing(scope, kernel, row):
             values.append([scope.b.splat(scope.expr(store.expr), scope.lanes) for store in own.stores])
     scope.accumulated = None

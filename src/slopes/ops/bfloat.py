@@ -12,7 +12,7 @@ from ..graph.node import Node
 from ..graph.shape import Shape
 from .elementwise import Elementwise
 
-HALF, LOWER, QUIET = 0x7FFF, 0xFFFF, 0x7FC00000
+HALF, QUIET = 0x7FFF, 0x7FC0  # half a unit of the last place, less one; the upper half of a NaN
 
 
 class Bits(Elementwise, abstract=True):
@@ -35,27 +35,22 @@ class Bits(Elementwise, abstract=True):
         return args[0].shape, cls.given
 
 
-class RoundBfloat16(Bits):
-    "The nearest bfloat16, the even one of two; NaN for NaN. The gradient passes as if nothing were rounded"
-    preserves_zero = True
-    monotonic = 1
-    cost = 6
-
-    def meaning(xp, x): return rounded(x)
-    def pullback(g, y, x): return (g,)
-    def emit(b, x): return b.bitcast(rounded_bits(b, x, keep_low=False), float32)
-
-
 class Bfloat16Bits(Bits):
-    "The nearest bfloat16, the even one of two, as its 16 bits"
+    "The nearest bfloat16, the even one of two, as its 16 bits; NaN for NaN"
     given = uint16
     cost = 6
 
-    def meaning(xp, x): return (rounded(x).view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+    def meaning(xp, x):
+        bits = np.ascontiguousarray(x).view(np.uint32).reshape(x.shape)
+        odd = bits >> np.uint32(16) & np.uint32(1)
+        return np.where(np.isnan(x), np.uint32(QUIET), (bits + (np.uint32(HALF) + odd)) >> np.uint32(16)).astype(np.uint16)
 
     def emit(b, x):
-        bits = rounded_bits(b, x, keep_low=True)
-        return b.cast(b.shr(bits, b.const(16, like=bits)), uint16)
+        bits = b.bitcast(x, uint32)
+        sixteen = b.const(16, like=bits)
+        odd = b.bit_and(b.shr(bits, sixteen), b.const(1, like=bits))
+        near = b.shr(b.add(bits, b.add(odd, b.const(HALF, like=bits))), sixteen)
+        return b.cast(b.select(b.compare("!=", x, x), b.const(QUIET, like=bits), near), uint16)
 
 
 class Bfloat16Value(Bits):
@@ -71,18 +66,12 @@ class Bfloat16Value(Bits):
         return b.bitcast(b.shl(wide, b.const(16, like=wide)), float32)
 
 
-def rounded(x: np.ndarray) -> np.ndarray:
-    """The nearest bfloat16, as float32."""
-    bits = np.ascontiguousarray(x).view(np.uint32).reshape(x.shape)
-    near = (bits + (np.uint32(HALF) + (bits >> np.uint32(16) & np.uint32(1)))) & np.uint32(~LOWER & 0xFFFFFFFF)
-    return np.asarray(np.where(np.isnan(x), np.uint32(QUIET), near)).view(np.float32)
+class RoundBfloat16(Bits):
+    "The nearest bfloat16 as float32. The gradient passes as if nothing were rounded"
+    preserves_zero = True
+    monotonic = 1
+    cost = 6
 
-
-def rounded_bits(b: Any, x: Any, keep_low: bool) -> Any:
-    """The bits of a float32, rounded in their upper half; the lower half is 0 unless it does not matter."""
-    bits = b.bitcast(x, uint32)
-    odd = b.bit_and(b.shr(bits, b.const(16, like=bits)), b.const(1, like=bits))
-    near = b.add(bits, b.add(odd, b.const(HALF, like=bits)))
-    if not keep_low:
-        near = b.bit_and(near, b.const(~LOWER & 0xFFFFFFFF, like=bits))
-    return b.select(b.compare("!=", x, x), b.const(QUIET, like=bits), near)
+    def meaning(xp, x): return Bfloat16Value.meaning(xp, Bfloat16Bits.meaning(xp, x))
+    def pullback(g, y, x): return (g,)
+    def emit(b, x): return Bfloat16Value.emit(b, Bfloat16Bits.emit(b, x))
