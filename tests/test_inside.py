@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes import inside, nn
+from slopes import inside, nn, optim
 from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
 from slopes.zoo.networks import char_gpt, lenet, mlp, resnet, small_resnet, small_unet, small_vit
 
@@ -236,6 +236,39 @@ def test_measuring_gradients_leaves_the_network_as_it_was():
     assert all(np.array_equal(array, before[name]) for name, array in net.state_dict().items())
 
 
+def test_updates_are_measured_beside_their_weights():
+    net, x, t = deep(nn.Tanh, False), RNG.normal(size=(16, 32)).astype(np.float32), np.ones((16, 32), np.float32)
+    optimizer = optim.SGD(net.parameters(), lr=0.5)
+    found = inside.update_sizes(net, x, t, optimizer, nn.mse_loss)
+    norms = inside.gradient_norms(net, x, t, nn.mse_loss)
+    assert found.names == norms.names and np.allclose(found.ratios, 0.5 * norms.norms / norms.sizes, rtol=1e-3)
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_measuring_updates_leaves_everything_as_it_was(bound):
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
+    x, t = RNG.normal(size=(8, 3)).astype(np.float32), np.zeros(8, np.int64)
+    optimizer = optim.Adam(net.parameters() if bound else None, lr=0.01)
+    if bound:
+        nn.cross_entropy(net(x), t).backward()
+        optimizer.step()
+    state, moments = net.state_dict(), optimizer.state_dict() if bound else {}
+    found = inside.update_sizes(net, x, t, optimizer)
+    assert (found.ratios > 0).all() and len(found.ratios) == 2
+    assert all(np.array_equal(array, state[name]) for name, array in net.state_dict().items())
+    assert bool(optimizer.parameters) == bound
+    assert all(np.array_equal(array, optimizer.state_dict()[name]) for name, array in moments.items())
+
+
+def test_an_update_of_zeros_has_no_size_beside_them():
+    net, x, t = nn.Linear(3, 2, bias=False), np.ones((4, 3), np.float32), np.zeros((4, 2), np.float32)
+    nn.init.zeros(net.weight)
+    assert inside.update_sizes(net, x, t, optim.SGD(lr=0.1), nn.mse_loss).ratios.tolist() == [0.0]
+    assert inside.update_sizes(net, x, t + 1, optim.SGD(lr=0.1), nn.mse_loss).ratios.tolist() == [np.inf]
+    with pytest.raises(ArgumentError):
+        inside.update_sizes(net, x, t, optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1), nn.mse_loss)
+
+
 def pictures():
     net, image = lenet((1, 28, 28), 10), RNG.random((1, 28, 28)).astype(np.float32)
     x = RNG.normal(size=(20, 4))
@@ -247,7 +280,8 @@ def pictures():
         "favourites": inside.maximise(net, (1, 28, 28), [1, 2], steps=2), "points": inside.projection(x),
         "names": inside.projection(x, [f"word{i}" for i in range(20)]), "classes": inside.projection(x, [i % 3 for i in range(20)]),
         "attention": inside.attention_maps(char_gpt(5, 4, 8, 1, 2), np.array([[1, 2, 3]]), queries="abc"),
-        "norms": inside.gradient_norms(net, image[None], np.array([3]))}
+        "norms": inside.gradient_norms(net, image[None], np.array([3])),
+        "updates": inside.update_sizes(net, image[None], np.array([3]), optim.Adam())}
 
 
 def test_everything_draws_itself(tmp_path):

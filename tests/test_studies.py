@@ -179,7 +179,9 @@ def test_a_report_goes_on_where_it_stopped_and_writes_its_table(recipes, tmp_pat
 
 def test_a_report_runs_recipes_of_networks_too(monkeypatch, tmp_path):
     monkeypatch.setitem(practice.DATASETS, "mnist", partial(few, 64))
-    found = report.run_one(RECIPES["softmax"], 0, tmp_path, epochs=1)
+    told: list[str] = []
+    found = report.run_one(RECIPES["softmax"], 0, tmp_path, told.append, epochs=1)
+    assert told[0].startswith("epoch 1/1  loss ") and len(told) == 1
     assert list(found.figures) == ["test accuracy", "test loss"] and found.settings["epochs"] == 1
 
 

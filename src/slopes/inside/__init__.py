@@ -4,11 +4,11 @@ from .attention import AttentionMaps, attention_maps
 from .boundary import Boundary, boundary
 from .evidence import Evidence, occlusion, saliency
 from .filters import FeatureMaps, Filters, feature_maps, filters
-from .gradients import GradientNorms, gradient_norms, gradient_norms_over_time
+from .gradients import GradientNorms, UpdateSizes, gradient_norms, gradient_norms_over_time, update_sizes
 from .maximise import Favourites, maximise
 from .projection import Projection, projection
 from .receptive import ReceptiveField, receptive_field
 
 __all__ = ["AttentionMaps", "Boundary", "Evidence", "Favourites", "FeatureMaps", "Filters", "GradientNorms", "Projection",
-           "ReceptiveField", "attention_maps", "boundary", "feature_maps", "filters", "gradient_norms", "gradient_norms_over_time",
-           "maximise", "occlusion", "projection", "receptive_field", "saliency"]
+           "ReceptiveField", "UpdateSizes", "attention_maps", "boundary", "feature_maps", "filters", "gradient_norms",
+           "gradient_norms_over_time", "maximise", "occlusion", "projection", "receptive_field", "saliency", "update_sizes"]

@@ -1,4 +1,4 @@
-"""Vanishing and exploding gradients made visible: their size in every layer, and at every step of a sequence."""
+"""Gradients and updates made visible: their size in every layer, and at every step of a sequence."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ..tensor import Parameter, Tensor, asarray
 from ..train.guard import State
 from ..train.mode import Mode
 from ..train.pictures import Picture, new_figure
-from ..train.rates import held_gradient
+from ..train.rates import held_gradient, own_copy
 from .draw import View
 from .watch import Layer, find_layer, replaced
 
 Loss = Callable[[Any, Tensor], Tensor]
+USUAL = (1e-3, 1e-2)  # of a weight's size: how far a step moves it where training goes well
 
 
 @dataclass
@@ -42,13 +43,36 @@ class GradientNorms(View):
         if len(self.sizes):
             axes.plot(places, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
             axes.legend(frameon=False, fontsize="small")
-        axes.set_yscale("log")
-        step = max(1, len(self.names) // 30)
-        axes.set_xticks(places[::step], self.names[::step], rotation=90, fontsize=7)
-        axes.set_title(self.title, fontsize="small")
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        finish(axes, self.names, self.title)
         return Picture(figure)
+
+
+@dataclass
+class UpdateSizes(View):
+    """names and ratios: how far one step moves each weight, as a part of the weight's own size."""
+
+    names: list[str]
+    ratios: np.ndarray
+
+    def draw(self) -> Picture:
+        """Points on a logarithmic scale, and the usual 0.1 to 1 per cent as a band."""
+        figure = new_figure(max(4.0, 0.28 * len(self.names) + 1.5), 3.2)
+        axes = figure.subplots()
+        axes.axhspan(*USUAL, color="#2f855a", alpha=0.15, label="usual")
+        axes.plot(np.arange(len(self.names)), np.maximum(self.ratios, 1e-30), "o-", color="#2b6cb0", markersize=4, linewidth=0.8)
+        axes.legend(frameon=False, fontsize="small")
+        finish(axes, self.names, "size of one update beside the weight's")
+        return Picture(figure)
+
+
+def finish(axes: Any, names: list[str], title: str) -> None:
+    """A logarithmic scale upwards, the names below, a light grid, no box."""
+    axes.set_yscale("log")
+    step = max(1, len(names) // 30)
+    axes.set_xticks(range(0, len(names), step), names[::step], rotation=90, fontsize=7)
+    axes.set_title(title, fontsize="small")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross_entropy) -> GradientNorms:
@@ -65,7 +89,7 @@ def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross
     >>> bool(norms[0] < 1e-4 * norms[-1])
     True
     """
-    weights = [(name, each) for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad]
+    weights = weights_of(net)
     with untouched(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
         norms = np.array([0.0 if each.grad is None else size(each.grad.numpy()) for _, each in weights])
@@ -113,6 +137,39 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
     rows = np.moveaxis(slopes, axis, 1).reshape(slopes.shape[0], slopes.shape[axis], -1)
     norms = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=2)).mean(axis=0)
     return GradientNorms([str(t) for t in range(len(norms))], norms, np.zeros(0), f"gradient at each step of {path}")
+
+
+def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss: Loss = cross_entropy) -> UpdateSizes:
+    """|w' - w| / |w| of each weight w (parameters of two axes or more), where w' is what one step of the optimizer makes of it.
+
+    About 0.001 to 0.01 is usual: much more, and the rate is too high for this layer; much less, and it hardly learns. The optimizer
+    that trained the net has its state (moments) taken into account; net, gradients and optimizer are afterwards as they were.
+    A weight of zeros only has the ratio infinity if it moves, else 0. Raises ArgumentError for an optimizer of another net.
+    Source: Karpathy, notes of Stanford's course CS231n, "Neural networks, part 3: learning and evaluation", 2015.
+
+    >>> import slopes as sl
+    >>> from slopes import nn, optim
+    >>> net, x, labels = nn.Linear(4, 3), sl.normal((8, 4)), sl.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    >>> slow, fast = (sl.inside.update_sizes(net, x, labels, optim.SGD(lr=lr)).ratios for lr in (0.1, 1.0))
+    >>> bool(abs(fast[0] / slow[0] - 10) < 0.01)
+    True
+    """
+    mine = own_copy(optimizer, net)
+    if not mine.parameters:
+        mine.bind(net.parameters())
+    weights = weights_of(net)
+    before = [np.array(each.detach().numpy()) for _, each in weights]
+    with untouched(net), Mode(net, training=True, quiet=True):
+        loss(net(asarray(inputs)), asarray(targets)).backward()
+        mine.step()
+        moved = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]
+    ratios = [0.0 if not step else step / size(old) if old.any() else np.inf for step, old in zip(moved, before)]
+    return UpdateSizes([name for name, _ in weights], np.array(ratios))
+
+
+def weights_of(net: nn.Module) -> list[tuple[str, Parameter]]:
+    """Parameters of two axes or more that are trained, by name."""
+    return [(name, each) for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad]
 
 
 @contextmanager

@@ -111,12 +111,17 @@ def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any
 
 
 def finish(axes: Any, x: str, y: str) -> None:
+    """Labels, light grid, no box, a legend."""
+    tidy(axes, x, y)
+    axes.legend(frameon=False, fontsize="small")
+
+
+def tidy(axes: Any, x: str, y: str) -> None:
     """Labels, light grid, no box."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small")
 
 
 def running_mean(values: np.ndarray, width: int) -> np.ndarray:

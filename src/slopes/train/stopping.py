@@ -38,7 +38,7 @@ class EarlyStopping:
     def __init__(self, patience: int = 5, metric: str = "loss", change: float = 0.0, restore: bool = True) -> None:
         check("EarlyStopping", {"patience": COUNT, "change": NOT_NEGATIVE}, {"patience": patience, "change": change})
         self.patience, self.metric, self.change, self.restore = patience, metric, change, restore
-        self.sign = 1.0 if metric == "loss" or metric.endswith("error") else -1.0
+        self.sign = direction(metric)
         self.begin()
 
     def begin(self) -> None:
@@ -48,7 +48,7 @@ class EarlyStopping:
 
     def __call__(self, run: Run) -> bool:
         """Look at the run after an epoch; true when it shall end."""
-        number, figure = len(run.epochs) - 1, self.figure(run)
+        number, figure = len(run.epochs) - 1, held_out(run, self.metric, "EarlyStopping")
         if number == 0:
             self.begin()
         if self.sign * figure < self.sign * self.best - (self.change if self.weights else 0.0):
@@ -59,15 +59,21 @@ class EarlyStopping:
             run.net.load_state_dict(self.weights)
         return self.stopped
 
-    def figure(self, run: Run) -> float:
-        """The watched figure of the last epoch."""
-        found: dict[str, Any] = run.epochs[-1].validation
-        if self.metric not in found:
-            why = f"it has {', '.join(found)}" if found else "there are no validation data"
-            raise ArgumentError(f"EarlyStopping: the run has no validation figure {self.metric!r}", why=why,
-                                repair="give fit validation=... and name one of its figures" if not found else "name one of these")
-        return float(found[self.metric])
-
     def __repr__(self) -> str:
         seen = f": best {self.metric} {self.best:.4g} in epoch {self.epoch + 1}" if self.weights else ""
         return f"<EarlyStopping, patience {self.patience}{seen}>"
+
+
+def direction(metric: str) -> float:
+    """1 for a figure of which less is better, as the loss and errors are, -1 for one of which more is."""
+    return 1.0 if metric == "loss" or metric.endswith("error") else -1.0
+
+
+def held_out(run: Run, metric: str, owner: str) -> float:
+    """The validation figure of a run's last epoch; `owner`, who asks, is named in the error."""
+    found: dict[str, Any] = run.epochs[-1].validation if run.epochs else {}
+    if metric not in found:
+        why = f"it has {', '.join(found)}" if found else "there are no validation data"
+        raise ArgumentError(f"{owner}: the run has no validation figure {metric!r}", why=why,
+                            repair="give fit validation=... and name one of its figures" if not found else "name one of these")
+    return float(found[metric])

@@ -20,6 +20,7 @@ from ..train.history import Run
 from ..train.interrupt import Interrupts
 from ..train.mode import Mode
 from ..train.pictures import Picture, confusion, mistakes
+from ..train.progress import Reporter
 from ..train.runs import RECORD, SavedRun, load_run, save_somewhere
 from .image import FRAMES, read_image
 from .recipe import Recipe, make_optimizer
@@ -39,7 +40,7 @@ class Practice:
     notes: list[str]
 
 
-def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0, progress: bool | None = None) -> Practice:
+def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0, progress: bool | Reporter | None = None) -> Practice:
     """Train the recipe with these hyper-parameters, test it once at the end, and write the run into `folder`.
 
     The seed decides the initial weights, the order of examples and dropout. The folder should have been tried with

@@ -16,6 +16,7 @@ from ..data.atomic import write_bytes
 from ..data.files import load_json, save_json
 from ..errors import ArgumentError, SlopesError
 from ..machine.threads import thread_count
+from ..train.progress import Told
 from ..train.runs import versions
 from .practice import practise
 from .recipe import Recipe
@@ -44,14 +45,19 @@ def result_path(folder: Path, name: str, seed: int) -> Path:
     return folder / f"{name}-{seed}.json"
 
 
-def run_one(recipe: Recipe | Study, seed: int, folder: Path, **given: Any) -> Result:
-    """Run a recipe with one seed and its defaults (or what is given), in a run folder below `folder`."""
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def run_one(recipe: Recipe | Study, seed: int, folder: Path, tell: Callable[[str], None] = say, **given: Any) -> Result:
+    """Run a recipe with one seed and its defaults (or what is given), in a run folder below `folder`; `tell` hears how it goes on."""
     values, place = recipe.chosen(**given), folder / "runs" / f"{recipe.name}-{seed}"
     if isinstance(recipe, Study):
-        studied = carry_out(recipe, values, place, seed)
+        studied = carry_out(recipe, values, place, seed, tell)
         figures, seconds = studied.findings.figures, studied.seconds
     else:
-        done = practise(recipe, values, place, seed, progress=False)
+        done = practise(recipe, values, place, seed, progress=Told(tell))
         if done.run.interrupted:
             raise KeyboardInterrupt
         figures = {"test accuracy": done.test["accuracy"], "test loss": done.test["loss"]}
@@ -59,7 +65,7 @@ def run_one(recipe: Recipe | Study, seed: int, folder: Path, **given: Any) -> Re
     return Result(recipe.name, seed, figures, round(seconds, 1), values, {**versions(), "threads": thread_count()})
 
 
-def collect(names: Sequence[str], seeds: Sequence[int], folder: Path, tell: Callable[[str], None] = print, again: bool = False,
+def collect(names: Sequence[str], seeds: Sequence[int], folder: Path, tell: Callable[[str], None] = say, again: bool = False,
             **given: Any) -> list[Result]:
     """The results of every recipe with every seed: those that lie in `folder` with the same settings are taken, the others made."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +76,7 @@ def collect(names: Sequence[str], seeds: Sequence[int], folder: Path, tell: Call
             result = None if again else known(path, recipe.chosen(**given))
             if result is None:
                 tell(f"{recipe.name}, seed {seed} ...")
-                result = run_one(recipe, seed, folder, **given)
+                result = run_one(recipe, seed, folder, lambda line: tell(f"  {line}"), **given)
                 save_json(path, vars(result), SCHEMA)
             name, figure = next(iter(result.figures.items()))
             tell(f"{recipe.name}, seed {seed}: {name} {shown(name, figure)}, {result.seconds:,.0f} s")

@@ -1,0 +1,312 @@
+"""Search for good settings: many trainings, of which those that fall behind end early, and what came out as a table and a picture."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, NonFiniteError
+from ..extras import require
+from ..nn.constraint import COUNT, as_python, check, is_real, is_whole
+from . import pictures
+from .history import Run, number
+from .stopping import direction, held_out
+
+RUNNING, DONE, BEHIND, FAILED, INTERRUPTED = "running", "done", "fell behind", "failed", "interrupted"
+Tell = Callable[[str], None]
+WIDE = 5.0  # figures so many times as large as others are drawn on a logarithmic scale
+
+
+@dataclass(frozen=True)
+class Between:
+    """Any number from `low` to `high`; a whole one if both are whole; evenly in the logarithm with `log=True`, as rates want it.
+
+    Raises ArgumentError unless low < high are finite, and both above 0 where the logarithm is taken.
+
+    >>> Between(1e-4, 1e-1, log=True)
+    Between(low=0.0001, high=0.1, log=True)
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (is_real(self.low) and is_real(self.high)) or self.low >= self.high:
+            raise ArgumentError(f"Between: from {self.low!r} to {self.high!r} there is nothing to choose",
+                                why="it goes from a lower number to a higher one, both finite", repair="for one value, leave it out")
+        if self.log and self.low <= 0:
+            raise ArgumentError(f"Between: {self.low!r} has no logarithm", repair="begin above 0, or leave log=True out")
+
+
+Space = Mapping[str, Between | Sequence[Any]]
+
+
+class Trial(dict[str, Any]):
+    """The settings of one training, by name; as `fit(..., after_epoch=trial)` it ends the training when it falls behind.
+
+    number   from 0
+    figure   what came out; None while it runs, and of a training that failed
+    outcome  "running", and at the end "done", "fell behind", "failed" or "interrupted"
+    epochs   its figure after each epoch
+    seconds  how long it took;    message  why it failed
+    """
+
+    def __init__(self, settings: Mapping[str, Any], number: int, metric: str, asked: Any) -> None:
+        super().__init__(settings)
+        self.number, self.metric, self.asked = number, metric, asked
+        self.figure: float | None = None
+        self.outcome, self.message, self.seconds = RUNNING, "", 0.0
+        self.epochs: list[float] = []
+
+    def __call__(self, run: Run) -> bool:
+        """Look at a run after an epoch; true when it is worse than most were at this point."""
+        figure = held_out(run, self.metric, "search")
+        self.epochs.append(figure)
+        self.asked.report(figure, len(self.epochs) - 1)
+        if self.asked.should_prune():
+            self.outcome = BEHIND
+        return self.outcome == BEHIND
+
+    def settings(self) -> str:
+        """`rate 0.0031, width 64`."""
+        return ", ".join(f"{name} {shown(value)}" for name, value in self.items())
+
+    def line(self) -> str:
+        """One line of text for a log."""
+        found = "" if self.figure is None else f"{self.metric} {number(self.metric, self.figure)}"
+        rest = [each for each in (found, self.outcome if self.outcome != DONE else "", self.message) if each]
+        return f"{self.settings()}: {', '.join(rest)}  {self.seconds:.1f} s"
+
+
+@dataclass
+class Search:
+    """What a search found: `trials` in their order, the `best` one, the Run of the best if it returned one, and `space`."""
+
+    space: Space
+    metric: str
+    trials: list[Trial] = field(default_factory=list)
+    run: Run | None = None
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the best figure. Raises ArgumentError when none came to an end."""
+        found = self.ranked()
+        if not found:
+            raise ArgumentError(f"search: none of {len(self.trials)} trainings came to an end",
+                                why="; ".join(sorted({each.message for each in self.trials if each.message})),
+                                repair="look at one of them alone, with the settings of search.trials[0]")
+        return found[0]
+
+    def ranked(self) -> list[Trial]:
+        """The trials that came to an end, the best first."""
+        sign = direction(self.metric)
+        return sorted((each for each in self.trials if each.outcome == DONE), key=lambda each: sign * (each.figure or 0.0))
+
+    def table(self, rows: int = 10) -> str:
+        """The best trials, a line each."""
+        return "\n".join(each.line() for each in self.ranked()[:rows])
+
+    def plot(self, path: str | Path | None = None) -> pictures.Picture:
+        """Draw the figure over each setting, the best one marked; with `path` also write the picture. Needs matplotlib."""
+        names = list(self.space)
+        figure = pictures.new_figure(max(4.0, 2.6 * len(names)), 3.2)
+        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, names):
+            draw(axes, self, name)
+        figures = [each.figure for each in self.trials if each.figure is not None]
+        if figures and min(figures) > 0 and max(figures) > WIDE * min(figures):
+            panels[0].set_yscale("log")
+        panels[0].set_ylabel(self.metric)
+        panels[0].legend(frameon=False, fontsize="small")
+        picture = pictures.Picture(figure)
+        if path is not None:
+            picture.save(path)
+        return picture
+
+    def __repr__(self) -> str:
+        ended = len(self.ranked())
+        best = f", best: {self.best.line()}" if ended else ""
+        return f"<Search: {len(self.trials)} trainings, {ended} to their end{best}>"
+
+
+def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20, *, metric: str = "loss", seed: int = 0,
+           progress: bool | Tell = True) -> Search:
+    """Call `train(trial)` with settings from `space`, again and again, and return what was found.
+
+    train     makes a net with the trial's settings (trial["rate"]), trains it and returns the Run, whose last validation figure
+              counts, or a number. With fit(..., after_epoch=trial), a training that is worse after an epoch than the median of
+              those before it was at that point, ends there: most of the time goes to those that promise something
+    space     name -> Between(low, high, log=...), or a list of what there is to choose from
+    trials    how many trainings. The first ten settings are drawn at random, later ones where good ones were found more often
+              than bad ones (tree-structured Parzen estimator)
+    metric    "loss", or a metric of the run's validation data, of which more is better ("..._error": less); also says which way
+              a number is better
+    seed      the same seed and the same results give the same settings
+    progress  a line per training on standard error, or to a function; False: silence
+
+    Choose settings by validation data, never by the test set. A training whose loss is no longer finite has failed, and the search
+    goes on; another error ends it, with what was found so far in `error.search`. Ctrl-C ends it: `.interrupted` is then set.
+    Needs optuna. Raises ArgumentError (an empty space, a setting of no choice, a result that is no figure), MissingExtraError.
+    Sources: Bergstra, Bardenet, Bengio, Kégl, "Algorithms for hyper-parameter optimization", 2011; Bergstra and Bengio, "Random
+    search for hyper-parameter optimization", 2012; Akiba et al., "Optuna", 2019.
+
+    >>> import numpy as np, slopes as sl
+    >>> from slopes import nn, optim
+    >>> from slopes.train import Between, search
+    >>> x = np.random.default_rng(0).normal(size=(96, 2)).astype(np.float32)
+    >>> label = (x[:, 0] * x[:, 1] > 0).astype(int)
+    >>> learned, held_out = sl.data.Dataset(x[:64], label[:64]), sl.data.Dataset(x[64:], label[64:])
+    >>> def train(trial):
+    ...     sl.seed(0)
+    ...     net = nn.Sequential(nn.Linear(2, trial["width"]), nn.Tanh(), nn.Linear(trial["width"], 2))
+    ...     return sl.fit(net, learned, optimizer=optim.Adam(lr=trial["rate"]), epochs=10, validation=held_out, after_epoch=trial,
+    ...                   progress=False)
+    >>> found = search(train, {"rate": Between(1e-4, 1.0, log=True), "width": [4, 16]}, trials=6, progress=False)
+    >>> 0.01 < found.best["rate"] < 1, found.best.figure == found.run.epochs[-1].validation["loss"]
+    (True, True)
+    """
+    check("search", {"trials": COUNT}, {"trials": trials})
+    study, ranges = new_study(seed, metric), distributions(space)
+    found = Search(dict(space), metric)
+    tell = teller(progress)
+    try:
+        for n in range(trials):
+            asked = study.ask(ranges)
+            trial = Trial({name: chosen(space[name], asked.params[name]) for name in space}, n, metric, asked)
+            found.trials.append(trial)
+            attempt(train, trial, found)
+            tell(f"training {n + 1} of {trials}  {trial.line()}")
+            study.tell(asked, *answer(trial))
+            if found.interrupted:
+                break
+    except Exception as error:
+        error.search = found  # type: ignore[attr-defined]
+        error.add_note(f"in training {len(found.trials)} of the search, with {found.trials[-1].settings()}; "
+                       "those before it are in error.search")
+        raise
+    return found
+
+
+def attempt(train: Callable[[Trial], Any], trial: Trial, found: Search) -> None:
+    """One training: its outcome, figure and time go into the trial, the Run of the best so far into what was found."""
+    started, result = time.perf_counter(), None
+    try:
+        result = train(trial)
+        interrupted = isinstance(result, Run) and result.interrupted
+    except KeyboardInterrupt:
+        interrupted = True
+    except Exception as error:
+        trial.outcome, trial.message = FAILED, getattr(error, "what", None) or f"{type(error).__name__}: {error}"
+        if not isinstance(error, NonFiniteError):
+            raise
+        return
+    finally:
+        trial.seconds = time.perf_counter() - started
+    if interrupted:
+        trial.outcome, found.interrupted = INTERRUPTED, True
+        return
+    judge(trial, result)
+    if trial.outcome == DONE and found.best is trial:
+        found.run = result if isinstance(result, Run) else None
+
+
+def judge(trial: Trial, result: Any) -> None:
+    """The figure of what a training returned, and its outcome."""
+    figure = figure_of(result, trial.metric)
+    if not np.isfinite(figure):
+        trial.outcome, trial.message = FAILED, f"{trial.metric} is {figure}"
+        return
+    trial.figure = figure
+    trial.outcome = DONE if trial.outcome == RUNNING else trial.outcome
+
+
+def figure_of(result: Any, metric: str) -> float:
+    """The figure of a Run, or the number that was returned."""
+    if isinstance(result, Run):
+        return held_out(result, metric, "search")
+    result = as_python(result)
+    if isinstance(result, bool) or not isinstance(result, (int, float)):
+        raise ArgumentError(f"search: train returned {result!r:.60}, a {type(result).__name__}",
+                            why="the search needs a figure to compare", repair="return what fit returns, or a number")
+    return float(result)
+
+
+def answer(trial: Trial) -> tuple[Any, Any]:
+    """(value, state) for the study."""
+    states = require("optuna", "tune", "search").trial.TrialState
+    if trial.outcome == DONE:
+        return trial.figure, states.COMPLETE
+    return None, states.PRUNED if trial.outcome == BEHIND else states.FAIL
+
+
+def new_study(seed: int, metric: str) -> Any:
+    """Optuna's study, kept in memory; it says nothing by itself."""
+    optuna = require("optuna", "tune", "search")
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(direction="minimize" if direction(metric) > 0 else "maximize",
+                                   sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner())
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def distributions(space: Space) -> dict[str, Any]:
+    """Optuna's distribution of each setting; of a list, of its positions, as its entries may be anything."""
+    kinds = require("optuna", "tune", "search").distributions
+    if not isinstance(space, Mapping) or not space or not all(isinstance(name, str) for name in space):
+        raise ArgumentError(f"search: the space is {space!r:.80}", why="there is nothing to choose",
+                            repair='for example {"rate": Between(1e-4, 1e-1, log=True), "width": [16, 64]}')
+    found = {}
+    for name, each in space.items():
+        if isinstance(each, Between):
+            whole = is_whole(each.low) and is_whole(each.high)
+            found[name] = (kinds.IntDistribution if whole else kinds.FloatDistribution)(each.low, each.high, log=each.log)
+        elif isinstance(each, (list, tuple)) and each:
+            found[name] = kinds.CategoricalDistribution(range(len(each)))
+        else:
+            raise ArgumentError(f"search: the setting {name!r} is {each!r:.60}", why="it is no range and no list of choices",
+                                repair="use Between(low, high), or a list")
+    return found
+
+
+def chosen(each: Between | Sequence[Any], value: Any) -> Any:
+    """The setting that optuna's parameter stands for."""
+    return value if isinstance(each, Between) else each[value]
+
+
+def teller(progress: bool | Tell) -> Tell:
+    """Where the lines go."""
+    if callable(progress):
+        return progress
+    return (lambda line: print(line, file=sys.stderr, flush=True)) if progress else (lambda line: None)
+
+
+def shown(value: Any) -> str:
+    """A setting in a few characters."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def draw(axes: Any, found: Search, name: str) -> None:
+    """The figure over one setting: a point per training, pale if it fell behind, a ring around the best."""
+    each, ended = found.space[name], found.ranked()
+    behind = [trial for trial in found.trials if trial.outcome == BEHIND]
+    for trials, colour, kind, label in ((behind, pictures.MUTED, "x", "fell behind"), (ended, pictures.TRAIN, "o", "to the end"),
+                                        (ended[:1], pictures.VALIDATION, "o", "best")):
+        values = [trial[name] if isinstance(each, Between) else each.index(trial[name]) for trial in trials]
+        ring = {"markersize": 10, "markerfacecolor": "none"} if label == "best" else {"markersize": 4}
+        axes.plot(values, [trial.figure for trial in trials], kind, color=colour, label=label, **ring)
+    if not isinstance(each, Between):
+        axes.set_xticks(range(len(each)), [shown(choice) for choice in each])
+        axes.set_xlim(-0.5, len(each) - 0.5)
+    elif each.log:
+        axes.set_xscale("log")
+    pictures.tidy(axes, name, "")
