@@ -27,7 +27,7 @@ commands (each with --help):
 
 examples:
   python -m benchmarks                                      all workloads
-  python -m benchmarks lenet gpt --rounds 21                lenet-sgd, lenet-adam and gpt, more rounds
+  python -m benchmarks lenet gpt --rounds 21                lenet-sgd, lenet-adam, gpt and gpt-long, more rounds
   python -m benchmarks infer-lenet-1 --peers onnx,eager     beside onnxruntime and PyTorch as it is only
   python -m benchmarks all --json benchmarks/results.json   everything, kept in a file
   python -m benchmarks table benchmarks/results.json --into README.md

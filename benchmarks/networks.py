@@ -92,15 +92,22 @@ def autoencoder(nn: Any) -> Any:
 
 AUTOENCODER = (16 * 9 * 14 * 14, 32 * 144 * 7 * 7, 64 * 32 * 49, 64 * 32 * 49, 32 * 144 * 7 * 7, 16 * 9 * 14 * 14)
 
-WIDTH, CONTEXT, DEPTH, VOCABULARY = 128, 64, 4, 65
+WIDTH, CONTEXT, LONG, DEPTH, VOCABULARY = 128, 64, 1024, 4, 65
 
 
-def gpt(nn: Any) -> Any:
+def gpt(nn: Any, context: int = CONTEXT) -> Any:
     """A character GPT: 4 layers of width 128, 4 heads, context 64, no biases, tied weights, no dropout: 804,096 parameters."""
-    return nn.Sequential(nn.GPT(VOCABULARY, CONTEXT, WIDTH, DEPTH, 4), nn.Flatten(0, 1))
+    return nn.Sequential(nn.GPT(VOCABULARY, context, WIDTH, DEPTH, 4), nn.Flatten(0, 1))
 
 
-GPT = (0, *[12 * CONTEXT * WIDTH**2, 2 * CONTEXT**2 * WIDTH] * DEPTH, CONTEXT * WIDTH * VOCABULARY)
+def long_gpt(nn: Any) -> Any:
+    """The same with a context of 1,024: most of the work is attention."""
+    return gpt(nn, LONG)
+
+
+def transformer(context: int) -> tuple[int, ...]:
+    """Projections and dense layers, attention as if nothing were hidden, output."""
+    return 0, *[12 * context * WIDTH**2, 2 * context**2 * WIDTH] * DEPTH, context * WIDTH * VOCABULARY
 
 
 EMBEDDING, HIDDEN = 64, 256

@@ -22,7 +22,7 @@ from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
 
 SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
 PARAMETERS = {"tiny": 114, "mlp-sgd": 101_770, "mlp-wide": 669_706, "lenet-sgd": 431_080, "resnet20": 269_722,
-              "autoencoder": 210_369, "gpt": 804_096, "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
+              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
 EVERYONE = Bar(1.5, ("PyTorch", "JAX"))
 
 
@@ -56,7 +56,7 @@ def test_first_weights_depend_on_nothing_but_their_name():
 
 
 def test_names_choose_workloads_by_their_beginning():
-    assert [each.name for each in chosen(["lenet", "gpt"])] == ["lenet-sgd", "lenet-adam", "gpt"]
+    assert [each.name for each in chosen(["lenet", "gpt"])] == ["lenet-sgd", "lenet-adam", "gpt", "gpt-long"]
     with pytest.raises(SystemExit, match="no workload is called vgg"):
         chosen(["vgg"])
 
