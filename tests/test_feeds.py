@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -189,9 +191,35 @@ def test_a_feed_is_not_cut_into_parts():
         sl.fit(reader(), text.Windows(WORD, 4), accumulate=2, batch_size=4, progress=False)
 
 
-def test_a_feed_without_labels_that_count_is_refused():
+class Given(data.Feed):
+    """Batches as they are given."""
+
+    def __init__(self, *batches):
+        self.given = [data.Batch(np.array(inputs), np.array(targets)) for inputs, targets in batches]
+
+    def steps(self, batch_size):
+        return len(self.given)
+
+    def size(self, batch_size):
+        return sum(each.counted for each in self.given)
+
+    def batches(self, batch_size, seed=None, epoch=0):
+        return iter(self.given)
+
+
+def test_labels_that_do_not_count_are_refused_where_nothing_else_is_there():
     with pytest.raises(ArgumentError, match="without a target that counts"):
-        sl.evaluate(reader(), text.Rows([[1, 2]], targets=[[IGNORED, IGNORED]]))
+        sl.evaluate(reader(), Given(([[1, 2]], [[IGNORED, IGNORED]])))
+    some = Given(([[1, 2]], [[2, IGNORED]]), ([[1, 2]], [[IGNORED, IGNORED]]))
+    for use in (sl.evaluate, partial(sl.fit, progress=False)):
+        with pytest.raises(ArgumentError, match=r"(?s)a batch of the feed has no target that counts.*leave such examples out"):
+            use(reader(), some)
+
+
+@pytest.mark.parametrize("targets, count", [([[1], [IGNORED, IGNORED], []], 2), (np.array([0, IGNORED, 1]), 1)])
+def test_an_example_without_a_label_that_counts_is_named(targets, count):
+    with pytest.raises(ArgumentError, match=rf"(?s)example 1 has no label that counts.*{count} of 3 examples"):
+        text.Rows([[1], [2, 2], [3]], targets=targets)
 
 
 def test_a_label_outside_of_the_classes_is_named():

@@ -66,7 +66,8 @@ def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, 
     """The mean of cross_entropy over the tokens of sequences, whose classes are the last axis; filling, labelled -100, is left out.
 
     logits: (..., C), such as (N, T, C) of a language model, floats; labels: (...), integers in 0..C-1 or `ignore_index`. For whole
-    sequences with one label each, logits are (N, C). Raises what cross_entropy raises.
+    sequences with one label each, logits are (N, C). Where no label counts the mean is nan, as in PyTorch; `fit` refuses such batches.
+    Raises what cross_entropy raises.
 
     >>> import slopes as sl
     >>> from slopes import nn

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.feed import IGNORED, Batch, Feed
 from ..data.order import BUCKETING, check_batch_size, order
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from .buckets import boundaries, checked_lengths, checked_limits
 from .padding import pad
 from .vocabulary import check_whole
@@ -99,7 +99,8 @@ class Rows(Feed):
     example, or labels (N,). Inputs are filled up with 0, labels with -100 (data.feed.IGNORED), which losses leave out. `limits`: so
     many buckets, or the lengths that bound them; an example belongs to a bucket by the longest of its rows. Every batch of a bucket
     has the same shape: the last one is filled up with examples whose labels are -100. With a seed, rows are mixed within their
-    bucket and the batches among each other. Raises ShapeError for different numbers of rows and labels.
+    bucket and the batches among each other. Raises ShapeError for different numbers of rows and labels, ArgumentError for an
+    example of which no label counts.
 
     >>> from slopes import text
     >>> feed = text.Rows([[5, 6, 7], [8], [9, 9]], targets=np.array([0, 1, 0]), limits=(2, 3))
@@ -115,6 +116,7 @@ class Rows(Feed):
         if len(counts) != 1 or not parts:
             raise ShapeError(f"Rows: {', '.join(str(len(part)) for part in parts) or 'no'} rows and {len(targets)} targets",
                              why="every example has one row of each input, and its target")
+        check_labelled(targets)
         lengths = checked_lengths(np.max([[len(row) for row in column] for column in columns], axis=0))
         limits = boundaries(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
         home = np.searchsorted(limits, lengths)
@@ -143,6 +145,14 @@ class Rows(Feed):
         wanted[len(rows):] = IGNORED
         found = tuple(array[whole] for array in arrays)
         return Batch(found if len(found) > 1 else found[0], wanted)
+
+
+def check_labelled(targets: Any) -> None:
+    """Every example has a label that counts: the loss of a batch without any would be a mean of nothing."""
+    idle = [number for number, row in enumerate(targets) if not (np.asarray(row) != IGNORED).any()]
+    if idle:
+        raise ArgumentError(f"Rows: example {idle[0]} has no label that counts", why=f"it has none, or all are {IGNORED}; so do "
+                            f"{len(idle)} of {len(targets)} examples", repair="leave these out: there is nothing to learn from them")
 
 
 def bucket(parts: Sequence[Sequence[Any]], targets: Any, members: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

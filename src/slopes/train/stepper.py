@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..compile import Compiled
-from ..data.feed import Batch
+from ..data.feed import IGNORED, Batch
 from ..data.several import each_input, inputs_of
 from ..data.stream import Streamed, prefetched
+from ..errors import ArgumentError
 from ..tensor import Tensor, asarray
 from ..tree import map_tree, named_leaves
 
@@ -159,6 +160,9 @@ class Feeder(Pace):
         """Batches of one shape that follow each other, as many as fit into a call."""
         waiting: list[Batch] = []
         for batch in batches:
+            if not batch.counted:
+                raise ArgumentError("a batch of the feed has no target that counts", why=f"all its labels are {IGNORED}: the mean of "
+                                    "their losses is no number", repair="leave such examples out of the feed, or make larger batches")
             if waiting and (len(waiting) >= self.steps_per_call or shapes(batch) != shapes(waiting[0])):
                 yield waiting
                 waiting = []
