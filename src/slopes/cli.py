@@ -20,6 +20,7 @@ from .errors import ArgumentError, SlopesError
 from .extras import on_demand
 from .machine.threads import thread_count
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
+from .train.advise import advice
 from .train.runs import holds_run, prepare_folder
 from .train.schedule import SCHEDULES
 from .zoo.practice import Practice, classify, practise, revive
@@ -249,6 +250,8 @@ def report(practice: Practice) -> None:
     right = int((test.predicted == test.targets).sum())
     click.echo(f"test accuracy {test['accuracy']:.2%} ({right:,} of {len(test.targets):,}), trained in {took}"
                f"{', interrupted' if run.interrupted else ''}")
+    for remark in advice(run):
+        click.echo(f"the curves say: {remark}")
     click.echo(f"saved in {folder}: {', '.join(sorted(each.name for each in folder.iterdir() if each.is_file()))}")
     click.echo(f"next: slopes predict {folder} IMAGE...   or look at {folder / 'curve.png'}")
 
