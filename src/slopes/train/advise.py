@@ -12,7 +12,6 @@ from .history import Epoch, Run, number
 
 PARTS = 20  # of a run, whose mean losses are compared
 FEWEST = 3 * PARTS  # steps, below which nothing is said
-FIRST = 5  # steps, in which a rate that is far too high has not done all its harm yet
 SURE = 4.0  # standard errors, below which a difference is taken for chance
 RISE = 0.1  # of what was gained: so much lost again is a rise
 WANDERED = 0.25  # of all movement after the first fifth: so much upwards is a jagged line
@@ -108,9 +107,9 @@ def straight(means: np.ndarray, errors: np.ndarray) -> Advice | None:
 
 
 def idle(losses: np.ndarray, means: np.ndarray, errors: np.ndarray) -> Advice | None:
-    """It is about what it was at the beginning (the first steps, where the first part exploded), and does not fall."""
+    """It is about what it was at the beginning (in the very first step, where it exploded after that), and does not fall."""
     quarters, sure = in_quarters(means, errors)
-    first = min(float(np.median(losses[:FIRST])), means[0])
+    first = min(losses[0], means[0])
     if quarters[3] <= (1 - LITTLE) * first or quarters[2] - quarters[3] > sure:
         return None
     return Advice("the loss hardly fell", f"from {first:.4g} to {quarters[3]:.4g} in the last quarter of the run",
