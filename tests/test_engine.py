@@ -44,8 +44,8 @@ def fresh() -> tuple[np.ndarray, bool]:
     compiled = sl.compile(small)
     x = sl.tensor(np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4))
     result = compiled(x).numpy()
-    entries = [entry for each in compiled._entries.values() for entry in each]
-    return result, entries[0].native.from_cache
+    found = [version for each in compiled._versions.values() for version in each]
+    return result, found[0].native.from_cache
 
 
 # The cache

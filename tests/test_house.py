@@ -24,7 +24,8 @@ FLOORS = (
     ("passes",),
     ("loops",),
     ("machine",),
-    ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "random"),
+    ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "traced",
+     "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),
@@ -149,7 +150,7 @@ def test_no_import_stands_inside_a_function(module):
 
 @pytest.mark.parametrize("module", modules())
 def test_only_few_places_load_modules_by_name(module):
-    allowed = {"slopes": "hands out windows and learning parts on first use", "slopes.compile": "loads a backend on first use",
+    allowed = {"slopes": "hands out windows and learning parts on first use", "slopes.traced": "loads a backend on first use",
                "slopes.machine.native": "loads what makes programs for the first one that no cache has",
                "slopes.extras": "loads optional libraries, and windows whose libraries are slow, for everyone who needs one"}
     by_name = [node.lineno for node in ast.walk(tree_of(module))
