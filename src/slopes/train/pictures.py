@@ -91,6 +91,7 @@ def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]])
     finite = losses[np.isfinite(losses)]
     if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
+    axes.xaxis.set_major_locator(whole_numbers(6))
     finish(axes, "step", "loss")
 
 
@@ -104,10 +105,15 @@ def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any
         if epochs[0]["validation"]:
             values = [each["validation"][name] for each in epochs]
             axes.plot(numbers, values, "o" + style, color=VALIDATION, markersize=4, label="validation")
-    axes.xaxis.set_major_locator(require("matplotlib.ticker", "plot", "a picture").MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(whole_numbers(9))
     if all(name.endswith("accuracy") for name in names):
         axes.yaxis.set_major_formatter(require("matplotlib.ticker", "plot", "a picture").PercentFormatter(1))
     finish(axes, "epoch", ", ".join(names))
+
+
+def whole_numbers(most: int) -> Any:
+    """Places for ticks: few enough that numbers of five digits stay apart."""
+    return require("matplotlib.ticker", "plot", "a picture").MaxNLocator(nbins=most, integer=True, min_n_ticks=1)
 
 
 def finish(axes: Any, x: str, y: str) -> None:
