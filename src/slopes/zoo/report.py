@@ -123,9 +123,10 @@ def figures_text(results: Sequence[Result], most: int = 3) -> str:
 
 
 def shown(name: str, value: float) -> str:
-    """Shares as per cent, others with three digits."""
-    share = 0 <= value <= 1.5 and any(part in name for part in SHARES) and math.isfinite(value)
-    return f"{value:.2%}" if share else f"{value:.3g}"
+    """Shares as per cent, thousands as whole numbers, others with three digits."""
+    if 0 <= value <= 1.5 and any(part in name for part in SHARES):
+        return f"{value:.2%}"
+    return f"{value:,.0f}" if abs(value) >= 1000 and math.isfinite(value) else f"{value:.3g}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
