@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ from .. import nn
 from ..errors import ShapeError
 from ..nn.losses import cross_entropy
 from ..tensor import Parameter, Tensor, asarray
-from ..train.guard import State
+from ..train.guard import untouched
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure
-from ..train.rates import held_gradient, own_copy
+from ..train.pictures import Picture, new_figure, tidy
+from ..train.rates import own_copy
 from .draw import View
 from .watch import Layer, find_layer, replaced
 
@@ -71,8 +70,7 @@ def finish(axes: Any, names: list[str], title: str) -> None:
     step = max(1, len(names) // 30)
     axes.set_xticks(range(0, len(names), step), names[::step], rotation=90, fontsize=7)
     axes.set_title(title, fontsize="small")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes, "", "")
 
 
 def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross_entropy) -> GradientNorms:
@@ -170,19 +168,6 @@ def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss
 def weights_of(net: nn.Module) -> list[tuple[str, Parameter]]:
     """Parameters of two axes or more that are trained, by name."""
     return [(name, each) for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad]
-
-
-@contextmanager
-def untouched(net: nn.Module) -> Iterator[None]:
-    """Begin without gradients; afterwards they, and all state, are what they were."""
-    gradients, state = [(each, held_gradient(each)) for each in net.parameters()], State(net)
-    net.zero_grad()
-    try:
-        yield
-    finally:
-        state.restore()
-        for each, gradient in gradients:
-            each.grad = gradient
 
 
 def size(array: np.ndarray) -> float:

@@ -1,18 +1,20 @@
-"""When the loss stops being finite: the net is taken back to the last step that was sound, and the error says what happened."""
+"""State kept and put back: after a measurement, and where the loss stops being finite, to the last step that was sound."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from .. import random
-from ..errors import NonFiniteError
+from ..errors import GradientError, NonFiniteError
 from ..nn.module import Module
 from ..random import Generator
+from ..tensor import Tensor
 from .history import Run
 from .stepper import Stack
 
@@ -40,6 +42,27 @@ class State:
         """Put the copied values back."""
         for held, value in self.values:
             held.assign(value)
+
+
+@contextmanager
+def untouched(net: Module) -> Iterator[None]:
+    """Begin without gradients; afterwards they, and all state, are what they were."""
+    gradients, state = [(each, held_gradient(each)) for each in net.parameters()], State(net)
+    net.zero_grad()
+    try:
+        yield
+    finally:
+        state.restore()
+        for each, gradient in gradients:
+            each.grad = gradient
+
+
+def held_gradient(parameter: Tensor) -> Tensor | None:
+    """The gradient that can be read; one that stayed inside of a compiled function cannot, and is as good as none."""
+    try:
+        return parameter.grad
+    except GradientError:
+        return None
 
 
 def generators_in(net: Module) -> list[Generator]:

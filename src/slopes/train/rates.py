@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..data.order import order
-from ..errors import ArgumentError, GradientError
+from ..errors import ArgumentError
 from ..nn.constraint import COUNT, POSITIVE, check
 from ..nn.losses import cross_entropy
 from ..optim import Adam
-from ..tensor import Tensor
 from . import pictures
 from .checks import check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
 from .fit import Job, Loss
-from .guard import State
+from .guard import untouched
 from .mode import Mode
 from .progress import Silent
 
@@ -91,22 +90,8 @@ def own_copy(optimizer: Any, net: Any) -> Any:
 
 def trial(job: Job, net: Any, rates: np.ndarray) -> np.ndarray:
     """The loss of each step, up to where it ends; then all is as it was."""
-    gradients, state = [(each, held_gradient(each)) for each in net.parameters()], State(net)
-    try:
-        with Mode(net, training=True):
-            return watched(job, rates)
-    finally:
-        state.restore()
-        for each, gradient in gradients:
-            each.grad = gradient
-
-
-def held_gradient(parameter: Tensor) -> Tensor | None:
-    """The gradient that can be read; one that stayed inside of a compiled function cannot, and is as good as none."""
-    try:
-        return parameter.grad
-    except GradientError:
-        return None
+    with untouched(net), Mode(net, training=True):
+        return watched(job, rates)
 
 
 def watched(job: Job, rates: np.ndarray) -> np.ndarray:

@@ -38,6 +38,9 @@ class Stack:
         """The batches as one stack."""
         whole = map_tree(lambda *each: np.stack(each), *(batch.inputs for batch in batches))
         counts = np.array([batch.counted for batch in batches], np.float64)
+        if not counts.all():
+            raise ArgumentError("a batch of the feed has no target that counts", why=f"all its labels are {IGNORED}: the mean of their "
+                                "losses is no number", repair="leave such examples out of the feed, or make larger batches")
         return cls(whole, np.stack([batch.targets for batch in batches]), counts, begins)
 
     def __len__(self) -> int:
@@ -160,9 +163,6 @@ class Feeder(Pace):
         """Batches of one shape that follow each other, as many as fit into a call."""
         waiting: list[Batch] = []
         for batch in batches:
-            if not batch.counted:
-                raise ArgumentError("a batch of the feed has no target that counts", why=f"all its labels are {IGNORED}: the mean of "
-                                    "their losses is no number", repair="leave such examples out of the feed, or make larger batches")
             if waiting and (len(waiting) >= self.steps_per_call or shapes(batch) != shapes(waiting[0])):
                 yield waiting
                 waiting = []

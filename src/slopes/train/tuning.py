@@ -16,6 +16,7 @@ from ..extras import require
 from ..nn.constraint import COUNT, as_python, check, is_real, is_whole
 from . import pictures
 from .history import Run, number
+from .progress import Lines
 from .stopping import direction, held_out
 
 RUNNING, DONE, BEHIND, FAILED, INTERRUPTED = "running", "done", "fell behind", "failed", "interrupted"
@@ -287,7 +288,7 @@ def teller(progress: bool | Tell) -> Tell:
     """Where the lines go."""
     if callable(progress):
         return progress
-    return (lambda line: print(line, file=sys.stderr, flush=True)) if progress else (lambda line: None)
+    return Lines(sys.stderr).say if progress else (lambda line: None)
 
 
 def shown(value: Any) -> str:
