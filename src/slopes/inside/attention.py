@@ -14,8 +14,7 @@ from ..errors import ArgumentError
 from ..nn.module import entries
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure
-from .draw import View
+from ..train.pictures import Picture, View, new_figure
 from .watch import replaced
 
 TICKS = 24  # so many places are named

@@ -14,8 +14,8 @@ from ..errors import ArgumentError, ShapeError
 from ..nn.constraint import COUNT, check
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure
-from .draw import View, colour
+from ..train.pictures import Picture, View, new_figure
+from .draw import colour
 
 
 @dataclass

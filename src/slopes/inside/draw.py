@@ -1,9 +1,8 @@
-"""What the pictures of this floor share: a view with a picture, sheets of small images, colours."""
+"""What the pictures of this folder share: sheets of small images, colours."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,21 +11,6 @@ from ..train.pictures import Picture, bare_grid, new_figure
 
 CLASS_COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#975a16", "#0987a0", "#9b2c2c", "#4a5568", "#d69e2e")
 COLUMNS = 8
-
-
-class View:
-    """Data that draw themselves: `plot(path)` makes the picture and, with a path, writes it (.png or .svg)."""
-
-    def draw(self) -> Picture:
-        """The picture; needs matplotlib, else MissingExtraError."""
-        raise NotImplementedError
-
-    def plot(self, path: str | Path | None = None) -> Picture:
-        """Draw it; with `path` also write the picture. It shows itself in a notebook. Needs matplotlib: slopes[plot]."""
-        picture = self.draw()
-        if path is not None:
-            picture.save(path)
-        return picture
 
 
 def colour(number: int) -> str:

@@ -14,8 +14,8 @@ from ..functions import softmax
 from ..nn.constraint import COUNT, REAL, check
 from ..tensor import asarray, no_grad, tensor
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure
-from .draw import View, as_picture, show
+from ..train.pictures import Picture, View, new_figure
+from .draw import as_picture, show
 
 
 @dataclass

@@ -11,8 +11,8 @@ from .. import nn
 from ..errors import ArgumentError, ShapeError
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from ..train.pictures import Picture
-from .draw import View, as_picture, sheet
+from ..train.pictures import Picture, View
+from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at
 
 

@@ -14,9 +14,8 @@ from ..nn.losses import cross_entropy
 from ..tensor import Parameter, Tensor, asarray
 from ..train.guard import untouched
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure, tidy
+from ..train.pictures import Picture, View, new_figure, tidy
 from ..train.rates import own_copy
-from .draw import View
 from .watch import Layer, find_layer, replaced
 
 Loss = Callable[[Any, Tensor], Tensor]

@@ -16,8 +16,8 @@ from ..random import Generator
 from ..random import normal as draw_normal
 from ..tensor import Parameter, Tensor, asarray
 from ..train.mode import Mode
-from ..train.pictures import Picture
-from .draw import View, as_picture, sheet
+from ..train.pictures import Picture, View
+from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..extras import require
 from ..nn.constraint import COUNT, check, one_of
-from ..train.pictures import Picture, new_figure
-from .draw import View, colour
+from ..train.pictures import Picture, View, new_figure
+from .draw import colour
 
 NAMED = 60  # so many points are named by their labels, more by colours
 

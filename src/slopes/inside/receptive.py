@@ -18,8 +18,8 @@ from ..nn.module import entries
 from ..nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
 from ..tensor import Parameter, tensor
 from ..train.mode import Mode
-from ..train.pictures import Picture, new_figure
-from .draw import View, as_picture
+from ..train.pictures import Picture, View, new_figure
+from .draw import as_picture
 from .watch import Layer, find_layer, output_at
 
 Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included

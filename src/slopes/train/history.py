@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..data.jsonfile import check_version, parse_object, plain
@@ -124,7 +123,7 @@ def real(value: Any, source: str) -> float:
 
 
 @dataclass
-class Run:
+class Run(pictures.View):
     """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted.
 
     Also carried by the NonFiniteError of a run that failed, as `error.run`.
@@ -146,15 +145,9 @@ class Run:
         """One record per finished epoch."""
         return self.history.epochs
 
-    def plot(self, path: str | Path | None = None) -> pictures.Picture:
-        """Draw loss and metrics over the epochs; with `path` also write the picture (.png or .svg).
-
-        The picture shows itself in a notebook. Needs matplotlib: `pip install 'slopes[plot]'`, else MissingExtraError.
-        """
-        picture = pictures.curves(self.history.losses, [asdict(each) for each in self.history.epochs])
-        if path is not None:
-            picture.save(path)
-        return picture
+    def draw(self) -> pictures.Picture:
+        """Loss and metrics over the epochs."""
+        return pictures.curves(self.history.losses, [asdict(each) for each in self.history.epochs])
 
     def __repr__(self) -> str:
         last = self.epochs[-1].line(len(self.epochs)) if self.epochs else "no finished epoch"

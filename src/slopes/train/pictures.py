@@ -43,6 +43,21 @@ class Picture:
         return self.data("svg").decode()
 
 
+class View:
+    """Data that draw themselves: `plot(path)` makes the picture and, with a path, writes it (.png or .svg)."""
+
+    def draw(self) -> Picture:
+        """The picture; needs matplotlib, else MissingExtraError."""
+        raise NotImplementedError
+
+    def plot(self, path: str | Path | None = None) -> Picture:
+        """Draw it; with `path` also write the picture. It shows itself in a notebook. Needs matplotlib: slopes[plot]."""
+        picture = self.draw()
+        if path is not None:
+            picture.save(path)
+        return picture
+
+
 def new_figure(width: float, height: float) -> Any:
     """An empty figure that belongs to no window and no global state."""
     return require("matplotlib.figure", "plot", "a picture").Figure(figsize=(width, height), layout="constrained")

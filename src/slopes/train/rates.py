@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ KEPT = 0.9  # how much of the smoothed loss is kept at each step
 
 
 @dataclass
-class RangeTest:
+class RangeTest(pictures.View):
     """What a range test found: the loss at each rate, as measured and smoothed, and the rate where it fell fastest.
 
     suggestion  the rate at which the smoothed loss falls most steeply over the logarithm of the rate; None when it never fell
@@ -41,12 +40,9 @@ class RangeTest:
     suggestion: float | None
     highest: float
 
-    def plot(self, path: str | Path | None = None) -> pictures.Picture:
-        """Draw the loss over the rate; with `path` also write the picture (.png or .svg). Needs matplotlib."""
-        picture = pictures.range_curve(self.rates, self.losses, self.smoothed, self.suggestion)
-        if path is not None:
-            picture.save(path)
-        return picture
+    def draw(self) -> pictures.Picture:
+        """The loss over the rate."""
+        return pictures.range_curve(self.rates, self.losses, self.smoothed, self.suggestion)
 
 
 def range_test(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, lowest: float = 1e-6,

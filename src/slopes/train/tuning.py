@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,7 +86,7 @@ class Trial(dict[str, Any]):
 
 
 @dataclass
-class Search:
+class Search(pictures.View):
     """What a search found: `trials` in their order, the `best` one, the Run of the best if it returned one, and `space`."""
 
     space: Space
@@ -115,22 +114,19 @@ class Search:
         """The best trials, a line each."""
         return "\n".join(each.line() for each in self.ranked()[:rows])
 
-    def plot(self, path: str | Path | None = None) -> pictures.Picture:
-        """Draw the figure over each setting, the best one marked; with `path` also write the picture. Needs matplotlib."""
+    def draw(self) -> pictures.Picture:
+        """The figure over each setting, the best one marked."""
         names = list(self.space)
         figure = pictures.new_figure(max(4.0, 2.6 * len(names)), 3.2)
         panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, names):
-            draw(axes, self, name)
+            draw_setting(axes, self, name)
         figures = [each.figure for each in self.trials if each.figure is not None]
         if figures and min(figures) > 0 and max(figures) > WIDE * min(figures):
             panels[0].set_yscale("log")
         panels[0].set_ylabel(self.metric)
         panels[0].legend(frameon=False, fontsize="small")
-        picture = pictures.Picture(figure)
-        if path is not None:
-            picture.save(path)
-        return picture
+        return pictures.Picture(figure)
 
     def __repr__(self) -> str:
         ended = len(self.ranked())
@@ -296,7 +292,7 @@ def shown(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def draw(axes: Any, found: Search, name: str) -> None:
+def draw_setting(axes: Any, found: Search, name: str) -> None:
     """The figure over one setting: a point per training, pale if it fell behind, a ring around the best."""
     each, ended = found.space[name], found.ranked()
     behind = [trial for trial in found.trials if trial.outcome == BEHIND]

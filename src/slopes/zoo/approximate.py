@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import nn, optim, random
 from ..errors import ArgumentError
-from ..inside.draw import View, colour
+from ..inside.draw import colour
 from ..tensor import asarray, no_grad
-from ..train.pictures import Picture, new_figure
+from ..train.pictures import Picture, View, new_figure
 from .formula import formula
 from .recipe import Setting
 from .study import Findings, Study

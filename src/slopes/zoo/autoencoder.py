@@ -12,11 +12,11 @@ from .. import data, optim, random
 from ..compile import compile
 from ..data.dataset import Dataset
 from ..inside import Filters
-from ..inside.draw import View, sheet
+from ..inside.draw import sheet
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture
+from ..train.pictures import Picture, View
 from . import autoencoders
 from .recipe import Setting
 from .study import Findings, Study

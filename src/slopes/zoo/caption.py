@@ -14,11 +14,10 @@ from .. import data, functions, nn, optim, random, text
 from ..compile import compile
 from ..data import augment
 from ..data.dataset import Dataset
-from ..inside.draw import View
 from ..tensor import Tensor, asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture, bare_grid, new_figure
+from ..train.pictures import Picture, View, bare_grid, new_figure
 from ..train.progress import Told
 from .captioner import Captioner
 from .recipe import Setting

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, optim, random
-from ..inside.draw import View, colour
+from ..inside.draw import colour
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
-from ..train.pictures import Picture, new_figure
+from ..train.pictures import Picture, View, new_figure
 from ..train.progress import Told
 from ..train.stopping import EarlyStopping
 from .forecaster import Forecaster

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, optim, random
-from ..inside.draw import View, colour
+from ..inside.draw import colour
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
 from ..train.mode import Mode
-from ..train.pictures import Picture, finish, new_figure
+from ..train.pictures import Picture, View, finish, new_figure
 from ..train.progress import Told
 from .recipe import Setting
 from .recommender import Recommender

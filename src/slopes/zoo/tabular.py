@@ -13,12 +13,12 @@ from .. import data, nn, optim, random
 from ..data.tabular import TableSplits
 from ..errors import MissingExtraError
 from ..extras import require
-from ..inside.draw import View, colour
+from ..inside.draw import colour
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
 from ..train.mode import Mode
-from ..train.pictures import Picture, confusion, new_figure
+from ..train.pictures import Picture, View, confusion, new_figure
 from ..train.progress import Told
 from ..train.stopping import EarlyStopping
 from .recipe import Setting
