@@ -230,6 +230,16 @@ def test_saving_writes_the_picture_or_the_text(tmp_path):
     assert shown.save(tmp_path / "g.txt").read_text(encoding="utf-8") == shown.text + "\n"
 
 
+def test_drawn_again_the_picture_is_the_same():
+    net = mlp()
+
+    def drawn(limit):
+        return sl.graph(lambda x: net(x).sum(), sl.ones((2, 4)), limit=limit).svg
+    assert "serial" not in drawn(100)
+    assert drawn(100) == drawn(100)
+    assert drawn(3) == drawn(3)
+
+
 def test_names_are_escaped():
     shown = sl.graph(lambda x: {"a<b": x + 1}, sl.ones(2))
     check_svg(shown.svg)

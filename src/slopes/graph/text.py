@@ -39,10 +39,10 @@ def text(roots: Sequence[Node], locations: bool = True) -> str:
     return "\n".join([*lines, " ".join(["return", *(names[root] for root in roots)])])
 
 
-def line(node: Node, names: Mapping[Node, str]) -> str:
-    """One node: its name, operation, type, arguments and parameters."""
+def line(node: Node, names: Mapping[Node, str], without: Sequence[str] = ()) -> str:
+    """One node: its name, operation, type, arguments and parameters, but those named in `without`."""
     words = [names[node], "=", node.op.name, type_text(node.dtype, node.shape), *(names[arg] for arg in node.args)]
-    return " ".join(words + [f"{key}={param_text(value)}" for key, value in sorted(node.params.items())])
+    return " ".join(words + [f"{key}={param_text(value)}" for key, value in sorted(node.params.items()) if key not in without])
 
 
 def type_text(dtype: np.dtype, shape: Sequence[int]) -> str:

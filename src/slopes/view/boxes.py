@@ -142,8 +142,13 @@ def node_box(node: Node, args: Sequence[Node], naming: Naming, given: Mapping[No
     kind = "constant" if node.op is Constant else kind
     name = naming.names.get(node, "")
     title = (name or role or "variable") if node.op is Variable else title_of(node, args, naming, given)
-    tip = line(node, Everything(naming)) + (f"\n{node.layer}, " if node.layer else "\n") + line_text(node.location)
+    tip = tip_line(node, naming) + (f"\n{node.layer}, " if node.layer else "\n") + line_text(node.location)
     return Box(title, type_text(node.dtype, node.shape), kind, "" if node.op is Variable else name, tip, [node], role)
+
+
+def tip_line(node: Node, naming: Naming) -> str:
+    """A node as in the graph's text, without the running numbers that tell variables apart: drawn again, the picture is the same."""
+    return line(node, Everything(naming), without=("serial", "tag"))
 
 
 class Everything(dict):
@@ -239,7 +244,7 @@ def layer_box(call: Call, members: Sequence[Node], naming: Naming) -> Box:
     used = {arg for node in members for arg in node.args if arg in inside}
     results = [node for node in members if node not in used] or [members[-1]]
     count = f"{len(members)} operations" if len(members) > 1 else "1 operation"
-    tip = "\n".join(line(node, Everything(naming)) for node in members[:40]) + ("\n..." if len(members) > 40 else "")
+    tip = "\n".join(tip_line(node, naming) for node in members[:40]) + ("\n..." if len(members) > 40 else "")
     role = next((naming.roles[node] for node in members if node in naming.roles), "")
     names = [naming.names[node] for node in members if node in naming.names]
     if role == "gradient":

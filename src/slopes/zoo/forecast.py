@@ -13,7 +13,7 @@ from ..inside.draw import colour
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
-from ..train.pictures import Picture, View, new_figure
+from ..train.pictures import Picture, View, finish, new_figure
 from ..train.progress import Told
 from ..train.stopping import EarlyStopping
 from .forecaster import Forecaster
@@ -57,12 +57,10 @@ class Outlook(View):
         marked = range(0, firsts[-1] + horizon, max(1, -(-(firsts[-1] + horizon) // 6)))
         left.set_xticks(marked, [self.times[place] for place in marked])
         right.set_title("mean absolute error", fontsize="medium")
-        right.set_xlabel("steps ahead")
         right.xaxis.get_major_locator().set_params(integer=True)
         right.set_ylim(bottom=0)
-        for axes in (left, right):
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(frameon=False, fontsize="x-small")
+        finish(left, "", "")
+        finish(right, "steps ahead", "")
 
 
 @dataclass

@@ -39,7 +39,7 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
     net = SentenceEncoder(len(letters), len(classes), values["width"], values["hidden"], kind=values["kind"],
                           dropout=values["dropout"])
     run = fit(net, rows(train, letters), optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=1.0, epochs=values["epochs"],
-              batch_size=values["batch"], validation=rows(validation, letters), metrics="token_accuracy", seed=seed,
+              batch_size=values["batch"], validation=rows(validation, letters), metrics="accuracy", seed=seed,
               progress=Told(tell, "language: "))
     table = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(table, (test.targets, languages(net, test, letters)), 1)

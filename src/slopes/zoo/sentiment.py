@@ -37,9 +37,9 @@ def one_fold(values: dict[str, Any], fold: int, seed: int, tell: Callable[[str],
     random.seed(seed)
     net = network(values, len(words))
     run = fit(net, rows(found.train), optimizer=optim.Adam(lr=values["rate"]), schedule="linear", epochs=values["epochs"],
-              batch_size=values["batch"], validation=rows(found.validation), metrics="token_accuracy", seed=seed,
+              batch_size=values["batch"], validation=rows(found.validation), metrics="accuracy", seed=seed,
               progress=Told(tell, f"fold {fold}: "))
-    return net, run, evaluate(net, rows(found.test), metrics="token_accuracy", batch_size=values["batch"])["token_accuracy"]
+    return net, run, evaluate(net, rows(found.test), metrics="accuracy", batch_size=values["batch"])["accuracy"]
 
 
 def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> Findings:
