@@ -7,6 +7,7 @@ import pytest
 
 import slopes as sl
 from slopes import inside, nn, optim
+from slopes.data import Dataset
 from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
 from slopes.zoo.networks import char_gpt, lenet, mlp, resnet, small_resnet, small_unet, small_vit
 
@@ -289,3 +290,40 @@ def test_everything_draws_itself(tmp_path):
     for name, view in pictures().items():
         view.plot(tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+# Confusion
+
+
+def test_confusion_counts_each_true_class_beside_the_predicted_one(tmp_path):
+    logits, targets = RNG.normal(size=(77, 3)).astype(np.float32), RNG.integers(3, size=77)
+    predicted = logits.argmax(1)
+    found = inside.confusion(nn.Identity(), Dataset(logits, targets, classes=["ant", "bee", "cat"]), batch_size=10)
+    assert all(found.counts[i, j] == ((targets == i) & (predicted == j)).sum() for i in range(3) for j in range(3))
+    for i in range(3):
+        assert found.recall[i] == (predicted[targets == i] == i).mean()
+        assert found.precision[i] == (targets[predicted == i] == i).mean()
+    mistakes = found.mistakes(100)
+    assert len(mistakes) == 6 and sum(count for *_, count in mistakes) == (predicted != targets).sum()
+    assert [count for *_, count in mistakes] == sorted((count for *_, count in mistakes), reverse=True)
+    assert all(found.counts[["ant", "bee", "cat"].index(a), ["ant", "bee", "cat"].index(b)] == n for a, b, n in mistakes)
+    found.plot(tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").stat().st_size > 5000
+
+
+def test_confusion_of_classes_that_nobody_has_or_says():
+    found = inside.Confusion.counted([0, 0, 2], [0, 2, 2], ["a", "b", "c"])
+    assert found.recall.tolist()[::2] == [0.5, 1.0] and np.isnan(found.recall[1]) and np.isnan(found.precision[1])
+    assert inside.Confusion.counted([0, 3], [1, 3]).classes == ("0", "1", "2", "3")
+    assert inside.Confusion.counted([0], [0]).mistakes() == []
+
+
+def test_confusion_refuses_what_has_no_classes():
+    with pytest.raises(ArgumentError, match="no class is predicted for each example of this Dataset"):
+        inside.confusion(nn.Linear(2, 1), Dataset(np.zeros((3, 2)), np.zeros((3, 1), np.float32)))
+    with pytest.raises(ShapeError, match=r"targets of shape \(2,\), predictions of shape \(3,\)"):
+        inside.Confusion.counted([0, 1], [0, 1, 1])
+    with pytest.raises(OutOfRangeError, match="a class 2, where there are 2"):
+        inside.Confusion.counted([0, 1], [0, 2], ["a", "b"])
+    with pytest.raises(OutOfRangeError, match="a class -1, where there are 2"):
+        inside.Confusion.counted([0, -1], [0, 1])

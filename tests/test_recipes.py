@@ -149,7 +149,7 @@ def test_without_matplotlib_the_run_is_saved_without_pictures(practised, tmp_pat
     def missing(*arguments):
         raise MissingExtraError("a picture needs matplotlib, which is not installed", repair="pip install 'slopes[plot]'")
 
-    monkeypatch.setattr(practice, "confusion", missing)
+    monkeypatch.setattr(practice, "mistakes", missing)
     assert practice.draw(practised.run, practised.test, data.digits().test) == (
         {}, ["no pictures: a picture needs matplotlib, which is not installed; pip install 'slopes[plot]'"])
 

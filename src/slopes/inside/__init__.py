@@ -2,6 +2,7 @@
 
 from .attention import AttentionMaps, attention_maps
 from .boundary import Boundary, boundary
+from .confusion import Confusion, confusion
 from .evidence import Evidence, occlusion, saliency
 from .filters import FeatureMaps, Filters, feature_maps, filters
 from .gradients import GradientNorms, UpdateSizes, gradient_norms, gradient_norms_over_time, update_sizes
@@ -9,6 +10,6 @@ from .maximise import Favourites, maximise
 from .projection import Projection, projection
 from .receptive import ReceptiveField, receptive_field
 
-__all__ = ["AttentionMaps", "Boundary", "Evidence", "Favourites", "FeatureMaps", "Filters", "GradientNorms", "Projection",
-           "ReceptiveField", "UpdateSizes", "attention_maps", "boundary", "feature_maps", "filters", "gradient_norms",
+__all__ = ["AttentionMaps", "Boundary", "Confusion", "Evidence", "Favourites", "FeatureMaps", "Filters", "GradientNorms", "Projection",
+           "ReceptiveField", "UpdateSizes", "attention_maps", "boundary", "confusion", "feature_maps", "filters", "gradient_norms",
            "gradient_norms_over_time", "maximise", "occlusion", "projection", "receptive_field", "saliency", "update_sizes"]

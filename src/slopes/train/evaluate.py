@@ -27,19 +27,13 @@ class Evaluation(dict):
     predicted: np.ndarray = np.zeros(0, np.int64)
     targets: np.ndarray = np.zeros(0, np.int64)
 
-    def confusion(self, classes: int) -> np.ndarray:
-        """counts[true, predicted], shape (classes, classes)."""
-        counts = np.zeros((classes, classes), np.int64)
-        np.add.at(counts, (self.targets, self.predicted), 1)
-        return counts
-
 
 def evaluate(net: Any, dataset: Any, *, loss: Loss | None = None, metrics: Iterable[str | Metric] | str | None = None,
              batch_size: int = 512) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
     dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Feed; loss and metrics as in fit. The result is a dict such as
-    {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted` and a table of confusions by `.confusion(n)`.
+    {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted`; inside.confusion tells which are taken for which.
     Of a feed, means are over the targets that count, and nothing is predicted: sl.text.perplexity(result["loss"]).
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 

@@ -1,4 +1,4 @@
-"""Pictures of a run through matplotlib: loss and metrics over time, the confusion of classes, and single predictions."""
+"""Pictures of a run through matplotlib: loss and metrics over time, and single predictions."""
 
 from __future__ import annotations
 
@@ -151,33 +151,6 @@ def running_mean(values: np.ndarray, width: int) -> np.ndarray:
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - width)
     return (sums[ends] - sums[starts]) / (ends - starts)
-
-
-def confusion(counts: np.ndarray, classes: Sequence[str]) -> Picture:
-    """How often each class (row) was taken for each (column): counts (C, C); wrong cells are coloured, right ones are plain."""
-    counts, size = np.asarray(counts), max(4.0, 0.52 * len(classes) + 1.6)
-    figure = new_figure(size + 0.8, size)
-    axes = figure.subplots()
-    wrong = counts * (1 - np.eye(len(counts)))
-    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1.0, 1.6 * wrong.max()))
-    if len(classes) <= 40:
-        write_counts(axes, counts)
-    turn = {} if max(map(len, classes), default=0) <= 2 else {"rotation": 45, "rotation_mode": "anchor", "ha": "right"}
-    axes.set_xticks(range(len(classes)), classes, **turn)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    total = max(1, counts.sum())
-    axes.set_title(f"{np.trace(counts):,} of {counts.sum():,} right ({np.trace(counts) / total:.2%})", fontsize="medium")
-    return Picture(figure)
-
-
-def write_counts(axes: Any, counts: np.ndarray) -> None:
-    """The count in each cell, zeros left out, right ones bold."""
-    for row, column in zip(*np.nonzero(counts)):
-        right = row == column
-        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=7,
-                  fontweight="bold" if right else "normal", color="#22543d" if right else "black")
 
 
 def bare_grid(figure: Any, count: int, columns: int) -> Any:

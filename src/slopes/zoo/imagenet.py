@@ -13,11 +13,12 @@ from .. import data, nn, optim, random
 from ..data import augment
 from ..data.atomic import saving
 from ..data.lock import locked
+from ..inside.confusion import Confusion
 from ..settings import cache_folder
 from ..tensor import Tensor
 from ..train.evaluate import evaluate
 from ..train.fit import fit
-from ..train.pictures import confusion, mistakes
+from ..train.pictures import mistakes
 from ..train.progress import Told
 from .alexnet import alexnet
 from .recipe import Setting
@@ -94,11 +95,12 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
               batch_size=values["batch"], validation=parts.validation, seed=seed, progress=Told(tell))
     test = evaluate(net, parts.test, batch_size=values["batch"])
     learned = run.epochs[-1].examples / run.epochs[-1].seconds if run.epochs else 0.0  # compiling belongs to the first epoch
-    table, most = test.confusion(len(found.classes)), float(np.bincount(parts.test.targets).max() / len(parts.test))
+    table = Confusion.counted(test.targets, test.predicted, found.classes)
+    most = float(np.bincount(parts.test.targets).max() / len(parts.test))
     return Findings({"test accuracy": test["accuracy"], "pictures read per second": read, "pictures learned per second": learned},
                     [f"{test['accuracy']:.2%} of {len(parts.test):,} held-out pictures are recognised; always the same class: {most:.2%}",
                      f"pictures per second: {read:,.0f} read and decoded, {learned:,.1f} learned from (reading beside it)"],
-                    {"curve.png": run.plot, "confusion.png": lambda: confusion(table, found.classes),
+                    {"curve.png": run.plot, "confusion.png": table.draw,
                      "mistakes.png": lambda: mistakes(test, parts.test)}, net.state_dict())
 
 

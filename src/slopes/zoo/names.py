@@ -10,10 +10,10 @@ import numpy as np
 from .. import data, nn, optim, random, text
 from ..compile import compile
 from ..data.examples import Examples
+from ..inside.confusion import Confusion
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import confusion
 from ..train.progress import Told
 from .language import LanguageModel
 from .recipe import Setting
@@ -41,15 +41,13 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
     run = fit(net, rows(train, letters), optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=1.0, epochs=values["epochs"],
               batch_size=values["batch"], validation=rows(validation, letters), metrics="accuracy", seed=seed,
               progress=Told(tell, "language: "))
-    table = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(table, (test.targets, languages(net, test, letters)), 1)
-    right, every = table.diagonal(), table.sum(axis=1)
-    accuracy, balanced = float(right.sum() / every.sum()), float(np.mean(right / every))
+    table = Confusion.counted(test.targets, languages(net, test, letters), classes)
+    accuracy, balanced = float(table.counts.trace() / table.counts.sum()), float(np.mean(table.recall))
     writer = learned_writer(train, letters, values, seed, tell)
     lines = [f"{each:12}" + ", ".join(made_up(writer, letters, number, seed)) for number, each in enumerate(classes)]
     return Findings({"accuracy": accuracy, "balanced accuracy": balanced},
                     [f"accuracy {accuracy:.2%}, mean over the languages {balanced:.2%}", "made up:", *lines],
-                    {"curve.png": run.plot, "confusion.png": lambda: confusion(table, classes)},
+                    {"curve.png": run.plot, "confusion.png": table.draw},
                     {f"{name}.{path}": array for name, each in (("classifier", net), ("writer", writer))
                      for path, array in each.state_dict().items()})
 

@@ -13,13 +13,14 @@ import numpy as np
 from .. import data, nn, random
 from ..data.reading import refused
 from ..errors import ArgumentError, DataError, MissingExtraError, SaveError
+from ..inside.confusion import Confusion
 from ..tensor import asarray, no_grad
 from ..train.evaluate import Evaluation, evaluate
 from ..train.fit import fit
 from ..train.history import Run
 from ..train.interrupt import Interrupts
 from ..train.mode import Mode
-from ..train.pictures import Picture, confusion, mistakes
+from ..train.pictures import Picture, mistakes
 from ..train.progress import Reporter
 from ..train.runs import RECORD, SavedRun, load_run, save_somewhere
 from .image import FRAMES, read_image
@@ -68,7 +69,7 @@ def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0
 def draw(run: Run, test: Evaluation, dataset: Any) -> tuple[dict[str, Picture], list[str]]:
     """The pictures by file name; without matplotlib none, and a note that says how to get them."""
     try:
-        table = confusion(test.confusion(len(dataset.classes)), dataset.classes)
+        table = Confusion.counted(test.targets, test.predicted, dataset.classes).draw()
         return {"curve.png": run.plot(), "confusion.png": table, "mistakes.png": mistakes(test, dataset)}, []
     except MissingExtraError as error:
         return {}, [f"no pictures: {error.what}; {error.repair}"]

@@ -10,11 +10,11 @@ import numpy as np
 from .. import data, nn, optim, random
 from ..data import augment
 from ..data.spoken import SPEAKERS
+from ..inside.confusion import Confusion
 from ..tensor import Tensor
 from ..train.evaluate import Evaluation, evaluate
 from ..train.fit import fit
 from ..train.history import Run
-from ..train.pictures import confusion
 from ..train.progress import Told
 from .recipe import Setting
 from .spoken import SpokenCNN, SpokenGRU
@@ -68,15 +68,14 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
         _, _, other = learned(data.spoken_digits(speaker=speaker), values, seed, Told(tell, f"without {speaker}: "))
         strangers[speaker] = other["accuracy"]
         tell(f"{speaker}, never heard before: accuracy {strangers[speaker]:.2%}")
-    classes = splits.classes or ()
-    table = result.confusion(len(classes))
+    table = Confusion.counted(result.targets, result.predicted, splits.classes)
     mean = float(np.mean(list(strangers.values())))
     return Findings(
         {"accuracy": result["accuracy"], "held-out speaker accuracy": mean, "worst held-out speaker accuracy": min(strangers.values()),
          **{f"{speaker} accuracy": value for speaker, value in strangers.items()}},
         [f"{result['accuracy']:.2%} of the test part, by speakers that were heard before",
          f"{mean:.2%} of what a speaker says who was not: " + ", ".join(f"{name} {value:.1%}" for name, value in strangers.items())],
-        {"curve.png": run.plot, "confusion.png": lambda: confusion(table, classes)}, net.state_dict())
+        {"curve.png": run.plot, "confusion.png": table.draw}, net.state_dict())
 
 
 recipe = Study(

@@ -13,12 +13,13 @@ from .. import data, nn, optim, random
 from ..data.tabular import TableSplits
 from ..errors import MissingExtraError
 from ..extras import require
+from ..inside.confusion import Confusion
 from ..inside.draw import colour
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, confusion, new_figure
+from ..train.pictures import Picture, View, new_figure
 from ..train.progress import Told
 from ..train.stopping import EarlyStopping
 from .recipe import Setting
@@ -55,9 +56,7 @@ class Answer(View):
     def draw(self) -> Picture:
         """The classes that were confused; or numbers, told over true."""
         if self.classes is not None:
-            counts = np.zeros((len(self.classes),) * 2, np.int64)
-            np.add.at(counts, (self.targets, self.predicted), 1)
-            return confusion(counts, self.classes)
+            return Confusion.counted(self.targets, self.predicted, self.classes).draw()
         figure = new_figure(4.2, 4)
         axes = figure.subplots()
         axes.scatter(self.targets, self.predicted, s=3, alpha=0.25, color=colour(0), linewidths=0)
