@@ -199,6 +199,15 @@ def test_a_large_graph_shows_one_box_per_layer():
     assert "Linear(6" in shown.svg
 
 
+def test_counts_that_only_layers_use_stay_inside_their_boxes():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3), nn.MaxPool2d(2), nn.Flatten())
+    few, all_of_them = (sl.graph(lambda x: net(x).sum(), sl.zeros((2, 1, 14, 14)), limit=limit) for limit in (10, 1000))
+    assert "iota" in few.listing
+    assert "iota" not in re.sub("<title>.*?</title>", "", few.svg, flags=re.DOTALL)
+    assert "iota" in re.sub("<title>.*?</title>", "", all_of_them.svg, flags=re.DOTALL)
+    check_svg(few.svg)
+
+
 def test_a_tied_layer_makes_no_cycle():
     layer = nn.Linear(3, 3)
 

@@ -76,8 +76,10 @@ def make_boxes(roots: Sequence[Node], naming: Naming, given: Mapping[Node, objec
     shown = {node: [behind(arg, naming) for arg in node.args] for node in order if is_shown(node, roots, naming)}
     groups = group(shown, layers) if layers is not None else {node: node for node in shown}
     members: dict[Node | Call, list[Node]] = {}
+    hidden = inner(shown, groups, roots, naming)
     for node in shown:
-        members.setdefault(groups[node], []).append(node)
+        if node not in hidden:
+            members.setdefault(groups[node], []).append(node)
     found = Boxes(left_out=any(is_quiet(node, naming) for node in order))
     for key, inside in members.items():
         box = layer_box(key, inside, naming) if isinstance(key, Call) else node_box(key, shown[key], naming, given)
@@ -223,6 +225,13 @@ def group(shown: Shown, layers: Mapping[Node, str]) -> dict[Node, Node | Call]:
         found[node] = key
         sources.setdefault(key, set()).update(found[arg] for arg in args if arg in found and found[arg] != key)
     return found
+
+
+def inner(shown: Shown, groups: Mapping[Node, Node | Call], roots: Sequence[Node], naming: Naming) -> set[Node]:
+    """Constants and counts that nothing but layers uses: they stay inside, as whatever else a layer is made of."""
+    used = {arg for node, args in shown.items() if not isinstance(groups[node], Call) for arg in args}
+    seen = used | set(roots) | set(naming.names) | set(naming.roles)
+    return {node for node in shown if not node.args and node.op is not Variable and node not in seen}
 
 
 def reaches(start: set[Node | Call], target: Node | Call, sources: Mapping[Node | Call, set[Node | Call]]) -> bool:
