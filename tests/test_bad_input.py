@@ -339,6 +339,26 @@ def test_the_look_at_the_last_batch_changes_nothing():
     assert fitted(net, points, batch_size=4).history.steps == 3  # one value per channel and place: a batch of one is enough
 
 
+@pytest.mark.parametrize("names, told", [
+    (None, "2, 3"), (["ant", "bee", "cow", "dog"], r"cow \(2\), dog \(3\)")])
+def test_classes_without_a_training_example_are_told_at_the_users_line(names, told):
+    x, net = np.zeros((6, 4), np.float32), nn.Linear(4, 4)
+    points = data.Dataset(x, [0, 1, 1, 0, 1, 1], classes=names)
+    text = (f"3 of 6 validation targets are of classes without any training example: {told}\n"
+            "  a net learns never to answer what it never sees\n"
+            "  divide the data class by class, as slopes.data.split does, or leave these classes out$")
+    with pytest.warns(UserWarning, match=text) as told_once:
+        fitted(net, points, validation=data.Dataset(x, [0, 2, 3, 2, 1, 0], classes=names))
+    assert len(told_once) == 1 and told_once[0].filename == __file__
+    fitted(net, points, validation=data.Dataset(x, [1] * 6, classes=names))  # fewer classes than in training are no matter
+
+
+def test_of_many_unseen_classes_some_are_named():
+    x = np.zeros((12, 4), np.float32)
+    with pytest.warns(UserWarning, match="11 of 12 .* 1, 2, 3, 4, 5 and 6 more"):
+        fitted(nn.Linear(4, 12), data.Dataset(x, [0] * 12), validation=data.Dataset(x, range(12)))
+
+
 def test_targets_and_inputs_may_be_lists():
     assert fitted(dataset=Raw(X.tolist(), Y.tolist()), batch_size=64).history.steps == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from types import FrameType
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -68,8 +69,18 @@ class SlopesError(Exception):
     def __init__(self, what: str, *, why: str = "", repair: str = "", where: str | None = None) -> None:
         self.what, self.why, self.repair = what, why, repair
         self.where = default_where() if where is None else where
-        lines = [what] + [f"  {text}" for text in (self.why, self.repair, self.where) if text]
-        super().__init__("\n".join(lines))
+        super().__init__(in_parts(what, self.why, self.repair, self.where))
+
+
+def in_parts(what: str, *more: str) -> str:
+    """`what`, and below it the other sentences, as far as there are any."""
+    return "\n".join([what, *(f"  {text}" for text in more if text)])
+
+
+def warn(what: str, *, why: str = "", repair: str = "") -> None:
+    """Tell what may be meant, but rarely is: a UserWarning of the user's own line, in the parts that errors have."""
+    file, line = user_location()
+    warnings.warn_explicit(in_parts(what, why, repair), UserWarning, file, line)
 
 
 def default_where() -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import shorten
 from ..data.several import called, each_input, input_names, inputs_of
-from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Module
 from ..optim.average import Average
@@ -20,6 +20,7 @@ from .mode import Mode
 from .stepper import is_streamed
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
+NAMED = 5  # so many classes are listed
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
 
 
@@ -178,6 +179,22 @@ def check_labels(targets: np.ndarray, outputs: tuple[int, ...], role: str = "dat
             f"{role}.targets{at} is {int(targets[place])}, but the net has {outputs[1]} outputs: classes 0 to {outputs[1] - 1}",
             why=f"the labels run from {least} to {largest}",
             repair=f"give the last layer {largest + 1} outputs" if least >= 0 else repair)
+
+
+def tell_unseen_classes(loss: Any, dataset: Any, validation: Any) -> None:
+    """Warn of classes that are in the validation data but not in the training data: few examples may be so, a bad division too."""
+    if loss not in (cross_entropy, nll_loss) or not all(is_labelled(each.targets) for each in (dataset, validation)):
+        return
+    learned, asked = (np.bincount(np.asarray(each.targets).reshape(-1)) for each in (dataset, validation))
+    unseen = [label for label in np.flatnonzero(asked) if label >= len(learned) or not learned[label]]
+    if unseen:
+        names = getattr(dataset, "classes", None)
+        listed = [str(label) if names is None else f"{names[label]} ({label})" for label in unseen]
+        more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+        warn(f"{asked[unseen].sum()} of {asked.sum()} validation targets are of classes without any training example: "
+             f"{', '.join(listed[:NAMED])}{more}",
+             why="a net learns never to answer what it never sees",
+             repair="divide the data class by class, as slopes.data.split does, or leave these classes out")
 
 
 def check_optimizer(optimizer: Any, bound: list[Any], net: Any) -> None:

@@ -20,7 +20,7 @@ from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
 from ..tensor import Tensor, no_grad
-from .checks import check_average, check_counts, check_kinds, check_last_batch, check_optimizer
+from .checks import check_average, check_counts, check_kinds, check_last_batch, check_optimizer, tell_unseen_classes
 from .evaluate import Evaluator
 from .guard import Guard, non_finite
 from .history import Epoch, History, Run
@@ -59,7 +59,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy, for a feed nn.token_cross_entropy
     optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
-    validation  a second data set, measured after every epoch in eval mode; it changes no state
+    validation  a second data set, measured after every epoch in eval mode; it changes no state. Classes in it of which training has
+                no example are told by a warning
     metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default:
                 accuracy for class labels, none otherwise
     seed        decides the order of examples, and seeds slopes' random numbers (dropout) for the run; initial weights were drawn
@@ -107,6 +108,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
             check_source(net, loss, each, role, augment if role == "dataset" else None)
     if not isinstance(dataset, Feed):
         check_last_batch(net, dataset, batch_size)
+        if validation is not None and not isinstance(validation, Feed):
+            tell_unseen_classes(loss, dataset, validation)
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, has_classes(dataset)), epochs, batch_size, seed,
               find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,

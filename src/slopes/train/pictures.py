@@ -123,7 +123,7 @@ def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any
     axes.xaxis.set_major_locator(whole_numbers(9))
     if all(name.endswith("accuracy") for name in names):
         axes.yaxis.set_major_formatter(require("matplotlib.ticker", "plot", "a picture").PercentFormatter(1))
-    finish(axes, "epoch", ", ".join(names))
+    finish(axes, "epoch", ", ".join(names).replace("_", " "))
 
 
 def whole_numbers(most: int) -> Any:
