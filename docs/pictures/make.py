@@ -1,6 +1,7 @@
 """Draw the pictures of the documents: `python docs/pictures/make.py` writes them beside this file.
 
-`digits-curve.png` is what `slopes train digits` leaves as curve.png, `looks.png` what `slopes train caption` leaves.
+`digits-curve.png` is what `slopes train digits` leaves as curve.png, `looks.png` what `slopes train caption` leaves,
+and `features.png` what `slopes train features` leaves as boundaries.png.
 """
 
 from __future__ import annotations
