@@ -185,6 +185,17 @@ def test_a_report_runs_recipes_of_networks_too(monkeypatch, tmp_path):
     assert list(found.figures) == ["test accuracy", "test loss"] and found.settings["epochs"] == 1
 
 
+def test_a_study_leaves_no_run_to_predict_with(tmp_path):
+    study = approximate.recipe
+    carry_out(study, study.chosen(steps=1, hidden=2), tmp_path / "left")
+    with pytest.raises(ArgumentError) as caught:
+        practice.revive(tmp_path / "left")
+    assert str(caught.value).replace(str(tmp_path), "").startswith("""\
+/left is what a study left: its figures, pictures and weights, but no run
+  the recipes that leave a run are digits, softmax, mlp, lenet, lenet-published, lenet-regularized, fashion
+  to use its weights in Python: net.load_state_dict(slopes.data.load_safetensors(path))""")
+
+
 def test_a_recipe_with_more_arguments_of_fit_keeps_the_averaged_weights(monkeypatch, tmp_path):
     recipe = replace(RECIPES["lenet-regularized"], network=lambda shape, classes, dropout: mlp(shape, classes, 16))
     monkeypatch.setitem(practice.DATASETS, "mnist", partial(few, 64))

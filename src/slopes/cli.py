@@ -26,8 +26,7 @@ from .train.schedule import SCHEDULES
 from .zoo.practice import Practice, classify, practise, revive
 from .zoo.recipe import OPTIMIZERS, Recipe, Setting
 from .zoo.recipes import RECIPES, find_recipe
-from .zoo.study import RECORD as STUDY_RECORD
-from .zoo.study import Studied, Study, carry_out
+from .zoo.study import Studied, Study, carry_out, is_study
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -232,7 +231,7 @@ def choose_folder(name: str, out: Path | None, replace: bool) -> Path:
     if out is None:
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))
         return prepare_folder(next(place for each in names if not (place := Path("runs") / each).exists()))
-    if (holds_run(out) or (out / STUDY_RECORD).exists()) and not replace:
+    if (holds_run(out) or is_study(out)) and not replace:
         raise ArgumentError(f"--out {out}: this folder already holds a run", why="training again would overwrite it",
                             repair="name another folder, or add --replace")
     return prepare_folder(out)

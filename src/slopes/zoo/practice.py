@@ -22,10 +22,11 @@ from ..train.interrupt import Interrupts
 from ..train.mode import Mode
 from ..train.pictures import Picture, mistakes
 from ..train.progress import Reporter
-from ..train.runs import RECORD, SavedRun, load_run, save_somewhere
+from ..train.runs import RECORD, SavedRun, holds_run, load_run, save_somewhere
 from .image import FRAMES, read_image
 from .recipe import Recipe, make_optimizer
-from .recipes import find_recipe
+from .recipes import RECIPES, find_recipe
+from .study import is_study
 
 DATASETS = {"digits": data.digits, "mnist": data.mnist, "fashion": data.fashion_mnist}
 
@@ -78,9 +79,14 @@ def draw(run: Run, test: Evaluation, dataset: Any) -> tuple[dict[str, Picture], 
 def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
     """The trained net of a run folder that a recipe made, in eval mode, and the folder's record.
 
-    Raises DataError for a damaged folder, ArgumentError when this slopes does not know its recipe, StateError when the weights do
-    not fit the network that the recipe builds.
+    Raises DataError for a damaged folder, ArgumentError when this slopes does not know its recipe or the folder is that of a study,
+    StateError when the weights do not fit the network that the recipe builds.
     """
+    if is_study(folder) and not holds_run(Path(folder)):
+        runs = ", ".join(name for name, each in RECIPES.items() if isinstance(each, Recipe))
+        raise ArgumentError(f"{os.fspath(folder)} is what a study left: its figures, pictures and weights, but no run",
+                            why=f"the recipes that leave a run are {runs}",
+                            repair="to use its weights in Python: net.load_state_dict(slopes.data.load_safetensors(path))")
     saved = load_run(folder)
     check_data(saved)
     recipe = find_recipe(saved.recipe)

@@ -67,6 +67,11 @@ class Studied:
     notes: list[str]
 
 
+def is_study(folder: str | os.PathLike[str]) -> bool:
+    """Whether the folder is what `carry_out` wrote."""
+    return (Path(folder) / RECORD).is_file()
+
+
 def carry_out(study: Study, values: dict[str, Any], folder: str | os.PathLike[str], seed: int = 0,
               tell: Callable[[str], None] = lambda text: None) -> Studied:
     """Run the study with these hyper-parameters and write study.json, pictures and weights into `folder`, atomically."""
