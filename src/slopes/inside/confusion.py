@@ -40,7 +40,7 @@ class Confusion(View):
             raise ShapeError(f"confusion: targets of shape {true.shape}, predictions of shape {guessed.shape}",
                              why="each example has one class and is taken for one, (N,) and (N,)")
         both = np.concatenate([true, guessed])
-        names = tuple(map(str, range(both.max(initial=-1) + 1))) if classes is None else tuple(classes)
+        names = tuple(map(str, range(both.max(initial=-1) + 1) if classes is None else classes))
         if both.size and not 0 <= both.min() <= both.max() < len(names):
             raise OutOfRangeError(f"confusion: a class {both.min() if both.min() < 0 else both.max()}, where there are {len(names)}",
                                   why="classes are numbers from 0 on")
@@ -108,9 +108,10 @@ def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
     >>> sl.inside.confusion(sl.nn.Identity(), shifted).mistakes()
     [('b', 'c', 1)]
     """
-    if isinstance(dataset, Feed) or not is_labelled(dataset.targets) or np.ndim(dataset.targets) != 1:
+    targets = np.asarray([] if isinstance(dataset, Feed) else getattr(dataset, "targets", []))
+    if not is_labelled(targets) or targets.ndim != 1:
         raise ArgumentError(f"confusion: no class is predicted for each example of this {type(dataset).__name__}",
                             why="it needs a data.Dataset with one class label, an integer, per example",
                             repair="of predictions you have: inside.Confusion.counted(targets, predicted, classes)")
     result = evaluate(net, dataset, batch_size=batch_size)
-    return Confusion.counted(result.targets, result.predicted, dataset.classes)
+    return Confusion.counted(result.targets, result.predicted, getattr(dataset, "classes", None))
