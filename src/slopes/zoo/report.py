@@ -106,7 +106,8 @@ def table(results: Sequence[Result]) -> str:
 
 def document(results: Sequence[Result]) -> str:
     """The page of results: what was run on what, and the table."""
-    made = sorted({f"slopes {each['slopes']}, {each['machine']}, {each['threads']} threads" for each in (one.made_with for one in results)})
+    machines = [each.made_with for each in results]
+    made = sorted({f"slopes {each['slopes']}, {each['machine']}, threads: {each['threads']}" for each in machines})
     return (f"# Results of the recipes\n\nWritten by `python -m slopes.zoo.report` ({'; '.join(made)}). Each figure is the mean over "
             f"the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
 
