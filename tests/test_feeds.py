@@ -10,7 +10,7 @@ import pytest
 import slopes as sl
 from slopes import data, nn, optim, text
 from slopes.data import IGNORED
-from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
+from slopes.errors import ArgumentError, OutOfRangeError, SlopesError
 from slopes.train.progress import Told
 from slopes.train.stepper import Feeder, Stack
 from slopes.zoo.language import LanguageModel
@@ -74,6 +74,12 @@ def test_rows_of_several_inputs_have_lengths_of_their_own():
     assert batch.targets.tolist() == [[8, IGNORED, IGNORED], [9, 9, 9]] and batch.counted == 4
 
 
+def test_labels_may_be_a_list():
+    wanted, = text.Rows([[1, 2], [3, 4]], targets=np.array([1, 0]), limits=1).batches(2)
+    given, = text.Rows([[1, 2], [3, 4]], targets=[1, 0], limits=1).batches(2)
+    assert given.targets.tolist() == wanted.targets.tolist() == [1, 0]
+
+
 def test_rows_of_length_0_are_filling():
     batch, = text.Rows([[], [3]], targets=np.array([0, 1])).batches(2)
     assert batch.inputs.tolist() == [[0], [3]]
@@ -83,9 +89,11 @@ def test_rows_of_length_0_are_filling():
     (lambda: text.Streams([1], 3), "Streams: a text of 1 tokens"),
     (lambda: text.Windows([1, 2, 3], 3), "Windows: a text of 3 tokens"),
     (lambda: text.Rows([[1], [2]], targets=np.array([1])), "Rows: 2 rows and 1 targets"),
-    (lambda: text.Rows(targets=np.array([1])), "Rows: no rows and 1 targets")])
+    (lambda: text.Rows(targets=np.array([1])), "Rows: no rows and 1 targets"),
+    (lambda: text.Rows([[1], [2]], targets=3), "Rows: targets are 3\n  every example has a label, or a row of labels\n"),
+    (lambda: text.Rows([[1], [2]], targets=["good", "bad"]), "Rows: targets of type <U4, not numbers")])
 def test_what_cannot_be_a_feed_is_refused(make, message):
-    with pytest.raises(ShapeError, match=message):
+    with pytest.raises(SlopesError, match=message):
         make()
 
 

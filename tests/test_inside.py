@@ -321,8 +321,10 @@ def test_confusion_of_classes_that_nobody_has_or_says():
 def test_confusion_refuses_what_has_no_classes():
     with pytest.raises(ArgumentError, match="no class is predicted for each example of this Dataset"):
         inside.confusion(nn.Linear(2, 1), Dataset(np.zeros((3, 2)), np.zeros((3, 1), np.float32)))
-    with pytest.raises(ArgumentError, match="no class is predicted for each example of this list"):
+    with pytest.raises(ArgumentError, match="dataset is a list without inputs and targets"):
         inside.confusion(nn.Linear(2, 1), [1, 2])
+    with pytest.raises(ArgumentError, match="no class is predicted for each example of this Rows"):
+        inside.confusion(nn.Linear(2, 1), sl.text.Rows([[1, 2]], targets=[0], limits=1))
     with pytest.raises(ShapeError, match=r"targets of shape \(2,\), predictions of shape \(3,\)"):
         inside.Confusion.counted([0, 1], [0, 1, 1])
     with pytest.raises(OutOfRangeError, match="a class 2, where there are 2"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from ..train.checks import check_dataset
 from ..train.evaluate import evaluate
 from ..train.metrics import is_labelled
 from ..train.pictures import Picture, View, new_figure
@@ -108,8 +109,9 @@ def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
     >>> sl.inside.confusion(sl.nn.Identity(), shifted).mistakes()
     [('b', 'c', 1)]
     """
-    targets = np.asarray([] if isinstance(dataset, Feed) else getattr(dataset, "targets", []))
-    if not is_labelled(targets) or targets.ndim != 1:
+    if not isinstance(dataset, Feed):
+        check_dataset(dataset)
+    if isinstance(dataset, Feed) or not is_labelled(dataset.targets) or np.ndim(dataset.targets) != 1:
         raise ArgumentError(f"confusion: no class is predicted for each example of this {type(dataset).__name__}",
                             why="it needs a data.Dataset with one class label, an integer, per example",
                             repair="of predictions you have: inside.Confusion.counted(targets, predicted, classes)")

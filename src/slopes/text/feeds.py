@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import shorten
 from ..data.feed import IGNORED, Batch, Feed
 from ..data.order import BUCKETING, check_batch_size, order
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from .buckets import boundaries, checked_lengths, checked_limits
 from .padding import pad
 from .vocabulary import check_whole
@@ -100,7 +101,7 @@ class Rows(Feed):
     many buckets, or the lengths that bound them; an example belongs to a bucket by the longest of its rows. Every batch of a bucket
     has the same shape: the last one is filled up with examples whose labels are -100. With a seed, rows are mixed within their
     bucket and the batches among each other. Raises ShapeError for different numbers of rows and labels, ArgumentError for an
-    example of which no label counts.
+    example of which no label counts, DTypeError for labels that are no numbers.
 
     >>> from slopes import text
     >>> feed = text.Rows([[5, 6, 7], [8], [9, 9]], targets=np.array([0, 1, 0]), limits=(2, 3))
@@ -111,6 +112,7 @@ class Rows(Feed):
     """
 
     def __init__(self, *parts: Sequence[Any], targets: Any, limits: int | Sequence[int] = 6) -> None:
+        targets = one_each(targets)
         columns = [*parts, *([] if isinstance(targets, np.ndarray) else [targets])]
         counts = {len(column) for column in (*columns, targets)}
         if len(counts) != 1 or not parts:
@@ -145,6 +147,20 @@ class Rows(Feed):
         wanted[len(rows):] = IGNORED
         found = tuple(array[whole] for array in arrays)
         return Batch(found if len(found) > 1 else found[0], wanted)
+
+
+def one_each(targets: Any) -> Any:
+    """Labels, one for every example, as an array of numbers; rows of labels as they are."""
+    if not isinstance(targets, Sequence | np.ndarray):
+        raise ArgumentError(f"Rows: targets are {shorten(targets)}", why="every example has a label, or a row of labels",
+                            repair="give a list of them, or an array (N,)")
+    if not all(np.ndim(each) == 0 for each in targets[:1]):
+        return targets
+    labels = np.asarray(targets)
+    if labels.dtype.kind not in "biuf":
+        raise DTypeError(f"Rows: targets of type {labels.dtype}, not numbers", why="a network computes with real numbers",
+                         repair="of classes: names, labels = np.unique(targets, return_inverse=True); of tokens: vocabulary.encode")
+    return labels
 
 
 def check_labelled(targets: Any) -> None:
