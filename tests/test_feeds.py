@@ -10,7 +10,7 @@ import pytest
 import slopes as sl
 from slopes import data, nn, optim, text
 from slopes.data import IGNORED
-from slopes.errors import ArgumentError, OutOfRangeError, SlopesError
+from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from slopes.train.progress import Told
 from slopes.train.stepper import Feeder, Stack
 from slopes.zoo.language import LanguageModel
@@ -85,15 +85,15 @@ def test_rows_of_length_0_are_filling():
     assert batch.inputs.tolist() == [[0], [3]]
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: text.Streams([1], 3), "Streams: a text of 1 tokens"),
-    (lambda: text.Windows([1, 2, 3], 3), "Windows: a text of 3 tokens"),
-    (lambda: text.Rows([[1], [2]], targets=np.array([1])), "Rows: 2 rows and 1 targets"),
-    (lambda: text.Rows(targets=np.array([1])), "Rows: no rows and 1 targets"),
-    (lambda: text.Rows([[1], [2]], targets=3), "Rows: targets are 3\n  every example has a label, or a row of labels\n"),
-    (lambda: text.Rows([[1], [2]], targets=["good", "bad"]), "Rows: targets of type <U4, not numbers")])
-def test_what_cannot_be_a_feed_is_refused(make, message):
-    with pytest.raises(SlopesError, match=message):
+@pytest.mark.parametrize("make, kind, message", [
+    (lambda: text.Streams([1], 3), ShapeError, "Streams: a text of 1 tokens"),
+    (lambda: text.Windows([1, 2, 3], 3), ShapeError, "Windows: a text of 3 tokens"),
+    (lambda: text.Rows([[1], [2]], targets=np.array([1])), ShapeError, "Rows: 2 rows and 1 targets"),
+    (lambda: text.Rows(targets=np.array([1])), ShapeError, "Rows: no rows and 1 targets"),
+    (lambda: text.Rows([[1], [2]], targets=3), ArgumentError, "Rows: targets are 3\n  every example has a label, or a row of labels\n"),
+    (lambda: text.Rows([[1], [2]], targets=["good", "bad"]), DTypeError, "Rows: targets of type <U4, not numbers")])
+def test_what_cannot_be_a_feed_is_refused(make, kind, message):
+    with pytest.raises(kind, match=message):
         make()
 
 

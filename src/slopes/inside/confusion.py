@@ -12,8 +12,8 @@ from ..data.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..train.checks import check_dataset
 from ..train.evaluate import evaluate
-from ..train.metrics import is_labelled
 from ..train.pictures import Picture, View, new_figure
+from ..train.sources import has_classes
 
 NAMED = 40  # of so many classes the counts can still be read in their cells
 
@@ -50,6 +50,11 @@ class Confusion(View):
         return cls(counts, names)
 
     @property
+    def wrong(self) -> np.ndarray:
+        """(C, C) int64: the counts without those of the right answers."""
+        return self.counts * (1 - np.eye(len(self.counts), dtype=np.int64))
+
+    @property
     def recall(self) -> np.ndarray:
         """(C,) float64: the share of each class's examples that was recognised; NaN for a class without examples."""
         return shares(self.counts.diagonal(), self.counts.sum(axis=1))
@@ -61,7 +66,7 @@ class Confusion(View):
 
     def mistakes(self, count: int = 5) -> list[tuple[str, str, int]]:
         """The most frequent mistakes: (true class, class it was taken for, how often)."""
-        wrong = self.counts * (1 - np.eye(len(self.counts), dtype=np.int64))
+        wrong = self.wrong
         order = np.argsort(-wrong, axis=None, kind="stable")[:count]
         pairs = zip(*np.unravel_index(order, wrong.shape))
         return [(self.classes[true], self.classes[other], int(wrong[true, other])) for true, other in pairs if wrong[true, other]]
@@ -71,8 +76,7 @@ class Confusion(View):
         size = max(4.0, 0.52 * len(self.classes) + 1.6)
         figure = new_figure(size + 0.8, size)
         axes = figure.subplots()
-        wrong = self.counts * (1 - np.eye(len(self.counts)))
-        axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1.0, 1.6 * wrong.max(initial=0)))
+        axes.imshow(self.wrong, cmap="Oranges", vmin=0, vmax=max(1.0, 1.6 * self.wrong.max(initial=0)))
         if len(self.classes) <= NAMED:
             write_counts(axes, self.counts)
         turn = {} if max(map(len, self.classes), default=0) <= 2 else {"rotation": 45, "rotation_mode": "anchor", "ha": "right"}
@@ -111,7 +115,7 @@ def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
     """
     if not isinstance(dataset, Feed):
         check_dataset(dataset)
-    if isinstance(dataset, Feed) or not is_labelled(dataset.targets) or np.ndim(dataset.targets) != 1:
+    if not has_classes(dataset) or np.ndim(dataset.targets) != 1:
         raise ArgumentError(f"confusion: no class is predicted for each example of this {type(dataset).__name__}",
                             why="it needs a data.Dataset with one class label, an integer, per example",
                             repair="of predictions you have: inside.Confusion.counted(targets, predicted, classes)")

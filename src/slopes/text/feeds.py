@@ -154,7 +154,7 @@ def one_each(targets: Any) -> Any:
     if not isinstance(targets, Sequence | np.ndarray):
         raise ArgumentError(f"Rows: targets are {shorten(targets)}", why="every example has a label, or a row of labels",
                             repair="give a list of them, or an array (N,)")
-    if not all(np.ndim(each) == 0 for each in targets[:1]):
+    if len(targets) and np.ndim(targets[0]):
         return targets
     labels = np.asarray(targets)
     if labels.dtype.kind not in "biuf":

@@ -183,7 +183,7 @@ def check_labels(targets: np.ndarray, outputs: tuple[int, ...], role: str = "dat
 
 def tell_unseen_classes(loss: Any, dataset: Any, validation: Any) -> None:
     """Warn of classes that are in the validation data but not in the training data: few examples may be so, a bad division too."""
-    if loss not in (cross_entropy, nll_loss) or not all(is_labelled(each.targets) for each in (dataset, validation)):
+    if loss not in (cross_entropy, nll_loss):
         return
     learned, asked = (np.bincount(np.asarray(each.targets).reshape(-1)) for each in (dataset, validation))
     unseen = [label for label in np.flatnonzero(asked) if label >= len(learned) or not learned[label]]

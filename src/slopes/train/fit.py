@@ -108,8 +108,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
             check_source(net, loss, each, role, augment if role == "dataset" else None)
     if not isinstance(dataset, Feed):
         check_last_batch(net, dataset, batch_size)
-        if validation is not None and not isinstance(validation, Feed):
-            tell_unseen_classes(loss, dataset, validation)
+    if validation is not None and has_classes(dataset) and has_classes(validation):
+        tell_unseen_classes(loss, dataset, validation)
     job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
               find_metrics(metrics, has_classes(dataset)), epochs, batch_size, seed,
               find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,
