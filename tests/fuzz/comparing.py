@@ -67,7 +67,8 @@ def run_compiled(program: Program, threads: Sequence[int] = (1, 2)) -> list[list
         if not kept or kept[0][2]:
             function, inputs, nets = made(program)
             kept.append((sl.compile(function, storage=program.storage), inputs, nets))  # kept, so that its program is found again
-        sl.seed(0)
+        else:
+            sl.seed(0)  # as when it was made
         with thread_count(count):
             found.append(results(program, *kept[-1]))
     return found

@@ -26,6 +26,15 @@ def unaligned(array):
     return np.frombuffer(b" " + array.tobytes(), array.dtype, array.size, 1).reshape(array.shape) if array.size else array
 
 
+def typed(net, real):
+    """The layer with its numbers in this type."""
+    for _, layer in net.named_modules():
+        for name, tensor in list(vars(layer).items()):
+            if isinstance(tensor, (nn.Parameter, nn.Buffer)) and tensor.dtype.kind == "f":
+                setattr(layer, name, type(tensor)(tensor.numpy().astype(real)))
+    return net
+
+
 def weights(y):
     """A different number for each element."""
     return sl.cos(sl.arange(y.size, dtype=y.dtype)).reshape(y.shape)

@@ -36,7 +36,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 def called(draft: Draft, constructor: str, shape: tuple[int, ...], options: str = "", pick: str = "") -> Value | None:
     """A layer, called with a float input of this shape."""
-    net = draft.layer(f"nn.{constructor}")
+    net = draft.layer(f"typed(nn.{constructor}, real)")
     if net is None:
         return None
     x = operand(draft, shape)
@@ -45,7 +45,7 @@ def called(draft: Draft, constructor: str, shape: tuple[int, ...], options: str 
 
 @rule("ELU", "GELU", "SELU", "Identity", "LeakyReLU", "ReLU", "Sigmoid", "SiLU", "Softplus", "Tanh")
 def activation(draft: Draft, name: str) -> Value | None:
-    net = draft.layer(f"nn.{name}()")
+    net = draft.layer(f"typed(nn.{name}(), real)")
     x = draft.some("f")
     return None if net is None else draft.emit(f"{net}({x.name})", x, exact=name in ("Identity", "ReLU"))
 
@@ -56,7 +56,7 @@ def shaped(draft: Draft, name: str) -> Value | None:
     table = values_text(draft.rng, (7, c), "real", False)
     constructors = {"PReLU": f"PReLU({c})", "Unflatten": "Unflatten(1, (1, -1))", "Polar": "Polar()", "Bins": f"Bins({table}, 6)"}
     x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Threshold", "Bins", "Polar") else operand(draft, (n, c))
-    net = draft.layer("nn." + constructors.get(name, f"{name}()"))
+    net = draft.layer(f"typed(nn.{constructors.get(name, f'{name}()')}, real)")
     apart = f"({x.name} + 5)" if name == "Polar" else x.name
     return None if net is None else draft.emit(f"{net}({apart})", x)
 
@@ -88,7 +88,7 @@ def windows(draft: Draft, name: str) -> Value | None:
     learned = f"{channels}, {draft.number(1, 5)}, " if "onv" in name else ""
     options = window_options(draft, name)
     if name.startswith("LPPool"):  # away from 0, where its gradient is a matter of convention
-        net = draft.layer(f"nn.{name}({options})")
+        net = draft.layer(f"typed(nn.{name}({options}), real)")
         x = operand(draft, shape)
         return None if net is None else draft.emit(f"{net}(sl.abs({x.name}) + 0.5)", x)
     return called(draft, f"{name}({learned}{options})", shape)
@@ -139,7 +139,7 @@ def cell(draft: Draft, name: str) -> Value | None:
 
 @rule("Embedding", "EmbeddingBag")
 def embedding(draft: Draft, name: str) -> Value | None:
-    net = draft.layer(f"nn.{name}(7, {draft.number(1, 6)}{draft.pick(['', ', padding_idx=2'])})")
+    net = draft.layer(f"typed(nn.{name}(7, {draft.number(1, 6)}{draft.pick(['', ', padding_idx=2'])}), real)")
     x = indices(draft, draft.shape(2, 1 if name == "EmbeddingBag" else 0), 7)
     return None if net is None else draft.emit(f"{net}({x.name})", x)
 
