@@ -55,8 +55,8 @@ def around(draft: Draft) -> None:
         train(draft)
     elif positions and floats:
         differentiate(draft, positions, sum(int(np.prod(values[list(draft.program.inputs)[i]].shape)) for i in positions))
-    if draft.chance(0.1) and not draft.program.calls > 1:
-        draft.program.transforms.append("sl.compile(f)" if draft.chance(0.5) else "f")
+    if draft.chance(0.05):  # compiled functions inside of derivatives, and of each other
+        draft.program.transforms.insert(draft.number(0, len(draft.program.transforms)), "sl.compile(f)")
 
 
 def learns(draft: Draft) -> bool:
