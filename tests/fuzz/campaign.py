@@ -49,22 +49,23 @@ class Summary:
         return sum(self.counts.values())
 
     def __str__(self) -> str:
-        return (f"{self.programs} programs in {self.seconds:.0f} s: {self.counts['equal']} equal, {self.counts['refused']} refused by both, "
-                f"{len(self.differences)} different")
+        equal, refused, different = (self.counts[status] for status in ("equal", "refused", "different"))
+        return f"{self.programs} programs in {self.seconds:.0f} s: {equal} equal, {refused} refused by both, {different} different"
 
 
 class Worker:
     """A process that checks every `step`-th program, beginning with number `first`."""
 
     def __init__(self, seed: int, first: int, end: int, step: int, special: float, heard: queue.Queue) -> None:
-        self.first, self.index, self.text = first, first, ""
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed with this object)
+        self.index = first  # of the program that comes next
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by `end`)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
         last = min(end, first + step * RECYCLED)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fuzz.worker", *map(str, (seed, first, last, step, special))], stdout=subprocess.PIPE,
             stderr=self.errors, text=True, env=environment)
-        threading.Thread(target=self.listen, args=(heard,), daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, args=(heard,), daemon=True)
+        self.listener.start()
 
     def listen(self, heard: queue.Queue) -> None:
         assert self.process.stdout is not None
@@ -72,6 +73,14 @@ class Worker:
             heard.put((self, json.loads(line)))
         self.process.wait()
         heard.put((self, None))
+
+    def end(self) -> None:
+        """End the process, if it has not ended, and let its files go."""
+        self.process.kill()
+        self.listener.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.errors.close()
 
     def last_words(self) -> tuple[str, str]:
         """The program that it checked when it died, and its errors."""
@@ -110,8 +119,7 @@ class Campaign:
                 self.tell(self.summary)
         finally:
             for worker in self.workers:
-                worker.process.kill()
-                worker.process.wait()
+                worker.end()
         return self.summary
 
     def listen(self, patience: float) -> None:
@@ -136,6 +144,7 @@ class Campaign:
             text, errors = worker.last_words()
             self.note(next_index, "different", f"the process ended with status {code}: {errors[-2000:]}", text, [])
             next_index += self.step
+        worker.end()
         self.start(next_index)
 
     def note(self, index: int, status: str, detail: str, text: str, rules: list[str]) -> None:

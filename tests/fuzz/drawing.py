@@ -215,6 +215,10 @@ class Draft:
         """A whole number from low to high, both included."""
         return int(self.rng.integers(low, high + 1))
 
+    def length(self) -> int:
+        """Of an axis of a matrix."""
+        return self.pick([1, 2, 3, 5, 8, 17, 31])
+
     def shape(self, rank: int | None = None, least: int = 0) -> tuple[int, ...]:
         return sizes(self.rng, self.number(0, 3) if rank is None else rank, least, 600)
 

@@ -183,7 +183,7 @@ def roots(draft: Draft, name: str) -> Value | None:
     options = f", axis={axis}, keepdims={draft.chance(0.3)}"
     if name == "vector_norm":
         options += draft.pick(["", "", ", ord=1", ", ord=float('inf')", ", ord=3"])
-    apart = f"({x.name} + sl.arange({x.size if False else int(np.prod(x.shape))}, dtype={x.name}.dtype).reshape({x.shape}))"
+    apart = f"({x.name} + sl.arange({int(np.prod(x.shape))}, dtype={x.name}.dtype).reshape({x.shape}))"
     return draft.emit(f"sl.{name}({apart}{options})", x)
 
 
@@ -209,6 +209,13 @@ def any_of(draft: Draft, rank: int = 1) -> Value:
     return draft.some("fffiub", lambda value: value.ndim >= rank, draft.shape(max(rank, draft.number(1, 3))))
 
 
+def square(draft: Draft) -> Value:
+    """A value whose last two axes have one size."""
+    n = draft.number(1, 5)
+    found = draft.some("fiub", lambda value: value.ndim > 1 and value.shape[-1] == value.shape[-2], (2, n, n))
+    return found if found.ndim > 1 and found.shape[-1] == found.shape[-2] else draft.fresh((n, n))
+
+
 def axis_of(draft: Draft, x: Value) -> int:
     return draft.number(-x.ndim, x.ndim - 1)
 
@@ -229,7 +236,7 @@ def reshape(draft: Draft, name: str) -> Value | None:
 
 @rule("permute_dims", "moveaxis", "expand_dims", "squeeze", "flip", "roll", "tile", "repeat", "matrix_transpose", "diagonal")
 def moving(draft: Draft, name: str) -> Value | None:
-    x = any_of(draft, 2 if name in ("matrix_transpose", "diagonal") else 1)
+    x = square(draft) if name == "diagonal" else any_of(draft, 2 if name == "matrix_transpose" else 1)
     if not x.ndim:
         return None
     axis = axis_of(draft, x)
@@ -347,23 +354,23 @@ def operand(draft: Draft, shape: tuple[int, ...]) -> Value:
     return found if found.shape == shape else draft.fresh(shape)
 
 
-@rule("matmul", "tensordot", "vecdot", "outer")
-def product(draft: Draft, name: str) -> Value | None:
-    n, m, k, b = (draft.pick([1, 2, 3, 5, 8, 17, 31]) for _ in range(4))
-    x = draft.some("f", lambda value: 0 < value.ndim < 4, (n, k))
+@rule("matmul")
+def matmul(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f", lambda value: 0 < value.ndim < 4, (draft.length(), draft.length()))
     if not x.ndim:
         return None
-    if name == "outer":
-        x, y = operand(draft, (n,)), operand(draft, (m,))
-    elif name == "vecdot":
-        y = operand(draft, x.shape)
-    elif name == "tensordot":
-        y = operand(draft, (x.shape[-1], m))
-        return draft.emit(f"sl.tensordot({x.name}, {y.name}, 1)", x, y)
-    else:
-        shape = draft.pick([(x.shape[-1], m), (x.shape[-1],)]) if x.ndim < 3 or draft.chance(0.5) else (draft.pick([1, x.shape[0]]), x.shape[-1], m)
-        y = operand(draft, shape if b or m else shape)
-    return draft.emit(f"sl.{name}({x.name}, {y.name})", x, y)
+    last, width = x.shape[-1], draft.length()
+    shapes = [(last, width), (last,)] + ([(1, last, width), (x.shape[0], last, width)] if x.ndim == 3 else [])
+    y = operand(draft, draft.pick(shapes))
+    return draft.emit(f"sl.matmul({x.name}, {y.name})", x, y)
+
+
+@rule("tensordot", "vecdot", "outer")
+def product(draft: Draft, name: str) -> Value | None:
+    n, m, k = (draft.length() for _ in range(3))
+    shapes = {"tensordot": ((n, k), (k, m)), "vecdot": ((n, k), (n, k)), "outer": ((n,), (m,))}[name]
+    x, y = (operand(draft, shape) for shape in shapes)
+    return draft.emit(f"sl.{name}({x.name}, {y.name}{', 1' if name == 'tensordot' else ''})", x, y)
 
 
 PATTERNS = (("ij,jk->ik", 2), ("ij,kj->ki", 2), ("bij,bjk->bik", 2), ("ij->ji", 1), ("ii->i", 1), ("ij->", 1), ("i,j->ij", 2),
@@ -410,8 +417,8 @@ def transposed(draft: Draft, axes: int) -> Value | None:
     w = Windows(draft, axes)
     x, weight = w.x(draft), operand(draft, (w.channels, w.outputs // w.groups, *w.size))
     extra = tuple(draft.number(0, step - 1) for step in w.stride)
-    return draft.emit(f"sl.conv_transpose{axes}d({x.name}, {weight.name}, None, {w.stride}, {w.padding}, {extra}, {w.dilation}, {w.groups})",
-                      x, weight)
+    options = f"{w.stride}, {w.padding}, {extra}, {w.dilation}, {w.groups}"
+    return draft.emit(f"sl.conv_transpose{axes}d({x.name}, {weight.name}, None, {options})", x, weight)
 
 
 def pooling(draft: Draft, axes: int, name: str) -> Value | None:

@@ -54,7 +54,7 @@ def activation(draft: Draft, name: str) -> Value | None:
 def shaped(draft: Draft, name: str) -> Value | None:
     n, c = draft.number(1, 9), draft.number(1, 5)
     table = values_text(draft.rng, (7, c), "real", False)
-    constructors = {"PReLU": f"PReLU({c})", "Unflatten": "Unflatten(1, (1, -1))", "Polar": "Polar()", "Bins": f"Bins({table}, 6)"}
+    constructors = {"PReLU": f"PReLU({c})", "Unflatten": f"Unflatten(1, (1, {c}))", "Polar": "Polar()", "Bins": f"Bins({table}, 6)"}
     x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Threshold", "Bins", "Polar") else operand(draft, (n, c))
     net = draft.layer(f"typed(nn.{constructors.get(name, f'{name}()')}, real)")
     apart = f"({x.name} + 5)" if name == "Polar" else x.name
@@ -79,8 +79,8 @@ def window_options(draft: Draft, name: str) -> str:
     return f"{size}, stride={stride}, padding={draft.number(0, 1)}"
 
 
-@rule("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "separable_convolution", "LPPool1d", "LPPool2d",
-      *(f"{kind}Pool{axes}d" for kind in ("Max", "Avg") for axes in (1, 2, 3)))
+@rule("separable_convolution", "LPPool1d", "LPPool2d",
+      *(f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for axes in (1, 2, 3)))
 def windows(draft: Draft, name: str) -> Value | None:
     axes = 2 if name == "separable_convolution" else int(name[-2])
     channels, n = draft.number(1, 4), draft.number(1, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .arrays import array_text
@@ -11,9 +13,10 @@ from .layers import LAYERS
 
 ORDERS = ("gradient", "value_and_gradient", "pullback", "pushforward")
 SMALL = 12  # elements of all inputs of whole matrices of derivatives
-OPTIMIZERS = ("SGD({0}, lr=0.1)", "SGD({0}, lr=0.1, momentum=0.9)", "SGD({0}, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)",
-              "Adam({0}, lr=0.01, eps=0.1)", "AdamW({0}, lr=0.01, eps=0.1)", "RMSprop({0}, lr=0.01, eps=0.1)", "NAdam({0}, lr=0.01, eps=0.1)",
-              "Adagrad({0}, lr=0.01, eps=0.1)", "Adadelta({0}, lr=0.1, eps=0.1)")
+OPTIMIZERS = {
+    "SGD": ("lr=0.1", "lr=0.1, momentum=0.9", "lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01"), "Adam": ("lr=0.01, eps=0.1",),
+    "AdamW": ("lr=0.01, eps=0.1",), "NAdam": ("lr=0.01, eps=0.1",), "RMSprop": ("lr=0.01, eps=0.1",), "Adagrad": ("lr=0.01, eps=0.1",),
+    "Adadelta": ("lr=0.1, eps=0.1",)}  # with an eps that keeps small gradients, which are rounding errors, small
 
 
 def draw(seed: int, index: int, special: float = 0.1) -> Program:
@@ -74,7 +77,7 @@ def differentiate(draft: Draft, positions: tuple[int, ...], elements: int) -> No
 
 def batch(draft: Draft, values: dict[str, Value]) -> None:
     """Some inputs get a batch axis."""
-    n, axes = draft.number(1, 4), []
+    n, axes = draft.number(1, 4), list[Any]()
     for name in draft.program.inputs:
         value = values[name]
         batched = draft.chance(0.7) or not axes
@@ -82,22 +85,24 @@ def batch(draft: Draft, values: dict[str, Value]) -> None:
         if batched:
             shape = list(value.shape)
             shape.insert(axes[-1], n)
-            dtype = "real" if value.dtype.name == draft.real else value.dtype.name
-            draft.program.inputs[name] = array_text(draft.rng, tuple(shape), dtype) if value.kind in "fb" else repeated(draft, name, n, axes)
+            draft.program.inputs[name] = batched_text(draft, value, tuple(shape), axes[-1])
     if axes and any(axis is not None for axis in axes):
         draft.program.transforms.append(f"sl.vmap(f, {tuple(axes)})")
 
 
-def repeated(draft: Draft, name: str, n: int, axes: list[int | None]) -> str:
-    """Whole numbers may be indices: the same for all examples."""
-    return f"np.stack([{draft.program.inputs[name]}] * {n}, {axes[-1]})"
+def batched_text(draft: Draft, value: Value, shape: tuple[int, ...], axis: int) -> str:
+    """Other examples of an input. Whole numbers may be indices: they are the same for all."""
+    if value.kind in "fb":
+        return array_text(draft.rng, shape, "real" if value.dtype.name == draft.real else value.dtype.name)
+    return f"np.stack([{draft.program.inputs[value.name]}] * {shape[axis]}, {axis})"
 
 
 def train(draft: Draft) -> None:
     nets = ", ".join(each.name for each in draft.program.layers if draft.names[each.name] is not None)
-    optimizer = draft.pick(OPTIMIZERS).format(f"[p for net in [{nets}] for p in net.parameters()]")
+    name = draft.pick(list(OPTIMIZERS))
+    optimizer = f"optim.{name}([p for net in [{nets}] for p in net.parameters()], {draft.pick(OPTIMIZERS[name])})"
     learned = [each.name for each in draft.program.statements if "net" in each.text]
     draft.program.results = list(dict.fromkeys([*learned, *draft.program.results]))
-    draft.program.transforms.append(f"training(f, [{nets}], optim.{optimizer})")
+    draft.program.transforms.append(f"training(f, [{nets}], {optimizer})")
     draft.program.calls = 3
     draft.program.storage = draft.pick(["float32", "float32", "bfloat16"])
