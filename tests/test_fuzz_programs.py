@@ -62,7 +62,7 @@ def test_what_is_wrong_is_found_and_made_small():
 
 
 def test_a_process_that_dies_is_a_difference_and_is_replaced():
-    fuzzed = campaign.Campaign(5, 0, 3, 1, 0.0, lambda summary: None)
+    fuzzed = campaign.Campaign(5, 0, 3, 1, (0.0, ""), lambda summary: None)
     next(iter(fuzzed.workers)).process.kill()
     summary = fuzzed.run(300)
     assert summary.programs == 3 and summary.counts["different"] == 1

@@ -7,11 +7,13 @@ import os
 import sys
 
 from .campaign import Summary, run
+from .transforms import NAMES
 
 EXAMPLES = """examples:
   python -m tests.fuzz --seconds 1200 --seed 1     for 20 minutes
   python -m tests.fuzz --seed 1 --count 500        500 programs
-  python -m tests.fuzz --seed 1 --only 137         one program again
+  python -m tests.fuzz --seed 1 --only 137         one program again (with the --special and --rule of then)
+  python -m tests.fuzz --rule conv2d --count 100   with a convolution in each
 Differences go to standard output, each as a program of its own that shows it; the exit status is then 1."""
 
 
@@ -25,6 +27,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", type=int, help="this program alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time (default: one per processor)")
     parser.add_argument("--special", type=float, default=0.1, help="share of programs whose inputs hold infinity, NaN and the like")
+    parser.add_argument("--rule", choices=["", *sorted(set(NAMES))], default="", metavar="NAME", help="a function or layer of all programs")
     return parser.parse_args()
 
 
@@ -48,7 +51,7 @@ def main() -> int:
         given.first, given.count, given.jobs = given.only, 1, 1
     if given.count is None and given.seconds == float("inf"):
         given.seconds = 60.0
-    summary = run(given.seed, given.first, given.count, given.seconds, given.jobs, given.special, Progress())
+    summary = run(given.seed, given.first, given.count, given.seconds, given.jobs, given.special, given.rule, Progress())
     print(summary)
     return 1 if summary.differences else 0
 

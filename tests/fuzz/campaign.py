@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,13 @@ class Summary:
 class Worker:
     """A process that checks every `step`-th program, beginning with number `first`."""
 
-    def __init__(self, seed: int, first: int, end: int, step: int, special: float, heard: queue.Queue) -> None:
+    def __init__(self, seed: int, first: int, end: int, step: int, drawing: Sequence[Any], heard: queue.Queue) -> None:
         self.index = first  # of the program that comes next
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by `end`)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
         last = min(end, first + step * RECYCLED)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fuzz.worker", *map(str, (seed, first, last, step, special))], stdout=subprocess.PIPE,
+            [sys.executable, "-m", "fuzz.worker", *map(str, (seed, first, last, step, *drawing))], stdout=subprocess.PIPE,
             stderr=self.errors, text=True, env=environment)
         self.listener = threading.Thread(target=self.listen, args=(heard,), daemon=True)
         self.listener.start()
@@ -91,16 +91,16 @@ class Worker:
 
 
 def run(seed: int, first: int = 0, count: int | None = None, seconds: float = float("inf"), jobs: int = 1, special: float = 0.1,
-        tell: Callable[[Summary], Any] = lambda summary: None) -> Summary:
-    """Check programs `first`, `first` + 1, ... of a seed: so many, or for so long."""
-    return Campaign(seed, first, sys.maxsize if count is None else first + count, jobs, special, tell).run(seconds)
+        rule: str = "", tell: Callable[[Summary], Any] = lambda summary: None) -> Summary:
+    """Check programs `first`, `first` + 1, ... of a seed: so many, or for so long. `special` and `rule` are those of `draw`."""
+    return Campaign(seed, first, sys.maxsize if count is None else first + count, jobs, (special, rule), tell).run(seconds)
 
 
 class Campaign:
     """The processes, and what they have found."""
 
-    def __init__(self, seed: int, first: int, end: int, jobs: int, special: float, tell: Callable[[Summary], Any]) -> None:
-        self.seed, self.end, self.step, self.special, self.tell = seed, end, jobs, special, tell
+    def __init__(self, seed: int, first: int, end: int, jobs: int, drawing: Sequence[Any], tell: Callable[[Summary], Any]) -> None:
+        self.seed, self.end, self.step, self.drawing, self.tell = seed, end, jobs, drawing, tell
         self.summary, self.heard = Summary(), queue.Queue()
         self.workers: set[Worker] = set()
         for number in range(jobs):
@@ -108,7 +108,7 @@ class Campaign:
 
     def start(self, index: int) -> None:
         if index < self.end:
-            self.workers.add(Worker(self.seed, index, self.end, self.step, self.special, self.heard))
+            self.workers.add(Worker(self.seed, index, self.end, self.step, self.drawing, self.heard))
 
     def run(self, seconds: float) -> Summary:
         begin = time.monotonic()

@@ -15,7 +15,7 @@ from slopes import nn, optim
 from .arrays import INTEGERS, array_text, sizes
 
 LARGEST = 1e4  # a float beyond it (in a program without special numbers) is not kept
-LIMIT = 4000  # elements of a value
+LIMIT = 8000  # elements of a value
 PREAMBLE = '''import numpy as np
 import slopes as sl
 from slopes import nn, optim
@@ -217,7 +217,7 @@ class Draft:
 
     def length(self) -> int:
         """Of an axis of a matrix."""
-        return self.pick([1, 2, 3, 5, 8, 17, 31])
+        return self.pick([1, 2, 3, 5, 8, 17, 31, 65])
 
     def shape(self, rank: int | None = None, least: int = 0) -> tuple[int, ...]:
         return sizes(self.rng, self.number(0, 3) if rank is None else rank, least, 600)

@@ -380,36 +380,40 @@ PATTERNS = (("ij,jk->ik", 2), ("ij,kj->ki", 2), ("bij,bjk->bik", 2), ("ij->ji", 
 @rule("einsum")
 def einsum(draft: Draft, name: str) -> Value | None:
     pattern, _ = draft.pick(PATTERNS)
-    length = {letter: draft.pick([1, 2, 3, 5, 7, 9]) for letter in "abcdhijkl"}
+    length = {letter: draft.pick([1, 2, 3, 5, 7, 9, 17]) for letter in "abcdhijkl"}
     args = [operand(draft, tuple(length[letter] for letter in part)) for part in pattern.split("->")[0].split(",")]
     return draft.emit(f"sl.einsum({pattern!r}, {', '.join(arg.name for arg in args)})", *args)
 
 
 # ---------------------------------------------------------------------- windows
 class Windows:
-    """Sizes of a convolution or pooling over some axes."""
+    """Sizes of a convolution or pooling over some axes, of which windows may reach into the padding, skip elements or hold only one."""
 
     def __init__(self, draft: Draft, axes: int) -> None:
-        most = {1: 17, 2: 9, 3: 5}[axes]
-        self.lengths = tuple(draft.number(2, most) for _ in range(axes))
-        self.size = tuple(draft.number(1, 3) for _ in range(axes))
-        self.stride = tuple(draft.pick([1, 1, 2, 3]) for _ in range(axes))
-        self.padding = tuple(draft.pick([0, 0, 1]) for _ in range(axes))
-        self.dilation = tuple(draft.pick([1, 1, 2]) for _ in range(axes))
-        self.groups = draft.pick([1, 1, 1, 2])
-        self.batch = draft.pick([1, 2, 3, 0] if draft.chance(0.1) else [1, 2, 3])
+        most = {1: 33, 2: 17, 3: 7}[axes]
+        self.lengths = tuple(draft.number(1, most) for _ in range(axes))
+        self.size = tuple(draft.number(1, 5 if axes < 3 else 3) for _ in range(axes))
+        self.stride = tuple(draft.pick([1, 1, 2, 3, 4]) for _ in range(axes))
+        self.padding = tuple(draft.pick([0, 0, 1, 2, 3]) for _ in range(axes))
+        self.dilation = tuple(draft.pick([1, 1, 2, 3]) for _ in range(axes))
+        self.groups = draft.pick([1, 1, 1, 2, 3])
+        self.batch = draft.pick([1, 2, 3])
         self.channels = self.groups * draft.number(1, 3)
         self.outputs = self.groups * draft.number(1, 4)
 
     def x(self, draft: Draft) -> Value:
         return operand(draft, (self.batch, self.channels, *self.lengths))
 
+    def sides(self, draft: Draft) -> tuple:
+        """The padding, sometimes another one behind than before."""
+        return tuple((p, draft.number(0, 3)) for p in self.padding) if draft.chance(0.3) else self.padding
+
 
 def convolving(draft: Draft, axes: int) -> Value | None:
     w = Windows(draft, axes)
     x, weight = w.x(draft), operand(draft, (w.outputs, w.channels // w.groups, *w.size))
     bias = operand(draft, (w.outputs,)).name if draft.chance(0.5) else "None"
-    padding = draft.pick([w.padding, "'same'"]) if w.stride == (1,) * axes else w.padding
+    padding = "'same'" if w.stride == (1,) * axes and draft.chance(0.4) else w.sides(draft)
     return draft.emit(f"sl.conv{axes}d({x.name}, {weight.name}, {bias}, {w.stride}, {padding}, {w.dilation}, {w.groups})", x, weight)
 
 
@@ -446,7 +450,7 @@ def filter_image(draft: Draft, name: str) -> Value | None:
 
 @rule("scaled_dot_product_attention")
 def attention(draft: Draft, name: str) -> Value | None:
-    heads, length, keys, width = draft.pick([(), (2,), (2, 3)]), draft.number(1, 6), draft.number(1, 6), draft.number(1, 5)
+    heads, length, keys, width = draft.pick([(), (2,), (2, 3)]), draft.number(1, 17), draft.number(1, 17), draft.number(1, 9)
     query, key = operand(draft, (*heads, length, width)), operand(draft, (*heads, keys, width))
     value = operand(draft, (*heads, keys, draft.number(1, 4)))
     option = draft.pick(["", "", ", is_causal=True", ", scale=0.3"])
@@ -473,8 +477,8 @@ ROWS = ("sl.tanh({0} @ {1})", "sl.softmax({0}, -1)", "{0} * {0}", "({0} * {1}[0,
 
 @rule("in_parts")
 def in_parts(draft: Draft, name: str) -> Value | None:
-    n = draft.number(1, 5)
-    x, w = operand(draft, (draft.number(1, 9), n)), operand(draft, (n, n))
+    n = draft.number(1, 9)
+    x, w = operand(draft, (draft.number(1, 17), n)), operand(draft, (n, n))
     function = draft.new_name()
     lines = [f"    r = {draft.pick(ROWS).format('r', w.name)}" for _ in range(draft.number(1, 3))]
     before = "\n".join([f"def {function}(r):", *lines, "    return r", ""])
@@ -488,7 +492,7 @@ OUTPUTS = ("s", "s * e", "(s * s).sum(axis=-1)", "e @ {0}", "sl.exp(-s * s)", "s
 
 @rule("scan")
 def scan(draft: Draft, name: str) -> Value | None:
-    n, shape = draft.number(1, 5), draft.pick([(), (2,), (3,)])
+    n, shape = draft.number(1, 9), draft.pick([(), (2,), (3,)])
     start, xs = operand(draft, (*shape, n)), operand(draft, (draft.number(1, 7), *shape, n))
     w, function = operand(draft, (n, n)), draft.new_name()
     lines = [f"    s = {draft.pick(STEPS).format(w.name)}" for _ in range(draft.number(1, 2))]

@@ -71,12 +71,12 @@ def features(draft: Draft, name: str) -> Value | None:
 
 
 def window_options(draft: Draft, name: str) -> str:
-    size, stride = draft.number(1, 3), draft.pick([1, 1, 2, 3])
+    size, stride = draft.number(1, 5), draft.pick([1, 1, 2, 3])
     if name.startswith("LPPool"):
         return f"2, {size}, {stride}"
     if name.startswith(("Max", "Avg")):
         return f"{size}, {stride}, {draft.number(0, size // 2)}"
-    return f"{size}, stride={stride}, padding={draft.number(0, 1)}"
+    return f"{size}, stride={stride}, padding={draft.number(0, 2)}"
 
 
 @rule("separable_convolution", "LPPool1d", "LPPool2d",
@@ -84,7 +84,7 @@ def window_options(draft: Draft, name: str) -> str:
 def windows(draft: Draft, name: str) -> Value | None:
     axes = 2 if name == "separable_convolution" else int(name[-2])
     channels, n = draft.number(1, 4), draft.number(1, 3)
-    shape = (n, channels, *(draft.number(3, {1: 17, 2: 9, 3: 5}[axes]) for _ in range(axes)))
+    shape = (n, channels, *(draft.number(3, {1: 17, 2: 11, 3: 6}[axes]) for _ in range(axes)))
     learned = f"{channels}, {draft.number(1, 5)}, " if "onv" in name else ""
     options = window_options(draft, name)
     if name.startswith("LPPool"):  # away from 0, where its gradient is a matter of convention
@@ -123,7 +123,7 @@ def noise(draft: Draft, name: str) -> Value | None:
 
 @rule("RNN", "GRU", "LSTM")
 def recurrent(draft: Draft, name: str) -> Value | None:
-    n, length, inputs, hidden = (draft.number(1, 5) for _ in range(4))
+    n, length, inputs, hidden = (draft.number(1, 9) for _ in range(4))
     options = draft.pick(["", "", ", bidirectional=True", ", num_layers=2", ", bias=False"])
     lengths = ""
     if draft.chance(0.3):
@@ -133,7 +133,7 @@ def recurrent(draft: Draft, name: str) -> Value | None:
 
 @rule("RNNCell", "GRUCell", "LSTMCell")
 def cell(draft: Draft, name: str) -> Value | None:
-    n, inputs, hidden = (draft.number(1, 6) for _ in range(3))
+    n, inputs, hidden = (draft.number(1, 9) for _ in range(3))
     return called(draft, f"{name}({inputs}, {hidden})", (n, inputs), pick="[0]" if name == "LSTMCell" else "")
 
 
@@ -146,7 +146,7 @@ def embedding(draft: Draft, name: str) -> Value | None:
 
 @rule("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder")
 def transformer(draft: Draft, name: str) -> Value | None:
-    n, length, width = draft.number(1, 3), draft.number(1, 5), draft.pick([2, 4, 8])
+    n, length, width = draft.number(1, 3), draft.number(1, 9), draft.pick([2, 4, 8])
     options = f"{width}, 2, 8, dropout=0.0, batch_first=True, norm_first={draft.chance(0.5)}, activation={draft.pick(['relu', 'gelu'])!r}"
     constructor = {
         "MultiheadAttention": f"MultiheadAttention({width}, 2, batch_first=True)", "TransformerEncoderLayer": f"{name}({options})",

@@ -18,27 +18,38 @@ OPTIMIZERS = {
     "AdamW": ("lr=0.01, eps=0.1",), "NAdam": ("lr=0.01, eps=0.1",), "RMSprop": ("lr=0.01, eps=0.1",), "Adagrad": ("lr=0.01, eps=0.1",),
     "Adadelta": ("lr=0.1, eps=0.1",)}  # with an eps that keeps small gradients, which are rounding errors, small
 
+OFTEN = ("where", "add", "multiply", "sum", "max", "mean", "reshape", "permute_dims", "concat", "broadcast_to", "pad", "matmul", "einsum",
+         "take", "indexing", "conv1d", "conv2d", "conv_transpose2d", "max_pool2d", "scan", "in_parts", "softmax", "cumulative_sum",
+         "scaled_dot_product_attention", "LSTM", "GRU", "Conv2d", "BatchNorm2d", "MultiheadAttention", "LayerNorm")
+NAMES = [*RULES, *LAYERS, *OFTEN * 3]  # what a compiler treats in a way of its own comes more often
 
-def draw(seed: int, index: int, special: float = 0.1) -> Program:
-    """Program number `index` of a seed; a share `special` of the programs has numbers such as infinity and NaN in its inputs."""
+
+def draw(seed: int, index: int, special: float = 0.1, rule: str = "") -> Program:
+    """Program number `index` of a seed, with a call of this rule if one is named.
+
+    A share `special` of the programs has numbers such as infinity and NaN in its inputs.
+    """
     rng = np.random.default_rng((seed, index))
     draft = Draft(rng, rng.random() < special)
     draft.batched = not draft.special and draft.chance(0.2)
-    steps(draft, draft.number(1, 6))
+    if rule:
+        step(draft, rule)
+    for _ in range(draft.number(1, 6)):
+        while not step(draft, draft.pick(NAMES)):
+            pass
     draft.program.results = chosen(draft)
     if not draft.special:
         around(draft)
     return draft.program
 
 
-def steps(draft: Draft, count: int) -> None:
-    names = [*RULES, *LAYERS]
-    while count:
-        name = draft.pick(names)
-        drawn = RULES.get(name) or LAYERS[name]
-        if drawn(draft, name) is not None:
-            draft.program.rules.append(name)
-            count -= 1
+def step(draft: Draft, name: str) -> bool:
+    """One more statement, if the rule has one that fits."""
+    drawn = RULES.get(name) or LAYERS[name]
+    if drawn(draft, name) is None:
+        return False
+    draft.program.rules.append(name)
+    return True
 
 
 def chosen(draft: Draft) -> list[str]:

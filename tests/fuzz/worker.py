@@ -19,12 +19,12 @@ def say(**fields: Any) -> None:
     print(json.dumps(fields), flush=True)
 
 
-def work(seed: int, indices: range, special: float) -> None:
+def work(seed: int, indices: range, special: float, rule: str) -> None:
     """Check the programs of these numbers."""
     for index in indices:
         say(index=index)
         with np.errstate(all="ignore"):
-            program = draw(seed, index, special)
+            program = draw(seed, index, special, rule)
             sys.stderr.write("\0" + program.reproduction())  # for the parent, if this process dies
             sys.stderr.flush()
             start = time.perf_counter()
@@ -39,4 +39,4 @@ def report(index: int, outcome: Outcome, text: str, rules: list[str], seconds: f
 
 if __name__ == "__main__":
     faulthandler.enable()
-    work(int(sys.argv[1]), range(*map(int, sys.argv[2:5])), float(sys.argv[5]))
+    work(int(sys.argv[1]), range(*map(int, sys.argv[2:5])), float(sys.argv[5]), sys.argv[6])
