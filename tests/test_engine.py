@@ -17,7 +17,7 @@ from training import training_step
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.errors import CompileError
+from slopes.errors import ArgumentError, CompileError
 from slopes.graph.operation import variable
 from slopes.loops.target import TARGETS
 from slopes.machine import engine, native, translate
@@ -243,6 +243,18 @@ def test_the_target_follows_from_the_features():
     assert chosen("x86_64-unknown-linux-gnu", "+avx2,-fma") == "sse"
     assert chosen("arm64-apple-darwin23", "+neon") == "neon"
     assert chosen("riscv64-unknown-linux-gnu", "") == "plain"
+
+
+def test_a_named_instruction_set_is_compiled_for_unless_the_processor_lacks_it(monkeypatch):
+    if not runs_here("SSE"):
+        pytest.skip("not an x86 processor")
+    monkeypatch.setattr(translate, "host", translate.host.__wrapped__)
+    monkeypatch.setenv("SLOPES_CPU", "sse")
+    assert translate.target_for(translate.host()[0], translate.host()[2]) is TARGETS["sse"]
+    monkeypatch.setattr(translate, "instruction_set", lambda triple, features: "sse")
+    monkeypatch.setenv("SLOPES_CPU", "avx512")
+    with pytest.raises(ArgumentError, match="SLOPES_CPU is avx512, which this processor does not have"):
+        translate.host()
 
 
 def test_code_that_llvm_refuses_says_whose_fault_it_is():

@@ -11,7 +11,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..errors import CompileError
+from .. import settings
+from ..errors import ArgumentError, CompileError
 from ..loops.target import TARGETS, Target
 from .parts import cut
 from .threads import thread_count
@@ -20,26 +21,41 @@ _lock = threading.RLock()  # one program is translated or loaded at a time
 
 
 # ---------------------------------------------------------------------- this machine
+LESSER = {"avx2": ("x86-64-v3", "+avx2,+fma"), "sse": ("x86-64-v2", "+sse4.2")}  # LLVM's names of what most processors have
+
+
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
-    """(triple, processor, features) as LLVM names them."""
+    """(triple, processor, features) to compile for, as LLVM names them: of this machine, or of the instruction set named by SLOPES_CPU."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    return llvm.get_process_triple(), llvm.get_host_cpu_name(), ",".join(
-        f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
+    triple, features = llvm.get_process_triple(), llvm.get_host_cpu_features()
+    own = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
+    named = settings.named_instruction_set()
+    if named is None:
+        return triple, llvm.get_host_cpu_name(), own
+    best = instruction_set(triple, own)
+    if best not in settings.INSTRUCTION_SETS or settings.INSTRUCTION_SETS.index(named) < settings.INSTRUCTION_SETS.index(best):
+        raise ArgumentError(f"SLOPES_CPU is {named}, which this processor does not have", where="",
+                            why=f"the best instruction set that it has is {best}", repair="unset SLOPES_CPU")
+    return (triple, llvm.get_host_cpu_name(), own) if named == best else (triple, *LESSER[named])
+
+
+def instruction_set(triple: str, features: str) -> str:
+    """The best instruction set that slopes knows on a processor with these features."""
+    on = {each[1:] for each in features.split(",") if each.startswith("+")}
+    if triple.startswith(("aarch64", "arm64")):
+        return "neon"
+    if not triple.startswith(("x86_64", "amd64")):
+        return "plain"
+    if {"avx512f", "avx512dq", "avx512vl", "avx512bw"} <= on:
+        return "avx512"
+    return "avx2" if {"avx2", "fma"} <= on else "sse"
 
 
 def target_for(triple: str, features: str) -> Target:
     """What generated code may use on a processor with these features."""
-    on = {each[1:] for each in features.split(",") if each.startswith("+")}
-    if triple.startswith(("aarch64", "arm64")):
-        return TARGETS["neon"]
-    if not triple.startswith(("x86_64", "amd64")):
-        return TARGETS["plain"]
-    if {"avx512f", "avx512dq", "avx512vl", "avx512bw"} <= on:
-        return TARGETS["avx512"]
-    return TARGETS["avx2"] if {"avx2", "fma"} <= on else TARGETS["sse"]
+    return TARGETS[instruction_set(triple, features)]
 
 
 @lru_cache(maxsize=1)
