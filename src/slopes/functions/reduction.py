@@ -31,6 +31,8 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) ->
     """The sum over `axis` (a number, a tuple, None for all), 0 over no elements; integers and bool are added as int64.
 
     x (..., n, ...) -> (..., ...), with keepdims (..., 1, ...). Raises ShapeError for an axis that does not exist.
+    A sum of float32 is off by at most 256 eps (3e-5) of the sum of magnitudes, usually by less than 1e-6, however long it is:
+    128 terms at a time are added in float32, their sums in float64. Means, variances and running totals are as exact.
 
     >>> sl.sum([[1., 2.], [3., 4.]], axis=0)
     tensor([4., 6.])
