@@ -177,7 +177,7 @@ def test_vector_norm_refuses_what_is_no_power(ord):
 
 @pytest.mark.parametrize("ord", [inf, -inf, -1])
 def test_extreme_norms_of_nothing_speak_in_their_own_name(ord):
-    with pytest.raises(sl.errors.ShapeError, match="vector_norm: ord=.* over no elements"):
+    with pytest.raises(sl.errors.ShapeError, match=r"vector_norm: ord=.* over no elements"):
         sl.vector_norm(sl.zeros((2, 0)), axis=1, ord=ord)
 
 
