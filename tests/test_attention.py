@@ -315,10 +315,12 @@ def test_keys_that_all_heads_share_may_hold_anything_where_hidden(run):
 @BAD
 @RUNS
 @pytest.mark.parametrize("added", [False, True])
-@pytest.mark.parametrize("make, name", [(lambda: nn.MultiheadAttention(6, 2, batch_first=True), "key_padding_mask"),
-                                        (lambda: nn.MultiheadAttention(6, 2), "key_padding_mask"),
-                                        (lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True), "src_key_padding_mask"),
-                                        (lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0), "src_key_padding_mask")])
+@pytest.mark.parametrize("make, name", [
+    (lambda: nn.MultiheadAttention(6, 2, batch_first=True), "key_padding_mask"),
+    (lambda: nn.MultiheadAttention(6, 2), "key_padding_mask"),
+    (lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True), "src_key_padding_mask"),
+    (lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0), "src_key_padding_mask"),
+])
 def test_padding_spoils_neither_values_nor_gradients_of_weights(make, name, added, run, bad):
     layer = make()
     first = (layer if name == "key_padding_mask" else layer.self_attn).batch_first

@@ -28,8 +28,9 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
 
     query (..., L, E), key (..., S, E), value (..., S, D) -> (..., L, D); leading axes broadcast.
     attn_mask broadcasts to (..., L, S): booleans say which keys take part, floats are added. is_causal lets query i see the keys
-    0 to i. A query whose keys are all hidden gives zeros (elsewhere NaN). A key that the mask hides from all queries counts nowhere:
-    it and its value may be NaN or infinite. Where only some queries do not see it, as with is_causal, it must be finite. dropout_p leaves out a share of the weights.
+    0 to i. A query whose keys are all hidden gives zeros (elsewhere NaN). A key that the mask hides from all queries counts nowhere: it
+    and its value may be NaN or infinite. Where only some queries do not see it, as with is_causal, it must be finite. dropout_p leaves
+    out a share of the weights.
     Raises ShapeError where shapes do not fit or there is no key.
     Source: Vaswani et al., "Attention is all you need", 2017.
 

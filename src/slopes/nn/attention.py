@@ -31,7 +31,8 @@ class MultiheadAttention(Module):
 
     Masks are PyTorch's: in key_padding_mask (N, S) and attn_mask (L, S), (N h, L, S) or (N, h, L, S), True hides a key and floats
     are added to the scores; is_causal hides from place i what comes after it. A place from which all keys are hidden gives
-    y = b_o (PyTorch: NaN). What stands at places that key_padding_mask hides may be NaN or infinite: it counts nowhere. Different from PyTorch, key and value may be left out and weights come only if asked for.
+    y = b_o (PyTorch: NaN). What stands at places that key_padding_mask hides may be NaN or infinite: it counts nowhere. Different from
+    PyTorch, key and value may be left out and weights come only if asked for.
 
     in_proj_weight: (3 embed_dim, embed_dim) for q, k, v, one below the other (with another kdim or vdim: q_proj_weight,
     k_proj_weight, v_proj_weight), at first Xavier uniform; in_proj_bias: (3 embed_dim,), zeros; out_proj: a Linear whose bias starts

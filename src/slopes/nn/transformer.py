@@ -69,8 +69,9 @@ class TransformerEncoderLayer(TransformerBlock):
     """h = norm1(x + attention(x)), y = norm2(h + W_2 activation(W_1 h)); with norm_first, h = x + attention(norm1(x)), ...
 
     src and y: (L, N, d_model), or (N, L, d_model) with batch_first=True. src_mask, src_key_padding_mask and is_causal: as
-    attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that src_key_padding_mask hides is
-    taken as 0. State: self_attn, linear1, linear2, norm1, norm2, named and started as PyTorch's. Dropout acts on the attention's weights, after the activation and before each sum.
+    attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that src_key_padding_mask hides is taken
+    as 0. State: self_attn, linear1, linear2, norm1, norm2, named and started as PyTorch's. Dropout acts on the attention's weights, after
+    the activation and before each sum.
     Raises ShapeError for an input of another width. Source: Vaswani et al., "Attention is all you need", 2017; norm_first as in
     Xiong et al., "On layer normalization in the transformer architecture", 2020.
 
