@@ -29,6 +29,9 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     besides its arguments (parameters, buffers, an optimizer's state, a generator) are its state: read at each call and updated at
     its end. Python numbers among the arguments are part of the program; tensors are not.
 
+    Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
+    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is.
+
     taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
     (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
     function also knows `.compilations`, `.reasons` (why each happened; SLOPES_DEBUG=1 prints them) and `.many`.

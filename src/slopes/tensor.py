@@ -22,6 +22,7 @@ from .graph.operation import Composite, Constant, Operation, Variable, build_nod
 from .graph.shape import Shape
 from .graph.walk import topological
 from .methods import Methods
+from .passes.stable import stable_to_differentiate
 
 
 class Versions:
@@ -792,7 +793,7 @@ class Trace:
         """Pull the gradient back to every leaf that requires one."""
         leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
         targets = [(each, leaves[each]) for each in topological([node]) if each in leaves]
-        gradients = pull_back([node], [seed], [each for each, _ in targets])
+        gradients = pull_back(stable_to_differentiate([node]), [seed], [each for each, _ in targets])
         with no_grad():
             for (_, tensor), gradient in zip(targets, gradients):
                 if gradient is not None:

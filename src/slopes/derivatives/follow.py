@@ -21,6 +21,7 @@ from ..graph.node import Node, next_serial
 from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..machine.reference import evaluate
+from ..passes.stable import stable_to_differentiate
 from ..tensor import Recording, Tensor, asarray, from_array, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 
@@ -195,7 +196,12 @@ def scalar_output(name: str, value: Any) -> Node:
     return node
 
 
+def stable_outputs(nodes: Sequence[Node]) -> list[Node]:
+    """Results in the form that is differentiated: in a traced function the stable one, as its values will be computed."""
+    return list(nodes) if mode.trace is None else stable_to_differentiate(nodes)
+
+
 def pulled(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
     """Gradients, zeros where nothing depends."""
-    found = pull_back(outputs, seeds, wrt)
+    found = pull_back(stable_outputs(outputs), seeds, wrt)
     return [zeros_like(node) if each is None else each for node, each in zip(wrt, found)]
