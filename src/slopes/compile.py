@@ -36,6 +36,10 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
     memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
 
+    Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
+    inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
+    a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
+
     Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
 
     >>> import slopes as sl

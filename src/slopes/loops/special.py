@@ -61,7 +61,7 @@ def _cumulate(scope: Scope, kernel: Kernel) -> None:
     total = b.variable(b.const(0, dtype=reduction.dtype, lanes=scope.lanes))
     axis = kernel.inner[0] if kernel.inner else Axis(1)
     with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.place(axis, i):
-        value = b.add(total.get(), b.splat(scope.expr(kernel.body), scope.lanes))
+        value = b.accumulate(total.get(), b.splat(scope.expr(kernel.body), scope.lanes))
         total.set(value)
         scope.accumulated = value
         scope.stores(kernel.stores)
