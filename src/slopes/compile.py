@@ -13,6 +13,7 @@ import numpy as np
 
 from . import tree
 from .errors import ArgumentError, TraceError
+from .graph.dtype import masked_error
 from .settings import debug_level
 from .tensor import Tensor, mode, versions
 from .traced import MISS, STATIC, Version
@@ -166,8 +167,10 @@ class Compiled:
     def _leaf_key(self, leaf: Any, moving: bool) -> Any:
         if isinstance(leaf, Tensor):
             return leaf.shape[moving:], leaf.dtype, leaf._requires_grad
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise masked_error(f"a masked array of shape {leaf.shape}")
         if isinstance(leaf, np.ndarray):
-            return leaf.shape[moving:], leaf.dtype, False
+            return leaf.shape[moving:], leaf.dtype.newbyteorder("="), False
         if isinstance(leaf, (float, complex, np.generic)):
             return type(leaf), repr(leaf)  # which tells -0.0 from 0.0, and finds nan again
         return (type(leaf), leaf) if isinstance(leaf, STATIC) else Same(leaf)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from .graph.dtype import plain
 from .graph.operation import build
 from .graph.shape import broadcast_shapes, size
 
@@ -63,7 +64,7 @@ def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]])
     """The items with lists made arrays and masks made positions."""
     result: list[Any] = []
     for item in items:
-        item = np.asarray(item) if isinstance(item, list) else item
+        item = np.asarray(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
         if hasattr(item, "dtype") and not is_whole(item):
             if item.dtype.kind == "b":
                 result.extend(positions_of(item))
