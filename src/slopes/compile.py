@@ -13,6 +13,7 @@ import numpy as np
 
 from . import tree
 from .errors import ArgumentError, TraceError
+from .graph.dtype import masked_error
 from .settings import debug_level
 from .tensor import Tensor, mode, versions
 from .traced import MISS, STATIC, Version
@@ -38,6 +39,10 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
 
     storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
     memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
+
+    Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
+    inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
+    a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
 
     Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
 
@@ -165,8 +170,10 @@ class Compiled:
     def _leaf_key(self, leaf: Any, moving: bool) -> Any:
         if isinstance(leaf, Tensor):
             return leaf.shape[moving:], leaf.dtype, leaf._requires_grad
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise masked_error(f"a masked array of shape {leaf.shape}")
         if isinstance(leaf, np.ndarray):
-            return leaf.shape[moving:], leaf.dtype, False
+            return leaf.shape[moving:], leaf.dtype.newbyteorder("="), False
         if isinstance(leaf, (float, complex, np.generic)):
             return type(leaf), repr(leaf)  # which tells -0.0 from 0.0, and finds nan again
         return (type(leaf), leaf) if isinstance(leaf, STATIC) else Same(leaf)

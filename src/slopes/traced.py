@@ -11,7 +11,7 @@ import numpy as np
 from . import tree
 from .arrays import Shelf, address_of, aligned_empty
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
-from .graph.dtype import is_complex
+from .graph.dtype import is_complex, plain
 from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
@@ -90,7 +90,7 @@ class Version:
     def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
         if not isinstance(leaf, (Tensor, np.ndarray)):
             return leaf
-        return trace.argument(leaf.shape[moving:], leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)
+        return trace.argument(leaf.shape[moving:], leaf.dtype.newbyteorder("="), isinstance(leaf, Tensor) and leaf._requires_grad)
 
     def _result_node(self, trace: Trace, value: Any) -> Node | None:
         if isinstance(value, Tensor):
@@ -263,7 +263,7 @@ class Version:
     def _copied(self, leaf: Any, step: int | None) -> Any:
         if not isinstance(leaf, (Tensor, np.ndarray)):
             return leaf
-        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else leaf)
+        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else plain(leaf))
         copy = from_array(array if step is None else array[step])
         copy.requires_grad = isinstance(leaf, Tensor) and leaf._requires_grad
         return copy
@@ -272,8 +272,8 @@ class Version:
         array = leaf._value_now() if isinstance(leaf, Tensor) else leaf
         if isinstance(leaf, Tensor) and leaf._owned and leaf in self.overwritten:
             array = array.copy()  # its own state too: the argument keeps the value from before the call
-        if not (array.flags.c_contiguous and array.flags.aligned):
-            array = np.array(array, order="C")
+        if not (array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative):
+            array = np.array(plain(array), order="C")
         self.table[number] = address_of(array)
         self.strides[number] = array.nbytes // array.shape[0] if moving else 0
         return array

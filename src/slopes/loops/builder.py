@@ -159,12 +159,21 @@ class Builder:
         return self.new(f"{text} {type_text(x.dtype, x.lanes)} {x.ref}, {y.ref}", dtype if dtype is not None else x.dtype, x.lanes)
 
     def add(self, x: Value, y: Value) -> Value:
-        return self._two("fadd contract" if x.dtype.kind == "f" else "or" if x.dtype == BOOL else "add", x, y)
+        return self._two("fadd" if x.dtype.kind == "f" else "or" if x.dtype == BOOL else "add", x, y)
 
     def sub(self, x: Value, y: Value) -> Value:
-        return self._two("fsub contract" if x.dtype.kind == "f" else "sub", x, y)
+        return self._two("fsub" if x.dtype.kind == "f" else "sub", x, y)
+
+    def accumulate(self, total: Value, x: Value) -> Value:
+        """total + x inside of a sum of products: a product x need not be rounded before it is added (LLVM may fuse the two)."""
+        return self._two("fadd contract", total, x) if x.dtype.kind == "f" else self.add(total, x)
+
+    def decrease(self, total: Value, x: Value) -> Value:
+        """total - x inside of a sum of products, as in `accumulate`."""
+        return self._two("fsub contract", total, x) if x.dtype.kind == "f" else self.sub(total, x)
 
     def mul(self, x: Value, y: Value) -> Value:
+        """x y; only `accumulate` and `decrease` may fuse it with a sum."""
         return self._two("fmul contract" if x.dtype.kind == "f" else "and" if x.dtype == BOOL else "mul", x, y)
 
     def div(self, x: Value, y: Value) -> Value:
@@ -201,12 +210,12 @@ class Builder:
         return high, self._exactly("fsub", x, high)
 
     def _exactly(self, text: str, x: Value, y: Value) -> Value:
-        """An operation that LLVM must not fuse with another one."""
+        """An operation that LLVM must not fuse with another one: a product without leave to be fused."""
         return self._two(text, x, y)
 
     def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
         """x y + z, rounded once where the processor can, else twice."""
-        return self.fma(x, y, z) if self.fused else self.add(self.mul(x, y), z)
+        return self.fma(x, y, z) if self.fused else self.accumulate(z, self.mul(x, y))
 
     def neg(self, x: Value) -> Value:
         if x.dtype.kind == "f":
@@ -287,6 +296,9 @@ class Builder:
             return self.bit_and(x, y) if sign == "<" else self.bit_or(x, y)
         if x.dtype.kind != "f":
             return self.select(self.compare(sign, x, y), x, y)
+        for each in (x, y):
+            if each.literal is not None and each.literal != each.literal:
+                return each  # NaN
         if y.literal is None:
             return self.intrinsic(name, x.dtype, [x, y])
         # Against a constant one comparison is enough: unordered picks x, so that NaN passes through.

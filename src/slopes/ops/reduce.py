@@ -96,7 +96,7 @@ class Sum(Total):
         return dtype.type(0)
 
     def combine(b, acc, x):
-        return b.add(acc, x)
+        return b.accumulate(acc, x)
 
 
 class Prod(Total):
