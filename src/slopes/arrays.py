@@ -15,6 +15,7 @@ from .machine.buffer import available_memory
 SMALL = 64  # bytes: what is smaller gains nothing from being aligned
 SHELVED = 256  # bytes: larger results are made one by one, as one that is kept would keep a large block
 STOCK, SPACING = 64, 16  # how many arrays a block holds, and by what their distance in bytes is divisible
+DEEPEST = 64  # axes that an array may have: lists nested deeper are none
 LARGE = 1 << 28  # bytes: for smaller arrays the system is not asked how much memory is free
 
 
@@ -53,6 +54,16 @@ def from_python(data: Any) -> np.ndarray:
 def python_dtype(array: np.ndarray) -> DType:
     """Python's floats become the default float; ints and bools are already what they should be."""
     return {"f": default_float, "c": complex64}.get(array.dtype.kind) or as_dtype(array.dtype)
+
+
+def holds(data: list | tuple, kind: type, depth: int = 1) -> bool:
+    """Whether nested lists and tuples hold an object of this kind, as deep as an array may have axes."""
+    types = set(map(type, data))  # numbers, in their thousands, have few types
+    if any(issubclass(each, kind) for each in types):
+        return True
+    if depth >= DEEPEST or not any(issubclass(each, (list, tuple)) for each in types):
+        return False
+    return any(isinstance(each, (list, tuple)) and holds(each, kind, depth + 1) for each in data)
 
 
 def shorten(data: Any) -> str:
