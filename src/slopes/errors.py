@@ -120,6 +120,10 @@ class TooLargeError(SlopesError, MemoryError):
     """An array that the memory cannot hold."""
 
 
+class TooDeepError(SlopesError, RecursionError):
+    """Layers or functions that call each other deeper than Python allows."""
+
+
 class NonFiniteError(SlopesError, ArithmeticError):
     """A value that became infinite or not a number."""
 
