@@ -17,14 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras"),
+    ("errors", "settings", "tree", "extras", "calls"),
     ("graph",),
     ("ops",),
     ("autodiff",),
     ("passes",),
     ("loops",),
     ("machine",),
-    ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "traced",
+    ("arrays", "numpy_calls", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "traced",
      "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),

@@ -8,8 +8,11 @@ import threading
 import warnings
 from types import FrameType
 
+import numpy as np
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 INTERNAL_FILES = ("<frozen", "<__array_function__")
+NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep  # which calls back where it is given a tensor
 PYTHON = os.path.dirname(os.__file__) + os.sep  # the standard library: its frames (contextlib, json) are nobody's own line
 
 
@@ -40,9 +43,9 @@ internal_files: set[str] = set()  # those that `is_internal` has answered yes fo
 
 
 def is_internal(file: str) -> bool:
-    """Whether the file is slopes' own or of Python's library (installed packages may lie in a folder of that)."""
+    """Whether the file is slopes' own, NumPy's or of Python's library (installed packages may lie in a folder of that)."""
     python = file.startswith(PYTHON) and "-packages" not in file
-    found = python or file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES)
+    found = python or file.startswith((PACKAGE, NUMPY)) or file.startswith(INTERNAL_FILES)
     if found:
         internal_files.add(file)
     return found
@@ -115,6 +118,10 @@ class GradientError(SlopesError, RuntimeError):
 
 class TooLargeError(SlopesError, MemoryError):
     """An array that the memory cannot hold."""
+
+
+class TooDeepError(SlopesError, RecursionError):
+    """Layers or functions that call each other deeper than Python allows."""
 
 
 class NonFiniteError(SlopesError, ArithmeticError):

@@ -67,6 +67,9 @@ def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]])
         item = np.asarray(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
         if hasattr(item, "dtype") and not is_whole(item):
             if item.dtype.kind == "b":
+                if not item.ndim:
+                    raise ArgumentError("indexing: a single truth value is no index", why="a mask has at least one axis",
+                                        repair="x[None] gives an axis of size 1; sl.where(condition, x, y) chooses by one condition")
                 result.extend(positions_of(item))
                 continue
             if item.dtype.kind not in "iu" and not (isinstance(item, np.ndarray) and not item.size):

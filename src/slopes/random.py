@@ -91,7 +91,7 @@ BLOCK = 1 << 15  # so many numbers are drawn at once: what they are computed fro
 def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
     """shift + scale * the numbers of a draw; many of them block by block, so that a large draw needs little memory."""
     keys, count = (generator or default).draw(), size(shape)
-    if mode.trace is not None or count <= BLOCK or not is_number(scale) or not is_number(shift):
+    if mode.trace is not None or count <= BLOCK or not (is_number(scale) and is_number(shift)):
         return spread(draw(*keys, START, shape, kind), scale, shift).astype(kind)
     row = np.empty(count, kind)
     for first in range(0, count, BLOCK):
@@ -102,6 +102,7 @@ def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Genera
 
 def spread(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
+    scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
     return scaled if is_number(shift) and shift == 0 else scaled + shift
 
@@ -121,6 +122,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
+    low, high = (each if is_number(each) else asarray(each) for each in (low, high))
     return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 

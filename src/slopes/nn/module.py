@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..arrays import shorten
-from ..errors import ArgumentError, layer_stack, line_text, user_location
+from ..errors import ArgumentError, TooDeepError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
 from ..tensor import Parameter, Tensor, asarray, mode, versions
@@ -82,6 +83,10 @@ class Module(Structured):
             if args and type(self).__module__.startswith(__package__) and not isinstance(args[0], (Tensor, np.ndarray)):
                 raise no_tensor(self, path, args[0]) from error
             raise
+        except RecursionError as error:
+            if len(layer_stack.paths) > 1 or isinstance(error, TooDeepError):
+                raise  # there is room for words in the outermost layer only
+            raise too_deep(self) from None
         finally:
             layer_stack.paths.pop()
 
@@ -268,6 +273,13 @@ class Running(threading.local):
 
 running = Running()
 _paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionary()
+
+
+def too_deep(net: Module) -> TooDeepError:
+    depth = max(each.shown.count(".") + each.shown.count("[") for each in entries(net) if isinstance(each.value, Module))
+    return TooDeepError(f"{type(net).__name__}: its layers call each other deeper than Python's limit of {sys.getrecursionlimit()} frames",
+                        why=f"its modules lie up to {depth} levels inside of each other, or one calls itself",
+                        repair="put layers side by side in one nn.Sequential; sys.setrecursionlimit allows more")
 
 
 def no_tensor(layer: Module, path: str, given: Any) -> ArgumentError:

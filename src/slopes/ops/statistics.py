@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..graph.dtype import default_float, is_inexact
 from ..graph.operation import build, composed, constant
 from ..graph.shape import normalize_axes
@@ -45,6 +46,9 @@ def var(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) 
     """sum((x - mean)^2) / (n - correction) over some axes: the mean first, so that nothing cancels."""
     x = as_float(x)
     axes = normalize_axes(axis, x.ndim, "var")
+    if not isinstance(correction, (int, float)):
+        raise ArgumentError(f"var: the correction is {correction!r}", why="it says how many fewer elements to divide by",
+                            repair="give a Python number, such as correction=1")
     centred = x - mean(x, axes, keepdims=True)
     return reduce("sum", centred * centred, axes, keepdims) / max(prod(x.shape[each] for each in axes) - correction, 0)
 

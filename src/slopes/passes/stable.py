@@ -194,9 +194,14 @@ def log_scaled(node):
 
 def inward(node: Node) -> Node:
     """The logarithm of a node, taken before the moves that only repeat it."""
-    if is_op(node, "expand", "reshape"):
-        return node.op.make(inward(node.args[0]), **node.params)
-    return build("log", node)
+    moves = []
+    while is_op(node, "expand", "reshape"):
+        moves.append(node)
+        node = node.args[0]
+    result = build("log", node)
+    for move in reversed(moves):
+        result = move.op.make(result, **move.params)
+    return result
 
 
 def positive(node: Node) -> bool:
