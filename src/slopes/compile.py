@@ -155,8 +155,12 @@ class Compiled:
             known = self._versions.get(key)
             if known is None:
                 known = self._versions[key] = []
-            if not known or known[0].structure_version != versions.structure:
+            right = next((each for each in known if each.is_right()), None)
+            if right is None:
                 self._trace(leaves, structure, moving, key, known)
+            elif right is not known[0]:
+                known.remove(right)
+                known.insert(0, right)
             return known[0]
 
     def _leaf_key(self, leaf: Any, moving: bool) -> Any:
@@ -173,21 +177,21 @@ class Compiled:
         fresh = Version(self, leaves, structure, moving)
         same = next((each for each in known if each.same_as(fresh)), None)
         if same is None:
-            self.reasons.append(self._reason(key, bool(known)))
+            self.reasons.append(self._reason(key, known))
             if debug_level():
                 print(f"slopes: compiled {getattr(self.function, '__name__', 'a function')}: {self.reasons[-1]}", file=sys.stderr)
             self._last = key
         else:
             known.remove(same)
         chosen = same or fresh
-        chosen.structure_version = versions.structure
+        chosen.structure_version, chosen.guards = versions.structure, fresh.guards
         known.insert(0, chosen)
         del known[VERSIONS_KEPT:]
 
-    def _reason(self, key: Any, known: bool) -> str:
+    def _reason(self, key: Any, known: list[Version]) -> str:
         """Why a program had to be made, in words."""
         if known:
-            return "a layer, a flag or a Python value that the function reads has changed"
+            return known[0].guards.changed() or "a layer, a flag or a Python value that the function reads has changed"
         if self._last is None:
             return "first call"
         old_structure, old_moving, old_leaves, old_recording = self._last
