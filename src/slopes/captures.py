@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -17,15 +17,16 @@ from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads
 from .errors import is_internal, warn
 from .tensor import Tensor, memory_of
 
-CONTENTS = "contents"
+CONTENTS, METHOD = "contents", "method"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into
 UNKNOWN: Any = object()  # a value that only running the code would tell
 LIBRARY = __package__
 OPAQUE = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, CodeType, CellType, type(...), slice, range)
 CONTAINERS = (list, dict, set, deque)
-CHANGES = frozenset(("append", "add", "extend", "insert", "update", "clear", "setdefault", "remove", "discard", "popitem", "sort", "reverse"))
-NOT_CALLED = frozenset(("__init__", "__new__", "__repr__", "__str__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__",
-                        "__init_subclass__", "__class_getitem__", "__copy__", "__deepcopy__", "__setattr__", "__delattr__"))
+CHANGES = frozenset(("append", "add", "extend", "insert", "update", "clear", "setdefault", "remove", "discard", "popitem", "sort",
+                     "reverse"))
+NOT_CALLED = frozenset(("__init__", "__new__", "__repr__", "__str__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__",
+                        "__setstate__", "__init_subclass__", "__class_getitem__", "__copy__", "__deepcopy__", "__setattr__", "__delattr__"))
 ANY_NAME = frozenset(("getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"))  # what reads attributes without naming them
 CLOCKS = frozenset(("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns",
                     "time.process_time", "time.thread_time", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"))
@@ -37,7 +38,7 @@ SOURCES = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 class Slot(NamedTuple):
     """A place that the function read a value from: a global, a cell, an attribute, an item, or all items of a container."""
 
-    kind: str  # GLOBAL, CELL, ATTRIBUTE, ITEM or CONTENTS
+    kind: str  # GLOBAL, CELL, ATTRIBUTE, METHOD, ITEM or CONTENTS
     holder: Any  # the namespace, the cell, the object or the container
     name: Any
     shown: str  # how messages call it
@@ -135,7 +136,7 @@ class Captures:
         if not self.is_own(function.__code__):
             self.waiting.append(lambda: self.reach_cells(cells))
             return
-        defaults = {name: value for name, value in zip(reversed(arguments_of(function)), reversed(function.__defaults__ or ()))}
+        defaults = dict(zip(reversed(arguments_of(function)), reversed(function.__defaults__ or ())))
         known = {**defaults, **(function.__kwdefaults__ or {}), **known}
         for name, value in known.items():
             self.reach(value, name)
@@ -196,10 +197,12 @@ class Captures:
         """The attribute of a value, as far as it is known without running anybody's code."""
         if value is UNKNOWN or name in ANY_NAME:
             self.names.add(name)
+            self.reach(value, shown.rpartition(".")[0])
             return UNKNOWN
         if isinstance(value, ModuleType):
             return self.module_attribute(value, name, shown, guarded)
-        if isinstance(value, OPAQUE) or isinstance(value, (np.ndarray, Tensor)):
+        if isinstance(value, (*OPAQUE, np.ndarray, Tensor)):
+            self.reach(value, shown.rpartition(".")[0])
             return UNKNOWN
         if isinstance(value, CONTAINERS) and name not in vars_of(value):
             if name not in CHANGES:
@@ -223,7 +226,10 @@ class Captures:
         if name in slots_of(value):
             found = getattr(value, name, UNKNOWN)
             return found if found is UNKNOWN else self.remember(ATTRIBUTE, value, name, shown, found, guarded)
-        return UNKNOWN if raw is UNKNOWN else self.class_attribute(type(value), value, name, shown, guarded)
+        if raw is UNKNOWN:  # perhaps a `__getattr__` makes it
+            self.reach(value, shown.rpartition(".")[0])
+            return UNKNOWN
+        return self.class_attribute(type(value), value, name, shown, guarded)
 
     def class_attribute(self, owner: type, value: Any, name: str, shown: str, guarded: bool) -> Any:
         """What a class holds under a name, bound to the value through which it is read."""
@@ -235,7 +241,10 @@ class Captures:
         if isinstance(raw, (staticmethod, classmethod)):
             return raw.__func__ if isinstance(raw, staticmethod) else MethodType(raw.__func__, owner)
         if isinstance(raw, FunctionType):
-            self.remember(ATTRIBUTE, owner, name, f"{owner.__name__}.{name}", raw, guarded)
+            if bound is None or tells(bound) or name.startswith("__"):
+                self.remember(ATTRIBUTE, owner, name, f"{owner.__name__}.{name}", raw, guarded)
+            else:
+                self.remember(METHOD, bound, name, shown, raw, guarded)
             return raw if bound is None else MethodType(raw, bound)
         if isinstance(raw, (property, functools.cached_property)):
             getter = raw.fget if isinstance(raw, property) else raw.func
@@ -243,7 +252,7 @@ class Captures:
             return UNKNOWN
         if "__wrapped__" in vars_of(raw) and bound is not None:
             return MethodType(raw, bound)
-        return UNKNOWN if hasattr(type(raw), "__get__") else self.remember(ATTRIBUTE, owner, name, shown, raw, guarded)
+        return UNKNOWN if hasattr(type(raw), "__get__") else self.remember(ATTRIBUTE, value, name, shown, raw, guarded)
 
     def item(self, value: Any, key: Any, shown: str) -> Any:
         """The item of a container under a constant key."""
@@ -335,9 +344,7 @@ class Captures:
             if is_own_class(each, self.package):
                 for name in called_by_others(each, kind):
                     self.class_attribute(kind, value, name, f"{kind.__name__}.{name}", True)
-                    function = vars(each)[name]
-                    if isinstance(function, FunctionType) or "__wrapped__" in vars_of(function):
-                        self.reach(MethodType(function, value), f"{kind.__name__}.{name}")
+                    self.reach(MethodType(vars(each)[name], value), f"{kind.__name__}.{name}")
 
     def is_own(self, code: CodeType) -> bool:
         """Whether code is looked into: the function's own package and everything that is not installed."""
@@ -365,7 +372,7 @@ def package_of(code: CodeType | None) -> str:
 def package_of_file(file: str) -> str:
     if is_internal(file):
         return LIBRARY + ":" + os.path.basename(file)  # each file for itself: slopes is looked through, not into
-    head, installed, rest = file.rpartition("-packages" + os.sep)
+    _, installed, rest = file.rpartition("-packages" + os.sep)
     return rest.partition(os.sep)[0] if installed else ""
 
 
@@ -399,7 +406,8 @@ def own_classes(kind: type) -> Iterator[type]:
 def called_by_others(own: type, kind: type) -> list[str]:
     """The methods of a class that run without being named: those for Python's operators, and those that slopes calls."""
     inherited = {name for each in kind.__mro__ if is_library(each) for name in vars(each)}
-    return [name for name in vars(own) if name not in NOT_CALLED and (name in inherited or (name.startswith("__") and name.endswith("__")))]
+    methods = [name for name, value in vars(own).items() if isinstance(value, FunctionType) or "__wrapped__" in vars_of(value)]
+    return [name for name in methods if name not in NOT_CALLED and (name in inherited or (name.startswith("__") and name.endswith("__")))]
 
 
 # ---------------------------------------------------------------------- parts of values
@@ -433,7 +441,7 @@ def slots_of(value: Any) -> list[str]:
     return found
 
 
-def items_of(container: Any) -> Iterable[Any]:
+def items_of(container: Any) -> list[Any]:
     """All that a container holds, in its order; of a large one only the number of items."""
     if is_large(container):
         return [len(container)]
@@ -461,4 +469,4 @@ def state_of(source: Any) -> Any:
 
 
 def shown_type(value: Any) -> str:
-    return getattr(value, "__name__", None) or type(value).__name__
+    return value.__name__ if isinstance(value, (type, FunctionType, MethodType)) else type(value).__name__

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import shorten
-from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM
-from .captures import CONTENTS, UNKNOWN, Captures, Slot, is_large, items_of
+from .bytecode import ATTRIBUTE, CELL, GLOBAL
+from .captures import CONTENTS, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
 from .tensor import Tensor, Trace, memory_of
 
 ARRAY = "array"
@@ -30,7 +30,7 @@ class Guards:
         read = {id(each) for each in inputs}
         by_value = [*copied, *(each for each, _ in captures.arrays.values() if id(each) not in read and each.nbytes <= COMPARED)]
         self.slots = [*captures.slots.values(), *(self.array_slot(each, captures) for each in {id(a): a for a in by_value}.values())]
-        self.namespace = next((slot.holder for slot in self.slots if slot.kind == GLOBAL), {})
+        self.namespace: dict[str, Any] = next((slot.holder for slot in self.slots if slot.kind == GLOBAL), {})
         self.values = [slot.value for slot in self.slots]
         self.hold = self.made()
 
@@ -38,33 +38,28 @@ class Guards:
         return Slot(ARRAY, array, "", captures.arrays.get(id(array), (None, "an array"))[1], array.tobytes())
 
     def made(self) -> Callable[[], bool]:
-        """The function that compares. Values are its defaults, cells its free variables, globals its globals."""
-        tests = [self.test(number, slot) for number, slot in enumerate(self.slots)]
-        if not tests:
+        """The function that compares: values are its defaults, cells its free variables, globals its globals."""
+        if not self.slots:
             return always
-        parameters = [f"{PREFIX}{what}{number}=None" for what in ("held", "name", "value") for number in range(len(tests))]
-        outer = "".join(f"  {PREFIX}cell{number} = None\n" for number, slot in enumerate(self.slots) if slot.kind == CELL)
-        text = (f"def make():\n{outer}  def hold({', '.join(parameters)}, {PREFIX}same={PREFIX}same):\n    try:\n"
-                f"      return {' and '.join(tests)}\n    except Exception:\n      return False\n")
-        code = inner_code(inner_code(compile(text, "<slopes guards>", "exec")))
+        tests = " and ".join(test_text(number, slot, slot.holder is self.namespace) for number, slot in enumerate(self.slots))
+        self.names = [name for name in self.parts() if name in tests]
         cells = {f"{PREFIX}cell{number}": slot.holder for number, slot in enumerate(self.slots) if slot.kind == CELL}
+        outer = "".join(f"  {name} = None\n" for name in cells)
+        text = (f"def make():\n{outer}  def hold({', '.join(f'{name}=None' for name in self.names)}):\n    try:\n"
+                f"      return {tests}\n    except Exception:\n      return False\n")
+        code = inner_code(inner_code(compile(text, "<slopes guards>", "exec")))
         return FunctionType(code, self.namespace, "hold", self.defaults(), tuple(cells[name] for name in code.co_freevars))
 
-    def defaults(self) -> tuple:
-        return (*(slot.holder for slot in self.slots), *(slot.name for slot in self.slots), *self.values, same_items)
+    def parts(self) -> dict[str, Any]:
+        """What the tests may speak of."""
+        found = {f"{PREFIX}same_": same_items}
+        for number, (slot, value) in enumerate(zip(self.slots, self.values)):
+            found |= {f"{PREFIX}held{number}_": slot.holder, f"{PREFIX}name{number}_": slot.name, f"{PREFIX}value{number}_": value}
+        return found
 
-    def test(self, number: int, slot: Slot) -> str:
-        """The comparison of one place, as Python text."""
-        held, name, value = (f"{PREFIX}{what}{number}" for what in ("held", "name", "value"))
-        if slot.kind == GLOBAL:
-            return f"{slot.name} is {value}" if slot.holder is self.namespace else f"{held}[{name}] is {value}"
-        if slot.kind == CELL:
-            return f"{PREFIX}cell{number} is {value}"
-        if slot.kind == ATTRIBUTE:
-            return f"{held}.{slot.name} is {value}"
-        if slot.kind == ITEM:
-            return f"{held}[{name}] is {value}"
-        return f"{held}.tobytes() == {value}" if slot.kind == ARRAY else f"{PREFIX}same({held}, {value})"
+    def defaults(self) -> tuple:
+        found = self.parts()
+        return tuple(found[name] for name in self.names)
 
     def changed(self) -> str:
         """What is no longer the same, in words; "" where all values are equal. What is equal but another object is taken over."""
@@ -88,6 +83,22 @@ def always() -> bool:
     return True
 
 
+def test_text(number: int, slot: Slot, near: bool) -> str:
+    """The comparison of one place, as Python text; near: whether it is a global of the function itself."""
+    held, name, value = (f"{PREFIX}{what}{number}_" for what in ("held", "name", "value"))
+    if slot.kind == GLOBAL and near:
+        return f"{slot.name} is {value}"
+    if slot.kind == CELL:
+        return f"{PREFIX}cell{number} is {value}"
+    if slot.kind == METHOD:
+        return f"{held}.{slot.name}.__func__ is {value}"
+    if slot.kind == ATTRIBUTE:
+        return f"{held}.{slot.name} is {value}"
+    if slot.kind == CONTENTS:
+        return f"{PREFIX}same_({held}, {value})"
+    return f"{held}.tobytes() == {value}" if slot.kind == ARRAY else f"{held}[{name}] is {value}"
+
+
 def inner_code(code: CodeType) -> CodeType:
     return next(each for each in code.co_consts if isinstance(each, CodeType))
 
@@ -95,7 +106,7 @@ def inner_code(code: CodeType) -> CodeType:
 def same_items(container: Any, items: list) -> bool:
     """Whether a container holds these very objects."""
     found = items_of(container)
-    return len(found) == len(items) and (is_large(container) and found == items or all(map(operator.is_, found, items)))
+    return len(found) == len(items) and ((is_large(container) and found == items) or all(map(operator.is_, found, items)))
 
 
 def now(slot: Slot) -> Any:
@@ -107,6 +118,8 @@ def now(slot: Slot) -> Any:
             return items_of(slot.holder)
         if slot.kind == CELL:
             return slot.holder.cell_contents
+        if slot.kind == METHOD:
+            return getattr(slot.holder, slot.name).__func__
         return getattr(slot.holder, slot.name) if slot.kind == ATTRIBUTE else slot.holder[slot.name]
     except Exception:
         return UNKNOWN
