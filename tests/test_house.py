@@ -25,7 +25,7 @@ FLOORS = (
     ("loops",),
     ("machine",),
     ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "traced",
-     "bytecode", "captures", "guards",
+     "bytecode", "captures", "guards", "interrupts",
      "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),

@@ -17,6 +17,7 @@ from .tensor import Tensor, Trace, memory_of
 ARRAY = "array"
 COMPARED = 8192  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared
 PREFIX = "slopes_guard_"
+PYTHON_VALUE = "(a Python value is part of the program: pass a tensor if it changes)"
 
 
 class Guards:
@@ -150,5 +151,4 @@ def described(slot: Slot, before: Any, found: Any) -> str:
         return f"`{slot.shown}` is gone"
     if isinstance(found, Tensor) or not isinstance(found, (bool, int, float, complex, str, np.generic, type(None))):
         return f"`{slot.shown}` is another object"
-    return (f"`{slot.shown}` is {shorten(found)}, was {shorten(before)} (a Python value is part of the program: pass a tensor if it "
-            "changes)")
+    return f"`{slot.shown}` is {shorten(found)}, was {shorten(before)} {PYTHON_VALUE}"

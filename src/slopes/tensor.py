@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import weakref
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -21,6 +20,7 @@ from .graph.node import Node, next_serial
 from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
 from .graph.shape import Shape
 from .graph.walk import topological
+from .interrupts import mode, undisturbed
 from .methods import Methods
 
 
@@ -37,16 +37,6 @@ class Versions:
 
 
 versions = Versions()
-
-
-class Mode(threading.local):
-    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded."""
-
-    trace: Trace | None = None
-    recording: bool = True
-
-
-mode = Mode()
 
 
 class Tensor(Methods):
@@ -847,11 +837,12 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     """Record what this thread does with tensors into `trace`."""
     before = mode.trace
     trace.nest(before)
-    mode.trace = trace
-    try:
-        yield trace
-    finally:
-        mode.trace = before
+    with undisturbed() if before is None else contextlib.nullcontext():
+        mode.trace = trace
+        try:
+            yield trace
+        finally:
+            mode.trace = before
 
 
 def note(path: str, value: Any) -> None:
