@@ -49,8 +49,8 @@ def undisturbed() -> Iterator[None]:
         yield
         return
     handlers = {number: handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))}
-    handlers = {number: handler for number, handler in handlers.items() if handler is not signal.default_int_handler}
-    outside = {number: Outside(handler) for number, handler in handlers.items()}
+    outside = {number: Outside(handler) for number, handler in handlers.items()
+               if handler is not signal.default_int_handler and not isinstance(handler, Outside)}
     for number, handler in outside.items():
         signal.signal(number, handler)
     try:
