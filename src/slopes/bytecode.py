@@ -59,6 +59,8 @@ def reads_of(code: CodeType) -> Reads:
         if current is not None:
             target = stored_local(step)
             found.append(current._replace(target=target if target in once else None))
+        if step.opname == "MATCH_CLASS":
+            found.append(Chain(COMPUTED, "", ((ATTRIBUTE, "__dict__"),)))  # a pattern reads attributes that only its class names
         imported = step.argval if step.opname == "IMPORT_NAME" else imported
         current = Chain(MODULE, imported, ((ATTRIBUTE, step.argval),)) if step.opname == "IMPORT_FROM" else root_of(step)
     counted = frozenset((STORES[each.opname], each.argval) for number, each in enumerate(steps)

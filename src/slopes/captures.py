@@ -6,9 +6,12 @@ import builtins
 import functools
 import os
 import sys
-from collections import deque
+import threading
+import weakref
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from contextvars import ContextVar
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +20,13 @@ from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads
 from .errors import is_internal, warn
 from .tensor import Tensor, memory_of
 
-CONTENTS, METHOD = "contents", "method"
+CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into
 UNKNOWN: Any = object()  # a value that only running the code would tell
 LIBRARY = __package__
 OPAQUE = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, CodeType, CellType, type(...), slice, range)
-CONTAINERS = (list, dict, set, deque)
+MAPPINGS = (dict, UserDict, ChainMap, MappingProxyType)
+CONTAINERS = (*MAPPINGS, list, UserList, set, deque)
 CHANGES = frozenset(("append", "add", "extend", "insert", "update", "clear", "setdefault", "remove", "discard", "popitem", "sort",
                      "reverse"))
 NOT_CALLED = frozenset(("__init__", "__new__", "__repr__", "__str__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__",
@@ -38,7 +42,7 @@ SOURCES = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 class Slot(NamedTuple):
     """A place that the function read a value from: a global, a cell, an attribute, an item, or all items of a container."""
 
-    kind: str  # GLOBAL, CELL, ATTRIBUTE, METHOD, ITEM or CONTENTS
+    kind: str  # GLOBAL, CELL, ATTRIBUTE, METHOD, ITEM, CONTENTS or CONTEXT
     holder: Any  # the namespace, the cell, the object or the container
     name: Any
     shown: str  # how messages call it
@@ -105,6 +109,9 @@ class Captures:
         for name in names if every and not isinstance(value, type) else names & self.names:
             if not (name.startswith("__") and name.endswith("__")) and self.first((id(value), name), value):
                 self.reach(self.attribute(value, name, f"{shown}.{name}"), f"{shown}.{name}")
+                for each in own_classes(kind):  # also what `super()` finds
+                    if isinstance(vars(each).get(name), FunctionType):
+                        self.reach(MethodType(vars(each)[name], value), f"{each.__name__}.{name}")
 
     def first(self, key: Any, value: Any) -> bool:
         """Whether this is met for the first time."""
@@ -252,14 +259,18 @@ class Captures:
             return UNKNOWN
         if "__wrapped__" in vars_of(raw) and bound is not None:
             return MethodType(raw, bound)
-        return UNKNOWN if hasattr(type(raw), "__get__") else self.remember(ATTRIBUTE, value, name, shown, raw, guarded)
+        if hasattr(type(raw), "__get__"):  # whatever its code makes of the object
+            self.reach(raw, shown)
+            self.reach(bound, shown.rpartition(".")[0])
+            return UNKNOWN
+        return self.remember(ATTRIBUTE, value, name, shown, raw, guarded)
 
     def item(self, value: Any, key: Any, shown: str) -> Any:
         """The item of a container under a constant key."""
         whole = shown.rpartition("[")[0]
-        if isinstance(value, (list, tuple)) and isinstance(key, int) and -len(value) <= key < len(value):
+        if isinstance(value, (list, tuple, UserList)) and isinstance(key, int) and -len(value) <= key < len(value):
             return value[key] if isinstance(value, tuple) or tells(value) else self.remember(ITEM, value, key, shown, value[key])
-        if isinstance(value, dict) and key in value:
+        if isinstance(value, MAPPINGS) and key in value:
             return value[key] if tells(value) else self.remember(ITEM, value, key, shown, value[key])
         self.reach(value, whole)
         return UNKNOWN
@@ -310,6 +321,11 @@ class Captures:
         elif isinstance(value, functools.partial):
             for each in (value.func, *value.args, *value.keywords.values()):
                 self.reach(each, shown)
+        elif isinstance(value, weakref.ReferenceType):
+            self.reach(value(), shown)
+        elif isinstance(value, ContextVar):
+            self.slots[CONTEXT, id(value), ""] = Slot(CONTEXT, value, "", shown, value.get(None))
+            self.reach(value.get(None), shown)
         elif is_source(value):
             self.sources[id(value)] = value, shown
         elif isinstance(value, type):
@@ -425,6 +441,8 @@ def contents(cell: CellType) -> Any:
 
 def vars_of(value: Any) -> dict[str, Any]:
     """The attributes of an object, without asking a `__getattr__` of its own."""
+    if isinstance(value, threading.local):
+        return value.__dict__
     try:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -445,7 +463,7 @@ def items_of(container: Any) -> list[Any]:
     """All that a container holds, in its order; of a large one only the number of items."""
     if is_large(container):
         return [len(container)]
-    return [*container.keys(), *container.values()] if isinstance(container, dict) else list(container)
+    return [*container.keys(), *container.values()] if isinstance(container, MAPPINGS) else list(container)
 
 
 def is_large(container: Any) -> bool:

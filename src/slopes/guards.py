@@ -11,11 +11,11 @@ import numpy as np
 
 from .arrays import shorten
 from .bytecode import ATTRIBUTE, CELL, GLOBAL
-from .captures import CONTENTS, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
+from .captures import CONTENTS, CONTEXT, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
 from .tensor import Tensor, Trace, memory_of
 
 ARRAY = "array"
-COMPARED = 8192  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared
+COMPARED = 65536  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared
 PREFIX = "slopes_guard_"
 PYTHON_VALUE = "(a Python value is part of the program: pass a tensor if it changes)"
 
@@ -95,6 +95,8 @@ def test_text(number: int, slot: Slot, near: bool) -> str:
         return f"{held}.{slot.name}.__func__ is {value}"
     if slot.kind == ATTRIBUTE:
         return f"{held}.{slot.name} is {value}"
+    if slot.kind == CONTEXT:
+        return f"{held}.get(None) is {value}"
     if slot.kind == CONTENTS:
         return f"{PREFIX}same_({held}, {value})"
     return f"{held}.tobytes() == {value}" if slot.kind == ARRAY else f"{held}[{name}] is {value}"
@@ -117,6 +119,8 @@ def now(slot: Slot) -> Any:
             return slot.holder.tobytes()
         if slot.kind == CONTENTS:
             return items_of(slot.holder)
+        if slot.kind == CONTEXT:
+            return slot.holder.get(None)
         if slot.kind == CELL:
             return slot.holder.cell_contents
         if slot.kind == METHOD:
