@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import FrameType
 from typing import Any
 
@@ -25,6 +24,7 @@ from .graph.node import Node, next_serial
 from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
 from .graph.shape import Shape
 from .graph.walk import topological
+from .interrupts import mode, undisturbed
 from .methods import Methods
 from .numpy_calls import WITHOUT_GRADIENT, own_function, own_name
 from .ops import composite
@@ -44,16 +44,6 @@ class Versions:
 
 
 versions = Versions()
-
-
-class Mode(threading.local):
-    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded."""
-
-    trace: Trace | None = None
-    recording: bool = True
-
-
-mode = Mode()
 
 
 class Tensor(Methods):
@@ -864,6 +854,8 @@ class Trace:
     leaves    nodes of traced tensors that require a gradient themselves
     notes     values by path, for taps: `net[0]` and, when a layer runs again, `net[0]#2`
     layers    the layers that ran, by path
+    captured  addresses of the NumPy arrays that the function finds outside: of a small one too, each call reads the present values
+    copied    those of them that no program can read as they lie
     storage   the type in which what layers with weights take is kept: "float32" or "bfloat16"
     """
 
@@ -879,12 +871,15 @@ class Trace:
         self.notes: dict[str, Node] = {}
         self.layers: dict[str, Any] = {}
         self.arrays: dict[int, tuple[np.ndarray, Tensor]] = {}
+        self.captured: Collection[int] = ()
+        self.copied: list[np.ndarray] = []
 
     def nest(self, parent: Trace | None) -> None:
         """Within another trace, share its state: whatever is read or written belongs to the outermost function."""
         if parent is not None:
             self.root, self.storage = parent.root, parent.storage
-            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays"):
+            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays",
+                         "captured", "copied"):
                 setattr(self, name, getattr(parent, name))
 
     def argument(self, shape: Shape, dtype: Any, requires_grad: bool = False, name: str = "") -> Tensor:
@@ -903,19 +898,33 @@ class Trace:
     def given(self, data: Any, dtype: DType | None) -> Tensor:
         """Data that appears in the function: small data is part of the program, a large array is state that is read."""
         array = to_array(data, dtype, None)
-        if array.nbytes > CONSTANT_LIMIT and array is data:
-            return self.tensor(self.operand(array))
+        if isinstance(data, np.ndarray) and (self.is_captured(data) or (array.nbytes > CONSTANT_LIMIT and array is data)):
+            node = self.operand(data)
+            if isinstance(node, Node):
+                return self.tensor(node if node.dtype == array.dtype else build_node("cast", (node,), {"dtype": array.dtype}))
         return self.tensor(constant(array))
 
     def operand(self, value: Any) -> Any:
         """The node of a tensor or a large array; anything else as it is."""
         if isinstance(value, Tensor):
             return value._node_in(self)
-        if isinstance(value, np.ndarray) and value.nbytes > CONSTANT_LIMIT:
-            if id(value) not in self.arrays:
-                self.arrays[id(value)] = value, from_array(to_array(value, None, None))
-            return self.read(self.arrays[id(value)][1])
+        if isinstance(value, np.ndarray) and (value.nbytes > CONSTANT_LIMIT or self.is_captured(value)):
+            return self.array(value)
         return value
+
+    def is_captured(self, array: np.ndarray) -> bool:
+        """Whether the function found the memory of this array outside, where it may change between calls."""
+        return bool(self.captured) and id(memory_of(array)) in self.captured
+
+    def array(self, value: np.ndarray) -> Any:
+        """The node of an array whose present values each call reads; of one that lies in memory as no program can read it, a copy."""
+        if id(value) not in self.arrays:
+            held = to_array(value, None, None)
+            if self.is_captured(value) and not (held is value and value.flags.c_contiguous and value.flags.aligned):
+                self.copied.append(memory_of(value))
+                held = np.array(held, order="C")
+            self.arrays[id(value)] = value, from_array(held)
+        return self.read(self.arrays[id(value)][1])
 
     def read(self, tensor: Tensor) -> Node:
         """The node of a concrete tensor's present value."""
@@ -982,6 +991,13 @@ class Trace:
         self.grads[tensor] = self.tensor(gradient) if before is None else before + self.tensor(gradient)
 
 
+def memory_of(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory of a view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 CONSTANT_LIMIT = 8192  # bytes: what is larger is better read than built into the program
 
 
@@ -994,11 +1010,12 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     """Record what this thread does with tensors into `trace`."""
     before = mode.trace
     trace.nest(before)
-    mode.trace = trace
-    try:
-        yield trace
-    finally:
-        mode.trace = before
+    with undisturbed() if before is None else contextlib.nullcontext():
+        mode.trace = trace
+        try:
+            yield trace
+        finally:
+            mode.trace = before
 
 
 def note(path: str, value: Any) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 
 from . import tree
 from .arrays import Shelf, address_of, aligned_empty
+from .captures import Captures
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
 from .graph.dtype import is_complex, plain
 from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
+from .guards import guards_of
 from .tensor import Parameter, Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
 
 if TYPE_CHECKING:
@@ -41,9 +43,14 @@ class Version:
             given = [self._argument(trace, leaf, number in moving) for number, leaf in enumerate(leaves)]
             numbers = {each._node: number for number, each in enumerate(given) if isinstance(each, Tensor)}
             args, kwargs = tree.unflatten(structure, given)
+            before = Captures(owner.function, args, kwargs)
+            trace.captured = before.arrays
+            random = before.random_states()
             returned = owner.function(*args, **kwargs)
             results, self.result_structure = tree.flatten(returned)
             nodes = [self._result_node(trace, each) for each in results]
+            self.guards = guards_of(Captures(owner.function, args, kwargs), trace)
+        before.warn_of_frozen(random)
         self.structure_version = versions.structure
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
         self.is_fixed = [node is None for node in nodes]
@@ -116,6 +123,10 @@ class Version:
                                  why="complex numbers work eagerly only",
                                  repair="compute real and imaginary parts, or call it uncompiled",
                                  where=f"built at {line_text(node.location)}")
+
+    def is_right(self) -> bool:
+        """Whether everything that the function read while it was traced is as it was."""
+        return self.structure_version == versions.structure and (self.guards.hold() or not self.guards.changed())
 
     def same_as(self, other: Version) -> bool:
         """Whether another version runs the same program on the very same tensors and returns the same structure."""
@@ -197,10 +208,10 @@ class Version:
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
         acquire, release, enter = program.lock.acquire, program.lock.release, program.enter
         addresses, count, single = self.addresses, len(self.accepted), self.single
-        prologue, writes = self.prologue, bool(self.writes)
+        prologue, writes, hold = self.prologue, bool(self.writes), self.guards.hold
 
         def repeat(args: tuple) -> Any:
-            if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording:
+            if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording or not hold():
                 return MISS
             keep, results = [], []
             acquire()  # the table of addresses is one for all threads of Python

@@ -7,7 +7,6 @@ whose perturbation they follow, and variables of an enclosing function are what 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..graph.dtype import is_float
 from ..graph.node import Node, next_serial
 from ..graph.operation import build_node
 from ..graph.walk import topological
+from ..levels import levels
 from ..machine.reference import evaluate
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Recording, Tensor, asarray, from_array, mode
@@ -27,16 +27,6 @@ from ..tree import Structure, flatten, named_leaves, unflatten
 
 Function = Callable[..., Any]
 ARRAYS = (Tensor, np.ndarray, bool, int, float, complex, np.generic)
-
-
-class Levels(threading.local):
-    """The wrapped inputs of the derivatives that are being taken, outermost first."""
-
-    def __init__(self) -> None:
-        self.active: list[Node] = []
-
-
-levels = Levels()
 
 
 def node_of(x: Tensor) -> Node:
