@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras"),
+    ("errors", "settings", "tree", "extras", "workers"),
     ("graph",),
     ("ops",),
     ("autodiff",),

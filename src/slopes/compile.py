@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -81,6 +83,7 @@ class Compiled:
         self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
         self._recent: Callable[[tuple], Any] | None = None  # calls the latest version again, if its arguments were tensors side by side
         functools.update_wrapper(self, function)
+        _alive.add(self)
 
     @property
     def compilations(self) -> int:
@@ -200,6 +203,19 @@ class Compiled:
             return "gradients are recorded now" if recording else "gradients are no longer recorded"
         changed = [f"argument {i} is {_shown(new)}, was {_shown(old)}" for i, (new, old) in enumerate(zip(found, old_leaves)) if new != old]
         return "; ".join(changed)
+
+
+_alive: WeakSet[Compiled] = WeakSet()
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: nobody traces, and what calls the latest versions knows locks of the parent."""
+    for compiled in list(_alive):
+        compiled._lock, compiled._recent = threading.RLock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_after_fork)
 
 
 def _shown(key: Any) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -13,10 +13,27 @@ import llvmlite.binding as llvm
 
 from ..errors import CompileError
 from ..loops.target import TARGETS, Target
+from ..workers import Workers
 from .parts import cut
 from .threads import thread_count
 
 _lock = threading.RLock()  # one program is translated or loaded at a time
+
+
+def begin_fork() -> None:
+    """Wait until no other thread is in LLVM: its locks and its memory would stay in the child as they are at this moment."""
+    _lock.acquire()
+    llvm.ffi.lib._lock.__enter__()
+
+
+def end_fork() -> None:
+    """Both processes go on."""
+    llvm.ffi.lib._lock.__exit__(None, None, None)
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=begin_fork, after_in_parent=end_fork, after_in_child=end_fork)
 
 
 # ---------------------------------------------------------------------- this machine
@@ -64,7 +81,7 @@ def object_codes(text: str, triple: str, processor: str, features: str) -> list[
         parts = cut(text)
         if len(parts) == 1:
             return [emitted(*optimised(text, triple, processor, features))]
-        with ThreadPoolExecutor(min(len(parts), thread_count())) as pool:
+        with Workers(min(len(parts), thread_count())) as pool:
             return list(pool.map(lambda part: emitted(*optimised(part, triple, processor, features)), parts))
 
 
