@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import sys
@@ -89,7 +90,7 @@ class Crew:
     def _start(self, number: int) -> None:
         address = self.address
         self._write(SLOTS + SLOT * number + LOCK, closed_lock())
-        threading.Thread(target=entry().serve, args=(address, number), name=f"slopes-{number}", daemon=True).start()
+        _thread.start_new_thread(entry().serve, (address, number))  # not by `threading`, whose locks a signal handler may interrupt
 
 
 crew = Crew()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from concurrent.futures import Future
+from functools import lru_cache, partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import llvmlite.binding as llvm
 
@@ -16,6 +18,9 @@ from ..loops.target import TARGETS, Target
 from ..workers import Workers
 from .parts import cut
 from .threads import thread_count
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _lock = threading.RLock()  # one program is translated or loaded at a time
 
@@ -66,6 +71,42 @@ def host_target() -> Target:
 
 
 # ---------------------------------------------------------------------- compiling
+def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
+    """The same function, but not in the main thread: Ctrl-C and signal handlers, which come there, would leave LLVM half done.
+
+    The thread is started without `threading`, whose locks a signal handler may have interrupted.
+    """
+    @wraps(function)
+    def apart(*args: P.args, **kwargs: P.kwargs) -> T:
+        if threading.current_thread() is not threading.main_thread():
+            return function(*args, **kwargs)
+        done, answer = _thread.allocate_lock(), Future[T]()
+        done.acquire()
+        work = partial(answered, answer, done, partial(function, *args, **kwargs))
+        try:
+            _thread.start_new_thread(work, ())
+        except RuntimeError:  # the system gives no more threads, or the interpreter ends
+            work()
+        try:
+            done.acquire()
+        except BaseException:
+            done.acquire()  # what has begun comes to its end first
+            raise
+        return answer.result()
+    return apart
+
+
+def answered(answer: Future[T], done: _thread.LockType, function: Callable[[], T]) -> None:
+    """Compute the answer, then open the lock."""
+    try:
+        answer.set_result(function())
+    except BaseException as error:
+        answer.set_exception(error)
+    finally:
+        done.release()
+
+
+@undisturbed
 def object_code(text: str, triple: str, processor: str, features: str, assembly: bool = False) -> bytes | str:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
@@ -74,6 +115,7 @@ def object_code(text: str, triple: str, processor: str, features: str, assembly:
         return machine.emit_assembly(module) if assembly else emitted(machine, module)
 
 
+@undisturbed
 def object_codes(text: str, triple: str, processor: str, features: str) -> list[bytes]:
     """The same in parts, by several threads."""
     with _lock:
@@ -135,6 +177,7 @@ def unlocked(name: str) -> Any:
 class Loaded:
     """Object code in memory, all parts of it, ready to be called."""
 
+    @undisturbed
     def __init__(self, codes: Sequence[bytes]) -> None:
         with _lock:
             triple, processor, features = host()
