@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import sys
 import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -101,6 +103,7 @@ class Compiled:
         self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
         self._recent: Callable[[tuple], Any] | None = None  # calls the latest version again, if its arguments were tensors side by side
         functools.update_wrapper(self, function, updated=())  # what a network has in its attributes is not the program's
+        _alive.add(self)
 
     @property
     def programs(self) -> list[Any]:
@@ -284,6 +287,19 @@ def _named(module: str | None, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
+
+
+_alive: WeakSet[Compiled] = WeakSet()
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: nobody traces, and what calls the latest versions knows locks of the parent."""
+    for compiled in list(_alive):
+        compiled._lock, compiled._recent = threading.RLock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_after_fork)
 
 
 def _shown(key: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from . import tree
 from .arrays import Shelf, address_of, aligned_empty
 from .captures import Captures
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
+from .extras import on_demand
 from .graph.dtype import is_complex, plain
 from .graph.node import Node
 from .graph.operation import Constant, Variable
@@ -68,7 +68,7 @@ class Version:
         self._check_types(roots)
         self._check_leaves(roots, {node for node in (*numbers, *variables) if node is not None})
         fixed = {node for node, each in variables.items() if isinstance(each, Parameter) and each not in trace.writes}
-        self.native = importlib.import_module(BACKEND).compile_graph(roots, updates, fixed=fixed)
+        self.native = on_demand(BACKEND).compile_graph(roots, updates, fixed=fixed)
         self.prologue = Prologue(self.native, variables) if self.native.prologue is not None else None
         self.sources = [numbers.get(node) for node in self.native.inputs]
         self.state = [variables.get(node) for node in self.native.inputs]
@@ -182,23 +182,33 @@ class Version:
         return given, results
 
     def profile(self, leaves: Sequence[Any], runs: int) -> Any:
-        with self.program.lock:
+        with self.program.turn():
             keep = self.place(leaves, 1, False)
             before = [np.array(each._value) for each in self.writes]
-            found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
+            found = on_demand(PROFILER).measure(self.native, *self.addresses, runs)
         for each, array in zip(self.writes, before):
             each.assign(array)
         del keep
         return found
 
     def call(self, owner: Compiled, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
-        with self.program.lock:  # the table of addresses is one for all threads of Python
-            keep, results = self.place(leaves, steps, stacked)
-            self.program.prepare(self.addresses, steps)
-            failed = self.program.enter()
-            versions.written += bool(self.writes)
-            del keep
+        with self.program.turn() as nested:  # the table of addresses is one for all threads of Python
+            before = (self.table.copy(), self.strides.copy(), self.held) if nested else None
+            try:
+                keep, results = self.place(leaves, steps, stacked)
+                self.program.prepare(self.addresses, steps)
+                failed = self.program.enter()
+                del keep
+            finally:
+                versions.written += bool(self.writes)  # also when Ctrl-C comes right after the program
+                if before is not None:
+                    self._put_back(*before)
         return self._finished(owner, leaves, results, failed)
+
+    def _put_back(self, table: np.ndarray, strides: np.ndarray, held: list[Any]) -> None:
+        """Leave the tables as the call had them that this one interrupted, and alive what it reads."""
+        self.table[:], self.strides[:], self.held = table, strides, held
+        self.bound_state = -1
 
     def repeater(self, owner: Compiled) -> Callable[[tuple], Any]:
         """A function that calls this version again: with arguments like those of now; for others it returns MISS.
@@ -206,7 +216,7 @@ class Version:
         A small network runs in a microsecond, so that this does no more than has to be done at every call, on local names.
         """
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
-        acquire, release, enter = program.lock.acquire, program.lock.release, program.enter
+        lock, entered, enter = program.lock, program.entered, program.enter
         addresses, count, single = self.addresses, len(self.accepted), self.single
         prologue, writes, hold = self.prologue, bool(self.writes), self.guards.hold
 
@@ -214,33 +224,36 @@ class Version:
             if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording or not hold():
                 return MISS
             keep, results = [], []
-            acquire()  # the table of addresses is one for all threads of Python
-            try:
-                for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
-                    if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
-                        return MISS
-                    array = arg._value
-                    if array is None or array.shape != shape or array.dtype is not dtype:
-                        return MISS
-                    address = arg._address or arg._find_address()
-                    if not address:
-                        return MISS
-                    cells[place] = address
-                    keep.append(array)
-                if self.bound_state != versions.state:
-                    self.bind()
-                if prologue is not None:
-                    prologue.run()
-                for place, ready, shelf in shelves:
-                    made = ready.pop() if ready else shelf.fresh()
-                    cells[place] = made[1]
-                    results.append(made)
-                if program.prepared is not addresses:
-                    program.prepare(addresses)
-                failed = enter()
-                versions.written += writes
-            finally:
-                release()
+            with lock:  # the table of addresses is one for all threads of Python
+                if entered[0]:
+                    return MISS  # this interrupts a call of the same program
+                entered[0] = True
+                try:
+                    for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
+                        if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
+                            return MISS
+                        array = arg._value
+                        if array is None or array.shape != shape or array.dtype is not dtype:
+                            return MISS
+                        address = arg._address or arg._find_address()
+                        if not address:
+                            return MISS
+                        cells[place] = address
+                        keep.append(array)
+                    if self.bound_state != versions.state:
+                        self.bind()
+                    if prologue is not None:
+                        prologue.run()
+                    for place, ready, shelf in shelves:
+                        made = ready.pop() if ready else shelf.fresh()
+                        cells[place] = made[1]
+                        results.append(made)
+                    if program.prepared is not addresses:
+                        program.prepare(addresses)
+                    failed = enter()
+                finally:
+                    versions.written += writes
+                    entered[0] = False
             if failed or not single or self.bound_gradients != versions.gradients:
                 return self._finished(owner, args, [array for array, _ in results], failed)
             return from_array(*made)

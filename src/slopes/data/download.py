@@ -7,7 +7,6 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ import pooch
 
 from ..errors import DataError, DownloadError, SaveError
 from ..settings import VERSION, cache_folder
+from ..workers import Workers
 from .archive import unpack_member
 from .atomic import flush, saving
 from .jsonfile import load_json, save_json
@@ -155,7 +155,7 @@ def try_archive(url: str, label: str, known: Known, part: Path) -> str | None:
 def assemble(mirror: str, label: str, known: Known, part: Path) -> str | None:
     """Bring all pieces of a file and put them together as a tar file with nothing in it but names and contents."""
     part.unlink(missing_ok=True)
-    with Progress(label, known.size, urlsplit(mirror).netloc) as progress, ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
+    with Progress(label, known.size, urlsplit(mirror).netloc) as progress, Workers(PIECES_AT_ONCE) as pool:
         try:
             coming = pool.map(lambda piece: bring_piece(mirror + piece, known.size), known.pieces)
             with saving(part), tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
+from ..workers import Workers
 from .dataset import Dataset, checked_index
 from .images import MOST_PIXELS, load_image
 from .reading import Path, inside, refused
@@ -55,7 +55,7 @@ class Pictures:
         def fill(place: int) -> None:
             made[place] = self.read(int(numbers[place]))
 
-        with ThreadPoolExecutor(self.readers, thread_name_prefix="slopes-read") as pool:
+        with Workers(self.readers, thread_name_prefix="slopes-read") as pool:
             for _ in pool.map(fill, range(len(numbers))):  # raises what a reader raised, the first in order
                 pass
         return made
@@ -153,7 +153,7 @@ def without_damaged(whole: ImageFolder) -> ImageFolder:
             return str(error.what)
         return ""
 
-    with ThreadPoolExecutor(whole.inputs.readers) as pool:
+    with Workers(whole.inputs.readers) as pool:
         problems = list(pool.map(problem, range(len(whole))))
     sound = np.array([not each for each in problems])
     skipped = tuple((os.fspath(path), each) for path, each in zip(whole.inputs.paths, problems) if each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import warnings
 from typing import Any
@@ -60,7 +61,7 @@ class Quiet:
     """
 
     def __init__(self) -> None:
-        self.lock, self.inside = threading.Lock(), 0
+        self.lock, self.inside = threading.RLock(), 0  # a signal handler may read a picture too
 
     def __enter__(self) -> None:
         with self.lock:
@@ -78,6 +79,15 @@ class Quiet:
 
 
 QUIET = Quiet()
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: none of them is in it."""
+    QUIET.lock, QUIET.inside = threading.RLock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_after_fork)
 
 
 def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
