@@ -34,7 +34,7 @@ class State:
 
     def __init__(self, *owners: Any) -> None:
         tensors = [held for owner in owners for _, held in owner.named_state()]
-        for generator in (random.default, *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
+        for generator in (random.current(), *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
             tensors += [generator.key, generator.counter]
         self.values = [(held, np.array(held.detach().numpy())) for held in tensors]
 
