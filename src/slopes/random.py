@@ -107,7 +107,8 @@ def current() -> Generator:
 
 
 def seed(n: int) -> None:
-    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1.
+    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1; in a block of `using`, that
+    of its generator.
 
     >>> import slopes as sl
     >>> sl.seed(0)
@@ -116,7 +117,7 @@ def seed(n: int) -> None:
     >>> bool(sl.all(first == sl.uniform(2)))
     True
     """
-    default.seed(n)
+    current().seed(n)
 
 
 def sizes(shape: Sizes, name: str) -> Shape:

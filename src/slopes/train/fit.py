@@ -7,7 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,16 +16,17 @@ from ..compile import compile
 from ..data.feed import Feed
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
+from ..nn.module import entries
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
 from ..random import Generator
 from ..tensor import Tensor, no_grad
 from .checks import check_average, check_counts, check_kinds, check_last_batch, check_optimizer, tell_unseen_classes
 from .evaluate import Evaluator
-from .guard import Guard, non_finite
+from .guard import DivergedError, Guard, broken_weights, is_finite, non_finite
 from .history import Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import Metric, find_metrics
-from .mode import Mode
+from .mode import Learning
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
 from .sources import check_source, has_classes, source_of, usual_loss
@@ -51,7 +52,10 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     one may be smaller. Loss and metrics of an epoch are means over all that counts in it, each measured before its own update:
     over its examples; where the loss weighs them or leaves some out, over these with their weights, whatever batch they are in.
 
-    net         a Module; in train mode during the run, in its former modes after it
+    net         a Module. It is in train mode during the run, and however that ends, in eval mode after it: its answers are those of a
+                net in use. A layer that you put into eval mode, in a net that is in train mode, is frozen: it stays so, as a
+                BatchNorm that keeps its moments. In a net that was in eval mode as a whole, layers with parameters that all have
+                requires_grad = False stay so; all others learn. Call net.train() before a loop of your own
     dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. A tuple of inputs are as many
                 arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens). Inputs that lie on the disk
                 (data.image_folder) are read as they are used, the next ones while the step computes. Or a data.Feed, which makes
@@ -90,10 +94,11 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     after_epoch called with the Run after each epoch; a true result stops the training (train.EarlyStopping, train.Snapshots)
     storage     "bfloat16": what layers with weights take is kept for the derivative in 16 bits, see sl.compile
 
-    Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far.
+    Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
+    the best weights).
     Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net),
-    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss is no longer finite: the net is then back
-    at its last sound step, and `error.run` holds the history.
+    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss or a weight, which it names, is no longer
+    finite: the net is then back at its last sound step, and `error.run` holds the history. Weights are looked at after each epoch.
 
     Source: Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.1.3 (minibatches).
 
@@ -161,6 +166,9 @@ class Job:
         self.judge = None if self.validation is None else Evaluator(
             self.net, self.validation, self.objective, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
+        learned = {id(each) for each in self.optimizer.parameters}
+        self.watched = [(each.shown, each.value) for each in entries(self.net)
+                        if id(each.value) in learned and is_finite(each.value.detach().numpy())]
         self.interrupts = Interrupts()
         self.outer, self.generator, self.judging = random.current(), Generator(self.seed), Generator(self.seed)
 
@@ -175,42 +183,46 @@ class Job:
 
     def run(self) -> Run:
         """All epochs, with the net in train mode; whatever ends them, the reporter is stopped and the rate is what it was."""
-        started = time.perf_counter()
+        started, whole = time.perf_counter(), False
         self.reporter.start(self.epochs, self.examples)
         if isinstance(self.schedule, schedules.Schedule):
             self.schedule.begin()
         try:
-            with Mode(self.net, training=True), random.using(self.generator), self.interrupts:
+            with Learning(self.net), random.using(self.generator), self.interrupts:
                 for epoch in range(self.epochs):
                     if not self.epoch(epoch):
                         break
+            whole = True
         except KeyboardInterrupt:
-            self.interrupts.wanted = True
+            self.interrupts.wanted = whole = True
         finally:
-            self.finish(time.perf_counter() - started)
+            self.finish(time.perf_counter() - started, whole)
         return self.result
 
-    def finish(self, seconds: float) -> None:
-        """Say how it ended; restore the rate."""
+    def finish(self, seconds: float, whole: bool) -> None:
+        """Say how it ended; restore the rate. After an error (not `whole`) the net stays where that left it."""
         self.history.seconds, self.history.compile_seconds = seconds, self.stepper.compile_seconds
         if self.schedule is not None:
             self.optimizer.lr = self.rate
+        kept = [text for ending in self.result.endings if whole and (text := ending())]
         if self.interrupts.wanted:
             self.result.interrupted = True
             done = f"{self.history.steps} steps ({len(self.history.epochs)} whole epochs)"
-            self.result.message = f"interrupted after {done}: the net keeps what it learned"
+            self.result.message = f"interrupted after {done}: {'; '.join(kept) or 'the net keeps what it learned'}"
         self.reporter.stop(self.result.message)
 
     def epoch(self, number: int) -> bool:
         """One pass over the data, and its record; False when the training shall end."""
         started, tally = time.perf_counter(), Tally(self.metrics, self.objective.summed)
         rates = self.rates(number)
-        self.guard.before(self.history.steps)
+        self.guard.before(self.history.steps, self.check_weights)
         for stretch in self.source.walk(self.stepper, self.seed, number, rates):
             self.take(stretch, number, rates, tally)
             if self.interrupts.wanted:
+                self.check_weights()
                 return False
-            self.guard.before(self.history.steps)
+            self.guard.before(self.history.steps, self.check_weights)
+        self.check_weights()
         record = Epoch(number, tally.loss, tally.metrics, {}, tally.examples, self.steps_per_epoch, time.perf_counter() - started)
         record.validation = self.validate()
         self.history.epochs.append(record)
@@ -249,8 +261,25 @@ class Job:
     def fail(self, losses: np.ndarray) -> None:
         """Rewind to before the last step whose loss was finite, and raise."""
         self.history.losses.extend(losses.tolist())
+        self.guard.rewind(self.stepper, self.history.steps - 1)
+        broken = self.broken()
         self.guard.rewind(self.stepper, max(0, self.history.steps - 2))
-        error = non_finite(self.history.losses, self.steps_per_epoch, self.rate)
+        self.stop_with(non_finite(self.history.losses, self.steps_per_epoch, self.rate, broken))
+
+    def broken(self) -> list[str]:
+        """The paths of weights that are not finite, but were when the training began."""
+        return [path for path, parameter in self.watched if not is_finite(parameter.detach().numpy())]
+
+    def check_weights(self) -> None:
+        """Rewind to before the step that made a weight nan or infinite, and raise, if there was one: also when no loss showed it."""
+        if not self.broken():
+            return
+        step, names = self.guard.first_broken(self.stepper, self.history.steps, self.broken)
+        del self.history.losses[step + 1 :]
+        self.stop_with(broken_weights(names, self.history.losses, self.steps_per_epoch))
+
+    def stop_with(self, error: DivergedError) -> NoReturn:
+        """Raise the error, which carries the run."""
         self.result.message = error.what
         error.run = self.result
         raise error

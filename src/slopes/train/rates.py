@@ -89,7 +89,7 @@ def own_copy(optimizer: Any, net: Any) -> Any:
 
 def trial(job: Job, net: Any, rates: np.ndarray) -> np.ndarray:
     """The loss of each step, up to where it ends; then all is as it was."""
-    with random.using(job.generator), untouched(net), Mode(net, training=True):
+    with random.using(copy.deepcopy(random.current())), untouched(net), Mode(net, training=True):
         return watched(job, rates)
 
 
