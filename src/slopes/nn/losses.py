@@ -15,6 +15,7 @@ from ..ops import composite
 from ..ops.activations import decay
 from ..tensor import Tensor, asarray
 from .constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
+from .means import leaves_out, ratio
 from .where import known_value
 
 REDUCTION = one_of("mean", "sum", "none")
@@ -139,6 +140,7 @@ def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction:
                ignore_index: int | None) -> Tensor:
     """The weighted negative log likelihood of labels, the common part of cross_entropy and nll_loss."""
     classes = log_probabilities.shape[1]
+    leaves_out(ignore_index)
     counted = None if ignore_index is None else labels != ignore_index
     safe = labels if counted is None else build("where", counted, labels, labels - labels)
     weight = None if weight is None else class_weight(owner, weight, classes, log_probabilities)
@@ -150,7 +152,7 @@ def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction:
         losses = losses * (1 - smoothing) + smoothed(log_probabilities, weight) * (smoothing / classes)
     if counted is not None:
         losses = build("where", counted, losses, 0)
-    return losses.sum() / shares.sum() if reduction == "mean" and shares is not None else reduced(losses, reduction)
+    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduced(losses, reduction)
 
 
 def shares_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
