@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from .atomic import saving
+from .ownfile import NO_LINKS
 
 if sys.platform == "win32":
     import msvcrt
@@ -35,11 +36,11 @@ else:
 def locked(path: str | os.PathLike[str], pause: float = 0.05) -> Iterator[None]:
     """Wait until nobody else, thread or process, is in a block with this path; the empty file `path` stays behind.
 
-    Raises SaveError when the file cannot be made or the file system has no locks.
+    Raises SaveError when the file cannot be made, is a link, or the file system has no locks.
     """
     with contextlib.ExitStack() as stack:
         with saving(path):
-            file = stack.enter_context(open(path, "ab"))
+            file = stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | NO_LINKS, 0o666), "r+b"))
             while not try_lock(file):
                 time.sleep(pause)
         yield
