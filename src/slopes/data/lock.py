@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from ..errors import SaveError
 from .atomic import saving
+from .ownfile import NO_LINKS
 
 if sys.platform == "win32":
     import msvcrt
@@ -68,13 +69,13 @@ def only_once(path: str) -> Iterator[None]:
 def locked(path: str | os.PathLike[str], pause: float = 0.05) -> Iterator[None]:
     """Wait until nobody else, thread or process, is in a block with this path; the empty file `path` stays behind.
 
-    Raises SaveError when the file cannot be made or the file system has no locks, and in a block with this path of the same
-    thread, which a signal handler has interrupted: it would wait for itself.
+    Raises SaveError when the file cannot be made, is a link, or the file system has no locks, and in a block with this path of the
+    same thread, which a signal handler has interrupted: it would wait for itself.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_once(os.path.realpath(path)))
         with saving(path):
-            file = stack.enter_context(open(path, "ab"))
+            file = stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | NO_LINKS, 0o666), "r+b"))
             while not try_lock(file):
                 time.sleep(pause)
             stack.callback(unlock, file)

@@ -51,7 +51,7 @@ def network(values: dict[str, Any], classes: int, shades: data.Standardize) -> n
     *before, _ = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     for weight in before:
         nn.init.kaiming_normal(weight)
-    return nn.Sequential(View(values["size"], shades.mean, shades.std), net)
+    return nn.Sequential(View(values["size"], shades.mean.astype(np.float32), shades.std.astype(np.float32)), net)
 
 
 def made_folder(count: int, pixels: int, tell: Callable[[str], None]) -> Path:
