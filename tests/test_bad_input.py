@@ -23,7 +23,7 @@ from slopes.errors import (
     TooLargeError,
     TraceError,
 )
-from slopes.settings import named_threads
+from slopes.settings import named_instruction_set, named_threads
 
 HERE = re.compile(r"test_bad_input\.py:\d+")
 
@@ -414,3 +414,11 @@ def test_a_wrong_number_of_threads_in_the_environment_is_told(monkeypatch, value
 SLOPES_THREADS is {value!r}
   it is the number of threads to compute with
   set it to a whole number from 1 to 1024, or unset it to use all processors"""
+
+
+def test_a_wrong_instruction_set_in_the_environment_is_told(monkeypatch):
+    monkeypatch.setenv("SLOPES_CPU", "mmx")
+    assert text_of(ArgumentError, named_instruction_set) == """\
+SLOPES_CPU is 'mmx'
+  it is the instruction set to compile for
+  set it to avx512, avx2 or sse, or unset it to use the best one"""

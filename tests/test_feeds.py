@@ -194,11 +194,6 @@ def test_a_net_without_a_state_cannot_read_streams():
         sl.fit(nn.Sequential(nn.Embedding(4, 4)), text.Streams(WORD, 4), batch_size=2, progress=False)
 
 
-def test_a_feed_is_not_cut_into_parts():
-    with pytest.raises(ArgumentError, match="accumulate=2 with a feed"):
-        sl.fit(reader(), text.Windows(WORD, 4), accumulate=2, batch_size=4, progress=False)
-
-
 class Given(data.Feed):
     """Batches as they are given."""
 

@@ -269,7 +269,7 @@ def test_a_header_beyond_the_limit_of_the_format_is_not_read(tmp_path):
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", MOST_HEADER + 1))
         file.truncate(MOST_HEADER + 100)
-    with pytest.raises(DataError, match="header length: 100000001"):
+    with pytest.raises(DataError, match=f"header length: {MOST_HEADER + 1}"):
         load_safetensors(path)
 
 

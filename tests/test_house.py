@@ -17,15 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras"),
+    ("errors", "settings", "tree", "extras", "calls", "workers"),
     ("graph",),
     ("ops",),
     ("autodiff",),
     ("passes",),
     ("loops",),
     ("machine",),
-    ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "traced",
-     "random"),
+    ("arrays", "numpy_calls", "interrupts", "levels", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives",
+     "bytecode", "captures", "guards", "compile", "traced", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),

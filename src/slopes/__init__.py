@@ -75,6 +75,10 @@ class Package(ModuleType):
         if not (isinstance(value, ModuleType) and name in HOME):  # an import would put the module in the function's place
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Copies and pickles of functions that speak of the package (`sl`) find it by its name."""
+        return importlib.import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = Package
 

@@ -300,7 +300,7 @@ def info() -> None:
 
 def facts() -> dict[str, str]:
     """What `slopes info` tells, by name."""
-    llvm, local = on_demand("llvmlite.binding"), data_folder()
+    llvm, local, translate = on_demand("llvmlite.binding"), data_folder(), on_demand("slopes.machine.translate")
     features = llvm.get_host_cpu_features()
     known = [name for name in ("avx512f", "avx512bw", "avx512vl", "avx2", "fma", "neon", "sve") if features.get(name)]
     return {
@@ -308,6 +308,7 @@ def facts() -> dict[str, str]:
         "python": f"{platform.python_version()} with NumPy {np.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}",
         "system": f"{platform.system()} {platform.machine()}",
         "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
+        "target": translate.instruction_set(translate.host()[0], translate.host()[2]),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",

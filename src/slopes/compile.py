@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import os
 import sys
 import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from . import tree
-from .derivatives.follow import levels
-from .errors import ArgumentError, TraceError
+from .errors import ArgumentError, TraceError, warn
+from .graph.dtype import masked_error
+from .guards import PYTHON_VALUE
+from .levels import levels
 from .settings import debug_level
 from .tensor import Tensor, mode, versions
 from .traced import MISS, STATIC, Version
 
 VERSIONS_KEPT = 4  # of one kind of arguments: a network in training and in use, and a little more
+PROGRAMS_KEPT = 64  # of one function: those used last
+ARENAS_KEPT = 1 << 30  # bytes that the intermediate values of all programs of one function take
+ALWAYS_KEPT = 4  # programs that stay, however large they are: a network in training and in use, the last batch of an epoch
+REASONS_KEPT = 1000
+VARYING = 8  # compilations for the same reason: one Python value after the other
 STORAGES = "float32", "bfloat16"
 
 
@@ -32,12 +42,19 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     operation by operation, as its gradient needs them all: sl.grad(sl.compile(f)) is right, sl.compile(sl.grad(f)) is right and fast,
     and so is a function that calls backward itself.
 
+    Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
+    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is.
+
     taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
     (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
     function also knows `.compilations`, `.reasons` (why each happened; SLOPES_DEBUG=1 prints them) and `.many`.
 
     storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
     memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
+
+    Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
+    inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
+    a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
 
     Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
 
@@ -79,16 +96,14 @@ class Compiled:
         self.function, self.taps, self.storage = function, taps, storage
         self.reasons: list[str] = []
         self.tapped: dict[str, Tensor] = {}
-        self._versions: dict[Any, list[Version]] = {}  # per kind of arguments, the latest version first
+        self.compilations = 0  # how often the function was traced and compiled
+        self._versions: dict[Any, list[Version]] = {}  # per kind of arguments, the latest version first; the kind used last comes last
         self._last: tuple | None = None
+        self._varied = 0  # compilations that a Python value alone made necessary
         self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
         self._recent: Callable[[tuple], Any] | None = None  # calls the latest version again, if its arguments were tensors side by side
-        functools.update_wrapper(self, function)
-
-    @property
-    def compilations(self) -> int:
-        """How often the function was traced and compiled."""
-        return len(self.reasons)
+        functools.update_wrapper(self, function, updated=())  # what a network has in its attributes is not the program's
+        _alive.add(self)
 
     @property
     def programs(self) -> list[Any]:
@@ -98,6 +113,32 @@ class Compiled:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """A compiled method: the object comes first, and is told apart from others of its class."""
         return self if instance is None else types.MethodType(self, instance)
+
+    # Copies and pickles: the function with its options; programs are made anew, or come from the cache on disk
+
+    def __copy__(self) -> Compiled:
+        return Compiled(self.function, self.taps, self.storage)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        """A compiled copy of the function: of a method of a network that is copied, too, the method of the copy."""
+        made = memo[id(self)] = Compiled.__new__(Compiled)
+        made.__setstate__(copy.deepcopy(self._options(), memo))
+        return made
+
+    def __reduce__(self) -> str | tuple:
+        """By name where it can be imported; the function under a decorator is found as an attribute of what the decorator made."""
+        module, name = self.__dict__.get("__module__"), self.__dict__.get("__qualname__", "")
+        if _named(module, name) is self:
+            if module != "__main__":
+                return name
+            self.function.__qualname__ = f"{name}.function"
+        return Compiled.__new__, (Compiled,), self._options()
+
+    def _options(self) -> tuple:
+        return self.function, self.taps, self.storage
+
+    def __setstate__(self, options: tuple) -> None:
+        Compiled.__init__(self, *options)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.function, '__name__', self.function)}: {len(self.programs)} programs>"
@@ -160,18 +201,27 @@ class Compiled:
     def _version(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> Version:
         key = (structure, moving, tuple([self._leaf_key(leaf, i in moving) for i, leaf in enumerate(leaves)]), mode.recording)
         with self._lock:
-            known = self._versions.get(key)
-            if known is None:
-                known = self._versions[key] = []
-            if not known or known[0].structure_version != versions.structure:
-                self._trace(leaves, structure, moving, key, known)
-            return known[0]
+            known = self._versions.pop(key, [])
+            try:
+                right = next((each for each in known if each.is_right()), None)
+                if right is None:
+                    self._trace(leaves, structure, moving, key, known)
+                    self._forget(known)
+                elif right is not known[0]:
+                    known.remove(right)
+                    known.insert(0, right)
+                return known[0]
+            finally:
+                if known:
+                    self._versions[key] = known
 
     def _leaf_key(self, leaf: Any, moving: bool) -> Any:
         if isinstance(leaf, Tensor):
             return leaf.shape[moving:], leaf.dtype, leaf._requires_grad
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise masked_error(f"a masked array of shape {leaf.shape}")
         if isinstance(leaf, np.ndarray):
-            return leaf.shape[moving:], leaf.dtype, False
+            return leaf.shape[moving:], leaf.dtype.newbyteorder("="), False
         if isinstance(leaf, (float, complex, np.generic)):
             return type(leaf), repr(leaf)  # which tells -0.0 from 0.0, and finds nan again
         return (type(leaf), leaf) if isinstance(leaf, STATIC) else Same(leaf)
@@ -181,21 +231,42 @@ class Compiled:
         fresh = Version(self, leaves, structure, moving)
         same = next((each for each in known if each.same_as(fresh)), None)
         if same is None:
-            self.reasons.append(self._reason(key, bool(known)))
+            self._count(self._reason(key, known))
             if debug_level():
                 print(f"slopes: compiled {getattr(self.function, '__name__', 'a function')}: {self.reasons[-1]}", file=sys.stderr)
             self._last = key
         else:
             known.remove(same)
         chosen = same or fresh
-        chosen.structure_version = versions.structure
+        chosen.structure_version, chosen.guards = versions.structure, fresh.guards
         known.insert(0, chosen)
         del known[VERSIONS_KEPT:]
 
-    def _reason(self, key: Any, known: bool) -> str:
+    def _count(self, reason: str) -> None:
+        """Note a compilation; say once when one Python value after the other makes a program of its own."""
+        self.compilations += 1
+        self.reasons.append(reason)
+        del self.reasons[:-REASONS_KEPT]
+        self._varied = self._varied + 1 if PYTHON_VALUE in reason else 0
+        if self._varied == VARYING:
+            name = getattr(self.function, "__name__", "a function")
+            changed = ", ".join(part.partition(" is ")[0] for part in reason.split("; ") if PYTHON_VALUE in part)
+            warn(f"the compiled function {name} is compiled anew in each call: {changed} changes from call to call",
+                 why="a Python value is part of the program, and each compilation takes longer than many calls",
+                 repair="pass a tensor instead, which a program reads at each call: sl.asarray(value)")
+
+    def _forget(self, latest: list[Version]) -> None:
+        """Let go of the programs that were not used for longest, as far as they and the latest are too many."""
+        count, room = 0, 0
+        for key, known in [(None, latest), *reversed(list(self._versions.items()))]:
+            count, room = count + len(known), room + sum(version.native.program.manifest.arena for version in known)
+            if key is not None and count > ALWAYS_KEPT and (count > PROGRAMS_KEPT or room > ARENAS_KEPT):
+                del self._versions[key]
+
+    def _reason(self, key: Any, known: list[Version]) -> str:
         """Why a program had to be made, in words."""
         if known:
-            return "a layer, a flag or a Python value that the function reads has changed"
+            return known[0].guards.changed() or "a layer, a flag or a Python value that the function reads has changed"
         if self._last is None:
             return "first call"
         old_structure, old_moving, old_leaves, old_recording = self._last
@@ -210,12 +281,33 @@ class Compiled:
         return "; ".join(changed)
 
 
+def _named(module: str | None, name: str) -> Any:
+    """What has this qualified name in a module that is loaded, None if nothing."""
+    found: Any = sys.modules.get(module or "")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+_alive: WeakSet[Compiled] = WeakSet()
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: nobody traces, and what calls the latest versions knows locks of the parent."""
+    for compiled in list(_alive):
+        compiled._lock, compiled._recent = threading.RLock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_after_fork)
+
+
 def _shown(key: Any) -> str:
     if isinstance(key, tuple) and len(key) == 3:
         return f"{key[1]}{list(key[0])}" + (" with a gradient" if key[2] else "")
     if isinstance(key, tuple):
         value = key[1] if issubclass(key[0], (float, complex, np.generic)) else repr(key[1])
-        return f"{value} (a Python value is part of the program: pass a tensor if it changes)"
+        return f"{value} {PYTHON_VALUE}"
     return "another object"
 
 

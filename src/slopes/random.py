@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,8 +66,49 @@ def key_of(seed: int) -> np.ndarray:
 default = Generator()
 
 
+class Using(threading.local):
+    """The generators of the with-blocks that this thread is in, innermost last."""
+
+    def __init__(self) -> None:
+        self.generators: list[Generator] = []
+
+
+in_use = Using()
+
+
+@contextlib.contextmanager
+def using(generator: Generator) -> Iterator[Generator]:
+    """A block in which what draws from the default sequence draws from `generator`, in this thread only; the default one rests.
+
+    A function that is compiled in the block goes on drawing from this generator. `fit` runs in such a block, with a generator of
+    its own.
+
+    >>> import slopes as sl
+    >>> from slopes import random
+    >>> sl.seed(0)
+    >>> with random.using(sl.Generator(7)):
+    ...     first = sl.uniform(2)
+    >>> with random.using(sl.Generator(7)):
+    ...     bool(sl.all(first == sl.uniform(2)))
+    True
+    >>> int(random.default.counter)  # nothing was drawn
+    0
+    """
+    in_use.generators.append(generator)
+    try:
+        yield generator
+    finally:
+        in_use.generators.pop()
+
+
+def current() -> Generator:
+    """The generator of the innermost `using` block of this thread; outside of any, the default one."""
+    return in_use.generators[-1] if in_use.generators else default
+
+
 def seed(n: int) -> None:
-    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1.
+    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1; in a block of `using`, that
+    of its generator.
 
     >>> import slopes as sl
     >>> sl.seed(0)
@@ -74,7 +117,7 @@ def seed(n: int) -> None:
     >>> bool(sl.all(first == sl.uniform(2)))
     True
     """
-    default.seed(n)
+    current().seed(n)
 
 
 def sizes(shape: Sizes, name: str) -> Shape:
@@ -90,8 +133,8 @@ BLOCK = 1 << 15  # so many numbers are drawn at once: what they are computed fro
 
 def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
     """shift + scale * the numbers of a draw; many of them block by block, so that a large draw needs little memory."""
-    keys, count = (generator or default).draw(), size(shape)
-    if mode.trace is not None or count <= BLOCK or not is_number(scale) or not is_number(shift):
+    keys, count = (generator or current()).draw(), size(shape)
+    if mode.trace is not None or count <= BLOCK or not (is_number(scale) and is_number(shift)):
         return spread(draw(*keys, START, shape, kind), scale, shift).astype(kind)
     row = np.empty(count, kind)
     for first in range(0, count, BLOCK):
@@ -102,6 +145,7 @@ def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Genera
 
 def spread(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
+    scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
     return scaled if is_number(shift) and shift == 0 else scaled + shift
 
@@ -121,6 +165,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
+    low, high = (each if is_number(each) else asarray(each) for each in (low, high))
     return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
@@ -151,7 +196,7 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
                             repair="a share of 30 in 100 is p=0.3")
     wanted = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
-    return composite.bernoulli(*(generator or default).draw(), START, probability, wanted)
+    return composite.bernoulli(*(generator or current()).draw(), START, probability, wanted)
 
 
 def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Generator | None = None) -> Tensor:
@@ -162,7 +207,7 @@ def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Ge
     tensor([3, 3])
     """
     low, high = (0, low) if high is None else (low, high)
-    return composite.integers(*(generator or default).draw(), START, int(low), int(high), sizes(shape, "integers"))
+    return composite.integers(*(generator or current()).draw(), START, int(low), int(high), sizes(shape, "integers"))
 
 
 def permutation(x: Any, generator: Generator | None = None) -> Tensor:
@@ -173,7 +218,7 @@ def permutation(x: Any, generator: Generator | None = None) -> Tensor:
     tensor([0, 1, 2, 3])
     """
     if isinstance(x, (int, np.integer)):
-        return composite.permutation(*(generator or default).draw(), START, sizes(int(x), "permutation")[0])
+        return composite.permutation(*(generator or current()).draw(), START, sizes(int(x), "permutation")[0])
     x = asarray(x)
     if not x.ndim:
         raise ShapeError("permutation: a 0-d tensor has no axis to permute", repair="give a Python number for 0 .. n - 1")

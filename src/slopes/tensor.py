@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from .arrays import address_of, aligned_empty, to_array
+from . import tree
+from .arrays import DEEPEST, address_of, aligned_empty, holds, shorten, to_array
 from .autodiff.pullback import pull_back
 from .backward import gradients
+from .calls import called_function, instruction_of
 from .eager import Numbers, What, compute, leaf, record
-from .errors import DTypeError, GradientError, Location, ShapeError, TraceError, default_where, line_text
+from .errors import ArgumentError, DTypeError, GradientError, Location, ShapeError, SlopesError, TraceError, default_where, line_text
 from .graph import dtype as dtypes
-from .graph.dtype import DType, as_dtype, is_inexact, is_integer
+from .graph.dtype import DType, as_dtype, is_inexact, is_integer, promote, scalar_dtype
 from .graph.node import Node, next_serial
 from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
 from .graph.shape import Shape
 from .graph.walk import topological
+from .interrupts import mode, undisturbed
 from .methods import Methods
+from .numpy_calls import WITHOUT_GRADIENT, own_function, own_name
+from .ops import composite
+from .passes.stable import stable_to_differentiate
 
 
 class Versions:
@@ -37,16 +44,6 @@ class Versions:
 
 
 versions = Versions()
-
-
-class Mode(threading.local):
-    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded."""
-
-    trace: Trace | None = None
-    recording: bool = True
-
-
-mode = Mode()
 
 
 class Tensor(Methods):
@@ -74,6 +71,8 @@ class Tensor(Methods):
     _prints_as = "tensor"
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        if not requires_grad and gradient_wanted(data):
+            raise cut_off(data, f"{self._prints_as.capitalize()}(...)", "sl.tensor(x)")
         array = to_array(data, None if dtype is None else as_dtype(dtype), copy=True)
         self._bind(array, None, None)
         if requires_grad:
@@ -164,12 +163,16 @@ class Tensor(Methods):
         return bool(self._single("bool"))
 
     def __float__(self) -> float:
+        if mode.trace is None and gradient_wanted(self):
+            check_conversion(self, sys._getframe(1))
         return float(self._single("float"))
 
     def __int__(self) -> int:
         return int(self._single("int"))
 
     def __complex__(self) -> complex:
+        if mode.trace is None and gradient_wanted(self):
+            check_conversion(self, sys._getframe(1))
         return complex(self._single("complex"))
 
     def __index__(self) -> int:
@@ -179,13 +182,37 @@ class Tensor(Methods):
         return int(self._known("int"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if mode.trace is None and gradient_wanted(self):
+            raise cut_off(self, "a NumPy array made of it", "functions of slopes")
         view = self.numpy()
         if dtype is not None and np.dtype(dtype) != view.dtype and copy is False:
             raise DTypeError(f"a tensor of type {self.dtype} cannot become {np.dtype(dtype)} without a copy")
         return np.array(view, dtype=dtype, copy=copy)
 
+    def __array_ufunc__(  # type: ignore[override]
+            self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions of each element, its operators among them (array + tensor), are slopes' own operations of that meaning."""
+        name = own_name(ufunc.__name__)
+        if method == "__call__" and not options:
+            operands = tuple(each if isinstance(each, OPERANDS) else asarray(each) for each in inputs)
+            if name in Operation.table:
+                return perform(name, operands, {})
+            if (own := own_function(ufunc.__name__, operands, {})) is not None:
+                return own(*operands)
+        return on_values(getattr(ufunc, method), ufunc.__name__, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple, options: dict[str, Any]) -> Any:
+        """Some of NumPy's other functions are slopes' own; the rest compute with values and give arrays, unless a gradient is lost."""
+        own = own_function(function.__name__, args, options)
+        if own is None:
+            return on_values(function, function.__name__, args, options)
+        args = tree.map_tree(lambda each: asarray(each) if isinstance(each, np.ndarray) else each, args)
+        return own(*args, **options)
+
     def __dlpack__(self, **options: Any) -> Any:
         """A DLPack capsule that shares memory with this tensor (copied first when the memory is read-only)."""
+        if gradient_wanted(self):
+            raise cut_off(self, "an array of another library made of it", "functions of slopes")
         array = self._known("numpy")
         self._disown()
         return (array if array.flags.writeable else array.copy()).__dlpack__(**options)
@@ -197,6 +224,11 @@ class Tensor(Methods):
         return restore, (type(self), self.numpy().copy(), self._requires_grad)
 
     # How it is indexed
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.shape:
+            check_unpacking(self, sys._getframe(1))
+        return super().__iter__()
 
     def __getitem__(self, index: Any) -> Any:
         if self._value is not None and mode.trace is None and not (self._requires_grad and mode.recording) and is_basic(index):
@@ -248,6 +280,23 @@ class Tensor(Methods):
         return perform("not_equal", (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
 
     # How it changes
+
+    def _in_place(self, symbol: str) -> Any:
+        """x += y makes a new tensor and gives it the name x: a parameter, or another start of gradients, stays what it was."""
+        if isinstance(self, Parameter) or (self._requires_grad and self.is_leaf):
+            raise GradientError(f"{symbol} on a {self._prints_as} of shape {self.shape} that is to be learned does not change it",
+                                why="a tensor never changes in place: the name would stand for a new tensor, and nothing be learned",
+                                repair=f"p.assign(p {symbol[:-1]} ...) changes it; an optimizer's step() does so for all parameters")
+        return NotImplemented
+
+    def __iadd__(self, other: Any) -> Any: return self._in_place("+=")
+    def __isub__(self, other: Any) -> Any: return self._in_place("-=")
+    def __imul__(self, other: Any) -> Any: return self._in_place("*=")
+    def __itruediv__(self, other: Any) -> Any: return self._in_place("/=")
+    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=")
+    def __imod__(self, other: Any) -> Any: return self._in_place("%=")
+    def __ipow__(self, other: Any) -> Any: return self._in_place("**=")
+    def __imatmul__(self, other: Any) -> Any: return self._in_place("@=")
 
     def assign(self, value: Any) -> Tensor:
         """Bind this tensor to a new value of its own shape and type; gradients do not flow through. Returns the tensor itself.
@@ -469,8 +518,9 @@ OPERANDS = (Tensor, Node, np.ndarray, *Numbers)
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor that holds a copy of `data`: numbers, nested lists, arrays, tensors.
 
-    Python floats become float32 and ints int64; arrays keep their type unless `dtype` says otherwise. Raises ShapeError for
-    ragged lists, DTypeError for what is no number.
+    Python floats become float32 and ints int64; arrays keep their type unless `dtype` says otherwise. Tensors, also in lists, are
+    part of the computation: gradients flow through the copy to them, unless requires_grad=True makes it a start of its own. Raises
+    ShapeError for ragged lists, DTypeError for what is no number.
 
     >>> import slopes as sl
     >>> sl.tensor([[1, 2], [3, 4]])
@@ -478,9 +528,14 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
             [3, 4]])
     >>> sl.tensor([1, 2], dtype="float64")
     tensor([1., 2.], dtype=float64)
+    >>> x = sl.tensor(3., requires_grad=True)
+    >>> sl.tensor([x, 2 * x]).sum().backward()
+    >>> x.grad
+    tensor(3.)
     """
     made = new_tensor(data, None if dtype is None else as_dtype(dtype), copy=True)
     if requires_grad:
+        made = made.detach()
         made.requires_grad = True
     return made
 
@@ -488,6 +543,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
     """`data` as a tensor, without a copy where possible: a tensor comes back as it is, a NumPy or DLPack array shares its memory.
 
+    Lists of tensors are stacked; gradients flow through to them, and through a change of type.
     copy=True always copies, copy=False raises ArgumentError where a copy would be needed. Do not write into shared memory while
     gradients are recorded.
 
@@ -511,13 +567,123 @@ def from_dlpack(array: Any) -> Tensor:
     >>> sl.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return asarray(np.from_dlpack(array))
+    return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
 
 
 def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
+    if isinstance(data, (list, tuple)) and holds(data, Tensor):
+        return stacked(data, common_type(list(leaves_of(data))) if dtype is None else dtype)
+    if isinstance(data, Tensor) and (mode.trace is not None or gradient_wanted(data)):
+        return copied(data, data.dtype if dtype is None else dtype, copy)
     if mode.trace is not None:
         return mode.trace.given(data, dtype)
     return from_array(to_array(data, dtype, copy))
+
+
+def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
+    """Nested lists of tensors, arrays and numbers as one tensor of this type, through which gradients flow."""
+    if depth > DEEPEST:
+        raise ShapeError(f"lists are nested in more than {DEEPEST} levels", why="a tensor has an axis for each",
+                         repair="sl.stack and sl.concat join tensors one axis at a time")
+    parts = [stacked(each, dtype, depth + 1) if isinstance(each, (list, tuple)) and holds(each, Tensor) else asarray(each, dtype)
+             for each in data]
+    shapes = {each.shape for each in parts}
+    if len(shapes) > 1:
+        raise ShapeError(f"the lists do not have one shape: they hold {' and '.join(map(str, sorted(shapes)))}",
+                         why="all rows of a tensor have the same length", repair="pad the shorter ones")
+    return composite.stack(parts)
+
+
+def leaves_of(data: list | tuple, depth: int = 1) -> Iterator[Any]:
+    """What nested lists hold besides lists."""
+    for each in data:
+        if isinstance(each, (list, tuple)) and depth < DEEPEST:
+            yield from leaves_of(each, depth + 1)
+        else:
+            yield each
+
+
+def common_type(values: list[Any]) -> DType:
+    """The type in which tensors, arrays and Python's numbers meet; numbers take that of the arrays, as in arithmetic."""
+    arrays = [each.dtype for each in values if isinstance(each, (Tensor, np.ndarray))]
+    beside = promote(*(as_dtype(each) for each in arrays))
+    return promote(beside, *(scalar_dtype(each, beside) for each in values if isinstance(each, Numbers)))
+
+
+def copied(x: Tensor, dtype: DType, copy: bool | None) -> Tensor:
+    """A tensor of the same value in this type, through which the gradient flows."""
+    if copy is False and dtype != x.dtype:
+        raise ArgumentError(f"an array of type {x.dtype} cannot become a tensor of type {dtype} without a copy",
+                            repair="leave copy=None to copy where needed")
+    made = perform("cast", (x,), {"dtype": dtype})
+    if copy and made._value is not None:
+        made._value = made._value.copy()  # type: ignore[union-attr]
+    return made
+
+
+def gradient_wanted(x: Any) -> bool:
+    """Whether `backward` may ask for a gradient that comes through this tensor."""
+    return isinstance(x, Tensor) and x._requires_grad and mode.recording
+
+
+def cut_off(x: Tensor, what: str, instead: str) -> GradientError:
+    return GradientError(f"{what} would cut off a {x._prints_as} of shape {x.shape} that requires a gradient",
+                         why="what is computed with values alone is not recorded: the gradient would be silently lost",
+                         repair=f"use {instead}; where no gradient is wanted, x.numpy() or x.detach()")
+
+
+def check_conversion(x: Tensor, frame: FrameType) -> None:
+    """Python's float(x) is a look at a value; in `math.exp(x)` and `array[0] = x` it would lose a gradient without a word."""
+    if instruction_of(frame).operation == "STORE_SUBSCR":
+        raise cut_off(x, "array[...] = x", "sl.stack and sl.concat to put tensors together")
+    function = called_function(frame)
+    home = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if home in ("math", "cmath", "numpy") and function.__name__ not in ONLY_LOOKING:
+        own = own_name(function.__name__)
+        raise cut_off(x, f"{home}.{function.__name__}", f"sl.{own}" if own else "functions of slopes")
+
+
+ONLY_LOOKING = ("isnan", "isfinite", "isinf", "isclose", "floor", "ceil", "trunc", "float32", "float64")
+PAIRS = {"max": ("the largest elements", "sl.argmax(x, axis)"), "min": ("the smallest elements", "sl.argmin(x, axis)"),
+         "sort": ("the elements in order", "sl.argsort(x, axis)")}  # in other libraries these return pairs
+
+
+def check_unpacking(x: Tensor, frame: FrameType) -> None:
+    """`values, places = sl.max(x, 1)` would take the rows of one result for two results; other numbers of names must fit."""
+    operation, names, function = instruction_of(frame)
+    if operation != "UNPACK_SEQUENCE":
+        return
+    if names == 2 and function and function[-1] in PAIRS:
+        what, places = PAIRS[function[-1]]
+        raise ArgumentError(f"{function[-1]} returns one tensor, here of shape {x.shape}, not a pair of values and positions",
+                            why=f"it holds {what}; unpacking it would give its rows",
+                            repair=f"take positions from {places}; a, b = sl.unstack(...) gives the rows")
+    if names != len(x):
+        raise ShapeError(f"a tensor of shape {x.shape} does not unpack into {names} names", why=f"its first axis has {len(x)} elements",
+                         repair="name as many as there are, or index: x[0], x[1:]")
+
+
+def on_values(function: Any, name: str, args: tuple, options: dict[str, Any]) -> Any:
+    """A function of NumPy on the values of tensors."""
+    leaves, structure = tree.flatten((args, options))
+    for each in leaves:
+        if isinstance(each, Tensor) and name not in WITHOUT_GRADIENT and (mode.trace is not None or gradient_wanted(each)):
+            raise numpy_error(each, name)
+    args, options = tree.unflatten(structure, [each.numpy() if isinstance(each, Tensor) else each for each in leaves])
+    try:
+        return function(*args, **options)
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, SlopesError) else ArgumentError(f"np.{name}: {shorten(str(error))}") from error
+
+
+def numpy_error(x: Tensor, name: str) -> SlopesError:
+    own = own_name(name)
+    instead = f"sl.{own}" if own else "functions of slopes"
+    if mode.trace is None:
+        return cut_off(x, f"np.{name}", instead)
+    return TraceError(f"np.{name} is called with a tensor ({x.dtype}{list(x.shape)}), which has no value while a function is compiled",
+                      why="NumPy computes with values, and its result would be frozen into the program",
+                      repair=f"use {instead}, or call it outside")
 
 
 def from_array(array: np.ndarray, address: int = 0) -> Tensor:
@@ -688,6 +854,8 @@ class Trace:
     leaves    nodes of traced tensors that require a gradient themselves
     notes     values by path, for taps: `net[0]` and, when a layer runs again, `net[0]#2`
     layers    the layers that ran, by path
+    captured  addresses of the NumPy arrays that the function finds outside: of a small one too, each call reads the present values
+    copied    those of them that no program can read as they lie
     storage   the type in which what layers with weights take is kept: "float32" or "bfloat16"
     """
 
@@ -703,12 +871,15 @@ class Trace:
         self.notes: dict[str, Node] = {}
         self.layers: dict[str, Any] = {}
         self.arrays: dict[int, tuple[np.ndarray, Tensor]] = {}
+        self.captured: Collection[int] = ()
+        self.copied: list[np.ndarray] = []
 
     def nest(self, parent: Trace | None) -> None:
         """Within another trace, share its state: whatever is read or written belongs to the outermost function."""
         if parent is not None:
             self.root, self.storage = parent.root, parent.storage
-            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays"):
+            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays",
+                         "captured", "copied"):
                 setattr(self, name, getattr(parent, name))
 
     def argument(self, shape: Shape, dtype: Any, requires_grad: bool = False, name: str = "") -> Tensor:
@@ -726,23 +897,34 @@ class Trace:
 
     def given(self, data: Any, dtype: DType | None) -> Tensor:
         """Data that appears in the function: small data is part of the program, a large array is state that is read."""
-        if isinstance(data, Tensor):
-            node = build_node("stop_gradient", (data._node_in(self),), {})
-            return self.tensor(build_node("cast", (node,), {"dtype": dtype}) if dtype not in (None, node.dtype) else node)
         array = to_array(data, dtype, None)
-        if array.nbytes > CONSTANT_LIMIT and array is data:
-            return self.tensor(self.operand(array))
+        if isinstance(data, np.ndarray) and (self.is_captured(data) or (array.nbytes > CONSTANT_LIMIT and array is data)):
+            node = self.operand(data)
+            if isinstance(node, Node):
+                return self.tensor(node if node.dtype == array.dtype else build_node("cast", (node,), {"dtype": array.dtype}))
         return self.tensor(constant(array))
 
     def operand(self, value: Any) -> Any:
         """The node of a tensor or a large array; anything else as it is."""
         if isinstance(value, Tensor):
             return value._node_in(self)
-        if isinstance(value, np.ndarray) and value.nbytes > CONSTANT_LIMIT:
-            if id(value) not in self.arrays:
-                self.arrays[id(value)] = value, from_array(to_array(value, None, None))
-            return self.read(self.arrays[id(value)][1])
+        if isinstance(value, np.ndarray) and (value.nbytes > CONSTANT_LIMIT or self.is_captured(value)):
+            return self.array(value)
         return value
+
+    def is_captured(self, array: np.ndarray) -> bool:
+        """Whether the function found the memory of this array outside, where it may change between calls."""
+        return bool(self.captured) and id(memory_of(array)) in self.captured
+
+    def array(self, value: np.ndarray) -> Any:
+        """The node of an array whose present values each call reads; of one that lies in memory as no program can read it, a copy."""
+        if id(value) not in self.arrays:
+            held = to_array(value, None, None)
+            if self.is_captured(value) and not (held is value and value.flags.c_contiguous and value.flags.aligned):
+                self.copied.append(memory_of(value))
+                held = np.array(held, order="C")
+            self.arrays[id(value)] = value, from_array(held)
+        return self.read(self.arrays[id(value)][1])
 
     def read(self, tensor: Tensor) -> Node:
         """The node of a concrete tensor's present value."""
@@ -792,7 +974,7 @@ class Trace:
         """Pull the gradient back to every leaf that requires one."""
         leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
         targets = [(each, leaves[each]) for each in topological([node]) if each in leaves]
-        gradients = pull_back([node], [seed], [each for each, _ in targets])
+        gradients = pull_back(stable_to_differentiate([node]), [seed], [each for each, _ in targets])
         with no_grad():
             for (_, tensor), gradient in zip(targets, gradients):
                 if gradient is not None:
@@ -809,6 +991,13 @@ class Trace:
         self.grads[tensor] = self.tensor(gradient) if before is None else before + self.tensor(gradient)
 
 
+def memory_of(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory of a view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 CONSTANT_LIMIT = 8192  # bytes: what is larger is better read than built into the program
 
 
@@ -821,11 +1010,12 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     """Record what this thread does with tensors into `trace`."""
     before = mode.trace
     trace.nest(before)
-    mode.trace = trace
-    try:
-        yield trace
-    finally:
-        mode.trace = before
+    with undisturbed() if before is None else contextlib.nullcontext():
+        mode.trace = trace
+        try:
+            yield trace
+        finally:
+            mode.trace = before
 
 
 def note(path: str, value: Any) -> None:

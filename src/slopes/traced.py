@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,14 @@ import numpy as np
 
 from . import tree
 from .arrays import Shelf, address_of, aligned_empty
+from .captures import Captures
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
-from .graph.dtype import is_complex
+from .extras import on_demand
+from .graph.dtype import is_complex, plain
 from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
+from .guards import guards_of
 from .tensor import Parameter, Tensor, Trace, accumulate, from_array, mode, no_grad, tracing, versions
 
 if TYPE_CHECKING:
@@ -41,9 +43,14 @@ class Version:
             given = [self._argument(trace, leaf, number in moving) for number, leaf in enumerate(leaves)]
             numbers = {each._node: number for number, each in enumerate(given) if isinstance(each, Tensor)}
             args, kwargs = tree.unflatten(structure, given)
+            before = Captures(owner.function, args, kwargs)
+            trace.captured = before.arrays
+            random = before.random_states()
             returned = owner.function(*args, **kwargs)
             results, self.result_structure = tree.flatten(returned)
             nodes = [self._result_node(trace, each) for each in results]
+            self.guards = guards_of(Captures(owner.function, args, kwargs), trace)
+        before.warn_of_frozen(random)
         self.structure_version = versions.structure
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
         self.is_fixed = [node is None for node in nodes]
@@ -61,7 +68,7 @@ class Version:
         self._check_types(roots)
         self._check_leaves(roots, {node for node in (*numbers, *variables) if node is not None})
         fixed = {node for node, each in variables.items() if isinstance(each, Parameter) and each not in trace.writes}
-        self.native = importlib.import_module(BACKEND).compile_graph(roots, updates, fixed=fixed)
+        self.native = on_demand(BACKEND).compile_graph(roots, updates, fixed=fixed)
         self.prologue = Prologue(self.native, variables) if self.native.prologue is not None else None
         self.sources = [numbers.get(node) for node in self.native.inputs]
         self.state = [variables.get(node) for node in self.native.inputs]
@@ -90,7 +97,7 @@ class Version:
     def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
         if not isinstance(leaf, (Tensor, np.ndarray)):
             return leaf
-        return trace.argument(leaf.shape[moving:], leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)
+        return trace.argument(leaf.shape[moving:], leaf.dtype.newbyteorder("="), isinstance(leaf, Tensor) and leaf._requires_grad)
 
     def _result_node(self, trace: Trace, value: Any) -> Node | None:
         if isinstance(value, Tensor):
@@ -116,6 +123,10 @@ class Version:
                                  why="complex numbers work eagerly only",
                                  repair="compute real and imaginary parts, or call it uncompiled",
                                  where=f"built at {line_text(node.location)}")
+
+    def is_right(self) -> bool:
+        """Whether everything that the function read while it was traced is as it was."""
+        return self.structure_version == versions.structure and (self.guards.hold() or not self.guards.changed())
 
     def same_as(self, other: Version) -> bool:
         """Whether another version runs the same program on the very same tensors and returns the same structure."""
@@ -171,23 +182,33 @@ class Version:
         return given, results
 
     def profile(self, leaves: Sequence[Any], runs: int) -> Any:
-        with self.program.lock:
+        with self.program.turn():
             keep = self.place(leaves, 1, False)
             before = [np.array(each._value) for each in self.writes]
-            found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
+            found = on_demand(PROFILER).measure(self.native, *self.addresses, runs)
         for each, array in zip(self.writes, before):
             each.assign(array)
         del keep
         return found
 
     def call(self, owner: Compiled, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
-        with self.program.lock:  # the table of addresses is one for all threads of Python
-            keep, results = self.place(leaves, steps, stacked)
-            self.program.prepare(self.addresses, steps)
-            failed = self.program.enter()
-            versions.written += bool(self.writes)
-            del keep
+        with self.program.turn() as nested:  # the table of addresses is one for all threads of Python
+            before = (self.table.copy(), self.strides.copy(), self.held) if nested else None
+            try:
+                keep, results = self.place(leaves, steps, stacked)
+                self.program.prepare(self.addresses, steps)
+                failed = self.program.enter()
+                del keep
+            finally:
+                versions.written += bool(self.writes)  # also when Ctrl-C comes right after the program
+                if before is not None:
+                    self._put_back(*before)
         return self._finished(owner, leaves, results, failed)
+
+    def _put_back(self, table: np.ndarray, strides: np.ndarray, held: list[Any]) -> None:
+        """Leave the tables as the call had them that this one interrupted, and alive what it reads."""
+        self.table[:], self.strides[:], self.held = table, strides, held
+        self.bound_state = -1
 
     def repeater(self, owner: Compiled) -> Callable[[tuple], Any]:
         """A function that calls this version again: with arguments like those of now; for others it returns MISS.
@@ -195,41 +216,44 @@ class Version:
         A small network runs in a microsecond, so that this does no more than has to be done at every call, on local names.
         """
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
-        acquire, release, enter = program.lock.acquire, program.lock.release, program.enter
+        lock, entered, enter = program.lock, program.entered, program.enter
         addresses, count, single = self.addresses, len(self.accepted), self.single
-        prologue, writes = self.prologue, bool(self.writes)
+        prologue, writes, hold = self.prologue, bool(self.writes), self.guards.hold
 
         def repeat(args: tuple) -> Any:
-            if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording:
+            if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording or not hold():
                 return MISS
             keep, results = [], []
-            acquire()  # the table of addresses is one for all threads of Python
-            try:
-                for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
-                    if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
-                        return MISS
-                    array = arg._value
-                    if array is None or array.shape != shape or array.dtype is not dtype:
-                        return MISS
-                    address = arg._address or arg._find_address()
-                    if not address:
-                        return MISS
-                    cells[place] = address
-                    keep.append(array)
-                if self.bound_state != versions.state:
-                    self.bind()
-                if prologue is not None:
-                    prologue.run()
-                for place, ready, shelf in shelves:
-                    made = ready.pop() if ready else shelf.fresh()
-                    cells[place] = made[1]
-                    results.append(made)
-                if program.prepared is not addresses:
-                    program.prepare(addresses)
-                failed = enter()
-                versions.written += writes
-            finally:
-                release()
+            with lock:  # the table of addresses is one for all threads of Python
+                if entered[0]:
+                    return MISS  # this interrupts a call of the same program
+                entered[0] = True
+                try:
+                    for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
+                        if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
+                            return MISS
+                        array = arg._value
+                        if array is None or array.shape != shape or array.dtype is not dtype:
+                            return MISS
+                        address = arg._address or arg._find_address()
+                        if not address:
+                            return MISS
+                        cells[place] = address
+                        keep.append(array)
+                    if self.bound_state != versions.state:
+                        self.bind()
+                    if prologue is not None:
+                        prologue.run()
+                    for place, ready, shelf in shelves:
+                        made = ready.pop() if ready else shelf.fresh()
+                        cells[place] = made[1]
+                        results.append(made)
+                    if program.prepared is not addresses:
+                        program.prepare(addresses)
+                    failed = enter()
+                finally:
+                    versions.written += writes
+                    entered[0] = False
             if failed or not single or self.bound_gradients != versions.gradients:
                 return self._finished(owner, args, [array for array, _ in results], failed)
             return from_array(*made)
@@ -263,7 +287,7 @@ class Version:
     def _copied(self, leaf: Any, step: int | None) -> Any:
         if not isinstance(leaf, (Tensor, np.ndarray)):
             return leaf
-        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else leaf)
+        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else plain(leaf))
         copy = from_array(array if step is None else array[step])
         copy.requires_grad = isinstance(leaf, Tensor) and leaf._requires_grad
         return copy
@@ -272,8 +296,8 @@ class Version:
         array = leaf._value_now() if isinstance(leaf, Tensor) else leaf
         if isinstance(leaf, Tensor) and leaf._owned and leaf in self.overwritten:
             array = array.copy()  # its own state too: the argument keeps the value from before the call
-        if not (array.flags.c_contiguous and array.flags.aligned):
-            array = np.array(array, order="C")
+        if not (array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative):
+            array = np.array(plain(array), order="C")
         self.table[number] = address_of(array)
         self.strides[number] = array.nbytes // array.shape[0] if moving else 0
         return array

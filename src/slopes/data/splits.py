@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Sized
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -41,6 +41,11 @@ class Splits(Generic[Part]):
         """True until `.test` was asked for."""
         return callable(self._test)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: a test set that only this process can load goes along, in the copy as untouched as here."""
+        made_here = "<locals>" in getattr(self._test, "__qualname__", "")
+        return {**vars(self), "_test": Ready(self._test())} if made_here and callable(self._test) else vars(self)
+
     @property
     def classes(self) -> tuple[str, ...] | None:
         return getattr(self.train, "classes", None)
@@ -48,6 +53,16 @@ class Splits(Generic[Part]):
     def __repr__(self) -> str:
         test = "not asked for yet" if callable(self._test) else size_text(self._test)
         return f"Splits({self.name}: train {size_text(self.train)}, validation {size_text(self.validation)}, test {test})"
+
+
+class Ready(Generic[Part]):
+    """A set that is there already, as a function that loads one."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def __call__(self) -> Part:
+        return self.part
 
 
 def size_text(part: Sized | None) -> str:

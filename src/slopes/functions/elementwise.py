@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..graph.dtype import DType, as_dtype, scalar_dtype
+from ..ops.composite import as_float
 from ..tensor import Tensor, asarray, perform
 
 __all__ = [
@@ -92,6 +93,8 @@ def remainder(x: Any, y: Any) -> Tensor:
 
 def pow(x: Any, y: Any) -> Tensor:
     """x to the power y; d/dx = y x^(y-1), d/dy = x^y log x (for x > 0). ArgumentError for integers to a constant negative power.
+
+    x^0 is 1 with gradient 0, for any x; d/dy is taken as 0 where x <= 0, though there is none below 0 (PyTorch: nan).
 
     >>> sl.pow([1., 2., 3.], 2)
     tensor([1., 4., 9.])
@@ -230,15 +233,20 @@ def log10(x: Any) -> Tensor:
 
 
 def logaddexp(x: Any, y: Any) -> Tensor:
-    """log(exp x + exp y), with the larger of the two taken out so that nothing overflows.
+    """log(exp x + exp y), with the larger of the two taken out so that nothing overflows; integers become float32.
 
-    >>> sl.logaddexp([1000.], [0.])
-    tensor([1000.])
+    The gradient is softmax of the two, in the limit where they are infinite: all of it goes to the only inf, none to -inf beside a
+    larger number, half to each of two equal infinities (whose shares PyTorch leaves nan).
+
+    >>> sl.logaddexp([1000., float("-inf")], [0., float("-inf")])
+    tensor([1000.,  -inf])
     """
-    x, y = asarray(x), asarray(y)
-    top = stop_gradient(maximum(x, y))
-    top = where(isfinite(top), top, 0)
-    return log(exp(x - top) + exp(y - top)) + top
+    x, y = as_float(asarray(x)), as_float(asarray(y))
+    largest = maximum(x, y)
+    finite = isfinite(largest)
+    top = stop_gradient(where(finite, largest, 0))
+    total = exp(where(finite, x, 0) - top) + exp(where(finite, y, 0) - top)
+    return where(finite, log(total) + top, largest)
 
 
 def sqrt(x: Any) -> Tensor:

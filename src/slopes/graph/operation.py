@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .dtype import DType, scalar_dtype
+from .dtype import DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
 
@@ -99,6 +99,7 @@ def kept_constant(value: Any, dtype: DType, zero: str) -> Node:
 
 
 def new_constant(value: Any, dtype: DType | None) -> Node:
+    value = plain(value) if isinstance(value, np.ndarray) else value
     array = np.array(value, dtype=dtype if dtype is not None else None, order="C")  # native code reads it row by row
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         array = array.astype(scalar_dtype(array.reshape(-1)[0].item() if array.size else 0.0, None))

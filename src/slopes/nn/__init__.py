@@ -53,6 +53,7 @@ from .losses import (
     squared_loss,
     token_cross_entropy,
 )
+from .means import weighted_mean
 from .module import Buffer, Module
 from .noise import GaussianNoise, MaskingNoise
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -80,4 +81,5 @@ __all__ = [
     "hinge_loss", "huber_loss", "init", "kl_div", "kl_sparsity", "l1_loss", "l1_penalty", "l2_penalty", "leaky_relu",
     "log_likelihood", "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
     "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie", "token_cross_entropy",
+    "weighted_mean",
 ]

@@ -77,9 +77,13 @@ def told(kind: type, changes: tuple[str, ...]) -> None:
 class LayerList(list):
     """A list that is an attribute of a module."""
 
+    tells_of_changes = True
+
 
 class LayerDict(dict):
     """A dictionary that is an attribute of a module."""
+
+    tells_of_changes = True
 
 
 told(LayerList, ("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "__setitem__", "__delitem__", "__iadd__",
@@ -93,6 +97,8 @@ class Structured:
 
     A list or dict becomes one that tells of its changes, too.
     """
+
+    tells_of_changes = True  # by `versions.structure`, so that a compiled function need not compare the attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) in KEPT_AS:

@@ -11,13 +11,17 @@ from ..arrays import shorten
 from ..data.several import called, each_input, input_names, inputs_of
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
 from ..nn.losses import cross_entropy, nll_loss
+from ..nn.means import noted
 from ..nn.module import Module
+from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..tree import map_tree
 from .metrics import is_labelled
 from .mode import Mode
 from .stepper import is_streamed
+from .totals import Loss, Objective
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
 NAMED = 5  # so many classes are listed
@@ -91,22 +95,60 @@ def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None) -> None:
+def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None) -> Objective:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class.
     """
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    first = each_input(lambda each: asarray(each[:1]), inputs)
+    number = first_counted(targets)
+    first = each_input(lambda each: asarray(each[number : number + 1]), inputs)
     check_arguments(net, first, role)
     with Mode(net, training=False), no_grad():
         outputs = called(net, first)
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
-        check_loss(loss(outputs, asarray(targets[:1])))
-        if augment is not None:
-            given, learned = augmented(augment, first, asarray(targets[:1]))
-            check_loss(loss(called(net, given), learned))
+        objective = tried(net, loss, outputs, first, asarray(targets[number : number + 1]), augment)
+    check_counted(targets, objective.ignored, role)
+    return objective
+
+
+def first_counted(targets: np.ndarray) -> int:
+    """The number of the first example that certainly has a target that counts (or 0): one that is no negative label."""
+    if not is_labelled(targets):
+        return 0
+    return int((targets >= 0).reshape(len(targets), -1).any(axis=1).argmax())
+
+
+def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> None:
+    """Not all targets are labels that the loss leaves out."""
+    if is_labelled(targets) and ignored and np.isin(targets, list(ignored)).all():
+        raise ArgumentError(f"no target of {role} counts", why=f"all are {', '.join(map(str, sorted(ignored)))}, which the loss leaves out",
+                            repair="give examples whose targets count, or another ignore_index")
+
+
+def tried(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
+    """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
+    with noted() as notes:
+        value = loss(outputs, targets)
+    check_loss(value)
+    if augment is not None:
+        given, learned = augmented(augment, inputs, targets)
+        check_loss(loss(called(net, given), learned))
+    return Objective(loss, adds_up(loss, outputs, targets, float(value)), frozenset(notes.ignored))
+
+
+def adds_up(loss: Loss, outputs: Any, targets: Tensor, once: float) -> bool:
+    """Whether the loss of an example and itself is twice that of the example: a sum over examples; a mean stays what it is."""
+    if not np.isfinite(once) or not once:
+        return False
+    twice = loss(map_tree(doubled, outputs), doubled(targets))
+    return bool(np.isclose(float(twice), 2 * once, rtol=1e-4, atol=0))
+
+
+def doubled(x: Any) -> Any:
+    """A tensor with its rows twice; anything else as it is."""
+    return concat([x, x], 0) if isinstance(x, Tensor) and x.ndim else x
 
 
 def check_arguments(net: Any, inputs: Any, role: str) -> None:

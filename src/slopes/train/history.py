@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -126,7 +127,8 @@ def real(value: Any, source: str) -> float:
 class Run(pictures.View):
     """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted.
 
-    Also carried by the NonFiniteError of a run that failed, as `error.run`.
+    Also carried by the NonFiniteError of a run that failed, as `error.run`. Who watches a run (train.EarlyStopping) may add functions
+    to `endings`: they are called when it ends, by Ctrl-C too but not by an error; what they return says what the net holds then.
     """
 
     net: Any
@@ -134,6 +136,7 @@ class Run(pictures.View):
     settings: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     message: str = ""
+    endings: list[Callable[[], str]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def losses(self) -> list[float]:

@@ -245,8 +245,8 @@ class Network(Probable):
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a new net."""
-        random.seed(self.seed)
-        self.net = self.make(x.shape[1:], len(self.classes))
+        with random.using(random.Generator(self.seed)):
+            self.net = self.make(x.shape[1:], len(self.classes))
         self.run = fit(self.net, Dataset(x, y), optimizer=self.optimizer() if self.optimizer else None, seed=self.seed, **self.options)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import random
 from ..data.atomic import saving
 from ..data.files import save_json, save_safetensors
 from ..errors import ArgumentError, MissingExtraError
@@ -76,7 +77,8 @@ def carry_out(study: Study, values: dict[str, Any], folder: str | os.PathLike[st
               tell: Callable[[str], None] = lambda text: None) -> Studied:
     """Run the study with these hyper-parameters and write study.json, pictures and weights into `folder`, atomically."""
     place, started = prepare_folder(folder), time.perf_counter()
-    found = study.investigate(values, seed, tell)
+    with random.using(random.Generator(seed)):
+        found = study.investigate(values, seed, tell)
     seconds, notes = time.perf_counter() - started, []
     with saving(place), tempfile.TemporaryDirectory(prefix=".slopes-", dir=place) as staged:
         stage = Path(staged)
