@@ -20,7 +20,7 @@ import numpy as np
 
 from slopes.graph.node import Node
 from slopes.loops import program
-from slopes.machine import engine, native
+from slopes.machine import cache, engine, native
 from slopes.passes.storage import Life, Name
 
 PAGE = mmap.PAGESIZE
@@ -172,7 +172,7 @@ def guards(side: str = "behind") -> Iterator[None]:
 
     native._programs.clear()
     with (patch.object(program, "place", plan.place), patch.object(engine, "Program", made),
-          patch.object(native, "compile_optimized", compiled), patch.object(engine, "load_cached", lambda key: None),
-          patch.object(engine, "store_cached", lambda *_: None)):
+          patch.object(native, "compile_optimized", compiled), patch.object(cache, "load_cached", lambda key: None),
+          patch.object(cache, "store_cached", lambda *_: None)):
         yield
     native._programs.clear()

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
@@ -21,6 +22,7 @@ from native_graphs import thread_count
 
 import slopes as sl
 from slopes.loops import program as programs
+from slopes.machine import translate
 
 from .drawing import Program
 
@@ -90,14 +92,14 @@ def nudged(array: np.ndarray, seed: int) -> np.ndarray:
 
 
 def check(program: Program, index: int) -> Outcome:
-    """Compare; programs with an even index have their guards behind their buffers, others before them."""
+    """Compare. The index says on which side of buffers the guards are, and which processor the code is for."""
     sl.seed(0)
     try:
         with np.errstate(all="ignore"):
             expected = run(program)
     except sl.SlopesError as error:
         return refused(program, error)
-    with parallel(SIDES[index % 2]):
+    with parallel(SIDES[index % 2], index // 2):
         try:
             found, again = run_compiled(program)
         except Exception as error:  # whatever it is, eager code has a result
@@ -109,12 +111,25 @@ def check(program: Program, index: int) -> Outcome:
     return Outcome("equal")
 
 
-def parallel(side: str) -> ExitStack:
-    """Guards around all memory, and several threads also for small work."""
+def parallel(side: str, number: int) -> ExitStack:
+    """Guards around all memory, several threads also for small work, and one of the processors that this one can stand for."""
     stack = ExitStack()
     stack.enter_context(guards(side))
     stack.enter_context(patch.object(programs, "THREAD_WORK", 0))
+    known = processors()
+    triple, name, features = known[number % len(known)]
+    stack.enter_context(patch.object(translate, "host", lambda: (triple, name, features)))
+    stack.enter_context(patch.object(translate, "host_target", lambda: translate.target_for(triple, features)))
     return stack
+
+
+@lru_cache(maxsize=1)
+def processors() -> list[tuple[str, str, str]]:
+    """This processor, and older ones whose code it runs, as (triple, name, features)."""
+    triple, name, features = translate.host()
+    here = {each[1:] for each in features.split(",") if each[0] == "+"}
+    older = [("haswell", "+avx,+avx2,+fma,+bmi,+bmi2,+f16c"), ("x86-64-v2", "+sse4.2,+ssse3")] if triple.startswith("x86_64") else []
+    return [(triple, name, features), *((triple, each, needs) for each, needs in older if {n[1:] for n in needs.split(",")} <= here)]
 
 
 def refused(program: Program, error: sl.SlopesError) -> Outcome:
