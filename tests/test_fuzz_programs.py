@@ -9,7 +9,7 @@ import pytest
 from fuzz import campaign, functions, layers, transforms
 from fuzz.comparing import check
 from fuzz.drawing import PREAMBLE, Draft, Program, Statement
-from fuzz.shrinking import shrunk
+from fuzz.shrinking import shrunk, without_unread
 
 import slopes as sl
 from slopes import nn, optim
@@ -59,6 +59,14 @@ def test_what_is_wrong_is_found_and_made_small():
     assert [each.name for each in small.statements] == ["v2"]
     assert "np.array([1.0, 1.0, 1.0, 1.0], real)" in small.reproduction()
     exec(small.reproduction(), {})  # a program of its own
+
+
+def test_places_of_arguments_follow_when_some_are_left_out():
+    program = Program("float64", {f"x{i}": "np.ones(2)" for i in range(3)}, [], [Statement("v1", "v1 = x0 * x2")], ["v1"],
+                      ["sl.vmap(f, (0, None, 1))", "gradient(f, (0, 1, 2))", "sl.compile(f)"])
+    small = without_unread(program)
+    assert list(small.inputs) == ["x0", "x2"]
+    assert small.transforms == ["sl.vmap(f, (0, 1))", "gradient(f, (0, 1))", "sl.compile(f)"]
 
 
 def test_a_process_that_dies_is_a_difference_and_is_replaced():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def names_in(text: str) -> set[str]:
 
 
 def without_unread(program: Program) -> Program:
-    """Statements, layers and, where no positions of arguments are named, inputs that nothing needs."""
+    """The program without statements, layers and inputs that nothing needs."""
     needed, kept = set(program.results), []
     for statement in reversed(program.statements):
         if statement.name in needed:
@@ -68,8 +69,26 @@ def without_unread(program: Program) -> Program:
     tied = {name for each in program.layers for name in names_in(each.text)}
     nets = names_in(" ".join(program.transforms))
     layers = [each for each in program.layers if each.name in needed | nets or each.name in tied or each.text.startswith("nn.tie")]
-    inputs = program.inputs if program.transforms else {name: text for name, text in program.inputs.items() if name in needed}
-    return program.copy(statements=kept[::-1], layers=layers, inputs=inputs or program.inputs)
+    return with_inputs(program.copy(statements=kept[::-1], layers=layers), needed)
+
+
+def with_inputs(program: Program, needed: set[str]) -> Program:
+    """The program with these inputs alone; transforms count them by their places."""
+    kept = [place for place, name in enumerate(program.inputs) if name in needed]
+    transforms = [with_places(each, kept) for each in program.transforms]
+    if not kept or any("()" in each for each in transforms):
+        return program
+    return program.copy(inputs={name: text for name, text in program.inputs.items() if name in needed}, transforms=transforms)
+
+
+def with_places(transform: str, kept: Sequence[int]) -> str:
+    """The transform of a function that has these of its arguments."""
+    found = re.fullmatch(r"([\w.]+)\(f, (\(.*\))\)", transform)
+    if not found:
+        return transform
+    name, places = found[1], ast.literal_eval(found[2])
+    own = tuple(places[place] for place in kept) if name == "sl.vmap" else tuple(kept.index(each) for each in places if each in kept)
+    return f"{name}(f, {own})"
 
 
 def with_literals(program: Program) -> Iterator[Program]:
