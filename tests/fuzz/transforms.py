@@ -69,8 +69,9 @@ def around(draft: Draft) -> None:
         train(draft)
     elif positions and floats:
         differentiate(draft, positions, sum(int(np.prod(values[list(draft.program.inputs)[i]].shape)) for i in positions))
-    if draft.chance(0.05):  # compiled functions inside of derivatives, and of each other
-        draft.program.transforms.insert(draft.number(0, len(draft.program.transforms)), "sl.compile(f)")
+    if draft.chance(0.05):  # compiled functions inside of derivatives, and of each other; not inside of eager training, which refuses it
+        last = len(draft.program.transforms)
+        draft.program.transforms.insert(last if draft.program.calls > 1 else draft.number(0, last), "sl.compile(f)")
 
 
 def learns(draft: Draft) -> bool:
