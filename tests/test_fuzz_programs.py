@@ -15,7 +15,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.loops.builder import MATH, Builder, Value
 
-SAMPLE = 250  # programs, about two minutes on two processors
+SAMPLE = 400  # programs, about two minutes on two processors that have nothing else to do
 NOT_OPTIMIZERS = {"Average", "Optimizer", "clip_by_norm", "clip_by_value", "limit_norm", "minimize", "schedules"}
 
 
