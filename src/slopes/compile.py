@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .derivatives.follow import levels
+from .derivatives.inline import inlined
 from .errors import ArgumentError, TraceError
 from .settings import debug_level
 from .tensor import Tensor, mode, versions
@@ -30,7 +32,8 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     its end. Python numbers among the arguments are part of the program; tensors are not.
 
     Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
-    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is.
+    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is. A
+    derivative that is taken outside is right and stable as well, but not compiled: take it inside where speed counts.
 
     taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
     (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
@@ -108,6 +111,8 @@ class Compiled:
         recent = self._recent
         if recent is not None and not kwargs and (found := recent(args)) is not MISS:
             return found  # the usual call needs no walk through a tree
+        if levels.active:  # a derivative that is taken outside follows each operation
+            return inlined(self.function, self.storage, args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         version = self._version(leaves, structure, frozenset())
         flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
