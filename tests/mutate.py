@@ -272,7 +272,7 @@ KINDS: dict[str, Kind] = {
     "history": Kind((HISTORY,), lambda path: History.from_json(path.read_bytes().decode("utf-8", "replace"))),
     "safetensors": Kind((WEIGHTS,), lambda path: (data.load_safetensors(path), load_metadata(path))),
     "conditioner": Kind((made(data.Standardize(ARRAY).save),), lambda path: data.Standardize.load(path)(ARRAY)),
-    "vocabulary": Kind((made(text.Vocabulary.build("to be or not to be".split()).save),), text.Vocabulary.load),
+    "vocabulary": Kind((made(text.Vocabulary.build(["to", "be", "or", "not", "to", "be"]).save),), text.Vocabulary.load),
     "subwords": Kind((made(text.Subwords.train(["to be or not to be"] * 3, 270).save),), lambda path: text.Subwords.load(path).encode("to be")),
     "vectors": Kind((VECTORS, VECTORS[4:], gzip.compress(VECTORS)), text.load_vectors, (gzip.compress, bytes), lambda _: VECTORS),
     "lines": Kind((LINES, gzip.compress(LINES)), lambda path: [words(line) for _, line in text_lines(path)], (gzip.compress, bytes),

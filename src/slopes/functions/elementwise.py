@@ -643,8 +643,15 @@ def bitwise_right_shift(x: Any, y: Any) -> Tensor:
 def where(condition: Any, x: Any, y: Any) -> Tensor:
     """x where the condition is true, y elsewhere; all three broadcast. The gradient goes to the chosen one only.
 
+    What is not chosen may be infinite or NaN, and so may be its derivatives: behind functions of each element, sums and changes of shape
+    the gradient is 0 there (elsewhere 0 times infinity makes it NaN). The same holds for what `maximum`, `minimum` and `clip` leave out.
+    Behind other functions, and where a value goes into the branch in two ways, choose the argument as well:
+    where(x > 0, f(where(x > 0, x, 1)), 0).
+
     >>> sl.where([True, False], 1., 0.)
     tensor([1., 0.])
+    >>> sl.grad(lambda x: sl.where(x > 0, sl.sqrt(x), x).sum())(sl.tensor([4., -1.]))
+    tensor([0.25, 1.  ])
     """
     condition = asarray(condition)
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
