@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ShapeError
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
 from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..tensor import Tensor, asarray
@@ -82,12 +84,22 @@ def matrix_transpose(x: Any) -> Tensor:
 
 
 def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over `axis`; ord = 1, 2, any other positive number, or infinity (the largest |x|).
+    """(sum |x|^ord)^(1/ord) over `axis`; ord = inf: the largest |x|, -inf: the smallest, 0: how many elements are not 0.
+
+    Any number but NaN, else ArgumentError. A negative ord gives 0 where an element is 0. Integers become float32.
 
     >>> sl.vector_norm([3., 4.])
     tensor(5.)
+    >>> sl.vector_norm([2., -3., 0.], ord=0)
+    tensor(2.)
     """
+    if not isinstance(ord, (int, float, np.number)) or ord != ord:
+        raise ArgumentError(f"vector_norm: ord={ord!r} is no order of a norm", repair="choose 2, 1, inf or another number")
     size = abs(composite.as_float(asarray(x)))
+    if ord == 0:
+        return composite.reduce("sum", (size != 0).astype(size.dtype), axis, keepdims)
+    if ord == -float("inf"):
+        return composite.reduce("min", size, axis, keepdims)
     if ord == 2:
         return composite.reduce("sum", size * size, axis, keepdims).sqrt()
     if ord == float("inf"):
