@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -36,13 +37,24 @@ class Versions:
     `state` counts rebindings of any tensor's array, `written` calls of compiled functions that write into arrays of tensors,
     `structure` changes of what is traced (a layer replaced, a parameter frozen), `gradients` changes of any `.grad` outside of
     compiled functions.
+
+    `gate` is held while values are handed out to others, and by a compiled function that looks which arrays it may write into;
+    `writers` are the versions of compiled functions that write into arrays of tensors.
     """
 
     def __init__(self) -> None:
         self.state = self.written = self.structure = self.gradients = 0
+        self.writers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.new_gate()
+
+    def new_gate(self) -> None:
+        """A gate that nobody holds: a child process has none of its parent's threads."""
+        self.gate = threading.RLock()
 
 
 versions = Versions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=versions.new_gate)
 
 
 class Mode(threading.local):
@@ -115,7 +127,8 @@ class Tensor(Methods):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array that shares memory and is read-only; later assignments and training do not change it.
 
-        Raises TraceError inside of a compiled function.
+        While another thread runs a compiled function that assigns this tensor, the value is that of a whole call, before or after
+        it; so are all values of a `state_dict`. Raises TraceError inside of a compiled function.
 
         >>> import slopes as sl
         >>> sl.tensor([1., 2.]).numpy()
@@ -142,7 +155,9 @@ class Tensor(Methods):
 
     def tolist(self) -> Any:
         """The value as nested Python lists."""
-        return self._known("tolist").tolist()
+        array = self._known("tolist")
+        self._disown()
+        return array.tolist()
 
     def _known(self, use: str) -> np.ndarray:
         """The array, when values are known here; a value read while a function is traced would be frozen into its program."""
@@ -376,8 +391,7 @@ class Tensor(Methods):
 
     def _disown(self) -> None:
         if self._owned:
-            self._owned = False
-            versions.state += 1
+            hand_out([self])
 
     # Gradients
 
@@ -501,6 +515,29 @@ class Tensor(Methods):
         if self._trace.root is not trace.root:  # type: ignore[union-attr]
             raise value_error(self, "leak")
         return self._node  # type: ignore[return-value]
+
+
+def shared(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    """The arrays of tensors, all as one call of a compiled function left them, which from now on others may hold too."""
+    with versions.gate:
+        arrays = [each._known("numpy") for each in tensors]
+        hand_out(tensors)
+    return arrays
+
+
+def hand_out(tensors: Sequence[Tensor]) -> None:
+    """Let the arrays of these tensors, which compiled functions write into, be held by others from now on: they change no more.
+
+    A call that writes into them right now is waited for; the next one finds the state changed, stops at the gate, and then writes
+    into copies. Calls between which nothing is handed out do nothing for it.
+    """
+    with versions.gate:
+        owned = {each: id(each._value) for each in tensors if each._owned}
+        versions.state += bool(owned)
+        for writer in versions.writers if owned else ():
+            writer.wait_for(set(owned.values()))
+        for each in owned:  # only now: who finds a tensor that is not owned does not wait
+            each._owned = False
 
 
 class Parameter(Tensor):

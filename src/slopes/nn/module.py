@@ -17,7 +17,7 @@ from ..graph.operation import build
 from ..tensor import Parameter, Tensor, asarray, mode, versions
 from .constraint import Constraint
 from .number import Structured
-from .state import load_arrays
+from .state import copied_state, load_arrays
 from .summary import Summary, summarize
 
 NUMBERS = "biufc"  # kinds of NumPy arrays that become tensors where a module is called with them
@@ -135,13 +135,13 @@ class Module(Structured):
     # State
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers under their paths.
+        """Copies of all parameters and buffers under their paths, all of one step where another thread trains.
 
         >>> from slopes import nn
         >>> {name: array.shape for name, array in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
         {'0.weight': (3, 2), '0.bias': (3,)}
         """
-        return {name: np.array(held.detach().numpy()) for name, held in self.named_state()}
+        return copied_state(self.named_state())
 
     def named_state(self) -> list[tuple[str, Tensor]]:
         """(path, tensor) of all parameters and buffers, in the order in which they were assigned."""
