@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras", "calls"),
+    ("errors", "settings", "tree", "extras", "calls", "guarded"),
     ("graph",),
     ("ops",),
     ("autodiff",),
