@@ -92,12 +92,12 @@ class Tensor(Methods):
     _prints_as = "tensor"
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        if not requires_grad and gradient_wanted(data):
+        if requires_grad is False and gradient_wanted(data) and not isinstance(self, Parameter):
             raise cut_off(data, f"{self._prints_as.capitalize()}(...)", "sl.tensor(x)")
         array = to_array(data, None if dtype is None else as_dtype(dtype), copy=True)
         self._bind(array, None, None)
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
     _grad: Tensor | None
 
@@ -402,6 +402,9 @@ class Tensor(Methods):
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        if not isinstance(flag, (bool, np.bool_)):
+            raise ArgumentError(f"requires_grad is {shorten(flag)}", why="a tensor requires a gradient or it does not",
+                                repair="give True or False")
         flag = bool(flag)
         if flag == self._requires_grad:
             return
@@ -580,9 +583,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     tensor(3.)
     """
     made = new_tensor(data, None if dtype is None else as_dtype(dtype), copy=True)
-    if requires_grad:
+    if requires_grad is not False:
         made = made.detach()
-        made.requires_grad = True
+        made.requires_grad = requires_grad
     return made
 
 

@@ -212,5 +212,8 @@ def named_pairs(given: Any) -> list[tuple[str, Any]]:
     """(name, parameter): its path where it is known, otherwise its position."""
     if isinstance(given, Mapping):
         return list(given.items())
+    if not isinstance(given, Iterable):
+        raise ArgumentError(f"the parameters are {given!r} of type {type(given).__name__}, not a list of tensors",
+                            repair="pass net.parameters(), or a list of parameters")
     names = given.names if isinstance(given, Parameters) else map(str, itertools.count())
     return list(zip(names, given))
