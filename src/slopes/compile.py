@@ -46,6 +46,19 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     derivative that is taken outside is right and stable as well, but runs operation by operation: sl.compile(sl.grad(f)) is fast,
     sl.grad(sl.compile(f)) is not.
 
+    What is frozen: whatever Python computes while the function is traced is part of the program. What it reads from globals,
+    closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before
+    each call; after a change the function is traced anew, and `.reasons` names the change. NumPy arrays that tensors are computed
+    with are inputs, read at each call; those that only NumPy computes with are compared up to 64 KiB. Not compared, and so frozen:
+    the clock and the random numbers of Python and NumPy (a warning names them), files, environment variables, iterators, code of
+    installed packages, containers of more than 1,000 items but for their size and what is read by a constant key, and what NumPy
+    computes from larger arrays. Side effects happen while tracing only; what the function itself counts up or appends to is not
+    compared.
+
+    What is kept: the 64 programs used last, those with at most 1 GiB of intermediate values together, and always 4. Copies and pickles
+    take the function along, not its programs: a compiled method of a copied network computes with the weights of the copy. Signal
+    handlers, finalizers called by the garbage collector and other threads compute at once while a function is traced.
+
     taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
     (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
     function also knows `.compilations`, `.reasons` (why each happened; SLOPES_DEBUG=1 prints them) and `.many`.

@@ -960,7 +960,7 @@ class Trace:
         """The node of an array whose present values each call reads; of one that lies in memory as no program can read it, a copy."""
         if id(value) not in self.arrays:
             held = to_array(value, None, None)
-            if self.is_captured(value) and not (held is value and value.flags.c_contiguous and value.flags.aligned):
+            if self.is_captured(value) and not (address_of(held) == address_of(value) and held.flags.c_contiguous and held.flags.aligned):
                 self.copied.append(memory_of(value))
                 held = np.array(held, order="C")
             self.arrays[id(value)] = value, from_array(held)

@@ -51,7 +51,7 @@ class Version:
             returned = owner.function(*args, **kwargs)
             results, self.result_structure = tree.flatten(returned)
             nodes = [self._result_node(trace, each) for each in results]
-            self.guards = guards_of(Captures(owner.function, args, kwargs), trace)
+            self.guards = guards_of(before, Captures(owner.function, args, kwargs), trace)
         before.warn_of_frozen(random)
         self.structure_version = versions.structure
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
