@@ -152,7 +152,7 @@ SAVING = """
 import sys
 from test_staging import made
 from slopes.train.runs import save_run
-for _ in range(30):
+for _ in range(20):
     save_run(made(int(sys.argv[2])), sys.argv[1])
 """
 
@@ -160,12 +160,13 @@ for _ in range(30):
 def test_two_processes_may_save_into_one_folder_while_a_third_reads(tmp_path):
     save_run(made(1), tmp_path)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    both = [subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path), str(seed)], cwd=Path(__file__).parent, env=environment)
-            for seed in (1, 2)]
     found = []
-    while any(each.poll() is None for each in both):
-        found.append(seeds(tmp_path))
-    assert [each.wait() for each in both] == [0, 0]
+    with contextlib.ExitStack() as stack:
+        both = [stack.enter_context(subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path), str(seed)],
+                                                     cwd=Path(__file__).parent, env=environment)) for seed in (1, 2)]
+        while any(each.poll() is None for each in both):
+            found.append(seeds(tmp_path))
+    assert [each.returncode for each in both] == [0, 0]
     assert all(each in ({1.0}, {2.0}) for each in found) and seeds(tmp_path) in ({1.0}, {2.0}) and names(tmp_path) == NAMES
 
 

@@ -111,6 +111,11 @@ def current(folder: str | os.PathLike[str], name: str) -> str:
     return moved if os.path.lexists(os.path.join(folder, moved)) else name
 
 
+def holds(folder: str | os.PathLike[str], name: str) -> bool:
+    """Whether a file counts as `name` in the folder; asked in the order in which files move, so that none is missed."""
+    return any(os.path.isfile(os.path.join(folder, each)) for each in (os.path.join(COMMITTED, name), name))
+
+
 def remove_abandoned(folder: str | os.PathLike[str]) -> None:
     """Remove what processes that were killed have left half written in a folder."""
     with contextlib.suppress(OSError):

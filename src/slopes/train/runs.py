@@ -18,7 +18,7 @@ import numpy as np
 from ..data.atomic import saving
 from ..data.files import inside, load_json, load_safetensors, save_json, save_safetensors
 from ..data.reading import reading, refused
-from ..data.staging import current, staged
+from ..data.staging import current, holds, staged
 from ..errors import DataError, SaveError
 from ..settings import VERSION
 from .history import SCHEMA as HISTORY_SCHEMA
@@ -100,7 +100,7 @@ def prepare_folder(folder: str | os.PathLike[str]) -> Path:
 
 def holds_run(folder: str | os.PathLike[str]) -> bool:
     """Whether there is a run in `folder` that saving would replace."""
-    return (Path(folder) / current(folder, RECORD)).exists()
+    return holds(folder, RECORD)
 
 
 def versions() -> dict[str, str]:

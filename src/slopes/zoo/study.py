@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.atomic import saving
 from ..data.files import save_json, save_safetensors
-from ..data.staging import current, staged
+from ..data.staging import holds, staged
 from ..errors import ArgumentError, MissingExtraError
 from ..train.pictures import Picture
 from ..train.runs import prepare_folder, versions
@@ -69,7 +69,7 @@ class Studied:
 
 def is_study(folder: str | os.PathLike[str]) -> bool:
     """Whether the folder is what `carry_out` wrote."""
-    return (Path(folder) / current(folder, RECORD)).is_file()
+    return holds(folder, RECORD)
 
 
 def carry_out(study: Study, values: dict[str, Any], folder: str | os.PathLike[str], seed: int = 0,
