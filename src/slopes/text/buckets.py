@@ -11,6 +11,8 @@ import numpy as np
 from ..data.order import BUCKETING, batches, check_batch_size, order
 from ..errors import ArgumentError, OutOfRangeError
 
+WASTED = 0.05  # of all rows' lengths: less filling than that in a bucket is left alone
+
 
 class Bucket(NamedTuple):
     """A batch: the numbers of its rows, int64, and the length to pad them to."""
@@ -38,7 +40,8 @@ def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
 def thrifty(lengths: Any, count: int = 8) -> tuple[int, ...]:
     """`boundaries`, and between them a few more where a bucket would be mostly filling: a few long rows then cost only themselves.
 
-    A bucket whose rows fill less than half of it is divided at half its length, and its shorter rows again.
+    A bucket whose rows fill less than half of it, where this is a twentieth of all rows' lengths or more, is divided at half its
+    length, and its shorter rows again.
 
     >>> from slopes.text.buckets import thrifty
     >>> thrifty([1, 2, 2, 3, 4, 5, 5, 1000], count=2)
@@ -48,16 +51,16 @@ def thrifty(lengths: Any, count: int = 8) -> tuple[int, ...]:
     limits: list[int] = []
     for limit in boundaries(found, count):
         shorter = limits[-1] if limits else -1
-        limits += [*cuts(found[(found > shorter) & (found <= limit)], limit), limit]
+        limits += [*cuts(found[(found > shorter) & (found <= limit)], limit, WASTED * found.sum()), limit]
     return tuple(limits)
 
 
-def cuts(members: np.ndarray, limit: int) -> list[int]:
+def cuts(members: np.ndarray, limit: int, least: float) -> list[int]:
     """Further limits, rising, of the sorted rows of a bucket: the longest of those that are at most half as long as the bucket."""
-    below = members[members <= limit // 2]
-    if not len(below) or below[-1] < 1 or 2 * members.sum() >= len(members) * limit:
+    below, filling = members[members <= limit // 2], len(members) * limit - members.sum()
+    if not len(below) or below[-1] < 1 or filling <= max(members.sum(), least):
         return []
-    return [*cuts(below, int(below[-1])), int(below[-1])]
+    return [*cuts(below, int(below[-1]), least), int(below[-1])]
 
 
 def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int = 0, limits: Sequence[int] | None = None) -> list[Bucket]:

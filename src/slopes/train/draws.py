@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import pickle
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -41,7 +41,8 @@ def position(generator: Any) -> Any:
     """Where a generator stands in its sequence."""
     if isinstance(generator, random.Random):
         return generator.getstate()
-    return pickle.dumps(generator.bit_generator.state if isinstance(generator, np.random.Generator) else generator.get_state(legacy=False))
+    state = generator.bit_generator.state if isinstance(generator, np.random.Generator) else generator.get_state(legacy=False)
+    return json.dumps(state, default=lambda array: array.tolist())
 
 
 def moved(sources: list[Any], before: list[Any]) -> list[Any]:
