@@ -152,10 +152,14 @@ def blended(picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: i
 
     Not a product with a matrix: few shares are not 0, and a library for products would start threads of its own in each reader.
     """
-    total = np.zeros(())
+    shape = list(picture.shape)
+    shape[axis] = places.shape[1]
+    total, part = np.zeros(shape, picture.dtype), np.empty(shape, picture.dtype)
     for place, share in zip(places, shares.astype(picture.dtype)):
-        total = total + np.take(picture, place, axis) * (share[:, None] if axis == -2 else share)
-    return total.astype(picture.dtype, copy=False)
+        np.take(picture, place, axis, out=part, mode="clip")  # mode: the default one copies through a buffer
+        part *= share[:, None] if axis == -2 else share
+        total += part
+    return total
 
 
 @functools.lru_cache(64)
