@@ -600,6 +600,15 @@ def test_a_small_picture_of_many_pixels_is_refused_unless_allowed(tmp_path):
     assert load_image(written(tmp_path, encoded(np.zeros((1448, 1448), np.uint8)))).shape == (1, 1448, 1448)
 
 
+def test_a_picture_that_is_very_long_is_scaled_soon_and_one_beyond_any_side_is_refused(tmp_path):
+    long = np.arange(60_000, dtype=np.float32).reshape(60_000, 1) / 60_000
+    expected = np.asarray(Image.fromarray(long).resize((1, 4), Image.Resampling.BILINEAR))
+    assert np.allclose(resized(long, (4, 1)), expected, atol=1e-4)
+    assert np.allclose(resized(long.T, (1, 4)), expected.T, atol=1e-4)
+    for raw in (encoded(np.zeros((65_536, 1), np.uint8)), pgm(np.zeros((1, 65_536), np.uint8))):
+        assert "at most 65535 on a side" in refusal(load_image, written(tmp_path, raw))
+
+
 def test_scaling_takes_no_product_of_matrices(monkeypatch):
     picture = np.random.default_rng(0).random((3, 40, 30), np.float32)
 
