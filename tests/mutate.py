@@ -53,7 +53,8 @@ MOST_SECONDS, MOST_MEMORY = 1.0, 64_000_000
 HANG = 20  # seconds after which a reader is given up
 EXTREMES = (b"0", b"-1", b"1", b"-0", b"1e999999", b"-1e308", b"NaN", b"inf", b"nan", b"9" * 19, b"9" * 400, b"1" * 5000, b"2147483648",
             b"18446744073709551616", b"0.0000000001", b"1_000", b"0x10", b"00123", b"3,5", b"null", b"true", b"")
-MARKS = (b'"', b"'", b"[", b"]", b"{", b"}", b"(", b")", b",", b";", b":", b"\t", b"\n", b"\r", b"\0", b" ", b"\\", b"\xef\xbb\xbf", b"\xff", b"#")
+MARKS = (b'"', b"'", b"[", b"]", b"{", b"}", b"(", b")", b",", b";", b":", b"\t", b"\n", b"\r", b"\0", b" ", b"\\", b"\xff", b"#",
+         b"\xef\xbb\xbf")
 WORDS = re.compile(rb"[-+]?\d[\d.eE]*|[A-Za-z_]+|\s|[^\w\s]")
 
 
@@ -203,7 +204,8 @@ def png_of(raw: bytes) -> bytes:
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", raw[:13]) + chunk(b"tEXt", raw[13:40]) + chunk(b"IDAT", zlib.compress(raw[13:])) + chunk(b"IEND", b"")
+    pixels = chunk(b"IDAT", zlib.compress(raw[13:]))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", raw[:13]) + chunk(b"tEXt", raw[13:40]) + pixels + chunk(b"IEND", b"")
 
 
 def recording_tar(raw: bytes) -> bytes:
@@ -221,14 +223,14 @@ def history() -> History:
 
 
 def record(weights: bytes) -> bytes:
-    content = {"schema": "slopes.run", "version": 1, "made_with": {"slopes": "1"}, "finished": "now", "recipe": "", "hyperparameters": {"a": 1},
-               "data": {}, "structure": [], "settings": {}, "result": {"accuracy": 0.5}, "interrupted": False,
+    content = {"schema": "slopes.run", "version": 1, "made_with": {"slopes": "1"}, "finished": "now", "recipe": "",
+               "hyperparameters": {"a": 1}, "data": {}, "structure": [], "settings": {}, "result": {"accuracy": 0.5}, "interrupted": False,
                "weights_sha256": hashlib.sha256(weights).hexdigest()}
     return json.dumps(content).encode()
 
 
-WEIGHTS = made(lambda path: data.save_safetensors(path, {"0.weight": np.eye(3, dtype=np.float32), "0.bias": np.arange(3), "x": np.zeros((0, 2))},
-                                                  {"made by": "a test"}))
+ARRAYS = {"0.weight": np.eye(3, dtype=np.float32), "0.bias": np.arange(3), "x": np.zeros((0, 2))}
+WEIGHTS = made(lambda path: data.save_safetensors(path, ARRAYS, {"made by": "a test"}))
 HISTORY = history().to_json().encode()
 
 
@@ -256,29 +258,50 @@ JSON = json.dumps({"schema": "test", "version": 1, "a": [1, 2.5, {"$float": "inf
 PIXELS = bytes(struct.pack(">IIBBBBB", 4, 3, 8, 2, 0, 0, 0)) + bytes(39)
 WAV = sound_wav(2)
 
+NPY = made(lambda path: save_npy(path, ARRAY))
+TURNED = made(lambda path: save_npy(path, ARRAY.T.astype(">i8")))
+NPZ = made(lambda path: save_npz(path, {"a": ARRAY, "b": np.zeros(1000)}))
+GREY = b"P5 # grey\n8 4\n255\n" + bytes(32)
+COLOUR = b"P6 2 2 65535\n" + bytes(24)
+WORDS_KNOWN = made(text.Vocabulary(["to", "be", "or", "not"]).save)
+PIECES = made(text.Subwords.train(["to be or not to be"] * 3, 270).save)
+TAR = recording_tar(WAV)
+GZIP = (gzip.compress, bytes)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    return data.load_image(path, 3, (8, 8))
+
+
+def read_words(path: Path) -> list[list[str]]:
+    return [words(line) for _, line in text_lines(path)]
+
+
+def read_history(path: Path) -> History:
+    return History.from_json(path.read_bytes().decode("utf-8", "replace"))
+
+
 KINDS: dict[str, Kind] = {
-    "npy": Kind((made(lambda path: save_npy(path, ARRAY)), made(lambda path: save_npy(path, ARRAY.T.astype(">i8")))), data.load_npy),
-    "npz": Kind((made(lambda path: save_npz(path, {"a": ARRAY, "b": np.zeros(1000)})), npz_of(made(lambda path: save_npy(path, ARRAY)))), data.load_npz,
-                (npz_of,), lambda _: made(lambda path: save_npy(path, ARRAY))),
-    "idx": Kind((IDX, gzip.compress(IDX)), data.load_idx, (gzip.compress, bytes), lambda _: IDX),
-    "csv": Kind((TABLE, GERMAN, gzip.compress(TABLE)), data.load_csv, (gzip.compress, bytes), lambda raw: TABLE),
+    "npy": Kind((NPY, TURNED), data.load_npy),
+    "npz": Kind((NPZ, npz_of(NPY)), data.load_npz, (npz_of,), lambda _: NPY),
+    "idx": Kind((IDX, gzip.compress(IDX)), data.load_idx, GZIP, lambda _: IDX),
+    "csv": Kind((TABLE, gzip.compress(TABLE)), data.load_csv, GZIP, lambda _: TABLE),
+    "csv with commas": Kind((GERMAN,), lambda path: data.load_csv(path, delimiter=";", decimal=",")),
     "wav": Kind((WAV, sound_wav(1), sound_wav(3)), data.load_wav),
-    "netpbm": Kind((b"P5 # grey\n8 4\n255\n" + bytes(32), b"P6 2 2 65535\n" + bytes(24), gzip.compress(b"P5 4 4 255 " + bytes(16))), data.load_image,
-                   (gzip.compress, bytes), lambda _: b"P5 8 4 255\n" + bytes(32)),
-    "png": Kind((picture("PNG"),), lambda path: data.load_image(path, 3, (8, 8)), (png_of,), lambda _: PIXELS),
-    "jpeg": Kind((picture("JPEG"), picture("JPEG", progressive=True)), lambda path: data.load_image(path, 1)),
-    "conllu": Kind((TREE, gzip.compress(TREE)), data.load_conllu, (gzip.compress, bytes), lambda _: TREE),
+    "netpbm": Kind((GREY, COLOUR, gzip.compress(GREY)), read_picture, GZIP, lambda _: GREY),
+    "png": Kind((picture("PNG"),), read_picture, (png_of,), lambda _: PIXELS),
+    "jpeg": Kind((picture("JPEG"), picture("JPEG", progressive=True)), data.load_image),
+    "conllu": Kind((TREE, gzip.compress(TREE)), data.load_conllu, GZIP, lambda _: TREE),
     "json": Kind((JSON,), lambda path: load_json(path, "test")),
-    "history": Kind((HISTORY,), lambda path: History.from_json(path.read_bytes().decode("utf-8", "replace"))),
+    "history": Kind((HISTORY,), read_history),
     "safetensors": Kind((WEIGHTS,), lambda path: (data.load_safetensors(path), load_metadata(path))),
     "conditioner": Kind((made(data.Standardize(ARRAY).save),), lambda path: data.Standardize.load(path)(ARRAY)),
-    "vocabulary": Kind((made(text.Vocabulary.build("to be or not to be".split()).save),), text.Vocabulary.load),
-    "subwords": Kind((made(text.Subwords.train(["to be or not to be"] * 3, 270).save),), lambda path: text.Subwords.load(path).encode("to be")),
-    "vectors": Kind((VECTORS, VECTORS[4:], gzip.compress(VECTORS)), text.load_vectors, (gzip.compress, bytes), lambda _: VECTORS),
-    "lines": Kind((LINES, gzip.compress(LINES)), lambda path: [words(line) for _, line in text_lines(path)], (gzip.compress, bytes),
-                  lambda _: LINES),
+    "vocabulary": Kind((WORDS_KNOWN,), text.Vocabulary.load),
+    "subwords": Kind((PIECES,), lambda path: text.Subwords.load(path).encode("to be")),
+    "vectors": Kind((VECTORS, VECTORS[4:], gzip.compress(VECTORS)), text.load_vectors, GZIP, lambda _: VECTORS),
+    "lines": Kind((LINES, gzip.compress(LINES)), read_words, GZIP, lambda _: LINES),
     "pairs": Kind((LINES,), lambda path: list(read_pairs(path))),
-    "tar": Kind((recording_tar(WAV), gzip.compress(recording_tar(WAV))), lambda path: list(recordings(path)), (recording_tar,), lambda _: WAV),
+    "tar": Kind((TAR, gzip.compress(TAR)), lambda path: list(recordings(path)), (recording_tar,), lambda _: WAV),
     "zip": Kind((npz_of(LINES),), lambda path: unpack_member(path, "a.npy", path.with_name("out"), 10_000), (npz_of,), lambda _: LINES),
     "run record": Kind((record(WEIGHTS),), read_run("run.json")),
     "run history": Kind((HISTORY,), read_run("history.json")),
@@ -392,7 +415,8 @@ def main() -> int:
     failed = 0
     for name in chosen.files:
         started, problems = time.perf_counter(), run(name, chosen.seed, chosen.mutations, chosen.keep)
-        print(f"{name}: {chosen.mutations} mutations, {len(problems)} failed, {time.perf_counter() - started:.0f} s", *problems, sep="\n  ", flush=True)
+        line = f"{name}: {chosen.mutations} mutations, {len(problems)} failed, {time.perf_counter() - started:.0f} s"
+        print(line, *problems, sep="\n  ", flush=True)
         failed += len(problems)
     return int(failed > 0)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
+from slopes import nn
 from slopes.autodiff.batching import batch
 from slopes.autodiff.check import check_graph
 from slopes.autodiff.pullback import pull_back
@@ -412,6 +413,16 @@ def test_vmap_equals_a_loop_and_stack():
         one = f(x[number], w)
         close(found["tanh"].numpy()[number], one["tanh"].numpy())
         close(found["order"].numpy()[number], one["order"].numpy())
+
+
+def test_vmap_draws_the_same_random_numbers_for_all_examples():
+    drop, x = nn.Dropout(0.5), sl.ones((5, 8))
+    drop.generator = sl.Generator(3)
+    found = sl.vmap(drop)(x).numpy()
+    assert (found == found[0]).all() and set(found[0].tolist()) == {0.0, 2.0} and int(drop.generator.counter) == 1
+    assert np.array_equal(found[0], nn.Dropout(0.5, sl.Generator(3))(sl.ones((8,))).numpy())
+    noise = sl.uniform((5, 8), generator=sl.Generator(4))
+    assert np.array_equal(sl.vmap(lambda x, u: x + u)(x, noise).numpy(), 1 + noise.numpy())
 
 
 def test_vmap_moves_axes_in_and_out():

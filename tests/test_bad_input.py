@@ -297,10 +297,10 @@ dataset.targets[2] is 2, but the net has 2 outputs: classes 0 to 1
   the labels run from 0 to 2
   give the last layer 3 outputs
   at LINE"""),
-    "float labels": (DTypeError, lambda: fitted(dataset=data.Dataset(X, Y.astype(float))), """\
-cross_entropy: labels are float32 of shape (1,), not integers
-  a label is the number of the right class
-  labels.astype(slopes.int64)
+    "float labels": (ShapeError, lambda: fitted(dataset=data.Dataset(X, Y.astype(float))), """\
+the net's outputs have shape (65, 3), but targets (65,)
+  targets that are floats are taken as numbers, with nn.mse_loss, as none was asked for
+  if they are classes: targets.astype(np.int64)
   at LINE"""),
     "a rate far too high": (NonFiniteError, lambda: fitted(optimizer=optim.SGD(lr=1e30), epochs=3), """\
 the loss became nan in epoch 1, step 2 of 2

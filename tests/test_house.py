@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras", "calls", "workers"),
+    ("errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams"),
     ("graph",),
     ("ops",),
     ("autodiff",),
@@ -25,7 +25,7 @@ FLOORS = (
     ("loops",),
     ("machine",),
     ("arrays", "numpy_calls", "interrupts", "levels", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives",
-     "bytecode", "captures", "guards", "compile", "traced", "random"),
+     "bytecode", "captures", "guards", "compile", "traced", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),

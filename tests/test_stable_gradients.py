@@ -106,3 +106,48 @@ def test_training_with_the_loss_of_a_textbook_keeps_its_weights():
     run = sl.fit(net, points, loss=on_paper, optimizer=optim.SGD(lr=0.1), epochs=1, batch_size=4, progress=False)
     assert run.history.losses == [0]
     assert net.weight.numpy().tolist() == [[60], [-60]]
+
+
+@pytest.mark.parametrize("derivative", [sl.grad, sl.jacobian, lambda f: lambda x: sl.vjp(f, x)[1](sl.tensor(1.0))[0],
+                                        lambda f: lambda x: sl.jvp(f, (x,), (sl.ones_like(x),))[1]], ids=["grad", "jacobian", "vjp", "jvp"])
+def test_a_derivative_outside_of_a_compiled_function_is_right(derivative):
+    f = sl.compile(lambda x: (x * x * x).sum())
+    x = sl.tensor([2.0])
+    assert f(x).item() == 8
+    assert derivative(f)(x).numpy().ravel().tolist() == [12]
+    assert f(x).item() == 8 and f.compilations == 1
+
+
+def test_a_value_and_a_second_derivative_outside_of_a_compiled_function():
+    f = sl.compile(lambda x: (x * x * x).sum())
+    value, slope = sl.value_and_grad(f)(sl.tensor([2.0]))
+    assert (value.item(), slope.tolist()) == (8, [12])
+    assert sl.hessian(f)(sl.tensor([2.0])).tolist() == [[12]]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_derivatives_outside_of_compiled_functions_are_stable(form):
+    f, at, value, gradient = FORMS[form]
+    found, slope = sl.value_and_grad(sl.compile(f))(sl.tensor(at, dtype="float64"))
+    np.testing.assert_allclose(found.numpy(), value, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(slope.numpy(), gradient, rtol=1e-9, atol=1e-40)
+
+
+def test_a_derivative_outside_reaches_what_a_compiled_function_reads():
+    weight = sl.Parameter([3.0])
+    scaled = sl.compile(lambda x, power: {"scaled": (x * weight) ** power, "power": power})
+
+    def loss(x):
+        return scaled(x, 2)["scaled"].sum()
+
+    assert sl.grad(loss)(sl.tensor([2.0])).tolist() == [36]
+    assert sl.grad(lambda x: loss(x) * loss(x))(sl.tensor([2.0])).tolist() == [2592]
+
+
+def test_a_derivative_outside_of_a_function_that_draws_numbers_or_keeps_state():
+    layer = nn.BatchNorm1d(2)
+    run = sl.compile(lambda x: (layer(x) * sl.tensor([[1.0, 0.0], [2.0, 0.0]])).sum())
+    x = sl.tensor([[1.0, 2.0], [3.0, 5.0]])
+    before = layer.running_mean.tolist()
+    assert np.isfinite(sl.grad(run)(x).numpy()).all()
+    assert layer.running_mean.tolist() != before

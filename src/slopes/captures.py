@@ -11,7 +11,7 @@ import weakref
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, ClassMethodDescriptorType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -247,6 +247,8 @@ class Captures:
         guarded = guarded and not is_library(home) and is_own_class(home, self.package)
         if isinstance(raw, (staticmethod, classmethod)):
             return raw.__func__ if isinstance(raw, staticmethod) else MethodType(raw.__func__, owner)
+        if isinstance(raw, ClassMethodDescriptorType):
+            return getattr(owner, name)
         if isinstance(raw, FunctionType):
             if bound is None or tells(bound) or name.startswith("__"):
                 self.remember(ATTRIBUTE, owner, name, f"{owner.__name__}.{name}", raw, guarded)
@@ -316,6 +318,8 @@ class Captures:
         """What follows from an object, each kind in its way."""
         if isinstance(value, FunctionType):
             self.waiting.append(lambda: self.read_function(value, {}))
+        elif isinstance(value, MethodType) and is_source(value.__self__):
+            self.sources[id(value.__self__)] = value.__self__, shown
         elif isinstance(value, MethodType):
             self.reach_method(value)
         elif isinstance(value, functools.partial):

@@ -15,6 +15,7 @@ from weakref import WeakSet
 import numpy as np
 
 from . import tree
+from .derivatives.inline import inlined
 from .errors import ArgumentError, TraceError, warn
 from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
@@ -38,12 +39,25 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     The function runs once in Python for each combination of argument shapes, types and structure; its operations are recorded
     as a graph, optimised and compiled to machine code, which every later call runs. Tensors that the function reads or assigns
     besides its arguments (parameters, buffers, an optimizer's state, a generator) are its state: read at each call and updated at
-    its end. Python numbers among the arguments are part of the program; tensors are not. What another function differentiates runs
-    operation by operation, as its gradient needs them all: sl.grad(sl.compile(f)) is right, sl.compile(sl.grad(f)) is right and fast,
-    and so is a function that calls backward itself.
+    its end. Python numbers among the arguments are part of the program; tensors are not.
 
     Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
-    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is.
+    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is. A
+    derivative that is taken outside is right and stable as well, but runs operation by operation: sl.compile(sl.grad(f)) is fast,
+    sl.grad(sl.compile(f)) is not.
+
+    What is frozen: whatever Python computes while the function is traced is part of the program. What it reads from globals,
+    closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before
+    each call; after a change the function is traced anew, and `.reasons` names the change. NumPy arrays that tensors are computed
+    with are inputs, read at each call; those that only NumPy computes with are compared up to 64 KiB. Not compared, and so frozen:
+    the clock and the random numbers of Python and NumPy (a warning names them), files, environment variables, iterators, code of
+    installed packages, containers of more than 1,000 items but for their size and what is read by a constant key, and what NumPy
+    computes from larger arrays. Side effects happen while tracing only; what the function itself counts up or appends to is not
+    compared.
+
+    What is kept: the 64 programs used last, those with at most 1 GiB of intermediate values together, and always 4. Copies and pickles
+    take the function along, not its programs: a compiled method of a copied network computes with the weights of the copy. Signal
+    handlers, finalizers called by the garbage collector and other threads compute at once while a function is traced.
 
     taps: paths of values to look at: a layer's output (`net[0]`), a tensor of a layer (`net[0].weight`), its gradient
     (`net[0].weight.grad`) or its change in this call (`net[0].weight.update`); the last call's are in `.tapped`. A compiled
@@ -149,13 +163,13 @@ class Compiled:
         recent = self._recent
         if recent is not None and not kwargs and (found := recent(args)) is not MISS:
             return found  # the usual call needs no walk through a tree
-        if levels.active:  # a derivative is being taken, which needs the operations
-            return self.function(*args, **kwargs)
+        if levels.active:  # a derivative that is taken outside follows each operation
+            return inlined(self.function, self.storage, args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         version = self._version(leaves, structure, frozenset())
         followed = any(isinstance(leaf, Tensor) and leaf._requires_grad for leaf in leaves)
         if followed and mode.recording and not version.argument_grads:  # a later `backward` may ask for their gradients
-            return self.function(*args, **kwargs)
+            return inlined(self.function, self.storage, args, kwargs)
         flat = not followed and not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
         self._recent = version.repeater(self) if flat else None
         return version.call(self, leaves, 1, False)

@@ -12,7 +12,7 @@ from .arrays import shorten
 from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, plain, scalar_dtype
 from .graph.node import Node, running_layer
-from .graph.operation import Composite, Constant, Operation, Variable, constant, variable
+from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
 from .machine.reference import check, evaluate
 from .machine.replay import Replay, quietly
 
@@ -102,8 +102,7 @@ def number(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Node]:
     try:
         return kept_number(value, beside, "" if value else repr(value))
     except OverflowError as error:
-        raise ArgumentError(f"{what.name}: {value} does not fit into {scalar_dtype(value, beside)}",
-                            repair="cast the tensor first: x.astype(sl.int64)") from error
+        raise too_large(what.name, value, beside) from error
 
 
 @lru_cache(maxsize=1024, typed=True)

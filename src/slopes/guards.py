@@ -74,9 +74,18 @@ class Guards:
         return ""
 
 
-def guards_of(captures: Captures, trace: Trace) -> Guards:
-    """The guards of a function that has been traced: arrays that its program reads at each call need none."""
-    return Guards(captures, [memory_of(array) for array, _ in trace.arrays.values()], trace.copied)
+def guards_of(before: Captures, after: Captures, trace: Trace) -> Guards:
+    """The guards of a function that has been traced.
+
+    Arrays that its program reads at each call need none, and counts and logs that the function itself keeps get none: two functions
+    that share one would make each other be traced again and again.
+    """
+    for key in before.slots.keys() & after.slots.keys():
+        old, new = before.slots[key], after.slots[key]
+        numbers = isinstance(old.value, (int, float)) and isinstance(new.value, (int, float))
+        if (new.kind == CONTENTS and not equal_items(old.value, new.value)) or (numbers and not equal(old.value, new.value)):
+            del after.slots[key]
+    return Guards(after, [memory_of(array) for array, _ in trace.arrays.values()], trace.copied)
 
 
 def always() -> bool:

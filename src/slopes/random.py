@@ -12,7 +12,8 @@ import numpy as np
 from .errors import ArgumentError, ShapeError
 from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.operation import constant
-from .graph.shape import Shape, check_dimensions, size
+from .graph.shape import Shape, check_dimensions, size, whole
+from .guarded import guarded
 from .ops import composite
 from .tensor import Tensor, asarray, from_array, mode, perform, tensor
 
@@ -57,9 +58,9 @@ class Generator:
 
 def key_of(seed: int) -> np.ndarray:
     """The two words of a seed."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 1 << 64:
+    number = whole(seed)
+    if number is None or not 0 <= number < 1 << 64:
         raise ArgumentError(f"seed {seed!r} is no seed", why="a seed is a whole number from 0 to 2^64 - 1")
-    number = seed.__index__()
     return np.array([number & 0xFFFFFFFF, number >> 32], np.uint32)
 
 
@@ -154,6 +155,7 @@ def is_number(x: Any) -> bool:
     return isinstance(x, (int, float))
 
 
+@guarded
 def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """Numbers that are equally likely everywhere between low and high: low + (high - low) u, u in [0, 1). Float32 by default.
 
@@ -169,6 +171,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
+@guarded
 def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """Numbers of the normal distribution: mean + std z, z = sqrt(-2 log u) cos(2 pi v) (Box and Muller 1958). Float32 by default.
 
@@ -182,6 +185,7 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     return drawn(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
 
 
+@guarded
 def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:
     """True with probability p, a number or a tensor that broadcasts to the shape (by default p's own), as bool.
 
@@ -199,6 +203,7 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
     return composite.bernoulli(*(generator or current()).draw(), START, probability, wanted)
 
 
+@guarded
 def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Generator | None = None) -> Tensor:
     """Whole numbers from low to high - 1 (one argument: from 0 to low - 1), equally likely, as int64. ArgumentError for none.
 
@@ -210,6 +215,7 @@ def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Ge
     return composite.integers(*(generator or current()).draw(), START, int(low), int(high), sizes(shape, "integers"))
 
 
+@guarded
 def permutation(x: Any, generator: Generator | None = None) -> Tensor:
     """0 .. n - 1 in random order for a number n; for a tensor, its slices along axis 0 in random order.
 

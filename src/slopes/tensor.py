@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import threading
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -37,13 +39,24 @@ class Versions:
     `state` counts rebindings of any tensor's array, `written` calls of compiled functions that write into arrays of tensors,
     `structure` changes of what is traced (a layer replaced, a parameter frozen), `gradients` changes of any `.grad` outside of
     compiled functions.
+
+    `gate` is held while values are handed out to others, and by a compiled function that looks which arrays it may write into;
+    `writers` are the versions of compiled functions that write into arrays of tensors.
     """
 
     def __init__(self) -> None:
         self.state = self.written = self.structure = self.gradients = 0
+        self.writers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.new_gate()
+
+    def new_gate(self) -> None:
+        """A gate that nobody holds: a child process has none of its parent's threads."""
+        self.gate = threading.RLock()
 
 
 versions = Versions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=versions.new_gate)
 
 
 class Tensor(Methods):
@@ -71,12 +84,12 @@ class Tensor(Methods):
     _prints_as = "tensor"
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        if not requires_grad and gradient_wanted(data):
+        if requires_grad is False and gradient_wanted(data) and not isinstance(self, Parameter):
             raise cut_off(data, f"{self._prints_as.capitalize()}(...)", "sl.tensor(x)")
         array = to_array(data, None if dtype is None else as_dtype(dtype), copy=True)
         self._bind(array, None, None)
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
     _grad: Tensor | None
 
@@ -106,7 +119,8 @@ class Tensor(Methods):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array that shares memory and is read-only; later assignments and training do not change it.
 
-        Raises TraceError inside of a compiled function.
+        While another thread runs a compiled function that assigns this tensor, the value is that of a whole call, before or after
+        it; so are all values of a `state_dict`. Raises TraceError inside of a compiled function.
 
         >>> import slopes as sl
         >>> sl.tensor([1., 2.]).numpy()
@@ -133,7 +147,9 @@ class Tensor(Methods):
 
     def tolist(self) -> Any:
         """The value as nested Python lists."""
-        return self._known("tolist").tolist()
+        array = self._known("tolist")
+        self._disown()
+        return array.tolist()
 
     def _known(self, use: str) -> np.ndarray:
         """The array, when values are known here; a value read while a function is traced would be frozen into its program."""
@@ -367,8 +383,7 @@ class Tensor(Methods):
 
     def _disown(self) -> None:
         if self._owned:
-            self._owned = False
-            versions.state += 1
+            hand_out([self])
 
     # Gradients
 
@@ -379,6 +394,9 @@ class Tensor(Methods):
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        if not isinstance(flag, (bool, np.bool_)):
+            raise ArgumentError(f"requires_grad is {shorten(flag)}", why="a tensor requires a gradient or it does not",
+                                repair="give True or False")
         flag = bool(flag)
         if flag == self._requires_grad:
             return
@@ -494,6 +512,29 @@ class Tensor(Methods):
         return self._node  # type: ignore[return-value]
 
 
+def shared(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    """The arrays of tensors, all as one call of a compiled function left them, which from now on others may hold too."""
+    with versions.gate:
+        arrays = [each._known("numpy") for each in tensors]
+        hand_out(tensors)
+    return arrays
+
+
+def hand_out(tensors: Sequence[Tensor]) -> None:
+    """Let the arrays of these tensors, which compiled functions write into, be held by others from now on: they change no more.
+
+    A call that writes into them right now is waited for; the next one finds the state changed, stops at the gate, and then writes
+    into copies. Calls between which nothing is handed out do nothing for it.
+    """
+    with versions.gate:
+        owned = {each: id(each._value) for each in tensors if each._owned}
+        versions.state += bool(owned)
+        for writer in versions.writers if owned else ():
+            writer.wait_for(set(owned.values()))
+        for each in owned:  # only now: who finds a tensor that is not owned does not wait
+            each._owned = False
+
+
 class Parameter(Tensor):
     """A tensor that a model learns: it requires a gradient, and modules list it among their parameters.
 
@@ -534,9 +575,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     tensor(3.)
     """
     made = new_tensor(data, None if dtype is None else as_dtype(dtype), copy=True)
-    if requires_grad:
+    if requires_grad is not False:
         made = made.detach()
-        made.requires_grad = True
+        made.requires_grad = requires_grad
     return made
 
 
@@ -920,7 +961,7 @@ class Trace:
         """The node of an array whose present values each call reads; of one that lies in memory as no program can read it, a copy."""
         if id(value) not in self.arrays:
             held = to_array(value, None, None)
-            if self.is_captured(value) and not (held is value and value.flags.c_contiguous and value.flags.aligned):
+            if self.is_captured(value) and not (address_of(held) == address_of(value) and held.flags.c_contiguous and held.flags.aligned):
                 self.copied.append(memory_of(value))
                 held = np.array(held, order="C")
             self.arrays[id(value)] = value, from_array(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
 PROFILER = "slopes.machine.profile"
+GLANCE = 5e-5  # seconds between two looks whether a call is over
 MISS = object()  # what Version.repeater's function returns for arguments that need a closer look
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 
@@ -49,7 +51,7 @@ class Version:
             returned = owner.function(*args, **kwargs)
             results, self.result_structure = tree.flatten(returned)
             nodes = [self._result_node(trace, each) for each in results]
-            self.guards = guards_of(Captures(owner.function, args, kwargs), trace)
+            self.guards = guards_of(before, Captures(owner.function, args, kwargs), trace)
         before.warn_of_frozen(random)
         self.structure_version = versions.structure
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
@@ -92,6 +94,9 @@ class Version:
         self.bound_state = self.bound_gradients = -1
         self.held: list[Any] = []
         self.program = self.native.program
+        if self.writes:
+            with versions.gate:
+                versions.writers.add(self)
 
     # ------------------------------------------------------------------ tracing
     def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
@@ -150,15 +155,32 @@ class Version:
     # ------------------------------------------------------------------ running
     def bind(self) -> None:
         """Put the addresses of all state into the table; tensors that the program writes must own their memory."""
-        if self.prologue is not None:
-            self.prologue.bind()
+        self.held = []  # before the gate: who holds it waits only for calls that write
+        with versions.gate:
+            if self.prologue is not None:
+                self.prologue.bind()
+            while self.bound_state != versions.state:  # a signal handler may hand out what is bound already
+                self.bound_state = self._bind_state(versions.state)
+
+    def _bind_state(self, state: int) -> int:
+        """Put the addresses into the table; returns the state that this leaves, unless someone else changes it too."""
         self.held = []
         for number, each in enumerate(self.state):
+            before = None if each is None else each._value
             array = self.given(number) if each is None else each._own_array() if self.written[number] else each._read_array()
             if array is not None:
+                state += each is not None and array is not before
                 self.held.append(array)
                 self.table[number] = address_of(array)
-        self.bound_state = versions.state
+        return state
+
+    def wait_for(self, arrays: set[int]) -> None:
+        """Wait until a call that is writing into one of these arrays, given by id, is over."""
+        while not arrays.isdisjoint(map(id, self.held)):
+            if self.program.lock.acquire(blocking=False):
+                self.program.lock.release()
+                return
+            time.sleep(GLANCE)
 
     def given(self, number: int) -> np.ndarray | None:
         """The array of an input that is no tensor's: a constant, or what the prologue computes; None for an argument."""

@@ -46,15 +46,23 @@ class Conditioner:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; DataError for another kind of file or missing arrays."""
+        """Read what `save` wrote; DataError for another kind of file, missing arrays, and numbers that nothing can be done with."""
         arrays, kind = load_safetensors(path), load_metadata(path).get("slopes", "")
         if kind != cls.__name__ or set(arrays) != set(cls.fields):
             raise refused(path, "contents", f"{kind or 'arrays'} with {', '.join(sorted(arrays)) or 'nothing'}",
                           f"a {cls.__name__} has {', '.join(cls.fields)}")
         made = object.__new__(cls)
         for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise refused(path, f"array {name!r}", "a number in it is not finite")
             setattr(made, name, array)
+        if not made.is_sound():
+            raise refused(path, "arrays", f"they do not fit each other: {', '.join(f'{k} {v.dtype}{v.shape}' for k, v in arrays.items())}")
         return made
+
+    def is_sound(self) -> bool:
+        """Whether the arrays, which were loaded, fit each other."""
+        raise NotImplementedError
 
 
 class Standardize(Conditioner):
@@ -88,6 +96,10 @@ class Standardize(Conditioner):
         low = inputs.min(axis=axes, keepdims=True)
         constant = inputs.max(axis=axes, keepdims=True) == low  # mean and deviation of a constant are rounded
         self.mean, self.std = np.where(constant, low, mean)[0].astype(np.float64), np.where(constant | (std == 0), 1, std)[0]
+
+    def is_sound(self) -> bool:
+        """Floats of one shape, and no deviation that is 0."""
+        return self.mean.dtype.kind == self.std.dtype.kind == "f" and self.mean.shape == self.std.shape and bool((self.std > 0).all())
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """(x - mean) / std."""
@@ -144,6 +156,13 @@ class Whiten(Conditioner):
         self.mean = mean
         self.matrix, self.undo = (np.ascontiguousarray(each, np.float32) for each in (matrix.T, undo))
         self.shape = np.array(inputs.shape[1:] if kind == "zca" else (len(matrix.T),), np.int64)
+
+    def is_sound(self) -> bool:
+        """A mean (D,), matrices (components, D), and the shape of so many components."""
+        if self.matrix.ndim != 2 or self.shape.ndim != 1 or self.shape.dtype.kind not in "iu" or (self.shape < 1).any():
+            return False
+        floats = all(each.dtype.kind == "f" for each in (self.mean, self.matrix, self.undo))
+        return floats and self.undo.shape == self.matrix.shape == (math.prod(self.shape.tolist()), *self.mean.shape)
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """W (x - mean) of every example."""

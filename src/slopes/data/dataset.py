@@ -134,7 +134,9 @@ def standardized(inputs: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.nd
     made = np.empty(inputs.shape, np.float32)
     for start in range(0, len(inputs), BLOCK):
         part = slice(start, start + BLOCK)
-        made[part] = (inputs[part] - mean[part].astype(np.float64, copy=False)) / std[part]
+        with np.errstate(over="ignore"):
+            made[part] = (inputs[part] - mean[part].astype(np.float64, copy=False)) / std[part]
+    check_finite(made, "standardized inputs")
     return made
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..extras import require
-from .netpbm import load_netpbm
+from .netpbm import check_pixels, load_netpbm
 from .reading import Path, opened, refused, unpacked
 
 MOST_PIXELS = 100_000_000
@@ -30,8 +30,8 @@ def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = Non
     channels: 1 for grey (0.299 R + 0.587 G + 0.114 B), 3 for colour. size: (H, W) to scale to. PNG and JPEG need Pillow (extra
     `plot`); binary PGM and PPM, gzip-compressed or not, need nothing. Transparent parts become white, a camera's rotation is
     undone, of an animation the first picture is taken. Raises DataError for damaged files, other formats, and more than
-    `most_pixels` pixels (by default 256 for each byte of the file, but at least 2^21 and at most 100 million); MissingExtraError
-    without Pillow.
+    `most_pixels` pixels (by default 256 for each byte of the file, but at least 2^21 and at most 100 million) or 65,535 on a side;
+    MissingExtraError without Pillow.
 
     >>> with open("two.pgm", "wb") as file:
     ...     _ = file.write(b"P5 2 1 255 " + bytes([0, 255]))
@@ -108,7 +108,7 @@ def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
         try:
             with QUIET:
                 found = image.open(source.stream, formats=("PNG", "JPEG"))
-                check_pixels(path, found.size, most_pixels)
+                check_pixels(path, found.width, found.height, most_pixels)
                 return pixels_of(turn(found), image)
         except DataError:
             raise
@@ -123,13 +123,6 @@ def describe(error: Exception) -> str:
     """Pillow's reason, without its names of Python objects."""
     name = type(error).__name__
     return "neither PNG nor JPEG" if name == "UnidentifiedImageError" else f"{str(error) or name:.200}"
-
-
-def check_pixels(path: Path, size: tuple[int, int], most_pixels: int) -> None:
-    width, height = size
-    if not 0 < width * height <= most_pixels:
-        raise refused(path, "width, height", f"{width} x {height}", f"a picture has from 1 to {most_pixels} pixels",
-                      "scale it down first, or allow more: most_pixels=...")
 
 
 def pixels_of(picture: Any, image: Any) -> np.ndarray:
@@ -162,10 +155,29 @@ def blended(picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: i
 
     Not a product with a matrix: few shares are not 0, and a library for products would start threads of its own in each reader.
     """
-    total = np.zeros(())
-    for place, share in zip(places, shares.astype(picture.dtype)):
-        total = total + np.take(picture, place, axis) * (share[:, None] if axis == -2 else share)
-    return total.astype(picture.dtype, copy=False)
+    shape = list(picture.shape)
+    shape[axis] = places.shape[1]
+    total, shares = np.zeros(shape, picture.dtype), shares.astype(picture.dtype)
+    (add_taps if len(places) <= places.shape[1] else add_windows)(total, picture, places, shares, axis)
+    return total
+
+
+def add_taps(total: np.ndarray, picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: int) -> None:
+    """One tap of all new pixels after the other."""
+    part = np.empty_like(total)
+    for place, share in zip(places, shares):
+        np.take(picture, place, axis, out=part, mode="clip")  # mode: the default one copies through a buffer
+        part *= share[:, None] if axis == -2 else share
+        total += part
+
+
+def add_windows(total: np.ndarray, picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: int) -> None:
+    """All taps of one new row or column after the other: fewer steps where a picture shrinks very much."""
+    source, target = np.moveaxis(picture, axis, 0), np.moveaxis(total, axis, 0)
+    for number, share in enumerate(shares.T):
+        inside = np.flatnonzero(share)
+        first, last = places[inside[0], number], places[inside[-1], number] + 1
+        target[number] = np.einsum("t,t...->...", share[inside[0] : inside[-1] + 1], source[first:last])
 
 
 @functools.lru_cache(64)

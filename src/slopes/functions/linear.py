@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, ShapeError
 from ..graph.shape import normalize_axis
 from ..ops import composite
@@ -96,7 +98,7 @@ def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: boo
     tensor([[0.6, 0.8],
             [0. , 0. ]])
     """
-    if isinstance(ord, bool) or not isinstance(ord, (int, float)) or math.isnan(ord):
+    if isinstance(ord, bool) or not isinstance(ord, (int, float, np.number)) or math.isnan(ord):
         raise ArgumentError(f"vector_norm: ord is {ord!r}", why="it is the power of the norm", repair="give a number, such as ord=2")
     x = composite.as_float(asarray(x))
     if (ord < 0 or ord == math.inf) and composite.nothing_along(x, axis, "vector_norm"):

@@ -54,7 +54,7 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
 
 
 def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
-    """Some axes moved to other places, the rest left in their order.
+    """Some axes moved to other places, the rest left in their order. Raises ShapeError for an axis or a place that is named twice.
 
     >>> sl.moveaxis(sl.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)

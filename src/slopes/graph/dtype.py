@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -109,6 +111,13 @@ def scalar_dtype(value: object, beside: DType | None) -> DType:
     if isinstance(value, (complex, np.complexfloating)):
         return complex128 if beside in (float64, complex128) else complex64
     raise DTypeError(f"{value!r} of type {type(value).__name__} is no number and no tensor")
+
+
+def exists_in(value: Any, dtype: DType) -> bool:
+    """Whether an integer type or bool holds just this number."""
+    if dtype == bool_:
+        return value in (0, 1)
+    return math.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
 
 
 def accumulator(dtype: DType) -> DType:

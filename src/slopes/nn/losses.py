@@ -408,7 +408,7 @@ def same_shape(owner: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
 
 def reshape_hint(outputs: tuple[int, ...], targets: tuple[int, ...]) -> str:
     trimmed = [[n for n in shape if n != 1] for shape in (outputs, targets)]
-    return f"targets.reshape({', '.join(map(str, outputs))})" if trimmed[0] == trimmed[1] else ""
+    return f"targets.reshape({', '.join(map(str, (-1, *outputs[1:])))})" if outputs and trimmed[0] == trimmed[1] else ""
 
 
 def class_scores(owner: str, scores: Any, labels: Any, ignore_index: int | None) -> tuple[Tensor, Tensor]:
@@ -442,7 +442,7 @@ def label_shape_error(owner: str, scores: tuple[int, ...], labels: tuple[int, ..
     wanted = (scores[0], *scores[2:])
     repair = f"labels of shape {wanted} fit these outputs"
     if labels == (*wanted, 1) or labels == (wanted[0], 1, *wanted[1:]):
-        repair = f"labels.reshape({', '.join(map(str, wanted))})"
+        repair = f"labels.reshape({', '.join(map(str, (-1, *wanted[1:])))})"
     elif labels == scores:
         repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
     return ShapeError(what, why="there is one label per example, the class axis (axis 1) left out", repair=repair)

@@ -11,13 +11,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..arrays import shorten
-from ..errors import ArgumentError, StateError, TooDeepError, layer_stack, line_text, user_location
+from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
+from ..guarded import FOREIGN, explained
 from ..tensor import Parameter, Tensor, asarray, mode, versions
 from .constraint import Constraint
 from .number import Structured
-from .state import load_arrays
+from .state import copied_state, load_arrays
 from .summary import Summary, summarize
 
 NUMBERS = "biufc"  # kinds of NumPy arrays that become tensors where a module is called with them
@@ -80,12 +81,20 @@ class Module(Structured):
                 if isinstance(first, Tensor):
                     mode.trace.note(path, first)
             return output
-        except AttributeError as error:
-            if args and type(self).__module__.startswith(__package__) and not isinstance(args[0], (Tensor, np.ndarray)):
-                raise no_tensor(self, path, args[0]) from error
+        except SlopesError:
             raise
-        except RecursionError as error:
-            if len(layer_stack.paths) > 1 or isinstance(error, TooDeepError):
+        except FOREIGN as error:
+            if not type(self).__module__.startswith(__package__ + ".") or not args:
+                raise
+            if isinstance(args[0], np.ndarray):
+                asarray(args[0])  # which says what its type lacks
+            if not isinstance(args[0], Tensor) and (isinstance(error, AttributeError) or is_single(self)):
+                raise no_tensor(self, path, args[0]) from error
+            if is_single(self):
+                raise explained(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
+            raise
+        except RecursionError:
+            if len(layer_stack.paths) > 1:
                 raise  # there is room for words in the outermost layer only
             raise too_deep(self) from None
         finally:
@@ -140,7 +149,7 @@ class Module(Structured):
     # State
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers under their paths.
+        """Copies of all parameters and buffers under their paths, all of one step where another thread trains.
 
         Raises StateError where two have one path, as {"a.b": layer} beside {"a": {"b": layer}} or the keys 1 and "1" of one dict.
 
@@ -148,7 +157,7 @@ class Module(Structured):
         >>> {name: array.shape for name, array in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
         {'0.weight': (3, 2), '0.bias': (3,)}
         """
-        return {name: np.array(held.detach().numpy()) for name, held in self.named_state()}
+        return copied_state(self.named_state())
 
     def named_state(self) -> list[tuple[str, Tensor]]:
         """(path, tensor) of all parameters and buffers, in the order in which they were assigned."""
@@ -297,6 +306,11 @@ class Running(threading.local):
 
 running = Running()
 _paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionary()
+
+
+def is_single(layer: Module) -> bool:
+    """Whether a layer consists of no others, so that an error in it cannot come from a layer of the user's own."""
+    return not any(True for _ in nearest_modules(layer))
 
 
 def too_deep(net: Module) -> TooDeepError:

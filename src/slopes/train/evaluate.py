@@ -11,7 +11,7 @@ from .. import functions as F
 from ..compile import compile
 from ..data.feed import Feed
 from ..tensor import Tensor, enable_grad, no_grad
-from .checks import check_counts, check_kinds
+from .checks import check_counts, check_kinds, paired
 from .metrics import Metric, find_metrics, is_labelled
 from .mode import Mode
 from .sources import check_source, has_classes, source_of, usual_loss
@@ -29,14 +29,15 @@ class Evaluation(dict):
     targets: np.ndarray = np.zeros(0, np.int64)
 
 
-def evaluate(net: Any, dataset: Any, *, loss: Loss | None = None, metrics: Iterable[str | Metric] | str | None = None,
+def evaluate(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, metrics: Iterable[str | Metric] | str | None = None,
              batch_size: int = 512) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
-    dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Feed; loss and metrics as in fit. The result is a dict such as
-    {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted`; inside.confusion tells which are taken for which.
-    Means are over all that counts, as in fit, whatever the batch size: over examples, weighed as the loss weighs them, without those
-    that it leaves out. Of a feed they are over the targets that count, and nothing is predicted: sl.text.perplexity(result["loss"]).
+    dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Feed; or inputs and targets are given one by one. loss and
+    metrics as in fit. The result is a dict such as {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted`;
+    inside.confusion tells which are taken for which. Means are over all that counts, as in fit, whatever the batch size: over
+    examples, weighed as the loss weighs them, without those that it leaves out. Of a feed they are over the targets that count, and
+    nothing is predicted: sl.text.perplexity(result["loss"]).
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
     >>> import numpy as np, slopes as sl
@@ -45,9 +46,9 @@ def evaluate(net: Any, dataset: Any, *, loss: Loss | None = None, metrics: Itera
     >>> result["accuracy"], result.predicted.tolist()
     (1.0, [0, 1, 2])
     """
-    loss = usual_loss(loss, dataset)
+    dataset = paired(dataset, targets)
     check_counts(batch_size)
-    check_kinds(net, loss)
+    check_kinds(net, usual_loss(loss, dataset))
     objective = check_source(net, loss, dataset)
     return Evaluator(net, dataset, objective, find_metrics(metrics, has_classes(dataset)), batch_size).run()
 

@@ -16,16 +16,19 @@ from ..compile import compile
 from ..data.feed import Feed
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
+from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import entries
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
 from ..random import Generator
 from ..tensor import Tensor, no_grad
-from .checks import check_average, check_counts, check_kinds, check_last_batch, check_optimizer, tell_unseen_classes
+from .checks import as_held, check_average, check_counts, check_kinds, check_last_batch, check_optimizer, paired
+from .draws import none_frozen
 from .evaluate import Evaluator
 from .guard import DivergedError, Guard, broken_weights, is_finite, non_finite
-from .history import Epoch, History, Run
+from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import Metric, find_metrics
+from .mistakes import check_learns, of_slopes, tell_classes, tell_outputs, tell_zeros
 from .mode import Learning
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
@@ -39,8 +42,8 @@ Augment = Callable[[Any, Tensor], tuple[Any, Tensor]]
 Penalty = Callable[[Any], Tensor]
 
 
-def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
-        validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
+def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1,
+        batch_size: int = 64, validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | Clip | None = None, progress: bool | Reporter | None = None,
@@ -56,18 +59,20 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
                 net in use. A layer that you put into eval mode, in a net that is in train mode, is frozen: it stays so, as a
                 BatchNorm that keeps its moments. In a net that was in eval mode as a whole, layers with parameters that all have
                 requires_grad = False stay so; all others learn. Call net.train() before a loop of your own
-    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. A tuple of inputs are as many
-                arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens). Inputs that lie on the disk
-                (data.image_folder) are read as they are used, the next ones while the step computes. Or a data.Feed, which makes
-                batches: text.Streams (the net's state is carried from batch to batch), text.Windows, text.Rows (of different
-                lengths); "examples" are then the targets that count, and loss and metrics are means over these
-    loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy, for a feed nn.token_cross_entropy. One of your own
-                that leaves out or weighs examples says what counts by ending in nn.weighted_mean(values, weights). A sum over
-                examples is reported as their mean
+    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels, floats are numbers to be given. A
+                tuple of inputs are as many arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens).
+                Inputs that lie on the disk (data.image_folder) are read as they are used, the next ones while the step computes.
+                fit(net, inputs, targets) makes a data set of two arrays. Or a data.Feed, which makes batches: text.Streams (the
+                net's state is carried from batch to batch), text.Windows, text.Rows (of different lengths); "examples" are then
+                the targets that count, and loss and metrics are means over these
+    loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy for targets that are integers, nn.mse_loss for
+                floats, nn.token_cross_entropy for a feed; run.settings["loss"] tells which. One of your own that leaves out or
+                weighs examples says what counts by ending in nn.weighted_mean(values, weights). A sum over examples is reported
+                as their mean
     optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
-    validation  a second data set, measured after every epoch in eval mode; it changes no state. Classes in it of which training has
-                no example are told by a warning
+    validation  a second data set, or a pair (inputs, targets), measured after every epoch in eval mode; it changes no state.
+                Classes in it of which training has no example are told by a warning
     metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default:
                 accuracy for class labels, none otherwise. Labels that the loss leaves out (ignore_index) do not count in them
     seed        decides the order of examples, and slopes' random numbers (dropout) in the run, which has a generator of its own:
@@ -85,7 +90,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
                 keeps its own (average.take() gives it the averaged ones)
     augment     function (inputs, targets) -> (inputs, targets) of a batch, of slopes.data.augment for example, that is part of the
                 training step and of nothing else; metrics compare with the targets as they were. With fit's random numbers, the
-                default ones, it is the same for the same seed: lambda x, y: (augment.shift(x, 2), y)
+                default ones, it is the same for the same seed: lambda x, y: (augment.shift(x, 2), y). Random numbers of NumPy or
+                Python, here or in the net, are refused: they would be drawn only once
     penalty     function of the net whose result, a 0-d tensor, is added to the loss of each step but not to what is reported:
                 lambda net: 1e-5 * nn.l1_penalty(net)
     constrain   the largest norm that the weights into a unit may have (optim.limit_norm), or a function that is called with the
@@ -96,7 +102,8 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
 
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
     the best weights).
-    Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net),
+    Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net), ShapeError
+    (outputs and targets of shapes that do not fit), TraceError (random numbers that are not slopes' own),
     OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss or a weight, which it names, is no longer
     finite: the net is then back at its last sound step, and `error.run` holds the history. Weights are looked at after each epoch.
 
@@ -110,18 +117,21 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     >>> run.epochs[-1].metrics["accuracy"] > 0.9
     True
     """
-    loss = usual_loss(loss, dataset)
+    dataset, validation = paired(dataset, targets), paired(validation)
     check_counts(batch_size, epochs, accumulate)
-    check_kinds(net, loss, optimizer)
+    check_kinds(net, usual_loss(loss, dataset), optimizer)
     check_average(average, net)
     with random.using(Generator(seed)):  # a loss or an augmentation that draws does so here, too
         objective = check_source(net, loss, dataset, augment=augment)
         if validation is not None:
-            check_source(net, loss, validation, "validation")
-    if not isinstance(dataset, Feed):
-        check_last_batch(net, dataset, batch_size)
-    if validation is not None and has_classes(dataset) and has_classes(validation):
-        tell_unseen_classes(loss, dataset, validation)
+            check_source(net, objective.loss, validation, "validation")
+        if epochs:
+            check_learns(net)
+            tell_zeros(net)
+        if not isinstance(dataset, Feed):
+            check_last_batch(net, dataset, batch_size)
+            tell_outputs(net, objective.loss, as_held(dataset.inputs))
+            tell_classes(objective.loss, dataset, validation if validation is not None and has_classes(validation) else None)
     job = Job(net=net, dataset=dataset, validation=validation, objective=objective,
               optimizer=Adam(lr=1e-3) if optimizer is None else optimizer, metrics=find_metrics(metrics, has_classes(dataset)),
               epochs=epochs, batch_size=batch_size, seed=seed, schedule=find_schedule(schedule), clip=find_clip(clip),
@@ -159,13 +169,16 @@ class Job:
         ignored = self.objective.ignored
         self.source, self.history = source_of(self.dataset, self.batch_size, self.net, ignored), History()
         self.examples, self.steps_per_epoch, self.batch_size = self.source.examples, self.source.steps, self.source.batch_size
-        settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer)}
-        self.result = Run(self.net, self.history, settings)
+        settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer),
+                    "loss": getattr(self.objective.loss, "__name__", type(self.objective.loss).__name__)}
+        self.result = Run(self.net, self.history, settings, chance=chance_of(self.objective.loss, self.dataset))
         self.rate = float(self.optimizer.lr)
         self.stepper = self.source.stepper(compile(self.training_step, storage=self.storage))
         self.judge = None if self.validation is None else Evaluator(
             self.net, self.validation, self.objective, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
+        code = (self.objective.loss, *(type(module) for _, module in self.net.named_modules()))
+        self.foreign = self.augment is not None or self.penalty is not None or not all(map(of_slopes, code))
         learned = {id(each) for each in self.optimizer.parameters}
         self.watched = [(each.shown, each.value) for each in entries(self.net)
                         if id(each.value) in learned and is_finite(each.value.detach().numpy())]
@@ -291,9 +304,11 @@ class Job:
         if len(given) > self.source.width:
             self.optimizer.lr.assign(given[-1])
         self.net.zero_grad()
-        answers = [self.answer(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
-        losses, means = whole_loss(answers, self.objective.summed)
-        for each in self.penalized(losses):
+        with none_frozen() if self.foreign else contextlib.nullcontext():
+            answers = [self.answer(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
+            losses, means = whole_loss(answers, self.objective.summed)
+            losses_and_penalty = self.penalized(losses)
+        for each in losses_and_penalty:
             each.backward()
         if self.clip is not None:
             self.clip(self.optimizer.parameters)
@@ -354,3 +369,12 @@ def checked_penalty(penalty: Penalty | None) -> Penalty | None:
         raise ArgumentError(f"penalty is {penalty!r}, not a function of the net",
                             repair="for example penalty=lambda net: 1e-5 * nn.l1_penalty(net)")
     return penalty
+
+
+def chance_of(loss: Loss, dataset: Any) -> Chance | None:
+    """What saying the same of every example reaches, where a loss of slopes takes the targets for classes."""
+    if loss not in (cross_entropy, nll_loss) or not has_classes(dataset):
+        return None
+    counts = np.unique(np.asarray(dataset.targets), return_counts=True)[1]
+    shares = counts / counts.sum()
+    return Chance(float(-(shares * np.log(shares)).sum()), float(shares.max()), int(counts.sum()))

@@ -13,15 +13,14 @@ from .. import random
 from ..data.order import order
 from ..errors import ArgumentError
 from ..nn.constraint import COUNT, POSITIVE, check
-from ..nn.losses import cross_entropy
 from ..optim import Adam
 from . import pictures
-from .checks import check_counts, check_kinds, check_last_batch, check_optimizer
+from .checks import check_counts, check_kinds, check_last_batch, check_optimizer, paired
 from .fit import Job
 from .guard import untouched
 from .mode import Mode
 from .progress import Silent
-from .sources import check_source
+from .sources import check_source, usual_loss
 from .totals import Loss
 
 CALL = 10  # steps per native call
@@ -48,7 +47,7 @@ class RangeTest(pictures.View):
         return pictures.range_curve(self.rates, self.losses, self.smoothed, self.suggestion)
 
 
-def range_test(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, lowest: float = 1e-6,
+def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, lowest: float = 1e-6,
                highest: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0) -> RangeTest:
     """Train for a few steps with a rate that grows evenly in its logarithm from `lowest` to `highest`; everything is put back.
 
@@ -69,8 +68,9 @@ def range_test(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer:
     if highest <= lowest:
         raise ArgumentError(f"range_test: it should go up from lowest={lowest:g} to highest={highest:g}",
                             repair="give a lowest rate that is too small and a highest one that is too large")
+    dataset = paired(dataset, targets)
     check_counts(batch_size)
-    check_kinds(net, loss, optimizer)
+    check_kinds(net, usual_loss(loss, dataset), optimizer)
     objective = check_source(net, loss, dataset)
     check_last_batch(net, dataset, batch_size)
     mine = own_copy(Adam() if optimizer is None else optimizer, net)

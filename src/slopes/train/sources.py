@@ -15,7 +15,7 @@ from ..data.feed import IGNORED, Feed
 from ..data.order import order
 from ..data.several import called, each_input
 from ..errors import ArgumentError
-from ..nn.losses import cross_entropy, token_cross_entropy
+from ..nn.losses import cross_entropy, mse_loss, token_cross_entropy
 from ..tensor import Tensor, asarray, from_array, no_grad
 from ..tree import flatten, map_tree
 from .checks import check_arguments, check_dataset, check_trial, tried
@@ -119,8 +119,12 @@ def taken(inputs: Any, numbers: Tensor) -> Any:
 
 
 def usual_loss(loss: Loss | None, dataset: Any) -> Loss:
-    """The loss asked for, or the usual one for this kind of data."""
-    return loss if loss is not None else token_cross_entropy if isinstance(dataset, Feed) else cross_entropy
+    """The loss asked for, or the usual one for this kind of data: of classes the cross-entropy, of floats the squared error."""
+    if loss is not None:
+        return loss
+    if isinstance(dataset, Feed):
+        return token_cross_entropy
+    return mse_loss if np.asarray(getattr(dataset, "targets", 0)).dtype.kind == "f" else cross_entropy
 
 
 def has_classes(dataset: Any) -> bool:
@@ -128,11 +132,12 @@ def has_classes(dataset: Any) -> bool:
     return not isinstance(dataset, Feed) and is_labelled(dataset.targets)
 
 
-def check_source(net: Any, loss: Loss, dataset: Any, role: str = "dataset", augment: Any = None) -> Objective:
-    """Net and loss are tried on one example, before anything is compiled; tells what kind of loss it is."""
+def check_source(net: Any, loss: Loss | None, dataset: Any, role: str = "dataset", augment: Any = None) -> Objective:
+    """Net and loss (None: the usual one) are tried on one example, before anything is compiled; tells what kind of loss it is."""
+    usual, loss = loss is None, usual_loss(loss, dataset)
     if not isinstance(dataset, Feed):
         check_dataset(dataset, role)
-        return check_trial(net, loss, dataset, role, augment)
+        return check_trial(net, loss, dataset, role, augment, usual)
     batch = next((each for each in dataset.batches(1) if each.counted), None)
     if batch is None:
         raise ArgumentError(f"{role} is a feed without a target that counts", why=f"all its labels are {IGNORED}")

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff import check
-from ..compile import compile
-from ..errors import GradientError
-from ..graph.dtype import is_float
-from ..tensor import Tensor, asarray, from_array
-from ..tree import flatten, named_leaves, unflatten
-from .follow import ARRAYS, Function
-from .modes import jvp, vjp
+from .autodiff import check
+from .compile import compile
+from .derivatives.follow import ARRAYS, Function
+from .derivatives.modes import jvp, vjp
+from .errors import GradientError
+from .graph.dtype import is_float
+from .tensor import Tensor, asarray, from_array
+from .tree import flatten, named_leaves, unflatten
 
 
 def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, step: float | None = None,
