@@ -15,7 +15,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.loops.builder import MATH, Builder, Value
 
-SAMPLE = 250  # programs, about two minutes on two processors
+SAMPLE = 400  # programs, about two minutes on two processors that have nothing else to do
 NOT_OPTIMIZERS = {"Average", "Optimizer", "clip_by_norm", "clip_by_value", "limit_norm", "minimize", "schedules"}
 
 
@@ -24,7 +24,7 @@ def test_every_public_function_and_layer_has_a_rule_or_a_reason_why_not():
     assert public == (functions.RULES.keys() - {"indexing"}) | functions.EXCLUDED.keys()
     assert set(nn.__all__) == layers.LAYERS.keys() | layers.EXCLUDED.keys()
     assert set(optim.__all__) == transforms.OPTIMIZERS.keys() | NOT_OPTIMIZERS
-    assert all(f"sl.{name}(" in PREAMBLE or name in ("check_grads", "vmap") for name in sl.NAMES["derivatives"])
+    assert all(f"sl.{name}(" in PREAMBLE for name in sl.NAMES["derivatives"] if name not in ("check_grads", "vmap"))  # vmap is in `batch`
     assert not functions.RULES.keys() & functions.EXCLUDED.keys() and not layers.LAYERS.keys() & layers.EXCLUDED.keys()
 
 
@@ -74,7 +74,8 @@ def test_a_process_that_dies_is_a_difference_and_is_replaced():
     next(iter(fuzzed.workers)).process.kill()
     summary = fuzzed.run(300)
     assert summary.programs == 3 and summary.counts["different"] == 1
-    assert str(summary.differences[0]).startswith("# python -m tests.fuzz --seed 5 --only 0\n# the process ended with status -9")
+    told = str(summary.differences[0])
+    assert told.startswith("# python -m tests.fuzz --seed 5 --only 0 --special 0.0\n# the process ended with status -9")
 
 
 @pytest.mark.timeout(1800)

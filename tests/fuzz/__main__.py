@@ -12,7 +12,7 @@ from .transforms import NAMES
 EXAMPLES = """examples:
   python -m tests.fuzz --seconds 1200 --seed 1     for 20 minutes
   python -m tests.fuzz --seed 1 --count 500        500 programs
-  python -m tests.fuzz --seed 1 --only 137         one program again (with the --special and --rule of then)
+  python -m tests.fuzz --seed 1 --only 137         one program again
   python -m tests.fuzz --rule conv2d --count 100   with a convolution in each
 Differences go to standard output, each as a program of its own that shows it; the exit status is then 1."""
 

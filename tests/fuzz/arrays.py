@@ -10,7 +10,8 @@ SIZES = (0, 1, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33)
 LIMIT = 2000  # elements of an input
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 LAYOUTS = ("plain", "plain", "plain", "reversed", "transposed", "strided", "broadcast", "unaligned", "columns")
-SPECIAL = "[0.0, -0.0, 1.0, -1.0, 0.5, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, 3.0]"
+# Few products of these overflow: whether a sum of infinities that cancel is NaN depends on when products are rounded.
+SPECIAL = "[0.0, -0.0, 1.0, -1.0, 0.5, np.inf, -np.inf, np.nan, 1e12, -1e12, 1e-30, 3.0]"
 
 
 def sizes(rng: np.random.Generator, rank: int, least: int = 0, limit: int = LIMIT) -> tuple[int, ...]:

@@ -25,14 +25,12 @@ PATIENCE = 300  # seconds without a word, after which a process hangs
 class Difference:
     """A program that compiled code computes differently, or on which it dies."""
 
-    seed: int
-    index: int
+    command: str  # that checks it again
     detail: str
     text: str
 
     def __str__(self) -> str:
-        again = f"python -m tests.fuzz --seed {self.seed} --only {self.index}"
-        return f"# {again}\n# {self.detail}\n{self.text}"
+        return f"# {self.command}\n# {self.detail}\n{self.text}"
 
 
 @dataclass
@@ -58,6 +56,7 @@ class Worker:
 
     def __init__(self, seed: int, first: int, end: int, step: int, drawing: Sequence[Any], heard: queue.Queue) -> None:
         self.index = first  # of the program that comes next
+        self.spoke = time.monotonic()
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by `end`)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
         last = min(end, first + step * RECYCLED)
@@ -114,7 +113,8 @@ class Campaign:
         begin = time.monotonic()
         try:
             while self.workers and time.monotonic() - begin < seconds:
-                self.listen(min(PATIENCE, begin + seconds - time.monotonic()))
+                self.listen()
+                self.end_silent()
                 self.summary.seconds = time.monotonic() - begin
                 self.tell(self.summary)
         finally:
@@ -122,19 +122,23 @@ class Campaign:
                 worker.end()
         return self.summary
 
-    def listen(self, patience: float) -> None:
+    def listen(self) -> None:
         try:
-            worker, message = self.heard.get(timeout=max(patience, 0.01))
+            worker, message = self.heard.get(timeout=0.5)
         except queue.Empty:
-            if patience == PATIENCE:
-                for worker in self.workers:
-                    worker.process.kill()
             return
+        worker.spoke = time.monotonic()
         if message is None:
             self.ended(worker)
         elif "status" in message:
             worker.index = message["index"] + self.step
             self.note(message["index"], message["status"], message["detail"], message["text"], message["rules"])
+
+    def end_silent(self) -> None:
+        """End processes that have not spoken for long: their program hangs."""
+        for worker in self.workers:
+            if time.monotonic() - worker.spoke > PATIENCE:
+                worker.process.kill()
 
     def ended(self, worker: Worker) -> None:
         """A process has done its share, or died on a program."""
@@ -151,4 +155,6 @@ class Campaign:
         self.summary.counts[status] += 1
         self.summary.rules.update(rules)
         if status == "different":
-            self.summary.differences.append(Difference(self.seed, index, detail.replace("\n", "\n# "), text))
+            special, rule = self.drawing
+            command = f"python -m tests.fuzz --seed {self.seed} --only {index} --special {special}" + (f" --rule {rule}" if rule else "")
+            self.summary.differences.append(Difference(command, detail.replace("\n", "\n# "), text))

@@ -21,6 +21,7 @@ from guards import SIDES, guards
 from native_graphs import thread_count
 
 import slopes as sl
+from slopes import settings
 from slopes.loops import program as programs
 from slopes.machine import translate
 
@@ -127,9 +128,9 @@ def parallel(side: str, number: int) -> ExitStack:
 def processors() -> list[tuple[str, str, str]]:
     """This processor, and older ones whose code it runs, as (triple, name, features)."""
     triple, name, features = translate.host()
-    here = {each[1:] for each in features.split(",") if each[0] == "+"}
-    older = [("haswell", "+avx,+avx2,+fma,+bmi,+bmi2,+f16c"), ("x86-64-v2", "+sse4.2,+ssse3")] if triple.startswith("x86_64") else []
-    return [(triple, name, features), *((triple, each, needs) for each, needs in older if {n[1:] for n in needs.split(",")} <= here)]
+    best = translate.instruction_set(triple, features)
+    older = settings.INSTRUCTION_SETS[settings.INSTRUCTION_SETS.index(best) + 1:] if best in settings.INSTRUCTION_SETS else ()
+    return [(triple, name, features), *((triple, *translate.LESSER[each]) for each in older)]
 
 
 def refused(program: Program, error: sl.SlopesError) -> Outcome:

@@ -390,12 +390,12 @@ class Windows:
     """Sizes of a convolution or pooling over some axes, of which windows may reach into the padding, skip elements or hold only one."""
 
     def __init__(self, draft: Draft, axes: int) -> None:
-        most = {1: 33, 2: 17, 3: 7}[axes]
-        self.lengths = tuple(draft.number(1, most) for _ in range(axes))
         self.size = tuple(draft.number(1, 5 if axes < 3 else 3) for _ in range(axes))
-        self.stride = tuple(draft.pick([1, 1, 2, 3, 4]) for _ in range(axes))
-        self.padding = tuple(draft.pick([0, 0, 1, 2, 3]) for _ in range(axes))
-        self.dilation = tuple(draft.pick([1, 1, 2, 3]) for _ in range(axes))
+        self.stride = tuple(draft.pick([1, 1, 2, 3, 4] if axes < 3 else [1, 2]) for _ in range(axes))
+        self.padding = tuple(draft.pick([0, 0, 1, 2, 3] if axes < 3 else [0, 1]) for _ in range(axes))
+        self.dilation = tuple(draft.pick([1, 1, 2, 3] if axes < 3 else [1, 1, 2]) for _ in range(axes))
+        reach = [1 + (size - 1) * step - 2 * pad for size, step, pad in zip(self.size, self.dilation, self.padding)]
+        self.lengths = tuple(max(1, least) + draft.number(0, {1: 20, 2: 8, 3: 3}[axes]) for least in reach)
         self.groups = draft.pick([1, 1, 1, 2, 3])
         self.batch = draft.pick([1, 2, 3])
         self.channels = self.groups * draft.number(1, 3)

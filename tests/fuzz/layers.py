@@ -189,6 +189,13 @@ def classification(draft: Draft, name: str) -> Value | None:
     return draft.emit(f"nn.{name}({inside}, {labels.name}.astype('int64'){reduction}{more})", scores)
 
 
+@rule("weighted_mean")
+def weighted(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f", lambda value: value.size > 0, draft.shape(2, 1))
+    weights = draft.pick([f"sl.abs({operand(draft, x.shape).name}) + 0.1", draft.fresh(x.shape, "b").name + " | True"])
+    return draft.emit(f"nn.weighted_mean({x.name}, {weights})", x)
+
+
 @rule("mse_loss", "l1_loss", "huber_loss", "squared_loss", "binary_cross_entropy_with_logits", "kl_div", "kl_sparsity", "l1_penalty",
       "l2_penalty")
 def regression(draft: Draft, name: str) -> Value | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,20 +16,17 @@ from .comparing import check
 from .drawing import Program, Statement, namespace
 
 LITERAL = 64  # elements of a value that may be written out
-TRIES = 200
+TIME = 100  # seconds for one program
 
 
 def shrunk(program: Program, index: int) -> Program:
     """Leave out, or make simpler, whatever the difference does not need."""
-    tries = 0
-    smaller = True
-    while smaller and tries < TRIES:
-        smaller = False
-        for candidate in candidates(program):
-            tries += 1
-            if differs(candidate, index):
-                program, smaller = candidate, True
-                break
+    end = time.monotonic() + TIME
+    while time.monotonic() < end:
+        smaller = next((each for each in candidates(program) if time.monotonic() < end and differs(each, index)), None)
+        if smaller is None:
+            break
+        program = smaller
     return program
 
 
