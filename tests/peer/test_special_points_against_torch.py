@@ -18,8 +18,8 @@ POINTS = [0.0, -0.0, 1.0, -1.0, inf, -inf, nan, 0.5, -2.0, 3.0, 100.0, -100.0]
 PAIRS = np.array([(a, b) for a in (0.0, 1.0, -1.0, inf, -inf, nan, 2.0, -2.0, 0.5) for b in (0.0, 1.0, -1.0, inf, -inf, nan, 2.0, 0.5)]).T
 ROWS = [[0.0, 0, 0], [3, 4, 0], [-1, 1, 2], [inf, 1, 0], [-inf, -inf, -inf], [inf, inf, 1], [1, 1, 1], [0, 2, 3], [-inf, 1, 2], [2, 2, -2]]
 LOGITS = [[0.0, 0, 0], [-inf, 0, 1], [0, -inf, 1], [1000, -1000, 0], [-inf, -inf, 0], [1, 2, 3]]
-SAME = ["abs", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tan", "asin", "acos",
-        "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "floor", "ceil", "trunc", "round", "sigmoid", "relu"]
+SAME = ["abs", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tan", "asin",
+        "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "floor", "ceil", "trunc", "round", "sigmoid", "relu"]
 BOTH = ["add", "subtract", "multiply", "divide", "pow", "maximum", "minimum", "logaddexp", "atan2", "remainder"]
 ACTIVATIONS = ["silu", "elu", "selu", "softplus", "leaky_relu"]
 
