@@ -135,8 +135,8 @@ class Recorded:
             self.unknown = [each for each in written if each not in set(assigned)]
             states = [each._node_in(trace) for each in new] + [
                 trace.writes[each] if each in written else node for each, node in zip(assigned, carries[len(state):])]
-            found = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
-            self.states, self.outputs = found[:len(states)], found[len(states):]
+            body = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
+            self.states, self.outputs = body[:len(states)], body[len(states):]
         self.carries, self.elements = carries, elements
         self.followed = mode.recording and any(each._requires_grad for each in (*state, *xs, *new, *outputs))
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
-from .attention import Mask, MultiheadAttention, filled
+from .attention import Mask, MultiheadAttention, clean_padding
 from .constraint import COUNT, FLAG, POSITIVE, SHARE, Constraint, check, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm
@@ -89,7 +89,7 @@ class TransformerEncoderLayer(TransformerBlock):
             return self.self_attn(x, key_padding_mask=src_key_padding_mask, attn_mask=src_mask, is_causal=is_causal)
 
         if src_key_padding_mask is not None:
-            src = filled(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
+            src = clean_padding(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
         return self.beside(2, self.beside(1, src, attend), self.feed_forward)
 
 
@@ -125,7 +125,7 @@ class TransformerDecoderLayer(TransformerBlock):
                                        is_causal=memory_is_causal)
 
         if tgt_key_padding_mask is not None:
-            tgt = filled(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
+            tgt = clean_padding(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
         return self.beside(3, self.beside(2, self.beside(1, tgt, attend), remember), self.feed_forward)
 
 
