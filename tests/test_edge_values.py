@@ -210,3 +210,34 @@ def test_vector_norms_of_every_order_are_numpys(order):
 def test_what_is_no_order_of_a_norm_is_refused(order):
     with pytest.raises(ArgumentError, match="is no order of a norm"):
         sl.vector_norm([1.0], ord=order)
+
+
+@pytest.mark.parametrize("source", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_floats_outside_of_an_integer_type_become_its_ends(dtype, source):
+    info = np.iinfo(dtype)
+    top = 2.0 ** (info.bits - (info.min < 0))
+    x = np.array([1.9, -0.9, top, 2 * top, math.inf, -math.inf, -2 * top, math.nan, float(info.min)], source)
+    assert both(sl.astype, sl.tensor(x), dtype).tolist() == [1, 0, info.max, info.max, info.max, info.min, info.min, 0, info.min]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", *INTEGERS])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum"])
+def test_totals_are_of_the_wanted_type(name, dtype):
+    numbers = np.array([100, 100, 57, 3])
+    for source in ("uint8", "int64", "float32"):
+        found = both(lambda x: getattr(sl, name)(x, dtype=dtype), sl.tensor(numbers.astype(source)))
+        expected = getattr(np, {"cumulative_sum": "cumsum"}.get(name, name))(numbers.astype(source).astype(dtype), dtype=dtype)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found.numpy(), expected)
+
+
+@pytest.mark.parametrize("source, destination", [((1, 0, 2), (0, 4, -5)), ((0, 0), (1, 2)), ((0, -5), (1, 2)), ((0, 1), (2, 2))])
+def test_no_axis_is_moved_twice_and_no_two_to_one_place(source, destination):
+    with pytest.raises(SlopesError, match="an axis is named twice"):
+        sl.moveaxis(sl.zeros((2, 3, 4, 5, 6)), source, destination)
+
+
+def test_elements_are_not_repeated_less_than_never():
+    with pytest.raises(SlopesError, match="-1 repeats"):
+        sl.repeat([1, 2], [2, -1])

@@ -102,6 +102,9 @@ def repeat(x: X, repeats: int | Sequence[int], axis: int | None = None) -> X:
     if not isinstance(repeats, int):
         if len(repeats) != n:
             raise ShapeError(f"repeat: {len(repeats)} numbers of repeats for axis {axis} of size {n}")
+        if min(repeats, default=0) < 0:
+            raise ShapeError(f"repeat: {min(repeats)} repeats", why="an element stands there any number of times, or not at all",
+                             repair="numbers of repeats are 0 or more")
         return build("take", x, constant(np.repeat(np.arange(n), repeats)), axis=axis)
     before, after = x.shape[:axis + 1], x.shape[axis + 1:]
     spread = build("expand", build("reshape", x, shape=(*before, 1, *after)), shape=(*before, repeats, *after))
