@@ -241,3 +241,16 @@ def test_no_axis_is_moved_twice_and_no_two_to_one_place(source, destination):
 def test_elements_are_not_repeated_less_than_never():
     with pytest.raises(SlopesError, match="-1 repeats"):
         sl.repeat([1, 2], [2, -1])
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted_takes_nan_for_the_largest(side):
+    x = np.array([-math.inf, -1, 0, 0, 2, math.inf, math.nan, math.nan])
+    found = both(sl.searchsorted, sl.tensor(x), sl.tensor(np.concatenate([x, [1.0, -5.0]])), side=side)
+    np.testing.assert_array_equal(found.numpy(), np.searchsorted(x, np.concatenate([x, [1.0, -5.0]]), side))
+    assert both(sl.searchsorted, sl.tensor([1, 2, 2, 5]), sl.tensor([2, 7]), side=side).tolist() == [1 if side == "left" else 3, 4]
+
+
+def test_searchsorted_knows_two_sides():
+    with pytest.raises(ArgumentError, match="side='middle' is not known"):
+        sl.searchsorted([1.0], [1.0], side="middle")
