@@ -254,3 +254,28 @@ def test_searchsorted_takes_nan_for_the_largest(side):
 def test_searchsorted_knows_two_sides():
     with pytest.raises(ArgumentError, match="side='middle' is not known"):
         sl.searchsorted([1.0], [1.0], side="middle")
+
+
+def test_numpys_whole_numbers_are_whole_numbers():
+    two = np.int64(2)
+    for counts in (two, sl.tensor(2), np.array(2), [two], (2,)):
+        assert sl.tile([1, 2], counts).tolist() == [1, 2, 1, 2]
+    for repeats, expected in ((two, [1, 1, 2, 2]), (np.array([1, 2]), [1, 2, 2]), (sl.tensor([2, 0]), [1, 1])):
+        assert sl.repeat([1, 2], repeats).tolist() == expected
+    assert [each.shape for each in sl.split(sl.arange(6), two)] == [(3,), (3,)]
+    assert [each.shape for each in sl.split(sl.arange(6), np.array([2, 4]))] == [(2,), (4,)]
+    assert sl.roll([1, 2, 3], np.int32(1), np.int64(0)).tolist() == [3, 1, 2]
+    assert sl.moveaxis(sl.zeros((2, 3)), np.int64(0), np.int64(1)).shape == (3, 2)
+    assert sl.broadcast_to([1], 3).shape == sl.broadcast_to([1], np.array([3])).shape == (3,)
+    assert sl.permute_dims([1, 2], 0).shape == sl.zeros(np.int64(2)).shape == (2,)
+
+
+@pytest.mark.parametrize("use", [
+    lambda: sl.tile([1], 1.5), lambda: sl.repeat([1], 1.5), lambda: sl.repeat([1], [1.5]), lambda: sl.split([1, 2], 1.0),
+    lambda: sl.roll([1], 0.5), lambda: sl.roll([1], 1, 0.5), lambda: sl.moveaxis([1], 0.0, 0), lambda: sl.zeros(2.5),
+    lambda: sl.zeros(None),
+    lambda: sl.top_k([1.0], 1.0), lambda: sl.flatten(sl.zeros((2, 3)), 2), lambda: sl.flatten(sl.zeros((2, 3)), -3),
+])
+def test_what_is_no_whole_number_is_refused_in_words(use):
+    with pytest.raises(SlopesError):
+        use()
