@@ -67,6 +67,14 @@ def test_gelu_vanishes_far_below_zero():
         np.testing.assert_array_equal(function(sl.tensor(-x)).numpy(), -x)
 
 
+@pytest.mark.parametrize("dtype, bound", [("float32", 2.0**-23), ("float64", 2.0**-51)])
+def test_gelu_stays_within_its_bound(dtype, bound):
+    x = np.concatenate([np.linspace(-30, 6, 5001), -np.logspace(0, 30, 100), np.logspace(-30, 30, 100)]).astype(dtype)
+    expected = np.array([each / 2 * math.erfc(-each / math.sqrt(2)) for each in x.tolist()])
+    for function in (sl.gelu, sl.compile(sl.gelu)):
+        assert (np.abs(function(sl.tensor(x)).numpy().astype("f8") - expected) <= bound * np.abs(x.astype("f8"))).all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["sin", "cos", "tan"])
 def test_angles_of_any_size_are_numpys(name, dtype):
