@@ -106,7 +106,7 @@ class Methods(Operators):
         return build("reshape", self, shape=tuple(as_sizes(shape)))
 
     def flatten(self, start: int = 0) -> Any:
-        """The axes from `start` on made one."""
+        """The axes from `start` on made one. Raises ShapeError for an axis that does not exist."""
         start = normalize_axis(start, max(self.ndim, 1), "flatten")
         return build("reshape", self, shape=(*self.shape[:start], size(self.shape[start:])))
 

@@ -250,7 +250,7 @@ class Tensor(Methods):
         if self._value is not None and mode.trace is None and not (self._requires_grad and mode.recording) and is_basic(index):
             try:
                 result = np.asarray(self._value[index])
-            except (IndexError, ValueError):
+            except (IndexError, TypeError, ValueError):
                 return super().__getitem__(index)  # which says what is wrong
             self._disown()
             return from_array(result)

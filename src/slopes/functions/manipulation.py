@@ -36,7 +36,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
 
 
 def flatten(x: Any, start: int = 0) -> Tensor:
-    """The axes from `start` on made one: start=1 keeps a batch axis.
+    """The axes from `start` on made one: start=1 keeps a batch axis. Raises ShapeError for an axis that does not exist.
 
     >>> sl.flatten(sl.zeros((2, 3, 4)), start=1).shape
     (2, 12)
@@ -44,13 +44,13 @@ def flatten(x: Any, start: int = 0) -> Tensor:
     return asarray(x).flatten(start)
 
 
-def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
+def permute_dims(x: Any, axes: int | Sequence[int]) -> Tensor:
     """The axes in another order: axis i of the result is axis axes[i] of x. Raises ShapeError unless each is named once.
 
     >>> sl.permute_dims(sl.zeros((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    return composite.permute_dims(asarray(x), axes)
+    return composite.permute_dims(asarray(x), (axes,) if isinstance(axes, int) else axes)
 
 
 def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
@@ -87,7 +87,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     tensor([[1., 2.],
             [1., 2.]])
     """
-    return asarray(x).broadcast_to(tuple(shape))
+    return asarray(x).broadcast_to(tuple(shape) if hasattr(shape, "__iter__") else (shape,))
 
 
 def broadcast_arrays(*xs: Any) -> list[Tensor]:
