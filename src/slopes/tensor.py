@@ -616,7 +616,11 @@ def from_dlpack(array: Any) -> Tensor:
     >>> sl.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
+    try:
+        return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
+    except (AttributeError, TypeError, BufferError) as error:
+        raise ArgumentError(f"from_dlpack: {shorten(array)} of type {type(array).__name__} cannot be shared", why=str(error),
+                            repair="give an array of numbers in the main memory; sl.asarray takes anything else") from error
 
 
 def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import left_to
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor
 from .activations import Identity
@@ -47,7 +48,7 @@ class TransformerBlock(Module):
 
     def attentions(self) -> tuple[str, ...]:
         """The names of its attention layers, in order."""
-        raise NotImplementedError
+        raise left_to(self, "attentions")
 
     def another(self) -> TransformerBlock:
         """A new one of the same sizes, with initial values of its own."""
