@@ -31,6 +31,9 @@ def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
         data = from_python(data)
         wanted = dtype or python_dtype(data)
         copy = None if copy is False else copy
+    if data.dtype.kind == "c" and wanted.kind != "c":
+        raise DTypeError(f"complex numbers do not become {wanted}", why="their imaginary parts would be lost",
+                         repair="take real parts, or absolute values, first")
     try:
         return np.array(data, dtype=wanted, copy=copy)
     except ValueError as error:

@@ -225,7 +225,7 @@ class Methods(Operators):
 
 
 for _name, _method in list(vars(Methods).items()):
-    if not _name.startswith("_") and callable(_method):
+    if (not _name.startswith("_") or _name == "__getitem__") and callable(_method):
         setattr(Methods, _name, guarded(_method, "sl.Tensor"))
 
 

@@ -208,6 +208,9 @@ class Tensor(Methods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if mode.trace is None and gradient_wanted(self):
             raise cut_off(self, "a NumPy array made of it", "functions of slopes")
+        if dtype is not None and self.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+            raise DTypeError(f"a tensor of type {self.dtype} cannot become {np.dtype(dtype)}", why="its imaginary part would be lost",
+                             repair="take the absolute value, which is real")
         view = self.numpy()
         if dtype is not None and np.dtype(dtype) != view.dtype and copy is False:
             raise DTypeError(f"a tensor of type {self.dtype} cannot become {np.dtype(dtype)} without a copy")

@@ -10,7 +10,7 @@ from ..ops.composite import gelu, relu
 from ..tensor import Tensor
 from .activations import Identity
 from .attention import Mask, MultiheadAttention
-from .constraint import COUNT, FLAG, POSITIVE, SHARE, Constraint, check, one_of
+from .constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm
 from .linear import Linear
@@ -143,7 +143,7 @@ class TransformerEncoder(Module):
     ((3, 5, 8), 3)
     """
 
-    constraints = {"encoder_layer": ENCODER_LAYER, "num_layers": COUNT, "norm": OPTIONAL_MODULE}
+    constraints = {"encoder_layer": ENCODER_LAYER, "num_layers": LAYERS, "norm": OPTIONAL_MODULE}
 
     def __init__(self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerEncoder", self.constraints, {"encoder_layer": encoder_layer, "num_layers": num_layers, "norm": norm})
@@ -169,7 +169,7 @@ class TransformerDecoder(Module):
     (3, 5, 8)
     """
 
-    constraints = {"decoder_layer": DECODER_LAYER, "num_layers": COUNT, "norm": OPTIONAL_MODULE}
+    constraints = {"decoder_layer": DECODER_LAYER, "num_layers": LAYERS, "norm": OPTIONAL_MODULE}
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerDecoder", self.constraints, {"decoder_layer": decoder_layer, "num_layers": num_layers, "norm": norm})
