@@ -34,6 +34,9 @@ def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
         check_convertible(data, wanted)
         check_range(data, wanted)
         copy = None if copy is False else copy
+    if data.dtype.kind == "c" and wanted.kind != "c":
+        raise DTypeError(f"complex numbers do not become {wanted}", why="their imaginary parts would be lost",
+                         repair="take real parts, or absolute values, first")
     try:
         return np.array(data, dtype=wanted, copy=copy)
     except ValueError as error:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.shape import broadcast_shapes
+from ..graph.dtype import is_complex
+from ..graph.shape import broadcast_shapes, check_dimensions
 from ..ops import composite
 from ..tensor import Tensor, asarray, perform, tensor
 
@@ -201,13 +202,15 @@ def pad(x: Any, widths: int | Sequence[Any], value: Any = 0) -> Tensor:
     """
     x, pairs = asarray(x), pairs_of(widths)
     widths = pairs * x.ndim if len(pairs) == 1 else pairs
+    check_dimensions([abs(low) + n + abs(high) for n, (low, high) in zip(x.shape, widths)], "pad")
     if isinstance(value, Tensor):
         if value.ndim:
             raise ShapeError(f"pad: a value of shape {value.shape}", why="all new elements have one value", repair="give one number")
         inside = perform("pad", (perform("expand", (tensor(True),), {"shape": x.shape}),), {"widths": widths, "value": False})
         return composite.where(inside, perform("pad", (x,), {"widths": widths, "value": 0}), value.astype(x.dtype))
-    if not isinstance(value, (bool, int, float, complex, np.generic)):
-        raise ArgumentError(f"pad: the value {value!r} is no number", repair="give a number or a 0-d tensor")
+    complex_number = isinstance(value, (complex, np.complexfloating)) and not isinstance(value, float)
+    if not isinstance(value, (bool, int, float, complex, np.number)) or (complex_number and not is_complex(x.dtype)):
+        raise ArgumentError(f"pad: the value {value!r} is no number of type {x.dtype}", repair="give a real number or a 0-d tensor")
     return perform("pad", (x,), {"widths": widths, "value": value})
 
 

@@ -31,7 +31,7 @@ def as_dtype(dtype: object) -> DType:
         return default_int
     try:
         found = np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError, DeprecationWarning):
         found = None
     if found is None or found not in ALL:  # NumPy takes None for float64
         types = "the types are " + ", ".join(t.name for t in ALL)

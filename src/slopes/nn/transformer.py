@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import left_to
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
 from .attention import Mask, MultiheadAttention, clean_padding
-from .constraint import COUNT, FLAG, POSITIVE, SHARE, Constraint, check, one_of
+from .constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm
 from .linear import Linear
@@ -47,7 +48,7 @@ class TransformerBlock(Module):
 
     def attentions(self) -> tuple[str, ...]:
         """The names of its attention layers, in order."""
-        raise NotImplementedError
+        raise left_to(self, "attentions")
 
     def another(self) -> TransformerBlock:
         """A new one of the same sizes, with initial values of its own."""
@@ -148,7 +149,7 @@ class TransformerEncoder(Module):
     ((3, 5, 8), 3)
     """
 
-    constraints = {"encoder_layer": ENCODER_LAYER, "num_layers": COUNT, "norm": OPTIONAL_MODULE}
+    constraints = {"encoder_layer": ENCODER_LAYER, "num_layers": LAYERS, "norm": OPTIONAL_MODULE}
 
     def __init__(self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerEncoder", self.constraints, {"encoder_layer": encoder_layer, "num_layers": num_layers, "norm": norm})
@@ -174,7 +175,7 @@ class TransformerDecoder(Module):
     (3, 5, 8)
     """
 
-    constraints = {"decoder_layer": DECODER_LAYER, "num_layers": COUNT, "norm": OPTIONAL_MODULE}
+    constraints = {"decoder_layer": DECODER_LAYER, "num_layers": LAYERS, "norm": OPTIONAL_MODULE}
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerDecoder", self.constraints, {"decoder_layer": decoder_layer, "num_layers": num_layers, "norm": norm})
