@@ -289,6 +289,9 @@ CASES = {
     "an attribute": lambda: with_object(Config, used, lambda held: setattr(held, "rate", 3.0)),
     "an attribute by its name": lambda: with_object(Config, lambda held, x: held.by_name(x), lambda held: setattr(held, "rate", 3.0)),
     "vars": lambda: with_object(Config, lambda held, x: (x * vars(held)["rate"]).sum(), lambda held: setattr(held, "rate", 3.0)),
+    "an attribute that is no name": lambda: with_object(
+        lambda: argparse.Namespace(**{"learning-rate": 2.0, "class": 1.0}), lambda held, x: (x * vars(held)["learning-rate"]).sum(),
+        lambda held: setattr(held, "learning-rate", 3.0)),
     "attrgetter": lambda: with_object(
         Config, lambda held, x: (x * operator.attrgetter("rate")(held)).sum(), lambda held: setattr(held, "rate", 3.0)),
     "asdict": lambda: with_object(
@@ -673,3 +676,11 @@ def test_a_number_that_changes_from_call_to_call_is_named_once():
         for number in range(20):
             compiled(sl.ones(2), 0.1 * number)
     assert len(caught) == 1 and "sl.asarray(value)" in str(caught[0].message)
+
+
+def test_a_function_that_reads_much_is_guarded_quickly():
+    objects = [Config(float(number)) for number in range(900)]
+    compiled = sl.compile(lambda x: (x * sum(each.rate for each in objects)).sum())
+    assert float(compiled(sl.ones(()))) == sum(range(900))
+    objects[500].rate += 1
+    assert float(compiled(sl.ones(()))) == sum(range(900)) + 1

@@ -1,4 +1,4 @@
-"""What a compiled function reads besides its arguments: found by following its code through the objects that it names."""
+"""What a compiled function reads besides its arguments, by following its code through the objects that it names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SOURCES = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 
 
 class Slot(NamedTuple):
-    """A place that the function read a value from: a global, a cell, an attribute, an item, or all items of a container."""
+    """Where the function read a value: in a global, a cell, an attribute, an item, or all items of a container."""
 
     kind: str  # GLOBAL, CELL, ATTRIBUTE, METHOD, ITEM, CONTENTS or CONTEXT
     holder: Any  # the namespace, the cell, the object or the container
@@ -61,7 +61,7 @@ class Scope(NamedTuple):
 class Captures:
     """Everything that a function may read besides tensors among its arguments.
 
-    slots    the places that it read, each once
+    slots    where it read values, each once
     arrays   the NumPy arrays, by the address of the object that owns their memory
     sources  generators of random numbers of Python and NumPy, by address
     clocks   the functions that tell the time, as the code calls them
@@ -163,7 +163,7 @@ class Captures:
             self.read_code(inner, scope._replace(known={name: scope.known[name] for name in inner.co_freevars if name in scope.known}))
 
     def read_chain(self, chain: Chain, reads: Reads, scope: Scope) -> None:
-        """Follow a chain to its end, and remember each place on the way."""
+        """Follow a chain to its end, and remember each slot on the way."""
         value = self.root(chain, reads, scope)
         shown = chain.root
         for kind, name in chain.links:
@@ -194,7 +194,7 @@ class Captures:
         return getattr(builtins, name, UNKNOWN) if chain.kind == GLOBAL else UNKNOWN
 
     def remember(self, kind: str, holder: Any, name: Any, shown: str, value: Any, guarded: bool = True) -> Any:
-        """Remember a place, unless what is in it cannot change unnoticed; returns the value."""
+        """Remember a slot, unless what is in it cannot change unnoticed; returns the value."""
         if guarded and value is not UNKNOWN and not (isinstance(value, ModuleType) and not is_own_module(value, self.package)):
             self.slots.setdefault((kind, id(holder), repr(name)), Slot(kind, holder, name, shown, value))
         return value
@@ -231,8 +231,8 @@ class Captures:
         if name in own and not hasattr(type(raw), "__set__"):
             return self.remember(ATTRIBUTE, value, name, shown, own[name], guarded and not is_library(type(value)) and not tells(value))
         if name in slots_of(value):
-            found = getattr(value, name, UNKNOWN)
-            return found if found is UNKNOWN else self.remember(ATTRIBUTE, value, name, shown, found, guarded)
+            held = getattr(value, name, UNKNOWN)
+            return held if held is UNKNOWN else self.remember(ATTRIBUTE, value, name, shown, held, guarded)
         if raw is UNKNOWN:  # perhaps a `__getattr__` makes it
             self.reach(value, shown.rpartition(".")[0])
             return UNKNOWN
@@ -374,11 +374,12 @@ class Captures:
 # ---------------------------------------------------------------------- whose code it is
 def code_of(function: Any) -> CodeType | None:
     """The code of a function, also of one that is wrapped or bound."""
-    while function is not None:
-        if isinstance(function, FunctionType):
-            return function.__code__
-        function = (getattr(function, "__wrapped__", None) or getattr(function, "__func__", None) or getattr(function, "func", None))
-    return None
+    while isinstance(function, (MethodType, functools.partial)) or "__wrapped__" in vars_of(function):
+        if isinstance(function, functools.partial):
+            function = function.func
+        else:
+            function = function.__func__ if isinstance(function, MethodType) else vars_of(function)["__wrapped__"]
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def package_of(code: CodeType | None) -> str:
@@ -448,19 +449,19 @@ def vars_of(value: Any) -> dict[str, Any]:
     if isinstance(value, threading.local):
         return value.__dict__
     try:
-        found = object.__getattribute__(value, "__dict__")
+        attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def slots_of(value: Any) -> list[str]:
     """The names of attributes that an object keeps in slots."""
-    found: list[str] = []
+    slots: list[str] = []
     for each in type(value).__mro__:
         names = vars(each).get("__slots__", ())
-        found += (names,) if isinstance(names, str) else names
-    return found
+        slots += (names,) if isinstance(names, str) else names
+    return slots
 
 
 def items_of(container: Any) -> list[Any]:
