@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes import nn, optim
+from slopes import SlopesError, data, nn, optim
 from slopes.bytecode import reads_of
 from slopes.captures import LARGE
 
@@ -650,10 +650,19 @@ def test_the_code_that_is_read_names_its_chains():
 
 @pytest.mark.parametrize("draw, name", [
     (lambda: np.random.rand(), "np.random.rand"), (lambda: random.random(), "random.random"), (lambda: DRAWS.random(), "DRAWS")])
-def test_random_numbers_of_others_are_named(draw, name):
-    with pytest.warns(UserWarning, match=f"drew random numbers from '{name}', which are now the same in each call") as caught:
-        sl.compile(lambda x: x * draw())(sl.ones(2))
-    assert len(caught) == 1 and caught[0].filename == __file__ and "sl.uniform" in str(caught[0].message)
+def test_random_numbers_of_others_are_refused(draw, name):
+    compiled = sl.compile(lambda x: x * draw())
+    for _ in range(2):
+        with pytest.raises(SlopesError, match=f"drew random numbers from {name}: they would be the same in each call") as caught:
+            compiled(sl.ones(2))
+        assert "sl.uniform" in str(caught.value) and "at test_guards.py" in str(caught.value)
+
+
+def test_random_numbers_of_numpy_in_an_augmentation_are_refused():
+    net, draws = nn.Linear(1, 1), np.random.default_rng(0)
+    examples = data.Dataset(np.zeros((8, 1), np.float32), np.zeros((8, 1), np.float32))
+    with pytest.raises(SlopesError, match="drew random numbers from draws"):
+        sl.fit(net, examples, loss=nn.mse_loss, epochs=1, augment=lambda x, y: (x + draws.normal(), y), progress=False)
 
 
 DRAWS = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, reads_of
-from .errors import is_internal, warn
+from .errors import TraceError, is_internal, warn
 from .tensor import Tensor, memory_of
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
@@ -124,13 +124,17 @@ class Captures:
         """Where each generator of random numbers of Python and NumPy stands."""
         return {address: state_of(source) for address, (source, _) in self.sources.items()}
 
-    def warn_of_frozen(self, before: dict[int, Any]) -> None:
-        """Say what the function computed from the time, or drew since then from generators that no program can draw from."""
+    def check_repeatable(self, before: dict[int, Any]) -> None:
+        """Refuse a function that drew random numbers which no program can draw, since `before`; warn of one that asks for the time.
+
+        Whether code that asks for the time has run cannot be known: the time has no state.
+        """
         drawn = [shown for address, (source, shown) in self.sources.items() if state_of(source) != before[address]]
         if drawn:
-            warn(f"a compiled function drew random numbers from {', '.join(map(repr, drawn))}, which are now the same in each call",
-                 why="numbers of Python and NumPy become part of the program when it is recorded",
-                 repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal), or pass them as arguments")
+            raise TraceError(f"a compiled function drew random numbers from {', '.join(drawn)}: they would be the same in each call",
+                             why="numbers of Python and NumPy become part of the program when it is recorded",
+                             repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal, sl.permutation), or draw "
+                                    "them outside and pass them as arguments")
         if self.clocks:
             warn(f"a compiled function asks for the time ({', '.join(sorted(self.clocks))}), which is read only when it is recorded",
                  why="a program holds what Python computed while it was recorded",
@@ -195,13 +199,15 @@ class Captures:
 
     def remember(self, kind: str, holder: Any, name: Any, shown: str, value: Any, guarded: bool = True) -> Any:
         """Remember a slot, unless what is in it cannot change unnoticed; returns the value."""
-        if guarded and value is not UNKNOWN and not (isinstance(value, ModuleType) and not is_own_module(value, self.package)):
+        if guarded and value is not UNKNOWN and not (issubclass(type(value), ModuleType) and not is_own_module(value, self.package)):
             self.slots.setdefault((kind, id(holder), repr(name)), Slot(kind, holder, name, shown, value))
         return value
 
     # ------------------------------------------------------------------ links of a chain
     def attribute(self, value: Any, name: str, shown: str, guarded: bool = True) -> Any:
         """The attribute of a value, as far as it is known without running anybody's code."""
+        if type(value) in weakref.ProxyTypes:
+            return UNKNOWN
         if value is UNKNOWN or name in ANY_NAME:
             self.names.add(name)
             self.reach(value, shown.rpartition(".")[0])
@@ -283,7 +289,7 @@ class Captures:
 
         guarded: whether it may read all of it; what hangs in slopes' own objects is only looked through, for the user's code.
         """
-        if value is UNKNOWN or isinstance(value, OPAQUE):
+        if value is UNKNOWN or type(value) in weakref.ProxyTypes or isinstance(value, OPAQUE):
             return
         if isinstance(value, np.ndarray):
             self.reach_array(value, shown, guarded)
