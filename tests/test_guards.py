@@ -578,6 +578,7 @@ class Trainer:
             self.history.append(loss)
             self.log["loss"].append(loss)
             self.best, self.optimizer.lr = loss, 0.1 / self.count
+            self.backward = self.zero_grad = loss  # names of methods of others
 
 
 def test_what_a_loop_writes_down_is_no_reason_to_compile():

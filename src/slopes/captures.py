@@ -85,8 +85,9 @@ class Captures:
         owner = [] if not isinstance(function, MethodType) else [function.__self__]
         plain = function.__func__ if owner else function
         if isinstance(plain, FunctionType):
-            names = plain.__code__.co_varnames[:plain.__code__.co_argcount]
-            self.read_function(plain, {**dict(zip(names, (*owner, *args))), **kwargs})
+            self.first(id(plain), plain)
+            self.first((id(plain), *map(id, owner)), plain)
+            self.read_function(plain, {**dict(zip(arguments_of(plain), (*owner, *args))), **kwargs})
         for each in (*owner, plain, *args, *kwargs.values()):
             self.reach(each, shown_type(each))
 

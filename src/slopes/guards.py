@@ -14,7 +14,7 @@ import numpy as np
 from .arrays import shorten
 from .bytecode import ATTRIBUTE, CELL, GLOBAL
 from .captures import CONTENTS, CONTEXT, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
-from .tensor import Tensor, Trace, memory_of
+from .tensor import Trace, memory_of
 
 ARRAY = "array"
 COMPARED = 65536  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared
@@ -85,7 +85,7 @@ def guards_of(before: Captures, after: Captures, trace: Trace) -> Guards:
     """
     for key in before.slots.keys() & after.slots.keys():
         old, new = before.slots[key], after.slots[key]
-        numbers = isinstance(old.value, (int, float)) and isinstance(new.value, (int, float))
+        numbers = {type(old.value), type(new.value)} <= {int, float}
         if (new.kind == CONTENTS and not equal_items(old.value, new.value)) or (numbers and not equal(old.value, new.value)):
             del after.slots[key]
     return Guards(after, [memory_of(array) for array, _ in trace.arrays.values()], trace.copied)
@@ -166,6 +166,6 @@ def described(slot: Slot, before: Any, present: Any) -> str:
         return f"what `{slot.shown}` holds has changed"
     if present is UNKNOWN:
         return f"`{slot.shown}` is gone"
-    if isinstance(present, Tensor) or not isinstance(present, (bool, int, float, complex, str, np.generic, type(None))):
+    if not issubclass(type(present), (bool, int, float, complex, str, np.generic, type(None))):
         return f"`{slot.shown}` is another object"
     return f"`{slot.shown}` is {shorten(present)}, was {shorten(before)} {PYTHON_VALUE}"
