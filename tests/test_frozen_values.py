@@ -656,7 +656,7 @@ def test_random_numbers_of_others_are_refused(draw, name):
     for _ in range(2):
         with pytest.raises(SlopesError, match=f"drew random numbers from {name}: they would be the same in each call") as caught:
             compiled(sl.ones(2))
-        assert "sl.uniform" in str(caught.value) and "at test_guards.py" in str(caught.value)
+        assert "sl.uniform" in str(caught.value) and "at test_frozen_values.py" in str(caught.value)
 
 
 def test_random_numbers_of_numpy_in_an_augmentation_are_refused():
