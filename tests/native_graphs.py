@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+from guards import GuardedProgram
 
 from slopes.graph.node import Node
 from slopes.graph.operation import Constant, Variable
@@ -16,9 +16,6 @@ from slopes.graph.walk import topological
 from slopes.loops.program import Plan, Target, plan_program
 from slopes.machine import crew, engine, translate
 from slopes.passes.pipeline import optimize
-
-GUARD = 256  # bytes on either side of whatever a program writes
-BYTE = 0xA5
 
 
 @dataclass(frozen=True)
@@ -35,26 +32,6 @@ def host() -> Processor:
     return Processor(translate.host_target(), *translate.host())
 
 
-class GuardedProgram(engine.Program):
-    """A program whose arena ends in a guard, and which no helper misses, however busy the machine is."""
-
-    def __init__(self, *args) -> None:
-        super().__init__(*args)
-        self.patience, self.loss = 1 << 40, math.inf
-
-    def _arena_for(self, count: int) -> int:
-        room = self.manifest.arena + count * self.manifest.scratch
-        if self._arena is None or self._room < room:
-            self._arena, self._room = engine.aligned_bytes(max(room, 64) + GUARD), room
-        self._arena[-GUARD:] = BYTE
-        self._arena[:-GUARD] = 0xFF  # floats are NaN, integers -1, where a program reads what it never wrote
-        return self._arena.ctypes.data
-
-    @property
-    def unharmed(self) -> bool:
-        return self._arena is None or bool((self._arena[-GUARD:] == BYTE).all())
-
-
 @dataclass
 class Compiled:
     """A compiled graph, ready to run with arrays for its leaves."""
@@ -68,26 +45,14 @@ class Compiled:
 
     def run(self, env: Mapping[Node, np.ndarray], threads: int = 1, steps: int = 1) -> list[np.ndarray]:
         """The roots' values; a root that updates a variable is that variable's new value. Raises where the program reports an error."""
-        arrays, guarded = [], []
-        for number, node in enumerate(self.inputs):
-            array = np.asarray(node.value if node.op is Constant else env[node])
-            if number in self.destinations:
-                guarded.append(Guarded(array.shape, array.dtype))
-                guarded[-1].array[...] = array
-                arrays.append(guarded[-1].array)
-            else:
-                arrays.append(np.array(array, order="C"))
-        for root, destination in zip(self.roots, self.destinations):
-            if destination >= len(self.inputs):
-                guarded.append(Guarded(root.shape, root.dtype))
-                arrays.append(guarded[-1].array)
+        given = [np.asarray(node.value if node.op is Constant else env[node]) for node in self.inputs]
+        fresh = [root for root, destination in zip(self.roots, self.destinations) if destination >= len(self.inputs)]
+        arrays = [np.array(array, order="C") for array in given] + [np.empty(root.shape, root.dtype) for root in fresh]
         table, strides = engine.addresses(arrays), np.zeros(len(arrays) + 1, np.int64)
         with thread_count(threads):
             crew.crew.crowd.calm()
             failed = self.program.run(table.ctypes.data, strides.ctypes.data, steps)
         assert threads == 1 or self.program.joined == threads
-        assert self.program.unharmed, "the program wrote behind its arena"
-        assert all(each.unharmed for each in guarded), "the program wrote outside of a result"
         if failed:
             raise Reported(self.plan.sites[failed - 1])
         return [arrays[destination] for destination in self.destinations]
@@ -95,21 +60,6 @@ class Compiled:
 
 class Reported(Exception):
     """A native program reported an error on behalf of a node."""
-
-
-class Guarded:
-    """An array between two guards."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        self._bytes = engine.aligned_bytes(count + 2 * GUARD)
-        self._bytes[:] = BYTE
-        self.array = self._bytes[GUARD:GUARD + count].view(dtype).reshape(shape)
-        self._end = GUARD + count
-
-    @property
-    def unharmed(self) -> bool:
-        return bool((self._bytes[:GUARD] == BYTE).all() and (self._bytes[self._end:] == BYTE).all())
 
 
 @contextmanager
@@ -147,7 +97,9 @@ def compile_nodes(roots: Sequence[Node], updates: Sequence[Node | None] | None =
     made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
     codes = translate.object_codes(made.text, processor.triple, processor.name, processor.features)
     manifest = engine.Manifest(made.arena, made.scratch, True, (), ())  # threads enter also where the work is small
-    return Compiled(made, GuardedProgram(manifest, codes, len(made.kernels) if timed else 0), inputs, optimized, destinations, made.text)
+    program = GuardedProgram(manifest, codes, len(made.kernels) if timed else 0)
+    program.expect(inputs, optimized, destinations)
+    return Compiled(made, program, inputs, optimized, destinations, made.text)
 
 
 def run_nodes(roots: Sequence[Node], env: Mapping[Node, np.ndarray], updates: Sequence[Node | None] | None = None, *, threads: int = 1,

@@ -9,7 +9,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.data import Dataset
 from slopes.train import advice
-from slopes.train.history import Epoch, History, Run
+from slopes.train.history import Chance, Epoch, History, Run
 
 STEPS = 2000
 RNG = np.random.default_rng(0)
@@ -88,6 +88,42 @@ def test_a_gap_of_accuracy_wants_regularization():
     assert found.sign == "validation is far behind"
     assert found.evidence == "accuracy 99.00% while learning, 90.00% on validation data"
     assert advice(run_of([], [epoch(0, 1.0, 0.9), epoch(1, 0.1, 0.5, 0.95, 0.93)])) == []
+
+
+def scaled(factor, seed=0, labels=None, rate=0.1):
+    found = sl.data.digits()
+    sl.seed(seed)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    part = Dataset(found.train.inputs * factor, found.train.targets if labels is None else labels(found.train.targets))
+    return sl.fit(net, part, optimizer=optim.SGD(lr=rate), epochs=5, seed=seed, progress=False)
+
+
+def test_a_net_that_answers_as_by_chance_is_told():
+    found, = advice(scaled(255))
+    assert found.sign == "it answers as by chance" and "saying the same of every example reaches 2.302 and 10.17%" in found.evidence
+    assert "scale the inputs" in found.repair
+    assert "it answers as by chance" not in signs(scaled(1))
+
+
+def test_one_class_only_is_told():
+    found = sl.data.digits().train
+    with pytest.warns(UserWarning, match="targets are class 3"):
+        run = sl.fit(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), found.subset(found.targets == 3), epochs=2, progress=False)
+    assert signs(run) == ["there is one class only"]
+
+
+def test_chance_is_the_entropy_and_the_commonest_class():
+    chance = Chance(np.log(2), 0.5, 10_000)
+    flat = list(np.full(100, 0.69) * RNG.uniform(0.99, 1.01, 100))
+    jumped = [50.0, 20.0, *flat]  # so that the loss has fallen
+
+    def told(loss, accuracy, losses=jumped, chance=chance):
+        run = run_of(losses, [Epoch(0, loss, {"accuracy": accuracy}, {}, 10_000, 100, 1.0)])
+        run.chance = chance
+        return signs(run)
+
+    assert told(0.70, 0.50) == told(0.692, 0.515) == ["it answers as by chance"]
+    assert told(0.70, 0.53) == told(0.68, 0.50) == told(0.70, 0.50, chance=None) == told(0.70, 0.50, losses=jumped[:40]) == []
 
 
 def test_runs_without_validation_or_epochs_say_nothing_of_it():

@@ -273,3 +273,74 @@ def test_the_function_names_the_shapes_that_do_not_fit(shapes, mask, text):
         sl.scaled_dot_product_attention(*map(sl.zeros, shapes), attn_mask=None if mask is None else sl.zeros(mask))
 
     assert message(ShapeError, call) == f"scaled_dot_product_attention: {text}\n  {AT}"
+
+
+# What hidden places hold
+
+
+HIDDEN = np.array([False, False, False, True, True])
+BAD = pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+RUNS = pytest.mark.parametrize("run", [lambda f: f, sl.compile], ids=["eager", "compiled"])
+SHAPES = {"keys": (5,), "each example": (2, 1, 1, 5), "each query": (2, 3, 4, 5), "more than the keys": (2, 2, 1, 4, 5)}
+
+
+@BAD
+@RUNS
+@pytest.mark.parametrize("added", [False, True])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_keys_that_no_query_sees_may_hold_anything(shape, added, run, bad):
+    seen = np.broadcast_to(~HIDDEN, shape)
+    mask = sl.tensor(np.where(seen, 0, -np.inf).astype("float32") if added else np.array(seen))
+    q, k, v = (numbers(name, (2, 3, n, 6)) for name, n in zip("qkv", (4, 5, 5)))
+    spoilt = [np.where(HIDDEN[:, None], np.float32(bad), each) for each in (k, v)]
+
+    @run
+    def values_and_gradients(q, k, v):
+        y, pull = sl.vjp(lambda q, k, v: sl.scaled_dot_product_attention(q, k, v, mask), q, k, v)
+        return y, *pull(sl.ones_like(y))
+
+    found = values_and_gradients(*map(sl.tensor, (q, *spoilt)))
+    for one, other in zip(found, values_and_gradients(*map(sl.tensor, (q, k, v)))):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6, atol=1e-6)
+
+
+@RUNS
+def test_keys_that_all_heads_share_may_hold_anything_where_hidden(run):
+    q, k = numbers("q", (2, 3, 4, 6)), np.where(HIDDEN[:, None], np.float32(np.nan), numbers("k", (5, 6)))
+    mask = sl.tensor(np.array(np.broadcast_to(~HIDDEN, (2, 1, 1, 5))))
+    attend = run(lambda q, k: sl.scaled_dot_product_attention(q, k, k, mask))
+    near(attend(sl.tensor(q), sl.tensor(k)), attend(sl.tensor(q), sl.tensor(np.nan_to_num(k))))
+
+
+@BAD
+@RUNS
+@pytest.mark.parametrize("added", [False, True])
+@pytest.mark.parametrize("make, name", [
+    (lambda: nn.MultiheadAttention(6, 2, batch_first=True), "key_padding_mask"),
+    (lambda: nn.MultiheadAttention(6, 2), "key_padding_mask"),
+    (lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True), "src_key_padding_mask"),
+    (lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0), "src_key_padding_mask"),
+])
+def test_padding_spoils_neither_values_nor_gradients_of_weights(make, name, added, run, bad):
+    layer = make()
+    first = (layer if name == "key_padding_mask" else layer.self_attn).batch_first
+    hidden = np.array([HIDDEN, HIDDEN])
+    mask = sl.tensor(np.where(hidden, -np.inf, 0).astype("float32") if added else hidden)
+    x = numbers("x", (2, 5, 6))
+    spoilt = np.where(HIDDEN[:, None], np.float32(bad), x)
+    weights = layer.parameters()
+
+    @run
+    def values_and_gradients(x):
+        layer.zero_grad()
+        y = layer(x, **{name: mask})
+        y = y[:, :3] if first else y[:3]
+        (y * y).sum().backward()
+        return y, [each.grad for each in weights]
+
+    turn = (lambda x: x) if first else (lambda x: np.ascontiguousarray(x.transpose(1, 0, 2)))
+    found, slopes = values_and_gradients(sl.tensor(turn(spoilt)))
+    zeroed, expected = values_and_gradients(sl.tensor(turn(np.where(HIDDEN[:, None], np.float32(0), x))))
+    near(found, zeroed)
+    for one, other in zip(slopes, expected):
+        near(one, other)

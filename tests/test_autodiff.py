@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
+from slopes import nn
 from slopes.autodiff.batching import batch
 from slopes.autodiff.check import check_graph
 from slopes.autodiff.pullback import pull_back
@@ -17,6 +18,7 @@ from slopes.graph.operation import Operation, build, constant, variable
 from slopes.graph.verify import verify
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
+from slopes.ops.elementwise import Elementwise
 from slopes.passes.canonical import canonical
 from slopes.tensor import Trace, tracing
 from slopes.tree import flatten, unflatten
@@ -413,6 +415,16 @@ def test_vmap_equals_a_loop_and_stack():
         close(found["order"].numpy()[number], one["order"].numpy())
 
 
+def test_vmap_draws_the_same_random_numbers_for_all_examples():
+    drop, x = nn.Dropout(0.5), sl.ones((5, 8))
+    drop.generator = sl.Generator(3)
+    found = sl.vmap(drop)(x).numpy()
+    assert (found == found[0]).all() and set(found[0].tolist()) == {0.0, 2.0} and int(drop.generator.counter) == 1
+    assert np.array_equal(found[0], nn.Dropout(0.5, sl.Generator(3))(sl.ones((8,))).numpy())
+    noise = sl.uniform((5, 8), generator=sl.Generator(4))
+    assert np.array_equal(sl.vmap(lambda x, u: x + u)(x, noise).numpy(), 1 + noise.numpy())
+
+
 def test_vmap_moves_axes_in_and_out():
     x = t(np.arange(6.0).reshape(2, 3))
     found = sl.vmap(lambda column: column * 2.0, in_axes=1, out_axes=1)(x)
@@ -491,6 +503,40 @@ def test_check_grads_needs_floats():
         sl.check_grads(lambda n: n, sl.tensor(3))
     with pytest.raises(GradientError, match="returned no float tensor"):
         sl.check_grads(lambda x: x > 0, sl.tensor(3.0))
+
+
+def test_check_grads_refuses_native_code_that_differs_from_the_meaning(monkeypatch):
+    monkeypatch.setattr(Operation, "table", dict(Operation.table))
+
+    class WrongCube(Elementwise):
+        "x^3, in eager mode"
+        def meaning(xp, x):
+            return x * x * x
+
+        def pullback(g, y, x):
+            return (g * 3 * x * x,)
+
+        def emit(b, x):
+            return b.mul(x, x)
+
+    def cube(x):
+        return build("wrong_cube", x)
+
+    x = sl.tensor([1.0, 2.0])
+    with pytest.raises(GradientError) as error:
+        sl.check_grads(cube, x)
+    assert error.value.what == "check_grads: output 0 at (1,) is 4 compiled and 8 in eager mode"
+    assert error.value.repair == "compare its `emit` with its `meaning`; compiled=False leaves this check out"
+    sl.check_grads(cube, x, compiled=False)
+
+
+def test_check_grads_of_a_function_that_cannot_be_traced():
+    def branching(x):
+        return x * 2 if float(x.sum()) > 0 else x
+
+    with pytest.raises(TraceError):
+        sl.check_grads(branching, sl.tensor([1.0]))
+    sl.check_grads(branching, sl.tensor([1.0]), compiled=False)
 
 
 # Errors

@@ -23,7 +23,7 @@ from slopes.errors import (
     TooLargeError,
     TraceError,
 )
-from slopes.settings import named_threads
+from slopes.settings import named_instruction_set, named_threads
 
 HERE = re.compile(r"test_bad_input\.py:\d+")
 
@@ -297,10 +297,10 @@ dataset.targets[2] is 2, but the net has 2 outputs: classes 0 to 1
   the labels run from 0 to 2
   give the last layer 3 outputs
   at LINE"""),
-    "float labels": (DTypeError, lambda: fitted(dataset=data.Dataset(X, Y.astype(float))), """\
-cross_entropy: labels are float32 of shape (1,), not integers
-  a label is the number of the right class
-  labels.astype(slopes.int64)
+    "float labels": (ShapeError, lambda: fitted(dataset=data.Dataset(X, Y.astype(float))), """\
+the net's outputs have shape (65, 3), but targets (65,)
+  targets that are floats are taken as numbers, with nn.mse_loss, as none was asked for
+  if they are classes: targets.astype(np.int64)
   at LINE"""),
     "a rate far too high": (NonFiniteError, lambda: fitted(optimizer=optim.SGD(lr=1e30), epochs=3), """\
 the loss became nan in epoch 1, step 2 of 2
@@ -414,3 +414,11 @@ def test_a_wrong_number_of_threads_in_the_environment_is_told(monkeypatch, value
 SLOPES_THREADS is {value!r}
   it is the number of threads to compute with
   set it to a whole number from 1 to 1024, or unset it to use all processors"""
+
+
+def test_a_wrong_instruction_set_in_the_environment_is_told(monkeypatch):
+    monkeypatch.setenv("SLOPES_CPU", "mmx")
+    assert text_of(ArgumentError, named_instruction_set) == """\
+SLOPES_CPU is 'mmx'
+  it is the instruction set to compile for
+  set it to avx512, avx2 or sse, or unset it to use the best one"""

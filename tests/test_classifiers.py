@@ -128,3 +128,20 @@ def test_the_boundary_of_a_network_is_where_its_largest_logit_changes(outputs):
     net.load_state_dict({"weight": np.array(weight, np.float32), "bias": np.full(outputs, -0.5 if outputs == 1 else 0, np.float32)})
     found = sl.inside.boundary(net, [[-1.0, 0.0], [1.0, 1.0]], [0, 1], points=30)
     assert (found.decided == (found.across > (0.5 if outputs == 1 else 0.0))).all()
+
+
+@pytest.mark.parametrize("model", [SoftmaxRegression(), Network(mlp, epochs=1), Perceptron()], ids=lambda model: type(model).__name__)
+def test_numbers_that_vary_continuously_are_no_classes(model):
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ArgumentError, match=r"(?s)fit: label 0 is .*20 different floats would be as many classes.*y.astype\(str\)"):
+        model.fit(x, x[:, 0])
+    assert set(SoftmaxRegression().fit(x, np.arange(20) % 2 * 2.0).predict(x)) <= {0.0, 2.0}
+
+
+def test_a_network_draws_its_weights_from_a_generator_of_its_own():
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    sl.seed(4)
+    expected = float(sl.uniform())
+    sl.seed(4)
+    one, other = (Network(mlp, epochs=1, seed=3).fit(x, np.arange(20) % 2) for _ in range(2))
+    assert float(sl.uniform()) == expected and np.array_equal(one.probabilities(x), other.probabilities(x))

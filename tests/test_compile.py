@@ -21,7 +21,8 @@ def array(*shape, dtype=np.float32):
 
 
 def equal(found, expected):
-    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    with sl.no_grad():
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
 
 
 # When it compiles, and why
@@ -310,7 +311,8 @@ def test_arrays_views_graphs_and_copies_keep_the_value_from_before_a_step():
 
     step()
     before = w.numpy().copy()
-    held = w.numpy(), w.detach(), w[1], np.asarray(w), w.detach()[:, 1], sl.asarray(w.numpy()), np.from_dlpack(w)
+    held = (w.numpy(), w.detach(), w[1], np.asarray(w.detach()), w.detach()[:, 1], sl.asarray(w.numpy()),
+            np.from_dlpack(w.detach()))
     recorded = (w * 3).sum()
     step()
     step()
@@ -498,6 +500,32 @@ def test_derivatives_compile_and_compiled_functions_have_derivatives(transform):
     expected = transform(f)(x).numpy()
     np.testing.assert_allclose(sl.compile(transform(f))(x).numpy(), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(sl.compile(transform(sl.compile(f)))(x).numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("called", [0, 3])
+def test_the_derivative_of_a_compiled_function_is_not_lost(called):
+    """Neither the first time, nor when its program is there already."""
+    compiled = sl.compile(lambda x: (sl.sin(x) * x).sum())
+    x = sl.tensor([1.0, 2.0])
+    for _ in range(called):
+        compiled(x)
+    expected = np.sin([1.0, 2.0]) + [1.0, 2.0] * np.cos([1.0, 2.0])
+    np.testing.assert_allclose(sl.grad(compiled)(x).numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(sl.vjp(compiled, x)[1](sl.tensor(1.0))[0].numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(sl.jvp(compiled, (x,), (sl.ones(2),))[1].numpy(), expected.sum(), rtol=1e-5)
+    assert compiled.compilations == (called > 0)
+
+
+def test_backward_goes_through_a_compiled_function_to_what_its_arguments_were_computed_from():
+    weight = sl.tensor([3.0, 4.0], requires_grad=True)
+    squares = sl.compile(lambda x: (x * x).sum())
+    for _ in range(2):
+        weight.grad = None
+        (squares(2 * weight) + weight.sum()).backward()
+        equal(weight.grad, [25, 33])
+    with sl.no_grad():
+        assert squares(2 * weight).item() == 100
+
 
 
 def test_compiled_functions_within_compiled_functions_are_one_program():

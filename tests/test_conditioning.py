@@ -71,6 +71,26 @@ def test_what_was_learned_can_be_saved_and_loaded(pictures, tmp_path, make):
         other.load(tmp_path / "numbers.safetensors")
 
 
+@pytest.mark.parametrize("kind, arrays", [
+    (Standardize, {"mean": np.zeros(3), "std": np.zeros(3)}), (Standardize, {"mean": np.zeros(3), "std": np.ones(2)}),
+    (Standardize, {"mean": np.zeros(3), "std": -np.ones(3)}), (Standardize, {"mean": np.zeros(3, int), "std": np.ones(3)}),
+    (Standardize, {"mean": np.array([np.nan]), "std": np.ones(1)}),
+    (Whiten, {"mean": np.zeros(3), "matrix": np.ones((2, 3)), "undo": np.ones((2, 3)), "shape": np.array([3])}),
+    (Whiten, {"mean": np.zeros(3), "matrix": np.ones((2, 4)), "undo": np.ones((2, 3)), "shape": np.array([2])}),
+    (Whiten, {"mean": np.zeros(3), "matrix": np.ones((2, 3)), "undo": np.ones((2, 3)), "shape": np.array([-2])}),
+    (Whiten, {"mean": np.zeros(3), "matrix": np.ones(6), "undo": np.ones((2, 3)), "shape": np.array([2.0])}),
+])
+def test_numbers_that_nothing_can_be_done_with_are_refused(tmp_path, kind, arrays):
+    save_safetensors(tmp_path / "x", arrays, {"slopes": kind.__name__})
+    with pytest.raises(DataError, match=r"x: array"):
+        kind.load(tmp_path / "x")
+
+
+def test_what_becomes_infinite_is_refused():
+    with pytest.raises(NonFiniteError, match=r"standardized inputs hold inf at \[0, 0\]"):
+        Standardize([[1.0], [1.0 + 1e-15]])(np.array([[1e300]]))
+
+
 def test_other_arrays_are_not_taken_for_a_conditioner(tmp_path):
     save_safetensors(tmp_path / "x", {"mean": np.zeros(3)})
     with pytest.raises(DataError, match="contents: arrays with mean\n"):

@@ -84,7 +84,7 @@ REFUSED = [
     ((3.0, [1]), ShapeError, "need a first axis that counts examples"),
     (([[1, 2], [3]], [0, 1]), ShapeError, "inputs are ragged"),
     (([["a"]], [0]), DTypeError, "inputs are of type <U1, not numbers"),
-    (([[None]], [0]), DTypeError, "inputs are of type object, not numbers"),
+    (([[None]], [0]), DTypeError, "inputs hold None, of type NoneType, at [0, 0]"),
     (([[1.0]], ["cat"]), DTypeError, "targets are of type <U3, not numbers"),
     (([[1j]], [0]), DTypeError, "inputs are of type complex128, not numbers"),
     ((np.zeros(1, "M8[s]"), [0]), DTypeError, "not numbers"),

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import json
 import os
 import re
 import struct
@@ -139,14 +140,13 @@ def test_the_checksum_is_computed_once_only(server, monkeypatch):
     get(server)
 
 
-def test_a_read_only_cache_with_the_file_works(server, monkeypatch):
-    get(server)
-
-    def denied(*_):
-        raise SaveError("denied")
-
-    monkeypatch.setattr(download, "save_json", denied)
-    assert get(server).read_bytes() == CONTENT and len(server.requests) == 1
+def test_a_read_only_cache_with_the_file_works(server):
+    path = get(server)
+    path.parent.chmod(0o500)
+    try:
+        assert get(server).read_bytes() == CONTENT and len(server.requests) == 1
+    finally:
+        path.parent.chmod(0o700)
 
 
 @pytest.mark.parametrize("damage", [lambda raw: raw[:-1], lambda raw: b"x" + raw[1:], lambda raw: b"", lambda raw: raw + b"1"])
@@ -157,11 +157,45 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server, damage):
     assert get(server).read_bytes() == CONTENT and len(server.requests) == 2
 
 
-def test_a_damaged_note_is_not_believed(server):
+def test_nothing_beside_a_file_can_say_that_it_is_right(server, tmp_path):
     path = get(server)
-    get(server)
-    download.note_of(path).write_bytes(b"\0\1\2")
-    assert get(server) == path and len(server.requests) == 1
+    assert sorted(os.listdir(path.parent)) == sorted([f".{FILE}.lock", FILE])
+    forged = path.with_name("forged")
+    forged.write_bytes(b"x" + CONTENT[1:])
+    os.replace(forged, path)
+    times = path.stat()
+    note = {"schema": "slopes.verified", "version": 1, "size": len(CONTENT), "changed": times.st_mtime_ns, "sha256": KNOWN.sha256}
+    path.with_name(f".{FILE}.verified").write_text(json.dumps(note))
+    assert get(server).read_bytes() == CONTENT and len(server.requests) == 2
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_part_that_is_a_link_is_not_written_through(server, tmp_path, link, size):
+    part_of(tmp_path, b"")
+    precious = tmp_path / "precious"
+    precious.write_bytes(CONTENT[:size])
+    part = tmp_path / "cache" / "data" / "toy" / f"{FILE}.part"
+    part.unlink()
+    link(precious, part)
+    assert get(server).read_bytes() == CONTENT and not get(server).is_symlink()
+    assert precious.read_bytes() == CONTENT[:size] and server.requests[0][1] is None
+
+
+def test_a_part_that_is_a_pipe_does_not_hang(server, tmp_path):
+    part_of(tmp_path, b"")
+    part = tmp_path / "cache" / "data" / "toy" / f"{FILE}.part"
+    part.unlink()
+    os.mkfifo(part)
+    assert get(server).read_bytes() == CONTENT
+
+
+def test_a_lock_that_is_a_link_is_refused(server, tmp_path):
+    part_of(tmp_path, b"")
+    (tmp_path / "cache" / "data" / "toy" / f".{FILE}.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SaveError):
+        get(server)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_broken_download_is_continued_where_it_stopped(server):
@@ -264,7 +298,7 @@ def test_a_full_disk_during_a_download_is_said_and_the_part_kept(server, tmp_pat
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(chunk)
 
-    monkeypatch.setattr(download, "open", lambda path, mode: Full(path, mode.replace("b", "")), raising=False)
+    monkeypatch.setattr(download, "opened_own", lambda path: Full(path, "x+"))
     with pytest.raises(SaveError) as caught:
         get(server)
     lines = str(caught.value).splitlines()

@@ -1,13 +1,10 @@
-"""From LLVM code to something callable: what the cache on disk trusts, other processors, forks, and no call into another library."""
+"""From LLVM code to something callable: other processors, forks, and no call into another library."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
-import stat
 import sys
-from pathlib import Path
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -17,134 +14,12 @@ from training import training_step
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.errors import CompileError
+from slopes.errors import ArgumentError, CompileError
 from slopes.graph.operation import variable
 from slopes.loops.target import TARGETS
-from slopes.machine import engine, native, translate
+from slopes.machine import native, translate
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache, and no program left in this process."""
-    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
-    native._programs.clear()
-    yield tmp_path / "programs"
-    native._programs.clear()
-
-
-def small(x):
-    return (sl.tanh(x) * 2 + 1).sum(axis=0)
-
-
-def fresh() -> tuple[np.ndarray, bool]:
-    """The result of the small function compiled anew, and whether its program came from the cache."""
-    native._programs.clear()
-    compiled = sl.compile(small)
-    x = sl.tensor(np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4))
-    result = compiled(x).numpy()
-    found = [version for each in compiled._versions.values() for version in each]
-    return result, found[0].native.from_cache
-
-
-# The cache
-
-
-def test_a_program_is_found_again_and_gives_the_same_bits(cache):
-    first, cold = fresh()
-    again, warm = fresh()
-    assert (cold, warm) == (False, True)
-    assert first.tobytes() == again.tobytes()
-    assert [file.suffix for file in cache.iterdir()] == [".bin"]
-
-
-DAMAGES = {
-    "truncated": lambda data: data[:-7],
-    "cut to nothing": lambda data: b"",
-    "cut within its head": lambda data: data[:40],
-    "a bit of the code turned": lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:],
-    "a bit of the digest turned": lambda data: data[:20] + bytes([data[20] ^ 1]) + data[21:],
-    "of another kind": lambda data: b"\x7fELF" + data[4:],
-    "longer": lambda data: data + b"\0" * 100,
-    "of another key": lambda data: forged(data, "0" * 64),
-    "well signed nonsense": lambda data: signed(b"no program at all"),
-}
-
-
-def signed(body: bytes) -> bytes:
-    return engine.MAGIC + engine.hashlib.sha256(body).digest() + body
-
-
-def forged(data: bytes, key: str) -> bytes:
-    """An entry that is right in itself, but belongs to another program."""
-    body = data[len(engine.MAGIC) + 32:]
-    return signed(key.encode() + body[64:])
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_or_foreign_entry_is_compiled_again_and_replaced(cache, damage):
-    expected, _ = fresh()
-    file, = cache.iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(DAMAGES[damage](whole))
-    found, from_cache = fresh()
-    assert not from_cache
-    assert found.tobytes() == expected.tobytes()
-    assert engine.unpack(file.read_bytes(), file.stem) is not None
-    assert fresh()[1]
-
-
-@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid"), reason="permissions of POSIX")
-def test_a_cache_that_cannot_be_written_or_read_costs_only_time(cache, monkeypatch):
-    monkeypatch.setenv("SLOPES_CACHE", "/dev/null/nowhere")
-    first, from_cache = fresh()
-    assert not from_cache
-    cache.mkdir(parents=True)
-    cache.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    monkeypatch.setenv("SLOPES_CACHE", str(cache.parent))
-    try:
-        again, _ = fresh()
-    finally:
-        cache.chmod(stat.S_IRWXU)
-    assert first.tobytes() == again.tobytes()
-
-
-def test_a_write_that_fails_leaves_nothing_behind(cache, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(engine.os, "replace", full)
-    fresh()
-    assert list(cache.iterdir()) == []
-
-
-def in_another_process(folder: str, queue) -> None:
-    os.environ["SLOPES_CACHE"] = folder
-    queue.put([fresh()[0].tobytes() for _ in range(3)])
-
-
-def test_two_processes_may_share_one_cache(cache):
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    processes = [context.Process(target=in_another_process, args=(str(cache.parent), queue)) for _ in range(2)]
-    for each in processes:
-        each.start()
-    found = [queue.get(timeout=120) for _ in processes]
-    for each in processes:
-        each.join(60)
-    assert {tuple(each) for each in found} == {(fresh()[0].tobytes(),) * 3}
-
-
-def test_the_key_knows_the_graph_the_processor_and_the_compiler(monkeypatch):
-    key = engine.cache_key("graph")
-    assert key != engine.cache_key("graph ")
-    monkeypatch.setattr(engine, "host", lambda: ("x86_64-unknown-linux-gnu", "other", ""))
-    assert key != engine.cache_key("graph")
-    monkeypatch.undo()
-    monkeypatch.setattr(engine, "code_version", lambda: "another slopes")
-    assert key != engine.cache_key("graph")
-
 
 # Children of a process
 
@@ -243,6 +118,18 @@ def test_the_target_follows_from_the_features():
     assert chosen("x86_64-unknown-linux-gnu", "+avx2,-fma") == "sse"
     assert chosen("arm64-apple-darwin23", "+neon") == "neon"
     assert chosen("riscv64-unknown-linux-gnu", "") == "plain"
+
+
+def test_a_named_instruction_set_is_compiled_for_unless_the_processor_lacks_it(monkeypatch):
+    if not runs_here("SSE"):
+        pytest.skip("not an x86 processor")
+    monkeypatch.setattr(translate, "host", translate.host.__wrapped__)
+    monkeypatch.setenv("SLOPES_CPU", "sse")
+    assert translate.target_for(translate.host()[0], translate.host()[2]) is TARGETS["sse"]
+    monkeypatch.setattr(translate, "instruction_set", lambda triple, features: "sse")
+    monkeypatch.setenv("SLOPES_CPU", "avx512")
+    with pytest.raises(ArgumentError, match="SLOPES_CPU is avx512, which this processor does not have"):
+        translate.host()
 
 
 def test_code_that_llvm_refuses_says_whose_fault_it_is():

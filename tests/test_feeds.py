@@ -11,6 +11,7 @@ import slopes as sl
 from slopes import data, nn, optim, text
 from slopes.data import IGNORED
 from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from slopes.text.buckets import thrifty
 from slopes.train.progress import Told
 from slopes.train.stepper import Feeder, Stack
 from slopes.zoo.language import LanguageModel
@@ -72,6 +73,35 @@ def test_rows_of_several_inputs_have_lengths_of_their_own():
     batch, = feed.batches(2)
     assert batch.inputs[0].tolist() == [[1, 2], [3, 0]] and batch.inputs[1].tolist() == [[4, 0, 0], [5, 6, 7]]
     assert batch.targets.tolist() == [[8, IGNORED, IGNORED], [9, 9, 9]] and batch.counted == 4
+
+
+def places(lengths, **given):
+    """How many places the batches of an epoch have, filling included; and their shapes."""
+    feed = text.Rows([np.ones(n, int) for n in lengths], targets=[np.ones(n, int) for n in lengths], **given)
+    shapes = [batch.targets.shape for batch in feed.batches(64)]
+    assert feed.counted == sum(lengths) and len(shapes) == feed.steps(64)
+    return sum(rows * length for rows, length in shapes), set(shapes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_long_row_costs_about_itself(seed):
+    lengths = (np.random.default_rng(seed).poisson(20, 5000) + 1).tolist()
+    usual, shapes = places(lengths)
+    for long in ([2000], [2000, 1999, 150]):
+        found, more = places(lengths + long)
+        assert found <= 1.05 * usual + 2 * sum(long) and len(more) <= len(shapes) + 2 * len(long)
+
+
+def test_a_bucket_is_never_mostly_filling():
+    random = np.random.default_rng(0)
+    for lengths in (np.exp(random.normal(3, 1, 3000)).astype(int) + 1, np.append(np.ones(500, int), [10**4]), random.integers(1, 9, 100)):
+        limits = thrifty(lengths, 6)
+        assert limits[-1] == lengths.max() and list(limits) == sorted(set(limits))
+        home = np.searchsorted(limits, lengths)
+        for number, limit in enumerate(limits):
+            members = lengths[home == number]
+            filling = len(members) * limit - members.sum()
+            assert len(members) and (filling <= max(members.sum(), lengths.sum() / 20) or (members > limit // 2).all())
 
 
 def test_labels_may_be_a_list():
@@ -192,11 +222,6 @@ def test_a_reporter_of_one_s_own_is_told_each_epoch():
 def test_a_net_without_a_state_cannot_read_streams():
     with pytest.raises(ArgumentError, match=r"Sequential has no method read\(inputs, state\)"):
         sl.fit(nn.Sequential(nn.Embedding(4, 4)), text.Streams(WORD, 4), batch_size=2, progress=False)
-
-
-def test_a_feed_is_not_cut_into_parts():
-    with pytest.raises(ArgumentError, match="accumulate=2 with a feed"):
-        sl.fit(reader(), text.Windows(WORD, 4), accumulate=2, batch_size=4, progress=False)
 
 
 class Given(data.Feed):

@@ -29,7 +29,7 @@ from slopes.data.files import (
     save_safetensors,
     write_bytes,
 )
-from slopes.data.tensorfile import MOST_HEADER, WRITTEN
+from slopes.data.tensorfile import MOST_ARRAYS, MOST_HEADER, WRITTEN
 from slopes.errors import ArgumentError, DataError, SaveError
 
 official = pytest.importorskip("safetensors.numpy")
@@ -269,7 +269,7 @@ def test_a_header_beyond_the_limit_of_the_format_is_not_read(tmp_path):
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", MOST_HEADER + 1))
         file.truncate(MOST_HEADER + 100)
-    with pytest.raises(DataError, match="header length: 100000001"):
+    with pytest.raises(DataError, match=f"header length: {MOST_HEADER + 1}"):
         load_safetensors(path)
 
 
@@ -452,3 +452,29 @@ def test_what_json_cannot_hold_is_refused_before_writing(tmp_path, content):
     with pytest.raises(ArgumentError):
         save_json(tmp_path / "h", content, "test.s")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("raw, text", [
+    (b'{"schema":"test.s","version":1,"a":1e999999}', "1e999999 is no number that a float can hold"),
+    (b'{"schema":"test.s","version":1,"a":-1.5e400}', "-1.5e400 is no number that a float can hold"),
+    (b'{"schema":"test.s","version":1,"a":' + b"1" * 400 + b"}", "a number has 400 digits"),
+    (b'{"schema":"test.s","version":1,"a":' + b"1" * 100_000 + b"}", "a number has 100000 digits"),
+    (b'{"schema":"test.s","version":1,"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested absurdly deep"),
+])
+def test_numbers_and_nests_that_are_too_much_are_refused(tmp_path, raw, text):
+    path = tmp_path / "x"
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=text):
+        load_json(path, "test.s")
+
+
+def test_a_header_of_many_arrays_is_refused_and_one_of_some_thousands_is_read(tmp_path):
+    path = tmp_path / "x"
+    save_safetensors(path, {f"layer {number}": np.zeros(1, np.uint8) for number in range(2000)})
+    assert len(load_safetensors(path)) == 2000
+    for count, name in [(MOST_ARRAYS + 1, "t{}"), (70_000, "{{{}")]:
+        header = json.dumps({name.format(number): {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for number in range(count)})
+        with open(path, "wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header.encode())
+        with pytest.raises(DataError, match=f"header: more than {MOST_ARRAYS} arrays|header length"):
+            load_safetensors(path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -56,6 +58,51 @@ def test_a_seed_gives_one_result_and_another_seed_another():
     assert not same(nets[0], nets[2])
 
 
+def test_the_default_random_numbers_go_on_as_if_there_had_been_no_training():
+    net = small_net(dropout=0.5)
+    sl.seed(5)
+    expected = sl.uniform(4).numpy()
+    sl.seed(5)
+    fitted(net, validation=blobs(20), augment=lambda x, y: (x + sl.normal(x.shape), y))
+    sl.train.range_test(net, blobs(), steps=10)
+    assert np.array_equal(sl.uniform(4).numpy(), expected)
+
+
+def test_what_a_caller_draws_after_an_epoch_is_drawn_by_the_default_and_changes_no_training():
+    sl.seed(9)
+    expected, seen = [float(sl.uniform()) for _ in range(2)], []
+    alone = fitted(small_net(dropout=0.5))
+    net = small_net(dropout=0.5)
+    sl.seed(9)
+    watched = fitted(net, after_epoch=lambda run: seen.append(float(sl.uniform())))
+    assert seen == expected and same(alone.net, watched.net)
+
+
+def test_trainings_in_several_threads_do_not_share_random_numbers():
+    alone = fitted(small_net(dropout=0.5), epochs=6)
+    nets = [small_net(dropout=0.5) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        assert all(same(each.net, alone.net) for each in pool.map(lambda net: fitted(net, epochs=6), nets))
+
+
+class Sampled(nn.Module):
+    """Draws in use, too."""
+
+    def __init__(self):
+        self.layer = small_net(dropout=0.3)
+
+    def forward(self, x):
+        return self.layer(x + sl.normal(x.shape))
+
+
+def test_validation_that_draws_changes_nothing_and_is_the_same_each_time():
+    sl.seed(0)
+    without, held = fitted(Sampled(), epochs=3), fitted(Sampled(), epochs=3, validation=blobs(31))
+    assert same(without.net, held.net)
+    still = fitted(Sampled(), epochs=3, validation=blobs(31), optimizer=optim.SGD(lr=0.0))
+    assert len({each.validation["loss"] for each in still.epochs}) == 1
+
+
 def test_the_length_of_native_calls_does_not_change_a_bit(monkeypatch):
     long = fitted(small_net(dropout=0.3), epochs=3)
     monkeypatch.setattr(stepper, "CALL_SECONDS", 0.0)
@@ -104,14 +151,69 @@ def test_validation_changes_neither_weights_nor_running_moments_nor_dropout():
     assert same(without.net, with_validation.net) and without.losses == with_validation.losses
 
 
-def test_every_layer_is_afterwards_in_the_mode_it_had():
-    net = small_net(dropout=0.2)
-    net.eval()
-    list(net.named_modules())[3][1].training = True
-    before = [module.training for _, module in net.named_modules()]
-    fitted(net, validation=blobs())
+def modes(net):
+    return [module.training for _, module in net.named_modules()]
+
+
+def test_after_a_training_the_net_answers_as_one_in_use():
+    net = small_net(dropout=0.5)
+    fitted(net, epochs=1)
+    assert modes(net) == [False] * 5
+    x = sl.ones((3, 2))
+    assert np.array_equal(net(x).numpy(), net(x).numpy())
     sl.evaluate(net, blobs())
-    assert [module.training for _, module in net.named_modules()] == before
+    assert modes(net) == [False] * 5
+    assert modes(net.train()) == [True] * 5 and not any(module.left_in_use for _, module in net.named_modules())
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, ZeroDivisionError])
+def test_however_a_training_ends_the_net_is_one_in_use(end):
+    def stop(run):
+        raise end
+
+    net = small_net(dropout=0.5)
+    with contextlib.suppress(ZeroDivisionError):
+        fitted(net, after_epoch=stop)
+    assert modes(net) == [False] * 5
+
+
+def normed():
+    sl.seed(0)
+    return nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+
+
+def seen_modes(net, **given):
+    """The modes of the layers during a training."""
+    seen = []
+    fitted(net, epochs=1, after_epoch=lambda run: seen.append(modes(run.net)), **given)
+    return seen[0][1:]
+
+
+def test_frozen_layers_stay_frozen_in_every_training():
+    net = normed()
+    net[1].eval()
+    before = net[1].running_mean.numpy().copy()
+    for _ in range(2):
+        assert seen_modes(net) == [True, False, True, True, True]
+    assert np.array_equal(net[1].running_mean.numpy(), before)
+    net.train()
+    assert seen_modes(net) == [True] * 5 and not np.array_equal(net[1].running_mean.numpy(), before)
+
+
+def test_in_a_net_that_was_in_use_only_layers_at_rest_stay_so():
+    net = normed().eval()
+    assert seen_modes(net) == [True] * 5
+    net.eval()
+    for parameter in net[1].parameters():
+        parameter.requires_grad = False
+    assert seen_modes(net) == [True, False, True, True, True]
+
+
+def test_a_trained_part_learns_again_inside_of_another_net():
+    part = normed()
+    fitted(part, epochs=1)
+    whole = nn.Sequential(part, nn.Linear(3, 3))
+    assert all(seen_modes(whole))
 
 
 def test_epoch_loss_is_the_mean_over_examples_not_over_batches():
@@ -197,7 +299,6 @@ def test_ctrl_c_stops_between_calls_and_keeps_the_work():
     assert run.message == "interrupted after 12 steps (2 whole epochs): the net keeps what it learned"
     assert same(net, fitted(epochs=2).net)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert net.training
 
 
 def test_a_keyboard_interrupt_raised_anywhere_keeps_the_work_too():
@@ -206,6 +307,35 @@ def test_a_keyboard_interrupt_raised_anywhere_keeps_the_work_too():
 
     run = fitted(epochs=5, after_epoch=stop)
     assert run.interrupted and len(run.epochs) == 1
+
+
+def test_after_ctrl_c_early_stopping_gives_the_best_weights_back():
+    stop = sl.train.EarlyStopping(patience=100)
+
+    def watch(run):
+        stop(run)
+        if len(run.epochs) == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    net, held = small_net(), blobs(31, seed=1)
+    run = fitted(net, epochs=50, validation=held, optimizer=optim.SGD(lr=30.0), after_epoch=watch)
+    assert run.interrupted and stop.epoch < 3
+    assert run.message == f"interrupted after 24 steps (4 whole epochs): the net has the weights of epoch {stop.epoch + 1}, its best"
+    assert sl.evaluate(net, held)["loss"] == stop.best == min(each.validation["loss"] for each in run.epochs)
+
+
+def test_an_error_leaves_the_net_where_it_says():
+    stop = sl.train.EarlyStopping(patience=100)
+
+    def watch(run):
+        stop(run)
+        if len(run.epochs) == 4:
+            raise ZeroDivisionError
+
+    net = small_net()
+    with pytest.raises(ZeroDivisionError):
+        fitted(net, epochs=50, validation=blobs(31, seed=1), after_epoch=watch)
+    assert same(net, fitted(epochs=4).net) and stop.weights
 
 
 def test_the_second_ctrl_c_stops_at_once():
@@ -268,6 +398,60 @@ def test_a_loss_that_breaks_at_the_first_step_blames_the_inputs():
         fitted(nn.Linear(2, 3), data, loss=nn.mse_loss)
     assert caught.value.run.history.steps == 1
     assert all(before[name].tobytes() == array.tobytes() for name, array in net.state_dict().items())
+
+
+class Rooted(nn.Module):
+    """y = sqrt(w x), which has an infinite slope at 0; x of the last example is 0."""
+
+    def __init__(self):
+        self.head = nn.Linear(1, 1, bias=False)
+        self.head.weight.assign(np.ones((1, 1), np.float32))
+
+    def forward(self, x):
+        return sl.sqrt(abs(self.head(x)) + 0 * x)
+
+
+def rooted(zero, steps, **given):
+    x = np.ones((steps, 1), np.float32)
+    x[zero] = 0
+    net = Rooted()
+    with pytest.raises(NonFiniteError) as caught:
+        sl.fit(net, Dataset(x, np.full((steps, 1), 0.5)), loss=nn.mse_loss, optimizer=optim.SGD(lr=0.01), batch_size=1, progress=False,
+               **given)
+    return net, caught.value
+
+
+def test_weights_that_are_no_longer_finite_are_noticed_though_no_loss_is():
+    last = int(order(0, 0, 30)[-1])
+    net, error = rooted(last, 30)
+    assert error.what == "net.head.weight became nan or infinite in epoch 1, step 30 of 30, while the loss was 0.25"
+    assert "the net is back at its last sound step" in error.repair and len(error.run.losses) == 30
+    again = Rooted()
+    kept = [number for number in order(0, 0, 30) if number != last]
+    step, optimizer = np.ones((1, 1), np.float32), optim.SGD(again.parameters(), lr=0.01)
+    for _ in kept:
+        again.zero_grad()
+        nn.mse_loss(again(sl.tensor(step)), sl.full((1, 1), 0.5)).backward()
+        optimizer.step()
+    np.testing.assert_allclose(net.head.weight.numpy(), again.head.weight.numpy(), rtol=1e-6)
+
+
+def test_a_broken_weight_is_named_where_the_next_loss_shows_it():
+    net, error = rooted(int(order(0, 0, 30)[7]), 30)
+    assert "in epoch 1, step 9 of 30, after the step before made net.head.weight so" in error.what
+    assert np.isfinite(net.head.weight.numpy()).all()
+
+
+def test_callers_never_see_broken_weights():
+    seen = []
+    rooted(int(order(0, 0, 30)[-1]), 30, after_epoch=seen.append)
+    assert seen == []
+
+
+def test_weights_that_were_infinite_before_are_left_alone():
+    net = small_net()
+    net.mask = nn.Parameter(np.array([np.inf], np.float32), requires_grad=False)
+    assert fitted(net).history.steps == 12
 
 
 # What is refused

@@ -17,16 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras"),
+    ("errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams"),
     ("graph",),
     ("ops",),
     ("autodiff",),
     ("passes",),
     ("loops",),
     ("machine",),
-    ("arrays", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives", "compile", "traced",
-     "bytecode", "captures", "guards", "interrupts",
-     "random"),
+    ("arrays", "numpy_calls", "interrupts", "levels", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives",
+     "bytecode", "captures", "guards", "compile", "traced", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("interop", "view", "studio", "cli", "__main__"),

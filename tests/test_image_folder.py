@@ -237,3 +237,21 @@ def test_a_net_that_diverges_on_pictures_is_taken_back_to_its_last_sound_step(fo
 def test_pictures_are_no_array_of_pixels_until_they_are_read(tmp_path):
     made = Pictures([tmp_path / "nothing.png"] * 1000, (224, 224), 3)
     assert made.shape == (1000, 3, 224, 224) and len(made) == 1000
+
+
+def test_only_links_are_resolved(folder, tmp_path, monkeypatch):
+    (folder / "cat" / "link.pgm").symlink_to(folder / "dog" / "000.pgm")
+    resolved, realpath = [], os.path.realpath
+    monkeypatch.setattr(os.path, "realpath", lambda path, **options: resolved.append(path) or realpath(path, **options))
+    found = image_folder(folder, 6, channels=1)
+    assert len(found) == 51 and len(resolved) <= 6
+    assert os.path.basename(found.inputs.paths[30]) == "000.pgm"  # what the link leads to
+    (folder / "dog" / "out.pgm").symlink_to(tmp_path / "elsewhere.pgm")
+    with pytest.raises(DataError, match="it leads out of the folder"):
+        image_folder(folder, 6)
+    (folder / "dog" / "out.pgm").unlink()
+    (tmp_path / "other").mkdir()
+    (folder / "fox").symlink_to(tmp_path / "other")
+    (tmp_path / "other" / "a.pgm").write_bytes(b"")
+    with pytest.raises(DataError, match="it leads out of the folder"):
+        image_folder(folder, 6)

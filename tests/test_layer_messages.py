@@ -196,7 +196,7 @@ def test_wrong_arguments(make, text):
      "  there is one label per example, the class axis (axis 1) left out\n"
      "  one row per label looks like one-hot: labels.argmax(axis=1)"),
     ([[1], [2], [3], [5]], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (4, 1)\n"
-     "  there is one label per example, the class axis (axis 1) left out\n  labels.reshape(4)"),
+     "  there is one label per example, the class axis (axis 1) left out\n  labels.reshape(-1)"),
     ([1, 2, 3], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (3,)\n"
      "  there is one label per example, the class axis (axis 1) left out\n  labels of shape (4,) fit these outputs"),
 ])
@@ -246,7 +246,7 @@ def test_regressions_broadcast_nothing():
 
     assert message(ShapeError, call) == (
         "mse_loss: outputs have shape (32, 1), but targets (32,)\n"
-        "  each output is compared with its own target; nothing is broadcast\n  targets.reshape(32, 1)\n"
+        "  each output is compared with its own target; nothing is broadcast\n  targets.reshape(-1, 1)\n"
         "  at test_layer_messages.py:LINE")
 
 

@@ -133,10 +133,10 @@ the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32
 dtype('float16') is not a data type of slopes
 the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128
 cast the array first: x.astype(np.float32)"""),
-    "bytes in another order": (lambda: sl.compile(lambda x: x + 1)(np.ones(2, ">f4")), """\
-dtype('>f4') is not a data type of slopes
-the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128
-cast the array first: x.astype(np.float32)"""),
+    "a mask": (lambda: sl.compile(lambda x: x + 1)(np.ma.array([1.0, 2.0], mask=[True, False])), """\
+a masked array of shape (2,) cannot become a tensor
+a tensor has no mask: the numbers that it hides would be computed with
+fill it first: x.filled(0); np.ma.getmaskarray(x) is the mask, for sl.where"""),
     "words from NumPy": (lambda: sl.tensor(np.array(["a"])), """\
 dtype('<U1') is not a data type of slopes
 the types are float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, complex64, complex128

@@ -363,3 +363,24 @@ def test_a_layer_of_a_sequence_is_replaced():
     assert net(sl.ones((5, 3))).shape == (5, 4) and len(net.parameters()) == 4
     with pytest.raises(ArgumentError, match="layer 0 is 'relu' of type str, not a module"):
         net[0] = "relu"
+
+
+class Headed(nn.Module):
+    def __init__(self, heads):
+        self.heads = heads
+
+
+@pytest.mark.parametrize("heads, names", [
+    (lambda: {"en.us": nn.Linear(1, 1), "en": {"us": nn.Linear(1, 1)}}, r"heads\['en.us'\].weight and net.heads\['en'\]\['us'\].weight"),
+    (lambda: {1: nn.Linear(1, 1), "1": nn.Linear(1, 1)}, r"heads\[1\].weight and net.heads\['1'\].weight"),
+    (lambda: {"c": {"d": nn.Buffer([1.0])}, "c.d": nn.Parameter([1.0])}, r"heads\['c'\]\['d'\] and net.heads\['c.d'\]")])
+def test_tensors_with_one_path_are_refused(heads, names):
+    net = Headed(heads())
+    for use in (net.state_dict, lambda: net.load_state_dict({})):
+        with pytest.raises(StateError, match=rf"(?s)Headed: net.{names} have one path in a state.*rename a key"):
+            use()
+
+
+def test_one_tensor_under_two_paths_is_one():
+    layer = nn.Linear(1, 1)
+    assert list(Headed({"a.b": layer, "a": {"b": layer}}).state_dict()) == ["heads.a.b.weight", "heads.a.b.bias"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import slopes as sl
+from slopes import random
 from slopes.errors import ArgumentError, DTypeError, ShapeError
 from slopes.machine.reference import evaluate
 from slopes.tensor import Trace, tracing
@@ -104,3 +107,20 @@ def test_wrong_arguments():
 def test_the_sequence_of_seed_0_stays_what_it_is():
     g = sl.Generator(0)
     assert (sl.uniform(2, generator=g).numpy() * (1 << 24)).astype(int).tolist() == [11483018, 6066326]
+
+
+def test_a_block_may_draw_from_a_generator_of_its_own():
+    sl.seed(3)
+    expected = sl.uniform(3).numpy()
+    sl.seed(3)
+    with random.using(sl.Generator(8)) as own:
+        sl.uniform(5)
+        sl.seed(1)
+        inside = sl.uniform(3).numpy()
+        with ThreadPoolExecutor(1) as pool:
+            elsewhere = pool.submit(lambda: sl.uniform(3).numpy()).result()
+    assert np.array_equal(elsewhere, expected)  # another thread is in no block
+    assert np.array_equal(inside, sl.uniform(3, generator=sl.Generator(1)).numpy()) and int(own.counter) == 1
+    with pytest.raises(ZeroDivisionError), random.using(sl.Generator(2)):
+        raise ZeroDivisionError
+    assert random.current() is random.default

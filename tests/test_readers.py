@@ -20,8 +20,11 @@ from hypothesis import strategies as st
 from slopes import extras
 from slopes.data import load_idx, load_image, load_npy, load_npz
 from slopes.data.images import resized
+from slopes.data.reading import most_unpacked
+from slopes.data.tokens import words
 from slopes.errors import ArgumentError, DataError, MissingExtraError
 from slopes.interop.npy import save_npy, save_npz
+from slopes.text import load_vectors
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -149,7 +152,7 @@ def test_a_huge_claim_allocates_only_what_is_there(tmp_path):
     raw = gzip.compress(struct.pack(">HBBI", 0, 8, 1, 900_000_000) + bytes(2_000_000), 0)
     path = written(tmp_path, raw)
     tracemalloc.start()
-    assert "data: 2000000 bytes instead of the 900000000" in refusal(load_idx, path)
+    assert "data: 2000000 bytes instead of the 900000000" in refusal(load_idx, path, limit=2**32)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10_000_000
@@ -557,3 +560,73 @@ def test_scaling_is_pillows(size):
 def test_impossible_wishes_are_refused(tmp_path, call):
     with pytest.raises(ArgumentError):
         call(written(tmp_path, pgm(GREY)))
+
+
+# What small files may claim
+
+
+HEADS = ["1" * 60_000 + "!", "1L" * 30_000 + "!", "-1-" * 20_000, "'a'" * 20_000 + "!", "(" * 60_000, "1," * 30_000, "1-" * 30_000 + "1",
+         "{" + "'a':1," * 10_000 + "!", "[" * 30_000 + "]" * 30_000]
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head[:4])
+def test_a_header_of_npy_is_read_in_linear_time(tmp_path, head):
+    raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode()
+    assert "header: it is not a literal dict" in refusal(load_npy, written(tmp_path, raw))
+
+
+def test_a_small_npz_does_not_unpack_to_a_large_one_unless_allowed(tmp_path):
+    save_npz(tmp_path / "zeros.npz", {"a": np.zeros(2**26, np.uint8)})
+    assert "more than the limit of 33554432" in refusal(load_npz, tmp_path / "zeros.npz")
+    assert load_npz(tmp_path / "zeros.npz", limit=2**27)["a"].nbytes == 2**26
+
+
+def test_a_packed_file_may_be_32_times_as_large_or_32_mib():
+    assert most_unpacked(0) == most_unpacked(2**20) == 2**25 and most_unpacked(2**21) == 2**26 and most_unpacked(2**30, 7) == 7
+
+
+def test_an_archive_has_at_most_ten_thousand_members(tmp_path):
+    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
+        for number in range(10_001):
+            archive.writestr(f"{number}.npy", b"")
+    assert "zip directory: 10001 members, more than 10000" in refusal(load_npz, tmp_path / "many.npz")
+
+
+def test_a_small_picture_of_many_pixels_is_refused_unless_allowed(tmp_path):
+    path = written(tmp_path, encoded(np.zeros((3000, 3000), np.uint8)))
+    assert path.stat().st_size < 30_000
+    assert "width, height: 3000 x 3000" in refusal(load_image, path)
+    assert load_image(path, most_pixels=9_000_000).shape == (1, 3000, 3000)
+    assert load_image(written(tmp_path, encoded(np.zeros((1448, 1448), np.uint8)))).shape == (1, 1448, 1448)
+
+
+def test_a_picture_that_is_very_long_is_scaled_soon_and_one_beyond_any_side_is_refused(tmp_path):
+    long = np.arange(60_000, dtype=np.float32).reshape(60_000, 1) / 60_000
+    expected = np.asarray(Image.fromarray(long).resize((1, 4), Image.Resampling.BILINEAR))
+    assert np.allclose(resized(long, (4, 1)), expected, atol=1e-4)
+    assert np.allclose(resized(long.T, (1, 4)), expected.T, atol=1e-4)
+    for raw in (encoded(np.zeros((65_536, 1), np.uint8)), pgm(np.zeros((1, 65_536), np.uint8))):
+        assert "at most 65535 on a side" in refusal(load_image, written(tmp_path, raw))
+
+
+def test_scaling_takes_no_product_of_matrices(monkeypatch):
+    picture = np.random.default_rng(0).random((3, 40, 30), np.float32)
+
+    class Watched(np.ndarray):
+        def __matmul__(self, other):
+            raise AssertionError("a product of matrices")
+
+    assert resized(picture.view(Watched), (8, 9)).shape == (3, 8, 9)
+    assert np.allclose(resized(np.ones((1, 50, 7)), (3, 90)), 1)
+    assert np.array_equal(resized(picture, (40, 30)), picture)
+
+
+@pytest.mark.parametrize("text", ["1.1" + ".1" * 50_000 + "a", "1" * 200_000 + "'", "a-" * 100_000, "'" * 100_000, "1:1," * 30_000])
+@pytest.mark.parametrize("elision", [False, True])
+def test_words_are_found_in_linear_time(text, elision):
+    assert "".join(words(text, elision=elision)) == text
+
+
+def test_numbers_of_vectors_are_checked_in_linear_time(tmp_path):
+    path = written(tmp_path, b"a " + b"1" * 1_000_000 + b"x\n")
+    assert "is no number" in refusal(load_vectors, path)

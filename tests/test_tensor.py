@@ -382,7 +382,7 @@ def test_aligned_memory():
 EXPOSURES = {
     "numpy": lambda w: w.numpy(), "detach": lambda w: w.detach(), "recorded": lambda w: w * 2, "view": lambda w: w.detach()[1:],
     "reshape": lambda w: unrecorded(w, lambda: w.reshape(1, 2)), "index": lambda w: unrecorded(w, lambda: w[0]),
-    "assigned": lambda w: sl.zeros(2).assign(w), "dlpack": lambda w: np.from_dlpack(w),
+    "assigned": lambda w: sl.zeros(2).assign(w), "dlpack": sl.no_grad()(lambda w: np.from_dlpack(w)),
     "transpose": lambda w: unrecorded(w, lambda: w[None].T)}
 
 

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import data, functions, inside, interop, nn, optim, random, text, train, view, zoo
     from .compile import compile, profile
-    from .derivatives import check_grads, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
+    from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
     from .functions import *  # noqa: F403
+    from .gradcheck import check_grads
     from .graph.dtype import (
         bool_,
         complex64,
@@ -56,7 +57,8 @@ NAMES = {
     "graph.dtype": ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                     "bool_", "complex64", "complex128"),
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
-    "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian", "check_grads"),
+    "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian"),
+    "gradcheck": ("check_grads",),
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
     "train.fit": ("fit",),

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, DTypeError, ShapeError, TooLargeError
-from .graph.dtype import DType, as_dtype, complex64, default_float
+from .graph.dtype import DType, as_dtype, cast_hint, complex64, default_float, masked_error
 from .graph.shape import Shape
 from .machine.buffer import available_memory
 
 SMALL = 64  # bytes: what is smaller gains nothing from being aligned
 SHELVED = 256  # bytes: larger results are made one by one, as one that is kept would keep a large block
 STOCK, SPACING = 64, 16  # how many arrays a block holds, and by what their distance in bytes is divisible
+DEEPEST = 64  # axes that an array may have: lists nested deeper are none
 LARGE = 1 << 28  # bytes: for smaller arrays the system is not asked how much memory is free
 
 
@@ -26,9 +27,12 @@ def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
         data = np.from_dlpack(data)
     if isinstance(data, (np.ndarray, np.generic)):
         wanted = as_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
+        check_convertible(data, wanted)
     else:
         data = from_python(data)
         wanted = dtype or python_dtype(data)
+        check_convertible(data, wanted)
+        check_range(data, wanted)
         copy = None if copy is False else copy
     try:
         return np.array(data, dtype=wanted, copy=copy)
@@ -37,8 +41,32 @@ def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
                             repair="leave copy=None to copy where needed") from error
 
 
+def check_convertible(data: Any, wanted: DType) -> None:
+    """Numbers become numbers; what has a mask, an imaginary part or is no number is not silently made one."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise masked_error(f"a masked array of shape {data.shape}")
+    if data.dtype.kind not in "biufc":
+        raise DTypeError(f"an array of type {data.dtype} does not become {wanted}", why="its elements are no numbers",
+                         repair=cast_hint(data.dtype))
+    if data.dtype.kind == "c" and wanted.kind != "c":
+        raise DTypeError(f"an array of type {data.dtype} does not become {wanted}", why="the imaginary part would be lost silently",
+                         repair="take x.real, x.imag or abs(x)")
+
+
+def check_range(data: np.ndarray, wanted: DType) -> None:
+    """Python's whole numbers must fit into the type that is asked for: they do not wrap around."""
+    if wanted.kind not in "iu" or data.dtype.kind not in "iu" or not data.size:
+        return
+    low, high, limits = int(data.min()), int(data.max()), np.iinfo(wanted)
+    if low < limits.min or high > limits.max:
+        raise ArgumentError(f"{low if low < limits.min else high} does not fit into {wanted}",
+                            why=f"it holds {limits.min} to {limits.max}", repair="take a wider type, such as int64")
+
+
 def from_python(data: Any) -> np.ndarray:
     """The array of nested Python data, as NumPy sees it."""
+    if isinstance(data, (list, tuple)) and holds(data, np.ma.MaskedArray):
+        raise masked_error("a list of masked arrays")
     try:
         array = np.array(data)
     except ValueError as error:
@@ -53,6 +81,16 @@ def from_python(data: Any) -> np.ndarray:
 def python_dtype(array: np.ndarray) -> DType:
     """Python's floats become the default float; ints and bools are already what they should be."""
     return {"f": default_float, "c": complex64}.get(array.dtype.kind) or as_dtype(array.dtype)
+
+
+def holds(data: list | tuple, kind: type, depth: int = 1) -> bool:
+    """Whether nested lists and tuples hold an object of this kind, as deep as an array may have axes."""
+    types = set(map(type, data))  # numbers, in their thousands, have few types
+    if any(issubclass(each, kind) for each in types):
+        return True
+    if depth >= DEEPEST or not any(issubclass(each, (list, tuple)) for each in types):
+        return False
+    return any(isinstance(each, (list, tuple)) and holds(each, kind, depth + 1) for each in data)
 
 
 def shorten(data: Any) -> str:

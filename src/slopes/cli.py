@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import platform
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 import numpy as np
@@ -20,6 +21,7 @@ from .errors import ArgumentError, SlopesError
 from .extras import on_demand
 from .machine.threads import thread_count
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
+from .streams import Lenient
 from .train.advise import advice
 from .train.runs import holds_run, prepare_folder
 from .train.schedule import SCHEDULES
@@ -300,7 +302,7 @@ def info() -> None:
 
 def facts() -> dict[str, str]:
     """What `slopes info` tells, by name."""
-    llvm, local = on_demand("llvmlite.binding"), data_folder()
+    llvm, local, translate = on_demand("llvmlite.binding"), data_folder(), on_demand("slopes.machine.translate")
     features = llvm.get_host_cpu_features()
     known = [name for name in ("avx512f", "avx512bw", "avx512vl", "avx2", "fma", "neon", "sve") if features.get(name)]
     return {
@@ -308,6 +310,7 @@ def facts() -> dict[str, str]:
         "python": f"{platform.python_version()} with NumPy {np.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}",
         "system": f"{platform.system()} {platform.machine()}",
         "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
+        "target": translate.instruction_set(translate.host()[0], translate.host()[2]),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
@@ -324,5 +327,28 @@ def folder_text(folder: Path) -> str:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error that was told, 2 for wrong usage, 130 after ^C."""
-    command.main(args, prog_name="slopes")
+    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error that was told, 2 for wrong usage, 130 after ^C.
+
+    A training is not lost because nobody can read about it: when standard output is full or closed it goes on and is saved; the
+    command says so once at its end, but is quiet about a reader that went away, as of `| head -1`. The exit code is then 1.
+    """
+    output, errors = Lenient(sys.stdout), Lenient(sys.stderr)
+    code: Any = 0
+    with contextlib.redirect_stdout(cast(TextIO, output)), contextlib.redirect_stderr(cast(TextIO, errors)):
+        try:
+            command.main(args, prog_name="slopes")
+        except SystemExit as end:
+            code = end.code
+    sys.exit(code_of(code, output, errors))
+
+
+def code_of(code: Any, output: Lenient, errors: Lenient) -> Any:
+    """The exit code of a command that ended with `code`; what could not be shown is told, and makes it a failure."""
+    output.flush()
+    if output.error is not None and not isinstance(output.error, BrokenPipeError):
+        reason = getattr(output.error, "strerror", None) or output.error
+        print(f"error: standard output could not be written: {reason}", file=cast(TextIO, errors), flush=True)
+    lost = [each for each in (output, errors) if each.error is not None]
+    for each in lost:
+        each.abandon()
+    return code or (1 if lost else 0)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import sys
 import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from . import tree
+from .derivatives.inline import inlined
 from .errors import ArgumentError, TraceError, warn
+from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
+from .levels import levels
 from .settings import debug_level
 from .tensor import Tensor, mode, versions
 from .traced import MISS, STATIC, Version
@@ -36,6 +41,11 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     besides its arguments (parameters, buffers, an optimizer's state, a generator) are its state: read at each call and updated at
     its end. Python numbers among the arguments are part of the program; tensors are not.
 
+    Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
+    a stable form where they are recognised, and their derivatives are those of that form: finite where the value is. A
+    derivative that is taken outside is right and stable as well, but runs operation by operation: sl.compile(sl.grad(f)) is fast,
+    sl.grad(sl.compile(f)) is not.
+
     What is frozen: whatever Python computes while the function is traced is part of the program. What it reads from globals,
     closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before
     each call; after a change the function is traced anew, and `.reasons` names the change. NumPy arrays that tensors are computed
@@ -55,6 +65,10 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
 
     storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
     memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
+
+    Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
+    inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
+    a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
 
     Raises TraceError where Python code depends on a tensor's value or draws random numbers of Python or NumPy, OutOfRangeError and
     DivisionError as eager code does.
@@ -104,6 +118,7 @@ class Compiled:
         self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
         self._recent: Callable[[tuple], Any] | None = None  # calls the latest version again, if its arguments were tensors side by side
         functools.update_wrapper(self, function, updated=())  # what a network has in its attributes is not the program's
+        _alive.add(self)
 
     @property
     def programs(self) -> list[Any]:
@@ -149,9 +164,14 @@ class Compiled:
         recent = self._recent
         if recent is not None and not kwargs and (found := recent(args)) is not MISS:
             return found  # the usual call needs no walk through a tree
+        if levels.active:  # a derivative that is taken outside follows each operation
+            return inlined(self.function, self.storage, args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         version = self._version(leaves, structure, frozenset())
-        flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
+        followed = any(isinstance(leaf, Tensor) and leaf._requires_grad for leaf in leaves)
+        if followed and mode.recording and not version.argument_grads:  # a later `backward` may ask for their gradients
+            return inlined(self.function, self.storage, args, kwargs)
+        flat = not followed and not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
         self._recent = version.repeater(self) if flat else None
         return version.call(self, leaves, 1, False)
 
@@ -213,8 +233,10 @@ class Compiled:
     def _leaf_key(self, leaf: Any, moving: bool) -> Any:
         if isinstance(leaf, Tensor):
             return leaf.shape[moving:], leaf.dtype, leaf._requires_grad
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise masked_error(f"a masked array of shape {leaf.shape}")
         if isinstance(leaf, np.ndarray):
-            return leaf.shape[moving:], leaf.dtype, False
+            return leaf.shape[moving:], leaf.dtype.newbyteorder("="), False
         if isinstance(leaf, (float, complex, np.generic)):
             return type(leaf), repr(leaf)  # which tells -0.0 from 0.0, and finds nan again
         return (type(leaf), leaf) if isinstance(leaf, STATIC) else Same(leaf)
@@ -280,6 +302,19 @@ def _named(module: str | None, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
+
+
+_alive: WeakSet[Compiled] = WeakSet()
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: nobody traces, and what calls the latest versions knows locks of the parent."""
+    for compiled in list(_alive):
+        compiled._lock, compiled._recent = threading.RLock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_after_fork)
 
 
 def _shown(key: Any) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 
 from .arrays import shorten
 from .errors import ArgumentError, TooLargeError, user_location
-from .graph.dtype import DType, scalar_dtype
+from .graph.dtype import DType, plain, scalar_dtype
 from .graph.node import Node, running_layer
-from .graph.operation import Composite, Constant, Operation, Variable, constant, variable
+from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
 from .machine.reference import check, evaluate
 from .machine.replay import Replay, quietly
 
@@ -76,7 +76,7 @@ def as_operand(what: What, value: Any, args: Sequence[Any]) -> Operand:
     if isinstance(value, Node):
         return value if value.op is Constant and not value.shape else value_of(value)
     if isinstance(value, np.ndarray):
-        return np.asarray(value)
+        return np.asarray(plain(value))
     as_constant, as_leaf = number(what, value, args)
     return as_constant if what.reads_numbers else value_of(as_leaf)
 
@@ -84,7 +84,7 @@ def as_operand(what: What, value: Any, args: Sequence[Any]) -> Operand:
 def as_node(what: What, value: Any, args: Sequence[Any]) -> Node:
     """The node of an operand: one that holds its value, or a constant when it is a number that may decide what is built."""
     if isinstance(value, np.ndarray):
-        return leaf(np.array(value)) if value.shape else constant(value)
+        return leaf(np.array(plain(value))) if value.shape else constant(value)
     as_constant, as_leaf = number(what, value, args)
     return as_constant if what.reads_numbers else as_leaf
 
@@ -102,8 +102,7 @@ def number(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Node]:
     try:
         return kept_number(value, beside, "" if value else repr(value))
     except OverflowError as error:
-        raise ArgumentError(f"{what.name}: {value} does not fit into {scalar_dtype(value, beside)}",
-                            repair="cast the tensor first: x.astype(sl.int64)") from error
+        raise too_large(what.name, value, beside) from error
 
 
 @lru_cache(maxsize=1024, typed=True)

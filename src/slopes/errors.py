@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import warnings
 from types import FrameType
 
+import numpy as np
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 INTERNAL_FILES = ("<frozen", "<__array_function__")
+NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep  # which calls back where it is given a tensor
 PYTHON = os.path.dirname(os.__file__) + os.sep  # the standard library: its frames (contextlib, json) are nobody's own line
 
 
@@ -25,24 +29,37 @@ layer_stack = LayerStack()
 Location = tuple[str, int]
 
 
+class Errand(threading.local):
+    """What this thread does for another one: the user's line there, where it was asked to; None in a thread of the user's own."""
+
+    def __init__(self) -> None:
+        self.location: Location | None = None
+
+
+errand = Errand()
+
+
 def user_location() -> Location:
-    """(file, line) of the innermost frame that is not slopes' own: the line the user wrote."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
+    """(file, line) of the innermost frame that is not slopes' own: the line the user wrote.
+
+    In a thread that works for another one it is the line there; where no such line is known, the thread stands for the file.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
         file = frame.f_code.co_filename
         if file not in internal_files and not is_internal(file) and (file != "<string>" or not is_generated(frame)):
-            break
+            return file, frame.f_lineno
         frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
+    return errand.location or (f"thread {threading.current_thread().name}", 0)
 
 
 internal_files: set[str] = set()  # those that `is_internal` has answered yes for
 
 
 def is_internal(file: str) -> bool:
-    """Whether the file is slopes' own or of Python's library (installed packages may lie in a folder of that)."""
+    """Whether the file is slopes' own, NumPy's or of Python's library (installed packages may lie in a folder of that)."""
     python = file.startswith(PYTHON) and "-packages" not in file
-    found = python or file.startswith(PACKAGE) or file.startswith(INTERNAL_FILES)
+    found = python or file.startswith((PACKAGE, NUMPY)) or file.startswith(INTERNAL_FILES)
     if found:
         internal_files.add(file)
     return found
@@ -54,9 +71,9 @@ def is_generated(frame: FrameType) -> bool:
 
 
 def line_text(location: Location) -> str:
-    """`train.py:41`: short enough to read, long enough to find."""
+    """`train.py:41`: short enough to read, long enough to find; a thread in which no line is the user's has no number."""
     file, line = location
-    return f"{os.path.basename(file)}:{line}"
+    return f"{os.path.basename(file)}:{line}" if line else f"the beginning of {file}"
 
 
 class SlopesError(Exception):
@@ -81,6 +98,17 @@ def warn(what: str, *, why: str = "", repair: str = "") -> None:
     """Tell what may be meant, but rarely is: a UserWarning of the user's own line, in the parts that errors have."""
     file, line = user_location()
     warnings.warn_explicit(in_parts(what, why, repair), UserWarning, file, line)
+
+
+said: set[str] = set()
+
+
+def say_once(text: str) -> None:
+    """One line on stderr about this machine, once per process; that nobody can read it is no reason to fail."""
+    if text not in said:
+        said.add(text)
+        with contextlib.suppress(Exception):  # no stderr, a closed one, a full disk behind it
+            print(text, file=sys.stderr, flush=True)
 
 
 def default_where() -> str:
@@ -115,6 +143,10 @@ class GradientError(SlopesError, RuntimeError):
 
 class TooLargeError(SlopesError, MemoryError):
     """An array that the memory cannot hold."""
+
+
+class TooDeepError(SlopesError, RecursionError):
+    """Layers or functions that call each other deeper than Python allows."""
 
 
 class NonFiniteError(SlopesError, ArithmeticError):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from .graph.dtype import plain
 from .graph.operation import build
 from .graph.shape import broadcast_shapes, size
 
@@ -19,7 +20,10 @@ def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) 
 
     `positions_of(mask)` gives the positions at which a boolean mask is true, one array per axis of the mask.
     """
-    items = expand_ellipsis(x, replace_masks(index if isinstance(index, tuple) else (index,), positions_of))
+    given = index if isinstance(index, tuple) else (index,)
+    check_masks(x, given)
+    chosen = replace_masks(given, positions_of)
+    items = expand_ellipsis(x, chosen)
     cuts: list[Cut] = []
     shape: list[int] = []  # after cutting, with whole numbers left out and None put in
     arrays: dict[int, Any] = {}  # axis of that shape -> integer array
@@ -36,22 +40,43 @@ def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) 
             arrays[len(shape)] = item
         cuts.append(cut_of(item, length) if isinstance(item, slice) else (0, length, 1))
         shape.append(len(range(*cuts[-1])))
-    return take_arrays(reshaped(cut(x, cuts), tuple(shape)), arrays)
+    return take_arrays(reshaped(cut(x, cuts), tuple(shape)), arrays, are_neighbours(chosen))
+
+
+def check_masks(x: Any, items: tuple) -> None:
+    """A mask has the sizes of the axes that it chooses from."""
+    arrays = [np.asarray(item) if isinstance(item, list) else item for item in items]
+    masks = [hasattr(item, "dtype") and item.dtype.kind == "b" for item in arrays]
+    if not any(masks):
+        return
+    used = [0 if item is None or item is Ellipsis else item.ndim if mask else 1 for item, mask in zip(arrays, masks)]
+    axis = 0
+    for item, mask, count in zip(arrays, masks, used):
+        beside = x.shape[axis:axis + count]
+        if mask and tuple(item.shape) != beside:
+            raise ShapeError(f"indexing: a mask of shape {tuple(item.shape)} for axes of shape {beside}, from axis {axis} on",
+                             why="a mask says yes or no for each element of the axes that it chooses from",
+                             repair="make it of the tensor itself: x[x > 0]")
+        axis += x.ndim - sum(used) if item is Ellipsis else count
 
 
 def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]]) -> list[Any]:
     """The items with lists made arrays and masks made positions."""
     result: list[Any] = []
     for item in items:
-        item = np.asarray(item) if isinstance(item, list) else item
+        item = np.asarray(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
         if hasattr(item, "dtype") and not is_whole(item):
             if item.dtype.kind == "b":
+                if not item.ndim:
+                    raise ArgumentError("indexing: a single truth value is no index", why="a mask has at least one axis",
+                                        repair="x[None] gives an axis of size 1; sl.where(condition, x, y) chooses by one condition")
                 result.extend(positions_of(item))
                 continue
             if item.dtype.kind not in "iu" and not (isinstance(item, np.ndarray) and not item.size):
                 raise DTypeError(f"indexing: a tensor of type {item.dtype} cannot choose elements",
                                  why="indices are whole numbers", repair="cast it: indices.astype(sl.int64)")
-            item = item.astype(np.int64) if isinstance(item, np.ndarray) else item
+            if isinstance(item, np.ndarray):
+                item = item.astype(np.int64) if item.ndim else int(item)
         elif not (item is None or item is Ellipsis or isinstance(item, slice) or is_whole(item)):
             raise ArgumentError(f"indexing: {item!r} of type {type(item).__name__} is no index",
                                 repair="an index is a whole number, a slice, None, ..., an integer tensor or a boolean mask")
@@ -99,11 +124,17 @@ def cut(x: Any, cuts: list[Cut]) -> Any:
     return build("slice", x, start=start, stop=stop, step=step)
 
 
+def are_neighbours(items: list[Any]) -> bool:
+    """Whether no slice, None or ... stands between arrays and whole numbers, which beside an array count as arrays (as in NumPy)."""
+    chosen = [number for number, item in enumerate(items) if is_whole(item) or hasattr(item, "dtype")]
+    return not chosen or chosen == list(range(chosen[0], chosen[-1] + 1))
+
+
 def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     return x if x.shape == shape else build("reshape", x, shape=shape)
 
 
-def take_arrays(x: Any, arrays: dict[int, Any]) -> Any:
+def take_arrays(x: Any, arrays: dict[int, Any], neighbours: bool) -> Any:
     """The elements that integer arrays choose on their axes; several arrays are broadcast and read as positions together.
 
     As in NumPy the chosen axes stand where the arrays stood when these are neighbours, and in front otherwise.
@@ -111,14 +142,13 @@ def take_arrays(x: Any, arrays: dict[int, Any]) -> Any:
     if not arrays:
         return x
     axes = list(arrays)
-    wrapped = [from_front(arrays[axis], x.shape[axis], axis) for axis in axes]
-    if len(axes) == 1:
-        return build("take", x, wrapped[0], axis=axes[0])
-    neighbours = axes == list(range(axes[0], axes[0] + len(axes)))
     place = axes[0] if neighbours else 0
+    wrapped = [from_front(arrays[axis], x.shape[axis], axis) for axis in axes]
+    lengths = [x.shape[axis] for axis in axes]
     rest = [axis for axis in range(x.ndim) if axis not in axes]
     moved = build("permute", x, axes=(*rest[:place], *axes, *rest[place:]))
-    lengths = [x.shape[axis] for axis in axes]
+    if len(axes) == 1:
+        return build("take", moved, wrapped[0], axis=place)
     flat = build("reshape", moved, shape=(*moved.shape[:place], size(lengths), *moved.shape[place + len(axes):]))
     return build("take", flat, combined(wrapped, lengths), axis=place)
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, ShapeError
-from .graph.dtype import DType, as_dtype
+from .graph.dtype import DType, as_dtype, promote, scalar_dtype
 from .graph.node import Operators
 from .graph.operation import build
 from .graph.shape import Shape, normalize_axis, size
+from .guarded import guarded
 from .indexing import select
 from .ops import composite
 
@@ -106,7 +107,7 @@ class Methods(Operators):
 
     def flatten(self, start: int = 0) -> Any:
         """The axes from `start` on made one."""
-        start = start % max(self.ndim, 1)
+        start = normalize_axis(start, max(self.ndim, 1), "flatten")
         return build("reshape", self, shape=(*self.shape[:start], size(self.shape[start:])))
 
     def permute_dims(self, *axes: Any) -> Any:
@@ -219,8 +220,21 @@ class Methods(Operators):
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
         """Each element, but at least `min` and at most `max`; the gradient passes where an element stays as it is."""
-        low = self if min is None else composite.where(self < min, min, self)
-        return low if max is None else composite.where(low > max, max, low)
+        low = self if min is None else bounded(self, min, "less")
+        return low if max is None else bounded(low, max, "greater")
+
+
+def bounded(x: Any, bound: Any, beyond: str) -> Any:
+    """x, but the bound where x is beyond it ("less" or "greater"), and NaN where the bound is NaN; integers meet fractions as floats."""
+    if not isinstance(bound, (bool, int, float, np.generic)):
+        return build("where", build("bitwise_or", build(beyond, x, bound), build("not_equal", bound, bound)), bound, x)
+    x = x.astype(promote(x.dtype, scalar_dtype(bound, x.dtype)))
+    return build("where", build(beyond, x, bound) if bound == bound else build("equal", x, x), bound, x)
+
+
+for _name, _method in list(vars(Methods).items()):
+    if not _name.startswith("_") and callable(_method):
+        setattr(Methods, _name, guarded(_method, "sl.Tensor"))
 
 
 def position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:

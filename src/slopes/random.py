@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ import numpy as np
 from .errors import ArgumentError, ShapeError
 from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.operation import constant
-from .graph.shape import Shape, check_dimensions, size
+from .graph.shape import Shape, check_dimensions, size, whole
+from .guarded import guarded
 from .ops import composite
 from .tensor import Tensor, asarray, from_array, mode, perform, tensor
 
@@ -55,17 +58,58 @@ class Generator:
 
 def key_of(seed: int) -> np.ndarray:
     """The two words of a seed."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 1 << 64:
+    number = whole(seed)
+    if number is None or not 0 <= number < 1 << 64:
         raise ArgumentError(f"seed {seed!r} is no seed", why="a seed is a whole number from 0 to 2^64 - 1")
-    number = seed.__index__()
     return np.array([number & 0xFFFFFFFF, number >> 32], np.uint32)
 
 
 default = Generator()
 
 
+class Using(threading.local):
+    """The generators of the with-blocks that this thread is in, innermost last."""
+
+    def __init__(self) -> None:
+        self.generators: list[Generator] = []
+
+
+in_use = Using()
+
+
+@contextlib.contextmanager
+def using(generator: Generator) -> Iterator[Generator]:
+    """A block in which what draws from the default sequence draws from `generator`, in this thread only; the default one rests.
+
+    A function that is compiled in the block goes on drawing from this generator. `fit` runs in such a block, with a generator of
+    its own.
+
+    >>> import slopes as sl
+    >>> from slopes import random
+    >>> sl.seed(0)
+    >>> with random.using(sl.Generator(7)):
+    ...     first = sl.uniform(2)
+    >>> with random.using(sl.Generator(7)):
+    ...     bool(sl.all(first == sl.uniform(2)))
+    True
+    >>> int(random.default.counter)  # nothing was drawn
+    0
+    """
+    in_use.generators.append(generator)
+    try:
+        yield generator
+    finally:
+        in_use.generators.pop()
+
+
+def current() -> Generator:
+    """The generator of the innermost `using` block of this thread; outside of any, the default one."""
+    return in_use.generators[-1] if in_use.generators else default
+
+
 def seed(n: int) -> None:
-    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1.
+    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1; in a block of `using`, that
+    of its generator.
 
     >>> import slopes as sl
     >>> sl.seed(0)
@@ -74,7 +118,7 @@ def seed(n: int) -> None:
     >>> bool(sl.all(first == sl.uniform(2)))
     True
     """
-    default.seed(n)
+    current().seed(n)
 
 
 def sizes(shape: Sizes, name: str) -> Shape:
@@ -90,8 +134,8 @@ BLOCK = 1 << 15  # so many numbers are drawn at once: what they are computed fro
 
 def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
     """shift + scale * the numbers of a draw; many of them block by block, so that a large draw needs little memory."""
-    keys, count = (generator or default).draw(), size(shape)
-    if mode.trace is not None or count <= BLOCK or not is_number(scale) or not is_number(shift):
+    keys, count = (generator or current()).draw(), size(shape)
+    if mode.trace is not None or count <= BLOCK or not (is_number(scale) and is_number(shift)):
         return spread(draw(*keys, START, shape, kind), scale, shift).astype(kind)
     row = np.empty(count, kind)
     for first in range(0, count, BLOCK):
@@ -102,6 +146,7 @@ def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Genera
 
 def spread(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
+    scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
     return scaled if is_number(shift) and shift == 0 else scaled + shift
 
@@ -110,6 +155,7 @@ def is_number(x: Any) -> bool:
     return isinstance(x, (int, float))
 
 
+@guarded
 def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """Numbers that are equally likely everywhere between low and high: low + (high - low) u, u in [0, 1). Float32 by default.
 
@@ -121,9 +167,11 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
+    low, high = (each if is_number(each) else asarray(each) for each in (low, high))
     return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
+@guarded
 def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """Numbers of the normal distribution: mean + std z, z = sqrt(-2 log u) cos(2 pi v) (Box and Muller 1958). Float32 by default.
 
@@ -137,6 +185,7 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     return drawn(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
 
 
+@guarded
 def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:
     """True with probability p, a number or a tensor that broadcasts to the shape (by default p's own), as bool.
 
@@ -151,9 +200,10 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
                             repair="a share of 30 in 100 is p=0.3")
     wanted = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
-    return composite.bernoulli(*(generator or default).draw(), START, probability, wanted)
+    return composite.bernoulli(*(generator or current()).draw(), START, probability, wanted)
 
 
+@guarded
 def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Generator | None = None) -> Tensor:
     """Whole numbers from low to high - 1 (one argument: from 0 to low - 1), equally likely, as int64. ArgumentError for none.
 
@@ -162,9 +212,10 @@ def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Ge
     tensor([3, 3])
     """
     low, high = (0, low) if high is None else (low, high)
-    return composite.integers(*(generator or default).draw(), START, int(low), int(high), sizes(shape, "integers"))
+    return composite.integers(*(generator or current()).draw(), START, int(low), int(high), sizes(shape, "integers"))
 
 
+@guarded
 def permutation(x: Any, generator: Generator | None = None) -> Tensor:
     """0 .. n - 1 in random order for a number n; for a tensor, its slices along axis 0 in random order.
 
@@ -173,7 +224,7 @@ def permutation(x: Any, generator: Generator | None = None) -> Tensor:
     tensor([0, 1, 2, 3])
     """
     if isinstance(x, (int, np.integer)):
-        return composite.permutation(*(generator or default).draw(), START, sizes(int(x), "permutation")[0])
+        return composite.permutation(*(generator or current()).draw(), START, sizes(int(x), "permutation")[0])
     x = asarray(x)
     if not x.ndim:
         raise ShapeError("permutation: a 0-d tensor has no axis to permute", repair="give a Python number for 0 .. n - 1")

@@ -2,37 +2,96 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
-from .errors import ArgumentError
+from .errors import ArgumentError, SaveError, say_once
 
 VERSION = "0.1.0"  # the same as in pyproject.toml
 
 VARIABLES = {
     "SLOPES_DATA": "folder with local copies of the data sets (default: none; they are downloaded to the cache)",
-    "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder)",
+    "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder; without one, a temporary one)",
     "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
+    "SLOPES_CPU": "instruction set to compile for: avx512, avx2 or sse, on x86 (default: the best that the processor has)",
     "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
 }
 
 MOST_THREADS = 1024
+INSTRUCTION_SETS = "avx512", "avx2", "sse"  # of x86, each a part of the one before
 
 
 def data_folder() -> Path | None:
     """The folder named by SLOPES_DATA, or None."""
     named = os.environ.get("SLOPES_DATA")
-    return Path(named).expanduser() if named else None
+    return expanded(named, "SLOPES_DATA") if named else None
 
 
 def cache_folder() -> Path:
-    """The folder for downloads and compiled programs; not created here."""
+    """The folder for downloads and compiled programs; not created here, unless it is temporary.
+
+    It is what SLOPES_CACHE names, else the user's cache folder (XDG_CACHE_HOME/slopes, or ~/.cache/slopes), else, where a user has
+    no home or may not write there, a folder of the user's own among the temporary files.
+    """
     named = os.environ.get("SLOPES_CACHE")
     if named:
-        return Path(named).expanduser()
+        return expanded(named, "SLOPES_CACHE")
+    usual = usual_cache_folder()
+    return usual if usual is not None and can_be_made(usual) else temporary_cache_folder(usual)
+
+
+def usual_cache_folder() -> Path | None:
+    """Where this system keeps a user's caches; None for a user without a home."""
+    home = os.path.expanduser("~")
     if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "slopes"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "slopes"
+        local = os.environ.get("LOCALAPPDATA") or home
+        return Path(local) / "slopes" if os.path.isabs(local) else None
+    wanted = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(wanted):  # its standard says that relative ones are to be ignored
+        return Path(wanted) / "slopes"
+    return Path(home) / ".cache" / "slopes" if home not in ("/", "//") and os.path.isdir(home) and os.path.isabs(home) else None
+
+
+def can_be_made(folder: Path) -> bool:
+    """Whether the folder is there, or this process may make it."""
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    return os.path.isdir(there) and (there == folder or os.access(there, os.W_OK | os.X_OK))
+
+
+@lru_cache(maxsize=4)
+def temporary_cache_folder(instead_of: Path | None) -> Path:
+    """A folder among the temporary files that only this user can enter: the same one in the next process, if nobody is in its way."""
+    try:
+        folder = Path(tempfile.gettempdir()) / f"slopes-{os.getuid() if hasattr(os, 'getuid') else os.environ.get('USERNAME', '')}"
+        if not is_private(folder):
+            folder = Path(tempfile.mkdtemp(prefix="slopes-"))
+    except OSError as error:
+        raise SaveError(f"there is no folder for a cache: {error.strerror or error}", repair="set SLOPES_CACHE to one", where="") from error
+    why = "this user has no home folder" if instead_of is None else f"{instead_of} cannot be written"
+    say_once(f"slopes: {why}: downloads and compiled programs are kept in {folder}; SLOPES_CACHE names another folder")
+    return folder
+
+
+def is_private(folder: Path) -> bool:
+    """Whether the folder, made now if it is missing, belongs to this user and is closed to all others."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    found = os.lstat(folder)
+    own = not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
+    return stat.S_ISDIR(found.st_mode) and own
+
+
+def expanded(folder: str | os.PathLike[str], said: str) -> Path:
+    """The folder, `~` and `~user` replaced by homes; ArgumentError, which names who said it, where there is no such home."""
+    found = os.path.expanduser(folder)
+    if os.fspath(folder).startswith("~") and found.startswith("~"):
+        raise ArgumentError(f"{said} is {os.fspath(folder)!r}, and there is no such home", why="~ stands for a user's home folder",
+                            repair="write the whole path")
+    return Path(found)
 
 
 def debug_level() -> int:
@@ -50,3 +109,12 @@ def named_threads() -> int | None:
         raise ArgumentError(f"SLOPES_THREADS is {text!r:.40}", why="it is the number of threads to compute with",
                             repair=f"set it to a whole number from 1 to {MOST_THREADS}, or unset it to use all processors", where="")
     return int(text)
+
+
+def named_instruction_set() -> str | None:
+    """The instruction set named by SLOPES_CPU, or None when unset; ArgumentError for a name that is none."""
+    name = os.environ.get("SLOPES_CPU", "").strip().lower()
+    if name and name not in INSTRUCTION_SETS:
+        raise ArgumentError(f"SLOPES_CPU is {name!r:.40}", why="it is the instruction set to compile for",
+                            repair="set it to avx512, avx2 or sse, or unset it to use the best one", where="")
+    return name or None

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+import threading
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from .arrays import address_of, aligned_empty, to_array
+from . import tree
+from .arrays import DEEPEST, address_of, aligned_empty, holds, shorten, to_array
 from .autodiff.pullback import pull_back
 from .backward import gradients
+from .calls import called_function, instruction_of
 from .eager import Numbers, What, compute, leaf, record
-from .errors import DTypeError, GradientError, Location, ShapeError, TraceError, default_where, line_text
+from .errors import ArgumentError, DTypeError, GradientError, Location, ShapeError, SlopesError, TraceError, default_where, line_text
 from .graph import dtype as dtypes
-from .graph.dtype import DType, as_dtype, is_inexact, is_integer
+from .graph.dtype import DType, as_dtype, is_inexact, is_integer, promote, scalar_dtype
 from .graph.node import Node, next_serial
 from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
 from .graph.shape import Shape
 from .graph.walk import topological
 from .interrupts import mode, undisturbed
 from .methods import Methods
+from .numpy_calls import WITHOUT_GRADIENT, own_function, own_name
+from .ops import composite
+from .passes.stable import stable_to_differentiate
 
 
 class Versions:
@@ -30,13 +39,24 @@ class Versions:
     `state` counts rebindings of any tensor's array, `written` calls of compiled functions that write into arrays of tensors,
     `structure` changes of what is traced (a layer replaced, a parameter frozen), `gradients` changes of any `.grad` outside of
     compiled functions.
+
+    `gate` is held while values are handed out to others, and by a compiled function that looks which arrays it may write into;
+    `writers` are the versions of compiled functions that write into arrays of tensors.
     """
 
     def __init__(self) -> None:
         self.state = self.written = self.structure = self.gradients = 0
+        self.writers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.new_gate()
+
+    def new_gate(self) -> None:
+        """A gate that nobody holds: a child process has none of its parent's threads."""
+        self.gate = threading.RLock()
 
 
 versions = Versions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=versions.new_gate)
 
 
 class Tensor(Methods):
@@ -64,10 +84,12 @@ class Tensor(Methods):
     _prints_as = "tensor"
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        if requires_grad is False and gradient_wanted(data) and not isinstance(self, Parameter):
+            raise cut_off(data, f"{self._prints_as.capitalize()}(...)", "sl.tensor(x)")
         array = to_array(data, None if dtype is None else as_dtype(dtype), copy=True)
         self._bind(array, None, None)
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
     _grad: Tensor | None
 
@@ -97,7 +119,8 @@ class Tensor(Methods):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array that shares memory and is read-only; later assignments and training do not change it.
 
-        Raises TraceError inside of a compiled function.
+        While another thread runs a compiled function that assigns this tensor, the value is that of a whole call, before or after
+        it; so are all values of a `state_dict`. Raises TraceError inside of a compiled function.
 
         >>> import slopes as sl
         >>> sl.tensor([1., 2.]).numpy()
@@ -124,7 +147,9 @@ class Tensor(Methods):
 
     def tolist(self) -> Any:
         """The value as nested Python lists."""
-        return self._known("tolist").tolist()
+        array = self._known("tolist")
+        self._disown()
+        return array.tolist()
 
     def _known(self, use: str) -> np.ndarray:
         """The array, when values are known here; a value read while a function is traced would be frozen into its program."""
@@ -154,12 +179,16 @@ class Tensor(Methods):
         return bool(self._single("bool"))
 
     def __float__(self) -> float:
+        if mode.trace is None and gradient_wanted(self):
+            check_conversion(self, sys._getframe(1))
         return float(self._single("float"))
 
     def __int__(self) -> int:
         return int(self._single("int"))
 
     def __complex__(self) -> complex:
+        if mode.trace is None and gradient_wanted(self):
+            check_conversion(self, sys._getframe(1))
         return complex(self._single("complex"))
 
     def __index__(self) -> int:
@@ -169,13 +198,37 @@ class Tensor(Methods):
         return int(self._known("int"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if mode.trace is None and gradient_wanted(self):
+            raise cut_off(self, "a NumPy array made of it", "functions of slopes")
         view = self.numpy()
         if dtype is not None and np.dtype(dtype) != view.dtype and copy is False:
             raise DTypeError(f"a tensor of type {self.dtype} cannot become {np.dtype(dtype)} without a copy")
         return np.array(view, dtype=dtype, copy=copy)
 
+    def __array_ufunc__(  # type: ignore[override]
+            self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions of each element, its operators among them (array + tensor), are slopes' own operations of that meaning."""
+        name = own_name(ufunc.__name__)
+        if method == "__call__" and not options:
+            operands = tuple(each if isinstance(each, OPERANDS) else asarray(each) for each in inputs)
+            if name in Operation.table:
+                return perform(name, operands, {})
+            if (own := own_function(ufunc.__name__, operands, {})) is not None:
+                return own(*operands)
+        return on_values(getattr(ufunc, method), ufunc.__name__, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple, options: dict[str, Any]) -> Any:
+        """Some of NumPy's other functions are slopes' own; the rest compute with values and give arrays, unless a gradient is lost."""
+        own = own_function(function.__name__, args, options)
+        if own is None:
+            return on_values(function, function.__name__, args, options)
+        args = tree.map_tree(lambda each: asarray(each) if isinstance(each, np.ndarray) else each, args)
+        return own(*args, **options)
+
     def __dlpack__(self, **options: Any) -> Any:
         """A DLPack capsule that shares memory with this tensor (copied first when the memory is read-only)."""
+        if gradient_wanted(self):
+            raise cut_off(self, "an array of another library made of it", "functions of slopes")
         array = self._known("numpy")
         self._disown()
         return (array if array.flags.writeable else array.copy()).__dlpack__(**options)
@@ -187,6 +240,11 @@ class Tensor(Methods):
         return restore, (type(self), self.numpy().copy(), self._requires_grad)
 
     # How it is indexed
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.shape:
+            check_unpacking(self, sys._getframe(1))
+        return super().__iter__()
 
     def __getitem__(self, index: Any) -> Any:
         if self._value is not None and mode.trace is None and not (self._requires_grad and mode.recording) and is_basic(index):
@@ -238,6 +296,23 @@ class Tensor(Methods):
         return perform("not_equal", (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
 
     # How it changes
+
+    def _in_place(self, symbol: str) -> Any:
+        """x += y makes a new tensor and gives it the name x: a parameter, or another start of gradients, stays what it was."""
+        if isinstance(self, Parameter) or (self._requires_grad and self.is_leaf):
+            raise GradientError(f"{symbol} on a {self._prints_as} of shape {self.shape} that is to be learned does not change it",
+                                why="a tensor never changes in place: the name would stand for a new tensor, and nothing be learned",
+                                repair=f"p.assign(p {symbol[:-1]} ...) changes it; an optimizer's step() does so for all parameters")
+        return NotImplemented
+
+    def __iadd__(self, other: Any) -> Any: return self._in_place("+=")
+    def __isub__(self, other: Any) -> Any: return self._in_place("-=")
+    def __imul__(self, other: Any) -> Any: return self._in_place("*=")
+    def __itruediv__(self, other: Any) -> Any: return self._in_place("/=")
+    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=")
+    def __imod__(self, other: Any) -> Any: return self._in_place("%=")
+    def __ipow__(self, other: Any) -> Any: return self._in_place("**=")
+    def __imatmul__(self, other: Any) -> Any: return self._in_place("@=")
 
     def assign(self, value: Any) -> Tensor:
         """Bind this tensor to a new value of its own shape and type; gradients do not flow through. Returns the tensor itself.
@@ -308,8 +383,7 @@ class Tensor(Methods):
 
     def _disown(self) -> None:
         if self._owned:
-            self._owned = False
-            versions.state += 1
+            hand_out([self])
 
     # Gradients
 
@@ -320,6 +394,9 @@ class Tensor(Methods):
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        if not isinstance(flag, (bool, np.bool_)):
+            raise ArgumentError(f"requires_grad is {shorten(flag)}", why="a tensor requires a gradient or it does not",
+                                repair="give True or False")
         flag = bool(flag)
         if flag == self._requires_grad:
             return
@@ -435,6 +512,29 @@ class Tensor(Methods):
         return self._node  # type: ignore[return-value]
 
 
+def shared(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    """The arrays of tensors, all as one call of a compiled function left them, which from now on others may hold too."""
+    with versions.gate:
+        arrays = [each._known("numpy") for each in tensors]
+        hand_out(tensors)
+    return arrays
+
+
+def hand_out(tensors: Sequence[Tensor]) -> None:
+    """Let the arrays of these tensors, which compiled functions write into, be held by others from now on: they change no more.
+
+    A call that writes into them right now is waited for; the next one finds the state changed, stops at the gate, and then writes
+    into copies. Calls between which nothing is handed out do nothing for it.
+    """
+    with versions.gate:
+        owned = {each: id(each._value) for each in tensors if each._owned}
+        versions.state += bool(owned)
+        for writer in versions.writers if owned else ():
+            writer.wait_for(set(owned.values()))
+        for each in owned:  # only now: who finds a tensor that is not owned does not wait
+            each._owned = False
+
+
 class Parameter(Tensor):
     """A tensor that a model learns: it requires a gradient, and modules list it among their parameters.
 
@@ -459,8 +559,9 @@ OPERANDS = (Tensor, Node, np.ndarray, *Numbers)
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor that holds a copy of `data`: numbers, nested lists, arrays, tensors.
 
-    Python floats become float32 and ints int64; arrays keep their type unless `dtype` says otherwise. Raises ShapeError for
-    ragged lists, DTypeError for what is no number.
+    Python floats become float32 and ints int64; arrays keep their type unless `dtype` says otherwise. Tensors, also in lists, are
+    part of the computation: gradients flow through the copy to them, unless requires_grad=True makes it a start of its own. Raises
+    ShapeError for ragged lists, DTypeError for what is no number.
 
     >>> import slopes as sl
     >>> sl.tensor([[1, 2], [3, 4]])
@@ -468,16 +569,22 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
             [3, 4]])
     >>> sl.tensor([1, 2], dtype="float64")
     tensor([1., 2.], dtype=float64)
+    >>> x = sl.tensor(3., requires_grad=True)
+    >>> sl.tensor([x, 2 * x]).sum().backward()
+    >>> x.grad
+    tensor(3.)
     """
     made = new_tensor(data, None if dtype is None else as_dtype(dtype), copy=True)
-    if requires_grad:
-        made.requires_grad = True
+    if requires_grad is not False:
+        made = made.detach()
+        made.requires_grad = requires_grad
     return made
 
 
 def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
     """`data` as a tensor, without a copy where possible: a tensor comes back as it is, a NumPy or DLPack array shares its memory.
 
+    Lists of tensors are stacked; gradients flow through to them, and through a change of type.
     copy=True always copies, copy=False raises ArgumentError where a copy would be needed. Do not write into shared memory while
     gradients are recorded.
 
@@ -501,13 +608,123 @@ def from_dlpack(array: Any) -> Tensor:
     >>> sl.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return asarray(np.from_dlpack(array))
+    return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
 
 
 def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
+    if isinstance(data, (list, tuple)) and holds(data, Tensor):
+        return stacked(data, common_type(list(leaves_of(data))) if dtype is None else dtype)
+    if isinstance(data, Tensor) and (mode.trace is not None or gradient_wanted(data)):
+        return copied(data, data.dtype if dtype is None else dtype, copy)
     if mode.trace is not None:
         return mode.trace.given(data, dtype)
     return from_array(to_array(data, dtype, copy))
+
+
+def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
+    """Nested lists of tensors, arrays and numbers as one tensor of this type, through which gradients flow."""
+    if depth > DEEPEST:
+        raise ShapeError(f"lists are nested in more than {DEEPEST} levels", why="a tensor has an axis for each",
+                         repair="sl.stack and sl.concat join tensors one axis at a time")
+    parts = [stacked(each, dtype, depth + 1) if isinstance(each, (list, tuple)) and holds(each, Tensor) else asarray(each, dtype)
+             for each in data]
+    shapes = {each.shape for each in parts}
+    if len(shapes) > 1:
+        raise ShapeError(f"the lists do not have one shape: they hold {' and '.join(map(str, sorted(shapes)))}",
+                         why="all rows of a tensor have the same length", repair="pad the shorter ones")
+    return composite.stack(parts)
+
+
+def leaves_of(data: list | tuple, depth: int = 1) -> Iterator[Any]:
+    """What nested lists hold besides lists."""
+    for each in data:
+        if isinstance(each, (list, tuple)) and depth < DEEPEST:
+            yield from leaves_of(each, depth + 1)
+        else:
+            yield each
+
+
+def common_type(values: list[Any]) -> DType:
+    """The type in which tensors, arrays and Python's numbers meet; numbers take that of the arrays, as in arithmetic."""
+    arrays = [each.dtype for each in values if isinstance(each, (Tensor, np.ndarray))]
+    beside = promote(*(as_dtype(each) for each in arrays))
+    return promote(beside, *(scalar_dtype(each, beside) for each in values if isinstance(each, Numbers)))
+
+
+def copied(x: Tensor, dtype: DType, copy: bool | None) -> Tensor:
+    """A tensor of the same value in this type, through which the gradient flows."""
+    if copy is False and dtype != x.dtype:
+        raise ArgumentError(f"an array of type {x.dtype} cannot become a tensor of type {dtype} without a copy",
+                            repair="leave copy=None to copy where needed")
+    made = perform("cast", (x,), {"dtype": dtype})
+    if copy and made._value is not None:
+        made._value = made._value.copy()  # type: ignore[union-attr]
+    return made
+
+
+def gradient_wanted(x: Any) -> bool:
+    """Whether `backward` may ask for a gradient that comes through this tensor."""
+    return isinstance(x, Tensor) and x._requires_grad and mode.recording
+
+
+def cut_off(x: Tensor, what: str, instead: str) -> GradientError:
+    return GradientError(f"{what} would cut off a {x._prints_as} of shape {x.shape} that requires a gradient",
+                         why="what is computed with values alone is not recorded: the gradient would be silently lost",
+                         repair=f"use {instead}; where no gradient is wanted, x.numpy() or x.detach()")
+
+
+def check_conversion(x: Tensor, frame: FrameType) -> None:
+    """Python's float(x) is a look at a value; in `math.exp(x)` and `array[0] = x` it would lose a gradient without a word."""
+    if instruction_of(frame).operation == "STORE_SUBSCR":
+        raise cut_off(x, "array[...] = x", "sl.stack and sl.concat to put tensors together")
+    function = called_function(frame)
+    home = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if home in ("math", "cmath", "numpy") and function.__name__ not in ONLY_LOOKING:
+        own = own_name(function.__name__)
+        raise cut_off(x, f"{home}.{function.__name__}", f"sl.{own}" if own else "functions of slopes")
+
+
+ONLY_LOOKING = ("isnan", "isfinite", "isinf", "isclose", "floor", "ceil", "trunc", "float32", "float64")
+PAIRS = {"max": ("the largest elements", "sl.argmax(x, axis)"), "min": ("the smallest elements", "sl.argmin(x, axis)"),
+         "sort": ("the elements in order", "sl.argsort(x, axis)")}  # in other libraries these return pairs
+
+
+def check_unpacking(x: Tensor, frame: FrameType) -> None:
+    """`values, places = sl.max(x, 1)` would take the rows of one result for two results; other numbers of names must fit."""
+    operation, names, function = instruction_of(frame)
+    if operation != "UNPACK_SEQUENCE":
+        return
+    if names == 2 and function and function[-1] in PAIRS:
+        what, places = PAIRS[function[-1]]
+        raise ArgumentError(f"{function[-1]} returns one tensor, here of shape {x.shape}, not a pair of values and positions",
+                            why=f"it holds {what}; unpacking it would give its rows",
+                            repair=f"take positions from {places}; a, b = sl.unstack(...) gives the rows")
+    if names != len(x):
+        raise ShapeError(f"a tensor of shape {x.shape} does not unpack into {names} names", why=f"its first axis has {len(x)} elements",
+                         repair="name as many as there are, or index: x[0], x[1:]")
+
+
+def on_values(function: Any, name: str, args: tuple, options: dict[str, Any]) -> Any:
+    """A function of NumPy on the values of tensors."""
+    leaves, structure = tree.flatten((args, options))
+    for each in leaves:
+        if isinstance(each, Tensor) and name not in WITHOUT_GRADIENT and (mode.trace is not None or gradient_wanted(each)):
+            raise numpy_error(each, name)
+    args, options = tree.unflatten(structure, [each.numpy() if isinstance(each, Tensor) else each for each in leaves])
+    try:
+        return function(*args, **options)
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, SlopesError) else ArgumentError(f"np.{name}: {shorten(str(error))}") from error
+
+
+def numpy_error(x: Tensor, name: str) -> SlopesError:
+    own = own_name(name)
+    instead = f"sl.{own}" if own else "functions of slopes"
+    if mode.trace is None:
+        return cut_off(x, f"np.{name}", instead)
+    return TraceError(f"np.{name} is called with a tensor ({x.dtype}{list(x.shape)}), which has no value while a function is compiled",
+                      why="NumPy computes with values, and its result would be frozen into the program",
+                      repair=f"use {instead}, or call it outside")
 
 
 def from_array(array: np.ndarray, address: int = 0) -> Tensor:
@@ -721,9 +938,6 @@ class Trace:
 
     def given(self, data: Any, dtype: DType | None) -> Tensor:
         """Data that appears in the function: small data is part of the program, a large array is state that is read."""
-        if isinstance(data, Tensor):
-            node = build_node("stop_gradient", (data._node_in(self),), {})
-            return self.tensor(build_node("cast", (node,), {"dtype": dtype}) if dtype not in (None, node.dtype) else node)
         array = to_array(data, dtype, None)
         if isinstance(data, np.ndarray) and (self.is_captured(data) or (array.nbytes > CONSTANT_LIMIT and array is data)):
             node = self.operand(data)
@@ -801,7 +1015,7 @@ class Trace:
         """Pull the gradient back to every leaf that requires one."""
         leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
         targets = [(each, leaves[each]) for each in topological([node]) if each in leaves]
-        gradients = pull_back([node], [seed], [each for each, _ in targets])
+        gradients = pull_back(stable_to_differentiate([node]), [seed], [each for each, _ in targets])
         with no_grad():
             for (_, tensor), gradient in zip(targets, gradients):
                 if gradient is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from . import tree
 from .arrays import Shelf, address_of, aligned_empty
 from .captures import Captures
 from .errors import ArgumentError, DivisionError, OutOfRangeError, SlopesError, TraceError, line_text
-from .graph.dtype import is_complex
+from .extras import on_demand
+from .graph.dtype import is_complex, plain
 from .graph.node import Node
 from .graph.operation import Constant, Variable
 from .graph.walk import topological
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKEND = "slopes.machine.native"  # loaded at the first compilation, so that importing slopes does not load LLVM
 PROFILER = "slopes.machine.profile"
+GLANCE = 5e-5  # seconds between two looks whether a call is over
 MISS = object()  # what Version.repeater's function returns for arguments that need a closer look
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 
@@ -68,7 +70,7 @@ class Version:
         self._check_types(roots)
         self._check_leaves(roots, {node for node in (*numbers, *variables) if node is not None})
         fixed = {node for node, each in variables.items() if isinstance(each, Parameter) and each not in trace.writes}
-        self.native = importlib.import_module(BACKEND).compile_graph(roots, updates, fixed=fixed)
+        self.native = on_demand(BACKEND).compile_graph(roots, updates, fixed=fixed)
         self.prologue = Prologue(self.native, variables) if self.native.prologue is not None else None
         self.sources = [numbers.get(node) for node in self.native.inputs]
         self.state = [variables.get(node) for node in self.native.inputs]
@@ -92,12 +94,15 @@ class Version:
         self.bound_state = self.bound_gradients = -1
         self.held: list[Any] = []
         self.program = self.native.program
+        if self.writes:
+            with versions.gate:
+                versions.writers.add(self)
 
     # ------------------------------------------------------------------ tracing
     def _argument(self, trace: Trace, leaf: Any, moving: bool) -> Any:
         if not isinstance(leaf, (Tensor, np.ndarray)):
             return leaf
-        return trace.argument(leaf.shape[moving:], leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)
+        return trace.argument(leaf.shape[moving:], leaf.dtype.newbyteorder("="), isinstance(leaf, Tensor) and leaf._requires_grad)
 
     def _result_node(self, trace: Trace, value: Any) -> Node | None:
         if isinstance(value, Tensor):
@@ -150,15 +155,32 @@ class Version:
     # ------------------------------------------------------------------ running
     def bind(self) -> None:
         """Put the addresses of all state into the table; tensors that the program writes must own their memory."""
-        if self.prologue is not None:
-            self.prologue.bind()
+        self.held = []  # before the gate: who holds it waits only for calls that write
+        with versions.gate:
+            if self.prologue is not None:
+                self.prologue.bind()
+            while self.bound_state != versions.state:  # a signal handler may hand out what is bound already
+                self.bound_state = self._bind_state(versions.state)
+
+    def _bind_state(self, state: int) -> int:
+        """Put the addresses into the table; returns the state that this leaves, unless someone else changes it too."""
         self.held = []
         for number, each in enumerate(self.state):
+            before = None if each is None else each._value
             array = self.given(number) if each is None else each._own_array() if self.written[number] else each._read_array()
             if array is not None:
+                state += each is not None and array is not before
                 self.held.append(array)
                 self.table[number] = address_of(array)
-        self.bound_state = versions.state
+        return state
+
+    def wait_for(self, arrays: set[int]) -> None:
+        """Wait until a call that is writing into one of these arrays, given by id, is over."""
+        while not arrays.isdisjoint(map(id, self.held)):
+            if self.program.lock.acquire(blocking=False):
+                self.program.lock.release()
+                return
+            time.sleep(GLANCE)
 
     def given(self, number: int) -> np.ndarray | None:
         """The array of an input that is no tensor's: a constant, or what the prologue computes; None for an argument."""
@@ -182,23 +204,33 @@ class Version:
         return given, results
 
     def profile(self, leaves: Sequence[Any], runs: int) -> Any:
-        with self.program.lock:
+        with self.program.turn():
             keep = self.place(leaves, 1, False)
             before = [np.array(each._value) for each in self.writes]
-            found = importlib.import_module(PROFILER).measure(self.native, *self.addresses, runs)
+            found = on_demand(PROFILER).measure(self.native, *self.addresses, runs)
         for each, array in zip(self.writes, before):
             each.assign(array)
         del keep
         return found
 
     def call(self, owner: Compiled, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
-        with self.program.lock:  # the table of addresses is one for all threads of Python
-            keep, results = self.place(leaves, steps, stacked)
-            self.program.prepare(self.addresses, steps)
-            failed = self.program.enter()
-            versions.written += bool(self.writes)
-            del keep
+        with self.program.turn() as nested:  # the table of addresses is one for all threads of Python
+            before = (self.table.copy(), self.strides.copy(), self.held) if nested else None
+            try:
+                keep, results = self.place(leaves, steps, stacked)
+                self.program.prepare(self.addresses, steps)
+                failed = self.program.enter()
+                del keep
+            finally:
+                versions.written += bool(self.writes)  # also when Ctrl-C comes right after the program
+                if before is not None:
+                    self._put_back(*before)
         return self._finished(owner, leaves, results, failed)
+
+    def _put_back(self, table: np.ndarray, strides: np.ndarray, held: list[Any]) -> None:
+        """Leave the tables as the call had them that this one interrupted, and alive what it reads."""
+        self.table[:], self.strides[:], self.held = table, strides, held
+        self.bound_state = -1
 
     def repeater(self, owner: Compiled) -> Callable[[tuple], Any]:
         """A function that calls this version again: with arguments like those of now; for others it returns MISS.
@@ -206,7 +238,7 @@ class Version:
         A small network runs in a microsecond, so that this does no more than has to be done at every call, on local names.
         """
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
-        acquire, release, enter = program.lock.acquire, program.lock.release, program.enter
+        lock, entered, enter = program.lock, program.entered, program.enter
         addresses, count, single = self.addresses, len(self.accepted), self.single
         prologue, writes, hold = self.prologue, bool(self.writes), self.guards.hold
 
@@ -214,33 +246,36 @@ class Version:
             if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording or not hold():
                 return MISS
             keep, results = [], []
-            acquire()  # the table of addresses is one for all threads of Python
-            try:
-                for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
-                    if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
-                        return MISS
-                    array = arg._value
-                    if array is None or array.shape != shape or array.dtype is not dtype:
-                        return MISS
-                    address = arg._address or arg._find_address()
-                    if not address:
-                        return MISS
-                    cells[place] = address
-                    keep.append(array)
-                if self.bound_state != versions.state:
-                    self.bind()
-                if prologue is not None:
-                    prologue.run()
-                for place, ready, shelf in shelves:
-                    made = ready.pop() if ready else shelf.fresh()
-                    cells[place] = made[1]
-                    results.append(made)
-                if program.prepared is not addresses:
-                    program.prepare(addresses)
-                failed = enter()
-                versions.written += writes
-            finally:
-                release()
+            with lock:  # the table of addresses is one for all threads of Python
+                if entered[0]:
+                    return MISS  # this interrupts a call of the same program
+                entered[0] = True
+                try:
+                    for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
+                        if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
+                            return MISS
+                        array = arg._value
+                        if array is None or array.shape != shape or array.dtype is not dtype:
+                            return MISS
+                        address = arg._address or arg._find_address()
+                        if not address:
+                            return MISS
+                        cells[place] = address
+                        keep.append(array)
+                    if self.bound_state != versions.state:
+                        self.bind()
+                    if prologue is not None:
+                        prologue.run()
+                    for place, ready, shelf in shelves:
+                        made = ready.pop() if ready else shelf.fresh()
+                        cells[place] = made[1]
+                        results.append(made)
+                    if program.prepared is not addresses:
+                        program.prepare(addresses)
+                    failed = enter()
+                finally:
+                    versions.written += writes
+                    entered[0] = False
             if failed or not single or self.bound_gradients != versions.gradients:
                 return self._finished(owner, args, [array for array, _ in results], failed)
             return from_array(*made)
@@ -274,7 +309,7 @@ class Version:
     def _copied(self, leaf: Any, step: int | None) -> Any:
         if not isinstance(leaf, (Tensor, np.ndarray)):
             return leaf
-        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else leaf)
+        array = np.array(leaf._value_now() if isinstance(leaf, Tensor) else plain(leaf))
         copy = from_array(array if step is None else array[step])
         copy.requires_grad = isinstance(leaf, Tensor) and leaf._requires_grad
         return copy
@@ -283,8 +318,8 @@ class Version:
         array = leaf._value_now() if isinstance(leaf, Tensor) else leaf
         if isinstance(leaf, Tensor) and leaf._owned and leaf in self.overwritten:
             array = array.copy()  # its own state too: the argument keeps the value from before the call
-        if not (array.flags.c_contiguous and array.flags.aligned):
-            array = np.array(array, order="C")
+        if not (array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative):
+            array = np.array(plain(array), order="C")
         self.table[number] = address_of(array)
         self.strides[number] = array.nbytes // array.shape[0] if moving else 0
         return array

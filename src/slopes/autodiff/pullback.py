@@ -8,6 +8,7 @@ from ..errors import GradientError, line_text
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.walk import topological
+from .untaken import settled, unbounded_nodes, untaken
 
 
 def pull_back(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node | None]:
@@ -19,14 +20,16 @@ def pull_back(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node
     sources = set(wrt)
     order = topological(outputs)
     active = active_nodes(order, sources)
+    unbounded = unbounded_nodes(order)
     gradients: dict[Node, Node] = {}
+    idle: dict[Node, Node] = {}  # where the gradient of a node is 0, as no choice takes these elements
     for output, seed in zip(outputs, seeds):
         if output in active:
             check_seed(output, seed)
             accumulate(gradients, output, seed)
     for node in reversed(order):
         if node in gradients and node.args and node in active:
-            send(node, gradients, active)
+            send(node, gradients, active, idle, unbounded)
             if node not in sources:
                 del gradients[node]
     return [gradients.get(node) for node in wrt]
@@ -41,7 +44,7 @@ def active_nodes(order: Iterable[Node], sources: set[Node]) -> set[Node]:
     return active
 
 
-def send(node: Node, gradients: dict[Node, Node], active: set[Node]) -> None:
+def send(node: Node, gradients: dict[Node, Node], active: set[Node], idle: dict[Node, Node], unbounded: set[Node]) -> None:
     """Pass a node's gradient on to its arguments."""
     if not any(arg in active for arg in node.args):
         return
@@ -49,10 +52,20 @@ def send(node: Node, gradients: dict[Node, Node], active: set[Node]) -> None:
     if len(parts) != len(node.args):
         raise GradientError(f"pullback of {node.op.name}: {len(parts)} gradients for {len(node.args)} arguments",
                             why="this is a fault in the operation's pullback", where=f"built at {line_text(node.location)}")
-    for arg, part in zip(node.args, parts):
+    above = idle.get(node)
+    for number, (arg, part, zero) in enumerate(zip(node.args, parts, untaken(node, above))):
         if part is not None and arg in active:
             check_gradient(node, arg, part)
-            accumulate(gradients, arg, part)
+            note_idle(arg, zero, gradients, idle)
+            accumulate(gradients, arg, settled(node, number, part, above, unbounded))
+
+
+def note_idle(node: Node, zero: Node | None, gradients: dict[Node, Node], idle: dict[Node, Node]) -> None:
+    """Where another part of a node's gradient is 0: the sum is so where all parts are, which is followed as long as that is one place."""
+    if node not in gradients and zero is not None:
+        idle[node] = zero
+    elif idle.get(node) is not zero:
+        idle.pop(node, None)
 
 
 def accumulate(gradients: dict[Node, Node], node: Node, part: Node) -> None:

@@ -8,7 +8,7 @@ from .composed import CAPTION_WORDS, caption_text, digit_captions, digit_masks
 from .conditioning import Standardize, Whiten
 from .conllu import load_conllu
 from .corpora import tiny_shakespeare, wikitext2
-from .csvfile import Table, load_csv
+from .csvfile import load_csv
 from .dataset import Dataset, from_arrays
 from .datasets import digits, fashion_mnist, mnist
 from .examples import Examples
@@ -27,6 +27,7 @@ from .sound import log_mel, log_spectrogram, mel_filters, spectrogram
 from .splits import Splits, split
 from .spoken import spoken_digits
 from .surnames import names
+from .table import Table
 from .tabular import TableCode, TableSplits, adult, california_housing, split_table, wine_quality
 from .treebank import ud_english_ewt
 from .unload import save_image_folder

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .atomic import saving
+from .ownfile import new_file
 from .reading import CHUNK, reading, refused
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)  # RuntimeError: it is encrypted
@@ -25,7 +26,7 @@ def unpack_member(archive: Path, file: str, target: Path, most: int) -> None:
                 names = [name for name in found.namelist() if name.rpartition("/")[2] == file]
                 if len(names) != 1:
                     raise refused(archive, "members", f"{len(names)} of them are called {file}, not one")
-                with found.open(names[0]) as member, saving(target), open(target, "wb") as output:
+                with found.open(names[0]) as member, saving(target), new_file(target) as output:
                     copy(member, output, most + 1)
         except DAMAGE as error:
             raise refused(archive, "contents", f"the archive is damaged ({error})") from error

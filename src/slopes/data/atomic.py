@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from ..errors import SaveError
+from . import staging
+from .staging import flush_folder
 
 Path = str | os.PathLike[str]
 
@@ -47,36 +48,38 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     'kept'
     """
     target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".slopes-{os.getpid()}-{secrets.token_hex(6)}.tmp")
-    try:
-        with saving(path):
-            with open(temporary, "xb") as file:
-                yield file
-                flush(file)
+    folder = os.path.dirname(target)
+    with saving(path), contextlib.ExitStack() as stack:
+        temporary, file = begin(folder)
+        try:
+            stack.callback(file.close)
+            yield file
+            flush(file)
+            if os.name == "nt":
+                file.close()  # an open file cannot be renamed there
             os.replace(temporary, target)
-            flush_folder(os.path.dirname(target))
-    except BaseException:  # also Ctrl-C: no half-written file may stay behind
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+        except BaseException:  # also Ctrl-C: no half-written file may stay behind
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        flush_folder(folder)
+
+
+def begin(folder: str) -> tuple[str, BinaryIO]:
+    """A new temporary file, locked until it is closed; those of processes that were killed are removed."""
+    staging.remove_abandoned(folder)
+    while True:
+        temporary = os.path.join(folder, staging.staging_name())
+        file = open(temporary, "xb")  # noqa: SIM115  (whoever asked for it closes it)
+        if staging.keep(file.fileno(), temporary):
+            return temporary, file
+        file.close()
 
 
 def flush(file: BinaryIO) -> None:
     """Wait until the disk has it."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def flush_folder(folder: str) -> None:
-    """Wait until the disk has the new name too, where the system offers that: the contents are safe already."""
-    if os.name == "nt":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

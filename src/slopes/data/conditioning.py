@@ -8,20 +8,20 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
-from .dataset import Dataset, check_finite, only_input
+from .dataset import BLOCK, Dataset, as_array, check_finite, exact_input, no_numbers, standardized
 from .reading import Path, refused
 from .tensorfile import load_metadata, load_safetensors, save_safetensors
 
 PER = ("feature", "channel", "all")
 KINDS = ("pca", "zca")
 SMALLEST = 1e-12  # a direction whose variance is this share of the largest does not vary, but for rounding
-BLOCK = 4096  # examples looked at together: keeps what is computed in float64 small
 
 
 class Conditioner:
     """Something learned from training inputs that can be done to any inputs, undone, saved and loaded.
 
-    A subclass has `fields`, the names of its arrays, and two functions of (N, ...) float32: `forward` and `inverse`.
+    A subclass has `fields`, the names of its arrays, and two functions of (N, ...): `forward`, to float32, and `inverse`, to
+    float64.
     """
 
     fields: tuple[str, ...]
@@ -46,22 +46,31 @@ class Conditioner:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; DataError for another kind of file or missing arrays."""
+        """Read what `save` wrote; DataError for another kind of file, missing arrays, and numbers that nothing can be done with."""
         arrays, kind = load_safetensors(path), load_metadata(path).get("slopes", "")
         if kind != cls.__name__ or set(arrays) != set(cls.fields):
             raise refused(path, "contents", f"{kind or 'arrays'} with {', '.join(sorted(arrays)) or 'nothing'}",
                           f"a {cls.__name__} has {', '.join(cls.fields)}")
         made = object.__new__(cls)
         for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise refused(path, f"array {name!r}", "a number in it is not finite")
             setattr(made, name, array)
+        if not made.is_sound():
+            raise refused(path, "arrays", f"they do not fit each other: {', '.join(f'{k} {v.dtype}{v.shape}' for k, v in arrays.items())}")
         return made
+
+    def is_sound(self) -> bool:
+        """Whether the arrays, which were loaded, fit each other."""
+        raise NotImplementedError
 
 
 class Standardize(Conditioner):
     """(x - mean) / std with mean and deviation of the training inputs, each feature by itself.
 
     per: "feature" for every number of an example, "channel" for every index of axis 1 (pictures (N, C, H, W)), "all" for one
-    mean and deviation. What is constant in training is only centred (std 1). mean, std: float32, broadcast against the inputs.
+    mean and deviation. What is constant in training is only centred (std 1). mean, std: float64, broadcast against the inputs.
+    All is computed in float64 and rounded once, so that features that vary little around a large number keep their digits.
     Raises NonFiniteError for inputs that are not finite, ArgumentError for another `per`.
     Source: LeCun, Bottou, Orr, Mueller, "Efficient backprop", 1998, section 4.3.
 
@@ -69,7 +78,7 @@ class Standardize(Conditioner):
     >>> scale = Standardize(train)
     >>> scale(np.array([[2.0, 40.0]])), scale.inverse(scale(train))
     (array([[0., 2.]], dtype=float32), array([[ 1., 10.],
-           [ 3., 30.]], dtype=float32))
+           [ 3., 30.]]))
     """
 
     fields = ("mean", "std")
@@ -84,16 +93,21 @@ class Standardize(Conditioner):
         axes = {"feature": (0,), "all": tuple(range(inputs.ndim)), "channel": (0, *range(2, inputs.ndim))}[per]
         mean = inputs.mean(axis=axes, keepdims=True, dtype=np.float64)
         std = inputs.std(axis=axes, keepdims=True, dtype=np.float64, mean=mean)
-        self.mean = mean.astype(np.float32)[0]
-        self.std = np.where(std > 0, std, 1).astype(np.float32)[0]
+        low = inputs.min(axis=axes, keepdims=True)
+        constant = inputs.max(axis=axes, keepdims=True) == low  # mean and deviation of a constant are rounded
+        self.mean, self.std = np.where(constant, low, mean)[0].astype(np.float64), np.where(constant | (std == 0), 1, std)[0]
+
+    def is_sound(self) -> bool:
+        """Floats of one shape, and no deviation that is 0."""
+        return self.mean.dtype.kind == self.std.dtype.kind == "f" and self.mean.shape == self.std.shape and bool((self.std > 0).all())
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """(x - mean) / std."""
-        return (checked_shape(inputs, self.mean) - self.mean) / self.std
+        return standardized(checked_shape(inputs, self.mean), self.mean, self.std)
 
     def inverse(self, inputs: Any) -> np.ndarray:
-        """x std + mean."""
-        return checked_shape(np.asarray(inputs, np.float32), self.mean) * self.std + self.mean
+        """x std + mean, float64."""
+        return checked_shape(np.asarray(inputs, np.float64), self.mean) * self.std + self.mean
 
 
 class Whiten(Conditioner):
@@ -139,13 +153,22 @@ class Whiten(Conditioner):
         matrix, undo = kept / scale, (kept * scale).T
         if kind == "zca":
             matrix, undo = matrix @ kept.T, kept @ undo
-        self.mean, self.matrix, self.undo = (np.ascontiguousarray(each, np.float32) for each in (mean, matrix.T, undo))
+        self.mean = mean
+        self.matrix, self.undo = (np.ascontiguousarray(each, np.float32) for each in (matrix.T, undo))
         self.shape = np.array(inputs.shape[1:] if kind == "zca" else (len(matrix.T),), np.int64)
+
+    def is_sound(self) -> bool:
+        """A mean (D,), matrices (components, D), and the shape of so many components."""
+        if self.matrix.ndim != 2 or self.shape.ndim != 1 or self.shape.dtype.kind not in "iu" or (self.shape < 1).any():
+            return False
+        floats = all(each.dtype.kind == "f" for each in (self.mean, self.matrix, self.undo))
+        return floats and self.undo.shape == self.matrix.shape == (math.prod(self.shape.tolist()), *self.mean.shape)
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """W (x - mean) of every example."""
         flat = inputs.reshape(len(inputs), -1)
-        return ((checked_shape(flat, self.mean) - self.mean) @ self.matrix.T).reshape(len(inputs), *self.shape.tolist())
+        centred = standardized(checked_shape(flat, self.mean), self.mean, np.ones(1))
+        return (centred @ self.matrix.T).reshape(len(inputs), *self.shape.tolist())
 
     def inverse(self, inputs: Any) -> np.ndarray:
         """The examples (N, D) that whitening takes there; with fewer components, the nearest in the space of those kept."""
@@ -154,8 +177,11 @@ class Whiten(Conditioner):
 
 
 def as_inputs(given: Dataset | Any) -> np.ndarray:
-    """The inputs as float32 (N, ...), all finite."""
-    found = np.asarray(only_input(given) if isinstance(given, Dataset) else given, np.float32)
+    """The inputs (N, ...) as float32 or float64, as they were given, all finite."""
+    found = exact_input(given) if isinstance(given, Dataset) else as_array(given, "inputs")
+    if found.dtype.kind not in "biuf":
+        raise no_numbers(found, "inputs")
+    found = found.astype(np.float32 if found.dtype.itemsize < 4 or found.dtype == np.float32 else np.float64, copy=False)
     if found.ndim < 2 or not len(found):
         raise ShapeError(f"inputs of shape {found.shape}", why="they are (N, ...): at least one example of at least one axis")
     check_finite(found, "inputs")

@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, NonFiniteError, OutOfRangeError, ShapeError
+from ..errors import ArgumentError, DTypeError, NonFiniteError, OutOfRangeError, ShapeError, warn
 from .several import each_input, input_names, inputs_of
+
+BLOCK = 4096  # examples looked at together: keeps what is computed in float64 small
 
 
 class Dataset:
     """Inputs and targets of the same number of examples, along the first axis.
 
     inputs: (N, ...) float32, or int64 / uint8 / bool as given (words, bytes); wider floats become float32, other integers int64. A
-    tuple of such arrays are several inputs: one argument of the net each.
+    tuple of such arrays are several inputs: one argument of the net each. Where float32 takes digits that matter (features that vary
+    little around a large number: times, years, places), one array's float64 numbers are kept beside, as `exact`: `standardized`,
+    `data.Standardize` and `data.Whiten` compute with them.
     targets: (N, ...) int64 for classes, float32 for numbers. classes: the names of the classes, if targets are classes.
     The arrays are made read-only. Raises ShapeError (different lengths, no example), DTypeError (not numbers), NonFiniteError
-    (NaN or infinity), OutOfRangeError (labels outside of the classes), ArgumentError (no input).
+    (NaN or infinity), OutOfRangeError (labels outside of the classes), ArgumentError (no input, hidden values of a masked array).
+    Warns of targets that lose digits that matter as float32.
 
     >>> from slopes import data
     >>> data.Dataset([[0.0, 1.0], [1.0, 0.0]], [1, 0], classes=["up", "down"], name="toy")
@@ -27,8 +32,9 @@ class Dataset:
     Dataset(data: 5 examples, inputs (1, 28, 28) float32 and (9,) int64, targets (9,) int64)
     """
 
-    __slots__ = ("classes", "inputs", "name", "targets")
+    __slots__ = ("classes", "exact", "inputs", "name", "targets")
     inputs: Any  # an array, or a tuple of arrays
+    exact: np.ndarray | None
     targets: np.ndarray
     classes: tuple[str, ...] | None
     name: str
@@ -36,7 +42,14 @@ class Dataset:
     def __init__(self, inputs: Any, targets: Any, classes: Sequence[str] | None = None, name: str = "data") -> None:
         checked = [numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
         self.inputs = tuple(checked) if isinstance(inputs, tuple) else checked[0]
+        self.exact = None if isinstance(inputs, tuple) else kept_exact(inputs, checked[0])
         self.targets = numbers(targets, "targets")
+        if kept_exact(targets, self.targets, share=2.0**-10) is not None:
+            warn("targets lose digits as float32", repair="subtract what they have in common first: targets - targets.mean()",
+                 why=f"they vary only from {self.targets.min()} to {self.targets.max()}, and float32 has 24 bits")
+        if isinstance(classes, str):
+            raise ArgumentError(f"classes are {classes!r:.60}", why="each letter would be one",
+                                repair=f"give a list: classes=[{classes!r:.60}]")
         self.classes = tuple(classes) if classes is not None else None
         self.name = name
         check_lengths(self.inputs, self.targets, name)
@@ -45,7 +58,7 @@ class Dataset:
         self._freeze()
 
     def _freeze(self) -> None:
-        for each in (*inputs_of(self.inputs), self.targets):
+        for each in (*inputs_of(self.inputs), self.targets, *(() if self.exact is None else (self.exact,))):
             each.flags.writeable = False
 
     def __len__(self) -> int:
@@ -61,10 +74,10 @@ class Dataset:
         """(inputs, targets) of one example, a slice, or an array of numbers."""
         return each_input(lambda each: each[index], self.inputs), self.targets[index]
 
-    def _with(self, inputs: Any, targets: np.ndarray, name: str) -> Dataset:
+    def _with(self, inputs: Any, targets: np.ndarray, name: str, exact: np.ndarray | None = None) -> Dataset:
         """A dataset of numbers that are known to be sound: not checked again."""
         made = object.__new__(Dataset)
-        made.inputs, made.targets, made.classes, made.name = inputs, targets, self.classes, name
+        made.inputs, made.targets, made.classes, made.name, made.exact = inputs, targets, self.classes, name, exact
         made._freeze()
         return made
 
@@ -79,10 +92,11 @@ class Dataset:
         inputs, targets = self[index]
         if not len(targets):
             raise ShapeError(f"the subset of {self.name} has no example", repair="select at least one")
-        return self._with(inputs, targets, self.name if name is None else name)
+        exact = None if self.exact is None else self.exact[index]
+        return self._with(inputs, targets, self.name if name is None else name, exact)
 
     def standardized(self, mean: Any = None, std: Any = None) -> Dataset:
-        """Inputs (x - mean) / std, float32; mean and std are numbers or arrays that broadcast against the inputs.
+        """Inputs (x - mean) / std, computed in float64 and rounded once; mean and std broadcast against the inputs.
 
         Without them, the mean and deviation of all inputs of this dataset; for validation and test, pass the numbers of the
         training set. Raises ArgumentError when std is not above 0, and for several inputs.
@@ -91,16 +105,17 @@ class Dataset:
         >>> data.Dataset([[1.0], [3.0]], [0, 1]).standardized().inputs.ravel()
         array([-1.,  1.], dtype=float32)
         """
-        inputs = only_input(self)
+        inputs = exact_input(self)
         mean = inputs.mean(dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
-        std = inputs.std(dtype=np.float64) if std is None else np.asarray(std, np.float64)
+        std = (inputs.std(dtype=np.float64) if varies(inputs) else np.zeros(())) if std is None else np.asarray(std, np.float64)
         if not (np.all(std > 0) and np.all(np.isfinite(mean)) and np.all(np.isfinite(std))):
             raise ArgumentError(f"inputs of {self.name} cannot be divided by std = {std}", why="it must be finite and above 0",
                                 repair="leave constant inputs out, or pass std=1")
-        scaled = (inputs - np.float32(mean)) / np.float32(std)
-        if scaled.shape != inputs.shape:
-            raise ShapeError(f"mean {mean.shape} and std {std.shape} do not broadcast to inputs of shape {inputs.shape[1:]}")
-        return self._with(scaled.astype(np.float32, copy=False), self.targets, self.name)
+        try:
+            scaled = standardized(inputs, mean, std)
+        except ValueError:
+            raise ShapeError(f"mean {mean.shape} and std {std.shape} do not broadcast to inputs of shape {inputs.shape[1:]}") from None
+        return self._with(scaled, self.targets, self.name)
 
 
 def from_arrays(x: Any, y: Any, classes: Sequence[str] | None = None, name: str = "data") -> Dataset:
@@ -113,18 +128,68 @@ def from_arrays(x: Any, y: Any, classes: Sequence[str] | None = None, name: str 
     return Dataset(x, y, classes, name)
 
 
+def standardized(inputs: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """(x - mean) / std as float32, computed in float64, some examples at a time; ValueError where they do not broadcast."""
+    mean, std = np.broadcast_to(mean, inputs.shape), np.broadcast_to(std, inputs.shape)
+    made = np.empty(inputs.shape, np.float32)
+    for start in range(0, len(inputs), BLOCK):
+        part = slice(start, start + BLOCK)
+        with np.errstate(over="ignore"):
+            made[part] = (inputs[part] - mean[part].astype(np.float64, copy=False)) / std[part]
+    check_finite(made, "standardized inputs")
+    return made
+
+
+def varies(numbers: np.ndarray) -> bool:
+    """Whether two of the numbers differ; their deviation does not tell, for it is rounded."""
+    return bool(numbers.size and numbers.max() > numbers.min())
+
+
+def kept_exact(given: Any, narrow: np.ndarray, share: float = 2.0**-22) -> np.ndarray | None:
+    """The float64 numbers that were given (as a copy), where a feature of them loses digits in float32, else None.
+
+    A feature does when rounding changes it by more than `share` of the range in which it varies.
+    """
+    wide = np.asarray(given)
+    if wide.dtype.kind != "f" or wide.dtype.itemsize < 8 or not wide.ndim:
+        return None
+    low, high, error = (np.zeros(wide.shape[1:]) for _ in range(3))
+    for start in range(0, len(wide), BLOCK):
+        part = wide[start : start + BLOCK]
+        ends = (part.min(axis=0), part.max(axis=0))
+        low, high = ends if not start else (np.minimum(low, ends[0]), np.maximum(high, ends[1]))
+        error = np.maximum(error, np.abs(part - narrow[start : start + BLOCK]).max(axis=0))
+    return wide.astype(np.float64) if ((high > low) & (error > (high - low) * share)).any() else None
+
+
 def numbers(given: Any, field: str, keep: tuple[str, ...] = ()) -> np.ndarray:
     """The array of `given`: float32 for floats, int64 for integers and truth values, except the types to keep; finite."""
     array = as_array(given, field)
     if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{field} are of type {array.dtype}, not numbers", why="a network computes with numbers only",
-                         repair="give text and categories numbers: classes, y = np.unique(y, return_inverse=True)")
+        raise no_numbers(array, field)
     if array.dtype == np.uint64 and array.size and array.max() >= 2**63:
         raise OutOfRangeError(f"{field} hold {array.max()}, which int64 cannot", repair="use smaller numbers or floats")
     wanted = array.dtype if array.dtype.name in keep else np.dtype("float32" if array.dtype.kind == "f" else "int64")
     converted = as_wanted(array, wanted)
     check_finite(converted, field)
     return converted
+
+
+def no_numbers(array: np.ndarray, field: str) -> DTypeError:
+    """The error that shows the first value that is no number."""
+    repair = "give text and categories numbers: classes, y = np.unique(y, return_inverse=True)"
+    if array.dtype.kind in "mM":
+        repair = "make a number of each date, such as days since the first: (dates - dates.min()) / np.timedelta64(1, 'D')"
+    if array.dtype.kind != "O":
+        return DTypeError(f"{field} are of type {array.dtype}, not numbers", why="a network computes with numbers only", repair=repair)
+    other = next(((place, value) for place, value in np.ndenumerate(array) if not isinstance(value, (int, float, np.number))), None)
+    if other is None:
+        return DTypeError(f"{field} are Python's numbers in an array of type object", repair="cast it: x.astype(np.float32)")
+    place, value = other
+    if value is None or type(value).__name__ == "NAType":
+        repair = "a network needs every number: leave such examples out, or put one there; data.split_table fills the gaps of tables"
+    return DTypeError(f"{field} hold {value!r:.60}, of type {type(value).__name__}, at {list(place)}",
+                      why="a network computes with numbers only", repair=repair)
 
 
 def as_wanted(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
@@ -134,6 +199,9 @@ def as_wanted(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
 
 
 def as_array(given: Any, field: str) -> np.ndarray:
+    if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
+        raise ArgumentError(f"{field} are a masked array, {int(np.ma.getmaskarray(given).sum())} of whose values are hidden",
+                            why="a network would see what is hidden", repair="leave such examples out, or put numbers there: x.filled(0)")
     try:
         return np.asarray(given)
     except ValueError as error:
@@ -144,14 +212,19 @@ def as_array(given: Any, field: str) -> np.ndarray:
 def check_finite(array: np.ndarray, field: str) -> None:
     if array.dtype.kind != "f":
         return
-    for start in range(0, len(array) if array.ndim else 0, 4096):  # in pieces: a mask of everything would be large
-        part = np.isfinite(array[start : start + 4096])
+    for start in range(0, len(array) if array.ndim else 0, BLOCK):  # in pieces: a mask of everything would be large
+        part = np.isfinite(array[start : start + BLOCK])
         if not part.all():
             place = np.argwhere(~part)[0]
             position = (start + int(place[0]), *map(int, place[1:]))
             raise NonFiniteError(f"{field} hold {array[position]} at {list(position)}",
                                  why="one such number makes every weight NaN",
                                  repair="remove or replace such examples, for example with np.nan_to_num(x)")
+
+
+def exact_input(dataset: Dataset) -> np.ndarray:
+    """The only input, with all the digits that were given."""
+    return only_input(dataset) if dataset.exact is None else dataset.exact
 
 
 def only_input(dataset: Dataset) -> np.ndarray:

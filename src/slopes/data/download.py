@@ -7,19 +7,19 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
 import pooch
 
 from ..errors import DataError, DownloadError, SaveError
 from ..settings import VERSION, cache_folder
+from ..workers import Workers
 from .archive import unpack_member
 from .atomic import flush, saving
-from .jsonfile import load_json, save_json
 from .lock import locked
+from .ownfile import is_own, new_file, opened_own
 from .progress import Progress
 from .sources import SOURCES, DataSource, Known
 
@@ -27,7 +27,6 @@ TIMEOUT = (10.0, 30.0)  # seconds to connect, and to wait for the next bytes
 ATTEMPTS = 5  # per mirror, and only while each brings something new
 CHUNK = 2**13  # bytes; of a connection that breaks off, what is left of the last chunk is lost
 PIECES_AT_ONCE = 8
-SCHEMA = "slopes.verified"
 
 
 def fetch(name: str, file: str, source: DataSource | None = None, folder: str | os.PathLike[str] | None = None) -> Path:
@@ -51,34 +50,34 @@ def fetch(name: str, file: str, source: DataSource | None = None, folder: str | 
 
 
 def verified(target: Path, known: Known) -> bool:
-    """Whether the file is there and right; its checksum is computed only when its size or time changed since the last look."""
+    """Whether the file is there and right; its checksum is computed once in a process, and again when the file was changed.
+
+    Nothing that lies beside the file is believed: who can write the file could write that too.
+    """
     try:
         found = target.stat()
     except OSError:
         return False
-    seen = {"size": found.st_size, "changed": found.st_mtime_ns, "sha256": known.sha256}
+    seen = Seen(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, known.sha256)
     if found.st_size != known.size:
         return False
-    if remembered(target) == seen:
-        return True
-    if not is_right(target, known):
-        return False
-    with contextlib.suppress(SaveError):  # a read-only cache is only slower
-        save_json(note_of(target), seen, SCHEMA)
-    return True
+    if seen not in right_files and is_right(target, known):
+        right_files.add(seen)
+    return seen in right_files
 
 
-def note_of(target: Path) -> Path:
-    return target.with_name(f".{target.name}.verified")
+class Seen(NamedTuple):
+    """What a file was when its checksum was computed."""
+
+    device: int
+    number: int
+    size: int
+    changed: int
+    touched: int
+    sha256: str
 
 
-def remembered(target: Path) -> dict[str, Any] | None:
-    """Size, time and checksum of the file when it was last found right."""
-    try:
-        found = load_json(note_of(target), SCHEMA)
-    except DataError:
-        return None
-    return {name: found.get(name) for name in ("size", "changed", "sha256")}
+right_files: set[Seen] = set()
 
 
 def is_right(path: Path, known: Known) -> bool:
@@ -154,11 +153,10 @@ def try_archive(url: str, label: str, known: Known, part: Path) -> str | None:
 
 def assemble(mirror: str, label: str, known: Known, part: Path) -> str | None:
     """Bring all pieces of a file and put them together as a tar file with nothing in it but names and contents."""
-    part.unlink(missing_ok=True)
-    with Progress(label, known.size, urlsplit(mirror).netloc) as progress, ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
+    with Progress(label, known.size, urlsplit(mirror).netloc) as progress, Workers(PIECES_AT_ONCE) as pool:
         try:
             coming = pool.map(lambda piece: bring_piece(mirror + piece, known.size), known.pieces)
-            with saving(part), tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
+            with saving(part), new_file(part) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
                 for piece, raw in zip(known.pieces, coming):
                     member = tarfile.TarInfo(piece)
                     member.size = len(raw)
@@ -251,7 +249,8 @@ def first_line(error: BaseException) -> str:
 
 
 def size_of(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    """The size of a file of our own; of what `opened_own` would put aside, 0."""
+    return path.stat().st_size if is_own(path) else 0
 
 
 class WrongRange(OSError):
@@ -316,7 +315,7 @@ def opened_part(part: Path) -> Iterator[BinaryIO]:
     """The part, open to be continued, and on the disk at the end however the transfer ends."""
     with contextlib.ExitStack() as stack:
         with saving(part):
-            file = stack.enter_context(open(part, "r+b" if part.exists() else "w+b"))
+            file = stack.enter_context(opened_own(part))
             file.seek(0, os.SEEK_END)
         try:
             yield file

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
+from ..workers import Workers
 from .dataset import Dataset, checked_index
-from .images import MOST_PIXELS, load_image
-from .reading import Path, inside, refused
+from .images import load_image
+from .reading import Path, inside, reading, refused
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pgm.gz", ".ppm.gz")
 MOST_READERS = 8
@@ -32,7 +32,7 @@ class Pictures:
     dtype = np.dtype(np.float32)
 
     def __init__(self, paths: Sequence[Path], size: tuple[int, int], channels: int, readers: int = 0,
-                 most_pixels: int = MOST_PIXELS) -> None:
+                 most_pixels: int | None = None) -> None:
         self.paths, self.size, self.channels, self.most_pixels = tuple(paths), size, channels, most_pixels
         self.readers = readers or min(MOST_READERS, os.cpu_count() or 1)
 
@@ -55,7 +55,7 @@ class Pictures:
         def fill(place: int) -> None:
             made[place] = self.read(int(numbers[place]))
 
-        with ThreadPoolExecutor(self.readers, thread_name_prefix="slopes-read") as pool:
+        with Workers(self.readers, thread_name_prefix="slopes-read") as pool:
             for _ in pool.map(fill, range(len(numbers))):  # raises what a reader raised, the first in order
                 pass
         return made
@@ -108,7 +108,7 @@ class ImageFolder:
 
 
 def image_folder(folder: Path, size: int | tuple[int, int], channels: int = 3, *, skip_damaged: bool = False, readers: int = 0,
-                 most_pixels: int = MOST_PIXELS) -> ImageFolder:
+                 most_pixels: int | None = None) -> ImageFolder:
     """The pictures FOLDER/CLASS/*.png (.jpg, .jpeg, .pgm, .ppm, the last two also .gz): a data set that is read as it is used.
 
     size: to which height and width each is scaled (`load_image`, which says how); channels: 1 for grey, 3 for colour. Classes are
@@ -125,7 +125,7 @@ def image_folder(folder: Path, size: int | tuple[int, int], channels: int = 3, *
     root = FilePath(folder)
     if not root.is_dir():
         raise refused(root, "folder", "there is no such folder" if not root.exists() else "it is a file", repair="check the path")
-    classes = sorted(each.name for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
+    classes = sorted(entry.name for entry in entries_of(root) if entry.is_dir())
     if not classes:
         raise refused(root, "folder", "it has no subfolders", "each class is a subfolder with its pictures", "move them into some")
     found = [(path, number) for number, name in enumerate(classes) for path in pictures_of(root, name)]
@@ -134,14 +134,20 @@ def image_folder(folder: Path, size: int | tuple[int, int], channels: int = 3, *
     return without_damaged(whole) if skip_damaged else whole
 
 
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, but for names that begin with a dot."""
+    with reading(folder), os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+
 def pictures_of(root: FilePath, name: str) -> Iterator[str]:
-    """The files of one class."""
-    names = sorted(each.name for each in (root / name).iterdir())
-    files = [each for each in names if not each.startswith(".") and each.lower().endswith(SUFFIXES)]
+    """The files of one class. Only links are resolved: it takes longer than all the rest, and nothing else can lead out."""
+    files = sorted((entry.name, entry.is_symlink()) for entry in entries_of(root / name) if entry.name.lower().endswith(SUFFIXES))
     if not files:
         raise refused(root / name, "folder", "there is no picture in it",
                       f"every subfolder is a class; pictures end in {', '.join(SUFFIXES)}", "remove it, or put pictures there")
-    yield from (inside(root, os.path.join(name, file)) for file in files)
+    home = inside(root, name)
+    yield from (inside(root, os.path.join(name, file)) if is_link else os.path.join(home, file) for file, is_link in files)
 
 
 def without_damaged(whole: ImageFolder) -> ImageFolder:
@@ -153,7 +159,7 @@ def without_damaged(whole: ImageFolder) -> ImageFolder:
             return str(error.what)
         return ""
 
-    with ThreadPoolExecutor(whole.inputs.readers) as pool:
+    with Workers(whole.inputs.readers) as pool:
         problems = list(pool.map(problem, range(len(whole))))
     sound = np.array([not each for each in problems])
     skipped = tuple((os.fspath(path), each) for path, each in zip(whole.inputs.paths, problems) if each)

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .reading import MOST_UNPACKED, Path, Source, read_claim, read_exactly, refused, unpacked
+from .reading import Path, Source, read_claim, read_exactly, refused, unpacked
 
 CODES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 TYPES = {code: np.dtype(name) for code, name in CODES.items()}
 MOST_AXES = 64
 
 
-def load_idx(path: Path, limit: int = MOST_UNPACKED) -> np.ndarray:
-    """The array of an IDX file, in this machine's byte order; a compressed one may unpack to `limit` bytes.
+def load_idx(path: Path, limit: int | None = None) -> np.ndarray:
+    """The array of an IDX file, in this machine's byte order; a compressed one may unpack to `limit` bytes (by
+    default 32 MiB, or 32 times its size if that is more).
 
     Header: two zero bytes, a type code (8 uint8, 9 int8, 11 int16, 12 int32, 13 float32, 14 float64), the number of axes, then
     each size as a big-endian uint32; the numbers follow, big-endian, last axis fastest. Raises DataError naming file and field;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .reading import Path, read_whole, refused
 
 MOST_JSON = 2**28  # bytes; a history of a million epochs stays below
 NON_FINITE = "$float"  # JSON has no infinities: they are written as {"$float": "inf"}
-MOST_DIGITS = 1000  # of an integer: Python takes seconds for longer ones, or refuses
+MOST_DIGITS = 300  # of an integer: longer ones are beyond every float
 
 
 def save_json(path: Path, content: dict[str, Any], schema: str, version: int = 1) -> None:
@@ -87,12 +88,11 @@ def parse_object(raw: bytes, path: Path, field: str, foreign: bool = False) -> d
     The infinities and NaN that `plain` wrote are restored, unless the text is `foreign`: not written by slopes.
     """
     def without_twins(pairs: list[tuple[str, Any]]) -> Any:
-        names: set[str] = set()
-        for name, _ in pairs:
-            if name in names:
-                raise refused(path, field, f"the name {name!r:.80} stands there twice")
-            names.add(name)
-        return dict(pairs) if foreign else restored(dict(pairs), path)
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+            raise refused(path, field, f"the name {twice!r:.80} stands there twice")
+        return made if foreign else restored(made, path)
 
     def no_constant(name: str) -> float:
         raise refused(path, field, f"{name} is no JSON number")
@@ -102,9 +102,14 @@ def parse_object(raw: bytes, path: Path, field: str, foreign: bool = False) -> d
             raise refused(path, field, f"a number has {len(digits)} digits")
         return int(digits)
 
+    def finite(text: str) -> float:
+        if math.isinf(number := float(text)):
+            raise refused(path, field, f"{text:.40} is no number that a float can hold")
+        return number
+
     try:
         found = json.loads(decoded(raw, path, field), object_pairs_hook=without_twins, parse_constant=no_constant,
-                           parse_int=bounded)
+                           parse_int=bounded, parse_float=finite)
     except RecursionError:
         raise refused(path, field, "it is nested absurdly deep") from None
     except json.JSONDecodeError as error:

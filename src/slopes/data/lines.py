@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from .reading import MOST_UNPACKED, Path, reading, refused, unpacked
+from .reading import Path, reading, refused, unpacked
 
 MOST_LINE = 2**24  # bytes of one line
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # some editors put it in front of a file
 
 
-def text_lines(path: Path, limit: int = MOST_UNPACKED) -> Iterator[tuple[int, str]]:
+def text_lines(path: Path, limit: int | None = None) -> Iterator[tuple[int, str]]:
     """(number from 1, line without its end) of a UTF-8 file, plain or gzip-compressed, read as it is asked for.
 
     Lines end with a line feed only; a carriage return before it belongs to the end, a byte order mark at the beginning does not
-    count. Raises DataError naming file and line: bytes that are not UTF-8, a zero byte, a line longer than 16 MiB, more than
-    `limit` bytes unpacked, damaged or truncated compression, an empty file.
+    count. A compressed file may unpack to `limit` bytes; by default 32 MiB, or 32 times its size if that is more. Raises DataError
+    naming file and line: bytes that are not UTF-8, a zero byte, a line longer than 16 MiB, more bytes unpacked, damaged or
+    truncated compression, an empty file.
 
     >>> with open("words.txt", "wb") as file:
     ...     _ = file.write("un\\ndeux\\n".encode())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..extras import on_demand
-from ..settings import cache_folder, data_folder
+from ..settings import cache_folder, data_folder, expanded
 from .reading import refused
 from .sources import SOURCES
 
@@ -20,7 +20,7 @@ def located(name: str, file: str, folder: Folder) -> Path:
 
     In a folder it may lie in the data set's subfolder or directly, with or without `.gz`.
     """
-    home = Path(folder).expanduser() if folder is not None else data_folder()
+    home = expanded(folder, "folder") if folder is not None else data_folder()
     if home is None:
         return on_demand("slopes.data.download").fetch(name, file)
     for candidate in candidates(home, name, file):

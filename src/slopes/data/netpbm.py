@@ -9,6 +9,7 @@ import numpy as np
 from .reading import Path, Source, read_claim, read_exactly, refused, unpacked
 
 CHANNELS = {b"P5": 1, b"P6": 3}
+MOST_SIDE = 65_535  # pixels, as in JPEG
 MOST_HEADER = 4096  # bytes, comments included
 NUMBER = re.compile(rb"\d{1,9}")
 
@@ -21,7 +22,9 @@ def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
             raise refused(path, "magic", f"{magic!r} instead of P5 (grey) or P6 (colour)", "text formats (P2, P3) are not read")
         read = Words(source, path)
         width, height, top = (read.number(field) for field in ("width", "height", "greatest value"))
-        check_sizes(path, width, height, top, most_pixels)
+        check_pixels(path, width, height, most_pixels)
+        if not 0 < top < 65536:
+            raise refused(path, "greatest value", f"{top} is not from 1 to 65535")
         dtype = np.dtype("u1" if top < 256 else ">u2")
         shape = (height, width, CHANNELS[magic])
         data = read_claim(source.stream, claim_of(source, shape, dtype, read.count, path), path, "pixels")
@@ -31,11 +34,12 @@ def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
     return pixels.astype(np.float32) / np.float32(top)
 
 
-def check_sizes(path: Path, width: int, height: int, top: int, most_pixels: int) -> None:
-    if not width or not height or width * height > most_pixels:
-        raise refused(path, "width, height", f"{width} x {height}", f"a picture has from 1 to {most_pixels} pixels")
-    if not 0 < top < 65536:
-        raise refused(path, "greatest value", f"{top} is not from 1 to 65535")
+def check_pixels(path: Path, width: int, height: int, most_pixels: int) -> None:
+    """The sizes that a header claims are those of a picture."""
+    if not 0 < width * height <= most_pixels or max(width, height) > MOST_SIDE:
+        raise refused(path, "width, height", f"{width} x {height}",
+                      f"a picture has from 1 to {most_pixels} pixels, and at most {MOST_SIDE} on a side",
+                      "scale it down first, or allow more pixels: most_pixels=...")
 
 
 def claim_of(source: Source, shape: tuple[int, int, int], dtype: np.dtype, header: int, path: Path) -> int:

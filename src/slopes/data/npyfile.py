@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .reading import DEFLATE_RATIO, MOST_UNPACKED, Path, Source, opened, read_claim, read_exactly, reading, refused
+from .reading import DEFLATE_RATIO, Path, Source, most_unpacked, opened, read_claim, read_exactly, reading, refused
 
 MAGIC = b"\x93NUMPY"
 LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 MOST_HEADER = 65_535  # bytes: what version 1.0 can say; plain numbers need about 100
 MOST_AXES = 64
-MOST_MEMBERS = 65_536
+MOST_MEMBERS = 10_000
 FIELDS = ("descr", "fortran_order", "shape")
-TOKENS = re.compile(r"""(?:\s|[{}(),:\[\]]|'[^'\\\n]*'|"[^"\\\n]*"|-?\d{1,30}L?|True|False|None)*""")
+TOKENS = re.compile(r"""(?>\s|[{}(),:\[\]]|'[^'\\\n]*'|"[^"\\\n]*"|-?\d{1,30}+L?|True|False|None)*+""")  # atomic: never tried twice
 PLAIN = re.compile(r"[<>|=]?(?:[iu][1248]|f[248]|c8|c16|b1)")
 ENCRYPTED = 1  # the zip flag bit
 
@@ -52,15 +52,16 @@ def load_npy(path: Path) -> np.ndarray:
         return read_array(source, path, "")
 
 
-def load_npz(path: Path, limit: int = MOST_UNPACKED) -> dict[str, np.ndarray]:
+def load_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
     """The named arrays of an npz file (a zip of npy files), which may unpack to `limit` bytes in all.
 
-    Members are read by their header's claim, never extracted. Raises DataError for zip bombs, encryption, unknown compression,
-    wrong checksums, lying sizes, and whatever `load_npy` refuses.
+    The limit is by default 32 MiB, or 32 times the file's size if that is more. Members are read by their header's claim, never
+    extracted. Raises DataError for zip bombs, encryption, unknown compression, wrong checksums, lying sizes, and whatever
+    `load_npy` refuses.
     """
     with opened(path) as source, zip_errors(path, "zip directory"), zipfile.ZipFile(source.stream) as archive:
         members = archive.infolist()
-        check_members(members, source.size, limit, path)
+        check_members(members, source.size, most_unpacked(source.size, limit), path)
         return {member.filename.removesuffix(".npy"): read_member(archive, member, path) for member in members}
 
 

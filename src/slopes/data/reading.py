@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, NamedTuple
 from ..errors import DataError
 
 DEFLATE_RATIO = 1032  # no deflate stream unpacks to more than this many times its size
-MOST_UNPACKED = 2**32  # bytes that a compressed file may unpack to, unless the caller allows more
+ALWAYS_UNPACKED = 2**25  # bytes that any compressed file may unpack to
+USUAL_RATIO = 32  # and how many times its size a larger one may: what is not made to harm is rarely packed more tightly
 CHUNK = 2**20
 REPAIR = "the file is damaged or of another kind: fetch or write it again, or name another file"
 
@@ -63,9 +64,14 @@ def opened(path: Path) -> Iterator[Source]:
             yield Source(file, found.st_size, found.st_size, False)
 
 
+def most_unpacked(size: int, limit: int | None = None) -> int:
+    """The bytes that a compressed file of this size may unpack to: `limit`, or 32 MiB, or 32 times its size if that is more."""
+    return max(ALWAYS_UNPACKED, USUAL_RATIO * size) if limit is None else limit
+
+
 @contextlib.contextmanager
-def unpacked(path: Path, limit: int = MOST_UNPACKED) -> Iterator[Source]:
-    """The contents of `path`, which may be gzip-compressed: its first two bytes tell."""
+def unpacked(path: Path, limit: int | None = None) -> Iterator[Source]:
+    """The contents of `path`, which may be gzip-compressed: its first two bytes tell; `limit` as in `most_unpacked`."""
     with opened(path) as source:
         packed = source.stream.read(2) == b"\x1f\x8b"
         source.stream.seek(0)
@@ -73,7 +79,7 @@ def unpacked(path: Path, limit: int = MOST_UNPACKED) -> Iterator[Source]:
             yield source
             return
         with gzip.GzipFile(fileobj=source.stream) as stream:
-            yield Source(stream, source.size, min(source.size * DEFLATE_RATIO, limit), True)  # type: ignore[arg-type]
+            yield Source(stream, source.size, min(source.size * DEFLATE_RATIO, most_unpacked(source.size, limit)), True)  # type: ignore[arg-type]
 
 
 def read_exactly(stream: Any, count: int, path: Path, field: str) -> bytes:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
-from .csvfile import load_csv, missing_in
-from .dataset import Dataset, check_finite
+from .columns import is_words, missing_in
+from .csvfile import load_csv
+from .dataset import Dataset, as_array, check_finite, kept_exact, no_numbers, standardized
 from .local import Folder, located
 from .reading import refused
 from .splits import PARTS, Splits, check_fractions
@@ -19,7 +20,7 @@ FRACTIONS = (0.7, 0.1, 0.2)
 
 
 class Series(NamedTuple):
-    """Values (T,) or (T, channels) float32 at equal distances in time, when each was, and after how many steps it looks alike."""
+    """Values (T,) or (T, channels), floats at equal distances in time, when each was, and after how many steps it looks alike."""
 
     values: np.ndarray
     times: tuple[str, ...]
@@ -41,14 +42,17 @@ def windows(values: Any, size: int, horizon: int = 1, step: int = 1) -> tuple[np
     >>> past[..., 0].tolist(), future.tolist()
     ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0], [5.0]])
     """
-    known = checked_values(values)
+    known = checked_values(values).astype(np.float32)
     starts = window_starts(len(known), 0, len(known), size, horizon, step)
     return cut(known, starts, size, horizon)
 
 
 def checked_values(values: Any) -> np.ndarray:
-    """The values as float32, (T,) or (T, channels), all finite."""
-    known = np.asarray(values, np.float32)
+    """The values as float64, (T,) or (T, channels), all finite."""
+    known = as_array(values, "the values of the series")
+    if known.dtype.kind not in "biuf":
+        raise no_numbers(known, "the values of the series")
+    known = known.astype(np.float64)
     if known.ndim not in (1, 2):
         raise ShapeError(f"a series has shape {known.shape}", why="it is (T,), or (T, channels)")
     check_finite(known, "the values of the series")
@@ -125,19 +129,20 @@ class SeriesSplits(Splits):
 
     def taken(self, places: np.ndarray) -> np.ndarray:
         """The scaled values at these places."""
-        return scaled(self.series.values, self.mean, self.std)[places]
+        return standardized(self.series.values, self.mean, self.std)[places]
 
     def unscaled(self, values: Any) -> np.ndarray:
-        """Forecasts in the units of the series: value * std + mean."""
-        return np.asarray(values, np.float32) * self.std + self.mean
+        """Forecasts in the units of the series: value * std + mean, float64."""
+        return np.asarray(values, np.float64) * self.std + self.mean
 
 
 def split_series(series: Series, size: int, horizon: int = 1, fractions: Sequence[float] = FRACTIONS, step: int = 1) -> SeriesSplits:
     """Windows of a series, divided by time: what is to be forecast for validation lies after all of training, the test after both.
 
     inputs: (N, size, channels), targets (N, horizon) or (N, horizon, channels), float32, scaled by the mean and deviation of the
-    training values. Cuts fall at round(T * cumulative fraction). The first windows of validation and test look back into what
-    came before, as a forecast does; no target is in two parts. Raises ShapeError for parts that are too short.
+    training values, which is computed in float64 and rounded once. Cuts fall at round(T * cumulative fraction). The first windows
+    of validation and test look back into what came before, as a forecast does; no target is in two parts. Raises ShapeError for
+    parts that are too short.
 
     >>> months = Series(np.arange(100.0), tuple(map(str, range(100))), period=12)
     >>> split_series(months, size=10).train
@@ -147,14 +152,13 @@ def split_series(series: Series, size: int, horizon: int = 1, fractions: Sequenc
     values = checked_values(series.values)
     series = series._replace(values=values)
     cuts = [0, *np.rint(np.cumsum(fractions) * len(values)).astype(int).tolist()]
-    training = values[: cuts[1]].astype(np.float64)
+    training = values[: cuts[1]]
     mean, std = training.mean(axis=0), training.std(axis=0)
-    if not np.all(std > 0):
+    if not np.all(training.max(axis=0) > training.min(axis=0)):
         raise OutOfRangeError(f"the training values of {series.name} are all {training[0]}", repair="use a longer part of the series")
-    mean, std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
     starts = {part: window_starts(len(values), first, last, size, horizon, step)
               for part, first, last, share in zip(PARTS, cuts, cuts[1:], fractions) if share}
-    numbers = scaled(values, mean, std)
+    numbers = standardized(values, mean, std)
 
     def taken(part: str) -> Dataset:
         return Dataset(*cut(numbers, starts[part], size, horizon), name=f"{series.name}.{part}")
@@ -165,21 +169,17 @@ def split_series(series: Series, size: int, horizon: int = 1, fractions: Sequenc
     return made
 
 
-def scaled(values: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """(value - mean) / std."""
-    return (values - mean) / std
-
-
 def load_series(path: Path, time: str, value: str, period: int, name: str) -> Series:
-    """The series of two columns of a CSV file; DataError where a value is missing or no number."""
+    """The series of two columns of a CSV file, float32 where that takes no digits that matter; DataError for gaps and words."""
     table = load_csv(path, words=[time])
     for wanted in (time, value):
-        if wanted not in table.names or (wanted == value and table[value].dtype.kind == "U"):
+        if wanted not in table.names or (wanted == value and is_words(table[value])):
             raise refused(path, f"column {wanted!r}", "it is not there" if wanted not in table.names else "it holds words, not numbers")
     column = table[value]
     if missing_in(column).any():
         raise refused(path, f"column {value!r}", f"nothing in row {int(missing_in(column).argmax()) + 1}", "a series has no gaps")
-    return Series(column.astype(np.float32), tuple(table[time].tolist()), period, name)
+    narrow = column.astype(np.float32)
+    return Series(narrow if kept_exact(column, narrow) is None else column, tuple(table[time].tolist()), period, name)
 
 
 def sunspots(folder: Folder = None) -> Series:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+from ..workers import Workers
 
 
 @runtime_checkable
@@ -40,7 +41,7 @@ def prefetched(gather: Callable[[np.ndarray], Any], parts: Iterable[np.ndarray])
     >>> [part.tolist() for part in prefetched(np.square, [np.array([1, 2]), np.array([3])])]
     [[1, 4], [9]]
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="slopes-prefetch") as ahead:
+    with Workers(1, thread_name_prefix="slopes-prefetch") as ahead:
         waiting = None
         for part in parts:
             coming = ahead.submit(gather, part)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError
-from .csvfile import Table, load_csv, missing_in
-from .dataset import Dataset
+from ..errors import ArgumentError, warn
+from .columns import is_words, missing_in
+from .csvfile import load_csv
+from .dataset import Dataset, varies
 from .local import Folder, located
 from .order import SPLITTING, order
 from .reading import refused
 from .splits import PARTS, Splits, check_fractions, divided
+from .table import Table
 
 CODES = ("one-hot", "integers")
 ADULT = ("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race", "sex",
@@ -24,6 +27,10 @@ WINE = ("fixed acidity", "volatile acidity", "citric acid", "residual sugar", "c
         "total sulfur dioxide", "density", "pH", "sulphates", "alcohol", "quality")
 FRACTIONS = (0.7, 0.1, 0.2)
 DOLLARS = 100_000  # house prices are told in these
+FEW_ROWS = 20  # of fewer nothing can be said about what a column is
+EACH_ITS_OWN, EVERY_OTHER = 0.9, 0.5  # words of a column, as a share of the rows in which something is known
+DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d{1,2}:\d{2}.{0,20})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
+COUNTERS = re.compile(r"(?i)id|index|idx|key|uuid|row|rowid|rownum|unnamed: 0|.*[_ -](id|key|uuid)|.*[a-z]Id")
 
 
 class NumberColumn(NamedTuple):
@@ -73,6 +80,8 @@ class TableCode:
     is known; when training has gaps in the column, a second feature is 1 there. A word becomes one feature per word of the
     training rows (categories="one-hot") or its number from 1 on, for an embedding (categories="integers"); a word that training
     did not have becomes all zeros, or 0. "Nothing known" is a word as others are. `features` names what comes out.
+    Raises ArgumentError for a column of words of which nearly each row has its own: it names the rows (identifiers, free text), and
+    says nothing about others. Warns of dates and of other words that occur once or twice, and of numbers that count the rows.
 
     >>> table = Table({"size": [1.0, 3.0, float("nan")], "colour": ["red", "blue", "red"]})
     >>> code = TableCode(table)
@@ -90,14 +99,14 @@ class TableCode:
         if categories not in CODES:
             raise ArgumentError(f"categories={categories!r}", repair=f"choose one of {', '.join(map(repr, CODES))}")
         self.columns: list[NumberColumn | WordColumn] = [
-            word_column(name, each, categories == "one-hot") if each.dtype.kind == "U" else number_column(name, each)
+            word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
             for name, each in training.columns.items()]
         self.features = tuple(feature for column in self.columns for feature in column.features)
 
     def __call__(self, table: Table) -> np.ndarray:
         """The features of each row, (N, features) float32; ArgumentError for a table that lacks a column or has other kinds."""
         for column in self.columns:
-            if (table[column.name].dtype.kind == "U") != isinstance(column, WordColumn):
+            if is_words(table[column.name]) != isinstance(column, WordColumn):
                 raise ArgumentError(f"column {column.name!r} holds {'numbers' if isinstance(column, WordColumn) else 'words'}",
                                     why="it was the other kind in the training rows")
         coded = [feature for column in self.columns for feature in column.coded(table[column.name])]
@@ -112,12 +121,37 @@ class TableCode:
 def number_column(name: str, column: np.ndarray) -> NumberColumn:
     """The code of a column of numbers; of a column without any known number it is mean 0, deviation 1."""
     known = column[~missing_in(column)]
-    mean, std = (float(known.mean()), float(known.std())) if known.size else (0.0, 1.0)
-    return NumberColumn(name, mean, std if std > 0 else 1.0, known.size < column.size)
+    check_counter(name, known)
+    mean, std = (float(known.mean()), float(known.std())) if varies(known) else (float(known[0]) if known.size else 0.0, 1.0)
+    return NumberColumn(name, mean, std, known.size < column.size)
 
 
 def word_column(name: str, column: np.ndarray, one_hot: bool) -> WordColumn:
-    return WordColumn(name, tuple(np.unique(column).tolist()), one_hot)
+    """The code of a column of words; an error when they name the rows."""
+    words = sorted(set(column.tolist()))
+    check_words(name, [word for word in words if word], len(column) - int(missing_in(column).sum()))
+    return WordColumn(name, tuple(words), one_hot)
+
+
+def check_words(name: str, words: Sequence[str], rows: int) -> None:
+    """Words that occur once can be learned by heart, but tell nothing about other rows."""
+    dates = bool(words) and all(map(DATE.fullmatch, words))
+    if rows < FEW_ROWS or (len(words) <= EVERY_OTHER * rows and not dates):
+        return
+    seen = f"column {name!r} has {len(words)} different {'dates' if dates else 'words'} in {rows} rows, such as {words[0]!r:.60}"
+    why = "each would be a feature of its own, which other rows do not have"
+    repair = f"leave it out, table.without({name!r}), or replace it by what matters of it" + (
+        ": the year, the month, the days since the first" if dates else "; a text needs slopes.text")
+    if len(words) > EACH_ITS_OWN * rows:
+        raise ArgumentError(seen, why=why, repair=repair)
+    warn(seen, why=why, repair=repair)
+
+
+def check_counter(name: str, known: np.ndarray) -> None:
+    """Warn of integers, each of them once, in a column that is called as if it named the rows."""
+    if known.size >= FEW_ROWS and COUNTERS.fullmatch(name) and (known == np.rint(known)).all() and np.unique(known).size == known.size:
+        warn(f"column {name!r} has another number in each row", why="it looks like the rows' own names, but is taken for a measurement",
+             repair=f"leave it out: table.without({name!r}); or rename it, if it measures something")
 
 
 class TableSplits(Splits):
@@ -163,16 +197,21 @@ def targets_of(table: Table, target: str, classes: Sequence[str] | None) -> tupl
     missing = missing_in(column)
     if missing.any():
         raise ArgumentError(f"target {target!r} is not known in row {int(missing.argmax())}", repair="leave such rows out: table.rows(...)")
-    if column.dtype.kind != "U":
+    if not is_words(column):
         if classes is not None:
             raise ArgumentError(f"target {target!r} is numbers, but classes are named", repair="read it as words: load_csv(words=[...])")
-        return column.astype(np.float32), None
-    known = tuple(np.unique(column).tolist()) if classes is None else tuple(classes)
-    matches = column[:, None] == np.array(known)  # (N, classes)
-    if not matches.any(axis=1).all():
-        row = int(np.argmin(matches.any(axis=1)))
-        raise ArgumentError(f"target {target!r} is {str(column[row])!r} in row {row}, which is no class", repair=f"classes are {known}")
-    return matches.argmax(axis=1).astype(np.int64), known
+        return column, None
+    known = tuple(sorted(set(column.tolist()))) if classes is None else tuple(classes)
+    if len(column) >= FEW_ROWS and len(known) > EACH_ITS_OWN * len(column):
+        raise ArgumentError(f"target {target!r} has {len(known)} different words in {len(column)} rows, such as {known[0]!r:.60}",
+                            why="each would be a class of its own", repair="if they are numbers, see how load_csv read them")
+    number_of = {word: number for number, word in enumerate(known)}
+    found = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
+    if found.min() < 0:
+        row = int(found.argmin())
+        raise ArgumentError(f"target {target!r} is {column[row]!r:.60} in row {row}, which is no class",
+                            repair=f"classes are {known!r:.200}")
+    return found, known
 
 
 def adult(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
@@ -200,18 +239,17 @@ def census(path: Path) -> Table:
     """The rows of one file; in one of the two, answers end with a dot."""
     table = load_csv(path, ADULT)
     check_numbers(table, ADULT_NUMBERS, path)
-    answers = np.char.rstrip(table["income"].astype(str), ".")
-    sound = np.isin(answers, ("<=50K", ">50K"))
-    if not sound.all():
-        row = int(np.argmin(sound))
-        raise refused(path, "income", f"{str(answers[row])!r} in row {row + 1} is neither <=50K nor >50K")
+    answers = [answer.rstrip(".") for answer in table["income"].tolist()]
+    wrong = next((row for row, answer in enumerate(answers) if answer not in ("<=50K", ">50K")), None)
+    if wrong is not None:
+        raise refused(path, "income", f"{answers[wrong]!r} in row {wrong + 1} is neither <=50K nor >50K")
     return Table({**table.columns, "income": answers})
 
 
 def check_numbers(table: Table, names: Sequence[str], path: Path, target: str = "") -> None:
     """These columns are there and hold numbers; the target is known everywhere."""
     for name in names:
-        if name not in table.names or table[name].dtype.kind == "U":
+        if name not in table.names or is_words(table[name]):
             raise refused(path, f"column {name!r}", "it is not there" if name not in table.names else "it holds words, not numbers")
     if target and missing_in(table[target]).any():
         raise refused(path, f"column {target!r}", f"nothing in row {int(missing_in(table[target]).argmax()) + 1}", "it is the target")

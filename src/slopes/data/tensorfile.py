@@ -15,7 +15,9 @@ from .atomic import replacing
 from .jsonfile import parse_object
 from .reading import Path, Source, opened, read_exactly, refused
 
-MOST_HEADER = 100_000_000  # bytes, the format's own limit
+MOST_HEADER = 2**23  # bytes: an array's entry takes about 100; parsed, a header is many times as large
+MOST_ARRAYS = 32_768
+MOST_BRACES = 4 * MOST_ARRAYS  # counted before the header is parsed; names and metadata may hold some
 MOST_AXES = 64  # NumPy's limit
 NAMES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "<u2", "I16": "<i2", "F16": "<f2", "U32": "<u4", "I32": "<i4",
          "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8", "C64": "<c8", "BF16": "<u2"}
@@ -116,7 +118,9 @@ def read_header(source: Source, path: Path) -> tuple[list[Entry], dict[str, str]
     if length > min(MOST_HEADER, source.size - 8):
         raise refused(path, "header length", f"{length}, but {source.size - 8} bytes follow",
                       why=f"a header is no longer than its file, nor than {MOST_HEADER} bytes")
-    header = parse_object(read_exactly(source.stream, length, path, "header"), path, "header", foreign=True)
+    raw = read_exactly(source.stream, length, path, "header")
+    if raw.count(b"{") > MOST_BRACES or len(header := parse_object(raw, path, "header", foreign=True)) > MOST_ARRAYS:
+        raise refused(path, "header", f"more than {MOST_ARRAYS} arrays", "a file of weights has some thousands at most")
     metadata = checked_metadata(header.pop(METADATA, {}), path)
     entries = [parse_entry(name, found, path) for name, found in header.items()]
     entries.sort(key=lambda entry: (entry.begin, entry.end))

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-NUMBER = r"\d+(?:[.,:]\d+)+(?!\w)"
+NUMBER = r"\d++(?:[.,:]\d++){1,30}+(?!\w)"  # bounded, and nothing is tried twice: no text takes long
 WORD = r"\w+(?:['’-]\w+)*"
 TOKEN = re.compile(rf"{NUMBER}|{WORD}|\S")
 ELIDED = re.compile(rf"{NUMBER}|\w+['’](?=\w)|\w+(?:-\w+)*|\S")

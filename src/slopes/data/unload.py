@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path as FilePath
 
 import numpy as np
@@ -15,6 +14,7 @@ from .atomic import saving
 from .dataset import Dataset
 from .images import resized
 from .reading import Path
+from .staging import staging_folder
 
 NO_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.')  # what some system does not take in a name, and the dot that hides a folder
 
@@ -41,8 +41,8 @@ def save_image_folder(dataset: Dataset, folder: Path, size: tuple[int, int] | No
     digits = len(str(len(dataset) - 1))
     with saving(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".slopes-", dir=target.parent) as staged:
-            whole = FilePath(staged) / "whole"
+        with staging_folder(target.parent) as stage:
+            whole = stage / "whole"
             for name in names:
                 (whole / name).mkdir(parents=True)
             for number, (picture, label) in enumerate(zip(dataset.inputs, dataset.targets.tolist())):

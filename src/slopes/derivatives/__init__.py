@@ -1,8 +1,7 @@
 """Derivatives of functions of tensors: grad, vjp, jvp, vmap, jacobian, hessian, in any nesting, at once or while tracing."""
 
 from .batched import vmap
-from .checked import check_grads
 from .matrices import hessian, jacobian
 from .modes import grad, jvp, value_and_grad, vjp
 
-__all__ = ["check_grads", "grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = ["grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]

@@ -23,6 +23,8 @@ def vmap(f: Function, in_axes: int | Sequence[int | None] | None = 0, out_axes: 
 
     `in_axes` names the batch axis of each argument (None: the same for all examples; one number stands for all arguments),
     `out_axes` where it goes in each output. `f` runs once, on tensors without values: a branch on a value is a TraceError.
+    So random numbers are drawn once, too: the same for all examples (dropout leaves out the same places in each), and a generator
+    moves on as by one call of `f`. For numbers of its own for each example, draw a batch of them and pass it.
     Raises ShapeError when the batch axes differ in length.
 
     >>> import slopes as sl

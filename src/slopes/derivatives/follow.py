@@ -7,7 +7,6 @@ whose perturbation they follow, and variables of an enclosing function are what 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,22 +19,14 @@ from ..graph.dtype import is_float
 from ..graph.node import Node, next_serial
 from ..graph.operation import build_node
 from ..graph.walk import topological
+from ..levels import levels
 from ..machine.reference import evaluate
+from ..passes.stable import stable_to_differentiate
 from ..tensor import Recording, Tensor, asarray, from_array, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 
 Function = Callable[..., Any]
 ARRAYS = (Tensor, np.ndarray, bool, int, float, complex, np.generic)
-
-
-class Levels(threading.local):
-    """The wrapped inputs of the derivatives that are being taken, outermost first."""
-
-    def __init__(self) -> None:
-        self.active: list[Node] = []
-
-
-levels = Levels()
 
 
 def node_of(x: Tensor) -> Node:
@@ -195,7 +186,12 @@ def scalar_output(name: str, value: Any) -> Node:
     return node
 
 
+def stable_outputs(nodes: Sequence[Node]) -> list[Node]:
+    """Results in the form that is differentiated: in a traced function the stable one, as its values will be computed."""
+    return list(nodes) if mode.trace is None else stable_to_differentiate(nodes)
+
+
 def pulled(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
     """Gradients, zeros where nothing depends."""
-    found = pull_back(outputs, seeds, wrt)
+    found = pull_back(stable_outputs(outputs), seeds, wrt)
     return [zeros_like(node) if each is None else each for node, each in zip(wrt, found)]

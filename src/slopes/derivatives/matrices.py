@@ -15,7 +15,7 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.shape import Shape
 from ..tree import unflatten
-from .follow import Function, Inputs, Outputs, finish, pulled
+from .follow import Function, Inputs, Outputs, finish, pulled, stable_outputs
 from .modes import grad
 
 
@@ -68,7 +68,7 @@ def reverse_blocks(output: Node, inputs: Sequence[Node]) -> list[Node]:
 def forward_block(output: Node, node: Node) -> Node:
     """One pushforward per element of the input, as one batch."""
     tangent = variable(node.shape, node.dtype, "tangent")
-    column, = batch(push_forward([output], [node], [tangent]), [tangent], [basis(node)])  # (input.size, *output.shape)
+    column, = batch(push_forward(stable_outputs([output]), [node], [tangent]), [tangent], [basis(node)])  # (input.size, *output.shape)
     turned = build_node("permute", (column,), {"axes": (*range(1, column.ndim), 0)})
     return reshaped(turned, output.shape + node.shape)
 

@@ -10,7 +10,7 @@ from ..autodiff.pushforward import ones_like, push_forward
 from ..errors import ArgumentError, GradientError
 from ..tensor import asarray
 from ..tree import flatten, unflatten
-from .follow import Function, Inputs, Outputs, finish, node_of, pulled, scalar_output
+from .follow import Function, Inputs, Outputs, finish, node_of, pulled, scalar_output, stable_outputs
 
 
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -112,7 +112,7 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     given = inputs.unpacked(tuple(tangents))
     moves = [node_of(asarray(leaf, dtype=node.dtype)) for leaf, node in zip(given, inputs.nodes)]
     outputs = Outputs("jvp", inputs.call(f, {}))
-    pushed = push_forward(outputs.nodes, inputs.nodes, moves)
+    pushed = push_forward(stable_outputs(outputs.nodes), inputs.nodes, moves)
     found = finish([*outputs.nodes, *pushed])
     count = len(outputs.nodes)
     return unflatten(outputs.structure, found[:count]), unflatten(outputs.structure, found[count:])

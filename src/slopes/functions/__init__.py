@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..guarded import guarded
 from . import activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
@@ -18,8 +19,15 @@ from .reduction import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .spatial import *  # noqa: F403
 
+MODULES = activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial
+CALLING_BACK = loop, parts  # errors of a user's own function come out as they are
+
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
 
 __all__ = ["e", "inf", "nan", "newaxis", "pi"]
-for module in (activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial):
+for module in MODULES:
     __all__ += module.__all__
+    for name in module.__all__ if module not in CALLING_BACK else ():
+        if getattr(module, name).__module__ == module.__name__:
+            setattr(module, name, guarded(getattr(module, name)))  # in its module too, where pickle looks for it
+            globals()[name] = getattr(module, name)

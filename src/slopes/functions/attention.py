@@ -28,7 +28,9 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
 
     query (..., L, E), key (..., S, E), value (..., S, D) -> (..., L, D); leading axes broadcast.
     attn_mask broadcasts to (..., L, S): booleans say which keys take part, floats are added. is_causal lets query i see the keys
-    0 to i. A query whose keys are all hidden gives zeros (elsewhere NaN). dropout_p leaves out a share of the weights.
+    0 to i. A query whose keys are all hidden gives zeros (elsewhere NaN). A key that the mask hides from all queries counts nowhere: it
+    and its value may be NaN or infinite. Where only some queries do not see it, as with is_causal, it must be finite. dropout_p leaves
+    out a share of the weights.
     Raises ShapeError where shapes do not fit or there is no key.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
@@ -41,11 +43,23 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     query, key, value = asarray(query), asarray(key), asarray(value)
     mask = None if attn_mask is None else asarray(attn_mask)
     check_attention(query, key, value, mask)
+    if mask is not None:
+        shown = mask if mask.dtype == bool_ else mask > -math.inf
+        key, value = seen_rows(key, shown), seen_rows(value, shown)
     if isinstance(dropout_p, (int, float)) and not dropout_p:
         return attended(query, key, value, mask, is_causal, scale)
     weights = attention_weights(query, key, mask, is_causal, scale)
     keep = 1 - dropout_p
     return composite.matmul(weights * (bernoulli(keep, weights.shape).astype(weights.dtype) / keep), value)
+
+
+def seen_rows(rows: Tensor, shown: Tensor) -> Tensor:
+    """The keys or values (..., S, n) that a mask shows to any query, and 0 for the others, which may be nan or infinite."""
+    keys = shown.any(axis=-2) if shown.ndim > 1 else shown.reshape(shown.shape or (1,))
+    shared = tuple(axis for axis in range(keys.ndim - 1)
+                   if keys.ndim - axis >= rows.ndim or rows.shape[axis - keys.ndim - 1] == 1)  # of rows that several masks look at
+    keys = keys.any(axis=shared, keepdims=True)
+    return composite.where(keys.reshape((*keys.shape[max(0, keys.ndim - rows.ndim + 1):], 1)), rows, 0)
 
 
 def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False,

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
-from ..graph.dtype import DType, as_dtype, default_float, is_integer, scalar_dtype
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph.dtype import DType, as_dtype, default_float, exists_in, float64, is_complex, is_inexact, is_integer, scalar_dtype
 from ..graph.shape import check_dimensions
 from ..ops import composite
 from ..tensor import Tensor, aligned_empty, asarray, from_array, mode, perform, tensor
+from .elementwise import floor
 
 __all__ = [
     "arange", "asarray", "empty", "eye", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tensor", "tril",
@@ -42,13 +43,30 @@ def filled(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool
 def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with one number everywhere; by default of the number's own type (Python floats: float32).
 
+    A fraction becomes an integer type by losing what is behind the point. Raises DTypeError for what is no number, ArgumentError for a
+    number that the type does not hold.
+
     >>> sl.full((2, 2), 7)
     tensor([[7, 7],
             [7, 7]])
     """
     if isinstance(value, Tensor):
         return value.astype(value.dtype if dtype is None else dtype).broadcast_to(sizes(shape, "full"))
-    return filled(sizes(shape, "full"), value, scalar_dtype(value, None) if dtype is None else as_dtype(dtype), requires_grad)
+    value = value.item() if isinstance(value, np.ndarray) and not value.ndim else value
+    own = scalar_dtype(value, None)
+    wanted = own if dtype is None else as_dtype(dtype)
+    if is_complex(own) and not is_complex(wanted):
+        raise DTypeError(f"full: {value} does not become {wanted}", why="the imaginary part would be lost silently",
+                         repair='name a complex type: dtype="complex64"')
+    return filled(sizes(shape, "full"), whole_of(value, wanted) if is_integer(wanted) else value, wanted, requires_grad)
+
+
+def whole_of(value: Any, dtype: DType) -> int:
+    """The whole part of a number, which an integer type must hold."""
+    if not math.isfinite(value) or not exists_in(int(value), dtype):
+        raise ArgumentError(f"full: {value} does not fit into {dtype}",
+                            why=f"it holds {np.iinfo(dtype).min} to {np.iinfo(dtype).max}", repair="name a type that holds it: dtype=...")
+    return int(value)
 
 
 def zeros(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -79,12 +97,15 @@ def empty(shape: Sizes, dtype: Any = None) -> Tensor:
 
 
 def full_like(x: Any, value: Any, dtype: Any = None) -> Tensor:
-    """One number everywhere, in the shape and (by default) the type of x.
+    """One number everywhere, in the shape and (by default) the type of x. Raises ArgumentError for one that this type does not hold.
 
     >>> sl.full_like([1., 2.], 3)
     tensor([3., 3.])
     """
     x = asarray(x)
+    fixed = dtype is None and not is_inexact(x.dtype) and isinstance(value, (int, float, np.integer, np.floating))
+    if fixed and not exists_in(value, x.dtype):
+        raise ArgumentError(f"full_like: the value {value} does not exist in {x.dtype}", repair="name a type that holds it: dtype=...")
     return full(x.shape, value, x.dtype if dtype is None else dtype)
 
 
@@ -109,7 +130,9 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
     """start, start + step, ... before stop (one argument: 0, 1, ... before it). int64 for whole numbers, float32 otherwise.
 
-    Raises ArgumentError for a step of 0. Element i is start + i step, computed in the result's type.
+    Element i is start + i step: exactly, where all three are whole numbers (1.0 is one) and the type is an integer one; else computed in
+    float64 and rounded once to `dtype` (to integers: toward 0). Raises ArgumentError for a step of 0, for what is no finite number, and
+    for numbers that an integer type does not hold.
 
     >>> sl.arange(5)
     tensor([0, 1, 2, 3, 4])
@@ -117,37 +140,94 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     tensor([1.  , 0.75, 0.5 , 0.25])
     """
     start, stop = (0, start) if stop is None else (start, stop)
+    start, stop, step = known_numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
         raise ArgumentError("arange: the step is 0", repair="give a step above or below 0")
-    whole = all(isinstance(each, (int, np.integer)) for each in (start, stop, step))
-    kind = as_dtype(dtype) if dtype is not None else as_dtype(int if whole else float)
-    count = len(range(start, stop, step)) if whole else max(0, math.ceil((stop - start) / step))  # type: ignore[call-overload]
-    if is_integer(kind) and not whole:
-        return counted(count, default_float, start, step).astype(kind)
-    return counted(count, kind, start, step)
+    exact = are_integers(start, stop, step)
+    kind = as_dtype(dtype) if dtype is not None else as_dtype(int if exact else float)
+    if is_integer(kind) and are_whole(start, stop, step):
+        span = range(int(start), int(stop), int(step))
+        check_ends("arange", kind, *span[:1], *span[-1:])
+        return counted(len(span), kind, int(start), int(step))
+    count = len(range(int(start), int(stop), int(step))) if exact else max(0, math.ceil((stop - start) / step))
+    check_ends("arange", kind, *(start, start + (count - 1) * step)[:2 * count])
+    return counted(count, float64, start, step).astype(kind)
+
+
+def are_integers(*numbers: Any) -> bool:
+    return all(isinstance(each, int) for each in numbers)
+
+
+def are_whole(*numbers: float) -> bool:
+    return all(each == int(each) for each in numbers)
+
+
+def known_numbers(name: str, **given: Any) -> list[Any]:
+    """The ends and the distance of numbers in a row as Python's numbers; they must be finite, and known now."""
+    for what, value in given.items():
+        if not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
+            raise ArgumentError(f"{name}: {what}={value!r} is no finite number", why="the number of elements follows from it",
+                                repair=f"give a Python number; {name} counts when the program is written, not when it runs")
+    return [value.item() if isinstance(value, np.generic) else value for value in given.values()]
+
+
+def check_ends(name: str, dtype: DType, *ends: float) -> None:
+    """An integer type holds the first and the last number, and so all between."""
+    for value in ends:
+        if is_integer(dtype) and not exists_in(int(value), dtype):
+            raise ArgumentError(f"{name}: {value} does not fit into {dtype}",
+                                why=f"it holds {np.iinfo(dtype).min} to {np.iinfo(dtype).max}", repair="take a wider type: dtype=sl.int64")
 
 
 def counted(count: int, dtype: DType, start: float, step: float) -> Tensor:
+    """start + i step, computed in this type; where a factor alone does not fit into an integer type, sums that wrap still end right."""
     numbers = perform("iota", (), {"size": count, "dtype": dtype})
-    numbers = numbers if step == 1 else numbers * step
-    return numbers if start == 0 else numbers + start
+    if count < 2:
+        return numbers + start if count and start else numbers
+    numbers = numbers if step == 1 else numbers * wrapped(step, dtype)
+    return numbers if start == 0 else numbers + wrapped(start, dtype)
+
+
+def wrapped(value: float, dtype: DType) -> float:
+    """The number of an integer type that equals a whole number modulo the type's size."""
+    if not is_integer(dtype):
+        return value
+    size, low = 1 << 8 * dtype.itemsize, int(np.iinfo(dtype).min)
+    return (int(value) - low) % size + low
 
 
 def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: bool = True) -> Tensor:
     """`num` numbers at equal distances from start to stop, which is included unless endpoint=False; float32 by default.
 
-    Computed from both ends, so that the last number is exactly stop.
+    Computed in float64 from both ends, so that the last number is exactly stop, and rounded once to `dtype`; to integers downwards, as
+    in NumPy, and exactly where start and stop are whole numbers. Raises ArgumentError for ends that are no finite numbers or that an
+    integer type does not hold.
 
     >>> sl.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    >>> sl.linspace(0, 9, 4, dtype="int64")
+    tensor([0, 3, 6, 9])
     """
     kind = default_float if dtype is None else as_dtype(dtype)
     (num,) = check_dimensions((num,), "linspace")
+    start, stop = known_numbers("linspace", start=start, stop=stop)
+    check_ends("linspace", kind, *(math.floor(start), math.floor(stop))[:2 * num])
     parts = max(num - 1 if endpoint else num, 1)
-    steps = perform("iota", (), {"size": num, "dtype": kind})
-    step = (stop - start) / parts
-    upper = stop - (parts - steps) * step
-    return composite.where(steps * 2 < parts, start + steps * step, upper) if num > 1 else steps + start
+    if is_integer(kind) and are_whole(start, stop):
+        return whole_steps(int(start), int(stop), num, parts).astype(kind)
+    steps = perform("iota", (), {"size": num, "dtype": float64})
+    step = stop / parts - start / parts
+    lower = start + steps * step
+    numbers = composite.where(steps * 2 < parts, lower, stop - (parts - steps) * step) if num > 1 else lower
+    return floor(numbers).astype(kind) if is_integer(kind) else numbers.astype(kind)
+
+
+def whole_steps(start: int, stop: int, num: int, parts: int) -> Tensor:
+    """floor(start + i (stop - start) / parts), exactly: the whole part of the step by itself, so that no product is too large."""
+    whole, rest = divmod(stop - start, parts)
+    numbers = perform("iota", (), {"size": num, "dtype": np.dtype("uint64")})
+    found = numbers * wrapped(whole, np.dtype("uint64")) + numbers * rest // parts
+    return found + wrapped(start, np.dtype("uint64"))
 
 
 def eye(rows: int, columns: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:

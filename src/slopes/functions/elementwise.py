@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..graph.dtype import DType, as_dtype, scalar_dtype
+from ..graph.dtype import DType, as_dtype, float64, is_inexact, scalar_dtype
+from ..ops import composite
 from ..tensor import Tensor, asarray, perform
 
 __all__ = [
@@ -92,6 +93,8 @@ def remainder(x: Any, y: Any) -> Tensor:
 
 def pow(x: Any, y: Any) -> Tensor:
     """x to the power y; d/dx = y x^(y-1), d/dy = x^y log x (for x > 0). ArgumentError for integers to a constant negative power.
+
+    x^0 is 1 with gradient 0, for any x; d/dy is taken as 0 where x <= 0, though there is none below 0 (PyTorch: nan).
 
     >>> sl.pow([1., 2., 3.], 2)
     tensor([1., 4., 9.])
@@ -230,15 +233,20 @@ def log10(x: Any) -> Tensor:
 
 
 def logaddexp(x: Any, y: Any) -> Tensor:
-    """log(exp x + exp y), with the larger of the two taken out so that nothing overflows.
+    """log(exp x + exp y), with the larger of the two taken out so that nothing overflows; integers become float32.
 
-    >>> sl.logaddexp([1000.], [0.])
-    tensor([1000.])
+    The gradient is softmax of the two, in the limit where they are infinite: all of it goes to the only inf, none to -inf beside a
+    larger number, half to each of two equal infinities (whose shares PyTorch leaves nan).
+
+    >>> sl.logaddexp([1000., float("-inf")], [0., float("-inf")])
+    tensor([1000.,  -inf])
     """
-    x, y = asarray(x), asarray(y)
-    top = stop_gradient(maximum(x, y))
-    top = where(isfinite(top), top, 0)
-    return log(exp(x - top) + exp(y - top)) + top
+    x, y = composite.as_float(asarray(x)), composite.as_float(asarray(y))
+    largest = maximum(x, y)
+    finite = isfinite(largest)
+    top = stop_gradient(where(finite, largest, 0))
+    total = exp(where(finite, x, 0) - top) + exp(where(finite, y, 0) - top)
+    return where(finite, log(total) + top, largest)
 
 
 def sqrt(x: Any) -> Tensor:
@@ -428,7 +436,9 @@ def round(x: Any) -> Tensor:
 
 
 def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
-    """Each element, but at least `min` and at most `max`; None means no bound.
+    """Each element, but at least `min` and at most `max`; None means no bound, a bound of NaN gives NaN.
+
+    Types promote as in arithmetic: integers with a bound of 0.5 become float32. Where min > max, the result is max.
 
     >>> sl.clip([-2., 0.5, 7.], 0., 1.)
     tensor([0. , 0.5, 1. ])
@@ -523,10 +533,12 @@ def isfinite(x: Any) -> Tensor:
 def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether |x - y| <= atol + rtol |y|, element by element; infinities of one sign are close, NaN only with equal_nan.
 
+    Integers are compared as float64, where their differences do not wrap around.
+
     >>> sl.isclose([1., 2.], [1.000001, 2.1])
     tensor([ True, False])
     """
-    x, y = asarray(x), asarray(y)
+    x, y = (each if is_inexact(each.dtype) else each.astype(float64) for each in (asarray(x), asarray(y)))
     near = abs(x - y) <= atol + rtol * abs(y)
     near = (x == y) | (near & isfinite(x) & isfinite(y))
     return near | (isnan(x) & isnan(y)) if equal_nan else near
@@ -635,8 +647,15 @@ def bitwise_right_shift(x: Any, y: Any) -> Tensor:
 def where(condition: Any, x: Any, y: Any) -> Tensor:
     """x where the condition is true, y elsewhere; all three broadcast. The gradient goes to the chosen one only.
 
+    What is not chosen may be infinite or NaN, and so may be its derivatives: behind functions of each element, sums and changes of shape
+    the gradient is 0 there (elsewhere 0 times infinity makes it NaN). The same holds for what `maximum`, `minimum` and `clip` leave out.
+    Behind other functions, and where a value goes into the branch in two ways, choose the argument as well:
+    where(x > 0, f(where(x > 0, x, 1)), 0).
+
     >>> sl.where([True, False], 1., 0.)
     tensor([1., 0.])
+    >>> sl.grad(lambda x: sl.where(x > 0, sl.sqrt(x), x).sum())(sl.tensor([4., -1.]))
+    tensor([0.25, 1.  ])
     """
     condition = asarray(condition)
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ShapeError
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
 from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..tensor import Tensor, asarray
@@ -82,14 +85,42 @@ def matrix_transpose(x: Any) -> Tensor:
 
 
 def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over `axis`; ord = 1, 2, any other positive number, or infinity (the largest |x|).
+    """(sum |x|^ord)^(1/ord) over `axis`; ord = 0 counts what is not 0, inf and -inf take the largest and the smallest |x|.
+
+    ord is any number; a negative one gives 0 as soon as one element is 0. The gradient of a norm that is 0 is 0, as in PyTorch: one
+    zero row spoils nothing. So is that by an element which is 0, and that of ord = 0; equal extremes share it. Powers beyond the
+    range of x's type overflow, and underflow to 0.
+    Raises ArgumentError for an ord that is no number, ShapeError for an extreme or a negative ord over no elements.
 
     >>> sl.vector_norm([3., 4.])
     tensor(5.)
+    >>> sl.grad(lambda x: sl.vector_norm(x, axis=1).sum())(sl.tensor([[3., 4.], [0., 0.]]))
+    tensor([[0.6, 0.8],
+            [0. , 0. ]])
     """
-    size = abs(composite.as_float(asarray(x)))
+    if isinstance(ord, bool) or not isinstance(ord, (int, float, np.number)) or math.isnan(ord):
+        raise ArgumentError(f"vector_norm: ord is {ord!r}", why="it is the power of the norm", repair="give a number, such as ord=2")
+    x = composite.as_float(asarray(x))
+    if (ord < 0 or ord == math.inf) and composite.nothing_along(x, axis, "vector_norm"):
+        raise ShapeError(f"vector_norm: ord={ord} over no elements of a tensor of shape {x.shape}",
+                         why="no elements have no extreme", repair="check the size first")
+    size = abs(x)
+    if abs(ord) == math.inf:
+        return composite.reduce("max" if ord > 0 else "min", size, axis, keepdims)
+    if ord == 0:
+        return composite.reduce("sum", (x != 0).astype(size.dtype), axis, keepdims)
+    if ord == 1:
+        return composite.reduce("sum", size, axis, keepdims)
     if ord == 2:
-        return composite.reduce("sum", size * size, axis, keepdims).sqrt()
-    if ord == float("inf"):
-        return composite.reduce("max", size, axis, keepdims)
-    return composite.reduce("sum", size ** ord, axis, keepdims) ** (1 / ord)
+        return composite.root_of_squares(composite.reduce("sum", size * size, axis, keepdims))
+    return power_norm(size, axis, keepdims, ord)
+
+
+def power_norm(size: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool, ord: float) -> Tensor:
+    """(sum size^ord)^(1/ord), of sizes >= 0; the slope by a size that is 0 is 0."""
+    if ord > 0:
+        powers = composite.of_positive("pow", size, ord) if ord < 1 else size ** ord
+        return composite.of_positive("pow", composite.reduce("sum", powers, axis, keepdims), 1 / ord)
+    none = size == 0
+    powers = composite.where(none, math.inf, composite.where(none, 1, size) ** ord)
+    return composite.reduce("sum", powers, axis, keepdims) ** (1 / ord)

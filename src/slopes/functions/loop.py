@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autodiff import scan as _operation  # noqa: F401  (puts it into the table)
-from ..autodiff.repeat import Step, repeat
+from ..autodiff.repeat import Step, depending, repeat
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import is_float
 from ..graph.node import Node
 from ..graph.operation import variable
+from ..graph.walk import topological
+from ..passes.stable import stable_to_differentiate
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .manipulation import flip, stack
@@ -131,11 +133,19 @@ class Recorded:
                                  repair="call backward() after the loop, or use sl.grad inside of the step")
             written = aside.assigned
             self.unknown = [each for each in written if each not in set(assigned)]
-            self.states: list[Node] = [each._node_in(trace) for each in new] + [
+            states = [each._node_in(trace) for each in new] + [
                 trace.writes[each] if each in written else node for each, node in zip(assigned, carries[len(state):])]
-            self.outputs = [each._node_in(trace) for each in outputs]
+            found = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
+            self.states, self.outputs = found[:len(states)], found[len(states):]
         self.carries, self.elements = carries, elements
         self.followed = mode.recording and any(each._requires_grad for each in (*state, *xs, *new, *outputs))
+
+
+def stable_body(results: list[Node], inputs: list[Node]) -> list[Node]:
+    """What a body computes of its inputs, in the form in which it is differentiated; what it reads from outside stays as it is."""
+    order = topological(results)
+    inside = depending(order, inputs)
+    return stable_to_differentiate(results, [node for node in order if node not in inside])
 
 
 def stand_ins(trace: Trace, nodes: Sequence[Node]) -> list[Tensor]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
-from ..errors import ArgumentError
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
 from ..graph.shape import broadcast_shapes
 from ..ops import composite
-from ..tensor import Tensor, asarray, perform
+from ..tensor import Tensor, asarray, perform, tensor
 
 __all__ = [
     "broadcast_arrays", "broadcast_to", "concat", "diagonal", "expand_dims", "flatten", "flip", "moveaxis", "pad", "permute_dims",
@@ -51,7 +54,7 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
 
 
 def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
-    """Some axes moved to other places, the rest left in their order.
+    """Some axes moved to other places, the rest left in their order. Raises ShapeError for an axis or a place that is named twice.
 
     >>> sl.moveaxis(sl.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
@@ -187,14 +190,35 @@ def diagonal(x: Any, first: int = -2, second: int = -1) -> Tensor:
     return composite.diagonal(asarray(x), first, second)
 
 
-def pad(x: Any, widths: int | Sequence[Any], value: float = 0) -> Tensor:
+def pad(x: Any, widths: int | Sequence[Any], value: Any = 0) -> Tensor:
     """Elements of one value added before and after each axis; `widths` is a number, a pair, or one pair (before, after) per axis.
+
+    `value` is a number or a 0-d tensor, which gets a gradient. Raises ArgumentError for widths that are no such pairs, or a value
+    that is no number, ShapeError for another number of pairs than x has axes.
 
     >>> sl.pad([1., 2.], (1, 2))
     tensor([0., 1., 2., 0., 0.])
     """
-    x = asarray(x)
-    pairs: Sequence[Any] = ((widths, widths),) * x.ndim if isinstance(widths, int) else widths
-    if len(pairs) == 2 and all(isinstance(each, int) for each in pairs):
-        pairs = (tuple(pairs),) * x.ndim
-    return perform("pad", (x,), {"widths": tuple((int(low), int(high)) for low, high in pairs), "value": value})
+    x, pairs = asarray(x), pairs_of(widths)
+    widths = pairs * x.ndim if len(pairs) == 1 else pairs
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise ShapeError(f"pad: a value of shape {value.shape}", why="all new elements have one value", repair="give one number")
+        inside = perform("pad", (perform("expand", (tensor(True),), {"shape": x.shape}),), {"widths": widths, "value": False})
+        return composite.where(inside, perform("pad", (x,), {"widths": widths, "value": 0}), value.astype(x.dtype))
+    if not isinstance(value, (bool, int, float, complex, np.generic)):
+        raise ArgumentError(f"pad: the value {value!r} is no number", repair="give a number or a 0-d tensor")
+    return perform("pad", (x,), {"widths": widths, "value": value})
+
+
+def pairs_of(widths: Any) -> tuple[tuple[int, int], ...]:
+    """One pair (before, after) for all axes, or one for each."""
+    try:
+        if hasattr(widths, "__index__"):
+            return ((index(widths), index(widths)),)
+        if len(widths) == 2 and all(hasattr(each, "__index__") for each in widths):
+            return ((index(widths[0]), index(widths[1])),)
+        return tuple((index(low), index(high)) for low, high in widths)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ArgumentError(f"pad: the widths are {widths!r}", why="they say how many elements each axis gets before and after",
+                            repair="give a whole number, a pair of them, or a pair per axis: ((0, 1), (2, 2))") from error

@@ -15,7 +15,7 @@ from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
-from .loop import Aside, stand_ins
+from .loop import Aside, stable_body, stand_ins
 from .manipulation import concat
 
 __all__ = ["in_parts"]
@@ -111,4 +111,4 @@ def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure,
             raise TraceError(f"in_parts: the function {what}",
                              why="it is computed again for the derivative, and must do the same each time",
                              repair="leave that out, or use sl.scan, whose steps may assign tensors")
-        return tensors, result_structure, [each._node_in(trace) for each in tensors]
+        return tensors, result_structure, stable_body([each._node_in(trace) for each in tensors], list(elements))

@@ -31,6 +31,8 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) ->
     """The sum over `axis` (a number, a tuple, None for all), 0 over no elements; integers and bool are added as int64.
 
     x (..., n, ...) -> (..., ...), with keepdims (..., 1, ...). Raises ShapeError for an axis that does not exist.
+    A sum of float32 is off by at most 256 eps (3e-5) of the sum of magnitudes, usually by less than 1e-6, however long it is:
+    128 terms at a time are added in float32, their sums in float64. Means, variances and running totals are as exact.
 
     >>> sl.sum([[1., 2.], [3., 4.]], axis=0)
     tensor([4., 6.])
@@ -66,7 +68,7 @@ def var(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False
 
 
 def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
-    """The square root of `var`.
+    """The square root of `var`; where all elements are equal it is 0, and its gradient is taken as 0, as in PyTorch.
 
     >>> sl.std([1., 1., 3., 3.])
     tensor(1.)
@@ -151,6 +153,8 @@ def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) over `axis`, with the largest element taken out so that nothing overflows; its gradient is softmax.
 
+    Where all elements are -inf it is -inf with gradient 0 (PyTorch: nan), and -inf over no elements.
+
     >>> sl.logsumexp([1000., 0.])
     tensor(1000.)
     """
@@ -160,6 +164,8 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`: positive, summing to 1, for logits of any size (Bridle 1990).
 
+    A logit of -inf gets 0, value and gradient; nothing but -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
+
     >>> sl.softmax([10000., 10000.])
     tensor([0.5, 0.5])
     """
@@ -168,6 +174,8 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """x - log(sum(exp(x))) along `axis`: the logarithm of softmax, also where softmax is 0 in floating point.
+
+    A logit of -inf stays -inf; nothing but -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
 
     >>> sl.log_softmax([10000., 0.])
     tensor([     0., -10000.])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..graph.dtype import as_dtype, default_float
 from ..graph.shape import normalize_axis
 from ..ops import composite
@@ -83,19 +84,27 @@ def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor,
 def nonzero(x: Any) -> tuple[Tensor, ...]:
     """The positions of the elements that are not 0, one tensor per axis. TraceError while compiling: the size depends on values.
 
+    Raises ShapeError for a single number, which has no axes.
+
     >>> sl.nonzero([0, 3, 0, 5])
     (tensor([1, 3]),)
     """
-    return tuple(map(from_array, np.nonzero(asarray(x)._known("nonzero"))))
+    x = asarray(x)
+    if not x.ndim:
+        raise ShapeError("nonzero: a 0-d tensor has no axes to give positions on", repair="x.reshape(1) has one; or ask bool(x)")
+    return tuple(map(from_array, np.nonzero(x._known("nonzero"))))
 
 
 def unique(x: Any) -> Tensor:
-    """The different elements in rising order. Raises TraceError while compiling: the size depends on values.
+    """The different elements in rising order; the gradient goes to the first of equals. TraceError while compiling: the size depends
+    on values.
 
     >>> sl.unique([3, 1, 3])
     tensor([1, 3])
     """
-    return from_array(np.unique(asarray(x)._known("nonzero")))
+    x = asarray(x)
+    _, places = np.unique(x._known("nonzero"), return_index=True)
+    return perform("take", (x.flatten(), from_array(places)), {"axis": 0})
 
 
 def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:

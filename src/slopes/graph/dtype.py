@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +30,7 @@ def as_dtype(dtype: object) -> DType:
     if dtype is int:
         return default_int
     try:
-        found = np.dtype(dtype)  # type: ignore[call-overload]
+        found = np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
     except TypeError:
         found = None
     if found is None or found not in ALL:  # NumPy takes None for float64
@@ -36,7 +38,7 @@ def as_dtype(dtype: object) -> DType:
         if isinstance(dtype, np.dtype):  # that of an array
             raise DTypeError(f"{dtype!r} is not a data type of slopes", why=types, repair=cast_hint(dtype))
         raise DTypeError(f"{dtype!r} is not a data type of slopes", repair=types)
-    return found.newbyteorder("=")
+    return found
 
 
 def cast_hint(dtype: DType) -> str:
@@ -45,6 +47,18 @@ def cast_hint(dtype: DType) -> str:
     near = {"f": float32 if dtype.itemsize < 4 else float64, "c": complex128}.get(dtype.kind)
     cast = native if native in ALL else near
     return "turn words, dates and objects into numbers first" if cast is None else f"cast the array first: x.astype(np.{cast.name})"
+
+
+def plain(array: np.ndarray) -> np.ndarray:
+    """The array in this machine's byte order. Raises DTypeError for a masked array: a tensor has no place for the mask."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise masked_error(f"a masked array of shape {array.shape}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def masked_error(what: str) -> DTypeError:
+    return DTypeError(f"{what} cannot become a tensor", why="a tensor has no mask: the numbers that it hides would be computed with",
+                      repair="fill it first: x.filled(0); np.ma.getmaskarray(x) is the mask, for sl.where")
 
 
 def is_float(dtype: DType) -> bool:
@@ -74,7 +88,7 @@ def promote(*dtypes: DType) -> DType:
 
 def _promote_two(a: DType, b: DType) -> DType:
     if a == b:
-        return a
+        return as_dtype(a)
     for low, high in ((a, b), (b, a)):
         if low == bool_:
             return high
@@ -83,7 +97,7 @@ def _promote_two(a: DType, b: DType) -> DType:
     if {a, b} & {uint64} and {a.kind, b.kind} == {"i", "u"}:
         raise DTypeError(f"{a} and {b} have no common type", why="no integer type holds all values of both",
                          repair="cast one of them: x.astype(slopes.int64)")
-    return np.promote_types(a, b)
+    return np.promote_types(as_dtype(a), as_dtype(b))
 
 
 def scalar_dtype(value: object, beside: DType | None) -> DType:
@@ -97,6 +111,13 @@ def scalar_dtype(value: object, beside: DType | None) -> DType:
     if isinstance(value, (complex, np.complexfloating)):
         return complex128 if beside in (float64, complex128) else complex64
     raise DTypeError(f"{value!r} of type {type(value).__name__} is no number and no tensor")
+
+
+def exists_in(value: Any, dtype: DType) -> bool:
+    """Whether an integer type or bool holds just this number."""
+    if dtype == bool_:
+        return value in (0, 1)
+    return math.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
 
 
 def accumulator(dtype: DType) -> DType:

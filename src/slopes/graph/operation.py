@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .dtype import DType, scalar_dtype
+from .dtype import DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
 
@@ -99,6 +99,7 @@ def kept_constant(value: Any, dtype: DType, zero: str) -> Node:
 
 
 def new_constant(value: Any, dtype: DType | None) -> Node:
+    value = plain(value) if isinstance(value, np.ndarray) else int(value) if isinstance(value, np.integer) else value
     array = np.array(value, dtype=dtype if dtype is not None else None, order="C")  # native code reads it row by row
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         array = array.astype(scalar_dtype(array.reshape(-1)[0].item() if array.size else 0.0, None))
@@ -144,11 +145,24 @@ def lift(name: str, args: tuple) -> tuple[Node, ...]:
         elif isinstance(each, np.ndarray):
             lifted.append(constant(each))
         elif isinstance(each, (bool, int, float, complex, np.generic)):
-            lifted.append(constant(each, scalar_dtype(each, beside)))
+            lifted.append(number_beside(name, each, beside))
         else:
             raise ArgumentError(f"{name}: {each!r} of type {type(each).__name__} is no number and no tensor",
                                 repair="make a tensor of it first: slopes.tensor(...)")
     return tuple(lifted)
+
+
+def number_beside(name: str, value: Any, beside: DType | None) -> Node:
+    """A Python or NumPy number in the type that it takes beside an array of this one."""
+    try:
+        return constant(value, scalar_dtype(value, beside))
+    except OverflowError as error:
+        raise too_large(name, value, beside) from error
+
+
+def too_large(name: str, value: Any, beside: DType | None) -> ArgumentError:
+    return ArgumentError(f"{name}: {value} does not fit into {scalar_dtype(value, beside)}",
+                         repair="cast the tensor first: x.astype(sl.int64)")
 
 
 Node._apply = staticmethod(build_node)

@@ -71,13 +71,16 @@ class Phase:
 Firing = tuple[Rule, Node, Node]
 
 
-def rewrite(roots: Sequence[Node], phase: Phase, budget: int | None = None, log: list[Firing] | None = None) -> list[Node]:
+def rewrite(roots: Sequence[Node], phase: Phase, budget: int | None = None, log: list[Firing] | None = None,
+            fixed: Iterable[Node] = ()) -> list[Node]:
     """The roots with every rule of the phase applied wherever it fits, arguments before users.
 
+    Nodes that are `fixed` stay as they are, with all that they are computed from.
     At most `budget` rules fire (by default 50 per node, and 1,000); beyond that, and when a node comes back to itself, a
     RewriteError prints the last firings. `log` receives every (rule, before, after).
     """
     run = Rewriting(phase, budget or 50 * len(topological(roots)) + 1000, log)
+    run.done.update((node, node) for node in fixed)
     return [run.normal(root) for root in roots]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from operator import index
 
 from ..errors import ArgumentError, ShapeError
 
 Shape = tuple[int, ...]
+MOST_ELEMENTS = 1 << 60
 
 
 def size(shape: Sequence[int]) -> int:
@@ -42,14 +44,22 @@ def _broadcast_error(operation: str, shapes: Sequence[Shape], axis: int) -> Shap
 
 def normalize_axis(axis: int, rank: int, operation: str) -> int:
     """The axis counted from the front."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+    position = whole(axis)
+    if position is None:
         raise ArgumentError(f"{operation}: an axis is a whole number, not {axis!r}",
                             repair=f"axes run from {-rank} to {rank - 1}" if rank else "a 0-d tensor has no axes")
-    index = int(axis.__index__())
-    if not -rank <= index < rank:
-        raise ShapeError(f"{operation}: axis {index} does not exist in a tensor of {rank} axes",
+    if not -rank <= position < rank:
+        raise ShapeError(f"{operation}: axis {position} does not exist in a tensor of {rank} axes",
                          repair=f"axes run from {-rank} to {rank - 1}" if rank else "a 0-d tensor has no axes")
-    return index % rank
+    return position % rank
+
+
+def whole(value: object) -> int | None:
+    """A whole number as Python's; None for anything else, also for True and for arrays of several numbers."""
+    try:
+        return None if isinstance(value, bool) else index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) -> tuple[int, ...]:
@@ -68,10 +78,15 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) 
 
 def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
     """The shape as a tuple of non-negative whole numbers."""
-    if any(isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 0 for n in shape):
+    sizes = [whole(n) for n in shape]
+    if any(n is None or n < 0 for n in sizes):
         raise ShapeError(f"{operation}: {tuple(shape)} is no shape", why="sizes are whole numbers, 0 or more",
                          repair="compute sizes with //, and give -1 to reshape only")
-    return tuple(int(n) for n in shape)
+    found = tuple(n for n in sizes if n is not None)
+    if math.prod(n for n in found if n) >= MOST_ELEMENTS:
+        raise ShapeError(f"{operation}: no array of shape {found} exists", why="it would have more elements than memory has addresses",
+                         repair="look for a size that is too large")
+    return found
 
 
 def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
@@ -92,7 +107,7 @@ def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
 
 def reshape_hint(old: Shape, new: Sequence[int]) -> str:
     """The sizes that would hold the elements, when one -1 can settle it."""
-    if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in new):
+    if any(whole(n) is None for n in new):
         return "sizes are whole numbers; one of them may be -1"
     for axis in reversed(range(len(new))):
         rest = size([n for k, n in enumerate(new) if k != axis])

@@ -159,12 +159,21 @@ class Builder:
         return self.new(f"{text} {type_text(x.dtype, x.lanes)} {x.ref}, {y.ref}", dtype if dtype is not None else x.dtype, x.lanes)
 
     def add(self, x: Value, y: Value) -> Value:
-        return self._two("fadd contract" if x.dtype.kind == "f" else "or" if x.dtype == BOOL else "add", x, y)
+        return self._two("fadd" if x.dtype.kind == "f" else "or" if x.dtype == BOOL else "add", x, y)
 
     def sub(self, x: Value, y: Value) -> Value:
-        return self._two("fsub contract" if x.dtype.kind == "f" else "sub", x, y)
+        return self._two("fsub" if x.dtype.kind == "f" else "sub", x, y)
+
+    def accumulate(self, total: Value, x: Value) -> Value:
+        """total + x inside of a sum of products: a product x need not be rounded before it is added (LLVM may fuse the two)."""
+        return self._two("fadd contract", total, x) if x.dtype.kind == "f" else self.add(total, x)
+
+    def decrease(self, total: Value, x: Value) -> Value:
+        """total - x inside of a sum of products, as in `accumulate`."""
+        return self._two("fsub contract", total, x) if x.dtype.kind == "f" else self.sub(total, x)
 
     def mul(self, x: Value, y: Value) -> Value:
+        """x y; only `accumulate` and `decrease` may fuse it with a sum."""
         return self._two("fmul contract" if x.dtype.kind == "f" else "and" if x.dtype == BOOL else "mul", x, y)
 
     def div(self, x: Value, y: Value) -> Value:
@@ -201,12 +210,12 @@ class Builder:
         return high, self._exactly("fsub", x, high)
 
     def _exactly(self, text: str, x: Value, y: Value) -> Value:
-        """An operation that LLVM must not fuse with another one."""
+        """An operation that LLVM must not fuse with another one: a product without leave to be fused."""
         return self._two(text, x, y)
 
     def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
         """x y + z, rounded once where the processor can, else twice."""
-        return self.fma(x, y, z) if self.fused else self.add(self.mul(x, y), z)
+        return self.fma(x, y, z) if self.fused else self.accumulate(z, self.mul(x, y))
 
     def neg(self, x: Value) -> Value:
         if x.dtype.kind == "f":
@@ -287,6 +296,9 @@ class Builder:
             return self.bit_and(x, y) if sign == "<" else self.bit_or(x, y)
         if x.dtype.kind != "f":
             return self.select(self.compare(sign, x, y), x, y)
+        for each in (x, y):
+            if each.literal is not None and each.literal != each.literal:
+                return each  # NaN
         if y.literal is None:
             return self.intrinsic(name, x.dtype, [x, y])
         # Against a constant one comparison is enough: unordered picks x, so that NaN passes through.
@@ -409,11 +421,12 @@ class Builder:
             self.line(f"store atomic i32 {self.site}, ptr {self.error} monotonic, align 4")
 
     # ------------------------------------------------------------------ memory
-    def address(self, pointer: str, dtype: np.dtype, offset: Value) -> str:
+    def address(self, pointer: str, dtype: np.dtype, offset: Value, inside: bool = True) -> str:
+        """Where an element lies; `inside` promises LLVM that it is one of the buffer's, which masked-out elements need not be."""
         if offset.literal == 0 and offset.lanes == 1:
             return pointer
         ref = self.fresh("p")
-        self.line(f"{ref} = getelementptr inbounds {type_text(memory_dtype(dtype))}, ptr {pointer}, "
+        self.line(f"{ref} = getelementptr {'inbounds ' if inside else ''}{type_text(memory_dtype(dtype))}, ptr {pointer}, "
                   f"{type_text(INT64, offset.lanes)} {offset.ref}")
         return ref
 
@@ -421,18 +434,32 @@ class Builder:
         """`lanes` elements side by side from `offset` on; those that the mask leaves out are not touched and read 0."""
         stored = memory_dtype(dtype)
         kind = type_text(stored, lanes)
-        address = self.address(pointer, dtype, offset)
+        address = self.address(pointer, dtype, offset, inside=mask is None)
         if mask is None:
             return self._from_memory(self.new(f"load {kind}, ptr {address}, align {stored.itemsize}", stored, lanes), dtype)
         if lanes == 1:
             address = self._safe_address(address, pointer, mask)
             return self._from_memory(self.new(f"load {kind}, ptr {address}, align {stored.itemsize}", stored, 1), dtype)
         keep = self._whole_mask(self.splat(mask, lanes))
-        suffix, kind, mask_text = self._memory_suffix(stored, keep.lanes), type_text(stored, keep.lanes), type_text(BOOL, keep.lanes)
+        return self._from_memory(self.first(self._masked_load(address, stored, keep), lanes), dtype)
+
+    def _masked_load(self, address: str, stored: np.dtype, mask: Value) -> Value:
+        """The elements side by side that the mask picks, 0 for the others: one register at a time.
+
+        LLVM 22 splits wider ones itself, and for AVX2 then reads the upper half whole where the lower half of the mask is known
+        to be false.
+        """
+        width = self.lanes * INT32.itemsize // stored.itemsize
+        if mask.lanes > width:
+            half = mask.lanes // 2
+            masks = [self.shuffle(mask, None, range(start, start + half)) for start in (0, half)]
+            upper = self.address(address, stored, self.whole(half), inside=False)
+            low, high = self._masked_load(address, stored, masks[0]), self._masked_load(upper, stored, masks[1])
+            return self.shuffle(low, high, range(mask.lanes))
+        kind, mask_text, suffix = type_text(stored, mask.lanes), type_text(BOOL, mask.lanes), self._memory_suffix(stored, mask.lanes)
         self.declarations.add(f"declare {kind} @llvm.masked.load.{suffix}.p0(ptr, i32, {mask_text}, {kind})")
-        found = self.new(f"call {kind} @llvm.masked.load.{suffix}.p0(ptr {address}, i32 {stored.itemsize}, "
-                         f"{mask_text} {keep.ref}, {kind} zeroinitializer)", stored, keep.lanes)
-        return self._from_memory(self.first(found, lanes), dtype)
+        return self.new(f"call {kind} @llvm.masked.load.{suffix}.p0(ptr {address}, i32 {stored.itemsize}, "
+                        f"{mask_text} {mask.ref}, {kind} zeroinitializer)", stored, mask.lanes)
 
     def _whole_mask(self, mask: Value) -> Value:
         """The mask with false lanes up to a power of two: LLVM takes masked accesses of other widths element by element."""
@@ -464,7 +491,7 @@ class Builder:
         stored, wanted = memory_dtype(dtype), offsets.lanes
         keep = self._whole_mask(self.splat(mask, wanted) if mask is not None else self.const(True, dtype=BOOL, lanes=wanted))
         lanes = keep.lanes
-        address = self.address(pointer, dtype, self._padded(offsets, lanes))
+        address = self.address(pointer, dtype, self._padded(offsets, lanes), inside=mask is None)
         kind, mask_text, suffix = type_text(stored, lanes), type_text(BOOL, lanes), self._memory_suffix(stored, lanes)
         self.declarations.add(f"declare {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr>, i32, {mask_text}, {kind})")
         found = self.new(f"call {kind} @llvm.masked.gather.{suffix}.v{lanes}p0(<{lanes} x ptr> {address}, i32 {stored.itemsize}, "

@@ -10,10 +10,11 @@ import numpy as np
 from ..errors import CompileError
 from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
-from .builder import BOOL, INT32, INT64, Builder, Value, Variable, type_text
+from .accumulate import Chunks, folding_of, reduction_loop
+from .builder import INT32, INT64, Builder, Value
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store, expressions
-from .schedule import combining, read_in_common, repeats_along
+from .schedule import read_in_common, repeats_along
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 UNROLLED = 192  # inner loops of at most so many instructions in all are written out
@@ -282,7 +283,7 @@ def outer_loops(scope: Scope, kernel: Kernel, axes: Sequence[Axis]) -> ExitStack
     return stack
 
 
-def vector_loop(scope: Scope, axis: Axis | None, lanes: int, body: Callable[[], None]) -> None:
+def vector_loop(scope: Scope, axis: Axis | None, lanes: int, body: Callable[[], None], chunks: Chunks | None = None) -> None:
     """Run `body` along the lanes of an axis: full vectors in a loop, then the rest as one narrower vector."""
     b = scope.b
     if axis is None:
@@ -290,7 +291,7 @@ def vector_loop(scope: Scope, axis: Axis | None, lanes: int, body: Callable[[], 
         return
     full = axis.extent - axis.extent % lanes
     if full:
-        with b.loop(b.whole(0), b.whole(full), lanes) as i, scope.along(axis, i, lanes):
+        with reduction_loop(b, axis, chunks, full, lanes) as i, scope.along(axis, i, lanes):
             body()
     if axis.extent > full:
         with scope.along(axis, b.whole(full), axis.extent - full):
@@ -342,11 +343,12 @@ def emit_reduce(scope: Scope, kernel: Kernel) -> None:
 def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
     """Each lane an element of its own: for every twin, or for each of a few rows that share what they read."""
     rows, vector = kernel.schedule.get("rows"), kernel.schedule["vector"]
-    foldings = [(each, folding_of(each, scope.b)) for each in (kernel, *kernel.twins)]
+    chunks = Chunks.of(kernel, [(axis, axis.extent) for axis in kernel.inner])
+    foldings = [(each, folding_of(each, scope.b, chunks)) for each in (kernel, *kernel.twins)]
     variables = [[folding.start(scope.lanes) for _ in row_numbers(kernel)] for _, folding in foldings]
     shared = read_in_common(kernel, rows, vector) if rows is not None else []
     lines = {load: parts for load in shared if (parts := _fetched_lines(scope, kernel, load))}
-    for number in inner_steps(scope, kernel):
+    for number in inner_steps(scope, kernel, chunks):
         values = [lines[load][number] if load in lines else scope.expr(load) for load in shared]
         for row in row_numbers(kernel):
             with standing(scope, kernel, row):
@@ -422,7 +424,7 @@ def standing(scope: Scope, kernel: Kernel, number: int) -> AbstractContextManage
     return nullcontext() if rows is None else scope.place(rows, scope.b.whole(number))
 
 
-def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[int]:
+def inner_steps(scope: Scope, kernel: Kernel, chunks: Chunks | None) -> Iterator[int]:
     """Stand at every step of the inner loops: one after another where they are few (then their numbers are constants), else in loops."""
     b, axes = scope.b, kernel.inner
     with ExitStack() as stack:
@@ -434,7 +436,7 @@ def inner_steps(scope: Scope, kernel: Kernel) -> Iterator[int]:
                     yield step
             return
         for axis in axes:
-            stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
+            stack.enter_context(scope.place(axis, stack.enter_context(reduction_loop(b, axis, chunks, axis.extent))))
         yield 0
 
 
@@ -446,7 +448,9 @@ def written_out(kernel: Kernel) -> bool:
 def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
     """One sum along the lanes for each twin, or for each of a few rows side by side, whose lanes are then added up together."""
     b, vector, lanes, numbers = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], row_numbers(kernel)
-    foldings = [(each, folding_of(each, b)) for each in (kernel, *kernel.twins)]
+    outer = [axis for axis in kernel.inner if axis is not vector]
+    chunks = Chunks.of(kernel, [*((axis, axis.extent) for axis in outer), (vector, -(-vector.extent // lanes))], lanes)
+    foldings = [(each, folding_of(each, b, chunks)) for each in (kernel, *kernel.twins)]
     full = vector.extent - vector.extent % lanes
     sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
     variables = [[{size: folding.start(size) for size in sizes} for _ in numbers] for _, folding in foldings]
@@ -458,10 +462,9 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
                     folding.combine(own[number][scope.lanes], scope, each)
 
     with ExitStack() as stack:
-        for axis in kernel.inner:
-            if axis is not vector:
-                stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
-        vector_loop(scope, vector, lanes, combine)
+        for axis in outer:
+            stack.enter_context(scope.place(axis, stack.enter_context(reduction_loop(b, axis, chunks, axis.extent))))
+        vector_loop(scope, vector, lanes, combine, chunks)
     for (each, folding), own in zip(foldings, variables):
         parts = [folding.fold_all([mine[size] for mine in own]) for size in sizes]
         for number in numbers:
@@ -477,116 +480,3 @@ def _finish(scope: Scope, kernel: Kernel, total: Value) -> None:
     scope.forget()
     scope.stores(kernel.stores)
     scope.accumulated = None
-
-
-class Folding:
-    """A reduction with one accumulator: the operation says where it starts and how it combines."""
-
-    def __init__(self, b: Builder, node: Node) -> None:
-        self.b, self.node, self.op = b, node, combining(node)
-
-    def start(self, lanes: int) -> list[Variable]:
-        return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]  # type: ignore[attr-defined]
-
-    def combine(self, variables: list[Variable], scope: Scope, kernel: Kernel) -> None:
-        assert kernel.body is not None
-        x = scope.b.splat(scope.b.cast(scope.expr(kernel.body), self.node.dtype), variables[0].lanes)
-        variables[0].set(self.two(variables[0].get(), x))
-
-    def two(self, x: Value, y: Value) -> Value:
-        return self.op.combine(self.b, x, y)  # type: ignore[attr-defined]
-
-    def result(self, variables: list[Variable]) -> Value:
-        return variables[0].get()
-
-    def fold(self, variables: list[Variable]) -> Value:
-        """The lanes combined pairwise, always in the same order."""
-        x = variables[0].get()
-        while x.lanes > 1:
-            half = x.lanes // 2
-            low, high = self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))
-            low, high = self._narrow(low), self._narrow(high)
-            joined = self.two(low, high)
-            if x.lanes % 2:
-                last = self.b.lane(x, x.lanes - 1)
-                joined = self.two(joined, last) if half == 1 else self._add_to_first(joined, last)
-            x = joined
-        return x
-
-    def fold_all(self, several: list[list[Variable]]) -> list[Value]:
-        """The lanes of each combined in the order of `fold`; where there are a few, halves of all of them at once."""
-        count, lanes = len(several), several[0][0].lanes
-        if count == 1 or lanes % count or lanes & (lanes - 1):
-            return [self.fold(each) for each in several]
-        vectors = [variables[0].get() for variables in several]
-        while vectors[0].lanes > self.b.lanes:
-            half = vectors[0].lanes // 2
-            vectors = [self.two(self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))) for x in vectors]
-        width = vectors[0].lanes  # of what is left of each vector
-        while len(vectors) > 1 or width > 1:
-            pairs: list[tuple[Value, Value | None]] = [*zip(vectors[::2], vectors[1::2])] or [(vectors[0], None)]
-            starts = range(0, (1 if len(vectors) == 1 else 2) * vectors[0].lanes, width)
-            low, high = ([start + lane for start in starts for lane in half]
-                         for half in (range(width // 2), range(width // 2, width)))
-            vectors = [self.two(self.b.shuffle(x, y, low), self.b.shuffle(x, y, high)) for x, y in pairs]
-            width //= 2
-        return [self.b.lane(vectors[0], number) for number in range(count)]
-
-    def _narrow(self, x: Value) -> Value:
-        return self.b.lane(x, 0) if x.lanes == 1 else x
-
-    def _add_to_first(self, x: Value, last: Value) -> Value:
-        first = self.two(self.b.lane(x, 0), last)
-        return self.b.new(f"insertelement {type_text(x.dtype, x.lanes)} {x.ref}, {type_text(x.dtype)} {first.ref}, i64 0", x.dtype, x.lanes)
-
-
-class FirstExtreme(Folding):
-    """argmax and argmin: the best value so far and where it first stood; a NaN beats every number."""
-
-    def __init__(self, b: Builder, node: Node, sign: str) -> None:
-        super().__init__(b, node)
-        self.sign, self.source = sign, node.args[0].dtype
-
-    def start(self, lanes: int) -> list[Variable]:
-        worst = _extreme_value(self.source, low=self.sign == ">")
-        return [self.b.variable(self.b.const(worst, dtype=self.source, lanes=lanes)),
-                self.b.variable(self.b.const(0, dtype=INT64, lanes=lanes))]
-
-    def combine(self, variables: list[Variable], scope: Scope, kernel: Kernel) -> None:
-        b, (best, place) = self.b, variables
-        assert kernel.body is not None
-        x, old = b.splat(scope.expr(kernel.body), best.lanes), best.get()
-        wins = self._beats(x, old)
-        best.set(b.select(wins, x, old))
-        here = scope.index(Index({kernel.inner[0]: 1})) if kernel.inner else b.whole(0)
-        place.set(b.select(wins, b.splat(here, best.lanes), place.get()))
-
-    def _beats(self, x: Value, old: Value) -> Value:
-        b = self.b
-        if x.dtype == BOOL:
-            return b.bit_and(x, b.bit_not(old)) if self.sign == ">" else b.bit_and(b.bit_not(x), old)
-        wins = b.compare(self.sign, x, old)
-        if x.dtype.kind != "f":
-            return wins
-        return b.bit_or(wins, b.bit_and(b.compare("!=", x, x), b.compare("==", old, old)))
-
-    def result(self, variables: list[Variable]) -> Value:
-        return variables[1].get()
-
-
-def _extreme_value(dtype: np.dtype, low: bool) -> float | int | bool:
-    if dtype == BOOL:
-        return not low
-    if dtype.kind == "f":
-        return -np.inf if low else np.inf
-    limits = np.iinfo(dtype)
-    return int(limits.min if low else limits.max)
-
-
-def folding_of(kernel: Kernel, b: Builder) -> Folding:
-    """How this kernel's reduction accumulates."""
-    assert kernel.reduction is not None
-    name = kernel.reduction.op.name
-    if name in ("argmax", "argmin"):
-        return FirstExtreme(b, kernel.reduction, ">" if name == "argmax" else "<")
-    return Folding(b, kernel.reduction)

@@ -1,14 +1,16 @@
 """Mathematical functions as native code, for scalars and vectors alike: reductions to a small interval and polynomials.
 
-No call, no branch, no table: every lane does the same work, special cases are chosen by selects. ERROR_BOUNDS states the
-largest error in units in the last place (ulp) of the exact result, denormal results included; infinities, NaN and signed zeros
-come out as in NumPy.
+Every lane does the same work, special cases are chosen by selects. ERROR_BOUNDS states the largest error in units in the last
+place (ulp) of the exact result over all arguments, denormal results included; infinities, NaN and signed zeros come out as in
+NumPy. remainder and floor_divide are C's exact fmod with NumPy's signs.
 
-sin, cos and tan keep their bounds up to |x| = 2^49; a larger finite argument is taken as that.
-remainder and floor_divide are exact while |x / y| < 2^70 (float64: 2^155); beyond, the remainder is given as 0.
+Two things take a branch, which is not taken where no lane needs it: angles beyond 2^49, which are reduced with 1,200 bits of
+2 / pi, and remainders whose quotient is beyond 2^70 (float64: 2^155), which are divided bit by bit. Both are done lane after lane
+(see `far`).
 
 Sources of the methods: Cody and Waite, Software Manual for the Elementary Functions (1980); Muller, Elementary Functions (2016);
-Dekker, A floating-point technique for extending the available precision (1971).
+Dekker, A floating-point technique for extending the available precision (1971); Payne and Hanek, Radian reduction for
+trigonometric functions (1983).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import numpy as np
 from ..ops.special import CENTRE, FAR, NEAR
 from .builder import MATH, Builder, Value
 from .coefficients import POLYNOMIALS
+from .far import far_angle, far_rest, replaced
 
 FLOAT64 = np.dtype("float64")
 
@@ -41,7 +44,8 @@ LOG2_E, TWO_OVER_PI = 1.4426950408889634, 0.6366197723675814
 HALF_PI_64 = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
 LN2_SHORT_64 = (0.6931471805592082, 7.371002565167799e-13)  # the first has 40 bits: its multiples up to 2^13 are exact
 TWO_THIRDS_64 = (0.6666666666666666, 3.700743415417188e-17)
-LARGEST_ANGLE = 2.0**49
+LARGEST_ANGLE = 2.0**49  # for which the three parts of pi / 2 are enough
+ERF_IS_ONE = 3.92  # from here on erf(x) rounds to 1 in float32
 
 
 @dataclass(frozen=True)
@@ -281,7 +285,8 @@ def log1p(b: Builder, x: Value) -> Value:
     k = plus(b, field_to_float(b, field, form), -(2.0**form.mantissa) - form.bias)
     quarter_bits = b.sub(b.const(2 * form.bias + 2, like=field), field)  # 4 / 2^k: 1 / 2^k itself could be denormal
     quarter = b.bitcast(shifted_left(b, quarter_bits, form.mantissa), form.dtype)
-    f = b.fma(scaled(b, x, 0.25), quarter, plus(b, scaled(b, quarter, 0.25), -1.0))
+    rest = b.multiply_add(quarter, b.const(0.25, like=x), b.const(-1.0, like=x))
+    f = b.fma(scaled(b, x, 0.25), quarter, rest)
     result = log_edges(b, x, log_reduced(b, k, f), -1.0)
     return b.select(is_less(b, b.abs(x), 2.0 ** (-form.mantissa - 2)), x, result)
 
@@ -291,14 +296,15 @@ def log1p(b: Builder, x: Value) -> Value:
 
 def angle_reduced(b: Builder, x: Value) -> tuple[Value, Value]:
     """x = n pi / 2 + r: r in x's type, and the bits that end in n. float32 is reduced in float64: one rounding, any size."""
-    bounded = clip(b, x, -LARGEST_ANGLE, LARGEST_ANGLE)
-    wide = b.cast(bounded, FLOAT64)
+    wide = b.cast(x, FLOAT64)
     n, bits = whole_part(b, wide, TWO_OVER_PI)
     r = wide
     for part in HALF_PI_64[: 2 if x.dtype == SINGLE.dtype else 3]:
         r = b.fma(n, b.const(-part, like=wide), r)
-    r = b.fma(x, b.const(0.0, like=x), b.cast(r, x.dtype))  # inf * 0 is NaN
-    return r, b.cast(bits, format_of(x).bits)
+    size = b.abs(wide)
+    large = b.bit_and(is_greater(b, size, LARGEST_ANGLE), is_less(b, size, math.inf))  # inf leaves NaN in r
+    r, bits = replaced(b, large, far_angle, (wide,), (r, bits), usual=2 * LARGEST_ANGLE)
+    return b.cast(r, x.dtype), b.cast(bits, format_of(x).bits)
 
 
 def cos_series(b: Builder, r: Value) -> Value:
@@ -462,8 +468,8 @@ def cosh(b: Builder, x: Value) -> Value:
 @native("asinh")
 def asinh(b: Builder, x: Value) -> Value:
     size = b.abs(x)
-    square = b.mul(size, size)
-    rest = b.div(square, plus(b, b.sqrt(plus(b, square, 1.0)), 1.0))
+    one = b.const(1.0, like=x)
+    rest = b.div(b.mul(size, size), b.add(b.sqrt(b.multiply_add(size, size, one)), one))
     return b.copysign(log_of_sum(b, size, rest), x)
 
 
@@ -500,6 +506,7 @@ def erf(b: Builder, x: Value) -> Value:
     if x.dtype == SINGLE.dtype:
         near = b.fma(x, polynomial(b, "erf_near", square), x)
         far = polynomial(b, "erf_far", plus(b, clip(b, size, 1.0, 3.95), -2.475))
+        far = b.select(is_greater(b, size, ERF_IS_ONE), b.const(1.0, like=x), far)  # exactly: gelu multiplies 1 - erf by x
     else:
         near = b.mul(x, horner(b, square, NEAR))
         far = erf_far_double(b, clip(b, size, 1.0, 6.0))
@@ -635,10 +642,12 @@ def size_of_rest(b: Builder, x: Value, y: Value) -> Value:
         quotient = b.trunc(b.min(b.div(rest, divisor), largest))
         rest = b.fma(b.neg(quotient), divisor, rest)
     rest = b.select(b.compare("<", rest, zero), b.add(rest, divisor), rest)
-    undefined_or_zero = b.div(b.mul(size, zero), divisor)
     inside = b.bit_and(b.compare("<", rest, divisor), b.compare(">=", rest, zero))
-    rest = b.select(inside, rest, undefined_or_zero)
-    return b.select(b.compare("<", size, divisor), size, rest)
+    defined = b.bit_and(is_less(b, size, math.inf), is_greater(b, divisor, 0.0))
+    rest = b.select(inside, rest, b.const(math.nan, like=x))
+    rest = b.select(b.compare("<", size, divisor), size, rest)
+    rest, = replaced(b, b.bit_and(defined, b.compare("!=", rest, rest)), far_rest, (size, divisor), (rest,), usual=1.0)
+    return rest
 
 
 def signed_rest(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:

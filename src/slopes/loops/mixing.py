@@ -8,7 +8,8 @@ from math import prod
 from typing import Any
 
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
+from ..graph.operation import variable
+from ..ops.elementwise import Add, Multiply, Subtract
 from .emit import Scope, over_elements
 from .index import Axis, Index, as_index, extent
 from .lanes import fetch, put
@@ -17,6 +18,18 @@ from .nest import Buffer, Expr, Kept, Kernel, Load, Store, expressions, indices_
 from .schedule import axes_for, choose
 
 Matrix = tuple[tuple[float, ...], ...]
+
+
+class AddProduct(Add, abstract=True):
+    "x + y inside of a sum of products"
+
+    def emit(b, x, y): return b.accumulate(x, y)
+
+
+class SubtractProduct(Subtract, abstract=True):
+    "x - y inside of a sum of products"
+
+    def emit(b, x, y): return b.decrease(x, y)
 
 
 def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
@@ -159,7 +172,7 @@ class Arithmetic:
     def __init__(self, read: Reader, node: Node) -> None:
         number = variable((), node.dtype)
         self.read, self.dtype = read, node.dtype
-        self.times, self.plus, self.minus = (build_node(name, (number, number), {}) for name in ("multiply", "add", "subtract"))
+        self.times, self.plus, self.minus = (operation.make(number, number) for operation in (Multiply, AddProduct, SubtractProduct))
 
     def applied(self, matrix: Matrix, column: list[Expr]) -> list[Expr]:
         """The matrix times a column."""

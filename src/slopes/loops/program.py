@@ -286,7 +286,7 @@ class ProgramWriter:
         scope = Scope(b, pointers, self.site)
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
         EMITTERS[kernel.kind](scope, kernel)
-        parameters = "".join(f"ptr noalias align 8 {name}, " for name in places.values())
+        parameters = "".join(f"ptr noalias {name}, " for name in places.values())
         parameters += "".join(f"i64 %time{i}, " for i in range(len(self.around[id(kernel)])))
         text = b.function(f"({parameters}ptr noalias %scratch, ptr %error, i64 %block) #0")
         self.declarations |= b.declarations

@@ -58,12 +58,13 @@ def emit_cumulate(scope: Scope, kernel: Kernel) -> None:
 def _cumulate(scope: Scope, kernel: Kernel) -> None:
     b, reduction = scope.b, kernel.reduction
     assert reduction is not None and kernel.body is not None
-    total = b.variable(b.const(0, dtype=reduction.dtype, lanes=scope.lanes))
+    wide = np.dtype("float64") if reduction.dtype == np.float32 else reduction.dtype  # one rounding for each result, not for each step
+    total = b.variable(b.const(0, dtype=wide, lanes=scope.lanes))
     axis = kernel.inner[0] if kernel.inner else Axis(1)
     with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.place(axis, i):
-        value = b.add(total.get(), b.splat(scope.expr(kernel.body), scope.lanes))
+        value = b.add(total.get(), b.cast(b.splat(scope.expr(kernel.body), scope.lanes), wide))
         total.set(value)
-        scope.accumulated = value
+        scope.accumulated = b.cast(value, reduction.dtype)
         scope.stores(kernel.stores)
         scope.accumulated = None
 

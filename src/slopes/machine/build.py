@@ -10,7 +10,7 @@ from ..graph.body import with_bodies
 from ..graph.node import Node
 from ..loops.nest import leaves
 from ..loops.program import Plan, plan_program
-from . import engine, translate
+from . import cache, engine, translate
 
 
 def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> engine.Program:
@@ -23,7 +23,7 @@ def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], de
     planned = time.perf_counter()
     codes = translate.object_codes(plan.text, *translate.host())
     report(plan, planned - start, time.perf_counter() - planned)
-    engine.store_cached(key, manifest, codes)
+    cache.store_cached(key, manifest, codes)
     return engine.Program(manifest, codes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import sys
@@ -55,7 +56,7 @@ class Crew:
     """Threads that help to run native programs: they wait in native code, see `entry`."""
 
     def __init__(self) -> None:
-        self.busy = threading.Lock()  # held while a call is run, as the crew can do one at a time
+        self.busy = threading.RLock()  # held while a call is run, as the crew can do one at a time; or before and after by a signal handler
         self.crowd = Crowd()
         self._helpers = 0
         self._memory: np.ndarray | None = None
@@ -78,17 +79,18 @@ class Crew:
         if self._helpers < count - 1:
             with self.busy:
                 while self._helpers < count - 1:
+                    self._helpers += 1  # before it starts: a signal handler must not start it once more
                     try:
-                        self._start(self._helpers + 1)
-                    except RuntimeError:  # what Python raises when the system refuses a thread
+                        self._start(self._helpers)
+                    except RuntimeError:  # what Python raises when the system refuses a thread, or the interpreter ends
+                        self._helpers -= 1
                         break
-                    self._helpers += 1
         return min(count, self._helpers + 1)
 
     def _start(self, number: int) -> None:
         address = self.address
         self._write(SLOTS + SLOT * number + LOCK, closed_lock())
-        threading.Thread(target=entry().serve, args=(address, number), name=f"slopes-{number}", daemon=True).start()
+        _thread.start_new_thread(entry().serve, (address, number))  # not by `threading`, whose locks a signal handler may interrupt
 
 
 crew = Crew()

@@ -1,35 +1,26 @@
-"""From LLVM code to something callable, with compiled programs kept on disk."""
+"""From LLVM code to something callable."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 import os
-import platform
-import struct
-import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
 
-from .. import settings
 from ..errors import TooLargeError
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import crew as crews
 from . import threads
 from .buffer import aligned_bytes, available_memory, give_back_freed
 from .entry import CALL, entry
-from .translate import Loaded, host
+from .translate import Loaded
 
-MAGIC = b"slopes program 2\n"
 LARGE = 1 << 25  # bytes from which on an arena is worth some milliseconds of tidying up
 WAKING = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
 WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
@@ -59,12 +50,9 @@ class Program:
         self._arena: np.ndarray | None = None
         self._room = 0
         self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
-        self._context[:] = 0
         self.step = self._context[STEP:STEP + 8].view(np.int64)  # the number of the step that the last run came to
-        self._context[YIELD:YIELD + 8].view(np.uint64)[0] = entry().rest
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
-        self.lock = threading.Lock()  # held from preparing to the end of a run
-        self.prepared: tuple[int, int] | None = None  # the very tables with which it can be entered again for one step
+        self.begin_anew()
         self._call = np.zeros(len(CALL), np.int64)
         self._call[CALL.index("function")] = self._loaded.address("program")
         self._call[CALL.index("context")] = self._context.ctypes.data
@@ -75,10 +63,37 @@ class Program:
         self._usual: dict[int, float] = {}  # seconds of a step on so many threads
         self.loss = LOSS
         self.patience = patience(sum(work for _, work in manifest.kernels))
+        _alive.add(self)
+
+    def begin_anew(self) -> None:
+        """As when nobody ever ran it: made new, or copied by a fork while some thread, which the child has not got, was in it."""
+        self._context[:] = 0
+        self._context[YIELD:YIELD + 8].view(np.uint64)[0] = entry().rest
+        self.lock = threading.RLock()  # held from preparing to the end of a run, see `turn`
+        self.entered = [False]  # whether the thread that holds the lock is between the two
+        self.prepared: tuple[int, int] | None = None  # the very tables with which it can be entered again for one step
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[bool]:
+        """Have the program for this thread alone, others wait. Gives whether this interrupts a turn of the same thread.
+
+        A signal handler, or a destructor, may call the very program whose call it interrupts, at any point but those in native code.
+        The interrupted call goes on as if nothing had happened: what it wrote into the call is put back.
+        """
+        with self.lock:
+            nested, self.entered[0] = self.entered[0], True
+            before = self.call[ARGUMENTS], self.call[STRIDES], self.call[STEPS]
+            try:
+                yield nested
+            finally:
+                self.entered[0] = nested
+                if nested:
+                    self.prepared = None
+                    self.call[ARGUMENTS], self.call[STRIDES], self.call[STEPS] = before
 
     def run(self, arguments: int, strides: int, steps: int = 1) -> int:
         """Run `steps` steps; `arguments` and `strides` are addresses of tables. Returns 0, or the number of the site that failed."""
-        with self.lock:
+        with self.turn():
             self.prepare((arguments, strides), steps)
             return self.enter()
 
@@ -123,7 +138,7 @@ class Program:
     def _arena_for(self, count: int) -> int:
         room = self.manifest.arena + count * self.manifest.scratch
         if self._arena is None or self._room < room:
-            self._arena, self._room = None, 0  # the old one makes room for the new
+            self._arena, self._room, self._ready = None, 0, 0  # the old one makes room for the new
             if room >= LARGE:
                 give_back_freed()
             free = available_memory()
@@ -134,76 +149,22 @@ class Program:
         return self._arena.ctypes.data
 
 
+_alive: WeakSet[Program] = WeakSet()
+
+
+def renew_after_fork() -> None:
+    """A child process has none of its parent's threads: nobody is in any program."""
+    for program in list(_alive):
+        program.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_after_fork)
+
+
 def patience(work: int) -> int:
     """How many rounds of a waiting loop a helper is waited for: what it takes to wake one, or half of what there is to do."""
     return round(max(WAKING, work * WORK_TIME / 2) / entry().pause)
-
-
-# ---------------------------------------------------------------------- the cache on disk
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """A digest of slopes' own compiler: a program written by another version is never trusted."""
-    folder = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for file in sorted(file for part in ("graph", "ops", "passes", "loops", "machine") for file in (folder / part).glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def cache_key(description: str) -> str:
-    """The name under which a program is kept: graph, slopes, LLVM, and the processor."""
-    parts = [description, code_version(), llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)), platform.system(), *host()]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def cache_folder() -> Path:
-    return settings.cache_folder() / "programs"
-
-
-def load_cached(key: str) -> tuple[Manifest, list[bytes]] | None:
-    """The program kept under this key; None when there is none, or it is damaged."""
-    try:
-        data = (cache_folder() / f"{key}.bin").read_bytes()
-    except OSError:
-        return None
-    return unpack(data, key)
-
-
-def unpack(data: bytes, key: str) -> tuple[Manifest, list[bytes]] | None:
-    """Read a cache entry: magic, digest of the rest, key, then manifest and parts of the code, each behind its length."""
-    head = len(MAGIC)
-    body = data[head + 32:]
-    if data[:head] != MAGIC or hashlib.sha256(body).digest() != data[head:head + 32] or body[:64] != key.encode():
-        return None
-    pieces, place = [], 64
-    while place < len(body):
-        size, = struct.unpack("<Q", body[place:place + 8])
-        pieces.append(body[place + 8:place + 8 + size])
-        place += 8 + size
-    fields = json.loads(pieces[0])
-    fields["sites"] = tuple(fields["sites"])
-    fields["kernels"] = tuple((kind, work) for kind, work in fields["kernels"])
-    return Manifest(**fields), pieces[1:]
-
-
-def store_cached(key: str, manifest: Manifest, codes: Sequence[bytes]) -> None:
-    """Keep a program; a cache that cannot be written costs time, not results."""
-    pieces = [json.dumps(vars(manifest)).encode(), *codes]
-    body = key.encode() + b"".join(struct.pack("<Q", len(piece)) + piece for piece in pieces)
-    data = MAGIC + hashlib.sha256(body).digest() + body
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.replace(name, folder / f"{key}.bin")
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError:
-        return
 
 
 def addresses(arrays: Sequence[Any]) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from .. import settings
+from ..extras import on_demand
 from ..graph.body import Body, with_bodies
 from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
@@ -16,7 +16,7 @@ from ..graph.text import text as graph_text
 from ..graph.walk import topological
 from ..passes.apart import set_apart
 from ..passes.pipeline import optimize
-from . import engine
+from . import cache, engine
 
 BUILDER = "slopes.machine.build"  # loaded for the first program that is not in the cache
 _programs: WeakValueDictionary[str, engine.Program] = WeakValueDictionary()
@@ -62,23 +62,23 @@ def compile_optimized(optimized: list[Node], updates: Sequence[Node | None], kee
     for update in updates:
         destinations.append(numbers[update] if update is not None else fresh)
         fresh += update is None
-    key = engine.cache_key(describe(order, inputs, optimized, destinations))
+    key = cache.cache_key(describe(order, inputs, optimized, destinations))
     program = _programs.get(key)
-    cached = program is not None
+    kept = program is not None
     if program is None:
-        program, cached = load_or_build(key, optimized, order, inputs, destinations)
+        program, kept = load_or_build(key, optimized, order, inputs, destinations)
         _programs[key] = program
     nodes = with_bodies(order)
-    return Native(program, inputs, optimized, destinations, [nodes[i] for i in program.manifest.sites], cached)
+    return Native(program, inputs, optimized, destinations, [nodes[i] for i in program.manifest.sites], kept)
 
 
 def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node],
                   destinations: list[int]) -> tuple[engine.Program, bool]:
     """The program from the cache on disk, or built now and kept there."""
-    found = engine.load_cached(key)
+    found = cache.load_cached(key)
     if found is not None:
         return engine.Program(*found), True
-    return importlib.import_module(BUILDER).build(key, roots, order, inputs, destinations), False
+    return on_demand(BUILDER).build(key, roots, order, inputs, destinations), False
 
 
 def describe(order: list[Node], inputs: list[Node], roots: list[Node], destinations: list[int]) -> str:

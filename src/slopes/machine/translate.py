@@ -2,44 +2,82 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any
+from concurrent.futures import Future
+from functools import lru_cache, partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import llvmlite.binding as llvm
 
-from ..errors import CompileError
+from .. import settings
+from ..errors import ArgumentError, CompileError
 from ..loops.target import TARGETS, Target
+from ..workers import Workers
 from .parts import cut
 from .threads import thread_count
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _lock = threading.RLock()  # one program is translated or loaded at a time
 
 
+def begin_fork() -> None:
+    """Wait until no other thread is in LLVM: its locks and its memory would stay in the child as they are at this moment."""
+    _lock.acquire()
+    llvm.ffi.lib._lock.__enter__()
+
+
+def end_fork() -> None:
+    """Both processes go on."""
+    llvm.ffi.lib._lock.__exit__(None, None, None)
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=begin_fork, after_in_parent=end_fork, after_in_child=end_fork)
+
+
 # ---------------------------------------------------------------------- this machine
+LESSER = {"avx2": ("x86-64-v3", "+avx2,+fma"), "sse": ("x86-64-v2", "+sse4.2")}  # LLVM's names of what most processors have
+
+
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
-    """(triple, processor, features) as LLVM names them."""
+    """(triple, processor, features) to compile for, as LLVM names them: of this machine, or of the instruction set named by SLOPES_CPU."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    return llvm.get_process_triple(), llvm.get_host_cpu_name(), ",".join(
-        f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
+    triple, features = llvm.get_process_triple(), llvm.get_host_cpu_features()
+    own = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
+    named = settings.named_instruction_set()
+    if named is None:
+        return triple, llvm.get_host_cpu_name(), own
+    best = instruction_set(triple, own)
+    if best not in settings.INSTRUCTION_SETS or settings.INSTRUCTION_SETS.index(named) < settings.INSTRUCTION_SETS.index(best):
+        raise ArgumentError(f"SLOPES_CPU is {named}, which this processor does not have", where="",
+                            why=f"the best instruction set that it has is {best}", repair="unset SLOPES_CPU")
+    return (triple, llvm.get_host_cpu_name(), own) if named == best else (triple, *LESSER[named])
+
+
+def instruction_set(triple: str, features: str) -> str:
+    """The best instruction set that slopes knows on a processor with these features."""
+    on = {each[1:] for each in features.split(",") if each.startswith("+")}
+    if triple.startswith(("aarch64", "arm64")):
+        return "neon"
+    if not triple.startswith(("x86_64", "amd64")):
+        return "plain"
+    if {"avx512f", "avx512dq", "avx512vl", "avx512bw"} <= on:
+        return "avx512"
+    return "avx2" if {"avx2", "fma"} <= on else "sse"
 
 
 def target_for(triple: str, features: str) -> Target:
     """What generated code may use on a processor with these features."""
-    on = {each[1:] for each in features.split(",") if each.startswith("+")}
-    if triple.startswith(("aarch64", "arm64")):
-        return TARGETS["neon"]
-    if not triple.startswith(("x86_64", "amd64")):
-        return TARGETS["plain"]
-    if {"avx512f", "avx512dq", "avx512vl", "avx512bw"} <= on:
-        return TARGETS["avx512"]
-    return TARGETS["avx2"] if {"avx2", "fma"} <= on else TARGETS["sse"]
+    return TARGETS[instruction_set(triple, features)]
 
 
 @lru_cache(maxsize=1)
@@ -49,6 +87,42 @@ def host_target() -> Target:
 
 
 # ---------------------------------------------------------------------- compiling
+def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
+    """The same function, but not in the main thread: Ctrl-C and signal handlers, which come there, would leave LLVM half done.
+
+    The thread is started without `threading`, whose locks a signal handler may have interrupted.
+    """
+    @wraps(function)
+    def apart(*args: P.args, **kwargs: P.kwargs) -> T:
+        if threading.current_thread() is not threading.main_thread():
+            return function(*args, **kwargs)
+        done, answer = _thread.allocate_lock(), Future[T]()
+        done.acquire()
+        work = partial(answered, answer, done, partial(function, *args, **kwargs))
+        try:
+            _thread.start_new_thread(work, ())
+        except RuntimeError:  # the system gives no more threads, or the interpreter ends
+            work()
+        try:
+            done.acquire()
+        except BaseException:
+            done.acquire()  # what has begun comes to its end first
+            raise
+        return answer.result()
+    return apart
+
+
+def answered(answer: Future[T], done: _thread.LockType, function: Callable[[], T]) -> None:
+    """Compute the answer, then open the lock."""
+    try:
+        answer.set_result(function())
+    except BaseException as error:
+        answer.set_exception(error)
+    finally:
+        done.release()
+
+
+@undisturbed
 def object_code(text: str, triple: str, processor: str, features: str, assembly: bool = False) -> bytes | str:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
@@ -57,6 +131,7 @@ def object_code(text: str, triple: str, processor: str, features: str, assembly:
         return machine.emit_assembly(module) if assembly else emitted(machine, module)
 
 
+@undisturbed
 def object_codes(text: str, triple: str, processor: str, features: str) -> list[bytes]:
     """The same in parts, by several threads."""
     with _lock:
@@ -64,7 +139,7 @@ def object_codes(text: str, triple: str, processor: str, features: str) -> list[
         parts = cut(text)
         if len(parts) == 1:
             return [emitted(*optimised(text, triple, processor, features))]
-        with ThreadPoolExecutor(min(len(parts), thread_count())) as pool:
+        with Workers(min(len(parts), thread_count())) as pool:
             return list(pool.map(lambda part: emitted(*optimised(part, triple, processor, features)), parts))
 
 
@@ -123,6 +198,7 @@ def unlocked(name: str) -> Any:
 class Loaded:
     """Object code in memory, all parts of it, ready to be called."""
 
+    @undisturbed
     def __init__(self, codes: Sequence[bytes]) -> None:
         with _lock:
             triple, processor, features = host()

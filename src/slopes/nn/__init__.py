@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import FunctionType
+
 from ..functions import (
     elu,
     gelu,
@@ -16,6 +19,7 @@ from ..functions import (
     softplus,
     tanh,
 )
+from ..guarded import guarded
 from ..tensor import Parameter
 from . import init
 from .activations import ELU, GELU, SELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, Threshold
@@ -53,6 +57,7 @@ from .losses import (
     squared_loss,
     token_cross_entropy,
 )
+from .means import weighted_mean
 from .module import Buffer, Module
 from .noise import GaussianNoise, MaskingNoise
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -80,4 +85,12 @@ __all__ = [
     "hinge_loss", "huber_loss", "init", "kl_div", "kl_sparsity", "l1_loss", "l1_penalty", "l2_penalty", "leaky_relu",
     "log_likelihood", "log_softmax", "loss_for", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention", "selu",
     "separable_convolution", "sigmoid", "silu", "softmax", "softplus", "squared_loss", "tanh", "tie", "token_cross_entropy",
+    "weighted_mean",
 ]
+
+CALLING_BACK = ("contractive_penalty",)  # errors of a user's own function come out as they are
+for name in __all__:
+    function = globals()[name]
+    if isinstance(function, FunctionType) and function.__module__.startswith(__name__ + ".") and name not in CALLING_BACK:
+        globals()[name] = guarded(function, "nn")
+        setattr(sys.modules[function.__module__], name, globals()[name])

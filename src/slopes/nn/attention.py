@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions.attention import attended, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
+from ..graph.operation import build
 from ..ops.composite import matmul, mean, split, where
 from ..tensor import Parameter, Tensor, asarray
 from . import init
@@ -30,7 +31,8 @@ class MultiheadAttention(Module):
 
     Masks are PyTorch's: in key_padding_mask (N, S) and attn_mask (L, S), (N h, L, S) or (N, h, L, S), True hides a key and floats
     are added to the scores; is_causal hides from place i what comes after it. A place from which all keys are hidden gives
-    y = b_o (PyTorch: NaN). Different from PyTorch, key and value may be left out and weights come only if asked for.
+    y = b_o (PyTorch: NaN). What stands at places that key_padding_mask hides may be NaN or infinite: it counts nowhere. Different from
+    PyTorch, key and value may be left out and weights come only if asked for.
 
     in_proj_weight: (3 embed_dim, embed_dim) for q, k, v, one below the other (with another kdim or vdim: q_proj_weight,
     k_proj_weight, v_proj_weight), at first Xavier uniform; in_proj_bias: (3 embed_dim,), zeros; out_proj: a Linear whose bias starts
@@ -83,6 +85,9 @@ class MultiheadAttention(Module):
         key = query if key is None else key
         value = key if value is None else value
         self.check_inputs(query, key, value)
+        if key_padding_mask is not None:
+            key_padding_mask = self.padding(key, asarray(key_padding_mask))
+            query, key, value = self.without_filling(query, key, value, key_padding_mask)
         q, k, v = map(self.heads, self.projected(query, key, value))  # (N, h, L or S, d)
         mask = self.merged(q, k, key_padding_mask, attn_mask)
         if not need_weights and (self.dropout is None or not self.dropout.training):
@@ -92,6 +97,15 @@ class MultiheadAttention(Module):
         if not need_weights:
             return y
         return y, mean(weights, axis=1) if average_attn_weights else weights
+
+    def padding(self, key: Tensor, mask: Tensor) -> Tensor:
+        wanted = key.shape[:2] if self.batch_first else key.shape[1::-1]
+        return self.checked_mask("key_padding_mask", mask, wanted, (wanted,))
+
+    def without_filling(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The inputs, 0 where what fills up the keys is not finite; for the gradients of the weights 0 times that would be nan."""
+        shown = filled(key, padding, self.batch_first)
+        return shown if query is key else query, shown, shown if value is key else filled(value, padding, self.batch_first)
 
     def projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """q, k and v: for self-attention, all by one product."""
@@ -119,13 +133,12 @@ class MultiheadAttention(Module):
         moved = y.permute_dims((0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
         return moved.reshape((*moved.shape[:2], self.embed_dim))
 
-    def merged(self, q: Tensor, k: Tensor, padding: Mask, mask: Mask) -> Tensor | None:
+    def merged(self, q: Tensor, k: Tensor, padding: Tensor | None, mask: Mask) -> Tensor | None:
         """Both masks as one that attention_weights takes: booleans of what is seen, or floats to add."""
         batch, heads, length, _ = q.shape
         keys = k.shape[2]
         found = []
         if padding is not None:
-            padding = self.checked_mask("key_padding_mask", asarray(padding), (batch, keys), ((batch, keys),))
             found.append(padding.reshape((batch, 1, 1, keys)))
         if mask is not None:
             allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
@@ -173,6 +186,13 @@ def check_heads(width: int, heads: int) -> None:
         fit = ", ".join(str(n) for n in range(1, width + 1) if width % n == 0)
         raise ArgumentError(f"MultiheadAttention: num_heads={heads} must divide embed_dim={width}",
                             why="each head takes an equal share of the features", repair=f"numbers of heads that fit: {fit}")
+
+
+def filled(x: Tensor, padding: Tensor, batch_first: bool) -> Tensor:
+    """x, (N, S, E) or (S, N, E), with 0 for what is not finite at places that the mask (N, S) hides."""
+    hidden = padding if padding.dtype == bool_ else padding == -math.inf
+    hidden = (hidden if batch_first else hidden.permute_dims((1, 0))).reshape((*x.shape[:2], 1))
+    return where(hidden & ~build("isfinite", x), 0, x)
 
 
 def merged(masks: list[Tensor], dtype: Any) -> Tensor | None:

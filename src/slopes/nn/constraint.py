@@ -56,10 +56,14 @@ def are_sizes(value: Any, least: int) -> bool:
     return bool(each) and all(is_whole(n) and n >= least for n in each)
 
 
+WORDS = (str, bool, int, float, type(None))  # what options that are one of a few words are written as
+
+
 def one_of(*names: Any) -> Constraint:
     """One of a few words."""
     listed = " or ".join(repr(name) for name in names)
-    return Constraint(f"one of {listed}" if len(names) > 2 else listed, lambda value: value in names, ("no such name", -1))
+    return Constraint(f"one of {listed}" if len(names) > 2 else listed, lambda value: isinstance(value, WORDS) and value in names,
+                      ("no such name", -1))
 
 
 COUNT = Constraint("a whole number of at least 1", is_count, (0, -3, 2.5, True, "3"))

@@ -109,6 +109,8 @@ class EmbeddingBag(Table):
         if x.ndim != (2 if offsets is None else 1):
             raise self.wrong_axes(x, offsets)
         rows = build("take", self.weight, x, axis=0)
+        if self.padding_idx is not None:  # its row may hold anything
+            rows = where(self.counted(x).reshape((*x.shape, 1)), rows, 0)
         if offsets is None:
             return self.joined(rows, self.counted(x))
         inside = in_bag(offsets, x.shape[0]) & self.counted(x).reshape((1, x.shape[0]))

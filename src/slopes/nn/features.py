@@ -10,7 +10,7 @@ from ..errors import NonFiniteError, ShapeError
 from ..functions import clip, take
 from ..graph.operation import build
 from ..ops.composite import concat, matmul, stack, where
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, asarray, tensor
 from .constraint import COUNT, check
 from .module import Buffer, Module
 from .where import built_and_called
@@ -92,7 +92,7 @@ class Bins(Module):
 
     def __init__(self, training: Any, count: int = 24) -> None:
         check("Bins", self.constraints, {"count": count})
-        known = np.asarray(training, np.float32)
+        known = asarray(training, np.float32).detach().numpy()
         if known.ndim != 2 or not known.size:
             raise ShapeError(f"Bins: the training inputs have shape {known.shape}", why="they are (N, D): at least one row of numbers")
         if not np.isfinite(known).all():

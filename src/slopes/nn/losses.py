@@ -12,8 +12,10 @@ from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..graph.dtype import is_float, is_integer
 from ..graph.operation import build, composed
 from ..ops import composite
+from ..ops.activations import decay
 from ..tensor import Tensor, asarray
 from .constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
+from .means import leaves_out, ratio
 from .where import known_value
 
 REDUCTION = one_of("mean", "sum", "none")
@@ -41,7 +43,9 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
     logits: (N, C) or (N, C, ...), floats; labels: (N,) or (N, ...), integers in 0..C-1. The result is a number, or with
     reduction="none" has the labels' shape. `weight` (C,) weighs classes; "mean" then divides by the sum of the weights.
     label_smoothing e mixes e / C of every class into the target (Szegedy et al., 2016). Examples labelled `ignore_index`
-    do not count. Computed from shifted logits: no overflow for logits of 1e4.
+    do not count: neither value nor gradient depends on their logits. Where no example counts the mean is nan, as in PyTorch, and its
+    gradient 0. A term whose weight, or share of the target, is 0 is 0, also where its logit is -inf.
+    Computed from shifted logits: no overflow for logits of 1e4.
     Labels that are floats of the logits' shape are probabilities of the classes, as mixup makes them: loss_i =
     -sum_c p_ic log softmax(logits_i)[c], times weight_c if there are weights; "mean" divides by the number of examples.
     Raises DTypeError for labels of another type, ShapeError for shapes that do not fit and for the mean of an empty batch (nan in
@@ -136,18 +140,19 @@ def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction:
                ignore_index: int | None) -> Tensor:
     """The weighted negative log likelihood of labels, the common part of cross_entropy and nll_loss."""
     classes = log_probabilities.shape[1]
+    leaves_out(ignore_index)
     counted = None if ignore_index is None else labels != ignore_index
     safe = labels if counted is None else build("where", counted, labels, labels - labels)
     weight = None if weight is None else class_weight(owner, weight, classes, log_probabilities)
     shares = example_weight(weight, safe, counted, log_probabilities)
     losses = right_losses(log_probabilities, safe)
     if weight is not None:
-        losses = losses * build("take", weight, safe, axis=0)
+        losses = weighed(losses, build("take", weight, safe, axis=0))
     if smoothing:
         losses = losses * (1 - smoothing) + smoothed(log_probabilities, weight) * (smoothing / classes)
     if counted is not None:
-        losses = build("where", counted, losses, losses * 0)
-    return losses.sum() / shares.sum() if reduction == "mean" and shares is not None else reduced(losses, reduction)
+        losses = build("where", counted, losses, 0)
+    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduced(losses, reduction)
 
 
 def shares_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
@@ -163,7 +168,7 @@ def shares_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smo
     if weight is not None:
         weight = class_weight("cross_entropy", weight, logits.shape[1], log_probabilities)
         wanted = wanted * weight.reshape((1, -1) + (1,) * (logits.ndim - 2))
-    return reduced(-(wanted * log_probabilities).sum(axis=1), reduction)
+    return reduced(-weighed(log_probabilities, wanted).sum(axis=1), reduction)
 
 
 def check_shares(values: np.ndarray | None) -> None:
@@ -191,8 +196,13 @@ def example_weight(weight: Tensor | None, labels: Tensor, counted: Tensor | None
 def smoothed(log_probabilities: Tensor, weight: Tensor | None) -> Tensor:
     """The sum of all classes' (weighted) negative log probabilities."""
     if weight is not None:
-        log_probabilities = log_probabilities * weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2))
+        log_probabilities = weighed(log_probabilities, weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2)))
     return -log_probabilities.sum(axis=1)
+
+
+def weighed(losses: Tensor, weight: Tensor) -> Tensor:
+    """Losses times weights; where the weight is 0 this is 0, even of a loss that is not finite."""
+    return composite.where((weight == 0) & ~build("isfinite", losses), 0, losses) * weight
 
 
 def class_weight(owner: str, weight: Any, classes: int, like: Tensor) -> Tensor:
@@ -222,7 +232,8 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     """loss = -(t log s + (1 - t) log(1 - s)) with s = sigmoid(logits), computed as softplus(x) - t x: no overflow.
 
     logits and targets: one shape, targets from 0 to 1. `weight` multiplies each element's loss (it broadcasts); `pos_weight`
-    multiplies the part of the positive targets. Raises ShapeError when the shapes differ.
+    multiplies the part of the positive targets. A term whose weight is 0 is 0, also where it is infinite: the loss of an infinite
+    logit is 0 beside its own target (PyTorch has nan), and inf beside the other. Raises ShapeError when the shapes differ.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -232,10 +243,10 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     check("binary_cross_entropy_with_logits", CONSTRAINTS["binary_cross_entropy_with_logits"], {"reduction": reduction})
     x, t = same_shape("binary_cross_entropy_with_logits", logits, targets)
     if pos_weight is None:
-        losses = composite.softplus(x) - t * x
+        losses = weighed(x, composite.where(x < 0, -t, 1 - t)) + build("log1p", decay(x))
     else:
-        losses = (1 - t) * x + (1 + (asarray(pos_weight) - 1) * t) * composite.softplus(-x)
-    return reduced(losses if weight is None else losses * asarray(weight), reduction)
+        losses = weighed(x, 1 - t) + weighed(composite.softplus(-x), 1 + (asarray(pos_weight) - 1) * t)
+    return reduced(losses if weight is None else weighed(losses, asarray(weight)), reduction)
 
 
 def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
@@ -300,7 +311,8 @@ def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float
 
 
 def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """loss = t (log t - log p): the Kullback-Leibler divergence of targets t from outputs p, element by element; 0 where t = 0.
+    """loss = t (log t - log p): the Kullback-Leibler divergence of targets t from outputs p, element by element; 0 where t = 0,
+    also where log p is -inf.
 
     log_probabilities: log p; targets: t, or log t with log_target=True; one shape. reduction="batchmean" sums and divides by
     the batch: the divergence itself. Raises ShapeError when the shapes differ.
@@ -314,10 +326,10 @@ def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_ta
     check("kl_div", CONSTRAINTS["kl_div"], {"reduction": reduction})
     x, t = same_shape("kl_div", log_probabilities, targets)
     if log_target:
-        losses = build("exp", t) * (t - x)
+        losses = weighed(t - x, build("exp", t))
     else:
         positive = t > 0
-        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - t * x
+        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - weighed(x, t)
     return losses.sum() / x.shape[0] if reduction == "batchmean" else reduced(losses, reduction)
 
 
@@ -396,7 +408,7 @@ def same_shape(owner: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
 
 def reshape_hint(outputs: tuple[int, ...], targets: tuple[int, ...]) -> str:
     trimmed = [[n for n in shape if n != 1] for shape in (outputs, targets)]
-    return f"targets.reshape({', '.join(map(str, outputs))})" if trimmed[0] == trimmed[1] else ""
+    return f"targets.reshape({', '.join(map(str, (-1, *outputs[1:])))})" if outputs and trimmed[0] == trimmed[1] else ""
 
 
 def class_scores(owner: str, scores: Any, labels: Any, ignore_index: int | None) -> tuple[Tensor, Tensor]:
@@ -430,7 +442,7 @@ def label_shape_error(owner: str, scores: tuple[int, ...], labels: tuple[int, ..
     wanted = (scores[0], *scores[2:])
     repair = f"labels of shape {wanted} fit these outputs"
     if labels == (*wanted, 1) or labels == (wanted[0], 1, *wanted[1:]):
-        repair = f"labels.reshape({', '.join(map(str, wanted))})"
+        repair = f"labels.reshape({', '.join(map(str, (-1, *wanted[1:])))})"
     elif labels == scores:
         repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
     return ShapeError(what, why="there is one label per example, the class axis (axis 1) left out", repair=repair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,13 +11,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..arrays import shorten
-from ..errors import ArgumentError, layer_stack, line_text, user_location
+from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
+from ..guarded import FOREIGN, explained
 from ..tensor import Parameter, Tensor, asarray, mode, versions
 from .constraint import Constraint
 from .number import Structured
-from .state import load_arrays
+from .state import copied_state, load_arrays
 from .summary import Summary, summarize
 
 NUMBERS = "biufc"  # kinds of NumPy arrays that become tensors where a module is called with them
@@ -56,6 +58,7 @@ class Module(Structured):
     """
 
     training = True
+    left_in_use = False  # whether a training that ended has put it into eval mode, and not its user
     name = "net"  # what messages, taps and summaries call a module that is called from outside of any other
     unnamed: str | None = None  # the one attribute whose name is left out of paths: Sequential's list of layers
     constraints: Mapping[str, Constraint] = {}  # what the constructor's arguments may be
@@ -78,10 +81,22 @@ class Module(Structured):
                 if isinstance(first, Tensor):
                     mode.trace.note(path, first)
             return output
-        except AttributeError as error:
-            if args and type(self).__module__.startswith(__package__) and not isinstance(args[0], (Tensor, np.ndarray)):
-                raise no_tensor(self, path, args[0]) from error
+        except SlopesError:
             raise
+        except FOREIGN as error:
+            if not type(self).__module__.startswith(__package__ + ".") or not args:
+                raise
+            if isinstance(args[0], np.ndarray):
+                asarray(args[0])  # which says what its type lacks
+            if not isinstance(args[0], Tensor) and (isinstance(error, AttributeError) or is_single(self)):
+                raise no_tensor(self, path, args[0]) from error
+            if is_single(self):
+                raise explained(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
+            raise
+        except RecursionError:
+            if len(layer_stack.paths) > 1:
+                raise  # there is room for words in the outermost layer only
+            raise too_deep(self) from None
         finally:
             layer_stack.paths.pop()
 
@@ -92,12 +107,12 @@ class Module(Structured):
         return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Module)]
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
-        """(path, parameter), such as ("0.weight", ...); each parameter once, under its first path."""
-        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Parameter)]
+        """(path, parameter), such as ("0.weight", ...); each parameter once, under its first path. StateError for equal paths."""
+        return held(self, Parameter)
 
     def named_buffers(self) -> list[tuple[str, Buffer]]:
         """(path, buffer), each once."""
-        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Buffer)]
+        return held(self, Buffer)
 
     def parameters(self) -> Parameters:
         """The parameters, each once, as a list that also knows their paths (so that an optimizer can name them)."""
@@ -113,9 +128,13 @@ class Module(Structured):
     # Modes and gradients
 
     def train(self, mode: bool = True) -> Module:
-        """Behave as in training: dropout drops, batch norm uses the batch's own moments and updates its running ones."""
+        """Behave as in training: dropout drops, batch norm uses the batch's own moments and updates its running ones.
+
+        A layer in eval mode inside of a net in train mode is frozen: `fit` leaves it so.
+        """
         for _, module in self.named_modules():
             module.training = mode
+            object.__setattr__(module, "left_in_use", False)
         return self
 
     def eval(self) -> Module:
@@ -130,17 +149,19 @@ class Module(Structured):
     # State
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers under their paths.
+        """Copies of all parameters and buffers under their paths, all of one step where another thread trains.
+
+        Raises StateError where two have one path, as {"a.b": layer} beside {"a": {"b": layer}} or the keys 1 and "1" of one dict.
 
         >>> from slopes import nn
         >>> {name: array.shape for name, array in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
         {'0.weight': (3, 2), '0.bias': (3,)}
         """
-        return {name: np.array(held.detach().numpy()) for name, held in self.named_state()}
+        return copied_state(self.named_state())
 
     def named_state(self) -> list[tuple[str, Tensor]]:
         """(path, tensor) of all parameters and buffers, in the order in which they were assigned."""
-        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, (Parameter, Buffer))]
+        return held(self, (Parameter, Buffer))
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Take over the arrays of `state`. Nothing is changed unless everything fits.
@@ -227,6 +248,23 @@ def entries(root: Module) -> Iterator[Entry]:
     return walk(Entry("", root.name, root), lambda entry: True)
 
 
+def held(root: Module, kind: Any) -> list[tuple[str, Any]]:
+    """(path, tensor) of each parameter or buffer of this kind; no two of them may have one path."""
+    kept = [each for each in entries(root) if isinstance(each.value, kind)]
+    if len({each.key for each in kept}) < len(kept):
+        raise equal_paths(root, kept)
+    return [(each.key, each.value) for each in kept]
+
+
+def equal_paths(root: Module, kept: list[Entry]) -> StateError:
+    """The error for tensors that a state could not tell apart."""
+    first: dict[str, Entry] = {}
+    one, other = next((first[each.key], each) for each in kept if first.setdefault(each.key, each) is not each)
+    return StateError(f"{type(root).__name__}: {one.shown} and {other.shown} have one path in a state, {one.key!r}",
+                      why="a state has one array for each path: one of the two would be lost when it is saved",
+                      repair="rename a key: keys of one dict differ as text, and hold no dots")
+
+
 def nearest_modules(root: Module) -> Iterator[Entry]:
     """The modules directly inside `root`, in containers too, but not inside other modules."""
     found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
@@ -268,6 +306,18 @@ class Running(threading.local):
 
 running = Running()
 _paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionary()
+
+
+def is_single(layer: Module) -> bool:
+    """Whether a layer consists of no others, so that an error in it cannot come from a layer of the user's own."""
+    return not any(True for _ in nearest_modules(layer))
+
+
+def too_deep(net: Module) -> TooDeepError:
+    depth = max(each.shown.count(".") + each.shown.count("[") for each in entries(net) if isinstance(each.value, Module))
+    return TooDeepError(f"{type(net).__name__}: its layers call each other deeper than Python's limit of {sys.getrecursionlimit()} frames",
+                        why=f"its modules lie up to {depth} levels inside of each other, or one calls itself",
+                        repair="put layers side by side in one nn.Sequential; sys.setrecursionlimit allows more")
 
 
 def no_tensor(layer: Module, path: str, given: Any) -> ArgumentError:

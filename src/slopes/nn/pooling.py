@@ -153,9 +153,10 @@ class PowerPooling(Module):
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
         powers = x * x if self.norm_type == 2 else x.abs() ** self.norm_type
+        if self.norm_type < 1:  # whose slope at 0 is infinite
+            powers = composite.of_positive("pow", x.abs(), self.norm_type)
         total = composite.avg_pool(powers, self.kernel_size, stride=self.stride) * float(math.prod(self.kernel_size))
-        nothing = total == 0  # the root has no slope there
-        return composite.where(nothing, 0, composite.where(nothing, 1, total) ** (1 / self.norm_type))
+        return composite.of_positive("pow", total, 1 / self.norm_type)
 
     def details(self) -> str:
         return f"{self.norm_type:g}, {pooling_details(self)}"
@@ -165,7 +166,7 @@ class LPPool1d(PowerPooling):
     """y[n, c, l] = (sum of |x[n, c, s l + k]|^p over the window's places k)^(1/p), p = norm_type.
 
     x: (N, C, L), y: (N, C, L') with L' = floor((L - k) / s) + 1; the stride is the window unless given. p = 1 is the sum, larger
-    p come closer to the maximum. Where a window holds only zeros, the slope is 0.
+    p come closer to the maximum. Where a window holds only zeros the slope is 0, and for p < 1 so is that by each zero.
     Raises ShapeError unless x has 3 axes. Source: Gulcehre et al., "Learned-norm pooling", 2014.
 
     >>> import slopes as sl

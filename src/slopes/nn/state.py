@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from ..errors import StateError
-from ..tensor import Tensor
+from ..tensor import Tensor, shared
 
 SHOWN = 20  # names listed per kind of problem before the rest is only counted
+
+
+def copied_state(named: Sequence[tuple[str, Tensor]]) -> dict[str, np.ndarray]:
+    """Copies of the values of tensors under their names, all of one moment.
+
+    >>> import slopes as sl
+    >>> copied_state([("rate", sl.tensor(0.5))])
+    {'rate': array(0.5, dtype=float32)}
+    """
+    return {name: np.array(array) for (name, _), array in zip(named, shared([held for _, held in named]))}
 
 
 def load_arrays(owner: str, held: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool = True) -> None:

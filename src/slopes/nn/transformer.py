@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops.composite import gelu, relu
-from ..tensor import Tensor
+from ..tensor import Tensor, asarray
 from .activations import Identity
-from .attention import Mask, MultiheadAttention
+from .attention import Mask, MultiheadAttention, filled
 from .constraint import COUNT, FLAG, POSITIVE, SHARE, Constraint, check, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm
@@ -69,8 +69,9 @@ class TransformerEncoderLayer(TransformerBlock):
     """h = norm1(x + attention(x)), y = norm2(h + W_2 activation(W_1 h)); with norm_first, h = x + attention(norm1(x)), ...
 
     src and y: (L, N, d_model), or (N, L, d_model) with batch_first=True. src_mask, src_key_padding_mask and is_causal: as
-    attn_mask, key_padding_mask and is_causal of MultiheadAttention. State: self_attn, linear1, linear2, norm1, norm2, named and
-    started as PyTorch's. Dropout acts on the attention's weights, after the activation and before each sum.
+    attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that src_key_padding_mask hides is taken
+    as 0. State: self_attn, linear1, linear2, norm1, norm2, named and started as PyTorch's. Dropout acts on the attention's weights, after
+    the activation and before each sum.
     Raises ShapeError for an input of another width. Source: Vaswani et al., "Attention is all you need", 2017; norm_first as in
     Xiong et al., "On layer normalization in the transformer architecture", 2020.
 
@@ -87,6 +88,8 @@ class TransformerEncoderLayer(TransformerBlock):
         def attend(x: Tensor) -> Tensor:
             return self.self_attn(x, key_padding_mask=src_key_padding_mask, attn_mask=src_mask, is_causal=is_causal)
 
+        if src_key_padding_mask is not None:
+            src = filled(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
         return self.beside(2, self.beside(1, src, attend), self.feed_forward)
 
 
@@ -94,7 +97,8 @@ class TransformerDecoderLayer(TransformerBlock):
     """An encoder layer with a second attention in its middle, whose keys and values are `memory`, the encoder's output.
 
     tgt and y: (L, N, d_model), memory: (S, N, d_model); with batch_first=True the batch N is axis 0. The masks for tgt and for
-    memory: as attn_mask, key_padding_mask and is_causal of MultiheadAttention. State: self_attn, multihead_attn, linear1,
+    memory: as attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that
+    tgt_key_padding_mask hides is taken as 0. State: self_attn, multihead_attn, linear1,
     linear2, norm1, norm2, norm3, named and started as PyTorch's. Raises ShapeError for inputs of another width.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
@@ -120,6 +124,8 @@ class TransformerDecoderLayer(TransformerBlock):
             return self.multihead_attn(x, memory, key_padding_mask=memory_key_padding_mask, attn_mask=memory_mask,
                                        is_causal=memory_is_causal)
 
+        if tgt_key_padding_mask is not None:
+            tgt = filled(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
         return self.beside(3, self.beside(2, self.beside(1, tgt, attend), remember), self.feed_forward)
 
 

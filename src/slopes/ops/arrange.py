@@ -115,9 +115,11 @@ def permute_dims(x: X, axes: Sequence[int]) -> X:
 
 def moveaxis(x: X, source: int | Sequence[int], destination: int | Sequence[int]) -> X:
     """Some axes moved to other places, the rest in their order."""
-    here, there = ([each] if isinstance(each, int) else list(each) for each in (source, destination))
+    here, there = ([each] if isinstance(each, (int, np.integer)) else list(each) for each in (source, destination))
     if len(here) != len(there):
         raise ArgumentError(f"moveaxis: {len(here)} axes for {len(there)} places", repair="give a place for each axis")
+    for axes in (here, there):
+        normalize_axes(axes, x.ndim, "moveaxis")  # none is named twice
     here, there = ([normalize_axis(each, x.ndim, "moveaxis") for each in axes] for axes in (here, there))
     order = [axis for axis in range(x.ndim) if axis not in here]
     for place, axis in sorted(zip(there, here)):

@@ -42,14 +42,13 @@ from .sampling import (
     uniform_counters,
 )
 from .spatial import avg_pool, convolution, max_pool, transposed_convolution
-from .statistics import as_float, log_softmax, logsumexp, mean, reduce, softmax, std, var
+from .statistics import as_float, log_softmax, logsumexp, mean, nothing_along, of_positive, reduce, root_of_squares, softmax, std, var
 
 __all__ = [
     "affine", "argsort", "as_float", "avg_pool", "bernoulli", "bernoulli_counters", "concat", "convolution", "diagonal", "einsum", "elu",
-    "expand_dims", "flatten", "flip", "gelu", "integer_counters", "integers", "leaky_relu", "log_sigmoid", "log_softmax",
-    "logsumexp", "lower_mask", "matmul", "matrix_transpose", "max_pool", "mean", "moveaxis", "normal", "normal_counters",
-    "one_hot", "part", "permutation", "permutation_counters", "permute_dims", "reduce", "relu", "repeat", "roll", "rows_product", "selu",
-    "sigmoid",
-    "silu", "softmax", "softplus", "sort", "split", "squeeze", "stack", "std", "tensordot", "tile", "top_k",
-    "transposed_convolution", "tril", "triu", "uniform", "uniform_counters", "unstack", "var", "where",
+    "expand_dims", "flatten", "flip", "gelu", "integer_counters", "integers", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp",
+    "lower_mask", "matmul", "matrix_transpose", "max_pool", "mean", "moveaxis", "normal", "normal_counters", "nothing_along",
+    "of_positive", "one_hot", "part", "permutation", "permutation_counters", "permute_dims", "reduce", "relu", "repeat", "roll",
+    "root_of_squares", "rows_product", "selu", "sigmoid", "silu", "softmax", "softplus", "sort", "split", "squeeze", "stack", "std",
+    "tensordot", "tile", "top_k", "transposed_convolution", "tril", "triu", "uniform", "uniform_counters", "unstack", "var", "where",
 ]

@@ -234,6 +234,8 @@ class Pow(Elementwise):
 
     def pullback(g, r, x, y):
         exponent = scalar_of(y)
+        if exponent == 0:
+            return spread(zero_like(g), g.shape), None
         if exponent is not None:
             return g * (exponent * build("pow", x, exponent - 1)), None
         by_x = g * (y * build("pow", x, build("where", build("equal", y, 0), zero_like(y), y - 1)))  # 0 * x**0 where y is 0

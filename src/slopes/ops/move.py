@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.dtype import DType, is_inexact, promote
+from ..graph.dtype import DType, exists_in, is_inexact, promote
 from ..graph.node import Node
 from ..graph.operation import Operation, build
 from ..graph.shape import Shape, check_dimensions, reshape_shape, size, slice_count
@@ -187,7 +187,7 @@ class Pad(Move):
         if any(low < 0 or high < 0 for low, high in widths):
             raise ShapeError(f"pad: widths {widths} hold a negative number", why="padding only adds",
                              repair="cut with a slice instead")
-        if not is_inexact(x.dtype) and value != int(value):
+        if not is_inexact(x.dtype) and not exists_in(value, x.dtype):
             raise ArgumentError(f"pad: the value {value} does not exist in {x.dtype}", repair="cast x to a float type first")
         return tuple(low + n + high for n, (low, high) in zip(x.shape, widths)), x.dtype
 

@@ -12,7 +12,7 @@ from ..errors import ArgumentError
 from ..graph.operation import build
 from ..nn.constraint import SHARE, Constraint
 from ..nn.number import Number, Structured, text
-from ..nn.state import load_arrays
+from ..nn.state import copied_state, load_arrays
 from ..tensor import Tensor, no_grad
 from .optimizer import named
 
@@ -106,7 +106,7 @@ class Average(Structured):
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the decay, the number of steps, and each parameter's average under its name."""
-        return {name: np.array(held.numpy()) for name, held in self.named_state()}
+        return copied_state(self.named_state())
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Take over what `state_dict` gave; raises one StateError that lists all that does not fit, and then changes nothing."""

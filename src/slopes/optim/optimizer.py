@@ -13,7 +13,7 @@ from ..graph.dtype import DType
 from ..nn.constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..nn.module import Module, Parameters
 from ..nn.number import Number, Structured, text
-from ..nn.state import load_arrays
+from ..nn.state import copied_state, load_arrays
 from ..tensor import Tensor, no_grad, versions
 
 State = dict[str, Tensor]
@@ -160,7 +160,7 @@ class Optimizer(Structured):
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the hyper-parameters, the number of steps, and each parameter's state under "0.weight.momentum_buffer"."""
-        return {name: np.array(held.numpy()) for name, held in self.named_state()}
+        return copied_state(self.named_state())
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Take over what `state_dict` gave. Raises one StateError that lists all that does not fit; then nothing is changed."""
@@ -212,5 +212,8 @@ def named_pairs(given: Any) -> list[tuple[str, Any]]:
     """(name, parameter): its path where it is known, otherwise its position."""
     if isinstance(given, Mapping):
         return list(given.items())
+    if not isinstance(given, Iterable):
+        raise ArgumentError(f"the parameters are {given!r} of type {type(given).__name__}, not a list of tensors",
+                            repair="pass net.parameters(), or a list of parameters")
     names = given.names if isinstance(given, Parameters) else map(str, itertools.count())
     return list(zip(names, given))

@@ -14,6 +14,7 @@ from .match import weight
 from .moving import moving
 
 CANONICAL = Phase("canonical", weight, [*arithmetic.rules, *moving.rules])
+DIFFERENTIABLE = Phase("differentiable", weight, [rule for rule in CANONICAL.rules if rule.name != "identity"])
 
 
 def canonical(roots: Sequence[Node]) -> list[Node]:

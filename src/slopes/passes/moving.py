@@ -26,6 +26,12 @@ def reduce_empty(node):
     return full_like(node, node.op.name in ("prod", "all")) if node.args[0].size == 0 else None
 
 
+@rule("a sum of no products is 0", "contract",
+      example=pair(lambda a, b: (product(a, b, (0, 1)), full((2, 3), 0, a.dtype)), (2, 0), (0, 3)))
+def contract_empty(node):
+    return full_like(node, 0) if 0 in node.args[0].shape or 0 in node.args[1].shape else None
+
+
 @rule("reshape(reshape(x)) = reshape(x)", "reshape",
       example=pair(lambda a: (build("reshape", build("reshape", a, shape=(6,)), shape=(3, 2)),
                               build("reshape", a, shape=(3, 2)))))

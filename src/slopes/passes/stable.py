@@ -2,21 +2,28 @@
 
 Every rule gives the same number up to rounding where the old form was accurate, and a better one where it overflowed,
 underflowed to a wrong limit, or cancelled; the comment of each says where that is.
+
+Traced functions take derivatives of the better form as well: the pullback of log(sum(exp x)) is inf / inf where the value, once
+rewritten, is finite. So the rules are applied a first time to what is differentiated, before its pullback is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
+from ..autodiff.repeat import depending
 from ..graph.dtype import is_float
 from ..graph.node import Node
 from ..graph.operation import build, constant
-from ..graph.rewrite import Phase, rewrite
+from ..graph.rewrite import Firing, Phase, rewrite
+from ..graph.walk import topological
 from ..ops.activations import sigmoid, softplus
 from .arithmetic import pair
-from .match import core, holds, is_op, other
+from .canonical import DIFFERENTIABLE
+from .match import ONE_SOURCE_MOVES, core, holds, is_op, number, other
 
-RISKS = {"log": 5000, "log1p": 2000, "divide": 100, "subtract": 50}
+RISKS = {"log": 5000, "log1p": 2000, "divide": 100, "subtract": 50, "sqrt": 10}
 
 
 def risk(node: Node) -> int:
@@ -33,6 +40,20 @@ rule = STABLE.rule
 def stable(roots: Sequence[Node]) -> list[Node]:
     """The same values, computed so that they neither overflow nor cancel where that can be avoided."""
     return rewrite(roots, STABLE)
+
+
+def stable_to_differentiate(roots: Sequence[Node], fixed: Iterable[Node] = ()) -> list[Node]:
+    """The roots in the form in which they are differentiated: stable, and canonical but for what derivatives stop at or start from.
+
+    Graphs that are stable already stay as they are. So do `fixed` nodes, every alias, by which a derivative knows its argument, and
+    what is computed without exponentials and roots, of which all the rules speak that change a derivative.
+    """
+    order = topological(roots)
+    changing = depending(order, [node for node in order if is_op(node, "exp", "sqrt")]).difference(fixed)
+    kept = [node for node in order if node not in changing or is_op(node, "alias")]
+    firings: list[Firing] = []
+    found = rewrite(rewrite(roots, DIFFERENTIABLE, fixed=kept), STABLE, log=firings, fixed=kept)
+    return found if firings else list(roots)
 
 
 @rule("log(exp(x)) = x", "log", example=pair(lambda a: (build("log", build("exp", a)), a)))
@@ -109,23 +130,43 @@ def log_sigmoid(node):
 
 
 def sigmoid_argument(node: Node) -> Node | None:
-    """x, when the node is sigmoid(x): 1 / (1 + exp(-x)) as on paper, or as this library writes it."""
+    """x, when the node is sigmoid(x): 1 / (1 + exp(-x)) or exp(x) / (1 + exp(x)) as on paper, or as this library writes it."""
     if not is_op(node, "divide"):
         return None
     top, below = node.args
-    if holds(top, 1) and is_op(below, "add"):
-        exponential = other(below, 1)
-        return minus(exponential.args[0]) if exponential is not None and is_op(exponential, "exp") else None
+    x = one_plus_exp_argument(below)
+    if x is not None and (holds(top, 1) or top is other(below, 1)):
+        return x if top is other(below, 1) else minus(x)
     if is_op(top, "where") and is_op(top.args[0], "less"):
         x = top.args[0].args[0]
         return x if is_float(x.dtype) and sigmoid(x) is node else None
     return None
 
 
-@rule("1 / (1 + exp(-x)) = sigmoid(x)", "divide", example=pair(lambda a: (1 / (1 + build("exp", -a)), sigmoid(a))))
+def one_plus_exp_argument(node: Node) -> Node | None:
+    """x, when the node is 1 + exp(x) as on paper: one that can overflow."""
+    exponential = other(node, 1) if is_op(node, "add") else None
+    if exponential is None or not is_op(exponential, "exp") or not_above_zero(exponential.args[0]):
+        return None
+    return exponential.args[0]
+
+
+@rule("y / (1 + exp(-x)) = y sigmoid(x), exp(x) / (1 + exp(x)) = sigmoid(x)", "divide",
+      example=pair(lambda a: (1 / (1 + build("exp", -a)), sigmoid(a))))
 def paper_sigmoid(node):
-    x = sigmoid_argument(node) if holds(node.args[0], 1) else None  # its derivative is NaN where exp(-x) overflows
-    return sigmoid(x) if x is not None else None
+    x = one_plus_exp_argument(node.args[1])  # its derivative is NaN where exp overflows
+    if x is None:
+        return None
+    if (whole := sigmoid_argument(node)) is not None:
+        return sigmoid(whole)
+    return -sigmoid(minus(x)) if holds(node.args[0], -1) else node.args[0] * sigmoid(minus(x))
+
+
+@rule("log1p(-sigmoid(x)) = -softplus(x)", "log1p", example=pair(lambda a: (build("log1p", -sigmoid(a)), -softplus(a))))
+def log1p_minus_sigmoid(node):
+    inner = node.args[0]  # 1 - sigmoid underflows to 0 beyond 17
+    x = sigmoid_argument(inner.args[0]) if is_op(inner, "negative") else None
+    return -softplus(x) if x is not None else None
 
 
 @rule("log(exp(x) / s) = x - log(s) for a positive s: the logarithm of a softmax", "log",
@@ -137,11 +178,30 @@ def log_ratio(node):
     return ratio.args[0].args[0] - inward(ratio.args[1])
 
 
+@rule("log(c exp(x)) = log(c) + x, and likewise for sums of exponentials and for log(exp(x) / c)", "log",
+      example=pair(lambda a: (build("log", total(a) / 3.0), build("log", total(a)) - math.log(3.0))))
+def log_scaled(node):
+    inner = node.args[0]  # the exponentials are then seen: they overflow, and underflow to 0, whose log is -inf
+    if not is_op(inner, "multiply", "divide"):
+        return None
+    x, factor = inner.args if number(inner.args[1]) is not None else inner.args[::-1]
+    scale = number(factor)
+    if scale is None or not 0 < scale < math.inf or not positive(x) or (is_op(inner, "divide") and factor is not inner.args[1]):
+        return None
+    moved = inward(x)
+    return moved + math.log(scale) if is_op(inner, "multiply") else moved - math.log(scale)
+
+
 def inward(node: Node) -> Node:
     """The logarithm of a node, taken before the moves that only repeat it."""
-    if is_op(node, "expand", "reshape"):
-        return node.op.make(inward(node.args[0]), **node.params)
-    return build("log", node)
+    moves = []
+    while is_op(node, "expand", "reshape"):
+        moves.append(node)
+        node = node.args[0]
+    result = build("log", node)
+    for move in reversed(moves):
+        result = move.op.make(result, **move.params)
+    return result
 
 
 def positive(node: Node) -> bool:
@@ -164,6 +224,23 @@ def log_sum_exp(node):
     return shifted_log(x, axes)
 
 
+@rule("log(move(x)) = move(log(x)) where that logarithm has a stable form: log(sum(exp(x), keepdims=True))", "log",
+      example=pair(lambda a: (build("log", kept(total(a))), kept(shifted_log(a, (1,))))))
+def log_moved(node):
+    moves, inner = [], node.args[0]
+    while is_op(inner, *ONE_SOURCE_MOVES):
+        moves.append(inner)
+        inner = inner.args[0]
+    logarithm = build("log", inner)
+    found = next((better for each in LOGARITHMS if (better := each(logarithm)) is not None), None) if moves else None
+    for move in reversed(moves) if found is not None else ():
+        found = move.op.make(found, **move.params)
+    return found
+
+
+LOGARITHMS = (log_exp, log_one_plus_exp, log_sigmoid, log_ratio, log_scaled, log_sum_exp)
+
+
 def shifted_log(x: Node, axes: tuple[int, ...]) -> Node:
     """log(sum(exp(x))) with the largest element taken out (0 where that is infinite)."""
     largest = build("stop_gradient", build("max", x, axes=axes))
@@ -183,6 +260,18 @@ def is_shifted(x: Node) -> bool:
     return is_op(core(node), "max")
 
 
+@rule("sqrt(x x) = |x|", "sqrt", example=pair(lambda a: (build("sqrt", a * a), abs(a))))
+def root_of_square(node):
+    inner = node.args[0]  # x x overflows and underflows; the derivative at 0 is 0 / 0
+    return abs(inner.args[0]) if is_op(inner, "multiply") and inner.args[0] is inner.args[1] and is_float(node.dtype) else None
+
+
+@rule("sqrt(exp(x)) = exp(x / 2)", "sqrt", example=pair(lambda a: (build("sqrt", build("exp", a)), build("exp", a * 0.5))))
+def root_of_exp(node):
+    inner = node.args[0]  # exp overflows, and underflows to 0, where the root's derivative is infinite
+    return build("exp", inner.args[0] * 0.5) if is_op(inner, "exp") and is_float(node.dtype) else None
+
+
 @rule("x / sqrt(x) = sqrt(x)", "divide", example=pair(lambda a: (a / build("sqrt", a), build("sqrt", a))))
 def over_root(node):
     a, b = node.args
@@ -200,8 +289,12 @@ def total(x: Node) -> Node:
     return build("sum", build("exp", x), axes=(x.ndim - 1,))
 
 
+def kept(row: Node) -> Node:
+    return build("reshape", row, shape=(*row.shape, 1))
+
+
 def spread(row: Node, x: Node) -> Node:
-    return build("expand", build("reshape", row, shape=(*row.shape, 1)), shape=x.shape)
+    return build("expand", kept(row), shape=x.shape)
 
 
 def paper_softmax(x: Node) -> Node:

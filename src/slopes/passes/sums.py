@@ -60,30 +60,58 @@ def key(node: Node, term: Term) -> tuple[object, ...]:
 
 def single_term(node: Node, place: Mapping[Node, int]) -> Term | None:
     """The one term that a sum comes down to, its factors in the order of `place`; None when it is a sum of several."""
-    terms = terms_of(node.args[0], node.params["axes"])
-    if len(terms) != 1 or not terms[0].varying:
+    term = term_of(node.args[0], node.params["axes"])
+    if term is None or not term.varying:
         return None
-    return replace(terms[0], varying=tuple(sorted(terms[0].varying, key=place.__getitem__)))
+    return replace(term, varying=tuple(sorted(term.varying, key=place.__getitem__)))
 
 
-def terms_of(x: Node, axes: tuple[int, ...]) -> list[Term]:
-    """x as a sum of products, without those that sum to zero over the axes."""
+def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
+    """The term that x comes down to without addends that sum to zero over the axes; None where nothing is left.
+
+    A chain of additions may be long, so that it is walked with a stack.
+    """
+    known: dict[Node, Term | None] = {}
+    stack = [x]
+    while stack:
+        node = stack[-1]
+        term = product_of(node, axes)
+        waiting = [each for each in addends(term) if each not in known]
+        if waiting and not is_zero(term, axes):
+            stack += waiting
+            continue
+        known[stack.pop()] = None if is_zero(term, axes) else without_zeros(term, known)
+    return known[x]
+
+
+def product_of(x: Node, axes: tuple[int, ...]) -> Term:
+    """x as one product, its factors divided into those that do not vary along the axes and those that do."""
     factors, negative = factors_of(x)
     fixed = tuple(each for each in factors if constant_along(each, axes))
-    varying = tuple(each for each in factors if not constant_along(each, axes))
-    if len(varying) != 1:
-        return [Term(negative, fixed, varying)]
-    single, = varying
-    if is_centred(single, axes):
-        return []
-    if single.op.name not in ("add", "subtract") or len(fixed) > LONGEST:
-        return [Term(negative, fixed, varying)]
-    first, second = (terms_of(arg, axes) for arg in single.args)
-    if single.op.name == "subtract":
-        second = [Term(not each.negative, each.fixed, each.varying) for each in second]
-    if first and second:  # several terms: the sum stays as it is
-        return [Term(negative, fixed, varying)]
-    return [Term(each.negative != negative, fixed + each.fixed, each.varying) for each in first + second]
+    return Term(negative, fixed, tuple(each for each in factors if not constant_along(each, axes)))
+
+
+def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
+    return len(term.varying) == 1 and is_centred(term.varying[0], axes)
+
+
+def addends(term: Term) -> tuple[Node, ...]:
+    """The two nodes that a product with a single varying factor adds or subtracts; () for others."""
+    single = term.varying[0] if len(term.varying) == 1 else None
+    return single.args if single is not None and single.op.name in ("add", "subtract") and len(term.fixed) <= LONGEST else ()
+
+
+def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
+    """A term in which one addend sums to zero is a product with the other one; where both remain it stays as it is."""
+    if not addends(term):
+        return term
+    first, second = (known[each] for each in addends(term))
+    if first is not None and second is not None:
+        return term
+    if second is not None and term.varying[0].op.name == "subtract":
+        second = replace(second, negative=not second.negative)
+    left = first or second
+    return None if left is None else Term(left.negative != term.negative, term.fixed + left.fixed, left.varying)
 
 
 def factors_of(x: Node) -> tuple[list[Node], bool]:

@@ -11,6 +11,8 @@ import numpy as np
 from ..data.order import BUCKETING, batches, check_batch_size, order
 from ..errors import ArgumentError, OutOfRangeError
 
+WASTED = 0.05  # of all rows' lengths: less filling than that in a bucket is left alone
+
 
 class Bucket(NamedTuple):
     """A batch: the numbers of its rows, int64, and the length to pad them to."""
@@ -35,13 +37,40 @@ def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
     return tuple(int(length) for length in np.unique(found[np.maximum(places, 0)]))
 
 
+def thrifty(lengths: Any, count: int = 8) -> tuple[int, ...]:
+    """`boundaries`, and between them a few more where a bucket would be mostly filling: a few long rows then cost only themselves.
+
+    A bucket whose rows fill less than half of it, where this is a twentieth of all rows' lengths or more, is divided at half its
+    length, and its shorter rows again.
+
+    >>> from slopes.text.buckets import thrifty
+    >>> thrifty([1, 2, 2, 3, 4, 5, 5, 1000], count=2)
+    (3, 5, 1000)
+    """
+    found = np.sort(checked_lengths(lengths))
+    limits: list[int] = []
+    for limit in boundaries(found, count):
+        shorter = limits[-1] if limits else -1
+        limits += [*cuts(found[(found > shorter) & (found <= limit)], limit, WASTED * found.sum()), limit]
+    return tuple(limits)
+
+
+def cuts(members: np.ndarray, limit: int, least: float) -> list[int]:
+    """Further limits, rising, of the sorted rows of a bucket: the longest of those that are at most half as long as the bucket."""
+    below, filling = members[members <= limit // 2], len(members) * limit - members.sum()
+    if not len(below) or below[-1] < 1 or filling <= max(members.sum(), least):
+        return []
+    return [*cuts(below, int(below[-1]), least), int(below[-1])]
+
+
 def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int = 0, limits: Sequence[int] | None = None) -> list[Bucket]:
     """The batches of an epoch: each holds rows of one bucket, at most `batch_size`, to be padded to the bucket's length.
 
     lengths: (N,), those of the rows. limits: rising lengths; a row belongs to the first that it does not exceed (by default,
-    `boundaries(lengths)`). Every row is in one batch; a bucket's last batch may be smaller. With a seed, rows are mixed within
-    their bucket and the batches among each other, a pure function of (seed, epoch); without one, rows come as stored, short
-    buckets first. Rows of length 0 are in the first bucket. Raises OutOfRangeError for a row longer than the last limit.
+    `boundaries(lengths)`, and more where a few rows are far longer than the others). Every row is in one batch; a bucket's last
+    batch may be smaller. With a seed, rows are mixed within their bucket and the batches among each other, a pure function of
+    (seed, epoch); without one, rows come as stored, short buckets first. Rows of length 0 are in the first bucket. Raises
+    OutOfRangeError for a row longer than the last limit.
 
     >>> from slopes import text
     >>> [(batch.rows.tolist(), batch.length) for batch in text.buckets([3, 9, 2, 8, 1], batch_size=2, limits=(3, 10))]
@@ -49,7 +78,7 @@ def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int =
     """
     lengths = checked_lengths(lengths)
     check_batch_size(batch_size)
-    limits = boundaries(lengths) if limits is None else checked_limits(limits, lengths)
+    limits = thrifty(lengths) if limits is None else checked_limits(limits, lengths)
     sequence = np.arange(len(lengths)) if seed is None else order(seed, epoch, len(lengths))
     bucket_of = np.searchsorted(limits, lengths[sequence])
     made = [Bucket(members[batch], limit) for number, limit in enumerate(limits) if len(members := sequence[bucket_of == number])

@@ -12,7 +12,7 @@ from ..arrays import shorten
 from ..data.feed import IGNORED, Batch, Feed
 from ..data.order import BUCKETING, check_batch_size, order
 from ..errors import ArgumentError, DTypeError, ShapeError
-from .buckets import boundaries, checked_lengths, checked_limits
+from .buckets import checked_lengths, checked_limits, thrifty
 from .padding import pad
 from .vocabulary import check_whole
 from .windows import checked_sequence, random_windows, streams
@@ -98,10 +98,11 @@ class Rows(Feed):
 
     parts: one or several inputs of the net, each a row (T_i, ...) of numbers for every example. targets: a row of labels for every
     example, or labels (N,). Inputs are filled up with 0, labels with -100 (data.feed.IGNORED), which losses leave out. `limits`: so
-    many buckets, or the lengths that bound them; an example belongs to a bucket by the longest of its rows. Every batch of a bucket
-    has the same shape: the last one is filled up with examples whose labels are -100. With a seed, rows are mixed within their
-    bucket and the batches among each other. Raises ShapeError for different numbers of rows and labels, ArgumentError for an
-    example of which no label counts, DTypeError for labels that are no numbers.
+    many buckets (and more where a few rows are far longer than the others), or the lengths that bound them; an example belongs to a
+    bucket by the longest of its rows. Every batch of a bucket has the same shape: the last one is filled up with examples whose
+    labels are -100; a bucket of fewer examples than a batch is one batch of these, of at least two. With a seed, rows are mixed
+    within their bucket and the batches among each other. Raises ShapeError for different numbers of rows and labels, ArgumentError
+    for an example of which no label counts, DTypeError for labels that are no numbers.
 
     >>> from slopes import text
     >>> feed = text.Rows([[5, 6, 7], [8], [9, 9]], targets=np.array([0, 1, 0]), limits=(2, 3))
@@ -120,7 +121,7 @@ class Rows(Feed):
                              why="every example has one row of each input, and its target")
         check_labelled(targets)
         lengths = checked_lengths(np.max([[len(row) for row in column] for column in columns], axis=0))
-        limits = boundaries(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
+        limits = thrifty(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
         home = np.searchsorted(limits, lengths)
         self.buckets = [bucket(parts, targets, np.flatnonzero(home == number)) for number in np.unique(home)]
         self.counted = sum(int((targets != IGNORED).sum()) for _, targets in self.buckets)
@@ -140,9 +141,10 @@ class Rows(Feed):
         return (self.batch(*plan[k], batch_size) for k in mixed)
 
     def batch(self, number: int, rows: np.ndarray, batch_size: int) -> Batch:
-        """These rows of a bucket, filled up with the first one."""
+        """These rows of a bucket, filled up with the first one: to the size of a batch, or of a smaller bucket."""
         arrays, targets = self.buckets[number]
-        whole = np.concatenate((rows, np.repeat(rows[:1], batch_size - len(rows))))
+        size = min(batch_size, max(2, len(targets)))
+        whole = np.concatenate((rows, np.repeat(rows[:1], size - len(rows))))
         wanted = targets[whole]
         wanted[len(rows):] = IGNORED
         found = tuple(array[whole] for array in arrays)

@@ -16,8 +16,7 @@ from ..errors import ArgumentError, OutOfRangeError
 from .vocabulary import PAD, Vocabulary
 
 MOST_NUMBERS = 100_000  # of one word; usual are 50 to 300
-WHOLE, NUMBER = re.compile(r"[0-9]{1,12}"), re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?")
-MOST_UNPACKED = 2**36  # bytes: the largest public files unpack to a few times 2**30
+WHOLE, NUMBER = re.compile(r"[0-9]{1,12}"), re.compile(r"[-+]?([0-9]++(\.[0-9]*+)?|\.[0-9]++)([eE][-+]?[0-9]{1,4})?")
 
 
 class WordVectors:
@@ -97,14 +96,15 @@ class Table(NamedTuple):
     known: np.ndarray
 
 
-def load_vectors(path: Path, words: Container[str] | None = None, limit: int = MOST_UNPACKED) -> WordVectors:
+def load_vectors(path: Path, words: Container[str] | None = None, limit: int | None = None) -> WordVectors:
     """Read word vectors: each line is a word and D numbers, separated by single blanks, as GloVe's files are.
 
     D is that of the first line; a first line of two whole numbers (count and D) is a head, as word2vec and fastText write it, and
-    must be true. words: read those only (a `Vocabulary`, a set), which saves memory. gzip-compressed files are read too. A word may
-    contain blanks; what counts is that D numbers follow. Raises DataError naming file and line: a line without exactly D numbers,
-    NaN or infinite ones, an empty word, a word that occurs twice, text that is not UTF-8, a head that does not agree; and
-    ArgumentError when no word of `words` occurs. Source: Pennington, Socher, Manning, "GloVe", EMNLP 2014.
+    must be true. words: read those only (a `Vocabulary`, a set), which saves memory. gzip-compressed files are read too, and may
+    unpack to `limit` bytes (by default 32 MiB, or 32 times their size if that is more). A word may contain blanks; what counts is
+    that D numbers follow. Raises DataError naming file and line: a line without exactly D numbers, NaN or infinite ones, an empty
+    word, a word that occurs twice, text that is not UTF-8, a head that does not agree; and ArgumentError when no word of `words`
+    occurs. Source: Pennington, Socher, Manning, "GloVe", EMNLP 2014.
 
     >>> with open("vectors.txt", "w") as file:
     ...     _ = file.write("up 0 1\\ndown 0 -1\\n")
@@ -132,7 +132,7 @@ def load_vectors(path: Path, words: Container[str] | None = None, limit: int = M
     return WordVectors(list(found), np.stack(list(found.values())))
 
 
-def first_line(path: Path, limit: int) -> tuple[int, int | None]:
+def first_line(path: Path, limit: int | None) -> tuple[int, int | None]:
     """How many numbers each word has, and how many words a head claims, if there is one."""
     line = next(text_lines(path, limit))[1]
     fields = line.rstrip(" ").split(" ")

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .history import Epoch, Run, number
+from .history import Chance, Epoch, Run, number
 
 PARTS = 20  # of a run, whose mean losses are compared
 FEWEST = 3 * PARTS  # steps, below which nothing is said
@@ -18,6 +18,7 @@ WANDERED = 0.25  # of all movement after the first fifth: so much upwards is a j
 STRAIGHT = 0.6  # of the speed in the first half: still falling so fast at the end is a straight line
 LITTLE = 0.2  # of the first loss: having fallen less than that, and no longer falling, is learning nothing
 HEART = 0.05  # of the least validation loss: so much above it in the last epochs is learning by heart
+NEAR = 0.01  # of the loss of chance: less than that below it is chance
 GAP = 0.05  # of an accuracy: so much less on validation data
 
 
@@ -34,7 +35,7 @@ class Advice:
 
 
 def advice(run: Run) -> list[Advice]:
-    """What the curves of a run say about its settings: a remark on the rate, one on validation, or none; each with its figures.
+    """What the curves of a run say about its settings: a remark on the rate or chance, one on validation, or none; with its figures.
 
     Mean losses of twenty parts of the run are compared, and differences within four standard errors are taken for chance.
     The rate: a loss that rises again (by a tenth of what was gained), or of whose movement a quarter goes up, wants a lower one; one
@@ -42,6 +43,8 @@ def advice(run: Run) -> list[Advice]:
     or more epochs; one that hardly falls at all one of another order.
     Validation: its loss in the last quarter of the epochs 5% above its least while the other fell by a tenth, or an accuracy 5 points
     behind, wants regularization.
+    Classes: a last epoch whose loss is not 1% below the entropy of the classes and whose accuracy is not (by four standard errors)
+    above the share of the commonest class is chance: inputs of another scale, a rate that broke the net, or targets of others.
 
     Runs of fewer than 60 steps say nothing about the rate. Source: Karpathy, notes of Stanford's course CS231n, "Neural networks,
     part 3: learning and evaluation", 2015; the thresholds are slopes' own.
@@ -54,7 +57,8 @@ def advice(run: Run) -> list[Advice]:
     >>> print(sl.train.advice(run)[0].sign)
     the loss falls in a straight line
     """
-    return [each for each in (on_rate(np.asarray(run.losses)), on_gap(run.epochs)) if each is not None]
+    losses = np.asarray(run.losses)
+    return [each for each in (on_rate(losses) or on_chance(losses, run.epochs, run.chance), on_gap(run.epochs)) if each is not None]
 
 
 def on_rate(losses: np.ndarray) -> Advice | None:
@@ -70,6 +74,22 @@ def means_of_parts(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     parts = np.array_split(losses, PARTS)
     return (np.array([part.mean() for part in parts]),
             np.array([math.sqrt(np.square(np.diff(part)).mean() / 2 / len(part)) for part in parts]))
+
+
+def on_chance(losses: np.ndarray, epochs: list[Epoch], chance: Chance | None) -> Advice | None:
+    """One class only, or no better than saying the same of every example, in loss and accuracy."""
+    if chance is None or not epochs or "accuracy" not in epochs[-1].metrics:
+        return None
+    if chance.accuracy == 1:
+        return Advice("there is one class only", f"all {chance.examples:,} targets are the same",
+                      "look how the examples were selected: there is nothing to tell apart")
+    last, error = epochs[-1], math.sqrt(chance.accuracy * (1 - chance.accuracy) / chance.examples)
+    if len(losses) < FEWEST or last.loss < (1 - NEAR) * chance.loss or last.metrics["accuracy"] > chance.accuracy + SURE * error:
+        return None
+    return Advice("it answers as by chance", f"loss {last.loss:.4g} and accuracy {last.metrics['accuracy']:.2%} in the last epoch; saying "
+                  f"the same of every example reaches {chance.loss:.4g} and {chance.accuracy:.2%}",
+                  "scale the inputs to mean 0 and deviation 1, take a lower rate (train.range_test), and look whether inputs and targets "
+                  "belong together")
 
 
 def rising(losses: np.ndarray, means: np.ndarray, errors: np.ndarray) -> Advice | None:

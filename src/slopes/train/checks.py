@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from .. import optim
 from ..arrays import shorten
+from ..data.dataset import Dataset
+from ..data.feed import Feed
 from ..data.several import called, each_input, input_names, inputs_of
-from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
+from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
+from ..nn.means import noted
 from ..nn.module import Module
+from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
+from ..random import Generator, using
 from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..tree import flatten, map_tree
 from .metrics import is_labelled
+from .mistakes import check_labels, check_shapes, tell_mode
 from .mode import Mode
 from .stepper import is_streamed
+from .totals import Loss, Objective
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
-NAMED = 5  # so many classes are listed
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
 
 
@@ -54,7 +65,16 @@ def repair_kind(dataset: Any) -> str:
     """What to pass instead of `dataset`."""
     if hasattr(dataset, "train"):
         return "these are splits: pass splits.train, and validation=splits.validation"
-    return "make one: slopes.data.Dataset(inputs, targets)"
+    return "give inputs and targets, fit(net, inputs, targets), or make a data set: slopes.data.Dataset(inputs, targets)"
+
+
+def paired(dataset: Any, targets: Any = None) -> Any:
+    """The data set: as it is, or made of inputs and targets that were given one by one or as a pair."""
+    if targets is None:
+        return Dataset(*dataset) if type(dataset) is tuple and len(dataset) == 2 else dataset
+    if hasattr(dataset, "targets") or isinstance(dataset, Feed):
+        raise ArgumentError(f"targets are given twice: a {type(dataset).__name__} has its own", repair="leave one of them out")
+    return Dataset(dataset, targets)
 
 
 def check_finite(array: np.ndarray, name: str) -> None:
@@ -79,9 +99,19 @@ def check_kinds(net: Any, loss: Any, optimizer: Any = None) -> None:
         raise ArgumentError(f"net is {shorten(net)}, not a module", why="parameters and modes are looked for in modules",
                             repair=repair)
     if not callable(loss):
-        raise ArgumentError(f"loss is {shorten(loss)}, not a function (outputs, targets)", repair="for example loss=nn.cross_entropy")
+        raise ArgumentError(f"loss is {shorten(loss)}, not a function (outputs, targets)",
+                            repair=f"for example loss=nn.{like(loss, LOSSES, 'cross_entropy')}")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise ArgumentError(f"optimizer is {shorten(optimizer)}, not an optimizer", repair="for example optimizer=optim.Adam(lr=1e-3)")
+        name = optimizer.__name__ if isinstance(optimizer, type) else optimizer
+        kinds = [each for each in vars(optim) if isinstance(vars(optim)[each], type) and issubclass(vars(optim)[each], Optimizer)]
+        kind = like(name, kinds, "Adam")
+        raise ArgumentError(f"optimizer is {shorten(optimizer)}, not an optimizer", repair=f"for example optimizer=optim.{kind}(lr=1e-3)")
+
+
+def like(wanted: Any, names: Iterable[str], usual: str) -> str:
+    """The name that is most like a word, or the usual one."""
+    near = difflib.get_close_matches(str(wanted).lower(), {name.lower(): name for name in names}, n=1, cutoff=0.4)
+    return next((name for name in names if [name.lower()] == near), usual) if isinstance(wanted, str) else usual
 
 
 def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
@@ -91,22 +121,63 @@ def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None) -> None:
+def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None, usual: bool = False) -> Objective:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
-    Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class.
+    Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class. `usual`: nobody
+    asked for this loss, the kind of targets did.
     """
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    first = each_input(lambda each: asarray(each[:1]), inputs)
+    number = first_counted(targets)
+    first = each_input(lambda each: asarray(each[number : number + 1]), inputs)
     check_arguments(net, first, role)
     with Mode(net, training=False), no_grad():
         outputs = called(net, first)
+        tell_mode(net)
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
-        check_loss(loss(outputs, asarray(targets[:1])))
-        if augment is not None:
-            given, learned = augmented(augment, first, asarray(targets[:1]))
-            check_loss(loss(called(net, given), learned))
+        check_shapes(loss, outputs, targets, usual)
+        objective = tried(net, loss, outputs, first, asarray(targets[number : number + 1]), augment)
+    check_counted(targets, objective.ignored, role)
+    return objective
+
+
+def first_counted(targets: np.ndarray) -> int:
+    """The number of the first example that certainly has a target that counts (or 0): one that is no negative label."""
+    if not is_labelled(targets):
+        return 0
+    return int((targets >= 0).reshape(len(targets), -1).any(axis=1).argmax())
+
+
+def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> None:
+    """Not all targets are labels that the loss leaves out."""
+    if is_labelled(targets) and ignored and np.isin(targets, list(ignored)).all():
+        raise ArgumentError(f"no target of {role} counts", why=f"all are {', '.join(map(str, sorted(ignored)))}, which the loss leaves out",
+                            repair="give examples whose targets count, or another ignore_index")
+
+
+def tried(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
+    """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
+    with noted() as notes:
+        value = loss(outputs, targets)
+    check_loss(value)
+    if augment is not None:
+        given, learned = augmented(augment, inputs, targets)
+        check_loss(loss(called(net, given), learned))
+    return Objective(loss, adds_up(loss, outputs, targets, float(value)), frozenset(notes.ignored))
+
+
+def adds_up(loss: Loss, outputs: Any, targets: Tensor, once: float) -> bool:
+    """Whether the loss of an example and itself is twice that of the example: a sum over examples; a mean stays what it is."""
+    if not np.isfinite(once) or not once:
+        return False
+    twice = loss(map_tree(doubled, outputs), doubled(targets))
+    return bool(np.isclose(float(twice), 2 * once, rtol=1e-4, atol=0))
+
+
+def doubled(x: Any) -> Any:
+    """A tensor with its rows twice; anything else as it is."""
+    return concat([x, x], 0) if isinstance(x, Tensor) and x.ndim else x
 
 
 def check_arguments(net: Any, inputs: Any, role: str) -> None:
@@ -127,7 +198,7 @@ def augmented(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
     """What an augmentation makes of one example; an error unless it is (inputs, targets), as many as before."""
     if not callable(augment):
         raise ArgumentError(f"augment is {shorten(augment)}, not a function (inputs, targets)", repair=AUGMENT)
-    made = augment(inputs, targets)
+    made, again = (drawn_alike(augment, inputs, targets) for _ in range(2))
     if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(each, Tensor) for each in (*inputs_of(made[0]), made[1]))):
         kind = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
         raise ArgumentError(f"augment returned {kind}, not (inputs, targets)", repair=AUGMENT)
@@ -135,7 +206,17 @@ def augmented(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
         shapes = each_input(lambda each: each.shape, made[0])
         raise ShapeError(f"augment made inputs {shapes} and targets {made[1].shape} of one example",
                          why="it must keep the number of examples", repair=AUGMENT)
+    if any(not np.array_equal(one.numpy(), other.numpy(), equal_nan=True) for one, other in zip(flatten(made)[0], flatten(again)[0])):
+        raise TraceError("augment made two different examples of one, with the same random numbers of slopes",
+                         why="what else it draws or counts would be part of the program: the same in every step of every epoch",
+                         repair=f"draw with slopes: sl.uniform, sl.normal, sl.bernoulli, or data.augment; {AUGMENT}")
     return made
+
+
+def drawn_alike(augment: Any, inputs: Any, targets: Tensor) -> Any:
+    """What an augmentation makes of an example, with the same random numbers each time."""
+    with using(Generator(0)):
+        return augment(inputs, targets)
 
 
 def check_loss(found: Any) -> None:
@@ -164,37 +245,6 @@ def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
         examples = f"{count} {'example' if count == 1 else 'examples'} in batches of {batch}"
         raise ShapeError(f"{examples} leave a last batch of 1, which this net cannot learn from",
                          why=error.what, repair=repair) from error
-
-
-def check_labels(targets: np.ndarray, outputs: tuple[int, ...], role: str = "dataset") -> None:
-    """Integer targets lie in 0..classes - 1 where the net's outputs are (N, classes, ...)."""
-    if not is_labelled(targets) or len(outputs) != targets.ndim + 1:
-        return
-    bad = (targets < 0) | (targets >= outputs[1])
-    if bad.any():
-        place = np.unravel_index(int(bad.argmax()), targets.shape)
-        least, largest = int(targets.min()), int(targets.max())
-        at, repair = [int(each) for each in place], "number the classes from 0, or drop unlabelled examples"
-        raise OutOfRangeError(
-            f"{role}.targets{at} is {int(targets[place])}, but the net has {outputs[1]} outputs: classes 0 to {outputs[1] - 1}",
-            why=f"the labels run from {least} to {largest}",
-            repair=f"give the last layer {largest + 1} outputs" if least >= 0 else repair)
-
-
-def tell_unseen_classes(loss: Any, dataset: Any, validation: Any) -> None:
-    """Warn of classes that are in the validation data but not in the training data: few examples may be so, a bad division too."""
-    if loss not in (cross_entropy, nll_loss):
-        return
-    learned, asked = (np.bincount(np.asarray(each.targets).reshape(-1)) for each in (dataset, validation))
-    unseen = [label for label in np.flatnonzero(asked) if label >= len(learned) or not learned[label]]
-    if unseen:
-        names = getattr(dataset, "classes", None)
-        listed = [str(label) if names is None else f"{names[label]} ({label})" for label in unseen]
-        more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-        warn(f"{asked[unseen].sum()} of {asked.sum()} validation targets are of classes without any training example: "
-             f"{', '.join(listed[:NAMED])}{more}",
-             why="a net learns never to answer what it never sees",
-             repair="divide the data class by class, as slopes.data.split does, or leave these classes out")
 
 
 def check_optimizer(optimizer: Any, bound: list[Any], net: Any) -> None:

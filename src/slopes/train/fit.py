@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
-import operator
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -18,19 +16,25 @@ from ..compile import compile
 from ..data.feed import Feed
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
+from ..nn.losses import cross_entropy, nll_loss
+from ..nn.module import entries
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
+from ..random import Generator
 from ..tensor import Tensor, no_grad
-from .checks import check_average, check_counts, check_kinds, check_last_batch, check_optimizer, tell_unseen_classes
+from .checks import as_held, check_average, check_counts, check_kinds, check_last_batch, check_optimizer, paired
+from .draws import none_frozen
 from .evaluate import Evaluator
-from .guard import Guard, non_finite
-from .history import Epoch, History, Run
+from .guard import DivergedError, Guard, broken_weights, is_finite, non_finite
+from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import Metric, find_metrics
-from .mode import Mode
+from .mistakes import check_learns, of_slopes, tell_classes, tell_outputs, tell_zeros
+from .mode import Learning
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
-from .sources import Loss, check_source, has_classes, source_of, usual_loss
+from .sources import check_source, has_classes, source_of, usual_loss
 from .stepper import Stretch
+from .totals import Answer, Loss, Objective, Tally, answer, report, total, whole_loss
 
 AfterEpoch = Callable[[Run], Any]
 Clip = Callable[[list[Tensor]], Any]
@@ -38,8 +42,8 @@ Augment = Callable[[Any, Tensor], tuple[Any, Tensor]]
 Penalty = Callable[[Any], Tensor]
 
 
-def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1, batch_size: int = 64,
-        validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
+def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1,
+        batch_size: int = 64, validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | Clip | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | Clip | None = None, progress: bool | Reporter | None = None,
@@ -48,34 +52,46 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
     program and many steps are one call. The batches of epoch e are consecutive parts of data.order(seed, e, examples); the last
-    one may be smaller. Loss and metrics of an epoch are means over its examples, each measured before its own update.
+    one may be smaller. Loss and metrics of an epoch are means over all that counts in it, each measured before its own update:
+    over its examples; where the loss weighs them or leaves some out, over these with their weights, whatever batch they are in.
 
-    net         a Module; in train mode during the run, in its former modes after it
-    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels. A tuple of inputs are as many
-                arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens). Inputs that lie on the disk
-                (data.image_folder) are read as they are used, the next ones while the step computes. Or a data.Feed, which makes
-                batches: text.Streams (the net's state is carried from batch to batch), text.Windows, text.Rows (of different
-                lengths); "examples" are then the targets that count, and loss and metrics are means over these
-    loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy, for a feed nn.token_cross_entropy
+    net         a Module. It is in train mode during the run, and however that ends, in eval mode after it: its answers are those of a
+                net in use. A layer that you put into eval mode, in a net that is in train mode, is frozen: it stays so, as a
+                BatchNorm that keeps its moments. In a net that was in eval mode as a whole, layers with parameters that all have
+                requires_grad = False stay so; all others learn. Call net.train() before a loop of your own
+    dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels, floats are numbers to be given. A
+                tuple of inputs are as many arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens).
+                Inputs that lie on the disk (data.image_folder) are read as they are used, the next ones while the step computes.
+                fit(net, inputs, targets) makes a data set of two arrays. Or a data.Feed, which makes batches: text.Streams (the
+                net's state is carried from batch to batch), text.Windows, text.Rows (of different lengths); "examples" are then
+                the targets that count, and loss and metrics are means over these
+    loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy for targets that are integers, nn.mse_loss for
+                floats, nn.token_cross_entropy for a feed; run.settings["loss"] tells which. One of your own that leaves out or
+                weighs examples says what counts by ending in nn.weighted_mean(values, weights). A sum over examples is reported
+                as their mean
     optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
-    validation  a second data set, measured after every epoch in eval mode; it changes no state. Classes in it of which training has
-                no example are told by a warning
+    validation  a second data set, or a pair (inputs, targets), measured after every epoch in eval mode; it changes no state.
+                Classes in it of which training has no example are told by a warning
     metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default:
-                accuracy for class labels, none otherwise
-    seed        decides the order of examples, and seeds slopes' random numbers (dropout) for the run; initial weights were drawn
-                before, when the net was made: slopes.seed(...) decides those
+                accuracy for class labels, none otherwise. Labels that the loss leaves out (ignore_index) do not count in them
+    seed        decides the order of examples, and slopes' random numbers (dropout) in the run, which has a generator of its own:
+                the default one is afterwards as it was, and trainings in several threads do not disturb each other. Validation
+                that draws, draws the same after each epoch. Initial weights were drawn before, when the net was made:
+                slopes.seed(...) decides those
     schedule    how the rate changes over the steps: "constant" (default), "linear", "cosine", "one_cycle", one of optim.schedules,
                 or a function (step, steps) that returns the factor by which to multiply the rate
     clip        the largest norm that all gradients together may have (optim.clip_by_norm), or a function that is called with the
                 list of parameters between backward and step, such as functools.partial(optim.clip_by_value, limit=1.0)
     accumulate  parts into which each batch is cut: their gradients are added up before the one update, which is that of the whole
-                batch (but for layers that look at the batch, as BatchNorm does), with less memory
+                batch, class weights and targets that do not count included (but for layers that look at the batch, as BatchNorm
+                does); not for feeds whose state is carried
     average     an optim.Average of the weights, updated in every step; validation is measured with the averaged weights, the net
                 keeps its own (average.take() gives it the averaged ones)
     augment     function (inputs, targets) -> (inputs, targets) of a batch, of slopes.data.augment for example, that is part of the
                 training step and of nothing else; metrics compare with the targets as they were. With fit's random numbers, the
-                default ones, it is the same for the same seed: lambda x, y: (augment.shift(x, 2), y)
+                default ones, it is the same for the same seed: lambda x, y: (augment.shift(x, 2), y). Random numbers of NumPy or
+                Python, here or in the net, are refused: they would be drawn only once
     penalty     function of the net whose result, a 0-d tensor, is added to the loss of each step but not to what is reported:
                 lambda net: 1e-5 * nn.l1_penalty(net)
     constrain   the largest norm that the weights into a unit may have (optim.limit_norm), or a function that is called with the
@@ -84,10 +100,12 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     after_epoch called with the Run after each epoch; a true result stops the training (train.EarlyStopping, train.Snapshots)
     storage     "bfloat16": what layers with weights take is kept for the derivative in 16 bits, see sl.compile
 
-    Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far.
-    Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net),
-    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss is no longer finite: the net is then back
-    at its last sound step, and `error.run` holds the history.
+    Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
+    the best weights).
+    Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net), ShapeError
+    (outputs and targets of shapes that do not fit), TraceError (random numbers that are not slopes' own),
+    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss or a weight, which it names, is no longer
+    finite: the net is then back at its last sound step, and `error.run` holds the history. Weights are looked at after each epoch.
 
     Source: Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.1.3 (minibatches).
 
@@ -99,43 +117,48 @@ def fit(net: Any, dataset: Any, *, loss: Loss | None = None, optimizer: Any = No
     >>> run.epochs[-1].metrics["accuracy"] > 0.9
     True
     """
-    loss = usual_loss(loss, dataset)
+    dataset, validation = paired(dataset, targets), paired(validation)
     check_counts(batch_size, epochs, accumulate)
-    check_kinds(net, loss, optimizer)
+    check_kinds(net, usual_loss(loss, dataset), optimizer)
     check_average(average, net)
-    for role, each in (("dataset", dataset), ("validation", validation)):
-        if each is not None or role == "dataset":
-            check_source(net, loss, each, role, augment if role == "dataset" else None)
-    if not isinstance(dataset, Feed):
-        check_last_batch(net, dataset, batch_size)
-    if validation is not None and has_classes(dataset) and has_classes(validation):
-        tell_unseen_classes(loss, dataset, validation)
-    job = Job(net, dataset, validation, loss, Adam(lr=1e-3) if optimizer is None else optimizer,
-              find_metrics(metrics, has_classes(dataset)), epochs, batch_size, seed,
-              find_schedule(schedule), find_clip(clip), accumulate, average, choose_reporter(progress), after_epoch,
-              augment, checked_penalty(penalty), find_constraint(constrain), storage)
+    with random.using(Generator(seed)):  # a loss or an augmentation that draws does so here, too
+        objective = check_source(net, loss, dataset, augment=augment)
+        if validation is not None:
+            check_source(net, objective.loss, validation, "validation")
+        if epochs:
+            check_learns(net)
+            tell_zeros(net)
+        if not isinstance(dataset, Feed):
+            check_last_batch(net, dataset, batch_size)
+            tell_outputs(net, objective.loss, as_held(dataset.inputs))
+            tell_classes(objective.loss, dataset, validation if validation is not None and has_classes(validation) else None)
+    job = Job(net=net, dataset=dataset, validation=validation, objective=objective,
+              optimizer=Adam(lr=1e-3) if optimizer is None else optimizer, metrics=find_metrics(metrics, has_classes(dataset)),
+              epochs=epochs, batch_size=batch_size, seed=seed, schedule=find_schedule(schedule), clip=find_clip(clip),
+              accumulate=accumulate, average=average, reporter=choose_reporter(progress), after_epoch=after_epoch, augment=augment,
+              penalty=checked_penalty(penalty), constrain=find_constraint(constrain), storage=storage)
     return job.run()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Job:
     """One call of fit."""
 
     net: Any
     dataset: Any
-    validation: Any
-    loss: Loss
+    objective: Objective
     optimizer: Any
-    metrics: dict[str, Metric]
     epochs: int
     batch_size: int
     seed: int
-    schedule: Schedule | None
-    clip: Clip | None
-    accumulate: int
-    average: Average | None
     reporter: Reporter
-    after_epoch: AfterEpoch | None
+    validation: Any = None
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    clip: Clip | None = None
+    accumulate: int = 1
+    average: Average | None = None
+    after_epoch: AfterEpoch | None = None
     augment: Augment | None = None
     penalty: Penalty | None = None
     constrain: Clip | None = None
@@ -143,16 +166,24 @@ class Job:
 
     def __post_init__(self) -> None:
         self.bind()
-        self.source, self.history = source_of(self.dataset, self.batch_size, self.net), History()
+        ignored = self.objective.ignored
+        self.source, self.history = source_of(self.dataset, self.batch_size, self.net, ignored), History()
         self.examples, self.steps_per_epoch, self.batch_size = self.source.examples, self.source.steps, self.source.batch_size
-        settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer)}
-        self.result = Run(self.net, self.history, settings)
+        settings = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "optimizer": repr(self.optimizer),
+                    "loss": getattr(self.objective.loss, "__name__", type(self.objective.loss).__name__)}
+        self.result = Run(self.net, self.history, settings, chance=chance_of(self.objective.loss, self.dataset))
         self.rate = float(self.optimizer.lr)
         self.stepper = self.source.stepper(compile(self.training_step, storage=self.storage))
         self.judge = None if self.validation is None else Evaluator(
-            self.net, self.validation, self.loss, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
+            self.net, self.validation, self.objective, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
+        code = (self.objective.loss, *(type(module) for _, module in self.net.named_modules()))
+        self.foreign = self.augment is not None or self.penalty is not None or not all(map(of_slopes, code))
+        learned = {id(each) for each in self.optimizer.parameters}
+        self.watched = [(each.shown, each.value) for each in entries(self.net)
+                        if id(each.value) in learned and is_finite(each.value.detach().numpy())]
         self.interrupts = Interrupts()
+        self.outer, self.generator, self.judging = random.current(), Generator(self.seed), Generator(self.seed)
 
     def bind(self) -> None:
         """Bind the optimizer to the net, unless it is bound to parameters of this net already."""
@@ -165,56 +196,66 @@ class Job:
 
     def run(self) -> Run:
         """All epochs, with the net in train mode; whatever ends them, the reporter is stopped and the rate is what it was."""
-        started = time.perf_counter()
-        random.seed(self.seed)
+        started, whole = time.perf_counter(), False
         self.reporter.start(self.epochs, self.examples)
         if isinstance(self.schedule, schedules.Schedule):
             self.schedule.begin()
         try:
-            with Mode(self.net, training=True), self.interrupts:
+            with Learning(self.net), random.using(self.generator), self.interrupts:
                 for epoch in range(self.epochs):
                     if not self.epoch(epoch):
                         break
+            whole = True
         except KeyboardInterrupt:
-            self.interrupts.wanted = True
+            self.interrupts.wanted = whole = True
         finally:
-            self.finish(time.perf_counter() - started)
+            self.finish(time.perf_counter() - started, whole)
         return self.result
 
-    def finish(self, seconds: float) -> None:
-        """Say how it ended; restore the rate."""
+    def finish(self, seconds: float, whole: bool) -> None:
+        """Say how it ended; restore the rate. After an error (not `whole`) the net stays where that left it."""
         self.history.seconds, self.history.compile_seconds = seconds, self.stepper.compile_seconds
         if self.schedule is not None:
             self.optimizer.lr = self.rate
+        kept = [text for ending in self.result.endings if whole and (text := ending())]
         if self.interrupts.wanted:
             self.result.interrupted = True
             done = f"{self.history.steps} steps ({len(self.history.epochs)} whole epochs)"
-            self.result.message = f"interrupted after {done}: the net keeps what it learned"
+            self.result.message = f"interrupted after {done}: {'; '.join(kept) or 'the net keeps what it learned'}"
         self.reporter.stop(self.result.message)
 
     def epoch(self, number: int) -> bool:
         """One pass over the data, and its record; False when the training shall end."""
-        started, tally = time.perf_counter(), Tally(self.metrics)
+        started, tally = time.perf_counter(), Tally(self.metrics, self.objective.summed)
         rates = self.rates(number)
-        self.guard.before(self.history.steps)
+        self.guard.before(self.history.steps, self.check_weights)
         for stretch in self.source.walk(self.stepper, self.seed, number, rates):
             self.take(stretch, number, rates, tally)
             if self.interrupts.wanted:
+                self.check_weights()
                 return False
-            self.guard.before(self.history.steps)
+            self.guard.before(self.history.steps, self.check_weights)
+        self.check_weights()
         record = Epoch(number, tally.loss, tally.metrics, {}, tally.examples, self.steps_per_epoch, time.perf_counter() - started)
         record.validation = self.validate()
         self.history.epochs.append(record)
         if isinstance(self.schedule, schedules.Schedule):
             self.schedule.observe(record.validation or {"loss": record.loss, **record.metrics})
         self.reporter.epoch(record)
-        return not (self.after_epoch is not None and self.after_epoch(self.result)) and not self.interrupts.wanted
+        return not self.stops() and not self.interrupts.wanted
+
+    def stops(self) -> bool:
+        """Whether the caller, told of the epoch, ends the training; what this draws is no part of the run."""
+        with random.using(self.outer):
+            return self.after_epoch is not None and bool(self.after_epoch(self.result))
 
     def validate(self) -> dict[str, float]:
         """Loss and metrics on the validation data, if there are any; with the averaged weights, if there are."""
         if self.judge is None:
             return {}
-        with contextlib.nullcontext() if self.average is None or not self.history.steps else self.average.swapped():
+        swapped = contextlib.nullcontext() if self.average is None or not self.history.steps else self.average.swapped()
+        with swapped, random.using(self.judging):
+            self.judging.seed(self.seed)
             return dict(self.judge.run())
 
     def take(self, stretch: Stretch, number: int, rates: np.ndarray | None, tally: Tally) -> None:
@@ -233,8 +274,25 @@ class Job:
     def fail(self, losses: np.ndarray) -> None:
         """Rewind to before the last step whose loss was finite, and raise."""
         self.history.losses.extend(losses.tolist())
+        self.guard.rewind(self.stepper, self.history.steps - 1)
+        broken = self.broken()
         self.guard.rewind(self.stepper, max(0, self.history.steps - 2))
-        error = non_finite(self.history.losses, self.steps_per_epoch, self.rate)
+        self.stop_with(non_finite(self.history.losses, self.steps_per_epoch, self.rate, broken))
+
+    def broken(self) -> list[str]:
+        """The paths of weights that are not finite, but were when the training began."""
+        return [path for path, parameter in self.watched if not is_finite(parameter.detach().numpy())]
+
+    def check_weights(self) -> None:
+        """Rewind to before the step that made a weight nan or infinite, and raise, if there was one: also when no loss showed it."""
+        if not self.broken():
+            return
+        step, names = self.guard.first_broken(self.stepper, self.history.steps, self.broken)
+        del self.history.losses[step + 1 :]
+        self.stop_with(broken_weights(names, self.history.losses, self.steps_per_epoch))
+
+    def stop_with(self, error: DivergedError) -> NoReturn:
+        """Raise the error, which carries the run."""
         self.result.message = error.what
         error.run = self.result
         raise error
@@ -242,11 +300,16 @@ class Job:
     # The step that is compiled
 
     def training_step(self, *given: Any) -> tuple[Tensor, ...]:
-        """Gather, forward, loss, gradients, update; returns the loss and each metric's sum over the batch."""
+        """Gather, forward, loss, gradients, update; returns what the batch reports."""
         if len(given) > self.source.width:
             self.optimizer.lr.assign(given[-1])
         self.net.zero_grad()
-        parts = [self.learn(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
+        with none_frozen() if self.foreign else contextlib.nullcontext():
+            answers = [self.answer(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
+            losses, means = whole_loss(answers, self.objective.summed)
+            losses_and_penalty = self.penalized(losses)
+        for each in losses_and_penalty:
+            each.backward()
         if self.clip is not None:
             self.clip(self.optimizer.parameters)
         self.optimizer.step()
@@ -254,18 +317,23 @@ class Job:
             self.constrain(self.optimizer.parameters)
         if self.average is not None:
             self.average.update()
-        return tuple(functools.reduce(operator.add, each) for each in zip(*parts))
+        with no_grad():
+            return report(answers, total(losses), means)
 
-    def learn(self, inputs: Any, wanted: Tensor, share: float) -> tuple[Tensor, ...]:
-        """Add the gradients of these examples, which are a share of the batch, to the parameters'."""
+    def answer(self, inputs: Any, wanted: Tensor, share: Any) -> Answer:
+        """What the net makes of these examples, which are a share of the batch."""
         given, learned = (inputs, wanted) if self.augment is None else self.augment(inputs, wanted)
         outputs = self.source.answer(self.net, given)
-        value = self.loss(outputs, learned)
-        whole = value if self.penalty is None else value + self.penalty(self.net).astype(value.dtype)
-        value, whole = (value, whole) if share == 1 else (value * share, whole * share)
-        whole.backward()
         with no_grad():
-            return (value.detach(), *(self.source.total(each(outputs.detach(), wanted)) for each in self.metrics.values()))
+            metrics = [self.source.total(each(outputs.detach(), wanted), wanted) for each in self.metrics.values()]
+        return answer(self.objective.loss, outputs, learned, share, metrics)
+
+    def penalized(self, losses: list[Tensor]) -> list[Tensor]:
+        """The losses, the penalty added to the first."""
+        if self.penalty is None:
+            return losses
+        first, *others = losses
+        return [first + self.penalty(self.net).astype(first.dtype), *others]
 
     def rates(self, number: int) -> np.ndarray | None:
         """The rate of every step of this epoch, or None when it stays."""
@@ -273,30 +341,6 @@ class Job:
             return None
         steps = range(number * self.steps_per_epoch, (number + 1) * self.steps_per_epoch)
         return np.array([self.rate * self.schedule(each, self.epochs * self.steps_per_epoch) for each in steps])
-
-
-class Tally:
-    """Sums over the examples of an epoch so far; the means follow."""
-
-    def __init__(self, metrics: dict[str, Metric]) -> None:
-        self.names, self.examples, self.sums = list(metrics), 0, [0.0] * (1 + len(metrics))
-
-    def add(self, stretch: Stretch) -> None:
-        """The loss is a mean over each batch, the metrics are sums over it."""
-        loss, *metrics = (each.astype(np.float64) for each in stretch.values)
-        found = [math.fsum(each.tolist()) for each in (loss * stretch.counts, *metrics)]
-        self.sums = [old + new for old, new in zip(self.sums, found)]
-        self.examples += int(stretch.counts.sum())
-
-    @property
-    def loss(self) -> float:
-        """The mean loss."""
-        return self.sums[0] / max(1, self.examples)
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The mean of every metric."""
-        return {name: total / max(1, self.examples) for name, total in zip(self.names, self.sums[1:])}
 
 
 def find_clip(wanted: float | Clip | None) -> Clip | None:
@@ -325,3 +369,12 @@ def checked_penalty(penalty: Penalty | None) -> Penalty | None:
         raise ArgumentError(f"penalty is {penalty!r}, not a function of the net",
                             repair="for example penalty=lambda net: 1e-5 * nn.l1_penalty(net)")
     return penalty
+
+
+def chance_of(loss: Loss, dataset: Any) -> Chance | None:
+    """What saying the same of every example reaches, where a loss of slopes takes the targets for classes."""
+    if loss not in (cross_entropy, nll_loss) or not has_classes(dataset):
+        return None
+    counts = np.unique(np.asarray(dataset.targets), return_counts=True)[1]
+    shares = counts / counts.sum()
+    return Chance(float(-(shares * np.log(shares)).sum()), float(shares.max()), int(counts.sum()))

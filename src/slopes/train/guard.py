@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from .history import Run
 from .stepper import Stack
 
 PAUSE_SECONDS = 1.0  # at least this long between two copies of the state
+KEPT = "the net is back at its last sound step and error.run holds the history"
 PAUSE_SHARE = 50  # and this many times what the copy took: under 2% of the time goes into copies
 
 
@@ -34,7 +35,7 @@ class State:
 
     def __init__(self, *owners: Any) -> None:
         tensors = [held for owner in owners for _, held in owner.named_state()]
-        for generator in (random.default, *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
+        for generator in (random.current(), *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
             tensors += [generator.key, generator.counter]
         self.values = [(held, np.array(held.detach().numpy())) for held in tensors]
 
@@ -82,11 +83,12 @@ class Guard:
         self.taken: list[tuple[int, np.ndarray | Stack, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
         self.due = 0.0
 
-    def before(self, step: int) -> None:
-        """Copy the state before step number `step` when the last copy is old enough."""
+    def before(self, step: int, check: Callable[[], None]) -> None:
+        """Copy the state before step number `step` when the last copy is old enough, and `check` raises nothing: copies are sound."""
         started = time.monotonic()
         if started < self.due:
             return
+        check()
         self.marks = [*self.marks[-1:], (step, State(*self.owners))]
         oldest = self.marks[0][0]
         self.taken = [each for each in self.taken if each[0] + len(each[1]) > oldest]
@@ -107,11 +109,48 @@ class Guard:
                 stepper.run(rows[low:high], None if numbers is None else numbers[low:high])
 
 
-def non_finite(losses: Sequence[float], steps_per_epoch: int, rate: float | None) -> DivergedError:
-    """The error for a run whose last loss is not finite."""
-    step, last = len(losses) - 1, ", ".join(f"{each:.4g}" for each in losses[-6:-1])
-    where = f"in epoch {step // steps_per_epoch + 1}, step {step % steps_per_epoch + 1} of {steps_per_epoch}"
-    return DivergedError(f"the loss became {losses[-1]} {where}", why=reason(losses, rate, last), repair=remedy(losses, rate))
+    def first_broken(self, stepper: Any, steps: int, broken: Callable[[], list[str]]) -> tuple[int, list[str]]:
+        """The first of the `steps` done so far that left something broken, and what; the net is then where it was before that step."""
+        low, high = self.marks[-1][0], steps
+        while high - low > 1:
+            middle = (low + high) // 2
+            self.rewind(stepper, middle)
+            low, high = (low, middle) if broken() else (middle, high)
+        self.rewind(stepper, high)
+        names = broken()
+        self.rewind(stepper, low)
+        return low, names
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no element is nan or infinite; the sum of squares tells it quickly, unless it overflows."""
+    flat = array.reshape(-1)
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(flat @ flat)) or bool(np.isfinite(flat).all())
+
+
+def broken_weights(names: Sequence[str], losses: Sequence[float], steps_per_epoch: int) -> DivergedError:
+    """The error for weights that a step with this last loss has made nan or infinite."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return DivergedError(
+        f"{names[-1]}{more} became nan or infinite {at_step(len(losses) - 1, steps_per_epoch)}, while the loss was {losses[-1]:.4g}",
+        why="the gradient or the update was not finite: a slope that is infinite there (sqrt or a norm of 0, log near 0), a number "
+            "that overflowed, or a rate that is far too high",
+        repair=f"look at what the layer feeds (a small number added under the root), or lower the rate; {KEPT}")
+
+
+def at_step(step: int, steps_per_epoch: int) -> str:
+    """`in epoch 2, step 7 of 20`, counted from 1."""
+    return f"in epoch {step // steps_per_epoch + 1}, step {step % steps_per_epoch + 1} of {steps_per_epoch}"
+
+
+def non_finite(losses: Sequence[float], steps_per_epoch: int, rate: float | None, broken: Sequence[str]) -> DivergedError:
+    """The error for a run whose last loss is not finite; `broken` are the weights that the step before has made so."""
+    last = ", ".join(f"{each:.4g}" for each in losses[-6:-1])
+    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    after = f", after the step before made {broken[-1]}{more} so" if broken else ""
+    return DivergedError(f"the loss became {losses[-1]} {at_step(len(losses) - 1, steps_per_epoch)}{after}",
+                         why=reason(losses, rate, last), repair=remedy(losses, rate))
 
 
 def grew(losses: Sequence[float]) -> bool:
@@ -132,8 +171,7 @@ def reason(losses: Sequence[float], rate: float | None, last: str) -> str:
 
 def remedy(losses: Sequence[float], rate: float | None) -> str:
     """What to try, the likeliest first."""
-    kept = "the net is back at its last sound step and error.run holds the history"
     if len(losses) == 1:
-        return f"scale the inputs (mean 0, deviation 1), give the loss logits instead of probabilities; {kept}"
+        return f"scale the inputs (mean 0, deviation 1), give the loss logits instead of probabilities; {KEPT}"
     lower = "a lower rate" if rate is None else f"a lower rate, such as lr={rate / 10:.1g}"
-    return f"try {lower}, or scale the inputs; {kept}"
+    return f"try {lower}, or scale the inputs; {KEPT}"

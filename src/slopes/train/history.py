@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -122,11 +123,22 @@ def real(value: Any, source: str) -> float:
     return float(value)
 
 
+@dataclass(frozen=True)
+class Chance:
+    """What a net reaches that says the same of every example: the loss, which is the entropy of the classes' shares, and the accuracy,
+    the share of the commonest class. `examples` is their number."""
+
+    loss: float
+    accuracy: float
+    examples: int
+
+
 @dataclass
 class Run(pictures.View):
-    """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted.
+    """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted; of classes also what chance reaches.
 
-    Also carried by the NonFiniteError of a run that failed, as `error.run`.
+    Also carried by the NonFiniteError of a run that failed, as `error.run`. Who watches a run (train.EarlyStopping) may add functions
+    to `endings`: they are called when it ends, by Ctrl-C too but not by an error; what they return says what the net holds then.
     """
 
     net: Any
@@ -134,6 +146,8 @@ class Run(pictures.View):
     settings: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     message: str = ""
+    chance: Chance | None = None
+    endings: list[Callable[[], str]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def losses(self) -> list[float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -73,3 +75,9 @@ def sum_over_examples(values: Tensor) -> Tensor:
     if values.dtype == np.bool_:
         values = F.astype(values, np.int32 if values.ndim == 1 else np.float32)
     return F.sum(F.mean(values, axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values)
+
+
+def sum_of_counted(values: Tensor, targets: Tensor, ignored: Iterable[int]) -> tuple[Tensor, Tensor]:
+    """The sum of the values whose target is no ignored label, and how many there are: float32, exact up to 2^24."""
+    counted = functools.reduce(operator.and_, (targets != label for label in ignored))
+    return F.sum(F.where(counted, F.astype(values, np.float32), 0.0)), F.sum(F.astype(counted, np.float32))

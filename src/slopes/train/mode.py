@@ -1,4 +1,4 @@
-"""Train and eval mode for a while: every module is afterwards in the mode it had."""
+"""Train and eval mode for a while: which layers learn, and the mode that every module is in afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Mode:
-    """While entered, the net is in train or eval mode; afterwards every module is in the mode it had.
+    """While entered, the net is in train or eval mode, but for what is frozen; afterwards every module is in the mode it had.
 
     With `quiet`, compiled functions are not told: only for blocks in which nothing runs but programs that always run in this
     mode, so that going back and forth does not trace everything again.
@@ -15,10 +15,12 @@ class Mode:
     def __init__(self, net: Any, training: bool, quiet: bool = False) -> None:
         self.modules = [module for _, module in net.named_modules()]
         self.before = [module.training for module in self.modules]
-        self.training, self.assign = training, object.__setattr__ if quiet else setattr
+        whole = net.training or net.left_in_use
+        self.wanted = [training and not is_frozen(module, whole) for module in self.modules]
+        self.assign = object.__setattr__ if quiet else setattr
 
     def __enter__(self) -> Mode:
-        self.switch([self.training] * len(self.modules))
+        self.switch(self.wanted)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -29,3 +31,27 @@ class Mode:
         for module, mode in zip(self.modules, modes):
             if module.training != mode:
                 self.assign(module, "training", mode)
+
+
+class Learning(Mode):
+    """While entered, the net is in train mode, but for what is frozen; afterwards it is in eval mode, ready for use."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__(net, training=True)
+
+    def __exit__(self, *error: object) -> None:
+        self.switch([False] * len(self.modules))
+        for module, learned in zip(self.modules, self.wanted):
+            object.__setattr__(module, "left_in_use", learned)
+
+
+def is_frozen(module: Any, whole: bool) -> bool:
+    """Whether a module stays in eval mode while the net learns.
+
+    One that its user put into eval mode is, in a net that is otherwise in train mode (`whole`), or was before a training. In a net
+    that was put into eval mode as a whole, which is how nets are used, only a module all of whose parameters are at rest is.
+    """
+    if module.training or module.left_in_use:
+        return False
+    parameters = module.parameters()
+    return whole or (len(parameters) > 0 and not any(each.requires_grad for each in parameters))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..streams import lenient, stderr
 from .history import Epoch, figures
 
 QUIET_SECONDS = 10.0  # plain lines within an epoch come no closer than this
@@ -26,13 +26,16 @@ class Reporter(Protocol):
 
 
 def choose_reporter(progress: bool | Reporter | None, stream: TextIO | None = None) -> Reporter:
-    """None: a live line when the stream is a terminal, else plain lines; True: the same; False: silence; a Reporter: itself."""
+    """None: a live line when the stream is a terminal, else plain lines; True: the same; False: silence; a Reporter: itself.
+
+    A stream that is closed or full does not stop a training: what cannot be shown is dropped.
+    """
     if progress is not None and not isinstance(progress, bool):
         return progress
-    stream = stream or sys.stderr
     if progress is False:
         return Silent()
-    return Live(stream) if stream.isatty() else Lines(stream)
+    shown = stderr() if stream is None else lenient(stream)
+    return Live(shown) if shown.isatty() else Lines(shown)
 
 
 class Silent:
@@ -86,7 +89,7 @@ class Told(Lines):
     """The same lines, each given to a function; `prefix` stands before them."""
 
     def __init__(self, tell: Callable[[str], None], prefix: str = "") -> None:
-        super().__init__(sys.stderr)
+        super().__init__(stderr())
         self.tell, self.prefix = tell, prefix
 
     def say(self, text: str) -> None:

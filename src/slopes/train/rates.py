@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from .. import random
 from ..data.order import order
 from ..errors import ArgumentError
 from ..nn.constraint import COUNT, POSITIVE, check
-from ..nn.losses import cross_entropy
 from ..optim import Adam
 from . import pictures
-from .checks import check_counts, check_dataset, check_kinds, check_last_batch, check_optimizer, check_trial
-from .fit import Job, Loss
+from .checks import check_counts, check_kinds, check_last_batch, check_optimizer, paired
+from .fit import Job
 from .guard import untouched
 from .mode import Mode
 from .progress import Silent
+from .sources import check_source, usual_loss
+from .totals import Loss
 
 CALL = 10  # steps per native call
 TOO_HIGH = 4.0  # it ends when the smoothed loss is this many times its best
@@ -45,7 +47,7 @@ class RangeTest(pictures.View):
         return pictures.range_curve(self.rates, self.losses, self.smoothed, self.suggestion)
 
 
-def range_test(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer: Any = None, lowest: float = 1e-6,
+def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, lowest: float = 1e-6,
                highest: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0) -> RangeTest:
     """Train for a few steps with a rate that grows evenly in its logarithm from `lowest` to `highest`; everything is put back.
 
@@ -66,13 +68,14 @@ def range_test(net: Any, dataset: Any, *, loss: Loss = cross_entropy, optimizer:
     if highest <= lowest:
         raise ArgumentError(f"range_test: it should go up from lowest={lowest:g} to highest={highest:g}",
                             repair="give a lowest rate that is too small and a highest one that is too large")
+    dataset = paired(dataset, targets)
     check_counts(batch_size)
-    check_kinds(net, loss, optimizer)
-    check_dataset(dataset)
-    check_trial(net, loss, dataset)
+    check_kinds(net, usual_loss(loss, dataset), optimizer)
+    objective = check_source(net, loss, dataset)
     check_last_batch(net, dataset, batch_size)
     mine = own_copy(Adam() if optimizer is None else optimizer, net)
-    job = Job(net, dataset, None, loss, mine, {}, 0, min(batch_size, len(dataset.targets)), seed, None, None, 1, None, Silent(), None)
+    job = Job(net=net, dataset=dataset, objective=objective, optimizer=mine, epochs=0, seed=seed, reporter=Silent(),
+              batch_size=min(batch_size, len(dataset.targets)))
     rates = np.geomspace(lowest, highest, steps)
     return summary(rates, trial(job, net, rates))
 
@@ -86,7 +89,7 @@ def own_copy(optimizer: Any, net: Any) -> Any:
 
 def trial(job: Job, net: Any, rates: np.ndarray) -> np.ndarray:
     """The loss of each step, up to where it ends; then all is as it was."""
-    with untouched(net), Mode(net, training=True):
+    with random.using(copy.deepcopy(random.current())), untouched(net), Mode(net, training=True):
         return watched(job, rates)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..data.atomic import saving
 from ..data.files import inside, load_json, load_safetensors, save_json, save_safetensors
-from ..data.reading import refused
+from ..data.reading import reading, refused
+from ..data.staging import current, holds, staged
 from ..errors import DataError, SaveError
 from ..settings import VERSION
 from .history import SCHEMA as HISTORY_SCHEMA
@@ -54,12 +55,13 @@ def save_run(run: Run, folder: str | os.PathLike[str], *, recipe: str = "", hype
              pictures: Mapping[str, Picture] | None = None) -> Path:
     """Write a run into `folder`: run.json, weights.safetensors, history.json and pictures (name -> Picture); returns the folder.
 
-    Everything is first written to the disk beside its place and then renamed, run.json last: a full disk or a crash leaves what
-    was there before. run.json holds the weights' SHA-256, so that files of two runs are never taken for one. Raises SaveError.
+    Everything is first written to the disk beside its place, then counts at one moment: after a full disk, a crash or a kill the
+    folder holds the run that was there before, or the new one, whole in either case; what such an end leaves beside it is removed
+    when the next run is saved there. run.json holds the weights' SHA-256, so that files of two runs are never taken for one.
+    Raises SaveError.
     """
     place = prepare_folder(folder)
-    with saving(place), tempfile.TemporaryDirectory(prefix=".slopes-", dir=place) as staged:
-        stage = Path(staged)
+    with saving(place), staged(place) as stage:
         save_safetensors(stage / WEIGHTS, run.net.state_dict(), {"slopes": VERSION, "recipe": recipe})
         save_json(stage / HISTORY, run.history.content(), HISTORY_SCHEMA, HISTORY_VERSION)
         for name, picture in (pictures or {}).items():
@@ -69,8 +71,6 @@ def save_run(run: Run, folder: str | os.PathLike[str], *, recipe: str = "", hype
                   "settings": run.settings, "result": dict(result or {}), "interrupted": run.interrupted,
                   "weights_sha256": sha256(stage / WEIGHTS)}
         save_json(stage / RECORD, record, RUN_SCHEMA, RUN_VERSION)
-        for name in [*(pictures or {}), HISTORY, WEIGHTS, RECORD]:
-            os.replace(stage / name, place / name)
     return place
 
 
@@ -100,7 +100,7 @@ def prepare_folder(folder: str | os.PathLike[str]) -> Path:
 
 def holds_run(folder: str | os.PathLike[str]) -> bool:
     """Whether there is a run in `folder` that saving would replace."""
-    return (Path(folder) / RECORD).exists()
+    return holds(folder, RECORD)
 
 
 def versions() -> dict[str, str]:
@@ -118,7 +118,7 @@ def structure(net: Any) -> list[dict[str, Any]]:
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
+    with reading(path), open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -134,9 +134,31 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
             "this is a file, not a folder" if place.exists() else "there is no such folder"
         raise refused(place, RECORD, seen,
                       why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(place)}")
-    record = load_json(inside(place, RECORD), RUN_SCHEMA, RUN_VERSION)
+    before = identity(place)
+    try:
+        found = read_run(place)
+    except DataError:
+        if identity(place) == before:
+            raise
+        return load_run(place)  # another process has just saved a run here
+    return found if identity(place) == before else load_run(place)
+
+
+def identity(place: Path) -> tuple[Any, ...]:
+    """What changes as soon as another run counts, or files are moved."""
+    with contextlib.suppress(OSError):
+        found = os.stat(place / current(place, RECORD))
+        where = [current(place, name) for name in (RECORD, HISTORY, WEIGHTS)]
+        return found.st_ino, found.st_size, found.st_mtime_ns, where
+    return ()
+
+
+def read_run(place: Path) -> SavedRun:
+    """The run as it lies in the folder at this moment."""
+    record = load_json(inside(place, current(place, RECORD)), RUN_SCHEMA, RUN_VERSION)
     check_fields(record, FIELDS, str(place / RECORD))
-    history = History.from_fields(load_json(inside(place, HISTORY), HISTORY_SCHEMA, HISTORY_VERSION), str(place / HISTORY))
+    history = History.from_fields(load_json(inside(place, current(place, HISTORY)), HISTORY_SCHEMA, HISTORY_VERSION),
+                                  str(place / HISTORY))
     return SavedRun(place, record["recipe"], record["hyperparameters"], record["data"], record["structure"], record["settings"],
                     record["result"], record["interrupted"], read_weights(place, record), history, record["made_with"])
 
@@ -152,7 +174,7 @@ def known_runs(place: Path) -> str:
 
 def read_weights(place: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
     """The arrays, which must be the very file that run.json was written for."""
-    path = Path(inside(place, WEIGHTS))
+    path = Path(inside(place, current(place, WEIGHTS)))
     arrays = load_safetensors(path)
     found = sha256(path)
     if found != record["weights_sha256"]:

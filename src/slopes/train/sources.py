@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+import operator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,16 @@ from ..data.feed import IGNORED, Feed
 from ..data.order import order
 from ..data.several import called, each_input
 from ..errors import ArgumentError
-from ..nn.losses import cross_entropy, token_cross_entropy
+from ..nn.losses import cross_entropy, mse_loss, token_cross_entropy
 from ..tensor import Tensor, asarray, from_array, no_grad
 from ..tree import flatten, map_tree
-from .checks import augmented, check_arguments, check_dataset, check_loss, check_trial
-from .metrics import is_labelled, sum_over_examples
+from .checks import check_arguments, check_dataset, check_trial, tried
+from .metrics import is_labelled, sum_of_counted, sum_over_examples
 from .mode import Mode
 from .stepper import Feeder, Stepper, Stretch, as_source, as_tensor
+from .totals import Loss, Objective
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-Part = tuple[Any, Tensor, float]  # inputs, targets, and which share of the batch they are
+Part = tuple[Any, Tensor, Any]  # inputs, targets, and which share of the batch they are
 
 
 class Rows:
@@ -31,8 +32,9 @@ class Rows:
 
     width = 3  # of a step's arguments, those besides the rate
 
-    def __init__(self, dataset: Any, batch_size: int, net: Any) -> None:
+    def __init__(self, dataset: Any, batch_size: int, net: Any, ignored: frozenset[int]) -> None:
         self.inputs, self.targets = as_source(dataset.inputs), as_tensor(dataset.targets)
+        self.ignored = [label for label in sorted(ignored) if is_labelled(self.targets) and (self.targets.numpy() == label).any()]
         self.examples = len(self.targets)
         self.batch_size = min(batch_size, self.examples)
         self.steps = -(-self.examples // self.batch_size)
@@ -58,9 +60,11 @@ class Rows:
         """What the net makes of a batch."""
         return called(net, inputs)
 
-    def total(self, values: Tensor) -> Tensor:
-        """A metric's sum over the examples of a batch."""
-        return sum_over_examples(values)
+    def total(self, values: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """A metric's sum over the examples of a batch, or over the targets that count, where some do not; and their number."""
+        if self.ignored and values.shape == targets.shape:
+            return sum_of_counted(values, targets, self.ignored)
+        return sum_over_examples(values), asarray(np.float32(values.shape[0]))
 
 
 class Fed:
@@ -68,8 +72,8 @@ class Fed:
 
     width = 2
 
-    def __init__(self, feed: Feed, batch_size: int, net: Any) -> None:
-        self.feed, self.batch_size = feed, batch_size
+    def __init__(self, feed: Feed, batch_size: int, net: Any, ignored: frozenset[int]) -> None:
+        self.feed, self.batch_size, self.ignored = feed, batch_size, sorted(ignored | {IGNORED})
         self.examples, self.steps = feed.size(batch_size), feed.steps(batch_size)
         self.memory = Memory(net, next(iter(feed.batches(batch_size))).inputs) if feed.carries else None
 
@@ -82,11 +86,19 @@ class Fed:
         return stepper.walk(self.feed.batches(self.batch_size, seed, epoch), numbers)
 
     def parts(self, given: tuple[Any, ...], count: int = 1) -> Iterator[Part]:
-        """The batch as it is."""
-        if count != 1:
-            raise ArgumentError(f"fit: accumulate={count} with a feed", why="the parts of a batch may hold different numbers of targets",
+        """The batch in `count` parts of its rows; the share of each is that of the targets that count."""
+        inputs, targets = given
+        if count == 1:
+            yield inputs, targets, 1.0
+            return
+        if self.memory is not None:
+            raise ArgumentError(f"fit: accumulate={count} with a feed whose state is carried", why="each row goes on in the next batch",
                                 repair="use a smaller batch_size")
-        yield (*given, 1.0)  # type: ignore[misc]
+        counted = F.astype(targets != IGNORED, np.float32)
+        for start, stop in cuts(targets.shape[0], count):
+            share = F.sum(counted[start:stop]) / F.sum(counted)
+            part = each_input(operator.itemgetter(slice(start, stop)), inputs)
+            yield part, targets[start:stop], share
 
     def answer(self, net: Any, inputs: Any) -> Any:
         """What the net makes of a batch."""
@@ -94,9 +106,11 @@ class Fed:
             return self.memory.read(net, inputs)
         return called(net, inputs)
 
-    def total(self, values: Tensor) -> Tensor:
-        """A metric's sum over the targets of a batch; what is filling never equals its target."""
-        return F.sum(F.astype(values, np.float32))
+    def total(self, values: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """A metric's sum over the targets of a batch that count, and their number."""
+        if values.shape == targets.shape:
+            return sum_of_counted(values, targets, self.ignored)
+        return F.sum(F.astype(values, np.float32)), F.sum(F.astype(targets != IGNORED, np.float32))
 
 
 def taken(inputs: Any, numbers: Tensor) -> Any:
@@ -105,8 +119,12 @@ def taken(inputs: Any, numbers: Tensor) -> Any:
 
 
 def usual_loss(loss: Loss | None, dataset: Any) -> Loss:
-    """The loss asked for, or the usual one for this kind of data."""
-    return loss if loss is not None else token_cross_entropy if isinstance(dataset, Feed) else cross_entropy
+    """The loss asked for, or the usual one for this kind of data: of classes the cross-entropy, of floats the squared error."""
+    if loss is not None:
+        return loss
+    if isinstance(dataset, Feed):
+        return token_cross_entropy
+    return mse_loss if np.asarray(getattr(dataset, "targets", 0)).dtype.kind == "f" else cross_entropy
 
 
 def has_classes(dataset: Any) -> bool:
@@ -114,26 +132,24 @@ def has_classes(dataset: Any) -> bool:
     return not isinstance(dataset, Feed) and is_labelled(dataset.targets)
 
 
-def check_source(net: Any, loss: Loss, dataset: Any, role: str = "dataset", augment: Any = None) -> None:
-    """Net and loss are tried on one example, before anything is compiled."""
+def check_source(net: Any, loss: Loss | None, dataset: Any, role: str = "dataset", augment: Any = None) -> Objective:
+    """Net and loss (None: the usual one) are tried on one example, before anything is compiled; tells what kind of loss it is."""
+    usual, loss = loss is None, usual_loss(loss, dataset)
     if not isinstance(dataset, Feed):
         check_dataset(dataset, role)
-        return check_trial(net, loss, dataset, role, augment)
+        return check_trial(net, loss, dataset, role, augment, usual)
     batch = next((each for each in dataset.batches(1) if each.counted), None)
     if batch is None:
         raise ArgumentError(f"{role} is a feed without a target that counts", why=f"all its labels are {IGNORED}")
     with Mode(net, training=False), no_grad():
         inputs, targets = each_input(asarray, batch.inputs), asarray(batch.targets)
         check_arguments(net, inputs, role)
-        check_loss(loss(called(net, inputs), targets))
-        if augment is not None:
-            inputs, targets = augmented(augment, inputs, targets)
-            check_loss(loss(called(net, inputs), targets))
+        return tried(net, loss, called(net, inputs), inputs, targets, augment)
 
 
-def source_of(dataset: Any, batch_size: int, net: Any) -> Any:
+def source_of(dataset: Any, batch_size: int, net: Any, ignored: frozenset[int]) -> Any:
     """The source of a data set: Fed for a feed, Rows otherwise."""
-    return (Fed if isinstance(dataset, Feed) else Rows)(dataset, batch_size, net)
+    return (Fed if isinstance(dataset, Feed) else Rows)(dataset, batch_size, net, ignored)
 
 
 class Memory:
@@ -167,7 +183,10 @@ class Memory:
 
 def parts_of(indices: Tensor, count: int) -> list[Tensor]:
     """The indices in so many parts of nearly equal length, none of them empty."""
-    size = indices.shape[0]
+    return [indices[start:stop] for start, stop in cuts(indices.shape[0], count)]
+
+
+def cuts(size: int, count: int) -> list[tuple[int, int]]:
+    """Where to cut so many rows into `count` parts of nearly equal length, none of them empty."""
     count = min(count, size)
-    ends = [size * i // count for i in range(count + 1)]
-    return [indices[start:stop] for start, stop in itertools.pairwise(ends)]
+    return list(itertools.pairwise(size * i // count for i in range(count + 1)))

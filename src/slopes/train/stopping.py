@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .history import Run
 
 class EarlyStopping:
     """`fit(..., validation=data, after_epoch=EarlyStopping(patience=5))`: stop after `patience` epochs without a better validation
-    figure, and give the net the weights of its best epoch; these also come back when the last epoch is reached.
+    figure, and give the net the weights of its best epoch; these also come back when the last epoch is reached, or by Ctrl-C.
 
     metric    what is watched: "loss" (falling is better), or a metric of the run, of which more is better ("..._error": less)
     change    by how much a figure must be better to count
@@ -51,13 +52,18 @@ class EarlyStopping:
         number, figure = len(run.epochs) - 1, held_out(run, self.metric, "EarlyStopping")
         if number == 0:
             self.begin()
+            run.endings.append(functools.partial(self.give_back, run))
         if self.sign * figure < self.sign * self.best - (self.change if self.weights else 0.0):
             self.best, self.epoch, self.weights = figure, number, run.net.state_dict()
         self.stopped = number - self.epoch >= self.patience
-        last = self.stopped or number + 1 == run.settings.get("epochs")
-        if last and self.restore and self.weights:
-            run.net.load_state_dict(self.weights)
         return self.stopped
+
+    def give_back(self, run: Run) -> str:
+        """Give the net the weights of its best epoch, and say so."""
+        if not (self.restore and self.weights):
+            return ""
+        run.net.load_state_dict(self.weights)
+        return f"the net has the weights of epoch {self.epoch + 1}, its best"
 
     def __repr__(self) -> str:
         seen = f": best {self.metric} {self.best:.4g} in epoch {self.epoch + 1}" if self.weights else ""

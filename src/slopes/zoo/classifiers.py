@@ -21,7 +21,7 @@ from ..train.mode import Mode
 class Classifier:
     """The base of classifiers: checks what they are given, and counts classes.
 
-    fit(x, y)      learn from x (N, ...) and labels y (N,): numbers, words or booleans; returns the model itself
+    fit(x, y)      learn from x (N, ...) and labels y (N,): whole numbers, words or booleans; returns the model itself
     predict(x)     the label of each x (N, ...) -> (N,)
     score(x, y)    the share of x that is given its label y
     """
@@ -31,6 +31,7 @@ class Classifier:
     def fit(self, x: Any, y: Any) -> Self:
         """Learn from the examples."""
         x, y = examples(type(self).__name__, x, y)
+        check_classes(type(self).__name__, y)
         self.classes, numbers = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ArgumentError(f"{type(self).__name__}.fit: all {len(y)} labels are {self.classes[0]!r}",
@@ -245,8 +246,8 @@ class Network(Probable):
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a new net."""
-        random.seed(self.seed)
-        self.net = self.make(x.shape[1:], len(self.classes))
+        with random.using(random.Generator(self.seed)):
+            self.net = self.make(x.shape[1:], len(self.classes))
         self.run = fit(self.net, Dataset(x, y), optimizer=self.optimizer() if self.optimizer else None, seed=self.seed, **self.options)
 
 
@@ -282,6 +283,16 @@ def examples(owner: str, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ShapeError(f"{owner}: x of shape {x.shape} and y of shape {y.shape} do not pair up",
                          why="there is one label per example, and at least one example")
     return x, y
+
+
+def check_classes(owner: str, y: np.ndarray) -> None:
+    """Labels name classes: they are no numbers that vary continuously."""
+    if y.dtype.kind != "f" or bool((y == np.round(y)).all()):
+        return
+    wrong = int((y != np.round(y)).argmax())
+    raise ArgumentError(f"{owner}.fit: label {wrong} is {y[wrong]}, not a class",
+                        why=f"{len(np.unique(y)):,} different floats would be as many classes",
+                        repair="for numbers, sl.fit(net, x, y.reshape(-1, 1)); for names of classes, y.astype(str)")
 
 
 def rows(owner: str, x: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..data import augment
 from ..data.atomic import saving
 from ..data.lock import locked
 from ..inside.confusion import Confusion
-from ..settings import cache_folder
+from ..settings import cache_folder, expanded
 from ..tensor import Tensor
 from ..train.evaluate import evaluate
 from ..train.fit import fit
@@ -51,7 +51,7 @@ def network(values: dict[str, Any], classes: int, shades: data.Standardize) -> n
     *before, _ = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     for weight in before:
         nn.init.kaiming_normal(weight)
-    return nn.Sequential(View(values["size"], shades.mean, shades.std), net)
+    return nn.Sequential(View(values["size"], shades.mean.astype(np.float32), shades.std.astype(np.float32)), net)
 
 
 def made_folder(count: int, pixels: int, tell: Callable[[str], None]) -> Path:
@@ -71,7 +71,7 @@ def made_folder(count: int, pixels: int, tell: Callable[[str], None]) -> Path:
 
 def found_pictures(values: dict[str, Any], tell: Callable[[str], None]) -> data.ImageFolder:
     """The pictures of the folder asked for; damaged ones are told by name, if they are to be skipped."""
-    folder = Path(values["folder"]).expanduser() if values["folder"] else made_folder(values["pictures"], values["pixels"], tell)
+    folder = expanded(values["folder"], "--folder") if values["folder"] else made_folder(values["pictures"], values["pixels"], tell)
     found = data.image_folder(folder, values["size"] + values["margin"], skip_damaged=values["damaged"] == "skip")
     for path, why in found.skipped:
         tell(f"skipped: {why}" if path in why else f"skipped: {path}: {why}")

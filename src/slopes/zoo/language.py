@@ -112,7 +112,7 @@ class AdaptiveLanguageModel(nn.Module):
         """The mean of -log p(target) over the targets that are not -100: what `sl.fit` makes small."""
         counted = targets != IGNORED
         found = self.head(features, where(counted, targets, 0)).output
-        return -where(counted, found, 0).sum() / counted.astype(found.dtype).sum()
+        return -nn.weighted_mean(found, counted)
 
     def zero_state(self, rows: int) -> Any:
         """The state before the first token of so many texts; the first axis counts texts."""

@@ -49,9 +49,9 @@ def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0
     runs.prepare_folder before: if it cannot be written in the end, a temporary folder is used and named.
     """
     splits = DATASETS[values["dataset"]]()
-    random.seed(seed)
     shape, classes = splits.train.inputs.shape[1:], splits.train.classes or ()
-    net = recipe.build(shape, len(classes), values)
+    with random.using(random.Generator(seed)):
+        net = recipe.build(shape, len(classes), values)
     more = recipe.training(values)
     run = fit(net, splits.train, optimizer=make_optimizer(values["optimizer"], values["rate"]), epochs=values["epochs"],
               batch_size=values["batch"], validation=splits.validation, schedule=values["schedule"], seed=seed, progress=progress, **more)

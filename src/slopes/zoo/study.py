@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import random
 from ..data.atomic import saving
 from ..data.files import save_json, save_safetensors
+from ..data.staging import holds, staged
 from ..errors import ArgumentError, MissingExtraError
 from ..train.pictures import Picture
 from ..train.runs import prepare_folder, versions
@@ -69,17 +70,17 @@ class Studied:
 
 def is_study(folder: str | os.PathLike[str]) -> bool:
     """Whether the folder is what `carry_out` wrote."""
-    return (Path(folder) / RECORD).is_file()
+    return holds(folder, RECORD)
 
 
 def carry_out(study: Study, values: dict[str, Any], folder: str | os.PathLike[str], seed: int = 0,
               tell: Callable[[str], None] = lambda text: None) -> Studied:
     """Run the study with these hyper-parameters and write study.json, pictures and weights into `folder`, atomically."""
     place, started = prepare_folder(folder), time.perf_counter()
-    found = study.investigate(values, seed, tell)
+    with random.using(random.Generator(seed)):
+        found = study.investigate(values, seed, tell)
     seconds, notes = time.perf_counter() - started, []
-    with saving(place), tempfile.TemporaryDirectory(prefix=".slopes-", dir=place) as staged:
-        stage = Path(staged)
+    with saving(place), staged(place) as stage:
         try:
             for name, draw in found.pictures.items():
                 draw().save(stage / name)
@@ -89,6 +90,4 @@ def carry_out(study: Study, values: dict[str, Any], folder: str | os.PathLike[st
             save_safetensors(stage / WEIGHTS, dict(found.weights), {"recipe": study.name})
         save_json(stage / RECORD, {"made_with": versions(), "recipe": study.name, "hyperparameters": values, "seed": seed,
                                    "figures": found.figures, "lines": found.lines, "seconds": round(seconds, 2)}, SCHEMA)
-        for each in sorted(stage.iterdir(), key=lambda path: path.name == RECORD):
-            os.replace(each, place / each.name)
     return Studied(found, seconds, place, notes)

@@ -1,4 +1,4 @@
-"""check_grads: the derivatives of a user's function against central differences."""
+"""check_grads: the derivatives of a user's function against central differences, and what is compiled of it against eager mode."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff import check
-from ..errors import GradientError
-from ..graph.dtype import is_float
-from ..tensor import Tensor, asarray, from_array
-from ..tree import flatten, named_leaves, unflatten
-from .follow import ARRAYS, Function
-from .modes import jvp, vjp
+from .autodiff import check
+from .compile import compile
+from .derivatives.follow import ARRAYS, Function
+from .derivatives.modes import jvp, vjp
+from .errors import GradientError
+from .graph.dtype import is_float
+from .tensor import Tensor, asarray, from_array
+from .tree import flatten, named_leaves, unflatten
 
 
 def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, step: float | None = None,
-                tolerance: float | None = None, seed: int = 0) -> None:
-    """Check the derivatives of `f` at `args` against central differences, (f(x + h v) - f(x - h v)) / 2h.
+                tolerance: float | None = None, seed: int = 0, compiled: bool = True) -> None:
+    """Check the derivatives of `f` at `args` against central differences, (f(x + h v) - f(x - h v)) / 2h, eager and compiled.
 
     Raises GradientError, naming output, direction and both numbers, where they differ by more than `tolerance`. Float arguments
     are taken in float64. `order=2` checks the derivative's own derivative too; `every=True` goes along each axis of each argument
-    instead of one random direction v. Forward and reverse mode are compared with each other as well.
+    instead of one random direction v. Forward and reverse mode are compared with each other as well, and so are `f` and its
+    derivatives in eager mode with what `sl.compile` makes of them: an operation of your own may have native code that differs from
+    its meaning. `compiled=False` leaves that out, for functions that cannot be traced.
 
     >>> import slopes as sl
     >>> sl.check_grads(lambda x, w: (x @ w).tanh(), sl.tensor([[1., 2.]]), sl.tensor([[.1], [.2]]))
@@ -39,19 +42,19 @@ def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, st
         return [each for each in map(asarray, result) if is_float(each.dtype)]
 
     points = [np.array(asarray(leaves[i]).numpy(), np.float64) for i in followed]
-    check_order(flat, points, [names[i] for i in followed], Options(order, every, step, tolerance, seed))
+    check_order(flat, points, [names[i] for i in followed], Options(order, every, step, tolerance, seed, compiled))
 
 
 class Options:
     """How check_grads checks."""
 
-    def __init__(self, order: int, every: bool, step: float | None, tolerance: float | None, seed: int) -> None:
-        self.order, self.every, self.step, self.tolerance, self.seed = order, every, step, tolerance, seed
+    def __init__(self, order: int, every: bool, step: float | None, tolerance: float | None, seed: int, compiled: bool) -> None:
+        self.order, self.every, self.step, self.tolerance, self.seed, self.compiled = order, every, step, tolerance, seed, compiled
 
     def next(self, precision: str) -> Options:
         """For the derivative: one order less, and twice the error."""
         tolerance = self.tolerance or check.TOLERANCES[precision]
-        return Options(self.order - 1, self.every, self.step, 10 * tolerance, self.seed + 2)
+        return Options(self.order - 1, self.every, self.step, 10 * tolerance, self.seed + 2, self.compiled)
 
 
 def check_order(flat: Callable[..., list[Tensor]], points: list[np.ndarray], names: list[str], options: Options) -> None:
@@ -62,19 +65,35 @@ def check_order(flat: Callable[..., list[Tensor]], points: list[np.ndarray], nam
     precision = "float64" if all(array.dtype == np.float64 for array in outputs) else "float32"
     step, tolerance = options.step or check.STEPS[precision], options.tolerance or check.TOLERANCES[precision]
     seeds = check.random_like(outputs, options.seed + 1)
+
+    def gradient(*tensors: Tensor) -> list[Tensor]:
+        return list(vjp(flat, *tensors)[1](list(map(from_array, seeds))))
+
+    if options.compiled:
+        check_compiled("output", flat, points, tolerance)
+        check_compiled("gradient", gradient, points, tolerance)
     for along, moves in check.directions(points, names, options.every, options.seed):
         _, tangents = jvp(flat, [from_array(p) for p in points], [from_array(v) for v in moves])
         found = [tangent.numpy() for tangent in tangents]
         differences = check.central_difference(lambda arrays: run_on_arrays(flat, arrays), points, moves, step)
         check.compare(along, found, differences, tolerance)
-        gradients = vjp(flat, *map(from_array, points))[1]([from_array(seed) for seed in seeds])
-        check.check_transposed(found, seeds, moves, [gradient.numpy() for gradient in gradients], tolerance)
+        check.check_transposed(found, seeds, moves, run_on_arrays(gradient, points), tolerance)
     if options.order > 1:
-        def gradient(*tensors: Tensor) -> list[Tensor]:
-            return list(vjp(flat, *tensors)[1](list(map(from_array, seeds))))
-
         check_order(gradient, points, names, options.next(precision))
 
 
 def run_on_arrays(flat: Callable[..., list[Tensor]], arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [tensor.numpy() for tensor in flat(*map(from_array, arrays))]
+
+
+def check_compiled(what: str, flat: Callable[..., list[Tensor]], points: list[np.ndarray], tolerance: float) -> None:
+    """Raise GradientError unless the compiled function gives what eager mode gives."""
+    expected, results = run_on_arrays(flat, points), run_on_arrays(compile(flat), points)
+    for number, (eager, ours) in enumerate(zip(expected, results)):
+        same = np.isclose(ours, eager, rtol=tolerance, atol=tolerance, equal_nan=True)
+        if not same.all():
+            index = np.unravel_index(np.argmin(same), same.shape)
+            at = f" at {tuple(map(int, index))}" if index else ""
+            raise GradientError(f"check_grads: {what} {number}{at} is {float(ours[index]):.9g} compiled and {float(eager[index]):.9g} "
+                                f"in eager mode", why="the native code of an operation differs from its meaning",
+                                repair="compare its `emit` with its `meaning`; compiled=False leaves this check out")

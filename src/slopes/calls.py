@@ -1,0 +1,66 @@
+"""What a line of Python does with a value: which function it calls, and into how many names it unpacks what that returned."""
+
+from __future__ import annotations
+
+import dis
+from functools import lru_cache
+from types import CodeType, FrameType, ModuleType
+from typing import Any, NamedTuple
+
+ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+VARIABLES = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF")  # and their variants, such as LOAD_FAST_CHECK
+
+
+class Instruction(NamedTuple):
+    """Where a line has come to: the operation, its number, and the names of the function that it calls or has just called."""
+
+    operation: str
+    number: Any
+    function: tuple[str, ...]  # ("sl", "max"); ("", "max") for a method of what has no name; () unless a function is called
+
+
+def instruction_of(frame: FrameType) -> Instruction:
+    """The instruction that a frame has come to."""
+    return instruction(frame.f_code, frame.f_lasti)
+
+
+@lru_cache(maxsize=512)
+def instruction(code: CodeType, offset: int) -> Instruction:
+    steps = [each for each in dis.get_instructions(code) if each.offset <= offset]
+    if not steps:
+        return Instruction("", 0, ())
+    last = steps[-1]
+    call = last if last.opname.startswith("CALL") else steps[-2] if len(steps) > 1 else last
+    return Instruction(last.opname, last.argval, names_called(steps, call) if call.opname.startswith("CALL") else ())
+
+
+def names_called(steps: list[dis.Instruction], call: dis.Instruction) -> tuple[str, ...]:
+    """The names of the function that a call begins with in the source: `sl.max(x, 1)` calls ("sl", "max")."""
+    names: list[str] = []
+    for each in reversed(steps[:steps.index(call)]):
+        if start_of(each) != start_of(call):
+            continue
+        if each.opname in ATTRIBUTES:
+            names.append(each.argval)
+        elif each.opname.startswith(VARIABLES):
+            return each.argval, *reversed(names)
+        elif names:
+            return "", *reversed(names)
+    return ()
+
+
+def start_of(step: dis.Instruction) -> tuple[int | None, int | None] | None:
+    position = step.positions
+    return None if position is None or position.col_offset is None else (position.lineno, position.col_offset)
+
+
+def called_function(frame: FrameType) -> Any:
+    """The function of a module, or the variable, that a frame is calling; None where it is not known."""
+    operation, _, names = instruction_of(frame)
+    if not operation.startswith("CALL") or not names:
+        return None
+    scopes = frame.f_locals, frame.f_globals, frame.f_builtins
+    found = next((scope[names[0]] for scope in scopes if names[0] in scope), None)
+    for name in names[1:]:
+        found = vars(found).get(name) if isinstance(found, ModuleType) else None
+    return found

@@ -1,0 +1,43 @@
+"""A compiled function within a derivative that is taken outside of it: its graph becomes part of what is differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..graph.dtype import is_float
+from ..graph.walk import substitute
+from ..passes.stable import stable_to_differentiate
+from ..tensor import Tensor, Trace, asarray, tracing
+from ..tree import flatten, unflatten
+from .follow import around, node_of
+
+
+def inlined(function: Callable[..., Any], storage: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """function(*args, **kwargs), recorded as when it is compiled, in the same stable form, and computed at once.
+
+    A function that assigns tensors (draws random numbers, keeps running means) or calls backward is called as it is.
+    """
+    leaves, structure = flatten((args, kwargs))
+    trace = Trace(storage)
+    with tracing(trace):
+        given = [stand_in(trace, leaf) for leaf in leaves]
+        positional, named = unflatten(structure, given)
+        results, result_structure = flatten(function(*positional, **named))
+        nodes = {number: each._node_in(trace) for number, each in enumerate(results) if isinstance(each, Tensor)}
+    if trace.writes or trace.grads:
+        return function(*args, **kwargs)
+    actual = {each._node_in(trace): node_of(asarray(leaf)) for each, leaf in zip(given, leaves) if isinstance(each, Tensor)}
+    actual |= {node: node_of(tensor) for tensor, node in trace.reads.items()}
+    for number, node in zip(nodes, substitute(stable_to_differentiate(list(nodes.values())), actual)):
+        results[number] = around(node, is_float(node.dtype))
+    return unflatten(result_structure, results)
+
+
+def stand_in(trace: Trace, leaf: Any) -> Any:
+    """A traced tensor in the place of a tensor or array; Python values stay as they are."""
+    if not isinstance(leaf, (Tensor, np.ndarray)):
+        return leaf
+    return trace.argument(leaf.shape, leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)

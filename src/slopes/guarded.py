@@ -1,0 +1,55 @@
+"""Errors of Python and NumPy that wrong arguments cause inside of a function become errors that say how it was called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from .errors import ArgumentError, SlopesError
+
+FOREIGN = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+
+
+def guarded(function: Callable[..., Any], owner: str = "sl") -> Callable[..., Any]:
+    """The function, from which only errors of slopes come out; a call without an argument that it needs stays Python's own error."""
+    @wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except SlopesError:
+            raise
+        except FOREIGN as error:
+            raise explained(function, owner, args, options, error) from error
+
+    return checked
+
+
+def explained(function: Callable[..., Any], owner: str, args: tuple, options: dict[str, Any], error: Exception) -> Exception:
+    """The error of a function that was called with something that it has no meaning for."""
+    try:
+        given = inspect.signature(function).bind(*args, **options).arguments
+    except TypeError as missing:
+        return missing
+    name = function.__name__
+    said = ", ".join(f"{key}={described(value)}" for key, value in given.items() if key != "self")
+    return ArgumentError(f"{name}({said}) is not possible", why=f"{type(error).__name__}: {first_line(error)}",
+                         repair=f"help({owner}.{name}) tells what each argument may be")
+
+
+def described(value: Any) -> str:
+    """A value as short as it can be told: of arrays the type and shape."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{type(value).__name__} {value.dtype}{list(value.shape)}"
+    if isinstance(value, (bool, int, float, complex, str, type(None))):
+        text = repr(value)
+    elif isinstance(value, (list, tuple)) and len(value) <= 8:
+        text = f"({', '.join(map(described, value))})"
+    else:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or "no words"

@@ -1,0 +1,205 @@
+"""Rules for layers and losses: each makes a layer and calls it with an input that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .arrays import values_text
+from .drawing import Draft, Value
+from .functions import indices, operand
+
+Rule = Callable[[Draft, str], Value | None]
+LAYERS: dict[str, Rule] = {}
+
+# Public names of nn that no rule covers, and why
+EXCLUDED = {
+    "Buffer": "a tensor of a layer, which many layers here have", "Parameter": "a tensor of a layer, which most layers here have",
+    "Module": "the base of all layers here", "init": "a module", "loss_for": "chooses one of the losses here",
+    "contractive_penalty": "is a derivative of a layer, and its eager form too", "detached": "is drawn as stop_gradient",
+    "elu": "the function of slopes itself", "gelu": "the function of slopes itself", "leaky_relu": "the function of slopes itself",
+    "log_softmax": "the function of slopes itself", "relu": "the function of slopes itself", "selu": "the function of slopes itself",
+    "sigmoid": "the function of slopes itself", "silu": "the function of slopes itself", "softmax": "the function of slopes itself",
+    "softplus": "the function of slopes itself", "tanh": "the function of slopes itself",
+    "scaled_dot_product_attention": "the function of slopes itself",
+}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    def add(drawn: Rule) -> Rule:
+        for name in names:
+            assert name not in LAYERS, name
+            LAYERS[name] = drawn
+        return drawn
+
+    return add
+
+
+def called(draft: Draft, constructor: str, shape: tuple[int, ...], options: str = "", pick: str = "") -> Value | None:
+    """A layer, called with a float input of this shape."""
+    net = draft.layer(f"typed(nn.{constructor}, real)")
+    if net is None:
+        return None
+    x = operand(draft, shape)
+    return draft.emit(f"{net}({x.name}{options}){pick}", x)
+
+
+@rule("ELU", "GELU", "SELU", "Identity", "LeakyReLU", "ReLU", "Sigmoid", "SiLU", "Softplus", "Tanh")
+def activation(draft: Draft, name: str) -> Value | None:
+    net = draft.layer(f"typed(nn.{name}(), real)")
+    x = draft.some("f")
+    return None if net is None else draft.emit(f"{net}({x.name})", x, exact=name in ("Identity", "ReLU"))
+
+
+@rule("Softmax", "LogSoftmax", "PReLU", "Threshold", "Squares", "Crosses", "Polar", "Flatten", "Unflatten", "Bins")
+def shaped(draft: Draft, name: str) -> Value | None:
+    n, c = draft.number(1, 9), draft.number(1, 5)
+    table = values_text(draft.rng, (7, c), "real", False)
+    constructors = {"PReLU": f"PReLU({c})", "Unflatten": f"Unflatten(1, (1, {c}))", "Polar": "Polar()", "Bins": f"Bins({table}, 6)"}
+    x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Threshold", "Bins", "Polar") else operand(draft, (n, c))
+    net = draft.layer(f"typed(nn.{constructors.get(name, f'{name}()')}, real)")
+    apart = f"({x.name} + 5)" if name == "Polar" else x.name
+    return None if net is None else draft.emit(f"{net}({apart})", x)
+
+
+@rule("Linear", "LayerNorm", "RMSNorm", "GroupNorm", "LearnedEncoding", "SinusoidalEncoding", "RotaryEncoding")
+def features(draft: Draft, name: str) -> Value | None:
+    n, length, width = draft.number(1, 5), draft.number(1, 6), draft.pick([2, 4, 6, 8])
+    constructor = {"Linear": f"Linear({width}, {draft.number(1, 7)}, bias={draft.chance(0.7)})", "GroupNorm": f"GroupNorm(2, {width})",
+                   "LearnedEncoding": f"LearnedEncoding(9, {width})"}.get(name, f"{name}({width})")
+    shape = draft.pick([(n, width), (n, length, width)]) if name in ("Linear", "LayerNorm", "RMSNorm") else (n, length, width)
+    return called(draft, constructor, (n, width, length) if name == "GroupNorm" else shape)
+
+
+def window_options(draft: Draft, name: str) -> str:
+    size, stride = draft.number(1, 5), draft.pick([1, 1, 2, 3])
+    if name.startswith("LPPool"):
+        return f"2, {size}, {stride}"
+    if name.startswith(("Max", "Avg")):
+        return f"{size}, {stride}, {draft.number(0, size // 2)}"
+    return f"{size}, stride={stride}, padding={draft.number(0, 2)}"
+
+
+@rule("separable_convolution", "LPPool1d", "LPPool2d",
+      *(f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for axes in (1, 2, 3)))
+def windows(draft: Draft, name: str) -> Value | None:
+    axes = 2 if name == "separable_convolution" else int(name[-2])
+    channels, n = draft.number(1, 4), draft.number(1, 3)
+    shape = (n, channels, *(draft.number(3, {1: 17, 2: 11, 3: 6}[axes]) for _ in range(axes)))
+    learned = f"{channels}, {draft.number(1, 5)}, " if "onv" in name else ""
+    options = window_options(draft, name)
+    if name.startswith("LPPool"):  # away from 0, where its gradient is a matter of convention
+        net = draft.layer(f"typed(nn.{name}({options}), real)")
+        x = operand(draft, shape)
+        return None if net is None else draft.emit(f"{net}(sl.abs({x.name}) + 0.5)", x)
+    return called(draft, f"{name}({learned}{options})", shape)
+
+
+@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "GlobalAvgPool",
+      "GlobalMaxPool")
+def adaptive(draft: Draft, name: str) -> Value | None:
+    axes = int(name[-2]) if name[-1] == "d" else 2
+    shape = (draft.number(1, 3), draft.number(1, 3), *(draft.number(2, 8) for _ in range(axes)))
+    return called(draft, f"{name}({draft.number(1, 4) if name[-1] == 'd' else ''})", shape)
+
+
+@rule("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d")
+def normalization(draft: Draft, name: str) -> Value | None:
+    if draft.batched:
+        return None
+    channels, axes = draft.number(1, 4), int(name[-2])
+    shape = (draft.number(2, 5), channels, *(draft.number(2, 5) for _ in range(axes)))
+    if name == "BatchNorm1d" and draft.chance(0.5):
+        shape = shape[:2]
+    return called(draft, f"{name}({channels})", shape)
+
+
+@rule("Dropout", "Dropout2d", "AlphaDropout", "SequenceDropout", "GaussianNoise", "MaskingNoise")
+def noise(draft: Draft, name: str) -> Value | None:
+    if draft.batched:
+        return None
+    shape = {"Dropout2d": (2, 3, 4, 5), "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
+    return called(draft, f"{name}({draft.pick([0.3, 0.5])})", shape)
+
+
+@rule("RNN", "GRU", "LSTM")
+def recurrent(draft: Draft, name: str) -> Value | None:
+    n, length, inputs, hidden = (draft.number(1, 9) for _ in range(4))
+    options = draft.pick(["", "", ", bidirectional=True", ", num_layers=2", ", bias=False"])
+    lengths = ""
+    if draft.chance(0.3):
+        lengths = ", lengths=" + indices(draft, (n,), length).name + " + 1"
+    return called(draft, f"{name}({inputs}, {hidden}{options})", (n, length, inputs), lengths, "[0]")
+
+
+@rule("RNNCell", "GRUCell", "LSTMCell")
+def cell(draft: Draft, name: str) -> Value | None:
+    n, inputs, hidden = (draft.number(1, 9) for _ in range(3))
+    return called(draft, f"{name}({inputs}, {hidden})", (n, inputs), pick="[0]" if name == "LSTMCell" else "")
+
+
+@rule("Embedding", "EmbeddingBag")
+def embedding(draft: Draft, name: str) -> Value | None:
+    net = draft.layer(f"typed(nn.{name}(7, {draft.number(1, 6)}{draft.pick(['', ', padding_idx=2'])}), real)")
+    x = indices(draft, draft.shape(2, 1 if name == "EmbeddingBag" else 0), 7)
+    return None if net is None else draft.emit(f"{net}({x.name})", x)
+
+
+@rule("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder")
+def transformer(draft: Draft, name: str) -> Value | None:
+    n, length, width = draft.number(1, 3), draft.number(1, 9), draft.pick([2, 4, 8])
+    options = f"{width}, 2, 8, dropout=0.0, batch_first=True, norm_first={draft.chance(0.5)}, activation={draft.pick(['relu', 'gelu'])!r}"
+    constructor = {
+        "MultiheadAttention": f"MultiheadAttention({width}, 2, batch_first=True)", "TransformerEncoderLayer": f"{name}({options})",
+        "TransformerDecoderLayer": f"{name}({options})", "TransformerEncoder": f"{name}(nn.TransformerEncoderLayer({options}), 2)",
+        "TransformerDecoder": f"{name}(nn.TransformerDecoderLayer({options}), 2)"}[name]
+    memory = ", " + operand(draft, (n, draft.number(1, 4), width)).name if "Decoder" in name else ""
+    return called(draft, constructor, (n, length, width), memory)
+
+
+@rule("Sequential", "Residual", "Parallel", "Repeat", "Ensemble", "tie")
+def container(draft: Draft, name: str) -> Value | None:
+    n, width = draft.number(1, 6), draft.number(2, 6)
+    square, activation = f"nn.Linear({width}, {width})", draft.pick(["nn.Tanh()", "nn.ReLU()", "nn.GELU()"])
+    constructor = {"Sequential": f"Sequential({square}, {activation}, {square})", "Residual": f"Residual({square}, {activation})",
+                   "Parallel": f"Parallel({square}, {activation})", "Repeat": f"Repeat({square}, {draft.number(1, 3)})",
+                   "Ensemble": f"Ensemble({square}, {square})", "tie": f"Sequential({square}, {activation}, {square})"}[name]
+    found = called(draft, constructor, (n, width))
+    if found is not None and name == "tie":
+        net = draft.program.layers[-1].name
+        draft.layer(f"nn.tie({net}[0], {net}[2])")
+    return found
+
+
+@rule("AdaptiveLogSoftmaxWithLoss")
+def adaptive_softmax(draft: Draft, name: str) -> Value | None:
+    n, width = draft.number(1, 5), draft.number(2, 6)
+    if draft.chance(0.5):
+        return called(draft, f"{name}({width}, 12, [4, 8], 2.0)", (n, width))
+    return called(draft, f"{name}({width}, 12, [4, 8], 2.0)", (n, width), f", {indices(draft, (n,), 12).name}", ".loss")
+
+
+# ---------------------------------------------------------------------- losses
+@rule("cross_entropy", "nll_loss", "hinge_loss", "log_likelihood", "token_cross_entropy")
+def classification(draft: Draft, name: str) -> Value | None:
+    n, classes = draft.number(1, 9), draft.number(2, 6)
+    scores, labels = operand(draft, (n, classes)), indices(draft, (n,), classes)
+    reduction = draft.pick(["", ", reduction='sum'", ", reduction='none'"]) if name != "token_cross_entropy" else ""
+    more = draft.pick(["", ", label_smoothing=0.1", ", ignore_index=1"]) if name == "cross_entropy" else ""
+    inside = f"sl.log_softmax({scores.name}, -1)" if name == "nll_loss" else scores.name
+    return draft.emit(f"nn.{name}({inside}, {labels.name}.astype('int64'){reduction}{more})", scores)
+
+
+@rule("mse_loss", "l1_loss", "huber_loss", "squared_loss", "binary_cross_entropy_with_logits", "kl_div", "kl_sparsity", "l1_penalty",
+      "l2_penalty")
+def regression(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f", lambda value: value.ndim > 0, draft.shape(2, 1))
+    y = operand(draft, x.shape)
+    reduction = draft.pick(["", ", reduction='sum'", ", reduction='none'"])
+    if name == "kl_sparsity":
+        return draft.emit(f"nn.kl_sparsity(sl.sigmoid({x.name}))", x)
+    if name.endswith("penalty"):
+        return draft.emit(f"nn.{name}([{x.name}, {y.name}])", x, y)
+    if name == "kl_div":
+        return draft.emit(f"nn.kl_div(sl.log_softmax({x.name}, -1), sl.softmax({y.name}, -1){reduction})", x, y)
+    target = f"sl.sigmoid({y.name})" if name == "binary_cross_entropy_with_logits" else y.name
+    return draft.emit(f"nn.{name}({x.name}, {target}{'' if name == 'squared_loss' else reduction})", x, y)
