@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes import SlopesError, data, nn, optim
+from slopes import SlopesError, nn, optim
 from slopes.bytecode import reads_of
 from slopes.captures import LARGE
 
@@ -657,13 +657,6 @@ def test_random_numbers_of_others_are_refused(draw, name):
         with pytest.raises(SlopesError, match=f"drew random numbers from {name}: they would be the same in each call") as caught:
             compiled(sl.ones(2))
         assert "sl.uniform" in str(caught.value) and "at test_frozen_values.py" in str(caught.value)
-
-
-def test_random_numbers_of_numpy_in_an_augmentation_are_refused():
-    net, draws = nn.Linear(1, 1), np.random.default_rng(0)
-    examples = data.Dataset(np.zeros((8, 1), np.float32), np.zeros((8, 1), np.float32))
-    with pytest.raises(SlopesError, match="drew random numbers from draws"):
-        sl.fit(net, examples, loss=nn.mse_loss, epochs=1, augment=lambda x, y: (x + draws.normal(), y), progress=False)
 
 
 DRAWS = np.random.default_rng(0)
