@@ -668,6 +668,11 @@ def test_the_time_is_named(ask, name):
         sl.compile(lambda x: x * ask())(sl.ones(2))
 
 
+def test_a_generator_without_a_state_is_no_obstacle():
+    system = random.SystemRandom()
+    assert 0 <= float(sl.compile(lambda x: x * system.random())(sl.ones(()))) < 1
+
+
 def test_random_numbers_that_are_not_drawn_are_no_matter():
     compiled = sl.compile(lambda x: x * 2 if FLAG else x * np.random.rand())
     assert float(compiled(sl.ones(()))) == 2

@@ -483,10 +483,10 @@ def is_large(container: Any) -> bool:
 
 
 def is_source(value: Any) -> bool:
-    """Whether this is a generator of random numbers of Python or NumPy."""
+    """Whether this is a generator of random numbers of Python or NumPy that has a state; the system's has none."""
     for module, names in SOURCES.items():
         if module in sys.modules and isinstance(value, tuple([getattr(sys.modules[module], name) for name in names])):
-            return True
+            return type(value).__name__ != "SystemRandom"
     return False
 
 
