@@ -50,7 +50,7 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before
     each call; after a change the function is traced anew, and `.reasons` names the change. NumPy arrays that tensors are computed
     with are inputs, read at each call; those that only NumPy computes with are compared up to 64 KiB. Not compared, and so frozen:
-    the clock and the random numbers of Python and NumPy (a warning names them), files, environment variables, iterators, code of
+    the clock (a warning says so; random numbers of Python and NumPy are refused), files, environment variables, iterators, code of
     installed packages, containers of more than 1,000 items but for their size and what is read by a constant key, and what NumPy
     computes from larger arrays. Side effects happen while tracing only; what the function itself counts up or appends to is not
     compared.
@@ -70,7 +70,8 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
     a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
 
-    Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
+    Raises TraceError where Python code depends on a tensor's value or draws random numbers of Python or NumPy, OutOfRangeError and
+    DivisionError as eager code does.
 
     >>> import slopes as sl
     >>> @sl.compile

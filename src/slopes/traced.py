@@ -52,7 +52,7 @@ class Version:
             results, self.result_structure = tree.flatten(returned)
             nodes = [self._result_node(trace, each) for each in results]
             self.guards = guards_of(before, Captures(owner.function, args, kwargs), trace)
-        before.warn_of_frozen(random)
+        before.check_repeatable(random)
         self.structure_version = versions.structure
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
         self.is_fixed = [node is None for node in nodes]
