@@ -67,7 +67,10 @@ def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
     if count < SMALL:
         return np.empty(shape, dtype)
     check_memory(count, tuple(shape), dtype)
-    raw = np.empty(count + 64, np.uint8)
+    try:
+        raw = np.empty(count + 64, np.uint8)
+    except (MemoryError, ValueError, OverflowError) as error:  # the last two for more than any address
+        raise too_large(tuple(shape), dtype, count, available_memory()) from error
     start = -address_of(raw) % 64
     return raw[start:start + count].view(dtype).reshape(shape)
 
@@ -93,18 +96,19 @@ class Shelf:
         return self.ready.pop()
 
 
-def check_memory(count: int, shape: Shape, dtype: DType) -> None:
-    """Refuse `count` bytes that this machine has not got: systems that promise more than they have kill the process later."""
+def check_memory(count: int, shape: Shape, dtype: DType, made_by: str = "") -> None:
+    """Refuse `count` bytes that this machine or container has not got: systems that promise more than they have kill the process."""
     if count < LARGE:
         return
     free = available_memory()
     if free is not None and count > free:
-        raise too_large(shape, dtype, count, free)
+        raise too_large(shape, dtype, count, free, made_by)
 
 
-def too_large(shape: Shape, dtype: DType, count: int, free: int | None) -> TooLargeError:
-    have = "" if free is None else f", but {free / 2**30:,.1f} GiB are free"
-    return TooLargeError(f"an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
+def too_large(shape: Shape, dtype: DType, count: int, free: int | None, made_by: str = "") -> TooLargeError:
+    have = "" if free is None else f", but {free / 2**30:,.1f} GiB are free" if free < count else ", which the system refuses"
+    who = f"{made_by}: " if made_by else ""
+    return TooLargeError(f"{who}an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
                          repair="look for a size that is too large, or work in smaller batches")
 
 
