@@ -32,6 +32,8 @@ def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
         copy = None if copy is False else copy
     try:
         return np.array(data, dtype=wanted, copy=copy)
+    except MemoryError as error:
+        raise too_large(data.shape, wanted, data.size * wanted.itemsize, available_memory()) from error
     except ValueError as error:
         raise ArgumentError(f"an array of type {data.dtype} cannot become a tensor of type {wanted} without a copy",
                             repair="leave copy=None to copy where needed") from error
