@@ -108,7 +108,7 @@ def check_memory(count: int, shape: Shape, dtype: DType, made_by: str = "") -> N
 
 
 def too_large(shape: Shape, dtype: DType, count: int, free: int | None, made_by: str = "") -> TooLargeError:
-    have = "" if free is None else f", but {free / 2**30:,.1f} GiB are free" if free < count else ", which the system refuses"
+    have = ", which the system refuses" if free is None or count <= free else f", but {free / 2**30:,.1f} GiB are free"
     who = f"{made_by}: " if made_by else ""
     return TooLargeError(f"{who}an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
                          repair="look for a size that is too large, or work in smaller batches")

@@ -16,9 +16,11 @@ import llvmlite.binding as llvm
 from ..errors import CompileError
 from ..loops.target import TARGETS, Target
 from ..workers import Workers
+from .notice import look
 from .parts import cut
 from .threads import thread_count
 
+LOOK = 0.2  # seconds after which somebody who waits is told how it goes
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -88,7 +90,8 @@ def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
         except RuntimeError:  # the system gives no more threads, or the interpreter ends
             work()
         try:
-            done.acquire()
+            while not done.acquire(timeout=LOOK):
+                look()
         except BaseException:
             done.acquire()  # what has begun comes to its end first
             raise
