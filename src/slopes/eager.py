@@ -146,18 +146,14 @@ class Recipe:
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
         self.heaviest = heaviest([self.result], self.inputs, what.name)
 
-    def check_memory(self) -> None:
-        """Refuse what needs more memory than there is before it is tried."""
-        if self.heaviest is not None:
-            check_memory(*self.heaviest)
-
     @cached_property
     def replay(self) -> Replay:
         return Replay([self.result], self.inputs)
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         """The array of the result."""
-        self.check_memory()
+        if self.heaviest is not None:
+            check_memory(*self.heaviest)  # before it is tried
         if not self.single:
             return self.replay.run(arrays)[0]
         node = self.result
@@ -172,7 +168,8 @@ class Recipe:
             return recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
         if self.result in self.inputs:
             return nodes[self.inputs.index(self.result)]
-        self.check_memory()
+        if self.heaviest is not None:
+            check_memory(*self.heaviest)
         recording = self.recording
         values = recording.replay.values(arrays)
         known = [*nodes, *recording.constants]
