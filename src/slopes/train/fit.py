@@ -28,7 +28,7 @@ from .guard import DivergedError, Guard, broken_weights, is_finite, non_finite
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import Metric, find_metrics
-from .mistakes import check_learns, of_slopes, tell_classes, tell_outputs, tell_zeros
+from .mistakes import check_learns, tell_classes, tell_outputs, tell_zeros
 from .mode import Learning
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
@@ -177,8 +177,7 @@ class Job:
         self.judge = None if self.validation is None else Evaluator(
             self.net, self.validation, self.objective, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
-        code = (self.objective.loss, *(type(module) for _, module in self.net.named_modules()))
-        self.foreign = self.augment is not None or self.penalty is not None or not all(map(of_slopes, code))
+        self.code = self.objective.loss, self.augment, self.penalty, *(module for _, module in self.net.named_modules())
         learned = {id(each) for each in self.optimizer.parameters}
         self.watched = [(each.shown, each.value) for each in entries(self.net)
                         if (id(each.value) in learned or isinstance(each.value, Buffer)) and is_finite(each.value.peek())]
@@ -304,7 +303,7 @@ class Job:
         if len(given) > self.source.width:
             self.optimizer.lr.assign(given[-1])
         self.net.zero_grad()
-        with none_frozen() if self.foreign else contextlib.nullcontext():
+        with none_frozen(*self.code):
             answers = [self.answer(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
             losses, means = whole_loss(answers, self.objective.summed)
             losses_and_penalty = self.penalized(losses)
