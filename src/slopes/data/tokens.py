@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from ..errors import DTypeError
+
 NUMBER = r"\d++(?:[.,:]\d++){1,30}+(?!\w)"  # bounded, and nothing is tried twice: no text takes long
 WORD = r"\w+(?:['’-]\w+)*"
 TOKEN = re.compile(rf"{NUMBER}|{WORD}|\S")
@@ -40,6 +42,9 @@ def words(text: str, lower: bool = False, elision: bool = False) -> list[str]:
     >>> text.words("L'homme n'est pas là.", lower=True, elision=True)
     ["l'", 'homme', "n'", 'est', 'pas', 'là', '.']
     """
+    if not isinstance(text, str):
+        raise DTypeError(f"{text!r:.80} is of type {type(text).__name__}, not text", why="words are found in text",
+                         repair="leave out what is missing (None, nan); give sentences one by one")
     composed = unicodedata.normalize("NFC", text)
     return (ELIDED if elision else TOKEN).findall(composed.lower() if lower else composed)
 
