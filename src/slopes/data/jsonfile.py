@@ -99,7 +99,7 @@ def parse_object(raw: bytes, path: Path, field: str, foreign: bool = False) -> d
         raise refused(path, field, f"{name} is no JSON number")
 
     def bounded(digits: str) -> int:
-        if len(digits) > MOST_DIGITS:
+        if len(digits.lstrip("-")) > MOST_DIGITS:
             raise refused(path, field, f"a number has {len(digits)} digits")
         return int(digits)
 
