@@ -159,7 +159,8 @@ def test_decimal_commas_are_read_if_asked_for(tmp_path):
     assert load_csv(path, delimiter=";", decimal=",")["price"].tolist() == [3.5, -12.25]
     with pytest.warns(UserWarning, match="'1.234,5' looks like a number"):
         load_csv(written(tmp_path, "price;y\n3,5;1\n1.234,5;2\n"), delimiter=";", decimal=",")
-    for options in ({"decimal": ";", "delimiter": ";"}, {"decimal": ","}):
+    for options in ({"decimal": ";", "delimiter": ";"}, {"decimal": ","}, {"delimiter": "\n"}, {"delimiter": '"'}, {"delimiter": ";;"},
+                    {"words": "price"}, {"missing": "NA"}, {"numbers": "y"}, {"names": "ab"}):
         with pytest.raises(ArgumentError, match="load_csv: "):
             load_csv(path, **options)
 
@@ -198,7 +199,8 @@ def test_files_of_another_form_are_refused_with_their_repair(tmp_path, raw, opti
 
 @pytest.mark.parametrize("raw, options", [
     ("a;b\n1;2\n", {"delimiter": ";"}), ("a\tb\n1\t2\n", {"delimiter": "\t"}), ("\ufeffa,b\r\n1,2\r\n", {}), ('"a","b"\n"1","2"', {}),
-    ("1,2", {"names": ["a", "b"]}), (gzip.compress(b"a,b\n1,2\n"), {}),
+    ("1,2", {"names": ["a", "b"]}),
+    (" a  b\n1   2 \n", {"delimiter": " "}), (gzip.compress(b"a,b\n1,2\n"), {}),
 ])
 def test_files_of_every_form_are_read(tmp_path, raw, options):
     found = load_csv(written(tmp_path, raw), **options)
