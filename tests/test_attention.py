@@ -275,7 +275,7 @@ def test_the_function_names_the_shapes_that_do_not_fit(shapes, mask, text):
     assert message(ShapeError, call) == f"scaled_dot_product_attention: {text}\n  {AT}"
 
 
-# What hidden places hold
+# What stands where nobody looks
 
 
 HIDDEN = np.array([False, False, False, True, True])
@@ -299,8 +299,8 @@ def test_keys_that_no_query_sees_may_hold_anything(shape, added, run, bad):
         y, pull = sl.vjp(lambda q, k, v: sl.scaled_dot_product_attention(q, k, v, mask), q, k, v)
         return y, *pull(sl.ones_like(y))
 
-    found = values_and_gradients(*map(sl.tensor, (q, *spoilt)))
-    for one, other in zip(found, values_and_gradients(*map(sl.tensor, (q, k, v)))):
+    result = values_and_gradients(*map(sl.tensor, (q, *spoilt)))
+    for one, other in zip(result, values_and_gradients(*map(sl.tensor, (q, k, v)))):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6, atol=1e-6)
 
 
@@ -339,8 +339,8 @@ def test_padding_spoils_neither_values_nor_gradients_of_weights(make, name, adde
         return y, [each.grad for each in weights]
 
     turn = (lambda x: x) if first else (lambda x: np.ascontiguousarray(x.transpose(1, 0, 2)))
-    found, slopes = values_and_gradients(sl.tensor(turn(spoilt)))
+    result, slopes = values_and_gradients(sl.tensor(turn(spoilt)))
     zeroed, expected = values_and_gradients(sl.tensor(turn(np.where(HIDDEN[:, None], np.float32(0), x))))
-    near(found, zeroed)
+    near(result, zeroed)
     for one, other in zip(slopes, expected):
         near(one, other)

@@ -194,7 +194,7 @@ def test_a_layer_that_memory_does_not_hold(monkeypatch):
 def test_an_operation_that_memory_does_not_hold():
     long = sl.zeros(2**22)
     text = text_of(TooLargeError, lambda: long.reshape(-1, 1) + long.reshape(1, -1))
-    assert text.startswith("add: Unable to allocate 64.0 TiB") and "(4194304, 1), (1, 4194304)" in text and "smaller" in text
+    assert text.startswith("add: an array of shape (4194304, 4194304) and type float32 needs 65,536.0 GiB, but") and "smaller" in text
 
 
 def test_free_memory_is_known_or_none(monkeypatch):

@@ -67,6 +67,14 @@ def test_gelu_vanishes_far_below_zero():
         np.testing.assert_array_equal(function(sl.tensor(-x)).numpy(), -x)
 
 
+@pytest.mark.parametrize("dtype, bound", [("float32", 2.0**-23), ("float64", 2.0**-51)])
+def test_gelu_stays_within_its_bound(dtype, bound):
+    x = np.concatenate([np.linspace(-30, 6, 5001), -np.logspace(0, 30, 100), np.logspace(-30, 30, 100)]).astype(dtype)
+    expected = np.array([each / 2 * math.erfc(-each / math.sqrt(2)) for each in x.tolist()])
+    for function in (sl.gelu, sl.compile(sl.gelu)):
+        assert (np.abs(function(sl.tensor(x)).numpy().astype("f8") - expected) <= bound * np.abs(x.astype("f8"))).all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["sin", "cos", "tan"])
 def test_angles_of_any_size_are_numpys(name, dtype):
@@ -210,3 +218,72 @@ def test_vector_norms_of_every_order_are_numpys(order):
 def test_what_is_no_order_of_a_norm_is_refused(order):
     with pytest.raises(ArgumentError, match="is no order of a norm"):
         sl.vector_norm([1.0], ord=order)
+
+
+@pytest.mark.parametrize("source", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_floats_outside_of_an_integer_type_become_its_ends(dtype, source):
+    info = np.iinfo(dtype)
+    top = 2.0 ** (info.bits - (info.min < 0))
+    x = np.array([1.9, -0.9, top, 2 * top, math.inf, -math.inf, -2 * top, math.nan, float(info.min)], source)
+    assert both(sl.astype, sl.tensor(x), dtype).tolist() == [1, 0, info.max, info.max, info.max, info.min, info.min, 0, info.min]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", *INTEGERS])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum"])
+def test_totals_are_of_the_wanted_type(name, dtype):
+    numbers = np.array([100, 100, 57, 3])
+    for source in ("uint8", "int64", "float32"):
+        found = both(lambda x: getattr(sl, name)(x, dtype=dtype), sl.tensor(numbers.astype(source)))
+        expected = getattr(np, {"cumulative_sum": "cumsum"}.get(name, name))(numbers.astype(source).astype(dtype), dtype=dtype)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found.numpy(), expected)
+
+
+@pytest.mark.parametrize("source, destination", [((1, 0, 2), (0, 4, -5)), ((0, 0), (1, 2)), ((0, -5), (1, 2)), ((0, 1), (2, 2))])
+def test_no_axis_is_moved_twice_and_no_two_to_one_place(source, destination):
+    with pytest.raises(SlopesError, match="an axis is named twice"):
+        sl.moveaxis(sl.zeros((2, 3, 4, 5, 6)), source, destination)
+
+
+def test_elements_are_not_repeated_less_than_never():
+    with pytest.raises(SlopesError, match="-1 repeats"):
+        sl.repeat([1, 2], [2, -1])
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted_takes_nan_for_the_largest(side):
+    x = np.array([-math.inf, -1, 0, 0, 2, math.inf, math.nan, math.nan])
+    found = both(sl.searchsorted, sl.tensor(x), sl.tensor(np.concatenate([x, [1.0, -5.0]])), side=side)
+    np.testing.assert_array_equal(found.numpy(), np.searchsorted(x, np.concatenate([x, [1.0, -5.0]]), side))
+    assert both(sl.searchsorted, sl.tensor([1, 2, 2, 5]), sl.tensor([2, 7]), side=side).tolist() == [1 if side == "left" else 3, 4]
+
+
+def test_searchsorted_knows_two_sides():
+    with pytest.raises(ArgumentError, match="side='middle' is not known"):
+        sl.searchsorted([1.0], [1.0], side="middle")
+
+
+def test_numpys_whole_numbers_are_whole_numbers():
+    two = np.int64(2)
+    for counts in (two, sl.tensor(2), np.array(2), [two], (2,)):
+        assert sl.tile([1, 2], counts).tolist() == [1, 2, 1, 2]
+    for repeats, expected in ((two, [1, 1, 2, 2]), (np.array([1, 2]), [1, 2, 2]), (sl.tensor([2, 0]), [1, 1])):
+        assert sl.repeat([1, 2], repeats).tolist() == expected
+    assert [each.shape for each in sl.split(sl.arange(6), two)] == [(3,), (3,)]
+    assert [each.shape for each in sl.split(sl.arange(6), np.array([2, 4]))] == [(2,), (4,)]
+    assert sl.roll([1, 2, 3], np.int32(1), np.int64(0)).tolist() == [3, 1, 2]
+    assert sl.moveaxis(sl.zeros((2, 3)), np.int64(0), np.int64(1)).shape == (3, 2)
+    assert sl.broadcast_to([1], 3).shape == sl.broadcast_to([1], np.array([3])).shape == (3,)
+    assert sl.permute_dims([1, 2], 0).shape == sl.zeros(np.int64(2)).shape == (2,)
+
+
+@pytest.mark.parametrize("use", [
+    lambda: sl.tile([1], 1.5), lambda: sl.repeat([1], 1.5), lambda: sl.repeat([1], [1.5]), lambda: sl.split([1, 2], 1.0),
+    lambda: sl.roll([1], 0.5), lambda: sl.roll([1], 1, 0.5), lambda: sl.moveaxis([1], 0.0, 0), lambda: sl.zeros(2.5),
+    lambda: sl.zeros(None),
+    lambda: sl.top_k([1.0], 1.0), lambda: sl.flatten(sl.zeros((2, 3)), 2), lambda: sl.flatten(sl.zeros((2, 3)), -3),
+])
+def test_what_is_no_whole_number_is_refused_in_words(use):
+    with pytest.raises(SlopesError):
+        use()

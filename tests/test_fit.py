@@ -448,6 +448,20 @@ def test_callers_never_see_broken_weights():
     assert seen == []
 
 
+def test_running_moments_that_overflow_are_noticed():
+    class Far(nn.Module):
+        def __init__(self):
+            self.norm, self.layer = nn.BatchNorm1d(2), nn.Linear(2, 3)
+
+        def forward(self, x):
+            return self.layer(self.norm(x * 1e19))
+
+    net = Far()
+    with pytest.raises(NonFiniteError, match=r"net.norm.running_var became nan or infinite in epoch 1, step 1 of 6"):
+        fitted(net)
+    assert np.isfinite(net.norm.running_var.numpy()).all()
+
+
 def test_weights_that_were_infinite_before_are_left_alone():
     net = small_net()
     net.mask = nn.Parameter(np.array([np.inf], np.float32), requires_grad=False)

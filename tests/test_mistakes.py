@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 import time
@@ -188,7 +189,31 @@ class Noisy(nn.Module):
         return self.layer(x + HOST.standard_normal(3).astype(np.float32) if self.training else x)
 
 
+class Jitter:
+    """An augmentation that is an object, with its generator in an attribute."""
+
+    def __init__(self):
+        self.settings = {"source": np.random.default_rng(2)}
+
+    def __call__(self, x, y):
+        return x + self.by(), y
+
+    def by(self):
+        return 0 * self.settings["source"].random()
+
+
+def from_helper(x, y):
+    return helper(x), y
+
+
+def helper(x):
+    return x + 0 * HOST.random()
+
+
 FROZEN = {
+    "an object with a generator": {"augment": Jitter()},
+    "a function that calls another": {"augment": from_helper},
+    "a partial function": {"augment": functools.partial(lambda source, x, y: (x + 0 * source.random(), y), random.Random(1))},
     "a generator in augment": {"augment": lambda x, y: (x + float(HOST.standard_normal()), y)},
     "numpy.random in augment": {"augment": lambda x, y: (x * float(np.random.uniform()), y)},
     "a coin of Python": {"augment": lambda x, y: (x + 0 * random.random(), y)},
@@ -227,7 +252,7 @@ def test_another_thread_may_draw_while_a_step_is_traced():
     thread = threading.Thread(target=draw)
     thread.start()
     try:
-        assert np.isfinite(fitted(nn.Linear(3, 3), X, CLASSES, augment=lambda x, y: (x * 1.0, y)).losses).all()
+        assert np.isfinite(fitted(nn.Linear(3, 3), X, CLASSES, augment=lambda x, y: (x * 1.0, y) if shared else ()).losses).all()
     finally:
         done.set()
         thread.join()

@@ -627,6 +627,13 @@ def test_words_are_found_in_linear_time(text, elision):
     assert "".join(words(text, elision=elision)) == text
 
 
+def test_many_accents_on_one_letter_do_not_take_long():
+    marks = "\N{COMBINING ACUTE ACCENT}\N{COMBINING DOT BELOW}"
+    assert "".join(words("e" + marks * 100_000 + " x" * 1000)).endswith("x" * 1000)
+    long = "cafe\N{COMBINING ACUTE ACCENT} " * 1000  # composed as a short text is
+    assert words(long) == words("cafe\N{COMBINING ACUTE ACCENT}") * 1000 == ["caf\N{LATIN SMALL LETTER E WITH ACUTE}"] * 1000
+
+
 def test_numbers_of_vectors_are_checked_in_linear_time(tmp_path):
     path = written(tmp_path, b"a " + b"1" * 1_000_000 + b"x\n")
     assert "is no number" in refusal(load_vectors, path)

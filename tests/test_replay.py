@@ -76,7 +76,7 @@ def test_a_system_that_refuses_threads_gets_fewer(monkeypatch):
     def refuse(*args, **kwargs):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(crew.threading, "Thread", refuse)
+    monkeypatch.setattr(crew._thread, "start_new_thread", refuse)
     assert fresh.grow(4) == 1
     monkeypatch.setattr(crew, "crew", fresh)
     monkeypatch.setenv("SLOPES_THREADS", "4")

@@ -129,9 +129,9 @@ def value_and_gradient(f, x):
 def test_values_and_gradients(point, dtype, run):
     f, at, value, gradient = POINTS[point]
     x = sl.tensor(at, dtype=dtype)
-    found, slope = run(lambda x: value_and_gradient(f, x))(x)
-    assert found.dtype == slope.dtype == x.dtype
-    np.testing.assert_allclose(found.numpy(), np.array(value, dtype), rtol=1e-6, atol=1e-7)
+    result, slope = run(lambda x: value_and_gradient(f, x))(x)
+    assert result.dtype == slope.dtype == x.dtype
+    np.testing.assert_allclose(result.numpy(), np.array(value, dtype), rtol=1e-6, atol=1e-7)
     if gradient is not None:
         np.testing.assert_allclose(slope.numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-7)
     else:
@@ -165,13 +165,13 @@ def test_logaddexp_of_equals_has_its_second_derivative():
 
 def test_trained_weights_of_losses_keep_their_gradient_at_zero():
     x, t = sl.tensor([2.0, -1.0]), sl.tensor([0.0, 0.0])
-    found = sl.grad(lambda w: BCE(x, t, weight=w, reduction="sum"))(sl.zeros((2,)))
-    np.testing.assert_allclose(found.numpy(), np.log1p(np.exp([2.0, -1.0])), rtol=1e-6)
+    result = sl.grad(lambda w: BCE(x, t, weight=w, reduction="sum"))(sl.zeros((2,)))
+    np.testing.assert_allclose(result.numpy(), np.log1p(np.exp([2.0, -1.0])), rtol=1e-6)
 
 
 @pytest.mark.parametrize("ord", [nan, "2", None, True])
 def test_vector_norm_refuses_what_is_no_power(ord):
-    with pytest.raises(sl.errors.ArgumentError, match="vector_norm: ord is"):
+    with pytest.raises(sl.errors.ArgumentError, match=r"vector_norm: ord=.* is no order of a norm"):
         sl.vector_norm(sl.ones(3), ord=ord)
 
 

@@ -43,9 +43,9 @@ FORMS = {  # function of x, at, value, gradient
 def test_gradients_are_as_stable_as_values(form, dtype):
     f, at, value, gradient = FORMS[form]
     x = sl.tensor(at, dtype=dtype)
-    found = sl.compile(lambda x: sl.value_and_grad(f)(x))(x)
-    np.testing.assert_allclose(found[0].numpy(), value, rtol=1e-5, atol=1e-4)  # 1000 + log(3) - 1000
-    np.testing.assert_allclose(found[1].numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-40)
+    result = sl.compile(lambda x: sl.value_and_grad(f)(x))(x)
+    np.testing.assert_allclose(result[0].numpy(), value, rtol=1e-5, atol=1e-4)  # 1000 + log(3) - 1000
+    np.testing.assert_allclose(result[1].numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-40)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -128,8 +128,8 @@ def test_a_value_and_a_second_derivative_outside_of_a_compiled_function():
 @pytest.mark.parametrize("form", FORMS)
 def test_derivatives_outside_of_compiled_functions_are_stable(form):
     f, at, value, gradient = FORMS[form]
-    found, slope = sl.value_and_grad(sl.compile(f))(sl.tensor(at, dtype="float64"))
-    np.testing.assert_allclose(found.numpy(), value, rtol=1e-9, atol=1e-9)
+    result, slope = sl.value_and_grad(sl.compile(f))(sl.tensor(at, dtype="float64"))
+    np.testing.assert_allclose(result.numpy(), value, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(slope.numpy(), gradient, rtol=1e-9, atol=1e-40)
 
 

@@ -12,17 +12,19 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from slopes import data
+import slopes as sl
+from slopes import data, text
 from slopes.data import Dataset, Standardize, Table, TableCode, Whiten, load_csv, split_series, split_table
 from slopes.errors import ArgumentError, DataError, DTypeError, NonFiniteError, SlopesError
+from slopes.interop.npy import save_npy, save_npz
 
 NAN = float("nan")
 LONG = 2**53 + 1
 
 
-def written(folder, text, name="table.csv"):
+def written(folder, raw, name="table.csv"):
     path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
     return path
 
 
@@ -69,13 +71,13 @@ def test_frames_of_pandas_keep_their_gaps():
 def test_what_a_frame_of_pandas_would_lose_is_refused():
     pandas = pytest.importorskip("pandas")
     twice = pandas.DataFrame([[1, 2]], columns=["a", "a"])
-    for frame, text in [(twice, "the column 'a' is there twice"), (pandas.DataFrame([[1]]), "a column is called 0, which is no text"),
+    for frame, seen in [(twice, "the column 'a' is there twice"), (pandas.DataFrame([[1]]), "a column is called 0, which is no text"),
                         (pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"])}), "column 't' is of type datetime64"),
                         (pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"], utc=True)}), "column 't' is"),
                         (pandas.DataFrame({"id": pandas.array([LONG, None], "Int64")}), f"column 'id' holds {LONG} in row 0")]:
         with pytest.raises(ArgumentError) as caught:
             Table(frame)
-        assert text in str(caught.value)
+        assert seen in str(caught.value)
 
 
 def test_frames_of_polars_keep_their_gaps():
@@ -157,7 +159,8 @@ def test_decimal_commas_are_read_if_asked_for(tmp_path):
     assert load_csv(path, delimiter=";", decimal=",")["price"].tolist() == [3.5, -12.25]
     with pytest.warns(UserWarning, match="'1.234,5' looks like a number"):
         load_csv(written(tmp_path, "price;y\n3,5;1\n1.234,5;2\n"), delimiter=";", decimal=",")
-    for options in ({"decimal": ";", "delimiter": ";"}, {"decimal": ","}):
+    for options in ({"decimal": ";", "delimiter": ";"}, {"decimal": ","}, {"delimiter": "\n"}, {"delimiter": '"'}, {"delimiter": ";;"},
+                    {"words": "price"}, {"missing": "NA"}, {"numbers": "y"}, {"names": "ab"}):
         with pytest.raises(ArgumentError, match="load_csv: "):
             load_csv(path, **options)
 
@@ -196,7 +199,8 @@ def test_files_of_another_form_are_refused_with_their_repair(tmp_path, raw, opti
 
 @pytest.mark.parametrize("raw, options", [
     ("a;b\n1;2\n", {"delimiter": ";"}), ("a\tb\n1\t2\n", {"delimiter": "\t"}), ("\ufeffa,b\r\n1,2\r\n", {}), ('"a","b"\n"1","2"', {}),
-    ("1,2", {"names": ["a", "b"]}), (gzip.compress(b"a,b\n1,2\n"), {}),
+    ("1,2", {"names": ["a", "b"]}),
+    (" a  b\n1   2 \n", {"delimiter": " "}), (gzip.compress(b"a,b\n1,2\n"), {}),
 ])
 def test_files_of_every_form_are_read(tmp_path, raw, options):
     found = load_csv(written(tmp_path, raw), **options)
@@ -361,7 +365,7 @@ def test_targets_that_lose_digits_are_warned_of():
 
 
 @pytest.mark.parametrize("inputs, kind, text", [
-    (np.ma.masked_greater([[1.0], [9.0]], 5), ArgumentError, "inputs are a masked array, 1 of whose values are hidden"),
+    (np.ma.masked_greater([[1.0], [9.0]], 5), ArgumentError, "inputs: 1 values of a masked array are hidden"),
     ([[1.0], [None]], DTypeError, "inputs hold None, of type NoneType, at [1, 0]"),
     (np.array([[1], ["a"]], object), DTypeError, "inputs hold 'a', of type str, at [1, 0]"),
     (np.array([[1], [2.5]], object), DTypeError, "cast it: x.astype(np.float32)"),
@@ -379,3 +383,44 @@ def test_a_word_is_no_list_of_classes():
     with pytest.raises(ArgumentError, match="classes are 'ab'"):
         Dataset([[0.0]], [0], classes="ab")
     assert Dataset(np.ma.array([[1.0]]), [0]).inputs.tolist() == [[1]]  # nothing is hidden
+
+
+def test_fractions_are_no_classes():
+    for call in (lambda: data.Examples(["a", "b"], np.array([0.0, 1.5])), lambda: sl.inside.Confusion.counted([0, 1], [0.2, 1.0])):
+        with pytest.raises(DTypeError, match=r"hold (1.5|0.2)"):
+            call()
+    for call in (lambda: data.Examples(["a", "b"], np.array(["x", "y"])), lambda: data.Examples(["a"], np.array([NAN]))):
+        with pytest.raises(DTypeError):
+            call()
+    assert data.Examples(["a", "b"], np.array([0.0, 1.0])).targets.tolist() == [0, 1]
+    assert sl.inside.Confusion.counted([0.0, 1.0], [True, True]).counts.tolist() == [[0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("gap", [None, NAN])
+def test_missing_texts_are_refused_where_they_are_given(gap):
+    vocabulary = text.Vocabulary(["a"])
+    for call in (lambda: text.words(gap), lambda: text.Vocabulary.build([["a", gap], ["b"]]), lambda: vocabulary.encode(["a", gap])):
+        with pytest.raises(DTypeError, match=r"of type (NoneType|float)"):
+            call()
+    with pytest.raises(ArgumentError, match=r"data: input 1 is (None|nan)"):
+        data.Examples(["a", gap], np.array([0, 1]))
+
+
+def test_hidden_values_are_not_written(tmp_path):
+    hidden = np.ma.masked_greater([1.0, 9.0], 5)
+    for call in (lambda: save_npy(tmp_path / "x", hidden), lambda: save_npz(tmp_path / "x", {"a": hidden}),
+                 lambda: data.save_safetensors(tmp_path / "x", {"a": hidden})):
+        with pytest.raises(ArgumentError, match="1 values of a masked array are hidden"):
+            call()
+
+
+def test_windows_that_lose_digits_are_warned_of():
+    with pytest.warns(UserWarning, match="values of the series lose digits as float32"):
+        data.windows(TIMES, size=3)
+
+
+def test_an_integer_that_could_not_be_read_again_is_not_written(tmp_path):
+    data.save_json(tmp_path / "x", {"a": [2**995, -(2**995)]}, "s")
+    assert data.load_json(tmp_path / "x", "s")["a"] == [2**995, -(2**995)]
+    with pytest.raises(ArgumentError, match="a int cannot be written as JSON: 16610 bits"):
+        data.save_json(tmp_path / "x", {"a": 10**5000}, "s")

@@ -47,8 +47,8 @@ BRANCHES = {  # function, at, gradient of the sum
 def test_gradients_of_branches(branch, dtype, run):
     f, at, gradient = BRANCHES[branch]
     x = sl.tensor(at, dtype=dtype)
-    found, moved = run(lambda x: (sl.grad(lambda x: f(x).sum())(x), sl.jvp(lambda x: f(x).sum(), (x,), (sl.ones_like(x),))[1]))(x)
-    np.testing.assert_allclose(found.numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-7)
+    result, moved = run(lambda x: (sl.grad(lambda x: f(x).sum())(x), sl.jvp(lambda x: f(x).sum(), (x,), (sl.ones_like(x),))[1]))(x)
+    np.testing.assert_allclose(result.numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(moved.numpy(), np.sum(gradient), rtol=1e-5, atol=1e-6)
 
 

@@ -34,8 +34,13 @@ def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
         check_convertible(data, wanted)
         check_range(data, wanted)
         copy = None if copy is False else copy
+    if data.dtype.kind == "c" and wanted.kind != "c":
+        raise DTypeError(f"complex numbers do not become {wanted}", why="their imaginary parts would be lost",
+                         repair="take real parts, or absolute values, first")
     try:
         return np.array(data, dtype=wanted, copy=copy)
+    except MemoryError as error:
+        raise too_large(data.shape, wanted, data.size * wanted.itemsize, available_memory()) from error
     except ValueError as error:
         raise ArgumentError(f"an array of type {data.dtype} cannot become a tensor of type {wanted} without a copy",
                             repair="leave copy=None to copy where needed") from error
@@ -105,7 +110,10 @@ def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
     if count < SMALL:
         return np.empty(shape, dtype)
     check_memory(count, tuple(shape), dtype)
-    raw = np.empty(count + 64, np.uint8)
+    try:
+        raw = np.empty(count + 64, np.uint8)
+    except (MemoryError, ValueError, OverflowError) as error:  # the last two for more than any address
+        raise too_large(tuple(shape), dtype, count, available_memory()) from error
     start = -address_of(raw) % 64
     return raw[start:start + count].view(dtype).reshape(shape)
 
@@ -131,18 +139,19 @@ class Shelf:
         return self.ready.pop()
 
 
-def check_memory(count: int, shape: Shape, dtype: DType) -> None:
-    """Refuse `count` bytes that this machine has not got: systems that promise more than they have kill the process later."""
+def check_memory(count: int, shape: Shape, dtype: DType, made_by: str = "") -> None:
+    """Refuse `count` bytes that this machine or container has not got: systems that promise more than they have kill the process."""
     if count < LARGE:
         return
     free = available_memory()
     if free is not None and count > free:
-        raise too_large(shape, dtype, count, free)
+        raise too_large(shape, dtype, count, free, made_by)
 
 
-def too_large(shape: Shape, dtype: DType, count: int, free: int | None) -> TooLargeError:
-    have = "" if free is None else f", but {free / 2**30:,.1f} GiB are free"
-    return TooLargeError(f"an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
+def too_large(shape: Shape, dtype: DType, count: int, free: int | None, made_by: str = "") -> TooLargeError:
+    have = ", which the system refuses" if free is None or count <= free else f", but {free / 2**30:,.1f} GiB are free"
+    who = f"{made_by}: " if made_by else ""
+    return TooLargeError(f"{who}an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB{have}",
                          repair="look for a size that is too large, or work in smaller batches")
 
 

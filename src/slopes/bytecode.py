@@ -44,28 +44,28 @@ def reads_of(code: CodeType) -> Reads:
     """
     steps = [each for each in dis.get_instructions(code) if each.opname not in SKIPPED]
     once = assigned_once(steps)
-    found: list[Chain] = []
+    chains: list[Chain] = []
     current: Chain | None = None
     imported = ""
-    place = 0
-    while place < len(steps):
-        step, after = steps[place], steps[place + 1] if place + 1 < len(steps) else None
-        place += 1
+    index = 0
+    while index < len(steps):
+        step, after = steps[index], steps[index + 1] if index + 1 < len(steps) else None
+        index += 1
         longer = extended(current, step, after)
         if longer is not None:
             current = longer
-            place += longer.links[-1][0] == ITEM
+            index += longer.links[-1][0] == ITEM
             continue
         if current is not None:
             target = stored_local(step)
-            found.append(current._replace(target=target if target in once else None))
+            chains.append(current._replace(target=target if target in once else None))
         if step.opname == "MATCH_CLASS":
-            found.append(Chain(COMPUTED, "", ((ATTRIBUTE, "__dict__"),)))  # a pattern reads attributes that only its class names
+            chains.append(Chain(COMPUTED, "", ((ATTRIBUTE, "__dict__"),)))  # a pattern reads attributes that only its class names
         imported = step.argval if step.opname == "IMPORT_NAME" else imported
         current = Chain(MODULE, imported, ((ATTRIBUTE, step.argval),)) if step.opname == "IMPORT_FROM" else root_of(step)
     counted = frozenset((STORES[each.opname], each.argval) for number, each in enumerate(steps)
                         if each.opname in STORES and any(map(is_in_place, steps[max(0, number - NEAR):number])))
-    return Reads(tuple(found), counted, tuple(each for each in code.co_consts if isinstance(each, CodeType)))
+    return Reads(tuple(chains), counted, tuple(each for each in code.co_consts if isinstance(each, CodeType)))
 
 
 def extended(current: Chain | None, step: dis.Instruction, after: dis.Instruction | None) -> Chain | None:

@@ -1,4 +1,4 @@
-"""What a compiled function reads besides its arguments: found by following its code through the objects that it names."""
+"""What a compiled function reads besides its arguments, by following its code through the objects that it names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, reads_of
-from .errors import is_internal, warn
+from .errors import TraceError, is_internal, warn
 from .tensor import Tensor, memory_of
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
@@ -40,7 +40,7 @@ SOURCES = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 
 
 class Slot(NamedTuple):
-    """A place that the function read a value from: a global, a cell, an attribute, an item, or all items of a container."""
+    """Where the function read a value: in a global, a cell, an attribute, an item, or all items of a container."""
 
     kind: str  # GLOBAL, CELL, ATTRIBUTE, METHOD, ITEM, CONTENTS or CONTEXT
     holder: Any  # the namespace, the cell, the object or the container
@@ -61,7 +61,7 @@ class Scope(NamedTuple):
 class Captures:
     """Everything that a function may read besides tensors among its arguments.
 
-    slots    the places that it read, each once
+    slots    where it read values, each once
     arrays   the NumPy arrays, by the address of the object that owns their memory
     sources  generators of random numbers of Python and NumPy, by address
     clocks   the functions that tell the time, as the code calls them
@@ -85,8 +85,9 @@ class Captures:
         owner = [] if not isinstance(function, MethodType) else [function.__self__]
         plain = function.__func__ if owner else function
         if isinstance(plain, FunctionType):
-            names = plain.__code__.co_varnames[:plain.__code__.co_argcount]
-            self.read_function(plain, {**dict(zip(names, (*owner, *args))), **kwargs})
+            self.first(id(plain), plain)
+            self.first((id(plain), *map(id, owner)), plain)
+            self.read_function(plain, {**dict(zip(arguments_of(plain), (*owner, *args))), **kwargs})
         for each in (*owner, plain, *args, *kwargs.values()):
             self.reach(each, shown_type(each))
 
@@ -124,13 +125,17 @@ class Captures:
         """Where each generator of random numbers of Python and NumPy stands."""
         return {address: state_of(source) for address, (source, _) in self.sources.items()}
 
-    def warn_of_frozen(self, before: dict[int, Any]) -> None:
-        """Say what the function computed from the time, or drew since then from generators that no program can draw from."""
+    def check_repeatable(self, before: dict[int, Any]) -> None:
+        """Refuse a function that drew random numbers which no program can draw, since `before`; warn of one that asks for the time.
+
+        Whether code that asks for the time has run cannot be known: the time has no state.
+        """
         drawn = [shown for address, (source, shown) in self.sources.items() if state_of(source) != before[address]]
         if drawn:
-            warn(f"a compiled function drew random numbers from {', '.join(map(repr, drawn))}, which are now the same in each call",
-                 why="numbers of Python and NumPy become part of the program when it is recorded",
-                 repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal), or pass them as arguments")
+            raise TraceError(f"a compiled function drew random numbers from {', '.join(drawn)}: they would be the same in each call",
+                             why="numbers of Python and NumPy become part of the program when it is recorded",
+                             repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal, sl.permutation), or draw "
+                                    "them outside and pass them as arguments")
         if self.clocks:
             warn(f"a compiled function asks for the time ({', '.join(sorted(self.clocks))}), which is read only when it is recorded",
                  why="a program holds what Python computed while it was recorded",
@@ -163,7 +168,7 @@ class Captures:
             self.read_code(inner, scope._replace(known={name: scope.known[name] for name in inner.co_freevars if name in scope.known}))
 
     def read_chain(self, chain: Chain, reads: Reads, scope: Scope) -> None:
-        """Follow a chain to its end, and remember each place on the way."""
+        """Follow a chain to its end, and remember each slot on the way."""
         value = self.root(chain, reads, scope)
         shown = chain.root
         for kind, name in chain.links:
@@ -194,14 +199,16 @@ class Captures:
         return getattr(builtins, name, UNKNOWN) if chain.kind == GLOBAL else UNKNOWN
 
     def remember(self, kind: str, holder: Any, name: Any, shown: str, value: Any, guarded: bool = True) -> Any:
-        """Remember a place, unless what is in it cannot change unnoticed; returns the value."""
-        if guarded and value is not UNKNOWN and not (isinstance(value, ModuleType) and not is_own_module(value, self.package)):
+        """Remember a slot, unless what is in it cannot change unnoticed; returns the value."""
+        if guarded and value is not UNKNOWN and not (issubclass(type(value), ModuleType) and not is_own_module(value, self.package)):
             self.slots.setdefault((kind, id(holder), repr(name)), Slot(kind, holder, name, shown, value))
         return value
 
     # ------------------------------------------------------------------ links of a chain
     def attribute(self, value: Any, name: str, shown: str, guarded: bool = True) -> Any:
         """The attribute of a value, as far as it is known without running anybody's code."""
+        if type(value) in weakref.ProxyTypes:
+            return UNKNOWN
         if value is UNKNOWN or name in ANY_NAME:
             self.names.add(name)
             self.reach(value, shown.rpartition(".")[0])
@@ -231,8 +238,8 @@ class Captures:
         if name in own and not hasattr(type(raw), "__set__"):
             return self.remember(ATTRIBUTE, value, name, shown, own[name], guarded and not is_library(type(value)) and not tells(value))
         if name in slots_of(value):
-            found = getattr(value, name, UNKNOWN)
-            return found if found is UNKNOWN else self.remember(ATTRIBUTE, value, name, shown, found, guarded)
+            held = getattr(value, name, UNKNOWN)
+            return held if held is UNKNOWN else self.remember(ATTRIBUTE, value, name, shown, held, guarded)
         if raw is UNKNOWN:  # perhaps a `__getattr__` makes it
             self.reach(value, shown.rpartition(".")[0])
             return UNKNOWN
@@ -283,7 +290,7 @@ class Captures:
 
         guarded: whether it may read all of it; what hangs in slopes' own objects is only looked through, for the user's code.
         """
-        if value is UNKNOWN or isinstance(value, OPAQUE):
+        if value is UNKNOWN or type(value) in weakref.ProxyTypes or isinstance(value, OPAQUE):
             return
         if isinstance(value, np.ndarray):
             self.reach_array(value, shown, guarded)
@@ -374,11 +381,12 @@ class Captures:
 # ---------------------------------------------------------------------- whose code it is
 def code_of(function: Any) -> CodeType | None:
     """The code of a function, also of one that is wrapped or bound."""
-    while function is not None:
-        if isinstance(function, FunctionType):
-            return function.__code__
-        function = (getattr(function, "__wrapped__", None) or getattr(function, "__func__", None) or getattr(function, "func", None))
-    return None
+    while isinstance(function, (MethodType, functools.partial)) or "__wrapped__" in vars_of(function):
+        if isinstance(function, functools.partial):
+            function = function.func
+        else:
+            function = function.__func__ if isinstance(function, MethodType) else vars_of(function)["__wrapped__"]
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def package_of(code: CodeType | None) -> str:
@@ -448,19 +456,19 @@ def vars_of(value: Any) -> dict[str, Any]:
     if isinstance(value, threading.local):
         return value.__dict__
     try:
-        found = object.__getattribute__(value, "__dict__")
+        attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def slots_of(value: Any) -> list[str]:
     """The names of attributes that an object keeps in slots."""
-    found: list[str] = []
+    slots: list[str] = []
     for each in type(value).__mro__:
         names = vars(each).get("__slots__", ())
-        found += (names,) if isinstance(names, str) else names
-    return found
+        slots += (names,) if isinstance(names, str) else names
+    return slots
 
 
 def items_of(container: Any) -> list[Any]:
@@ -475,10 +483,10 @@ def is_large(container: Any) -> bool:
 
 
 def is_source(value: Any) -> bool:
-    """Whether this is a generator of random numbers of Python or NumPy."""
+    """Whether this is a generator of random numbers of Python or NumPy that has a state; the system's has none."""
     for module, names in SOURCES.items():
         if module in sys.modules and isinstance(value, tuple([getattr(sys.modules[module], name) for name in names])):
-            return True
+            return type(value).__name__ != "SystemRandom"
     return False
 
 

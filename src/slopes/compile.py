@@ -50,7 +50,7 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before
     each call; after a change the function is traced anew, and `.reasons` names the change. NumPy arrays that tensors are computed
     with are inputs, read at each call; those that only NumPy computes with are compared up to 64 KiB. Not compared, and so frozen:
-    the clock and the random numbers of Python and NumPy (a warning names them), files, environment variables, iterators, code of
+    the clock (a warning says so; random numbers of Python and NumPy are refused), files, environment variables, iterators, code of
     installed packages, containers of more than 1,000 items but for their size and what is read by a constant key, and what NumPy
     computes from larger arrays. Side effects happen while tracing only; what the function itself counts up or appends to is not
     compared.
@@ -70,7 +70,8 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
     a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
 
-    Raises TraceError where Python code depends on a tensor's value, OutOfRangeError and DivisionError as eager code does.
+    Raises TraceError where Python code depends on a tensor's value or draws random numbers of Python or NumPy, OutOfRangeError and
+    DivisionError as eager code does.
 
     >>> import slopes as sl
     >>> @sl.compile
@@ -111,6 +112,7 @@ class Compiled:
         self.reasons: list[str] = []
         self.tapped: dict[str, Tensor] = {}
         self.compilations = 0  # how often the function was traced and compiled
+        self.inlinings = 0  # how often it ran operation by operation, for a derivative taken outside
         self._versions: dict[Any, list[Version]] = {}  # per kind of arguments, the latest version first; the kind used last comes last
         self._last: tuple | None = None
         self._varied = 0  # compilations that a Python value alone made necessary
@@ -163,16 +165,26 @@ class Compiled:
         recent = self._recent
         if recent is not None and not kwargs and (found := recent(args)) is not MISS:
             return found  # the usual call needs no walk through a tree
-        if levels.active:  # a derivative that is taken outside follows each operation
-            return inlined(self.function, self.storage, args, kwargs)
+        if levels.active:
+            return self._inlined(args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         version = self._version(leaves, structure, frozenset())
         followed = any(isinstance(leaf, Tensor) and leaf._requires_grad for leaf in leaves)
         if followed and mode.recording and not version.argument_grads:  # a later `backward` may ask for their gradients
-            return inlined(self.function, self.storage, args, kwargs)
+            return self._inlined(args, kwargs)
         flat = not followed and not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
         self._recent = version.repeater(self) if flat else None
         return version.call(self, leaves, 1, False)
+
+    def _inlined(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The function for a derivative that is taken outside, which follows each operation: no program runs, which is said once."""
+        self.inlinings += 1
+        if self.inlinings == 1:
+            name = getattr(self.function, "__name__", "a function")
+            warn(f"the compiled function {name} runs operation by operation, as its derivative is taken outside of it",
+                 why="a program gives values only, a derivative needs every operation",
+                 repair="take the derivative inside: sl.compile(sl.grad(f)), or call backward() in the compiled function")
+        return inlined(self.function, self.storage, args, kwargs)
 
     def many(self, steps: int, *args: Any, stepped: Sequence[int] = ()) -> Any:
         """Run `steps` calls in one native call; results are stacked along a new first axis.

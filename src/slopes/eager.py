@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
-from .arrays import shorten
+from .arrays import LARGE, check_memory, shorten
 from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, plain, scalar_dtype
 from .graph.node import Node, running_layer
 from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
+from .graph.shape import Shape
+from .graph.walk import topological
 from .machine.reference import check, evaluate
 from .machine.replay import Replay, quietly
 
 Numbers = (bool, int, float, complex, np.generic)
 Operand = np.ndarray | Node
 What = type[Operation] | Composite
+VIEWS = {"expand", "reshape", "permute", "slice", "window"}  # what NumPy computes without memory
 
 
 class Recorded(Node):
@@ -42,7 +46,7 @@ def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarr
     try:
         return recipe_for(key, params).compute(arrays)
     except MemoryError as error:
-        raise no_memory(what, arrays, error) from error
+        raise no_memory(what, arrays, error) from (None if isinstance(error, TooLargeError) else error)
 
 
 def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
@@ -59,12 +63,19 @@ def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
     try:
         return recipe_for(key, params).record(nodes)
     except MemoryError as error:
-        raise no_memory(what, nodes, error) from error
+        raise no_memory(what, nodes, error) from (None if isinstance(error, TooLargeError) else error)
 
 
 def no_memory(what: What, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
-    return TooLargeError(f"{what.name}: {str(error) or 'there is not enough memory'}",
-                         why=f"the operands have the shapes {', '.join(str(each.shape) for each in operands)}",
+    """What the system refused, in words; an error of slopes as it is."""
+    if isinstance(error, TooLargeError):
+        return error
+    shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
+    count = math.prod(shape) * dtype.itemsize if shape is not None and dtype is not None else 0
+    needs = f"an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB, which the system refuses" if count \
+        else "the system refuses the memory that it needs"
+    shapes = ", ".join(str(each.shape) for each in operands)
+    return TooLargeError(f"{what.name}: {needs}", why=f"the operands have the shapes {shapes}" if shapes else "",
                          repair="look for a size that is too large, or work in smaller batches")
 
 
@@ -132,6 +143,7 @@ class Recipe:
         self.result: Node = what.make(*operands, **params)
         self.inputs = [each for each in operands if each.op is Variable]
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
+        self.heaviest = heaviest([self.result], self.inputs, what.name)
 
     @cached_property
     def replay(self) -> Replay:
@@ -139,6 +151,8 @@ class Recipe:
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         """The array of the result."""
+        if self.heaviest is not None:
+            check_memory(*self.heaviest)  # before it is tried
         if not self.single:
             return self.replay.run(arrays)[0]
         node = self.result
@@ -153,6 +167,8 @@ class Recipe:
             return recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
         if self.result in self.inputs:
             return nodes[self.inputs.index(self.result)]
+        if self.heaviest is not None:
+            check_memory(*self.heaviest)
         recording = self.recording
         values = recording.replay.values(arrays)
         known = [*nodes, *recording.constants]
@@ -164,6 +180,17 @@ class Recipe:
     @cached_property
     def recording(self) -> Recording:
         return Recording(self.result, self.inputs)
+
+
+def heaviest(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:
+    """(bytes, shape, type, name of the function) of the largest array that is computed, if it is a large one: views need no memory."""
+    made = [node for node in topological(roots) if node not in inputs and node.op.name not in VIEWS and node.op is not Constant]
+    largest = max(made, key=bytes_of, default=None)
+    return (bytes_of(largest), largest.shape, largest.dtype, name) if largest is not None and bytes_of(largest) >= LARGE else None
+
+
+def bytes_of(node: Node) -> int:
+    return node.size * node.dtype.itemsize
 
 
 class Recording:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import threading
@@ -143,6 +144,19 @@ class GradientError(SlopesError, RuntimeError):
 
 class TooLargeError(SlopesError, MemoryError):
     """An array that the memory cannot hold."""
+
+
+class MissingMethodError(SlopesError, NotImplementedError):
+    """A method that a base class leaves to its subclasses, and this one does not define."""
+
+
+def left_to(owner: object, method: str, why: str = "its base class leaves that to each subclass") -> MissingMethodError:
+    """The error of a method that is not there, with the line that begins it."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    found = getattr(kind, method)
+    parameters = [] if isinstance(found, property) else inspect.signature(found).parameters.values()
+    line = f"def {method}({', '.join(str(each.replace(annotation=each.empty)) for each in parameters)}):"
+    return MissingMethodError(f"{kind.__name__} does not define {method}", why=why, repair=f"write {line} in class {kind.__name__}")
 
 
 class TooDeepError(SlopesError, RecursionError):

@@ -13,6 +13,7 @@ from .derivatives.follow import ARRAYS, Function
 from .derivatives.modes import jvp, vjp
 from .errors import GradientError
 from .graph.dtype import is_float
+from .guarded import check_function
 from .tensor import Tensor, asarray, from_array
 from .tree import flatten, named_leaves, unflatten
 
@@ -30,6 +31,7 @@ def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, st
     >>> import slopes as sl
     >>> sl.check_grads(lambda x, w: (x @ w).tanh(), sl.tensor([[1., 2.]]), sl.tensor([[.1], [.2]]))
     """
+    check_function("check_grads", f)
     leaves, structure = flatten(args)
     followed = [number for number, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS) and is_float(asarray(leaf).dtype)]
     names = [path for number, arg in enumerate(args) for path, _ in named_leaves(arg, f"argument {number}")]

@@ -26,6 +26,13 @@ def guarded(function: Callable[..., Any], owner: str = "sl") -> Callable[..., An
     return checked
 
 
+def check_function(owner: str, function: Any) -> None:
+    """Refuse what cannot be called, before it is."""
+    if not callable(function):
+        raise ArgumentError(f"{owner}: {described(function)} is no function", why="it is called with tensors and returns tensors",
+                            repair=f"sl.{owner}(f, ...) takes the function itself, not its result f(x)")
+
+
 def explained(function: Callable[..., Any], owner: str, args: tuple, options: dict[str, Any], error: Exception) -> Exception:
     """The error of a function that was called with something that it has no meaning for."""
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import operator
+import re
 from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType
 from typing import Any
@@ -12,18 +14,19 @@ import numpy as np
 from .arrays import shorten
 from .bytecode import ATTRIBUTE, CELL, GLOBAL
 from .captures import CONTENTS, CONTEXT, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
-from .tensor import Tensor, Trace, memory_of
+from .tensor import Trace, memory_of
 
 ARRAY = "array"
 COMPARED = 65536  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared
 PREFIX = "slopes_guard_"
+PART = re.compile(rf"{PREFIX}(?:same|held\d+|name\d+|value\d+)_")
 PYTHON_VALUE = "(a Python value is part of the program: pass a tensor if it changes)"
 
 
 class Guards:
-    """The places that a function read values from, and whether they still hold them.
+    """The slots that a function read values from, and whether they still hold them.
 
-    `hold` is a function made for these places: it looks each one up as the user's code does (a global by its name, a cell as a
+    `hold` is a function made for these slots: it looks each one up as the user's code does (a global by its name, a cell as a
     free variable, an attribute by a dot), which Python does in a few nanoseconds where a loop over a table would take fifty.
     """
 
@@ -43,7 +46,7 @@ class Guards:
         if not self.slots:
             return always
         tests = " and ".join(test_text(number, slot, slot.holder is self.namespace) for number, slot in enumerate(self.slots))
-        self.names = [name for name in self.parts() if name in tests]
+        self.names = list(dict.fromkeys(PART.findall(tests)))
         cells = {f"{PREFIX}cell{number}": slot.holder for number, slot in enumerate(self.slots) if slot.kind == CELL}
         outer = "".join(f"  {name} = None\n" for name in cells)
         text = (f"def make():\n{outer}  def hold({', '.join(f'{name}=None' for name in self.names)}):\n    try:\n"
@@ -53,22 +56,22 @@ class Guards:
 
     def parts(self) -> dict[str, Any]:
         """What the tests may speak of."""
-        found = {f"{PREFIX}same_": same_items}
+        parts = {f"{PREFIX}same_": same_items}
         for number, (slot, value) in enumerate(zip(self.slots, self.values)):
-            found |= {f"{PREFIX}held{number}_": slot.holder, f"{PREFIX}name{number}_": slot.name, f"{PREFIX}value{number}_": value}
-        return found
+            parts |= {f"{PREFIX}held{number}_": slot.holder, f"{PREFIX}name{number}_": slot.name, f"{PREFIX}value{number}_": value}
+        return parts
 
     def defaults(self) -> tuple:
-        found = self.parts()
-        return tuple(found[name] for name in self.names)
+        parts = self.parts()
+        return tuple(parts[name] for name in self.names)
 
     def changed(self) -> str:
         """What is no longer the same, in words; "" where all values are equal. What is equal but another object is taken over."""
         for number, slot in enumerate(self.slots):
-            found = now(slot)
-            if not (equal_items if slot.kind == CONTENTS else equal)(found, self.values[number]):
-                return described(slot, self.values[number], found)
-            self.values[number] = found
+            present = now(slot)
+            if not (equal_items if slot.kind == CONTENTS else equal)(present, self.values[number]):
+                return described(slot, self.values[number], present)
+            self.values[number] = present
         if isinstance(self.hold, FunctionType) and self.slots:
             self.hold.__defaults__ = self.defaults()
         return ""
@@ -82,7 +85,7 @@ def guards_of(before: Captures, after: Captures, trace: Trace) -> Guards:
     """
     for key in before.slots.keys() & after.slots.keys():
         old, new = before.slots[key], after.slots[key]
-        numbers = isinstance(old.value, (int, float)) and isinstance(new.value, (int, float))
+        numbers = {type(old.value), type(new.value)} <= {int, float}
         if (new.kind == CONTENTS and not equal_items(old.value, new.value)) or (numbers and not equal(old.value, new.value)):
             del after.slots[key]
     return Guards(after, [memory_of(array) for array, _ in trace.arrays.values()], trace.copied)
@@ -94,7 +97,7 @@ def always() -> bool:
 
 
 def test_text(number: int, slot: Slot, near: bool) -> str:
-    """The comparison of one place, as Python text; near: whether it is a global of the function itself."""
+    """The comparison of one slot, as Python text; near: whether it is a global of the function itself."""
     held, name, value = (f"{PREFIX}{what}{number}_" for what in ("held", "name", "value"))
     if slot.kind == GLOBAL and near:
         return f"{slot.name} is {value}"
@@ -103,7 +106,8 @@ def test_text(number: int, slot: Slot, near: bool) -> str:
     if slot.kind == METHOD:
         return f"{held}.{slot.name}.__func__ is {value}"
     if slot.kind == ATTRIBUTE:
-        return f"{held}.{slot.name} is {value}"
+        written = slot.name.isidentifier() and not keyword.iskeyword(slot.name)  # else it was set by another way than a dot
+        return f"{held}.{slot.name} is {value}" if written else f"{held}.__dict__[{name}] is {value}"
     if slot.kind == CONTEXT:
         return f"{held}.get(None) is {value}"
     if slot.kind == CONTENTS:
@@ -117,12 +121,12 @@ def inner_code(code: CodeType) -> CodeType:
 
 def same_items(container: Any, items: list) -> bool:
     """Whether a container holds these very objects."""
-    found = items_of(container)
-    return len(found) == len(items) and ((is_large(container) and found == items) or all(map(operator.is_, found, items)))
+    present = items_of(container)
+    return len(present) == len(items) and ((is_large(container) and present == items) or all(map(operator.is_, present, items)))
 
 
 def now(slot: Slot) -> Any:
-    """What a place holds; UNKNOWN when it is gone."""
+    """What a slot holds; UNKNOWN when it is gone."""
     try:
         if slot.kind == ARRAY:
             return slot.holder.tobytes()
@@ -156,12 +160,12 @@ def equal_items(items: Any, others: Any) -> bool:
     return others is not UNKNOWN and items is not UNKNOWN and len(items) == len(others) and all(map(equal, items, others))
 
 
-def described(slot: Slot, before: Any, found: Any) -> str:
+def described(slot: Slot, before: Any, present: Any) -> str:
     """`config.rate` is 0.2, was 0.1."""
     if slot.kind in (ARRAY, CONTENTS):
         return f"what `{slot.shown}` holds has changed"
-    if found is UNKNOWN:
+    if present is UNKNOWN:
         return f"`{slot.shown}` is gone"
-    if isinstance(found, Tensor) or not isinstance(found, (bool, int, float, complex, str, np.generic, type(None))):
+    if not issubclass(type(present), (bool, int, float, complex, str, np.generic, type(None))):
         return f"`{slot.shown}` is another object"
-    return f"`{slot.shown}` is {shorten(found)}, was {shorten(before)} {PYTHON_VALUE}"
+    return f"`{slot.shown}` is {shorten(present)}, was {shorten(before)} {PYTHON_VALUE}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import from_python
 from .errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from .graph.dtype import plain
 from .graph.operation import build
@@ -45,7 +46,7 @@ def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) 
 
 def check_masks(x: Any, items: tuple) -> None:
     """A mask has the sizes of the axes that it chooses from."""
-    arrays = [np.asarray(item) if isinstance(item, list) else item for item in items]
+    arrays = [from_python(item) if isinstance(item, list) else item for item in items]
     masks = [hasattr(item, "dtype") and item.dtype.kind == "b" for item in arrays]
     if not any(masks):
         return
@@ -64,7 +65,7 @@ def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]])
     """The items with lists made arrays and masks made positions."""
     result: list[Any] = []
     for item in items:
-        item = np.asarray(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
+        item = from_python(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
         if hasattr(item, "dtype") and not is_whole(item):
             if item.dtype.kind == "b":
                 if not item.ndim:
@@ -111,9 +112,13 @@ def checked(item: Any, axis: int, length: int) -> int:
 
 def cut_of(item: slice, length: int) -> Cut:
     """A slice in terms of this axis; slice.indices already clips it, as Python does."""
-    if item.step is not None and int(item.step) == 0:
+    if item.step is not None and item.step == 0:
         raise ArgumentError("indexing: the step of a slice is 0", repair="steps are 1 or more, or -1 or less")
-    start, stop, step = item.indices(length)
+    try:
+        start, stop, step = item.indices(length)
+    except TypeError as error:
+        raise ArgumentError(f"indexing: {item!r} is no slice of positions",
+                            repair="its ends and its step are whole numbers, or left out") from error
     return (start, stop, step) if len(range(start, stop, step)) else (0, 0, 1)
 
 

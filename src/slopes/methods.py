@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError
+from .errors import ArgumentError, ShapeError, left_to
 from .graph.dtype import DType, as_dtype, promote, scalar_dtype
 from .graph.node import Operators
 from .graph.operation import build
@@ -27,12 +27,12 @@ class Methods(Operators):
     @property
     def shape(self) -> Shape:
         """The size of each axis."""
-        raise NotImplementedError
+        raise left_to(self, "shape")
 
     @property
     def dtype(self) -> DType:
         """The data type of the elements."""
-        raise NotImplementedError
+        raise left_to(self, "dtype")
 
     @property
     def ndim(self) -> int:
@@ -106,7 +106,7 @@ class Methods(Operators):
         return build("reshape", self, shape=tuple(as_sizes(shape)))
 
     def flatten(self, start: int = 0) -> Any:
-        """The axes from `start` on made one."""
+        """The axes from `start` on made one. Raises ShapeError for an axis that does not exist."""
         start = normalize_axis(start, max(self.ndim, 1), "flatten")
         return build("reshape", self, shape=(*self.shape[:start], size(self.shape[start:])))
 
@@ -233,7 +233,7 @@ def bounded(x: Any, bound: Any, beyond: str) -> Any:
 
 
 for _name, _method in list(vars(Methods).items()):
-    if not _name.startswith("_") and callable(_method):
+    if (not _name.startswith("_") or _name == "__getitem__") and callable(_method):
         setattr(Methods, _name, guarded(_method, "sl.Tensor"))
 
 

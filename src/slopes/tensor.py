@@ -200,6 +200,9 @@ class Tensor(Methods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if mode.trace is None and gradient_wanted(self):
             raise cut_off(self, "a NumPy array made of it", "functions of slopes")
+        if dtype is not None and self.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+            raise DTypeError(f"a tensor of type {self.dtype} cannot become {np.dtype(dtype)}", why="its imaginary part would be lost",
+                             repair="take the absolute value, which is real")
         view = self.numpy()
         if dtype is not None and np.dtype(dtype) != view.dtype and copy is False:
             raise DTypeError(f"a tensor of type {self.dtype} cannot become {np.dtype(dtype)} without a copy")
@@ -250,7 +253,7 @@ class Tensor(Methods):
         if self._value is not None and mode.trace is None and not (self._requires_grad and mode.recording) and is_basic(index):
             try:
                 result = np.asarray(self._value[index])
-            except (IndexError, ValueError):
+            except (IndexError, TypeError, ValueError):
                 return super().__getitem__(index)  # which says what is wrong
             self._disown()
             return from_array(result)
@@ -608,7 +611,11 @@ def from_dlpack(array: Any) -> Tensor:
     >>> sl.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
+    try:
+        return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
+    except (AttributeError, TypeError, BufferError) as error:
+        raise ArgumentError(f"from_dlpack: {shorten(array)} of type {type(array).__name__} cannot be shared", why=str(error),
+                            repair="give an array of numbers in the main memory; sl.asarray takes anything else") from error
 
 
 def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:

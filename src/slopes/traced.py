@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Version:
             results, self.result_structure = tree.flatten(returned)
             nodes = [self._result_node(trace, each) for each in results]
             self.guards = guards_of(before, Captures(owner.function, args, kwargs), trace)
-        before.warn_of_frozen(random)
+        before.check_repeatable(random)
         self.structure_version = versions.structure
         self.fixed = [each for each, node in zip(results, nodes) if node is None]
         self.is_fixed = [node is None for node in nodes]
@@ -238,44 +239,52 @@ class Version:
         A small network runs in a microsecond, so that this does no more than has to be done at every call, on local names.
         """
         program, cells, shelves, accepted, recording = self.program, self.cells, self.shelves, self.accepted, self.recording
-        lock, entered, enter = program.lock, program.entered, program.enter
+        acquire, release, entered, enter = program.lock.acquire, program.lock.release, program.entered, program.enter
         addresses, count, single = self.addresses, len(self.accepted), self.single
         prologue, writes, hold = self.prologue, bool(self.writes), self.guards.hold
 
         def repeat(args: tuple) -> Any:
             if self.structure_version != versions.structure or len(args) != count or mode.recording is not recording or not hold():
                 return MISS
-            keep, results = [], []
-            with lock:  # the table of addresses is one for all threads of Python
+            keep, results, mine = [], [], False
+            try:
+                acquire()  # the table of addresses is one for all threads of Python
                 if entered[0]:
+                    release()
                     return MISS  # this interrupts a call of the same program
-                entered[0] = True
-                try:
-                    for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
-                        if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
-                            return MISS
-                        array = arg._value
-                        if array is None or array.shape != shape or array.dtype is not dtype:
-                            return MISS
-                        address = arg._address or arg._find_address()
-                        if not address:
-                            return MISS
-                        cells[place] = address
-                        keep.append(array)
-                    if self.bound_state != versions.state:
-                        self.bind()
-                    if prologue is not None:
-                        prologue.run()
-                    for place, ready, shelf in shelves:
-                        made = ready.pop() if ready else shelf.fresh()
-                        cells[place] = made[1]
-                        results.append(made)
-                    if program.prepared is not addresses:
-                        program.prepare(addresses)
-                    failed = enter()
-                finally:
+                entered[0] = mine = True
+                for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
+                    if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
+                        return MISS
+                    array = arg._value
+                    if array is None or array.shape != shape or array.dtype is not dtype:
+                        return MISS
+                    address = arg._address or arg._find_address()
+                    if not address:
+                        return MISS
+                    cells[place] = address
+                    keep.append(array)
+                if self.bound_state != versions.state:
+                    self.bind()
+                if prologue is not None:
+                    prologue.run()
+                for place, ready, shelf in shelves:
+                    made = ready.pop() if ready else shelf.fresh()
+                    cells[place] = made[1]
+                    results.append(made)
+                if program.prepared is not addresses:
+                    program.prepare(addresses)
+                failed = enter()
+            except BaseException:
+                if not mine and not entered[0]:  # Ctrl-C in the moment after the lock was taken, or while waiting for it
+                    with suppress(RuntimeError):
+                        release()
+                raise
+            finally:
+                if mine:
                     versions.written += writes
                     entered[0] = False
+                    release()
             if failed or not single or self.bound_gradients != versions.gradients:
                 return self._finished(owner, args, [array for array, _ in results], failed)
             return from_array(*made)

@@ -61,7 +61,7 @@ def send(node: Node, gradients: dict[Node, Node], active: set[Node], idle: dict[
 
 
 def note_idle(node: Node, zero: Node | None, gradients: dict[Node, Node], idle: dict[Node, Node]) -> None:
-    """Where another part of a node's gradient is 0: the sum is so where all parts are, which is followed as long as that is one place."""
+    """Where another part of a node's gradient is 0: the sum is so where all parts are, and followed while these agree."""
     if node not in gradients and zero is not None:
         idle[node] = zero
     elif idle.get(node) is not zero:

@@ -20,11 +20,11 @@ EXTREMES = {"maximum": ("less", "greater"), "minimum": ("greater", "less")}  # h
 
 def unbounded_nodes(order: Sequence[Node]) -> set[Node]:
     """The nodes that an unbounded function leads to, element by element: they may be infinite or NaN."""
-    found: set[Node] = set()
+    unbounded: set[Node] = set()
     for node in order:
-        if node.op.name in UNBOUNDED or (node.op.kind == "elementwise" and any(arg in found for arg in node.args)):
-            found.add(node)
-    return found
+        if node.op.name in UNBOUNDED or (node.op.kind == "elementwise" and any(arg in unbounded for arg in node.args)):
+            unbounded.add(node)
+    return unbounded
 
 
 def untaken(node: Node, above: Node | None) -> Sequence[Node | None]:

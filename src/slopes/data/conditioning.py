@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from ..errors import ArgumentError, OutOfRangeError, ShapeError, left_to
 from .dataset import BLOCK, Dataset, as_array, check_finite, exact_input, no_numbers, standardized
 from .reading import Path, refused
 from .tensorfile import load_metadata, load_safetensors, save_safetensors
@@ -34,11 +34,11 @@ class Conditioner:
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """What is done."""
-        raise NotImplementedError
+        raise left_to(self, "forward")
 
     def inverse(self, inputs: Any) -> np.ndarray:
         """What undoes it."""
-        raise NotImplementedError
+        raise left_to(self, "inverse")
 
     def save(self, path: Path) -> None:
         """Write the numbers as safetensors, atomically."""

@@ -38,13 +38,14 @@ def load_csv(path: Path, names: Sequence[str] | None = None, *, words: Iterable[
              missing: Sequence[str] = MISSING, delimiter: str = ",", decimal: str = ".", limit: int | None = None) -> Table:
     """The table of a CSV file in UTF-8, plain or gzip-compressed.
 
-    names: of the columns, when the file has no header line. missing: what stands where nothing is known. decimal: "." or ",".
+    names: of the columns, when the file has no header line. missing: what stands where nothing is known; by default "", ?, NA, N/A,
+    #N/A, <NA>, nan, NaN, NaT, null, NULL and None. decimal: "." or ",".
     A column is numbers when everything else in it is one; but where a number would lose digits, the column is words: leading zeros
     (postal codes), a plus sign before seven digits or more (telephones), integers that float64 does not hold (identifiers).
     words: columns that are words although they look like numbers; numbers: columns that are numbers, or an error.
     Quoted fields may hold delimiters and line ends; blanks around fields and empty lines do not count. Memory: that of the
     unpacked file and of the table; a packed file may unpack to 32 MiB, or 32 times its size if that is more, any file to 1 GiB,
-    unless `limit` (bytes) says otherwise. Raises csv.field_size_limit, which holds for the whole process.
+    unless `limit` (bytes) says otherwise. Lifts Python's own csv.field_size_limit, which is one for the whole process.
     Warns of columns that look like numbers but are words (3,5 or 1,234 or a few words among numbers), and of a first line that
     looks like a row. Raises DataError naming file and line for rows of another length, another delimiter, wrong quotes, bytes that
     are no UTF-8, infinite numbers, words in columns of `numbers`, an empty file, names that occur twice, more than 100,000 columns.
@@ -55,9 +56,13 @@ def load_csv(path: Path, names: Sequence[str] | None = None, *, words: Iterable[
     >>> load_csv("pets.csv")
     Table(2 rows: kind words, age number 1 missing, tag words)
     """
-    if isinstance(names, str) or len(delimiter) != 1 or decimal not in (".", ",") or decimal == delimiter:
-        raise ArgumentError(f"load_csv: names={names!r}, delimiter={delimiter!r}, decimal={decimal!r}",
-                            why="names is a list, a delimiter one character, the decimal mark '.' or ',' and not the delimiter")
+    lists = {"names": names, "words": words, "numbers": numbers, "missing": missing}
+    if wrong := {name: given for name, given in lists.items() if isinstance(given, str)}:
+        raise ArgumentError(f"load_csv: {', '.join(f'{name}={given!r}' for name, given in wrong.items())}", why="these are lists of words",
+                            repair=f"{next(iter(wrong))}=[{next(iter(wrong.values()))!r}]")
+    if len(delimiter) != 1 or delimiter in '"\r\n' or decimal not in (".", ",") or decimal == delimiter:
+        raise ArgumentError(f"load_csv: delimiter={delimiter!r}, decimal={decimal!r}",
+                            why="a delimiter is one character, no quote or line end; the decimal mark is '.' or ',', and not the delimiter")
     spelling = Spelling(frozenset(words), frozenset(numbers), frozenset(missing), decimal == ",")
     raw = contents(path, limit)
     line, header = next(records_of(raw, path, delimiter), (0, []))
@@ -84,7 +89,8 @@ def contents(path: Path, limit: int | None) -> bytes:
     """The bytes of the file, unpacked; checked to be text in UTF-8 as they are read."""
     data = io.BytesIO()
     with unpacked(path, limit) as source, reading(path):
-        most = (MOST_TEXT if limit is None else limit) if not source.packed else min(source.bound, limit or MOST_TEXT)
+        most = MOST_TEXT if limit is None else limit
+        most = min(most, source.bound) if source.packed else most
         while chunk := source.stream.read(CHUNK):
             data.write(chunk)
             if data.tell() > most:
@@ -101,10 +107,11 @@ def records_of(raw: bytes, path: Path, delimiter: str) -> Iterator[Record]:
     """(line, fields) of every record that is not empty; a record that goes over lines counts as its last one."""
     csv.field_size_limit(max(csv.field_size_limit(), len(raw)))  # Python's own limit is 131,072, and one for the whole process
     lines = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig", newline="")
-    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    blank = delimiter == " "  # then several stand for one
+    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=not blank, strict=True)
     try:
         for row in rows:
-            fields = [field.strip() for field in row]
+            fields = [field.strip() for field in row if field or not blank]
             if any(fields) or len(fields) > 1:
                 yield rows.line_num, fields
     except csv.Error as error:

@@ -175,6 +175,17 @@ def numbers(given: Any, field: str, keep: tuple[str, ...] = ()) -> np.ndarray:
     return converted
 
 
+def as_labels(given: Any, field: str) -> np.ndarray:
+    """The numbers of classes as int64; DTypeError for words and for fractions, which would be cut off."""
+    array = as_array(given, field)
+    if array.size and array.dtype.kind not in "biuf":
+        raise no_numbers(array, field)
+    if array.dtype.kind == "f" and not (whole := array == np.rint(array)).all():
+        raise DTypeError(f"{field} hold {array[~whole][0]}", why="a class has a whole number",
+                         repair="round them yourself, if they are classes")
+    return array.astype(np.int64)
+
+
 def no_numbers(array: np.ndarray, field: str) -> DTypeError:
     """The error that shows the first value that is no number."""
     repair = "give text and categories numbers: classes, y = np.unique(y, return_inverse=True)"
@@ -199,9 +210,10 @@ def as_wanted(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
 
 
 def as_array(given: Any, field: str) -> np.ndarray:
+    """The array of what was given; an error for ragged rows and for hidden values."""
     if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
-        raise ArgumentError(f"{field} are a masked array, {int(np.ma.getmaskarray(given).sum())} of whose values are hidden",
-                            why="a network would see what is hidden", repair="leave such examples out, or put numbers there: x.filled(0)")
+        raise ArgumentError(f"{field}: {int(np.ma.getmaskarray(given).sum())} values of a masked array are hidden",
+                            why="nothing here would know", repair="leave them out, or put numbers there: x.filled(0)")
     try:
         return np.asarray(given)
     except ValueError as error:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutOfRangeError, ShapeError
-from .dataset import checked_index
+from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from .columns import is_missing
+from .dataset import as_labels, checked_index
 
 
 class Examples:
@@ -16,7 +17,8 @@ class Examples:
 
     inputs: a tuple with a string or a tuple of strings for each example. targets: a tuple too (translations, tags), or labels
     (N,) int64, read-only. classes: the names of the classes that labels and tags count, if any.
-    Raises ShapeError for different lengths and for no example.
+    Raises ShapeError for different lengths and for no example, ArgumentError for missing inputs (None, nan), DTypeError for labels
+    that are no whole numbers.
 
     >>> from slopes import data
     >>> data.Examples(["good", "so so"], np.array([1, 0]), classes=["no", "yes"], name="toy")
@@ -38,6 +40,10 @@ class Examples:
             raise ShapeError(f"{name}: {len(self.inputs)} inputs but {len(self.targets)} targets", why="each example has one of each")
         if not self.inputs:
             raise ShapeError(f"{name}: there is no example", repair="give at least one")
+        gap = next((number for number, each in enumerate(self.inputs) if is_missing(each)), None)
+        if gap is not None:
+            raise ArgumentError(f"{name}: input {gap} is {self.inputs[gap]!r}: nothing is known there",
+                                why="an input is text, or a tuple of words", repair="leave such examples out")
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -66,6 +72,6 @@ class Examples:
 
 def labels(targets: np.ndarray) -> np.ndarray:
     """A read-only copy as int64."""
-    made = np.array(targets, np.int64)
+    made = as_labels(targets, "targets")
     made.flags.writeable = False
     return made

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import left_to
+
 IGNORED = -100  # the label of what is not to be learned or measured, such as filling
 
 
@@ -46,12 +48,12 @@ class Feed:
 
     def steps(self, batch_size: int) -> int:
         """The number of batches of an epoch."""
-        raise NotImplementedError
+        raise left_to(self, "steps")
 
     def size(self, batch_size: int) -> int:
         """The number of targets of an epoch that count."""
-        raise NotImplementedError
+        raise left_to(self, "size")
 
     def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, a pure function of the arguments; without a seed in the stored order, every target once."""
-        raise NotImplementedError
+        raise left_to(self, "batches")

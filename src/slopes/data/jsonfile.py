@@ -16,7 +16,7 @@ from .reading import Path, read_whole, refused
 
 MOST_JSON = 2**28  # bytes; a history of a million epochs stays below
 NON_FINITE = "$float"  # JSON has no infinities: they are written as {"$float": "inf"}
-MOST_DIGITS = 300  # of an integer: longer ones are beyond every float
+MOST_DIGITS, MOST_BITS = 300, 996  # of an integer (996 bits are at most 300 digits): longer ones are beyond every float
 
 
 def save_json(path: Path, content: dict[str, Any], schema: str, version: int = 1) -> None:
@@ -39,7 +39,7 @@ def save_json(path: Path, content: dict[str, Any], schema: str, version: int = 1
 
 def plain(value: Any) -> Any:
     """The value in JSON's own types."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, str)) or (isinstance(value, int) and value.bit_length() <= MOST_BITS):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {NON_FINITE: str(value)}
@@ -51,7 +51,8 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    raise ArgumentError(f"a {type(value).__name__} cannot be written as JSON: {value!r:.80}",
+    shown = f"{value.bit_length()} bits" if isinstance(value, int) else f"{value!r:.80}"  # Python refuses to write very long integers
+    raise ArgumentError(f"a {type(value).__name__} cannot be written as JSON: {shown}",
                         repair="turn it into numbers, text, lists or dicts")
 
 
@@ -98,7 +99,7 @@ def parse_object(raw: bytes, path: Path, field: str, foreign: bool = False) -> d
         raise refused(path, field, f"{name} is no JSON number")
 
     def bounded(digits: str) -> int:
-        if len(digits) > MOST_DIGITS:
+        if len(digits.lstrip("-")) > MOST_DIGITS:
             raise refused(path, field, f"a number has {len(digits)} digits")
         return int(digits)
 

@@ -31,7 +31,9 @@ def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
     pixels = np.ndarray(shape, dtype, buffer=data)
     if pixels.max() > top:
         raise refused(path, "pixels", f"a pixel is {pixels.max()}, above the greatest value {top}")
-    return pixels.astype(np.float32) / np.float32(top)
+    shades = pixels.astype(np.float32)
+    shades /= np.float32(top)
+    return shades
 
 
 def check_pixels(path: Path, width: int, height: int, most_pixels: int) -> None:

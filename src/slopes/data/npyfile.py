@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import math
 import re
 import zipfile
@@ -149,19 +150,25 @@ def read_header(source: Source, path: Path, prefix: str = "") -> Header:
 
 def parse_fields(text: str, path: Path, prefix: str) -> dict[str, Any]:
     """The literal dict of a header. The text is first reduced to harmless tokens, then parsed, never run."""
-    field = f"{prefix}header"
-    if not TOKENS.fullmatch(text):
-        raise refused(path, field, "it is not a literal dict", why=f"found {text!r:.100}")
-    text = re.sub(r"(\d)L\b", r"\1", text.strip())  # Python 2 wrote long integers so
-    try:
-        found = ast.parse(text, mode="eval").body
-        pairs = [(ast.literal_eval(key), ast.literal_eval(value)) for key, value in zip(found.keys, found.values)]  # type: ignore
-    except (SyntaxError, ValueError, TypeError, AttributeError, MemoryError, RecursionError):
-        raise refused(path, field, "it is not a literal dict", why=f"found {text!r:.100}") from None
+    field, pairs = f"{prefix}header", literal_pairs(text)
+    if pairs is None:
+        raise refused(path, field, "it is not a literal dict", why=f"found {text.strip()!r:.100}")
     names = [name for name, _ in pairs]
     if sorted(map(str, names)) != sorted(FIELDS):
         raise refused(path, field, f"its fields are {names!r:.100}", why="they must be exactly " + ", ".join(FIELDS))
     return dict(pairs)
+
+
+@functools.lru_cache(64)
+def literal_pairs(text: str) -> tuple[tuple[Any, Any], ...] | None:
+    """The names and values of a literal dict, or None; many arrays of an archive have equal headers."""
+    if not TOKENS.fullmatch(text):
+        return None
+    try:
+        tree = ast.parse(re.sub(r"(\d)L\b", r"\1", text.strip()), mode="eval").body  # Python 2 wrote long integers with an L
+        return tuple([(ast.literal_eval(key), ast.literal_eval(value)) for key, value in zip(tree.keys, tree.values)])  # type: ignore
+    except (SyntaxError, ValueError, TypeError, AttributeError, MemoryError, RecursionError):
+        return None
 
 
 def checked_header(fields: dict[str, Any], length: int, path: Path, prefix: str) -> Header:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from .columns import is_words, missing_in
 from .csvfile import load_csv
 from .dataset import Dataset, as_array, check_finite, kept_exact, no_numbers, standardized
@@ -35,14 +35,18 @@ def windows(values: Any, size: int, horizon: int = 1, step: int = 1) -> tuple[np
     """All windows of `size` values, every `step`, and the `horizon` values that follow each.
 
     values: (T,) or (T, channels). Returns inputs (N, size, channels) and targets (N, horizon), or (N, horizon, channels) for
-    values of several channels; N = 1 + (T - size - horizon) // step. Raises ShapeError when T is less than size + horizon,
-    ArgumentError for counts below 1.
+    values of several channels; N = 1 + (T - size - horizon) // step. Warns of values that lose digits as float32. Raises ShapeError
+    when T is less than size + horizon, ArgumentError for counts below 1.
 
     >>> past, future = windows([1, 2, 3, 4, 5], size=3)
     >>> past[..., 0].tolist(), future.tolist()
     ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0], [5.0]])
     """
-    known = checked_values(values).astype(np.float32)
+    exact = checked_values(values)
+    known = exact.astype(np.float32)
+    if kept_exact(exact, known, share=2.0**-10) is not None:
+        warn("values of the series lose digits as float32", why=f"they vary only from {exact.min()} to {exact.max()}",
+             repair="subtract what they have in common first, or use split_series, which does")
     starts = window_starts(len(known), 0, len(known), size, horizon, step)
     return cut(known, starts, size, horizon)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import numpy as np
 
 from .examples import Examples
@@ -11,6 +9,7 @@ from .lines import text_lines, wrong_line
 from .local import Folder, located
 from .order import SPLITTING, order
 from .splits import Splits, divided
+from .tokens import composed
 
 LANGUAGES = ("Arabic", "Chinese", "Czech", "Dutch", "English", "French", "German", "Greek", "Irish", "Italian", "Japanese", "Korean",
              "Polish", "Portuguese", "Russian", "Scottish", "Spanish", "Vietnamese")
@@ -38,7 +37,7 @@ def names_of(label: int, folder: Folder) -> list[str]:
     path = located("names", f"{LANGUAGES[label]}.txt", folder)
     made = []
     for number, line in text_lines(path):
-        name = unicodedata.normalize("NFC", line.strip())
+        name = composed(line.strip())
         if not name:
             raise wrong_line(path, number, "the line is blank", "each line is a name")
         made.append(name)

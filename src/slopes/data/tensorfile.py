@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .atomic import replacing
+from .dataset import as_array
 from .jsonfile import parse_object
 from .reading import Path, Source, opened, read_exactly, refused
 
@@ -46,7 +47,7 @@ def save_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Map
     >>> load_safetensors("weights.safetensors")["weight"].tolist(), load_metadata("weights.safetensors")
     ([[1.0, 0.0], [0.0, 1.0]], {'made by': 'an example'})
     """
-    found = [(checked_name(name), np.asarray(array)) for name, array in arrays.items()]
+    found = [(checked_name(name), as_array(array, f"array {name!r}")) for name, array in arrays.items()]
     ordered = sorted(found, key=lambda item: (-item[1].itemsize, item[0]))  # wide types first: all stay aligned
     header = header_of(ordered, metadata)
     with replacing(path) as file:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
+
+from ..errors import DTypeError
 
 NUMBER = r"\d++(?:[.,:]\d++){1,30}+(?!\w)"  # bounded, and nothing is tried twice: no text takes long
 WORD = r"\w+(?:['’-]\w+)*"
 TOKEN = re.compile(rf"{NUMBER}|{WORD}|\S")
 ELIDED = re.compile(rf"{NUMBER}|\w+['’](?=\w)|\w+(?:-\w+)*|\S")
+LONG = 1000  # characters: shorter texts are composed soon, whatever they are
 CLOSING = frozenset(".,)]}…%")  # no blank before them
 OPENING = frozenset("([{")  # no blank after them
 DOUBLE = frozenset("!?:;»")  # with French spacing, a blank before them
@@ -40,8 +44,30 @@ def words(text: str, lower: bool = False, elision: bool = False) -> list[str]:
     >>> text.words("L'homme n'est pas là.", lower=True, elision=True)
     ["l'", 'homme', "n'", 'est', 'pas', 'là', '.']
     """
-    composed = unicodedata.normalize("NFC", text)
-    return (ELIDED if elision else TOKEN).findall(composed.lower() if lower else composed)
+    if not isinstance(text, str):
+        raise DTypeError(f"{text!r:.80} is of type {type(text).__name__}, not text", why="words are found in text",
+                         repair="leave out what is missing (None, nan); give sentences one by one")
+    made = composed(text)
+    return (ELIDED if elision else TOKEN).findall(made.lower() if lower else made)
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's form NFC; more than 30 accents on one letter are left as they are, for sorting them takes very long.
+
+    >>> len(composed("e\N{COMBINING ACUTE ACCENT}"))
+    1
+    """
+    if len(text) < LONG or text.isascii():
+        return unicodedata.normalize("NFC", text)
+    parts = accents().split(text)
+    return "".join(part if number % 2 else unicodedata.normalize("NFC", part) for number, part in enumerate(parts))
+
+
+@functools.cache
+def accents() -> re.Pattern[str]:
+    """Matches runs of more than 30 combining marks, as one group."""
+    marks = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))
+    return re.compile(f"([{marks}]{{31,}}+)")
 
 
 def join_words(tokens: Iterable[str], french: bool = False) -> str:

@@ -62,7 +62,7 @@ def load_wav(path: Path, most_bytes: int = MOST_BYTES) -> Sound:
 
 def parse_wav(raw: bytes, path: Path) -> Sound:
     """The sound of the contents of a WAV file; `path` is what errors name."""
-    chunks: dict[bytes, bytes] = {}
+    chunks: dict[bytes, memoryview] = {}
     for name, content in chunks_of(raw, path):
         if name in chunks and name in (b"fmt ", b"data"):
             raise refused(path, f"chunk {name.decode()!r}", "there are two of them")
@@ -81,8 +81,8 @@ def parse_wav(raw: bytes, path: Path) -> Sound:
     return Sound(np.ascontiguousarray(samples), form.rate)
 
 
-def chunks_of(raw: bytes, path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """(name, contents) of every chunk."""
+def chunks_of(raw: bytes, path: Path) -> Iterator[tuple[bytes, memoryview]]:
+    """(name, contents) of every chunk, which are not copied."""
     if len(raw) < 12 or raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
         raise refused(path, "magic", f"{raw[:4]!r} ... {raw[8:12]!r} instead of b'RIFF' ... b'WAVE'")
     claim = int.from_bytes(raw[4:8], "little")
@@ -95,11 +95,11 @@ def chunks_of(raw: bytes, path: Path) -> Iterator[tuple[bytes, bytes]]:
         place += 8
         if size > claim + 8 - place:
             raise refused(path, f"chunk {name!r}", f"it claims {size} bytes, but {claim + 8 - place} are left")
-        yield name, raw[place : place + size]
+        yield name, memoryview(raw)[place : place + size]
         place += size + size % 2
 
 
-def read_format(chunk: bytes, path: Path) -> Format:
+def read_format(chunk: memoryview, path: Path) -> Format:
     """The format, of a kind that is known."""
     if len(chunk) < 16:
         raise refused(path, "chunk 'fmt '", f"{len(chunk)} bytes, fewer than 16")
@@ -117,15 +117,21 @@ def read_format(chunk: bytes, path: Path) -> Format:
     return form
 
 
-def samples_of(data: bytes, form: Format) -> np.ndarray:
+def samples_of(data: memoryview, form: Format) -> np.ndarray:
     """The numbers as they follow each other, float32."""
     if form.code == FLOATS:
         with np.errstate(over="ignore"):  # beyond float32 is infinite, which the caller refuses
             return np.frombuffer(data, f"<f{form.bits // 8}").astype(np.float32)
     if form.bits == 8:
-        return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
+        return scaled(np.frombuffer(data, np.uint8).astype(np.float32) - np.float32(128), 7)
     if form.bits == 24:
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)  # the upper three bytes of 32 bits
-        return wide.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
-    return np.frombuffer(data, f"<i{form.bits // 8}").astype(np.float32) / np.float32(2 ** (form.bits - 1))
+        return scaled(wide.view("<i4")[:, 0].astype(np.float32), 31)
+    return scaled(np.frombuffer(data, f"<i{form.bits // 8}").astype(np.float32), form.bits - 1)
+
+
+def scaled(samples: np.ndarray, bits: int) -> np.ndarray:
+    """The samples divided by 2^bits, in place: a sound may be large."""
+    samples /= np.float32(2**bits)
+    return samples

@@ -12,6 +12,7 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.shape import normalize_axis
 from ..graph.walk import substitute, topological
+from ..guarded import check_function
 from ..machine.reference import evaluate
 from ..tensor import Tensor, Trace, asarray, from_array, mode, tracing
 from ..tree import Structure, flatten, named_leaves, unflatten
@@ -31,6 +32,8 @@ def vmap(f: Function, in_axes: int | Sequence[int | None] | None = 0, out_axes: 
     >>> sl.vmap(lambda x, w: (x * w).sum(), in_axes=(0, None))(sl.tensor([[1., 2.], [3., 4.]]), sl.tensor([1., 10.]))
     tensor([21., 43.])
     """
+    check_function("vmap", f)
+
     @functools.wraps(f, updated=())
     def mapped(*args: Any, **kwargs: Any) -> Any:
         axes = argument_axes(args, in_axes)

@@ -14,6 +14,7 @@ from ..graph.dtype import is_float
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.shape import Shape
+from ..guarded import check_function
 from ..tree import unflatten
 from .follow import Function, Inputs, Outputs, finish, pulled, stable_outputs
 from .modes import grad
@@ -37,6 +38,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     tensor([[2., 0.],
             [0., 4.]])
     """
+    check_function("jacobian", f)
+
     @functools.wraps(f, updated=())
     def matrix(*args: Any, **kwargs: Any) -> Any:
         inputs = Inputs("jacobian", args, argnums)
@@ -92,4 +95,5 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
+    check_function("hessian", f)
     return jacobian(grad(f, argnums), argnums)

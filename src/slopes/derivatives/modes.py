@@ -8,6 +8,7 @@ from typing import Any
 
 from ..autodiff.pushforward import ones_like, push_forward
 from ..errors import ArgumentError, GradientError
+from ..guarded import check_function, described
 from ..tensor import asarray
 from ..tree import flatten, unflatten
 from .follow import Function, Inputs, Outputs, finish, node_of, pulled, scalar_output, stable_outputs
@@ -49,6 +50,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> sl.value_and_grad(lambda a, b: a * b, argnums=(0, 1))(sl.tensor(2.), sl.tensor(3.))
     (tensor(6.), (tensor(3.), tensor(2.)))
     """
+    check_function(name, f)
+
     @functools.wraps(f, updated=())
     def both(*args: Any, **kwargs: Any) -> Any:
         inputs = Inputs(name, args, argnums)
@@ -82,6 +85,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     >>> pull(sl.tensor([1., 10.]))
     (tensor([ 3., 40.]), tensor([ 1., 20.]))
     """
+    check_function("vjp", f)
     inputs = Inputs("vjp", args, tuple(range(len(args))))
     outputs = Outputs("vjp", inputs.call(f, {}))
 
@@ -106,6 +110,10 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     >>> sl.jvp(lambda x: x * x, (sl.tensor(3.),), (sl.tensor(1.),))
     (tensor(9.), tensor(6.))
     """
+    check_function("jvp", f)
+    if not (isinstance(args, (tuple, list)) and isinstance(tangents, (tuple, list))):
+        raise ArgumentError(f"jvp: the arguments are {described(args)}, the tangents {described(tangents)}",
+                            why="f may have several arguments: both are tuples", repair="for one argument sl.jvp(f, (x,), (v,))")
     if len(args) != len(tangents):
         raise ArgumentError(f"jvp: {len(args)} arguments and {len(tangents)} tangents", repair="give one tangent per argument")
     inputs = Inputs("jvp", tuple(args), tuple(range(len(args))))

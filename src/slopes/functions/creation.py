@@ -24,7 +24,7 @@ Sizes = int | Sequence[int]
 
 
 def sizes(shape: Sizes, name: str) -> tuple[int, ...]:
-    return check_dimensions((shape,) if isinstance(shape, (int, np.integer)) else tuple(shape), name)
+    return check_dimensions(tuple(shape) if hasattr(shape, "__iter__") else (shape,), name)
 
 
 def filled(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool = False) -> Tensor:

@@ -676,6 +676,8 @@ def scalar_fits(number: Any, dtype: DType) -> bool:
 def astype(x: Any, dtype: Any) -> Tensor:
     """x in another data type; floats lose their fraction on the way to integers. Raises DTypeError for unknown types.
 
+    A float outside of an integer type's range becomes its smallest or largest number, NaN becomes 0; integers wrap around.
+
     >>> sl.astype([1.9, -1.9], "int32")
     tensor([ 1, -1], dtype=int32)
     """

@@ -98,13 +98,14 @@ def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: boo
     tensor([[0.6, 0.8],
             [0. , 0. ]])
     """
-    if isinstance(ord, bool) or not isinstance(ord, (int, float, np.number)) or math.isnan(ord):
-        raise ArgumentError(f"vector_norm: ord is {ord!r}", why="it is the power of the norm", repair="give a number, such as ord=2")
+    if isinstance(ord, bool) or not isinstance(ord, (int, float, np.number)) or ord != ord:
+        raise ArgumentError(f"vector_norm: ord={ord!r} is no order of a norm", repair="choose 2, 1, inf or another number")
     x = composite.as_float(asarray(x))
     if (ord < 0 or ord == math.inf) and composite.nothing_along(x, axis, "vector_norm"):
         raise ShapeError(f"vector_norm: ord={ord} over no elements of a tensor of shape {x.shape}",
                          why="no elements have no extreme", repair="check the size first")
     size = abs(x)
+    ord = float(ord)
     if abs(ord) == math.inf:
         return composite.reduce("max" if ord > 0 else "min", size, axis, keepdims)
     if ord == 0:

@@ -11,7 +11,9 @@ from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import is_float
 from ..graph.node import Node
 from ..graph.operation import variable
+from ..graph.shape import whole
 from ..graph.walk import topological
+from ..guarded import check_function
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
@@ -36,6 +38,11 @@ def scan(step: Stepping, start: Any, sequences: Any = None, length: int | None =
     >>> sl.scan(lambda total, x: (total + x, total * x), sl.tensor(0.), sl.tensor([1., 2., 3.]))
     (tensor(6.), tensor([0., 2., 9.]))
     """
+    check_function("scan", step)
+    if length is not None and whole(length) is None:
+        raise ArgumentError(f"scan: length={length!r} is no number of steps", repair="give a whole number, or None beside sequences")
+    if not isinstance(reverse, bool):
+        raise ArgumentError(f"scan: reverse={reverse!r}", repair="give True or False")
     leaves, structure = flatten(sequences)
     xs = [asarray(leaf) for leaf in leaves]
     count = step_count(sequences, xs, length)
@@ -135,8 +142,8 @@ class Recorded:
             self.unknown = [each for each in written if each not in set(assigned)]
             states = [each._node_in(trace) for each in new] + [
                 trace.writes[each] if each in written else node for each, node in zip(assigned, carries[len(state):])]
-            found = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
-            self.states, self.outputs = found[:len(states)], found[len(states):]
+            body = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
+            self.states, self.outputs = body[:len(states)], body[len(states):]
         self.carries, self.elements = carries, elements
         self.followed = mode.recording and any(each._requires_grad for each in (*state, *xs, *new, *outputs))
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.shape import broadcast_shapes
+from ..graph.dtype import is_complex
+from ..graph.shape import broadcast_shapes, check_dimensions
 from ..ops import composite
 from ..tensor import Tensor, asarray, perform, tensor
 
@@ -36,7 +37,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
 
 
 def flatten(x: Any, start: int = 0) -> Tensor:
-    """The axes from `start` on made one: start=1 keeps a batch axis.
+    """The axes from `start` on made one: start=1 keeps a batch axis. Raises ShapeError for an axis that does not exist.
 
     >>> sl.flatten(sl.zeros((2, 3, 4)), start=1).shape
     (2, 12)
@@ -44,13 +45,13 @@ def flatten(x: Any, start: int = 0) -> Tensor:
     return asarray(x).flatten(start)
 
 
-def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
+def permute_dims(x: Any, axes: int | Sequence[int]) -> Tensor:
     """The axes in another order: axis i of the result is axis axes[i] of x. Raises ShapeError unless each is named once.
 
     >>> sl.permute_dims(sl.zeros((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    return composite.permute_dims(asarray(x), axes)
+    return composite.permute_dims(asarray(x), (axes,) if isinstance(axes, int) else axes)
 
 
 def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
@@ -87,7 +88,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     tensor([[1., 2.],
             [1., 2.]])
     """
-    return asarray(x).broadcast_to(tuple(shape))
+    return asarray(x).broadcast_to(tuple(shape) if hasattr(shape, "__iter__") else (shape,))
 
 
 def broadcast_arrays(*xs: Any) -> list[Tensor]:
@@ -201,13 +202,15 @@ def pad(x: Any, widths: int | Sequence[Any], value: Any = 0) -> Tensor:
     """
     x, pairs = asarray(x), pairs_of(widths)
     widths = pairs * x.ndim if len(pairs) == 1 else pairs
+    check_dimensions([abs(low) + n + abs(high) for n, (low, high) in zip(x.shape, widths)], "pad")
     if isinstance(value, Tensor):
         if value.ndim:
             raise ShapeError(f"pad: a value of shape {value.shape}", why="all new elements have one value", repair="give one number")
         inside = perform("pad", (perform("expand", (tensor(True),), {"shape": x.shape}),), {"widths": widths, "value": False})
         return composite.where(inside, perform("pad", (x,), {"widths": widths, "value": 0}), value.astype(x.dtype))
-    if not isinstance(value, (bool, int, float, complex, np.generic)):
-        raise ArgumentError(f"pad: the value {value!r} is no number", repair="give a number or a 0-d tensor")
+    complex_number = isinstance(value, (complex, np.complexfloating)) and not isinstance(value, float)
+    if not isinstance(value, (bool, int, float, complex, np.number)) or (complex_number and not is_complex(x.dtype)):
+        raise ArgumentError(f"pad: the value {value!r} is no number of type {x.dtype}", repair="give a real number or a 0-d tensor")
     return perform("pad", (x,), {"widths": widths, "value": value})
 
 

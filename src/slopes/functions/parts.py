@@ -13,6 +13,7 @@ from ..graph.dtype import is_float
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import topological
+from ..guarded import check_function
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .loop import Aside, stable_body, stand_ins
@@ -37,6 +38,7 @@ def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
     >>> sl.in_parts(lambda rows: (rows * rows).sum(axis=1), x, size=2)
     tensor([ 1., 13., 41.])
     """
+    check_function("in_parts", function)
     leaves, structure = flatten(sequences)
     xs = [asarray(leaf) for leaf in leaves]
     total = row_count(sequences, xs)

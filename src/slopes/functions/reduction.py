@@ -27,9 +27,15 @@ def cast(x: Any, dtype: Any) -> Tensor:
     return asarray(x) if dtype is None else asarray(x).astype(as_dtype(dtype))
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
-    """The sum over `axis` (a number, a tuple, None for all), 0 over no elements; integers and bool are added as int64.
+def totalled(name: str, x: Any, axis: Axis, keepdims: bool, dtype: Any) -> Tensor:
+    """A sum or product of elements in the wanted type, in that type; it is taken in the widest one of its kind, which wraps alike."""
+    return cast(reduced(name, cast(x, dtype), axis, keepdims), dtype)
 
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The sum over `axis` (a number, a tuple, None for all), 0 over no elements; integers and bool are added as int64 or uint64.
+
+    With `dtype`, elements become that type first, and the result is of it.
     x (..., n, ...) -> (..., ...), with keepdims (..., 1, ...). Raises ShapeError for an axis that does not exist.
     A sum of float32 is off by at most 256 eps (3e-5) of the sum of magnitudes, usually by less than 1e-6, however long it is:
     128 terms at a time are added in float32, their sums in float64. Means, variances and running totals are as exact.
@@ -37,16 +43,18 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) ->
     >>> sl.sum([[1., 2.], [3., 4.]], axis=0)
     tensor([4., 6.])
     """
-    return reduced("sum", cast(x, dtype), axis, keepdims)
+    return totalled("sum", x, axis, keepdims, dtype)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """The product over `axis` (a number, a tuple, None for all), 1 over no elements; zeros are no problem for the gradient.
 
+    With `dtype`, elements become that type first, and the result is of it.
+
     >>> sl.prod([[1., 2.], [3., 4.]], axis=1)
     tensor([ 2., 12.])
     """
-    return reduced("prod", cast(x, dtype), axis, keepdims)
+    return totalled("prod", x, axis, keepdims, dtype)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -142,12 +150,15 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Running totals along `axis` (which may be left out where there is only one): y_i = x_0 + ... + x_i.
 
+    Integers are added as int64 or uint64. With `dtype`, elements become that type first, and the result is of it.
+
     >>> sl.cumulative_sum([1, 2, 3])
     tensor([1, 3, 6])
     """
     x = cast(x, dtype)
     axis = 0 if axis is None and x.ndim == 1 else axis
-    return perform("cumulative_sum", (x,), {"axis": normalize_axis(axis, x.ndim, "cumulative_sum")})  # type: ignore[arg-type]
+    totals = perform("cumulative_sum", (x,), {"axis": normalize_axis(axis, x.ndim, "cumulative_sum")})  # type: ignore[arg-type]
+    return cast(totals, dtype)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
-from ..graph.dtype import as_dtype, default_float
+from ..errors import ArgumentError, ShapeError
+from ..graph.dtype import as_dtype, default_float, is_inexact
 from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..tensor import Tensor, asarray, from_array, perform
+from .elementwise import isnan
 
 __all__ = ["argsort", "nonzero", "one_hot", "searchsorted", "sort", "take", "take_along_axis", "top_k", "unique"]
 
@@ -108,13 +109,18 @@ def unique(x: Any) -> Tensor:
 
 
 def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:
-    """For each value, the position in the rising x (n,) where it would be inserted; "right": behind its equals.
+    """For each value, the position in the rising x (n,) where it would be inserted; side="right": behind its equals.
 
-    Counted by comparing with every element: sum of x < value (or x <= value).
+    Counted by comparing with every element: sum of x < value (or x <= value). NaN counts as largest, as in `sort`. Raises ArgumentError
+    for another side.
 
     >>> sl.searchsorted([1., 2., 3.], [2., 5.])
     tensor([1, 3])
     """
-    x, values = asarray(x), asarray(values)
-    below = x < values[..., None] if side == "left" else x <= values[..., None]
+    if side not in ("left", "right"):
+        raise ArgumentError(f"searchsorted: side={side!r} is not known", repair='choose "left" or "right"')
+    x, values = asarray(x), asarray(values)[..., None]
+    below = x < values if side == "left" else x <= values
+    if is_inexact(values.dtype):
+        below = below | (isnan(values) & ~isnan(x) if side == "left" else isnan(values))
     return below.sum(axis=-1)

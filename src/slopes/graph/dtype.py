@@ -31,7 +31,7 @@ def as_dtype(dtype: object) -> DType:
         return default_int
     try:
         found = np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError, DeprecationWarning):
         found = None
     if found is None or found not in ALL:  # NumPy takes None for float64
         types = "the types are " + ", ".join(t.name for t in ALL)
@@ -114,10 +114,10 @@ def scalar_dtype(value: object, beside: DType | None) -> DType:
 
 
 def exists_in(value: Any, dtype: DType) -> bool:
-    """Whether an integer type or bool holds just this number."""
-    if dtype == bool_:
-        return value in (0, 1)
-    return math.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+    """Whether an integer type holds just this number; every whole number is true or false."""
+    if not math.isfinite(value) or value != int(value):
+        return False
+    return dtype == bool_ or bool(np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
 
 
 def accumulator(dtype: DType) -> DType:

@@ -10,10 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, left_to
 from .dtype import DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
+
+MISSING = {
+    "rule": "it says the shape and the type of the result",
+    "meaning": "it says the value, in terms of an array namespace: it runs whenever the operation is used at once",
+    "pullback": "it says the gradient of each argument; (None,) * len(args) where there are none",
+    "emit": "it says how the operation is compiled; used at once, outside of compiled functions, it needs none",
+}
+
+
+def unsaid(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that an operation has to define before it is asked for."""
+    function.unsaid = True  # type: ignore[attr-defined]
+    return function
+
+
+def complaining(operation: type, part: str) -> Callable[..., Any]:
+    """What stands for a part of an operation that its class does not define."""
+    def missing(*args: Any, **params: Any) -> Any:
+        raise left_to(operation, part, MISSING[part])
+
+    missing.__signature__ = inspect.signature(getattr(operation, part))  # type: ignore[attr-defined]
+    return missing
 
 
 class Operation:
@@ -36,6 +58,9 @@ class Operation:
             if callable(value) and not attribute.startswith("__") and not isinstance(value, (classmethod, staticmethod, type)):
                 setattr(cls, attribute, staticmethod(value))
         if not abstract:
+            for part in ("rule", "meaning", "pullback", "emit"):
+                if getattr(getattr(cls, part, None), "unsaid", False):
+                    setattr(cls, part, staticmethod(complaining(cls, part)))
             cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
             Operation.table[cls.name] = cls
 
@@ -46,16 +71,19 @@ class Operation:
         return intern(cls, args, params, shape, dtype)
 
     @staticmethod
-    def rule(*args: Node, **params: Any) -> tuple[Shape, DType]:
-        raise NotImplementedError
+    @unsaid
+    def rule(*args: Node, **params: Any) -> tuple[Shape, DType]:  # type: ignore[empty-body]
+        """(shape, dtype) of the result."""
 
     @staticmethod
+    @unsaid
     def meaning(xp: Any, *arrays: Any, **params: Any) -> Any:
-        raise NotImplementedError
+        """The value."""
 
     @staticmethod
-    def pullback(g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:
-        raise NotImplementedError
+    @unsaid
+    def pullback(g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:  # type: ignore[empty-body]
+        """A gradient for each argument."""
 
 
 class Frozen:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.dataset import as_labels
 from ..data.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..train.checks import check_dataset
@@ -29,14 +30,14 @@ class Confusion(View):
     def counted(cls, targets: Any, predicted: Any, classes: Sequence[str] | None = None) -> Confusion:
         """Of labels (N,) int and predictions (N,) int; without `classes`, they are called by their numbers.
 
-        Raises ShapeError for lengths that differ, OutOfRangeError for a label that is none of the classes.
+        Raises ShapeError for lengths that differ, OutOfRangeError for a label that is none of the classes, DTypeError for fractions.
 
         >>> import slopes as sl
         >>> found = sl.inside.Confusion.counted([0, 0, 1, 1, 1], [0, 1, 1, 1, 1], ["cat", "dog"])
         >>> found.counts.tolist(), found.recall.tolist(), found.mistakes()
         ([[1, 1], [0, 3]], [0.5, 1.0], [('cat', 'dog', 1)])
         """
-        true, guessed = np.asarray(targets, np.int64), np.asarray(predicted, np.int64)
+        true, guessed = as_labels(targets, "targets"), as_labels(predicted, "predictions")
         if true.ndim != 1 or true.shape != guessed.shape:
             raise ShapeError(f"confusion: targets of shape {true.shape}, predictions of shape {guessed.shape}",
                              why="each example has one class and is taken for one, (N,) and (N,)")

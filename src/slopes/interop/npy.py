@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..data.atomic import Path, replacing
+from ..data.dataset import as_array
 from ..data.npyfile import load_npy, load_npz
 from ..errors import ArgumentError
 
@@ -47,7 +48,7 @@ def save_npz(path: Path, arrays: Mapping[str, Any], compress: bool = True) -> No
 
 
 def of_numbers(what: str, given: Any) -> np.ndarray:
-    array = np.asarray(given)
+    array = as_array(given, what)
     if array.dtype.kind not in "biufc" or array.dtype.itemsize > 16 or array.dtype.name == "longdouble":
         raise ArgumentError(f"{what} is of type {array.dtype}, not of numbers", repair="cast it: array.astype(np.float64)")
     return array

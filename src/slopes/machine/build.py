@@ -11,16 +11,19 @@ from ..graph.node import Node
 from ..loops.nest import leaves
 from ..loops.program import Plan, plan_program
 from . import cache, engine, translate
+from .notice import look
 
 
 def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> engine.Program:
     """The program of an optimised graph, which the cache keeps under the key."""
     start = time.perf_counter()
+    look()
     plan = plan_program(roots, inputs, destinations, translate.host_target())
     numbers = {node: i for i, node in enumerate(with_bodies(order))}
     manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
                                tuple((kernel.kind, kernel.work * kernel.steps) for kernel in plan.kernels))
     planned = time.perf_counter()
+    look()
     codes = translate.object_codes(plan.text, *translate.host())
     report(plan, planned - start, time.perf_counter() - planned)
     cache.store_cached(key, manifest, codes)

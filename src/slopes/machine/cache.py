@@ -164,9 +164,11 @@ class Folder:
             if not stat.S_ISREG(found.st_mode):
                 raise Untrusted(f"{self.path / name} is no file")
             check_own(found, self.path / name)
+            if found.st_size > MOST:
+                raise Untrusted(f"{self.path / name} is larger than all programs together may be")
             with contextlib.suppress(OSError):
                 os.utime(file.fileno() if os.utime in os.supports_fd else self.path / name)  # was used now
-            return file.read(MOST)
+            return file.read(found.st_size)
 
     def write(self, name: str, data: bytes, replace: bool = True) -> None:
         """Write a file under another name, then give it its own: a reader never sees half of one."""

@@ -143,10 +143,18 @@ class Program:
                 give_back_freed()
             free = available_memory()
             if free is not None and room > free:
-                raise TooLargeError(f"a program needs {room / 2**30:,.1f} GiB for its intermediate values, "
-                                    f"but {free / 2**30:,.1f} GiB are free", repair="take a smaller batch, or a smaller network")
-            self._arena, self._room = aligned_bytes(max(room, 64)), room
+                raise no_room(room, f"but {free / 2**30:,.1f} GiB are free")
+            try:
+                self._arena, self._room = aligned_bytes(max(room, 64)), room
+            except (MemoryError, ValueError) as error:  # NumPy's word for more than any address is ValueError
+                raise no_room(room, "but the system refuses them") from error
         return self._arena.ctypes.data
+
+
+def no_room(room: int, but: str) -> TooLargeError:
+    return TooLargeError(f"a program needs {room / 2**30:,.1f} GiB for its intermediate values, {but}",
+                         why="what forward and backward pass compute stays in memory until it is used",
+                         repair="take a smaller batch, or a smaller network")
 
 
 _alive: WeakSet[Program] = WeakSet()

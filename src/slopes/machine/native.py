@@ -17,6 +17,7 @@ from ..graph.walk import topological
 from ..passes.apart import set_apart
 from ..passes.pipeline import optimize
 from . import cache, engine
+from .notice import noticed
 
 BUILDER = "slopes.machine.build"  # loaded for the first program that is not in the cache
 _programs: WeakValueDictionary[str, engine.Program] = WeakValueDictionary()
@@ -44,11 +45,12 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
     have the same values in many calls, is not done in each of them but in a program before, the `prologue`.
     """
     watch = show_pass if settings.debug_level() >= 2 else None
-    optimized, prepared = set_apart(optimize(roots, watch, fixed), fixed)
-    native = compile_optimized(optimized, updates, keep)
-    if prepared:
-        native.prologue = compile_optimized(list(prepared.values()), [None] * len(prepared))
-        native.prepared = list(prepared)
+    with noticed():
+        optimized, prepared = set_apart(optimize(roots, watch, fixed), fixed)
+        native = compile_optimized(optimized, updates, keep)
+        if prepared:
+            native.prologue = compile_optimized(list(prepared.values()), [None] * len(prepared))
+            native.prepared = list(prepared)
     return native
 
 

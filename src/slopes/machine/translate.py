@@ -17,9 +17,11 @@ from .. import settings
 from ..errors import ArgumentError, CompileError
 from ..loops.target import TARGETS, Target
 from ..workers import Workers
+from .notice import look
 from .parts import cut
 from .threads import thread_count
 
+LOOK = 0.2  # seconds after which somebody who waits is told how it goes
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -104,7 +106,8 @@ def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
         except RuntimeError:  # the system gives no more threads, or the interpreter ends
             work()
         try:
-            done.acquire()
+            while not done.acquire(timeout=LOOK):
+                look()
         except BaseException:
             done.acquire()  # what has begun comes to its end first
             raise

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, left_to
 from ..graph.operation import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
@@ -34,7 +34,7 @@ class AdaptivePooling(Module):
 
     def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
         """x with one axis pooled to `count` values."""
-        raise NotImplementedError
+        raise left_to(self, "pooled")
 
     def details(self) -> str:
         return "x".join(map(str, self.output_size))

@@ -87,7 +87,7 @@ class MultiheadAttention(Module):
         self.check_inputs(query, key, value)
         if key_padding_mask is not None:
             key_padding_mask = self.padding(key, asarray(key_padding_mask))
-            query, key, value = self.without_filling(query, key, value, key_padding_mask)
+            query, key, value = self.clean_inputs(query, key, value, key_padding_mask)
         q, k, v = map(self.heads, self.projected(query, key, value))  # (N, h, L or S, d)
         mask = self.merged(q, k, key_padding_mask, attn_mask)
         if not need_weights and (self.dropout is None or not self.dropout.training):
@@ -102,10 +102,10 @@ class MultiheadAttention(Module):
         wanted = key.shape[:2] if self.batch_first else key.shape[1::-1]
         return self.checked_mask("key_padding_mask", mask, wanted, (wanted,))
 
-    def without_filling(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def clean_inputs(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The inputs, 0 where what fills up the keys is not finite; for the gradients of the weights 0 times that would be nan."""
-        shown = filled(key, padding, self.batch_first)
-        return shown if query is key else query, shown, shown if value is key else filled(value, padding, self.batch_first)
+        shown = clean_padding(key, padding, self.batch_first)
+        return shown if query is key else query, shown, shown if value is key else clean_padding(value, padding, self.batch_first)
 
     def projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """q, k and v: for self-attention, all by one product."""
@@ -188,7 +188,7 @@ def check_heads(width: int, heads: int) -> None:
                             why="each head takes an equal share of the features", repair=f"numbers of heads that fit: {fit}")
 
 
-def filled(x: Tensor, padding: Tensor, batch_first: bool) -> Tensor:
+def clean_padding(x: Tensor, padding: Tensor, batch_first: bool) -> Tensor:
     """x, (N, S, E) or (S, N, E), with 0 for what is not finite at places that the mask (N, S) hides."""
     hidden = padding if padding.dtype == bool_ else padding == -math.inf
     hidden = (hidden if batch_first else hidden.permute_dims((1, 0))).reshape((*x.shape[:2], 1))

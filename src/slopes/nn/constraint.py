@@ -67,6 +67,7 @@ def one_of(*names: Any) -> Constraint:
 
 
 COUNT = Constraint("a whole number of at least 1", is_count, (0, -3, 2.5, True, "3"))
+LAYERS = Constraint("a whole number from 1 to 10,000", lambda value: is_count(value) and value <= 10_000, (0, -3, 2.5, True, "3", 2**70))
 WHOLE = Constraint("a whole number", is_whole, (1.5, "0", True))
 OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda value: value is None or is_count(value), (0, 2.5, "3"))
 OPTIONAL_WHOLE = Constraint("a whole number or None", lambda value: value is None or is_whole(value), (1.5, "0", True))

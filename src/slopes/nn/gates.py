@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, left_to
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
@@ -48,7 +48,7 @@ class Unit(Module):
 
     def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
         """The next state; `seen` is what the gates see of h: all of it, but under dropout."""
-        raise NotImplementedError
+        raise left_to(self, "step")
 
     def make_weights(self, inputs: int) -> Weights:
         """All uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""

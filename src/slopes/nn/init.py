@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..arrays import check_memory
+from ..arrays import check_memory, too_large
 from ..data.files import load_safetensors
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import float32
@@ -47,7 +47,10 @@ def blank(shape: tuple[int, ...]) -> Parameter:
                          why="it would be made anew in every call, and what it learned be forgotten",
                          repair="make layers outside of the function, and use them in it")
     check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
-    return Parameter(np.zeros(shape, np.float32))
+    try:
+        return Parameter(np.zeros(shape, np.float32))
+    except MemoryError as error:
+        raise too_large(shape, float32, math.prod(shape) * 4, None) from error
 
 
 @contextmanager

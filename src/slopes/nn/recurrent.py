@@ -12,12 +12,12 @@ from ..graph.dtype import is_integer
 from ..ops.composite import concat, stack, where
 from ..tensor import Tensor, asarray
 from ..tree import map_tree
-from .constraint import COUNT, FLAG, SHARE, check
+from .constraint import COUNT, FLAG, LAYERS, SHARE, check
 from .dropout import Dropout, SequenceDropout
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, State, Unit, Weights
 from .where import built_and_called, known_value
 
-SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": COUNT, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
+SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": LAYERS, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
          "input_dropout": SHARE, "hidden_dropout": SHARE}
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # followed by _l0, _l1, ..., and by _reverse for the way back
 

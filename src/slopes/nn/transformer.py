@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import left_to
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
-from .attention import Mask, MultiheadAttention, filled
-from .constraint import COUNT, FLAG, POSITIVE, SHARE, Constraint, check, one_of
+from .attention import Mask, MultiheadAttention, clean_padding
+from .constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm
 from .linear import Linear
@@ -47,7 +48,7 @@ class TransformerBlock(Module):
 
     def attentions(self) -> tuple[str, ...]:
         """The names of its attention layers, in order."""
-        raise NotImplementedError
+        raise left_to(self, "attentions")
 
     def another(self) -> TransformerBlock:
         """A new one of the same sizes, with initial values of its own."""
@@ -89,7 +90,7 @@ class TransformerEncoderLayer(TransformerBlock):
             return self.self_attn(x, key_padding_mask=src_key_padding_mask, attn_mask=src_mask, is_causal=is_causal)
 
         if src_key_padding_mask is not None:
-            src = filled(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
+            src = clean_padding(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
         return self.beside(2, self.beside(1, src, attend), self.feed_forward)
 
 
@@ -125,7 +126,7 @@ class TransformerDecoderLayer(TransformerBlock):
                                        is_causal=memory_is_causal)
 
         if tgt_key_padding_mask is not None:
-            tgt = filled(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
+            tgt = clean_padding(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
         return self.beside(3, self.beside(2, self.beside(1, tgt, attend), remember), self.feed_forward)
 
 
@@ -148,7 +149,7 @@ class TransformerEncoder(Module):
     ((3, 5, 8), 3)
     """
 
-    constraints = {"encoder_layer": ENCODER_LAYER, "num_layers": COUNT, "norm": OPTIONAL_MODULE}
+    constraints = {"encoder_layer": ENCODER_LAYER, "num_layers": LAYERS, "norm": OPTIONAL_MODULE}
 
     def __init__(self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerEncoder", self.constraints, {"encoder_layer": encoder_layer, "num_layers": num_layers, "norm": norm})
@@ -174,7 +175,7 @@ class TransformerDecoder(Module):
     (3, 5, 8)
     """
 
-    constraints = {"decoder_layer": DECODER_LAYER, "num_layers": COUNT, "norm": OPTIONAL_MODULE}
+    constraints = {"decoder_layer": DECODER_LAYER, "num_layers": LAYERS, "norm": OPTIONAL_MODULE}
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerDecoder", self.constraints, {"decoder_layer": decoder_layer, "num_layers": num_layers, "norm": norm})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,20 @@ def part(x: X, axis: int, start: int, stop: int, step: int = 1) -> X:
     return build("slice", x, start=tuple(start if each == axis else 0 for each in range(x.ndim)),
                  stop=tuple(stop if each == axis else n for each, n in enumerate(x.shape)),
                  step=tuple(step if each == axis else 1 for each in range(x.ndim)))
+
+
+def is_single(given: Any) -> bool:
+    """Whether this is one whole number; arrays and tensors of one number are, too."""
+    return hasattr(given, "__index__") and not getattr(given, "ndim", 0)
+
+
+def listed(given: Any, name: str) -> list[int]:
+    """One whole number or several, as a list."""
+    several = [given] if is_single(given) else given
+    try:
+        return [index(each) for each in several]
+    except TypeError as error:
+        raise ArgumentError(f"{name}: {given!r} is no whole number and no list of them", repair="give whole numbers") from error
 
 
 def concat(xs: Sequence[X], axis: int | None = 0) -> X:
@@ -49,15 +64,17 @@ def split(x: X, sections: int | Sequence[int], axis: int = 0) -> tuple[X, ...]:
     """x cut along an axis into `sections` equal parts, or into parts of the given sizes."""
     axis = normalize_axis(axis, x.ndim, "split")
     n = x.shape[axis]
-    if isinstance(sections, int):
-        if sections < 1 or n % sections:
-            raise ShapeError(f"split: axis {axis} of size {n} does not divide into {sections} equal parts",
+    sizes = listed(sections, "split")
+    if is_single(sections):
+        count, = sizes
+        if count < 1 or n % count:
+            raise ShapeError(f"split: axis {axis} of size {n} does not divide into {count} equal parts",
                              repair="give the sizes of the parts as a list")
-        sections = [n // sections] * sections
-    if sum(sections) != n or min(sections, default=0) < 0:
-        raise ShapeError(f"split: sizes {tuple(sections)} add up to {sum(sections)}, axis {axis} has {n}")
-    ends = np.cumsum(sections).tolist()
-    return tuple(part(x, axis, end - size, end) for end, size in zip(ends, sections))
+        sizes = [n // count] * count
+    if sum(sizes) != n or min(sizes, default=0) < 0:
+        raise ShapeError(f"split: sizes {tuple(sizes)} add up to {sum(sizes)}, axis {axis} has {n}")
+    ends = np.cumsum(sizes).tolist()
+    return tuple(part(x, axis, end - size, end) for end, size in zip(ends, sizes))
 
 
 def flip(x: X, axis: int | Sequence[int] | None = None) -> X:
@@ -71,7 +88,7 @@ def roll(x: X, shift: int | Sequence[int], axis: int | Sequence[int] | None = No
     """Elements moved `shift` places along an axis, those that fall off coming in at the other end; None rolls x flattened."""
     if axis is None:
         return build("reshape", roll(build("reshape", x, shape=(-1,)), shift, 0), shape=x.shape)
-    shifts, axes = ([each] if isinstance(each, int) else list(each) for each in (shift, axis))
+    shifts, axes = listed(shift, "roll"), listed(axis, "roll")
     shifts = shifts * len(axes) if len(shifts) == 1 else shifts
     if len(shifts) != len(axes):
         raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes", repair="give one shift, or one for each axis")
@@ -85,7 +102,7 @@ def roll(x: X, shift: int | Sequence[int], axis: int | Sequence[int] | None = No
 
 def tile(x: X, repetitions: int | Sequence[int]) -> X:
     """x repeated as a whole, `repetitions` times along each axis (counted from the last)."""
-    counts = [repetitions] if isinstance(repetitions, int) else list(repetitions)
+    counts = listed(repetitions, "tile")
     counts = [1] * (x.ndim - len(counts)) + counts
     sizes = [1] * (len(counts) - x.ndim) + list(x.shape)
     spaced = build("reshape", x, shape=tuple(n for size in sizes for n in (1, size)))
@@ -99,13 +116,17 @@ def repeat(x: X, repeats: int | Sequence[int], axis: int | None = None) -> X:
         x, axis = build("reshape", x, shape=(-1,)), 0
     axis = normalize_axis(axis, x.ndim, "repeat")
     n = x.shape[axis]
-    if not isinstance(repeats, int):
-        if len(repeats) != n:
-            raise ShapeError(f"repeat: {len(repeats)} numbers of repeats for axis {axis} of size {n}")
-        return build("take", x, constant(np.repeat(np.arange(n), repeats)), axis=axis)
+    counts = listed(repeats, "repeat")
+    if min(counts, default=0) < 0:
+        raise ShapeError(f"repeat: {min(counts)} repeats", why="an element stands there any number of times, or not at all",
+                         repair="numbers of repeats are 0 or more")
+    if not is_single(repeats):
+        if len(counts) != n:
+            raise ShapeError(f"repeat: {len(counts)} numbers of repeats for axis {axis} of size {n}")
+        return build("take", x, constant(np.repeat(np.arange(n), counts)), axis=axis)
     before, after = x.shape[:axis + 1], x.shape[axis + 1:]
-    spread = build("expand", build("reshape", x, shape=(*before, 1, *after)), shape=(*before, repeats, *after))
-    return build("reshape", spread, shape=(*x.shape[:axis], n * repeats, *after))
+    spread = build("expand", build("reshape", x, shape=(*before, 1, *after)), shape=(*before, *counts, *after))
+    return build("reshape", spread, shape=(*x.shape[:axis], n * counts[0], *after))
 
 
 def permute_dims(x: X, axes: Sequence[int]) -> X:
@@ -115,7 +136,7 @@ def permute_dims(x: X, axes: Sequence[int]) -> X:
 
 def moveaxis(x: X, source: int | Sequence[int], destination: int | Sequence[int]) -> X:
     """Some axes moved to other places, the rest in their order."""
-    here, there = ([each] if isinstance(each, (int, np.integer)) else list(each) for each in (source, destination))
+    here, there = listed(source, "moveaxis"), listed(destination, "moveaxis")
     if len(here) != len(there):
         raise ArgumentError(f"moveaxis: {len(here)} axes for {len(there)} places", repair="give a place for each axis")
     for axes in (here, there):
@@ -204,7 +225,7 @@ def sort(x: X, axis: int = -1, descending: bool = False) -> X:
 def top_k(x: X, k: int, axis: int = -1, largest: bool = True) -> tuple[X, X]:
     """The k largest (or smallest) elements along an axis in order, and their positions; of equals, the first come first."""
     axis = normalize_axis(axis, x.ndim, "top_k")
-    if not 0 <= k <= x.shape[axis]:
+    if not hasattr(k, "__index__") or not 0 <= k <= x.shape[axis]:
         raise ArgumentError(f"top_k: k={k} of axis {axis} with size {x.shape[axis]}",
                             repair=f"choose k from 0 to {x.shape[axis]}")
     places = part(argsort(x, axis, descending=largest), axis, 0, k)

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ArgumentError, DivisionError, DTypeError
 from ..graph.dtype import DType, as_dtype, bool_, complex64, float32, float64, is_complex, is_inexact, is_integer, promote
 from ..graph.node import Node, intern
-from ..graph.operation import Constant, Operation, build, constant
+from ..graph.operation import Constant, Operation, build, constant, unsaid
 from ..graph.shape import Shape, broadcast_shapes
 from .special import erf as numpy_erf
 
@@ -87,8 +87,9 @@ class Elementwise(Operation, abstract=True):
     def lower(read, index, node):
         return read.apply(node, tuple(read(each, index) for each in node.args))
 
+    @unsaid
     def emit(b, *xs):
-        raise NotImplementedError
+        """The result for vectors, in terms of a builder of native code."""
 
 
 def convert(x: Node, dtype: DType) -> Node:
@@ -740,10 +741,21 @@ class Where(Elementwise):
     def emit(b, c, x, y): return b.select(c, x, y)
 
 
+def saturated(x: np.ndarray, dtype: DType) -> np.ndarray:
+    """The whole parts of floats as integers, the smallest or largest one for those outside of the range, 0 for NaN."""
+    whole, limits = np.trunc(x), np.iinfo(dtype)
+    above, inside = whole >= float(2 ** (limits.bits - (dtype.kind == "i"))), whole >= float(limits.min)
+    result = x.astype(dtype)
+    if inside.all() and not above.any():
+        return result
+    outside = np.where(above, limits.max, np.where(np.isnan(x), 0, limits.min)).astype(dtype)
+    return np.where(inside & ~above, result, outside)
+
+
 class Cast(Elementwise):
     """x in another type: floats to integers lose their fraction, anything to bool asks x != 0.
 
-    A float that the integer type cannot hold (NaN, infinite, too large) gives an unspecified integer.
+    A float that the integer type cannot hold gives the nearest integer that it does, NaN gives 0 (NumPy's answer depends on the processor).
     """
 
     accepts = ANY
@@ -766,7 +778,7 @@ class Cast(Elementwise):
                              repair="take the absolute value, which is real")
         return args[0].shape, dtype
 
-    def meaning(xp, x, dtype): return x.astype(dtype)
+    def meaning(xp, x, dtype): return saturated(x, dtype) if xp is np and x.dtype.kind == "f" and dtype.kind in "iu" else x.astype(dtype)
     def pullback(g, y, x, dtype): return (convert(g, x.dtype) if is_inexact(x.dtype) and is_inexact(dtype) else None,)
     def emit(b, x, dtype): return b.cast(x, dtype)
 

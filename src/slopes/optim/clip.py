@@ -15,9 +15,10 @@ def clip_by_norm(parameters: Any, limit: float) -> Tensor:
     """Scale all gradients by one factor so that their common norm is at most `limit`; returns the norm that they had.
 
     g <- g min(1, limit / (|g| + 1e-6)), where |g| is the root of the sum of squares over all parameters; the direction stays.
-    `parameters` are a module's, named ones or a list; those without a gradient are left out. limit > 0. Call it after backward and
-    before step, also inside of a compiled function. Raises ArgumentError. Source: Pascanu, Mikolov, Bengio, "On the difficulty of
-    training recurrent neural networks", 2013; the 1e-6 is PyTorch's.
+    `parameters` are a module's, named ones or a list; those without a gradient are left out. limit > 0. Call it after backward and before
+    step, also inside of a compiled function. Squares beyond the range of the type make the norm inf, and finite gradients 0. Raises
+    ArgumentError. Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013; the 1e-6 is
+    PyTorch's.
 
     >>> import slopes as sl
     >>> from slopes import optim

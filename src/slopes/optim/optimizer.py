@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, GradientError
+from ..errors import ArgumentError, GradientError, left_to
 from ..graph.dtype import DType
 from ..nn.constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..nn.module import Module, Parameters
@@ -91,15 +91,15 @@ class Optimizer(Structured):
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         """The state beside this parameter at the start."""
-        raise NotImplementedError
+        raise left_to(self, "init")
 
     def factors(self, dtype: DType) -> Factors:
         """The numbers of an update, in the type of the parameters."""
-        raise NotImplementedError
+        raise left_to(self, "factors")
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
         """The new value of a parameter and the new state beside it; `factors` may be given where they are known already."""
-        raise NotImplementedError
+        raise left_to(self, "update")
 
     # The step
 

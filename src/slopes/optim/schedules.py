@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, left_to
 from ..nn.constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, RISING, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
 
 ScheduleFunction = Callable[[int, int], float]
@@ -35,7 +35,7 @@ class Schedule:
 
     def factor(self, step: int, steps: int) -> float:
         """The factor in step `step` of `steps` (0: not known)."""
-        raise NotImplementedError
+        raise left_to(self, "factor")
 
     def begin(self) -> None:
         """Called by fit before the first step: forget what was observed in an earlier run."""

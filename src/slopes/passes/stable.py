@@ -52,8 +52,8 @@ def stable_to_differentiate(roots: Sequence[Node], fixed: Iterable[Node] = ()) -
     changing = depending(order, [node for node in order if is_op(node, "exp", "sqrt")]).difference(fixed)
     kept = [node for node in order if node not in changing or is_op(node, "alias")]
     firings: list[Firing] = []
-    found = rewrite(rewrite(roots, DIFFERENTIABLE, fixed=kept), STABLE, log=firings, fixed=kept)
-    return found if firings else list(roots)
+    better = rewrite(rewrite(roots, DIFFERENTIABLE, fixed=kept), STABLE, log=firings, fixed=kept)
+    return better if firings else list(roots)
 
 
 @rule("log(exp(x)) = x", "log", example=pair(lambda a: (build("log", build("exp", a)), a)))
@@ -232,10 +232,10 @@ def log_moved(node):
         moves.append(inner)
         inner = inner.args[0]
     logarithm = build("log", inner)
-    found = next((better for each in LOGARITHMS if (better := each(logarithm)) is not None), None) if moves else None
-    for move in reversed(moves) if found is not None else ():
-        found = move.op.make(found, **move.params)
-    return found
+    result = next((better for each in LOGARITHMS if (better := each(logarithm)) is not None), None) if moves else None
+    for move in reversed(moves) if result is not None else ():
+        result = move.op.make(result, **move.params)
+    return result
 
 
 LOGARITHMS = (log_exp, log_one_plus_exp, log_sigmoid, log_ratio, log_scaled, log_sum_exp)

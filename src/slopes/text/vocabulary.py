@@ -39,9 +39,7 @@ class Vocabulary:
     def __init__(self, tokens: Iterable[str], specials: Sequence[str] = SPECIALS) -> None:
         self.specials = checked_specials(specials)
         self.tokens = (*self.specials, *tokens)
-        wrong = next((token for token in self.tokens if not isinstance(token, str)), None)
-        if wrong is not None:
-            raise DTypeError(f"token {wrong!r:.80} is of type {type(wrong).__name__}", why="a token is text")
+        check_text(self.tokens)
         self.number_of = {token: number for number, token in enumerate(self.tokens)}
         if len(self.number_of) != len(self.tokens):
             twice = Counter(self.tokens).most_common(1)[0][0]
@@ -66,6 +64,7 @@ class Vocabulary:
         specials = checked_specials(specials)
         check_whole(smallest_count=smallest_count, largest=largest)
         counts = Counter(tokens) if isinstance(tokens, Mapping) else counted(tokens)
+        check_text(counts)
         kept = [(-count, token) for token, count in counts.items() if count >= smallest_count and token not in specials]
         room = None if largest is None else max(0, largest - len(specials))
         return cls([token for _, token in sorted(kept)[:room]], specials)
@@ -118,6 +117,7 @@ class Vocabulary:
         """
         unknown = self.number_of.get(UNK, -1) if UNK in self.specials else -1
         tokens = list(tokens)
+        check_text(tokens)
         numbers = np.array([self.number_of.get(token, unknown) for token in tokens], np.int64)
         if numbers.size and numbers.min() < 0:
             place = int(numbers.argmin())
@@ -185,6 +185,14 @@ def checked_specials(specials: Sequence[str]) -> tuple[str, ...]:
         raise ArgumentError(f"specials are {specials!r:.80}", why="special tokens are some of " + ", ".join(SPECIALS) + ", each once",
                             repair="leave specials= out, or give for example ('<unk>',)")
     return tuple(specials)
+
+
+def check_text(tokens: Iterable[Any]) -> None:
+    """Tokens are text; also a missing one (None, nan) is none."""
+    for token in tokens:
+        if not isinstance(token, str):
+            raise DTypeError(f"token {token!r:.80} is of type {type(token).__name__}", why="a token is text",
+                             repair="leave out what is missing; text.words(sentence) makes tokens of text")
 
 
 def check_whole(**numbers: int | None) -> None:

@@ -17,7 +17,7 @@ from ..data.feed import Feed
 from ..errors import ArgumentError
 from ..nn.constraint import POSITIVE
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.module import entries
+from ..nn.module import Buffer, entries
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules
 from ..random import Generator
 from ..tensor import Tensor, no_grad
@@ -28,7 +28,7 @@ from .guard import DivergedError, Guard, broken_weights, is_finite, non_finite
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import Metric, find_metrics
-from .mistakes import check_learns, of_slopes, tell_classes, tell_outputs, tell_zeros
+from .mistakes import check_learns, tell_classes, tell_outputs, tell_zeros
 from .mode import Learning
 from .progress import Reporter, choose_reporter
 from .schedule import Schedule, find_schedule
@@ -104,8 +104,8 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
     the best weights).
     Raises ArgumentError (empty or mismatched data, nan in it, batch_size < 1, epochs < 0, an optimizer of another net), ShapeError
     (outputs and targets of shapes that do not fit), TraceError (random numbers that are not slopes' own),
-    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss or a weight, which it names, is no longer
-    finite: the net is then back at its last sound step, and `error.run` holds the history. Weights are looked at after each epoch.
+    OutOfRangeError (labels outside the net's outputs), and NonFiniteError when the loss or a weight or buffer, which it names, is no
+    longer finite: the net is then back at its last sound step, and `error.run` holds the history. Weights are looked at after each epoch.
 
     Source: Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.1.3 (minibatches).
 
@@ -177,11 +177,10 @@ class Job:
         self.judge = None if self.validation is None else Evaluator(
             self.net, self.validation, self.objective, self.metrics, self.batch_size if isinstance(self.validation, Feed) else 512)
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
-        code = (self.objective.loss, *(type(module) for _, module in self.net.named_modules()))
-        self.foreign = self.augment is not None or self.penalty is not None or not all(map(of_slopes, code))
+        self.code = self.objective.loss, self.augment, self.penalty, *(module for _, module in self.net.named_modules())
         learned = {id(each) for each in self.optimizer.parameters}
         self.watched = [(each.shown, each.value) for each in entries(self.net)
-                        if id(each.value) in learned and is_finite(each.value.detach().numpy())]
+                        if (id(each.value) in learned or isinstance(each.value, Buffer)) and is_finite(each.value.peek())]
         self.interrupts = Interrupts()
         self.outer, self.generator, self.judging = random.current(), Generator(self.seed), Generator(self.seed)
 
@@ -280,8 +279,8 @@ class Job:
         self.stop_with(non_finite(self.history.losses, self.steps_per_epoch, self.rate, broken))
 
     def broken(self) -> list[str]:
-        """The paths of weights that are not finite, but were when the training began."""
-        return [path for path, parameter in self.watched if not is_finite(parameter.detach().numpy())]
+        """The paths of weights and buffers that are not finite, but were when the training began."""
+        return [path for path, held in self.watched if not is_finite(held.peek())]
 
     def check_weights(self) -> None:
         """Rewind to before the step that made a weight nan or infinite, and raise, if there was one: also when no loss showed it."""
@@ -304,7 +303,7 @@ class Job:
         if len(given) > self.source.width:
             self.optimizer.lr.assign(given[-1])
         self.net.zero_grad()
-        with none_frozen() if self.foreign else contextlib.nullcontext():
+        with none_frozen(*self.code):
             answers = [self.answer(*part) for part in self.source.parts(given[: self.source.width], self.accumulate)]
             losses, means = whole_loss(answers, self.objective.summed)
             losses_and_penalty = self.penalized(losses)

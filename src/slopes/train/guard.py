@@ -124,6 +124,8 @@ class Guard:
 
 def is_finite(array: np.ndarray) -> bool:
     """Whether no element is nan or infinite; the sum of squares tells it quickly, unless it overflows."""
+    if array.dtype.kind not in "fc":
+        return True
     flat = array.reshape(-1)
     with np.errstate(all="ignore"):
         return bool(np.isfinite(flat @ flat)) or bool(np.isfinite(flat).all())

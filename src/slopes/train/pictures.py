@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data.atomic import write_bytes
-from ..errors import ArgumentError
+from ..errors import ArgumentError, left_to
 from ..extras import require
 
 TRAIN, VALIDATION, MUTED = "#2b6cb0", "#c05621", "#9db4cc"
@@ -48,7 +48,7 @@ class View:
 
     def draw(self) -> Picture:
         """The picture; needs matplotlib, else MissingExtraError."""
-        raise NotImplementedError
+        raise left_to(self, "draw")
 
     def plot(self, path: str | Path | None = None) -> Picture:
         """Draw it; with `path` also write the picture. It shows itself in a notebook. Needs matplotlib: slopes[plot]."""

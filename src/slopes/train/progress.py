@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..machine import notice
 from ..streams import lenient, stderr
 from .history import Epoch, figures
 
@@ -122,6 +123,7 @@ class Live:
         self.epochs, self.examples = epochs, examples
         self.task = self.progress.add_task(f"epoch 1/{epochs}", total=epochs * examples, figures="")
         self.progress.start()
+        notice.covered.append(self)
 
     def advance(self, epoch: int, examples: int, loss: float, metrics: dict[str, float]) -> None:
         """Move the bar and redraw."""
@@ -136,6 +138,8 @@ class Live:
 
     def stop(self, message: str) -> None:
         """Take the bar away, leave the last word."""
+        if self in notice.covered:
+            notice.covered.remove(self)
         self.progress.stop()
         if message:
             self.progress.console.print(message, highlight=False, markup=False, soft_wrap=True)

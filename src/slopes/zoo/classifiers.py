@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import nn, optim, random
 from ..data.dataset import Dataset
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, left_to
 from ..extras import require
 from ..nn.constraint import COUNT, NOT_NEGATIVE, check
 from ..tensor import asarray, no_grad
@@ -56,11 +56,11 @@ class Classifier:
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Learn from rows (N, ...) and class numbers (N,)."""
-        raise NotImplementedError
+        raise left_to(self, "learn")
 
     def decide(self, x: np.ndarray) -> np.ndarray:
         """The class number of each row."""
-        raise NotImplementedError
+        raise left_to(self, "decide")
 
 
 class Perceptron(Classifier):
@@ -163,11 +163,11 @@ class Regression(Probable):
 
     def outputs(self) -> int:
         """How many logits there are."""
-        raise NotImplementedError
+        raise left_to(self, "outputs")
 
     def targets(self, y: np.ndarray) -> Any:
         """Class numbers as the loss wants them."""
-        raise NotImplementedError
+        raise left_to(self, "targets")
 
     loss: Callable[..., Any]
 
