@@ -91,6 +91,7 @@ __all__ = [
 CALLING_BACK = ("contractive_penalty",)  # errors of a user's own function come out as they are
 for name in __all__:
     function = globals()[name]
-    if isinstance(function, FunctionType) and function.__module__.startswith(__name__ + ".") and name not in CALLING_BACK:
+    if isinstance(function, FunctionType) and function.__module__.startswith(__name__ + ".") and not (
+            name in CALLING_BACK or hasattr(function, "__wrapped__")):
         globals()[name] = guarded(function, "nn")
         setattr(sys.modules[function.__module__], name, globals()[name])

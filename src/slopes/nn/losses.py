@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..graph.dtype import is_float, is_integer
 from ..graph.operation import build, composed
+from ..guarded import guarded
 from ..ops import composite
 from ..ops.activations import decay
 from ..tensor import Tensor, asarray
@@ -36,6 +38,10 @@ CONSTRAINTS: dict[str, dict[str, Constraint]] = {
 # Classes
 
 
+in_nn = partial(guarded, owner="nn")
+
+
+@in_nn
 def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any = None, label_smoothing: float = 0.0,
                   ignore_index: int | None = None) -> Tensor:
     """loss_i = -log softmax(logits_i)[label_i]: the negative log likelihood of the right class.
@@ -66,6 +72,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
     return class_loss("cross_entropy", log_probabilities, labels, reduction, weight, label_smoothing, ignore_index)
 
 
+@in_nn
 def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, ignore_index: int | None = -100) -> Tensor:
     """The mean of cross_entropy over the tokens of sequences, whose classes are the last axis; filling, labelled -100, is left out.
 
@@ -87,6 +94,7 @@ def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, 
                          ignore_index=ignore_index)
 
 
+@in_nn
 def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean", weight: Any = None,
              ignore_index: int | None = None) -> Tensor:
     """loss_i = -log_probabilities_i[label_i]: cross_entropy for outputs that are log probabilities already (after LogSoftmax).
@@ -103,6 +111,7 @@ def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean", weigh
     return class_loss("nll_loss", log_probabilities, labels, reduction, weight, 0.0, ignore_index)
 
 
+@in_nn
 def log_likelihood(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
     """log softmax(logits_i)[label_i]: what gradient ascent makes large where descent makes cross_entropy small; its mirror image.
 
@@ -118,6 +127,7 @@ def log_likelihood(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
     return -class_loss("log_likelihood", composite.log_softmax(logits, axis=1), labels, reduction, None, 0.0, None)
 
 
+@in_nn
 def hinge_loss(scores: Any, labels: Any, reduction: str = "mean", margin: float = 1.0) -> Tensor:
     """loss_i = sum over j != y of max(0, s_j - s_y + margin), y the label: zero once the right class leads by the margin.
 
@@ -227,6 +237,7 @@ def right_losses(log_probabilities: Any, labels: Any) -> Any:
 # Numbers and probabilities
 
 
+@in_nn
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean", weight: Any = None,
                                      pos_weight: Any = None) -> Tensor:
     """loss = -(t log s + (1 - t) log(1 - s)) with s = sigmoid(logits), computed as softplus(x) - t x: no overflow.
@@ -249,6 +260,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     return reduced(losses if weight is None else weighed(losses, asarray(weight)), reduction)
 
 
+@in_nn
 def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """loss = (output - target)^2, by default its mean over all elements; reduction="sum" is the squared distance.
 
@@ -265,6 +277,7 @@ def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     return reduced(apart * apart, reduction)
 
 
+@in_nn
 def squared_loss(outputs: Any, targets: Any) -> Tensor:
     """loss = sum of (output - target)^2 over all elements (textbooks often take half of it).
 
@@ -280,6 +293,7 @@ def squared_loss(outputs: Any, targets: Any) -> Tensor:
     return (apart * apart).sum()
 
 
+@in_nn
 def l1_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """loss = |output - target|; the gradient at 0 is 0. One shape; raises ShapeError when the shapes differ.
 
@@ -293,6 +307,7 @@ def l1_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     return reduced(abs(x - t), reduction)
 
 
+@in_nn
 def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """loss = d^2 / 2 where d = |output - target| <= delta, otherwise delta (d - delta / 2): squared near 0, straight far away.
 
@@ -310,6 +325,7 @@ def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float
     return reduced(near * (apart - near * 0.5), reduction)
 
 
+@in_nn
 def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """loss = t (log t - log p): the Kullback-Leibler divergence of targets t from outputs p, element by element; 0 where t = 0,
     also where log p is -inf.
