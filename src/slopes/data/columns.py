@@ -36,12 +36,12 @@ def as_column(name: str, values: Any) -> np.ndarray:
 def as_numbers(name: str, array: np.ndarray) -> np.ndarray:
     """Numbers as float64, none of them changed but for the rounding of fractions."""
     with np.errstate(over="ignore"):
-        found = array.astype(np.float64, copy=False)
+        made = array.astype(np.float64, copy=False)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        for row in np.flatnonzero(np.abs(found) >= EXACT):
+        for row in np.flatnonzero(np.abs(made) >= EXACT):
             check_exact(name, int(row), int(array[row]))
-    check_known(name, found)
-    return found
+    check_known(name, made)
+    return made
 
 
 def check_exact(name: str, row: int, value: int) -> None:

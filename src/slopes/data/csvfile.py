@@ -74,8 +74,8 @@ def load_csv(path: Path, names: Sequence[str] | None = None, *, words: Iterable[
     check_chosen(heads, spelling, path)
 
     def rows() -> Iterator[Record]:
-        found = records_of(raw, path, delimiter)
-        return of_length(islice(found, names is None, None), len(heads), path)
+        records = records_of(raw, path, delimiter)
+        return of_length(islice(records, names is None, None), len(heads), path)
 
     columns = columns_of(rows, heads, path, spelling)
     if not len(next(iter(columns.values()))):
@@ -95,12 +95,12 @@ def contents(path: Path, limit: int | None) -> bytes:
             data.write(chunk)
             if data.tell() > most:
                 raise refused(path, "size", f"more than {most} bytes", repair="when you trust the file, allow more: limit=...")
-    found = data.getvalue()
-    if b"\0" in found:
-        line = found.count(b"\n", 0, found.index(0)) + 1
+    raw = data.getvalue()
+    if b"\0" in raw:
+        line = raw.count(b"\n", 0, raw.index(0)) + 1
         raise refused(path, f"line {line}", "it holds a zero byte", "this is no text in UTF-8",
                       "convert the file: some programs write UTF-16")
-    return found
+    return raw
 
 
 def records_of(raw: bytes, path: Path, delimiter: str) -> Iterator[Record]:
@@ -174,10 +174,10 @@ def of_length(rows: Iterable[Record], count: int, path: Path) -> Iterator[Record
 class Column:
     """Gathers a column part by part: numbers for as long as everything in it is one, then words."""
 
-    __slots__ = ("forced", "is_numbers", "is_whole", "name", "parts", "path", "place", "same", "spelling")
+    __slots__ = ("forced", "is_numbers", "is_whole", "name", "parts", "path", "position", "same", "spelling")
 
-    def __init__(self, place: int, name: str, path: Path, spelling: Spelling) -> None:
-        self.place, self.name, self.path, self.spelling = place, name, path, spelling
+    def __init__(self, position: int, name: str, path: Path, spelling: Spelling) -> None:
+        self.position, self.name, self.path, self.spelling = position, name, path, spelling
         self.is_numbers, self.forced, self.is_whole = name not in spelling.words, name in spelling.numbers, True
         self.parts: list[np.ndarray] = []
         self.same: dict[str, str] = {}  # each different word is held once
@@ -185,12 +185,12 @@ class Column:
     def add(self, rows: list[Record]) -> None:
         """The fields of more rows."""
         missing = self.spelling.missing
-        texts = ["" if fields[self.place] in missing else fields[self.place] for _, fields in rows]
+        texts = ["" if fields[self.position] in missing else fields[self.position] for _, fields in rows]
         if self.is_numbers:
-            found = numbers_in(texts, self.spelling.comma, self.forced)
-            if found is not None:
-                self.check_finite(found, texts, rows)
-                self.parts.append(found)
+            values = numbers_in(texts, self.spelling.comma, self.forced)
+            if values is not None:
+                self.check_finite(values, texts, rows)
+                self.parts.append(values)
                 return
             self.check_forced(texts, rows)
             self.is_numbers, self.is_whole = False, not self.parts
@@ -198,8 +198,8 @@ class Column:
         if self.is_whole:
             self.parts.append(np.array([self.same.setdefault(text, text) for text in texts], object))
 
-    def check_finite(self, found: np.ndarray, texts: list[str], rows: list[Record]) -> None:
-        infinite = np.isinf(found)
+    def check_finite(self, values: np.ndarray, texts: list[str], rows: list[Record]) -> None:
+        infinite = np.isinf(values)
         if infinite.any():
             row = int(infinite.argmax())
             raise refused(self.path, f"line {rows[row][0]}", f"{self.name} is {texts[row]:.40}, which is not finite")
@@ -220,7 +220,7 @@ class Column:
 
 def columns_of(rows: Callable[[], Iterator[Record]], names: list[str], path: Path, spelling: Spelling) -> dict[str, np.ndarray]:
     """The columns of rows that can be read twice: what was a number until a word came is read again."""
-    columns = [Column(place, name, path, spelling) for place, name in enumerate(names)]
+    columns = [Column(position, name, path, spelling) for position, name in enumerate(names)]
     gather(rows(), columns)
     again = [column for column in columns if not column.is_whole]
     for column in again:
