@@ -25,9 +25,9 @@ def build(workload: Workload, threads: int, mode: str) -> Engine:
     batches = [tuple(map(sl.tensor, batch)) for batch in zip(*data)]
     step = sl.compile(step) if mode == "compiled" else step
     if workload.steps_per_call == 1:
-        return Engine(step, batches, np.asarray)
+        return Engine(step, batches, sl.Tensor.numpy)
     copies = max(1, workload.steps_per_call // workload.batches)
-    return Many(step, batches, np.asarray, workload.steps_per_call, [sl.tensor(np.concatenate([each] * copies)) for each in data])
+    return Many(step, batches, sl.Tensor.numpy, workload.steps_per_call, [sl.tensor(np.concatenate([each] * copies)) for each in data])
 
 
 def training(workload: Workload, net: Any) -> Callable[..., Any]:

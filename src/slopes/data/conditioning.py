@@ -62,7 +62,7 @@ class Conditioner:
 
     def is_sound(self) -> bool:
         """Whether the arrays, which were loaded, fit each other."""
-        raise NotImplementedError
+        raise left_to(self, "is_sound")
 
 
 class Standardize(Conditioner):
