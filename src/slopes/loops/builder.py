@@ -17,6 +17,8 @@ SCALAR = {"float32": "float", "float64": "double", "bool": "i1",
 INTEGER_PREDICATES = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 FLOAT_PREDICATES = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 
+SMALLEST_REGISTER = 16  # bytes of a vector register
+
 MATH: dict[str, Callable[..., Value]] = {}  # filled by mathlib: name -> function of a builder and values
 
 
@@ -65,8 +67,9 @@ def float_text(double: bytes, dtype: np.dtype) -> str:
 class Builder:
     """Builds the body of one function. `error` names the pointer through which run-time checks report; `site` the code they report."""
 
-    def __init__(self, lanes: int, fused: bool = True) -> None:
+    def __init__(self, lanes: int, fused: bool = True, masked_arithmetic: bool = False) -> None:
         self.lanes = lanes  # of a full vector of 32-bit elements on the target
+        self.masked_arithmetic = masked_arithmetic  # whether its instructions can leave lanes out
         self.fused = fused  # whether it multiplies and adds in one instruction
         self.lines: list[str] = []
         self.allocas: list[str] = []
@@ -440,14 +443,15 @@ class Builder:
         if lanes == 1:
             address = self._safe_address(address, pointer, mask)
             return self._from_memory(self.new(f"load {kind}, ptr {address}, align {stored.itemsize}", stored, 1), dtype)
-        keep = self._whole_mask(self.splat(mask, lanes))
+        keep = self._whole_mask(self.splat(mask, lanes), least=SMALLEST_REGISTER // stored.itemsize)
         return self._from_memory(self.first(self._masked_load(address, stored, keep), lanes), dtype)
 
     def _masked_load(self, address: str, stored: np.dtype, mask: Value) -> Value:
         """The elements side by side that the mask picks, 0 for the others: one register at a time.
 
         LLVM 22 splits wider ones itself, and for AVX2 then reads the upper half whole where the lower half of the mask is known
-        to be false.
+        to be false. For AVX-512 it moves such a load into masked arithmetic, and out of that
+        again without the mask: an empty piece of assembly, which costs nothing, keeps the two apart.
         """
         width = self.lanes * INT32.itemsize // stored.itemsize
         if mask.lanes > width:
@@ -458,12 +462,15 @@ class Builder:
             return self.shuffle(low, high, range(mask.lanes))
         kind, mask_text, suffix = type_text(stored, mask.lanes), type_text(BOOL, mask.lanes), self._memory_suffix(stored, mask.lanes)
         self.declarations.add(f"declare {kind} @llvm.masked.load.{suffix}.p0(ptr, i32, {mask_text}, {kind})")
-        return self.new(f"call {kind} @llvm.masked.load.{suffix}.p0(ptr {address}, i32 {stored.itemsize}, "
-                        f"{mask_text} {mask.ref}, {kind} zeroinitializer)", stored, mask.lanes)
+        elements = self.new(f"call {kind} @llvm.masked.load.{suffix}.p0(ptr {address}, i32 {stored.itemsize}, "
+                            f"{mask_text} {mask.ref}, {kind} zeroinitializer)", stored, mask.lanes)
+        if not self.masked_arithmetic:
+            return elements
+        return self.new(f'call {kind} asm "", "=v,0"({kind} {elements.ref})', stored, mask.lanes)
 
-    def _whole_mask(self, mask: Value) -> Value:
+    def _whole_mask(self, mask: Value, least: int = 1) -> Value:
         """The mask with false lanes up to a power of two: LLVM takes masked accesses of other widths element by element."""
-        width = 1 << (mask.lanes - 1).bit_length()
+        width = max(least, 1 << (mask.lanes - 1).bit_length())
         if width == mask.lanes:
             return mask
         return self.shuffle(mask, self.const(False, like=mask), [min(lane, mask.lanes) for lane in range(width)])

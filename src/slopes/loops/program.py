@@ -281,7 +281,7 @@ class ProgramWriter:
                 places[key] = f"%b{len(places)}"
                 owners.append(buffer)
             pointers[buffer] = places[key]
-        b = Builder(self.target.lanes, self.target.fused)
+        b = Builder(self.target.lanes, self.target.fused, self.target.masked_arithmetic)
         b.spare_lanes = self.spare_lanes
         scope = Scope(b, pointers, self.site)
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
@@ -295,7 +295,7 @@ class ProgramWriter:
 
     def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, clocks: Mapping[int, int]) -> str:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
-        b, self.clocks = Builder(self.target.lanes, self.target.fused), clocks
+        b, self.clocks = Builder(self.target.lanes, self.target.fused, self.target.masked_arithmetic), clocks
         steps = Value("%steps", INT64)
         b.line(f"%behind = mul i64 %thread, {self.scratch}")
         b.line(f"%place = add i64 %behind, {self.arena}")
@@ -330,7 +330,7 @@ class ProgramWriter:
     def _run_apart(self, number: int, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None,
                    waiting: bool) -> bool:
         """The phases as a function of their own, which returns whether to leave the program, and its call."""
-        own, outside = Builder(self.target.lanes, self.target.fused), self.leave
+        own, outside = Builder(self.target.lanes, self.target.fused, self.target.masked_arithmetic), self.leave
         self.leave = "ret i1 true"
         waiting = self._run(own, phases, Value("%step", INT64), guarded, waiting)
         self.leave = outside

@@ -17,6 +17,7 @@ class Target:
     registers: int  # vector registers that a tile may fill
     pause: str  # the instruction that a waiting loop gives way with
     fused: bool = True  # whether it multiplies and adds in one instruction
+    masked_arithmetic: bool = False  # whether its instructions can leave lanes out
 
     @property
     def declared(self) -> list[str]:
@@ -25,7 +26,7 @@ class Target:
 
 
 TARGETS = {
-    "avx512": Target(16, 30, "call void @llvm.x86.sse2.pause()"),
+    "avx512": Target(16, 30, "call void @llvm.x86.sse2.pause()", masked_arithmetic=True),
     "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
     "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()", fused=False),
     "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
