@@ -28,6 +28,7 @@ def equal(found, expected):
 # When it compiles, and why
 
 
+@pytest.mark.filterwarnings("ignore:the compiled function .* runs operation by operation:UserWarning")
 def test_each_kind_of_arguments_is_compiled_once_and_says_why():
     f = sl.compile(lambda x, factor=2: x * factor)
     f(sl.ones(3))
@@ -502,6 +503,7 @@ def test_derivatives_compile_and_compiled_functions_have_derivatives(transform):
     np.testing.assert_allclose(sl.compile(transform(sl.compile(f)))(x).numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:the compiled function .* runs operation by operation:UserWarning")
 @pytest.mark.parametrize("called", [0, 3])
 def test_the_derivative_of_a_compiled_function_is_not_lost(called):
     """Neither the first time, nor when its program is there already."""
@@ -516,6 +518,7 @@ def test_the_derivative_of_a_compiled_function_is_not_lost(called):
     assert compiled.compilations == (called > 0)
 
 
+@pytest.mark.filterwarnings("ignore:the compiled function .* runs operation by operation:UserWarning")
 def test_backward_goes_through_a_compiled_function_to_what_its_arguments_were_computed_from():
     weight = sl.tensor([3.0, 4.0], requires_grad=True)
     squares = sl.compile(lambda x: (x * x).sum())
@@ -527,6 +530,16 @@ def test_backward_goes_through_a_compiled_function_to_what_its_arguments_were_co
         assert squares(2 * weight).item() == 100
 
 
+def test_a_derivative_outside_of_a_compiled_function_says_once_that_no_program_runs():
+    cube = sl.compile(lambda x: (x * x * x).sum())
+    with pytest.warns(UserWarning) as said:
+        sl.grad(cube)(sl.tensor([2.0]))
+        sl.grad(cube)(sl.tensor([3.0]))
+    assert [str(each.message) for each in said] == ["""\
+the compiled function <lambda> runs operation by operation, as its derivative is taken outside of it
+  a program gives values only, a derivative needs every operation
+  take the derivative inside: sl.compile(sl.grad(f)), or call backward() in the compiled function"""]
+    assert (cube.inlinings, cube.compilations) == (2, 0)
 
 def test_compiled_functions_within_compiled_functions_are_one_program():
     inner = sl.compile(lambda x: x * 2)

@@ -8,6 +8,7 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 
+pytestmark = pytest.mark.filterwarnings("ignore:the compiled function .* runs operation by operation:UserWarning")
 E = np.exp(-100.0)
 
 FORMS = {  # function of x, at, value, gradient

@@ -43,8 +43,9 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
 
     Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
     a stable form where they are recognised, and their derivatives are those of that form: finite where the value is. A
-    derivative that is taken outside is right and stable as well, but runs operation by operation: sl.compile(sl.grad(f)) is fast,
-    sl.grad(sl.compile(f)) is not.
+    derivative that is taken outside is right and stable as well, but runs operation by operation, as a warning says once:
+    sl.compile(sl.grad(f)) is fast, sl.grad(sl.compile(f)) is not. Results carry no gradient to the state that the function reads:
+    compile the loss and its backward() with the network, not the network alone.
 
     What is frozen: whatever Python computes while the function is traced is part of the program. What it reads from globals,
     closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before

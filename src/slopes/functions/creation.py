@@ -200,8 +200,8 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: b
     """`num` numbers at equal distances from start to stop, which is included unless endpoint=False; float32 by default.
 
     Computed in float64 from both ends, so that the last number is exactly stop, and rounded once to `dtype`; to integers downwards, as
-    in NumPy, and exactly where start and stop are whole numbers. Raises ArgumentError for ends that are no finite numbers or that an
-    integer type does not hold.
+    in NumPy, and exactly where start and stop are whole numbers. The ends of floats may be 0-d tensors, and have gradients then.
+    Raises ArgumentError for ends that are no finite numbers or that an integer type does not hold.
 
     >>> sl.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
@@ -210,16 +210,23 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: b
     """
     kind = default_float if dtype is None else as_dtype(dtype)
     (num,) = check_dimensions((num,), "linspace")
+    parts = max(num - 1 if endpoint else num, 1)
+    if not is_integer(kind) and any(isinstance(end, Tensor) and end.shape == () for end in (start, stop)):
+        return float_steps(asarray(start, dtype=float64), asarray(stop, dtype=float64), num, parts).astype(kind)
     start, stop = known_numbers("linspace", start=start, stop=stop)
     check_ends("linspace", kind, *(math.floor(start), math.floor(stop))[:2 * num])
-    parts = max(num - 1 if endpoint else num, 1)
     if is_integer(kind) and are_whole(start, stop):
         return whole_steps(int(start), int(stop), num, parts).astype(kind)
+    numbers = float_steps(start, stop, num, parts)
+    return floor(numbers).astype(kind) if is_integer(kind) else numbers.astype(kind)
+
+
+def float_steps(start: Any, stop: Any, num: int, parts: int) -> Tensor:
+    """start + i (stop - start) / parts in float64, counted from the nearer end."""
     steps = perform("iota", (), {"size": num, "dtype": float64})
     step = stop / parts - start / parts
     lower = start + steps * step
-    numbers = composite.where(steps * 2 < parts, lower, stop - (parts - steps) * step) if num > 1 else lower
-    return floor(numbers).astype(kind) if is_integer(kind) else numbers.astype(kind)
+    return composite.where(steps * 2 < parts, lower, stop - (parts - steps) * step) if num > 1 else lower
 
 
 def whole_steps(start: int, stop: int, num: int, parts: int) -> Tensor:
