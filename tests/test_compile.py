@@ -28,7 +28,6 @@ def equal(found, expected):
 # When it compiles, and why
 
 
-@pytest.mark.filterwarnings("ignore:the compiled function .* runs operation by operation:UserWarning")
 def test_each_kind_of_arguments_is_compiled_once_and_says_why():
     f = sl.compile(lambda x, factor=2: x * factor)
     f(sl.ones(3))

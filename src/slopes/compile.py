@@ -44,8 +44,9 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     Forms on paper that overflow or lose digits, such as log(sum(exp(x))), log(1 + exp(x)) and 1 / (1 + exp(-x)), are computed in
     a stable form where they are recognised, and their derivatives are those of that form: finite where the value is. A
     derivative that is taken outside is right and stable as well, but runs operation by operation, as a warning says once:
-    sl.compile(sl.grad(f)) is fast, sl.grad(sl.compile(f)) is not. Results carry no gradient to the state that the function reads:
-    compile the loss and its backward() with the network, not the network alone.
+    sl.compile(sl.grad(f)) is fast, sl.grad(sl.compile(f)) is not; so does a call with an argument that was computed from tensors
+    which require a gradient. To parameters that the function reads, or is given, its results carry no gradient: compile the loss and
+    its backward() with the network, not the network alone.
 
     What is frozen: whatever Python computes while the function is traced is part of the program. What it reads from globals,
     closures, default arguments, attributes, dicts and lists, also in functions, methods and objects of the user, is compared before
@@ -170,10 +171,9 @@ class Compiled:
             return self._inlined(args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         version = self._version(leaves, structure, frozenset())
-        followed = any(isinstance(leaf, Tensor) and leaf._requires_grad for leaf in leaves)
-        if followed and mode.recording and not version.argument_grads:  # a later `backward` may ask for their gradients
-            return self._inlined(args, kwargs)
-        flat = not followed and not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
+        if mode.recording and not version.argument_grads and any(isinstance(leaf, Tensor) and is_computed(leaf) for leaf in leaves):
+            return self._inlined(args, kwargs)  # a later `backward` may ask for the gradients of what it was computed from
+        flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
         self._recent = version.repeater(self) if flat else None
         return version.call(self, leaves, 1, False)
 
@@ -306,6 +306,11 @@ class Compiled:
             return "gradients are recorded now" if recording else "gradients are no longer recorded"
         changed = [f"argument {i} is {_shown(new)}, was {_shown(old)}" for i, (new, old) in enumerate(zip(found, old_leaves)) if new != old]
         return "; ".join(changed)
+
+
+def is_computed(x: Tensor) -> bool:
+    """Whether a tensor was computed from others that require a gradient."""
+    return x._requires_grad and not x.is_leaf
 
 
 def _named(module: str | None, name: str) -> Any:

@@ -256,6 +256,8 @@ class Version:
                 for arg, (place, shape, dtype, requires_grad) in zip(args, accepted):
                     if not isinstance(arg, Tensor) or arg._requires_grad is not requires_grad or arg._owned:
                         return MISS
+                    if requires_grad and not arg.is_leaf:
+                        return MISS
                     array = arg._value
                     if array is None or array.shape != shape or array.dtype is not dtype:
                         return MISS
