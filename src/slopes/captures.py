@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from .tensor import Tensor, memory_of
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into
+PAUSE = 0.05  # seconds for which a generator that has drawn is watched again: another thread may be drawing
 UNKNOWN: Any = object()  # a value that only running the code would tell
 LIBRARY = __package__
 OPAQUE = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, CodeType, CellType, type(...), slice, range)
@@ -130,7 +132,7 @@ class Captures:
 
         Whether code that asks for the time has run cannot be known: the time has no state.
         """
-        drawn = [shown for address, (source, shown) in self.sources.items() if state_of(source) != before[address]]
+        drawn = self.drawn_here(before)
         if drawn:
             raise TraceError(f"a compiled function drew random numbers from {', '.join(drawn)}: they would be the same in each call",
                              why="numbers of Python and NumPy become part of the program when it is recorded",
@@ -140,6 +142,13 @@ class Captures:
             warn(f"a compiled function asks for the time ({', '.join(sorted(self.clocks))}), which is read only when it is recorded",
                  why="a program holds what Python computed while it was recorded",
                  repair="take the time outside of the function, and pass it as a tensor if the function computes with it")
+
+    def drawn_here(self, before: dict[int, Any]) -> list[str]:
+        """The generators that have drawn since `before`, but for those that go on drawing while this thread waits: another one's."""
+        drawn = {address: state_of(source) for address, (source, _) in self.sources.items() if state_of(source) != before[address]}
+        if drawn:
+            time.sleep(PAUSE)
+        return [self.sources[address][1] for address, state in drawn.items() if state_of(self.sources[address][0]) == state]
 
     # ------------------------------------------------------------------ code
     def read_function(self, function: FunctionType, known: dict[str, Any]) -> None:
