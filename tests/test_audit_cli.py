@@ -146,7 +146,7 @@ error: RUN/weights.safetensors: data: \d+ bytes follow the header, but its array
 """.lstrip() + OTHER),
     "other weights": (lambda folder: shutil.copy(folder / "curve.png", folder / "weights.safetensors"), r"""
 error: RUN/weights.safetensors: header length: \d+, but \d+ bytes follow
-  a header is no longer than its file, nor than 100000000 bytes
+  a header is no longer than its file, nor than 8388608 bytes
 """.lstrip() + OTHER),
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), """\
 error: RUN/weights.safetensors: file: there is no such file
