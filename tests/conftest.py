@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # Set before anything reads it: no test finds (or leaves) compiled programs and downloads in the user's own cache.
 _cache = tempfile.TemporaryDirectory(prefix="slopes-cache-", ignore_cleanup_errors=True)
 os.environ["SLOPES_CACHE"] = _cache.name
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job, whose children would ignore Ctrl-C too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np  # noqa: E402
 

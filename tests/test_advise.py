@@ -143,5 +143,5 @@ def digits(rate, seed=0, examples=None, epochs=8):
 def test_trainings_on_digits():
     assert [signs(digits(0.05, seed)) for seed in range(5)] == [[]] * 5
     assert signs(digits(3e-4)) == ["the loss falls in a straight line"]
-    assert signs(digits(1.5)) == ["the loss hardly fell"]
+    assert signs(digits(1.5)) in (["the loss hardly fell"], ["the loss rose"])  # it explodes: the last digits decide how it ends
     assert "validation is far behind" in signs(digits(0.05, examples=100, epochs=60))
