@@ -327,8 +327,7 @@ class Captures:
         if guarded and not tells(value) and not isinstance(value, (tuple, frozenset)):
             self.slots.setdefault((CONTENTS, id(value), ""), Slot(CONTENTS, value, "", shown, items_of(value)))
         if self.first((id(value), guarded), value) and not is_large(value):
-            for each in items_of(value):
-                self.reach(each, shown, guarded)
+            self.waiting.extend(functools.partial(self.reach, each, shown, guarded) for each in items_of(value))  # which may be deep
 
     def reach_other(self, value: Any, shown: str) -> None:
         """What follows from an object, each kind in its way."""
@@ -372,8 +371,7 @@ class Captures:
         """An object with attributes. Those of slopes' own kinds are looked through: they tell of their changes."""
         kind = type(value)
         if is_library(kind) or tells(value):
-            for name, each in list(vars_of(value).items()):
-                self.reach(each, f"{shown}.{name}", False)
+            self.waiting.extend(functools.partial(self.reach, each, f"{shown}.{name}", False) for name, each in vars_of(value).items())
         if not is_library(kind):
             self.objects.append((value, shown))
         for each in own_classes(kind):
