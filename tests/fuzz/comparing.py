@@ -162,10 +162,15 @@ def difference(program: Program, found: Sequence[np.ndarray], expected: Sequence
 def base(program: Program, expected: np.ndarray) -> np.ndarray:
     """The tolerance of each element: relative to itself and to the largest one."""
     size = np.abs(np.where(np.isfinite(expected), expected, 0)) if expected.dtype.kind == "f" else np.zeros(expected.shape)
-    real = "float32" if any("float32" in each.text for each in program.statements) else program.real  # rounded to it on the way
-    share = HALF if program.storage != "float32" else TOLERANCE[real]
+    share = HALF if program.storage != "float32" else TOLERANCE["float32" if rounds(program) else program.real]
     share = max(share, TOLERANCE.get(expected.dtype.name, 0))
     return share * (size + np.max(size, initial=1))
+
+
+def rounds(program: Program) -> bool:
+    """Whether something in a program is float32: by a cast, or as functions of whole numbers are."""
+    whole = any("int" in text or "bool" in text for text in program.inputs.values())
+    return whole or any("float32" in each.text for each in program.statements)
 
 
 def close(found: np.ndarray, expected: np.ndarray, tolerance: np.ndarray) -> bool:
