@@ -108,7 +108,7 @@ bernoulli: p is 2.0
 def test_the_text_is_the_same_eager_and_compiled(ran, name):
     kind, f, wanted = BOTH[name]
     found = text_of(kind, lambda: ran(f)())
-    assert re.sub(r"x built at LINE; ", "", found) == wanted
+    assert re.sub(r"x built at [^;]*; ", "", found) == wanted
 
 
 def test_labels_out_of_range_are_refused_by_compiled_programs_and_nothing_is_learned():

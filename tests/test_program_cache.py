@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_house import imports_of, modules
+from test_house import SOURCE, imports_of, modules
 
 import slopes as sl
 from slopes import errors
@@ -339,7 +339,8 @@ def imported_by(*names: str) -> set[str]:
 def test_every_module_that_the_compiler_imports_is_part_of_the_version():
     hashed = set(programs.compiler_files())
     imported = imported_by("slopes.machine.native", "slopes.machine.build") - {"slopes"}
-    assert len(imported) > 40 and {modules()[name] for name in imported} <= hashed
+    home = Path(programs.__file__).parents[1]  # which may be an installed copy
+    assert len(imported) > 40 and {home / modules()[name].relative_to(SOURCE) for name in imported} <= hashed
 
 
 def test_a_byte_of_any_of_them_makes_another_version(monkeypatch):
@@ -379,6 +380,8 @@ def shared():
 @root
 @pytest.mark.parametrize("home", [None, "", "/", "/nonexistent", "relative"])
 def test_a_user_without_a_home_keeps_programs_in_a_temporary_folder_of_his_own(shared, home):
+    if not all(each.stat().st_mode & 1 for each in Path(sl.__file__).parents):
+        pytest.skip("another user cannot read this copy of slopes")
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "SLOPES_CACHE", "XDG_CACHE_HOME")}
     environment.update({} if home is None else {"HOME": home, "XDG_CACHE_HOME": "relative"})
     done = subprocess.run([sys.executable, "-c", HOMELESS, str(shared)], env=environment, capture_output=True, text=True, timeout=120)
