@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from guards import GuardedProgram
 
+from slopes import settings
 from slopes.graph.node import Node
 from slopes.graph.operation import Constant, Variable
 from slopes.graph.walk import topological
 from slopes.loops.program import Plan, Target, plan_program
+from slopes.loops.target import TARGETS
 from slopes.machine import crew, engine, translate
 from slopes.passes.pipeline import optimize
 
@@ -30,6 +32,14 @@ class Processor:
 
 def host() -> Processor:
     return Processor(translate.host_target(), *translate.host())
+
+
+def processors() -> dict[str, Processor]:
+    """This processor, by its instruction set, and the older ones whose code it runs."""
+    own, sets = host(), settings.INSTRUCTION_SETS
+    best = translate.instruction_set(own.triple, own.features)
+    older = sets[sets.index(best) + 1:] if best in sets else ()
+    return {best: own, **{name: Processor(TARGETS[name], own.triple, *translate.LESSER[name]) for name in older}}
 
 
 @dataclass

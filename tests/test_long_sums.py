@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from native_graphs import run_nodes, same_bits
-from window_programs import processors
+from native_graphs import processors, run_nodes, same_bits
 
 import slopes as sl
 from slopes.graph.operation import build, variable

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from native_graphs import plan
-from window_programs import Draw, difference, processors
+from native_graphs import plan, processors
+from window_programs import Draw, difference
 
 from slopes.graph.operation import build, variable
 from slopes.loops.target import TARGETS

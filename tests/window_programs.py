@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from native_graphs import Processor, compile_nodes, host
+from native_graphs import Processor, compile_nodes, processors
 
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import SlopesError
 from slopes.graph.node import Node
 from slopes.graph.operation import build, variable
-from slopes.loops.target import TARGETS
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 from slopes.settings import INSTRUCTION_SETS
@@ -109,17 +107,6 @@ class Draw:
         return Program(text, [y, *pull_back([y], [g], inputs)], env)
 
 
-def processors(names: Sequence[str] = INSTRUCTION_SETS) -> dict[str, Processor]:
-    """The named instruction sets, best first, of those that this machine can run."""
-    own = host()
-    best = next((i for i, name in enumerate(INSTRUCTION_SETS) if TARGETS[name] is own.target), None)
-    if best is None:
-        return {"own": own}
-    lesser = {"avx2": "x86-64-v3", "sse": "x86-64-v2"}
-    return {name: own if i == best else Processor(TARGETS[name], own.triple, lesser[name])
-            for i, name in enumerate(INSTRUCTION_SETS) if i >= best and name in names}
-
-
 def difference(program: Program, processor: Processor, threads: int = 1) -> str:
     """What is wrong with a program compiled for a processor; "" when nothing is."""
     expected = evaluate(program.roots, program.env)
@@ -143,18 +130,19 @@ def main() -> int:
     parser.add_argument("--sets", nargs="+", choices=INSTRUCTION_SETS, default=INSTRUCTION_SETS,
                         help="instruction sets (default: all that run here)")
     options = parser.parse_args()
+    chosen = {name: processor for name, processor in processors().items() if name in options.sets}
     numbers = range(options.count) if options.only is None else [options.only]
     failures = 0
     for done, number in enumerate(numbers, 1):
         program = Draw(options.seed, number).program()
-        for name, processor in processors(options.sets).items():
+        for name, processor in chosen.items():
             problem = difference(program, processor, threads=1 + number % 2)
             if problem:
                 failures += 1
                 print(f"\nprogram {number} of seed {options.seed}, {name}: {program.text}\n  {problem}", flush=True)
         if sys.stderr.isatty() or done % 250 == 0:
             print(f"\r{done} of {len(numbers)} programs, {failures} differences", end="", file=sys.stderr, flush=True)
-    print(f"\n{len(numbers)} programs for {', '.join(processors(options.sets))}: {failures} differences")
+    print(f"\n{len(numbers)} programs for {', '.join(chosen)}: {failures} differences")
     return 1 if failures else 0
 
 

@@ -128,6 +128,11 @@ class Compiled:
         """The native programs, one per combination of shapes, types and structure."""
         return [version.native.program for known in self._versions.values() for version in known]
 
+    @property
+    def _name(self) -> str:
+        """What messages call the function."""
+        return getattr(self.function, "__name__", "a function")
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """A compiled method: the object comes first, and is told apart from others of its class."""
         return self if instance is None else types.MethodType(self, instance)
@@ -181,8 +186,7 @@ class Compiled:
         """The function for a derivative that is taken outside, which follows each operation: no program runs, which is said once."""
         self.inlinings += 1
         if self.inlinings == 1:
-            name = getattr(self.function, "__name__", "a function")
-            warn(f"the compiled function {name} runs operation by operation, as its derivative is taken outside of it",
+            warn(f"the compiled function {self._name} runs operation by operation, as its derivative is taken outside of it",
                  why="a program gives values only, a derivative needs every operation",
                  repair="take the derivative inside: sl.compile(sl.grad(f)), or call backward() in the compiled function")
         return inlined(self.function, self.storage, args, kwargs)
@@ -260,7 +264,7 @@ class Compiled:
         if same is None:
             self._count(self._reason(key, known))
             if debug_level():
-                print(f"slopes: compiled {getattr(self.function, '__name__', 'a function')}: {self.reasons[-1]}", file=sys.stderr)
+                print(f"slopes: compiled {self._name}: {self.reasons[-1]}", file=sys.stderr)
             self._last = key
         else:
             known.remove(same)
@@ -276,9 +280,8 @@ class Compiled:
         del self.reasons[:-REASONS_KEPT]
         self._varied = self._varied + 1 if PYTHON_VALUE in reason else 0
         if self._varied == VARYING:
-            name = getattr(self.function, "__name__", "a function")
             changed = ", ".join(part.partition(" is ")[0] for part in reason.split("; ") if PYTHON_VALUE in part)
-            warn(f"the compiled function {name} is compiled anew in each call: {changed} changes from call to call",
+            warn(f"the compiled function {self._name} is compiled anew in each call: {changed} changes from call to call",
                  why="a Python value is part of the program, and each compilation takes longer than many calls",
                  repair="pass a tensor instead, which a program reads at each call: sl.asarray(value)")
 

@@ -12,21 +12,20 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 from guards import SIDES, guards
-from native_graphs import thread_count
+from native_graphs import processors, thread_count
 
 import slopes as sl
-from slopes import settings
 from slopes.loops import program as programs
 from slopes.machine import translate
 
 from .drawing import Program
 
+PROCESSORS = list(processors().values())
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 MOVED = {"float32": 1e-6, "float64": 4e-15}  # how far inputs are moved: some units in the last place
 ROUNDS, FACTOR = 8, 30  # how often they are moved, and how much further than the farthest result a right one may lie
@@ -117,20 +116,10 @@ def parallel(side: str, number: int) -> ExitStack:
     stack = ExitStack()
     stack.enter_context(guards(side))
     stack.enter_context(patch.object(programs, "THREAD_WORK", 0))
-    known = processors()
-    triple, name, features = known[number % len(known)]
-    stack.enter_context(patch.object(translate, "host", lambda: (triple, name, features)))
-    stack.enter_context(patch.object(translate, "host_target", lambda: translate.target_for(triple, features)))
+    processor = PROCESSORS[number % len(PROCESSORS)]
+    stack.enter_context(patch.object(translate, "host", lambda: (processor.triple, processor.name, processor.features)))
+    stack.enter_context(patch.object(translate, "host_target", lambda: processor.target))
     return stack
-
-
-@lru_cache(maxsize=1)
-def processors() -> list[tuple[str, str, str]]:
-    """This processor, and older ones whose code it runs, as (triple, name, features)."""
-    triple, name, features = translate.host()
-    best = translate.instruction_set(triple, features)
-    older = settings.INSTRUCTION_SETS[settings.INSTRUCTION_SETS.index(best) + 1:] if best in settings.INSTRUCTION_SETS else ()
-    return [(triple, name, features), *((triple, *translate.LESSER[each]) for each in older)]
 
 
 def refused(program: Program, error: sl.SlopesError) -> Outcome:

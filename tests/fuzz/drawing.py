@@ -304,3 +304,17 @@ class Draft:
             return True
         with np.errstate(all="ignore"):
             return bool((np.abs(tensor.numpy()) < LARGEST).all())
+
+
+Rule = Callable[[Draft, str], Value | None]
+
+
+def registered(table: dict[str, Rule], *names: str) -> Callable[[Rule], Rule]:
+    """A decorator that puts a rule into a table under these names."""
+    def add(drawn: Rule) -> Rule:
+        for name in names:
+            assert name not in table, name
+            table[name] = drawn
+        return drawn
+
+    return add

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from .arrays import INTEGERS
-from .drawing import Draft, Value
+from .drawing import Draft, Rule, Value, registered
 
-Rule = Callable[[Draft, str], Value | None]
 RULES: dict[str, Rule] = {}
 
 # Public names that no rule covers, and why
@@ -20,14 +19,7 @@ EXCLUDED = {
 }
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    def add(drawn: Rule) -> Rule:
-        for name in names:
-            assert name not in RULES, name
-            RULES[name] = drawn
-        return drawn
-
-    return add
+rule = partial(registered, RULES)
 
 
 # ---------------------------------------------------------------------- elementwise

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from .arrays import values_text
-from .drawing import Draft, Value
+from .drawing import Draft, Rule, Value, registered
 from .functions import indices, operand
 
-Rule = Callable[[Draft, str], Value | None]
 LAYERS: dict[str, Rule] = {}
 
 # Public names of nn that no rule covers, and why
@@ -24,14 +23,7 @@ EXCLUDED = {
 }
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    def add(drawn: Rule) -> Rule:
-        for name in names:
-            assert name not in LAYERS, name
-            LAYERS[name] = drawn
-        return drawn
-
-    return add
+rule = partial(registered, LAYERS)
 
 
 def called(draft: Draft, constructor: str, shape: tuple[int, ...], options: str = "", pick: str = "") -> Value | None:
