@@ -1,0 +1,47 @@
+"""The LLVM text of every benchmark network, to compare two states of the source: `python -m tests.llvm_texts FOLDER`, then `diff -r`.
+
+A change that only renames or rearranges leaves each file byte for byte as it was. SLOPES_CPU=avx2 writes those of that instruction set.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ["SLOPES_CACHE"] = tempfile.mkdtemp()  # nothing may come from a cache: it would not be planned again
+
+from benchmarks import engine_slopes
+from benchmarks.workloads import WORKLOADS
+from slopes.machine import build
+
+def main(folder: str) -> None:
+    """Write one file for each program that the benchmark networks compile to."""
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    plan_program = build.plan_program
+    texts: list[str] = []
+
+    def planned(*args: Any) -> Any:
+        plan = plan_program(*args)
+        texts.append(plan.text)
+        return plan
+
+    build.plan_program = planned
+    try:
+        for name, workload in WORKLOADS.items():
+            if not workload.compiled:
+                continue
+            texts.clear()
+            engine_slopes.build(workload, 2, "compiled").run(1)
+            for i, text in enumerate(texts):
+                (out / f"{name}-{i}.ll").write_text(text)
+            print(name, len(texts), flush=True)
+    finally:
+        build.plan_program = plan_program
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
