@@ -17,6 +17,7 @@ from benchmarks import engine_slopes
 from benchmarks.workloads import WORKLOADS
 from slopes.machine import build
 
+
 def main(folder: str) -> None:
     """Write one file for each program that the benchmark networks compile to."""
     out = Path(folder)
