@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from slopes.data import load_idx, order
+from slopes.data import load_idx
+from slopes.data.loaders import order
 
 from .figures import Figure, fresh, quicker, torch_installed
 from .workloads import weights

@@ -37,14 +37,14 @@ import numpy as np
 from PIL import Image
 
 from slopes import data, text
-from slopes.data.archive import unpack_member
-from slopes.data.files import load_json, load_metadata
-from slopes.data.lines import text_lines
-from slopes.data.pairs import read_pairs
-from slopes.data.spoken import recordings
-from slopes.data.tokens import words
+from slopes.data.sets.pairs import read_pairs
+from slopes.data.sets.spoken import recordings
+from slopes.data.transforms.tokens import words
 from slopes.errors import SlopesError
-from slopes.interop.npy import save_npy, save_npz
+from slopes.files import load_json, load_metadata
+from slopes.files.archive import unpack_member
+from slopes.files.npywriter import save_npy, save_npz
+from slopes.files.text_reader import text_lines
 from slopes.train.history import Epoch, History
 from slopes.train.runs import load_run
 

@@ -7,7 +7,8 @@ import pytest
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.data import Dataset, augment
+from slopes.data import Dataset
+from slopes.data.transforms import augment
 from slopes.errors import ArgumentError, DTypeError, ShapeError
 
 FUNCTIONS = {

@@ -9,7 +9,7 @@ import pytest
 
 import slopes as sl
 from slopes import data
-from slopes.data import composed
+from slopes.data.sets import composed
 from slopes.zoo import caption, captioner, recommend, segment
 
 

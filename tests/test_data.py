@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from slopes import data, extras
-from slopes.data.dataset import Dataset
-from slopes.data.order import SPLITTING, order
-from slopes.data.splits import Splits, split
+from slopes.data.loaders.dataset import Dataset
+from slopes.data.loaders.order import SPLITTING, order
+from slopes.data.loaders.splits import Splits, split
 from slopes.errors import ArgumentError, DataError, DTypeError, MissingExtraError, NonFiniteError, OutOfRangeError, ShapeError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from slopes.data.order import SPLITTING, batches, number_of_batches, order
+from slopes.data.loaders.order import SPLITTING, batches, number_of_batches, order
 from slopes.errors import ArgumentError
 
 WORD = 2**64 - 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slopes.data.sources import SOURCES
+from slopes.data.sets.sources import SOURCES
 from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,11 +22,12 @@ import numpy as np
 import pytest
 
 from slopes import data
-from slopes.data import download, local, progress, sources
-from slopes.data.download import fetch
-from slopes.data.lock import locked
-from slopes.data.sources import SOURCES, DataSource, Known
+from slopes.data.sets import download, progress, sources
+from slopes.data.sets import locate as local
+from slopes.data.sets.download import fetch
+from slopes.data.sets.sources import SOURCES, DataSource, Known
 from slopes.errors import DownloadError, SaveError
+from slopes.files.lock import locked
 
 SHARED = Path(os.environ.get("SLOPES_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -347,15 +348,15 @@ def test_threads_that_want_the_same_file_fetch_it_once(server):
 
 PROCESS = """
 import sys
-from slopes.data.download import fetch
-from slopes.data.sources import DataSource, Known
+from slopes.data.sets.download import fetch
+from slopes.data.sets.sources import DataSource, Known
 url, size, digest, folder = sys.argv[1:]
 print(fetch("toy", "file.gz", DataSource((url,), {"file.gz": Known(int(size), digest)}), folder).stat().st_size)
 """
 
 
 def test_processes_that_want_the_same_file_fetch_it_once(server, tmp_path):
-    source = str(Path(download.__file__).parents[2])
+    source = str(Path(download.__file__).parents[3])
     command = [sys.executable, "-c", PROCESS, server.url, str(KNOWN.size), KNOWN.sha256, str(tmp_path)]
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": source}}
     children = [subprocess.Popen(command, **settings) for _ in range(3)]
@@ -382,8 +383,8 @@ def test_the_lock_lets_one_in_at_a_time(tmp_path):
 
 
 def test_a_lock_of_a_killed_process_is_free(tmp_path):
-    code = "import sys\nfrom slopes.data.lock import locked\nwith locked(sys.argv[1]):\n print(1, flush=True)\n sys.stdin.read()"
-    source = str(Path(download.__file__).parents[2])
+    code = "import sys\nfrom slopes.files.lock import locked\nwith locked(sys.argv[1]):\n print(1, flush=True)\n sys.stdin.read()"
+    source = str(Path(download.__file__).parents[3])
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env={**os.environ, "PYTHONPATH": source}) as child:
         assert child.stdout.readline() == b"1\n"

@@ -17,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from slopes.data import atomic, jsonfile
-from slopes.data.files import (
+from slopes.errors import ArgumentError, DataError, SaveError
+from slopes.files import (
+    atomic,
     inside,
+    jsonfile,
     load_json,
     load_metadata,
     load_safetensors,
@@ -29,8 +31,7 @@ from slopes.data.files import (
     save_safetensors,
     write_bytes,
 )
-from slopes.data.tensorfile import MOST_ARRAYS, MOST_HEADER, WRITTEN
-from slopes.errors import ArgumentError, DataError, SaveError
+from slopes.files.tensorfile import MOST_ARRAYS, MOST_HEADER, WRITTEN
 
 official = pytest.importorskip("safetensors.numpy")
 
@@ -129,7 +130,7 @@ def test_the_longest_name_can_be_written(tmp_path):
 
 WRITER = """
 import sys
-from slopes.data.files import replacing
+from slopes.files import replacing
 with replacing(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

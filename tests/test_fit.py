@@ -12,7 +12,8 @@ import pytest
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.data import Dataset, order
+from slopes.data import Dataset
+from slopes.data.loaders import order
 from slopes.errors import ArgumentError, NonFiniteError, OutOfRangeError, ShapeError
 from slopes.train import stepper
 from slopes.train.history import Epoch

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams"),
+    ("errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams", "constraint"),
+    ("files",),
+    ("plot",),
     ("graph",),
     ("ops",),
     ("autodiff",),
@@ -28,7 +30,7 @@ FLOORS = (
      "bytecode", "captures", "guards", "compile", "traced", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
-    ("interop", "view", "studio", "cli", "__main__"),
+    ("view", "studio", "cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 

@@ -12,10 +12,10 @@ import pytest
 import slopes as sl
 from slopes import data, nn, optim
 from slopes.data import Dataset, image_folder
-from slopes.data.folder import Pictures
-from slopes.data.images import QUIET
-from slopes.data.stream import prefetched
+from slopes.data.loaders.folder import Pictures
+from slopes.data.loaders.stream import prefetched
 from slopes.errors import ArgumentError, DataError, NonFiniteError, OutOfRangeError, ShapeError
+from slopes.files.images import QUIET
 from slopes.train import stepper
 
 

@@ -236,7 +236,7 @@ def test_constants():
 
 
 def test_values_from_a_file(tmp_path):
-    from slopes.data.files import save_safetensors
+    from slopes.files import save_safetensors
 
     sl.seed(0)
     net, other = nn.Linear(3, 2), nn.Linear(3, 2)

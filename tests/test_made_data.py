@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from slopes import data
-from slopes.data import Dataset, Splits, composed
-from slopes.data.ratings import bias_only, ratings
+from slopes.data import Dataset, Splits
+from slopes.data.sets import composed
+from slopes.data.sets.ratings import bias_only, ratings
 from slopes.errors import ArgumentError, ShapeError
 
 

@@ -13,7 +13,8 @@ import pytest
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.data import Dataset, augment
+from slopes.data import Dataset
+from slopes.data.transforms import augment
 from slopes.errors import ArgumentError, OutOfRangeError, ShapeError, TraceError
 
 RNG = np.random.default_rng(0)

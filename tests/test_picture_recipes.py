@@ -10,8 +10,8 @@ import slopes as sl
 from slopes import data, nn
 from slopes.data import Splits, save_image_folder
 from slopes.errors import DataError
+from slopes.plot import mistakes, samples
 from slopes.train.evaluate import Evaluation
-from slopes.train.pictures import mistakes, samples
 from slopes.zoo import fashion, imagenet, practice
 from slopes.zoo.study import carry_out
 

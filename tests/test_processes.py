@@ -16,9 +16,9 @@ import pytest
 
 import slopes as sl
 from slopes import data, extras, nn
-from slopes.data import images
-from slopes.data.lock import locked
 from slopes.errors import CompileError, DataError, SaveError, line_text, user_location
+from slopes.files import images
+from slopes.files.lock import locked
 from slopes.machine import crew, engine, native
 from slopes.workers import Workers
 
@@ -330,7 +330,7 @@ def test_ctrl_c_at_any_moment_of_a_call_leaves_every_lock_open():
 LATE = """
 import atexit, sys, numpy as np, slopes as sl
 from slopes import nn
-from slopes.data.stream import prefetched
+from slopes.data.loaders.stream import prefetched
 class Slow:
     shape, dtype = (8, 3), np.dtype(np.float32)
     def __len__(self): return 8

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from slopes import extras
 from slopes.data import load_idx, load_image, load_npy, load_npz
-from slopes.data.images import resized
-from slopes.data.reading import most_unpacked
-from slopes.data.tokens import words
+from slopes.data.transforms.tokens import words
 from slopes.errors import ArgumentError, DataError, MissingExtraError
-from slopes.interop.npy import save_npy, save_npz
+from slopes.files.images import resized
+from slopes.files.npywriter import save_npy, save_npz
+from slopes.files.reading import most_unpacked
 from slopes.text import load_vectors
 
 Image = pytest.importorskip("PIL.Image")

@@ -8,7 +8,7 @@ import pytest
 import slopes as sl
 from slopes import data, nn, optim
 from slopes.data import Dataset
-from slopes.data.dataset import only_input
+from slopes.data.loaders.dataset import only_input
 from slopes.errors import ArgumentError, DTypeError, NonFiniteError, ShapeError
 from slopes.train import range_test, stepper
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from slopes import data
-from slopes.data.sound import log_mel, log_spectrogram, mel, mel_filters, spectrogram
-from slopes.data.wav import STANDARD_GUID, load_wav, parse_wav
+from slopes.data.transforms.sound import log_mel, log_spectrogram, mel, mel_filters, spectrogram
 from slopes.errors import ArgumentError, DataError, ShapeError
+from slopes.files.wav import STANDARD_GUID, load_wav, parse_wav
 
 VALUES = np.array([[0.0, 0.5, -1.0, 0.25], [-0.5, 0.75, 0.0, -0.125]])  # (channels, n)
 

@@ -14,9 +14,10 @@ import pytest
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.data import Dataset, load_safetensors, save_image_folder, save_safetensors, staging
-from slopes.data.atomic import replacing
+from slopes.data import Dataset, load_safetensors, save_image_folder, save_safetensors
 from slopes.errors import SaveError
+from slopes.files import staging
+from slopes.files.atomic import replacing
 from slopes.train import runs
 from slopes.train.history import History, Run
 from slopes.train.runs import holds_run, load_run, save_run
@@ -174,7 +175,7 @@ def test_two_processes_may_save_into_one_folder_while_a_third_reads(tmp_path):
 
 WRITING = """
 import sys, time
-from slopes.data.atomic import replacing
+from slopes.files.atomic import replacing
 with replacing(sys.argv[1]) as file:
     file.write(b"half")
     print("", flush=True)

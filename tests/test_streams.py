@@ -13,7 +13,7 @@ import pytest
 import slopes as sl
 from slopes import cli, nn, streams
 from slopes.data import Dataset
-from slopes.data.progress import Progress
+from slopes.data.sets.progress import Progress
 from slopes.train.runs import load_run
 
 TRAIN = f"{sys.executable} -m slopes train digits --epochs 2 --channels 2 --out run"

@@ -16,7 +16,7 @@ import slopes as sl
 from slopes import data, text
 from slopes.data import Dataset, Standardize, Table, TableCode, Whiten, load_csv, split_series, split_table
 from slopes.errors import ArgumentError, DataError, DTypeError, NonFiniteError, SlopesError
-from slopes.interop.npy import save_npy, save_npz
+from slopes.files.npywriter import save_npy, save_npz
 
 NAN = float("nan")
 LONG = 2**53 + 1

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from slopes import data
-from slopes.data import archive, download, lines, sources
-from slopes.data.lines import text_lines
-from slopes.data.pairs import spelled
-from slopes.data.sources import DataSource, Known
+from slopes.data.sets import download, sources
+from slopes.data.sets.pairs import spelled
+from slopes.data.sets.sources import DataSource, Known
 from slopes.errors import ArgumentError, DataError, DownloadError, OutOfRangeError, ShapeError
+from slopes.files import archive
+from slopes.files import text_reader as lines
+from slopes.files.text_reader import text_lines
 
 WORD = "1\tGo\tgo\tVERB\tVB\t_\t0\troot\t0:root\t_\n"
 

@@ -16,7 +16,7 @@ from typing import Any, TextIO, cast
 import click
 import numpy as np
 
-from .data.local import found_sets
+from .data.sets.locate import found_sets
 from .errors import ArgumentError, SlopesError
 from .extras import on_demand
 from .machine.threads import thread_count

@@ -12,9 +12,9 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError
 from ..nn.module import entries
+from ..plot import Picture, View, new_figure
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, new_figure
 from .watch import replaced
 
 TICKS = 24  # so many places are named

@@ -10,11 +10,11 @@ import numpy as np
 
 from .. import nn
 from ..compile import compile
+from ..constraint import COUNT, check
 from ..errors import ArgumentError, ShapeError
-from ..nn.constraint import COUNT, check
+from ..plot import Picture, View, new_figure
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, new_figure
 from .draw import colour
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data.dataset import as_labels
-from ..data.feed import Feed
+from ..data.loaders.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from ..files.arrays import as_labels
+from ..plot import Picture, View, new_figure
 from ..train.checks import check_dataset
 from ..train.evaluate import evaluate
-from ..train.pictures import Picture, View, new_figure
 from ..train.sources import has_classes
 
 NAMED = 40  # of so many classes the counts can still be read in their cells

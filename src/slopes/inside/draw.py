@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..train.pictures import Picture, bare_grid, new_figure
+from ..plot import Picture, bare_grid, new_figure
 
 CLASS_COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#975a16", "#0987a0", "#9b2c2c", "#4a5568", "#d69e2e")
 COLUMNS = 8

@@ -9,12 +9,12 @@ import numpy as np
 
 from .. import nn
 from ..compile import compile
+from ..constraint import COUNT, REAL, check
 from ..errors import ArgumentError, OutOfRangeError
 from ..functions import softmax
-from ..nn.constraint import COUNT, REAL, check
+from ..plot import Picture, View, new_figure
 from ..tensor import asarray, no_grad, tensor
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, new_figure
 from .draw import as_picture, show
 
 

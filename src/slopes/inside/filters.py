@@ -9,9 +9,9 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError, ShapeError
+from ..plot import Picture, View
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from ..train.pictures import Picture, View
 from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at
 

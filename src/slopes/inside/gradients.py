@@ -11,10 +11,10 @@ import numpy as np
 from .. import nn
 from ..errors import ShapeError
 from ..nn.losses import cross_entropy
+from ..plot import Picture, View, new_figure, tidy
 from ..tensor import Parameter, Tensor, asarray
 from ..train.guard import untouched
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, new_figure, tidy
 from ..train.rates import own_copy
 from .watch import Layer, find_layer, replaced
 

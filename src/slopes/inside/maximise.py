@@ -9,14 +9,14 @@ import numpy as np
 
 from .. import nn, optim
 from ..compile import compile
+from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
 from ..errors import OutOfRangeError
 from ..functions import roll
-from ..nn.constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
+from ..plot import Picture, View
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..tensor import Parameter, Tensor, asarray
 from ..train.mode import Mode
-from ..train.pictures import Picture, View
 from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, check, one_of
 from ..errors import ArgumentError, ShapeError
 from ..extras import require
-from ..nn.constraint import COUNT, check, one_of
-from ..train.pictures import Picture, View, new_figure
+from ..plot import Picture, View, new_figure
 from .draw import colour
 
 NAMED = 60  # so many points are named by their labels, more by colours

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..constraint import POSITIVE, REAL, WHOLE, check, one_of
 from ..graph.operation import build
 from ..ops import composite
 from ..tensor import Tensor
-from .constraint import POSITIVE, REAL, WHOLE, check, one_of
 from .module import Module
 
 

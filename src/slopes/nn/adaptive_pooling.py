@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import SIZES, check, per_axis
 from ..errors import ShapeError, left_to
 from ..graph.operation import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
-from .constraint import SIZES, check, per_axis
 from .convolution import check_channels
 from .module import Module
 from .where import built_and_called

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..constraint import COUNT, FLAG, POSITIVE, RISING, check
 from ..errors import ArgumentError, ShapeError
 from ..graph.dtype import is_integer
 from ..graph.operation import build
 from ..ops.composite import concat, log_softmax, part, where
 from ..tensor import Tensor, asarray
-from .constraint import COUNT, FLAG, POSITIVE, RISING, check
 from .linear import Linear
 from .losses import check_labels, label_type_error
 from .module import Module

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions.attention import attended, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
@@ -12,7 +13,6 @@ from ..graph.operation import build
 from ..ops.composite import matmul, mean, split, where
 from ..tensor import Parameter, Tensor, asarray
 from . import init
-from .constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module

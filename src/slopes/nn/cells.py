@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..constraint import COUNT, FLAG, check
 from ..errors import ShapeError
 from ..tensor import Parameter, Tensor
-from .constraint import COUNT, FLAG, check
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, Unit, Weights
 from .recurrent import conventions
 from .where import built_and_called

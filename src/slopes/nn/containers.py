@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..constraint import COUNT, WHOLE, Constraint, check, one_of
 from ..errors import ArgumentError, ShapeError
 from ..ops.composite import concat
 from ..tensor import Tensor
-from .constraint import COUNT, WHOLE, Constraint, check, one_of
 from .module import Module
 from .sequential import Sequential, check_modules
 from .where import built_and_called

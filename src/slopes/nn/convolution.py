@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..constraint import COUNT, FLAG, MARGINS, PADDING, SIZES, check, per_axis
 from ..errors import ArgumentError, ShapeError
 from ..ops import composite
 from ..tensor import Parameter, Tensor
 from . import init
-from .constraint import COUNT, FLAG, MARGINS, PADDING, SIZES, check, per_axis
 from .module import Module
 from .sequential import Sequential
 from .where import built_and_called

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..constraint import SHARE, check
 from ..errors import ShapeError
 from ..ops.activations import SELU_ALPHA, SELU_SCALE
 from ..ops.composite import where
 from ..random import Generator, bernoulli
 from ..tensor import Tensor
-from .constraint import SHARE, check
 from .module import Module
 from .number import Number, text
 from .where import built_and_called

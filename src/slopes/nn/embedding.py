@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..constraint import COUNT, OPTIONAL_WHOLE, check, one_of
 from ..errors import DTypeError, OutOfRangeError, ShapeError
 from ..functions import arange, zeros
 from ..graph.dtype import int64, is_integer
@@ -13,7 +14,6 @@ from ..graph.operation import build
 from ..ops.composite import concat, matmul, where
 from ..tensor import Parameter, Tensor, tensor
 from . import init
-from .constraint import COUNT, OPTIONAL_WHOLE, check, one_of
 from .module import Module
 from .where import built_and_called, known_value
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..constraint import check, one_of
 from ..errors import ArgumentError
 from ..ops.composite import log_softmax, logsumexp, stack
 from ..tensor import Tensor
-from .constraint import check, one_of
 from .module import Module
 from .sequential import check_modules
 

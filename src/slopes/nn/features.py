@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, check
 from ..errors import NonFiniteError, ShapeError
 from ..functions import clip, take
 from ..graph.operation import build
 from ..ops.composite import concat, matmul, stack, where
 from ..tensor import Tensor, asarray, tensor
-from .constraint import COUNT, check
 from .module import Buffer, Module
 from .where import built_and_called
 

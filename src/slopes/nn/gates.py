@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from ..constraint import Constraint, is_real, one_of
 from ..errors import ArgumentError, ShapeError, left_to
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
 from ..tensor import Parameter, Tensor
 from . import init
-from .constraint import Constraint, is_real, one_of
 from .module import Module
 from .where import built_and_called
 

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..arrays import check_memory, too_large
-from ..data.files import load_safetensors
+from ..constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 from ..errors import ArgumentError, ShapeError, TraceError
+from ..files import load_safetensors
 from ..graph.dtype import float32
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
 from ..tensor import Parameter, Tensor, mode, restore
-from .constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 
 T = TypeVar("T", bound=Tensor)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, FLAG, OPTIONAL_POSITIVE, POSITIVE, SIZES, check
 from ..errors import ArgumentError, ShapeError
 from ..graph.operation import build
 from ..ops.composite import mean
 from ..tensor import Tensor, no_grad
 from . import init
-from .constraint import COUNT, FLAG, OPTIONAL_POSITIVE, POSITIVE, SIZES, check
 from .convolution import along_channels, divisors
 from .module import Module
 from .normalization import BatchNorm

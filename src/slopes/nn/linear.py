@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from ..constraint import COUNT, FLAG, check
 from ..errors import ShapeError
 from ..ops.composite import affine, rows_product
 from ..tensor import Parameter, Tensor
 from . import init
-from .constraint import COUNT, FLAG, check
 from .module import Module
 from .where import built_and_called
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..graph.dtype import is_float, is_integer
 from ..graph.operation import build, composed
@@ -16,7 +17,6 @@ from ..guarded import guarded
 from ..ops import composite
 from ..ops.activations import decay
 from ..tensor import Tensor, asarray
-from .constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
 from .means import leaves_out, ratio
 from .where import known_value
 

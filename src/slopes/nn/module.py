@@ -11,12 +11,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..arrays import shorten
+from ..constraint import Constraint
 from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
 from ..guarded import FOREIGN, explained
 from ..tensor import Parameter, Tensor, asarray, mode, versions
-from .constraint import Constraint
 from .number import Structured
 from .state import copied_state, load_arrays
 from .summary import Summary, summarize

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..constraint import NOT_NEGATIVE
 from ..random import Generator, bernoulli
 from ..random import normal as draw_normal
 from ..tensor import Tensor
-from .constraint import NOT_NEGATIVE
 from .dropout import Dropping
 from .module import Module
 from .number import Number, text

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
 from ..errors import ShapeError
 from ..graph.operation import build
 from ..ops.composite import mean
 from ..tensor import Tensor, no_grad
 from . import init
-from .constraint import COUNT, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
 from .convolution import LETTERS
 from .module import Buffer, Module
 from .number import Number

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import Constraint, as_python, check
 from ..tensor import Tensor, versions
-from .constraint import Constraint, as_python, check
 
 
 class Number:

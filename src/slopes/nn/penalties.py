@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..constraint import OPTIONAL_COUNT, Constraint, check, is_real
 from ..derivatives import vjp, vmap
 from ..errors import ArgumentError, ShapeError
 from ..functions import eye
 from ..ops.composite import as_float
 from ..random import normal
 from ..tensor import Tensor, asarray
-from .constraint import OPTIONAL_COUNT, Constraint, check, is_real
 from .module import Module
 
 BETWEEN = Constraint("a number between 0 and 1", lambda value: is_real(value) and 0 < value < 1, (0, 1, -0.1, 1.5, "0.5"))

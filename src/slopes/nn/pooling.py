@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..constraint import FLAG, MARGINS, OPTIONAL_SIZES, POSITIVE, SIZES, check, per_axis
 from ..errors import ArgumentError
 from ..ops import composite
 from ..tensor import Tensor
-from .constraint import FLAG, MARGINS, OPTIONAL_SIZES, POSITIVE, SIZES, check, per_axis
 from .convolution import check_channels, options
 from .module import Module
 

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
 from ..errors import ArgumentError, ShapeError
 from ..ops.composite import part, stack
 from ..tensor import Parameter, Tensor, tensor
 from . import init
-from .constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
 from .module import Module
 from .where import built_and_called
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..constraint import COUNT, REAL, check
 from ..errors import ShapeError
 from ..ops.composite import where
 from ..tensor import Parameter, Tensor
-from .constraint import COUNT, REAL, check
 from .init import blank, constant
 from .module import Module
 from .where import built_and_called

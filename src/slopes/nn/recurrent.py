@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, FLAG, LAYERS, SHARE, check
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..functions import arange, ones, scan, take
 from ..graph.dtype import is_integer
 from ..ops.composite import concat, stack, where
 from ..tensor import Tensor, asarray
 from ..tree import map_tree
-from .constraint import COUNT, FLAG, LAYERS, SHARE, check
 from .dropout import Dropout, SequenceDropout
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, State, Unit, Weights
 from .where import built_and_called, known_value

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..constraint import SIZES, WHOLE, check
 from ..errors import ShapeError
 from ..graph.shape import normalize_axis
 from ..tensor import Tensor
-from .constraint import SIZES, WHOLE, check
 from .module import Module
 from .where import built_and_called
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
 from ..errors import left_to
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
 from .attention import Mask, MultiheadAttention, clean_padding
-from .constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm
 from .linear import Linear

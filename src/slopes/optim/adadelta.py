@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import NOT_NEGATIVE, SHARE, Constraint
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.constraint import NOT_NEGATIVE, SHARE, Constraint
 from ..nn.number import Number
 from ..tensor import Tensor
 from .optimizer import Factors, Optimizer, State, Term

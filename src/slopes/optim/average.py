@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import SHARE, Constraint
 from ..errors import ArgumentError
 from ..graph.operation import build
-from ..nn.constraint import SHARE, Constraint
 from ..nn.number import Number, Structured, text
 from ..nn.state import copied_state, load_arrays
 from ..tensor import Tensor, no_grad

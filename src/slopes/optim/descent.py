@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, Constraint, check, one_of
 from ..errors import NonFiniteError
-from ..nn.constraint import COUNT, NOT_NEGATIVE, POSITIVE, Constraint, check, one_of
 from ..tensor import Tensor
 from .curvature import LBFGS, Direction, Newton
 from .objective import Objective

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functions as F
-from ..nn.constraint import POSITIVE, check
+from ..constraint import POSITIVE, check
 from ..tensor import no_grad
 from .optimizer import named
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..nn.number import Number
 from ..tensor import Tensor
 from .adam import Betas, Moments

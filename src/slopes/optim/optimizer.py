@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..errors import ArgumentError, GradientError, left_to
 from ..graph.dtype import DType
-from ..nn.constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..nn.module import Module, Parameters
 from ..nn.number import Number, Structured, text
 from ..nn.state import copied_state, load_arrays

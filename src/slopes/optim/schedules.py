@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ..constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, RISING, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
 from ..errors import ArgumentError, left_to
-from ..nn.constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, RISING, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
 
 ScheduleFunction = Callable[[int, int], float]
 OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda value: value is None or is_count(value),

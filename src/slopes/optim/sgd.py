@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import FLAG, NOT_NEGATIVE, SHARE_OR_ONE, Constraint, check
 from ..errors import ArgumentError
 from ..graph.dtype import DType
 from ..graph.operation import build, composed
-from ..nn.constraint import FLAG, NOT_NEGATIVE, SHARE_OR_ONE, Constraint, check
 from ..tensor import Tensor
 from .optimizer import Factors, Optimizer, State, Term
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..data.tokens import characters, join_words, words
+from ..data.transforms.tokens import characters, join_words, words
 from .beam import Beams, beam_search
 from .buckets import Bucket, boundaries, buckets
 from .feeds import Rows, Streams, Windows

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.order import BUCKETING, batches, check_batch_size, order
+from ..data.loaders.order import BUCKETING, batches, check_batch_size, order
 from ..errors import ArgumentError, OutOfRangeError
 
 WASTED = 0.05  # of all rows' lengths: less filling than that in a bucket is left alone

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import shorten
-from ..data.feed import IGNORED, Batch, Feed
-from ..data.order import BUCKETING, check_batch_size, order
+from ..data.loaders.feed import IGNORED, Batch, Feed
+from ..data.loaders.order import BUCKETING, check_batch_size, order
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .buckets import checked_lengths, checked_limits, thrifty
 from .padding import pad

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.dataset import as_wanted
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..files.arrays import as_wanted
 from ..functions import arange
 from ..graph.dtype import is_integer
 from ..tensor import Tensor, asarray

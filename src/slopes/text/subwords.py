@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import Path
-from ..data.jsonfile import load_json, save_json
-from ..data.reading import refused
 from ..errors import ArgumentError
 from ..extras import require
+from ..files.atomic import Path
+from ..files.jsonfile import load_json, save_json
+from ..files.reading import refused
 from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_numbers, check_whole
 
 SCHEMA = "slopes.subwords"

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.lines import text_lines, wrong_line
-from ..data.order import check_words
-from ..data.reading import Path
+from ..data.loaders.order import check_words
 from ..errors import ArgumentError, OutOfRangeError
+from ..files.reading import Path
+from ..files.text_reader import text_lines, wrong_line
 from .vocabulary import PAD, Vocabulary
 
 MOST_NUMBERS = 100_000  # of one word; usual are 50 to 300

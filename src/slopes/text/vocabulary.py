@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import Path
-from ..data.jsonfile import load_json, save_json
-from ..data.reading import refused
 from ..errors import ArgumentError, DTypeError, OutOfRangeError
+from ..files.atomic import Path
+from ..files.jsonfile import load_json, save_json
+from ..files.reading import refused
 
 PAD, UNK, BOS, EOS = SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
 SCHEMA = "slopes.vocabulary"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.order import WINDOWS, check_words
+from ..data.loaders.order import WINDOWS, check_words
 from ..errors import ArgumentError, ShapeError
 from .vocabulary import check_whole
 

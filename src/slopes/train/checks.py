@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import optim
 from ..arrays import shorten
-from ..data.dataset import Dataset
-from ..data.feed import Feed
-from ..data.several import called, each_input, input_names, inputs_of
+from ..data.loaders.dataset import Dataset
+from ..data.loaders.feed import Feed
+from ..data.loaders.inputs import called, each_input, input_names, inputs_of
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import functions as F
 from ..compile import compile
-from ..data.feed import Feed
+from ..data.loaders.feed import Feed
 from ..tensor import Tensor, enable_grad, no_grad
 from .checks import check_counts, check_kinds, paired
 from .metrics import Metric, find_metrics, is_labelled

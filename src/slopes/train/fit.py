@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import random
 from ..compile import compile
-from ..data.feed import Feed
+from ..constraint import POSITIVE
+from ..data.loaders.feed import Feed
 from ..errors import ArgumentError
-from ..nn.constraint import POSITIVE
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Buffer, entries
 from ..optim import Adam, Average, clip_by_norm, limit_norm, schedules

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..data.jsonfile import check_version, parse_object, plain
+from .. import plot as pictures
 from ..errors import DataError
-from . import pictures
+from ..files.jsonfile import check_version, parse_object, plain
 
 SCHEMA, VERSION = "slopes.history", 1
 FIELDS = {"schema": str, "version": int, "losses": list, "epochs": list, "seconds": (int, float), "compile_seconds": (int, float)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.several import called, each_input
+from ..data.loaders.inputs import called, each_input
 from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from ..graph.walk import topological
 from ..nn.activations import Sigmoid

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import plot as pictures
 from .. import random
-from ..data.order import order
+from ..constraint import COUNT, POSITIVE, check
+from ..data.loaders.order import order
 from ..errors import ArgumentError
-from ..nn.constraint import COUNT, POSITIVE, check
 from ..optim import Adam
-from . import pictures
 from .checks import check_counts, check_kinds, check_last_batch, check_optimizer, paired
 from .fit import Job
 from .guard import untouched

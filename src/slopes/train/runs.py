@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import saving
-from ..data.files import inside, load_json, load_safetensors, save_json, save_safetensors
-from ..data.reading import reading, refused
-from ..data.staging import current, holds, staged
 from ..errors import DataError, SaveError
+from ..files import inside, load_json, load_safetensors, save_json, save_safetensors
+from ..files.atomic import saving
+from ..files.reading import reading, refused
+from ..files.staging import current, holds, staged
+from ..plot import Picture
 from ..settings import VERSION
 from .history import SCHEMA as HISTORY_SCHEMA
 from .history import VERSION as HISTORY_VERSION
 from .history import History, Run, check_fields
-from .pictures import Picture
 
 RUN_SCHEMA, RUN_VERSION = "slopes.run", 1
 RECORD, WEIGHTS, HISTORY = "run.json", "weights.safetensors", "history.json"

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
+from ..constraint import COUNT, check
 from ..errors import ArgumentError
-from ..nn.constraint import COUNT, check
 from ..nn.ensemble import Ensemble
 from .history import Run
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import functions as F
 from ..compile import Compiled
-from ..data.feed import IGNORED, Feed
-from ..data.order import order
-from ..data.several import called, each_input
+from ..data.loaders.feed import IGNORED, Feed
+from ..data.loaders.inputs import called, each_input
+from ..data.loaders.order import order
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, mse_loss, token_cross_entropy
 from ..tensor import Tensor, asarray, from_array, no_grad

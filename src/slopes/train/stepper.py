@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..compile import Compiled
-from ..data.feed import IGNORED, Batch
-from ..data.several import each_input, inputs_of
-from ..data.stream import Streamed, prefetched
+from ..data.loaders.feed import IGNORED, Batch
+from ..data.loaders.inputs import each_input, inputs_of
+from ..data.loaders.stream import Streamed, prefetched
 from ..errors import ArgumentError
 from ..tensor import Tensor, asarray
 from ..tree import map_tree, named_leaves

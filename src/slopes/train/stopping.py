@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
-from ..nn.constraint import COUNT, NOT_NEGATIVE, check
 from .history import Run
 
 

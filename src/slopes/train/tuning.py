@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import plot as pictures
+from ..constraint import COUNT, as_python, check, is_real, is_whole
 from ..errors import ArgumentError, NonFiniteError
 from ..extras import require
-from ..nn.constraint import COUNT, as_python, check, is_real, is_whole
-from . import pictures
 from .history import Run, number
 from .progress import Lines
 from .stopping import direction, held_out

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..machine.profile import Profile, Row
-from ..train.pictures import MUTED, TRAIN, VALIDATION, Picture, new_figure
+from ..plot import MUTED, TRAIN, VALIDATION, Picture, new_figure
 
 NAMED = 5  # kernels that are named in the picture: the slowest
 

@@ -11,8 +11,8 @@ import numpy as np
 from .. import nn, optim, random
 from ..errors import ArgumentError
 from ..inside.draw import colour
+from ..plot import Picture, View, new_figure
 from ..tensor import asarray, no_grad
-from ..train.pictures import Picture, View, new_figure
 from .formula import formula
 from .recipe import Setting
 from .study import Findings, Study

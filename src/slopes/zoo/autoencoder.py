@@ -10,13 +10,13 @@ import numpy as np
 
 from .. import data, optim, random
 from ..compile import compile
-from ..data.dataset import Dataset
+from ..data.loaders.dataset import Dataset
 from ..inside import Filters
 from ..inside.draw import sheet
+from ..plot import Picture, View
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture, View
 from . import autoencoders
 from .recipe import Setting
 from .study import Findings, Study

@@ -12,12 +12,12 @@ import numpy as np
 
 from .. import data, functions, nn, optim, random, text
 from ..compile import compile
-from ..data import augment
-from ..data.dataset import Dataset
+from ..data.loaders.dataset import Dataset
+from ..data.transforms import augment
+from ..plot import Picture, View, bare_grid, new_figure
 from ..tensor import Tensor, asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, bare_grid, new_figure
 from ..train.progress import Told
 from .captioner import Captioner
 from .recipe import Setting

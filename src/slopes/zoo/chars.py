@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import data, optim, random, text
-from ..data.feed import Feed
+from ..data.loaders.feed import Feed
 from ..train.evaluate import evaluate
 from ..train.fit import fit
 from ..train.progress import Told

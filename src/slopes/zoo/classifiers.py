@@ -9,10 +9,10 @@ from typing import Any, Self
 import numpy as np
 
 from .. import nn, optim, random
-from ..data.dataset import Dataset
+from ..constraint import COUNT, NOT_NEGATIVE, check
+from ..data.loaders.dataset import Dataset
 from ..errors import ArgumentError, ShapeError, left_to
 from ..extras import require
-from ..nn.constraint import COUNT, NOT_NEGATIVE, check
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from .. import nn
-from ..data import augment
+from ..data.transforms import augment
 from ..tensor import Tensor
 from .networks import small_resnet
 from .recipe import Recipe, Setting

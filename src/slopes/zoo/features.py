@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import nn, optim
 from ..inside import Boundary, boundary
-from ..train.pictures import Picture, View, new_figure
+from ..plot import Picture, View, new_figure
 from .classifiers import Classifier, LogisticRegression, Network
 from .points import KINDS, points
 from .recipe import Setting

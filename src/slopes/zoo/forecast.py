@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import data, nn, optim, random
 from ..inside.draw import colour
+from ..plot import Picture, View, finish, new_figure
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
-from ..train.pictures import Picture, View, finish, new_figure
 from ..train.progress import Told
 from ..train.stopping import EarlyStopping
 from .forecaster import Forecaster

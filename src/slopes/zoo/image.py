@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.images import load_image, resized
-from ..data.reading import refused
+from ..files.images import load_image, resized
+from ..files.reading import refused
 
 FAINT = 0.25  # of the strongest ink: less is taken for paper when the subject's edges are looked for
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, optim, random
-from ..data import augment
-from ..data.atomic import saving
-from ..data.lock import locked
+from ..data.transforms import augment
+from ..files.atomic import saving
+from ..files.lock import locked
 from ..inside.confusion import Confusion
+from ..plot import mistakes
 from ..settings import cache_folder, expanded
 from ..tensor import Tensor
 from ..train.evaluate import evaluate
 from ..train.fit import fit
-from ..train.pictures import mistakes
 from ..train.progress import Told
 from .alexnet import alexnet
 from .recipe import Setting

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from .. import nn, optim
-from ..data import augment
+from ..data.transforms import augment
 from .networks import lenet, regularized_lenet
 from .recipe import Recipe, Setting
 

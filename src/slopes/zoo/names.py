@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import data, nn, optim, random, text
 from ..compile import compile
-from ..data.examples import Examples
+from ..data.loaders.examples import Examples
 from ..inside.confusion import Confusion
 from ..tensor import asarray, no_grad
 from ..train.fit import fit

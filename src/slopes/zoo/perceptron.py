@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import data, optim
-from ..data.order import order
+from ..data.loaders.order import order
 from ..inside import boundary, filters
 from ..nn import Linear
 from .classifiers import Network, Perceptron

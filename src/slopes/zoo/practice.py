@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, random
-from ..data.reading import refused
 from ..errors import ArgumentError, DataError, MissingExtraError, SaveError
+from ..files.reading import refused
 from ..inside.confusion import Confusion
+from ..plot import Picture, mistakes
 from ..tensor import asarray, no_grad
 from ..train.evaluate import Evaluation, evaluate
 from ..train.fit import fit
 from ..train.history import Run
 from ..train.interrupt import Interrupts
 from ..train.mode import Mode
-from ..train.pictures import Picture, mistakes
 from ..train.progress import Reporter
 from ..train.runs import RECORD, SavedRun, holds_run, load_run, save_somewhere
 from .image import FRAMES, read_image

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.atomic import write_bytes
-from ..data.files import load_json, save_json
 from ..errors import ArgumentError, SlopesError
+from ..files import load_json, save_json
+from ..files.atomic import write_bytes
 from ..machine.threads import thread_count
 from ..train.progress import Told
 from ..train.runs import versions

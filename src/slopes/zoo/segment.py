@@ -10,11 +10,11 @@ import numpy as np
 
 from .. import data, optim, random
 from ..compile import compile
-from ..data.dataset import Dataset
+from ..data.loaders.dataset import Dataset
+from ..plot import Picture, View, new_figure
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture, View, new_figure
 from ..train.progress import Told
 from .recipe import Setting
 from .study import Findings, Study

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, optim, random, text
-from ..data.examples import Examples
+from ..data.loaders.examples import Examples
 from ..train.evaluate import evaluate
 from ..train.fit import fit
 from ..train.progress import Told

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, optim, random
-from ..data import augment
-from ..data.spoken import SPEAKERS
+from ..data.sets.spoken import SPEAKERS
+from ..data.transforms import augment
 from ..inside.confusion import Confusion
 from ..tensor import Tensor
 from ..train.evaluate import Evaluation, evaluate

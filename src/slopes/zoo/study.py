@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..data.atomic import saving
-from ..data.files import save_json, save_safetensors
-from ..data.staging import holds, staged
 from ..errors import ArgumentError, MissingExtraError
-from ..train.pictures import Picture
+from ..files import save_json, save_safetensors
+from ..files.atomic import saving
+from ..files.staging import holds, staged
+from ..plot import Picture
 from ..train.runs import prepare_folder, versions
 from .recipe import Setting
 

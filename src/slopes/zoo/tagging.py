@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import data, optim, random, text
-from ..data.examples import Examples
+from ..data.loaders.examples import Examples
 from ..tensor import asarray, no_grad
 from ..train.evaluate import evaluate
 from ..train.fit import fit

@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import data, nn, optim, random, text
 from ..compile import compile
-from ..data.examples import Examples
+from ..data.loaders.examples import Examples
 from ..inside.attention import AttentionMaps
+from ..plot import Picture
 from ..tensor import asarray, no_grad
 from ..train.evaluate import evaluate
 from ..train.fit import fit
 from ..train.mode import Mode
-from ..train.pictures import Picture
 from ..train.progress import Told
 from .recipe import Setting
 from .study import Findings, Study

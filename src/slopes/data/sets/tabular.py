@@ -1,0 +1,296 @@
+"""Tables as inputs of networks: numbers standardised, categories coded, gaps filled, all learned from the training rows alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import ArgumentError, warn
+from ...files.columns import is_words, missing_in
+from ...files.csvfile import load_csv
+from ...files.reading import refused
+from ...files.table import Table
+from ..loaders.dataset import Dataset, varies
+from ..loaders.order import SPLITTING, order
+from ..loaders.splits import PARTS, Splits, check_fractions, divided
+from .locate import Folder, located
+
+CODES = ("one-hot", "integers")
+ADULT = ("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race", "sex",
+         "capital-gain", "capital-loss", "hours-per-week", "native-country", "income")
+ADULT_NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
+WINE = ("fixed acidity", "volatile acidity", "citric acid", "residual sugar", "chlorides", "free sulfur dioxide",
+        "total sulfur dioxide", "density", "pH", "sulphates", "alcohol", "quality")
+FRACTIONS = (0.7, 0.1, 0.2)
+DOLLARS = 100_000  # house prices are told in these
+FEW_ROWS = 20  # of fewer nothing can be said about what a column is
+EACH_ITS_OWN, EVERY_OTHER = 0.9, 0.5  # words of a column, as a share of the rows in which something is known
+DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d{1,2}:\d{2}.{0,20})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
+COUNTERS = re.compile(r"(?i)id|index|idx|key|uuid|row|rowid|rownum|unnamed: 0|.*[_ -](id|key|uuid)|.*[a-z]Id")
+
+
+class NumberColumn(NamedTuple):
+    """How a column of numbers is coded: (x - mean) / std, 0 where nothing is known, with a 1 beside it if training had gaps."""
+
+    name: str
+    mean: float
+    std: float
+    gaps: bool
+
+    @property
+    def features(self) -> list[str]:
+        """The names of what it becomes."""
+        return [self.name, f"{self.name} missing"] if self.gaps else [self.name]
+
+    def coded(self, column: np.ndarray) -> list[np.ndarray]:
+        """The feature columns."""
+        missing = missing_in(column)
+        scaled = (np.where(missing, self.mean, column) - self.mean) / self.std
+        return [scaled, missing.astype(np.float64)] if self.gaps else [scaled]
+
+
+class WordColumn(NamedTuple):
+    """How a column of words is coded: the words of the training rows in the order of the alphabet, "" for nothing known."""
+
+    name: str
+    words: tuple[str, ...]
+    one_hot: bool
+
+    @property
+    def features(self) -> list[str]:
+        """The names of what it becomes."""
+        return [f"{self.name} = {word or 'missing'}" for word in self.words] if self.one_hot else [self.name]
+
+    def coded(self, column: np.ndarray) -> list[np.ndarray]:
+        """The feature columns; a word that training had not is all 0."""
+        if self.one_hot:
+            return [(column == word).astype(np.float64) for word in self.words]
+        places = np.searchsorted(self.words, column).clip(0, len(self.words) - 1)
+        return [np.where(np.array(self.words)[places] == column, places + 1.0, 0.0)]
+
+
+class TableCode:
+    """The way from a table to float32 inputs, learned from the training rows: call it with any table of the same columns.
+
+    A number becomes (x - mean) / std with mean and deviation of the training rows (a constant column becomes 0), 0 where nothing
+    is known; when training has gaps in the column, a second feature is 1 there. A word becomes one feature per word of the
+    training rows (categories="one-hot") or its number from 1 on, for an embedding (categories="integers"); a word that training
+    did not have becomes all zeros, or 0. "Nothing known" is a word as others are. `features` names what comes out.
+    Raises ArgumentError for a column of words of which nearly each row has its own: it names the rows (identifiers, free text), and
+    says nothing about others. Warns of dates and of other words that occur once or twice, and of numbers that count the rows.
+
+    >>> table = Table({"size": [1.0, 3.0, float("nan")], "colour": ["red", "blue", "red"]})
+    >>> code = TableCode(table)
+    >>> code.features
+    ('size', 'size missing', 'colour = blue', 'colour = red')
+    >>> code(table)
+    array([[-1.,  0.,  0.,  1.],
+           [ 1.,  0.,  1.,  0.],
+           [ 0.,  1.,  0.,  1.]], dtype=float32)
+    >>> code(Table({"size": [5.0], "colour": ["green"]}))
+    array([[3., 0., 0., 0.]], dtype=float32)
+    """
+
+    def __init__(self, training: Table, categories: str = "one-hot") -> None:
+        if categories not in CODES:
+            raise ArgumentError(f"categories={categories!r}", repair=f"choose one of {', '.join(map(repr, CODES))}")
+        self.columns: list[NumberColumn | WordColumn] = [
+            word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
+            for name, each in training.columns.items()]
+        self.features = tuple(feature for column in self.columns for feature in column.features)
+
+    def __call__(self, table: Table) -> np.ndarray:
+        """The features of each row, (N, features) float32; ArgumentError for a table that lacks a column or has other kinds."""
+        for column in self.columns:
+            if is_words(table[column.name]) != isinstance(column, WordColumn):
+                raise ArgumentError(f"column {column.name!r} holds {'numbers' if isinstance(column, WordColumn) else 'words'}",
+                                    why="it was the other kind in the training rows")
+        coded = [feature for column in self.columns for feature in column.coded(table[column.name])]
+        return np.stack(coded, axis=1).astype(np.float32)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """For every column of words the count of its codes with categories="integers": what nn.Embedding is made with."""
+        return {column.name: len(column.words) + 1 for column in self.columns if isinstance(column, WordColumn)}
+
+
+def number_column(name: str, column: np.ndarray) -> NumberColumn:
+    """The code of a column of numbers; of a column without any known number it is mean 0, deviation 1."""
+    known = column[~missing_in(column)]
+    check_counter(name, known)
+    mean, std = (float(known.mean()), float(known.std())) if varies(known) else (float(known[0]) if known.size else 0.0, 1.0)
+    return NumberColumn(name, mean, std, known.size < column.size)
+
+
+def word_column(name: str, column: np.ndarray, one_hot: bool) -> WordColumn:
+    """The code of a column of words; an error when they name the rows."""
+    words = sorted(set(column.tolist()))
+    check_words(name, [word for word in words if word], len(column) - int(missing_in(column).sum()))
+    return WordColumn(name, tuple(words), one_hot)
+
+
+def check_words(name: str, words: Sequence[str], rows: int) -> None:
+    """Words that occur once can be learned by heart, but tell nothing about other rows."""
+    dates = bool(words) and all(map(DATE.fullmatch, words))
+    if rows < FEW_ROWS or (len(words) <= EVERY_OTHER * rows and not dates):
+        return
+    seen = f"column {name!r} has {len(words)} different {'dates' if dates else 'words'} in {rows} rows, such as {words[0]!r:.60}"
+    why = "each would be a feature of its own, which other rows do not have"
+    repair = f"leave it out, table.without({name!r}), or replace it by what matters of it" + (
+        ": the year, the month, the days since the first" if dates else "; a text needs slopes.text")
+    if len(words) > EACH_ITS_OWN * rows:
+        raise ArgumentError(seen, why=why, repair=repair)
+    warn(seen, why=why, repair=repair)
+
+
+def check_counter(name: str, known: np.ndarray) -> None:
+    """Warn of integers, each of them once, in a column that is called as if it named the rows."""
+    if known.size >= FEW_ROWS and COUNTERS.fullmatch(name) and (known == np.rint(known)).all() and np.unique(known).size == known.size:
+        warn(f"column {name!r} has another number in each row", why="it looks like the rows' own names, but is taken for a measurement",
+             repair=f"leave it out: table.without({name!r}); or rename it, if it measures something")
+
+
+class TableSplits(Splits):
+    """Splits of a table, with the `code` that made its rows inputs: the same code takes new rows."""
+
+    code: TableCode
+
+
+def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTIONS, *, classes: Sequence[str] | None = None,
+                categories: str = "one-hot", seed: int = 0, name: str = "table") -> TableSplits:
+    """Divide a table into training, validation and test sets, whose inputs are coded by what the training rows hold.
+
+    target: the column to predict: words become classes (of `classes`, or all that occur, in the order of the alphabet), divided
+    so that each set has its share of each; numbers stay float32. categories: see TableCode. The division is a pure function of
+    the seed. Raises ArgumentError for targets that are not known everywhere or are no class.
+
+    >>> table = Table({"x": np.arange(20.0), "kind": ["a", "b"] * 10})
+    >>> splits = split_table(table, "kind")
+    >>> splits.train
+    Dataset(table.train: 14 examples, inputs (1,) float32, targets () int64, 2 classes)
+    """
+    check_fractions(fractions)
+    targets, known = targets_of(table, target, classes)
+    groups = np.zeros(len(table), np.int64) if known is None else targets
+    parts = divided(groups, fractions, order(seed, 0, len(table), SPLITTING))
+    for part, fraction, role in zip(parts, fractions, PARTS):
+        if fraction and not len(part):
+            raise ArgumentError(f"the {role} set of {name} would be empty: {fraction} of {len(table)} rows", repair="give it more")
+    inputs = table.without(target)
+    code = TableCode(inputs.rows(parts[0]), categories)
+
+    def taken(number: int) -> Dataset:
+        return Dataset(code(inputs.rows(parts[number])), targets[parts[number]], known, f"{name}.{PARTS[number]}")
+
+    made = TableSplits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, name)
+    made.code = code
+    return made
+
+
+def targets_of(table: Table, target: str, classes: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """The targets, and the names of the classes if they are some."""
+    column = table[target]
+    missing = missing_in(column)
+    if missing.any():
+        raise ArgumentError(f"target {target!r} is not known in row {int(missing.argmax())}", repair="leave such rows out: table.rows(...)")
+    if not is_words(column):
+        if classes is not None:
+            raise ArgumentError(f"target {target!r} is numbers, but classes are named", repair="read it as words: load_csv(words=[...])")
+        return column, None
+    known = tuple(sorted(set(column.tolist()))) if classes is None else tuple(classes)
+    if len(column) >= FEW_ROWS and len(known) > EACH_ITS_OWN * len(column):
+        raise ArgumentError(f"target {target!r} has {len(known)} different words in {len(column)} rows, such as {known[0]!r:.60}",
+                            why="each would be a class of its own", repair="if they are numbers, see how load_csv read them")
+    number_of = {word: number for number, word in enumerate(known)}
+    found = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
+    if found.min() < 0:
+        row = int(found.argmin())
+        raise ArgumentError(f"target {target!r} is {column[row]!r:.60} in row {row}, which is no class",
+                            repair=f"classes are {known!r:.200}")
+    return found, known
+
+
+def adult(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
+    """Does a person earn more than 50,000 dollars a year? 32,561 rows of the US census of 1994, 16,281 more to test.
+
+    6 columns of numbers, 8 of words, some unknown; classes "<=50K" and ">50K" (24% of the training rows). The test set is the
+    data set's own; one training row in twelve is for validation. inputs: (N, 108) float32 with categories="one-hot" (fewer
+    where a word does not occur in training), (N, 14) with "integers"; `code.features` names them.
+    From `folder`, SLOPES_DATA (subfolder `tabular`), or downloaded (6 MB). Raises DataError for damaged files.
+    Licence: CC BY 4.0 (UCI). Source: Kohavi, "Scaling up the accuracy of naive-Bayes classifiers", 1996.
+    """
+    table = census(located("adult", "adult-train.csv", folder))
+    found = split_table(table, "income", (11 / 12, 1 / 12, 0), classes=("<=50K", ">50K"), categories=categories, name="adult")
+
+    def test() -> Dataset:
+        rows = census(located("adult", "adult-test.csv", folder))
+        return Dataset(found.code(rows.without("income")), (rows["income"] == ">50K").astype(np.int64), found.classes, "adult.test")
+
+    made = TableSplits(found.train, found.validation, test, "adult")
+    made.code = found.code
+    return made
+
+
+def census(path: Path) -> Table:
+    """The rows of one file; in one of the two, answers end with a dot."""
+    table = load_csv(path, ADULT)
+    check_numbers(table, ADULT_NUMBERS, path)
+    answers = [answer.rstrip(".") for answer in table["income"].tolist()]
+    wrong = next((row for row, answer in enumerate(answers) if answer not in ("<=50K", ">50K")), None)
+    if wrong is not None:
+        raise refused(path, "income", f"{answers[wrong]!r} in row {wrong + 1} is neither <=50K nor >50K")
+    return Table({**table.columns, "income": answers})
+
+
+def check_numbers(table: Table, names: Sequence[str], path: Path, target: str = "") -> None:
+    """These columns are there and hold numbers; the target is known everywhere."""
+    for name in names:
+        if name not in table.names or is_words(table[name]):
+            raise refused(path, f"column {name!r}", "it is not there" if name not in table.names else "it holds words, not numbers")
+    if target and missing_in(table[target]).any():
+        raise refused(path, f"column {target!r}", f"nothing in row {int(missing_in(table[target]).argmax()) + 1}", "it is the target")
+
+
+def wine_quality(folder: Folder = None, colour: str | None = None, grades: bool = False) -> TableSplits:
+    """How good does a wine taste, from 3 to 9? 1,599 red and 4,898 white Portuguese wines by 11 measurements.
+
+    targets: (N,) float32, the median grade of at least three tasters; with `grades`, classes "3" to "9" instead. colour: "red",
+    "white", or both, with two inputs that tell which. Divided 70 : 10 : 20, seed 0. From `folder`, SLOPES_DATA (subfolder
+    `tabular`), or downloaded (0.4 MB). Licence: CC BY 4.0 (UCI). Source: Cortez and others, "Modeling wine preferences by data
+    mining from physicochemical properties", 2009.
+    """
+    if colour not in (None, "red", "white"):
+        raise ArgumentError(f"wine_quality: colour={colour!r}", repair="choose 'red', 'white', or None for both")
+    tables = {each: wines(located("wine-quality", f"winequality-{each}.csv", folder)) for each in ("red", "white")
+              if colour in (None, each)}
+    columns = {name: np.concatenate([each[name] for each in tables.values()]) for name in WINE}
+    if colour is None:
+        columns["colour"] = np.repeat(list(tables), [len(each) for each in tables.values()])
+    if grades:
+        columns["quality"] = columns["quality"].astype(np.int64).astype(str)
+    return split_table(Table(columns), "quality", classes=tuple("3456789") if grades else None, name="wine-quality")
+
+
+def wines(path: Path) -> Table:
+    """The wines of one colour."""
+    table = load_csv(path, WINE)
+    check_numbers(table, WINE, path, "quality")
+    return table
+
+
+def california_housing(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
+    """What does a house cost? 20,640 districts of California in 1990: place, ages, rooms, people, income, distance to the sea.
+
+    targets: (N,) float32, the median value in 100,000 dollars, cut off at 5.00001. 207 districts lack total_bedrooms. Divided
+    70 : 10 : 20, seed 0. From `folder`, SLOPES_DATA (subfolder `tabular`), or downloaded (1.4 MB). Licence: none stated for the
+    data. Source: Pace, Barry, "Sparse spatial autoregressions", 1997.
+    """
+    path = located("california-housing", "california-housing.csv", folder)
+    table = load_csv(path)
+    check_numbers(table, ["longitude", "latitude", "median_house_value"], path, "median_house_value")
+    columns = {**table.columns, "median_house_value": table["median_house_value"] / DOLLARS}
+    return split_table(Table(columns), "median_house_value", categories=categories, name="california-housing")

@@ -1,1 +1,0 @@
-"""Windows to other systems: files that they write and read."""
