@@ -22,9 +22,9 @@ pytest.importorskip("sklearn")
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
 
 from slopes import cli
+from slopes.experiments import run as practice
 from slopes.train import runs
 from slopes.train.runs import load_run
-from slopes.zoo import practice
 
 image = pytest.importorskip("PIL.Image")
 

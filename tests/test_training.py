@@ -120,7 +120,7 @@ def test_advance_does_as_many_steps_as_asked_for_over_the_ends_of_epochs():
     assert chunk.steps == 5 and training.position == Position(1, 2) and len(training.history.epochs) == 1
     assert chunk["loss"].tolist() == training.history.losses and chunk.counts.tolist() == [8, 8, 7, 8, 8]
     assert training.advance(100).steps == 4 and training.ended
-    with pytest.raises(ArgumentError, match="(?s)the training has ended after 9 steps.*more epochs"):
+    with pytest.raises(ArgumentError, match=r"(?s)the training has ended after 9 steps.*more epochs"):
         training.advance()
 
 
@@ -139,7 +139,7 @@ def test_a_chunk_gives_loss_and_metrics_by_name():
     assert chunk.names == ["loss", "accuracy", "<lambda>"]
     assert np.average(chunk["accuracy"], weights=chunk.counts) == pytest.approx(means.metrics["accuracy"])
     assert np.average(chunk["<lambda>"], weights=chunk.counts) == pytest.approx(means.metrics["<lambda>"])
-    with pytest.raises(ArgumentError, match="(?s)no value 'auc'.*loss, accuracy"):
+    with pytest.raises(ArgumentError, match=r"(?s)no value 'auc'.*loss, accuracy"):
         chunk["auc"]
 
 
@@ -264,7 +264,7 @@ def test_a_rate_that_is_set_under_a_schedule_scales_the_rest_of_it():
 def test_a_rate_of_a_step_whose_factor_is_zero_is_refused():
     training = small(schedule=lambda step, steps: step / steps)
     assert training.rate == 0
-    with pytest.raises(ArgumentError, match="(?s)factor of the next step is 0.*base_rate"):
+    with pytest.raises(ArgumentError, match=r"(?s)factor of the next step is 0.*base_rate"):
         training.rate = 0.1
     with pytest.raises(ArgumentError, match="rate must be"):
         training.rate = -1
@@ -298,7 +298,7 @@ def test_steps_are_repeated_with_the_rates_that_they_had():
 @pytest.mark.parametrize("settings, text", [
     ({"batch_size": 7}, "(?s)the state is of another training: batch_size is 7 here, 8 there, steps_per_epoch is 4 here, 3 there"),
     ({"seed": 5}, "seed is 5 here, 0 there"),
-    ({"optimizer": optim.Adam(lr=0.1)}, "(?s)does not fit this training.*missing: optimizer.weight.exp_avg .*the same net, optimizer, settings and callbacks"),
+    ({"optimizer": optim.Adam(lr=0.1)}, "(?s)does not fit this training.*missing: optimizer.weight.exp_avg .*the same net, optimizer, "),
     ({"callbacks": [sl.train.EarlyStopping()]}, "missing: callbacks.0.best"),
     ({"average": optim.Average()}, "missing: average.decay")])
 def test_a_state_of_another_training_is_refused_and_changes_nothing(settings, text):
@@ -315,11 +315,11 @@ def test_a_state_of_another_net_or_kind_is_refused():
     state = small().named_state()
     sl.seed(0)
     other = sl.Training(nn.Linear(6, 4), POINTS, epochs=3, batch_size=8, optimizer=optim.SGD(lr=0.1))
-    with pytest.raises(StateError, match="unfit: net.weight is float32"):
+    with pytest.raises(StateError, match=r"unfit: net\.weight is float32"):
         other.load_named_state(state)
     with pytest.raises(StateError, match="a state of type str instead of arrays by name"):
         other.load_named_state("state.safetensors")
-    with pytest.raises(StateError, match="unknown: net.more"):
+    with pytest.raises(StateError, match=r"unknown: net\.more"):
         small().load_named_state(state | {"net.more": np.zeros(2)})
 
 

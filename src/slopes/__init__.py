@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import data, files, functions, inside, nn, optim, random, text, train, view, zoo
+    from . import data, experiments, files, functions, inside, nn, optim, random, text, train, view, zoo
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-SUBMODULES = ("data", "errors", "files", "functions", "inside", "nn", "optim", "random", "text", "train", "tree", "view", "zoo")
+SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "text", "train", "tree", "view",
+              "zoo")
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {

@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, functions, nn, optim, random, text
-from ..compile import compile
-from ..data.loaders.dataset import Dataset
-from ..data.transforms import augment
-from ..plot import Picture, View, bare_grid, new_figure
-from ..tensor import Tensor, asarray, no_grad
-from ..train.fit import fit
-from ..train.mode import Mode
-from ..train.progress import Told
-from .captioner import Captioner
-from .recipe import Setting
-from .study import Findings, Study
+from ... import data, functions, nn, optim, random, text
+from ...compile import compile
+from ...data.loaders.dataset import Dataset
+from ...data.transforms import augment
+from ...plot import Picture, View, bare_grid, new_figure
+from ...tensor import Tensor, asarray, no_grad
+from ...train.fit import fit
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...zoo.show_attend_tell import Captioner
+from ..experiment import Setting
+from ..study import Findings, Study
 
 END = 0  # the number of the word that ends a sentence, and that stands before its first word
 KINDS = {"one digit": "", "left of": " left of ", "above": " above ", "three digits": " below"}  # and by which words they are known

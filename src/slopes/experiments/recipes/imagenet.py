@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random
-from ..data.transforms import augment
-from ..files.atomic import saving
-from ..files.lock import locked
-from ..inside.confusion import Confusion
-from ..plot import mistakes
-from ..settings import cache_folder, expanded
-from ..tensor import Tensor
-from ..train.evaluate import evaluate
-from ..train.fit import fit
-from ..train.progress import Told
-from .alexnet import alexnet
-from .recipe import Setting
-from .study import Findings, Study
+from ... import data, nn, optim, random
+from ...data.transforms import augment
+from ...files.atomic import saving
+from ...files.lock import locked
+from ...inside.confusion import Confusion
+from ...plot import mistakes
+from ...settings import cache_folder, expanded
+from ...tensor import Tensor
+from ...train.evaluate import evaluate
+from ...train.fit import fit
+from ...train.progress import Told
+from ...zoo.alexnet import alexnet
+from ..experiment import Setting
+from ..study import Findings, Study
 
 SAMPLE = 128  # pictures that are read beforehand: for the mean shade, and to see how fast the disk and the decoder are
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, optim
-from ..inside import Boundary, boundary
-from .classifiers import Classifier, DecisionTree, Network, SoftmaxRegression
+from ... import data, optim
+from ...inside import Boundary, boundary
+from ...zoo.classifiers import Classifier, DecisionTree, Network, SoftmaxRegression
+from ...zoo.networks import mlp
+from ..experiment import Setting
+from ..points import KINDS, points
+from ..study import Findings, Study
 from .features import Gallery, network
-from .networks import mlp
-from .points import KINDS, points
-from .recipe import Setting
-from .study import Findings, Study
 
 
 def models(values: dict[str, Any], seed: int, plane: bool) -> dict[str, Classifier]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .networks import softmax_regression
-from .recipe import Recipe, Setting
+from ...zoo.networks import softmax_regression
+from ..experiment import Recipe, Setting
 
 recipe = Recipe(
     name="softmax",

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random
-from ..data.sets.spoken import SPEAKERS
-from ..data.transforms import augment
-from ..inside.confusion import Confusion
-from ..tensor import Tensor
-from ..train.evaluate import Evaluation, evaluate
-from ..train.fit import fit
-from ..train.history import Run
-from ..train.progress import Told
-from .recipe import Setting
-from .spoken import SpokenCNN, SpokenGRU
-from .study import Findings, Study
+from ... import data, nn, optim, random
+from ...data.sets.spoken import SPEAKERS
+from ...data.transforms import augment
+from ...inside.confusion import Confusion
+from ...tensor import Tensor
+from ...train.evaluate import Evaluation, evaluate
+from ...train.fit import fit
+from ...train.history import Run
+from ...train.progress import Told
+from ...zoo.spectrogram import SpokenCNN, SpokenGRU
+from ..experiment import Setting
+from ..study import Findings, Study
 
 QUIET = 8.0  # what is so many nats below the loudest sound of a recording is silence, whatever the microphone
 

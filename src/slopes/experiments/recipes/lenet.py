@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .. import nn, optim
-from ..data.transforms import augment
-from .networks import lenet, regularized_lenet
-from .recipe import Recipe, Setting
+from ... import nn, optim
+from ...data.transforms import augment
+from ...zoo.networks import lenet, regularized_lenet
+from ..experiment import Recipe, Setting
 
 recipe = Recipe(
     name="lenet",

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import nn, optim
-from ..inside import Boundary, boundary
-from ..plot import Picture, View, new_figure
-from .classifiers import Classifier, LogisticRegression, Network
-from .points import KINDS, points
-from .recipe import Setting
-from .study import Findings, Study
+from ... import nn, optim
+from ...inside import Boundary, boundary
+from ...plot import Picture, View, new_figure
+from ...zoo.classifiers import Classifier, LogisticRegression, Network
+from ..experiment import Setting
+from ..points import KINDS, points
+from ..study import Findings, Study
 
 
 @dataclass

@@ -18,7 +18,7 @@ from ..files.atomic import saving
 from ..files.staging import holds, staged
 from ..plot import Picture
 from ..train.runs import prepare_folder, versions
-from .recipe import Setting
+from .experiment import Setting
 
 RECORD, WEIGHTS = "study.json", "weights.safetensors"
 SCHEMA = "slopes.study"

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, optim, random
-from ..compile import compile
-from ..data.loaders.dataset import Dataset
-from ..inside import Filters
-from ..inside.draw import sheet
-from ..plot import Picture, View
-from ..tensor import asarray, no_grad
-from ..train.fit import fit
-from ..train.mode import Mode
-from . import autoencoders
-from .recipe import Setting
-from .study import Findings, Study
-from .variational import variational
+from ... import data, optim, random
+from ...compile import compile
+from ...data.loaders.dataset import Dataset
+from ...inside import Filters
+from ...inside.draw import sheet
+from ...plot import Picture, View
+from ...tensor import asarray, no_grad
+from ...train.fit import fit
+from ...train.mode import Mode
+from ...zoo import autoencoders
+from ...zoo.variational import variational
+from ..experiment import Setting
+from ..study import Findings, Study
 
 SHOWN = 10  # digits in pictures
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, optim, random, text
-from ..data.loaders.feed import Feed
-from ..train.evaluate import evaluate
-from ..train.fit import fit
-from ..train.progress import Told
-from .gpt import GPT
-from .language import LanguageModel, char_model
-from .recipe import Setting
-from .study import Findings, Study
-from .tokens import LAYERS
-from .writing import continued
+from ... import data, optim, random, text
+from ...data.loaders.feed import Feed
+from ...train.evaluate import evaluate
+from ...train.fit import fit
+from ...train.progress import Told
+from ...zoo.gpt import GPT
+from ...zoo.language import LanguageModel, char_model
+from ...zoo.tokens import LAYERS
+from ..experiment import Setting
+from ..study import Findings, Study
+from ..writing import continued
 
 PROMPT, WRITTEN, HEAT = "ROMEO:\n", 400, 0.8
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, optim, random, text
-from ..data.loaders.examples import Examples
-from ..tensor import asarray, no_grad
-from ..train.evaluate import evaluate
-from ..train.fit import fit
-from ..train.mode import Mode
-from ..train.progress import Told
-from .recipe import Setting
-from .study import Findings, Study
-from .tagger import Tagger
+from ... import data, optim, random, text
+from ...data.loaders.examples import Examples
+from ...tensor import asarray, no_grad
+from ...train.evaluate import evaluate
+from ...train.fit import fit
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...zoo.bilstm_tagger import Tagger
+from ..experiment import Setting
+from ..study import Findings, Study
 
 SENTENCE = "Time flies like an arrow ; fruit flies like a banana ."
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn, optim, random
-from ..errors import ArgumentError
-from ..inside.draw import colour
-from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
-from .formula import formula
-from .recipe import Setting
-from .study import Findings, Study
+from ... import nn, optim, random
+from ...errors import ArgumentError
+from ...inside.draw import colour
+from ...plot import Picture, View, new_figure
+from ...tensor import asarray, no_grad
+from ..experiment import Setting
+from ..formula import formula
+from ..study import Findings, Study
 
 WIDTHS = (2, 4, 8)  # shown beside the wanted width
 PLACES = 400  # between which the error is looked for at ten times as many

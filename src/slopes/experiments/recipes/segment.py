@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, optim, random
-from ..compile import compile
-from ..data.loaders.dataset import Dataset
-from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
-from ..train.fit import fit
-from ..train.mode import Mode
-from ..train.progress import Told
-from .recipe import Setting
-from .study import Findings, Study
-from .unet import UNet
+from ... import data, optim, random
+from ...compile import compile
+from ...data.loaders.dataset import Dataset
+from ...plot import Picture, View, new_figure
+from ...tensor import asarray, no_grad
+from ...train.fit import fit
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...zoo.unet import UNet
+from ..experiment import Setting
+from ..study import Findings, Study
 
 SHOWN, PART = 6, 100  # pictures in the picture, and side by side when masks are made
 THRESHOLDS = np.arange(0.3, 0.9, 0.02)  # of the baseline, tried on validation data

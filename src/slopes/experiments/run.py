@@ -23,9 +23,9 @@ from ..train.interrupt import Interrupts
 from ..train.mode import Mode
 from ..train.runs import RECORD, SavedRun, holds_run, load_run, save_somewhere
 from ..train.training import Callback
+from .catalog import RECIPES, find_recipe
+from .experiment import Recipe, make_optimizer
 from .image import FRAMES, read_image
-from .recipe import Recipe, make_optimizer
-from .recipes import RECIPES, find_recipe
 from .study import is_study
 
 DATASETS = {"digits": data.digits, "mnist": data.mnist, "fashion": data.fashion_mnist}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .networks import dropout_mlp
-from .recipe import Recipe, Setting
+from ...zoo.networks import dropout_mlp
+from ..experiment import Recipe, Setting
 
 recipe = Recipe(
     name="mlp",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import data, optim, random, text
-from ..train.evaluate import evaluate
-from ..train.fit import fit
-from ..train.progress import Told
-from ..train.training import OnEpoch, Training
-from .language import AdaptiveLanguageModel
-from .recipe import Setting
-from .study import Findings, Study
-from .tokens import LAYERS
-from .writing import continued
+from ... import data, optim, random, text
+from ...train.evaluate import evaluate
+from ...train.fit import fit
+from ...train.progress import Told
+from ...train.training import OnEpoch, Training
+from ...zoo.language import AdaptiveLanguageModel
+from ...zoo.tokens import LAYERS
+from ..experiment import Setting
+from ..study import Findings, Study
+from ..writing import continued
 
 CUTOFFS = (2000, 10_000)  # the most frequent words have all features, those up to the second a quarter, others a sixteenth
 PROMPT, WRITTEN, HEAT = ("<eos>", "The", "first"), 60, 0.8

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .networks import small_convolution
-from .recipe import Recipe, Setting
+from ...zoo.networks import small_convolution
+from ..experiment import Recipe, Setting
 
 recipe = Recipe(
     name="digits",

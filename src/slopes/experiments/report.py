@@ -1,4 +1,4 @@
-"""`python -m slopes.zoo.report`: run recipes over seeds, one by one, and write the table of results; an interrupted report goes on."""
+"""`python -m slopes.experiments.report`: run recipes over seeds and write the table of results; an interrupted report goes on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..files.atomic import write_bytes
 from ..machine.threads import thread_count
 from ..train.progress import Told
 from ..train.runs import versions
-from .practice import practise
-from .recipe import Recipe
-from .recipes import RECIPES, find_recipe
+from .catalog import RECIPES, find_recipe
+from .experiment import Recipe
+from .run import practise
 from .study import Study, carry_out
 
 SCHEMA = "slopes.report"
@@ -108,8 +108,8 @@ def document(results: Sequence[Result]) -> str:
     """The page of results: what was run on what, and the table."""
     machines = [each.made_with for each in results]
     made = sorted({f"slopes {each['slopes']}, {each['machine']}, threads: {each['threads']}" for each in machines})
-    return (f"# Results of the recipes\n\nWritten by `python -m slopes.zoo.report` ({'; '.join(made)}). Each figure is the mean over "
-            f"the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
+    return (f"# Results of the recipes\n\nWritten by `python -m slopes.experiments.report` ({'; '.join(made)}). Each figure is the mean "
+            f"over the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
 
 
 def figures_text(results: Sequence[Result], most: int = 3) -> str:
@@ -132,7 +132,7 @@ def shown(name: str, value: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0 when all went well, 1 after an error that was told, 130 after Ctrl-C (what was done is kept)."""
-    parser = argparse.ArgumentParser(prog="python -m slopes.zoo.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m slopes.experiments.report", description=__doc__)
     parser.add_argument("recipes", nargs="*", help=f"recipes to run [default: all but {', '.join(LONG)}]")
     parser.add_argument("--seeds", type=int, default=3, help="so many seeds, from 0 on [default: 3]")
     parser.add_argument("--data", help="folder with local copies of the data sets [default: SLOPES_DATA, else downloads]")

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random, text
-from ..data.loaders.examples import Examples
-from ..train.evaluate import evaluate
-from ..train.fit import fit
-from ..train.progress import Told
-from .recipe import Setting
-from .sentence import SentenceEncoder, TextCNN
-from .study import Findings, Study
+from ... import data, nn, optim, random, text
+from ...data.loaders.examples import Examples
+from ...train.evaluate import evaluate
+from ...train.fit import fit
+from ...train.progress import Told
+from ...zoo.sentence import SentenceEncoder, TextCNN
+from ..experiment import Setting
+from ..study import Findings, Study
 
 
 def network(values: dict[str, Any], words: int) -> nn.Module:

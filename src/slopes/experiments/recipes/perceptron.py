@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, optim
-from ..data.loaders.order import order
-from ..inside import boundary, filters
-from ..nn import Linear
-from .classifiers import Network, Perceptron
-from .networks import mlp
-from .recipe import Setting
-from .study import Findings, Study
+from ... import data, optim
+from ...data.loaders.order import order
+from ...inside import boundary, filters
+from ...nn import Linear
+from ...zoo.classifiers import Network, Perceptron
+from ...zoo.networks import mlp
+from ..experiment import Setting
+from ..study import Findings, Study
 
 CORNERS, EXCLUSIVE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random, text
-from ..compile import compile
-from ..data.loaders.examples import Examples
-from ..inside.confusion import Confusion
-from ..tensor import asarray, no_grad
-from ..train.fit import fit
-from ..train.mode import Mode
-from ..train.progress import Told
-from .language import LanguageModel
-from .recipe import Setting
-from .sentence import SentenceEncoder
-from .study import Findings, Study
-from .tokens import LAYERS
+from ... import data, nn, optim, random, text
+from ...compile import compile
+from ...data.loaders.examples import Examples
+from ...inside.confusion import Confusion
+from ...tensor import asarray, no_grad
+from ...train.fit import fit
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...zoo.language import LanguageModel
+from ...zoo.sentence import SentenceEncoder
+from ...zoo.tokens import LAYERS
+from ..experiment import Setting
+from ..study import Findings, Study
 
 SHOWN, LONGEST, HEAT = 4, 16, 0.6
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random
-from ..inside.draw import colour
-from ..plot import Picture, View, finish, new_figure
-from ..tensor import asarray, no_grad
-from ..train.fit import fit
-from ..train.history import Run
-from ..train.mode import Mode
-from ..train.progress import Told
-from .recipe import Setting
-from .recommender import Recommender
-from .study import Findings, Study
+from ... import data, nn, optim, random
+from ...inside.draw import colour
+from ...plot import Picture, View, finish, new_figure
+from ...tensor import asarray, no_grad
+from ...train.fit import fit
+from ...train.history import Run
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...zoo.factorization import Recommender
+from ..experiment import Setting
+from ..study import Findings, Study
 
 STRENGTHS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)  # of the baseline's penalty, tried on validation data
 BEST = 5  # things recommended to each user

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .. import nn
-from ..data.transforms import augment
-from ..tensor import Tensor
-from .networks import small_resnet
-from .recipe import Recipe, Setting
+from ... import nn
+from ...data.transforms import augment
+from ...tensor import Tensor
+from ...zoo.networks import small_resnet
+from ..experiment import Recipe, Setting
 
 
 def network(shape: tuple[int, ...], classes: int, width: int = 32) -> nn.Module:

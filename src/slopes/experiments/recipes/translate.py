@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random, text
-from ..compile import compile
-from ..data.loaders.examples import Examples
-from ..inside.attention import AttentionMaps
-from ..plot import Picture
-from ..tensor import asarray, no_grad
-from ..train.evaluate import evaluate
-from ..train.fit import fit
-from ..train.mode import Mode
-from ..train.progress import Told
-from .recipe import Setting
-from .study import Findings, Study
-from .transformer import Transformer
-from .translator import Translator
+from ... import data, nn, optim, random, text
+from ...compile import compile
+from ...data.loaders.examples import Examples
+from ...inside.attention import AttentionMaps
+from ...plot import Picture
+from ...tensor import asarray, no_grad
+from ...train.evaluate import evaluate
+from ...train.fit import fit
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...zoo.seq2seq import Translator
+from ...zoo.transformer import Transformer
+from ..experiment import Setting
+from ..study import Findings, Study
 
 LONGEST, SHOWN = 32, ("she is reading a book.", "i do not know what to do.", "where did you see him?")
 ROWS = 64  # sentences that are translated side by side

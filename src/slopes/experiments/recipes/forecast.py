@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random
-from ..inside.draw import colour
-from ..plot import Picture, View, finish, new_figure
-from ..tensor import asarray, no_grad
-from ..train.fit import fit
-from ..train.history import Run
-from ..train.progress import Told
-from ..train.stopping import EarlyStopping
-from .forecaster import Forecaster
-from .recipe import Setting
-from .study import Findings, Study
+from ... import data, nn, optim, random
+from ...inside.draw import colour
+from ...plot import Picture, View, finish, new_figure
+from ...tensor import asarray, no_grad
+from ...train.fit import fit
+from ...train.history import Run
+from ...train.progress import Told
+from ...train.stopping import EarlyStopping
+from ...zoo.recurrent_forecaster import Forecaster
+from ..experiment import Setting
+from ..study import Findings, Study
 
 SERIES = {"sunspots": data.sunspots, "temperatures": data.temperatures}
 NET, PERSISTENCE, SEASONAL = "network", "nothing changes", "one period ago"

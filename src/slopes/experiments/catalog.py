@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 
 from ..errors import ArgumentError
-from . import (
+from .experiment import Recipe
+from .recipes import (
     approximate,
     autoencoder,
     caption,
@@ -26,17 +27,16 @@ from . import (
     softmax,
     speech,
     tabular,
-    tagging,
+    tagger,
     translate,
     words,
 )
-from .recipe import Recipe
 from .study import Study
 
 RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
     lenet.published, lenet.regularized, fashion.recipe, autoencoder.recipe, forecast.recipe, tabular.recipe, speech.recipe,
-    recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagging.recipe,
+    recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagger.recipe,
     translate.recipe, words.recipe, imagenet.recipe)}
 
 

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from .. import data, nn, optim, random
-from ..data.sets.tabular import TableSplits
-from ..errors import MissingExtraError
-from ..extras import require
-from ..inside.confusion import Confusion
-from ..inside.draw import colour
-from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
-from ..train.fit import fit
-from ..train.history import Run
-from ..train.mode import Mode
-from ..train.progress import Told
-from ..train.stopping import EarlyStopping
-from .recipe import Setting
-from .study import Findings, Study
+from ... import data, nn, optim, random
+from ...data.sets.tabular import TableSplits
+from ...errors import MissingExtraError
+from ...extras import require
+from ...inside.confusion import Confusion
+from ...inside.draw import colour
+from ...plot import Picture, View, new_figure
+from ...tensor import asarray, no_grad
+from ...train.fit import fit
+from ...train.history import Run
+from ...train.mode import Mode
+from ...train.progress import Told
+from ...train.stopping import EarlyStopping
+from ..experiment import Setting
+from ..study import Findings, Study
 
 TABLES: dict[str, Callable[[], TableSplits]] = {
     "adult": data.adult, "wine-quality": data.wine_quality, "california-housing": data.california_housing}
