@@ -21,8 +21,8 @@ from ..train.fit import fit
 from ..train.history import Run
 from ..train.interrupt import Interrupts
 from ..train.mode import Mode
-from ..train.progress import Reporter
 from ..train.runs import RECORD, SavedRun, holds_run, load_run, save_somewhere
+from ..train.training import Callback
 from .catalog import RECIPES, find_recipe
 from .experiment import Recipe, make_optimizer
 from .image import FRAMES, read_image
@@ -42,7 +42,7 @@ class Practice:
     notes: list[str]
 
 
-def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0, progress: bool | Reporter | None = None) -> Practice:
+def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0, progress: bool | Callback | None = None) -> Practice:
     """Train the recipe with these hyper-parameters, test it once at the end, and write the run into `folder`.
 
     The seed decides the initial weights, the order of examples and dropout. The folder should have been tried with

@@ -84,7 +84,7 @@ def learned(name: str, values: dict[str, Any], seed: int, tell: Callable[[str], 
     net = Forecaster(values["horizon"], values["hidden"], values["kind"])
     run = fit(net, splits.train, loss=nn.l1_loss, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=1.0,
               epochs=values["epochs"], batch_size=values["batch"], validation=splits.validation, seed=seed,
-              after_epoch=EarlyStopping(max(1, values["epochs"])), progress=Told(tell, f"{name}: "))
+              callbacks=[EarlyStopping(max(1, values["epochs"]))], progress=Told(tell, f"{name}: "))
     test = splits.test
     assert test is not None
     with no_grad():

@@ -91,7 +91,7 @@ def learned(name: str, values: dict[str, Any], seed: int, tell: Callable[[str], 
     epochs = max(1, round(values["steps"] * values["batch"] / len(train)))
     run = fit(net, scaled(train), loss=nn.cross_entropy if classes else nn.mse_loss, optimizer=optim.AdamW(lr=values["rate"]),
               schedule="cosine", epochs=epochs, batch_size=values["batch"], validation=scaled(splits.validation), seed=seed,
-              after_epoch=EarlyStopping(epochs), progress=Told(tell, f"{name}: "))
+              callbacks=[EarlyStopping(epochs)], progress=Told(tell, f"{name}: "))
     with Mode(net, training=False), no_grad():
         outputs = net(asarray(test.inputs)).numpy()
     answer = Answer(name, test.targets, outputs.argmax(axis=1) if classes else outputs[:, 0] * std + mean, classes)

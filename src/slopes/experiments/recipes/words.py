@@ -8,8 +8,8 @@ from typing import Any
 from ... import data, optim, random, text
 from ...train.evaluate import evaluate
 from ...train.fit import fit
-from ...train.history import Run
 from ...train.progress import Told
+from ...train.training import OnEpoch, Training
 from ...zoo.language import AdaptiveLanguageModel
 from ...zoo.tokens import LAYERS
 from ..experiment import Setting
@@ -31,12 +31,12 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
     cutoffs = tuple(cut for cut in CUTOFFS if cut < len(words))
     net = AdaptiveLanguageModel(len(words), values["width"], values["depth"], values["kind"], values["dropout"], cutoffs)
 
-    def perplexity(run: Run) -> None:
-        tell(f"validation perplexity {text.perplexity(run.epochs[-1].validation['loss']):.1f}")
+    def perplexity(training: Training) -> None:
+        tell(f"validation perplexity {text.perplexity(training.history.epochs[-1].validation['loss']):.1f}")
 
     run = fit(net, feeds["train"], loss=net.loss, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=values["clip"],
               epochs=values["epochs"], batch_size=values["batch"], validation=feeds["validation"], seed=seed, progress=Told(tell),
-              after_epoch=perplexity)
+              callbacks=[OnEpoch(perplexity)])
     found = {part: text.perplexity(evaluate(net, feeds[part], loss=net.loss, batch_size=values["batch"])["loss"])
              for part in ("test", "validation")}
     return Findings({f"{part} perplexity": value for part, value in found.items()},

@@ -1,26 +1,25 @@
-"""State kept and put back: after a measurement, and where the loss stops being finite, to the last step that was sound."""
+"""Snapshots of the state of a training: put back after a measurement, and where the loss stops being finite."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .. import random
 from ..errors import GradientError, NonFiniteError
 from ..nn.module import Module
-from ..random import Generator
+from ..random import Generator, current
 from ..tensor import Tensor
 from .history import Run
-from .stepper import Stack
+from .runner import CallBatches
 
-PAUSE_SECONDS = 1.0  # at least this long between two copies of the state
+PAUSE_SECONDS = 1.0  # at least this long between two snapshots
 KEPT = "the net is back at its last sound step and error.run holds the history"
-PAUSE_SHARE = 50  # and this many times what the copy took: under 2% of the time goes into copies
+PAUSE_SHARE = 50  # and this many times as long as the snapshot took: under 2% of the time goes into snapshots
 
 
 class DivergedError(NonFiniteError):
@@ -29,33 +28,47 @@ class DivergedError(NonFiniteError):
     run: Run
 
 
-class State:
-    """A copy of everything that a step changes: what the owners (net, optimizer, average, memory) name as their state, and positions
-    of random numbers."""
+class Snapshot:
+    """Copies of the values of named tensors, of one moment."""
 
-    def __init__(self, *owners: Any) -> None:
-        tensors = [held for owner in owners for _, held in owner.named_state()]
-        for generator in (random.current(), *(each for owner in owners if isinstance(owner, Module) for each in generators_in(owner))):
-            tensors += [generator.key, generator.counter]
-        self.values = [(held, np.array(held.detach().numpy())) for held in tensors]
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
+        self.values = {name: np.array(tensor.detach().numpy()) for name, tensor in tensors.items()}
 
     def restore(self) -> None:
         """Put the copied values back."""
-        for held, value in self.values:
-            held.assign(value)
+        for name, tensor in self.tensors.items():
+            tensor.assign(self.values[name])
+
+
+def state_tensors(net: Module, generator: Generator, **owners: Any) -> dict[str, Tensor]:
+    """Every tensor that a step changes, by name: net.PATH, generator.key, and those that the owners name, after the owner's name.
+
+    An owner is an optimizer, an average or a carried state; None has no state.
+    """
+    named = {"net": net, **owners}
+    tensors = {f"{prefix}.{name}": tensor for prefix, owner in named.items() if owner is not None for name, tensor in owner.named_state()}
+    for name, drawn in {"generator": generator, **generators_in(net)}.items():
+        tensors |= {f"{name}.key": drawn.key, f"{name}.counter": drawn.counter}
+    return tensors
 
 
 @contextmanager
-def untouched(net: Module) -> Iterator[None]:
-    """Begin without gradients; afterwards they, and all state, are what they were."""
-    gradients, state = [(each, held_gradient(each)) for each in net.parameters()], State(net)
+def restore_after(net: Module) -> Iterator[None]:
+    """Begin without gradients; afterwards gradients, modes and all state are what they were."""
+    gradients, snapshot = [(parameter, held_gradient(parameter)) for parameter in net.parameters()], Snapshot(state_tensors(net, current()))
+    modes = [(module, module.training, module.left_in_use) for _, module in net.named_modules()]
     net.zero_grad()
     try:
         yield
     finally:
-        state.restore()
-        for each, gradient in gradients:
-            each.grad = gradient
+        snapshot.restore()
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        for module, training, left_in_use in modes:
+            if module.training != training:
+                module.training = training
+            object.__setattr__(module, "left_in_use", left_in_use)
 
 
 def held_gradient(parameter: Tensor) -> Tensor | None:
@@ -66,59 +79,63 @@ def held_gradient(parameter: Tensor) -> Tensor | None:
         return None
 
 
-def generators_in(net: Module) -> list[Generator]:
-    """The generators that layers hold themselves."""
-    return [each for _, module in net.named_modules() for each in vars(module).values() if isinstance(each, Generator)]
+def generators_in(net: Module) -> dict[str, Generator]:
+    """The generators that layers hold themselves, by their paths after "net"."""
+    return {".".join(part for part in ("net", path, name) if part): value
+            for path, module in net.named_modules() for name, value in vars(module).items() if isinstance(value, Generator)}
 
 
-class Guard:
-    """Copies of the state now and then, and the rows of the steps since: enough to repeat the run up to any recent step.
+class StepReplay:
+    """Snapshots now and then, and the batches of the steps since: enough to repeat the training up to any recent step.
 
-    Two copies are kept, because the newest one may already hold the update that ruined the net.
+    Two snapshots are kept, because the newest one may already hold the update that ruined the net.
     """
 
-    def __init__(self, *owners: Any) -> None:
-        self.owners = owners
-        self.marks: list[tuple[int, State]] = []
-        self.taken: list[tuple[int, np.ndarray | Stack, np.ndarray | None]] = []  # (number of the first step, rows, numbers)
+    def __init__(self, tensors: Mapping[str, Tensor], run: Callable[[CallBatches, np.ndarray | None], Any]) -> None:
+        self.tensors, self.run = tensors, run
+        self.snapshots: list[tuple[int, Snapshot]] = []
+        self.log: list[tuple[int, CallBatches, np.ndarray | None]] = []  # (index of the first step, batches, rates)
         self.due = 0.0
 
     def before(self, step: int, check: Callable[[], None]) -> None:
-        """Copy the state before step number `step` when the last copy is old enough, and `check` raises nothing: copies are sound."""
+        """Take a snapshot before step `step` when the last one is old enough, and `check` raises nothing: snapshots are sound."""
         started = time.monotonic()
         if started < self.due:
             return
         check()
-        self.marks = [*self.marks[-1:], (step, State(*self.owners))]
-        oldest = self.marks[0][0]
-        self.taken = [each for each in self.taken if each[0] + len(each[1]) > oldest]
+        self.snapshots = [*self.snapshots[-1:], (step, Snapshot(self.tensors))]
+        oldest = self.snapshots[0][0]
+        self.log = [entry for entry in self.log if entry[0] + len(entry[1]) > oldest]
         finished = time.monotonic()
         self.due = finished + max(PAUSE_SECONDS, PAUSE_SHARE * (finished - started))
 
-    def after(self, first: int, rows: np.ndarray | Stack, numbers: np.ndarray | None) -> None:
-        """Remember the rows of the steps `first`, `first` + 1, ..."""
-        self.taken.append((first, rows, numbers))
+    def after(self, first: int, batches: CallBatches, rates: np.ndarray | None) -> None:
+        """Remember the batches and rates of the steps `first`, `first` + 1, ..."""
+        self.log.append((first, batches, rates))
 
-    def rewind(self, stepper: Any, target: int) -> None:
-        """Bring the net to where it was before step `target`: restore a copy, repeat the steps after it (bit-identical)."""
-        start, state = next((each for each in reversed(self.marks) if each[0] <= target), self.marks[0])
-        state.restore()
-        for first, rows, numbers in self.taken:
-            low, high = max(start - first, 0), min(target - first, len(rows))
+    def restart(self) -> None:
+        """Take a snapshot before the next step: something was changed between two steps."""
+        self.due = 0.0
+
+    def rewind(self, target: int) -> None:
+        """Bring the net to where it was before step `target`: restore a snapshot, repeat the steps after it (bit-identical)."""
+        start, snapshot = next((entry for entry in reversed(self.snapshots) if entry[0] <= target), self.snapshots[0])
+        snapshot.restore()
+        for first, batches, rates in self.log:
+            low, high = max(start - first, 0), min(target - first, len(batches))
             if low < high:
-                stepper.run(rows[low:high], None if numbers is None else numbers[low:high])
+                self.run(batches[low:high], None if rates is None else rates[low:high])
 
-
-    def first_broken(self, stepper: Any, steps: int, broken: Callable[[], list[str]]) -> tuple[int, list[str]]:
+    def first_broken(self, steps: int, broken: Callable[[], list[str]]) -> tuple[int, list[str]]:
         """The first of the `steps` done so far that left something broken, and what; the net is then where it was before that step."""
-        low, high = self.marks[-1][0], steps
+        low, high = self.snapshots[-1][0], steps
         while high - low > 1:
             middle = (low + high) // 2
-            self.rewind(stepper, middle)
+            self.rewind(middle)
             low, high = (low, middle) if broken() else (middle, high)
-        self.rewind(stepper, high)
+        self.rewind(high)
         names = broken()
-        self.rewind(stepper, low)
+        self.rewind(low)
         return low, names
 
 
