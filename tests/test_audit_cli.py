@@ -98,11 +98,11 @@ error: odd.png: image: all of its 1 x 1 pixels have nearly one shade
     "empty": (lambda: b"", "error: odd.png: contents: the file is empty\n" + OTHER),
     "a PDF": (lambda: b"%PDF-1.4\n" + bytes(1000), """\
 error: odd.png: contents: it is not a readable image (neither PNG nor JPEG)
-  read are PNG, JPEG and binary PGM and PPM
+  supported are PNG, JPEG and binary PGM and PPM
 """ + OTHER),
     "truncated": (lambda: saved_png(STROKE)[:60], """\
 error: odd.png: contents: it is not a readable image (image file is truncated)
-  read are PNG, JPEG and binary PGM and PPM
+  supported are PNG, JPEG and binary PGM and PPM
 """ + OTHER),
 }
 
@@ -146,7 +146,7 @@ error: RUN/weights.safetensors: data: \d+ bytes follow the header, but its array
 """.lstrip() + OTHER),
     "other weights": (lambda folder: shutil.copy(folder / "curve.png", folder / "weights.safetensors"), r"""
 error: RUN/weights.safetensors: header length: \d+, but \d+ bytes follow
-  a header is no longer than its file, nor than 8388608 bytes
+  a header is at most as long as its file, and at most 8388608 bytes
 """.lstrip() + OTHER),
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), """\
 error: RUN/weights.safetensors: file: there is no such file

@@ -17,7 +17,7 @@ from ..graph.dtype import float32
 from ..graph.operation import build
 from ..guarded import FOREIGN, explained
 from ..tensor import Parameter, Tensor, asarray, mode, versions
-from .number import Structured
+from .hyper_parameter import TracksChanges
 from .state import copied_state, load_arrays
 from .summary import Summary, summarize
 
@@ -36,7 +36,7 @@ class Buffer(Tensor):
     _prints_as = "Buffer"
 
 
-class Module(Structured):
+class Module(TracksChanges):
     """A part of a network: state in attributes, computation in `forward`.
 
     Assign parameters, buffers and other modules (also inside lists, tuples and dicts) to attributes in `__init__`; nothing

@@ -14,8 +14,8 @@ from ..ops.composite import mean
 from ..tensor import Tensor, no_grad
 from . import init
 from .convolution import LETTERS
+from .hyper_parameter import HyperParameter
 from .module import Buffer, Module
-from .number import Number
 from .where import built_and_called
 
 
@@ -28,7 +28,7 @@ class BatchNorm(Module):
     running_mean: Any  # Buffer (num_features,), zeros; None without track_running_stats, as the next two are
     running_var: Any  # Buffer (num_features,), ones
     num_batches_tracked: Any  # Buffer ()
-    momentum = Number(OPTIONAL_SHARE)
+    momentum = HyperParameter(OPTIONAL_SHARE)
     constraints: dict[str, Constraint] = {"num_features": COUNT, "eps": POSITIVE, "momentum": OPTIONAL_SHARE, "affine": FLAG,
                                           "track_running_stats": FLAG}
 
