@@ -141,7 +141,7 @@ def to_pixels(picture: Any, image: Any) -> np.ndarray:
 def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Scale images (..., H, W) to `size`: bilinear interpolation, with antialiasing when shrinking.
 
-    >>> resized(np.array([[0.0, 1.0, 1.0, 0.0]]), (1, 2)).round(3)
+    >>> resize(np.array([[0.0, 1.0, 1.0, 0.0]]), (1, 2)).round(3)
     array([[0.571, 0.571]])
     """
     if len(size) != 2 or min(size) < 1:

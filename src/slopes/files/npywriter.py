@@ -20,6 +20,7 @@ def save_npy(path: Path, array: Any) -> None:
     """Write one numeric array atomically. Raises ArgumentError for objects and text, SaveError when the file cannot be written.
 
     >>> save_npy("x.npy", [1.5, 2.5])
+    >>> from slopes.files import load_npy
     >>> load_npy("x.npy")
     array([1.5, 2.5])
     """
@@ -32,6 +33,7 @@ def save_npz(path: Path, arrays: Mapping[str, Any], compress: bool = True) -> No
     """Write named numeric arrays as one zip archive, atomically; `numpy.load` reads it.
 
     >>> save_npz("xy.npz", {"x": [1, 2], "y": 3.0})
+    >>> from slopes.files import load_npz
     >>> load_npz("xy.npz")["x"]
     array([1, 2])
     """

@@ -10,7 +10,7 @@ from ..random import Generator, bernoulli
 from ..tensor import Tensor
 from .hyper_parameter import HyperParameter, format_value
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Dropping(Module):
@@ -57,7 +57,7 @@ class Together(Dropping):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != len(self.axes):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape ({', '.join(self.axes)}), but x is {tuple(x.shape)}",
                              why=self.why, repair="nn.Dropout leaves out single values", where=where)
         shape = tuple(n if axis in self.drawn else 1 for axis, n in enumerate(x.shape))

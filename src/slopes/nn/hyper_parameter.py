@@ -50,7 +50,7 @@ def format_value(tensor: Tensor | None) -> str:
     """The value as text, also while a function is traced.
 
     >>> import slopes as sl
-    >>> text(sl.tensor(0.001, dtype="float64"))
+    >>> format_value(sl.tensor(0.001, dtype="float64"))
     '0.001'
     """
     value = None if tensor is None else tensor.peek()

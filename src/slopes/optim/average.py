@@ -12,7 +12,7 @@ from ..constraint import SHARE, Constraint
 from ..errors import ArgumentError
 from ..graph.operation import build
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
-from ..nn.state import copied_state, load_arrays
+from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor, no_grad
 from .optimizer import named_parameters
 
@@ -106,7 +106,7 @@ class Average(TracksChanges):
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the decay, the number of steps, and each parameter's average under its name."""
-        return copied_state(self.named_state())
+        return copy_state(self.named_state())
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict` returned. Raises one StateError that lists all mismatches, and then changes nothing."""

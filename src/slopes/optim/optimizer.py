@@ -14,7 +14,7 @@ from ..errors import ArgumentError, GradientError, left_to
 from ..graph.dtype import DType
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.module import Module, Parameters
-from ..nn.state import copied_state, load_arrays
+from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor, no_grad, versions
 
 State = dict[str, Tensor]
@@ -182,7 +182,7 @@ class Optimizer(TracksChanges):
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the hyper-parameters, the number of steps, and each parameter's state under "0.weight.momentum_buffer"."""
-        return copied_state(self.named_state())
+        return copy_state(self.named_state())
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict` returned. Raises one StateError that lists all mismatches, and then changes nothing."""

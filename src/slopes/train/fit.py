@@ -179,7 +179,7 @@ class Job:
         self.guard = Guard(self.net, self.optimizer, *(each for each in (self.average, self.source.memory) if each is not None))
         self.code = self.objective.loss, self.augment, self.penalty, *(module for _, module in self.net.named_modules())
         learned = {id(each) for each in self.optimizer.parameters}
-        self.watched = [(each.shown, each.value) for each in entries(self.net)
+        self.watched = [(each.display, each.value) for each in entries(self.net)
                         if (id(each.value) in learned or isinstance(each.value, Buffer)) and is_finite(each.value.peek())]
         self.interrupts = Interrupts()
         self.outer, self.generator, self.judging = random.current(), Generator(self.seed), Generator(self.seed)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autodiff.pullback import pull_back
 from ..graph.operation import build_node, constant
-from ..nn.means import Mean, Notes, noted
+from ..nn.means import Mean, Notes, record_means
 from ..tensor import Tensor, current_trace
 from .stepper import Stretch
 
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 def answer(loss: Loss, outputs: Any, targets: Any, share: Any, metrics: list[Pair]) -> Answer:
     """The loss of a part of a batch, taken apart into the means in it."""
-    with noted() as notes:
+    with record_means() as notes:
         value = loss(outputs, targets)
     return Answer(value, terms(value, notes), share, metrics)
 
