@@ -49,7 +49,7 @@ def fresh() -> tuple[np.ndarray, bool]:
     x = sl.tensor(np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4))
     result = compiled(x).numpy()
     found = [version for each in compiled._versions.values() for version in each]
-    return result, found[0].native.from_cache
+    return result, found[0].executable.native.from_cache
 
 
 def entry(cache: Path) -> Path:

@@ -34,8 +34,8 @@ def runs(function) -> list[int]:
     """A list that grows by one with each computation of the prologue, of a function that was called."""
     version = next(iter(function._versions.values()))[0]
     found: list[int] = []
-    run = version.prologue.program.run
-    version.prologue.program.run = lambda *args: found.append(1) or run(*args)
+    run = version.executable.prologue.program.run
+    version.executable.prologue.program.run = lambda *args: found.append(1) or run(*args)
     return found
 
 
@@ -118,7 +118,7 @@ def test_a_table_that_is_taken_from_is_multiplied_once():
     words = sl.tensor(DRAW.integers(0, 500, (1, 7)))
     close(use(words), net(words)[0])
     version = next(iter(use._versions.values()))[0]
-    assert [array.shape for array in version.prologue.results.values()] == [(500, 96)]
+    assert [array.shape for array in version.executable.prologue.results.values()] == [(500, 96)]
     with pytest.raises(OutOfRangeError, match="500"):
         use(words + 500)
 
@@ -171,4 +171,4 @@ class Causal(nn.Module):
 def test_training_has_no_prologue(make):
     step = compiled_step(make())
     step(pictures(2) if make is layer else sl.ones((2, 5, 8)))
-    assert next(iter(step._versions.values()))[0].prologue is None
+    assert next(iter(step._versions.values()))[0].executable.prologue is None

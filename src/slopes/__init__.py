@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import data, experiments, files, functions, inside, nn, optim, random, text, train, view, zoo
+    from .capture import Captured, capture
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -61,6 +62,7 @@ NAMES = {
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
     "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian"),
     "gradcheck": ("check_grads",),
+    "capture": ("Captured", "capture"),
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
     "train.fit": ("fit",),

@@ -15,14 +15,17 @@ from weakref import WeakSet
 import numpy as np
 
 from . import tree
+from .backend import Backend, find_backend
+from .bound import MISS, Bound
+from .capture import STATIC, capture_call
 from .derivatives.inline import inlined
 from .errors import ArgumentError, TraceError, warn
+from .extras import on_demand
 from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
 from .levels import levels
 from .settings import debug_level
 from .tensor import Tensor, mode, versions
-from .traced import MISS, STATIC, Version
 
 VERSIONS_KEPT = 4  # of one kind of arguments: a network in training and in use, and a little more
 PROGRAMS_KEPT = 64  # of one function: those used last
@@ -31,9 +34,11 @@ ALWAYS_KEPT = 4  # programs that stay, however large they are: a network in trai
 REASONS_KEPT = 1000
 VARYING = 8  # compilations for the same reason: one Python value after the other
 STORAGES = "float32", "bfloat16"
+FAST_CALL = "slopes.fast_call"  # loaded at the first native call that is repeated
 
 
-def compile(function: Callable | None = None, *, taps: Sequence[str] = (), storage: str = "float32") -> Any:
+def compile(function: Callable | None = None, *, taps: Sequence[str] = (), storage: str = "float32",
+            backend: str | Backend = "native") -> Any:
     """Make a native program of a function of tensors.
 
     The function runs once in Python for each combination of argument shapes, types and structure; its operations are recorded
@@ -68,6 +73,9 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
     memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
 
+    backend: "native" compiles for this processor; "reference" interprets the recorded operations one by one with NumPy: slow, and
+    what compiled code is compared with. Or an object with `compile(captured) -> Executable`, see slopes.backend.
+
     Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
     inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
     a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
@@ -83,12 +91,12 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     tensor(5.)
     """
     if function is None:
-        return functools.partial(compile, taps=taps, storage=storage)
+        return functools.partial(compile, taps=taps, storage=storage, backend=backend)
     if not callable(function):
         raise ArgumentError(f"compile: {function!r} is no function", repair="write sl.compile(f) or @sl.compile above def")
     if storage not in STORAGES:
         raise ArgumentError(f"compile: storage={storage!r} is not known", repair=f"choose one of {', '.join(STORAGES)}")
-    return Compiled(function, tuple(taps), storage)
+    return Compiled(function, tuple(taps), storage, find_backend(backend) if backend != "native" else backend)
 
 
 def profile(function: Compiled, *args: Any, runs: int = 20, **kwargs: Any) -> Any:
@@ -109,13 +117,13 @@ def profile(function: Compiled, *args: Any, runs: int = 20, **kwargs: Any) -> An
 class Compiled:
     """A compiled function: call it like the original."""
 
-    def __init__(self, function: Callable, taps: tuple[str, ...], storage: str) -> None:
-        self.function, self.taps, self.storage = function, taps, storage
+    def __init__(self, function: Callable, taps: tuple[str, ...], storage: str, backend: str | Backend = "native") -> None:
+        self.function, self.taps, self.storage, self.backend = function, taps, storage, backend
         self.reasons: list[str] = []
         self.tapped: dict[str, Tensor] = {}
         self.compilations = 0  # how often the function was traced and compiled
         self.inlinings = 0  # how often it ran operation by operation, for a derivative taken outside
-        self._versions: dict[Any, list[Version]] = {}  # per kind of arguments, the latest version first; the kind used last comes last
+        self._versions: dict[Any, list[Bound]] = {}  # per kind of arguments, the latest version first; the kind used last comes last
         self._last: tuple | None = None
         self._varied = 0  # compilations that a Python value alone made necessary
         self._lock = threading.RLock()  # one thread traces, others that call with the same arguments wait for its program
@@ -126,7 +134,8 @@ class Compiled:
     @property
     def programs(self) -> list[Any]:
         """The native programs, one per combination of shapes, types and structure."""
-        return [version.native.program for known in self._versions.values() for version in known]
+        return [version.executable.program for known in self._versions.values() for version in known  # type: ignore[attr-defined]
+                if hasattr(version.executable, "program")]
 
     @property
     def _name(self) -> str:
@@ -140,7 +149,7 @@ class Compiled:
     # Copies and pickles: the function with its options; programs are made anew, or come from the cache on disk
 
     def __copy__(self) -> Compiled:
-        return Compiled(self.function, self.taps, self.storage)
+        return Compiled(*self._options())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
         """A compiled copy of the function: of a method of a network that is copied, too, the method of the copy."""
@@ -158,7 +167,7 @@ class Compiled:
         return Compiled.__new__, (Compiled,), self._options()
 
     def _options(self) -> tuple:
-        return self.function, self.taps, self.storage
+        return self.function, self.taps, self.storage, self.backend
 
     def __setstate__(self, options: tuple) -> None:
         Compiled.__init__(self, *options)
@@ -176,11 +185,18 @@ class Compiled:
             return self._inlined(args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
         version = self._version(leaves, structure, frozenset())
-        if mode.recording and not version.argument_grads and any(isinstance(leaf, Tensor) and is_computed(leaf) for leaf in leaves):
+        if mode.recording and not version.captured.gradients and any(isinstance(leaf, Tensor) and is_computed(leaf) for leaf in leaves):
             return self._inlined(args, kwargs)  # a later `backward` may ask for the gradients of what it was computed from
         flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
-        self._recent = version.repeater(self) if flat else None
-        return version.call(self, leaves, 1, False)
+        self._recent = on_demand(FAST_CALL).fast_call(version, args) if flat and version.executable.has_fast_call else None
+        return self._run(version, leaves, 1, False)
+
+    def _run(self, version: Bound, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
+        """Call a version; what is tapped is kept."""
+        result, tapped = version.call(leaves, steps, stacked)
+        if self.taps:
+            self.tapped = dict(zip(self.taps, tapped))
+        return result
 
     def _inlined(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The function for a derivative that is taken outside, which follows each operation: no program runs, which is said once."""
@@ -208,7 +224,7 @@ class Compiled:
         leaves = [leaf for part, _ in parts for leaf in part]
         moving = frozenset(self._moving(parts, stepped, steps))
         _, structure = tree.flatten((tuple(args), {}))
-        return self._version(leaves, structure, moving).call(self, leaves, steps, True)
+        return self._run(self._version(leaves, structure, moving), leaves, steps, True)
 
     def _moving(self, parts: list, stepped: Sequence[int], steps: int) -> list[int]:
         """The numbers of the leaves that move with the step."""
@@ -229,12 +245,12 @@ class Compiled:
         return self._version(leaves, structure, frozenset()).profile(leaves, runs)
 
     # ------------------------------------------------------------------ finding the program
-    def _version(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> Version:
+    def _version(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int]) -> Bound:
         key = (structure, moving, tuple([self._leaf_key(leaf, i in moving) for i, leaf in enumerate(leaves)]), mode.recording)
         with self._lock:
             known = self._versions.pop(key, [])
             try:
-                right = next((each for each in known if each.is_right()), None)
+                right = next((each for each in known if each.is_current()), None)
                 if right is None:
                     self._trace(leaves, structure, moving, key, known)
                     self._forget(known)
@@ -257,9 +273,10 @@ class Compiled:
             return type(leaf), repr(leaf)  # which tells -0.0 from 0.0, and finds nan again
         return (type(leaf), leaf) if isinstance(leaf, STATIC) else Same(leaf)
 
-    def _trace(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int], key: Any, known: list[Version]) -> None:
+    def _trace(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int], key: Any, known: list[Bound]) -> None:
         """Put a version that is right for the present structure first: a new one, or one that was right before (eval and back)."""
-        fresh = Version(self, leaves, structure, moving)
+        captured = capture_call(self.function, leaves, structure, stepped=moving, taps=self.taps, storage=self.storage)
+        fresh = Bound(self.function, captured, find_backend(self.backend))
         same = next((each for each in known if each.same_as(fresh)), None)
         if same is None:
             self._count(self._reason(key, known))
@@ -285,15 +302,15 @@ class Compiled:
                  why="a Python value is part of the program, and each compilation takes longer than many calls",
                  repair="pass a tensor instead, which a program reads at each call: sl.asarray(value)")
 
-    def _forget(self, latest: list[Version]) -> None:
+    def _forget(self, latest: list[Bound]) -> None:
         """Let go of the programs that were not used for longest, as far as they and the latest are too many."""
         count, room = 0, 0
         for key, known in [(None, latest), *reversed(list(self._versions.items()))]:
-            count, room = count + len(known), room + sum(version.native.program.manifest.arena for version in known)
+            count, room = count + len(known), room + sum(version.executable.memory for version in known)
             if key is not None and count > ALWAYS_KEPT and (count > PROGRAMS_KEPT or room > ARENAS_KEPT):
                 del self._versions[key]
 
-    def _reason(self, key: Any, known: list[Version]) -> str:
+    def _reason(self, key: Any, known: list[Bound]) -> str:
         """Why a program had to be made, in words."""
         if known:
             return known[0].guards.changed() or "a layer, a flag or a Python value that the function reads has changed"

@@ -15,11 +15,12 @@ from ..graph.walk import topological
 Values = Mapping[Node, Any]
 
 
-def evaluate(roots: Sequence[Node], env: Values | None = None, remember: bool = False) -> list[np.ndarray]:
+def evaluate(roots: Sequence[Node], env: Values | None = None, remember: bool = False, xp: Any = np) -> list[np.ndarray]:
     """The arrays of `roots`, given those of the variables in `env`.
 
     The walk stops at nodes named in `env` or whose value is known already. An intermediate array is let go as soon as its last
-    user has run; with `remember=True` every array is kept on its node instead (so that a later gradient finds it).
+    user has run; with `remember=True` every array is kept on its node instead (so that a later gradient finds it). `xp` is the
+    namespace of the array API that computes.
     """
     given = {node: check(node, np.asarray(array)) for node, array in (env or {}).items()}
     order = topological(roots, stop=lambda node: node in given or node.value is not None)
@@ -27,7 +28,7 @@ def evaluate(roots: Sequence[Node], env: Values | None = None, remember: bool = 
     waiting = count_uses(order, roots)
     with np.errstate(all="ignore"):
         for node in order:
-            values[node] = run(node, given, values)
+            values[node] = run(node, given, values, xp)
             if remember and node.op.kind != "leaf":
                 node.value = values[node]
             if node.args and node not in given:
@@ -47,7 +48,7 @@ def count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, int]:
     return waiting
 
 
-def run(node: Node, given: Values, values: dict[Node, np.ndarray]) -> np.ndarray:
+def run(node: Node, given: Values, values: dict[Node, np.ndarray], xp: Any = np) -> np.ndarray:
     """The array of one node whose arguments have theirs."""
     if node in given:
         return given[node]
@@ -55,7 +56,8 @@ def run(node: Node, given: Values, values: dict[Node, np.ndarray]) -> np.ndarray
         return node.value
     if node.op is Variable:
         raise missing(node)
-    return check(node, np.asarray(node.op.meaning(np, *(values[arg] for arg in node.args), **node.params)))
+    arrays = [values[arg] if xp is np else xp.asarray(values[arg]) for arg in node.args]
+    return check(node, np.asarray(node.op.meaning(xp, *arrays, **node.params)))
 
 
 def release(node: Node, values: dict[Node, np.ndarray], waiting: dict[Node, int]) -> None:

@@ -1,0 +1,117 @@
+"""Backends: what makes an executable of a captured function. The protocol is two methods; native code and the reference implement it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from .capture import Captured
+from .errors import ArgumentError, SlopesError, line_text
+from .extras import on_demand
+from .graph.node import Node
+
+
+class Turns:
+    """One thread at a time: `lock` is held during a call, `turn` tells whether it interrupts one of the same thread."""
+
+    def __init__(self) -> None:
+        self.lock, self.entered = threading.RLock(), False
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """Have the executable for this thread alone. Gives whether this interrupts a turn of the same thread (a signal handler)."""
+        with self.lock:
+            nested, self.entered = self.entered, True
+            try:
+                yield nested
+            finally:
+                self.entered = nested
+
+
+class Executable:
+    """A captured function, ready to run. A backend's own class derives from it and defines `bind` and `run`.
+
+    reads    indices of the captured state that `run` reads or updates
+    keeps    indices of the state of which `run` keeps something that it computed, for later calls: others may read their arrays
+    sites    nodes on whose behalf `run` may report an error
+    memory   bytes of its intermediate values
+    """
+
+    has_fast_call = False  # whether fast_call.py knows a quicker way to call it again
+
+    def __init__(self, captured: Captured) -> None:
+        self.captured = captured
+        self.reads: list[int] = list(range(len(captured.state)))
+        self.keeps: set[int] = set()
+        self.sites: Sequence[Node] = ()
+        self.memory = 0
+        self._turns = Turns()
+
+    @property
+    def turns(self) -> Turns:
+        """Who has it for themselves."""
+        return self._turns
+
+    def bind(self, arrays: Sequence[np.ndarray | None]) -> None:
+        """Take the arrays of the state, in the order of `captured.state`; None for those not in `reads`. They stay bound."""
+        raise NotImplementedError
+
+    def refresh(self, version: int) -> None:
+        """Bound arrays may have new values when `version` is another number than before: recompute what was kept of them."""
+
+    def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
+        """Run `steps` steps: write `captured.computed` into `results` and new values into the bound arrays of updated state.
+
+        arguments are C-contiguous arrays in the order of `captured.inputs`; step i reads element i of those whose leaf is in
+        `captured.stepped`. With `captured.stepped` or steps > 1, results have a first axis of `steps` elements: see `Bound`.
+        Returns 0, or i + 1 when `sites[i]` fails; the step that fails changes no state. It may also raise that error itself.
+        """
+        raise NotImplementedError
+
+    def failed_step(self) -> int:
+        """The step at which the last run failed."""
+        return 0
+
+    def same_as(self, other: Executable) -> bool:
+        """Whether two executables are the same program."""
+        return self is other
+
+    def save(self) -> Any:
+        """What `run` has prepared, for `restore` after a call that interrupted it."""
+        return None
+
+    def restore(self, saved: Any) -> None:
+        """Go back to what `save` gave."""
+
+
+class Backend(Protocol):
+    """Makes executables. `name` is what `sl.compile(f, backend=name)` calls it."""
+
+    name: str
+
+    def compile(self, captured: Captured) -> Executable:
+        """An executable of the captured function."""
+
+
+BACKENDS = {"native": "slopes.native_backend", "reference": "slopes.reference_backend"}  # loaded when they are first used
+
+
+def find_backend(backend: str | Backend) -> Backend:
+    """The backend of this name, or the one that is given. Raises ArgumentError for an unknown name."""
+    if not isinstance(backend, str):
+        if callable(getattr(backend, "compile", None)):
+            return backend
+        raise ArgumentError(f"compile: backend={backend!r} is no backend", why="a backend has compile(captured) -> Executable",
+                            repair=f"use one of {', '.join(BACKENDS)}, or an object with this method")
+    if backend not in BACKENDS:
+        raise ArgumentError(f"compile: no backend is called {backend!r}", repair=f"use one of {', '.join(BACKENDS)}, or a Backend object")
+    return on_demand(BACKENDS[backend]).BACKEND
+
+
+def site_error(node: Node) -> SlopesError:
+    """The error that an executable reported on behalf of a node."""
+    return node.op.trap_error(node, f"built at {line_text(node.location)}" + (f", in {node.layer}" if node.layer else ""))

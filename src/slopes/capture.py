@@ -1,0 +1,207 @@
+"""A captured function is a value: its graph, with named inputs, state, outputs, updates and taps; backends compile it, views draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .captures import Captures
+from .errors import TraceError, line_text
+from .graph.dtype import is_complex
+from .graph.node import Node
+from .graph.operation import Variable
+from .graph.text import text
+from .graph.walk import topological
+from .guards import Guards, guards_of
+from .state_names import parameter_names, state_names
+from .taps import tapped_node
+from .tensor import Parameter, Tensor, Trace, tracing
+
+STATIC = (bool, int, float, complex, str, bytes, type(None))
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A node of a captured function under its path; `tensor` is the one that holds the value between calls, None for arguments and
+    results; `leaf` is the index of an argument among all leaves of the arguments."""
+
+    node: Node
+    path: str
+    tensor: Tensor | None = None
+    leaf: int = -1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Captured:
+    """A function recorded once.
+
+    inputs     tensors and arrays among the arguments: variables of the graph
+    state      tensors that the function reads besides: variables for their values at its beginning, named `net.0.weight`
+    outputs    the tensors among the results
+    updates    the new values of tensors that the function assigns; each is in `state`, too
+    taps       values to look at, by the paths that were asked for
+    gradients  what is added to `.grad` of arguments that require a gradient
+    """
+
+    name: str
+    inputs: tuple[Value, ...]
+    state: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    updates: tuple[Value, ...]
+    taps: tuple[Value, ...] = ()
+    gradients: tuple[Value, ...] = ()
+    results: tuple[Any, ...] = ()  # the leaves of what the function returns; None where a tensor is computed
+    is_python: tuple[bool, ...] = ()  # whether a leaf is such a Python value, the same in every call
+    arguments: tree.Structure
+    returns: tree.Structure
+    leaves: int = 0  # how many leaves the arguments have
+    stepped: frozenset[int] = frozenset()  # arguments, by leaf, whose first axis is the step of many()
+    guards: Guards = field(repr=False)
+    gradient_owners: tuple[tuple[Tensor, bool], ...] = ()  # tensors whose .grad the function sets (True) or clears (False)
+
+    @property
+    def computed(self) -> tuple[Value, ...]:
+        """What each call returns an array for: outputs, taps and gradients of arguments, in this order."""
+        return self.outputs + self.taps + self.gradients
+
+    @property
+    def roots(self) -> list[Node]:
+        """Everything that a call computes: results, then the new values of state."""
+        return [value.node for value in (*self.computed, *self.updates)]
+
+    @property
+    def destinations(self) -> list[Node | None]:
+        """For each root the variable whose value it replaces, None for results."""
+        before = {value.tensor: value.node for value in self.state}
+        return [None] * len(self.computed) + [before[value.tensor] for value in self.updates]
+
+    @property
+    def constants_between_calls(self) -> set[Node]:
+        """The variables of parameters that the function does not assign: only others change them."""
+        assigned = {value.tensor for value in self.updates}
+        return {value.node for value in self.state if isinstance(value.tensor, Parameter) and value.tensor not in assigned}
+
+    def __str__(self) -> str:
+        lines = [f"captured {self.name}"]
+        for title in ("inputs", "state", "outputs", "updates", "taps", "gradients"):
+            lines += [f"{title[:-1] if title.endswith('s') else title} {value.path}: {value.node.dtype}{list(value.node.shape)}"
+                      for value in getattr(self, title)]
+        return "\n".join([*lines, text(self.roots, locations=False)])
+
+
+def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), storage: str = "float32", **kwargs: Any) -> Captured:
+    """Record a function of tensors, as `sl.compile` does, without compiling it.
+
+    Arguments are examples: of tensors and arrays only shape, dtype and whether they require a gradient count; Python values become
+    part of the graph. Raises TraceError where the function needs the value of a tensor, and what the function raises.
+
+    >>> import slopes as sl
+    >>> w = sl.tensor([1., 2.], requires_grad=True)
+    >>> def loss(x):
+    ...     return ((x * w) ** 2).sum()
+    >>> captured = sl.capture(loss, sl.zeros(2))
+    >>> [value.path for value in captured.inputs], [value.path for value in captured.state]
+    (['x'], ['w'])
+    """
+    leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
+    return capture_call(function, leaves, structure, taps=taps, storage=storage)
+
+
+def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure: tree.Structure, *, stepped: frozenset[int] = frozenset(),
+                 taps: Sequence[str] = (), storage: str = "float32") -> Captured:
+    """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step."""
+    trace = Trace(storage)
+    with tracing(trace):
+        traced = [traced_argument(trace, leaf, i in stepped) for i, leaf in enumerate(leaves)]
+        args, kwargs = tree.unflatten(structure, traced)
+        before = Captures(function, args, kwargs)
+        trace.captured = before.arrays
+        random = before.random_states()
+        results, returns = tree.flatten(function(*args, **kwargs))
+        nodes = [result_node(trace, value) for value in results]
+        guards = guards_of(before, Captures(function, args, kwargs), trace)
+    before.check_repeatable(random)
+    tapped = tuple(Value(tapped_node(trace, path), path) for path in taps)
+    check_inherited(trace)
+    names = state_names(function, trace)
+    arguments = argument_values(function, traced, structure)
+    captured = Captured(
+        name=getattr(function, "__name__", type(function).__name__), inputs=arguments,
+        state=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.reads.items()),
+        outputs=tuple(Value(node, path) for (path, _), node in zip(tree.named_leaves(tree.unflatten(returns, results), "result"), nodes)
+                      if node is not None),
+        updates=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.writes.items()),
+        taps=tapped, gradients=tuple(argument_gradients(trace, traced, arguments)),
+        results=tuple(value if node is None else None for value, node in zip(results, nodes)),
+        is_python=tuple(node is None for node in nodes), arguments=structure, returns=returns, leaves=len(leaves), stepped=stepped,
+        guards=guards, gradient_owners=tuple((tensor, gradient is not None) for tensor, gradient in trace.grads.items()
+                                             if tensor._value is not None))
+    check_types(captured.roots)
+    check_leaves(captured.roots, {value.node for value in (*captured.inputs, *captured.state)})
+    return captured
+
+
+def traced_argument(trace: Trace, leaf: Any, stepped: bool) -> Any:
+    """The stand-in for a tensor or array among the arguments; other values as they are."""
+    if not isinstance(leaf, (Tensor, np.ndarray)):
+        return leaf
+    return trace.argument(leaf.shape[stepped:], leaf.dtype.newbyteorder("="), isinstance(leaf, Tensor) and leaf._requires_grad)
+
+
+def argument_values(function: Any, traced: Sequence[Any], structure: tree.Structure) -> tuple[Value, ...]:
+    """The tensors among the arguments, under the names that the function gives them."""
+    args, kwargs = tree.unflatten(structure, list(range(len(traced))))
+    pairs = [*zip(parameter_names(function, len(args)), args), *kwargs.items()]
+    paths = {index: path for name, value in pairs for path, index in tree.named_leaves(value, name)}
+    return tuple(Value(value._node, paths[i], None, i) for i, value in enumerate(traced)  # type: ignore[arg-type]
+                 if isinstance(value, Tensor))
+
+
+def argument_gradients(trace: Trace, traced: Sequence[Any], arguments: Sequence[Value]) -> list[Value]:
+    """The gradients of arguments that the function computed."""
+    gradients = [(value, trace.grads.get(traced[value.leaf])) for value in arguments]
+    return [Value(gradient._node_in(trace), f"{value.path}.grad", None, value.leaf)
+            for value, gradient in gradients if gradient is not None]
+
+
+def result_node(trace: Trace, value: Any) -> Node | None:
+    """The node of a tensor among the results, None for a Python value."""
+    if isinstance(value, Tensor):
+        return value._node_in(trace)
+    if isinstance(value, (*STATIC, np.ndarray)):
+        return None
+    raise TraceError(f"a compiled function returned {value!r} of type {type(value).__name__}",
+                     why="results are tensors and Python values, nested in lists, tuples and dicts",
+                     repair="return the tensors that you need")
+
+
+def check_inherited(trace: Trace) -> None:
+    """Refuse to add to a gradient from before the call: it would be another one in each call."""
+    for tensor in trace.inherited:
+        if trace.grads.get(tensor) is not None:
+            raise TraceError(f"backward in a compiled function adds to the gradient of a {tensor._prints_as} {tensor.shape} "
+                             "from before the call",
+                             why="gradients that a compiled function does not return stay inside of it: there is none to add to",
+                             repair="call net.zero_grad() inside the function, before backward() or after optimizer.step()")
+
+
+def check_types(roots: Sequence[Node]) -> None:
+    """Refuse complex numbers, which only eager mode computes."""
+    for node in topological(roots):
+        if is_complex(node.dtype):
+            raise TraceError(f"{node.op.name} computes {node.dtype}, which slopes does not compile yet",
+                             why="complex numbers work eagerly only", repair="compute real and imaginary parts, or call it uncompiled",
+                             where=f"built at {line_text(node.location)}")
+
+
+def check_leaves(roots: Sequence[Node], known: Collection[Node]) -> None:
+    """Refuse variables that belong to the body of a loop."""
+    for node in topological(roots):
+        if node.op is Variable and node not in known:
+            raise TraceError(f"a value {node.dtype}{list(node.shape)} from inside of a loop is used outside of it",
+                             why="sl.scan records its step once: what the step puts aside is no value of any single step",
+                             repair="return it from the step, as state or as output", where=f"made at {line_text(node.location)}")
