@@ -22,7 +22,6 @@ from .machine.replay import Replay, quietly
 Numbers = (bool, int, float, complex, np.generic)
 Operand = np.ndarray | Node
 What = type[Operation] | Composite
-VIEWS = {"expand", "reshape", "permute", "slice", "window"}  # what NumPy computes without memory
 
 
 class Recorded(Node):
@@ -184,7 +183,7 @@ class Recipe:
 
 def heaviest(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:
     """(bytes, shape, type, name of the function) of the largest array that is computed, if it is a large one: views need no memory."""
-    made = [node for node in topological(roots) if node not in inputs and node.op.name not in VIEWS and node.op is not Constant]
+    made = [node for node in topological(roots) if node not in inputs and not node.op.view and node.op is not Constant]
     largest = max(made, key=bytes_of, default=None)
     return (bytes_of(largest), largest.shape, largest.dtype, name) if largest is not None and bytes_of(largest) >= LARGE else None
 

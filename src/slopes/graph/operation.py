@@ -53,6 +53,10 @@ class Operation:
     """Whether each element of each argument is read by exactly one element of the result."""
 
     # ------------------------------------------------------------------ values
+    same_numbers: bool = False
+    """Whether every element of the result is an element of the one argument, perhaps in another type."""
+    broadcasts: bool = False
+    """Whether the result repeats the argument along axes, as NumPy's broadcasting does."""
     view: bool = False
     """Whether NumPy returns a view of the argument, without computing or copying."""
     beyond_standard: str = ""

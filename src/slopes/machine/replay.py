@@ -95,7 +95,7 @@ def fixed_nodes(order: Sequence[Node]) -> list[Node]:
     fixed: dict[Node, None] = {}
     for node in order:
         alone = node.op is Constant or (node.args and all(arg in fixed for arg in node.args))
-        if alone and (node.size <= FOLDED or node.op is Constant or node.op.name == "expand"):
+        if alone and (node.size <= FOLDED or node.op is Constant or node.op.broadcasts):
             fixed[node] = None
     return list(fixed)
 
@@ -104,7 +104,7 @@ def read_by(node: Node, given: Collection[Node]) -> tuple[Node, ...]:
     """The nodes whose values an operation is computed from: its arguments, or what they expand where that is not given."""
     if node.op.kind != "elementwise":
         return node.args
-    narrow = tuple(arg.args[0] if arg.op.name == "expand" and arg not in given else arg for arg in node.args)
+    narrow = tuple(arg.args[0] if arg.op.broadcasts and arg not in given else arg for arg in node.args)
     return narrow if np.broadcast_shapes(*(each.shape for each in narrow)) == node.shape else node.args
 
 

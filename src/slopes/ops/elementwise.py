@@ -255,7 +255,7 @@ class Pow(Elementwise):
 
 def scalar_of(x: Node) -> Any:
     """The number that a (broadcast) constant holds everywhere; None for anything else."""
-    while x.op.name == "expand":
+    while x.op.broadcasts:
         x = x.args[0]
     return x.value.item() if x.op is Constant and x.shape == () else None  # type: ignore[union-attr]
 
@@ -743,7 +743,7 @@ class Cast(Elementwise):
     A float that the integer type cannot hold gives the nearest integer that it does, NaN gives 0 (NumPy's answer depends on the processor).
     """
 
-    converts = True
+    converts = same_numbers = True
     accepts = ANY
 
     @classmethod
@@ -773,6 +773,7 @@ class Alias(Elementwise):
     "x itself, as a node of its own: two aliases with different tags are different nodes"
     accepts = ANY
     cost = 0
+    same_numbers = True
 
     def meaning(xp, x, tag): return x
     def pullback(g, y, x, tag): return (g,)
@@ -784,6 +785,7 @@ class StopGradient(Elementwise):
     "x itself, as a number that no gradient reaches"
     accepts = ANY
     cost = 0
+    same_numbers = True
 
     def meaning(xp, x): return x
     def linear(node): return True

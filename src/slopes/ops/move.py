@@ -58,7 +58,7 @@ def strides_of(shape: Shape) -> list[int]:
 class Reshape(Move):
     """The same elements in row-major order under another shape."""
     cost = 1
-    view = reads_once = keeps_order = True
+    view = reads_once = keeps_order = same_numbers = True
 
 
     @classmethod
@@ -101,7 +101,7 @@ class Reshape(Move):
 class Permute(Move):
     """The axes in another order: axis i of the result is axis axes[i] of x."""
     cost = 2
-    view = reads_once = True
+    view = reads_once = same_numbers = True
 
 
     @classmethod
@@ -137,7 +137,7 @@ class Permute(Move):
 class Expand(Move):
     """Broadcasting, as its own node: axes of size 1 are repeated, new axes appear in front."""
     cost = 2
-    view = True
+    view = broadcasts = same_numbers = True
 
 
     @classmethod
@@ -235,7 +235,7 @@ class Pad(Move):
 class Slice(Move):
     """Every step-th element from start to before stop, on each axis; range(start, stop, step) lists the positions read."""
     cost = 2
-    view = True
+    view = same_numbers = True
 
 
     @classmethod

@@ -52,7 +52,7 @@ class Window(Move):
     result[..., i, ..., k] = x[..., i * stride + k * dilation, ...]
     """
 
-    view = overlaps = True
+    view = overlaps = same_numbers = True
 
     def meaning(xp, x, axes, size, stride, dilation):
         counts = tuple(window_count(x.shape[axis], *ksd) for axis, *ksd in zip(axes, size, stride, dilation))
