@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import slopes.autodiff.parts
+import slopes.autodiff
 import slopes.ops  # noqa: F401
 from slopes.errors import DTypeError
 from slopes.graph.dtype import NATIVE, bool_, float64

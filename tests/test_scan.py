@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes.autodiff.scan import Scan
 from slopes.errors import ArgumentError, ShapeError, TraceError
 from slopes.graph.operation import build, variable
 from slopes.graph.text import parse, text
 from slopes.graph.walk import topological
 from slopes.loops.nest import Loop, leaves
 from slopes.machine.reference import evaluate
+from slopes.ops.scan import Scan
 from slopes.passes.unread import drop_unread
 from slopes.tensor import Trace, tracing
 from tests.native_graphs import compile_nodes, plan, run_nodes, same_bits

@@ -20,10 +20,10 @@ from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable, build_node, constant, variable
 from ..graph.walk import substitute, topological, users
+from ..ops.segments import Segment, entries, entry, segments
 from .batching import along, batch
 from .pullback import pull_back
 from .pushforward import zeros_like
-from .segments import Segment, entries, entry, segments
 
 
 @dataclass

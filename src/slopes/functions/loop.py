@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..autodiff import scan as _operation  # noqa: F401  (puts it into the table)
 from ..autodiff.repeat import Step, depending, repeat
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import is_float

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..autodiff.parts import results
 from ..autodiff.repeat import depending, outside
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.body import Body
@@ -14,6 +13,7 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..ops.checkpoint import checkpoint
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .loop import Aside, stable_body, stand_ins
@@ -96,7 +96,7 @@ def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
     fixed = outside(order, nodes, depending(order, elements))
     count = xs[0].shape[0] // size
     moving = [build_node("reshape", (x._node_in(trace),), {"shape": (count, *node.shape)}) for x, node in zip(xs, elements)]
-    found = results(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
+    found = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
     followed = mode.recording and any(each._requires_grad for each in (*xs, *tensors))
     rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in found]
     return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 import numpy as np
@@ -97,9 +97,17 @@ class Operation:
         for attribute, value in list(vars(cls).items()):
             if callable(value) and not attribute.startswith("__") and not isinstance(value, (classmethod, staticmethod, type)):
                 setattr(cls, attribute, staticmethod(value))
+        if "meaning" in vars(cls) and "compute" not in vars(cls):
+            cls.compute = staticmethod(partial(cls.meaning, np))  # type: ignore[method-assign]
         if not abstract:
             cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
             Operation.table[cls.name] = cls
+
+    @classmethod
+    def attach(cls, **answers: Callable[..., Any]) -> None:
+        """Add answers that are written on a higher floor: the derivatives of loops are built by the package that pulls gradients back."""
+        for question, answer in answers.items():
+            setattr(cls, question, staticmethod(answer))
 
     # ------------------------------------------------------------------ the graph
     @classmethod
@@ -123,6 +131,11 @@ class Operation:
     def meaning(cls, xp: Any, *arrays: Any, **params: Any) -> Any:
         """The value, in terms of an array namespace: NumPy, or any other of the array API standard."""
         raise left_to(cls, "meaning", "it says the value, in terms of an array namespace: it runs whenever the operation is used at once")
+
+    @classmethod
+    def compute(cls, *arrays: Any, **params: Any) -> Any:
+        """The value of NumPy arrays: `meaning` with NumPy, unless NumPy has a faster way or wrong values are to be reported."""
+        return cls.meaning(np, *arrays, **params)
 
     # ------------------------------------------------------------------ derivatives
     @classmethod

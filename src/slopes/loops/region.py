@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..autodiff.segments import extent, segments
 from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.shape import size
 from ..graph.walk import topological
+from ..ops.segments import extent, segments
 from ..passes.fuse import Group, group, is_leaf
 from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing

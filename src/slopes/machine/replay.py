@@ -54,7 +54,7 @@ class Replay:
         dead = [()] * len(steps) if keep else last_uses([self.places_of(reads[node]) for node in steps], self.results)
         first = len(self.places) - len(steps)
         self.steps: list[Step] = [
-            (node.op.meaning, picker(self.places_of(reads[node])), node.params, tuple(place for place in places if place >= first), node)
+            (node.op.compute, picker(self.places_of(reads[node])), node.params, tuple(place for place in places if place >= first), node)
             for node, places in zip(steps, dead)]
         self.checked = False
 
@@ -83,8 +83,8 @@ class Replay:
 
 
 def take_steps(steps: Sequence[Step], values: list[Any]) -> None:
-    for meaning, pick, params, dead, _ in steps:
-        result = meaning(np, *pick(values), **params)
+    for compute, pick, params, dead, _ in steps:
+        result = compute(*pick(values), **params)
         values.append(result if type(result) is np.ndarray else np.asarray(result))
         for place in dead:
             values[place] = None

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from ..graph.node import Node
 from .adjoint import convolve_gradients
 from .canonical import canonical
+from .checkpoint import lower_checkpoints
 from .halved import halved
-from .parts import loop_over_parts
 from .stable import stable
 from .sums import share_sums
 from .tables import multiply_tables
@@ -23,7 +23,7 @@ def in_bodies(roots: Sequence[Node]) -> list[Node]:
 
 
 PASSES: tuple[Pass, ...] = (
-    loop_over_parts,  # what is taken part by part
+    lower_checkpoints,  # what is taken part by part
     halved,  # what is kept in 16 bits
     canonical,  # one form for each computation
     stable,  # forms that do not overflow or cancel

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..autodiff.segments import Segment, segments
 from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological, users
+from ..ops.segments import Segment, segments
 
 Key = Any
 

@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 
-from ..autodiff.scan import Scan
 from ..graph.body import Body
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import rebuild_all, topological
+from ..ops.scan import Scan
 from .apart import made_of
 from .match import full
 
