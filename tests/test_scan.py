@@ -13,7 +13,7 @@ from slopes.graph.walk import topological
 from slopes.loops.nest import Loop, leaves
 from slopes.machine.reference import evaluate
 from slopes.ops.scan import Scan
-from slopes.passes.unread import drop_unread
+from slopes.passes.dead_outputs import eliminate_dead_scan_outputs
 from slopes.tensor import Trace, tracing
 from tests.native_graphs import compile_nodes, plan, run_nodes, same_bits
 from tests.operation_cases import cases
@@ -208,7 +208,7 @@ def test_states_that_nobody_reads_are_not_kept():
     _, roots = recorded(lambda *xs: [sl.scan(lambda h, x: (sl.tanh(h @ xs[1] + x @ xs[2]), h.sum()), sl.zeros((3, 5)), xs[0])[0]],
                         *arguments())
     before, = [node for node in topological(roots) if node.op is Scan]
-    after, = [node for node in topological(drop_unread(roots)) if node.op is Scan]
+    after, = [node for node in topological(eliminate_dead_scan_outputs(roots)) if node.op is Scan]
     assert before.params["kept"] == (True,) and after.params["kept"] == (False,)
     assert after.shape == (15,) and len(after.params["body"].outputs) == 1
 
@@ -217,7 +217,7 @@ def test_dropping_what_is_unread_changes_no_value():
     for case in cases(Scan, F32):
         part = build("slice", case.node, start=(case.node.size - 3,), stop=(case.node.size,), step=(1,))
         expected, = evaluate([part], case.env)
-        found, = evaluate(drop_unread([part]), case.env)
+        found, = evaluate(eliminate_dead_scan_outputs([part]), case.env)
         assert same_bits([found], [expected])
 
 

@@ -15,7 +15,7 @@ from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 from slopes.passes.canonical import canonical
-from slopes.passes.sums import share_sums
+from slopes.passes.factor_reductions import factor_reductions
 
 FLOAT = np.dtype("float64")
 
@@ -47,7 +47,7 @@ NORMALIZATIONS = {"batch": ((6, 5, 4, 7), (1, 5, 1, 1), (0, 2, 3)), "layer": ((6
 def test_sums_in_terms_of_others_are_the_same_sums(name):
     roots, env = gradients(*NORMALIZATIONS[name])
     expected = evaluate(roots, env)
-    for found in (evaluate(share_sums(canonical(roots)), env), compile_nodes(roots, poison=True).run(env)):
+    for found in (evaluate(factor_reductions(canonical(roots)), env), compile_nodes(roots, poison=True).run(env)):
         for ours, theirs in zip(found, expected):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
 
@@ -56,20 +56,20 @@ def test_the_gradients_of_a_batch_normalization_take_two_sums_besides_its_moment
     roots, _ = gradients(*NORMALIZATIONS["batch"])
     before = canonical(roots)
     assert count(before, "sum") == 6
-    assert count(canonical(share_sums(before)), "sum") == 4
+    assert count(canonical(factor_reductions(before)), "sum") == 4
 
 
 def test_a_sum_that_stands_alone_keeps_its_factors():
     x, scale = variable((4, 6), FLOAT), variable((4, 1), FLOAT)
     roots = [build("sum", x * scale, axes=(1,))]
-    assert share_sums(roots) == roots
+    assert factor_reductions(roots) == roots
 
 
 def test_differences_are_not_summed_apart():
     """sum(x) - sum(y) would lose the digits that sum(x - y) has."""
     x, y = variable((5, 8), FLOAT), variable((5, 8), FLOAT)
     roots = [build("sum", each, axes=(1,)) for each in (x, y, x - y)]
-    assert share_sums(roots) == roots
+    assert factor_reductions(roots) == roots
 
 
 def test_only_what_is_centred_over_the_same_elements_vanishes():
@@ -78,7 +78,7 @@ def test_only_what_is_centred_over_the_same_elements_vanishes():
     weighted = x + apart
     roots = [build("sum", weighted, axes=(1,)), build("sum", weighted, axes=(1, 2))]
     env = {x: np.random.default_rng(0).normal(size=x.shape)}
-    for ours, theirs in zip(evaluate(share_sums(canonical(roots)), env), evaluate(roots, env)):
+    for ours, theirs in zip(evaluate(factor_reductions(canonical(roots)), env), evaluate(roots, env)):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 

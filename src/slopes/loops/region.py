@@ -11,8 +11,8 @@ from ..graph.node import Node
 from ..graph.shape import size
 from ..graph.walk import topological
 from ..ops.segments import extent, segments
+from ..passes.dead_outputs import key_of
 from ..passes.fuse import Group, group, is_leaf
-from ..passes.unread import key_of
 from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear, strided, strides_of
 from .lower import Reader

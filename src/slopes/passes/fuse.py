@@ -52,7 +52,7 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
     roots = list(roots)
     order = topological(roots)
     uses = users(order)
-    wanted = _Wanted()
+    wanted = BufferSelection()
     wanted.nodes.update((root, None) for root in roots if not is_leaf(root))
     for node in order:
         if is_leaf(node):
@@ -74,7 +74,7 @@ def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
     return has_own_kernel(node.args[0]) and shares_loops(node.args[0]) and set(uses[node.args[0]]) == {node}
 
 
-class _Wanted:
+class BufferSelection:
     """The nodes chosen so far, and what it costs to compute each of the others where it is read."""
 
     def __init__(self) -> None:
@@ -180,12 +180,12 @@ def group(roots: Iterable[Node]) -> list[Group]:
         else:
             groups[chosen].nodes.append(node)
         place[node] = chosen
-    groups = _Chains(roots, inputs, own).joined(groups)
+    groups = ElementwiseFusion(roots, inputs, own).joined(groups)
     _choose_stores(groups, roots, inputs, {node: number for number, each in enumerate(groups) for node in each.nodes})
     return groups
 
 
-class _Chains:
+class ElementwiseFusion:
     """Elementwise groups that a later one continues, element by element, moved into it where nobody between them needs their results.
 
     What began in several places (the gates of a recurrent unit) becomes one kernel, which computes once what they share.

@@ -29,7 +29,7 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import rebuild_all, topological
 from ..ops.scan import Scan
-from .apart import made_of
+from .hoist_frozen import depends_only_on
 from .match import full
 
 Labels = tuple[int, ...]
@@ -41,12 +41,12 @@ CACHED = 20 << 20  # bytes of tiles, in their coordinates, that are made and use
 PRODUCTS = 28.0  # multiplications in the time of one element of a tile that changes its coordinates, each way
 
 
-def fewer_products(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """Every large enough convolution, and derivative of one with respect to its weights, in coordinates where it takes fewer products.
 
     Filters that are made of `fixed` variables alone change their coordinates at no cost.
     """
-    steady = made_of(topological(roots), fixed)
+    steady = depends_only_on(topological(roots), fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)

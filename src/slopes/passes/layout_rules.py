@@ -11,8 +11,8 @@ from .match import aligned_shape, full, full_like, is_op, size, weight
 
 MAXIMUM_PADS = 16  # terms of one sum
 
-moving = Phase("canonical", weight)
-rule = moving.rule
+layout = Phase("canonical", weight)
+rule = layout.rule
 
 
 @rule("an empty result is a constant", ANY, example=pair(lambda a: (a + a, full_like(a, 0)), (0, 3)))

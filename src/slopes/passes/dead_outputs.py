@@ -15,7 +15,7 @@ from ..ops.segments import Segment, segments
 Key = Any
 
 
-def drop_unread(roots: Sequence[Node]) -> list[Node]:
+def eliminate_dead_scan_outputs(roots: Sequence[Node]) -> list[Node]:
     """The same values from smaller loops: what one loop no longer reads may be dropped from the loop before it, and so on."""
     while True:
         found = list(uses_of(roots).values())

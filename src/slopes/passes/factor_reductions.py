@@ -33,7 +33,7 @@ class Term:
     varying: tuple[Node, ...]
 
 
-def share_sums(roots: Sequence[Node]) -> list[Node]:
+def factor_reductions(roots: Sequence[Node]) -> list[Node]:
     """The roots with their sums in terms of fewer sums."""
     order = topological(roots)
     place = {node: number for number, node in enumerate(order)}
