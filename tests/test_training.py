@@ -345,14 +345,14 @@ def test_settings_are_a_value_and_can_be_varied():
 
 
 def test_a_loader_that_gives_fewer_batches_than_it_says_is_refused():
-    class Short(sl.data.Feed):
+    class Short(sl.data.Loader):
         def steps(self, batch_size):
             return 3
 
         def size(self, batch_size):
             return 6
 
-        def batches(self, batch_size, seed=None, epoch=0):
+        def batches(self, batch_size, seed=None, epoch=0, start=0):
             return iter([sl.data.Batch(np.ones((2, 6), np.float32), np.array([0, 1]))] * 2)
 
     with pytest.raises(ArgumentError, match=r"(?s)gave 2 batches in epoch 1, but its steps\(64\) is 3"):

@@ -12,8 +12,8 @@ import numpy as np
 from .. import optim
 from ..arrays import shorten
 from ..data.loaders.dataset import Dataset
-from ..data.loaders.feed import Feed
 from ..data.loaders.inputs import called, each_input, input_names, inputs_of
+from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
@@ -76,7 +76,7 @@ def paired(dataset: Any, targets: Any = None) -> Any:
     """The data set: as it is, or made of inputs and targets that were given one by one or as a pair."""
     if targets is None:
         return Dataset(*dataset) if type(dataset) is tuple and len(dataset) == 2 else dataset
-    if hasattr(dataset, "targets") or isinstance(dataset, Feed):
+    if hasattr(dataset, "targets") or isinstance(dataset, Loader):
         raise ArgumentError(f"targets are given twice: a {type(dataset).__name__} has its own", repair="leave one of them out")
     return Dataset(dataset, targets)
 

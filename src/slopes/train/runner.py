@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..compile import Compiled
-from ..data.loaders.feed import IGNORED, Batch
 from ..data.loaders.inputs import each_input
+from ..data.loaders.loader import IGNORED, Batch
 from ..data.loaders.stream import prefetched
 from ..errors import ArgumentError
 from ..tensor import Tensor, asarray
@@ -66,8 +66,8 @@ class StackedBatches:
         inputs = map_tree(lambda *arrays: np.stack(arrays), *(batch.inputs for batch in batches))
         counts = np.array([batch.counted for batch in batches], np.float64)
         if not counts.all():
-            raise ArgumentError("a batch of the feed has no target that counts", why=f"all its labels are {IGNORED}: the mean of their "
-                                "losses is no number", repair="leave such examples out of the feed, or make larger batches")
+            raise ArgumentError("a batch of the loader has no target that counts", why=f"all its labels are {IGNORED}: the mean of their "
+                                "losses is no number", repair="leave such examples out of the loader, or make larger batches")
         return cls(inputs, np.stack([batch.targets for batch in batches]), counts, begins)
 
     def without_inputs(self) -> StackedBatches:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ... import data, optim, random, text
-from ...data.loaders.feed import Feed
+from ...data.loaders.loader import Loader
 from ...train.evaluate import evaluate
 from ...train.fit import fit
 from ...train.progress import Told
@@ -23,7 +23,7 @@ from ..writing import continued
 PROMPT, WRITTEN, HEAT = "ROMEO:\n", 400, 0.8
 
 
-def investigate(make: Callable[..., tuple[Any, Callable[..., Feed], dict[str, Any]]], values: dict[str, Any], seed: int,
+def investigate(make: Callable[..., tuple[Any, Callable[..., Loader], dict[str, Any]]], values: dict[str, Any], seed: int,
                 tell: Callable[[str], None]) -> Findings:
     """Train on 90% of the text, choose nothing, measure on the 5% and 5% after it, and write a scene."""
     plays = data.tiny_shakespeare()
@@ -31,35 +31,35 @@ def investigate(make: Callable[..., tuple[Any, Callable[..., Feed], dict[str, An
     letters = text.Vocabulary.build(plays.train + plays.validation + plays.test, specials=())
     ids = {"train": letters.encode(plays.train), "validation": letters.encode(plays.validation), "test": letters.encode(plays.test)}
     random.seed(seed)
-    net, feed, options = make(values, len(letters))
-    run = fit(net, feed(ids["train"], training=True), epochs=values["epochs"], batch_size=values["batch"],
-              validation=feed(ids["validation"]), seed=seed, progress=Told(tell), **options)
-    losses = {part: evaluate(net, feed(ids[part]), batch_size=values["batch"])["loss"] for part in ("validation", "test")}
+    net, loader, options = make(values, len(letters))
+    run = fit(net, loader(ids["train"], training=True), epochs=values["epochs"], batch_size=values["batch"],
+              validation=loader(ids["validation"]), seed=seed, progress=Told(tell), **options)
+    losses = {part: evaluate(net, loader(ids[part]), batch_size=values["batch"])["loss"] for part in ("validation", "test")}
     scene = written(net, letters, seed)
     return Findings({"validation loss": losses["validation"], "test loss": losses["test"], "steps": run.history.steps},
                     [f"validation loss {losses['validation']:.4f} nats per character, test loss {losses['test']:.4f}",
                      f"what it writes (temperature {HEAT}):", scene], {"curve.png": run.plot}, net.state_dict())
 
 
-def recurrent(values: dict[str, Any], size: int) -> tuple[LanguageModel, Callable[..., Feed], dict[str, Any]]:
-    """Network, feed and options of fit: the state is carried from batch to batch, gradients go back through one of them."""
+def recurrent(values: dict[str, Any], size: int) -> tuple[LanguageModel, Callable[..., Loader], dict[str, Any]]:
+    """Network, loader and options of fit: the state is carried from batch to batch, gradients go back through one of them."""
     net = char_model(size, values["kind"], values["width"], values["hidden"], dropout=values["dropout"])
 
-    def feed(ids: np.ndarray, training: bool = False) -> Feed:
+    def loader(ids: np.ndarray, training: bool = False) -> Loader:
         return text.Streams(ids, values["context"])
 
-    return net, feed, {"optimizer": optim.Adam(lr=values["rate"]), "schedule": "cosine", "clip": values["clip"]}
+    return net, loader, {"optimizer": optim.Adam(lr=values["rate"]), "schedule": "cosine", "clip": values["clip"]}
 
 
-def attending(values: dict[str, Any], size: int) -> tuple[GPT, Callable[..., Feed], dict[str, Any]]:
-    """Network, feed and options of fit: windows from anywhere in the text; nanoGPT's settings for a CPU, but for the rate."""
+def attending(values: dict[str, Any], size: int) -> tuple[GPT, Callable[..., Loader], dict[str, Any]]:
+    """Network, loader and options of fit: windows from anywhere in the text; nanoGPT's settings for a CPU, but for the rate."""
     net = GPT(size, values["context"], values["width"], values["depth"], values["heads"], values["dropout"])
 
-    def feed(ids: np.ndarray, training: bool = False) -> Feed:
+    def loader(ids: np.ndarray, training: bool = False) -> Loader:
         return text.Windows(ids, values["context"], values["steps"] if training else None)
 
     schedule = optim.schedules.WarmUp(values["warmup"], optim.schedules.Cosine())
-    return net, feed, {"optimizer": optim.AdamW(lr=values["rate"], betas=(0.9, 0.99), weight_decay=0.1), "schedule": schedule,
+    return net, loader, {"optimizer": optim.AdamW(lr=values["rate"], betas=(0.9, 0.99), weight_decay=0.1), "schedule": schedule,
                        "clip": values["clip"]}
 
 

@@ -26,7 +26,7 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
     assert articles.validation is not None and articles.test is not None
     words = text.Vocabulary.build(articles.train, specials=())  # "<unk>" is a word of the files
     parts = {"train": articles.train, "validation": articles.validation, "test": articles.test}
-    feeds = {part: text.Streams(words.encode(tokens), values["context"]) for part, tokens in parts.items()}
+    loaders = {part: text.Streams(words.encode(tokens), values["context"]) for part, tokens in parts.items()}
     random.seed(seed)
     cutoffs = tuple(cut for cut in CUTOFFS if cut < len(words))
     net = AdaptiveLanguageModel(len(words), values["width"], values["depth"], values["kind"], values["dropout"], cutoffs)
@@ -34,10 +34,10 @@ def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) 
     def perplexity(training: Training) -> None:
         tell(f"validation perplexity {text.perplexity(training.history.epochs[-1].validation['loss']):.1f}")
 
-    run = fit(net, feeds["train"], loss=net.loss, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=values["clip"],
-              epochs=values["epochs"], batch_size=values["batch"], validation=feeds["validation"], seed=seed, progress=Told(tell),
+    run = fit(net, loaders["train"], loss=net.loss, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=values["clip"],
+              epochs=values["epochs"], batch_size=values["batch"], validation=loaders["validation"], seed=seed, progress=Told(tell),
               callbacks=[OnEpoch(perplexity)])
-    found = {part: text.perplexity(evaluate(net, feeds[part], loss=net.loss, batch_size=values["batch"])["loss"])
+    found = {part: text.perplexity(evaluate(net, loaders[part], loss=net.loss, batch_size=values["batch"])["loss"])
              for part in ("test", "validation")}
     return Findings({f"{part} perplexity": value for part, value in found.items()},
                     [f"perplexity {found['test']:.1f} on the test articles, {found['validation']:.1f} on the validation articles",
