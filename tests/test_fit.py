@@ -564,7 +564,8 @@ def test_a_terminal_gets_a_live_line_others_plain_ones():
 
 def shown_training(epochs, examples):
     """What a reporter looks at in a training."""
-    return SimpleNamespace(spec=TrainSpec(epochs=epochs), examples=examples, history=History(), result=SimpleNamespace(message=""))
+    return SimpleNamespace(spec=TrainSpec(epochs=epochs), examples=examples, metrics={}, history=History(),
+                           result=SimpleNamespace(message=""))
 
 
 def show(reporter, training, epoch, examples, loss, metrics):

@@ -11,7 +11,7 @@ from ..compile import compile
 from .checks import check_counts, check_kinds, paired
 from .chunk import Chunk
 from .epoch_metrics import EpochMetrics
-from .metrics import Metric, find_metrics
+from .metrics import Metric, MetricLike, find_metrics
 from .mode import Mode
 from .sources import Source, source_of
 from .step import Forward, evaluation_step
@@ -28,8 +28,8 @@ class Evaluation(dict):
     targets: np.ndarray = np.zeros(0, np.int64)
 
 
-def evaluate(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, metrics: Iterable[str | Metric] | str | None = None,
-             batch_size: int = 512) -> Evaluation:
+def evaluate(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None,
+             metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
     dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Loader; or inputs and targets are given one by one. loss and

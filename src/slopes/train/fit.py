@@ -8,7 +8,7 @@ from typing import Any
 from ..optim import Average
 from .checks import paired
 from .history import Run
-from .metrics import Metric
+from .metrics import MetricLike
 from .progress import choose_reporter
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
@@ -17,7 +17,7 @@ from .training import Callback, Training
 
 
 def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1,
-        batch_size: int = 64, validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
+        batch_size: int = 64, validation: Any = None, metrics: Iterable[MetricLike] | MetricLike | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
@@ -47,8 +47,9 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
     epochs      passes over the data, >= 0;    batch_size  >= 1
     validation  a second data set, or a pair (inputs, targets), measured after every epoch in eval mode; it changes no state.
                 Classes in it of which training has no example are told by a warning
-    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default:
-                accuracy for class labels, none otherwise. Labels that the loss leaves out (ignore_index) do not count in them
+    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error), functions (outputs, targets) -> (N,), or a
+                train.Metric, which also says whether lower is better and how values are written; default: accuracy for class
+                labels, none otherwise. Labels that the loss leaves out (ignore_index) do not count in them
     seed        decides the order of examples, and slopes' random numbers (dropout) in the run, which has a generator of its own:
                 the default one is afterwards as it was, and trainings in several threads do not disturb each other. Validation
                 that draws, draws the same after each epoch. Initial weights were drawn before, when the net was made:

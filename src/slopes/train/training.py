@@ -206,7 +206,7 @@ class Training:
         settings = {"epochs": spec.epochs, "batch_size": self.batch_size, "seed": spec.seed, "optimizer": repr(self.optimizer),
                     "loss": getattr(loss, "__name__", type(loss).__name__)}
         self.position, self.history = Position(0, 0), History()
-        self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source))
+        self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source), metrics=self.metrics)
         self.base_rate = float(self.optimizer.lr)
         self.begun = self.stopped = self.finished = False
         self.error: BaseException | None = None

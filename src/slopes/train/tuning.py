@@ -14,9 +14,10 @@ from .. import plot as pictures
 from ..constraint import COUNT, as_python, check, is_real, is_whole
 from ..errors import ArgumentError, NonFiniteError
 from ..extras import require
-from .history import Run, number
+from .history import Run
+from .metrics import METRICS, Metric, metric_of
 from .progress import Lines
-from .stopping import direction, held_out
+from .stopping import held_out, sign_of
 from .training import Callback, Training
 
 RUNNING, DONE, BEHIND, FAILED, INTERRUPTED = "running", "done", "fell behind", "failed", "interrupted"
@@ -59,7 +60,7 @@ class Trial(dict[str, Any], Callback):
     seconds  how long it took;    message  why it failed
     """
 
-    def __init__(self, settings: Mapping[str, Any], number: int, metric: str, asked: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any], number: int, metric: Metric, asked: Any) -> None:
         super().__init__(settings)
         self.number, self.metric, self.asked = number, metric, asked
         self.figure: float | None = None
@@ -68,7 +69,7 @@ class Trial(dict[str, Any], Callback):
 
     def epoch_done(self, training: Training) -> None:
         """Stop the training when its figure is worse than most were at this point."""
-        figure = held_out(training.result, self.metric, "search")
+        figure = held_out(training.result, self.metric.name, "search")
         self.epochs.append(figure)
         self.asked.report(figure, len(self.epochs) - 1)
         if self.asked.should_prune():
@@ -81,7 +82,7 @@ class Trial(dict[str, Any], Callback):
 
     def line(self) -> str:
         """One line of text for a log."""
-        found = "" if self.figure is None else f"{self.metric} {number(self.metric, self.figure)}"
+        found = "" if self.figure is None else f"{self.metric.name} {self.metric.text(self.figure)}"
         rest = [each for each in (found, self.outcome if self.outcome != DONE else "", self.message) if each]
         return f"{self.settings()}: {', '.join(rest)}  {self.seconds:.1f} s"
 
@@ -91,7 +92,7 @@ class Search(pictures.View):
     """What a search found: `trials` in their order, the `best` one, the Run of the best if it returned one, and `space`."""
 
     space: Space
-    metric: str
+    metric: Metric
     trials: list[Trial] = field(default_factory=list)
     run: Run | None = None
     interrupted: bool = False
@@ -108,7 +109,7 @@ class Search(pictures.View):
 
     def ranked(self) -> list[Trial]:
         """The trials that came to an end, the best first."""
-        sign = direction(self.metric)
+        sign = sign_of(self.metric)
         return sorted((each for each in self.trials if each.outcome == DONE), key=lambda each: sign * (each.figure or 0.0))
 
     def table(self, rows: int = 10) -> str:
@@ -125,7 +126,7 @@ class Search(pictures.View):
         figures = [each.figure for each in self.trials if each.figure is not None]
         if figures and min(figures) > 0 and max(figures) > WIDE * min(figures):
             panels[0].set_yscale("log")
-        panels[0].set_ylabel(self.metric)
+        panels[0].set_ylabel(self.metric.name)
         panels[0].legend(frameon=False, fontsize="small")
         return pictures.Picture(figure)
 
@@ -135,7 +136,7 @@ class Search(pictures.View):
         return f"<Search: {len(self.trials)} trainings, {ended} to their end{best}>"
 
 
-def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20, *, metric: str = "loss", seed: int = 0,
+def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20, *, metric: str | Metric = "loss", seed: int = 0,
            progress: bool | Tell = True) -> Search:
     """Call `train(trial)` with settings from `space`, again and again, and return what was found.
 
@@ -145,8 +146,8 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
     space     name -> Between(low, high, log=...), or a list of what there is to choose from
     trials    how many trainings. The first ten settings are drawn at random, later ones where good ones were found more often
               than bad ones (tree-structured Parzen estimator)
-    metric    "loss", or a metric of the run's validation data, of which more is better ("..._error": less); also says which way
-              a number is better
+    metric    "loss", or a metric of the run's validation data: its name, or a train.Metric, which says whether lower is better; of
+              a name that is not one of fit's, higher is
     seed      the same seed and the same results give the same settings
     progress  a line per training on standard error, or to a function; False: silence
 
@@ -172,13 +173,14 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
     (True, True)
     """
     check("search", {"trials": COUNT}, {"trials": trials})
-    study, ranges = new_study(seed, metric), distributions(space)
-    found = Search(dict(space), metric)
+    compared = metric if isinstance(metric, Metric) else metric_of(metric, METRICS)
+    study, ranges = new_study(seed, compared), distributions(space)
+    found = Search(dict(space), compared)
     tell = teller(progress)
     try:
         for n in range(trials):
             asked = study.ask(ranges)
-            trial = Trial({name: chosen(space[name], asked.params[name]) for name in space}, n, metric, asked)
+            trial = Trial({name: chosen(space[name], asked.params[name]) for name in space}, n, compared, asked)
             found.trials.append(trial)
             attempt(train, trial, found)
             tell(f"training {n + 1} of {trials}  {trial.line()}")
@@ -218,9 +220,9 @@ def attempt(train: Callable[[Trial], Any], trial: Trial, found: Search) -> None:
 
 def judge(trial: Trial, result: Any) -> None:
     """The figure of what a training returned, and its outcome."""
-    figure = figure_of(result, trial.metric)
+    figure = figure_of(result, trial.metric.name)
     if not np.isfinite(figure):
-        trial.outcome, trial.message = FAILED, f"{trial.metric} is {figure}"
+        trial.outcome, trial.message = FAILED, f"{trial.metric.name} is {figure}"
         return
     trial.figure = figure
     trial.outcome = DONE if trial.outcome == RUNNING else trial.outcome
@@ -245,13 +247,13 @@ def answer(trial: Trial) -> tuple[Any, Any]:
     return None, states.PRUNED if trial.outcome == BEHIND else states.FAIL
 
 
-def new_study(seed: int, metric: str) -> Any:
+def new_study(seed: int, metric: Metric) -> Any:
     """Optuna's study, kept in memory; it says nothing by itself."""
     optuna = require("optuna", "tune", "search")
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(direction="minimize" if direction(metric) > 0 else "maximize",
+        return optuna.create_study(direction="minimize" if metric.lower_is_better else "maximize",
                                    sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner())
     finally:
         optuna.logging.set_verbosity(before)
