@@ -12,7 +12,7 @@ import numpy as np
 from .. import optim
 from ..arrays import shorten
 from ..data.loaders.dataset import Dataset
-from ..data.loaders.inputs import called, each_input, input_names, inputs_of
+from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
 from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ..nn.losses import CONSTRAINTS as LOSSES
@@ -43,7 +43,7 @@ def check_dataset(dataset: Any, role: str = "dataset") -> tuple[Any, np.ndarray]
     if not (hasattr(dataset, "inputs") and hasattr(dataset, "targets")):
         raise ArgumentError(f"{role} is a {type(dataset).__name__} without inputs and targets", repair=repair_kind(dataset))
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    parts, shapes = inputs_of(inputs), each_input(lambda each: each.shape, inputs)
+    parts, shapes = inputs_of(inputs), map_inputs(lambda each: each.shape, inputs)
     if not parts or targets.ndim == 0 or any(not each.shape or len(each) != len(targets) for each in parts):
         one = "; a tuple are several inputs: one is a list or an array" if isinstance(inputs, tuple) else ""
         raise ArgumentError(f"{role}: inputs {shapes} and targets {targets.shape} do not pair up",
@@ -62,7 +62,7 @@ def check_dataset(dataset: Any, role: str = "dataset") -> tuple[Any, np.ndarray]
 
 def as_held(inputs: Any) -> Any:
     """Each input as an array, but for those that are read as they are used: nothing is read here."""
-    return each_input(lambda each: each if is_streamed(each) else np.asarray(each), inputs)
+    return map_inputs(lambda each: each if is_streamed(each) else np.asarray(each), inputs)
 
 
 def repair_kind(dataset: Any) -> str:
@@ -132,10 +132,10 @@ def check_trial(net: Any, loss: Any, inputs: Any, targets: np.ndarray, role: str
     asked for this loss, the kind of targets did.
     """
     i = first_counted(targets)
-    first = each_input(lambda array: asarray(array[i : i + 1]), inputs)
+    first = map_inputs(lambda array: asarray(array[i : i + 1]), inputs)
     check_arguments(net, first, role)
     with Mode(net, training=False), no_grad():
-        outputs = called(net, first)
+        outputs = call_with(net, first)
         tell_mode(net)
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
@@ -166,7 +166,7 @@ def try_loss(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, a
     check_loss(value)
     if augment is not None:
         given, learned = augmented(augment, inputs, targets)
-        check_loss(loss(called(net, given), learned))
+        check_loss(loss(call_with(net, given), learned))
     return Objective(loss, adds_up(loss, outputs, targets, float(value)), frozenset(notes.ignored))
 
 
@@ -206,7 +206,7 @@ def augmented(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
         kind = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
         raise ArgumentError(f"augment returned {kind}, not (inputs, targets)", repair=AUGMENT)
     if any(each.shape[:1] != (1,) for each in (*inputs_of(made[0]), made[1])):
-        shapes = each_input(lambda each: each.shape, made[0])
+        shapes = map_inputs(lambda each: each.shape, made[0])
         raise ShapeError(f"augment made inputs {shapes} and targets {made[1].shape} of one example",
                          why="it must keep the number of examples", repair=AUGMENT)
     if any(not np.array_equal(one.numpy(), other.numpy(), equal_nan=True) for one, other in zip(flatten(made)[0], flatten(again)[0])):
@@ -240,7 +240,7 @@ def check_last_batch(net: Any, inputs: Any, count: int, batch_size: int) -> None
     trace = Trace()
     try:
         with Mode(net, training=True), tracing(trace):
-            called(net, each_input(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
+            call_with(net, map_inputs(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
     except ShapeError as error:
         fitting = [size for size in range(2, count + 1) if count % size != 1]
         repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"

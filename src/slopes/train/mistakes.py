@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.loaders.inputs import called, each_input
+from ..data.loaders.inputs import call_with, map_inputs
 from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from ..graph.walk import topological
 from ..nn.activations import Sigmoid
@@ -127,9 +127,9 @@ def tell_outputs(net: Any, loss: Any, inputs: Any) -> None:
         return
     trace = Trace()
     with Mode(net, training=False), no_grad():
-        values = called(net, each_input(lambda each: asarray(each[:LOOKED_AT]), inputs)).numpy()
+        values = call_with(net, map_inputs(lambda each: asarray(each[:LOOKED_AT]), inputs)).numpy()
         with tracing(trace):
-            outputs = called(net, each_input(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
+            outputs = call_with(net, map_inputs(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
     last = [trace.layers[path] for path, node in trace.notes.items() if node is outputs._node and path in trace.layers]
     if loss is binary_cross_entropy_with_logits:
         if any(isinstance(layer, Sigmoid) for layer in last):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..compile import Compiled
-from ..data.loaders.inputs import each_input
+from ..data.loaders.inputs import map_inputs
 from ..data.loaders.loader import IGNORED, Batch
 from ..data.loaders.stream import prefetched
 from ..errors import ArgumentError
@@ -47,7 +47,7 @@ class IndexBatches:
     def __getitem__(self, steps: slice) -> IndexBatches:
         batch = self.indices.shape[1]
         start, stop, _ = steps.indices(len(self))
-        inputs = None if self.inputs is None else each_input(lambda array: array[start * batch : stop * batch], self.inputs)
+        inputs = None if self.inputs is None else map_inputs(lambda array: array[start * batch : stop * batch], self.inputs)
         return IndexBatches(self.indices[steps], inputs)
 
 
@@ -140,7 +140,7 @@ class ArrayRunner(ChunkSizer):
         needed = batches.indices.reshape(-1)
         inputs = gather_inputs(self.inputs, needed) if batches.inputs is None else batches.inputs
         filled = np.arange(max(self.room, needed.size)) % needed.size
-        inputs = each_input(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
+        inputs = map_inputs(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
         return (inputs, asarray(self.targets.numpy()[needed[filled]])), asarray(np.arange(needed.size).reshape(batches.indices.shape))
 
 

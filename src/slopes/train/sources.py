@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import functions as F
 from ..compile import Compiled
-from ..data.loaders.inputs import called, each_input
+from ..data.loaders.inputs import call_with, map_inputs
 from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
 from ..errors import ArgumentError
@@ -139,9 +139,9 @@ class LoaderSource:
         if batch is None:
             raise ArgumentError(f"{self.role} is a loader without a target that counts", why=f"all its labels are {IGNORED}")
         with Mode(net, training=False), no_grad():
-            inputs, targets = each_input(asarray, batch.inputs), asarray(batch.targets)
+            inputs, targets = map_inputs(asarray, batch.inputs), asarray(batch.targets)
             check_arguments(net, inputs, self.role)
-            return try_loss(net, loss, called(net, inputs), inputs, targets, augment)
+            return try_loss(net, loss, call_with(net, inputs), inputs, targets, augment)
 
     def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
         """Nothing more is known before batches are made."""
@@ -188,7 +188,7 @@ class LoaderSource:
         counted = F.astype(targets != IGNORED, np.float32)
         for start, stop in cuts(targets.shape[0], count):
             share = F.sum(counted[start:stop]) / F.sum(counted)
-            yield each_input(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], share
+            yield map_inputs(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], share
 
     def ignored_labels(self, ignored: frozenset[int]) -> list[int]:
         """The labels that do not count."""
@@ -212,7 +212,7 @@ def source_of(dataset: Any, role: str = "dataset") -> Source:
 
 def take_examples(inputs: Any, indices: Tensor) -> Any:
     """The examples of these indices, of each input."""
-    return each_input(lambda array: F.take(array, indices, axis=0), inputs)
+    return map_inputs(lambda array: F.take(array, indices, axis=0), inputs)
 
 
 def cuts(size: int, count: int) -> list[tuple[int, int]]:

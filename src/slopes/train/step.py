@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import functions as F
-from ..data.loaders.inputs import called
+from ..data.loaders.inputs import call_with
 from ..optim import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, enable_grad, no_grad
@@ -28,7 +28,7 @@ class Forward:
 
     def outputs(self, inputs: Any) -> Any:
         """The outputs for some inputs; a carried state goes on."""
-        return called(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
+        return call_with(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
 
     def metric_sums(self, outputs: Any, targets: Tensor) -> dict[str, SumAndWeight]:
         """(sum, weight) of each metric."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
 from ...files.arrays import BLOCK, check_finite, checked_index, numbers
-from .inputs import each_input, input_names, inputs_of
+from .inputs import input_names, inputs_of, map_inputs
 from .loader import ArrayLoader
 
 
@@ -70,7 +70,7 @@ class Dataset(ArrayLoader):
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """(inputs, targets) of one example, a slice, or an array of numbers."""
-        return each_input(lambda each: each[index], self.inputs), self.targets[index]
+        return map_inputs(lambda each: each[index], self.inputs), self.targets[index]
 
     def _with(self, inputs: Any, targets: np.ndarray, name: str, exact: np.ndarray | None = None) -> Dataset:
         """A dataset of numbers that are known to be sound: not checked again."""

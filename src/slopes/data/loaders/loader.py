@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import left_to
-from .inputs import each_input
+from .inputs import map_inputs
 from .order import batches as index_batches
 from .order import number_of_batches
 
@@ -118,7 +118,7 @@ class ArrayLoader(Loader):
 
 def take_examples(inputs: Any, indices: np.ndarray) -> Any:
     """The examples of these indices, of each input."""
-    return each_input(lambda array: array.take(indices, axis=0) if isinstance(array, np.ndarray) else array[indices], inputs)
+    return map_inputs(lambda array: array.take(indices, axis=0) if isinstance(array, np.ndarray) else array[indices], inputs)
 
 
 def usual_loss(targets: np.ndarray) -> str:
