@@ -63,7 +63,7 @@ def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0
         about = {"name": values["dataset"], "shape": list(shape), "classes": list(classes)}
         where, error = save_somewhere(run, folder, recipe=recipe.name, hyperparameters={**values, "seed": seed}, data=about,
                                       result=dict(test), pictures=pictures)
-    run.interrupted = run.interrupted or late.wanted
+    run.interrupted = run.interrupted or late.requested
     return Practice(run, test, where, error, notes)
 
 

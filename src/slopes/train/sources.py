@@ -20,7 +20,7 @@ from ..tensor import Tensor, asarray, no_grad
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
 from .metrics import is_labelled, sum_of_counted, sum_over_examples
-from .mistakes import tell_classes, tell_outputs
+from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
 from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
@@ -54,8 +54,8 @@ class ArraySource:
     def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
         """Refuse a last batch that the net cannot learn from; warn of outputs that the loss is not for, and of missing classes."""
         check_last_batch(net, self.inputs, len(self.targets), batch_size)
-        tell_outputs(net, loss, self.inputs)
-        tell_classes(loss, self, held_out if isinstance(held_out, ArraySource) and held_out.labelled else None)
+        warn_of_outputs(net, loss, self.inputs)
+        warn_of_classes(loss, self, held_out if isinstance(held_out, ArraySource) and held_out.labelled else None)
 
     # The batches of an epoch
 

@@ -1,4 +1,4 @@
-"""Early stopping: training ends when held-out data no longer gain, and the best weights come back."""
+"""Early stopping: training ends when the validation figure no longer improves, and the best weights are restored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .training import Callback, Training
 
 class EarlyStopping(Callback):
     """`fit(..., validation=data, callbacks=[EarlyStopping(patience=5)])`: stop after `patience` epochs without a better validation
-    figure, and give the net the weights of its best epoch; these also come back when the last epoch is reached, or by Ctrl-C.
+    figure, and restore the weights of the best epoch; they are also restored after the last epoch and after Ctrl-C.
 
     metric    what is watched: "loss" (falling is better), or a metric of the run, by its name; a Metric knows which way is better
     change    by how much a figure must be better to count
@@ -87,9 +87,9 @@ def sign_of(metric: Metric) -> float:
 
 def held_out(run: Run, metric: str, owner: str) -> float:
     """The validation figure of a run's last epoch; `owner`, who asks, is named in the error."""
-    found: dict[str, Any] = run.epochs[-1].validation if run.epochs else {}
-    if metric not in found:
-        why = f"it has {', '.join(found)}" if found else "there are no validation data"
+    figures: dict[str, Any] = run.epochs[-1].validation if run.epochs else {}
+    if metric not in figures:
+        why = f"it has {', '.join(figures)}" if figures else "there are no validation data"
         raise ArgumentError(f"{owner}: the run has no validation figure {metric!r}", why=why,
-                            repair="give fit validation=... and name one of its figures" if not found else "name one of these")
-    return float(found[metric])
+                            repair="give fit validation=... and name one of its figures" if not figures else "name one of these")
+    return float(figures[metric])

@@ -26,7 +26,7 @@ from .evaluate import Evaluator
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import find_metrics
-from .mistakes import check_learns, tell_zeros
+from .mistakes import check_learns, warn_of_zeros
 from .mode import Mode, put_in_use
 from .replay import DivergedError, StepReplay, broken_weights, is_finite, non_finite, state_tensors
 from .schedule import find_schedule
@@ -176,7 +176,7 @@ class Training:
             held_out.check_loss(self.net, self.objective.loss)
         if spec.epochs:
             check_learns(self.net)
-            tell_zeros(self.net)
+            warn_of_zeros(self.net)
         source.check_training(self.net, self.objective.loss, spec.batch_size, held_out)
         return source, held_out
 
@@ -289,11 +289,11 @@ class Training:
         try:
             with self.interrupts:
                 for _ in self:
-                    if self.interrupts.wanted:
+                    if self.interrupts.requested:
                         break
         except KeyboardInterrupt:
-            self.interrupts.wanted = True
-        if self.interrupts.wanted and not self.finished:
+            self.interrupts.requested = True
+        if self.interrupts.requested and not self.finished:
             self.interrupt()
         return self.result
 
