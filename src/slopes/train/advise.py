@@ -17,7 +17,7 @@ RISE = 0.1  # of what was gained: so much lost again is a rise
 WANDERED = 0.25  # of all movement after the first fifth: so much upwards is a jagged line
 STRAIGHT = 0.6  # of the speed in the first half: still falling so fast at the end is a straight line
 LITTLE = 0.2  # of the first loss: having fallen less than that, and no longer falling, is learning nothing
-HEART = 0.05  # of the least validation loss: so much above it in the last epochs is learning by heart
+OVERFIT = 0.05  # of the least validation loss: that much above it in the last epochs is overfitting
 NEAR = 0.01  # of the loss of chance: less than that below it is chance
 GAP = 0.05  # of an accuracy: so much less on validation data
 
@@ -151,11 +151,11 @@ def on_gap(run: Run) -> Advice | None:
         return None
     last = epochs[-1]
     repair = "take more regularization (dropout, weight decay, augmentation), more data, or a smaller net"
-    by_heart = risen(held_out)
-    if by_heart is not None and last.loss < (1 - RISE) * epochs[by_heart].loss:
-        rose = f"from {held_out[by_heart]:.4g} in epoch {by_heart + 1} to {held_out[-1]:.4g}"
-        fell = f"from {epochs[by_heart].loss:.4g} to {last.loss:.4g}"
-        return Advice("it learns by heart", f"the validation loss rose {rose}, while that of the training data fell {fell}",
+    least = risen(held_out)
+    if least is not None and last.loss < (1 - RISE) * epochs[least].loss:
+        rose = f"from {held_out[least]:.4g} in epoch {least + 1} to {held_out[-1]:.4g}"
+        fell = f"from {epochs[least].loss:.4g} to {last.loss:.4g}"
+        return Advice("it overfits", f"the validation loss rose {rose}, while that of the training data fell {fell}",
                       f"stop early (train.EarlyStopping); {repair}")
     for name, value in last.metrics.items():
         metric = run.metric(name)
@@ -173,6 +173,6 @@ def risen(held_out: list[float]) -> int | None:
     means = np.convolve(held_out, np.full(width, 1 / width), mode="valid")
     jitter = math.sqrt(np.square(np.diff(held_out[-2 * width :], n=2)).mean() / 6)  # second differences leave a steady rise out
     rise = means[-1] - means.min()
-    if rise <= HEART * abs(means.min()) or rise <= SURE * jitter * math.sqrt(2 / width):
+    if rise <= OVERFIT * abs(means.min()) or rise <= SURE * jitter * math.sqrt(2 / width):
         return None
     return int(np.argmin(held_out))
