@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...zoo.networks import small_convolution
-from ..experiment import Recipe, Setting
+from ..classification import image_classifier
+from ..experiment import Setting
 
-recipe = Recipe(
+recipe = image_classifier(
     name="digits",
     caption="small convolutional network on scikit-learn's 8x8 digits: seconds, no download",
     network=small_convolution,

@@ -9,7 +9,8 @@ from ... import nn
 from ...data.transforms import augment
 from ...tensor import Tensor
 from ...zoo.networks import small_resnet
-from ..experiment import Recipe, Setting
+from ..classification import image_classifier
+from ..experiment import Config, Setting
 
 
 def network(shape: tuple[int, ...], classes: int, width: int = 32) -> nn.Module:
@@ -17,19 +18,19 @@ def network(shape: tuple[int, ...], classes: int, width: int = 32) -> nn.Module:
     return small_resnet(shape, classes, depth=8, width=width)
 
 
-def training(values: dict[str, Any]) -> dict[str, Any]:
+def training(config: Config) -> dict[str, Any]:
     """What fit is given besides: moved and mirrored pictures, a smoothed loss, decay of the weights."""
 
     def moved(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return augment.flip(augment.shift(x, values["shift"])), y
+        return augment.flip(augment.shift(x, config["shift"])), y
 
     def penalty(net: nn.Module) -> Tensor:
-        return values["decay"] / 2 * nn.l2_penalty(net)
+        return config["decay"] / 2 * nn.l2_penalty(net)
 
-    return {"augment": moved, "loss": partial(nn.cross_entropy, label_smoothing=values["smoothing"]), "penalty": penalty}
+    return {"augment": moved, "loss": partial(nn.cross_entropy, label_smoothing=config["smoothing"]), "penalty": penalty}
 
 
-recipe = Recipe(
+recipe = image_classifier(
     name="fashion",
     caption="a residual net of 8 layers on moved and mirrored pictures of clothes",
     network=network,

@@ -8,9 +8,10 @@ from typing import Any
 from ... import nn, optim
 from ...data.transforms import augment
 from ...zoo.networks import lenet, regularized_lenet
-from ..experiment import Recipe, Setting
+from ..classification import image_classifier
+from ..experiment import Config, Setting
 
-recipe = Recipe(
+recipe = image_classifier(
     name="lenet",
     caption="LeNet (convolutions of 20 and 50 filters) on 28x28 images: 99.2% on MNIST after 3 epochs",
     network=lenet,
@@ -22,7 +23,7 @@ recipe = Recipe(
     expected="MNIST: at least 99.1% of the test set",
 )
 
-published = Recipe(
+published = image_classifier(
     name="lenet-published",
     caption="LeNet as published: 75 epochs of plain gradient descent at rate 0.01; 99.38% on MNIST was reported",
     network=lenet,
@@ -37,14 +38,14 @@ published = Recipe(
 )
 
 
-def regularizers(values: dict[str, Any]) -> dict[str, Any]:
+def regularizers(config: Config) -> dict[str, Any]:
     """What fit is given besides: moved pictures, a smoothed loss, an average of the weights, a limit to them."""
-    return {"augment": lambda x, y: (augment.shift(x, values["shift"]), y),
-            "loss": partial(nn.cross_entropy, label_smoothing=values["smoothing"]), "average": optim.Average(values["average"]),
-            "constrain": values["limit"]}
+    return {"augment": lambda x, y: (augment.shift(x, config["shift"]), y),
+            "loss": partial(nn.cross_entropy, label_smoothing=config["smoothing"]), "average": optim.Average(config["average"]),
+            "constrain": config["limit"]}
 
 
-regularized = Recipe(
+regularized = image_classifier(
     name="lenet-regularized",
     caption="LeNet with moved pictures, dropout, batch norm, weight decay, smoothed labels, limited and averaged weights",
     network=regularized_lenet,

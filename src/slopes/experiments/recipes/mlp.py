@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...zoo.networks import dropout_mlp
-from ..experiment import Recipe, Setting
+from ..classification import image_classifier
+from ..experiment import Setting
 
-recipe = Recipe(
+recipe = image_classifier(
     name="mlp",
     caption="one hidden layer with dropout on 28x28 images: 98.5% on MNIST",
     network=dropout_mlp,

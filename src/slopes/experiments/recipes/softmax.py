@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...zoo.networks import softmax_regression
-from ..experiment import Recipe, Setting
+from ..classification import image_classifier
+from ..experiment import Setting
 
-recipe = Recipe(
+recipe = image_classifier(
     name="softmax",
     caption="softmax regression on 28x28 images: the linear baseline, 92% on MNIST",
     network=softmax_regression,
