@@ -13,6 +13,7 @@ from slopes import nn, optim
 from slopes.data import Dataset
 from slopes.errors import ArgumentError
 from slopes.optim import schedules
+from slopes.train import OnEpoch
 
 CLASSES = [each for each in vars(schedules).values() if inspect.isclass(each) and issubclass(each, schedules.Schedule)
            and each not in (schedules.Schedule, schedules.Stretched)]
@@ -104,13 +105,13 @@ def fitted(schedule, **given):
     def constant_slope(outputs, targets):
         return outputs.mean()
 
-    def note(run):
+    def note(training):
         nonlocal before
         rates.append(round(before - net.weight.item(), 5))
         before = net.weight.item()
 
     run = sl.fit(net, Dataset(x, x), loss=constant_slope, optimizer=optimizer, epochs=4, batch_size=8, schedule=schedule,
-                 after_epoch=note, progress=False, **given)
+                 callbacks=[OnEpoch(note)], progress=False, **given)
     assert float(optimizer.lr) == 0.5
     return rates, run
 

@@ -15,8 +15,8 @@ from ..errors import ArgumentError, SaveError
 from ..plot import Picture
 from ..train.fit import fit
 from ..train.history import History, Run
-from ..train.progress import Reporter
 from ..train.runs import SavedRun
+from ..train.training import Callback
 
 D = TypeVar("D")
 Facts = dict[str, Any]  # a description of the data that JSON can hold
@@ -57,7 +57,7 @@ class Config(Mapping[str, Any]):
 class Part(Protocol):
     """One training of an experiment."""
 
-    def run(self, net: nn.Module | None, seed: int, reporter: bool | Reporter | None) -> Run:
+    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
         """Train and return the run."""
 
 
@@ -71,7 +71,7 @@ class Fit:
     def __init__(self, train: Any, validation: Any = None, **options: Any) -> None:
         self.train, self.validation, self.options = train, validation, options
 
-    def run(self, net: nn.Module | None, seed: int, reporter: bool | Reporter | None) -> Run:
+    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
         """Train the net."""
         run = fit(net, self.train, validation=self.validation, seed=seed, progress=reporter, **self.options)
         average = self.options.get("average")
@@ -87,7 +87,7 @@ class Learn:
         self.learn = learn
         self.result: Any = None
 
-    def run(self, net: nn.Module | None, seed: int, reporter: bool | Reporter | None) -> Run:
+    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
         """Call the function."""
         started = time.perf_counter()
         self.result = self.learn()

@@ -14,8 +14,9 @@ from ..files.reading import refused
 from ..plot import Picture
 from ..streams import stderr
 from ..train.interrupt import Interrupts
-from ..train.progress import Lines, Reporter, Told
+from ..train.progress import Lines, Told
 from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, load_run, save_somewhere
+from ..train.training import Callback
 from .catalog import find_recipe
 from .experiment import Config, Experiment, LoadedRun, Report, Result
 
@@ -24,7 +25,7 @@ MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, Overfl
 
 
 def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, folder: str | os.PathLike[str] | None = None, *,
-        seed: int = 0, log: Callable[[str], None] | None = None, progress: bool | Reporter | None = None) -> Result[D]:
+        seed: int = 0, log: Callable[[str], None] | None = None, progress: bool | Callback | None = None) -> Result[D]:
     """Carry out an experiment with these hyper-parameters (default: its own), and write the run into `folder`, if there is one.
 
     The seed decides initial weights, order of examples, dropout and whatever the experiment draws. `log` takes lines of progress;
@@ -43,16 +44,16 @@ def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, fold
             result.seconds = time.perf_counter() - started
             if folder is not None:
                 save(result, folder)
-    result.interrupted = result.interrupted or late.wanted
+    result.interrupted = result.interrupted or late.requested
     return result
 
 
-def logger(progress: bool | Reporter | None) -> Callable[[str], None]:
+def logger(progress: bool | Callback | None) -> Callable[[str], None]:
     """Where lines of progress go if nobody asked for them: to the standard error stream; nowhere with progress=False."""
-    return (lambda line: None) if progress is False else Lines(stderr()).say
+    return (lambda line: None) if progress is False else Lines(stderr()).log
 
 
-def train(result: Result[D], log: Callable[[str], None] | None, progress: bool | Reporter | None) -> None:
+def train(result: Result[D], log: Callable[[str], None] | None, progress: bool | Callback | None) -> None:
     """Make the networks and train them, part by part, until one is interrupted."""
     experiment, config = result.experiment, result.config
     names = experiment.parts(config)

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.loaders.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..files.arrays import as_labels
 from ..plot import Picture, View, new_figure
-from ..train.checks import check_dataset
 from ..train.evaluate import evaluate
-from ..train.sources import has_classes
+from ..train.sources import source_of
 
 NAMED = 40  # of so many classes the counts can still be read in their cells
 
@@ -107,16 +105,15 @@ def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
     """Which class `net` takes each example of `dataset` for, beside the true one; the prediction is the class of the largest logit.
 
     dataset: inputs (N, ...), targets (N,) int64; its `classes` name rows and columns. Raises ArgumentError where targets are no class
-    labels, or for a data.Feed, whose examples are not predicted one by one.
+    labels, or for a data.Loader without arrays, whose examples are not predicted one by one.
 
     >>> import slopes as sl
     >>> shifted = sl.data.Dataset(np.eye(3, dtype=np.float32), [0, 1, 1], classes=["a", "b", "c"])
     >>> sl.inside.confusion(sl.nn.Identity(), shifted).mistakes()
     [('b', 'c', 1)]
     """
-    if not isinstance(dataset, Feed):
-        check_dataset(dataset)
-    if not has_classes(dataset) or np.ndim(dataset.targets) != 1:
+    source = source_of(dataset)
+    if not source.labelled or source.targets.ndim != 1:
         raise ArgumentError(f"confusion: no class is predicted for each example of this {type(dataset).__name__}",
                             why="it needs a data.Dataset with one class label, an integer, per example",
                             repair="of predictions you have: inside.Confusion.counted(targets, predicted, classes)")

@@ -41,18 +41,19 @@ def load_arrays(owner: str, held: Mapping[str, Tensor], given: Mapping[str, Any]
             held[name].assign(array.astype(held[name].dtype))
 
 
-def fits(array: np.ndarray, held: Tensor) -> bool:
+def fits(array: np.ndarray, held: Any) -> bool:
     return array.shape == held.shape and np.can_cast(array.dtype, held.dtype, casting="same_kind")
 
 
-def state_error(owner: str, held: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray],
-                missing: list[str], unknown: list[str], unfit: list[str]) -> StateError:
+def state_error(owner: str, held: Mapping[str, Any], arrays: Mapping[str, np.ndarray], missing: list[str], unknown: list[str],
+                unfit: list[str], use: str = "load_state_dict", advice: str = "") -> StateError:
+    """The error of `use` that lists the names that do not fit; `advice` replaces the usual repair."""
     counts = [counted(missing, "missing"), counted(unknown, "unknown"), counted(unfit, "unfit")]
     lines = [f"missing: {name} {held[name].shape}" for name in shortened(missing)]
     lines += [f"unknown: {name} {arrays[name].shape}{suggestion(name, missing or held)}" for name in shortened(unknown)]
     lines += [f"unfit: {name} is {kind(held[name])} here, but {kind(arrays[name])} in the state" for name in shortened(unfit)]
-    return StateError(f"load_state_dict: the state does not fit {owner}: " + ", ".join(text for text in counts if text),
-                      why="\n  ".join(lines), repair=repair(missing, unknown, unfit))
+    return StateError(f"{use}: the state does not fit {owner}: " + ", ".join(text for text in counts if text),
+                      why="\n  ".join(lines), repair=advice or repair(missing, unknown, unfit))
 
 
 def counted(names: list[str], word: str) -> str:

@@ -43,6 +43,13 @@ class Schedule:
     def observe(self, results: Mapping[str, float]) -> None:
         """Called by fit after every epoch with the validation loss and metrics (without validation data, with the training's)."""
 
+    def named_state(self) -> dict[str, float]:
+        """What was observed so far, as numbers by name; a schedule that depends on the step alone has no state."""
+        return {}
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        """Go on from the numbers that `named_state` gave."""
+
 
 class Stretched(Schedule):
     """A schedule that goes from the first to the last of its own `steps`, or, if it has none, of those of the run."""
@@ -237,6 +244,13 @@ class WarmUp(Schedule):
         if isinstance(self.then, Schedule):
             self.then.observe(results)
 
+    def named_state(self) -> dict[str, float]:
+        return self.then.named_state() if isinstance(self.then, Schedule) else {}
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        if isinstance(self.then, Schedule):
+            self.then.load_named_state(state)
+
 
 @dataclass(frozen=True)
 class PerEpoch(Schedule):
@@ -260,6 +274,12 @@ class PerEpoch(Schedule):
 
     def observe(self, results: Mapping[str, float]) -> None:
         self.schedule.observe(results)
+
+    def named_state(self) -> dict[str, float]:
+        return self.schedule.named_state()
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        self.schedule.load_named_state(state)
 
 
 @dataclass
@@ -321,3 +341,10 @@ class Plateau(Schedule):
             raise ArgumentError(f"Plateau: there is no {self.watch!r} to watch", why=f"measured are {', '.join(results)}",
                                 repair='watch "loss", or name the metric in metrics= of fit')
         self.see(results[self.watch])
+
+    def named_state(self) -> dict[str, float]:
+        return {"scale": self.scale, "best": self.best, "bad": self.bad, "resting": self.resting}
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        self.scale, self.best = float(state["scale"]), float(state["best"])
+        self.bad, self.resting = int(state["bad"]), int(state["resting"])

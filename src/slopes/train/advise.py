@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .history import Chance, Epoch, Run, number
+from .history import Chance, Epoch, Run
 
 PARTS = 20  # of a run, whose mean losses are compared
 FEWEST = 3 * PARTS  # steps, below which nothing is said
@@ -58,7 +58,7 @@ def advice(run: Run) -> list[Advice]:
     the loss falls in a straight line
     """
     losses = np.asarray(run.losses)
-    return [each for each in (on_rate(losses) or on_chance(losses, run.epochs, run.chance), on_gap(run.epochs)) if each is not None]
+    return [each for each in (on_rate(losses) or on_chance(losses, run.epochs, run.chance), on_gap(run)) if each is not None]
 
 
 def on_rate(losses: np.ndarray) -> Advice | None:
@@ -143,8 +143,9 @@ def in_quarters(means: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, floa
     return means.reshape(4, count).mean(axis=1), SURE * math.sqrt(2) * error
 
 
-def on_gap(epochs: list[Epoch]) -> Advice | None:
+def on_gap(run: Run) -> Advice | None:
     """Validation got worse while training got better, or is far behind it."""
+    epochs = run.epochs
     held_out = [epoch.validation["loss"] for epoch in epochs if epoch.validation]
     if len(held_out) < 2 or len(held_out) < len(epochs):
         return None
@@ -157,9 +158,10 @@ def on_gap(epochs: list[Epoch]) -> Advice | None:
         return Advice("it learns by heart", f"the validation loss rose {rose}, while that of the training data fell {fell}",
                       f"stop early (train.EarlyStopping); {repair}")
     for name, value in last.metrics.items():
-        if name.endswith("accuracy") and value - last.validation[name] > GAP:
-            return Advice("validation is far behind", f"{name} {number(name, value)} while learning, "
-                          f"{number(name, last.validation[name])} on validation data", repair)
+        metric = run.metric(name)
+        if metric.is_share and not metric.lower_is_better and value - last.validation[name] > GAP:
+            return Advice("validation is far behind", f"{name} {metric.text(value)} while learning, "
+                          f"{metric.text(last.validation[name])} on validation data", repair)
     return None
 
 

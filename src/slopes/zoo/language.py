@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import nn
-from ..data.loaders.feed import IGNORED
+from ..data.loaders.loader import IGNORED
 from ..errors import ArgumentError
 from ..functions import clip, take, where, zeros
 from ..tensor import Tensor

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import data, nn, optim, text
-from ...data.loaders.feed import Feed
+from ...data.loaders.loader import Loader
 from ...train.evaluate import evaluate
 from ...zoo.gpt import GPT
 from ...zoo.language import char_model
@@ -42,7 +42,7 @@ def gpt_network(config: Config, facts: Facts, name: str) -> nn.Module:
                config["dropout"])
 
 
-def feed(config: Config, net: nn.Module, ids: np.ndarray, training: bool = False) -> Feed:
+def loader(config: Config, net: nn.Module, ids: np.ndarray, training: bool = False) -> Loader:
     """Streams whose state is carried from batch to batch for recurrent networks; windows from anywhere in the text for the GPT."""
     if isinstance(net, GPT):
         return text.Windows(ids, config["context"], config["steps"] if training else None)
@@ -56,7 +56,7 @@ def training(config: Config, plays: Plays, name: str, net: nn.Module) -> Fit:
     if isinstance(net, GPT):
         options = {"optimizer": optim.AdamW(lr=config["rate"], betas=(0.9, 0.99), weight_decay=0.1),
                    "schedule": optim.schedules.WarmUp(config["warmup"], optim.schedules.Cosine())}
-    return Fit(feed(config, net, letters.encode(plays.train), training=True), feed(config, net, letters.encode(plays.validation or "")),
+    return Fit(loader(config, net, letters.encode(plays.train), training=True), loader(config, net, letters.encode(plays.validation or "")),
                epochs=config["epochs"], batch_size=config["batch"], clip=config["clip"], **options)
 
 
@@ -64,7 +64,7 @@ def report(result: Result[Plays]) -> Report:
     """The loss on the validation and test parts, and a scene that the network writes."""
     net, letters, config = result.run.net, letters_of(result.data), result.config
     parts = {"validation": result.data.validation or "", "test": result.data.test or ""}
-    losses = {name: evaluate(net, feed(config, net, letters.encode(part)), batch_size=config["batch"])["loss"]
+    losses = {name: evaluate(net, loader(config, net, letters.encode(part)), batch_size=config["batch"])["loss"]
               for name, part in parts.items()}
     return Report({"validation loss": losses["validation"], "test loss": losses["test"], "steps": result.run.history.steps},
                   [f"validation loss {losses['validation']:.4f} nats per character, test loss {losses['test']:.4f}",

@@ -100,7 +100,7 @@ def network(config: Config, facts: Facts, name: str) -> Forecaster:
 def training(config: Config, splits: dict[str, SeriesSplits], name: str, net: Forecaster) -> Fit:
     """The training; the weights of the epoch with the lowest validation loss are kept."""
     return Fit(splits[name].train, splits[name].validation, loss=nn.l1_loss, optimizer=optim.Adam(lr=config["rate"]), schedule="cosine",
-               clip=1.0, epochs=config["epochs"], batch_size=config["batch"], after_epoch=EarlyStopping(max(1, config["epochs"])))
+               clip=1.0, epochs=config["epochs"], batch_size=config["batch"], callbacks=[EarlyStopping(max(1, config["epochs"]))])
 
 
 def outlook(name: str, splits: SeriesSplits, net: Forecaster) -> Outlook:

@@ -108,7 +108,7 @@ def training(config: Config, tables: dict[str, TableSplits], name: str, net: nn.
     epochs = max(1, round(config["steps"] * config["batch"] / len(splits.train)))
     return Fit(scaled(splits.train), scaled(splits.validation), loss=nn.cross_entropy if splits.classes else nn.mse_loss,
                optimizer=optim.AdamW(lr=config["rate"]), schedule="cosine", epochs=epochs, batch_size=config["batch"],
-               after_epoch=EarlyStopping(epochs))
+               callbacks=[EarlyStopping(epochs)])
 
 
 def answer_of(name: str, splits: TableSplits, net: nn.Module, config: Config) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import data, optim, text
 from ...train.evaluate import evaluate
-from ...train.history import Run
+from ...train.training import Callback, Training
 from ...zoo.language import AdaptiveLanguageModel
 from ...zoo.tokens import LAYERS
 from ..answers import vocabulary_facts, vocabulary_of
@@ -34,17 +34,24 @@ def network(config: Config, facts: Facts, name: str) -> AdaptiveLanguageModel:
                                  tuple(facts["cutoffs"]))
 
 
+class LogPerplexity(Callback):
+    """Logs the perplexity of the validation articles after each epoch."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def epoch_done(self, training: Training) -> None:
+        """One line."""
+        self.config.log(f"validation perplexity {text.perplexity(training.history.epochs[-1].validation['loss']):.1f}")
+
+
 def training(config: Config, articles: Articles, name: str, net: AdaptiveLanguageModel) -> Fit:
     """The training; the perplexity of the validation articles is logged after each epoch."""
     words = words_of(articles)
-
-    def perplexity(run: Run) -> None:
-        config.log(f"validation perplexity {text.perplexity(run.epochs[-1].validation['loss']):.1f}")
-
     return Fit(text.Streams(words.encode(articles.train), config["context"]),
                text.Streams(words.encode(articles.validation or ()), config["context"]), loss=net.loss,
                optimizer=optim.Adam(lr=config["rate"]), schedule="cosine", clip=config["clip"], epochs=config["epochs"],
-               batch_size=config["batch"], after_epoch=perplexity)
+               batch_size=config["batch"], callbacks=[LogPerplexity(config)])
 
 
 def report(result: Result[Articles]) -> Report:
