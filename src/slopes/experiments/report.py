@@ -88,17 +88,17 @@ def table(results: Sequence[Row]) -> str:
     """The table of the documents: one row per recipe, in the order of `slopes train --list`."""
     rows = ["| command | result (mean, least to most) | expected | seeds | seconds per seed |", "|---|---|---|---|---|"]
     for name, recipe in RECIPES.items():
-        mine = [each for each in results if each.recipe == name]
-        if mine:
-            took = statistics.mean(each.seconds for each in mine)
-            rows.append(f"| `slopes train {name}` | {figures_text(mine)} | {recipe.expected} | {len(mine)} | {took:,.0f} |")
+        rows_of = [row for row in results if row.recipe == name]
+        if rows_of:
+            took = statistics.mean(row.seconds for row in rows_of)
+            rows.append(f"| `slopes train {name}` | {figures_text(rows_of)} | {recipe.expected} | {len(rows_of)} | {took:,.0f} |")
     return "\n".join(rows) + "\n"
 
 
 def document(results: Sequence[Row]) -> str:
     """The page of results: versions and machines, and the table."""
-    machines = [each.made_with for each in results]
-    made = sorted({f"slopes {each['slopes']}, {each['machine']}, threads: {each['threads']}" for each in machines})
+    machines = [row.made_with for row in results]
+    made = sorted({f"slopes {machine['slopes']}, {machine['machine']}, threads: {machine['threads']}" for machine in machines})
     return (f"# Results of the recipes\n\nWritten by `python -m slopes.experiments.report` ({'; '.join(made)}). Each figure is the mean "
             f"over the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
 
@@ -107,7 +107,7 @@ def figures_text(results: Sequence[Row], most: int = 3) -> str:
     """`test accuracy 99.21% (99.14 to 99.27)` for the first few figures."""
     parts = []
     for name in list(results[0].figures)[:most]:
-        values = [each.figures[name] for each in results if name in each.figures]
+        values = [row.figures[name] for row in results if name in row.figures]
         mean = shown(name, statistics.fmean(values))
         spread = f" ({shown(name, min(values)).rstrip('%')} to {shown(name, max(values)).rstrip('%')})" if len(values) > 1 else ""
         parts.append(f"{name} {mean}{spread}")

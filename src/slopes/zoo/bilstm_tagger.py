@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..errors import ShapeError
+from ..nn.transformer import dropout_of
 from ..ops.composite import concat
 from ..tensor import Tensor
-from .tokens import dropout_of, last_of_both, lengths_of
+from .tokens import last_of_both, lengths_of
 
 
 class Tagger(nn.Module):
@@ -44,6 +45,6 @@ class Tagger(nn.Module):
     def spelled(self, characters: Tensor) -> Tensor:
         """(N, T, 2 character_hidden): each word by its characters (N, T, C)."""
         rows, words, count = characters.shape
-        each = characters.reshape((rows * words, count))
-        _, state = self.spelling(self.letters(each), lengths=lengths_of(each))
+        spellings = characters.reshape((rows * words, count))
+        _, state = self.spelling(self.letters(spellings), lengths=lengths_of(spellings))
         return last_of_both(state, 2).reshape((rows, words, 2 * self.spelling.hidden_size))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..functions import arange
+from ..nn.transformer import dropout_of
 from ..ops.composite import concat, permute_dims, relu, where
 from ..tensor import Tensor
-from .tokens import dropout_of, last_of_both, lengths_of, recurrent
+from .tokens import last_of_both, lengths_of, recurrent
 
 
 class SentenceEncoder(nn.Module):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..functions.attention import attention_weights
+from ..nn.transformer import dropout_of
 from ..ops.composite import concat, matmul, permute_dims
 from ..tensor import Tensor
-from .tokens import dropout_of, last_of_both, lengths_of
+from .tokens import last_of_both, lengths_of
 
 
 class Translator(nn.Module):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..errors import ShapeError
+from ..nn.transformer import dropout_of
 from ..ops.composite import permute_dims
 from ..tensor import Tensor
-from .tokens import dropout_of, recurrent
+from .tokens import recurrent
 
 
 class SpokenCNN(nn.Module):

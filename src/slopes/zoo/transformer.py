@@ -8,9 +8,9 @@ from typing import Any
 from .. import nn
 from ..functions import arange, take_along_axis, zeros
 from ..graph.dtype import int64
+from ..nn.transformer import dropout_of
 from ..ops.composite import where
 from ..tensor import Tensor
-from .tokens import dropout_of
 
 
 class Transformer(nn.Module):

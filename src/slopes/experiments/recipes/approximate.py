@@ -58,9 +58,9 @@ class Fits(View):
         figure = new_figure(6, 5)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         above.plot(self.x, self.y, color="black", linewidth=3, alpha=0.3, label=self.text)
-        for number, (width, fit) in enumerate(self.fits.items()):
-            above.plot(self.x, fit, color=colour(number), linewidth=1, label=f"{width} units")
-            below.plot(self.x, np.abs(fit - self.y), color=colour(number), linewidth=1)
+        for i, (width, fit) in enumerate(self.fits.items()):
+            above.plot(self.x, fit, color=colour(i), linewidth=1, label=f"{width} units")
+            below.plot(self.x, np.abs(fit - self.y), color=colour(i), linewidth=1)
         below.set_yscale("log")
         below.set_ylabel("|error|")
         below.set_xlabel("x")

@@ -20,7 +20,7 @@ from ...zoo.show_attend_tell import Captioner
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 from ..image import to_ink
 
-END = 0  # the number of the word that ends a sentence, and that stands before its first word
+END = 0  # the index of the word that ends a sentence, and that stands before its first word
 KINDS = {"one digit": "", "left of": " left of ", "above": " above ", "three digits": " below"}  # and by which words they are known
 PART, SHOWN = 100, 12  # pictures captioned side by side, and shown
 
@@ -40,8 +40,8 @@ class Captions(View):
         grid = bare_grid(figure, len(self.images), columns)
         for axes, image, written, true in zip(grid, self.images, self.written, self.true):
             axes.imshow(image, cmap="gray", interpolation="nearest")
-            told = written if written == true else f"{written} ({true})"
-            axes.set_title(textwrap.fill(told, 30), fontsize="small", color="#22543d" if written == true else "#9b2c2c")
+            shown = written if written == true else f"{written} ({true})"
+            axes.set_title(textwrap.fill(shown, 30), fontsize="small", color="#22543d" if written == true else "#9b2c2c")
         return Picture(figure)
 
 
@@ -87,13 +87,13 @@ def shifted(inputs: tuple[Tensor, Tensor], words: Tensor, by: int) -> tuple[tupl
 
 def written(net: Captioner, images: np.ndarray, longest: int, beams: int) -> list[str]:
     """The likeliest sentence about each picture, of those that a search among so many beginnings finds."""
-    begin, step, found = compile(lambda x: net.begin(x)), compile(net.step), []
+    begin, step, captions = compile(lambda x: net.begin(x)), compile(net.step), []
     with Mode(net, training=False), no_grad():
         for first in range(0, len(images), PART):
             part = images[first:first + PART]
             sentences = text.beam_search(step, begin(asarray(part)), np.full(len(part), END), END, length=longest, beams=beams)
-            found += [data.caption_text(row) for row in sentences.tokens.numpy()[:, 0]]
-    return found
+            captions += [data.caption_text(row) for row in sentences.tokens.numpy()[:, 0]]
+    return captions
 
 
 def looks(net: Captioner, image: np.ndarray, words: np.ndarray) -> Looks:

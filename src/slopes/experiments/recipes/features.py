@@ -24,8 +24,8 @@ class Gallery(View):
         """All of them in one picture."""
         figure = new_figure(2.3 * len(self.rows[0]), 2.4 * len(self.rows))
         for line, row in zip(figure.subplots(len(self.rows), len(self.rows[0]), squeeze=False), self.rows):
-            for axes, each in zip(line, row):
-                each.draw_on(axes)
+            for axes, view in zip(line, row):
+                view.draw_on(axes)
                 axes.set_xticks([])
                 axes.set_yticks([])
         return Picture(figure)

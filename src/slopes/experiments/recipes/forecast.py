@@ -26,7 +26,7 @@ SHOWN = 240  # values of the test part in the picture
 
 @dataclass
 class Outlook(View):
-    """Values of the test part, (N, horizon) in the series' units, what each way to forecast said of them, and when the first was."""
+    """Values of the test part, (N, horizon) in the series' units, the forecast of each method, and when the first was."""
 
     name: str
     times: tuple[str, ...]
@@ -35,7 +35,7 @@ class Outlook(View):
 
     def errors(self) -> dict[str, float]:
         """Each forecast's mean absolute error over all windows and steps."""
-        return {name: float(np.abs(each - self.truth).mean()) for name, each in self.forecasts.items()}
+        return {name: float(np.abs(values - self.truth).mean()) for name, values in self.forecasts.items()}
 
     def ratio(self) -> float:
         """The network's error as a share of that of the better plain forecast."""
@@ -47,14 +47,14 @@ class Outlook(View):
         windows, horizon = self.truth.shape
         firsts = range(0, min(windows, SHOWN), horizon)
         left.plot(np.concatenate([self.truth[first] for first in firsts]), color="black", linewidth=1, alpha=0.5, label="truth")
-        for number, (name, each) in enumerate(self.forecasts.items()):
+        for i, (name, values) in enumerate(self.forecasts.items()):
             for first in firsts if name != PERSISTENCE else ():
-                left.plot(np.arange(first, first + horizon), each[first], color=colour(number), linewidth=1.4 if name == NET else 0.8,
+                left.plot(np.arange(first, first + horizon), values[first], color=colour(i), linewidth=1.4 if name == NET else 0.8,
                           alpha=1 if name == NET else 0.5, label=name if first == 0 else None)
-            right.plot(np.arange(1, horizon + 1), np.abs(each - self.truth).mean(axis=0), ".-", color=colour(number), label=name)
+            right.plot(np.arange(1, horizon + 1), np.abs(values - self.truth).mean(axis=0), ".-", color=colour(i), label=name)
         left.set_title(f"{self.name}: forecasts of {horizon} steps, one after the other", fontsize="medium")
         marked = range(0, firsts[-1] + horizon, max(1, -(-(firsts[-1] + horizon) // 6)))
-        left.set_xticks(marked, [self.times[place] for place in marked])
+        left.set_xticks(marked, [self.times[step] for step in marked])
         right.set_title("mean absolute error", fontsize="medium")
         right.xaxis.get_major_locator().set_params(integer=True)
         right.set_ylim(bottom=0)
@@ -71,8 +71,8 @@ class Outlooks(View):
     def draw(self) -> Picture:
         """All of them in one picture."""
         figure = new_figure(10, 3.2 * len(self.rows))
-        for (left, right), each in zip(figure.subplots(len(self.rows), 2, squeeze=False, width_ratios=(3, 1)), self.rows):
-            each.draw_on(left, right)
+        for (left, right), view in zip(figure.subplots(len(self.rows), 2, squeeze=False, width_ratios=(3, 1)), self.rows):
+            view.draw_on(left, right)
         return Picture(figure)
 
 

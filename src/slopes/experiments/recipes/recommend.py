@@ -37,8 +37,8 @@ class Forecasts(View):
             axes.scatter(self.ratings, forecast, s=3, alpha=0.3, color=colour(0), linewidths=0)
             axes.plot(ends, ends, color="black", linewidth=0.8)
             axes.set(xlim=ends, ylim=ends, xlabel="rating", ylabel="forecast", title=f"{name}: RMSE {rmse(forecast, self.ratings):.3f}")
-        for number, (name, errors) in enumerate(self.learning.items()):
-            learning.plot(range(1, 1 + len(errors)), errors, color=colour(number), label=name)
+        for i, (name, errors) in enumerate(self.learning.items()):
+            learning.plot(range(1, 1 + len(errors)), errors, color=colour(i), label=name)
         for style, (name, level) in zip(("--", ":"), self.levels.items()):
             learning.axhline(level, color="black", linestyle=style, linewidth=0.8, label=name)
         learning.set_ylim(bottom=0)
@@ -53,9 +53,9 @@ def rmse(forecast: np.ndarray, ratings: np.ndarray) -> float:
 
 def baseline(made: data.RatingSplits) -> Callable[[np.ndarray], np.ndarray]:
     """The model of mean and biases, with the strength of its penalty that suits the validation data best."""
-    wanted = made.validation
-    assert wanted is not None
-    strength = min(STRENGTHS, key=lambda each: rmse(data.bias_only(made.train, wanted.inputs, each), wanted.targets))
+    validation = made.validation
+    assert validation is not None
+    strength = min(STRENGTHS, key=lambda penalty: rmse(data.bias_only(made.train, validation.inputs, penalty), validation.targets))
     return lambda pairs: data.bias_only(made.train, pairs, strength)
 
 

@@ -35,9 +35,9 @@ class Masks(View):
         rows = {"picture": self.images, "truth": self.truth, "answer": self.answers, "differ": self.truth != self.answers}
         for axes, (name, images) in zip(grid, rows.items()):
             axes[0].set_ylabel(name)
-            for each, image in zip(axes, images):
-                each.imshow(image, cmap="Reds" if name == "differ" else "gray", vmin=0, vmax=1, interpolation="nearest")
-                each.set(xticks=[], yticks=[])
+            for cell, image in zip(axes, images):
+                cell.imshow(image, cmap="Reds" if name == "differ" else "gray", vmin=0, vmax=1, interpolation="nearest")
+                cell.set(xticks=[], yticks=[])
         return Picture(figure)
 
 
@@ -65,7 +65,7 @@ def masked(net: UNet, images: np.ndarray) -> np.ndarray:
 def by_threshold(validation: Dataset, images: np.ndarray) -> np.ndarray:
     """What one threshold for all pixels makes of pictures: the one that suits the validation data best."""
     bright = validation.inputs[:, 0]
-    best = max(THRESHOLDS, key=lambda each: overlap(validation.targets, (bright > each).astype(np.int64), 2).mean())
+    best = max(THRESHOLDS, key=lambda threshold: overlap(validation.targets, (bright > threshold).astype(np.int64), 2).mean())
     return (images[:, 0] > best).astype(np.int64)
 
 
