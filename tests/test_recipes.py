@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -111,6 +112,23 @@ def test_a_run_folder_holds_all_and_is_loaded(digits_run):
     assert loaded.record.seed == 1 and loaded.record.lines == digits_run.lines and loaded.record.plots == list(digits_run.report.plots)
     assert loaded.facts == {"name": "digits", "shape": [1, 8, 8], "classes": [str(i) for i in range(10)]}
     assert not loaded.net.training
+
+
+def test_a_run_folder_of_the_first_version_is_loaded_and_predicts(digits_run, tmp_path):
+    folder = shutil.copytree(digits_run.folder, tmp_path / "run")
+    record = json.loads((folder / "run.json").read_text())
+    network = record.pop("networks")[""]
+    kept = {name: record[name] for name in ("schema", "made_with", "finished", "recipe", "data")}
+    (folder / "run.json").write_text(json.dumps({
+        **kept, "version": 1, "hyperparameters": {**record["hyperparameters"], "seed": 1}, "structure": network["structure"],
+        "settings": network["settings"], "result": {"loss": 0.1, "accuracy": 0.99}, "interrupted": False,
+        "weights_sha256": record["sha256"]["weights.safetensors"]}))
+    loaded = load(folder)
+    assert loaded.record.version == 1 and loaded.config["channels"] == 16 and loaded.config.seed == 1
+    for name, array in digits_run.run.net.state_dict().items():
+        assert loaded.net.state_dict()[name].tobytes() == array.tobytes()
+    (tmp_path / "one.pgm").write_bytes(b"P5 8 8 255\n" + (data.digits().test.inputs[0, 0] * 255).round().astype("u1").tobytes())
+    assert loaded.predict(str(tmp_path / "one.pgm")).text == load(digits_run.folder).predict(str(tmp_path / "one.pgm")).text
 
 
 def test_a_run_of_an_unknown_recipe_is_refused(digits_run, tmp_path):

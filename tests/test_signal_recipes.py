@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import wave as wavefile
+
 import numpy as np
 import pytest
 from recipe_runs import run_recipe, same_weights
@@ -9,6 +11,7 @@ from recipe_runs import run_recipe, same_weights
 import slopes as sl
 from slopes import data, nn
 from slopes.data import Dataset, Series, Splits, Table
+from slopes.data.transforms.sound import mel_filters, spectrogram
 from slopes.errors import DataError, MissingExtraError, NonFiniteError, ShapeError
 from slopes.experiments.recipes import forecast, speech, tabular
 from slopes.experiments.run import load
@@ -177,6 +180,26 @@ def test_spoken_words_are_told_apart_also_of_a_stranger(kind, monkeypatch, tmp_p
     assert found.figures["accuracy"] == 1 and found.figures["held-out speaker accuracy"] > 0.8
     assert found.figures["george accuracy"] == found.figures["worst held-out speaker accuracy"] and set(found.report.plots) == {
         "curve.png", "confusion.png"}
+
+
+def test_the_word_of_a_wav_file_is_recognised(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "spoken_digits", sounds)
+    run_recipe(speech.recipe, folder=tmp_path / "run", speakers=1, epochs=1, batch=16, channels=4, mask=1)
+    wave = (8000 * np.sin(np.arange(4000) / 3)).astype("<i2")
+    loaded = load(tmp_path / "run")
+    assert list(loaded.networks) == ["all speakers"]
+    for rate in (8000, 44100):
+        with wavefile.open(str(tmp_path / "word.wav"), "wb") as file:
+            file.setparams((1, 2, rate, len(wave), "NONE", ""))
+            file.writeframes(wave.tobytes())
+        if rate == 8000:
+            features = np.log(mel_filters(16, 256, 8000) @ spectrogram(np.pad(wave / 2**15, (0, 4000)), 256, 128) + 1e-6)
+            scaled = (speech.level(features[None, None]) - loaded.facts["mean"]) / loaded.facts["std"]
+            with sl.no_grad():
+                word = ("up", "down", "level")[int(loaded.net(sl.tensor(scaled.astype(np.float32))).numpy().argmax())]
+            assert loaded.predict(str(tmp_path / "word.wav")).text.startswith(f"{word} (")
+    with pytest.raises(DataError, match="it has 44,100 samples a second"):
+        loaded.predict(str(tmp_path / "word.wav"))
 
 
 def test_a_loud_recording_is_the_same_as_a_low_one():
