@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import nn
 from ..errors import ShapeError
-from ..nn.transformer import dropout_of
+from ..nn.transformer import make_dropout
 from ..ops.composite import concat
 from ..tensor import Tensor
 from .tokens import last_of_both, lengths_of
@@ -31,7 +31,7 @@ class Tagger(nn.Module):
         self.letters = nn.Embedding(characters, character_width, 0)
         self.spelling = nn.LSTM(character_width, character_hidden, bidirectional=True)
         self.sentence = nn.LSTM(width + 2 * character_hidden, hidden, depth, bidirectional=True, dropout=dropout if depth > 1 else 0.0)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(2 * hidden, tags)
 
     def forward(self, x: Tensor) -> Tensor:

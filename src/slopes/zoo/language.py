@@ -8,7 +8,7 @@ from .. import nn
 from ..data.loaders.loader import IGNORED
 from ..errors import ArgumentError
 from ..functions import clip, take, where, zeros
-from ..nn.transformer import dropout_of
+from ..nn.transformer import make_dropout
 from ..tensor import Tensor
 from .tokens import recurrent, rows_first
 
@@ -37,7 +37,7 @@ class LanguageModel(nn.Module):
                  tied: bool = False) -> None:
         self.words = nn.Embedding(vocabulary, width)
         self.memory = recurrent("LanguageModel", kind, width, hidden, depth, dropout)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(hidden, vocabulary)
         if tied:
             if width != hidden:
@@ -89,7 +89,7 @@ class AdaptiveLanguageModel(nn.Module):
                  cutoffs: tuple[int, ...] = (2000, 10_000)) -> None:
         self.head = nn.AdaptiveLogSoftmaxWithLoss(width, vocabulary, cutoffs)
         self.memory = recurrent("AdaptiveLanguageModel", kind, width, width, depth, dropout)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.read(tokens)[0]

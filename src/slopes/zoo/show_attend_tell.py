@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import nn
 from ..functions.attention import attention_weights
-from ..nn.transformer import dropout_of
+from ..nn.transformer import make_dropout
 from ..ops.composite import concat, matmul, permute_dims
 from ..tensor import Tensor
 from .shapes import features as count_features
@@ -48,7 +48,7 @@ class Captioner(nn.Module):
         self.memory = nn.LSTM(width, hidden)
         self.keys = nn.Linear(4 * filters, hidden, bias=False)
         self.mix = nn.Linear(4 * filters + hidden, hidden, bias=False)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
