@@ -17,7 +17,7 @@ from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.means import noted
+from ..nn.means import record_means
 from ..nn.module import Module
 from ..ops.composite import concat
 from ..optim.average import Average
@@ -161,7 +161,7 @@ def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> No
 
 def try_loss(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
     """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
-    with noted() as notes:
+    with record_means() as notes:
         value = loss(outputs, targets)
     check_loss(value)
     if augment is not None:

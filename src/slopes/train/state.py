@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import StateError
-from ..nn.state import copied_state, fits, state_error
+from ..nn.state import copy_state, fits, state_error
 from ..tensor import Tensor
 
 GROWING = "history", "epoch", "callbacks"  # groups whose arrays may have other shapes
@@ -23,7 +23,7 @@ class Group(Protocol):
 
 def collect_state(tensors: Mapping[str, Tensor], groups: Mapping[str, Group]) -> dict[str, np.ndarray]:
     """Copies of the tensors, all of one moment, and the state of each group under its prefix."""
-    state = copied_state(list(tensors.items()))
+    state = copy_state(list(tensors.items()))
     for prefix, group in groups.items():
         state |= {f"{prefix}.{name}": np.array(value) for name, value in group.named_state().items()}
     return state

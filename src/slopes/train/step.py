@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import functions as F
 from ..data.loaders.inputs import call_with
+from ..nn.recurrent import detached
 from ..optim import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, enable_grad, no_grad
@@ -65,7 +66,7 @@ class TrainStep:
         seen, learned = (inputs, targets) if augment is None else augment(inputs, targets)
         outputs = self.forward.outputs(seen)
         with no_grad():
-            metrics = self.forward.metric_sums(outputs.detach(), targets)
+            metrics = self.forward.metric_sums(detached(outputs), targets)
         return measure_part(self.forward.objective.loss, outputs, learned, share, metrics)
 
     def penalized(self, losses: list[Tensor]) -> list[Tensor]:

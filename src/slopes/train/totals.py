@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..autodiff.pullback import pull_back
 from ..graph.operation import build_node, constant
-from ..nn.means import Mean, Notes, noted
+from ..nn.means import Mean, Notes, record_means
 from ..tensor import Tensor, current_trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -45,7 +45,7 @@ class PartResult(NamedTuple):
 
 def measure_part(loss: Loss, outputs: Any, targets: Any, share: Any, metrics: dict[str, SumAndWeight]) -> PartResult:
     """The loss of a part of a batch, taken apart into the means in it."""
-    with noted() as notes:
+    with record_means() as notes:
         value = loss(outputs, targets)
     return PartResult(value, terms(value, notes), share, metrics)
 

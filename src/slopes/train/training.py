@@ -197,7 +197,7 @@ class Training:
         self.tensors = state_tensors(self.net, self.generator, optimizer=self.optimizer, average=self.average, carried=carried)
         self.replay = StepReplay(self.tensors, self.runner.run)
         learned = {id(parameter) for parameter in self.optimizer.parameters}
-        self.watched = [(entry.shown, entry.value) for entry in entries(self.net)
+        self.watched = [(entry.display, entry.value) for entry in entries(self.net)
                         if (id(entry.value) in learned or isinstance(entry.value, Buffer)) and is_finite(entry.value.peek())]
 
     def prepare_record(self) -> None:
