@@ -13,7 +13,7 @@ from slopes.data import IGNORED
 from slopes.data.loaders.inputs import inputs_of
 from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from slopes.text.buckets import thrifty
-from slopes.train.progress import Told
+from slopes.train.progress import CallbackReporter
 from slopes.train.runner import LoaderEpoch, LoaderRunner, StackedBatches
 from slopes.zoo.language import LanguageModel
 
@@ -259,7 +259,7 @@ def test_several_inputs_are_several_arguments():
 
 def test_a_reporter_of_one_s_own_is_told_each_epoch():
     told = []
-    sl.fit(reader(), text.Windows(WORD, 4), epochs=2, batch_size=8, progress=Told(told.append, "net: "))
+    sl.fit(reader(), text.Windows(WORD, 4), epochs=2, batch_size=8, progress=CallbackReporter(told.append, "net: "))
     assert [line[:14] for line in told] == ["net: epoch 1/2", "net: epoch 2/2"]
 
 

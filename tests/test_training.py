@@ -18,7 +18,7 @@ from slopes import files, nn, optim
 from slopes.errors import ArgumentError, NonFiniteError, StateError
 from slopes.optim import schedules
 from slopes.train import Callback, Metric, OnEpoch, TrainSpec
-from slopes.train.progress import Told
+from slopes.train.progress import CallbackReporter
 from slopes.train.training import Position
 
 
@@ -374,7 +374,7 @@ def test_a_metric_says_how_it_is_written_and_which_way_is_better():
     lines = []
     sl.seed(0)
     run = sl.fit(nn.Linear(6, 3), POINTS, metrics=[distance, share, "accuracy"], validation=HELD_OUT, epochs=3, callbacks=[stop],
-                 progress=Told(lines.append))
+                 progress=CallbackReporter(lines.append))
     assert stop.best == min(epoch.validation["distance"] for epoch in run.epochs)
     last = run.epochs[-1]
     assert f"distance {last.metrics['distance']:.4g}  near {last.metrics['near']:.1%}  accuracy {last.metrics['accuracy']:.2%}" in lines[-1]

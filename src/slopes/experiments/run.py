@@ -14,7 +14,7 @@ from ..files.reading import refused
 from ..plot import Picture
 from ..streams import stderr
 from ..train.interrupt import Interrupts
-from ..train.progress import Lines, Told
+from ..train.progress import CallbackReporter, Lines
 from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, load_run, save_somewhere
 from ..train.training import Callback
 from .catalog import find_recipe
@@ -64,7 +64,7 @@ def train(result: Result[D], log: Callable[[str], None] | None, progress: bool |
         part = result.trained[name] = experiment.training(config, result.data, name, net)
         if log is None and name and progress is None:
             config.log(f"{name}:")
-        reporter = progress if log is None else Told(log, f"{name}: " if name else "")
+        reporter = progress if log is None else CallbackReporter(log, f"{name}: " if name else "")
         result.runs[name] = part.run(net, config.seed, reporter)
         if result.runs[name].interrupted:
             result.interrupted = True

@@ -65,7 +65,7 @@ class Lines(Callback):
         self.last = time.monotonic()
 
 
-class Told(Lines):
+class CallbackReporter(Lines):
     """The same lines, each given to a function; `prefix` stands before them."""
 
     def __init__(self, log: Callable[[str], None], prefix: str = "") -> None:
