@@ -105,7 +105,7 @@ def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
     """Which class `net` takes each example of `dataset` for, beside the true one; the prediction is the class of the largest logit.
 
     dataset: inputs (N, ...), targets (N,) int64; its `classes` name rows and columns. Raises ArgumentError where targets are no class
-    labels, or for a data.Feed, whose examples are not predicted one by one.
+    labels, or for a data.Loader without arrays, whose examples are not predicted one by one.
 
     >>> import slopes as sl
     >>> shifted = sl.data.Dataset(np.eye(3, dtype=np.float32), [0, 1, 1], classes=["a", "b", "c"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -97,11 +98,26 @@ class Bins(Module):
             raise ShapeError(f"Bins: the training inputs have shape {training_inputs.shape}", why="they must be (N, D), N at least 1")
         if not np.isfinite(training_inputs).all():
             raise NonFiniteError("Bins: the training inputs are not finite", why="they decide where the bins are")
-        edges = [bin_edges(column, count) for column in training_inputs.T]
+        self.set_edges([bin_edges(column, count) for column in training_inputs.T])
+
+    @classmethod
+    def from_edges(cls, edges: Sequence[Sequence[float]]) -> Bins:
+        """The layer with these edges of the bins of each column; one edge for a column without bins.
+
+        >>> from slopes import nn
+        >>> nn.Bins.from_edges([[0.0, 1.0, 4.0], [0.0]])
+        Bins(2 -> 4)
+        """
+        bins = cls.__new__(cls)
+        bins.set_edges([np.asarray(each, np.float32) for each in edges])
+        return bins
+
+    def set_edges(self, edges: list[np.ndarray]) -> None:
+        """Buffers of the column of each bin, where it begins, and how wide it is."""
         self.column = Buffer(np.repeat(np.arange(len(edges)), [len(each) - 1 for each in edges]))
         self.low = Buffer(np.concatenate([each[:-1] for each in edges]))
         self.width = Buffer(np.concatenate([np.diff(each) for each in edges]))
-        self.outputs = training_inputs.shape[1] + self.low.size
+        self.outputs = len(edges) + self.low.size
 
     def forward(self, x: Tensor) -> Tensor:
         check_rows(self, x, self.outputs - self.low.size)

@@ -75,13 +75,18 @@ class Subwords:
 
     def save(self, path: Path) -> None:
         """Write the pieces as JSON, atomically."""
-        save_json(path, {"pieces": json.loads(self.engine.to_str())}, SCHEMA)
+        save_json(path, {"pieces": self.pieces}, SCHEMA)
+
+    @property
+    def pieces(self) -> dict[str, Any]:
+        """The pieces and how they are merged, in the library's own form, as JSON holds it; `from_pieces` reads it back."""
+        pieces: dict[str, Any] = json.loads(self.engine.to_str())
+        return pieces
 
     @classmethod
-    def load(cls, path: Path) -> Subwords:
-        """Read what `save` wrote. Raises DataError naming file and field."""
+    def from_pieces(cls, pieces: Any, path: Path = "subwords") -> Subwords:
+        """The subwords that `pieces` describes. Raises DataError, which names `path`, for anything else."""
         library = require("tokenizers", extra="text", purpose=PURPOSE)
-        pieces = load_json(path, SCHEMA).get("pieces")
         try:
             engine = library.Tokenizer.from_str(json.dumps(pieces))
         except Exception as error:  # the library raises bare Exceptions
@@ -89,3 +94,8 @@ class Subwords:
         if [engine.token_to_id(token) for token in (PAD, UNK, BOS, EOS)] != [0, 1, 2, 3]:
             raise refused(path, "pieces", "their first four are not the special tokens")
         return cls(engine)
+
+    @classmethod
+    def load(cls, path: Path) -> Subwords:
+        """Read what `save` wrote. Raises DataError naming file and field."""
+        return cls.from_pieces(load_json(path, SCHEMA).get("pieces"), path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -98,10 +98,8 @@ class TableCode:
     def __init__(self, training: Table, categories: str = "one-hot") -> None:
         if categories not in CODES:
             raise ArgumentError(f"categories={categories!r}", repair=f"choose one of {', '.join(map(repr, CODES))}")
-        self.columns: list[NumberColumn | WordColumn] = [
-            word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
-            for name, each in training.columns.items()]
-        self.features = tuple(feature for column in self.columns for feature in column.features)
+        self.set_columns([word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
+                          for name, each in training.columns.items()])
 
     def __call__(self, table: Table) -> np.ndarray:
         """The features of each row, (N, features) float32; ArgumentError for a table that lacks a column or has other kinds."""
@@ -111,6 +109,39 @@ class TableCode:
                                     why="it was the other kind in the training rows")
         coded = [feature for column in self.columns for feature in column.coded(table[column.name])]
         return np.stack(coded, axis=1).astype(np.float32)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns of a table that it codes."""
+        return [column.name for column in self.columns]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of those that hold numbers."""
+        return [column.name for column in self.columns if isinstance(column, NumberColumn)]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Every column's code in lists and dicts, as JSON files hold them; `from_facts` reads them back."""
+        return [column._asdict() for column in self.columns]
+
+    @classmethod
+    def from_facts(cls, facts: Sequence[Mapping[str, Any]]) -> TableCode:
+        """The code that `facts()` described.
+
+        >>> table = Table({"size": [1.0, 3.0], "colour": ["red", "blue"]})
+        >>> code = TableCode(table)
+        >>> bool((TableCode.from_facts(code.facts())(table) == code(table)).all())
+        True
+        """
+        code = cls.__new__(cls)
+        code.set_columns([WordColumn(each["name"], tuple(each["words"]), each["one_hot"]) if "words" in each else NumberColumn(**each)
+                          for each in facts])
+        return code
+
+    def set_columns(self, columns: list[NumberColumn | WordColumn]) -> None:
+        """The columns' codes, and the names of the features."""
+        self.columns = columns
+        self.features = tuple(feature for column in columns for feature in column.features)
 
     @property
     def sizes(self) -> dict[str, int]:
