@@ -110,10 +110,10 @@ def save_run(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], *, r
     check_names(named)
     target = prepare_folder(folder)
     with saving(target), staged(target) as stage:
-        arrays = joined({name: run.net.state_dict() for name, run in named.items()})
+        arrays = join_arrays({name: run.net.state_dict() for name, run in named.items()})
         digests = {WEIGHTS: save_arrays(stage / WEIGHTS, arrays, recipe)} if arrays else {}
         if states:
-            digests[STATE] = save_arrays(stage / STATE, joined({name: each.arrays for name, each in states.items()}), recipe)
+            digests[STATE] = save_arrays(stage / STATE, join_arrays({name: state.arrays for name, state in states.items()}), recipe)
         for name, run in named.items():
             save_json(stage / history_file(name), run.history.content(), HISTORY_SCHEMA, HISTORY_VERSION)
         for name, picture in (plots or {}).items():
@@ -148,12 +148,12 @@ def history_file(name: str) -> str:
     return f"history-{name}.json" if name else HISTORY
 
 
-def joined(arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def join_arrays(arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The arrays of all networks in one mapping, called NAME.PATH, or PATH where there is one network without a name."""
     return {f"{name}.{path}" if name else path: array for name, group in arrays.items() for path, array in group.items()}
 
 
-def divided(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+def arrays_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """The arrays of one network, by path."""
     return {path.removeprefix(f"{name}.") if name else path: array for path, array in arrays.items()
             if not name or path.startswith(f"{name}.")}
@@ -256,9 +256,9 @@ def read_run(target: Path) -> SavedRun:
             raise refused(target / RECORD, "networks", f"one is called {name!r:.120}", repair=AGAIN)
         check_fields(fields, NETWORK_FIELDS, f"{source}: networks[{name!r}]")
     weights, state = (read_arrays(target, file, record["sha256"].get(file)) for file in (WEIGHTS, STATE))
-    networks = {name: SavedNetwork(divided(weights, name), each["structure"], each["settings"], read_history(target, name),
-                                   each["interrupted"], divided(state, name), each["position"])
-                for name, each in record["networks"].items()}
+    networks = {name: SavedNetwork(arrays_of(weights, name), fields["structure"], fields["settings"], read_history(target, name),
+                                   fields["interrupted"], arrays_of(state, name), fields["position"])
+                for name, fields in record["networks"].items()}
     plain = {name: record[name] for name in FIELDS if name not in ("finished", "networks", "sha256")}
     return SavedRun(folder=target, networks=networks, **plain)
 
@@ -293,7 +293,7 @@ def read_history(target: Path, name: str) -> History:
 def known_runs(target: Path) -> str:
     """`; runs nearby: runs/digits, ...` when there are some beside the wrong name."""
     with contextlib.suppress(OSError):
-        near = sorted(str(each.parent) for each in (*target.glob(f"*/{RECORD}"), *target.parent.glob(f"*/{RECORD}")))
+        near = sorted(str(path.parent) for path in (*target.glob(f"*/{RECORD}"), *target.parent.glob(f"*/{RECORD}")))
         if near:
             return f"; runs nearby: {', '.join(near[:5])}"
     return ""
