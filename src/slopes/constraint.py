@@ -52,8 +52,8 @@ def is_count(value: Any) -> bool:
 
 
 def are_sizes(value: Any, least: int) -> bool:
-    each = value if isinstance(value, (tuple, list)) else (value,)
-    return bool(each) and all(is_whole(n) and n >= least for n in each)
+    sizes = value if isinstance(value, (tuple, list)) else (value,)
+    return bool(sizes) and all(is_whole(n) and n >= least for n in sizes)
 
 
 WORDS = (str, bool, int, float, type(None))  # what options that are one of a few words are written as

@@ -60,10 +60,10 @@ internal_files: set[str] = set()  # those that `is_internal` has answered yes fo
 def is_internal(file: str) -> bool:
     """Whether the file is slopes' own, NumPy's or of Python's library (installed packages may lie in a folder of that)."""
     python = file.startswith(PYTHON) and "-packages" not in file
-    found = python or file.startswith((PACKAGE, NUMPY)) or file.startswith(INTERNAL_FILES)
-    if found:
+    internal = python or file.startswith((PACKAGE, NUMPY)) or file.startswith(INTERNAL_FILES)
+    if internal:
         internal_files.add(file)
-    return found
+    return internal
 
 
 def is_generated(frame: FrameType) -> bool:
@@ -87,10 +87,10 @@ class SlopesError(Exception):
     def __init__(self, what: str, *, why: str = "", repair: str = "", where: str | None = None) -> None:
         self.what, self.why, self.repair = what, why, repair
         self.where = default_where() if where is None else where
-        super().__init__(in_parts(what, self.why, self.repair, self.where))
+        super().__init__(message_text(what, self.why, self.repair, self.where))
 
 
-def in_parts(what: str, *more: str) -> str:
+def message_text(what: str, *more: str) -> str:
     """`what`, and below it the other sentences, as far as there are any."""
     return "\n".join([what, *(f"  {text}" for text in more if text)])
 
@@ -98,7 +98,7 @@ def in_parts(what: str, *more: str) -> str:
 def warn(what: str, *, why: str = "", repair: str = "") -> None:
     """Tell what may be meant, but rarely is: a UserWarning of the user's own line, in the parts that errors have."""
     file, line = user_location()
-    warnings.warn_explicit(in_parts(what, why, repair), UserWarning, file, line)
+    warnings.warn_explicit(message_text(what, why, repair), UserWarning, file, line)
 
 
 said: set[str] = set()
@@ -150,12 +150,12 @@ class MissingMethodError(SlopesError, NotImplementedError):
     """A method that a base class leaves to its subclasses, and this one does not define."""
 
 
-def left_to(owner: object, method: str, why: str = "its base class leaves that to each subclass") -> MissingMethodError:
+def missing_method(owner: object, method: str, why: str = "its base class leaves that to each subclass") -> MissingMethodError:
     """The error of a method that is not there, with the line that begins it."""
     kind = owner if isinstance(owner, type) else type(owner)
-    found = getattr(kind, method)
-    parameters = [] if isinstance(found, property) else inspect.signature(found).parameters.values()
-    line = f"def {method}({', '.join(str(each.replace(annotation=each.empty)) for each in parameters)}):"
+    member = getattr(kind, method)
+    parameters = [] if isinstance(member, property) else inspect.signature(member).parameters.values()
+    line = f"def {method}({', '.join(str(parameter.replace(annotation=parameter.empty)) for parameter in parameters)}):"
     return MissingMethodError(f"{kind.__name__} does not define {method}", why=why, repair=f"write {line} in class {kind.__name__}")
 
 

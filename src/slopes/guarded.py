@@ -21,7 +21,7 @@ def guarded(function: Callable[..., Any], owner: str = "sl") -> Callable[..., An
         except SlopesError:
             raise
         except FOREIGN as error:
-            raise explained(function, owner, args, options, error) from error
+            raise explain_error(function, owner, args, options, error) from error
 
     return checked
 
@@ -29,30 +29,30 @@ def guarded(function: Callable[..., Any], owner: str = "sl") -> Callable[..., An
 def check_function(owner: str, function: Any) -> None:
     """Refuse what cannot be called, before it is."""
     if not callable(function):
-        raise ArgumentError(f"{owner}: {described(function)} is no function", why="it is called with tensors and returns tensors",
+        raise ArgumentError(f"{owner}: {describe(function)} is no function", why="it is called with tensors and returns tensors",
                             repair=f"sl.{owner}(f, ...) takes the function itself, not its result f(x)")
 
 
-def explained(function: Callable[..., Any], owner: str, args: tuple, options: dict[str, Any], error: Exception) -> Exception:
+def explain_error(function: Callable[..., Any], owner: str, args: tuple, options: dict[str, Any], error: Exception) -> Exception:
     """The error of a function that was called with something that it has no meaning for."""
     try:
-        given = inspect.signature(function).bind(*args, **options).arguments
+        arguments = inspect.signature(function).bind(*args, **options).arguments
     except TypeError as missing:
         return missing
     name = function.__name__
-    said = ", ".join(f"{key}={described(value)}" for key, value in given.items() if key != "self")
+    said = ", ".join(f"{key}={describe(value)}" for key, value in arguments.items() if key != "self")
     return ArgumentError(f"{name}({said}) is not possible", why=f"{type(error).__name__}: {first_line(error)}",
                          repair=f"help({owner}.{name}) tells what each argument may be")
 
 
-def described(value: Any) -> str:
+def describe(value: Any) -> str:
     """A value as short as it can be told: of arrays the type and shape."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{type(value).__name__} {value.dtype}{list(value.shape)}"
     if isinstance(value, (bool, int, float, complex, str, type(None))):
         text = repr(value)
     elif isinstance(value, (list, tuple)) and len(value) <= 8:
-        text = f"({', '.join(map(described, value))})"
+        text = f"({', '.join(map(describe, value))})"
     else:
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError, left_to
+from .errors import ArgumentError, ShapeError, missing_method
 from .graph.dtype import DType, as_dtype, promote, scalar_dtype
 from .graph.node import Operators
 from .graph.operation import build
@@ -27,12 +27,12 @@ class Methods(Operators):
     @property
     def shape(self) -> Shape:
         """The size of each axis."""
-        raise left_to(self, "shape")
+        raise missing_method(self, "shape")
 
     @property
     def dtype(self) -> DType:
         """The data type of the elements."""
-        raise left_to(self, "dtype")
+        raise missing_method(self, "dtype")
 
     @property
     def ndim(self) -> int:
@@ -98,8 +98,8 @@ class Methods(Operators):
 
     def astype(self, dtype: Any) -> Any:
         """The tensor cast to another data type."""
-        wanted = as_dtype(dtype)
-        return self if wanted == self.dtype else build("cast", self, dtype=wanted)
+        target = as_dtype(dtype)
+        return self if target == self.dtype else build("cast", self, dtype=target)
 
     def reshape(self, *shape: Any) -> Any:
         """The same elements in another shape, given as numbers or one tuple; one size may be -1."""
@@ -220,11 +220,11 @@ class Methods(Operators):
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
         """Each element, but at least `min` and at most `max`; the gradient passes where an element stays as it is."""
-        low = self if min is None else bounded(self, min, "less")
-        return low if max is None else bounded(low, max, "greater")
+        low = self if min is None else clip_at(self, min, "less")
+        return low if max is None else clip_at(low, max, "greater")
 
 
-def bounded(x: Any, bound: Any, beyond: str) -> Any:
+def clip_at(x: Any, bound: Any, beyond: str) -> Any:
     """x, but the bound where x is beyond it ("less" or "greater"), and NaN where the bound is NaN; integers meet fractions as floats."""
     if not isinstance(bound, (bool, int, float, np.generic)):
         return build("where", build("bitwise_or", build(beyond, x, bound), build("not_equal", bound, bound)), bound, x)
@@ -240,13 +240,13 @@ for _name, _method in list(vars(Methods).items()):
 def position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:
     """The position of an extreme along an axis, or in the flattened tensor."""
     if axis is None:
-        found = build(name, build("reshape", x, shape=(x.size,)), axis=0)
-        return build("reshape", found, shape=(1,) * x.ndim) if keepdims else found
+        index = build(name, build("reshape", x, shape=(x.size,)), axis=0)
+        return build("reshape", index, shape=(1,) * x.ndim) if keepdims else index
     axis = normalize_axis(axis, x.ndim, name)
-    found = build(name, x, axis=axis)
-    return composite.expand_dims(found, axis) if keepdims else found
+    index = build(name, x, axis=axis)
+    return composite.expand_dims(index, axis) if keepdims else index
 
 
-def as_sizes(given: tuple) -> tuple:
+def as_sizes(sizes: tuple) -> tuple:
     """Sizes that were given as numbers, or as one tuple or list of them."""
-    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes

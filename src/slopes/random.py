@@ -132,19 +132,19 @@ START = constant(0, uint32)  # each draw has its own key: its numbers count from
 BLOCK = 1 << 15  # so many numbers are drawn at once: what they are computed from stays in the cache
 
 
-def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
+def draw_array(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
     """shift + scale * the numbers of a draw; many of them block by block, so that a large draw needs little memory."""
     keys, count = (generator or current()).draw(), size(shape)
     if mode.trace is not None or count <= BLOCK or not (is_number(scale) and is_number(shift)):
-        return spread(draw(*keys, START, shape, kind), scale, shift).astype(kind)
+        return scale_and_shift(draw(*keys, START, shape, kind), scale, shift).astype(kind)
     row = np.empty(count, kind)
     for first in range(0, count, BLOCK):
         part = min(BLOCK, count - first)
-        row[first:first + part] = spread(draw(*keys, constant(first, uint32), (part,), kind, total=count), scale, shift).numpy()
+        row[first:first + part] = scale_and_shift(draw(*keys, constant(first, uint32), (part,), kind, total=count), scale, shift).numpy()
     return from_array(row.reshape(shape))
 
 
-def spread(x: Tensor, scale: Any, shift: Any) -> Tensor:
+def scale_and_shift(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
     scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
@@ -168,7 +168,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     """
     kind = default_float if dtype is None else as_dtype(dtype)
     low, high = (each if is_number(each) else asarray(each) for each in (low, high))
-    return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
+    return draw_array(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
 @guarded
@@ -182,7 +182,7 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     (2, 3)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    return drawn(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
+    return draw_array(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
 
 
 @guarded
@@ -198,9 +198,9 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise ArgumentError(f"bernoulli: p is {p}", why="a probability lies between 0 and 1",
                             repair="a share of 30 in 100 is p=0.3")
-    wanted = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
+    target = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
-    return composite.bernoulli(*(generator or current()).draw(), START, probability, wanted)
+    return composite.bernoulli(*(generator or current()).draw(), START, probability, target)
 
 
 @guarded

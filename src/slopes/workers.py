@@ -20,12 +20,12 @@ class Workers(ThreadPoolExecutor):
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Have function(*args, **kwargs) computed by one of the threads, or now."""
         try:
-            return super().submit(on_errand, user_location(), function, *args, **kwargs)
+            return super().submit(run_for_caller, user_location(), function, *args, **kwargs)
         except RuntimeError:  # the pool itself refused: whatever the function raises is in the future
-            return computed(function, *args, **kwargs)
+            return completed_future(function, *args, **kwargs)
 
 
-def on_errand(location: Location, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def run_for_caller(location: Location, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call the function on behalf of the user's line."""
     errand.location = location
     try:
@@ -34,11 +34,11 @@ def on_errand(location: Location, function: Callable[..., Any], *args: Any, **kw
         errand.location = None
 
 
-def computed(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+def completed_future(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
     """A future whose result is known."""
-    found: Future = Future()
+    future: Future = Future()
     try:
-        found.set_result(function(*args, **kwargs))
+        future.set_result(function(*args, **kwargs))
     except BaseException as error:
-        found.set_exception(error)
-    return found
+        future.set_exception(error)
+    return future

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autodiff.pushforward import ones_like, push_forward
 from ..errors import ArgumentError, GradientError
-from ..guarded import check_function, described
+from ..guarded import check_function, describe
 from ..tensor import asarray
 from ..tree import flatten, unflatten
 from .follow import Function, Inputs, Outputs, finish, node_of, pulled, scalar_output, stable_outputs
@@ -112,7 +112,7 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     """
     check_function("jvp", f)
     if not (isinstance(args, (tuple, list)) and isinstance(tangents, (tuple, list))):
-        raise ArgumentError(f"jvp: the arguments are {described(args)}, the tangents {described(tangents)}",
+        raise ArgumentError(f"jvp: the arguments are {describe(args)}, the tangents {describe(tangents)}",
                             why="f may have several arguments: both are tuples", repair="for one argument sl.jvp(f, (x,), (v,))")
     if len(args) != len(tangents):
         raise ArgumentError(f"jvp: {len(args)} arguments and {len(tangents)} tangents", repair="give one tangent per argument")

@@ -27,17 +27,17 @@ def sizes(shape: Sizes, name: str) -> tuple[int, ...]:
     return check_dimensions(tuple(shape) if hasattr(shape, "__iter__") else (shape,), name)
 
 
-def filled(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool = False) -> Tensor:
+def fill(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool = False) -> Tensor:
     """One number everywhere: an array, or while tracing an expanded constant."""
     if mode.trace is None:
         array = aligned_empty(shape, dtype)
         array.fill(value)
-        made = from_array(array)
+        result = from_array(array)
     else:
-        made = perform("expand", (tensor(value, dtype),), {"shape": shape})
+        result = perform("expand", (tensor(value, dtype),), {"shape": shape})
     if requires_grad:
-        made.requires_grad = True
-    return made
+        result.requires_grad = True
+    return result
 
 
 def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -54,14 +54,14 @@ def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = Fals
         return value.astype(value.dtype if dtype is None else dtype).broadcast_to(sizes(shape, "full"))
     value = value.item() if isinstance(value, np.ndarray) and not value.ndim else value
     own = scalar_dtype(value, None)
-    wanted = own if dtype is None else as_dtype(dtype)
-    if is_complex(own) and not is_complex(wanted):
-        raise DTypeError(f"full: {value} does not become {wanted}", why="the imaginary part would be lost silently",
+    target = own if dtype is None else as_dtype(dtype)
+    if is_complex(own) and not is_complex(target):
+        raise DTypeError(f"full: {value} does not become {target}", why="the imaginary part would be lost silently",
                          repair='name a complex type: dtype="complex64"')
-    return filled(sizes(shape, "full"), whole_of(value, wanted) if is_integer(wanted) else value, wanted, requires_grad)
+    return fill(sizes(shape, "full"), to_integer(value, target) if is_integer(target) else value, target, requires_grad)
 
 
-def whole_of(value: Any, dtype: DType) -> int:
+def to_integer(value: Any, dtype: DType) -> int:
     """The whole part of a number, which an integer type must hold."""
     if not math.isfinite(value) or not exists_in(int(value), dtype):
         raise ArgumentError(f"full: {value} does not fit into {dtype}",
@@ -75,7 +75,7 @@ def zeros(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tenso
     >>> sl.zeros((1, 3))
     tensor([[0., 0., 0.]])
     """
-    return filled(sizes(shape, "zeros"), 0, default_float if dtype is None else as_dtype(dtype), requires_grad)
+    return fill(sizes(shape, "zeros"), 0, default_float if dtype is None else as_dtype(dtype), requires_grad)
 
 
 def ones(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -84,7 +84,7 @@ def ones(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor
     >>> sl.ones(2, dtype="int32")
     tensor([1, 1], dtype=int32)
     """
-    return filled(sizes(shape, "ones"), 1, default_float if dtype is None else as_dtype(dtype), requires_grad)
+    return fill(sizes(shape, "ones"), 1, default_float if dtype is None else as_dtype(dtype), requires_grad)
 
 
 def empty(shape: Sizes, dtype: Any = None) -> Tensor:
@@ -140,7 +140,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     tensor([1.  , 0.75, 0.5 , 0.25])
     """
     start, stop = (0, start) if stop is None else (start, stop)
-    start, stop, step = known_numbers("arange", start=start, stop=stop, step=step)
+    start, stop, step = check_finite_numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
         raise ArgumentError("arange: the step is 0", repair="give a step above or below 0")
     exact = are_integers(start, stop, step)
@@ -148,27 +148,27 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     if is_integer(kind) and are_whole(start, stop, step):
         span = range(int(start), int(stop), int(step))
         check_ends("arange", kind, *span[:1], *span[-1:])
-        return counted(len(span), kind, int(start), int(step))
+        return arithmetic_sequence(len(span), kind, int(start), int(step))
     count = len(range(int(start), int(stop), int(step))) if exact else max(0, math.ceil((stop - start) / step))
     check_ends("arange", kind, *(start, start + (count - 1) * step)[:2 * count])
-    return counted(count, float64, start, step).astype(kind)
+    return arithmetic_sequence(count, float64, start, step).astype(kind)
 
 
-def are_integers(*numbers: Any) -> bool:
-    return all(isinstance(each, int) for each in numbers)
+def are_integers(*values: Any) -> bool:
+    return all(isinstance(value, int) for value in values)
 
 
-def are_whole(*numbers: float) -> bool:
-    return all(each == int(each) for each in numbers)
+def are_whole(*values: float) -> bool:
+    return all(value == int(value) for value in values)
 
 
-def known_numbers(name: str, **given: Any) -> list[Any]:
+def check_finite_numbers(name: str, **values: Any) -> list[Any]:
     """The ends and the distance of numbers in a row as Python's numbers; they must be finite, and known now."""
-    for what, value in given.items():
+    for argument, value in values.items():
         if not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
-            raise ArgumentError(f"{name}: {what}={value!r} is no finite number", why="the number of elements follows from it",
+            raise ArgumentError(f"{name}: {argument}={value!r} is no finite number", why="the number of elements follows from it",
                                 repair=f"give a Python number; {name} counts when the program is written, not when it runs")
-    return [value.item() if isinstance(value, np.generic) else value for value in given.values()]
+    return [value.item() if isinstance(value, np.generic) else value for value in values.values()]
 
 
 def check_ends(name: str, dtype: DType, *ends: float) -> None:
@@ -179,16 +179,16 @@ def check_ends(name: str, dtype: DType, *ends: float) -> None:
                                 why=f"it holds {np.iinfo(dtype).min} to {np.iinfo(dtype).max}", repair="take a wider type: dtype=sl.int64")
 
 
-def counted(count: int, dtype: DType, start: float, step: float) -> Tensor:
+def arithmetic_sequence(count: int, dtype: DType, start: float, step: float) -> Tensor:
     """start + i step, computed in this type; where a factor alone does not fit into an integer type, sums that wrap still end right."""
-    numbers = perform("iota", (), {"size": count, "dtype": dtype})
+    index = perform("iota", (), {"size": count, "dtype": dtype})
     if count < 2:
-        return numbers + start if count and start else numbers
-    numbers = numbers if step == 1 else numbers * wrapped(step, dtype)
-    return numbers if start == 0 else numbers + wrapped(start, dtype)
+        return index + start if count and start else index
+    index = index if step == 1 else index * wrap_integer(step, dtype)
+    return index if start == 0 else index + wrap_integer(start, dtype)
 
 
-def wrapped(value: float, dtype: DType) -> float:
+def wrap_integer(value: float, dtype: DType) -> float:
     """The number of an integer type that equals a whole number modulo the type's size."""
     if not is_integer(dtype):
         return value
@@ -212,16 +212,16 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: b
     (num,) = check_dimensions((num,), "linspace")
     parts = max(num - 1 if endpoint else num, 1)
     if not is_integer(kind) and any(isinstance(end, Tensor) and end.shape == () for end in (start, stop)):
-        return float_steps(asarray(start, dtype=float64), asarray(stop, dtype=float64), num, parts).astype(kind)
-    start, stop = known_numbers("linspace", start=start, stop=stop)
+        return linspace_floats(asarray(start, dtype=float64), asarray(stop, dtype=float64), num, parts).astype(kind)
+    start, stop = check_finite_numbers("linspace", start=start, stop=stop)
     check_ends("linspace", kind, *(math.floor(start), math.floor(stop))[:2 * num])
     if is_integer(kind) and are_whole(start, stop):
-        return whole_steps(int(start), int(stop), num, parts).astype(kind)
-    numbers = float_steps(start, stop, num, parts)
-    return floor(numbers).astype(kind) if is_integer(kind) else numbers.astype(kind)
+        return linspace_integers(int(start), int(stop), num, parts).astype(kind)
+    points = linspace_floats(start, stop, num, parts)
+    return floor(points).astype(kind) if is_integer(kind) else points.astype(kind)
 
 
-def float_steps(start: Any, stop: Any, num: int, parts: int) -> Tensor:
+def linspace_floats(start: Any, stop: Any, num: int, parts: int) -> Tensor:
     """start + i (stop - start) / parts in float64, counted from the nearer end."""
     steps = perform("iota", (), {"size": num, "dtype": float64})
     step = stop / parts - start / parts
@@ -229,12 +229,12 @@ def float_steps(start: Any, stop: Any, num: int, parts: int) -> Tensor:
     return composite.where(steps * 2 < parts, lower, stop - (parts - steps) * step) if num > 1 else lower
 
 
-def whole_steps(start: int, stop: int, num: int, parts: int) -> Tensor:
+def linspace_integers(start: int, stop: int, num: int, parts: int) -> Tensor:
     """floor(start + i (stop - start) / parts), exactly: the whole part of the step by itself, so that no product is too large."""
     whole, rest = divmod(stop - start, parts)
-    numbers = perform("iota", (), {"size": num, "dtype": np.dtype("uint64")})
-    found = numbers * wrapped(whole, np.dtype("uint64")) + numbers * rest // parts
-    return found + wrapped(start, np.dtype("uint64"))
+    index = perform("iota", (), {"size": num, "dtype": np.dtype("uint64")})
+    result = index * wrap_integer(whole, np.dtype("uint64")) + index * rest // parts
+    return result + wrap_integer(start, np.dtype("uint64"))
 
 
 def eye(rows: int, columns: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
@@ -280,14 +280,14 @@ def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"meshgrid: indexing={indexing!r} is not known", repair='choose "xy" or "ij"')
-    lines = [asarray(each) for each in axes]
+    lines = [asarray(values) for values in axes]
     if any(line.ndim > 1 for line in lines):
         raise ShapeError(f"meshgrid: axes of shapes {[line.shape for line in lines]}", why="each axis is a list of numbers, 1-d")
-    places = list(range(len(lines)))
+    order = list(range(len(lines)))
     if indexing == "xy" and len(lines) > 1:
-        places[:2] = [1, 0]
+        order[:2] = [1, 0]
     shape = [0] * len(lines)
-    for line, place in zip(lines, places):
-        shape[place] = line.size
-    return [line.reshape([line.size if i == place else 1 for i in range(len(lines))]).broadcast_to(shape)
-            for line, place in zip(lines, places)]
+    for line, axis in zip(lines, order):
+        shape[axis] = line.size
+    return [line.reshape([line.size if i == axis else 1 for i in range(len(lines))]).broadcast_to(shape)
+            for line, axis in zip(lines, order)]

@@ -668,9 +668,9 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     return perform("where", (condition, x, y), {})
 
 
-def scalar_fits(number: Any, dtype: DType) -> bool:
+def scalar_fits(value: Any, dtype: DType) -> bool:
     """Whether a Python number takes this type beside a tensor of it (a fraction beside integers does not)."""
-    return scalar_dtype(number, dtype) == dtype
+    return scalar_dtype(value, dtype) == dtype
 
 
 def astype(x: Any, dtype: Any) -> Tensor:

@@ -53,7 +53,7 @@ def filter_image(image: Any, kernel: Any, padding: Any = 0) -> Tensor:
     x = composite.as_float(asarray(image))
     if x.ndim < 2:
         raise ShapeError(f"filter_image: an image of shape {x.shape}", why="its last two axes are height and width")
-    weight = asarray(named(kernel) if isinstance(kernel, str) else kernel).astype(x.dtype)
+    weight = asarray(get_kernel(kernel) if isinstance(kernel, str) else kernel).astype(x.dtype)
     if weight.ndim != 2:
         raise ShapeError(f"filter_image: a kernel of shape {weight.shape}", why="a kernel has two axes, height and width")
     planes = x.reshape((-1, 1, *x.shape[-2:]))
@@ -61,7 +61,7 @@ def filter_image(image: Any, kernel: Any, padding: Any = 0) -> Tensor:
     return y.reshape((*x.shape[:-2], *y.shape[-2:]))
 
 
-def named(name: str) -> np.ndarray:
+def get_kernel(name: str) -> np.ndarray:
     if name not in KERNELS:
         raise ArgumentError(f"filter_image: no kernel is called {name!r}", repair=f"known: {', '.join(KERNELS)}; or give a matrix")
     return image_kernels()[name]

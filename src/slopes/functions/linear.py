@@ -57,7 +57,7 @@ def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
     if not x.ndim or not y.ndim or x.shape[axis] != y.shape[axis]:
         raise ShapeError(f"vecdot: x {x.shape} and y {y.shape} do not hold vectors of one length along axis {axis}",
                          repair="name the axis that both share with axis=, or transpose one of them")
-    x, y = (composite.moveaxis(each, normalize_axis(axis, each.ndim, "vecdot"), -1) for each in (x, y))
+    x, y = (composite.moveaxis(operand, normalize_axis(axis, operand.ndim, "vecdot"), -1) for operand in (x, y))
     return composite.einsum("...i,...i->...", x, y)
 
 

@@ -46,13 +46,13 @@ def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
         raise ArgumentError(f"in_parts: size is {size!r}", why="so many rows are taken at a time", repair="take at least one")
     whole = total - total % size
     if total <= size:
-        return called(function, structure, xs, total)
+        return call(function, structure, xs, total)
     run = eager if mode.trace is None else traced
-    found = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
+    results = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
     if whole < total:
-        found.append(called(function, structure, [x[whole:] for x in xs], total - whole))
-    flat = [flatten(each)[0] for each in found]
-    return unflatten(flatten(found[0])[1], [concat(list(column)) if len(column) > 1 else column[0] for column in zip(*flat)])
+        results.append(call(function, structure, [x[whole:] for x in xs], total - whole))
+    flat = [flatten(result)[0] for result in results]
+    return unflatten(flatten(results[0])[1], [concat(list(column)) if len(column) > 1 else column[0] for column in zip(*flat)])
 
 
 def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
@@ -68,7 +68,7 @@ def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
     return lengths.pop()
 
 
-def called(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], rows: int) -> Any:
+def call(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], rows: int) -> Any:
     """The result for these rows, which has as many."""
     result = function(unflatten(structure, list(xs)))
     for path, leaf in named_leaves(result, "result"):
@@ -82,7 +82,7 @@ def called(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
 
 def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
     """The results of all parts."""
-    return [called(function, structure, [x[first:first + size] for x in xs], size) for first in range(0, xs[0].shape[0], size)]
+    return [call(function, structure, [x[first:first + size] for x in xs], size) for first in range(0, xs[0].shape[0], size)]
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
@@ -106,11 +106,11 @@ def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure,
              size: int) -> tuple[list[Tensor], Structure, list[Node]]:
     """What the function makes of one part: tensors, their structure, and their nodes."""
     with Aside(trace) as aside:
-        leaves, result_structure = flatten(called(function, structure, stand_ins(trace, elements), size))
+        leaves, result_structure = flatten(call(function, structure, stand_ins(trace, elements), size))
         tensors = [asarray(leaf) for leaf in leaves]
         if aside.called_backward or aside.assigned:
             what = "calls backward()" if aside.called_backward else "assigns a tensor"
             raise TraceError(f"in_parts: the function {what}",
                              why="it is computed again for the derivative, and must do the same each time",
                              repair="leave that out, or use sl.scan, whose steps may assign tensors")
-        return tensors, result_structure, stable_body([each._node_in(trace) for each in tensors], list(elements))
+        return tensors, result_structure, stable_body([tensor._node_in(trace) for tensor in tensors], list(elements))

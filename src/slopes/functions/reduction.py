@@ -18,7 +18,7 @@ __all__ = [
 Axis = int | tuple[int, ...] | None
 
 
-def reduced(name: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
+def reduce(name: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
     return composite.reduce(name, asarray(x), axis, keepdims)
 
 
@@ -27,9 +27,9 @@ def cast(x: Any, dtype: Any) -> Tensor:
     return asarray(x) if dtype is None else asarray(x).astype(as_dtype(dtype))
 
 
-def totalled(name: str, x: Any, axis: Axis, keepdims: bool, dtype: Any) -> Tensor:
+def reduce_in_dtype(name: str, x: Any, axis: Axis, keepdims: bool, dtype: Any) -> Tensor:
     """A sum or product of elements in the wanted type, in that type; it is taken in the widest one of its kind, which wraps alike."""
-    return cast(reduced(name, cast(x, dtype), axis, keepdims), dtype)
+    return cast(reduce(name, cast(x, dtype), axis, keepdims), dtype)
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
@@ -43,7 +43,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) ->
     >>> sl.sum([[1., 2.], [3., 4.]], axis=0)
     tensor([4., 6.])
     """
-    return totalled("sum", x, axis, keepdims, dtype)
+    return reduce_in_dtype("sum", x, axis, keepdims, dtype)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
@@ -54,7 +54,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -
     >>> sl.prod([[1., 2.], [3., 4.]], axis=1)
     tensor([ 2., 12.])
     """
-    return totalled("prod", x, axis, keepdims, dtype)
+    return reduce_in_dtype("prod", x, axis, keepdims, dtype)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -90,7 +90,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.max([[1., 5.], [3., 4.]], axis=0)
     tensor([3., 5.])
     """
-    return reduced("max", x, axis, keepdims)
+    return reduce("max", x, axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -99,7 +99,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.min([[1., 5.], [3., 4.]], axis=0)
     tensor([1., 4.])
     """
-    return reduced("min", x, axis, keepdims)
+    return reduce("min", x, axis, keepdims)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -108,7 +108,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.all([True, False])
     tensor(False)
     """
-    return reduced("all", x, axis, keepdims)
+    return reduce("all", x, axis, keepdims)
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -117,7 +117,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.any([True, False])
     tensor(True)
     """
-    return reduced("any", x, axis, keepdims)
+    return reduce("any", x, axis, keepdims)
 
 
 def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -126,7 +126,7 @@ def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.count_nonzero([0, 3, 0, 5])
     tensor(2)
     """
-    return reduced("sum", asarray(x).astype(bool), axis, keepdims)
+    return reduce("sum", asarray(x).astype(bool), axis, keepdims)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:

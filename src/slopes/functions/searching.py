@@ -104,8 +104,8 @@ def unique(x: Any) -> Tensor:
     tensor([1, 3])
     """
     x = asarray(x)
-    _, places = np.unique(x._known("nonzero"), return_index=True)
-    return perform("take", (x.flatten(), from_array(places)), {"axis": 0})
+    _, indices = np.unique(x._known("nonzero"), return_index=True)
+    return perform("take", (x.flatten(), from_array(indices)), {"axis": 0})
 
 
 def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, left_to
+from ..errors import ArgumentError, missing_method
 from .dtype import DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
@@ -32,7 +32,7 @@ def unsaid(function: Callable[..., Any]) -> Callable[..., Any]:
 def complaining(operation: type, part: str) -> Callable[..., Any]:
     """What stands for a part of an operation that its class does not define."""
     def missing(*args: Any, **params: Any) -> Any:
-        raise left_to(operation, part, MISSING[part])
+        raise missing_method(operation, part, MISSING[part])
 
     missing.__signature__ = inspect.signature(getattr(operation, part))  # type: ignore[attr-defined]
     return missing

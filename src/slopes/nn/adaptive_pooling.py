@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..constraint import SIZES, check, per_axis
-from ..errors import ShapeError, left_to
+from ..errors import ShapeError, missing_method
 from ..graph.operation import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
@@ -34,7 +34,7 @@ class AdaptivePooling(Module):
 
     def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
         """Pool one axis of x to `count` values."""
-        raise left_to(self, "pooled")
+        raise missing_method(self, "pooled")
 
     def details(self) -> str:
         return "x".join(map(str, self.output_size))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..functions.attention import attended, attention_weights, fits
+from ..functions.attention import attend, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
 from ..graph.operation import build
 from ..ops.composite import matmul, mean, split, where
@@ -91,7 +91,7 @@ class MultiheadAttention(Module):
         q, k, v = map(self.split_heads, self.project(query, key, value))  # (N, h, L or S, d)
         mask = self.merge_masks(q, k, key_padding_mask, attn_mask)
         if not need_weights and (self.dropout is None or not self.dropout.training):
-            return self.out_proj(self.join_heads(attended(q, k, v, mask, is_causal)))
+            return self.out_proj(self.join_heads(attend(q, k, v, mask, is_causal)))
         weights = attention_weights(q, k, mask, is_causal)  # (N, h, L, S)
         y = self.out_proj(self.join_heads(matmul(weights if self.dropout is None else self.dropout(weights), v)))
         if not need_weights:

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..constraint import Constraint, is_real, one_of
-from ..errors import ArgumentError, ShapeError, left_to
+from ..errors import ArgumentError, ShapeError, missing_method
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
@@ -48,7 +48,7 @@ class Unit(Module):
 
     def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
         """The next state; `hidden` is the h that the gates read, after dropout if there is any."""
-        raise left_to(self, "step")
+        raise missing_method(self, "step")
 
     def make_weights(self, inputs: int) -> Weights:
         """The parameters, all uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""

@@ -15,7 +15,7 @@ from ..constraint import Constraint
 from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
-from ..guarded import FOREIGN, explained
+from ..guarded import FOREIGN, explain_error
 from ..tensor import Parameter, Tensor, asarray, mode, versions
 from .hyper_parameter import TracksChanges
 from .state import copy_state, load_arrays
@@ -90,7 +90,7 @@ class Module(TracksChanges):
             if not isinstance(args[0], Tensor) and (isinstance(error, AttributeError) or is_single(self)):
                 raise not_a_tensor(self, path, args[0]) from error
             if is_single(self):
-                raise explained(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
+                raise explain_error(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
             raise
         except RecursionError:
             if len(layer_stack.paths) > 1:

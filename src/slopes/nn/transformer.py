@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
-from ..errors import left_to
+from ..errors import missing_method
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
@@ -48,7 +48,7 @@ class TransformerBlock(Module):
 
     def attentions(self) -> tuple[str, ...]:
         """The names of the attention layers, in order."""
-        raise left_to(self, "attentions")
+        raise missing_method(self, "attentions")
 
     def fresh_copy(self) -> TransformerBlock:
         """A new layer with the same arguments and new initial values."""

@@ -15,7 +15,7 @@ from ..files.atomic import saving
 from ..files.lock import locked
 from ..inside.confusion import Confusion
 from ..plot import mistakes
-from ..settings import cache_folder, expanded
+from ..settings import cache_folder, expand_home
 from ..tensor import Tensor
 from ..train.evaluate import evaluate
 from ..train.fit import fit
@@ -71,7 +71,7 @@ def made_folder(count: int, pixels: int, tell: Callable[[str], None]) -> Path:
 
 def found_pictures(values: dict[str, Any], tell: Callable[[str], None]) -> data.ImageFolder:
     """The pictures of the folder asked for; damaged ones are told by name, if they are to be skipped."""
-    folder = expanded(values["folder"], "--folder") if values["folder"] else made_folder(values["pictures"], values["pixels"], tell)
+    folder = expand_home(values["folder"], "--folder") if values["folder"] else made_folder(values["pictures"], values["pixels"], tell)
     found = data.image_folder(folder, values["size"] + values["margin"], skip_damaged=values["damaged"] == "skip")
     for path, why in found.skipped:
         tell(f"skipped: {why}" if path in why else f"skipped: {path}: {why}")

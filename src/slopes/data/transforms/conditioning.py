@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...errors import ArgumentError, OutOfRangeError, ShapeError, left_to
+from ...errors import ArgumentError, OutOfRangeError, ShapeError, missing_method
 from ...files.arrays import as_array, check_finite, not_numeric
 from ...files.reading import Path, refused
 from ...files.tensorfile import load_metadata, load_safetensors, save_safetensors
@@ -35,11 +35,11 @@ class Conditioner:
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """What is done."""
-        raise left_to(self, "forward")
+        raise missing_method(self, "forward")
 
     def inverse(self, inputs: Any) -> np.ndarray:
         """What undoes it."""
-        raise left_to(self, "inverse")
+        raise missing_method(self, "inverse")
 
     def save(self, path: Path) -> None:
         """Write the numbers as safetensors, atomically."""
@@ -63,7 +63,7 @@ class Conditioner:
 
     def is_sound(self) -> bool:
         """Whether the arrays, which were loaded, fit each other."""
-        raise left_to(self, "is_sound")
+        raise missing_method(self, "is_sound")
 
 
 class Standardize(Conditioner):
