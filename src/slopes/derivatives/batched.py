@@ -77,9 +77,9 @@ class Batched:
         self.nodes: list[Node] = []
         self.flags: list[bool] = []
         lengths: dict[int, str] = {}
-        for number, (arg, axis) in enumerate(zip(args, axes)):
+        for i, (arg, axis) in enumerate(zip(args, axes)):
             if axis is not None:
-                for path, leaf in named_leaves(arg, f"argument {number}"):
+                for path, leaf in named_leaves(arg, f"argument {i}"):
                     self.add(path, asarray(leaf), axis, lengths)
         if not self.nodes:
             raise ArgumentError("vmap: no argument has a batch axis", repair="name one in in_axes=, such as in_axes=0")
@@ -132,7 +132,7 @@ def settle(trace: Trace, nodes: list[Node]) -> list[Node]:
 
 def to_front(node: Node, axis: int) -> Node:
     """The node with one axis moved to the front."""
-    return build_node("permute", (node,), {"axes": (axis, *(each for each in range(node.ndim) if each != axis))})
+    return build_node("permute", (node,), {"axes": (axis, *(other for other in range(node.ndim) if other != axis))})
 
 
 def from_front(node: Node, axis: int) -> Node:

@@ -34,28 +34,28 @@ def node_of(x: Tensor) -> Node:
     return x._leaf() if mode.trace is None else x._node_in(mode.trace)
 
 
-def around(node: Node, requires_grad: bool) -> Tensor:
+def tensor_around(node: Node, requires_grad: bool) -> Tensor:
     """A tensor around a node; at once its value is computed and kept."""
     if mode.trace is not None:
         return mode.trace.tensor(node, requires_grad)
-    return holding(node, evaluate([node], remember=True)[0], requires_grad)
+    return tensor_with_node(node, evaluate([node], remember=True)[0], requires_grad)
 
 
-def holding(node: Node, array: np.ndarray, requires_grad: bool) -> Tensor:
+def tensor_with_node(node: Node, array: np.ndarray, requires_grad: bool) -> Tensor:
     """A tensor of this value, that remembers its node if it is to be differentiated."""
-    made = from_array(array)
+    tensor = from_array(array)
     if requires_grad:
-        made._node, made._requires_grad = node, True
-    return made
+        tensor._node, tensor._requires_grad = node, True
+    return tensor
 
 
 def finish(nodes: Sequence[Node]) -> list[Tensor]:
     """Tensors of results: still recorded if someone outside may differentiate them again, else only their values."""
     outside = reaching_outside(nodes) if mode.recording else set()
     if mode.trace is not None:
-        return [around(node, node in outside) for node in nodes]
+        return [tensor_around(node, node in outside) for node in nodes]
     arrays = evaluate(nodes, remember=any(node in outside for node in nodes))
-    return [holding(node, array, node in outside) for node, array in zip(nodes, arrays)]
+    return [tensor_with_node(node, array, node in outside) for node, array in zip(nodes, arrays)]
 
 
 def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
@@ -70,7 +70,7 @@ def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
 
 
 @contextlib.contextmanager
-def following(nodes: Iterable[Node]) -> Iterator[None]:
+def record_from(nodes: Iterable[Node]) -> Iterator[None]:
     """Record what is computed from these nodes, even inside of no_grad."""
     count = len(levels.active)
     levels.active.extend(nodes)
@@ -87,30 +87,30 @@ class Inputs:
     def __init__(self, name: str, args: tuple, argnums: int | Sequence[int]) -> None:
         self.name, self.args = name, list(args)
         self.single = isinstance(argnums, int)
-        self.positions = [position(name, args, each) for each in ([argnums] if isinstance(argnums, int) else argnums)]
+        self.positions = [position(name, args, argnum) for argnum in ([argnums] if isinstance(argnums, int) else argnums)]
         self.structures: list[Structure] = []
         self.paths: list[str] = []
         self.nodes: list[Node] = []
-        for each in self.positions:
-            self.wrap(each)
+        for argnum in self.positions:
+            self.wrap(argnum)
 
-    def wrap(self, number: int) -> None:
+    def wrap(self, index: int) -> None:
         """Replace one argument by a tree of followed tensors."""
-        structure = flatten(self.args[number])[1]
+        structure = flatten(self.args[index])[1]
         self.structures.append(structure)
         wrapped = []
-        for path, leaf in named_leaves(self.args[number], f"argument {number}"):
+        for path, leaf in named_leaves(self.args[index], f"argument {index}"):
             node = build_node("alias", (node_of(differentiable(self.name, path, leaf)),), {"tag": next_serial()})
             self.nodes.append(node)
             self.paths.append(path)
-            wrapped.append(around(node, True))
-        self.args[number] = unflatten(structure, wrapped)
+            wrapped.append(tensor_around(node, True))
+        self.args[index] = unflatten(structure, wrapped)
 
     def call(self, function: Function, kwargs: dict[str, Any]) -> Any:
-        with following(self.nodes):
+        with record_from(self.nodes):
             return function(*self.args, **kwargs)
 
-    def packed(self, leaves: Sequence[Any]) -> Any:
+    def pack(self, leaves: Sequence[Any]) -> Any:
         """One value per followed leaf, in the trees of the arguments."""
         trees, at = [], 0
         for structure in self.structures:
@@ -118,24 +118,24 @@ class Inputs:
             at += structure.leaves
         return trees[0] if self.single else tuple(trees)
 
-    def unpacked(self, value: Any) -> list[Any]:
+    def unpack(self, value: Any) -> list[Any]:
         """The leaves of a value shaped like the followed arguments."""
         trees = [value] if self.single else list(value)
         leaves = []
-        for number, (tree, structure) in enumerate(zip(trees, self.structures)):
-            found, its = flatten(tree)
-            if its != structure:
-                raise ArgumentError(f"{self.name}: tangent {number} is {its}, the argument {structure}",
+        for index, (tree, structure) in enumerate(zip(trees, self.structures)):
+            tangents, own_structure = flatten(tree)
+            if own_structure != structure:
+                raise ArgumentError(f"{self.name}: tangent {index} is {own_structure}, the argument {structure}",
                                     repair="give tangents in the same containers as the arguments")
-            leaves.extend(found)
+            leaves.extend(tangents)
         return leaves
 
 
-def position(name: str, args: tuple, number: int) -> int:
-    if not -len(args) <= number < len(args):
-        raise ArgumentError(f"{name}: there is no argument {number} among {len(args)}",
+def position(name: str, args: tuple, index: int) -> int:
+    if not -len(args) <= index < len(args):
+        raise ArgumentError(f"{name}: there is no argument {index} among {len(args)}",
                             repair="argnums counts positional arguments, from 0")
-    return number % len(args)
+    return index % len(args)
 
 
 def differentiable(name: str, path: str, leaf: Any) -> Tensor:
@@ -158,7 +158,7 @@ class Outputs:
         self.leaves = [result_tensor(name, leaf) for leaf in leaves]
         self.nodes = [node_of(leaf) for leaf in self.leaves]
 
-    def finished(self) -> Any:
+    def finish_all(self) -> Any:
         return unflatten(self.structure, finish(self.nodes))
 
 
@@ -191,7 +191,7 @@ def stable_outputs(nodes: Sequence[Node]) -> list[Node]:
     return list(nodes) if mode.trace is None else stable_to_differentiate(nodes)
 
 
-def pulled(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
+def gradients_or_zeros(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
     """Gradients, zeros where nothing depends."""
-    found = pull_back(stable_outputs(outputs), seeds, wrt)
-    return [zeros_like(node) if each is None else each for node, each in zip(wrt, found)]
+    gradients = pull_back(stable_outputs(outputs), seeds, wrt)
+    return [zeros_like(node) if gradient is None else gradient for node, gradient in zip(wrt, gradients)]

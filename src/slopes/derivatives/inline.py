@@ -12,10 +12,10 @@ from ..graph.walk import substitute
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Tensor, Trace, asarray, tracing
 from ..tree import flatten, unflatten
-from .follow import around, node_of
+from .follow import node_of, tensor_around
 
 
-def inlined(function: Callable[..., Any], storage: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+def call_inline(function: Callable[..., Any], storage: str, args: tuple, kwargs: dict[str, Any]) -> Any:
     """function(*args, **kwargs), recorded as when it is compiled, in the same stable form, and computed at once.
 
     A function that assigns tensors (draws random numbers, keeps running means) or calls backward is called as it is.
@@ -23,16 +23,16 @@ def inlined(function: Callable[..., Any], storage: str, args: tuple, kwargs: dic
     leaves, structure = flatten((args, kwargs))
     trace = Trace(storage)
     with tracing(trace):
-        given = [stand_in(trace, leaf) for leaf in leaves]
-        positional, named = unflatten(structure, given)
+        arguments = [stand_in(trace, leaf) for leaf in leaves]
+        positional, named = unflatten(structure, arguments)
         results, result_structure = flatten(function(*positional, **named))
-        nodes = {number: each._node_in(trace) for number, each in enumerate(results) if isinstance(each, Tensor)}
+        nodes = {i: each._node_in(trace) for i, each in enumerate(results) if isinstance(each, Tensor)}
     if trace.writes or trace.grads:
         return function(*args, **kwargs)
-    actual = {each._node_in(trace): node_of(asarray(leaf)) for each, leaf in zip(given, leaves) if isinstance(each, Tensor)}
+    actual = {each._node_in(trace): node_of(asarray(leaf)) for each, leaf in zip(arguments, leaves) if isinstance(each, Tensor)}
     actual |= {node: node_of(tensor) for tensor, node in trace.reads.items()}
-    for number, node in zip(nodes, substitute(stable_to_differentiate(list(nodes.values())), actual)):
-        results[number] = around(node, is_float(node.dtype))
+    for i, node in zip(nodes, substitute(stable_to_differentiate(list(nodes.values())), actual)):
+        results[i] = tensor_around(node, is_float(node.dtype))
     return unflatten(result_structure, results)
 
 

@@ -16,7 +16,7 @@ from ..graph.operation import build_node, variable
 from ..graph.shape import Shape
 from ..guarded import check_function
 from ..tree import unflatten
-from .follow import Function, Inputs, Outputs, finish, pulled, stable_outputs
+from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, stable_outputs
 from .modes import grad
 
 
@@ -47,7 +47,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         rows = [jacobian_blocks(output, inputs.nodes) for output in outputs.nodes]
         flat = finish([block for row in rows for block in row])
         width = len(inputs.nodes)
-        return unflatten(outputs.structure, [inputs.packed(flat[i * width:(i + 1) * width]) for i in range(len(rows))])
+        return unflatten(outputs.structure, [inputs.pack(flat[i * width:(i + 1) * width]) for i in range(len(rows))])
 
     return matrix
 
@@ -63,9 +63,9 @@ def jacobian_blocks(output: Node, inputs: Sequence[Node]) -> list[Node]:
 def reverse_blocks(output: Node, inputs: Sequence[Node]) -> list[Node]:
     """One pullback per element of the output, as one batch."""
     seed = variable(output.shape, output.dtype, "seed")
-    gradients = pulled([output], [seed], inputs)
+    gradients = gradients_or_zeros([output], [seed], inputs)
     rows = batch(gradients, [seed], [basis(output)])  # (output.size, *input.shape)
-    return [reshaped(row, output.shape + node.shape) for row, node in zip(rows, inputs)]
+    return [reshape(row, output.shape + node.shape) for row, node in zip(rows, inputs)]
 
 
 def forward_block(output: Node, node: Node) -> Node:
@@ -73,15 +73,15 @@ def forward_block(output: Node, node: Node) -> Node:
     tangent = variable(node.shape, node.dtype, "tangent")
     column, = batch(push_forward(stable_outputs([output]), [node], [tangent]), [tangent], [basis(node)])  # (input.size, *output.shape)
     turned = build_node("permute", (column,), {"axes": (*range(1, column.ndim), 0)})
-    return reshaped(turned, output.shape + node.shape)
+    return reshape(turned, output.shape + node.shape)
 
 
 def basis(node: Node) -> Node:
     """All unit vectors of a node's shape, along a leading axis."""
-    return reshaped(identity(node.size, node.dtype), (node.size, *node.shape))
+    return reshape(identity(node.size, node.dtype), (node.size, *node.shape))
 
 
-def reshaped(node: Node, shape: Shape) -> Node:
+def reshape(node: Node, shape: Shape) -> Node:
     return build_node("reshape", (node,), {"shape": shape})
 
 

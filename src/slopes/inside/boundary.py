@@ -74,8 +74,8 @@ def boundary(model: Any, x: Any, y: Any, points: int = 200, margin: float = 0.1,
     low, high = x.min(axis=0), x.max(axis=0)
     spread = margin * np.where(high > low, high - low, 1.0)
     across, up = (np.linspace(low[i] - spread[i], high[i] + spread[i], points) for i in (0, 1))
-    places = np.stack([each.reshape(-1) for each in np.meshgrid(across, up)], axis=1)
-    labels = np.asarray(predictor(model)(places))
+    grid = np.stack([coordinates.reshape(-1) for coordinates in np.meshgrid(across, up)], axis=1)
+    labels = np.asarray(predictor(model)(grid))
     classes = np.unique(np.concatenate([np.unique(y), np.unique(labels).astype(y.dtype)]))
     decided = np.searchsorted(classes, labels.astype(classes.dtype)).reshape(points, points)
     return Boundary(across, up, decided, x, y, classes, title)
@@ -84,15 +84,15 @@ def boundary(model: Any, x: Any, y: Any, points: int = 200, margin: float = 0.1,
 def predictor(model: Any) -> Callable[[np.ndarray], Any]:
     """The function from points to labels."""
     if isinstance(model, nn.Module):
-        return lambda places: asked(model, places)
-    found = getattr(model, "predict", model)
-    if not callable(found):
+        return lambda x: predict_classes(model, x)
+    predict = getattr(model, "predict", model)
+    if not callable(predict):
         raise ArgumentError(f"boundary: {type(model).__name__} cannot be asked",
                             repair="pass a network, a model with predict(x), or a function")
-    return found
+    return predict
 
 
-def asked(net: nn.Module, places: np.ndarray) -> np.ndarray:
+def predict_classes(net: nn.Module, places: np.ndarray) -> np.ndarray:
     """The classes that a network gives."""
     with Mode(net, training=False), no_grad():
         outputs = compile(lambda x: net(x))(asarray(places.astype(np.float32))).numpy()

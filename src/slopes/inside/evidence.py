@@ -81,9 +81,9 @@ def occlusion(net: nn.Module, image: Any, target: int | None = None, size: int =
     array = np.asarray(image, np.float32)
     rows, columns = (np.arange(0, side, stride) for side in array.shape[1:])
     covered = np.repeat(array[None], len(rows) * len(columns), axis=0)
-    for number, (row, column) in enumerate((row, column) for row in rows for column in columns):
+    for i, (row, column) in enumerate((row, column) for row in rows for column in columns):
         top, left = max(0, row - size // 2), max(0, column - size // 2)
-        covered[number, :, top : row - size // 2 + size, left : column - size // 2 + size] = fill
+        covered[i, :, top : row - size // 2 + size, left : column - size // 2 + size] = fill
     with Mode(net, training=False), no_grad():
         chosen = checked_class("occlusion", net(asarray(array[None])).numpy(), target)
         ask = compile(lambda x: softmax(net(x), axis=1))

@@ -45,10 +45,10 @@ def filters(net: nn.Module, layer: Layer = None, shape: tuple[int, ...] | None =
     (128, 1, 8, 8)
     """
     if layer is None:
-        found = [each for _, each in net.named_modules() if isinstance(each, nn.Conv2d)]
-        if not found:
+        convolutions = [each for _, each in net.named_modules() if isinstance(each, nn.Conv2d)]
+        if not convolutions:
             raise ArgumentError("filters: this network has no 2-d convolution", repair="name a layer, for a dense one with shape=(C, H, W)")
-        layer = found[0]
+        layer = convolutions[0]
     path, module = find_layer(net, layer)
     weight = getattr(module, "weight", None)
     if weight is None or weight.ndim not in (2, 4):

@@ -16,7 +16,7 @@ from ..tensor import Parameter, Tensor, asarray
 from ..train.guard import untouched
 from ..train.mode import Mode
 from ..train.rates import own_copy
-from .watch import Layer, find_layer, replaced
+from .watch import Layer, find_layer, replace_forward
 
 Loss = Callable[[Any, Tensor], Tensor]
 USUAL = (1e-3, 1e-2)  # of a weight's size: how far a step moves it where training goes well
@@ -36,10 +36,10 @@ class GradientNorms(View):
         """Points on a logarithmic scale."""
         figure = new_figure(max(4.0, 0.28 * len(self.names) + 1.5), 3.2)
         axes = figure.subplots()
-        places = np.arange(len(self.names))
-        axes.plot(places, np.maximum(self.norms, 1e-30), "o-", color="#2b6cb0", markersize=4, linewidth=0.8, label="gradient")
+        positions = np.arange(len(self.names))
+        axes.plot(positions, np.maximum(self.norms, 1e-30), "o-", color="#2b6cb0", markersize=4, linewidth=0.8, label="gradient")
         if len(self.sizes):
-            axes.plot(places, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
+            axes.plot(positions, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
             axes.legend(frameon=False, fontsize="small")
         finish(axes, self.names, self.title)
         return Picture(figure)
@@ -86,11 +86,11 @@ def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross
     >>> bool(norms[0] < 1e-4 * norms[-1])
     True
     """
-    weights = weights_of(net)
+    weights = named_weights(net)
     with untouched(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
-        norms = np.array([0.0 if each.grad is None else size(each.grad.numpy()) for _, each in weights])
-    sizes = np.array([size(each.detach().numpy()) for _, each in weights])
+        norms = np.array([0.0 if weight.grad is None else size(weight.grad.numpy()) for _, weight in weights])
+    sizes = np.array([size(weight.detach().numpy()) for _, weight in weights])
     return GradientNorms([name for name, _ in weights], norms, sizes, "root mean square of gradients, by weight")
 
 
@@ -126,7 +126,7 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
         probes.append(Parameter(np.zeros(output.shape, output.dtype)))
         return output + probes[-1]
 
-    with untouched(net), replaced(module, forward), Mode(net, training=False, quiet=True):
+    with untouched(net), replace_forward(module, forward), Mode(net, training=False, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
     slopes = probes[-1].grad.numpy()  # type: ignore[union-attr]
     if not 0 < axis < slopes.ndim:
@@ -151,22 +151,22 @@ def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss
     >>> bool(abs(fast[0] / slow[0] - 10) < 0.01)
     True
     """
-    mine = own_copy(optimizer, net)
-    if not mine.parameters:
-        mine.bind(net.parameters())
-    weights = weights_of(net)
+    copy = own_copy(optimizer, net)
+    if not copy.parameters:
+        copy.bind(net.parameters())
+    weights = named_weights(net)
     before = [np.array(each.detach().numpy()) for _, each in weights]
     with untouched(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
-        mine.step()
-        moved = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]
-    ratios = [0.0 if not step else step / size(old) if old.any() else np.inf for step, old in zip(moved, before)]
+        copy.step()
+        changes = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]
+    ratios = [0.0 if not step else step / size(old) if old.any() else np.inf for step, old in zip(changes, before)]
     return UpdateSizes([name for name, _ in weights], np.array(ratios))
 
 
-def weights_of(net: nn.Module) -> list[tuple[str, Parameter]]:
+def named_weights(net: nn.Module) -> list[tuple[str, Parameter]]:
     """Parameters of two axes or more that are trained, by name."""
-    return [(name, each) for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad]
+    return [(name, parameter) for name, parameter in net.named_parameters() if parameter.ndim > 1 and parameter.requires_grad]
 
 
 def size(array: np.ndarray) -> float:

@@ -64,34 +64,34 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
         width = output.shape[1]
         if not all(0 <= each < width for each in chosen):
             raise OutOfRangeError(f"maximise: units {chosen} of {path}, which has {width}: 0 to {width - 1}")
-        mine = np.eye(width, dtype=np.float32)[chosen].reshape((len(chosen), width) + (1,) * (output.ndim - 2))
-        return (output * asarray(mine)).sum(axis=1).reshape((len(chosen), -1)).mean(axis=1)
+        selected = np.eye(width, dtype=np.float32)[chosen].reshape((len(chosen), width) + (1,) * (output.ndim - 2))
+        return (output * asarray(selected)).sum(axis=1).reshape((len(chosen), -1)).mean(axis=1)
 
     @compile
     def step() -> Tensor:
-        found = score()
-        loss = decay * (picture * picture).reshape((len(chosen), -1)).mean(axis=1).sum() - found.sum()
+        activation = score()
+        loss = decay * (picture * picture).reshape((len(chosen), -1)).mean(axis=1).sum() - activation.sum()
         ascent.zero_grad()
         loss.backward()
         ascent.step()
         if smooth:
-            picture.assign(picture.detach() * (1 - smooth) + blurred(picture.detach()) * smooth)
-        return found.detach()
+            picture.assign(picture.detach() * (1 - smooth) + blur(picture.detach()) * smooth)
+        return activation.detach()
 
-    kept = [(each, each.requires_grad) for each in net.parameters()]
+    flags = [(each, each.requires_grad) for each in net.parameters()]
     with Mode(net, training=False):
         try:
-            for each, _ in kept:
+            for each, _ in flags:
                 each.requires_grad = False
             step.many(steps)
             activations = np.array(step().numpy())
         finally:
-            for each, before in kept:
+            for each, before in flags:
                 each.requires_grad = before
     return Favourites(np.array(picture.detach().numpy()), activations, chosen, path)
 
 
-def blurred(pictures: Tensor) -> Tensor:
+def blur(pictures: Tensor) -> Tensor:
     """Each channel through a 3x3 blur; the border is blurred with what lies on the other side."""
     if pictures.ndim != 4:
         return pictures

@@ -40,30 +40,30 @@ def generate(step: Step, state: Any, prompt: Any, length: int, choose: Callable[
     """
     check_whole(length=length)
     prompt = checked_prompt(prompt)
-    made = np.full((len(prompt), length), fill, np.int64)
+    written = np.full((len(prompt), length), fill, np.int64)
     alive = np.ones(len(prompt), bool)
     with no_grad():
-        for place in range(prompt.shape[1]):
-            logits, state = step(from_array(prompt[:, place].copy()), state)
-        for place in range(length):
-            tokens = chosen(choose, logits, len(prompt))
-            made[:, place] = np.where(alive, tokens, fill)
+        for position in range(prompt.shape[1]):
+            logits, state = step(from_array(prompt[:, position].copy()), state)
+        for position in range(length):
+            tokens = choose_tokens(choose, logits, len(prompt))
+            written[:, position] = np.where(alive, tokens, fill)
             alive &= stop is None or tokens != stop
-            if place + 1 == length or not alive.any():
+            if position + 1 == length or not alive.any():
                 break
             logits, state = step(from_array(tokens), state)
-    return Written(from_array(made), state)
+    return Written(from_array(written), state)
 
 
 def checked_prompt(prompt: Any) -> np.ndarray:
-    found = np.asarray(asarray(prompt))
-    if found.ndim != 2 or not found.size or found.dtype.kind not in "iu":
-        raise ShapeError(f"generate: the prompt is {found.dtype} of shape {found.shape}", why="it is (B, P): at least one row of at least "
-                         "one token's number", repair="begin with <bos>: np.full((B, 1), vocabulary.bos)")
-    return found.astype(np.int64, copy=False)
+    tokens = np.asarray(asarray(prompt))
+    if tokens.ndim != 2 or not tokens.size or tokens.dtype.kind not in "iu":
+        raise ShapeError(f"generate: the prompt is {tokens.dtype} of shape {tokens.shape}", why="it is (B, P): at least one row of "
+                         "at least one token's number", repair="begin with <bos>: np.full((B, 1), vocabulary.bos)")
+    return tokens.astype(np.int64, copy=False)
 
 
-def chosen(choose: Callable[[Tensor], Tensor], logits: Tensor, rows: int) -> np.ndarray:
+def choose_tokens(choose: Callable[[Tensor], Tensor], logits: Tensor, rows: int) -> np.ndarray:
     if logits.ndim != 2 or logits.shape[0] != rows:
         raise ShapeError(f"generate: the step gave logits of shape {logits.shape} for {rows} tokens", why="they are (B, V)")
     tokens = np.asarray(choose(logits))

@@ -55,13 +55,13 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], t
     if isinstance(hypotheses, str) or isinstance(references, str) or len(hypotheses) != len(references) or not len(hypotheses):
         raise ArgumentError(f"bleu: {len(hypotheses)} hypotheses and {len(references)} references", why="each sentence has its references, "
                             "and there is at least one", repair="give two lists of sentences of equal length")
-    several = [(each,) if isinstance(each, str) else tuple(each) for each in references]
+    several = [(reference,) if isinstance(reference, str) else tuple(reference) for reference in references]
     if not all(several):
         raise ArgumentError("bleu: a sentence has no reference", repair="give at least one for each")
-    columns = [[each[k] if k < len(each) else None for each in several] for k in range(max(map(len, several)))]
+    columns = [[reference[k] if k < len(reference) else None for reference in several] for k in range(max(map(len, several)))]
     metric = require("sacrebleu.metrics", extra="text", purpose="text.bleu").BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
-    found = metric.corpus_score(list(hypotheses), columns)
-    return Bleu(found.score, tuple(found.precisions), found.bp, str(metric.get_signature()))
+    result = metric.corpus_score(list(hypotheses), columns)
+    return Bleu(result.score, tuple(result.precisions), result.bp, str(metric.get_signature()))
 
 
 def tagging_accuracy(predicted: Any, tags: Any, real: Any = None) -> Tensor:
@@ -83,8 +83,8 @@ def tagging_accuracy(predicted: Any, tags: Any, real: Any = None) -> Tensor:
     return where(counted, (predicted == tags).astype(float32), 0.0).sum() / counted.astype(float32).sum()
 
 
-def exact_match(found: Sequence[Any], wanted: Sequence[Any]) -> float:
-    """The share of sequences (strings, lists of tokens, rows of numbers) that are equal to what was wanted, from 0 to 1.
+def exact_match(predictions: Sequence[Any], targets: Sequence[Any]) -> float:
+    """The share of sequences (strings, lists of tokens, rows of numbers) that equal their targets, from 0 to 1.
 
     Raises ArgumentError for no sequence, or not as many of both.
 
@@ -92,10 +92,10 @@ def exact_match(found: Sequence[Any], wanted: Sequence[Any]) -> float:
     >>> text.exact_match(["a seven", "a two"], ["a seven", "a three"])
     0.5
     """
-    if len(found) != len(wanted) or not len(found):
-        raise ArgumentError(f"exact_match: {len(found)} sequences found, {len(wanted)} wanted", why="they are compared one by one, and "
+    if len(predictions) != len(targets) or not len(predictions):
+        raise ArgumentError(f"exact_match: {len(predictions)} predictions and {len(targets)} targets", why="they are compared one by one, and "
                             "there is at least one")
-    return sum(same(a, b) for a, b in zip(found, wanted)) / len(found)
+    return sum(same(a, b) for a, b in zip(predictions, targets)) / len(predictions)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -40,13 +40,13 @@ def pad(rows: Sequence[Any], value: float = 0, length: int | None = None, trunca
     arrays = as_rows(rows)
     longest = max(len(row) for row in arrays) if length is None else length
     fits = [row[:longest] if truncate else row for row in arrays]
-    too_long = next((number for number, row in enumerate(fits) if len(row) > longest), None)
+    too_long = next((index for index, row in enumerate(fits) if len(row) > longest), None)
     if too_long is not None:
         raise ShapeError(f"pad: row {too_long} holds {len(fits[too_long])} elements, more than length={longest}",
                          repair="leave length= out, or cut with truncate=True")
     values = np.full((len(fits), longest, *fits[0].shape[1:]), value, fits[0].dtype)
-    for number, row in enumerate(fits):
-        values[number, slice(len(row)) if side == "right" else slice(longest - len(row), None)] = row
+    for index, row in enumerate(fits):
+        values[index, slice(len(row)) if side == "right" else slice(longest - len(row), None)] = row
     return Padded(values, np.array([len(row) for row in fits], np.int64))
 
 
@@ -60,13 +60,13 @@ def as_rows(rows: Sequence[Any]) -> list[np.ndarray]:
     if kinds - set("biuf"):
         raise DTypeError(f"pad: rows of {next(row.dtype for row in full if row.dtype.kind not in 'biuf')}", why="numbers are padded",
                          repair="encode tokens first: vocabulary.encode(tokens)")
-    wanted = np.dtype("float32" if "f" in kinds else "int64")
+    dtype = np.dtype("float32" if "f" in kinds else "int64")
     shape = full[0].shape[1:] if full else arrays[0].shape[1:]
-    for number, row in enumerate(arrays):
+    for index, row in enumerate(arrays):
         if not row.ndim or (row.size and row.shape[1:] != shape):
-            raise ShapeError(f"pad: row {number} is of shape {row.shape}", why=f"rows may differ in their first axis only: (T, {shape})",
+            raise ShapeError(f"pad: row {index} is of shape {row.shape}", why=f"rows may differ in their first axis only: (T, {shape})",
                              repair="wrap single numbers in a list")
-    return [cast(row, wanted) if row.size else np.empty((len(row) if row.ndim > 1 else 0, *shape), wanted) for row in arrays]
+    return [cast(row, dtype) if row.size else np.empty((len(row) if row.ndim > 1 else 0, *shape), dtype) for row in arrays]
 
 
 def mask(lengths: Any, longest: int) -> Tensor:

@@ -66,7 +66,7 @@ def keep_top_k(logits: Any, k: int) -> Tensor:
         raise ArgumentError(f"keep_top_k: k is {k!r}, but there are {logits.shape[-1]} scores", repair="choose k from 1 on")
     if k > FEW:
         return where(argsort(argsort(logits, descending=True)) < int(k), logits, -np.inf)
-    return where(taken_out(logits, int(k))[2] == logits, -np.inf, logits)
+    return where(select_top(logits, int(k))[2] == logits, -np.inf, logits)
 
 
 def keep_top_p(logits: Any, p: Any) -> Tensor:
@@ -84,27 +84,27 @@ def keep_top_p(logits: Any, p: Any) -> Tensor:
     logits = scores(logits, "keep_top_p")
     falling = argsort(logits, descending=True)
     probabilities = exp(log_softmax(take_along_axis(logits, falling, axis=-1), axis=-1))
-    kept = cumulative_sum(probabilities, axis=-1) - probabilities < p  # what stands above a score, itself not counted
-    return where(take_along_axis(kept, argsort(falling), axis=-1), logits, -np.inf)
+    inside = cumulative_sum(probabilities, axis=-1) - probabilities < p  # what stands above a score, itself not counted
+    return where(take_along_axis(inside, argsort(falling), axis=-1), logits, -np.inf)
 
 
-def taken_out(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def select_top(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The `count` highest of each row (..., count), in falling order, of equals the first; their places; and x with -inf there.
 
     One by one: for a few of many this takes a fraction of the time of sorting all. Where all that is left is -inf, that is the
     value, at any place.
     """
-    numbers, values, places = arange(x.shape[-1]), [], []
+    tokens, values, indices = arange(x.shape[-1]), [], []
     for _ in range(count):
-        places.append(argmax(x, axis=-1)[..., None])
-        values.append(take_along_axis(x, places[-1], axis=-1))
-        x = where(numbers == places[-1], -np.inf, x)
-    return concat(values, axis=-1), concat(places, axis=-1), x
+        indices.append(argmax(x, axis=-1)[..., None])
+        values.append(take_along_axis(x, indices[-1], axis=-1))
+        x = where(tokens == indices[-1], -np.inf, x)
+    return concat(values, axis=-1), concat(indices, axis=-1), x
 
 
 def scores(logits: Any, owner: str) -> Tensor:
     """The logits as floats with a last axis of tokens."""
-    found = asarray(logits)
-    if not found.ndim or not found.shape[-1]:
-        raise ShapeError(f"{owner}: logits are of shape {found.shape}", why="their last axis counts the tokens, of which there is one")
-    return found if is_float(found.dtype) else found.astype(float32)
+    array = asarray(logits)
+    if not array.ndim or not array.shape[-1]:
+        raise ShapeError(f"{owner}: logits are of shape {array.shape}", why="their last axis counts the tokens, of which there is one")
+    return array if is_float(array.dtype) else array.astype(float32)

@@ -13,7 +13,7 @@ from ..extras import require
 from ..files.atomic import Path
 from ..files.jsonfile import load_json, save_json
 from ..files.reading import refused
-from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_numbers, check_whole
+from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_indices, check_whole
 
 SCHEMA = "slopes.subwords"
 PURPOSE = "text.Subwords"
@@ -68,7 +68,7 @@ class Subwords:
 
     def decode(self, numbers: Any) -> str:
         """The sentence of numbers (T,), up to the first <eos>, without the other special tokens."""
-        found = as_numbers(numbers)
+        found = as_indices(numbers)
         end = np.flatnonzero(found == self.eos)
         kept = found[: end[0]] if end.size else found
         return str(self.engine.decode(kept.tolist(), skip_special_tokens=True))

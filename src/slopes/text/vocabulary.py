@@ -63,11 +63,11 @@ class Vocabulary:
         """
         specials = checked_specials(specials)
         check_whole(smallest_count=smallest_count, largest=largest)
-        counts = Counter(tokens) if isinstance(tokens, Mapping) else counted(tokens)
+        counts = Counter(tokens) if isinstance(tokens, Mapping) else count_tokens(tokens)
         check_text(counts)
-        kept = [(-count, token) for token, count in counts.items() if count >= smallest_count and token not in specials]
+        ranked = [(-count, token) for token, count in counts.items() if count >= smallest_count and token not in specials]
         room = None if largest is None else max(0, largest - len(specials))
-        return cls([token for _, token in sorted(kept)[:room]], specials)
+        return cls([token for _, token in sorted(ranked)[:room]], specials)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -134,7 +134,7 @@ class Vocabulary:
         >>> text.Vocabulary("ab").decode([2, 4, 5, 3, 0])
         ['a', 'b']
         """
-        found = as_numbers(numbers)
+        found = as_indices(numbers)
         if found.size and not 0 <= found.min() <= found.max() < len(self):
             raise OutOfRangeError(f"the numbers run from {found.min()} to {found.max()}, but there are {len(self)} tokens")
         tokens = [self.tokens[number] for number in found]
@@ -169,12 +169,12 @@ class Vocabulary:
         >>> text.Vocabulary.load("vocabulary.json").tokens[-2:]
         ('a', 'b')
         """
-        found = load_json(path, SCHEMA)
+        content = load_json(path, SCHEMA)
         for field in ("specials", "tokens"):
-            if not isinstance(found.get(field), list) or not all(isinstance(token, str) for token in found[field]):
+            if not isinstance(content.get(field), list) or not all(isinstance(token, str) for token in content[field]):
                 raise refused(path, field, "it is no list of text")
         try:
-            return cls(found["tokens"], found["specials"])
+            return cls(content["tokens"], content["specials"])
         except ArgumentError as error:
             raise refused(path, "tokens", error.what, error.why) from None
 
@@ -195,29 +195,29 @@ def check_text(tokens: Iterable[Any]) -> None:
                              repair="leave out what is missing; text.words(sentence) makes tokens of text")
 
 
-def check_whole(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1):
-            raise ArgumentError(f"{name} is {number!r}", why="it is a whole number of at least 1")
+def check_whole(**arguments: int | None) -> None:
+    for name, value in arguments.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+            raise ArgumentError(f"{name} is {value!r}", why="it is a whole number of at least 1")
 
 
-def counted(tokens: Iterable[Any]) -> Counter[str]:
+def count_tokens(tokens: Iterable[Any]) -> Counter[str]:
     """The counts of tokens, or of the tokens in sentences."""
     counts: Counter[str] = Counter()
-    for each in tokens:
-        if isinstance(each, str):
-            counts[each] += 1
-        elif isinstance(each, Iterable):
-            counts.update(each)
+    for item in tokens:
+        if isinstance(item, str):
+            counts[item] += 1
+        elif isinstance(item, Iterable):
+            counts.update(item)
         else:
-            raise DTypeError(f"{each!r:.80} is neither a token nor a sequence of tokens", repair="give strings or lists of strings")
+            raise DTypeError(f"{item!r:.80} is neither a token nor a sequence of tokens", repair="give strings or lists of strings")
     return counts
 
 
-def as_numbers(numbers: Any) -> np.ndarray:
+def as_indices(numbers: Any) -> np.ndarray:
     """(T,) integers of an array, a tensor or a list."""
-    found = np.asarray(numbers)
-    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
-        raise DTypeError(f"numbers of tokens are {found.dtype} of shape {found.shape}", why="one row of integers is decoded",
+    array = np.asarray(numbers)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise DTypeError(f"numbers of tokens are {array.dtype} of shape {array.shape}", why="one row of integers is decoded",
                          repair="decode the rows of a batch one by one")
-    return found.astype(np.int64, copy=False)
+    return array.astype(np.int64, copy=False)

@@ -44,17 +44,17 @@ def streams(ids: Any, batch_size: int, steps: int, ignore: int | None = None) ->
         raise ShapeError(f"streams: {len(ids)} tokens do not fill one batch", repair="use a smaller batch_size or fewer steps",
                          why=f"{batch_size} streams of {steps} steps, and the token after each, need {batch_size * steps + 1}")
     shape = batch_size, length, count, steps
-    return NextTokens(cut(ids[:-1], shape, 0), cut(ids[1:], shape, 0 if ignore is None else ignore))
+    return NextTokens(to_batches(ids[:-1], shape, 0), to_batches(ids[1:], shape, 0 if ignore is None else ignore))
 
 
-def cut(part: np.ndarray, shape: tuple[int, int, int, int], filling: int) -> np.ndarray:
+def to_batches(part: np.ndarray, shape: tuple[int, int, int, int], filling: int) -> np.ndarray:
     """Tokens (N,) as streams (B, length), these as batches (K, B, T); the ends are cut off or filled up."""
     rows, length, count, steps = shape
-    streams = fitted(part, rows * length, filling).reshape(rows, length)
-    return np.stack([fitted(row, count * steps, filling) for row in streams]).reshape(rows, count, steps).swapaxes(0, 1).copy()
+    streams = fit_length(part, rows * length, filling).reshape(rows, length)
+    return np.stack([fit_length(row, count * steps, filling) for row in streams]).reshape(rows, count, steps).swapaxes(0, 1).copy()
 
 
-def fitted(row: np.ndarray, size: int, filling: int) -> np.ndarray:
+def fit_length(row: np.ndarray, size: int, filling: int) -> np.ndarray:
     return np.concatenate((row[:size], np.full(max(0, size - len(row)), filling, np.int64)))
 
 
@@ -78,8 +78,8 @@ def random_windows(ids: Any, length: int, count: int, seed: int, step: int = 0) 
                          repair=f"use length={max(1, len(ids) - 1)} or less, or a longer text")
     key, counter = np.array([seed, WINDOWS], np.uint64), np.array([0, 0, step, 0], np.uint64)
     first = (np.random.Philox(key=key, counter=counter).random_raw(count) % np.uint64(starts)).astype(np.int64)
-    places = first[:, None] + np.arange(length)
-    return NextTokens(ids[places], ids[places + 1])
+    indices = first[:, None] + np.arange(length)
+    return NextTokens(ids[indices], ids[indices + 1])
 
 
 def sliding_windows(sequence: Any, length: int, stride: int = 1) -> np.ndarray:
@@ -102,8 +102,8 @@ def sliding_windows(sequence: Any, length: int, stride: int = 1) -> np.ndarray:
 
 
 def checked_sequence(ids: Any, owner: str) -> np.ndarray:
-    found = np.asarray(ids)
-    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
-        raise ArgumentError(f"{owner}: ids are {found.dtype} of shape {found.shape}", why="a text is one row of the numbers of its tokens",
+    array = np.asarray(ids)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ArgumentError(f"{owner}: ids are {array.dtype} of shape {array.shape}", why="a text is one row of the numbers of its tokens",
                             repair="encode it: vocabulary.encode(tokens)")
-    return found.astype(np.int64, copy=False)
+    return array.astype(np.int64, copy=False)

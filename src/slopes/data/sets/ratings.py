@@ -47,9 +47,9 @@ def ratings(users: int = 400, items: int = 300, per_user: int = 60, rank: int = 
     pairs = rated(seed, users, items, per_user)
     given = clear[pairs[:, 0], pairs[:, 1]] + noise * normals(seed, 5, len(pairs))
     parts = split(Dataset(pairs, given, name="ratings"), FRACTIONS, seed=seed)
-    made = RatingSplits(parts.train, parts.validation, parts._test, "ratings")
-    made.users, made.items, made.noise, made.clear = users, items, noise, clear
-    return made
+    splits = RatingSplits(parts.train, parts.validation, parts._test, "ratings")
+    splits.users, splits.items, splits.noise, splits.clear = users, items, noise, clear
+    return splits
 
 
 def normals(seed: int, stream: int, n: int) -> np.ndarray:

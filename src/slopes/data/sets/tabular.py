@@ -69,8 +69,8 @@ class WordColumn(NamedTuple):
         """The feature columns; a word that training had not is all 0."""
         if self.one_hot:
             return [(column == word).astype(np.float64) for word in self.words]
-        places = np.searchsorted(self.words, column).clip(0, len(self.words) - 1)
-        return [np.where(np.array(self.words)[places] == column, places + 1.0, 0.0)]
+        indices = np.searchsorted(self.words, column).clip(0, len(self.words) - 1)
+        return [np.where(np.array(self.words)[indices] == column, indices + 1.0, 0.0)]
 
 
 class TableCode:
@@ -138,13 +138,13 @@ def check_words(name: str, words: Sequence[str], rows: int) -> None:
     dates = bool(words) and all(map(DATE.fullmatch, words))
     if rows < FEW_ROWS or (len(words) <= EVERY_OTHER * rows and not dates):
         return
-    seen = f"column {name!r} has {len(words)} different {'dates' if dates else 'words'} in {rows} rows, such as {words[0]!r:.60}"
+    problem = f"column {name!r} has {len(words)} different {'dates' if dates else 'words'} in {rows} rows, such as {words[0]!r:.60}"
     why = "each would be a feature of its own, which other rows do not have"
     repair = f"leave it out, table.without({name!r}), or replace it by what matters of it" + (
         ": the year, the month, the days since the first" if dates else "; a text needs slopes.text")
     if len(words) > EACH_ITS_OWN * rows:
-        raise ArgumentError(seen, why=why, repair=repair)
-    warn(seen, why=why, repair=repair)
+        raise ArgumentError(problem, why=why, repair=repair)
+    warn(problem, why=why, repair=repair)
 
 
 def check_counter(name: str, known: np.ndarray) -> None:
@@ -174,7 +174,7 @@ def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTION
     Dataset(table.train: 14 examples, inputs (1,) float32, targets () int64, 2 classes)
     """
     check_fractions(fractions)
-    targets, known = targets_of(table, target, classes)
+    targets, known = get_targets(table, target, classes)
     groups = np.zeros(len(table), np.int64) if known is None else targets
     parts = divided(groups, fractions, order(seed, 0, len(table), SPLITTING))
     for part, fraction, role in zip(parts, fractions, PARTS):
@@ -183,15 +183,15 @@ def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTION
     inputs = table.without(target)
     code = TableCode(inputs.rows(parts[0]), categories)
 
-    def taken(number: int) -> Dataset:
-        return Dataset(code(inputs.rows(parts[number])), targets[parts[number]], known, f"{name}.{PARTS[number]}")
+    def taken(index: int) -> Dataset:
+        return Dataset(code(inputs.rows(parts[index])), targets[parts[index]], known, f"{name}.{PARTS[index]}")
 
-    made = TableSplits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, name)
-    made.code = code
-    return made
+    splits = TableSplits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, name)
+    splits.code = code
+    return splits
 
 
-def targets_of(table: Table, target: str, classes: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def get_targets(table: Table, target: str, classes: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """The targets, and the names of the classes if they are some."""
     column = table[target]
     missing = missing_in(column)
@@ -206,12 +206,12 @@ def targets_of(table: Table, target: str, classes: Sequence[str] | None) -> tupl
         raise ArgumentError(f"target {target!r} has {len(known)} different words in {len(column)} rows, such as {known[0]!r:.60}",
                             why="each would be a class of its own", repair="if they are numbers, see how load_csv read them")
     number_of = {word: number for number, word in enumerate(known)}
-    found = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
-    if found.min() < 0:
-        row = int(found.argmin())
+    labels = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
+    if labels.min() < 0:
+        row = int(labels.argmin())
         raise ArgumentError(f"target {target!r} is {column[row]!r:.60} in row {row}, which is no class",
                             repair=f"classes are {known!r:.200}")
-    return found, known
+    return labels, known
 
 
 def adult(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
@@ -224,15 +224,15 @@ def adult(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
     Licence: CC BY 4.0 (UCI). Source: Kohavi, "Scaling up the accuracy of naive-Bayes classifiers", 1996.
     """
     table = census(located("adult", "adult-train.csv", folder))
-    found = split_table(table, "income", (11 / 12, 1 / 12, 0), classes=("<=50K", ">50K"), categories=categories, name="adult")
+    splits = split_table(table, "income", (11 / 12, 1 / 12, 0), classes=("<=50K", ">50K"), categories=categories, name="adult")
 
     def test() -> Dataset:
         rows = census(located("adult", "adult-test.csv", folder))
-        return Dataset(found.code(rows.without("income")), (rows["income"] == ">50K").astype(np.int64), found.classes, "adult.test")
+        return Dataset(splits.code(rows.without("income")), (rows["income"] == ">50K").astype(np.int64), splits.classes, "adult.test")
 
-    made = TableSplits(found.train, found.validation, test, "adult")
-    made.code = found.code
-    return made
+    result = TableSplits(splits.train, splits.validation, test, "adult")
+    result.code = splits.code
+    return result
 
 
 def census(path: Path) -> Table:

@@ -42,7 +42,7 @@ def shift(x: Any, by: int | tuple[int, int], fill: float = 0.0, generator: Gener
     height, width = x.shape[2:]
     rows = F.arange(height).reshape((1, height)) - whole(-down, down, x.shape[0], generator)  # (N, H)
     columns = F.arange(width).reshape((1, width)) - whole(-right, right, x.shape[0], generator)  # (N, W)
-    return picked(x, rows, columns, fill)
+    return gather_pixels(x, rows, columns, fill)
 
 
 def crop(x: Any, size: int | tuple[int, int], generator: Generator | None = None) -> Tensor:
@@ -64,7 +64,7 @@ def crop(x: Any, size: int | tuple[int, int], generator: Generator | None = None
                          repair="use a smaller size, or pad first")
     rows = F.arange(tall).reshape((1, tall)) + whole(0, height - tall, x.shape[0], generator)
     columns = F.arange(wide).reshape((1, wide)) + whole(0, width - wide, x.shape[0], generator)
-    return picked(x, rows, columns, None)
+    return gather_pixels(x, rows, columns, None)
 
 
 def flip(x: Any, p: float = 0.5, axis: int = 3, generator: Generator | None = None) -> Tensor:
@@ -107,7 +107,7 @@ def rotate(x: Any, degrees: float, fill: float = 0.0, zoom: float = 0.0, generat
     right = (F.arange(width, dtype=x.dtype) - (width - 1) / 2).reshape((1, 1, width))
     rows = (down * F.cos(angle) - right * F.sin(angle)) / scale + (height - 1) / 2  # (N, H, W): where each pixel comes from
     columns = (down * F.sin(angle) + right * F.cos(angle)) / scale + (width - 1) / 2
-    return interpolated(x, rows, columns, fill)
+    return interpolate(x, rows, columns, fill)
 
 
 def erase(x: Any, size: int | tuple[int, int], p: float = 1.0, fill: float = 0.0, generator: Generator | None = None) -> Tensor:
@@ -219,7 +219,7 @@ def pictures(name: str, x: Any) -> Tensor:
 def pair(name: str, value: int | tuple[int, int], least: int = 0) -> tuple[int, int]:
     """(down, right), both whole numbers."""
     both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(both) != 2 or not all(isinstance(each, (int, np.integer)) and each >= least for each in both):
+    if len(both) != 2 or not all(isinstance(extent, (int, np.integer)) and extent >= least for extent in both):
         raise ArgumentError(f"{name} is {value!r}", why=f"it is one whole number of at least {least}, or two: (height, width)")
     return int(both[0]), int(both[1])
 
@@ -236,31 +236,31 @@ def chance(name: str, p: float, n: int, generator: Generator | None) -> Tensor:
     return bernoulli(p, (n, 1, 1, 1), generator)
 
 
-def within(places: Tensor, length: int) -> Tensor:
+def within(indices: Tensor, length: int) -> Tensor:
     """Whether a place lies in 0..length - 1."""
-    return (places >= 0) & (places < length)
+    return (indices >= 0) & (indices < length)
 
 
-def picked(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) -> Tensor:
+def gather_pixels(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) -> Tensor:
     """y[n, c, i, j] = x[n, c, rows[n, i], columns[n, j]], and `fill` where that lies outside (None: it never does)."""
     n, _, height, width = x.shape
-    places = F.clip(rows, 0, height - 1).reshape((n, -1, 1)) * width + F.clip(columns, 0, width - 1).reshape((n, 1, -1))
-    found = at(x, places)
+    indices = F.clip(rows, 0, height - 1).reshape((n, -1, 1)) * width + F.clip(columns, 0, width - 1).reshape((n, 1, -1))
+    pixels = at(x, indices)
     if fill is None:
-        return found
+        return pixels
     known = within(rows, height).reshape((n, 1, -1, 1)) & within(columns, width).reshape((n, 1, 1, -1))
-    return F.where(known, found, fill)
+    return F.where(known, pixels, fill)
 
 
-def at(x: Tensor, places: Tensor) -> Tensor:
+def at(x: Tensor, indices: Tensor) -> Tensor:
     """y[n, c, i, j] = x[n, c] at the place places[n, i, j] of its pixels counted row by row."""
     n, channels, height, width = x.shape
-    _, tall, wide = places.shape
-    flat = places.reshape((n, 1, tall * wide)) + (F.arange(n * channels) * (height * width)).reshape((n, channels, 1))
+    _, tall, wide = indices.shape
+    flat = indices.reshape((n, 1, tall * wide)) + (F.arange(n * channels) * (height * width)).reshape((n, channels, 1))
     return F.take(x.reshape((-1,)), flat, axis=0).reshape((n, channels, tall, wide))
 
 
-def interpolated(x: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor:
+def interpolate(x: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor:
     """The pictures at places between pixels, rows and columns (N, H, W): each a mean of the four pixels around it."""
     n, _, height, width = x.shape
     top, left = F.floor(rows), F.floor(columns)
