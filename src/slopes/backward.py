@@ -1,4 +1,4 @@
-"""Gradients of what was recorded: pulled back once for every structure of a graph, then replayed on the values of each step."""
+"""backward() in eager mode: the gradient graph is derived once per graph structure, cached, and replayed on each step's values."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .graph.walk import topological
 from .machine.replay import Replay
 
 Key = tuple[Any, ...]
-STEPS_LIMIT = 100_000  # steps of all plans that are kept
+STEPS_LIMIT = 100_000  # replay steps of all cached plans
 NEEDS_GRADIENT = "wanted"  # stands in a key behind a node whose gradient is asked for
 
 _plans: dict[Key, Plan] = {}
 
 
 def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
-    """(owner, gradient) of every tensor that owns a node which `root` was computed from, by d (seed * root)."""
+    """(tensor, gradient of seed * root) for every tensor whose node `root` depends on."""
     order, owners, key = outline([root, seed] if seed is not root else [root])
     plan = _plans.get(key)
     if plan is None:
@@ -33,7 +33,7 @@ def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
 
 
 def remember(key: Key, plan: Plan) -> None:
-    """Remember a new plan, and forget the oldest while there are too many steps."""
+    """Cache a new plan, and evict the oldest while there are too many steps."""
     _plans[key] = plan
     while len(_plans) > 1 and sum(len(old.replay.steps) for old in list(_plans.values())) > STEPS_LIMIT:
         _plans.pop(next(iter(_plans)), None)
@@ -71,7 +71,7 @@ def description(node: Node) -> Any:
 
 
 class Plan:
-    """The steps that compute the gradients of one structure.
+    """The cached computation of gradients for one graph structure.
 
     reads    the places of the nodes whose values they start from
     reached  the places of the nodes whose gradients they give
@@ -91,7 +91,7 @@ class Plan:
 
 
 def placeholder(node: Node, copies: dict[Node, Node]) -> Node:
-    """A node without a value that stands for this one in every graph of its structure."""
+    """A copy of a node without its value, for all graphs of the same structure."""
     if node.op is Constant and not node.shape:
         return node
     if node.op in (Variable, Constant):

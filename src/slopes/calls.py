@@ -1,4 +1,4 @@
-"""What a line of Python does with a value: which function it calls, and into how many names it unpacks what that returned."""
+"""Inspect a frame's bytecode: which function a line calls, and into how many names it unpacks the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VARIABLES = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF")  # and their
 
 
 class Instruction(NamedTuple):
-    """Where a line has come to: the operation, its number, and the names of the function that it calls or has just called."""
+    """The current instruction of a frame: operation, argument, and the names of the function that it calls or just called."""
 
     operation: str
     number: Any
@@ -20,7 +20,7 @@ class Instruction(NamedTuple):
 
 
 def current_instruction(frame: FrameType) -> Instruction:
-    """The instruction that a frame has come to."""
+    """The current instruction of a frame."""
     return instruction(frame.f_code, frame.f_lasti)
 
 
@@ -35,7 +35,7 @@ def instruction(code: CodeType, offset: int) -> Instruction:
 
 
 def called_names(steps: list[dis.Instruction], call: dis.Instruction) -> tuple[str, ...]:
-    """The names of the function that a call begins with in the source: `sl.max(x, 1)` calls ("sl", "max")."""
+    """The names of the called function in the source: `sl.max(x, 1)` calls ("sl", "max")."""
     names: list[str] = []
     for step in reversed(steps[:steps.index(call)]):
         if source_position(step) != source_position(call):
@@ -55,7 +55,7 @@ def source_position(step: dis.Instruction) -> tuple[int | None, int | None] | No
 
 
 def called_function(frame: FrameType) -> Any:
-    """The function of a module, or the variable, that a frame is calling; None where it is not known."""
+    """The function that a frame is calling; None if unknown."""
     operation, _, names = current_instruction(frame)
     if not operation.startswith("CALL") or not names:
         return None

@@ -1,4 +1,4 @@
-"""Operations computed at once on arrays: how one goes is worked out for the first operands of their shapes and types, then kept."""
+"""Eager execution: run an operation on arrays, with a recipe that is cached per operation, shapes and dtypes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .machine.replay import Replay, quietly
 Numbers = (bool, int, float, complex, np.generic)
 Operand = np.ndarray | Node
 What = type[Operation] | Composite
-VIEWS = {"expand", "reshape", "permute", "slice", "window"}  # what NumPy computes without memory
+VIEWS = {"expand", "reshape", "permute", "slice", "window"}  # operations that NumPy computes as views
 
 
 class Recorded(Node):
-    """A node of what ran at once. Nodes of one `pattern` say the same of their arguments; they are not interned."""
+    """A node recorded in eager mode, not interned. Nodes of one `pattern` are the same operation on the same shapes and dtypes."""
 
     __slots__ = ("pattern",)
     pattern: Node
 
 
 def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarray:
-    """The array of an operation; its operands are arrays, nodes and Python numbers, which take the type of the arrays."""
+    """Compute an operation on arrays, nodes and Python numbers, which get the dtype of the arrays."""
     arrays: list[np.ndarray] = []
     key: list[Any] = [what]
     for arg in args:
@@ -50,7 +50,7 @@ def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarr
 
 
 def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
-    """The node of an operation, its value computed; operands as in `compute`, nodes among them are what it is recorded on."""
+    """Compute an operation and record it as a node on the nodes among its operands (see `compute`)."""
     nodes: list[Node] = []
     key: list[Any] = [what]
     for arg in args:
@@ -67,7 +67,7 @@ def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
 
 
 def out_of_memory(what: What, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
-    """What the system refused, in words; an error of slopes as it is."""
+    """The TooLargeError for a MemoryError of the system; a TooLargeError itself is returned unchanged."""
     if isinstance(error, TooLargeError):
         return error
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
@@ -83,7 +83,7 @@ def out_of_memory(what: What, operands: Sequence[Operand], error: MemoryError) -
 
 
 def as_operand(what: What, value: Any, args: Sequence[Any]) -> Operand:
-    """The array of an operand; or its node, when it is a number that may decide what is built."""
+    """The array of an operand, or its node if it is a number that may decide which graph is built."""
     if isinstance(value, Node):
         return value if value.op is Constant and not value.shape else value_of(value)
     if isinstance(value, np.ndarray):
@@ -93,7 +93,7 @@ def as_operand(what: What, value: Any, args: Sequence[Any]) -> Operand:
 
 
 def as_node(what: What, value: Any, args: Sequence[Any]) -> Node:
-    """The node of an operand: one that holds its value, or a constant when it is a number that may decide what is built."""
+    """The node of an operand: a leaf with its value, or a constant if it is a number that may decide which graph is built."""
     if isinstance(value, np.ndarray):
         return leaf(np.array(plain(value))) if value.shape else constant(value)
     as_constant, as_leaf = scalar_nodes(what, value, args)
@@ -101,12 +101,12 @@ def as_node(what: What, value: Any, args: Sequence[Any]) -> Node:
 
 
 def scalar_nodes(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Node]:
-    """A Python number in the type that it takes beside the arrays: as a constant, and as a value like any other."""
+    """A Python number in the dtype of the arrays: as a constant, and as a leaf."""
     if not isinstance(value, Numbers):
         raise ArgumentError(f"{what.name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
                             repair="make a tensor of it first: sl.tensor(...)")
     beside = None
-    for arg in args[what.name == "where":]:  # a condition says nothing of the type of what it chooses
+    for arg in args[what.name == "where":]:  # the dtype of a condition is irrelevant for the result
         if isinstance(arg, (np.ndarray, Node)):
             beside = arg.dtype
             break
@@ -118,18 +118,18 @@ def scalar_nodes(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Nod
 
 @lru_cache(maxsize=1024, typed=True)
 def cached_scalar(value: Any, beside: DType | None, zero: str) -> tuple[Node, Node]:
-    """The same number is found again; `zero` tells 0.0 from -0.0, which are equal."""
+    """Cached nodes of a number; `zero` distinguishes 0.0 from -0.0, which compare equal."""
     fixed = constant(value, scalar_dtype(value, beside))
     return fixed, leaf(value_of(fixed))
 
 
 def leaf(array: np.ndarray) -> Node:
-    """A node that holds this array and was computed from nothing."""
+    """A leaf node with this array as its value."""
     return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), running_layer())
 
 
 def value_of(node: Node) -> np.ndarray:
-    """The array of a node, computed where it is not known yet."""
+    """The array of a node, computed if it is not known yet."""
     return node.value if node.value is not None else evaluate([node])[0]
 
 
@@ -137,7 +137,7 @@ def value_of(node: Node) -> np.ndarray:
 
 
 class Recipe:
-    """An operation on operands of certain shapes and types: the graph that it builds there, with its casts and expansions."""
+    """The graph of an operation on operands of given shapes and dtypes, including casts and broadcasts."""
 
     def __init__(self, what: What, operands: Sequence[Node], params: dict[str, Any]) -> None:
         self.result: Node = what.make(*operands, **params)
@@ -183,7 +183,7 @@ class Recipe:
 
 
 def largest_array(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:
-    """(bytes, shape, type, name of the function) of the largest array that is computed, if it is a large one: views need no memory."""
+    """(bytes, shape, dtype, function name) of the largest computed array, if it is large; views need no memory."""
     candidates = [node for node in topological(roots) if node not in inputs and node.op.name not in VIEWS and node.op is not Constant]
     largest = max(candidates, key=byte_size, default=None)
     return (byte_size(largest), largest.shape, largest.dtype, name) if largest is not None and byte_size(largest) >= LARGE else None
@@ -194,7 +194,7 @@ def byte_size(node: Node) -> int:
 
 
 class Recording:
-    """What a recipe of several nodes leaves behind: for each node the places of its arguments, and of its value if it has one."""
+    """What to record of a recipe of several nodes: for each node the indices of its arguments, and of its value if it has one."""
 
     def __init__(self, result: Node, inputs: list[Node]) -> None:
         self.replay = Replay([result], inputs, keep=True)
@@ -216,7 +216,7 @@ RECIPES_LIMIT = 4096
 
 
 def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
-    """The recipe of [operation, then for each operand its shape and type, or its node if that is a constant number] and parameters."""
+    """The cached recipe of [operation, then for each operand its shape and dtype, or its node if it is a constant] and parameters."""
     full = (*key, *params.items(), *map(type, params.values())) if params else tuple(key)  # True is no axis 1
     recipe = _recipes.get(full)
     if recipe is None:
@@ -227,7 +227,7 @@ def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
 
 
 def placeholders(described: list[Any]) -> list[Node]:
-    """Variables of the shapes and types that a key lists, and the constants in it."""
+    """Variables of the shapes and dtypes in a key, and the constants in it."""
     nodes: list[Node] = []
     parts = iter(described)
     for part in parts:

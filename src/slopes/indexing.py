@@ -1,4 +1,4 @@
-"""x[...]: what an index expression selects, as slices, reshapes and takes."""
+"""Indexing x[...], lowered to slice, reshape and take operations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Cut = tuple[int, int, int]  # start, stop, step of one axis, as Python's range t
 
 
 def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) -> Any:
-    """The part of `x` that `index` names, as NumPy understands it: whole numbers, slices, None, ..., integer arrays, masks.
+    """x[index] with NumPy semantics: integers, slices, None, ..., integer arrays and boolean masks.
 
     `positions_of(mask)` gives the positions at which a boolean mask is true, one array per axis of the mask.
     """
@@ -26,7 +26,7 @@ def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) 
     replaced = replace_masks(entries, positions_of)
     items = expand_ellipsis(x, replaced)
     cuts: list[Cut] = []
-    shape: list[int] = []  # after cutting, with whole numbers left out and None put in
+    shape: list[int] = []  # after slicing, without the integers' axes and with new axes for None
     arrays: dict[int, Any] = {}  # axis of that shape -> integer array
     for item in items:
         if item is None:
@@ -45,7 +45,7 @@ def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) 
 
 
 def check_masks(x: Any, items: tuple) -> None:
-    """A mask has the sizes of the axes that it chooses from."""
+    """ShapeError unless masks have the shape of the axes that they index."""
     arrays = [from_python(item) if isinstance(item, list) else item for item in items]
     masks = [hasattr(item, "dtype") and item.dtype.kind == "b" for item in arrays]
     if not any(masks):
@@ -62,7 +62,7 @@ def check_masks(x: Any, items: tuple) -> None:
 
 
 def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]]) -> list[Any]:
-    """The items with lists made arrays and masks made positions."""
+    """The items, with lists converted to arrays and masks to index arrays."""
     result: list[Any] = []
     for item in items:
         item = from_python(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
@@ -90,7 +90,7 @@ def is_whole(item: Any) -> bool:
 
 
 def expand_ellipsis(x: Any, items: list[Any]) -> list[Any]:
-    """The items, one for each axis: ... stands for as many full slices as are missing."""
+    """The items with ... expanded to full slices, one per axis."""
     used = sum(item is not None and item is not Ellipsis for item in items)
     positions = [position for position, item in enumerate(items) if item is Ellipsis]
     if len(positions) > 1:
@@ -102,7 +102,7 @@ def expand_ellipsis(x: Any, items: list[Any]) -> list[Any]:
 
 
 def check_position(item: Any, axis: int, length: int) -> int:
-    """A position counted from the front; it must exist."""
+    """A normalized index; OutOfRangeError if it is out of range."""
     position = int(item)
     if not -length <= position < length:
         raise OutOfRangeError(f"indexing: index {position} is outside axis {axis} of size {length}",
@@ -111,7 +111,7 @@ def check_position(item: Any, axis: int, length: int) -> int:
 
 
 def slice_cut(item: slice, length: int) -> Cut:
-    """A slice in terms of this axis; slice.indices already clips it, as Python does."""
+    """(start, stop, step) of a slice of this axis, clipped as in Python."""
     if item.step is not None and item.step == 0:
         raise ArgumentError("indexing: the step of a slice is 0", repair="steps are 1 or more, or -1 or less")
     try:
@@ -130,7 +130,7 @@ def apply_cuts(x: Any, cuts: list[Cut]) -> Any:
 
 
 def are_neighbours(items: list[Any]) -> bool:
-    """Whether no slice, None or ... stands between arrays and whole numbers, which beside an array count as arrays (as in NumPy)."""
+    """Whether arrays and integers are adjacent: integers count as arrays next to one, as in NumPy."""
     chosen = [i for i, item in enumerate(items) if is_whole(item) or hasattr(item, "dtype")]
     return not chosen or chosen == list(range(chosen[0], chosen[-1] + 1))
 
@@ -140,9 +140,9 @@ def reshape(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def take_arrays(x: Any, arrays: dict[int, Any], neighbours: bool) -> Any:
-    """The elements that integer arrays choose on their axes; several arrays are broadcast and read as positions together.
+    """Index axes with integer arrays, which are broadcast against each other.
 
-    As in NumPy the chosen axes stand where the arrays stood when these are neighbours, and in front otherwise.
+    As in NumPy, the resulting axes replace those of adjacent arrays, and come first otherwise.
     """
     if not arrays:
         return x
@@ -159,7 +159,7 @@ def take_arrays(x: Any, arrays: dict[int, Any], neighbours: bool) -> Any:
 
 
 def join_indices(arrays: list[Any], lengths: list[int]) -> Any:
-    """Positions on several axes as one position on the axis that joins them."""
+    """Indices on several axes as flat indices on the merged axis."""
     shape = broadcast_shapes("indexing", [array.shape for array in arrays])
     arrays = [inside(array, length) for array, length in zip(arrays, lengths)]
     total = arrays[0]
@@ -171,14 +171,14 @@ def join_indices(arrays: list[Any], lengths: list[int]) -> Any:
 
 
 def inside(indices: Any, length: int) -> Any:
-    """The same indices, checked where they are used: on the joined axis a wrong one could name an existing element."""
+    """The same indices with a bounds check: on the merged axis an invalid index could hit an existing element."""
     if isinstance(indices, np.ndarray):
         return indices
     return build("take", build("iota", size=length, dtype=np.dtype("int64")), indices, axis=0)
 
 
 def from_front(indices: Any, length: int, axis: int) -> Any:
-    """Indices counted from the front: negative ones count from the end."""
+    """Normalize negative indices, which count from the end."""
     if isinstance(indices, np.ndarray):
         check_inside(indices, length, axis)
         return np.where(indices < 0, indices + length, indices)

@@ -1,4 +1,4 @@
-"""NumPy's functions called with tensors: what they are called in slopes, and what they do here."""
+"""NumPy functions called with tensors: their names in slopes, and their implementation on tensors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def own_name(name: str) -> str | None:
 
 
 def own_function(name: str, args: tuple, options: dict[str, Any]) -> Callable[..., Any] | None:
-    """The function on tensors that NumPy's function of this name is, called this way; None if there is none."""
+    """The tensor implementation of a NumPy function for these arguments; None if there is none."""
     function = FUNCTIONS.get(name)
     try:
         return function if function is None or inspect.signature(function).bind(*args, **options) else None

@@ -1,4 +1,4 @@
-"""The one table of settings: every environment variable that slopes reads, with its meaning and default."""
+"""Settings: all environment variables that slopes reads, with meanings and defaults."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def cache_folder() -> Path:
 
 
 def user_cache_folder() -> Path | None:
-    """Where this system keeps a user's caches; None for a user without a home."""
+    """The system's cache folder of the user; None for a user without a home folder."""
     home = os.path.expanduser("~")
     if os.name == "nt":
         local = os.environ.get("LOCALAPPDATA") or home
         return Path(local) / "slopes" if os.path.isabs(local) else None
     configured = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(configured):  # its standard says that relative ones are to be ignored
+    if os.path.isabs(configured):  # the standard says to ignore relative paths
         return Path(configured) / "slopes"
     return Path(home) / ".cache" / "slopes" if home not in ("/", "//") and os.path.isdir(home) and os.path.isabs(home) else None
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether the folder is there, or this process may make it."""
+    """Whether the folder exists, or this process may create it."""
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     return os.path.isdir(there) and (there == folder or os.access(there, os.W_OK | os.X_OK))
 
 
 @lru_cache(maxsize=4)
 def temporary_cache_folder(instead_of: Path | None) -> Path:
-    """A folder among the temporary files that only this user can enter: the same one in the next process, if nobody is in its way."""
+    """A private folder among the temporary files; the same one in the next process, unless its name is taken."""
     try:
         folder = Path(tempfile.gettempdir()) / f"slopes-{os.getuid() if hasattr(os, 'getuid') else os.environ.get('USERNAME', '')}"
         if not is_private(folder):
@@ -77,7 +77,7 @@ def temporary_cache_folder(instead_of: Path | None) -> Path:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether the folder, made now if it is missing, belongs to this user and is closed to all others."""
+    """Whether the folder, created if missing, belongs to this user and is inaccessible to others."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
     status = os.lstat(folder)
@@ -86,10 +86,10 @@ def is_private(folder: Path) -> bool:
 
 
 def expand_home(folder: str | os.PathLike[str], said: str) -> Path:
-    """The folder, `~` and `~user` replaced by homes; ArgumentError, which names who said it, where there is no such home."""
+    """The folder with `~` and `~user` expanded; ArgumentError, naming the setting `said`, if there is no such home."""
     path = os.path.expanduser(folder)
     if os.fspath(folder).startswith("~") and path.startswith("~"):
-        raise ArgumentError(f"{said} is {os.fspath(folder)!r}, and there is no such home", why="~ stands for a user's home folder",
+        raise ArgumentError(f"{said} is {os.fspath(folder)!r}, and there is no such home", why="~ is a user's home folder",
                             repair="write the whole path")
     return Path(path)
 

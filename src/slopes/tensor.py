@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .arrays import DEEPEST, address_of, aligned_empty, holds, shorten, to_array
+from .arrays import MAX_AXES, address_of, aligned_empty, holds, shorten, to_array
 from .autodiff.pullback import pull_back
 from .backward import gradients
 from .calls import called_function, current_instruction
@@ -630,8 +630,8 @@ def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
 
 def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
     """Nested lists of tensors, arrays and numbers as one tensor of this type, through which gradients flow."""
-    if depth > DEEPEST:
-        raise ShapeError(f"lists are nested in more than {DEEPEST} levels", why="a tensor has an axis for each",
+    if depth > MAX_AXES:
+        raise ShapeError(f"lists are nested in more than {MAX_AXES} levels", why="a tensor has an axis for each",
                          repair="sl.stack and sl.concat join tensors one axis at a time")
     parts = [stacked(each, dtype, depth + 1) if isinstance(each, (list, tuple)) and holds(each, Tensor) else asarray(each, dtype)
              for each in data]
@@ -645,7 +645,7 @@ def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
 def leaves_of(data: list | tuple, depth: int = 1) -> Iterator[Any]:
     """What nested lists hold besides lists."""
     for each in data:
-        if isinstance(each, (list, tuple)) and depth < DEEPEST:
+        if isinstance(each, (list, tuple)) and depth < MAX_AXES:
             yield from leaves_of(each, depth + 1)
         else:
             yield each

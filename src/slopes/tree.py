@@ -1,7 +1,7 @@
-"""Nested dicts, lists, tuples and registered types as a list of leaves and a structure, with paths and shared leaves.
+"""Flatten nested dicts, lists, tuples and registered types into leaves and a structure, and rebuild them.
 
-A structure is a flat postfix program (make these leaves, then pack the last three into a list, ...): comparing, hashing and
-rebuilding it never recurses, so depth is no limit.
+A structure is a flat postfix program (push these leaves, then pack the last three into a list, ...): comparing, hashing and
+rebuilding it is not recursive, so depth is not limited.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from .errors import ArgumentError
 
-Key = Hashable  # a str is an attribute or a dict key, an int a position
+Key = Hashable  # a str is an attribute or a dict key, an int an index
 
 
 class Parts(NamedTuple):
-    """What a container consists of: its children under their keys, and whatever hashable else its rebuilding needs."""
+    """The parts of a container: keys, children, and any other hashable data needed to rebuild it."""
 
     keys: tuple[Key, ...]
     children: Sequence[Any]
@@ -26,7 +26,7 @@ class Parts(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """How one type of container comes apart and is put together again."""
+    """How to take apart and rebuild one type of container."""
 
     type: type
     parts: Callable[[Any], Parts] = dataclasses.field(compare=False)
@@ -41,7 +41,7 @@ class Pack(NamedTuple):
     static: Hashable
 
 
-Step = Pack | int  # an int is the leaf of that number
+Step = Pack | int  # an int is the index of a leaf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Structure:
 
 
 class Star:
-    """A leaf in the picture of a structure."""
+    """A leaf in the text of a structure."""
 
     def __repr__(self) -> str:
         return "*"
@@ -75,7 +75,7 @@ def register(type: type, children: Callable[[Any], Parts], rebuild: Callable[[Pa
 
 
 def get_kind(value: Any) -> Kind | None:
-    """How `value` comes apart; None for a leaf."""
+    """The kind of container `value` is; None for a leaf."""
     cls = type(value)
     try:
         return _resolved[cls]
@@ -155,7 +155,7 @@ def visit(tree: Any) -> Iterator[tuple[Any, Pack | None]]:
 
 
 def enter(value: Any, parts: Parts, open_containers: set[int]) -> None:
-    """Note that `value` is being walked; it must not contain itself."""
+    """Mark `value` as being walked; ArgumentError if it contains itself."""
     if id(value) in open_containers:
         raise ArgumentError(f"tree: a {type(value).__name__} contains itself", repair="break the cycle: a tree has no way back")
     if len(parts.children):
@@ -216,7 +216,7 @@ def named_leaves(tree: Any, root: str = "", share: bool = False) -> list[tuple[s
 
 
 def path_text(root: str, trail: tuple | None) -> str:
-    """The path of a leaf: attributes and dict keys with a dot, positions in brackets."""
+    """The path of a leaf: attributes and dict keys with a dot, indices in brackets."""
     pieces = []
     while trail is not None:
         trail, key = trail

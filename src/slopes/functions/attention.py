@@ -1,4 +1,4 @@
-"""Attention: each query's weighted mean of values, weighted by how well the query fits their keys."""
+"""Scaled dot-product attention, computed in parts where the weights would be large."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .creation import arange
 from .manipulation import concat
 from .parts import in_parts
 
-WHOLE = 8 << 20  # bytes of weights from which on they are no longer made at once
-PART = 1 << 20  # bytes of weights that are made at once then
-BLOCKS = 4  # of queries, where these look at earlier keys only: three eighths of the weights are never made
+WHOLE = 8 << 20  # bytes: larger weight matrices are computed in parts
+PART = 1 << 20  # bytes of weights per part
+BLOCKS = 4  # of queries in causal attention: three eighths of the weights are never computed
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -27,11 +27,11 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     """y = softmax(scale query key^T + mask) value, scale = 1 / sqrt(E) unless given.
 
     query (..., L, E), key (..., S, E), value (..., S, D) -> (..., L, D); leading axes broadcast.
-    attn_mask broadcasts to (..., L, S): booleans say which keys take part, floats are added. is_causal lets query i see the keys
-    0 to i. A query whose keys are all hidden gives zeros (elsewhere NaN). A key that the mask hides from all queries counts nowhere: it
-    and its value may be NaN or infinite. Where only some queries do not see it, as with is_causal, it must be finite. dropout_p leaves
-    out a share of the weights.
-    Raises ShapeError where shapes do not fit or there is no key.
+    attn_mask broadcasts to (..., L, S): booleans are True for visible keys, floats are added to the scores. With is_causal, query i
+    sees keys 0 to i. The result of a query without visible keys is 0 (in PyTorch NaN). A key that is hidden from all queries has no
+    effect: it and its value may be NaN or infinite. A key that is hidden from some queries only, as with is_causal, must be finite.
+    dropout_p is the dropout probability of the weights.
+    Raises ShapeError for shapes that do not match, and without keys.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
     >>> keys = sl.tensor([[10., 0.], [0., 10.]])
@@ -54,23 +54,23 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
 
 
 def zero_hidden_rows(rows: Tensor, visible: Tensor) -> Tensor:
-    """The keys or values (..., S, n) that a mask shows to any query, and 0 for the others, which may be nan or infinite."""
+    """The keys or values (..., S, n), with those hidden from all queries replaced by 0: they may be nan or infinite."""
     keys = visible.any(axis=-2) if visible.ndim > 1 else visible.reshape(visible.shape or (1,))
     shared = tuple(axis for axis in range(keys.ndim - 1)
-                   if keys.ndim - axis >= rows.ndim or rows.shape[axis - keys.ndim - 1] == 1)  # of rows that several masks look at
+                   if keys.ndim - axis >= rows.ndim or rows.shape[axis - keys.ndim - 1] == 1)  # axes along which masks share rows
     keys = keys.any(axis=shared, keepdims=True)
     return composite.where(keys.reshape((*keys.shape[max(0, keys.ndim - rows.ndim + 1):], 1)), rows, 0)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False,
              scale: float | None = None) -> Tensor:
-    """The weighted means of values (..., L, D). In a compiled function a large matrix of weights is made and used part by part: some
-    heads at a time, or some queries of one head; the derivative computes the weights again."""
+    """The attention output (..., L, D). A compiled function computes large weight matrices in parts: some heads at a time, or some
+    queries of one head; the derivative recomputes the weights."""
     heads, size = query.shape[:-2], query.shape[-2] * key.shape[-2] * query.dtype.itemsize
     if mode.trace is None or math.prod(heads) * size <= WHOLE or not heads == key.shape[:-2] == value.shape[:-2]:
         return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
     one_by_one = [x.reshape((-1, *x.shape[-2:])) for x in (query, key, value)]
-    apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # each head, or example, has a mask of its own
+    apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # every head or example has its own mask
     if mask is not None:
         rows = (1, *mask.shape)[-2:]
         mask = mask.broadcast_to((*heads, *rows)).reshape((-1, *rows)) if apart else mask.reshape((1, *rows))
@@ -85,7 +85,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 
 
 def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
-    """The causal weighted means of values, (heads, L, D): long ones by blocks of queries, none of which looks at keys behind its last."""
+    """Causal attention (heads, L, D), for long sequences in blocks of queries, each with the keys up to its last query."""
     length, keys = query.shape[-2], key.shape[-2]
     count = BLOCKS if length * keys * query.dtype.itemsize > PART else 1
     outputs = []
@@ -93,7 +93,7 @@ def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
         first, last = block * length // count, (block + 1) * length // count
         visible = min(last, keys)
         own = mask
-        if mask is not None:  # an axis of size 1 is the same for all blocks
+        if mask is not None:  # an axis of size 1 broadcasts to all blocks
             own = mask[:, first:last] if mask.shape[1] > 1 else mask
             own = own[:, :, :visible] if mask.shape[2] > 1 else own
         outputs.append(attend_queries(query[:, first:last], key[:, :visible], value[:, :visible], own, first, scale))
@@ -101,9 +101,9 @@ def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
 
 
 def attend_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None, scale: float | None) -> Tensor:
-    """The weighted means of values, (heads, L, D): for a few queries at a time, where the weights of all of them are too large.
+    """Attention (heads, L, D), for a few queries at a time if the weights of all of them are too large.
 
-    first: where the first query stands among the keys, of which it sees none behind it; None when all see all.
+    first: the position of the first query among the keys, for causal attention; None without.
     """
     length, keys = query.shape[-2], key.shape[-2]
     row = query.shape[0] * keys * query.dtype.itemsize
@@ -125,13 +125,13 @@ def attend_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
 
 
 def swap_rows(x: Tensor) -> Tensor:
-    """(heads, rows, n) as (rows, heads, n), and the other way round."""
+    """Transpose (heads, rows, n) to (rows, heads, n), or back."""
     return x.permute_dims((1, 0, 2))
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, is_causal: bool = False,
                       scale: float | None = None) -> Tensor:
-    """How much each query takes of each key: (..., L, S), rows that sum to 1, or to 0 where all keys are hidden."""
+    """The attention weights (..., L, S): rows sum to 1, or to 0 where all keys are hidden."""
     before = composite.lower_mask(query.shape[-2], key.shape[-2]) if is_causal else None
     return masked_weights(query, key, mask, before, scale)
 
@@ -148,7 +148,7 @@ def masked_weights(query: Tensor, key: Tensor, mask: Tensor | None, before: Any,
 
 
 def softmax_or_zeros(scores: Tensor) -> Tensor:
-    """The softmax along the last axis, and zeros where all scores are minus infinity."""
+    """The softmax along the last axis; zeros where all scores are minus infinity."""
     top = build("stop_gradient", scores.max(axis=-1, keepdims=True))
     powers = build("exp", scores - composite.where(build("isfinite", top), top, 0))
     total = powers.sum(axis=-1, keepdims=True)

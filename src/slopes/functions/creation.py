@@ -1,4 +1,4 @@
-"""Functions that make tensors from nothing but sizes and numbers."""
+"""Functions that create tensors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sizes(shape: Sizes, name: str) -> tuple[int, ...]:
 
 
 def fill(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool = False) -> Tensor:
-    """One number everywhere: an array, or while tracing an expanded constant."""
+    """A tensor filled with one value: an array, or while tracing an expanded constant."""
     if mode.trace is None:
         array = aligned_empty(shape, dtype)
         array.fill(value)
@@ -41,10 +41,10 @@ def fill(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool =
 
 
 def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor with one number everywhere; by default of the number's own type (Python floats: float32).
+    """A tensor filled with one value; the default dtype is that of the value (Python floats: float32).
 
-    A fraction becomes an integer type by losing what is behind the point. Raises DTypeError for what is no number, ArgumentError for a
-    number that the type does not hold.
+    A fraction is truncated for an integer dtype. Raises DTypeError for other objects than numbers, ArgumentError for a value that
+    the dtype cannot represent.
 
     >>> sl.full((2, 2), 7)
     tensor([[7, 7],
@@ -62,7 +62,7 @@ def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = Fals
 
 
 def to_integer(value: Any, dtype: DType) -> int:
-    """The whole part of a number, which an integer type must hold."""
+    """The integer part of a value; ArgumentError if the dtype cannot represent it."""
     if not math.isfinite(value) or not exists_in(int(value), dtype):
         raise ArgumentError(f"full: {value} does not fit into {dtype}",
                             why=f"it holds {np.iinfo(dtype).min} to {np.iinfo(dtype).max}", repair="name a type that holds it: dtype=...")
@@ -70,7 +70,7 @@ def to_integer(value: Any, dtype: DType) -> int:
 
 
 def zeros(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of zeros, float32 unless `dtype` says otherwise.
+    """A tensor of zeros, by default float32.
 
     >>> sl.zeros((1, 3))
     tensor([[0., 0., 0.]])
@@ -79,7 +79,7 @@ def zeros(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tenso
 
 
 def ones(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of ones, float32 unless `dtype` says otherwise.
+    """A tensor of ones, by default float32.
 
     >>> sl.ones(2, dtype="int32")
     tensor([1, 1], dtype=int32)
@@ -88,7 +88,7 @@ def ones(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor
 
 
 def empty(shape: Sizes, dtype: Any = None) -> Tensor:
-    """A tensor to be assigned later. Its elements are 0, so that nothing depends on what memory held before.
+    """A tensor to be assigned later. Its elements are 0, so that results are reproducible.
 
     >>> sl.empty((2, 3)).shape
     (2, 3)
@@ -97,7 +97,7 @@ def empty(shape: Sizes, dtype: Any = None) -> Tensor:
 
 
 def full_like(x: Any, value: Any, dtype: Any = None) -> Tensor:
-    """One number everywhere, in the shape and (by default) the type of x. Raises ArgumentError for one that this type does not hold.
+    """A tensor filled with one value, with the shape and (by default) the dtype of x. ArgumentError if the dtype cannot represent it.
 
     >>> sl.full_like([1., 2.], 3)
     tensor([3., 3.])
@@ -110,7 +110,7 @@ def full_like(x: Any, value: Any, dtype: Any = None) -> Tensor:
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:
-    """Zeros in the shape and (by default) the type of x.
+    """Zeros with the shape and (by default) the dtype of x.
 
     >>> sl.zeros_like([1, 2])
     tensor([0, 0])
@@ -119,7 +119,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Tensor:
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:
-    """Ones in the shape and (by default) the type of x.
+    """Ones with the shape and (by default) the dtype of x.
 
     >>> sl.ones_like([1, 2])
     tensor([1, 1])
@@ -128,11 +128,11 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
-    """start, start + step, ... before stop (one argument: 0, 1, ... before it). int64 for whole numbers, float32 otherwise.
+    """start, start + step, ... up to but excluding stop (one argument: from 0). int64 for integers, otherwise float32.
 
-    Element i is start + i step: exactly, where all three are whole numbers (1.0 is one) and the type is an integer one; else computed in
-    float64 and rounded once to `dtype` (to integers: toward 0). Raises ArgumentError for a step of 0, for what is no finite number, and
-    for numbers that an integer type does not hold.
+    Element i is start + i step: exact if all three are integers (1.0 is one) and the dtype is an integer one; otherwise computed in
+    float64 and rounded once to `dtype` (to integers: toward 0). Raises ArgumentError for a step of 0, for arguments that are not
+    finite numbers, and for values that an integer dtype cannot represent.
 
     >>> sl.arange(5)
     tensor([0, 1, 2, 3, 4])
@@ -142,7 +142,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     start, stop = (0, start) if stop is None else (start, stop)
     start, stop, step = check_finite_numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
-        raise ArgumentError("arange: the step is 0", repair="give a step above or below 0")
+        raise ArgumentError("arange: the step is 0", repair="pass a positive or negative step")
     exact = are_integers(start, stop, step)
     kind = as_dtype(dtype) if dtype is not None else as_dtype(int if exact else float)
     if is_integer(kind) and are_whole(start, stop, step):
@@ -163,16 +163,16 @@ def are_whole(*values: float) -> bool:
 
 
 def check_finite_numbers(name: str, **values: Any) -> list[Any]:
-    """The ends and the distance of numbers in a row as Python's numbers; they must be finite, and known now."""
+    """The arguments of a sequence as Python numbers; ArgumentError unless they are finite and known while tracing."""
     for argument, value in values.items():
         if not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
-            raise ArgumentError(f"{name}: {argument}={value!r} is no finite number", why="the number of elements follows from it",
-                                repair=f"give a Python number; {name} counts when the program is written, not when it runs")
+            raise ArgumentError(f"{name}: {argument}={value!r} is not a finite number", why="the number of elements depends on it",
+                                repair=f"pass a Python number: the shape of {name} must be known when a function is traced")
     return [value.item() if isinstance(value, np.generic) else value for value in values.values()]
 
 
 def check_ends(name: str, dtype: DType, *ends: float) -> None:
-    """An integer type holds the first and the last number, and so all between."""
+    """ArgumentError unless an integer dtype represents the first and the last value, and so all between."""
     for value in ends:
         if is_integer(dtype) and not exists_in(int(value), dtype):
             raise ArgumentError(f"{name}: {value} does not fit into {dtype}",
@@ -180,7 +180,7 @@ def check_ends(name: str, dtype: DType, *ends: float) -> None:
 
 
 def arithmetic_sequence(count: int, dtype: DType, start: float, step: float) -> Tensor:
-    """start + i step, computed in this type; where a factor alone does not fit into an integer type, sums that wrap still end right."""
+    """start + i step, computed in this dtype; integer overflow of intermediate results wraps around and cancels."""
     index = perform("iota", (), {"size": count, "dtype": dtype})
     if count < 2:
         return index + start if count and start else index
@@ -189,7 +189,7 @@ def arithmetic_sequence(count: int, dtype: DType, start: float, step: float) -> 
 
 
 def wrap_integer(value: float, dtype: DType) -> float:
-    """The number of an integer type that equals a whole number modulo the type's size."""
+    """The value modulo the size of an integer dtype."""
     if not is_integer(dtype):
         return value
     size, low = 1 << 8 * dtype.itemsize, int(np.iinfo(dtype).min)
@@ -197,11 +197,11 @@ def wrap_integer(value: float, dtype: DType) -> float:
 
 
 def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: bool = True) -> Tensor:
-    """`num` numbers at equal distances from start to stop, which is included unless endpoint=False; float32 by default.
+    """`num` evenly spaced values from start to stop, which is included unless endpoint=False; float32 by default.
 
-    Computed in float64 from both ends, so that the last number is exactly stop, and rounded once to `dtype`; to integers downwards, as
-    in NumPy, and exactly where start and stop are whole numbers. The ends of floats may be 0-d tensors, and have gradients then.
-    Raises ArgumentError for ends that are no finite numbers or that an integer type does not hold.
+    Computed in float64 from both ends, so that the last value is exactly stop, and rounded once to `dtype` (to integers: down, as in
+    NumPy, and exactly if start and stop are integers). For floats, the ends may be 0-d tensors, which have gradients.
+    Raises ArgumentError for ends that are not finite numbers or that an integer dtype cannot represent.
 
     >>> sl.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
@@ -230,7 +230,7 @@ def linspace_floats(start: Any, stop: Any, num: int, parts: int) -> Tensor:
 
 
 def linspace_integers(start: int, stop: int, num: int, parts: int) -> Tensor:
-    """floor(start + i (stop - start) / parts), exactly: the whole part of the step by itself, so that no product is too large."""
+    """floor(start + i (stop - start) / parts), exactly; the step is split into integer part and remainder to avoid overflow."""
     whole, rest = divmod(stop - start, parts)
     index = perform("iota", (), {"size": num, "dtype": np.dtype("uint64")})
     result = index * wrap_integer(whole, np.dtype("uint64")) + index * rest // parts
@@ -271,7 +271,7 @@ def triu(x: Any, k: int = 0) -> Tensor:
 
 
 def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:
-    """The coordinates of a grid: one tensor per axis, all of the grid's shape; "xy" exchanges the first two axes, "ij" does not.
+    """The coordinates of a grid: one tensor per axis, all of the grid's shape; "xy" swaps the first two axes, "ij" does not.
 
     >>> x, y = sl.meshgrid(sl.arange(3), sl.arange(2))
     >>> x
@@ -282,7 +282,7 @@ def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:
         raise ArgumentError(f"meshgrid: indexing={indexing!r} is not known", repair='choose "xy" or "ij"')
     lines = [asarray(values) for values in axes]
     if any(line.ndim > 1 for line in lines):
-        raise ShapeError(f"meshgrid: axes of shapes {[line.shape for line in lines]}", why="each axis is a list of numbers, 1-d")
+        raise ShapeError(f"meshgrid: axes of shapes {[line.shape for line in lines]}", why="each axis must be 1-d")
     order = list(range(len(lines)))
     if indexing == "xy" and len(lines) > 1:
         order[:2] = [1, 0]

@@ -1,4 +1,4 @@
-"""Loops over time: a step repeated over the first axis of sequences, each seeing the state that the one before left."""
+"""scan: a loop over the first axis of sequences that carries a state from step to step."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def step_count(sequences: Any, xs: Sequence[Tensor], length: int | None) -> int:
 
 
 class Loop:
-    """A step with the structures of what it takes."""
+    """A step function and the structures of its arguments."""
 
     def __init__(self, step: Stepping, sequences: Structure, state: Structure) -> None:
         self.step, self.sequences, self.state = step, sequences, state
@@ -96,7 +96,7 @@ class Loop:
 
 
 def eager(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
-    """The loop, step by step in Python."""
+    """Run the loop step by step in Python."""
     rows: list[list[Tensor]] = []
     structure = None
     for i in reversed(range(count)) if reverse else range(count):

@@ -1,4 +1,4 @@
-"""Functions of rows, taken a few rows at a time."""
+"""in_parts: compute a function of rows for a few rows at a time, to save memory."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["in_parts"]
 
 
 def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
-    """function(sequences), computed for `size` elements of the first axis at a time: what is large in between is never there as a whole.
+    """function(sequences), computed for `size` elements of the first axis at a time, to limit the memory of intermediate results.
 
     `sequences` and the result are trees of tensors, all with a first axis of the same length n >= 1; row i of the result may depend on
-    row i of the sequences only (and on tensors that the function reads besides). In a compiled function this is one loop, and the
-    derivative computes again, part by part, what the function computed in between, instead of keeping it: memory for one part, for
-    the price of a second computation. What is left over when `size` does not divide n is a shorter part of its own. Eagerly the parts
-    are computed one after the other, and kept where a gradient is recorded.
+    row i of the sequences only (and on other tensors that the function reads). In a compiled function this is one loop, and the
+    derivative recomputes intermediate results part by part instead of storing them (gradient checkpointing): memory for one part,
+    at the cost of a second computation. If n is not a multiple of `size`, the last part is shorter. In eager mode the parts are
+    computed one after the other, and intermediate results are kept if a gradient is recorded.
     Raises ArgumentError for a size below 1, ShapeError for first axes that differ, TraceError for a function that assigns tensors
     (draws random numbers, keeps running means) or calls backward.
     Source: Chen et al., "Training deep nets with sublinear memory cost", 2016.
@@ -69,7 +69,7 @@ def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
 
 
 def call(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], rows: int) -> Any:
-    """The result for these rows, which has as many."""
+    """Call the function for these rows, and check the number of rows of the result."""
     result = function(unflatten(structure, list(xs)))
     for path, leaf in named_leaves(result, "result"):
         shape = asarray(leaf).shape

@@ -18,7 +18,7 @@ Sizes = int | Sequence[int]
 
 
 def check_input(name: str, x: Any, axes: int) -> Tensor:
-    """x as a tensor of batch, channels and this many spatial axes."""
+    """x as a tensor; ShapeError unless it has batch, channels and this many spatial axes."""
     x = asarray(x)
     if x.ndim != axes + 2:
         raise ShapeError(f"{name}: x of shape {x.shape} has {x.ndim} axes, not {axes + 2}",
@@ -42,8 +42,8 @@ def conv1d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: An
 
     x (N, C, L), weight (O, C / groups, K), bias (O,) -> (N, O, L'):
     L' = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1.
-    padding: a number, numbers or pairs per axis, "same" or "valid". Raises ShapeError for channels or axes that do not fit.
-    (A cross-correlation, as the whole field calls convolution.)
+    padding: an integer, integers or pairs per axis, "same" or "valid". Raises ShapeError for channels or axes that do not match.
+    (This is a cross-correlation, as is usual.)
 
     >>> sl.conv1d([[[2., 3., 1., 3., 2., 1.]]], [[[1., 2., 1.]]])
     tensor([[[9., 8., 9., 8.]]])
@@ -84,7 +84,7 @@ def transposed_convolve(axes: int, x: Any, weight: Any, bias: Any, stride: Sizes
 
 def conv_transpose1d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
                      dilation: Sizes = 1, groups: int = 1) -> Tensor:
-    """The transposed convolution: each element of x places a scaled copy of the kernel, and overlaps add up.
+    """The transposed convolution: each element of x adds a scaled copy of the kernel to the output.
 
     x (N, C, L), weight (C, O / groups, K) -> (N, O, L'), L' = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1.
 
@@ -122,9 +122,9 @@ def per_axis(size: Sizes, axes: int) -> Sizes:
 
 
 def max_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
-    """The largest element of each window: x (N, C, L) -> (N, C, L'), sizes as in conv1d; the default stride is the window's size.
+    """The maximum of each window: x (N, C, L) -> (N, C, L'), sizes as in conv1d; the default stride is the window size.
 
-    Of equals in a window, the first gets the gradient. Padding never wins.
+    Among equal maxima the first gets the gradient. Padding is minus infinity.
 
     >>> sl.max_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3)
     tensor([[[3., 3.]]])
@@ -133,7 +133,7 @@ def max_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilati
 
 
 def max_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
-    """The largest element of each window: x (N, C, H, W) -> (N, C, H', W'); the stride is the window's size by default.
+    """The maximum of each window: x (N, C, H, W) -> (N, C, H', W'); the default stride is the window size.
 
     >>> sl.max_pool2d(sl.arange(9, dtype="float32").reshape(1, 1, 3, 3), 2, stride=1)
     tensor([[[[4., 5.],
@@ -143,7 +143,7 @@ def max_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilati
 
 
 def max_pool3d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
-    """The largest element of each window over three spatial axes.
+    """The maximum of each window over three spatial axes.
 
     >>> sl.max_pool3d(sl.zeros((1, 2, 4, 4, 4)), 2).shape
     (1, 2, 2, 2, 2)

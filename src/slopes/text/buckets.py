@@ -43,8 +43,8 @@ def adaptive_boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
     A bucket whose rows fill less than half of it, where this is a twentieth of all rows' lengths or more, is divided at half its
     length, and its shorter rows again.
 
-    >>> from slopes.text.buckets import thrifty
-    >>> thrifty([1, 2, 2, 3, 4, 5, 5, 1000], count=2)
+    >>> from slopes.text.buckets import adaptive_boundaries
+    >>> adaptive_boundaries([1, 2, 2, 3, 4, 5, 5, 1000], count=2)
     (3, 5, 1000)
     """
     sorted_lengths = np.sort(checked_lengths(lengths))

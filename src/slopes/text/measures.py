@@ -93,8 +93,8 @@ def exact_match(predictions: Sequence[Any], targets: Sequence[Any]) -> float:
     0.5
     """
     if len(predictions) != len(targets) or not len(predictions):
-        raise ArgumentError(f"exact_match: {len(predictions)} predictions and {len(targets)} targets", why="they are compared one by one, and "
-                            "there is at least one")
+        raise ArgumentError(f"exact_match: {len(predictions)} predictions and {len(targets)} targets",
+                            why="they are compared pairwise, and there is at least one")
     return sum(same(a, b) for a, b in zip(predictions, targets)) / len(predictions)
 
 
