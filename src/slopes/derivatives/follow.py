@@ -1,7 +1,7 @@
-"""What every derivative is made of: arguments that are followed, and results that forget what nobody outside will ask about.
+"""The common parts of all derivatives: differentiated arguments, and results recorded only for enclosing derivatives.
 
-Each argument that is differentiated is wrapped in an `alias` node with a tag of its own, so that nested derivatives never confuse
-whose perturbation they follow, and variables of an enclosing function are what they should be: constants.
+Each differentiated argument is wrapped in an `alias` node with a unique tag, so that nested derivatives do not confuse their
+perturbations, and variables of an enclosing function are constants.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ ARRAYS = (Tensor, np.ndarray, bool, int, float, complex, np.generic)
 
 
 def node_of(x: Tensor) -> Node:
-    """The node that stands for a tensor, here and now."""
+    """The node of a tensor in the current mode."""
     return x._leaf() if mode.trace is None else x._node_in(mode.trace)
 
 
 def tensor_around(node: Node, requires_grad: bool) -> Tensor:
-    """A tensor around a node; at once its value is computed and kept."""
+    """A tensor for a node; in eager mode its value is computed."""
     if mode.trace is not None:
         return mode.trace.tensor(node, requires_grad)
     return tensor_with_node(node, evaluate([node], remember=True)[0], requires_grad)
 
 
 def tensor_with_node(node: Node, array: np.ndarray, requires_grad: bool) -> Tensor:
-    """A tensor of this value, that remembers its node if it is to be differentiated."""
+    """A tensor with this value, and with its node if it requires a gradient."""
     tensor = from_array(array)
     if requires_grad:
         tensor._node, tensor._requires_grad = node, True
@@ -50,7 +50,7 @@ def tensor_with_node(node: Node, array: np.ndarray, requires_grad: bool) -> Tens
 
 
 def finish(nodes: Sequence[Node]) -> list[Tensor]:
-    """Tensors of results: still recorded if someone outside may differentiate them again, else only their values."""
+    """Result tensors, recorded only if an enclosing derivative may differentiate them again."""
     outside = reaching_outside(nodes) if mode.recording else set()
     if mode.trace is not None:
         return [tensor_around(node, node in outside) for node in nodes]
@@ -59,7 +59,7 @@ def finish(nodes: Sequence[Node]) -> list[Tensor]:
 
 
 def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
-    """The float nodes that depend on anything that an enclosing derivative, or a later `backward`, may ask about."""
+    """The float nodes that depend on anything that an enclosing derivative or a later backward() may differentiate."""
     trace, reaching = mode.trace, set(levels.active)
     if trace is not None:
         reaching |= {*trace.leaves, *(node for tensor, node in trace.current.items() if tensor._requires_grad)}
@@ -71,7 +71,7 @@ def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
 
 @contextlib.contextmanager
 def record_from(nodes: Iterable[Node]) -> Iterator[None]:
-    """Record what is computed from these nodes, even inside of no_grad."""
+    """Record all computations from these nodes, even inside no_grad."""
     count = len(levels.active)
     levels.active.extend(nodes)
     try:
@@ -82,7 +82,7 @@ def record_from(nodes: Iterable[Node]) -> Iterator[None]:
 
 
 class Inputs:
-    """The arguments of a function, some of which are followed: their leaves, wrapped each in a fresh alias."""
+    """The arguments of a function; each leaf of the differentiated ones is wrapped in a new alias node."""
 
     def __init__(self, name: str, args: tuple, argnums: int | Sequence[int]) -> None:
         self.name, self.args = name, list(args)
@@ -95,7 +95,7 @@ class Inputs:
             self.wrap(argnum)
 
     def wrap(self, index: int) -> None:
-        """Replace one argument by a tree of followed tensors."""
+        """Replace one argument by a tree of recorded tensors."""
         structure = flatten(self.args[index])[1]
         self.structures.append(structure)
         wrapped = []
@@ -111,7 +111,7 @@ class Inputs:
             return function(*self.args, **kwargs)
 
     def pack(self, leaves: Sequence[Any]) -> Any:
-        """One value per followed leaf, in the trees of the arguments."""
+        """One value per differentiated leaf, in the structure of the arguments."""
         trees, at = [], 0
         for structure in self.structures:
             trees.append(unflatten(structure, leaves[at:at + structure.leaves]))
@@ -119,14 +119,14 @@ class Inputs:
         return trees[0] if self.single else tuple(trees)
 
     def unpack(self, value: Any) -> list[Any]:
-        """The leaves of a value shaped like the followed arguments."""
+        """The leaves of a value with the structure of the differentiated arguments."""
         trees = [value] if self.single else list(value)
         leaves = []
         for index, (tree, structure) in enumerate(zip(trees, self.structures)):
             tangents, own_structure = flatten(tree)
             if own_structure != structure:
                 raise ArgumentError(f"{self.name}: tangent {index} is {own_structure}, the argument {structure}",
-                                    repair="give tangents in the same containers as the arguments")
+                                    repair="pass tangents in the same containers as the arguments")
             leaves.extend(tangents)
         return leaves
 
@@ -139,7 +139,7 @@ def position(name: str, args: tuple, index: int) -> int:
 
 
 def differentiable(name: str, path: str, leaf: Any) -> Tensor:
-    """The leaf as a tensor of floats."""
+    """The leaf as a float tensor; GradientError if it is not differentiable."""
     if not isinstance(leaf, ARRAYS):
         raise GradientError(f"{name}: {path} is {leaf!r} of type {type(leaf).__name__}, not a tensor",
                             repair="name the arguments to differentiate with argnums=, and leave others out")
@@ -151,7 +151,7 @@ def differentiable(name: str, path: str, leaf: Any) -> Tensor:
 
 
 class Outputs:
-    """What a function returned: its tree, and the nodes of its leaves."""
+    """The result of a function: its structure, and the nodes of its leaves."""
 
     def __init__(self, name: str, value: Any) -> None:
         leaves, self.structure = flatten(value)
@@ -170,7 +170,7 @@ def result_tensor(name: str, leaf: Any) -> Tensor:
 
 
 def scalar_output(name: str, value: Any) -> Node:
-    """The node of the single number that a gradient is taken of."""
+    """The node of a scalar output; GradientError for anything else."""
     if not isinstance(value, ARRAYS):
         raise GradientError(f"{name}: the function returned {value!r} of type {type(value).__name__}, not a tensor",
                             why="a gradient belongs to a single number",
@@ -187,11 +187,11 @@ def scalar_output(name: str, value: Any) -> Node:
 
 
 def stable_outputs(nodes: Sequence[Node]) -> list[Node]:
-    """Results in the form that is differentiated: in a traced function the stable one, as its values will be computed."""
+    """The outputs in the form to differentiate: in a traced function, the numerically stable one."""
     return list(nodes) if mode.trace is None else stable_to_differentiate(nodes)
 
 
 def gradients_or_zeros(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
-    """Gradients, zeros where nothing depends."""
+    """The gradients, zeros for independent inputs."""
     gradients = pull_back(stable_outputs(outputs), seeds, wrt)
     return [zeros_like(node) if gradient is None else gradient for node, gradient in zip(wrt, gradients)]

@@ -1,4 +1,4 @@
-"""A compiled function within a derivative that is taken outside of it: its graph becomes part of what is differentiated."""
+"""Inline a compiled function that is called inside a derivative, so that its graph is differentiated."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .follow import node_of, tensor_around
 
 
 def call_inline(function: Callable[..., Any], storage: str, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """function(*args, **kwargs), recorded as when it is compiled, in the same stable form, and computed at once.
+    """function(*args, **kwargs) in eager mode, recorded in the same numerically stable form as when compiled.
 
-    A function that assigns tensors (draws random numbers, keeps running means) or calls backward is called as it is.
+    A function that assigns tensors (random numbers, running means) or calls backward() is called directly.
     """
     leaves, structure = flatten((args, kwargs))
     trace = Trace(storage)
@@ -37,7 +37,7 @@ def call_inline(function: Callable[..., Any], storage: str, args: tuple, kwargs:
 
 
 def stand_in(trace: Trace, leaf: Any) -> Any:
-    """A traced tensor in the place of a tensor or array; Python values stay as they are."""
+    """A traced tensor for a tensor or array; other values are returned unchanged."""
     if not isinstance(leaf, (Tensor, np.ndarray)):
         return leaf
     return trace.argument(leaf.shape, leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)

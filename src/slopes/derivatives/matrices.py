@@ -1,4 +1,4 @@
-"""Whole matrices of derivatives: Jacobians by batching one mode over all unit vectors, Hessians as Jacobians of gradients."""
+"""Jacobians, by batching forward or reverse mode over unit vectors, and Hessians, as Jacobians of gradients."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def identity(n: int, dtype: np.dtype) -> Node:
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The function that computes all derivatives J[i, j] = d output[i] / d argument[j], of shape output.shape + argument.shape.
+    """The function that computes the Jacobian J[i, j] = d output[i] / d argument[j], of shape output.shape + argument.shape.
 
-    For trees, a tree like the output holding trees like the argument. Uses reverse mode, all outputs at once by batching, or
-    forward mode where there are fewer inputs than outputs.
+    For trees, the result is a tree like the output of trees like the argument. Uses reverse mode, batched over all outputs, or
+    forward mode if there are fewer inputs than outputs.
 
     >>> import slopes as sl
     >>> sl.jacobian(lambda x: x * x)(sl.tensor([1., 2.]))
@@ -86,9 +86,9 @@ def reshape(node: Node, shape: Shape) -> Node:
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The function that computes all second derivatives of a single number, H[i, j] = d^2 f / d x[i] d x[j].
+    """The function that computes the Hessian of a scalar function, H[i, j] = d^2 f / d x[i] d x[j].
 
-    The Hessian has shape x.shape + x.shape; for trees, a tree like the argument holding such trees.
+    The Hessian has shape x.shape + x.shape; for trees, it is a tree like the argument of such trees.
 
     >>> import slopes as sl
     >>> sl.hessian(lambda x: (x * x * x).sum())(sl.tensor([1., 2.]))

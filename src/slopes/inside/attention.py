@@ -1,4 +1,4 @@
-"""Attention maps: which places each place of a sequence looks at, in every head of every layer."""
+"""Attention maps: the attention weights of every head of every layer."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ..tensor import asarray, no_grad
 from ..train.mode import Mode
 from .watch import replace_forward
 
-TICKS = 24  # so many places are named
+TICKS = 24  # most positions to label in the figure
 
 
 @dataclass
 class AttentionMaps(View):
-    """weights: for each layer's path an array (heads, L, S), the rows summing to 1; queries and keys: names of the places, if given."""
+    """weights: by layer path, arrays (heads, L, S) whose rows sum to 1; queries and keys: labels of the positions, if given."""
 
     weights: dict[str, np.ndarray]
     queries: Sequence[str] = ()
     keys: Sequence[str] = ()
 
     def draw(self) -> Picture:
-        """One row per layer, one column per head; dark is much, the darkest is the head's largest weight."""
+        """One row per layer, one column per head; the darkest colour is the head's largest weight."""
         heads = max(len(layer_weights) for layer_weights in self.weights.values())
         named = len(self.keys) <= TICKS and bool(self.keys)
         size = 2.6 if named else 1.7
@@ -50,10 +50,10 @@ class AttentionMaps(View):
 
 def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), keys: Sequence[str] | None = None,
                    example: int = 0) -> AttentionMaps:
-    """The attention weights of every nn.MultiheadAttention in the network, for one example of a batch of inputs, in the mode of use.
+    """The attention weights of every nn.MultiheadAttention in the network, for one example of a batch, in eval mode.
 
-    queries, keys: names of the places, for the picture (keys default to queries). A layer that is used several times shows its last
-    use. Raises ArgumentError for a network that does not attend.
+    queries, keys: labels of the positions in the figure (keys default to queries). Of a layer that is called several times, the
+    last call is shown. Raises ArgumentError for a network without attention.
 
     >>> import slopes as sl
     >>> from slopes.zoo.networks import char_gpt
@@ -68,17 +68,17 @@ def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), ke
                 stack.enter_context(replace_forward(module, recording_forward(module, path, weights, example)))
         net(*(asarray(x) for x in inputs))
     if not weights:
-        raise ArgumentError("attention_maps: this network does not attend", why="no nn.MultiheadAttention in it was used")
+        raise ArgumentError("attention_maps: this network has no attention", why="no nn.MultiheadAttention in it was called")
     return AttentionMaps(weights, list(queries), list(queries if keys is None else keys))
 
 
 def module_paths(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """(path for people, module) of all modules."""
+    """(path for display, module) of all modules."""
     return [(entry.display, entry.value) for entry in entries(net) if isinstance(entry.value, nn.Module)]
 
 
 def recording_forward(module: nn.MultiheadAttention, path: str, weights_by_path: dict[str, np.ndarray], example: int) -> Any:
-    """The layer's forward, which also notes its weights."""
+    """The layer's forward method, extended to record its weights."""
     original = module.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Activation maximisation: the picture that a unit likes best, found by climbing its gradient."""
+"""Activation maximization: images that maximize a unit's activation, by gradient ascent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .watch import Layer, find_layer, output_at
 
 @dataclass
 class Favourites(View):
-    """images (K, C, H, W): the picture that drives each of the units most; activations (K,): how far; the units and their layer."""
+    """images (K, C, H, W): the maximizing image of each unit; activations (K,); the units and the path of their layer."""
 
     images: np.ndarray
     activations: np.ndarray
@@ -31,7 +31,7 @@ class Favourites(View):
     path: str
 
     def draw(self) -> Picture:
-        """A sheet of the pictures, each with its unit."""
+        """A grid of the images, labelled with their units."""
         return sheet([as_picture(each) for each in self.images], [f"unit {each}" for each in self.units], size=1.1,
                      heading=f"what units of {self.path} like")
 
@@ -92,7 +92,7 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
 
 
 def blur(pictures: Tensor) -> Tensor:
-    """Each channel through a 3x3 blur; the border is blurred with what lies on the other side."""
+    """A 3x3 blur of every channel, with periodic borders."""
     if pictures.ndim != 4:
         return pictures
     across = 2 * pictures + roll(pictures, 1, axis=3) + roll(pictures, -1, axis=3)

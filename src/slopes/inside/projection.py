@@ -1,4 +1,4 @@
-"""Many dimensions in a plane: principal components, or neighbourhoods kept by t-SNE."""
+"""Projections of high-dimensional vectors to a plane: PCA and t-SNE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..extras import require
 from ..plot import Picture, View, new_figure
 from .draw import colour
 
-NAMED = 60  # so many points are named by their labels, more by colours
+NAMED = 60  # most points to label with text instead of colours
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The receptive field: which part of the input a unit can see; worked out layer by layer, or measured by gradients."""
+"""Receptive fields: the part of the input that a unit depends on, computed layer by layer or measured by gradients."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .draw import as_picture
 from .watch import Layer, find_layer, output_at
 
 Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included
-Seen = tuple[np.ndarray, ...] | None  # along every axis the numbers of the places that are seen; None: all
+Seen = tuple[np.ndarray, ...] | None  # the visible indices along every axis; None: all
 Shape = tuple[int, ...]
 POOLS = (MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d)
 ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
-WHOLE = (nn.Flatten, nn.Linear, GlobalAvgPool, GlobalMaxPool)  # after these a unit sees whatever there is
+WHOLE = (nn.Flatten, nn.Linear, GlobalAvgPool, GlobalMaxPool)  # after these a unit depends on everything
 POINTWISE = (nn.Identity, nn.Threshold, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.Softplus, nn.ELU, nn.SELU, nn.GELU,
              nn.SiLU, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.GaussianNoise,
              nn.MaskingNoise)
@@ -96,7 +96,7 @@ def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Sh
 
 
 def last_spatial_layer(net: nn.Module, shapes: dict[str, Shape | None], shape: Shape) -> tuple[str, nn.Module]:
-    """The last layer whose output has as many axes in space as the input, and more than one place."""
+    """The last layer whose output has as many spatial axes as the input."""
     layers = [entry for entry in entries(net) if isinstance(entry.value, nn.Module) and not entry.value.children()
              and len(shapes.get(entry.display) or ()) == len(shape) + 1]
     if not layers:
@@ -104,7 +104,7 @@ def last_spatial_layer(net: nn.Module, shapes: dict[str, Shape | None], shape: S
     return layers[-1].display, layers[-1].value
 
 
-# Worked out
+# Computed
 
 
 def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Shape | None], place: Shape, within: bool) -> Box:

@@ -93,18 +93,18 @@ def beam_search(step: Step, state: Any, first: Any, eos: int, length: int = 50, 
 
 
 def penalties(length: int, exponent: float) -> np.ndarray:
-    """What the log probability of a sequence of 1, 2, ..., length tokens is divided by, float32."""
+    """The length normalization of sequences of 1, 2, ..., length tokens, float32."""
     return (((5 + np.arange(1, length + 1)) / 6) ** exponent).astype(np.float32)
 
 
 def initial_search(rows: int, beams: int, length: int, fill: int) -> Search:
-    """One beginning for each row, of probability 1 and without a token; the other beams are not there yet."""
+    """The initial search: one empty hypothesis of probability 1 per row; the other beams have probability 0."""
     none, nothing = full((rows, beams), -np.inf), full((rows, beams, length), fill, dtype=np.int64)
     return Search(where(arange(beams) == 0, 0.0, none), nothing, none, nothing, full((rows, beams), 0, dtype=np.int64))
 
 
 def advance(search: Search, logits: Tensor, position: Tensor, divisor: Tensor, eos: int, fill: int) -> tuple[Search, Tensor, Tensor]:
-    """The search one token later, the tokens (B K,) to go on with, and the numbers (B K,) of the rows that they continue."""
+    """The search after one more token, the next tokens (B K,), and the indices (B K,) of the rows that they extend."""
     (rows, beams), size = search.alive.shape, logits.shape[-1]
     every = search.alive[..., None] + log_softmax(logits, axis=-1).reshape((rows, beams, size))  # (B, K, V)
     best_scores, indices = highest(every.reshape((rows, beams * size)), 2 * beams)  # (B, 2K)
@@ -123,17 +123,17 @@ def advance(search: Search, logits: Tensor, position: Tensor, divisor: Tensor, e
 
 
 def highest(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest of each row (B, N) in falling order, and their places; of equals the first come first."""
+    """The `count` largest values of each row (B, N) in descending order, and their indices; stable for equal values."""
     return top_k(x, count, axis=1) if count > FEW else select_top(x, count)[:2]
 
 
 def along(histories: Tensor, beams: Tensor) -> Tensor:
-    """The rows (B, N, L) of the histories that each of the beams (B, M) names: (B, M, L)."""
+    """Gather the rows `beams` (B, M) of the histories (B, N, L): (B, M, L)."""
     return take_along_axis(histories, beams[..., None].broadcast_to((*beams.shape, histories.shape[-1])), axis=1)
 
 
 def reorder_state(state: Any, origin: Tensor) -> Any:
-    """The state with the rows that the beams continue."""
+    """Reorder the rows of the state to those that the beams extend."""
     return tree.map_tree(lambda leaf: take(leaf, origin, axis=0), state)
 
 
@@ -141,13 +141,13 @@ CHOOSE, REORDER = compile(advance), compile(reorder_state)  # one program per sh
 
 
 def is_settled(search: Search, largest: float) -> bool:
-    """Whether no beginning can beat the worst of the K finished sequences, in any row: probabilities only fall from here on."""
+    """Whether no unfinished hypothesis can beat the worst of the K finished ones in any row, as probabilities only decrease."""
     best, worst = np.asarray(search.alive).max(axis=1), np.asarray(search.done).min(axis=1)
     return bool((best / largest <= worst).all())
 
 
 def rank(search: Search, length: int, divisor: float) -> Beams:
-    """Finished sequences, best first, and behind them those that were not."""
+    """Finished sequences, best first, followed by unfinished ones."""
     rows, beams = search.alive.shape
     finished = np.concatenate((np.asarray(search.done) > -np.inf, np.zeros((rows, beams), bool)), axis=1)
     values = np.concatenate((np.asarray(search.done), np.asarray(search.alive) / divisor), axis=1)

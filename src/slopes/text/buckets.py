@@ -1,4 +1,4 @@
-"""Batches of rows of similar length, padded to few different lengths: little is wasted, and few programs are compiled."""
+"""Bucketing: batches of rows of similar length, padded to few different lengths, for little padding and few compilations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from ..data.loaders.order import BUCKETING, batches, check_batch_size, order
 from ..errors import ArgumentError, OutOfRangeError
 
-WASTED = 0.05  # of all rows' lengths: less filling than that in a bucket is left alone
+WASTED = 0.05  # buckets with less padding than this share of the total length are not divided
 
 
 class Bucket(NamedTuple):
-    """A batch: the numbers of its rows, int64, and the length to pad them to."""
+    """A batch: the indices of its rows, int64, and the length to pad them to."""
 
     rows: np.ndarray
     length: int
 
 
 def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
-    """At most `count` lengths, rising, that divide the rows into buckets of about equal size; the last is the longest row's.
+    """At most `count` increasing lengths that divide the rows into buckets of about equal size; the last is that of the longest row.
 
     Boundary k is the smallest length that at least a share k / count of the rows do not exceed. Raises ArgumentError for no row.
 
@@ -38,7 +38,7 @@ def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
 
 
 def adaptive_boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
-    """`boundaries`, and between them a few more where a bucket would be mostly filling: a few long rows then cost only themselves.
+    """`boundaries`, with further ones where a bucket would be mostly padding, so that few long rows do not pad all others.
 
     A bucket whose rows fill less than half of it, where this is a twentieth of all rows' lengths or more, is divided at half its
     length, and its shorter rows again.
@@ -57,7 +57,7 @@ def adaptive_boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
 
 
 def cuts(members: np.ndarray, limit: int, least: float) -> list[int]:
-    """Further limits, rising, of the sorted rows of a bucket: the longest of those that are at most half as long as the bucket."""
+    """Further increasing limits within a bucket of sorted lengths: the longest row of at most half the bucket's length, recursively."""
     below, filling = members[members <= limit // 2], len(members) * limit - members.sum()
     if not len(below) or below[-1] < 1 or filling <= max(members.sum(), least):
         return []
@@ -65,12 +65,12 @@ def cuts(members: np.ndarray, limit: int, least: float) -> list[int]:
 
 
 def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int = 0, limits: Sequence[int] | None = None) -> list[Bucket]:
-    """The batches of an epoch: each holds rows of one bucket, at most `batch_size`, to be padded to the bucket's length.
+    """The batches of an epoch: each has at most `batch_size` rows of one bucket, to be padded to the bucket's length.
 
     lengths: (N,), those of the rows. limits: rising lengths; a row belongs to the first that it does not exceed (by default,
     `boundaries(lengths)`, and more where a few rows are far longer than the others). Every row is in one batch; a bucket's last
-    batch may be smaller. With a seed, rows are mixed within their bucket and the batches among each other, a pure function of
-    (seed, epoch); without one, rows come as stored, short buckets first. Rows of length 0 are in the first bucket. Raises
+    batch may be smaller. With a seed, rows are shuffled within their buckets, and batches are shuffled, as a pure function of
+    (seed, epoch); without one, rows are in stored order, short buckets first. Rows of length 0 are in the first bucket. Raises
     OutOfRangeError for a row longer than the last limit.
 
     >>> from slopes import text

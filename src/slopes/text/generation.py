@@ -1,4 +1,4 @@
-"""Writing token after token with a model that reads one token at a time and remembers the rest in its state."""
+"""Autoregressive text generation with a model that reads one token at a time and carries a state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 class Written(NamedTuple):
-    """The tokens (B, length) int64 that were written after the prompt, and the state behind the last one read."""
+    """The generated tokens (B, length) int64, and the state after the last token read."""
 
     tokens: Tensor
     state: Any
@@ -24,12 +24,12 @@ class Written(NamedTuple):
 
 def generate(step: Step, state: Any, prompt: Any, length: int, choose: Callable[[Tensor], Tensor] = greedy, stop: int | None = None,
              fill: int = 0) -> Written:
-    """Write `length` tokens after each row of a prompt.
+    """Generate `length` tokens after each row of a prompt.
 
     step: (tokens (B,) int64, state) -> (logits (B, V), state), the model, where the state is a tree of tensors (or None); compile
-    it with `sl.compile`: all shapes stay as they are. prompt: (B, P) int64, at least one token (such as <bos>) each. choose:
-    logits -> tokens, such as `greedy` or `sl.compile(lambda logits: text.sample(logits, top_k=10))`. Rows that have written the
-    token `stop` go on with `fill`; when all have, the rest is filled without asking the model. No gradients are recorded.
+    it with `sl.compile`: shapes are constant. prompt: (B, P) int64, at least one token (such as <bos>) each. choose:
+    logits -> tokens, such as `greedy` or `sl.compile(lambda logits: text.sample(logits, top_k=10))`. Rows that have generated the
+    token `stop` are padded with `fill`; when all have, generation ends. No gradients are recorded.
     Raises ShapeError for prompts that are not (B, P), and for logits that are not (B, V).
 
     >>> from slopes import text

@@ -1,4 +1,4 @@
-"""How good a model of text is: perplexity, BLEU, the share of right tags and of exact matches."""
+"""Metrics of text models: perplexity, BLEU, tagging accuracy, exact match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..tensor import Tensor, asarray
 
 
 def perplexity(losses: Any, counts: Any = None) -> float:
-    """exp of the mean negative log probability of a token: as unsure as a choice among that many equally likely ones.
+    """exp of the mean negative log probability of a token: the effective number of equally likely choices.
 
     losses: what `nn.cross_entropy` gave, the mean for each batch (or one number); counts: the number of tokens in each, where they
     differ. perplexity = exp(sum c_i loss_i / sum c_i). Raises ShapeError for counts of another shape, ArgumentError for none.
@@ -30,7 +30,7 @@ def perplexity(losses: Any, counts: Any = None) -> float:
         raise ShapeError(f"perplexity: {shares.shape} counts for {values.shape} losses", why="each loss has the number of its tokens")
     if not shares.sum() > 0 or (shares < 0).any():
         raise ArgumentError("perplexity: there is no token", why=f"counts sum to {shares.sum():g}", repair="measure at least one batch")
-    counted = np.where(shares > 0, values, 0)  # the mean of an empty batch may be nan
+    counted = np.where(shares > 0, values, 0)  # the mean loss of an empty batch may be nan
     with np.errstate(over="ignore"):
         return float(np.exp((counted * shares).sum() / shares.sum()))
 
@@ -65,7 +65,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], t
 
 
 def tagging_accuracy(predicted: Any, tags: Any, real: Any = None) -> Tensor:
-    """The share of words with the right tag, those alone that are `real`: sum of [predicted = tag] over real / number of real.
+    """The share of correct tags among `real` words: sum of [predicted = tag] over real / number of real.
 
     predicted and tags (N, T) integers, real (N, T) bool, such as `mask(lengths, T)` (by default, all). Works compiled. The share of
     no word at all is nan. Raises ShapeError for shapes that differ.

@@ -1,4 +1,4 @@
-"""Rows of different lengths as one array, and masks that tell what is real."""
+"""Pad rows of different lengths to one array, and masks of the real elements."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..tensor import Tensor, asarray
 
 
 class Padded(NamedTuple):
-    """Rows filled up to one length: values (N, T, ...) and the true lengths (N,) int64."""
+    """Rows padded to one length: values (N, T, ...) and the original lengths (N,) int64."""
 
     values: np.ndarray
     lengths: np.ndarray
 
 
 def pad(rows: Sequence[Any], value: float = 0, length: int | None = None, truncate: bool = False, side: str = "right") -> Padded:
-    """Rows (T_i, ...) of different lengths as one array (N, T, ...), filled up with `value`, and their lengths (N,).
+    """Rows (T_i, ...) of different lengths as one array (N, T, ...), padded with `value`, and their lengths (N,).
 
-    T is `length`, or else that of the longest row. Longer rows are an error, unless `truncate` cuts their ends off. `side` is
-    where the filling goes. Rows of integers become int64, others float32. Empty rows are allowed: they are all filling, their
-    length is 0. Raises ArgumentError for no row, ShapeError for a row that is too long and for rows whose other axes differ,
-    DTypeError for rows that hold no numbers.
+    T is `length`, by default that of the longest row. Longer rows are an error, unless `truncate` is True. `side` is the side of the
+    padding. Rows of integers become int64, others float32. Empty rows are allowed: they are all padding, with length 0. Raises
+    ArgumentError without rows, ShapeError for a row that is too long and for rows whose other axes differ, DTypeError for rows
+    that are not numeric.
 
     >>> from slopes import text
     >>> text.pad([[5, 6, 7], [8], []])
@@ -51,7 +51,7 @@ def pad(rows: Sequence[Any], value: float = 0, length: int | None = None, trunca
 
 
 def as_rows(rows: Sequence[Any]) -> list[np.ndarray]:
-    """The rows as arrays of one type, int64 or float32, equal in all axes but the first."""
+    """The rows as arrays of one dtype, int64 or float32, with equal sizes of all axes but the first."""
     arrays = [np.asarray(row) for row in rows]
     if not arrays:
         raise ArgumentError("pad: there is no row", repair="give at least one; an empty row is one")
@@ -70,10 +70,10 @@ def as_rows(rows: Sequence[Any]) -> list[np.ndarray]:
 
 
 def mask(lengths: Any, longest: int) -> Tensor:
-    """True for what is real, False for filling at the right end: mask[n, t] = t < lengths[n].
+    """True for real elements, False for padding on the right: mask[n, t] = t < lengths[n].
 
-    lengths (...,) integers -> (..., longest) bool. Works compiled. Attention layers want the opposite, what to hide: `~mask`.
-    Raises DTypeError for lengths that are no integers.
+    lengths (...,) integers -> (..., longest) bool. Works compiled. Attention layers need the opposite, the keys to hide: `~mask`.
+    Raises DTypeError unless lengths are integers.
 
     >>> from slopes import text
     >>> text.mask([2, 0], 3)

@@ -1,4 +1,4 @@
-"""Subwords: frequent words whole, rare ones in pieces, learned by merging the most frequent pairs."""
+"""Subword tokenization by byte-pair encoding."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PURPOSE = "text.Subwords"
 
 
 class Subwords:
-    """Pieces of words and their numbers, by byte-pair encoding: from bytes on, the most frequent pair of neighbours becomes a piece.
+    """A byte-pair encoding: starting from bytes, the most frequent pair of adjacent pieces is merged repeatedly.
 
-    Any text can be encoded and decoded without loss: what no piece covers is encoded byte by byte. The special tokens <pad>, <unk>,
+    Any text can be encoded and decoded without loss, if need be byte by byte. The special tokens <pad>, <unk>,
     <bos> and <eos> are 0, 1, 2 and 3. Needs the library `tokenizers` (extra `text`): MissingExtraError without it.
     Source: Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units", ACL 2016.
     """
@@ -32,7 +32,7 @@ class Subwords:
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.engine.encode_special_tokens = True  # a text that says <eos> says no more than that
+        self.engine.encode_special_tokens = True  # <eos> in a text is ordinary text
 
     @classmethod
     def train(cls, sentences: Iterable[str], size: int = 8000) -> Subwords:

@@ -1,4 +1,4 @@
-"""A vocabulary: each token has a number, the special ones first."""
+"""Vocabularies: the mapping between tokens and indices, special tokens first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SCHEMA = "slopes.vocabulary"
 
 
 class Vocabulary:
-    """Tokens and their numbers from 0 on.
+    """Tokens and their indices.
 
-    The special tokens come first: <pad> fills up short rows, <unk> stands for what the vocabulary does not know, <bos> and <eos>
-    stand before and after a sentence. Raises ArgumentError for no token, one that occurs twice, and other special tokens.
+    The special tokens come first: <pad> pads short rows, <unk> replaces unknown tokens, <bos> and <eos> mark the beginning and
+    the end of a sentence. Raises ArgumentError without tokens, for duplicates, and for other special tokens.
 
     >>> from slopes import text
     >>> vocabulary = text.Vocabulary.build(text.words("to be or not to be"))
@@ -52,10 +52,10 @@ class Vocabulary:
     @classmethod
     def build(cls, tokens: Iterable[Any] | Mapping[str, int], smallest_count: int = 1, largest: int | None = None,
               specials: Sequence[str] = SPECIALS) -> Vocabulary:
-        """The vocabulary of a text: its tokens in the order of falling counts, equals in the order of their characters.
+        """The vocabulary of a text: its tokens by descending count, then in alphabetical order.
 
-        tokens: strings, or sequences of strings (sentences), or their counts (a dict). What occurs less than `smallest_count` times
-        is left out; at most `largest` tokens, the special ones among them, are taken. Special tokens in the text are not counted.
+        tokens: strings, or sequences of strings (sentences), or a dict of counts. Tokens that occur less than `smallest_count` times
+        are excluded; `largest` limits the size, including special tokens. Special tokens in the text are not counted.
 
         >>> from slopes import text
         >>> text.Vocabulary.build([["a", "b"], ["b", "c"]], smallest_count=2, specials=("<unk>",)).tokens
@@ -84,7 +84,7 @@ class Vocabulary:
     __hash__ = None  # type: ignore[assignment]
 
     def special(self, token: str) -> int:
-        """The number of a special token; ArgumentError where this vocabulary has it not."""
+        """The index of a special token; ArgumentError if this vocabulary lacks it."""
         if token not in self.specials:
             raise ArgumentError(f"this vocabulary has no {token}", why=f"its special tokens are {self.specials}",
                                 repair="build it with the usual ones: leave specials= out")
@@ -92,28 +92,28 @@ class Vocabulary:
 
     @property
     def pad(self) -> int:
-        """The number of <pad>."""
+        """The index of <pad>."""
         return self.special(PAD)
 
     @property
     def unk(self) -> int:
-        """The number of <unk>."""
+        """The index of <unk>."""
         return self.special(UNK)
 
     @property
     def bos(self) -> int:
-        """The number of <bos>."""
+        """The index of <bos>."""
         return self.special(BOS)
 
     @property
     def eos(self) -> int:
-        """The number of <eos>."""
+        """The index of <eos>."""
         return self.special(EOS)
 
     def encode(self, tokens: Iterable[str], bos: bool = False, eos: bool = False) -> np.ndarray:
-        """The numbers (T,) int64 of the tokens, with <bos> before and <eos> after them if asked for; unknown ones become <unk>.
+        """The indices (T,) int64 of the tokens, optionally with <bos> before and <eos> after them; unknown tokens become <unk>.
 
-        Raises OutOfRangeError for an unknown token where the vocabulary has no <unk>.
+        Raises OutOfRangeError for an unknown token if the vocabulary has no <unk>.
         """
         unknown = self.number_of.get(UNK, -1) if UNK in self.specials else -1
         tokens = list(tokens)
@@ -126,9 +126,9 @@ class Vocabulary:
         return np.concatenate(([self.bos] if bos else [], numbers, [self.eos] if eos else [])).astype(np.int64)
 
     def decode(self, numbers: Any, specials: bool = False) -> list[str]:
-        """The tokens of numbers (T,): up to the first <eos>, without <pad> and <bos>; with `specials` all of them.
+        """The tokens of the indices (T,) up to the first <eos>, without <pad> and <bos>; with `specials` all of them.
 
-        Raises OutOfRangeError for a number that no token has.
+        Raises OutOfRangeError for an invalid index.
 
         >>> from slopes import text
         >>> text.Vocabulary("ab").decode([2, 4, 5, 3, 0])
@@ -145,7 +145,7 @@ class Vocabulary:
         return [token for token in tokens[:end] if token not in hidden]
 
     def coverage(self, tokens: Iterable[str]) -> float:
-        """The share of the tokens that the vocabulary knows, from 0 to 1; ArgumentError for no token.
+        """The share of the tokens that are in the vocabulary, from 0 to 1; ArgumentError without tokens.
 
         >>> from slopes import text
         >>> text.Vocabulary("ab").coverage("abba!")
@@ -188,7 +188,7 @@ def checked_specials(specials: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_text(tokens: Iterable[Any]) -> None:
-    """Tokens are text; also a missing one (None, nan) is none."""
+    """DTypeError unless all tokens are strings."""
     for token in tokens:
         if not isinstance(token, str):
             raise DTypeError(f"token {token!r:.80} is of type {type(token).__name__}", why="a token is text",

@@ -1,4 +1,4 @@
-"""Conditioning of inputs: centred, scaled, decorrelated by what the training data say; the numbers are kept and can be saved."""
+"""Conditioning of inputs with statistics of the training data: centring, scaling, whitening; savable and invertible."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..loaders.dataset import BLOCK, Dataset, exact_input, standardized
 
 PER = ("feature", "channel", "all")
 KINDS = ("pca", "zca")
-SMALLEST = 1e-12  # a direction whose variance is this share of the largest does not vary, but for rounding
+SMALLEST = 1e-12  # directions with a smaller share of the largest variance are constant up to rounding
 
 
 class Conditioner:
-    """Something learned from training inputs that can be done to any inputs, undone, saved and loaded.
+    """A transform fitted to training inputs, which can be applied to any inputs, inverted, saved and loaded.
 
     A subclass has `fields`, the names of its arrays, and two functions of (N, ...): `forward`, to float32, and `inverse`, to
     float64.
@@ -34,20 +34,20 @@ class Conditioner:
         return self.forward(as_inputs(given))
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
-        """What is done."""
+        """Apply the transform."""
         raise missing_method(self, "forward")
 
     def inverse(self, inputs: Any) -> np.ndarray:
-        """What undoes it."""
+        """Invert the transform."""
         raise missing_method(self, "inverse")
 
     def save(self, path: Path) -> None:
-        """Write the numbers as safetensors, atomically."""
+        """Write the statistics as safetensors, atomically."""
         save_safetensors(path, {name: getattr(self, name) for name in self.fields}, {"slopes": type(self).__name__})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; DataError for another kind of file, missing arrays, and numbers that nothing can be done with."""
+        """Read what `save` wrote; DataError for another kind of file, missing arrays, and invalid values."""
         arrays, kind = load_safetensors(path), load_metadata(path).get("slopes", "")
         if kind != cls.__name__ or set(arrays) != set(cls.fields):
             raise refused(path, "contents", f"{kind or 'arrays'} with {', '.join(sorted(arrays)) or 'nothing'}",
