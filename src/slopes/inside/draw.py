@@ -1,4 +1,4 @@
-"""What the pictures of this folder share: sheets of small images, colours."""
+"""Common parts of this folder's figures: grids of small images, colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching a layer while its network runs: what it gives, for any network, also while a function is recorded."""
+"""Capture the output of any layer while its network runs, also while tracing."""
 
 from __future__ import annotations
 

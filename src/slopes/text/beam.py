@@ -1,4 +1,4 @@
-"""Beam search: the most probable sequences, looked for among the best few beginnings."""
+"""Beam search: approximately the most probable sequences."""
 
 from __future__ import annotations
 

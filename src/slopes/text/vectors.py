@@ -1,4 +1,4 @@
-"""Word vectors that others have trained, from files of text: `word v1 v2 ...`, a word a line."""
+"""Pretrained word vectors from text files with lines `word v1 v2 ...`."""
 
 from __future__ import annotations
 

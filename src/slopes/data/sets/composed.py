@@ -1,4 +1,4 @@
-"""Pictures composed of real digits: with a sentence that tells what is where, or with a mask of the ink."""
+"""Synthetic images composed of real digits, with captions for image captioning or masks for segmentation."""
 
 from __future__ import annotations
 

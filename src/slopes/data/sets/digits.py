@@ -1,4 +1,4 @@
-"""The data sets that courses begin with: scikit-learn's digits, MNIST, Fashion-MNIST."""
+"""Small image data sets: scikit-learn's digits, MNIST, Fashion-MNIST."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching public data: known by checksum, from several mirrors, resumed where it broke off, kept in the cache."""
+"""Download public data from mirrors into the cache: verified by checksum, resumed after interruptions."""
 
 from __future__ import annotations
 

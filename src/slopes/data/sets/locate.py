@@ -1,4 +1,4 @@
-"""Where a file of a public data set is on this machine: in the named folder, in that of SLOPES_DATA, or in the cache."""
+"""Locate the files of a data set: in the given folder, in that of SLOPES_DATA, or in the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of sentences to translate: Tatoeba's English and French."""
+"""Sentence pairs for machine translation: Tatoeba's English and French."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time series: windows of the past with what came next, divided by time, and the two forecasts that anyone can make."""
+"""Time series: windows of past values with targets, split by time, and two baseline forecasts."""
 
 from __future__ import annotations
 

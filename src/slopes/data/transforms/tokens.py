@@ -1,4 +1,4 @@
-"""How text becomes a list of tokens: characters, or words by four rules; and back."""
+"""Tokenize text into characters or words, and join tokens back to text."""
 
 from __future__ import annotations
 
