@@ -12,7 +12,7 @@ from slopes import data, nn, optim, text
 from slopes.data import IGNORED
 from slopes.data.loaders.inputs import inputs_of
 from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from slopes.text.buckets import thrifty
+from slopes.text.buckets import adaptive_boundaries
 from slopes.train.progress import CallbackReporter
 from slopes.train.runner import LoaderEpoch, LoaderRunner, StackedBatches
 from slopes.zoo.language import LanguageModel
@@ -96,7 +96,7 @@ def test_one_long_row_costs_about_itself(seed):
 def test_a_bucket_is_never_mostly_filling():
     random = np.random.default_rng(0)
     for lengths in (np.exp(random.normal(3, 1, 3000)).astype(int) + 1, np.append(np.ones(500, int), [10**4]), random.integers(1, 9, 100)):
-        limits = thrifty(lengths, 6)
+        limits = adaptive_boundaries(lengths, 6)
         assert limits[-1] == lengths.max() and list(limits) == sorted(set(limits))
         home = np.searchsorted(limits, lengths)
         for number, limit in enumerate(limits):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, left_to
+from .errors import ArgumentError, missing_method
 from .extras import require
 from .files.atomic import write_bytes
 
@@ -48,7 +48,7 @@ class View:
 
     def draw(self) -> Picture:
         """The picture; needs matplotlib, else MissingExtraError."""
-        raise left_to(self, "draw")
+        raise missing_method(self, "draw")
 
     def plot(self, path: str | Path | None = None) -> Picture:
         """Draw it; with `path` also write the picture. It shows itself in a notebook. Needs matplotlib: slopes[plot]."""

@@ -1,4 +1,4 @@
-"""Data: arrays with targets, splits, an order that is a pure function, the classic data sets, careful readers of files."""
+"""Data: datasets and splits, reproducible shuffling, the classic data sets, file readers."""
 
 from __future__ import annotations
 

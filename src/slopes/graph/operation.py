@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, SlopesError, left_to
+from ..errors import ArgumentError, SlopesError, missing_method
 from .dtype import NATIVE, DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
@@ -119,7 +119,7 @@ class Operation:
     @classmethod
     def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
         """(shape, dtype) of the result; raises the errors of a wrong call."""
-        raise left_to(cls, "rule", "it says the shape and the type of the result")
+        raise missing_method(cls, "rule", "it says the shape and the type of the result")
 
     @classmethod
     def samples(cls) -> Iterable[tuple[list[Any], dict[str, Any]]]:
@@ -130,7 +130,7 @@ class Operation:
     @classmethod
     def meaning(cls, xp: Any, *arrays: Any, **params: Any) -> Any:
         """The value, in terms of an array namespace: NumPy, or any other of the array API standard."""
-        raise left_to(cls, "meaning", "it says the value, in terms of an array namespace: it runs whenever the operation is used at once")
+        raise missing_method(cls, "meaning", "it says the value, in terms of an array namespace: it runs whenever the operation is eager")
 
     @classmethod
     def compute(cls, *arrays: Any, **params: Any) -> Any:
@@ -141,12 +141,12 @@ class Operation:
     @classmethod
     def pullback(cls, g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:
         """One gradient (or None) for each argument, from the gradient g of the result and the result y itself."""
-        raise left_to(cls, "pullback", "it says the gradient of each argument; (None,) * len(args) where there are none")
+        raise missing_method(cls, "pullback", "it says the gradient of each argument; (None,) * len(args) where there are none")
 
     @classmethod
     def batch(cls, nodes: Sequence[Node], batched: Sequence[bool], **params: Any) -> Node:
         """The same operation on many examples: arguments whose flag is set, and the result, have one more axis, in front."""
-        raise left_to(cls, "batch", "it says how the operation is performed for many examples at once")
+        raise missing_method(cls, "batch", "it says how the operation is performed for many examples at once")
 
     @classmethod
     def untaken(cls, y: Node, *args: Node, **params: Any) -> Sequence[Node | None] | None:
@@ -162,12 +162,12 @@ class Operation:
     @classmethod
     def lower(cls, read: Any, index: Sequence[Any], node: Node) -> Any:
         """The scalar expression of the element at `index`, in terms of a reader of the arguments (loops/lower.py `Reader`)."""
-        raise left_to(cls, "lower", "it says how one element is computed; an operation with a `kernel` of its own needs none")
+        raise missing_method(cls, "lower", "it says how one element is computed; an operation with a `kernel` of its own needs none")
 
     @classmethod
     def emit(cls, b: Any, *xs: Any, **params: Any) -> Any:
         """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`)."""
-        raise left_to(cls, "emit", "it says how the operation is compiled; used at once, outside of compiled functions, it needs none")
+        raise missing_method(cls, "emit", "it says how the operation is compiled; eager code needs none")
 
     @classmethod
     def inline_cost(cls, node: Node) -> int:
@@ -182,7 +182,7 @@ class Operation:
     @classmethod
     def trap_error(cls, node: Node, where: str) -> SlopesError:
         """The error that compiled code reports on behalf of a node."""
-        raise left_to(cls, "trap_error", "it says the error that compiled code reports by number")
+        raise missing_method(cls, "trap_error", "it says the error that compiled code reports by number")
 
     # ------------------------------------------------------------------ compilation: kernels
     @classmethod
@@ -203,12 +203,12 @@ class Operation:
     @classmethod
     def identity(cls, dtype: DType) -> np.generic:
         """Of a kernel that combines elements: the value to start from, which changes none."""
-        raise left_to(cls, "identity", "it says the value that a reduction starts from")
+        raise missing_method(cls, "identity", "it says the value that a reduction starts from")
 
     @classmethod
     def combine(cls, b: Any, acc: Any, x: Any) -> Any:
         """Of a kernel that combines elements: one more of them taken in, in terms of a builder of native code."""
-        raise left_to(cls, "combine", "it says how a reduction takes in one more element")
+        raise missing_method(cls, "combine", "it says how a reduction takes in one more element")
 
 
 class Frozen:

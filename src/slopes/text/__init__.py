@@ -1,4 +1,4 @@
-"""Text: tokens, vocabularies, padding and batches of sequences, choosing and writing tokens, beam search, measures, word vectors."""
+"""Text: vocabularies, subwords, padding and batching, sampling and generation, beam search, metrics, word vectors."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ..arrays import shorten
 from ..data.loaders.loader import IGNORED, Batch, Loader
 from ..data.loaders.order import BUCKETING, check_batch_size, order
 from ..errors import ArgumentError, DTypeError, ShapeError
-from .buckets import checked_lengths, checked_limits, thrifty
+from .buckets import adaptive_boundaries, checked_lengths, checked_limits
 from .padding import pad
 from .vocabulary import check_whole
 from .windows import checked_sequence, random_windows, streams
@@ -121,7 +121,7 @@ class Rows(Loader):
                              why="every example has one row of each input, and its target")
         check_labelled(targets)
         lengths = checked_lengths(np.max([[len(row) for row in column] for column in columns], axis=0))
-        limits = thrifty(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
+        limits = adaptive_boundaries(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
         home = np.searchsorted(limits, lengths)
         self.buckets = [bucket(parts, targets, np.flatnonzero(home == number)) for number in np.unique(home)]
         self.counted = sum(int((targets != IGNORED).sum()) for _, targets in self.buckets)

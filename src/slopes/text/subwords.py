@@ -1,4 +1,4 @@
-"""Subwords: frequent words whole, rare ones in pieces, learned by merging the most frequent pairs."""
+"""Subword tokenization by byte-pair encoding."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..extras import require
 from ..files.atomic import Path
 from ..files.jsonfile import load_json, save_json
 from ..files.reading import refused
-from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_numbers, check_whole
+from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_indices, check_whole
 
 SCHEMA = "slopes.subwords"
 PURPOSE = "text.Subwords"
 
 
 class Subwords:
-    """Pieces of words and their numbers, by byte-pair encoding: from bytes on, the most frequent pair of neighbours becomes a piece.
+    """A byte-pair encoding: starting from bytes, the most frequent pair of adjacent pieces is merged repeatedly.
 
-    Any text can be encoded and decoded without loss: what no piece covers is encoded byte by byte. The special tokens <pad>, <unk>,
+    Any text can be encoded and decoded without loss, if need be byte by byte. The special tokens <pad>, <unk>,
     <bos> and <eos> are 0, 1, 2 and 3. Needs the library `tokenizers` (extra `text`): MissingExtraError without it.
     Source: Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units", ACL 2016.
     """
@@ -32,7 +32,7 @@ class Subwords:
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.engine.encode_special_tokens = True  # a text that says <eos> says no more than that
+        self.engine.encode_special_tokens = True  # <eos> in a text is ordinary text
 
     @classmethod
     def train(cls, sentences: Iterable[str], size: int = 8000) -> Subwords:
@@ -68,7 +68,7 @@ class Subwords:
 
     def decode(self, numbers: Any) -> str:
         """The sentence of numbers (T,), up to the first <eos>, without the other special tokens."""
-        found = as_numbers(numbers)
+        found = as_indices(numbers)
         end = np.flatnonzero(found == self.eos)
         kept = found[: end[0]] if end.size else found
         return str(self.engine.decode(kept.tolist(), skip_special_tokens=True))

@@ -11,7 +11,7 @@ import numpy as np
 from .. import nn, optim, random
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..data.loaders.dataset import Dataset
-from ..errors import ArgumentError, ShapeError, left_to
+from ..errors import ArgumentError, ShapeError, missing_method
 from ..extras import require
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
@@ -56,11 +56,11 @@ class Classifier:
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Learn from rows (N, ...) and class numbers (N,)."""
-        raise left_to(self, "learn")
+        raise missing_method(self, "learn")
 
     def decide(self, x: np.ndarray) -> np.ndarray:
         """The class number of each row."""
-        raise left_to(self, "decide")
+        raise missing_method(self, "decide")
 
 
 class Perceptron(Classifier):
@@ -163,11 +163,11 @@ class Regression(Probable):
 
     def outputs(self) -> int:
         """How many logits there are."""
-        raise left_to(self, "outputs")
+        raise missing_method(self, "outputs")
 
     def targets(self, y: np.ndarray) -> Any:
         """Class indices in the form that the loss takes."""
-        raise left_to(self, "targets")
+        raise missing_method(self, "targets")
 
     loss: Callable[..., Any]
 

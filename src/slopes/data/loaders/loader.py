@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import left_to
+from ...errors import missing_method
 from .inputs import map_inputs
 from .order import batches as index_batches
 from .order import number_of_batches
@@ -67,16 +67,16 @@ class Loader:
 
     def steps(self, batch_size: int) -> int:
         """The number of batches of an epoch."""
-        raise left_to(self, "steps")
+        raise missing_method(self, "steps")
 
     def size(self, batch_size: int) -> int:
         """The number of targets of an epoch that count."""
-        raise left_to(self, "size")
+        raise missing_method(self, "size")
 
     def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from batch `start` on, a pure function of the arguments; without a seed in the stored order, every
         target once."""
-        raise left_to(self, "batches")
+        raise missing_method(self, "batches")
 
 
 class ArrayLoader(Loader):

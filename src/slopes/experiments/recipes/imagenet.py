@@ -16,7 +16,7 @@ from ...files.images import load_image
 from ...files.lock import locked
 from ...inside.confusion import Confusion
 from ...plot import mistakes
-from ...settings import cache_folder, expanded
+from ...settings import cache_folder, expand_home
 from ...tensor import Tensor
 from ...train.evaluate import evaluate
 from ...zoo.alexnet import alexnet
@@ -71,7 +71,7 @@ def made_folder(count: int, pixels: int, log: Callable[[str], None]) -> Path:
 
 def open_folder(config: Config) -> data.ImageFolder:
     """The images of the folder asked for; damaged files are logged by name, if they are to be skipped."""
-    folder = expanded(config["folder"], "--folder") if config["folder"] else made_folder(config["pictures"], config["pixels"], config.log)
+    folder = expand_home(config["folder"], "--folder") if config["folder"] else made_folder(config["pictures"], config["pixels"], config.log)
     images = data.image_folder(folder, config["size"] + config["margin"], skip_damaged=config["damaged"] == "skip")
     for path, why in images.skipped:
         config.log(f"skipped: {why}" if path in why else f"skipped: {path}: {why}")
