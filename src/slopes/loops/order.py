@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 
 from .emit import CHECKED_OPERATIONS
 from .index import Axis
-from .nest import Buffer, Checked, Choose, Compute, Expr, Kernel, Load, Loop, buffers_read, buffers_written, memory, root_of
+from .kernels import Kernel, Loop, buffers_read, buffers_written
+from .nest import Buffer, Checked, Choose, Compute, Expr, Load, memory, root_of
 
 FEW = 64  # elements of a value that is only numbers
 

@@ -12,35 +12,39 @@ from ..graph.node import Node
 from ..passes.fuse import is_leaf
 from ..passes.storage import Life, place
 from .builder import INT64, Builder, Value
-from .contraction import emit_contract, scratch_bytes
+from .choose import schedule_map
 from .emit import Scope, emit_map, emit_reduce
+from .emit_contract import emit_contract
 from .index import Axis, Index, linear
-from .lower import Reader
-from .mixing import emit_mix, kept_elements
-from .nest import (
-    Buffer,
-    Expr,
+from .kernels import (
+    ContractKernel,
+    CumulateKernel,
     Kernel,
-    Load,
     Loop,
-    Places,
-    Store,
+    MapKernel,
+    MixKernel,
+    Phases,
+    ReduceKernel,
+    ScatterKernel,
+    ScatterLinesKernel,
+    SortKernel,
     buffers_read,
     buffers_written,
-    expressions,
     leaves,
-    memory,
-    root_of,
 )
+from .lower import Reader
+from .mixing import emit_mix
+from .nest import Buffer, Expr, Load, Places, Store, expressions, memory, root_of
 from .order import last_failing, place_updates
-from .region import Phases, kernels_of, phases_of, write_kernel
-from .schedule import axes_for, choose, join_twins
+from .plan_nest import axes_for
+from .region import kernels_of, phases_of, write_kernel
+from .siblings import join_siblings
 from .special import emit_cumulate, emit_scatter, emit_sort
 from .target import CONTEXT_BYTES, COUNT, GENERATION, NEXT, SPINS, STEP, STOP, YIELD, Target
 
-EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
-    "map": emit_map, "mix": emit_mix, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
-    "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
+EMITTERS: dict[type[Kernel], Callable[..., None]] = {
+    MapKernel: emit_map, MixKernel: emit_mix, ReduceKernel: emit_reduce, ContractKernel: emit_contract, CumulateKernel: emit_cumulate,
+    ScatterKernel: emit_scatter, ScatterLinesKernel: emit_scatter, SortKernel: emit_sort}
 
 THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
 RUN = 32  # phases in one function, where there are more: the time that LLVM takes for a function grows faster than its length
@@ -104,7 +108,7 @@ class _Program:
                 first.append(kernel)
                 needed |= memory(buffers_read(kernel))
         results = {self.buffers[root] for root in self.roots if not is_leaf(root)}
-        self.kernels = place_updates(join_twins(first[::-1], self.target.lanes), last[::-1], olds, results)
+        self.kernels = place_updates(join_siblings(first[::-1], self.target.lanes), last[::-1], olds, results)
 
     def finish_outputs(self) -> None:
         """Give every root its destination: write there at once where that is safe, else copy at the end."""
@@ -198,7 +202,7 @@ class _Program:
             phases = self._poison(phases, self.lives(phases))
         offsets, arena = place(self.lives(phases))
         kernels = leaves(self.kernels)
-        scratch = max((scratch_bytes(kernel) + 8 * kept_elements(kernel) for kernel in kernels), default=0)
+        scratch = max((kernel.scratch_bytes for kernel in kernels), default=0)
         scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
         arena = -(-arena // 4096) * 4096
         writer = ProgramWriter(self.target, offsets, arena, scratch, self.buffers.origin)
@@ -213,9 +217,10 @@ class _Program:
 
 def _in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
     """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find places."""
-    if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.places]):
+    if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.indirect]):
         return False
-    place_of = {store.offset for store in kernel.stores if store.buffer is new}
+    stores = kernel.first.stores if isinstance(kernel, ReduceKernel) else kernel.stores
+    place_of = {store.offset for store in stores if store.buffer is new}
     return all(offset in place_of for offset in loads_of(old, kernel.results))
 
 
@@ -227,13 +232,12 @@ def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
 def _grave(buffer: Buffer, lanes: int) -> Kernel:
     axes, here = axes_for((max(1, buffer.size),), "i")
     bad = np.nan if buffer.dtype.kind == "f" else True if buffer.dtype.kind == "b" else 77
-    kernel = Kernel("map", axes, [Store(buffer, linear(here, (max(1, buffer.size),)), Reader({}).constant(bad, buffer.dtype))])
-    kernel.schedule = choose(kernel, lanes)
-    return kernel
+    store = Store(buffer, linear(here, (max(1, buffer.size),)), Reader({}).constant(bad, buffer.dtype))
+    return schedule_map(MapKernel(axes=axes, stores=[store]), lanes)
 
 
 def blocks_of(phase: Sequence[Kernel | Loop]) -> int:
-    return sum(kernel.schedule["blocks"] for kernel in phase)
+    return sum(kernel.blocks for kernel in phase)
 
 
 class ProgramWriter:
@@ -285,7 +289,7 @@ class ProgramWriter:
         b.spare_lanes = self.spare_lanes
         scope = Scope(b, pointers, self.site)
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
-        EMITTERS[kernel.kind](scope, kernel)
+        EMITTERS[type(kernel)](scope, kernel)
         parameters = "".join(f"ptr noalias {name}, " for name in places.values())
         parameters += "".join(f"i64 %time{i}, " for i in range(len(self.around[id(kernel)])))
         text = b.function(f"({parameters}ptr noalias %scratch, ptr %error, i64 %block) #0")
@@ -368,7 +372,7 @@ class ProgramWriter:
         if not is_shared(phase):
             with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
                 for kernel in kernels:
-                    for number in range(kernel.schedule["blocks"]):
+                    for number in range(kernel.blocks):
                         self._call(b, kernel, arguments, b.whole(number))
             return True
         if waiting:
@@ -378,7 +382,7 @@ class ProgramWriter:
         with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
             block, begin = taken.get(), 0
             for kernel in kernels:
-                count = kernel.schedule["blocks"]
+                count = kernel.blocks
                 mine = b.bit_and(b.compare(">=", block, b.whole(begin)), b.compare("<", block, b.whole(begin + count)))
                 with b.when(mine):
                     self._call(b, kernel, arguments, b.sub(block, b.whole(begin)))

@@ -13,16 +13,15 @@ from ..graph.shape import size
 from ..graph.walk import topological
 from ..passes.fuse import Group, group, is_leaf
 from ..passes.unread import key_of
-from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear, strided, strides_of
+from .kernels import Kernel, Loop, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .mixing import plan_mix
-from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
-from .schedule import axes_for, map_kernel, plan_nest
+from .nest import Buffer, Load, Places, memory
+from .plan_contract import plan_contract, worth_packing
+from .plan_nest import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
 from .target import Target
-
-Phases = list[list[Kernel | Loop]]
 
 
 def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:
@@ -195,7 +194,7 @@ class _LoopPlan:
 
     def is_fixed(self, kernel: Kernel, fixed: set[Buffer]) -> bool:
         """Whether a kernel reads nothing that moves with the step, and writes memory of its own."""
-        moves = any(self.axis in expr.axes for expr in (*kernel.results, *kernel.combined, *kernel.places))
+        moves = any(self.axis in expr.axes for expr in (*kernel.results, *kernel.combined, *kernel.indirect))
         own = all(each.kind == "arena" for each in buffers_written(kernel))
         return own and not moves and all(each in fixed for each in buffers_read(kernel))
 

@@ -8,7 +8,7 @@ import time
 from .. import settings
 from ..graph.body import with_bodies
 from ..graph.node import Node
-from ..loops.nest import leaves
+from ..loops.kernels import leaves
 from ..loops.program import Plan, plan_program
 from . import cache, engine, translate
 from .notice import look
@@ -42,7 +42,7 @@ def report(plan: Plan, planning: float, compiling: float) -> None:
         for kernel in leaves(phase):
             what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
             loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
-            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.schedule['blocks']} blocks: {what}", file=out)
+            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.blocks} blocks: {what}", file=out)
             if level >= 3:
                 print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
     if level >= 4:
