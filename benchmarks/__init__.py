@@ -12,20 +12,22 @@ in the "eager-..." workloads as it is. Peers, those of them that are installed, 
 A peer that cannot run a workload is left out of it, and the run says so.
 
 Each system has a process of its own. The parent tells one of them at a time to run a timed round, in turn, so that all see the
-same machine and never share it; it reports the median over the rounds, and the ratio of the medians of the fastest peer and
-slopes. Before anything is timed, all take the same 13 first steps. Then the last loss, or the first 64 numbers of the last output,
-must agree within 0.002 of the largest: that is far more than rounding moves them, also in networks whose many steps add it up, and
-far less than one wrong weight, gradient or learning rate would.
+same machine and never share it; it reports the median over the rounds, and the median of the ratios of paired rounds. Before
+anything is timed, all take the same 13 first steps. Then the last loss, or the first 64 numbers of the last output, must agree
+within 0.002 of the largest: that is far more than rounding moves them, also in networks whose many steps add it up, and far less
+than one wrong weight, gradient or learning rate would.
 
 How to read the table
     slopes, peers    median time of one step over all rounds
-    ratio            median of the fastest of the bar's peers divided by that of slopes: 2.0 means that slopes takes half the time;
-                     behind it the quartiles of the ratio of neighbouring rounds (wide ones mean a busy machine: measure again), and
-                     which peer it was
+    ratio            time of the fastest of the bar's peers divided by that of slopes, the median over paired rounds: 2.0 means that
+                     slopes takes half the time; behind it the quartiles of these ratios (wide ones mean a busy machine: measure
+                     again), and the peer
     bar              the ratio to reach, then whether it is met. Training and the networks in it are measured against the fastest of
                      PyTorch, torch.compile and JAX; inference against PyTorch as it is and against onnxruntime, a line for each
     share of peak    floating-point operations of slopes' step / its time / the fastest large matrix product that this machine was
-                     seen to do with as many threads; small networks cannot come near it
+                     seen to do with as many threads; small networks cannot come near it. The operations counted are those of plain
+                     convolutions; Winograd's algorithm needs fewer, so that the share may exceed 100%. The documents' tables
+                     have the same figure as useful GFLOP/s, without the bars
 Compiled programs come from an empty cache, so that results do not depend on what ran before, unless --warm-cache is given.
 --json FILE keeps every round of every peer, and the first step's time; `python -m benchmarks table FILE` makes tables from it.
 

@@ -30,7 +30,7 @@ examples:
   python -m benchmarks lenet gpt --rounds 21                lenet-sgd, lenet-adam, gpt and gpt-long, more rounds
   python -m benchmarks infer-lenet-1 --peers onnx,eager     beside onnxruntime and PyTorch as it is only
   python -m benchmarks all --json benchmarks/results.json   everything, kept in a file
-  python -m benchmarks table benchmarks/results.json --into README.md
+  python -m benchmarks table benchmarks/results.json --into README.md docs/performance.md
 """
 
 Results = dict[str, Any]
@@ -175,13 +175,13 @@ def table(arguments: list[str]) -> None:
     """The Markdown of kept results."""
     found = argparse.ArgumentParser(prog="python -m benchmarks table", description="Print the tables of results that --json kept.")
     found.add_argument("file", type=Path, metavar="FILE", help="what --json wrote")
-    found.add_argument("--into", type=Path, metavar="PAGE", help="write them into this page instead, between its two marks")
+    found.add_argument("--into", type=Path, nargs="+", default=(), metavar="PAGE", help="write them into these pages, between their marks")
     options = found.parse_args(arguments)
-    text = report.markdown(report.load(options.file))
-    if options.into:
-        report.write_into(options.into, text)
-    else:
-        print(text)
+    results = report.load(options.file)
+    for page in options.into:
+        report.write_into(page, results)
+    if not options.into:
+        print(report.markdown(results))
 
 
 def main(arguments: list[str]) -> None:

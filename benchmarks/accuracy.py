@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from slopes.data import load_idx
-from slopes.data.loaders import order
+from slopes.data.loaders.order import order
 
 from .figures import Figure, fresh, quicker, torch_installed
 from .workloads import weights

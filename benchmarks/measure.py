@@ -177,7 +177,7 @@ def summary(times: dict[str, list[float]], bars: Sequence[Bar]) -> dict[str, Any
 
 
 def judged(times: dict[str, list[float]], bar: Bar) -> dict[str, Any]:
-    """The fastest of the bar's peers, its median by that of slopes, the quartiles of this ratio in each round; is the bar met?
+    """The fastest of the bar's peers; the median and the quartiles of the ratios of paired rounds; is the bar met?
 
     With none of the peers there is only the bar.
     """
@@ -185,9 +185,14 @@ def judged(times: dict[str, list[float]], bar: Bar) -> dict[str, Any]:
     if not peers:
         return {"times": bar.times, "over": bar.over}
     fastest = min(peers, key=peers.__getitem__)
-    ratio = peers[fastest] / statistics.median(times["slopes"])
-    return {"times": bar.times, "over": bar.over, "peer": fastest, "ratio": ratio, "met": ratio >= bar.times,
-            "spread": quartiles([other / ours for ours, other in zip(times["slopes"], times[fastest])])}
+    ratios = paired_ratios(times["slopes"], times[fastest])
+    ratio = statistics.median(ratios)
+    return {"times": bar.times, "over": bar.over, "peer": fastest, "ratio": ratio, "met": ratio >= bar.times, "spread": quartiles(ratios)}
+
+
+def paired_ratios(ours: list[float], other: list[float]) -> list[float]:
+    """The other's time by ours in each round: neighbours in time, so that a busy moment slows both."""
+    return [theirs / mine for mine, theirs in zip(ours, other)]
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:

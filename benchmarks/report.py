@@ -1,23 +1,31 @@
-"""What is shown of the results: tables on the terminal, a line of progress, Markdown for the README; and the file that keeps them."""
+"""Presentation of the results: tables on the terminal, a progress line, Markdown tables for the documents; and the file of results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import statistics
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from .measure import PEERS
+from .measure import PEERS, paired_ratios, quartiles
 
 WIDTH = 160  # the tables are never squeezed below this
 SCHEMA = 3
 PEER_NAMES = [peer.name for peer in PEERS.values()]
-CAPTION = ("ratio: median of the fastest peer / median of slopes, and the quartiles of this ratio over the rounds; above 1: slopes is "
+CAPTION = ("ratio: time of the fastest peer / time of slopes, the median over paired rounds, and its quartiles; above 1: slopes is "
            "faster; bar: the ratio to reach")
-BEGIN, END = "<!-- what `python -m benchmarks table` says of benchmarks/results.json -->", "<!-- end of the table -->"
+BEGIN, END = "<!-- all rows: written by `python -m benchmarks table` from benchmarks/results.json -->", "<!-- end of all rows -->"
+BEGIN_SHORT = BEGIN.replace("all rows", "some rows")
+END_SHORT = END.replace("all rows", "some rows")
+SHORT = {  # the rows of the README, as a reader would call them; one of them is slower than PyTorch
+    "lenet-sgd": "LeNet, training step, batch 64", "lstm": "LSTM, training step, batch 32",
+    "gpt": "small GPT, training step, batch 12", "resnet20": "ResNet-20, training step, batch 32",
+    "infer-lenet-1": "LeNet, one image", "eager-lenet": "LeNet, training step, eager mode",
+}
 
 Results = dict[str, Any]
 
@@ -34,13 +42,18 @@ def peers_of(rows: Results) -> list[str]:
 def cells(name: str, row: Results, peers: Iterable[str]) -> list[list[str]]:
     """The lines of each cell of one workload: one line, or as many as there are bars."""
     times = [duration(row["median"].get(system)) for system in ("slopes", *peers)]
-    share = f"{row['flops'] / row['median']['slopes'] / 1e9 / row['peak']:.0%}"
+    share = f"{useful_gflops(row) / row['peak']:.0%}"
     bars = [[ratio(bar) for bar in row["bars"]], [f"{bar['times']:g}" for bar in row["bars"]], [verdict(bar) for bar in row["bars"]]]
     return [[name], *([each] for each in times), *bars, [share]]
 
 
+def useful_gflops(row: Results) -> float:
+    """1e9 useful operations per second: the multiply-adds that the formulas of the layers ask for, counted twice, by the median time."""
+    return row["flops"] / row["median"]["slopes"] / 1e9
+
+
 def ratio(bar: Results) -> str:
-    """Also which peer it was, and how wide the rounds spread."""
+    """The median of the paired ratios, their quartiles, and the peer."""
     return "{:.2f} ({:.2f} to {:.2f}) {}".format(bar["ratio"], *bar["spread"], bar["peer"]) if "ratio" in bar else "no peer"
 
 
@@ -113,29 +126,72 @@ def met(bars: Iterable[Results]) -> bool:
     return all(bar.get("met") is not False for bar in bars)
 
 
-# In the README
+# In the documents
 
 def markdown(results: Results) -> str:
-    """Both tables, and where and when they were measured."""
+    """All rows and figures, with the machine."""
+    rows = results["rows"]
+    peers = peers_of(rows)
+    head = ["workload", "slopes", *peers, "ratio to the fastest peer (quartiles)", "useful GFLOP/s"]
+    peak = max((row["peak"] for row in rows.values()), default=0.0)
+    seen = f"Ratios: {RATIOS}. The fastest large matrix product seen here reaches {peak:.0f} GFLOP/s."
+    tables = [grid(head, [full_row(name, row, peers) for name, row in rows.items()])] if rows else []
+    measures = [measure_row(name, figure) for name, figure in results["figures"].items()]
+    return "\n\n".join([f"{where(results)}. {seen}", *tables, *([grid(MEASURES, measures)] if measures else [])])
+
+
+def short_markdown(results: Results) -> str:
+    """The few rows of the README: each beside the fastest of all peers."""
+    rows = [short_row(results["rows"][name], text) for name, text in SHORT.items() if name in results["rows"]]
+    return f"{grid(['', 'slopes', 'fastest peer', 'how many times faster (quartiles)'], rows)}\n\n{where(results)}."
+
+
+RATIOS = "time of the peer / time of slopes, the median over paired rounds, and its quartiles; above 1: slopes is faster"
+MEASURES = ["measure", "slopes", "PyTorch"]
+
+
+def where(results: Results) -> str:
+    """The machine and the versions."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {machine[name]}" for name in ("torch", "jax", "onnxruntime") if machine.get(name))
-    rows = [["<br>".join(lines) for lines in cells(name, row, peers_of(results["rows"]))] for name, row in results["rows"].items()]
-    figures = [figure_cells(name, figure) for name, figure in results["figures"].items()]
-    where = f"{machine['processor']}, {results['threads']} threads each, Python {machine['python']}, {versions}; {CAPTION}."
-    return "\n\n".join([where, *([grid(headings(results["rows"]), rows)] if rows else []), *([grid(FIGURES, figures)] if figures else [])])
+    return f"{machine['processor']}, {results['threads']} threads each, Python {machine['python']}, {versions}"
+
+
+def full_row(name: str, row: Results, peers: Iterable[str]) -> list[str]:
+    times = [duration(row["median"].get(system)) for system in ("slopes", *peers)]
+    return [name, *times, "<br>".join(ratio(bar) for bar in row["bars"]), f"{useful_gflops(row):.0f}"]
+
+
+def short_row(row: Results, text: str) -> list[str]:
+    ours, others = row["times"]["slopes"], {name: each for name, each in row["times"].items() if name != "slopes"}
+    fastest = min(others, key=lambda name: statistics.median(others[name]))
+    ratios = paired_ratios(ours, others[fastest])
+    low, high = quartiles(ratios)
+    peer = f"{duration(row['median'][fastest])} {fastest}"
+    return [text, duration(row["median"]["slopes"]), peer, f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"]
+
+
+def measure_row(name: str, figure: Results) -> list[str]:
+    return [name, amount(figure["slopes"], figure["unit"]), amount(figure["other"], figure["unit"])]
 
 
 def grid(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(each)} |" for each in (head, ["---"] * len(head), *rows))
+    return "\n".join(f"| {' | '.join(cell)} |" for cell in (head, ["---"] * len(head), *rows))
 
 
-def write_into(page: Path, text: str) -> None:
-    """Replace what stands between the two marks of a page."""
+TABLES: tuple[tuple[str, str, Callable[[Results], str]], ...] = ((BEGIN, END, markdown), (BEGIN_SHORT, END_SHORT, short_markdown))
+
+
+def write_into(page: Path, results: Results) -> None:
+    """Replace the table between the marks of a page: all rows or some, as the marks say."""
     content = page.read_text(encoding="utf-8")
-    if content.count(BEGIN) != 1 or content.count(END) != 1:
-        raise SystemExit(f"{page} does not have one line {BEGIN} and one line {END}: between them the table would be written")
-    before, rest = content.split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    marked = [table for table in TABLES if content.count(table[0]) == content.count(table[1]) == 1]
+    if not marked:
+        raise SystemExit(f"{page} has no place for a table: write the two lines\n  {BEGIN}\n  {END}\nor\n  {BEGIN_SHORT}\n  {END_SHORT}")
+    for begin, end, table in marked:
+        before, rest = content.split(begin)
+        content = f"{before}{begin}\n{table(results)}\n{end}{rest.split(end)[1]}"
+    page.write_text(content, encoding="utf-8")
 
 
 # In a file

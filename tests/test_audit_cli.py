@@ -22,9 +22,9 @@ pytest.importorskip("sklearn")
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
 
 from slopes import cli
+from slopes.experiments import run as practice
 from slopes.train import runs
 from slopes.train.runs import load_run
-from slopes.zoo import practice
 
 image = pytest.importorskip("PIL.Image")
 
@@ -97,12 +97,12 @@ error: odd.png: image: all of its 1 x 1 pixels have nearly one shade
 """),
     "empty": (lambda: b"", "error: odd.png: contents: the file is empty\n" + OTHER),
     "a PDF": (lambda: b"%PDF-1.4\n" + bytes(1000), """\
-error: odd.png: contents: it is no picture that can be read (neither PNG nor JPEG)
-  read are PNG, JPEG and binary PGM and PPM
+error: odd.png: contents: it is not a readable image (neither PNG nor JPEG)
+  supported are PNG, JPEG and binary PGM and PPM
 """ + OTHER),
     "truncated": (lambda: saved_png(STROKE)[:60], """\
-error: odd.png: contents: it is no picture that can be read (image file is truncated)
-  read are PNG, JPEG and binary PGM and PPM
+error: odd.png: contents: it is not a readable image (image file is truncated)
+  supported are PNG, JPEG and binary PGM and PPM
 """ + OTHER),
 }
 
@@ -146,11 +146,11 @@ error: RUN/weights.safetensors: data: \d+ bytes follow the header, but its array
 """.lstrip() + OTHER),
     "other weights": (lambda folder: shutil.copy(folder / "curve.png", folder / "weights.safetensors"), r"""
 error: RUN/weights.safetensors: header length: \d+, but \d+ bytes follow
-  a header is no longer than its file, nor than 8388608 bytes
+  a header is at most as long as its file, and at most 8388608 bytes
 """.lstrip() + OTHER),
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), """\
 error: RUN/weights.safetensors: file: there is no such file
-  check the path and the running folder
+  check the path and the current directory
 """),
     "another recipe": (lambda folder: edited(folder, recipe="lenet"), """\
 error: RUN/run.json: hyperparameters: recipe lenet has no channels, dropout
@@ -230,7 +230,7 @@ def test_a_disk_that_is_full_in_the_end_loses_no_training(tmp_path, monkeypatch)
     monkeypatch.setattr(runs, "save_safetensors", full)
     result = slopes("train", "digits", "--epochs", 1, "--quiet", "--out", wanted)
     assert result.exit_code == 1
-    assert result.stderr == (f"error: {wanted} could not be written: No space left on device\n  whatever stood there before is unharmed\n"
+    assert result.stderr == (f"error: {wanted} could not be written: No space left on device\n  the previous file, if any, is unchanged\n"
                              "  free space on the disk, or save to another one\n"
                              "  the training is not lost: it was saved to the folder below\n")
     folder = re.search(r"saved in (.*): ", result.stdout)[1]

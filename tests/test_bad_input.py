@@ -289,7 +289,7 @@ dataset.inputs[64, 0] is nan
   at LINE"""),
     "nan among the targets": (NonFiniteError, lambda: data.Dataset(X, np.full(65, np.nan)), """\
 targets hold nan at [0]
-  one such number makes every weight NaN
+  a single one makes every weight NaN
   remove or replace such examples, for example with np.nan_to_num(x)
   at LINE"""),
     "labels outside of the classes": (OutOfRangeError, lambda: fitted(net_for(2)), """\

@@ -131,18 +131,30 @@ def test_the_terminal_shows_rows_and_figures(results, capsys):
     assert "infer-mlp-1" in shown and "missed" in shown and "at most 1 s" in shown
 
 
-def test_the_readme_table_is_made_from_kept_results(results, tmp_path):
-    page = tmp_path / "README.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+@pytest.mark.parametrize("begin, end", [(report.BEGIN, report.END), (report.BEGIN_SHORT, report.END_SHORT)])
+def test_the_tables_of_pages_are_made_from_kept_results(begin, end, results, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
+    rounds = {"slopes": [1e-3], "PyTorch": [5e-3], "onnxruntime": [1.1e-3]}
+    results["rows"]["infer-lenet-1"] = results["rows"]["infer-mlp-1"] | {"times": rounds}
     report.save(tmp_path / "results.json", results)
     command.main(["table", str(tmp_path / "results.json"), "--into", str(page)])
     lines = page.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "old" not in lines
-    assert "| import | 500 ms | 2.5 s | at most 1 s | met |" in lines
-    assert any(line.startswith("| infer-mlp-1 | 1 ms | 5 ms | 1.1 ms | 5.00") and "<br>1.10" in line for line in lines)
+    if begin == report.BEGIN:
+        assert "| import | 500 ms | 2.5 s |" in lines
+        assert any(line.startswith("| infer-mlp-1 | 1 ms | 5 ms | 1.1 ms | 5.00") and "<br>1.10" in line for line in lines)
+    else:
+        assert "| LeNet, one image | 1 ms | 1.1 ms onnxruntime | 1.10 (1.10 to 1.10) |" in lines
     page.write_text("no marks", encoding="utf-8")
-    with pytest.raises(SystemExit, match="does not have one line"):
+    with pytest.raises(SystemExit, match="has no place for a table"):
         command.main(["table", str(tmp_path / "results.json"), "--into", str(page)])
+
+
+def test_the_ratio_is_the_median_of_paired_rounds_and_lies_in_its_quartiles():
+    times = {"slopes": [1.0, 2.0, 4.0], "PyTorch": [3.0, 10.0, 8.0]}  # the ratio of the medians would be 4
+    row = measure.summary(times, [EVERYONE])["bars"][0]
+    assert row["ratio"] == 3.0 and row["spread"] == (2.5, 4.0)
 
 
 def test_results_of_one_machine_are_kept_together(results, tmp_path):
@@ -162,12 +174,21 @@ def test_results_of_one_machine_are_kept_together(results, tmp_path):
         report.load(path)
 
 
-def test_the_readme_says_what_the_results_say():
+@pytest.mark.parametrize("name, begin, end, table", [("README.md", report.BEGIN_SHORT, report.END_SHORT, report.short_markdown),
+                                                     ("docs/performance.md", report.BEGIN, report.END, report.markdown)])
+def test_the_pages_say_what_the_results_say(name, begin, end, table):
     kept = ROOT / "benchmarks" / "results.json"
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert page.count(report.BEGIN) == page.count(report.END) == 1
+    page = (ROOT / name).read_text(encoding="utf-8")
+    assert page.count(begin) == page.count(end) == 1
     if kept.exists():
-        assert page.split(report.BEGIN)[1].split(report.END)[0].strip() == report.markdown(report.load(kept))
+        assert page.split(begin)[1].split(end)[0].strip() == table(report.load(kept))
+
+
+@pytest.mark.parametrize("row", json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))["rows"].values())
+def test_kept_ratios_follow_from_the_kept_rounds(row):
+    bars = [measure.Bar(bar["times"], tuple(bar["over"])) for bar in row["bars"]]
+    assert json.loads(json.dumps(measure.summary(row["times"], bars))) == {key: row[key] for key in ("median", "quartiles", "bars")}
+    assert all(bar["spread"][0] <= bar["ratio"] <= bar["spread"][1] for bar in row["bars"] if "ratio" in bar)
 
 
 # Commands

@@ -16,9 +16,9 @@ from command_line import own_settings, slopes  # noqa: F401  (the fixture is use
 
 from slopes import cli
 from slopes.data import digits
+from slopes.experiments.catalog import RECIPES
 from slopes.settings import VERSION
 from slopes.train.runs import load_run
-from slopes.zoo.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")

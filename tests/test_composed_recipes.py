@@ -10,7 +10,8 @@ import pytest
 import slopes as sl
 from slopes import data
 from slopes.data.sets import composed
-from slopes.zoo import caption, captioner, recommend, segment
+from slopes.experiments.recipes import caption, recommend, segment
+from slopes.zoo import show_attend_tell as captioner
 
 
 def found_by(recipe, seed=0, **given):

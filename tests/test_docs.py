@@ -17,7 +17,8 @@ from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-RUN = [*(f"docs/{name}.md" for name in ("tour", "text", "sequences", "data", "practice")), "README.md"]  # their Python blocks are programs
+PROGRAMS = "tour", "machine", "text", "sequences", "data", "practice"
+RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
     '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',
@@ -72,6 +73,10 @@ def test_the_readme_names_the_two_commands():
     assert all(command in readme for command in COMMANDS)
 
 
+def test_the_readme_is_read_in_minutes():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 80
+
+
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 
@@ -99,3 +104,8 @@ def test_the_page_about_data_names_every_public_set_of_it_with_its_licence():
     for name in set(SOURCES) - others:
         licence = rows[name.replace("-", "_")].rsplit("|", 2)[1].strip()
         assert licence.split(" (")[0].split(" for ")[0] in SOURCES[name].licence, name
+
+
+def test_the_machine_has_at_most_200_lines():
+    code = "".join(text for language, text, _ in blocks("docs/machine.md") if language == "python")
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 200

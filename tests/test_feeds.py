@@ -13,7 +13,7 @@ from slopes.data import IGNORED
 from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from slopes.text.buckets import thrifty
 from slopes.train.progress import Told
-from slopes.train.stepper import Feeder, Stack
+from slopes.train.runner import LoaderEpoch, LoaderRunner, StackedBatches
 from slopes.zoo.language import LanguageModel
 
 WORD = np.tile([1, 2, 0, 3, 1, 3], 40)  # the token after 1 depends on the one before it: 3 1 2 0 3 1 3 1 2 ...
@@ -187,13 +187,17 @@ def test_a_run_that_diverges_goes_back_to_its_last_sound_step():
 def test_steps_are_repeated_as_they_were_also_over_the_end_of_an_epoch():
     found = []
 
-    feeder = Feeder(sl.compile(lambda x, y: ((x + y).sum(),)), lambda: found.append("begin"))
-    stretches = [each for _ in range(2) for each in feeder.walk(text.Streams(WORD, 30).batches(2))]
+    runner = LoaderRunner(sl.compile(lambda held, batch, rate: {"sum": sum(batch).sum()}), lambda: found.append("begin"))
+    calls = []
+    for _ in range(2):
+        epoch = LoaderEpoch(text.Streams(WORD, 30).batches(2), begins=True)
+        while (batches := epoch.take(2)) is not None:
+            calls.append((batches, runner.run(batches)["sum"]))
     assert found == ["begin"] * 2
-    first, *others = stretches[: len(stretches) // 2]
-    again = feeder.run(first.rows)
-    assert found == ["begin"] * 3 and (again.values[0] == first.values[0]).all()
-    feeder.run(first.rows[1:]) if len(first.rows) > 1 else feeder.run(others[0].rows)
+    (first, sums), *others = calls[: len(calls) // 2]
+    again = runner.run(first)["sum"]
+    assert found == ["begin"] * 3 and (again == sums).all()
+    runner.run(first[1:]) if len(first) > 1 else runner.run(others[0][0])
     assert found == ["begin"] * 3
 
 
@@ -262,6 +266,6 @@ def test_a_label_outside_of_the_classes_is_named():
 
 def test_stacks_are_cut_like_rows():
     batches = [data.Batch(np.full((2, 3), k), np.full((2,), k)) for k in range(4)]
-    part = Stack.of(batches)[1:3]
-    assert Stack.of(batches, True)[:2].begins and not Stack.of(batches, True)[1:].begins and not part.begins
+    part = StackedBatches.of(batches)[1:3]
+    assert StackedBatches.of(batches, True)[:2].begins and not StackedBatches.of(batches, True)[1:].begins and not part.begins
     assert len(part) == 2 and part.inputs[:, 0, 0].tolist() == [1, 2] and part.counts.tolist() == [2, 2]

@@ -422,10 +422,7 @@ class Shrinking(optim.Optimizer):
     def init(self, parameter):
         return {}
 
-    def factors(self, dtype):
-        return {}
-
-    def update(self, gradient, parameter, state, factors=None):
+    def update(self, gradient, parameter, state, c):
         return parameter - gradient * self.factor.rate * RATE, {}
 
 

@@ -30,6 +30,7 @@ FLOORS = (
      "bytecode", "captures", "guards", "compile", "traced", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
+    ("experiments",),
     ("view", "studio", "cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -10,10 +10,11 @@ import slopes as sl
 from slopes import data, nn
 from slopes.data import Splits, save_image_folder
 from slopes.errors import DataError
+from slopes.experiments import run as practice
+from slopes.experiments.recipes import fashion, imagenet
+from slopes.experiments.study import carry_out
 from slopes.plot import mistakes, samples
 from slopes.train.evaluate import Evaluation
-from slopes.zoo import fashion, imagenet, practice
-from slopes.zoo.study import carry_out
 
 pytest.importorskip("PIL.Image")
 RNG = np.random.default_rng(0)

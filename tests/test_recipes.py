@@ -12,13 +12,13 @@ import pytest
 import slopes as sl
 from slopes import data
 from slopes.errors import ArgumentError, DataError, MissingExtraError, SlopesError
+from slopes.experiments import run as practice
+from slopes.experiments.catalog import RECIPES, find_recipe
+from slopes.experiments.experiment import OPTIMIZERS, Recipe, make_optimizer
+from slopes.experiments.image import FRAMES, read_image
+from slopes.experiments.run import classify, practise, revive
 from slopes.train.runs import load_run
-from slopes.zoo import practice
-from slopes.zoo.image import FRAMES, read_image
 from slopes.zoo.networks import lenet, mlp, small_convolution, softmax_regression
-from slopes.zoo.practice import classify, practise, revive
-from slopes.zoo.recipe import OPTIMIZERS, Recipe, make_optimizer
-from slopes.zoo.recipes import RECIPES, find_recipe
 
 LOCAL = Path(os.environ.get("SLOPES_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 

@@ -8,9 +8,9 @@ import pytest
 import slopes as sl
 from slopes import data, text
 from slopes.data import Examples, Splits
-from slopes.zoo import chars, names, sentiment, tagging, translate, words
-from slopes.zoo.study import carry_out
-from slopes.zoo.tagging import Reader
+from slopes.experiments.recipes import chars, names, sentiment, tagger, translate, words
+from slopes.experiments.recipes.tagger import Reader
+from slopes.experiments.study import carry_out
 from slopes.zoo.transformer import Transformer
 
 PLAY = "ROMEO:\nWhat say you, sir?\n\nJULIET:\nNothing, sir: go on.\n\n" * 12
@@ -94,7 +94,7 @@ def test_moods_are_told_apart_fold_by_fold(kind, monkeypatch):
 
 def test_words_are_tagged(monkeypatch):
     monkeypatch.setattr(data, "ud_english_ewt", treebank)
-    found = found_by(tagging.recipe, epochs=12, batch=6, width=8, hidden=8, letters=6, dropout=0.0, rate=0.02)
+    found = found_by(tagger.recipe, epochs=12, batch=6, width=8, hidden=8, letters=6, dropout=0.0, rate=0.02)
     assert found.figures["accuracy"] == 1
     assert found.lines[-1].startswith("Time/NOUN flies/VERB")
 

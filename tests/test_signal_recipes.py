@@ -9,7 +9,7 @@ import slopes as sl
 from slopes import data, nn
 from slopes.data import Dataset, Series, Splits, Table
 from slopes.errors import MissingExtraError, NonFiniteError, ShapeError
-from slopes.zoo import forecast, speech, tabular
+from slopes.experiments.recipes import forecast, speech, tabular
 from slopes.zoo.networks import Forecaster, SpokenCNN, SpokenGRU
 
 

@@ -15,13 +15,15 @@ from command_line import own_settings, slopes  # noqa: F401  (the fixture is use
 
 from slopes import data
 from slopes.errors import ArgumentError
-from slopes.zoo import approximate, autoencoder, compare, features, perceptron, practice, report
-from slopes.zoo.formula import FUNCTIONS, formula
+from slopes.experiments import report
+from slopes.experiments import run as practice
+from slopes.experiments.catalog import RECIPES
+from slopes.experiments.experiment import Setting
+from slopes.experiments.formula import FUNCTIONS, formula
+from slopes.experiments.points import KINDS, points
+from slopes.experiments.recipes import approximate, autoencoder, compare, features, perceptron
+from slopes.experiments.study import Findings, Study, carry_out
 from slopes.zoo.networks import mlp
-from slopes.zoo.points import KINDS, points
-from slopes.zoo.recipe import Setting
-from slopes.zoo.recipes import RECIPES
-from slopes.zoo.study import Findings, Study, carry_out
 
 
 def few(count: int = 300) -> data.Splits:

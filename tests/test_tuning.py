@@ -27,7 +27,7 @@ def heaps(examples, seed):
 def training(trial, epochs=6):
     sl.seed(0)
     return sl.fit(nn.Linear(3, 3), heaps(90, 0), optimizer=optim.SGD(lr=trial["rate"]), epochs=epochs, batch_size=16,
-                  validation=heaps(60, 1), after_epoch=trial, progress=False)
+                  validation=heaps(60, 1), callbacks=[trial], progress=False)
 
 
 def quiet(train, space, trials=20, **given):

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import data, files, functions, inside, nn, optim, random, text, train, view, zoo
+    from . import data, experiments, files, functions, inside, nn, optim, random, text, train, view, zoo
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -43,13 +43,15 @@ if TYPE_CHECKING:
     from .tensor import Parameter, Tensor, asarray, enable_grad, from_dlpack, no_grad, tensor
     from .train.evaluate import evaluate
     from .train.fit import fit
+    from .train.training import Training
     from .view.explain import explain
     from .view.graph import graph
     from .view.roofline import roofline
 
 __version__ = "0.1.0"
 
-SUBMODULES = ("data", "errors", "files", "functions", "inside", "nn", "optim", "random", "text", "train", "tree", "view", "zoo")
+SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "text", "train", "tree", "view",
+              "zoo")
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
@@ -62,6 +64,7 @@ NAMES = {
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
     "train.fit": ("fit",),
+    "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),

@@ -430,7 +430,7 @@ def is_library(kind: type) -> bool:
 
 def tells(value: Any) -> bool:
     """Whether compiled functions learn of changes of this object by `versions.structure`."""
-    return bool(getattr(type(value), "tells_of_changes", False))
+    return bool(getattr(type(value), "tracks_changes", False))
 
 
 def own_classes(kind: type) -> Iterator[type]:

@@ -18,6 +18,10 @@ import numpy as np
 
 from .data.sets.locate import found_sets
 from .errors import ArgumentError, SlopesError
+from .experiments.catalog import RECIPES, find_recipe
+from .experiments.experiment import OPTIMIZERS, Recipe, Setting
+from .experiments.run import Practice, classify, practise, revive
+from .experiments.study import Studied, Study, carry_out, is_study
 from .extras import on_demand
 from .machine.threads import thread_count
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
@@ -25,10 +29,6 @@ from .streams import Lenient
 from .train.advise import advice
 from .train.runs import holds_run, prepare_folder
 from .train.schedule import SCHEDULES
-from .zoo.practice import Practice, classify, practise, revive
-from .zoo.recipe import OPTIMIZERS, Recipe, Setting
-from .zoo.recipes import RECIPES, find_recipe
-from .zoo.study import Studied, Study, carry_out, is_study
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C

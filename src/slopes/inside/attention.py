@@ -74,7 +74,7 @@ def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), ke
 
 def shown_paths(net: nn.Module) -> list[tuple[str, nn.Module]]:
     """(path for people, module) of all modules."""
-    return [(each.shown, each.value) for each in entries(net) if isinstance(each.value, nn.Module)]
+    return [(each.display, each.value) for each in entries(net) if isinstance(each.value, nn.Module)]
 
 
 def recorder(module: nn.MultiheadAttention, path: str, found: dict[str, np.ndarray], example: int) -> Any:

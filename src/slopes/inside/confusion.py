@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.loaders.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..files.arrays import as_labels
 from ..plot import Picture, View, new_figure
-from ..train.checks import check_dataset
 from ..train.evaluate import evaluate
-from ..train.sources import has_classes
+from ..train.sources import source_of
 
 NAMED = 40  # of so many classes the counts can still be read in their cells
 
@@ -114,9 +112,8 @@ def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
     >>> sl.inside.confusion(sl.nn.Identity(), shifted).mistakes()
     [('b', 'c', 1)]
     """
-    if not isinstance(dataset, Feed):
-        check_dataset(dataset)
-    if not has_classes(dataset) or np.ndim(dataset.targets) != 1:
+    source = source_of(dataset)
+    if not source.labelled or source.targets.ndim != 1:
         raise ArgumentError(f"confusion: no class is predicted for each example of this {type(dataset).__name__}",
                             why="it needs a data.Dataset with one class label, an integer, per example",
                             repair="of predictions you have: inside.Confusion.counted(targets, predicted, classes)")

@@ -13,9 +13,9 @@ from ..errors import ShapeError
 from ..nn.losses import cross_entropy
 from ..plot import Picture, View, new_figure, tidy
 from ..tensor import Parameter, Tensor, asarray
-from ..train.guard import untouched
 from ..train.mode import Mode
 from ..train.rates import own_copy
+from ..train.replay import restore_after
 from .watch import Layer, find_layer, replaced
 
 Loss = Callable[[Any, Tensor], Tensor]
@@ -87,7 +87,7 @@ def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross
     True
     """
     weights = weights_of(net)
-    with untouched(net), Mode(net, training=True, quiet=True):
+    with restore_after(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
         norms = np.array([0.0 if each.grad is None else size(each.grad.numpy()) for _, each in weights])
     sizes = np.array([size(each.detach().numpy()) for _, each in weights])
@@ -126,7 +126,7 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
         probes.append(Parameter(np.zeros(output.shape, output.dtype)))
         return output + probes[-1]
 
-    with untouched(net), replaced(module, forward), Mode(net, training=False, quiet=True):
+    with restore_after(net), replaced(module, forward), Mode(net, training=False, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
     slopes = probes[-1].grad.numpy()  # type: ignore[union-attr]
     if not 0 < axis < slopes.ndim:
@@ -156,7 +156,7 @@ def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss
         mine.bind(net.parameters())
     weights = weights_of(net)
     before = [np.array(each.detach().numpy()) for _, each in weights]
-    with untouched(net), Mode(net, training=True, quiet=True):
+    with restore_after(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
         mine.step()
         moved = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]

@@ -98,10 +98,10 @@ def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Sh
 def last_with_places(net: nn.Module, shapes: dict[str, Shape | None], shape: Shape) -> tuple[str, nn.Module]:
     """The last layer whose output has as many axes in space as the input, and more than one place."""
     found = [each for each in entries(net) if isinstance(each.value, nn.Module) and not each.value.children()
-             and len(shapes.get(each.shown) or ()) == len(shape) + 1]
+             and len(shapes.get(each.display) or ()) == len(shape) + 1]
     if not found:
         raise ArgumentError("receptive_field: no layer has places", repair="name a layer: every unit of a dense one sees everything")
-    return found[-1].shown, found[-1].value
+    return found[-1].display, found[-1].value
 
 
 # Worked out
@@ -113,7 +113,7 @@ def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Sh
     if chain is None:
         raise ArgumentError(f"receptive_field: how {target.describe()} hangs in this network cannot be read off its structure",
                             why="that takes Sequential, Residual and Parallel", repair="measure it: measured=True")
-    paths = {id(each.value): each.shown for each in entries(net)}
+    paths = {id(each.value): each.display for each in entries(net)}
     before: list[Shape] = [(1, *shape), *(tuple(shapes[paths[id(each)]] or ()) for each in chain)]
     seen: Seen = tuple(np.array([at]) for at in place) if len(before[-1]) > 2 else None
     for layer, given in zip(chain[::-1], before[-2::-1]):

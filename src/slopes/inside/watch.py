@@ -25,10 +25,10 @@ def find_layer(net: nn.Module, layer: Layer) -> tuple[str, nn.Module]:
     if isinstance(layer, int) and isinstance(net, nn.Sequential) and -len(net) <= layer < len(net):
         layer = net[layer]
     for each in found:
-        if layer is each.value or (isinstance(layer, str) and layer in (each.key, each.shown)):
-            return each.shown, each.value
+        if layer is each.value or (isinstance(layer, str) and layer in (each.key, each.display)):
+            return each.display, each.value
     raise ArgumentError(f"there is no layer {layer if isinstance(layer, (str, int)) else type(layer).__name__!r} in this network",
-                        why=f"it has {', '.join(each.shown for each in found[:12])}{', ...' if len(found) > 12 else ''}",
+                        why=f"it has {', '.join(each.display for each in found[:12])}{', ...' if len(found) > 12 else ''}",
                         repair="name one of them")
 
 

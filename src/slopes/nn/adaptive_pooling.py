@@ -13,7 +13,7 @@ from ..ops import composite
 from ..tensor import Tensor, tensor
 from .convolution import check_channels
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class AdaptivePooling(Module):
@@ -29,10 +29,10 @@ class AdaptivePooling(Module):
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
         for axis in range(self.axes + 1, 1, -1):
-            x = self.pooled(x, axis, self.output_size[axis - 2])
+            x = self.pool(x, axis, self.output_size[axis - 2])
         return x
 
-    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
+    def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
         """x with one axis pooled to `count` values."""
         raise left_to(self, "pooled")
 
@@ -43,15 +43,15 @@ class AdaptivePooling(Module):
 class AdaptiveAveraging(AdaptivePooling):
     """The mean of each window."""
 
-    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
-        return average_to(x, axis, count)
+    def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
+        return average_pool(x, axis, count)
 
 
 class AdaptiveMaximum(AdaptivePooling):
     """The largest value of each window."""
 
-    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
-        return largest_to(x, axis, count)
+    def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
+        return max_pool(x, axis, count)
 
 
 class AdaptiveAvgPool1d(AdaptiveAveraging):
@@ -132,7 +132,7 @@ class GlobalAvgPool(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return composite.mean(x, axis=places(self, x))
+        return composite.mean(x, axis=spatial_axes(self, x))
 
 
 class GlobalMaxPool(Module):
@@ -147,29 +147,29 @@ class GlobalMaxPool(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return build("max_first", x, axes=places(self, x))
+        return build("max_first", x, axes=spatial_axes(self, x))
 
 
-def average_to(x: Tensor, axis: int, count: int) -> Tensor:
+def average_pool(x: Tensor, axis: int, count: int) -> Tensor:
     """x with `axis` averaged to `count` values."""
     length = x.shape[axis]
     if count == 1:
         return composite.mean(x, axis=axis, keepdims=True)
     if count == length:
         return x
-    weights = tensor(averages(length, count).astype(x.dtype))
-    last = x.permute_dims(swapped(x.ndim, axis))
-    return composite.matmul(last, weights).permute_dims(swapped(x.ndim, axis))
+    weights = tensor(averaging_matrix(length, count).astype(x.dtype))
+    last = x.permute_dims(swap_with_last(x.ndim, axis))
+    return composite.matmul(last, weights).permute_dims(swap_with_last(x.ndim, axis))
 
 
-def swapped(rank: int, axis: int) -> tuple[int, ...]:
+def swap_with_last(rank: int, axis: int) -> tuple[int, ...]:
     """The order of axes with `axis` and the last one exchanged (its own inverse)."""
     order = list(range(rank))
     order[axis], order[-1] = order[-1], order[axis]
     return tuple(order)
 
 
-def largest_to(x: Tensor, axis: int, count: int) -> Tensor:
+def max_pool(x: Tensor, axis: int, count: int) -> Tensor:
     """x with the largest of each of `count` windows on `axis`."""
     length = x.shape[axis]
     if count == length:
@@ -177,35 +177,35 @@ def largest_to(x: Tensor, axis: int, count: int) -> Tensor:
     if count == 1:
         return build("max_first", x, axes=(axis,)).reshape((*x.shape[:axis], 1, *x.shape[axis + 1:]))
     # Each window as a row of one length: a shorter one holds its last place again, which changes neither value nor gradient.
-    return build("max_first", build("take", x, tensor(window_places(length, count)), axis=axis), axes=(axis + 1,))
+    return build("max_first", build("take", x, tensor(window_indices(length, count)), axis=axis), axes=(axis + 1,))
 
 
 def window_bounds(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first place of each window, and the first place after it."""
-    number = np.arange(count)
-    return number * length // count, -(-((number + 1) * length) // count)
+    index = np.arange(count)
+    return index * length // count, -(-((index + 1) * length) // count)
 
 
-def window_places(length: int, count: int) -> np.ndarray:
+def window_indices(length: int, count: int) -> np.ndarray:
     """(count, longest): the places of each window."""
     start, stop = window_bounds(length, count)
     return np.minimum(start[:, None] + np.arange((stop - start).max(initial=1)), stop[:, None] - 1)
 
 
-def places(layer: Module, x: Tensor) -> tuple[int, ...]:
+def spatial_axes(layer: Module, x: Tensor) -> tuple[int, ...]:
     """The axes after batch and channels."""
     shape = tuple(x.shape)
     if len(shape) < 3 or 0 in shape[2:]:
-        what, where = built_and_called(layer, x)
+        what, where = layer_and_location(layer, x)
         raise ShapeError(f"{what} needs x of shape (N, C, ...) with at least one place, but x is {shape}", where=where,
                          repair=f"for one example, add the batch axis: x.reshape(1, {', '.join(map(str, shape))})"
                          if len(shape) == 2 else "")
     return tuple(range(2, len(shape)))
 
 
-def averages(length: int, count: int) -> np.ndarray:
+def averaging_matrix(length: int, count: int) -> np.ndarray:
     """The (length, count) matrix whose column i averages window i."""
-    place = np.arange(length)[:, None]
+    position = np.arange(length)[:, None]
     start, stop = window_bounds(length, count)
-    inside = (place >= start) & (place < stop)
+    inside = (position >= start) & (position < stop)
     return inside / (stop - start)

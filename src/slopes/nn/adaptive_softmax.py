@@ -17,7 +17,7 @@ from .linear import Linear
 from .losses import check_labels, label_type_error
 from .module import Module
 from .sequential import Sequential
-from .where import built_and_called, known_value
+from .where import known_value, layer_and_location
 
 
 class AdaptiveOutput(NamedTuple):
@@ -69,36 +69,37 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def forward(self, x: Tensor, targets: Any = None) -> Any:
         if targets is None:
             return self.all_classes(x)
-        targets = self.checked(x, targets)
+        targets = self.check_targets(x, targets)
         head = log_softmax(self.head(x), axis=-1)
-        output = picked(head, targets, self.cutoffs[0])
+        output = select(head, targets, self.cutoffs[0])
         for i, (group, start, stop) in enumerate(zip(self.tail, self.cutoffs, self.cutoffs[1:])):
-            inside = picked(log_softmax(group(x), axis=-1), targets - start, stop - start)
-            output = where((targets >= start) & (targets < stop), self.share(head, i).reshape(inside.shape) + inside, output)
+            inside = select(log_softmax(group(x), axis=-1), targets - start, stop - start)
+            group_output = self.group_log_probability(head, i).reshape(inside.shape) + inside
+            output = where((targets >= start) & (targets < stop), group_output, output)
         return AdaptiveOutput(output, -output.mean())
 
     def all_classes(self, x: Tensor) -> Tensor:
         """log p of every class."""
         head = log_softmax(self.head(x), axis=-1)
-        groups = [log_softmax(group(x), axis=-1) + self.share(head, i) for i, group in enumerate(self.tail)]
+        groups = [log_softmax(group(x), axis=-1) + self.group_log_probability(head, i) for i, group in enumerate(self.tail)]
         return concat([part(head, head.ndim - 1, 0, self.cutoffs[0]), *groups], axis=-1)
 
     def predict(self, x: Tensor) -> Tensor:
         """The likeliest class: (..., in_features) -> (...)."""
         return self(x).argmax(axis=-1)
 
-    def share(self, head: Tensor, group: int) -> Tensor:
+    def group_log_probability(self, head: Tensor, group: int) -> Tensor:
         """log p of a whole group, (..., 1)."""
-        place = self.cutoffs[0] + group
-        return part(head, head.ndim - 1, place, place + 1)
+        index = self.cutoffs[0] + group
+        return part(head, head.ndim - 1, index, index + 1)
 
-    def checked(self, x: Tensor, targets: Any) -> Tensor:
+    def check_targets(self, x: Tensor, targets: Any) -> Tensor:
         """The targets as integers of the examples' shape."""
         targets = asarray(targets)
         if not is_integer(targets.dtype):
             raise label_type_error("AdaptiveLogSoftmaxWithLoss", x, targets)
         if targets.shape != x.shape[:-1]:
-            what, where_ = built_and_called(self, x)
+            what, where_ = layer_and_location(self, x)
             raise ShapeError(f"{what}: x is {tuple(x.shape)}, the targets are {tuple(targets.shape)}",
                              why="there is one target for every row of features", where=where_)
         values = known_value(targets)
@@ -110,7 +111,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return f"{self.in_features} -> {self.n_classes}, cutoffs={self.cutoffs[:-1]}"
 
 
-def picked(log_probabilities: Tensor, targets: Tensor, count: int) -> Tensor:
+def select(log_probabilities: Tensor, targets: Tensor, count: int) -> Tensor:
     """The log probability of each target, of those from 0 to count - 1; what others get does not count."""
     inside = where((targets >= 0) & (targets < count), targets, 0).reshape((*targets.shape, 1))
     return build("take_along_axis", log_probabilities, inside, axis=log_probabilities.ndim - 1).reshape(targets.shape)

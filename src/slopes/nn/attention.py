@@ -16,7 +16,7 @@ from . import init
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 Mask = Any  # a Tensor or NumPy array of booleans (True hides) or of floats (added to the scores), or None
 
@@ -86,28 +86,28 @@ class MultiheadAttention(Module):
         value = key if value is None else value
         self.check_inputs(query, key, value)
         if key_padding_mask is not None:
-            key_padding_mask = self.padding(key, asarray(key_padding_mask))
+            key_padding_mask = self.check_padding(key, asarray(key_padding_mask))
             query, key, value = self.clean_inputs(query, key, value, key_padding_mask)
-        q, k, v = map(self.heads, self.projected(query, key, value))  # (N, h, L or S, d)
-        mask = self.merged(q, k, key_padding_mask, attn_mask)
+        q, k, v = map(self.split_heads, self.project(query, key, value))  # (N, h, L or S, d)
+        mask = self.merge_masks(q, k, key_padding_mask, attn_mask)
         if not need_weights and (self.dropout is None or not self.dropout.training):
-            return self.out_proj(self.joined(attended(q, k, v, mask, is_causal)))
+            return self.out_proj(self.join_heads(attended(q, k, v, mask, is_causal)))
         weights = attention_weights(q, k, mask, is_causal)  # (N, h, L, S)
-        y = self.out_proj(self.joined(matmul(weights if self.dropout is None else self.dropout(weights), v)))
+        y = self.out_proj(self.join_heads(matmul(weights if self.dropout is None else self.dropout(weights), v)))
         if not need_weights:
             return y
         return y, mean(weights, axis=1) if average_attn_weights else weights
 
-    def padding(self, key: Tensor, mask: Tensor) -> Tensor:
-        wanted = key.shape[:2] if self.batch_first else key.shape[1::-1]
-        return self.checked_mask("key_padding_mask", mask, wanted, (wanted,))
+    def check_padding(self, key: Tensor, mask: Tensor) -> Tensor:
+        shape = key.shape[:2] if self.batch_first else key.shape[1::-1]
+        return self.checked_mask("key_padding_mask", mask, shape, (shape,))
 
     def clean_inputs(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The inputs, 0 where what fills up the keys is not finite; for the gradients of the weights 0 times that would be nan."""
-        shown = clean_padding(key, padding, self.batch_first)
-        return shown if query is key else query, shown, shown if value is key else clean_padding(value, padding, self.batch_first)
+        cleaned = clean_padding(key, padding, self.batch_first)
+        return cleaned if query is key else query, cleaned, cleaned if value is key else clean_padding(value, padding, self.batch_first)
 
-    def projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """q, k and v: for self-attention, all by one product."""
         if self.in_proj_weight is not None and query is key is value:
             packed = matmul(query, self.in_proj_weight.T)
@@ -123,17 +123,17 @@ class MultiheadAttention(Module):
             return self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
         return split(self.in_proj_weight, 3)
 
-    def heads(self, x: Tensor) -> Tensor:
+    def split_heads(self, x: Tensor) -> Tensor:
         """x, (N, L, E) or (L, N, E), as (N, h, L, d)."""
         cut = x.reshape((*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads))
         return cut.permute_dims((0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
 
-    def joined(self, y: Tensor) -> Tensor:
+    def join_heads(self, y: Tensor) -> Tensor:
         """The inverse of `heads`."""
         moved = y.permute_dims((0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
         return moved.reshape((*moved.shape[:2], self.embed_dim))
 
-    def merged(self, q: Tensor, k: Tensor, padding: Tensor | None, mask: Mask) -> Tensor | None:
+    def merge_masks(self, q: Tensor, k: Tensor, padding: Tensor | None, mask: Mask) -> Tensor | None:
         """Both masks as one that attention_weights takes: booleans of what is seen, or floats to add."""
         batch, heads, length, _ = q.shape
         keys = k.shape[2]
@@ -144,35 +144,35 @@ class MultiheadAttention(Module):
             allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
             mask = self.checked_mask("attn_mask", asarray(mask), (length, keys), allowed)
             found.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
-        return merged(found, q.dtype)
+        return merge_masks(found, q.dtype)
 
-    def checked_mask(self, name: str, mask: Tensor, wanted: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
-        what, where = built_and_called(self, mask)
+    def checked_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
+        what, where = layer_and_location(self, mask)
         if mask.dtype != bool_ and not is_inexact(mask.dtype):
             raise DTypeError(f"{what} needs {name} of booleans or floats, but it is {mask.dtype}",
                              why="booleans hide keys where they are True, floats are added to the scores",
                              repair="mask == 0 hides what is 0", where=where)
         if not any(len(mask.shape) == len(shape) and (mask.shape == shape or (len(shape) == 4 and fits(mask.shape, shape)))
                    for shape in allowed):
-            raise ShapeError(f"{what} needs {name} of shape {wanted}, but it is {mask.shape}",
-                             why=f"here {wanted[0]} is the number of {'examples' if name[0] == 'k' else 'queries'}, "
-                                 f"{wanted[1]} that of keys", where=where)
+            raise ShapeError(f"{what} needs {name} of shape {expected}, but it is {mask.shape}",
+                             why=f"here {expected[0]} is the number of {'examples' if name[0] == 'k' else 'queries'}, "
+                                 f"{expected[1]} that of keys", where=where)
         return mask
 
     def check_inputs(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         for name, x, width in (("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)):
             if x.ndim != 3 or x.shape[2] != width:
                 raise self.wrong_input(name, x, width)
-        batch, place = (0, 1) if self.batch_first else (1, 0)
-        if key.shape[:2] != value.shape[:2] or key.shape[batch] != query.shape[batch] or not key.shape[place]:
-            what, where = built_and_called(self, key)
+        batch, steps = (0, 1) if self.batch_first else (1, 0)
+        if key.shape[:2] != value.shape[:2] or key.shape[batch] != query.shape[batch] or not key.shape[steps]:
+            what, where = layer_and_location(self, key)
             raise ShapeError(f"{what}: query {query.shape}, key {key.shape} and value {value.shape} do not fit",
-                             why=f"they have one batch (axis {batch}), keys and values one length of at least 1 (axis {place})",
+                             why=f"they have one batch (axis {batch}), keys and values one length of at least 1 (axis {steps})",
                              repair=f"batch_first is {self.batch_first}: build it with {not self.batch_first} if the axes are "
                                     "the other way round", where=where)
 
     def wrong_input(self, name: str, x: Tensor, width: int) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         axes = "N, L" if self.batch_first else "L, N"
         repair = f"for one sequence, add the batch axis: x[{'None' if self.batch_first else ':, None'}]" if x.ndim == 2 else ""
         return ShapeError(f"{what} needs a {name} of shape ({axes}, {width}), but it is {tuple(x.shape)}", repair=repair, where=where)
@@ -195,7 +195,7 @@ def clean_padding(x: Tensor, padding: Tensor, batch_first: bool) -> Tensor:
     return where(hidden & ~build("isfinite", x), 0, x)
 
 
-def merged(masks: list[Tensor], dtype: Any) -> Tensor | None:
+def merge_masks(masks: list[Tensor], dtype: Any) -> Tensor | None:
     """Masks in which True hides and floats are added, as one in which True shows, or as floats if there is one of floats."""
     if not masks:
         return None

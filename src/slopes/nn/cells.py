@@ -9,7 +9,7 @@ from ..errors import ShapeError
 from ..tensor import Parameter, Tensor
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, Unit, Weights
 from .recurrent import conventions
-from .where import built_and_called
+from .where import layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "bias": FLAG}
 
@@ -32,13 +32,13 @@ class Cell(Unit):
 
     def forward(self, x: Tensor, state: Any = None) -> Any:
         if x.ndim != 2 or x.shape[1] != self.input_size:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             layer = type(self).__name__.removesuffix("Cell")
             raise ShapeError(f"{what} needs x of shape (batch, {self.input_size}), but x is {tuple(x.shape)}",
                              repair=f"nn.{layer} takes whole sequences" if x.ndim == 3 else "", where=where)
         w, shape = self.weights(), (x.shape[0], self.hidden_size)
         dtype = self.state_dtype(x, w)
-        before = self.zero_state(shape, dtype) if state is None else self.given_state(state, shape, dtype)
+        before = self.zero_state(shape, dtype) if state is None else self.check_state(state, shape, dtype)
         return self.public(self.step(x, before, before[0], w))
 
 

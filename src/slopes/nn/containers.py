@@ -10,7 +10,7 @@ from ..ops.composite import concat
 from ..tensor import Tensor
 from .module import Module
 from .sequential import Sequential, check_modules
-from .where import built_and_called
+from .where import layer_and_location
 
 OPTIONAL_MODULE = Constraint("a module or None", lambda value: value is None or isinstance(value, Module), (3, Sequential))
 MODULE = Constraint("a module", lambda value: isinstance(value, Module), (3, None, Sequential))
@@ -42,7 +42,7 @@ class Residual(Sequential):
         y = super().forward(x)
         straight = x if self.shortcut is None else self.shortcut(x)
         if y.shape != straight.shape:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} cannot add its layers' output {tuple(y.shape)} to {tuple(straight.shape)}",
                              why="x passes by unchanged" if self.shortcut is None else "that is what its shortcut gives",
                              repair="give a shortcut that brings x to this shape, such as nn.Conv2d(channels, new, 1, stride)"
@@ -85,7 +85,7 @@ class Parallel(Module):
         if self.join == "concat":
             return concat(results, self.axis)
         if any(each.shape != results[0].shape for each in results):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} cannot add up results of the shapes {', '.join(str(tuple(each.shape)) for each in results)}",
                              repair="join='concat' puts them one after another", where=where)
         total = results[0]
@@ -141,9 +141,9 @@ def tie(first: Module, *others: Module, name: str = "weight") -> None:
     >>> len(nn.Sequential(words, scores).parameters())
     1
     """
-    shared = parameter_of(first, name)
+    shared = get_parameter(first, name)
     for other in others:
-        own = parameter_of(other, name)
+        own = get_parameter(other, name)
         if own.shape != shared.shape:
             raise ShapeError(f"tie: {name} of {other.describe()} is {tuple(own.shape)}, that of {first.describe()} "
                              f"{tuple(shared.shape)}", why="a tied weight is one array")
@@ -151,9 +151,9 @@ def tie(first: Module, *others: Module, name: str = "weight") -> None:
         setattr(other, name, shared)
 
 
-def parameter_of(layer: Module, name: str) -> Tensor:
-    found = getattr(layer, name, None)
-    if not isinstance(found, Tensor):
+def get_parameter(layer: Module, name: str) -> Tensor:
+    parameter = getattr(layer, name, None)
+    if not isinstance(parameter, Tensor):
         raise ArgumentError(f"tie: {layer.describe()} has no parameter {name!r}",
                             repair=f"it has {', '.join(layer.parameters().names) or 'none'}")
-    return found
+    return parameter

@@ -12,7 +12,7 @@ from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
 from .sequential import Sequential
-from .where import built_and_called
+from .where import layer_and_location
 
 LETTERS = {1: "L", 2: "HW", 3: "DHW"}
 
@@ -37,7 +37,7 @@ class Convolution(Module):
         self.kernel_size = per_axis(owner, "kernel_size", kernel_size, self.axes)
         self.stride = per_axis(owner, "stride", stride, self.axes)
         self.dilation = per_axis(owner, "dilation", dilation, self.axes)
-        self.padding = convolution_padding(owner, padding, self.stride, self.axes)
+        self.padding = check_padding(owner, padding, self.stride, self.axes)
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         self.weight = init.kaiming_uniform(init.blank(shape), a=math.sqrt(5))
         self.bias = init.bias_for(self.weight, self.out_channels) if bias else None
@@ -46,7 +46,7 @@ class Convolution(Module):
         check_channels(self, x, self.axes, self.in_channels)
         y = composite.convolution(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation,
                                   groups=self.groups)
-        return y if self.bias is None else y + along_channels(self.bias, self.axes)
+        return y if self.bias is None else y + per_channel(self.bias, self.axes)
 
     def details(self) -> str:
         return channels_and_kernel(self) + options(self, stride=1, padding=0, dilation=1, groups=1)
@@ -132,7 +132,7 @@ class TransposedConvolution(Module):
         check_channels(self, x, self.axes, self.in_channels)
         y = composite.transposed_convolution(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation,
                                              groups=self.groups, output_padding=self.output_padding)
-        return y if self.bias is None else y + along_channels(self.bias, self.axes)
+        return y if self.bias is None else y + per_channel(self.bias, self.axes)
 
     def details(self) -> str:
         return channels_and_kernel(self) + options(self, stride=1, padding=0, output_padding=0, dilation=1, groups=1)
@@ -207,8 +207,8 @@ def check_groups(owner: str, groups: int, *channels: int) -> None:
                             repair=f"groups that fit: {', '.join(map(str, divisors(math.gcd(*channels))))}")
 
 
-def divisors(number: int) -> list[int]:
-    return [n for n in range(1, number + 1) if number % n == 0]
+def divisors(count: int) -> list[int]:
+    return [n for n in range(1, count + 1) if count % n == 0]
 
 
 def check_output_padding(owner: str, output_padding: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> None:
@@ -218,7 +218,7 @@ def check_output_padding(owner: str, output_padding: tuple[int, ...], stride: tu
                             why="it chooses between the lengths that a convolution of this stride maps to one; there are no more")
 
 
-def convolution_padding(owner: str, padding: Any, stride: tuple[int, ...], axes: int) -> str | tuple[int, ...]:
+def check_padding(owner: str, padding: Any, stride: tuple[int, ...], axes: int) -> str | tuple[int, ...]:
     if padding == "same" and set(stride) != {1}:
         raise ArgumentError(f"{owner}: padding='same' needs stride 1, not {stride}",
                             why="with a stride the output is shorter in any case",
@@ -226,7 +226,7 @@ def convolution_padding(owner: str, padding: Any, stride: tuple[int, ...], axes:
     return padding if isinstance(padding, str) else per_axis(owner, "padding", padding, axes)
 
 
-def along_channels(bias: Tensor, axes: int) -> Tensor:
+def per_channel(bias: Tensor, axes: int) -> Tensor:
     """The bias so that it broadcasts along axis 1."""
     return bias.reshape((bias.shape[0],) + (1,) * axes)
 
@@ -236,9 +236,9 @@ def check_channels(layer: Any, x: Tensor, axes: int, channels: int | None) -> No
     shape = tuple(x.shape)
     if len(shape) == axes + 2 and channels in (None, shape[1]):
         return
-    what, where = built_and_called(layer, x)
-    wanted = f"(N, {'C' if channels is None else channels}, {', '.join(LETTERS[axes])})"
-    needs = f"{what} needs x of shape {wanted}"
+    what, where = layer_and_location(layer, x)
+    expected = f"(N, {'C' if channels is None else channels}, {', '.join(LETTERS[axes])})"
+    needs = f"{what} needs x of shape {expected}"
     if len(shape) == axes + 2:
         needs = f"{what} needs {channels} {'channel' if channels == 1 else 'channels'} on axis 1"
     raise ShapeError(f"{needs}, but x is {shape}", repair=channel_repair(shape, axes, channels), where=where)
@@ -265,13 +265,13 @@ def channels_and_kernel(layer: Any) -> str:
 
 def options(layer: Any, **defaults: Any) -> str:
     """The arguments that are not at their defaults, such as ", stride=2"."""
-    shown = ""
+    text = ""
     for name, default in defaults.items():
         value = getattr(layer, name)
         if value != default and value != (default,) * getattr(layer, "axes", 1):
-            shown += f", {name}={shorter(value)}"
-    return shown + ("" if getattr(layer, "bias", True) is not None else ", bias=False")
+            text += f", {name}={format_option(value)}"
+    return text + ("" if getattr(layer, "bias", True) is not None else ", bias=False")
 
 
-def shorter(value: Any) -> str:
+def format_option(value: Any) -> str:
     return repr(value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value)

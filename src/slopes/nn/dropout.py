@@ -8,15 +8,15 @@ from ..ops.activations import SELU_ALPHA, SELU_SCALE
 from ..ops.composite import where
 from ..random import Generator, bernoulli
 from ..tensor import Tensor
+from .hyper_parameter import HyperParameter, format_value
 from .module import Module
-from .number import Number, text
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Dropping(Module):
     """The common part of all kinds of dropout: a probability, and the generator that draws."""
 
-    p = Number(SHARE)
+    p = HyperParameter(SHARE)
     constraints = {"p": SHARE}
 
     def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
@@ -25,7 +25,7 @@ class Dropping(Module):
         self.generator = generator
 
     def details(self) -> str:
-        return text(self.p)
+        return format_value(self.p)
 
 
 class Dropout(Dropping):
@@ -57,7 +57,7 @@ class Together(Dropping):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != len(self.axes):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape ({', '.join(self.axes)}), but x is {tuple(x.shape)}",
                              why=self.why, repair="nn.Dropout leaves out single values", where=where)
         shape = tuple(n if axis in self.drawn else 1 for axis, n in enumerate(x.shape))

@@ -15,7 +15,7 @@ from ..ops.composite import concat, matmul, where
 from ..tensor import Parameter, Tensor, tensor
 from . import init
 from .module import Module
-from .where import built_and_called, known_value
+from .where import known_value, layer_and_location
 
 
 class Table(Module):
@@ -35,12 +35,12 @@ class Table(Module):
 
     def check_indices(self, x: Tensor) -> None:
         if not is_integer(x.dtype):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise DTypeError(f"{what} needs whole numbers, but x is {x.dtype}", why="each number selects a row of the table",
                              repair="x.astype(slopes.int64)", where=where)
         values = known_value(x)
         if values is not None and outside(values, self.num_embeddings).any():
-            raise out_of_range(*built_and_called(self, x), values, self.num_embeddings)
+            raise out_of_range(*layer_and_location(self, x), values, self.num_embeddings)
 
     def details(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
@@ -110,20 +110,20 @@ class EmbeddingBag(Table):
             raise self.wrong_axes(x, offsets)
         rows = build("take", self.weight, x, axis=0)
         if self.padding_idx is not None:  # its row may hold anything
-            rows = where(self.counted(x).reshape((*x.shape, 1)), rows, 0)
+            rows = where(self.is_word(x).reshape((*x.shape, 1)), rows, 0)
         if offsets is None:
-            return self.joined(rows, self.counted(x))
-        inside = in_bag(offsets, x.shape[0]) & self.counted(x).reshape((1, x.shape[0]))
-        return self.joined(rows.reshape((1, *rows.shape)), inside)
+            return self.reduce_bags(rows, self.is_word(x))
+        inside = in_bag(offsets, x.shape[0]) & self.is_word(x).reshape((1, x.shape[0]))
+        return self.reduce_bags(rows.reshape((1, *rows.shape)), inside)
 
-    def counted(self, x: Tensor) -> Tensor:
+    def is_word(self, x: Tensor) -> Tensor:
         """Which numbers are words: all that are not padding."""
         return x >= 0 if self.padding_idx is None else x != self.padding_idx
 
-    def joined(self, rows: Tensor, inside: Tensor) -> Tensor:
+    def reduce_bags(self, rows: Tensor, inside: Tensor) -> Tensor:
         """One vector per bag, of the rows (N or 1, L, D) that are inside of it (N, L)."""
         if self.mode == "max":
-            return largest(rows, inside)
+            return max_in_bag(rows, inside)
         shares = inside.astype(self.weight.dtype)
         if self.mode == "mean":
             count = shares.sum(axis=1, keepdims=True)
@@ -132,7 +132,7 @@ class EmbeddingBag(Table):
         return total.reshape((total.shape[0], self.embedding_dim))
 
     def wrong_axes(self, x: Tensor, offsets: Tensor | None) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         needs = "x of shape (bags, words)" if offsets is None else "x of shape (words,) beside offsets"
         repair = "for one bag, x.reshape(1, -1); for bags of several lengths in one row, give offsets" if x.ndim == 1 else ""
         return ShapeError(f"{what} needs {needs}, but x is {tuple(x.shape)}", repair=repair, where=where)
@@ -143,20 +143,20 @@ class EmbeddingBag(Table):
 
 def in_bag(offsets: Tensor, length: int) -> Tensor:
     """(N, length): which places belong to which bag."""
-    place = arange(length).reshape((1, length))
+    position = arange(length).reshape((1, length))
     count = offsets.shape[0]
     begin = offsets.astype(int64).reshape((count, 1))
     end = concat([begin[1:], tensor([[length]], int64)]) if count else begin
-    return (place >= begin) & (place < end)
+    return (position >= begin) & (position < end)
 
 
-def largest(rows: Tensor, inside: Tensor) -> Tensor:
+def max_in_bag(rows: Tensor, inside: Tensor) -> Tensor:
     """The largest of the rows inside of each bag, element by element; zeros where there is none."""
     if not inside.shape[1]:
         return zeros((inside.shape[0], rows.shape[2]), rows.dtype)
     masked = where(inside.reshape((*inside.shape, 1)), rows, -math.inf)
-    some = inside.any(axis=1, keepdims=True)
-    return where(some, build("max_first", masked, axes=(1,)), 0)
+    occupied = inside.any(axis=1, keepdims=True)
+    return where(occupied, build("max_first", masked, axes=(1,)), 0)
 
 
 def padding_row(owner: str, index: int, rows: int) -> int:
@@ -173,9 +173,9 @@ def outside(values: np.ndarray, count: int) -> np.ndarray:
 
 def out_of_range(what: str, where: str, values: np.ndarray, rows: int) -> OutOfRangeError:
     wrong = outside(values, rows)
-    place = tuple(int(n) for n in np.argwhere(wrong)[0])
+    index = tuple(int(n) for n in np.argwhere(wrong)[0])
     repair = "negative numbers select nothing: give padding its own row (padding_idx)" if values.min() < 0 else \
         f"build it with at least {int(values.max()) + 1} rows"
-    return OutOfRangeError(f"{what} has the rows 0 to {rows - 1}, but x{list(place) if place else ''} is {int(values[place])}",
+    return OutOfRangeError(f"{what} has the rows 0 to {rows - 1}, but x{list(index) if index else ''} is {int(values[index])}",
                            why=f"{int(wrong.sum())} of {values.size} numbers lie outside of the table",
                            repair=repair, where=where)

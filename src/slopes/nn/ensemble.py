@@ -42,7 +42,7 @@ class Ensemble(Module):
         outputs = [net(x) for net in self.nets]
         if self.mean == "outputs":
             return stack(outputs, 0).mean(axis=0)
-        return logsumexp(stack([log_softmax(each, axis=1) for each in outputs], 0), 0) - math.log(len(self.nets))
+        return logsumexp(stack([log_softmax(output, axis=1) for output in outputs], 0), 0) - math.log(len(self.nets))
 
     def details(self) -> str:
         return f"{len(self.nets)} nets, mean={self.mean!r}"

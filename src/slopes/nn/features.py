@@ -13,7 +13,7 @@ from ..graph.operation import build
 from ..ops.composite import concat, matmul, stack, where
 from ..tensor import Tensor, asarray, tensor
 from .module import Buffer, Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Squares(Module):
@@ -92,16 +92,16 @@ class Bins(Module):
 
     def __init__(self, training: Any, count: int = 24) -> None:
         check("Bins", self.constraints, {"count": count})
-        known = asarray(training, np.float32).detach().numpy()
-        if known.ndim != 2 or not known.size:
-            raise ShapeError(f"Bins: the training inputs have shape {known.shape}", why="they are (N, D): at least one row of numbers")
-        if not np.isfinite(known).all():
+        training_inputs = asarray(training, np.float32).detach().numpy()
+        if training_inputs.ndim != 2 or not training_inputs.size:
+            raise ShapeError(f"Bins: the training inputs have shape {training_inputs.shape}", why="they must be (N, D), N at least 1")
+        if not np.isfinite(training_inputs).all():
             raise NonFiniteError("Bins: the training inputs are not finite", why="they decide where the bins are")
-        edges = [bin_edges(column, count) for column in known.T]
+        edges = [bin_edges(column, count) for column in training_inputs.T]
         self.column = Buffer(np.repeat(np.arange(len(edges)), [len(each) - 1 for each in edges]))
         self.low = Buffer(np.concatenate([each[:-1] for each in edges]))
         self.width = Buffer(np.concatenate([np.diff(each) for each in edges]))
-        self.outputs = known.shape[1] + self.low.size
+        self.outputs = training_inputs.shape[1] + self.low.size
 
     def forward(self, x: Tensor) -> Tensor:
         check_rows(self, x, self.outputs - self.low.size)
@@ -113,16 +113,16 @@ class Bins(Module):
 
 def bin_edges(column: np.ndarray, count: int) -> np.ndarray:
     """The borders between the bins of a column; one number, and so no bin, for at most two different values."""
-    seen = np.unique(column)
-    if len(seen) <= 2:
-        return seen[:1]
-    edges = [np.quantile(each, np.linspace(0, 1, bins + 1), method="inverted_cdf")  # values that occur: no bin is a hair wide
-             for each, bins in ((column, (count + 1) // 2), (seen, count // 2)) if bins]
+    values = np.unique(column)
+    if len(values) <= 2:
+        return values[:1]
+    edges = [np.quantile(sample, np.linspace(0, 1, bins + 1), method="inverted_cdf")  # values that occur: no bin is a hair wide
+             for sample, bins in ((column, (count + 1) // 2), (values, count // 2)) if bins]
     return np.unique(np.concatenate(edges))
 
 
 def check_rows(layer: Module, x: Tensor, width: int | None = None) -> None:
     if x.ndim != 2 or width not in (None, x.shape[1]):
-        what, place = built_and_called(layer, x)
+        what, where = layer_and_location(layer, x)
         raise ShapeError(f"{what} needs x of shape (N, {'D' if width is None else width}), but x is {tuple(x.shape)}",
-                         why="it takes rows of features", where=place)
+                         why="it takes rows of features", where=where)

@@ -165,7 +165,7 @@ def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinea
     >>> float(abs(weight).max()) <= (6 / 600) ** 0.5
     True
     """
-    bound = math.sqrt(3) * kaiming_deviation("init.kaiming_uniform", parameter, a, mode, nonlinearity)
+    bound = math.sqrt(3) * kaiming_std("init.kaiming_uniform", parameter, a, mode, nonlinearity)
     return uniform(parameter, -bound, bound, generator)
 
 
@@ -178,10 +178,10 @@ def kaiming_normal(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinear
     >>> 0.09 < float(weight.std()) < 0.11
     True
     """
-    return normal(parameter, 0.0, kaiming_deviation("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
+    return normal(parameter, 0.0, kaiming_std("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
 
 
-def kaiming_deviation(owner: str, parameter: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+def kaiming_std(owner: str, parameter: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     check(owner, CONSTRAINTS, {"a": a, "mode": mode, "nonlinearity": nonlinearity})
     gain = math.sqrt(2 / (1 + a * a)) if nonlinearity == "leaky_relu" else GAINS[nonlinearity]
     return gain / math.sqrt(fans(parameter)[mode == "fan_out"])
@@ -228,14 +228,14 @@ def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = No
     if rows % blocks:
         raise ArgumentError(f"init.orthogonal: {blocks} blocks do not divide {rows} rows")
 
-    def drawn() -> np.ndarray:
-        parts = [right_angles((rows // blocks, *others), generator) for _ in range(blocks)]
+    def draw() -> np.ndarray:
+        parts = [random_orthogonal((rows // blocks, *others), generator) for _ in range(blocks)]
         return gain * np.concatenate(parts).reshape(parameter.shape)
 
-    return fill(parameter, drawn)
+    return fill(parameter, draw)
 
 
-def right_angles(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
+def random_orthogonal(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
     """A random matrix with rows (or columns, if there are fewer) of length 1 at right angles."""
     drawn = draw_normal((shape[0], math.prod(shape[1:])), generator=generator).numpy().astype(np.float64)
     tall = drawn if drawn.shape[0] >= drawn.shape[1] else drawn.T
@@ -265,12 +265,12 @@ def bias_for(weight: Tensor, count: int) -> Parameter:
 
 
 def set_rows(parameter: Tensor, start: int, stop: int, value: float) -> None:
-    def changed() -> np.ndarray:
+    def with_rows() -> np.ndarray:
         array = parameter.detach().numpy().copy()
         array[start:stop] = value
         return array
 
-    fill(parameter, changed)
+    fill(parameter, with_rows)
 
 
 def fans(parameter: Tensor) -> tuple[int, int]:
@@ -288,6 +288,6 @@ def fans(parameter: Tensor) -> tuple[int, int]:
 def fill(parameter: T, values: Callable[[], np.ndarray | Tensor]) -> T:
     """Assign the values, which are computed here, unless parameters are made without memory."""
     if not sketching.on:
-        found = values()
-        parameter.assign(np.asarray(found.numpy() if isinstance(found, Tensor) else found, parameter.dtype))
+        array = values()
+        parameter.assign(np.asarray(array.numpy() if isinstance(array, Tensor) else array, parameter.dtype))
     return parameter

@@ -12,10 +12,10 @@ from ..graph.operation import build
 from ..ops.composite import mean
 from ..tensor import Tensor, no_grad
 from . import init
-from .convolution import along_channels, divisors
+from .convolution import divisors, per_channel
 from .module import Module
 from .normalization import BatchNorm
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class LayerNorm(Module):
@@ -43,7 +43,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_last(self, x)
-        return affine(standardized(x, last_axes(self, x), self.eps), self.weight, self.bias)
+        return affine(standardize(x, last_axes(self, x), self.eps), self.weight, self.bias)
 
     def details(self) -> str:
         return norm_details(self)
@@ -113,13 +113,13 @@ class GroupNorm(Module):
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise self.wrong_shape(x)
         grouped = x.reshape((shape[0], self.num_groups, self.num_channels // self.num_groups, *shape[2:]))
-        y = standardized(grouped, tuple(range(2, grouped.ndim)), self.eps).reshape(shape)
+        y = standardize(grouped, tuple(range(2, grouped.ndim)), self.eps).reshape(shape)
         if self.weight is None:
             return y
-        return affine(y, along_channels(self.weight, len(shape) - 2), along_channels(self.bias, len(shape) - 2))
+        return affine(y, per_channel(self.weight, len(shape) - 2), per_channel(self.bias, len(shape) - 2))
 
     def wrong_shape(self, x: Tensor) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         repair = f"build it for this input: nn.GroupNorm(groups, {x.shape[1]})" if x.ndim > 1 else ""
         return ShapeError(f"{what} needs {self.num_channels} channels on axis 1, but x is {tuple(x.shape)}", repair=repair, where=where)
 
@@ -137,20 +137,20 @@ class InstanceNorm(BatchNorm):
     def axes(self, x: Tensor) -> tuple[int, ...]:
         return tuple(range(2, x.ndim))
 
-    def track(self, middle: Tensor, spread: Tensor, count: int) -> None:
+    def track(self, batch_mean: Tensor, batch_var: Tensor, count: int) -> None:
         """Move the running moments towards the mean of all examples' own."""
         if self.momentum is None:
             return
         with no_grad():
             share = self.momentum.astype(self.running_mean.dtype)
-            for kept, new in ((self.running_mean, middle.detach()), (self.running_var, spread.detach() * (count / (count - 1)))):
-                kept.assign((1 - share) * kept + share * mean(new, axis=(0, *range(2, new.ndim))).astype(kept.dtype))
+            for running, new in ((self.running_mean, batch_mean.detach()), (self.running_var, batch_var.detach() * (count / (count - 1)))):
+                running.assign((1 - share) * running + share * mean(new, axis=(0, *range(2, new.ndim))).astype(running.dtype))
 
     def details(self) -> str:
         return f"{self.num_features}" + ("" if self.weight is None else ", affine=True")
 
     def too_few(self, x: Tensor) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         return ShapeError(f"{what} needs more than one place per channel, but x is {tuple(x.shape)}",
                           why="the mean and variance are those of one channel of one example, and one value has no variance",
                           repair="use nn.LayerNorm or nn.GroupNorm, which take several channels together", where=where)
@@ -192,10 +192,10 @@ def last_axes(layer: Any, x: Tensor) -> tuple[int, ...]:
     return tuple(range(x.ndim - len(layer.normalized_shape), x.ndim))
 
 
-def standardized(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+def standardize(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
     """x brought to mean 0 and variance 1 over these axes."""
-    apart = x - mean(x, axis=axes, keepdims=True)
-    return apart * build("rsqrt", mean(apart * apart, axis=axes, keepdims=True) + eps)
+    centred = x - mean(x, axis=axes, keepdims=True)
+    return centred * build("rsqrt", mean(centred * centred, axis=axes, keepdims=True) + eps)
 
 
 def affine(x: Tensor, weight: Any, bias: Any) -> Tensor:
@@ -204,13 +204,13 @@ def affine(x: Tensor, weight: Any, bias: Any) -> Tensor:
 
 
 def check_last(layer: Any, x: Tensor) -> None:
-    wanted, shape = layer.normalized_shape, tuple(x.shape)
-    if shape[max(0, len(shape) - len(wanted)):] == wanted:
+    expected, shape = layer.normalized_shape, tuple(x.shape)
+    if shape[max(0, len(shape) - len(expected)):] == expected:
         return
-    what, where = built_and_called(layer, x)
-    axes = f"the last axis to be {wanted[0]}" if len(wanted) == 1 else f"the last axes to be {wanted}"
-    own = shape[-1] if len(wanted) == 1 and shape else shape[max(0, len(shape) - len(wanted)):]
-    repair = f"build it for this input: nn.{type(layer).__name__}({own})" if len(shape) >= len(wanted) else ""
+    what, where = layer_and_location(layer, x)
+    axes = f"the last axis to be {expected[0]}" if len(expected) == 1 else f"the last axes to be {expected}"
+    own = shape[-1] if len(expected) == 1 and shape else shape[max(0, len(shape) - len(expected)):]
+    repair = f"build it for this input: nn.{type(layer).__name__}({own})" if len(shape) >= len(expected) else ""
     raise ShapeError(f"{what} needs {axes}, but x is {shape}", repair=repair, where=where)
 
 

@@ -17,7 +17,7 @@ from ..guarded import guarded
 from ..ops import composite
 from ..ops.activations import decay
 from ..tensor import Tensor, asarray
-from .means import leaves_out, ratio
+from .means import note_ignored, ratio
 from .where import known_value
 
 REDUCTION = one_of("mean", "sum", "none")
@@ -66,7 +66,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
           {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": ignore_index})
     logits, labels = asarray(logits), asarray(labels)
     if is_float(labels.dtype) and labels.ndim > 1 and labels.shape == logits.shape:
-        return shares_loss(logits, labels, reduction, weight, label_smoothing, ignore_index)
+        return soft_class_loss(logits, labels, reduction, weight, label_smoothing, ignore_index)
     logits, labels = class_scores("cross_entropy", logits, labels, ignore_index)
     log_probabilities = composite.log_softmax(logits, axis=1)
     return class_loss("cross_entropy", log_probabilities, labels, reduction, weight, label_smoothing, ignore_index)
@@ -141,56 +141,56 @@ def hinge_loss(scores: Any, labels: Any, reduction: str = "mean", margin: float 
     """
     check("hinge_loss", CONSTRAINTS["hinge_loss"], {"reduction": reduction, "margin": margin})
     scores, labels = class_scores("hinge_loss", scores, labels, None)
-    places = with_class_axis(labels)
-    behind = composite.relu(scores - build("take_along_axis", scores, places, axis=1) + margin)
-    return reduced(behind.sum(axis=1) - margin, reduction)  # the right class itself contributes the margin
+    indices = with_class_axis(labels)
+    margins = composite.relu(scores - build("take_along_axis", scores, indices, axis=1) + margin)
+    return reduce(margins.sum(axis=1) - margin, reduction)  # the right class itself contributes the margin
 
 
 def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction: str, weight: Any, smoothing: float,
                ignore_index: int | None) -> Tensor:
     """The weighted negative log likelihood of labels, the common part of cross_entropy and nll_loss."""
     classes = log_probabilities.shape[1]
-    leaves_out(ignore_index)
+    note_ignored(ignore_index)
     counted = None if ignore_index is None else labels != ignore_index
-    safe = labels if counted is None else build("where", counted, labels, labels - labels)
+    valid = labels if counted is None else build("where", counted, labels, labels - labels)
     weight = None if weight is None else class_weight(owner, weight, classes, log_probabilities)
-    shares = example_weight(weight, safe, counted, log_probabilities)
-    losses = right_losses(log_probabilities, safe)
+    shares = example_weight(weight, valid, counted, log_probabilities)
+    losses = label_losses(log_probabilities, valid)
     if weight is not None:
-        losses = weighed(losses, build("take", weight, safe, axis=0))
+        losses = weigh(losses, build("take", weight, valid, axis=0))
     if smoothing:
-        losses = losses * (1 - smoothing) + smoothed(log_probabilities, weight) * (smoothing / classes)
+        losses = losses * (1 - smoothing) + smoothing_loss(log_probabilities, weight) * (smoothing / classes)
     if counted is not None:
         losses = build("where", counted, losses, 0)
-    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduced(losses, reduction)
+    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduce(losses, reduction)
 
 
-def shares_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
+def soft_class_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
     """cross_entropy where every class has its share of the target."""
     if ignore_index is not None:
         raise ArgumentError("cross_entropy: ignore_index is given, but the labels are probabilities", why="no index stands in them",
                             repair="leave it out, and such examples too")
-    check_shares(known_value(shares))
+    check_probabilities(known_value(shares))
     log_probabilities = composite.log_softmax(logits, axis=1)
-    wanted = shares.astype(log_probabilities.dtype)
+    targets = shares.astype(log_probabilities.dtype)
     if smoothing:
-        wanted = wanted * (1 - smoothing) + smoothing / logits.shape[1]
+        targets = targets * (1 - smoothing) + smoothing / logits.shape[1]
     if weight is not None:
         weight = class_weight("cross_entropy", weight, logits.shape[1], log_probabilities)
-        wanted = wanted * weight.reshape((1, -1) + (1,) * (logits.ndim - 2))
-    return reduced(-weighed(log_probabilities, wanted).sum(axis=1), reduction)
+        targets = targets * weight.reshape((1, -1) + (1,) * (logits.ndim - 2))
+    return reduce(-weigh(log_probabilities, targets).sum(axis=1), reduction)
 
 
-def check_shares(values: np.ndarray | None) -> None:
+def check_probabilities(values: np.ndarray | None) -> None:
     """Probabilities of classes, where they are known now, lie in 0..1 and sum to 1 along axis 1."""
     if values is None or not values.size:
         return
     sums = values.sum(axis=1)
     if (values >= 0).all() and (np.abs(sums - 1) < 1e-2).all():
         return
-    seen = f"one is {values.min()}" if not values.min() >= 0 else f"one sum is {sums.ravel()[np.abs(sums - 1).argmax()]:.4g}"
+    problem = f"one is {values.min()}" if not values.min() >= 0 else f"one sum is {sums.ravel()[np.abs(sums - 1).argmax()]:.4g}"
     raise OutOfRangeError("cross_entropy: the labels are floats of the outputs' shape, but no probabilities of classes",
-                          why=f"{seen}; along axis 1 they must be at least 0 and sum to 1",
+                          why=f"{problem}; along axis 1 they must be at least 0 and sum to 1",
                           repair="for numbers, take nn.mse_loss; for classes, give integers of shape (N,)")
 
 
@@ -203,14 +203,14 @@ def example_weight(weight: Tensor | None, labels: Tensor, counted: Tensor | None
     return counts if shares is None else shares * counts
 
 
-def smoothed(log_probabilities: Tensor, weight: Tensor | None) -> Tensor:
+def smoothing_loss(log_probabilities: Tensor, weight: Tensor | None) -> Tensor:
     """The sum of all classes' (weighted) negative log probabilities."""
     if weight is not None:
-        log_probabilities = weighed(log_probabilities, weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2)))
+        log_probabilities = weigh(log_probabilities, weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2)))
     return -log_probabilities.sum(axis=1)
 
 
-def weighed(losses: Tensor, weight: Tensor) -> Tensor:
+def weigh(losses: Tensor, weight: Tensor) -> Tensor:
     """Losses times weights; where the weight is 0 this is 0, even of a loss that is not finite."""
     return composite.where((weight == 0) & ~build("isfinite", losses), 0, losses) * weight
 
@@ -228,10 +228,10 @@ def with_class_axis(labels: Tensor) -> Tensor:
 
 
 @composed(2)
-def right_losses(log_probabilities: Any, labels: Any) -> Any:
+def label_losses(log_probabilities: Any, labels: Any) -> Any:
     """Minus the log probability of the right class of each example."""
-    places = build("reshape", labels, shape=(labels.shape[0], 1, *labels.shape[1:]))
-    return -build("reshape", build("take_along_axis", log_probabilities, places, axis=1), shape=labels.shape)
+    indices = build("reshape", labels, shape=(labels.shape[0], 1, *labels.shape[1:]))
+    return -build("reshape", build("take_along_axis", log_probabilities, indices, axis=1), shape=labels.shape)
 
 
 # Numbers and probabilities
@@ -254,10 +254,10 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     check("binary_cross_entropy_with_logits", CONSTRAINTS["binary_cross_entropy_with_logits"], {"reduction": reduction})
     x, t = same_shape("binary_cross_entropy_with_logits", logits, targets)
     if pos_weight is None:
-        losses = weighed(x, composite.where(x < 0, -t, 1 - t)) + build("log1p", decay(x))
+        losses = weigh(x, composite.where(x < 0, -t, 1 - t)) + build("log1p", decay(x))
     else:
-        losses = weighed(x, 1 - t) + weighed(composite.softplus(-x), 1 + (asarray(pos_weight) - 1) * t)
-    return reduced(losses if weight is None else weighed(losses, asarray(weight)), reduction)
+        losses = weigh(x, 1 - t) + weigh(composite.softplus(-x), 1 + (asarray(pos_weight) - 1) * t)
+    return reduce(losses if weight is None else weigh(losses, asarray(weight)), reduction)
 
 
 @in_nn
@@ -273,8 +273,8 @@ def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """
     check("mse_loss", CONSTRAINTS["mse_loss"], {"reduction": reduction})
     x, t = same_shape("mse_loss", outputs, targets)
-    apart = x - t
-    return reduced(apart * apart, reduction)
+    difference = x - t
+    return reduce(difference * difference, reduction)
 
 
 @in_nn
@@ -289,8 +289,8 @@ def squared_loss(outputs: Any, targets: Any) -> Tensor:
     4.0
     """
     x, t = same_shape("squared_loss", outputs, targets)
-    apart = x - t
-    return (apart * apart).sum()
+    difference = x - t
+    return (difference * difference).sum()
 
 
 @in_nn
@@ -304,7 +304,7 @@ def l1_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """
     check("l1_loss", CONSTRAINTS["l1_loss"], {"reduction": reduction})
     x, t = same_shape("l1_loss", outputs, targets)
-    return reduced(abs(x - t), reduction)
+    return reduce(abs(x - t), reduction)
 
 
 @in_nn
@@ -320,9 +320,9 @@ def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float
     """
     check("huber_loss", CONSTRAINTS["huber_loss"], {"reduction": reduction, "delta": delta})
     x, t = same_shape("huber_loss", outputs, targets)
-    apart = abs(x - t)
-    near = build("minimum", apart, delta)  # d^2 / 2 up to delta, then near * d - near^2 / 2
-    return reduced(near * (apart - near * 0.5), reduction)
+    distance = abs(x - t)
+    near = build("minimum", distance, delta)  # d^2 / 2 up to delta, then near * d - near^2 / 2
+    return reduce(near * (distance - near * 0.5), reduction)
 
 
 @in_nn
@@ -342,11 +342,11 @@ def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_ta
     check("kl_div", CONSTRAINTS["kl_div"], {"reduction": reduction})
     x, t = same_shape("kl_div", log_probabilities, targets)
     if log_target:
-        losses = weighed(t - x, build("exp", t))
+        losses = weigh(t - x, build("exp", t))
     else:
         positive = t > 0
-        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - weighed(x, t)
-    return losses.sum() / x.shape[0] if reduction == "batchmean" else reduced(losses, reduction)
+        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - weigh(x, t)
+    return losses.sum() / x.shape[0] if reduction == "batchmean" else reduce(losses, reduction)
 
 
 # Which loss
@@ -400,7 +400,7 @@ def loss_for(distribution: str) -> Choice:
 # Checks
 
 
-def reduced(losses: Tensor, reduction: str) -> Tensor:
+def reduce(losses: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return losses
     if reduction == "mean" and not losses.size:
@@ -455,10 +455,10 @@ def label_shape_error(owner: str, scores: tuple[int, ...], labels: tuple[int, ..
     if len(scores) < 2:
         return ShapeError(what, why="outputs need an axis of examples and one of classes",
                           repair="for one example, outputs.reshape(1, -1)")
-    wanted = (scores[0], *scores[2:])
-    repair = f"labels of shape {wanted} fit these outputs"
-    if labels == (*wanted, 1) or labels == (wanted[0], 1, *wanted[1:]):
-        repair = f"labels.reshape({', '.join(map(str, (-1, *wanted[1:])))})"
+    expected = (scores[0], *scores[2:])
+    repair = f"labels of shape {expected} fit these outputs"
+    if labels == (*expected, 1) or labels == (expected[0], 1, *expected[1:]):
+        repair = f"labels.reshape({', '.join(map(str, (-1, *expected[1:])))})"
     elif labels == scores:
         repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
     return ShapeError(what, why="there is one label per example, the class axis (axis 1) left out", repair=repair)
@@ -471,9 +471,9 @@ def check_labels(owner: str, values: np.ndarray, classes: int, ignore_index: int
         wrong &= values != ignore_index
     if not wrong.any():
         return
-    place = tuple(int(n) for n in np.argwhere(wrong)[0])
-    value = int(values[place])
-    where = ", ".join(map(str, place))
+    index = tuple(int(n) for n in np.argwhere(wrong)[0])
+    value = int(values[index])
+    where = ", ".join(map(str, index))
     raise OutOfRangeError(f"{owner}: labels[{where}] is {value}, but there are {classes} classes, 0 to {classes - 1}",
                           why=f"{int(wrong.sum())} of {values.size} labels {'is' if wrong.sum() == 1 else 'are'} outside of them",
                           repair=label_repair(value, values, classes))

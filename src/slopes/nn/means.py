@@ -28,24 +28,24 @@ class Notes:
         self.ignored: set[int] = set()
 
 
-class Listening(threading.local):
+class Recording(threading.local):
     """The notes that losses of this thread are written into, if anyone asked for them."""
 
     def __init__(self) -> None:
         self.notes: Notes | None = None
 
 
-listening = Listening()
+recording = Recording()
 
 
 @contextmanager
-def noted() -> Iterator[Notes]:
+def record_means() -> Iterator[Notes]:
     """What losses divide by in this block; a mean of nothing is 0 there, as it adds nothing to the whole."""
-    before, listening.notes = listening.notes, Notes()
+    before, recording.notes = recording.notes, Notes()
     try:
-        yield listening.notes
+        yield recording.notes
     finally:
-        listening.notes = before
+        recording.notes = before
 
 
 def weighted_mean(values: Any, weights: Any) -> Tensor:
@@ -67,24 +67,24 @@ def weighted_mean(values: Any, weights: Any) -> Tensor:
     ...     return nn.weighted_mean((outputs - targets) ** 2, targets >= 0)
     """
     values, weights = asarray(values), asarray(weights)
-    if weights.ndim > values.ndim or any(own not in (1, n) for own, n in zip(weights.shape[::-1], values.shape[::-1])):
+    if weights.ndim > values.ndim or any(size not in (1, n) for size, n in zip(weights.shape[::-1], values.shape[::-1])):
         raise ShapeError(f"weighted_mean: weights {tuple(weights.shape)} do not broadcast to values {tuple(values.shape)}",
                          why="each value has its own weight", repair=f"give weights of shape {tuple(values.shape)}")
     weights = build("expand", weights.astype(values.dtype), shape=tuple(values.shape))
-    counted = build("where", weights == 0, 0, values)
-    return ratio((counted * weights).sum(), weights.sum())
+    masked = build("where", weights == 0, 0, values)
+    return ratio((masked * weights).sum(), weights.sum())
 
 
 def ratio(total: Tensor, weight: Tensor) -> Tensor:
     """total / weight, noted as a mean."""
-    if listening.notes is None:
+    if recording.notes is None:
         return total / weight
     mean = total / build("where", weight == 0, 1, weight)
-    listening.notes.means.append(Mean(mean, total, weight))
+    recording.notes.means.append(Mean(mean, total, weight))
     return mean
 
 
-def leaves_out(label: int | None) -> None:
+def note_ignored(label: int | None) -> None:
     """Note that targets of this label do not count."""
-    if listening.notes is not None and label is not None:
-        listening.notes.ignored.add(label)
+    if recording.notes is not None and label is not None:
+        recording.notes.ignored.add(label)

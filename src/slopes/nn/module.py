@@ -17,8 +17,8 @@ from ..graph.dtype import float32
 from ..graph.operation import build
 from ..guarded import FOREIGN, explained
 from ..tensor import Parameter, Tensor, asarray, mode, versions
-from .number import Structured
-from .state import copied_state, load_arrays
+from .hyper_parameter import TracksChanges
+from .state import copy_state, load_arrays
 from .summary import Summary, summarize
 
 NUMBERS = "biufc"  # kinds of NumPy arrays that become tensors where a module is called with them
@@ -36,7 +36,7 @@ class Buffer(Tensor):
     _prints_as = "Buffer"
 
 
-class Module(Structured):
+class Module(TracksChanges):
     """A part of a network: state in attributes, computation in `forward`.
 
     Assign parameters, buffers and other modules (also inside lists, tuples and dicts) to attributes in `__init__`; nothing
@@ -68,12 +68,12 @@ class Module(Structured):
                             repair="define forward(self, x): it computes the output")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        path = path_now(self)
+        path = current_path(self)
         layer_stack.paths.append(path)
         try:
             args = tuple([asarray(arg) if isinstance(arg, np.ndarray) and arg.dtype.kind in NUMBERS else arg for arg in args])
             if mode.trace is not None and mode.trace.storage == "bfloat16" and own_parameters(self):
-                args = tuple(map(kept_in_16_bits, args))
+                args = tuple(map(round_to_bfloat16, args))
             output = self.forward(*args, **kwargs)
             if mode.trace is not None:
                 mode.trace.layers[path] = self
@@ -89,7 +89,7 @@ class Module(Structured):
             if isinstance(args[0], np.ndarray):
                 asarray(args[0])  # which says what its type lacks
             if not isinstance(args[0], Tensor) and (isinstance(error, AttributeError) or is_single(self)):
-                raise no_tensor(self, path, args[0]) from error
+                raise not_a_tensor(self, path, args[0]) from error
             if is_single(self):
                 raise explained(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
             raise
@@ -104,15 +104,15 @@ class Module(Structured):
 
     def named_modules(self) -> list[tuple[str, Module]]:
         """(path, module) of this module (path "") and all inside it, each once, outermost first."""
-        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Module)]
+        return [(entry.key, entry.value) for entry in entries(self) if isinstance(entry.value, Module)]
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
         """(path, parameter), such as ("0.weight", ...); each parameter once, under its first path. StateError for equal paths."""
-        return held(self, Parameter)
+        return collect(self, Parameter)
 
     def named_buffers(self) -> list[tuple[str, Buffer]]:
         """(path, buffer), each once."""
-        return held(self, Buffer)
+        return collect(self, Buffer)
 
     def parameters(self) -> Parameters:
         """The parameters, each once, as a list that also knows their paths (so that an optimizer can name them)."""
@@ -123,7 +123,7 @@ class Module(Structured):
 
     def children(self) -> list[Module]:
         """The modules directly inside this one."""
-        return [each.value for each in nearest_modules(self)]
+        return [entry.value for entry in nearest_modules(self)]
 
     # Modes and gradients
 
@@ -157,11 +157,11 @@ class Module(Structured):
         >>> {name: array.shape for name, array in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
         {'0.weight': (3, 2), '0.bias': (3,)}
         """
-        return copied_state(self.named_state())
+        return copy_state(self.named_state())
 
     def named_state(self) -> list[tuple[str, Tensor]]:
         """(path, tensor) of all parameters and buffers, in the order in which they were assigned."""
-        return held(self, (Parameter, Buffer))
+        return collect(self, (Parameter, Buffer))
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Take over the arrays of `state`. Nothing is changed unless everything fits.
@@ -189,8 +189,8 @@ class Module(Structured):
         -------------------------------------------------
         101,770 parameters
         """
-        found = [(each.shown, each.value, own_parameters(each.value)) for each in entries(self) if isinstance(each.value, Module)]
-        return summarize(self, found, examples)
+        modules = [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
+        return summarize(self, modules, examples)
 
     def details(self) -> str:
         """What distinguishes this layer, such as "784 -> 128"; shown in its text and in messages."""
@@ -215,32 +215,32 @@ class Parameters(list):
 class Entry:
     """Something found in a module: its path in a state ("layers.0"), its path for people ("net.layers[0]") and itself."""
 
-    __slots__ = ("key", "shown", "value")
+    __slots__ = ("display", "key", "value")
 
-    def __init__(self, key: str, shown: str, value: Any) -> None:
-        self.key, self.shown, self.value = key, shown, value
+    def __init__(self, key: str, display: str, value: Any) -> None:
+        self.key, self.display, self.value = key, display, value
 
     def inside(self) -> list[Entry]:
         """The parts of a module or container that are something to find or may hold it."""
         value = self.value
         if isinstance(value, Module):
-            return [self.attribute(value, name, each) for name, each in vars(value).items() if isinstance(each, FOLLOWED)]
+            return [self.attribute(value, name, part) for name, part in vars(value).items() if isinstance(part, FOLLOWED)]
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        return [Entry(joined(self.key, str(key)), f"{self.shown}[{key!r}]", each) for key, each in pairs if isinstance(each, FOLLOWED)]
+        return [Entry(join_path(self.key, str(key)), f"{self.display}[{key!r}]", part) for key, part in pairs if isinstance(part, FOLLOWED)]
 
     def attribute(self, module: Module, name: str, value: Any) -> Entry:
         if name == module.unnamed:
-            return Entry(self.key, self.shown, value)
-        return Entry(joined(self.key, name), f"{self.shown}.{name}", value)
+            return Entry(self.key, self.display, value)
+        return Entry(join_path(self.key, name), f"{self.display}.{name}", value)
 
 
-def joined(path: str, name: str) -> str:
+def join_path(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-WALKED = (Module, Parameter, Buffer)
+LEAVES_AND_MODULES = (Module, Parameter, Buffer)
 CONTAINERS = (list, tuple, dict)
-FOLLOWED = (*WALKED, *CONTAINERS)
+FOLLOWED = (*LEAVES_AND_MODULES, *CONTAINERS)
 
 
 def entries(root: Module) -> Iterator[Entry]:
@@ -248,50 +248,50 @@ def entries(root: Module) -> Iterator[Entry]:
     return walk(Entry("", root.name, root), lambda entry: True)
 
 
-def held(root: Module, kind: Any) -> list[tuple[str, Any]]:
+def collect(root: Module, kind: Any) -> list[tuple[str, Any]]:
     """(path, tensor) of each parameter or buffer of this kind; no two of them may have one path."""
-    kept = [each for each in entries(root) if isinstance(each.value, kind)]
-    if len({each.key for each in kept}) < len(kept):
-        raise equal_paths(root, kept)
-    return [(each.key, each.value) for each in kept]
+    matches = [entry for entry in entries(root) if isinstance(entry.value, kind)]
+    if len({entry.key for entry in matches}) < len(matches):
+        raise equal_paths(root, matches)
+    return [(entry.key, entry.value) for entry in matches]
 
 
-def equal_paths(root: Module, kept: list[Entry]) -> StateError:
+def equal_paths(root: Module, matches: list[Entry]) -> StateError:
     """The error for tensors that a state could not tell apart."""
     first: dict[str, Entry] = {}
-    one, other = next((first[each.key], each) for each in kept if first.setdefault(each.key, each) is not each)
-    return StateError(f"{type(root).__name__}: {one.shown} and {other.shown} have one path in a state, {one.key!r}",
+    one, other = next((first[entry.key], entry) for entry in matches if first.setdefault(entry.key, entry) is not entry)
+    return StateError(f"{type(root).__name__}: {one.display} and {other.display} have one path in a state, {one.key!r}",
                       why="a state has one array for each path: one of the two would be lost when it is saved",
                       repair="rename a key: keys of one dict differ as text, and hold no dots")
 
 
 def nearest_modules(root: Module) -> Iterator[Entry]:
     """The modules directly inside `root`, in containers too, but not inside other modules."""
-    found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
-    return (each for each in found if isinstance(each.value, Module) and each.value is not root)
+    inner = walk(Entry("", root.name, root), lambda entry: entry.value is root)
+    return (entry for entry in inner if isinstance(entry.value, Module) and entry.value is not root)
 
 
-def kept_in_16_bits(x: Any) -> Any:
+def round_to_bfloat16(x: Any) -> Any:
     """A value that is computed in a compiled function, rounded to bfloat16; anything else as it is."""
     return build("round_bfloat16", x) if isinstance(x, Tensor) and x._value is None and x.dtype == float32 else x
 
 
 def own_parameters(root: Module) -> list[Parameter]:
     """The parameters of `root` itself, not those of modules inside it."""
-    found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
-    return [each.value for each in found if isinstance(each.value, Parameter)]
+    inner = walk(Entry("", root.name, root), lambda entry: entry.value is root)
+    return [entry.value for entry in inner if isinstance(entry.value, Parameter)]
 
 
 def walk(start: Entry, enter: Any) -> Iterator[Entry]:
-    seen: set[int] = set()
+    visited: set[int] = set()
     stack = [start]
     while stack:
         entry = stack.pop()
         value = entry.value
-        if id(value) in seen:
+        if id(value) in visited:
             continue
-        seen.add(id(value))
-        if isinstance(value, WALKED):
+        visited.add(id(value))
+        if isinstance(value, LEAVES_AND_MODULES):
             yield entry
         if isinstance(value, CONTAINERS) or (isinstance(value, Module) and enter(entry)):
             stack.extend(reversed(entry.inside()))
@@ -314,35 +314,35 @@ def is_single(layer: Module) -> bool:
 
 
 def too_deep(net: Module) -> TooDeepError:
-    depth = max(each.shown.count(".") + each.shown.count("[") for each in entries(net) if isinstance(each.value, Module))
+    depth = max(entry.display.count(".") + entry.display.count("[") for entry in entries(net) if isinstance(entry.value, Module))
     return TooDeepError(f"{type(net).__name__}: its layers call each other deeper than Python's limit of {sys.getrecursionlimit()} frames",
                         why=f"its modules lie up to {depth} levels inside of each other, or one calls itself",
                         repair="put layers side by side in one nn.Sequential; sys.setrecursionlimit allows more")
 
 
-def no_tensor(layer: Module, path: str, given: Any) -> ArgumentError:
+def not_a_tensor(layer: Module, path: str, value: Any) -> ArgumentError:
     """The error for a layer that was given something else than an array."""
-    kind, repair = type(given).__name__, "slopes.tensor(x) makes one of numbers and lists of equal length"
-    if given is None:
+    kind, repair = type(value).__name__, "slopes.tensor(x) makes one of numbers and lists of equal length"
+    if value is None:
         repair = "look for a function before it that returns nothing"
-    return ArgumentError(f"{layer.describe()} at {path} needs a tensor, but x is {shorten(given)} of type {kind}", repair=repair,
+    return ArgumentError(f"{layer.describe()} at {path} needs a tensor, but x is {shorten(value)} of type {kind}", repair=repair,
                          where=f"layer called at {line_text(user_location())}")
 
 
-def path_now(module: Module) -> str:
+def current_path(module: Module) -> str:
     """The path under which this call of `module` runs: "net" for the outermost, "net[0]", "net.head" for those inside it."""
     if not layer_stack.paths:
         running.paths = paths_in(module)
-    found = running.paths.get(id(module))
-    if found is None:  # it hangs in no attribute of the outermost module
+    path = running.paths.get(id(module))
+    if path is None:  # it hangs in no attribute of the outermost module
         return module.name if module.name != Module.name else type(module).__name__
-    return found
+    return path
 
 
 def paths_in(root: Module) -> dict[int, str]:
     version, paths = _paths.get(root, (-1, {}))
     if version != versions.structure:
-        paths = {id(each.value): each.shown for each in entries(root) if isinstance(each.value, Module)}
+        paths = {id(entry.value): entry.display for entry in entries(root) if isinstance(entry.value, Module)}
         _paths[root] = (versions.structure, paths)
     return paths
 
@@ -369,7 +369,7 @@ def tree_text(root: Module) -> str:
         details = module.details()
         lines.append(f"{space}{label}{type(module).__name__}({details}{',' if details else ''}")
         stack.append(("", None, depth))
-        for each in reversed(inner):
-            own = each.shown.removeprefix(module.name).removeprefix(".")
-            stack.append((own + (" " if own.startswith("[") else ": "), each.value, depth + 1))
+        for entry in reversed(inner):
+            own = entry.display.removeprefix(module.name).removeprefix(".")
+            stack.append((own + (" " if own.startswith("[") else ": "), entry.value, depth + 1))
     return "\n".join(lines)

@@ -7,8 +7,8 @@ from ..random import Generator, bernoulli
 from ..random import normal as draw_normal
 from ..tensor import Tensor
 from .dropout import Dropping
+from .hyper_parameter import HyperParameter, format_value
 from .module import Module
-from .number import Number, text
 
 
 class GaussianNoise(Module):
@@ -25,7 +25,7 @@ class GaussianNoise(Module):
     True
     """
 
-    std = Number(NOT_NEGATIVE)
+    std = HyperParameter(NOT_NEGATIVE)
     constraints = {"std": NOT_NEGATIVE}
 
     def __init__(self, std: float = 0.1, generator: Generator | None = None) -> None:
@@ -38,7 +38,7 @@ class GaussianNoise(Module):
         return x + self.std.astype(x.dtype) * draw_normal(x.shape, dtype=x.dtype, generator=self.generator)
 
     def details(self) -> str:
-        return text(self.std)
+        return format_value(self.std)
 
 
 class MaskingNoise(Dropping):

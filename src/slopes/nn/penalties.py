@@ -30,7 +30,7 @@ def l1_penalty(parameters: Any) -> Tensor:
     >>> float(nn.l1_penalty([sl.tensor([[1.0, -2.0]])]))
     3.0
     """
-    return total([abs(each).sum() for each in weights_of("l1_penalty", parameters)])
+    return total([abs(weight).sum() for weight in get_weights("l1_penalty", parameters)])
 
 
 def l2_penalty(parameters: Any) -> Tensor:
@@ -45,7 +45,7 @@ def l2_penalty(parameters: Any) -> Tensor:
     >>> float(nn.l2_penalty([sl.tensor([[1.0, -2.0]])]))
     5.0
     """
-    return total([(each * each).sum() for each in weights_of("l2_penalty", parameters)])
+    return total([(weight * weight).sum() for weight in get_weights("l2_penalty", parameters)])
 
 
 def kl_sparsity(activations: Any, target: float = 0.05) -> Tensor:
@@ -99,19 +99,19 @@ def contractive_penalty(encode: Callable[[Tensor], Tensor], x: Tensor, draws: in
     return (slopes * slopes).sum() / (count * (draws or 1))
 
 
-def weights_of(owner: str, parameters: Any) -> list[Tensor]:
+def get_weights(owner: str, parameters: Any) -> list[Tensor]:
     """The weights of a module, or the tensors as given."""
     if isinstance(parameters, Module):
-        found = [each for each in parameters.parameters() if each.ndim > 1]
+        weights = [value for value in parameters.parameters() if value.ndim > 1]
     else:
-        found = [parameters] if isinstance(parameters, Tensor) else [asarray(each) for each in parameters]
-    if not found:
+        weights = [parameters] if isinstance(parameters, Tensor) else [asarray(value) for value in parameters]
+    if not weights:
         raise ArgumentError(f"{owner}: there are no weights to sum", repair="pass a module with layers, or a list of tensors")
-    return found
+    return weights
 
 
 def total(terms: list[Tensor]) -> Tensor:
     result = terms[0]
-    for each in terms[1:]:
-        result = result + each
+    for term in terms[1:]:
+        result = result + term
     return result

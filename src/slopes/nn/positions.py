@@ -12,7 +12,7 @@ from ..ops.composite import part, stack
 from ..tensor import Parameter, Tensor, tensor
 from . import init
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class SinusoidalEncoding(Module):
@@ -69,7 +69,7 @@ class LearnedEncoding(Module):
         check_sequence(self, x, self.width)
         length = x.shape[-2]
         if length > self.length:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} has {self.length} places, but x is {tuple(x.shape)}: {length} places",
                              repair=f"cut the sequence to {self.length}, or build it with {length}", where=where)
         return x + (self.weight if length == self.length else part(self.weight, 0, 0, length))
@@ -124,5 +124,5 @@ def angles(length: int, width: int, base: float) -> np.ndarray:
 
 def check_sequence(layer: Module, x: Tensor, width: int) -> None:
     if x.ndim < 2 or x.shape[-1] != width:
-        what, where = built_and_called(layer, x)
+        what, where = layer_and_location(layer, x)
         raise ShapeError(f"{what} needs x of shape (..., L, {width}), but x is {tuple(x.shape)}", where=where)

@@ -8,7 +8,7 @@ from ..ops.composite import where
 from ..tensor import Parameter, Tensor
 from .init import blank, constant
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class PReLU(Module):
@@ -34,7 +34,7 @@ class PReLU(Module):
         if self.num_parameters == 1:
             return where(x > 0, x, x * self.weight.reshape(()))
         if x.ndim < 2 or x.shape[1] != self.num_parameters:
-            what, where_ = built_and_called(self, x)
+            what, where_ = layer_and_location(self, x)
             raise ShapeError(f"{what} has {self.num_parameters} slopes, one per channel (axis 1), but x is {tuple(x.shape)}",
                              repair="PReLU() has one slope for all", where=where_)
         return where(x > 0, x, x * self.weight.reshape((-1,) + (1,) * (x.ndim - 2)))

@@ -15,7 +15,7 @@ from ..tensor import Tensor, asarray
 from ..tree import map_tree
 from .dropout import Dropout, SequenceDropout
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, State, Unit, Weights
-from .where import built_and_called, known_value
+from .where import known_value, layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": LAYERS, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
          "input_dropout": SHARE, "hidden_dropout": SHARE}
@@ -43,25 +43,25 @@ class Recurrent(Unit):
                                 repair="put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout")
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias, self.bidirectional = bias, bidirectional
-        for place in self.places():
-            for name, parameter in zip(NAMES, self.make_weights(self.inputs_of(place))):
-                setattr(self, name + place, parameter)
+        for suffix in self.suffixes():
+            for name, parameter in zip(NAMES, self.make_weights(self.input_width(suffix))):
+                setattr(self, name + suffix, parameter)
         self.dropout = Dropout(dropout) if dropout else None  # what is built with 0 draws no numbers
         self.input_dropout = SequenceDropout(input_dropout) if input_dropout else None
         self.hidden_dropout = Dropout(hidden_dropout) if hidden_dropout else None
 
-    def inputs_of(self, place: str) -> int:
+    def input_width(self, suffix: str) -> int:
         """How many features the unit at this place is given."""
-        return self.input_size if place.startswith("_l0") else self.hidden_size * (1 + self.bidirectional)
+        return self.input_size if suffix.startswith("_l0") else self.hidden_size * (1 + self.bidirectional)
 
-    def places(self) -> list[str]:
+    def suffixes(self) -> list[str]:
         """The ends of the names of weights, in the order of states: _l0, _l0_reverse, _l1, ..."""
         ways = ("", "_reverse") if self.bidirectional else ("",)
         return [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]
 
-    def weights(self, place: str) -> Weights:
+    def weights(self, suffix: str) -> Weights:
         """The weights of one unit."""
-        return Weights(*(getattr(self, name + place) for name in NAMES))
+        return Weights(*(getattr(self, name + suffix) for name in NAMES))
 
     def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         self.check_input(x)
@@ -71,26 +71,26 @@ class Recurrent(Unit):
         y = y if inside is None else where(inside, y, 0)  # whatever fills up the ends
         ends: list[State] = []
         for layer in range(self.num_layers):
-            y = self.dropped(y, layer)
-            found = [self.run(y, inside, start, place) for start, place in self.ways(starts, layer)]
-            ends += [end for end, _ in found]
-            y = found[0][1] if len(found) == 1 else concat([output for _, output in found], axis=2)
-        return y.permute_dims((1, 0, 2)), self.public(tuple(stack(list(each)) for each in zip(*ends)))
+            y = self.drop_inputs(y, layer)
+            results = [self.run(y, inside, start, suffix) for start, suffix in self.directions(starts, layer)]
+            ends += [end for end, _ in results]
+            y = results[0][1] if len(results) == 1 else concat([output for _, output in results], axis=2)
+        return y.permute_dims((1, 0, 2)), self.public(tuple(stack(list(states)) for states in zip(*ends)))
 
-    def ways(self, starts: list[State], layer: int) -> list[tuple[State, str]]:
+    def directions(self, starts: list[State], layer: int) -> list[tuple[State, str]]:
         """(start, place) of each direction of a layer."""
         count = 1 + self.bidirectional
-        return list(zip(starts, self.places()))[layer * count:(layer + 1) * count]
+        return list(zip(starts, self.suffixes()))[layer * count:(layer + 1) * count]
 
-    def run(self, x: Tensor, inside: Tensor | None, start: State, place: str) -> tuple[State, Tensor]:
+    def run(self, x: Tensor, inside: Tensor | None, start: State, suffix: str) -> tuple[State, Tensor]:
         """(last state, outputs) of one layer in one direction over x (T, N, inputs)."""
-        w, reverse = self.weights(place), place.endswith("_reverse")
-        kept = None
+        w, reverse = self.weights(suffix), suffix.endswith("_reverse")
+        mask = None
         if self.hidden_dropout is not None and self.training:
-            kept = self.hidden_dropout(ones(start[0].shape, start[0].dtype))  # drawn once: the same in all steps
+            mask = self.hidden_dropout(ones(start[0].shape, start[0].dtype))  # drawn once: the same in all steps
 
         def move(state: State, x: Tensor) -> State:
-            return self.step(x, state, state[0] if kept is None else state[0] * kept, w)
+            return self.step(x, state, state[0] if mask is None else state[0] * mask, w)
 
         def step(state: State, x: Tensor) -> tuple[State, Tensor]:
             new = move(state, x)
@@ -105,19 +105,19 @@ class Recurrent(Unit):
             return scan(step, start, x, reverse=reverse)
         return scan(step_inside, start, (x, inside), reverse=reverse)
 
-    def dropped(self, x: Tensor, layer: int) -> Tensor:
+    def drop_inputs(self, x: Tensor, layer: int) -> Tensor:
         """The inputs of a layer, in training some of them left out."""
         x = x if self.dropout is None or not layer else self.dropout(x)
         return x if self.input_dropout is None else self.input_dropout(x.permute_dims((1, 0, 2))).permute_dims((1, 0, 2))
 
     def starts(self, x: Tensor, state: Any) -> list[State]:
         """The state of each layer and direction before the first step."""
-        count, dtype = len(self.places()), self.state_dtype(x, self.weights("_l0"))
+        count, dtype = len(self.suffixes()), self.state_dtype(x, self.weights("_l0"))
         shape = (x.shape[0], self.hidden_size)
         if state is None:
             return [self.zero_state(shape, dtype)] * count
-        given = self.given_state(state, (count, *shape), dtype)
-        return [tuple(each[number] for each in given) for number in range(count)]
+        tensors = self.check_state(state, (count, *shape), dtype)
+        return [tuple(tensor[i] for tensor in tensors) for i in range(count)]
 
     def inside(self, lengths: Any, x: Tensor) -> Tensor:
         """(T, N, 1): where a sequence has not ended yet."""
@@ -128,7 +128,7 @@ class Recurrent(Unit):
         return arange(steps).reshape((steps, 1, 1)) < checked.reshape((1, batch, 1))
 
     def check_lengths(self, lengths: Tensor, x: Tensor) -> None:
-        what, where = built_and_called(self, lengths)
+        what, where = layer_and_location(self, lengths)
         if not is_integer(lengths.dtype):
             raise DTypeError(f"{what} needs whole numbers as lengths, but they are {lengths.dtype}",
                              repair="lengths.astype(slopes.int64)", where=where)
@@ -138,18 +138,18 @@ class Recurrent(Unit):
         values, steps = known_value(lengths), x.shape[1]
         if values is None:  # while a function is recorded
             return
-        wrong = np.flatnonzero((values < 0) | (values > steps))
-        if wrong.size:
-            raise OutOfRangeError(f"{what}: lengths[{wrong[0]}] is {values[wrong[0]]}, but x {tuple(x.shape)} has {steps} steps",
-                                  why=f"{len(wrong)} of {len(values)} lengths are not from 0 to {steps}", where=where)
+        invalid = np.flatnonzero((values < 0) | (values > steps))
+        if invalid.size:
+            raise OutOfRangeError(f"{what}: lengths[{invalid[0]}] is {values[invalid[0]]}, but x {tuple(x.shape)} has {steps} steps",
+                                  why=f"{len(invalid)} of {len(values)} lengths are not from 0 to {steps}", where=where)
 
     def check_input(self, x: Tensor) -> None:
         if x.ndim != 3 or x.shape[2] != self.input_size:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape (batch, time, {self.input_size}), but x is {tuple(x.shape)}",
                              repair=self.repair(tuple(x.shape)), where=where)
         if not x.shape[1]:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs at least one step, but x is {tuple(x.shape)}",
                              repair="sequences without any step can be padded to one, with lengths= saying that they are empty",
                              where=where)
@@ -237,8 +237,8 @@ class LSTM(LongShortTerm, Recurrent):
                  forget_bias: float | None = None) -> None:
         self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
                   forget_bias=forget_bias)
-        for place in self.places():
-            self.set_forget_bias(self.weights(place), forget_bias)
+        for suffix in self.suffixes():
+            self.set_forget_bias(self.weights(suffix), forget_bias)
 
 
 class GRU(Gated, Recurrent):

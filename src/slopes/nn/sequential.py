@@ -45,18 +45,18 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self.layers)
 
-    def __getitem__(self, place: int | slice) -> Any:
-        return Sequential(*self.layers[place]) if isinstance(place, slice) else self.layers[place]
+    def __getitem__(self, index: int | slice) -> Any:
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
-    def __setitem__(self, place: int, layer: Module) -> None:
+    def __setitem__(self, index: int, layer: Module) -> None:
         check_modules(type(self).__name__, [layer])
-        self.layers[place] = layer
+        self.layers[index] = layer
 
 
 def check_modules(owner: str, layers: Sequence[Any]) -> None:
-    for place, layer in enumerate(layers):
+    for index, layer in enumerate(layers):
         if not isinstance(layer, Module):
-            raise ArgumentError(f"{owner}: layer {place} is {layer!r} of type {type(layer).__name__}, not a module",
+            raise ArgumentError(f"{owner}: layer {index} is {layer!r} of type {type(layer).__name__}, not a module",
                                 repair=hint(owner, layer))
 
 

@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ..graph.shape import normalize_axis
 from ..tensor import Tensor
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Flatten(Module):
@@ -64,7 +64,7 @@ class Unflatten(Module):
         shape = tuple(x.shape)
         axis = normalize_axis(self.axis, len(shape), self.describe())
         if shape[axis] != math.prod(self.sizes):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             product = " * ".join(map(str, self.sizes))
             raise ShapeError(f"{what} needs axis {axis} to be {product} = {math.prod(self.sizes)}, but x is {shape}", where=where)
         return x.reshape((*shape[:axis], *self.sizes, *shape[axis + 1:]))

@@ -48,27 +48,27 @@ class Summary:
         return f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
 
 
-Found = Sequence[tuple[str, "Module", list[Parameter]]]  # path, module, the parameters that are its own
+Modules = Sequence[tuple[str, "Module", list[Parameter]]]  # path, module, the parameters that are its own
 
 
-def summarize(root: Module, found: Found, examples: Iterable[Any]) -> Summary:
-    """The summary of `root`, whose modules are `found`, called with `examples` (shapes, arrays or tensors)."""
-    shapes = output_shapes(root, [module for _, module, _ in found], examples)
-    counted: dict[int, Parameter] = {}
+def summarize(root: Module, modules: Modules, examples: Iterable[Any]) -> Summary:
+    """The summary of `root`, whose modules are `modules`, called with `examples` (shapes, arrays or tensors)."""
+    shapes = output_shapes(root, [module for _, module, _ in modules], examples)
+    known: dict[int, Parameter] = {}
     rows = []
-    for path, module, own in found:
-        new = {id(parameter): parameter for parameter in own if id(parameter) not in counted}
-        counted.update(new)
-        text = module.describe() if len(found) == 1 or not module.children() else type(module).__name__
+    for path, module, own in modules:
+        new = {id(parameter): parameter for parameter in own if id(parameter) not in known}
+        known.update(new)
+        text = module.describe() if len(modules) == 1 or not module.children() else type(module).__name__
         rows.append(Row(path, text, shapes.get(path), sum(parameter.size for parameter in new.values())))
-    trainable = sum(parameter.size for parameter in counted.values() if parameter.requires_grad)
-    return Summary(tuple(rows), sum(parameter.size for parameter in counted.values()), trainable)
+    trainable = sum(parameter.size for parameter in known.values() if parameter.requires_grad)
+    return Summary(tuple(rows), sum(parameter.size for parameter in known.values()), trainable)
 
 
 def output_shapes(root: Module, modules: Sequence[Module], examples: Iterable[Any]) -> dict[str, Shape]:
     """The shape of every module's output, by path: the network is traced, so nothing is computed and no state changes."""
     trace = Trace()
-    with in_use(modules), tracing(trace), no_grad():
+    with eval_mode(modules), tracing(trace), no_grad():
         root(*(argument(trace, example) for example in examples))
     return {path: tuple(node.shape) for path, node in trace.notes.items()}
 
@@ -83,7 +83,7 @@ def argument(trace: Trace, example: Any) -> Tensor:
 
 
 @contextmanager
-def in_use(modules: Sequence[Module]) -> Iterator[None]:
+def eval_mode(modules: Sequence[Module]) -> Iterator[None]:
     """All modules in the mode of use; afterwards each is as it was, and no one sees that it had changed."""
     before = [(vars(module), vars(module).get("training")) for module in modules]
     for attributes, _ in before:

@@ -38,25 +38,25 @@ class TransformerBlock(Module):
         for name in self.attentions():
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first))
         self.linear1 = Linear(d_model, dim_feedforward, bias)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias)
         count = len(self.attentions()) + 1
-        for number in range(1, count + 1):
-            setattr(self, f"norm{number}", LayerNorm(d_model, layer_norm_eps, bias=bias))
-        for number in range(1, count + 1):
-            setattr(self, f"dropout{number}", dropout_of(dropout))
+        for i in range(1, count + 1):
+            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias))
+        for i in range(1, count + 1):
+            setattr(self, f"dropout{i}", make_dropout(dropout))
 
     def attentions(self) -> tuple[str, ...]:
         """The names of its attention layers, in order."""
         raise left_to(self, "attentions")
 
-    def another(self) -> TransformerBlock:
+    def fresh_copy(self) -> TransformerBlock:
         """A new one of the same sizes, with initial values of its own."""
         return type(self)(**self.arguments)
 
-    def beside(self, number: int, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def sublayer(self, i: int, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """x with a function of it added, normalized before the function or after the sum; with the number-th norm and dropout."""
-        norm, dropout = getattr(self, f"norm{number}"), getattr(self, f"dropout{number}")
+        norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
         return x + dropout(function(norm(x))) if self.norm_first else norm(x + dropout(function(x)))
 
     def feed_forward(self, x: Tensor) -> Tensor:
@@ -90,8 +90,8 @@ class TransformerEncoderLayer(TransformerBlock):
             return self.self_attn(x, key_padding_mask=src_key_padding_mask, attn_mask=src_mask, is_causal=is_causal)
 
         if src_key_padding_mask is not None:
-            src = clean_padding(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
-        return self.beside(2, self.beside(1, src, attend), self.feed_forward)
+            src = clean_padding(src, self.self_attn.check_padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
+        return self.sublayer(2, self.sublayer(1, src, attend), self.feed_forward)
 
 
 class TransformerDecoderLayer(TransformerBlock):
@@ -126,8 +126,8 @@ class TransformerDecoderLayer(TransformerBlock):
                                        is_causal=memory_is_causal)
 
         if tgt_key_padding_mask is not None:
-            tgt = clean_padding(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
-        return self.beside(3, self.beside(2, self.beside(1, tgt, attend), remember), self.feed_forward)
+            tgt = clean_padding(tgt, self.self_attn.check_padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
+        return self.sublayer(3, self.sublayer(2, self.sublayer(1, tgt, attend), remember), self.feed_forward)
 
 
 ENCODER_LAYER = Constraint("a TransformerEncoderLayer", lambda value: isinstance(value, TransformerEncoderLayer), (3, None))
@@ -153,7 +153,7 @@ class TransformerEncoder(Module):
 
     def __init__(self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerEncoder", self.constraints, {"encoder_layer": encoder_layer, "num_layers": num_layers, "norm": norm})
-        self.layers = [encoder_layer, *(encoder_layer.another() for _ in range(num_layers - 1))]
+        self.layers = [encoder_layer, *(encoder_layer.fresh_copy() for _ in range(num_layers - 1))]
         self.norm = norm
 
     def forward(self, src: Tensor, mask: Mask = None, src_key_padding_mask: Mask = None, is_causal: bool = False) -> Tensor:
@@ -179,7 +179,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerDecoder", self.constraints, {"decoder_layer": decoder_layer, "num_layers": num_layers, "norm": norm})
-        self.layers = [decoder_layer, *(decoder_layer.another() for _ in range(num_layers - 1))]
+        self.layers = [decoder_layer, *(decoder_layer.fresh_copy() for _ in range(num_layers - 1))]
         self.norm = norm
 
     def forward(self, tgt: Tensor, memory: Tensor, **masks: Any) -> Tensor:
@@ -188,6 +188,6 @@ class TransformerDecoder(Module):
         return tgt if self.norm is None else self.norm(tgt)
 
 
-def dropout_of(p: float) -> Module:
+def make_dropout(p: float) -> Module:
     """Dropout, or nothing where it is built with 0: then no numbers are drawn."""
     return Dropout(p) if p else Identity()

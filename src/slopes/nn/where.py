@@ -10,7 +10,7 @@ from ..errors import layer_stack, line_text, user_location
 from ..tensor import Tensor, mode
 
 
-def built_and_called(layer: Any, x: Tensor) -> tuple[str, str]:
+def layer_and_location(layer: Any, x: Tensor) -> tuple[str, str]:
     """("Linear(784 -> 128) at net[0]", "x built at train.py:41; layer called at model.py:17")."""
     path = layer_stack.paths[-1] if layer_stack.paths else ""
     built = f"x built at {line_text(x._node.location)}; " if x._node is not None else ""

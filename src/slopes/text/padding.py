@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..files.arrays import as_wanted
+from ..files.arrays import cast
 from ..functions import arange
 from ..graph.dtype import is_integer
 from ..tensor import Tensor, asarray
@@ -66,7 +66,7 @@ def as_rows(rows: Sequence[Any]) -> list[np.ndarray]:
         if not row.ndim or (row.size and row.shape[1:] != shape):
             raise ShapeError(f"pad: row {number} is of shape {row.shape}", why=f"rows may differ in their first axis only: (T, {shape})",
                              repair="wrap single numbers in a list")
-    return [as_wanted(row, wanted) if row.size else np.empty((len(row) if row.ndim > 1 else 0, *shape), wanted) for row in arrays]
+    return [cast(row, wanted) if row.size else np.empty((len(row) if row.ndim > 1 else 0, *shape), wanted) for row in arrays]
 
 
 def mask(lengths: Any, longest: int) -> Tensor:

@@ -17,7 +17,7 @@ from ..data.loaders.inputs import called, each_input, input_names, inputs_of
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.means import noted
+from ..nn.means import record_means
 from ..nn.module import Module
 from ..ops.composite import concat
 from ..optim.average import Average
@@ -28,15 +28,18 @@ from ..tree import flatten, map_tree
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, tell_mode
 from .mode import Mode
-from .stepper import is_streamed
+from .streaming import is_streamed
 from .totals import Loss, Objective
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
 
 
-def check_dataset(dataset: Any, role: str = "dataset") -> None:
-    """Inputs and targets are there, as many of one as of the other, at least one, and no input is nan or infinite."""
+def check_dataset(dataset: Any, role: str = "dataset") -> tuple[Any, np.ndarray]:
+    """Inputs and targets as arrays: as many of one as of the other, at least one, and none is nan or infinite.
+
+    Inputs that are read as they are used stay what they are: nothing is read here.
+    """
     if not (hasattr(dataset, "inputs") and hasattr(dataset, "targets")):
         raise ArgumentError(f"{role} is a {type(dataset).__name__} without inputs and targets", repair=repair_kind(dataset))
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
@@ -54,6 +57,7 @@ def check_dataset(dataset: Any, role: str = "dataset") -> None:
                              repair="give words and categories numbers: classes, y = np.unique(y, return_inverse=True)")
     for array, name in named:
         check_finite(array, f"{role}.{name}")
+    return inputs, targets
 
 
 def as_held(inputs: Any) -> Any:
@@ -92,13 +96,13 @@ def check_finite(array: np.ndarray, name: str) -> None:
 
 
 def check_kinds(net: Any, loss: Any, optimizer: Any = None) -> None:
-    """A module, a function, and an optimizer (not its name or its class)."""
+    """A module, a function or None, and an optimizer (not its name or its class) or None."""
     if not isinstance(net, Module):
         made = isinstance(net, type) and issubclass(net, Module)
         repair = f"make one: {net.__name__}(...)" if made else "write a class with nn.Module as its base, or nn.Sequential(...)"
         raise ArgumentError(f"net is {shorten(net)}, not a module", why="parameters and modes are looked for in modules",
                             repair=repair)
-    if not callable(loss):
+    if loss is not None and not callable(loss):
         raise ArgumentError(f"loss is {shorten(loss)}, not a function (outputs, targets)",
                             repair=f"for example loss=nn.{like(loss, LOSSES, 'cross_entropy')}")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
@@ -121,15 +125,14 @@ def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None, usual: bool = False) -> Objective:
+def check_trial(net: Any, loss: Any, inputs: Any, targets: np.ndarray, role: str, augment: Any, usual: bool) -> Objective:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class. `usual`: nobody
     asked for this loss, the kind of targets did.
     """
-    inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    number = first_counted(targets)
-    first = each_input(lambda each: asarray(each[number : number + 1]), inputs)
+    i = first_counted(targets)
+    first = each_input(lambda array: asarray(array[i : i + 1]), inputs)
     check_arguments(net, first, role)
     with Mode(net, training=False), no_grad():
         outputs = called(net, first)
@@ -137,7 +140,7 @@ def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augmen
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
         check_shapes(loss, outputs, targets, usual)
-        objective = tried(net, loss, outputs, first, asarray(targets[number : number + 1]), augment)
+        objective = try_loss(net, loss, outputs, first, asarray(targets[i : i + 1]), augment)
     check_counted(targets, objective.ignored, role)
     return objective
 
@@ -156,9 +159,9 @@ def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> No
                             repair="give examples whose targets count, or another ignore_index")
 
 
-def tried(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
+def try_loss(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
     """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
-    with noted() as notes:
+    with record_means() as notes:
         value = loss(outputs, targets)
     check_loss(value)
     if augment is not None:
@@ -229,9 +232,8 @@ def check_loss(found: Any) -> None:
                          repair='take its mean: reduction="mean", or .mean() at its end')
 
 
-def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
+def check_last_batch(net: Any, inputs: Any, count: int, batch_size: int) -> None:
     """A last batch of one example is refused now when the net cannot learn from it (batch normalization), not after an epoch."""
-    inputs, count = as_held(dataset.inputs), len(dataset.targets)
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
 
 from .. import plot as pictures
 from ..errors import DataError
@@ -65,6 +67,26 @@ class History:
     def content(self) -> dict[str, Any]:
         """The fields, as plain dicts and lists."""
         return asdict(self)
+
+    def named_state(self) -> dict[str, Any]:
+        """The history as arrays by name, a row per step or per epoch."""
+        columns = {"loss": "loss", "examples": "examples", "steps": "steps", "epoch_seconds": "seconds"}
+        state = {"losses": np.array(self.losses, np.float64), "seconds": self.seconds, "compile_seconds": self.compile_seconds,
+                 **{name: np.array([getattr(epoch, field) for epoch in self.epochs]) for name, field in columns.items()}}
+        for group in ("metrics", "validation"):
+            names = getattr(self.epochs[0], group) if self.epochs else ()
+            state |= {f"{group}.{name}": np.array([getattr(epoch, group)[name] for epoch in self.epochs]) for name in names}
+        return state
+
+    def load_named_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Become the history whose arrays `named_state` gave; lists that others hold are changed in place."""
+        def rows(group: str, i: int) -> dict[str, float]:
+            return {name.removeprefix(group): float(array[i]) for name, array in state.items() if name.startswith(group)}
+
+        self.losses[:] = np.asarray(state["losses"], np.float64).tolist()
+        self.epochs[:] = [Epoch(i, float(state["loss"][i]), rows("metrics.", i), rows("validation.", i), int(state["examples"][i]),
+                                int(state["steps"][i]), float(state["epoch_seconds"][i])) for i in range(len(state["loss"]))]
+        self.seconds, self.compile_seconds = float(state["seconds"]), float(state["compile_seconds"])
 
     def to_json(self) -> str:
         """The history as JSON text with schema and version; `from_json` reads it back, to the last bit."""
@@ -137,8 +159,7 @@ class Chance:
 class Run(pictures.View):
     """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted; of classes also what chance reaches.
 
-    Also carried by the NonFiniteError of a run that failed, as `error.run`. Who watches a run (train.EarlyStopping) may add functions
-    to `endings`: they are called when it ends, by Ctrl-C too but not by an error; what they return says what the net holds then.
+    Also carried by the NonFiniteError of a run that failed, as `error.run`.
     """
 
     net: Any
@@ -147,7 +168,6 @@ class Run(pictures.View):
     interrupted: bool = False
     message: str = ""
     chance: Chance | None = None
-    endings: list[Callable[[], str]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def losses(self) -> list[float]:

@@ -17,6 +17,7 @@ from ..extras import require
 from .history import Run, number
 from .progress import Lines
 from .stopping import direction, held_out
+from .training import Callback, Training
 
 RUNNING, DONE, BEHIND, FAILED, INTERRUPTED = "running", "done", "fell behind", "failed", "interrupted"
 Tell = Callable[[str], None]
@@ -48,8 +49,8 @@ class Between:
 Space = Mapping[str, Between | Sequence[Any]]
 
 
-class Trial(dict[str, Any]):
-    """The settings of one training, by name; as `fit(..., after_epoch=trial)` it ends the training when it falls behind.
+class Trial(dict[str, Any], Callback):
+    """The settings of one training, by name; with `fit(..., callbacks=[trial])` it ends the training when it falls behind.
 
     number   from 0
     figure   what came out; None while it runs, and of a training that failed
@@ -65,14 +66,14 @@ class Trial(dict[str, Any]):
         self.outcome, self.message, self.seconds = RUNNING, "", 0.0
         self.epochs: list[float] = []
 
-    def __call__(self, run: Run) -> bool:
-        """Look at a run after an epoch; true when it is worse than most were at this point."""
-        figure = held_out(run, self.metric, "search")
+    def epoch_done(self, training: Training) -> None:
+        """Stop the training when its figure is worse than most were at this point."""
+        figure = held_out(training.result, self.metric, "search")
         self.epochs.append(figure)
         self.asked.report(figure, len(self.epochs) - 1)
         if self.asked.should_prune():
             self.outcome = BEHIND
-        return self.outcome == BEHIND
+            training.stop()
 
     def settings(self) -> str:
         """`rate 0.0031, width 64`."""
@@ -139,7 +140,7 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
     """Call `train(trial)` with settings from `space`, again and again, and return what was found.
 
     train     makes a net with the trial's settings (trial["rate"]), trains it and returns the Run, whose last validation figure
-              counts, or a number. With fit(..., after_epoch=trial), a training that is worse after an epoch than the median of
+              counts, or a number. With fit(..., callbacks=[trial]), a training that is worse after an epoch than the median of
               those before it was at that point, ends there: most of the time goes to those that promise something
     space     name -> Between(low, high, log=...), or a list of what there is to choose from
     trials    how many trainings. The first ten settings are drawn at random, later ones where good ones were found more often
@@ -164,7 +165,7 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
     >>> def train(trial):
     ...     sl.seed(0)
     ...     net = nn.Sequential(nn.Linear(2, trial["width"]), nn.Tanh(), nn.Linear(trial["width"], 2))
-    ...     return sl.fit(net, learned, optimizer=optim.Adam(lr=trial["rate"]), epochs=10, validation=held_out, after_epoch=trial,
+    ...     return sl.fit(net, learned, optimizer=optim.Adam(lr=trial["rate"]), epochs=10, validation=held_out, callbacks=[trial],
     ...                   progress=False)
     >>> found = search(train, {"rate": Between(1e-4, 1.0, log=True), "width": [4, 16]}, trials=6, progress=False)
     >>> 0.01 < found.best["rate"] < 1, found.best.figure == found.run.epochs[-1].validation["loss"]
@@ -284,7 +285,7 @@ def teller(progress: bool | Tell) -> Tell:
     """Where the lines go."""
     if callable(progress):
         return progress
-    return Lines(sys.stderr).say if progress else (lambda line: None)
+    return Lines(sys.stderr).log if progress else (lambda line: None)
 
 
 def shown(value: Any) -> str:

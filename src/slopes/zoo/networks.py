@@ -6,18 +6,18 @@ import math
 
 from .. import nn
 from .alexnet import alexnet
-from .captioner import Captioner
-from .forecaster import Forecaster
+from .bilstm_tagger import Tagger
+from .factorization import Recommender
 from .googlenet import googlenet
 from .gpt import GPT, char_gpt
 from .language import LanguageModel, char_model, word_model
-from .recommender import Recommender
+from .recurrent_forecaster import Forecaster
 from .resnet import resnet, small_resnet
 from .sentence import SentenceEncoder, TextCNN
-from .spoken import SpokenCNN, SpokenGRU
-from .tagger import Tagger
+from .seq2seq import Translator
+from .show_attend_tell import Captioner
+from .spectrogram import SpokenCNN, SpokenGRU
 from .transformer import Transformer
-from .translator import Translator
 from .unet import UNet, small_unet
 from .vgg import vgg
 from .vit import VisionTransformer, small_vit, vit_b16

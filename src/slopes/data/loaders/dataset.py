@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
-from ...files.arrays import BLOCK, check_finite, checked_index, numbers
+from ...files.arrays import BLOCK, as_numbers, check_finite, checked_index
 from .inputs import each_input, input_names, inputs_of
 
 
@@ -39,10 +39,10 @@ class Dataset:
     name: str
 
     def __init__(self, inputs: Any, targets: Any, classes: Sequence[str] | None = None, name: str = "data") -> None:
-        checked = [numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
+        checked = [as_numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
         self.inputs = tuple(checked) if isinstance(inputs, tuple) else checked[0]
         self.exact = None if isinstance(inputs, tuple) else kept_exact(inputs, checked[0])
-        self.targets = numbers(targets, "targets")
+        self.targets = as_numbers(targets, "targets")
         if kept_exact(targets, self.targets, share=2.0**-10) is not None:
             warn("targets lose digits as float32", repair="subtract what they have in common first: targets - targets.mean()",
                  why=f"they vary only from {self.targets.min()} to {self.targets.max()}, and float32 has 24 bits")
@@ -139,9 +139,9 @@ def standardized(inputs: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.nd
     return made
 
 
-def varies(numbers: np.ndarray) -> bool:
+def varies(as_numbers: np.ndarray) -> bool:
     """Whether two of the numbers differ; their deviation does not tell, for it is rounded."""
-    return bool(numbers.size and numbers.max() > numbers.min())
+    return bool(as_numbers.size and as_numbers.max() > as_numbers.min())
 
 
 def kept_exact(given: Any, narrow: np.ndarray, share: float = 2.0**-22) -> np.ndarray | None:

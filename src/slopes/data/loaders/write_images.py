@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import ArgumentError, SaveError, ShapeError
 from ...extras import require
 from ...files.atomic import saving
-from ...files.images import resized
+from ...files.images import resize
 from ...files.reading import Path
 from ...files.staging import staging_folder
 from .dataset import Dataset
@@ -46,7 +46,7 @@ def save_image_folder(dataset: Dataset, folder: Path, size: tuple[int, int] | No
             for name in names:
                 (whole / name).mkdir(parents=True)
             for number, (picture, label) in enumerate(zip(dataset.inputs, dataset.targets.tolist())):
-                shades = as_bytes(picture if size is None else resized(picture, size))
+                shades = as_bytes(picture if size is None else resize(picture, size))
                 image.fromarray(shades).save(whole / names[label] / f"{number:0{digits}d}.png")
             os.replace(whole, target)
     return target

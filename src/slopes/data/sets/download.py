@@ -17,7 +17,7 @@ from ...errors import DataError, DownloadError, SaveError
 from ...files.archive import unpack_member
 from ...files.atomic import flush, saving
 from ...files.lock import locked
-from ...files.ownfile import is_own, new_file, opened_own
+from ...files.ownfile import is_own, new_file, open_own
 from ...settings import VERSION, cache_folder
 from ...workers import Workers
 from .progress import Progress
@@ -249,7 +249,7 @@ def first_line(error: BaseException) -> str:
 
 
 def size_of(path: Path) -> int:
-    """The size of a file of our own; of what `opened_own` would put aside, 0."""
+    """The size of a file of our own; of what `open_own` would put aside, 0."""
     return path.stat().st_size if is_own(path) else 0
 
 
@@ -315,7 +315,7 @@ def opened_part(part: Path) -> Iterator[BinaryIO]:
     """The part, open to be continued, and on the disk at the end however the transfer ends."""
     with contextlib.ExitStack() as stack:
         with saving(part):
-            file = stack.enter_context(opened_own(part))
+            file = stack.enter_context(open_own(part))
             file.seek(0, os.SEEK_END)
         try:
             yield file

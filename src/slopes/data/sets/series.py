@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ArgumentError, OutOfRangeError, ShapeError, warn
-from ...files.arrays import as_array, check_finite, no_numbers
+from ...files.arrays import as_array, check_finite, not_numeric
 from ...files.columns import is_words, missing_in
 from ...files.csvfile import load_csv
 from ...files.reading import refused
@@ -56,7 +56,7 @@ def checked_values(values: Any) -> np.ndarray:
     """The values as float64, (T,) or (T, channels), all finite."""
     known = as_array(values, "the values of the series")
     if known.dtype.kind not in "biuf":
-        raise no_numbers(known, "the values of the series")
+        raise not_numeric(known, "the values of the series")
     known = known.astype(np.float64)
     if known.ndim not in (1, 2):
         raise ShapeError(f"a series has shape {known.shape}", why="it is (T,), or (T, channels)")

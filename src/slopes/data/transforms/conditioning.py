@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...errors import ArgumentError, OutOfRangeError, ShapeError, left_to
-from ...files.arrays import as_array, check_finite, no_numbers
+from ...files.arrays import as_array, check_finite, not_numeric
 from ...files.reading import Path, refused
 from ...files.tensorfile import load_metadata, load_safetensors, save_safetensors
 from ..loaders.dataset import BLOCK, Dataset, exact_input, standardized
@@ -181,7 +181,7 @@ def as_inputs(given: Dataset | Any) -> np.ndarray:
     """The inputs (N, ...) as float32 or float64, as they were given, all finite."""
     found = exact_input(given) if isinstance(given, Dataset) else as_array(given, "inputs")
     if found.dtype.kind not in "biuf":
-        raise no_numbers(found, "inputs")
+        raise not_numeric(found, "inputs")
     found = found.astype(np.float32 if found.dtype.itemsize < 4 or found.dtype == np.float32 else np.float64, copy=False)
     if found.ndim < 2 or not len(found):
         raise ShapeError(f"inputs of shape {found.shape}", why="they are (N, ...): at least one example of at least one axis")

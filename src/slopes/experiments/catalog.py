@@ -1,0 +1,49 @@
+"""The list of all recipes, simplest data first."""
+
+from __future__ import annotations
+
+import difflib
+
+from ..errors import ArgumentError
+from .experiment import Recipe
+from .recipes import (
+    approximate,
+    autoencoder,
+    caption,
+    chars,
+    compare,
+    digits,
+    fashion,
+    features,
+    forecast,
+    imagenet,
+    lenet,
+    mlp,
+    names,
+    perceptron,
+    recommend,
+    segment,
+    sentiment,
+    softmax,
+    speech,
+    tabular,
+    tagger,
+    translate,
+    words,
+)
+from .study import Study
+
+RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
+    digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
+    lenet.published, lenet.regularized, fashion.recipe, autoencoder.recipe, forecast.recipe, tabular.recipe, speech.recipe,
+    recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagger.recipe,
+    translate.recipe, words.recipe, imagenet.recipe)}
+
+
+def find_recipe(name: str) -> Recipe | Study:
+    """The recipe of this name, or an ArgumentError that lists all."""
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        raise ArgumentError(f"no recipe is called {name!r}", why=f"there are {', '.join(RECIPES)}",
+                            repair=f"did you mean {near[0]!r}?" if near else "choose one of them")
+    return RECIPES[name]

@@ -1,0 +1,1 @@
+"""The recipes: one file each, called as `slopes train` calls them."""
