@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,14 +21,12 @@ from .schedule import NestSchedule
 
 WIDEST, SHARES = 256, 4  # elements of an update that are added at once, at most, and into how many pieces it is cut at least
 SCALAR_WORK = 4096  # steps that go element by element for one block
-SPECIAL = ("cumulative_sum", "scatter", "sort")
 
 
 def plan_special(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
     """The kernel of a running total, a scatter or a sort."""
     node = group.nodes[0]
-    plan = {"cumulative_sum": plan_cumulate, "scatter": plan_scatter, "sort": plan_sort}[node.op.kernel]  # type: ignore[attr-defined]
-    return [plan(node, buffers, lanes)]
+    return [PLANNERS[node.op.kernel or ""](node, buffers, lanes)]
 
 
 def schedule_scalar(kernel: NestKernel) -> NestSchedule:
@@ -81,7 +80,7 @@ def _cumulate(scope: Scope, kernel: CumulateKernel) -> None:
 def plan_scatter(node: Node, buffers: Places, lanes: int) -> ScatterKernel:
     """Stores: zero every place, then add each update to the place that its index names."""
     indices, updates = node.args
-    axis, lines = node.params["axis"], node.op.name == "put_along_axis"
+    axis, lines = node.params["axis"], node.op.by_line
     span = 1 if lines else indices.ndim
     _, here = axes_for(updates.shape, "i")
     read = Reader(buffers)
@@ -216,4 +215,8 @@ def _comes_before(scope: Scope, kernel: SortKernel, i: Value, j: Value) -> Value
 
 
 def is_special(node: Node) -> bool:
-    return getattr(node.op, "kernel", None) in SPECIAL
+    return node.op.kernel in PLANNERS
+
+
+PLANNERS: dict[str, Callable[[Node, Places, int], Kernel]] = {
+    "cumulative_sum": plan_cumulate, "scatter": plan_scatter, "sort": plan_sort}
