@@ -82,7 +82,7 @@ def test_every_remainder_of_rows_and_lanes_comes_out_right(part):
     roots, env = [], {}
     for i, (m, n) in enumerate(zip([*ROWS, *ROWS], [*COLUMNS, *COLUMNS[7:], *COLUMNS[:7]])):
         if i % 4 == part:
-            k = max(2, -(-plan_contract.SMALL // (m * n))) + i % 3
+            k = max(2, -(-plan_contract.SMALL_PRODUCT // (m * n))) + i % 3
             (a, b), arrays = given((m, k), (k, n))
             roots.append(c.matmul(a, b))
             env.update(arrays)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..costs import SUM_CHUNK
 from ..graph.node import Node
 from .builder import BOOL, FLOAT32, FLOAT64, INT64, Builder, Value, Variable, type_text
 from .index import Axis, Index
@@ -18,8 +19,6 @@ from .roots import combining, keeps_position
 
 if TYPE_CHECKING:
     from .emit import Scope
-
-CHUNK = 128  # float32 terms that are added in float32 before their sum is added in float64
 
 
 class Folding:
@@ -89,7 +88,7 @@ class ChunkedSum(Folding):
     """A sum of float32 with two accumulators: of the present chunk in float32, of the chunks before it in float64.
 
     Of n terms added one by one, each addition rounds a sum of up to n terms: an error of up to n eps of the sum of magnitudes.
-    Here it is CHUNK eps, whatever n is, and float64 is touched once in CHUNK terms only.
+    Here it is SUM_CHUNK eps, whatever n is, and float64 is touched once in SUM_CHUNK terms only.
     """
 
     def __init__(self, b: Builder, node: Node) -> None:
@@ -123,12 +122,12 @@ class Chunks:
     def of(cls, kernel: ReduceKernel, loops: Sequence[tuple[Axis, int]], lanes: int = 1) -> Chunks | None:
         """The cut for nested loops, outermost first, each with its number of steps; the last one strides by `lanes`."""
         total = prod(steps for _, steps in loops)
-        if total <= CHUNK or not any(is_long_sum(reduction.node) for reduction in kernel.reductions):
+        if total <= SUM_CHUNK or not any(is_long_sum(reduction.node) for reduction in kernel.reductions):
             return None
         inside = 1
         for level, (axis, steps) in reversed(list(enumerate(loops))):
-            if inside * steps > CHUNK:
-                return cls(axis, CHUNK // inside * (lanes if level == len(loops) - 1 else 1))
+            if inside * steps > SUM_CHUNK:
+                return cls(axis, SUM_CHUNK // inside * (lanes if level == len(loops) - 1 else 1))
             inside *= steps
         return None
 

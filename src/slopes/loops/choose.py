@@ -7,15 +7,12 @@ from math import prod
 
 import numpy as np
 
+from ..costs import BLOCK_WORK, MAXIMUM_BLOCKS, SCATTERED
 from .index import Axis, Index, Quotient, as_index
 from .kernels import Kernel, MapKernel, NestKernel, ReduceKernel
 from .nest import Compute, Expr, Load, axes_of, expressions
 from .roots import keeps_position
 from .schedule import NestSchedule, ReduceSchedule
-
-BLOCK_WORK = 16384  # about how many simple element steps a block should hold: some microseconds
-MAXIMUM_BLOCKS = 64
-SCATTERED = 10  # what a lane that is not beside its neighbour in memory costs, against 1 for one that is
 
 
 def schedule_map(kernel: MapKernel, lanes: int) -> MapKernel:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 
 import numpy as np
 
+from ..costs import UNROLLED
 from ..errors import CompileError
 from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
@@ -19,7 +20,6 @@ from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Literal, 
 from .plan_nest import read_in_common
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
-UNROLLED = 192  # inner loops of at most so many instructions in all are written out
 WOVEN = (2, 4, 8, 16)  # so many vectors are put between each other, lane by lane, in memory
 CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
 

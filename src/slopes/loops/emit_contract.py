@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from ..costs import CHEAP_EPILOGUE
 from .builder import Value, Variable
 from .choose import expression_cost
 from .emit import Scope, outer_loops
@@ -12,8 +13,6 @@ from .kernels import ContractKernel
 from .lower import Reader
 from .nest import Load, Store, axes_of
 from .pack_panel import Tile, k_loops, pack_panel, panel_pitch, reads_in_place
-
-CHEAP_FINISH = 8  # instructions of an epilogue that is written out for every register of a tile
 
 
 def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
@@ -100,7 +99,7 @@ def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, v: list[tuple[Ax
             for total, vector in zip(sums[number], vectors):
                 total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
     finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
-    if expression_cost([store.expr for store in finished]) <= CHEAP_FINISH:
+    if expression_cost([store.expr for store in finished]) <= CHEAP_EPILOGUE:
         store_tile(scope, tile, row, sums, finished)
     else:
         store_tile_by_rows(scope, tile, row, sums, finished, kernel.panel_elements, panel_pitch(tile, schedule))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
+from ..costs import FEW_ELEMENTS
 from .emit import CHECKED_OPERATIONS
 from .index import Axis
 from .kernels import Kernel, Loop, buffers_read, buffers_written
 from .nest import Buffer, Checked, Choose, Compute, Expr, Load, memory, root_of
-
-FEW = 64  # elements of a value that is only numbers
 
 
 def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | Loop], olds: Mapping[Buffer, Buffer],
@@ -30,7 +29,7 @@ def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | L
     for number, kernel in enumerate(kernels):
         place, written = number + 1, buffers_written(kernel)
         given = {root_of(each) for each in written} & (olds.keys() | results)
-        if not given and (kernel.work <= FEW or not memory(written) & read):
+        if not given and (kernel.work <= FEW_ELEMENTS or not memory(written) & read):
             place = max((writer.get(each, 0) for each in memory(buffers_read(kernel))), default=0)
             before[place].append(kernel)
             moved.add(number)

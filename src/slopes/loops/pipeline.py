@@ -88,7 +88,10 @@ class LoopProgram:
 
 # ---------------------------------------------------------------------- kernels
 def group(program: LoopProgram) -> None:
-    """Decide which values get memory, and which of them share a loop nest. First: all that follows works on groups."""
+    """Decide which values get memory, and which of them share a loop nest.
+
+    First: all that follows works on groups.
+    """
     program.groups = group_nodes(program.roots, program.buffers)
 
 

@@ -19,6 +19,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
+from ..costs import (
+    BLOCK_MULTIPLIES,
+    ENOUGH_BLOCKS,
+    FAR_UNEVEN,
+    LONG_K,
+    LONGEST_PANEL,
+    PAGE_STRIDE,
+    POINTERS,
+    REPACK_ROWS,
+    SCATTER,
+    SMALL_PRODUCT,
+    UNEVEN,
+    WAY,
+    WAYS,
+    WORTH_PACKING_A,
+)
 from ..graph.node import Node
 from ..passes.fuse import Group
 from .choose import even_blocks, schedule_map, schedule_reduce
@@ -31,19 +47,7 @@ from .roots import inner_shape
 from .schedule import ContractSchedule
 from .target import Target
 
-SMALL = 16384  # below this many multiply-adds the plain reduction schedule is as good and compiles faster
-POINTERS = 12  # rows of a tile that lie unevenly: each needs a pointer in a register
-UNEVEN = 1.1  # what those pointers cost
-SCATTER = 2.5  # cycles for an element that is stored away from its neighbour
-LONGEST_PANEL = 4096  # steps of k in one packed panel: it must stay in the second-level cache
-APART = 2048  # bytes between steps of k from which on single elements come too slowly
-LONG = 256  # steps of k
-WORTH_COPYING = 2  # panels that read the same S
-ENOUGH_BLOCKS = 12  # units of work that keep a few threads evenly busy
-WAY, WAYS = 4096, 8  # bytes of the first-level cache that one line of each of its sets makes up, and how many lines a set has
 MANY = 1 << 30
-BLOCK_MULTIPLIES = 150_000
-
 
 
 @dataclass
@@ -70,7 +74,7 @@ def worth_packing(root: Node) -> bool:
     shared = {label for label in p["out_axes"] if label in p["a_axes"] and label in p["b_axes"]}
     rows = prod(n for label, n in zip(p["a_axes"], a.shape) if label in p["out_axes"] and label not in shared)
     columns = prod(n for label, n in zip(p["b_axes"], b.shape) if label in p["out_axes"] and label not in shared)
-    return root.size * k >= SMALL and k >= 2 and min(rows, columns) >= 4 and max(rows, columns) >= 8
+    return root.size * k >= SMALL_PRODUCT and k >= 2 and min(rows, columns) >= 4 and max(rows, columns) >= 8
 
 
 # ---------------------------------------------------------------------- planning
@@ -228,7 +232,7 @@ def best_tile(width: int, height: int, lanes: int, registers: int, s_axes: Seque
             cycles = sum(count * tiles * tile_cycles(r, n)
                          for n, count in pieces(-(-width // lanes), vectors) for r, tiles in pieces(height, rows))
             if len(s_axes) > 1 and not evenly_spaced(rows, s_axes):
-                cycles *= UNEVEN if rows <= POINTERS else 1.5
+                cycles *= UNEVEN if rows <= POINTERS else FAR_UNEVEN
             if cycles < best[2] * 0.999:
                 best = (rows, vectors, cycles)
     return best
@@ -269,7 +273,7 @@ def tile_kernels(sides: Sides, group: Group, buffers: Places, target: Target) ->
     if lies_apart(sides, panels):
         sides.s, copying = strips_once(sides, rows, root, buffers, target)
         before += copying
-    least = rows if sides.fixed else max(8 * rows, 160)  # rows for which packing a panel again pays
+    least = rows if sides.fixed else max(8 * rows, REPACK_ROWS)  # rows for which packing a panel again pays
     row_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // least)) if units < ENOUGH_BLOCKS else 1
     parts = 1 if sides.fixed else k_parts(sides, units * row_blocks)
     added, stores, part = [], sides.stores, Axis(1, "part")
@@ -298,10 +302,10 @@ def packed_once(sides: Sides, width: int, root: Node, target: Target) -> tuple[L
 
 def lies_apart(sides: Sides, panels: int) -> bool:
     """Whether neighbouring steps of k read S on different pages of memory, so often that copying S pays."""
-    if len(sides.s_axes) != 1 or not sides.k_axes or not isinstance(sides.s, Load) or panels < WORTH_COPYING:
+    if len(sides.s_axes) != 1 or not sides.k_axes or not isinstance(sides.s, Load) or panels < WORTH_PACKING_A:
         return False
     step = sides.s.offset.coefficient(sides.k_axes[-1])
-    return step is not None and step * sides.s.dtype.itemsize >= APART and extent(sides.k_axes) >= LONG and (
+    return step is not None and step * sides.s.dtype.itemsize >= PAGE_STRIDE and extent(sides.k_axes) >= LONG_K and (
         sides.s.offset.coefficient(sides.s_axes[0]) == 1)
 
 

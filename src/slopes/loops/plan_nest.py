@@ -6,20 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
+from ..costs import ACCUMULATORS, MAXIMUM_BLOCKS, PART_WORK, ROWS, SPLIT_WORK
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..passes.fuse import Group
-from .choose import MAXIMUM_BLOCKS, even_blocks, schedule_map, schedule_reduce
+from .choose import even_blocks, schedule_map, schedule_reduce
 from .index import Axis, Index, Quotient, Remainder, as_index, linear
 from .kernels import Kernel, MapKernel, ReduceKernel, Reduction
 from .lower import Reader, merge_axes
 from .nest import Buffer, Expr, Load, Store, expressions, indices_of
 from .roots import combining, inner_shape, keeps_position, reduced_axes, summed_labels
-
-SPLIT_WORK = 131_072  # from this much work on, a reduction to few elements is done in parts: less takes one thread a few microseconds
-PART_WORK = 32_768  # about how much of it a part is
-ROWS = 4  # of a matrix that are multiplied with a vector at once
-ACCUMULATORS = 16  # vectors that stay in registers while rows share what they read
 
 Read = tuple[list[Store], Expr | None, Expr | None]
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from ..costs import PHASES_IN_FUNCTION, SCALARIZED, SHARED_WORK, SMALL_PROGRAM, THREAD_WORK
 from ..graph.node import Node
 from .builder import INT64, Builder, Value
 from .emit import Scope, emit_map, emit_reduce
@@ -38,10 +39,6 @@ from .target import CONTEXT_BYTES, COUNT, GENERATION, NEXT, SPINS, STEP, STOP, Y
 EMITTERS: dict[type[Kernel], Callable[..., None]] = {
     MapKernel: emit_map, MixKernel: emit_mix, ReduceKernel: emit_reduce, ContractKernel: emit_contract, CumulateKernel: emit_cumulate,
     ScatterKernel: emit_scatter, ScatterLinesKernel: emit_scatter, SortKernel: emit_sort}
-
-THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
-RUN = 32  # phases in one function, where there are more: the time that LLVM takes for a function grows faster than its length
-SMALL, WRITTEN_OUT = 50_000, 512  # a program of so few element steps may fetch and write so many lanes of a kernel one by one
 
 
 @dataclass
@@ -74,7 +71,7 @@ def write_program(program: LoopProgram, timed: bool = False) -> Plan:
     """The LLVM code of a program whose kernels, phases and memory are decided; nothing of it is changed."""
     kernels, phases, work = leaves(program.kernels), program.phases, program.work
     writer = ProgramWriter(program.target, program.offsets, program.arena, program.scratch, program.buffers.origin)
-    writer.spare_lanes = WRITTEN_OUT if work <= SMALL else 0
+    writer.spare_lanes = SCALARIZED if work <= SMALL_PROGRAM else 0
     writer.functions_of([kernel for phase in phases for kernel in phase], ())
     parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
     clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
@@ -156,7 +153,7 @@ class ProgramWriter:
                 place = b.fresh("step")
                 b.line(f"{place} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
                 b.line(f"store i64 {step.ref}, ptr {place}")
-            runs = [phases[start:start + RUN] for start in range(0, len(phases), RUN)]
+            runs = [phases[start:start + PHASES_IN_FUNCTION] for start in range(0, len(phases), PHASES_IN_FUNCTION)]
             waiting = False  # whether work of the first thread alone has yet to be waited for
             for number, run in enumerate(runs):
                 write = self._run if len(runs) == 1 else partial(self._run_apart, number)
@@ -302,7 +299,7 @@ class ProgramWriter:
 def is_shared(phase: Sequence[Kernel | Loop]) -> bool:
     """Whether all threads take part in a phase; what takes no longer than waking them is the first one's."""
     total = blocks_of(phase)
-    return total > 1 and (total > len(phase) or any(kernel.work >= 4096 for kernel in phase))
+    return total > 1 and (total > len(phase) or any(kernel.work >= SHARED_WORK for kernel in phase))
 
 
 def all_phases(loop: Loop) -> Phases:

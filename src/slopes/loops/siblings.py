@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..costs import MOST_SIBLINGS, SIBLING_REACH, SIBLING_WORK
 from .choose import schedule_reduce
 from .index import Axis, as_index
 from .kernels import Kernel, Loop, ReduceKernel, buffers_read, buffers_written
@@ -11,10 +12,6 @@ from .lower import Reader
 from .nest import memory
 from .plan_nest import replace_loops
 from .roots import keeps_position
-
-SIBLING_WORK = 4096  # from this many element steps on, reductions are worth joining with others
-SIBLING_REACH = 12  # how many earlier kernels are looked at for a sibling
-MOST_SIBLINGS = 3  # in one kernel, besides the first
 
 
 def join_siblings(kernels: Sequence[Kernel | Loop], lanes: int) -> list[Kernel | Loop]:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..costs import MAXIMUM_BLOCKS, SCALAR_BLOCK, UPDATE_COLUMNS, UPDATE_SHARES
 from ..graph.node import Node
 from ..passes.fuse import Group
 from .builder import INT64, Value
-from .choose import MAXIMUM_BLOCKS, choose, even_blocks
+from .choose import choose, even_blocks
 from .emit import Scope, over_elements
 from .index import Axis, Index, as_index, linear
 from .kernels import CumulateKernel, Kernel, NestKernel, ScatterKernel, ScatterLinesKernel, SortKernel
@@ -18,9 +19,6 @@ from .lower import Reader
 from .nest import Buffer, Places, Store
 from .plan_nest import axes_for
 from .schedule import NestSchedule
-
-WIDEST, SHARES = 256, 4  # elements of an update that are added at once, at most, and into how many pieces it is cut at least
-SCALAR_WORK = 4096  # steps that go element by element for one block
 
 
 def plan_special(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
@@ -34,14 +32,14 @@ def schedule_scalar(kernel: NestKernel) -> NestSchedule:
     schedule = choose(kernel, 1)
     if schedule.vector is None:
         return schedule
-    wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_WORK))
+    wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_BLOCK))
     return replace(schedule, vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, wanted))
 
 
 def columns(kernel: Kernel, lanes: int) -> int:
     """How much of each update is added at once: runs of memory, but some for each thread."""
     longest = max((axis.extent for axis in kernel.axes), default=1)
-    return max(lanes, min(WIDEST, longest // SHARES) // lanes * lanes)
+    return max(lanes, min(UPDATE_COLUMNS, longest // UPDATE_SHARES) // lanes * lanes)
 
 
 # ---------------------------------------------------------------------- running totals
