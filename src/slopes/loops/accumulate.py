@@ -28,14 +28,14 @@ class Folding:
         self.b, self.node, self.op = b, node, combining(node)
 
     def start(self, lanes: int) -> list[Variable]:
-        return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]  # type: ignore[attr-defined]
+        return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]
 
     def combine(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
         x = scope.b.splat(scope.b.cast(scope.expr(body), self.node.dtype), variables[0].lanes)
         variables[0].set(self.two(variables[0].get(), x))
 
     def two(self, x: Value, y: Value) -> Value:
-        return self.op.combine(self.b, x, y)  # type: ignore[attr-defined]
+        return self.op.combine(self.b, x, y)
 
     def result(self, variables: list[Variable]) -> Value:
         return variables[0].get()
@@ -201,9 +201,8 @@ def _extreme_value(dtype: np.dtype, low: bool) -> float | int | bool:
 
 def folding_of(reduction: Reduction, inner: Sequence[Axis], b: Builder, chunks: Chunks | None) -> Folding:
     """How a reduction over these loops accumulates."""
-    name = reduction.node.op.name
-    if name in ("argmax", "argmin"):
-        return FirstExtreme(b, reduction.node, inner, ">" if name == "argmax" else "<")
+    if keeps_position(reduction.node):
+        return FirstExtreme(b, reduction.node, inner, reduction.node.op.comparison)
     if chunks is None or not is_long_sum(reduction.node):
         return Folding(b, reduction.node)
     chunks.foldings.append(ChunkedSum(b, reduction.node))

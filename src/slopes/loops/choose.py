@@ -69,7 +69,7 @@ def body_cost(kernel: Kernel) -> int:
 
 def expression_cost(roots: Sequence[Expr]) -> int:
     """Simple instructions for one element of these expressions."""
-    return sum(getattr(expr.node.op, "cost", 1) if isinstance(expr, Compute) else 1 for expr in expressions(roots))
+    return sum(expr.node.op.cost if isinstance(expr, Compute) else 1 for expr in expressions(roots))
 
 
 def choose_vector(kernel: NestKernel, lanes: int) -> Axis | None:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 import numpy as np
 
 from ..costs import UNROLLED
-from ..errors import CompileError
 from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .accumulate import Chunks, folding_of, reduction_loop
@@ -21,7 +20,6 @@ from .plan_nest import read_in_common
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 WOVEN = (2, 4, 8, 16)  # so many vectors are put between each other, lane by lane, in memory
-CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
 
 
 class Scope:
@@ -135,7 +133,7 @@ class Scope:
             return self._checked(expr, mask)
         assert isinstance(expr, Compute)
         args = [self.expr(arg, mask) for arg in expr.args]
-        if expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu":
+        if expr.node.op.may_trap(expr.dtype):
             b.site = self.site_of(expr.node)
             if mask is not None:  # where the result is not used, a zero divisor is no error
                 args[1] = b.select(mask, args[1], b.const(1, like=args[1]))
@@ -247,9 +245,7 @@ def repetition(offset: Index, axis: Axis) -> tuple[int, int]:
 
 def emit_operation(b: Builder, node: Node, args: Sequence[Value]) -> Value:
     """The native code of one elementwise operation."""
-    emit = getattr(node.op, "emit", None)
-    if emit is None:
-        raise CompileError(f"operation {node.op.name} has no native emission")
+    emit = node.op.emit
     return emit(b, *args, **node.params) if node.params and wants_params(node) else emit(b, *args)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 
 from ..costs import FEW_ELEMENTS
-from .emit import CHECKED_OPERATIONS
 from .index import Axis
 from .kernels import Kernel, Loop, buffers_read, buffers_written
 from .nest import Buffer, Checked, Choose, Compute, Expr, Load, memory, root_of
@@ -94,4 +93,4 @@ def whole_buffer(expr: Expr) -> Buffer | None:
 
 
 def checks_divisor(expr: Compute) -> bool:
-    return expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu"
+    return expr.node.op.may_trap(expr.dtype)

@@ -156,7 +156,7 @@ def read_root(root: Node, read: Reader, here: tuple[Index, ...], inside: tuple[I
         at = dict(zip(p["out_axes"], here)) | dict(zip(summed_labels(root), inside))
         return (read(root.args[0], tuple(at[label] for label in p["a_axes"])),
                 read(root.args[1], tuple(at[label] for label in p["b_axes"])))
-    if root.op.name == "unwindow":
+    if root.op.kernel == "unwindow":
         return read_overlap(root, read, here, inside), None
     axes = reduced_axes(root)
     outer, step = iter(here), iter(inside)
@@ -195,7 +195,7 @@ def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
     read = Reader({})
     body = read.substitute(body, {axis: as_index(part) * step + as_index(within)})
     if parts * step > axis.extent:
-        identity = read.constant(combining(node).identity(node.dtype).item(), node.dtype)  # type: ignore[attr-defined]
+        identity = read.constant(combining(node).identity(node.dtype).item(), node.dtype)
         body = read.select([(as_index(part) * step + as_index(within), 0, axis.extent)], body, identity)
     partial = Buffer("arena", parts * kernel.elements, node.dtype)
     offset = linear([as_index(each) for each in kernel.axes], [each.extent for each in kernel.axes])

@@ -77,7 +77,7 @@ def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Ke
 def can_join(each: Group) -> bool:
     """Whether a group is values put one behind the other."""
     node = each.nodes[0]
-    return node.op.name == "concat" and len(each.nodes) == 1 and node.size > 0
+    return node.op.joins and len(each.nodes) == 1 and node.size > 0
 
 
 def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tuple[Node, int]] | None:
@@ -91,7 +91,7 @@ def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tup
     copied, start = [], 0
     for arg in node.args:
         source = arg
-        while whole and source.op.name == "reshape" and source not in places:
+        while whole and source.op.keeps_order and source not in places:
             source = source.args[0]
         mine = made.get(source)
         if mine is not None and mine.kind == "arena" and mine.base is None and not mine.parts:

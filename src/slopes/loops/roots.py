@@ -8,7 +8,7 @@ from ..graph.operation import Operation
 
 def keeps_position(root: Node | None) -> bool:
     """argmax and argmin report a position on their axis, so that the axis must stay one loop."""
-    return root is not None and getattr(root.op, "kernel", None) == "position"
+    return root is not None and root.op.kernel == "position"
 
 
 def inner_shape(root: Node) -> tuple[int, ...]:
@@ -17,7 +17,7 @@ def inner_shape(root: Node) -> tuple[int, ...]:
     if root.op.kind == "contract":
         sizes = dict(zip(params["a_axes"], source.shape))
         return tuple(sizes[label] for label in summed_labels(root))
-    if root.op.name == "unwindow":
+    if root.op.kernel == "unwindow":
         return params["size"]
     return tuple(source.shape[axis] for axis in reduced_axes(root))
 
