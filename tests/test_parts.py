@@ -33,7 +33,7 @@ def names(text: str) -> list[str]:
 def sizes(request, monkeypatch):
     """Characters of a part, and phases of a function."""
     monkeypatch.setattr(parts, "PART", request.param[0])
-    monkeypatch.setattr(program, "RUN", request.param[1])
+    monkeypatch.setattr(program, "PHASES_IN_FUNCTION", request.param[1])
     return request.param
 
 

@@ -10,7 +10,7 @@ from slopes.errors import ArgumentError, ShapeError, TraceError
 from slopes.graph.operation import build, variable
 from slopes.graph.text import parse, text
 from slopes.graph.walk import topological
-from slopes.loops.nest import Loop, leaves
+from slopes.loops.kernels import ContractKernel, Loop, leaves
 from slopes.machine.reference import evaluate
 from slopes.ops.scan import Scan
 from slopes.passes.dead_outputs import eliminate_dead_scan_outputs
@@ -144,7 +144,7 @@ def test_wide_loops_take_the_packed_kernels():
     close(sl.compile(gradient)(x, w, u), gradient(x, w, u), 2e-3)
     args, roots = recorded(gradient, x, w, u)
     program = compile_nodes(roots)
-    assert any(kernel.schedule.get("packed") for kernel in program.plan.kernels)
+    assert any(kernel.schedule.prepacked for kernel in program.plan.kernels if isinstance(kernel, ContractKernel))
     env = {node: value.numpy() for node, value in zip(args, (x, w, u))}
     assert same_bits(program.run(env, threads=3), program.run(env))
 
@@ -225,7 +225,7 @@ def test_small_loops_are_one_threads_work():
     _, roots = recorded(lambda *xs: elman(*xs), *arguments())
     made, *_ = plan(roots)
     loop, = [kernel for phase in made.phases for kernel in phase if isinstance(kernel, Loop)]
-    assert loop.schedule["blocks"] <= 1 or all(kernel.work < 4096 for kernel in leaves([loop]))
+    assert loop.blocks <= 1 or all(kernel.work < 4096 for kernel in leaves([loop]))
     assert not made.parallel
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-PART = 60_000  # characters of a part, about: 0.1 seconds of translating, of which a new module takes some milliseconds
+from ..costs import PART
+
 FUNCTION = re.compile(r"^define (?:internal )?(\w+) @([\w.]+)\((.*)\)(.*)\{\n(?:.*\n)*?\}\n", re.M)
 CALLED = re.compile(r"call \w+ @([\w.]+)\(")
 

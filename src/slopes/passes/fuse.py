@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..costs import CHEAP, LOOK_BACK, MAXIMUM_COST, MAXIMUM_DEPTH, MAXIMUM_HEIGHT, MAXIMUM_NODES, MAXIMUM_STORES, SCALAR
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable
 from ..graph.shape import size
 from ..graph.walk import topological, users
-
-CHEAP = 4  # a value used in several places is recomputed when that takes no more than this many instructions
-SCALAR = 16  # what a kernel computes again of a single number that all its elements share
-MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and the life of registers
-MAXIMUM_HEIGHT = 64  # of the values of one kernel that are computed from each other: bounds recursion too
-MAXIMUM_COST = 400  # of one kernel's inlined expression: bounds the time to compile it
-MAXIMUM_STORES = 8
-MAXIMUM_NODES = 24  # of groups that are joined: few of them are stored
-LOOK_BACK = 32  # how many earlier kernels are considered for sharing loops
 
 
 @dataclass

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from ..costs import MAXIMUM_PADS
 from ..graph.dtype import accumulator
 from ..graph.node import Node
 from ..graph.operation import build
 from ..graph.rewrite import ANY, Phase
 from .arithmetic import pair
 from .match import aligned_shape, full, full_like, is_op, size, weight
-
-MAXIMUM_PADS = 16  # terms of one sum
 
 layout = Phase("canonical", weight)
 rule = layout.rule

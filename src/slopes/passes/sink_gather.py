@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from math import prod
 
+from ..costs import OFTEN, WIDE
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological
 from .hoist_frozen import depends_only_on
 
 Labels = tuple[int, ...]
-OFTEN = 2  # how many times more rows are taken than there are
-WIDE = 16  # numbers of a row from which on a product costs more than taking or adding one more row
 
 
 def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:

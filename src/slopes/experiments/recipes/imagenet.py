@@ -71,7 +71,8 @@ def made_folder(count: int, pixels: int, log: Callable[[str], None]) -> Path:
 
 def open_folder(config: Config) -> data.ImageFolder:
     """The images of the folder asked for; damaged files are logged by name, if they are to be skipped."""
-    folder = expand_home(config["folder"], "--folder") if config["folder"] else made_folder(config["pictures"], config["pixels"], config.log)
+    named = config["folder"]
+    folder = expand_home(named, "--folder") if named else made_folder(config["pictures"], config["pixels"], config.log)
     images = data.image_folder(folder, config["size"] + config["margin"], skip_damaged=config["damaged"] == "skip")
     for path, why in images.skipped:
         config.log(f"skipped: {why}" if path in why else f"skipped: {path}: {why}")
