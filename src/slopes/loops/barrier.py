@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
-from .target import COUNT, GENERATION, NEXT, SPINS, STOP, YIELD, Target
+from .atomics import atomic_load, atomic_store, fetch_add, field, load, spin_then_sleep, store
+from .builder import INT32, INT64, Builder, Value
+from .target import COUNT, ERROR, GENERATION, NEXT, STOP, YIELD, Target
+
+CONTEXT, THREADS = "%context", Value("%threads", INT64)
 
 
 def barrier_text(target: Target) -> str:
-    """All threads meet; the last one to arrive resets the counters and decides, for all alike, whether an error stops the program."""
-    return f"""
-define internal i1 @barrier(ptr %context, i64 %threads) noinline nounwind {{
-entry:
-  %error = load atomic i32, ptr %context monotonic, align 4
-  %next = getelementptr inbounds i8, ptr %context, i64 {NEXT}
-  %alone = icmp eq i64 %threads, 1
-  br i1 %alone, label %single, label %meet
-single:
-  store i64 0, ptr %next
-  %failed = icmp ne i32 %error, 0
-  ret i1 %failed
-meet:
-  %count = getelementptr inbounds i8, ptr %context, i64 {COUNT}
-  %generation = getelementptr inbounds i8, ptr %context, i64 {GENERATION}
-  %stop = getelementptr inbounds i8, ptr %context, i64 {STOP}
-  %before = load atomic i64, ptr %generation acquire, align 8
-  %arrived = atomicrmw add ptr %count, i64 1 acq_rel
-  %others = sub i64 %threads, 1
-  %last = icmp eq i64 %arrived, %others
-  br i1 %last, label %release, label %wait
-release:
-  %seen = load atomic i32, ptr %context monotonic, align 4
-  store i32 %seen, ptr %stop
-  store i64 0, ptr %next
-  store i64 0, ptr %count
-  %after = add i64 %before, 1
-  store atomic i64 %after, ptr %generation release, align 8
-  br label %done
-wait:
-  %spins = phi i64 [ 0, %meet ], [ %more, %again ]
-  %now = load atomic i64, ptr %generation acquire, align 8
-  %moved = icmp ne i64 %now, %before
-  br i1 %moved, label %done, label %pause
-pause:
-  {target.pause}
-  %more = add i64 %spins, 1
-  %tired = icmp sgt i64 %spins, {SPINS}
-  br i1 %tired, label %rest, label %again
-rest:
-  %slot = getelementptr inbounds i8, ptr %context, i64 {YIELD}
-  %function = load ptr, ptr %slot
-  call void %function()
-  br label %again
-again:
-  br label %wait
-done:
-  %verdict = load i32, ptr %stop
-  %halt = icmp ne i32 %verdict, 0
-  ret i1 %halt
-}}
-"""
+    """A function that waits for all threads and returns whether a reported error stops the program.
+
+    The last thread to arrive resets the counters and decides for all of them, so that all leave at the same barrier.
+    """
+    b = Builder(target.lanes)
+    error = b.variable(atomic_load(b, field(b, CONTEXT, ERROR), "monotonic", INT32))
+    alone = b.compare("==", THREADS, b.whole(1))
+    with b.when(alone):
+        store(b, field(b, CONTEXT, NEXT), b.whole(0))
+    with b.when(b.bit_not(alone)):
+        meet(b, target)
+        error.set(load(b, field(b, CONTEXT, STOP), "i32"))
+    stop = b.compare("!=", error.get(), b.const(0, dtype=INT32))
+    return b.function("define internal i1 @barrier(ptr %context, i64 %threads) noinline nounwind", f"ret i1 {stop.ref}")
+
+
+def meet(b: Builder, target: Target) -> None:
+    """Count this thread; the last one starts the next generation, for which the others wait."""
+    count, generation = field(b, CONTEXT, COUNT), field(b, CONTEXT, GENERATION)
+    before = atomic_load(b, generation, "acquire")
+    arrived = fetch_add(b, count, 1, "acq_rel")
+    with b.when(b.compare("==", arrived, b.sub(THREADS, b.whole(1)))):
+        store(b, field(b, CONTEXT, STOP), atomic_load(b, field(b, CONTEXT, ERROR), "monotonic", INT32))
+        store(b, field(b, CONTEXT, NEXT), b.whole(0))
+        store(b, count, b.whole(0))
+        atomic_store(b, generation, b.add(before, b.whole(1)), "release")
+
+    def sleep() -> None:
+        function = load(b, field(b, CONTEXT, YIELD), "ptr")
+        b.line(f"call void {function.ref}()")
+
+    spin_then_sleep(b, target, lambda: b.compare("==", atomic_load(b, generation, "acquire"), before), sleep, b.variable(b.whole(0)))
