@@ -41,11 +41,11 @@ AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
 # A call: what to run, on what, by how many threads
-CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "crew", "patience", "joined")
+CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined")
 CALL_BYTES = 8 * len(CALL)
 
-# A crew: how many helpers are still at work, the call, how long to look for work, and the helpers' slots
-PENDING, CURRENT, ROUNDS, SLOTS = 0, 64, 128, 192
+# A pool: how many helpers are still at work, the call, how long to look for work, and the helpers' slots
+PENDING, CURRENT, SPIN_LIMIT, SLOTS = 0, 64, 128, 192
 SLOT, LOCK = 128, 8  # a slot's size (two cache lines: processors fetch them in pairs), and where in it the lock is
 
 
@@ -66,7 +66,7 @@ def declarations(target: Target) -> str:
 def call_field(b: Builder, call: str, name: str) -> Value:
     """The value of one field of a call."""
     address = field(b, call, 8 * CALL.index(name))
-    return load(b, address, "i64" if name in ("threads", "steps", "patience", "joined") else "ptr")
+    return load(b, address, "i64" if name in ("threads", "steps", "spin_limit", "joined") else "ptr")
 
 
 def invoke(b: Builder, call: str, thread: Value, threads: Value) -> None:
@@ -124,15 +124,15 @@ def run_text() -> str:
 def dispatch_text(target: Target) -> str:
     """Post the call to the helpers, begin with those who accept in time, and wait until all have finished."""
     b = Builder(1)
-    crew, threads = call_field(b, "%call", "crew").ref, call_field(b, "%call", "threads")
-    b.line(f"store ptr %call, ptr {field(b, crew, CURRENT)}")
-    with each_slot(b, crew, threads) as slot:
+    pool, threads = call_field(b, "%call", "pool").ref, call_field(b, "%call", "threads")
+    b.line(f"store ptr %call, ptr {field(b, pool, CURRENT)}")
+    with each_slot(b, pool, threads) as slot:
         post(b, slot)
-    joined = gather(b, target, crew, threads, call_field(b, "%call", "patience"))
+    joined = gather(b, target, pool, threads, call_field(b, "%call", "spin_limit"))
     store(b, field(b, "%call", 8 * CALL.index("joined")), joined)
-    pending = field(b, crew, PENDING)
+    pending = field(b, pool, PENDING)
     atomic_store(b, pending, b.sub(joined, b.whole(1)), "release")
-    with each_slot(b, crew, threads) as slot, b.when(b.compare("==", atomic_load(b, slot, "monotonic"), b.whole(ACCEPTED))):
+    with each_slot(b, pool, threads) as slot, b.when(b.compare("==", atomic_load(b, slot, "monotonic"), b.whole(ACCEPTED))):
         atomic_store(b, slot, b.whole(GO), "release")
     invoke(b, "%call", b.whole(0), joined)
     spin_then_sleep(b, target, lambda: b.compare("!=", atomic_load(b, pending, "acquire"), b.whole(0)), lambda: sleep(b),
@@ -140,16 +140,16 @@ def dispatch_text(target: Target) -> str:
     return b.function("define internal void @dispatch(ptr %call) nounwind")
 
 
-def slot_address(b: Builder, crew: str, index: Value) -> str:
+def slot_address(b: Builder, pool: str, index: Value) -> str:
     offset = b.add(b.mul(index, b.whole(SLOT)), b.whole(SLOTS))
-    return b.new(f"getelementptr i8, ptr {crew}, i64 {offset.ref}", INT64).ref
+    return b.new(f"getelementptr i8, ptr {pool}, i64 {offset.ref}", INT64).ref
 
 
 @contextmanager
-def each_slot(b: Builder, crew: str, threads: Value) -> Iterator[str]:
+def each_slot(b: Builder, pool: str, threads: Value) -> Iterator[str]:
     """A loop over the slots of the helpers 1 to threads - 1."""
     with b.loop(b.whole(1), threads) as index:
-        yield slot_address(b, crew, index)
+        yield slot_address(b, pool, index)
 
 
 def post(b: Builder, slot: str) -> None:
@@ -159,14 +159,14 @@ def post(b: Builder, slot: str) -> None:
         b.line(f"call void @PyThread_release_lock(ptr {load(b, field(b, slot, LOCK), 'ptr').ref})")
 
 
-def gather(b: Builder, target: Target, crew: str, threads: Value, patience: Value) -> Value:
-    """Wait for the helpers, `patience` rounds in all, then withdraw the call from those who did not come; returns who is in."""
+def gather(b: Builder, target: Target, pool: str, threads: Value, spin_limit: Value) -> Value:
+    """Wait for the helpers, `spin_limit` rounds in all, then withdraw the call from those who did not come; returns who is in."""
     spins, joined = b.variable(b.whole(0)), b.variable(b.whole(1))
-    with each_slot(b, crew, threads) as slot:
+    with each_slot(b, pool, threads) as slot:
         def absent() -> Value:
             return b.compare("!=", atomic_load(b, slot, "acquire"), b.whole(ACCEPTED))
 
-        spin_then_sleep(b, target, lambda: b.bit_and(absent(), b.compare("<", spins.get(), patience)), lambda: sleep(b), spins)
+        spin_then_sleep(b, target, lambda: b.bit_and(absent(), b.compare("<", spins.get(), spin_limit)), lambda: sleep(b), spins)
         joined.set(b.add(joined.get(), b.whole(1)))
         with b.when(absent()), b.when(compare_exchange(b, slot, POSTED, WAITING)):
             joined.set(b.sub(joined.get(), b.whole(1)))
@@ -177,8 +177,8 @@ def gather(b: Builder, target: Target, crew: str, threads: Value, patience: Valu
 def serve_text(target: Target) -> str:
     """The life of a helper: look for a call, sleep when none comes, accept it, wait for GO, work. It never returns."""
     b = Builder(1)
-    slot = slot_address(b, "%crew", Value("%index", INT64))
-    limit = load(b, field(b, "%crew", ROUNDS))
+    slot = slot_address(b, "%pool", Value("%index", INT64))
+    limit = load(b, field(b, "%pool", SPIN_LIMIT))
     with b.loop_while(lambda: b.const(True, dtype=BOOL)):
         spins = look(b, target, slot, limit)
         accepted = compare_exchange(b, slot, POSTED, ACCEPTED)
@@ -186,7 +186,7 @@ def serve_text(target: Target) -> str:
             work(b, target, slot)
         with b.when(b.bit_and(b.bit_not(accepted), b.compare(">=", spins, limit))):
             sleep_until_posted(b, slot)
-    return b.function("define void @serve(ptr %crew, i64 %index) nounwind", "unreachable")
+    return b.function("define void @serve(ptr %pool, i64 %index) nounwind", "unreachable")
 
 
 def look(b: Builder, target: Target, slot: str, limit: Value) -> Value:
@@ -216,10 +216,10 @@ def work(b: Builder, target: Target, slot: str) -> None:
     """Wait for GO, run, and report. From accepting to reporting the call stays where it is: the caller waits."""
     spins = b.variable(b.whole(0))
     spin_then_sleep(b, target, lambda: b.compare("!=", atomic_load(b, slot, "acquire"), b.whole(GO)), lambda: sleep(b), spins)
-    call = load(b, field(b, "%crew", CURRENT), "ptr").ref
+    call = load(b, field(b, "%pool", CURRENT), "ptr").ref
     invoke(b, call, Value("%index", INT64), call_field(b, call, "joined"))
     atomic_store(b, slot, b.whole(WAITING), "release")
-    fetch_add(b, field(b, "%crew", PENDING), -1, "acq_rel")
+    fetch_add(b, field(b, "%pool", PENDING), -1, "acq_rel")
 
 
 # ---------------------------------------------------------------------- in this process
