@@ -22,7 +22,7 @@ pytest.importorskip("sklearn")
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
 
 from slopes import cli
-from slopes.experiments import run as practice
+from slopes.experiments import classification
 from slopes.train import runs
 from slopes.train.runs import load_run
 
@@ -138,7 +138,7 @@ def edited(folder: Path, **changed: object) -> None:
 
 DAMAGE = {
     "a newer schema": (lambda folder: edited(folder, version=99), """\
-error: RUN/run.json: version: written with the newer schema version 99; this slopes reads up to 1
+error: RUN/run.json: version: written with the newer schema version 99; this slopes reads up to 2
   upgrade slopes: pip install --upgrade slopes
 """),
     "truncated weights": (lambda folder: os.truncate(folder / "weights.safetensors", 1000), r"""
@@ -245,20 +245,20 @@ def test_ctrl_c_before_anything_was_learned(tmp_path, monkeypatch):
     def interrupted(*_: object, **__: object):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(practice.DATASETS, "digits", interrupted)
+    monkeypatch.setitem(classification.DATASETS, "digits", interrupted)
     result = slopes("train", "digits", "--out", tmp_path / "run")
     assert (result.exit_code, result.stderr) == (130, "interrupted: nothing was saved\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 def test_ctrl_c_while_the_net_is_tested_or_saved_loses_nothing(tmp_path, monkeypatch):
-    evaluated = practice.evaluate
+    evaluated = classification.evaluate
 
     def impatient(*arguments):
         signal.raise_signal(signal.SIGINT)
         return evaluated(*arguments)
 
-    monkeypatch.setattr(practice, "evaluate", impatient)
+    monkeypatch.setattr(classification, "evaluate", impatient)
     result = slopes("train", "digits", "--epochs", 1, "--quiet", "--out", tmp_path / "run")
     assert result.exit_code == 130 and ", interrupted" in result.stdout
     assert not load_run(tmp_path / "run").interrupted  # the training itself was complete

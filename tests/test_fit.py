@@ -347,7 +347,7 @@ def test_an_error_leaves_the_net_where_it_says():
 def test_the_second_ctrl_c_stops_at_once():
     with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
         signal.raise_signal(signal.SIGINT)
-        assert interrupts.wanted
+        assert interrupts.requested
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -358,7 +358,7 @@ def test_a_program_s_own_handler_is_left_alone():
     try:
         with Interrupts() as interrupts:
             signal.raise_signal(signal.SIGINT)
-        assert seen == [signal.SIGINT] and not interrupts.wanted
+        assert seen == [signal.SIGINT] and not interrupts.requested
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -564,7 +564,8 @@ def test_a_terminal_gets_a_live_line_others_plain_ones():
 
 def shown_training(epochs, examples):
     """What a reporter looks at in a training."""
-    return SimpleNamespace(spec=TrainSpec(epochs=epochs), examples=examples, history=History(), result=SimpleNamespace(message=""))
+    return SimpleNamespace(spec=TrainSpec(epochs=epochs), examples=examples, metrics={}, history=History(),
+                           result=SimpleNamespace(message=""))
 
 
 def show(reporter, training, epoch, examples, loss, metrics):

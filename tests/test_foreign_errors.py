@@ -232,7 +232,7 @@ def test_methods_that_a_subclass_has_to_define(own_operations):
     (weight * 2).sum().backward()
     told = {
         "Lion does not define update": (optimizer.step, "write def update(self, gradient, parameter, state, c): in class Lion"),
-        "Feed does not define size": (lambda: data.Feed().size(3), "write def size(self, batch_size): in class Feed"),
+        "Loader does not define size": (lambda: data.Loader().size(3), "write def size(self, batch_size): in class Loader"),
         "Cubed does not define emit": (lambda: sl.compile(lambda x: build("cubed", x))(VECTOR),
                                     "write def emit(b, *xs, **params): in class Cubed"),
         "Ruleless does not define rule": (lambda: build("ruleless", VECTOR), "write def rule(*args, **params): in class Ruleless"),

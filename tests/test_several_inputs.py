@@ -83,7 +83,7 @@ def test_parts_of_a_data_set_hold_the_same_examples_of_every_input():
     np.testing.assert_array_equal(chosen.inputs[1], WORDS[[5, 2]])
     (points, words), label = both()[7]
     assert (points == POINTS[7]).all() and (words == WORDS[7]).all() and label == LABELS[7]
-    for ((points, words), labels), start in zip(data.batches(both(), 20), (0, 20, 40)):
+    for ((points, words), labels), start in zip(both().batches(20), (0, 20, 40)):
         assert (points == POINTS[start:start + 20]).all() and (words == WORDS[start:start + 20]).all() and len(labels) == len(words)
     parts = data.split(both())
     assert len(parts.train) + len(parts.validation) + len(parts.test) == len(both()) == 43

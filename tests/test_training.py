@@ -17,7 +17,8 @@ import slopes as sl
 from slopes import files, nn, optim
 from slopes.errors import ArgumentError, NonFiniteError, StateError
 from slopes.optim import schedules
-from slopes.train import Callback, OnEpoch, TrainSpec
+from slopes.train import Callback, Metric, OnEpoch, TrainSpec
+from slopes.train.progress import CallbackReporter
 from slopes.train.training import Position
 
 
@@ -345,15 +346,38 @@ def test_settings_are_a_value_and_can_be_varied():
 
 
 def test_a_loader_that_gives_fewer_batches_than_it_says_is_refused():
-    class Short(sl.data.Feed):
+    class Short(sl.data.Loader):
         def steps(self, batch_size):
             return 3
 
         def size(self, batch_size):
             return 6
 
-        def batches(self, batch_size, seed=None, epoch=0):
+        def batches(self, batch_size, seed=None, epoch=0, start=0):
             return iter([sl.data.Batch(np.ones((2, 6), np.float32), np.array([0, 1]))] * 2)
 
     with pytest.raises(ArgumentError, match=r"(?s)gave 2 batches in epoch 1, but its steps\(64\) is 3"):
         sl.fit(nn.Linear(6, 3), Short(), progress=False)
+
+
+# Metrics
+
+
+def far(outputs, targets):
+    return (outputs ** 2).sum(axis=1)
+
+
+def test_a_metric_says_how_it_is_written_and_which_way_is_better():
+    distance = Metric("distance", far, lower_is_better=True)
+    share = Metric("near", lambda outputs, targets: far(outputs, targets) < 1, format=".1%")
+    stop = sl.train.EarlyStopping(patience=9, metric="distance", restore=False)
+    lines = []
+    sl.seed(0)
+    run = sl.fit(nn.Linear(6, 3), POINTS, metrics=[distance, share, "accuracy"], validation=HELD_OUT, epochs=3, callbacks=[stop],
+                 progress=CallbackReporter(lines.append))
+    assert stop.best == min(epoch.validation["distance"] for epoch in run.epochs)
+    last = run.epochs[-1]
+    assert f"distance {last.metrics['distance']:.4g}  near {last.metrics['near']:.1%}  accuracy {last.metrics['accuracy']:.2%}" in lines[-1]
+    assert run.metric("loss").lower_is_better and run.metric("absolute_error").lower_is_better and not run.metric("near").lower_is_better
+    with pytest.raises(ArgumentError, match="the metric 'auc' has no function"):
+        small(metrics=[Metric("auc")]).advance(1)

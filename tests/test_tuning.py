@@ -97,7 +97,7 @@ def test_a_search_in_which_all_failed_says_so():
 
 def test_another_error_ends_it_with_what_was_found():
     def train(trial):
-        if trial.number == 4:
+        if trial.index == 4:
             raise ZeroDivisionError("mine")
         return bowl(trial)
 
@@ -110,7 +110,7 @@ def test_another_error_ends_it_with_what_was_found():
 
 def test_an_interruption_ends_it_with_what_was_found():
     def train(trial):
-        if trial.number == 3:
+        if trial.index == 3:
             raise KeyboardInterrupt
         return bowl(trial)
 

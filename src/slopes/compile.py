@@ -18,7 +18,7 @@ from . import tree
 from .backend import Backend, find_backend
 from .bound import MISS, Bound
 from .capture import STATIC, capture_call
-from .derivatives.inline import inlined
+from .derivatives.inline import call_inline
 from .errors import ArgumentError, TraceError, warn
 from .extras import on_demand
 from .graph.dtype import masked_error
@@ -205,7 +205,7 @@ class Compiled:
             warn(f"the compiled function {self._name} runs operation by operation, as its derivative is taken outside of it",
                  why="a program gives values only, a derivative needs every operation",
                  repair="take the derivative inside: sl.compile(sl.grad(f)), or call backward() in the compiled function")
-        return inlined(self.function, self.storage, args, kwargs)
+        return call_inline(self.function, self.storage, args, kwargs)
 
     def many(self, steps: int, *args: Any, stepped: Sequence[int] = ()) -> Any:
         """Run `steps` calls in one native call; results are stacked along a new first axis.

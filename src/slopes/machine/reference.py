@@ -56,8 +56,10 @@ def run(node: Node, given: Values, values: dict[Node, np.ndarray], xp: Any = np)
         return node.value
     if node.op is Variable:
         raise missing(node)
-    arrays = [values[arg] if xp is np else xp.asarray(values[arg]) for arg in node.args]
-    return check(node, np.asarray(node.op.meaning(xp, *arrays, **node.params)))
+    arrays = [values[arg] for arg in node.args]
+    if xp is np or node.op.beyond_standard:
+        return check(node, np.asarray(node.op.compute(*arrays, **node.params)))
+    return check(node, np.asarray(node.op.meaning(xp, *map(xp.asarray, arrays), **node.params)))
 
 
 def release(node: Node, values: dict[Node, np.ndarray], waiting: dict[Node, int]) -> None:

@@ -1,4 +1,4 @@
-"""The adaptive softmax: a cheap softmax over a large vocabulary, in which rare words share few features."""
+"""Adaptive softmax: a cheap softmax over a large vocabulary, with fewer features for rare words."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class AdaptiveOutput(NamedTuple):
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
-    """log p(c | x), classes numbered from frequent to rare: the first `cutoffs[0]` in one softmax with a place for each of the rarer
-    groups, and within group i a softmax over a narrow layer: log p(c) = log p(group i) + log p(c | group i).
+    """log p(c | x), with classes sorted from frequent to rare: a head softmax over the first `cutoffs[0]` classes and the groups of
+    rarer ones, and a softmax over a narrow layer in each group: log p(c) = log p(group i) + log p(c | group i).
 
-    x: (..., in_features). layer(x) gives the log probabilities (..., n_classes), layer(x, targets) with targets (...) of integers
-    an AdaptiveOutput (output, loss), layer.predict(x) the likeliest class. The weights of a group of m classes are
+    x: (..., in_features). layer(x) returns the log probabilities (..., n_classes), layer(x, targets) with integer targets (...)
+    an AdaptiveOutput (output, loss), and layer.predict(x) the most probable class. The weights of a group of m classes are
     (width, in_features) and (m, width), width = in_features / div_value^(i + 1): for 33,000 words, 256 features and cutoffs
-    (2000, 10000) together 1.4 instead of 8.5 million. All groups are computed for all examples, as shapes of programs are fixed;
-    what is saved are the wide products.
-    Names and initial values are PyTorch's. In fit: `loss=lambda h, t: net.head(h, t).loss`, where the net gives the features h.
-    Raises ArgumentError for cutoffs that do not rise or reach n_classes, ShapeError, DTypeError and OutOfRangeError for inputs.
+    (2000, 10000) a total of 1.4 million instead of 8.5. As shapes are static, all groups are computed for all examples; the
+    savings come from the narrow products.
+    Names and initial values are PyTorch's. In fit: `loss=lambda h, t: net.head(h, t).loss`, where the net returns the features h.
+    Raises ArgumentError unless cutoffs increase and are below n_classes, ShapeError, DTypeError and OutOfRangeError for inputs.
     Source: Grave et al., "Efficient softmax approximation for GPUs", 2017.
 
     >>> import slopes as sl
@@ -112,6 +112,6 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
 
 def select(log_probabilities: Tensor, targets: Tensor, count: int) -> Tensor:
-    """The log probability of each target, of those from 0 to count - 1; what others get does not count."""
+    """The log probability of each target in 0..count - 1; the results for other targets are ignored."""
     inside = where((targets >= 0) & (targets < count), targets, 0).reshape((*targets.shape, 1))
     return build("take_along_axis", log_probabilities, inside, axis=log_probabilities.ndim - 1).reshape(targets.shape)

@@ -1,4 +1,4 @@
-"""Convolution over one, two or three axes: the same small weighted sum at every place."""
+"""Convolution layers over one, two or three axes, transposed and separable convolutions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LETTERS = {1: "L", 2: "HW", 3: "DHW"}
 
 
 class Convolution(Module):
-    """The common part of Conv1d, Conv2d and Conv3d, which say how many axes there are."""
+    """The base class of Conv1d, Conv2d and Conv3d, which define the number of spatial axes."""
 
     axes: int
     weight: Parameter  # (out_channels, in_channels / groups, *kernel_size)
@@ -53,11 +53,11 @@ class Convolution(Module):
 
 
 class Conv1d(Convolution):
-    """y[n, o, l] = b[o] + sum over c, k of x[n, c, s l + d k - p] W[o, c, k] (cross-correlation, as everywhere in the field).
+    """y[n, o, l] = b[o] + sum over c, k of x[n, c, s l + d k - p] W[o, c, k] (cross-correlation, as is usual).
 
     x: (N, in_channels, L), y: (N, out_channels, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1.
-    weight: (out_channels, in_channels / groups, k), bias: (out_channels,); both start uniform within
-    1/sqrt(fan_in), fan_in = in_channels / groups * k, as PyTorch's do. padding="same" keeps L (stride 1 only).
+    weight: (out_channels, in_channels / groups, k), bias: (out_channels,); both initially uniform in
+    (-1/sqrt(fan_in), 1/sqrt(fan_in)), fan_in = in_channels / groups * k, as in PyTorch. padding="same" keeps L (stride 1 only).
     Raises ShapeError for another number of channels or axes.
 
     >>> import slopes as sl
@@ -73,8 +73,8 @@ class Conv2d(Convolution):
     """y[n, o, i, j] = b[o] + sum over c, u, v of x[n, c, s i + d u - p, s j + d v - p] W[o, c, u, v].
 
     x: (N, in_channels, H, W), y: (N, out_channels, H', W') with H' = floor((H + 2p - d (k - 1) - 1) / s) + 1.
-    weight: (out_channels, in_channels / groups, k, k), bias: (out_channels,); both start uniform within
-    1/sqrt(fan_in), fan_in = in_channels / groups * k * k, as PyTorch's do. groups = in_channels gives the depthwise
+    weight: (out_channels, in_channels / groups, k, k), bias: (out_channels,); both initially uniform in
+    (-1/sqrt(fan_in), 1/sqrt(fan_in)), fan_in = in_channels / groups * k * k, as in PyTorch. groups = in_channels is a depthwise
     convolution; padding="same" keeps H and W (stride 1 only). Source: LeCun et al., "Gradient-based learning applied to
     document recognition", 1998. Raises ShapeError for another number of channels or axes.
 
@@ -102,7 +102,7 @@ class Conv3d(Convolution):
 
 
 class TransposedConvolution(Module):
-    """The common part of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d, which say how many axes there are."""
+    """The base class of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d, which define the number of spatial axes."""
 
     axes: int
     weight: Parameter  # (in_channels, out_channels / groups, *kernel_size)
@@ -139,11 +139,11 @@ class TransposedConvolution(Module):
 
 
 class ConvTranspose1d(TransposedConvolution):
-    """The adjoint of Conv1d: each input value adds its multiple of the kernel to the output.
+    """The adjoint of Conv1d: each input value adds a scaled copy of the kernel to the output.
 
     x: (N, in_channels, L), y: (N, out_channels, (L - 1) s - 2p + d (k - 1) + output_padding + 1).
-    weight: (in_channels, out_channels / groups, k), bias: (out_channels,); both start uniform within 1/sqrt(fan_in) with
-    fan_in = out_channels / groups * k, as PyTorch's do. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016.
+    weight: (in_channels, out_channels / groups, k), bias: (out_channels,); both initially uniform within 1/sqrt(fan_in) with
+    fan_in = out_channels / groups * k, as in PyTorch. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -155,7 +155,7 @@ class ConvTranspose1d(TransposedConvolution):
 
 
 class ConvTranspose2d(TransposedConvolution):
-    """The adjoint of Conv2d: each input value adds its multiple of the kernel to the output.
+    """The adjoint of Conv2d: each input value adds a scaled copy of the kernel to the output.
 
     x: (N, in_channels, H, W), y: (N, out_channels, H', W') with H' = (H - 1) s - 2p + d (k - 1) + output_padding + 1.
     weight: (in_channels, out_channels / groups, k, k), bias: (out_channels,); initial values as in ConvTranspose1d.
@@ -185,9 +185,9 @@ class ConvTranspose3d(TransposedConvolution):
 
 def separable_convolution(in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                           dilation: Any = 1, bias: bool = True) -> Sequential:
-    """A 2-d convolution in two steps: every channel by a filter of its own (depthwise), then a mixture of channels (1x1).
+    """A depthwise separable 2-d convolution: one filter per channel (depthwise), then a 1x1 convolution (pointwise).
 
-    (k^2 + out) in weights and products per place instead of k^2 in out. x: (N, in_channels, H, W), y: (N, out_channels, H', W'),
+    It has in (k^2 + out) weights instead of k^2 in out. x: (N, in_channels, H, W), y: (N, out_channels, H', W'),
     sizes, initial values and errors as in Conv2d. Source: Chollet, "Xception", 2017; Howard et al., "MobileNets", 2017.
 
     >>> import slopes as sl
@@ -215,19 +215,19 @@ def check_output_padding(owner: str, output_padding: tuple[int, ...], stride: tu
     if any(extra >= max(step, spread) for extra, step, spread in zip(output_padding, stride, dilation)):
         raise ArgumentError(f"{owner}: output_padding={output_padding} must be smaller than stride={stride} or "
                             f"dilation={dilation}",
-                            why="it chooses between the lengths that a convolution of this stride maps to one; there are no more")
+                            why="it selects one of the lengths that a convolution with this stride maps to the same length")
 
 
 def check_padding(owner: str, padding: Any, stride: tuple[int, ...], axes: int) -> str | tuple[int, ...]:
     if padding == "same" and set(stride) != {1}:
         raise ArgumentError(f"{owner}: padding='same' needs stride 1, not {stride}",
-                            why="with a stride the output is shorter in any case",
-                            repair="give the padding as numbers, such as kernel_size // 2")
+                            why="with a larger stride the output is always shorter",
+                            repair="pass integers, such as padding=kernel_size // 2")
     return padding if isinstance(padding, str) else per_axis(owner, "padding", padding, axes)
 
 
 def per_channel(bias: Tensor, axes: int) -> Tensor:
-    """The bias so that it broadcasts along axis 1."""
+    """Reshape the bias so that it broadcasts along axis 1."""
     return bias.reshape((bias.shape[0],) + (1,) * axes)
 
 
@@ -264,7 +264,7 @@ def channels_and_kernel(layer: Any) -> str:
 
 
 def options(layer: Any, **defaults: Any) -> str:
-    """The arguments that are not at their defaults, such as ", stride=2"."""
+    """The non-default arguments, such as ", stride=2"."""
     text = ""
     for name, default in defaults.items():
         value = getattr(layer, name)

@@ -1,4 +1,4 @@
-"""One step of each recurrent unit: how the next state follows from an input and the state before."""
+"""The step of each recurrent unit: the next state from an input and the previous state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..constraint import Constraint, is_real, one_of
-from ..errors import ArgumentError, ShapeError, left_to
+from ..errors import ArgumentError, ShapeError, missing_method
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
@@ -20,11 +20,11 @@ NONLINEARITY = one_of("tanh", "relu")
 RESET = one_of("after", "before")
 UPDATE = one_of("keeps", "replaces")
 
-State = tuple[Tensor, ...]  # h, and for an LSTM its memory c: each (N, hidden)
+State = tuple[Tensor, ...]  # (h,), or (h, c) for an LSTM; each (N, hidden)
 
 
 class Weights(NamedTuple):
-    """What one unit learns; the gates' rows lie one below the other."""
+    """The parameters of one unit, with the rows of its gates stacked."""
 
     ih: Parameter  # (gates * hidden, inputs): from the input
     hh: Parameter  # (gates * hidden, hidden): from the hidden state
@@ -33,25 +33,25 @@ class Weights(NamedTuple):
 
     @property
     def bias(self) -> Any:
-        """Both biases as one; 0 where there are none."""
+        """The sum of both biases, or 0 without bias."""
         return 0 if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
 
 
 class Unit(Module):
-    """The common part of recurrent layers and cells: sizes, the weights of one unit, and states."""
+    """The base class of recurrent layers and cells: sizes, the weights of one unit, and states."""
 
-    gates: int  # how many blocks of rows the weights have
-    parts = 1  # tensors of the state: 1 (h) or 2 (h and c)
+    gates: int  # blocks of rows of the weights
+    parts = 1  # tensors of the state: 1 (h), or 2 (h and c)
     input_size: int
     hidden_size: int
     bias: bool
 
     def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
-        """The next state; `hidden` is what the gates see of h: all of it, but under dropout."""
-        raise left_to(self, "step")
+        """The next state; `hidden` is the h that the gates read, after dropout if there is any."""
+        raise missing_method(self, "step")
 
     def make_weights(self, inputs: int) -> Weights:
-        """All uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
+        """The parameters, all uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
         rows, bound = self.gates * self.hidden_size, 1 / math.sqrt(self.hidden_size)
         shapes: list[tuple[int, ...]] = [(rows, inputs), (rows, self.hidden_size), *([(rows,)] * 2 if self.bias else [])]
         drawn = [init.uniform(init.blank(shape), -bound, bound) for shape in shapes]
@@ -61,7 +61,7 @@ class Unit(Module):
         return tuple(zeros(shape, dtype) for _ in range(self.parts))
 
     def check_state(self, state: Any, shape: tuple[int, ...], dtype: DType) -> State:
-        """The tensors of a state that was handed in, if they fit."""
+        """The tensors of a state that the caller passed, after checks."""
         tensors = state if isinstance(state, tuple) else (state,)
         if len(tensors) != self.parts or not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise self.no_state(state)
@@ -69,7 +69,7 @@ class Unit(Module):
             if tensor.shape != shape or tensor.dtype != dtype:
                 what, where = layer_and_location(self, tensor)
                 raise ShapeError(f"{what}: {name} of the given state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
-                                 why=self.state_axes, repair="leave the state out to begin with zeros", where=where)
+                                 why=self.state_axes, repair="omit the state to start from zeros", where=where)
         return tuple(tensors)
 
     state_axes = "its axes are (batch, hidden)"
@@ -77,8 +77,8 @@ class Unit(Module):
     def no_state(self, state: Any) -> ArgumentError:
         expected = "a tensor h" if self.parts == 1 else "a pair of tensors (h, c)"
         actual = f"a tuple of {len(state)}" if isinstance(state, tuple) else f"a {type(state).__name__}"
-        return ArgumentError(f"{self.describe()} needs {expected} as its state, but was given {actual}",
-                             repair="give what it returned as state, or leave the state out to begin with zeros")
+        return ArgumentError(f"{self.describe()} needs {expected} as its state, but got {actual}",
+                             repair="pass the state that it returned, or omit it to start from zeros")
 
     def public(self, state: State) -> Any:
         """h alone, or the pair (h, c)."""
@@ -113,17 +113,17 @@ class LongShortTerm(Unit):
         return sigmoid(o) * c.tanh(), c
 
     def set_forget_bias(self, w: Weights, value: float | None) -> None:
-        """Begin with this bias of the forget gate (both biases together)."""
+        """Initialize the bias of the forget gate (the sum of both biases)."""
         if value is None:
             return
         if w.bias_ih is None or w.bias_hh is None:
-            raise ArgumentError(f"{type(self).__name__}: forget_bias={value!r} beside bias=False", why="there is no bias to set")
+            raise ArgumentError(f"{type(self).__name__}: forget_bias={value!r} with bias=False", why="there is no bias to set")
         init.set_rows(w.bias_ih, self.hidden_size, 2 * self.hidden_size, value)
         init.set_rows(w.bias_hh, self.hidden_size, 2 * self.hidden_size, 0.0)
 
 
 class Gated(Unit):
-    """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or the other way round."""
+    """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or with z and 1 - z exchanged."""
 
     gates = 3
     reset: str

@@ -1,4 +1,4 @@
-"""Normalization within each example: over its features, over groups of its channels, or over each channel alone."""
+"""Normalization within each example: LayerNorm, RMSNorm, GroupNorm and InstanceNorm."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .where import layer_and_location
 class LayerNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance of each example over its last axes.
 
-    x and y: (..., *normalized_shape). weight, bias: normalized_shape, at first ones and zeros; there is no difference between
-    training and use. Raises ShapeError when the last axes of x are others. Source: Ba, Kiros, Hinton, "Layer normalization", 2016.
+    x and y: (..., *normalized_shape). weight, bias: normalized_shape, initially ones and zeros. It is the same in training and eval
+    mode. Raises ShapeError for other last axes of x. Source: Ba, Kiros, Hinton, "Layer normalization", 2016.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -52,8 +52,8 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """y = x / sqrt(mean of x^2 + eps) * weight, with the mean of each example over its last axes.
 
-    x and y: (..., *normalized_shape). weight: normalized_shape, at first ones; eps=None takes the distance from 1 to the next
-    larger number of x's type. Raises ShapeError when the last axes of x are others.
+    x and y: (..., *normalized_shape). weight: normalized_shape, initially ones; eps=None is the machine epsilon of x's dtype.
+    Raises ShapeError for other last axes of x.
     Source: Zhang and Sennrich, "Root mean square layer normalization", 2019.
 
     >>> import slopes as sl
@@ -81,12 +81,12 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """y = (x - mean) / sqrt(var + eps) * weight + bias, with the moments of each example over each of `num_groups` equal groups
-    of channels and all places.
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and variance of each example over each of `num_groups` equal
+    groups of channels and all positions.
 
-    x and y: (N, num_channels, ...). weight, bias: (num_channels,), at first ones and zeros; one group normalizes over all
-    channels, num_channels groups over each alone. Raises ArgumentError unless the groups divide the channels, ShapeError for
-    another number of channels. Source: Wu and He, "Group normalization", 2018.
+    x and y: (N, num_channels, ...). weight, bias: (num_channels,), initially ones and zeros; one group normalizes over all
+    channels, num_channels groups normalize each channel separately. Raises ArgumentError unless num_channels is divisible by
+    num_groups, ShapeError for another number of channels. Source: Wu and He, "Group normalization", 2018.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -128,7 +128,7 @@ class GroupNorm(Module):
 
 
 class InstanceNorm(BatchNorm):
-    """The common part of InstanceNorm1d and InstanceNorm2d, which say how many axes x has."""
+    """The base class of InstanceNorm1d and InstanceNorm2d, which define the number of axes of x."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
                  track_running_stats: bool = False) -> None:
@@ -138,7 +138,7 @@ class InstanceNorm(BatchNorm):
         return tuple(range(2, x.ndim))
 
     def track(self, batch_mean: Tensor, batch_var: Tensor, count: int) -> None:
-        """Move the running moments towards the mean of all examples' own."""
+        """Update the running statistics with the mean of those of all examples."""
         if self.momentum is None:
             return
         with no_grad():
@@ -151,16 +151,16 @@ class InstanceNorm(BatchNorm):
 
     def too_few(self, x: Tensor) -> ShapeError:
         what, where = layer_and_location(self, x)
-        return ShapeError(f"{what} needs more than one place per channel, but x is {tuple(x.shape)}",
-                          why="the mean and variance are those of one channel of one example, and one value has no variance",
-                          repair="use nn.LayerNorm or nn.GroupNorm, which take several channels together", where=where)
+        return ShapeError(f"{what} needs more than one position per channel, but x is {tuple(x.shape)}",
+                          why="mean and variance are computed for each channel of each example, and one value has no variance",
+                          repair="use nn.LayerNorm or nn.GroupNorm, which normalize several channels together", where=where)
 
 
 class InstanceNorm1d(InstanceNorm):
-    """y = (x - mean) / sqrt(var + eps), with mean and (biased) variance of each channel of each example over its places.
+    """y = (x - mean) / sqrt(var + eps), with mean and (biased) variance of each channel of each example over its positions.
 
-    x and y: (N, C, L). affine=True adds weight and bias (C,), at first ones and zeros; track_running_stats=True keeps running
-    moments for use, as BatchNorm1d does. Raises ShapeError for another number of channels, and for one place per channel.
+    x and y: (N, C, L). affine=True adds weight and bias (C,), initially ones and zeros; track_running_stats=True keeps running
+    statistics for eval mode, as in BatchNorm1d. Raises ShapeError for another number of channels, and for one position per channel.
     Source: Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016.
 
     >>> import slopes as sl
@@ -173,7 +173,7 @@ class InstanceNorm1d(InstanceNorm):
 
 
 class InstanceNorm2d(InstanceNorm):
-    """InstanceNorm1d for pictures: x and y: (N, C, H, W), the moments over both spatial axes.
+    """InstanceNorm1d for images: x and y: (N, C, H, W), with mean and variance over both spatial axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -193,7 +193,7 @@ def last_axes(layer: Any, x: Tensor) -> tuple[int, ...]:
 
 
 def standardize(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-    """x brought to mean 0 and variance 1 over these axes."""
+    """Normalize x to mean 0 and variance 1 over these axes."""
     centred = x - mean(x, axis=axes, keepdims=True)
     return centred * build("rsqrt", mean(centred * centred, axis=axes, keepdims=True) + eps)
 

@@ -1,4 +1,4 @@
-"""The dense layer: every output is a weighted sum of every input."""
+"""The linear (dense, fully connected) layer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Linear(Module):
     """y = x W^T + b on the last axis.
 
     x: (..., in_features), y: (..., out_features). weight: (out_features, in_features), bias: (out_features,).
-    Both start uniform in (-1/sqrt(in_features), 1/sqrt(in_features)), as PyTorch's do (for the weight that is
-    Kaiming uniform with a = sqrt 5; He et al., "Delving deep into rectifiers", 2015).
-    Raises ShapeError when the last axis of x is not in_features.
+    Both are initially uniform in (-1/sqrt(in_features), 1/sqrt(in_features)), as in PyTorch (for the weight this is Kaiming
+    uniform with a = sqrt 5; He et al., "Delving deep into rectifiers", 2015).
+    Raises ShapeError unless the last axis of x has in_features.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -54,7 +54,7 @@ def wrong_width(layer: Linear, x: Tensor) -> ShapeError:
 
 
 def width_repair(width: int, shape: tuple[int, ...]) -> str:
-    """The repair for a last axis that is not `width`: flatten, put the axis last, or build the layer for this width."""
+    """The repair for a last axis that is not `width`: flatten, move the axis to the end, or build the layer for this width."""
     for axis in range(1, len(shape) - 1):
         if math.prod(shape[axis:]) == width:
             product = " * ".join(map(str, shape[axis:]))

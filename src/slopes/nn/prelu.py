@@ -12,9 +12,9 @@ from .where import layer_and_location
 
 
 class PReLU(Module):
-    """y = x where x > 0, otherwise a x, with a learned; dy/da = x where x <= 0, otherwise 0.
+    """y = x where x > 0, otherwise a x, with a learned slope a; dy/da = x where x <= 0, otherwise 0.
 
-    x and y: any shape for one slope, (N, num_parameters, ...) for one slope per channel. weight: (num_parameters,), at first `init`.
+    x and y: any shape for one slope, (N, num_parameters, ...) for one per channel. weight: (num_parameters,), initially `init`.
     Raises ShapeError for another number of channels. Source: He et al., "Delving deep into rectifiers", 2015.
 
     >>> import slopes as sl

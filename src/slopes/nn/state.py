@@ -1,4 +1,4 @@
-"""Loading named arrays into named tensors: all is checked, and all that is wrong is said at once, before anything changes."""
+"""Save and load named arrays: everything is checked, and all problems are reported at once, before anything changes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from ..errors import StateError
 from ..tensor import Tensor, shared
 
-MAX_LISTED = 20  # names listed per kind of problem before the rest is only counted
+MAX_LISTED = 20  # names listed per kind of problem; the others are counted
 
 
 def copy_state(named: Sequence[tuple[str, Tensor]]) -> dict[str, np.ndarray]:
-    """Copies of the values of tensors under their names, all of one moment.
+    """Copies of the values of named tensors, as one consistent snapshot.
 
     >>> import slopes as sl
     >>> copy_state([("rate", sl.tensor(0.5))])
@@ -25,10 +25,10 @@ def copy_state(named: Sequence[tuple[str, Tensor]]) -> dict[str, np.ndarray]:
 
 
 def load_arrays(owner: str, held: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool = True) -> None:
-    """Assign each given array to the tensor of its name, or raise one StateError that lists all that does not fit."""
+    """Assign each array to the tensor of its name, or raise one StateError that lists all mismatches."""
     if not isinstance(state, Mapping):
-        raise StateError(f"load_state_dict: a state of type {type(state).__name__} instead of arrays by name",
-                         why="a state is what net.state_dict() gives",
+        raise StateError(f"load_state_dict: a state is a mapping from names to arrays, not a {type(state).__name__}",
+                         why="it is what net.state_dict() returns",
                          repair="from a file: net.load_state_dict(data.load_safetensors(path))")
     arrays = {name: np.asarray(array.detach() if isinstance(array, Tensor) else array) for name, array in state.items()}
     missing = [name for name in held if name not in arrays] if strict else []
@@ -52,7 +52,7 @@ def state_error(owner: str, held: Mapping[str, Tensor], arrays: Mapping[str, np.
     lines = [f"missing: {name} {held[name].shape}" for name in first_names(missing)]
     lines += [f"unknown: {name} {arrays[name].shape}{suggestion(name, missing or held)}" for name in first_names(unknown)]
     lines += [f"unfit: {name} is {type_text(held[name])} here, but {type_text(arrays[name])} in the state" for name in first_names(unfit)]
-    return StateError(f"{use}: the state does not fit {owner}: " + ", ".join(text for text in counts if text),
+    return StateError(f"{use}: the state does not match {owner}: " + ", ".join(text for text in counts if text),
                       why="\n  ".join(lines), repair=advice or repair(missing, unknown, unfit))
 
 

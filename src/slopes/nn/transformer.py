@@ -1,4 +1,4 @@
-"""The transformer's blocks and stacks: attention, then a small network at each place, with shortcuts and normalization."""
+"""Transformer encoder and decoder layers and stacks: attention and feed-forward sublayers with residual connections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
-from ..errors import left_to
+from ..errors import missing_method
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu
 
 
 class TransformerBlock(Module):
-    """The common part of TransformerEncoderLayer and TransformerDecoderLayer: arguments, shortcuts and the small network."""
+    """The base class of TransformerEncoderLayer and TransformerDecoderLayer: arguments, residuals, feed-forward network."""
 
     self_attn: MultiheadAttention
     linear1: Linear  # (d_model -> dim_feedforward)
@@ -47,15 +47,15 @@ class TransformerBlock(Module):
             setattr(self, f"dropout{i}", make_dropout(dropout))
 
     def attentions(self) -> tuple[str, ...]:
-        """The names of its attention layers, in order."""
-        raise left_to(self, "attentions")
+        """The names of the attention layers, in order."""
+        raise missing_method(self, "attentions")
 
     def fresh_copy(self) -> TransformerBlock:
-        """A new one of the same sizes, with initial values of its own."""
+        """A new layer with the same arguments and new initial values."""
         return type(self)(**self.arguments)
 
     def sublayer(self, i: int, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """x with a function of it added, normalized before the function or after the sum; with the number-th norm and dropout."""
+        """x + f(x) with the i-th norm and dropout, normalized before f (norm_first) or after the sum."""
         norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
         return x + dropout(function(norm(x))) if self.norm_first else norm(x + dropout(function(x)))
 
@@ -69,10 +69,10 @@ class TransformerBlock(Module):
 class TransformerEncoderLayer(TransformerBlock):
     """h = norm1(x + attention(x)), y = norm2(h + W_2 activation(W_1 h)); with norm_first, h = x + attention(norm1(x)), ...
 
-    src and y: (L, N, d_model), or (N, L, d_model) with batch_first=True. src_mask, src_key_padding_mask and is_causal: as
-    attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that src_key_padding_mask hides is taken
-    as 0. State: self_attn, linear1, linear2, norm1, norm2, named and started as PyTorch's. Dropout acts on the attention's weights, after
-    the activation and before each sum.
+    src and y: (L, N, d_model), or (N, L, d_model) with batch_first=True. src_mask, src_key_padding_mask and is_causal: like
+    attn_mask, key_padding_mask and is_causal of MultiheadAttention; non-finite values at positions that src_key_padding_mask hides
+    become 0. State: self_attn, linear1, linear2, norm1, norm2, with the names and initial values of PyTorch. Dropout is applied
+    to the attention weights, after the activation and before each sum.
     Raises ShapeError for an input of another width. Source: Vaswani et al., "Attention is all you need", 2017; norm_first as in
     Xiong et al., "On layer normalization in the transformer architecture", 2020.
 
@@ -95,12 +95,12 @@ class TransformerEncoderLayer(TransformerBlock):
 
 
 class TransformerDecoderLayer(TransformerBlock):
-    """An encoder layer with a second attention in its middle, whose keys and values are `memory`, the encoder's output.
+    """An encoder layer with a second (cross) attention, whose keys and values are `memory`, the encoder's output.
 
-    tgt and y: (L, N, d_model), memory: (S, N, d_model); with batch_first=True the batch N is axis 0. The masks for tgt and for
-    memory: as attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that
-    tgt_key_padding_mask hides is taken as 0. State: self_attn, multihead_attn, linear1,
-    linear2, norm1, norm2, norm3, named and started as PyTorch's. Raises ShapeError for inputs of another width.
+    tgt and y: (L, N, d_model), memory: (S, N, d_model); with batch_first=True the batch N is axis 0. The masks of tgt and
+    memory: like attn_mask, key_padding_mask and is_causal of MultiheadAttention; non-finite values at positions that
+    tgt_key_padding_mask hides become 0. State: self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3, with the names
+    and initial values of PyTorch. Raises ShapeError for inputs of another width.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
     >>> import slopes as sl
@@ -136,11 +136,11 @@ OPTIONAL_MODULE = Constraint("a module or None", lambda value: value is None or 
 
 
 class TransformerEncoder(Module):
-    """num_layers encoder layers one after the other, then `norm` if given.
+    """A stack of num_layers encoder layers, then `norm` if given.
 
-    src and y: as the layers'; mask, src_key_padding_mask and is_causal go to every layer. The first layer is the one given, the
-    others are new ones of its sizes, each with initial values of its own (PyTorch's all start with the same). With norm_first
-    layers, give norm=nn.LayerNorm(d_model).
+    src and y: as in the layers; mask, src_key_padding_mask and is_causal are passed to every layer. encoder_layer is the first
+    layer; the others have the same arguments and new initial values (in PyTorch, the same values). With norm_first layers, use
+    norm=nn.LayerNorm(d_model).
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -163,10 +163,10 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """num_layers decoder layers one after the other, each with the same memory, then `norm` if given.
+    """A stack of num_layers decoder layers, all with the same memory, then `norm` if given.
 
-    tgt, memory, masks and y: as the layers'. The first layer is the one given, the others are new ones of its sizes, each with
-    initial values of its own.
+    tgt, memory, masks and y: as in the layers. decoder_layer is the first layer; the others have the same arguments and new
+    initial values.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -189,5 +189,5 @@ class TransformerDecoder(Module):
 
 
 def make_dropout(p: float) -> Module:
-    """Dropout, or nothing where it is built with 0: then no numbers are drawn."""
+    """Dropout, or Identity for p = 0, which draws no random numbers."""
     return Dropout(p) if p else Identity()

@@ -1,4 +1,4 @@
-"""Where a layer's input was built and where the layer was called: the last line of a layer's message."""
+"""The location of an error in a layer: where its input was built, and where the layer was called."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def layer_and_location(layer: Any, x: Tensor) -> tuple[str, str]:
 
 
 def known_value(x: Tensor) -> np.ndarray | None:
-    """The array of x where values are known now: not while a function is traced."""
+    """The array of x, or None while a function is traced."""
     return x._value if mode.trace is None else None

@@ -12,8 +12,8 @@ import numpy as np
 from .. import functions as F
 from ..autodiff.pushforward import ones_like
 from ..compile import compile
-from ..derivatives.follow import finish, node_of, pulled
-from ..derivatives.matrices import jacobian_blocks, reshaped
+from ..derivatives.follow import finish, gradients_or_zeros, node_of
+from ..derivatives.matrices import jacobian_blocks, reshape
 from ..errors import ArgumentError, GradientError, ShapeError
 from ..tensor import Tensor
 from .optimizer import named_parameters
@@ -74,8 +74,8 @@ class Objective:
     def second_derivatives(self, vector: Tensor) -> Tensor:
         value = node_of(self.value_there(vector))
         leaves = [node_of(tensor) for tensor in self.parameters]
-        rows = [jacobian_blocks(tensor, leaves) for tensor in pulled([value], [ones_like(value)], leaves)]
-        flat = [reshaped(block, (row.size, column.size)) for row, blocks in zip(leaves, rows) for column, block in zip(leaves, blocks)]
+        rows = [jacobian_blocks(tensor, leaves) for tensor in gradients_or_zeros([value], [ones_like(value)], leaves)]
+        flat = [reshape(block, (row.size, column.size)) for row, blocks in zip(leaves, rows) for column, block in zip(leaves, blocks)]
         blocks, count = [tensor.astype(np.float64) for tensor in finish(flat)], len(leaves)
         return F.concat([F.concat(blocks[start:start + count], axis=1) for start in range(0, count * count, count)], axis=0)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
-from ..errors import ArgumentError, GradientError, left_to
+from ..errors import ArgumentError, GradientError, missing_method
 from ..graph.dtype import DType
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.module import Module, Parameters
@@ -108,7 +108,7 @@ class Optimizer(TracksChanges):
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         """The initial state beside this parameter."""
-        raise left_to(self, "init")
+        raise missing_method(self, "init")
 
     def coefficients(self, dtype: DType) -> Coefficients:
         """The scalars of an update, in the dtype of the parameters."""
@@ -116,7 +116,7 @@ class Optimizer(TracksChanges):
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         """The new value of a parameter and the new state beside it."""
-        raise left_to(self, "update")
+        raise missing_method(self, "update")
 
     def add_weight_decay(self, gradient: Tensor, parameter: Tensor, c: Coefficients) -> Tensor:
         """gradient + weight_decay parameter: the gradient with that of the L2 penalty."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, RISING, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
-from ..errors import ArgumentError, left_to
+from ..errors import ArgumentError, missing_method
 
 ScheduleFunction = Callable[[int, int], float]
 OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda value: value is None or is_count(value),
@@ -35,7 +35,7 @@ class Schedule:
 
     def factor(self, step: int, steps: int) -> float:
         """The factor in step `step` of `steps` (0: unknown)."""
-        raise left_to(self, "factor")
+        raise missing_method(self, "factor")
 
     def begin(self) -> None:
         """Called by fit before the first step: reset what was observed in an earlier run."""

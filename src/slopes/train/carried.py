@@ -18,7 +18,7 @@ class CarriedState:
     def __init__(self, net: Any, inputs: Any) -> None:
         if not hasattr(net, "read"):
             raise ArgumentError(f"{type(net).__name__} has no method read(inputs, state)",
-                                why="the batches of this feed go on where the ones before stopped: the net keeps its state",
+                                why="the batches of this loader go on where the ones before stopped: the net keeps its state",
                                 repair="write read(inputs, state=None) -> (outputs, state), as LanguageModel does; or use text.Windows")
         with Mode(net, training=False), no_grad():
             _, state = net.read(asarray(inputs[:, :1]), None)

@@ -8,7 +8,7 @@ from typing import Any
 from ..optim import Average
 from .checks import paired
 from .history import Run
-from .metrics import Metric
+from .metrics import MetricLike
 from .progress import choose_reporter
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
@@ -17,7 +17,7 @@ from .training import Callback, Training
 
 
 def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, epochs: int = 1,
-        batch_size: int = 64, validation: Any = None, metrics: Iterable[str | Metric] | str | None = None, seed: int = 0,
+        batch_size: int = 64, validation: Any = None, metrics: Iterable[MetricLike] | MetricLike | None = None, seed: int = 0,
         schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
@@ -36,19 +36,20 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
     dataset     has `inputs` (N, ...) and `targets` (N, ...); integer targets are class labels, floats are numbers to be given. A
                 tuple of inputs are as many arguments of the net: data.Dataset((images, tokens), targets) for net(images, tokens).
                 Inputs that lie on the disk (data.image_folder) are read as they are used, the next ones while the step computes.
-                fit(net, inputs, targets) makes a data set of two arrays. Or a data.Feed, which makes batches: text.Streams (the
+                fit(net, inputs, targets) makes a data set of two arrays. Or a data.Loader, which makes batches: text.Streams (the
                 net's state is carried from batch to batch), text.Windows, text.Rows (of different lengths); "examples" are then
                 the targets that count, and loss and metrics are means over these
     loss        function (outputs, targets) -> 0-d mean; default nn.cross_entropy for targets that are integers, nn.mse_loss for
-                floats, nn.token_cross_entropy for a feed; run.settings["loss"] tells which. One of your own that leaves out or
+                floats, nn.token_cross_entropy for a loader; run.settings["loss"] tells which. One of your own that leaves out or
                 weighs examples says what counts by ending in nn.weighted_mean(values, weights). A sum over examples is reported
                 as their mean
     optimizer   from slopes.optim, best unbound; default optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
     validation  a second data set, or a pair (inputs, targets), measured after every epoch in eval mode; it changes no state.
                 Classes in it of which training has no example are told by a warning
-    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error) or functions (outputs, targets) -> (N,); default:
-                accuracy for class labels, none otherwise. Labels that the loss leaves out (ignore_index) do not count in them
+    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error), functions (outputs, targets) -> (N,), or a
+                train.Metric, which also says whether lower is better and how values are written; default: accuracy for class
+                labels, none otherwise. Labels that the loss leaves out (ignore_index) do not count in them
     seed        decides the order of examples, and slopes' random numbers (dropout) in the run, which has a generator of its own:
                 the default one is afterwards as it was, and trainings in several threads do not disturb each other. Validation
                 that draws, draws the same after each epoch. Initial weights were drawn before, when the net was made:
@@ -59,7 +60,7 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
                 list of parameters between backward and step, such as functools.partial(optim.clip_by_value, limit=1.0)
     accumulate  parts into which each batch is cut: their gradients are added up before the one update, which is that of the whole
                 batch, class weights and targets that do not count included (but for layers that look at the batch, as BatchNorm
-                does); not for feeds whose state is carried
+                does); not for loaders whose state is carried
     average     an optim.Average of the weights, updated in every step; validation is measured with the averaged weights, the net
                 keeps its own (average.take() gives it the averaged ones)
     augment     function (inputs, targets) -> (inputs, targets) of a batch, of slopes.data.augment for example, that is part of the

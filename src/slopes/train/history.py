@@ -12,6 +12,7 @@ import numpy as np
 from .. import plot as pictures
 from ..errors import DataError
 from ..files.jsonfile import check_version, parse_object, plain
+from .metrics import Metric, metric_of
 
 SCHEMA, VERSION = "slopes.history", 1
 FIELDS = {"schema": str, "version": int, "losses": list, "epochs": list, "seconds": (int, float), "compile_seconds": (int, float)}
@@ -32,22 +33,17 @@ class Epoch:
     steps: int
     seconds: float
 
-    def line(self, epochs: int) -> str:
-        """One line of text for a log."""
-        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics)]
+    def line(self, epochs: int, metrics: Mapping[str, Metric]) -> str:
+        """One line of text for a log; `metrics` say how their values are written."""
+        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics, metrics)]
         if self.validation:
-            parts.append(" ".join([f"validation loss {self.validation['loss']:.4f}", *figures(self.validation)]))
+            parts.append(" ".join([f"validation loss {self.validation['loss']:.4f}", *figures(self.validation, metrics)]))
         return "  ".join([*parts, f"{self.examples / max(self.seconds, 1e-9):,.0f} examples/s", f"{self.seconds:.1f} s"])
 
 
-def figures(metrics: dict[str, float]) -> list[str]:
-    """`accuracy 97.31%`, `absolute_error 0.01234`: each metric but the loss."""
-    return [f"{name} {number(name, value)}" for name, value in metrics.items() if name != "loss"]
-
-
-def number(name: str, value: float) -> str:
-    """Shares as per cent, others with four digits."""
-    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"
+def figures(values: Mapping[str, float], metrics: Mapping[str, Metric]) -> list[str]:
+    """`accuracy 97.31%`, `absolute_error 0.01234`: each value but the loss."""
+    return [f"{name} {metric_of(name, metrics).text(value)}" for name, value in values.items() if name != "loss"]
 
 
 @dataclass
@@ -168,6 +164,7 @@ class Run(pictures.View):
     interrupted: bool = False
     message: str = ""
     chance: Chance | None = None
+    metrics: dict[str, Metric] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def losses(self) -> list[float]:
@@ -179,10 +176,16 @@ class Run(pictures.View):
         """One record per finished epoch."""
         return self.history.epochs
 
+    def metric(self, name: str) -> Metric:
+        """The metric of this name: its direction and how it is written."""
+        return metric_of(name, self.metrics)
+
     def draw(self) -> pictures.Picture:
         """Loss and metrics over the epochs."""
-        return pictures.curves(self.history.losses, [asdict(each) for each in self.history.epochs])
+        names = self.epochs[0].metrics if self.epochs else ()
+        shares = bool(names) and all(self.metric(name).is_share for name in names)
+        return pictures.curves(self.history.losses, [asdict(epoch) for epoch in self.history.epochs], shares)
 
     def __repr__(self) -> str:
-        last = self.epochs[-1].line(len(self.epochs)) if self.epochs else "no finished epoch"
+        last = self.epochs[-1].line(len(self.epochs), self.metrics) if self.epochs else "no finished epoch"
         return f"<Run: {self.history.steps} steps, {last}{', interrupted' if self.interrupted else ''}>"

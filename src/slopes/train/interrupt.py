@@ -8,13 +8,13 @@ from types import FrameType
 
 
 class Interrupts:
-    """While entered, SIGINT sets `wanted` instead of raising KeyboardInterrupt in the middle of an update; may be entered again inside.
+    """While entered, SIGINT sets `requested` instead of raising KeyboardInterrupt in the middle of an update; may be entered again inside.
 
     Only where Python's own handler is in place and in the main thread; a program's own handler is left alone.
     """
 
     def __init__(self) -> None:
-        self.wanted = False
+        self.requested = False
         self.depth, self.installed = 0, False
 
     def __enter__(self) -> Interrupts:
@@ -33,12 +33,12 @@ class Interrupts:
 
     def handle(self, signal_number: int, frame: FrameType | None) -> None:
         """Remember the first; let the second through."""
-        if self.wanted:
+        if self.requested:
             raise KeyboardInterrupt
-        self.wanted = True
+        self.requested = True
 
     def raise_outside(self) -> None:
         """Raise KeyboardInterrupt for a signal that came while entered, where nobody who entered looks for it any more."""
-        if self.wanted and not self.depth:
-            self.wanted = False
+        if self.requested and not self.depth:
+            self.requested = False
             raise KeyboardInterrupt

@@ -55,4 +55,4 @@ def is_frozen(module: Any, whole: bool) -> bool:
     if module.training or module.left_in_use:
         return False
     parameters = module.parameters()
-    return whole or (len(parameters) > 0 and not any(each.requires_grad for each in parameters))
+    return whole or (len(parameters) > 0 and not any(parameter.requires_grad for parameter in parameters))

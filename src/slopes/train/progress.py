@@ -48,11 +48,11 @@ class Lines(Callback):
             means = training.epoch_metrics
             done = f"{means.examples:,}/{training.examples:,} examples"
             epoch = f"epoch {training.position.epoch + 1}/{training.spec.epochs}"
-            self.log("  ".join([epoch, done, f"loss {means.loss:.4f}", *figures(means.metrics)]))
+            self.log("  ".join([epoch, done, f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)]))
 
     def epoch_done(self, training: Training) -> None:
         """The epoch's line."""
-        self.log(training.history.epochs[-1].line(training.spec.epochs))
+        self.log(training.history.epochs[-1].line(training.spec.epochs, training.metrics))
 
     def end(self, training: Training) -> None:
         """A last word, if there is one."""
@@ -65,7 +65,7 @@ class Lines(Callback):
         self.last = time.monotonic()
 
 
-class Told(Lines):
+class CallbackReporter(Lines):
     """The same lines, each given to a function; `prefix` stands before them."""
 
     def __init__(self, log: Callable[[str], None], prefix: str = "") -> None:
@@ -107,7 +107,7 @@ class Live(Callback):
     def chunk_done(self, training: Training, chunk: Chunk) -> None:
         """Move the bar and redraw."""
         means, epoch = training.epoch_metrics, training.position.epoch
-        shown = "  ".join([f"loss {means.loss:.4f}", *figures(means.metrics)])
+        shown = "  ".join([f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)])
         self.progress.update(self.task, completed=epoch * training.examples + means.examples, figures=shown,
                              description=f"epoch {epoch + 1}/{training.spec.epochs}")
         self.progress.refresh()
@@ -115,7 +115,7 @@ class Live(Callback):
     def epoch_done(self, training: Training) -> None:
         """The finished epoch's line stays on the screen."""
         record = training.history.epochs[-1]
-        self.progress.console.print(record.line(training.spec.epochs), highlight=False, soft_wrap=True)
+        self.progress.console.print(record.line(training.spec.epochs, training.metrics), highlight=False, soft_wrap=True)
 
     def end(self, training: Training) -> None:
         """Take the bar away, leave the last word."""

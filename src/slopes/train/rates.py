@@ -26,7 +26,7 @@ KEPT = 0.9  # how much of the smoothed loss is kept at each step
 
 @dataclass
 class RangeTest(pictures.View):
-    """What a range test found: the loss at each rate, as measured and smoothed, and the rate where it fell fastest.
+    """The result of a range test: the loss at each rate, as measured and smoothed, and the rate where it fell fastest.
 
     suggestion  the rate at which the smoothed loss falls most steeply over the logarithm of the rate, the first ten steps left out, in
                 which noise outweighs the slope; None when it never fell
@@ -59,8 +59,8 @@ def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None
     >>> from slopes import nn, optim
     >>> x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(64, 1)
     >>> points = sl.data.Dataset(x, (x[:, 0] > 0).astype(np.int64))
-    >>> found = sl.train.range_test(nn.Linear(1, 2), points, optimizer=optim.SGD(), lowest=1e-3, highest=1e3, batch_size=16)
-    >>> 0.01 < found.suggestion < 100
+    >>> test = sl.train.range_test(nn.Linear(1, 2), points, optimizer=optim.SGD(), lowest=1e-3, highest=1e3, batch_size=16)
+    >>> 0.01 < test.suggestion < 100
     True
     """
     check("range_test", {"lowest": POSITIVE, "highest": POSITIVE, "steps": COUNT}, {"lowest": lowest, "highest": highest, "steps": steps})
@@ -81,7 +81,7 @@ def own_copy(optimizer: Any, net: Any) -> Any:
     """A copy of the optimizer with its own state, for the same parameters."""
     if optimizer.parameters:
         check_optimizer(optimizer, list(optimizer.parameters), net)
-    return copy.deepcopy(optimizer, {id(each): each for each in optimizer.parameters})
+    return copy.deepcopy(optimizer, {id(parameter): parameter for parameter in optimizer.parameters})
 
 
 def losses_of(training: Training, steps: int) -> np.ndarray:
@@ -101,11 +101,11 @@ def losses_of(training: Training, steps: int) -> np.ndarray:
 
 def smooth(values: np.ndarray) -> np.ndarray:
     """The exponential running mean, corrected at its start: sum of 0.9^i v[t - i] over sum of 0.9^i."""
-    found, mean = [], 0.0
-    for number, value in enumerate(values.tolist(), start=1):
+    smoothed, mean = [], 0.0
+    for count, value in enumerate(values.tolist(), start=1):
         mean = KEPT * mean + (1 - KEPT) * value
-        found.append(mean / (1 - KEPT ** number))
-    return np.array(found)
+        smoothed.append(mean / (1 - KEPT ** count))
+    return np.array(smoothed)
 
 
 def summary(rates: np.ndarray, losses: np.ndarray) -> RangeTest:

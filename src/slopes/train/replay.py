@@ -165,7 +165,7 @@ def at_step(step: int, steps_per_epoch: int) -> str:
 
 def non_finite(losses: Sequence[float], steps_per_epoch: int, rate: float | None, broken: Sequence[str]) -> DivergedError:
     """The error for a run whose last loss is not finite; `broken` are the weights that the step before has made so."""
-    last = ", ".join(f"{each:.4g}" for each in losses[-6:-1])
+    last = ", ".join(f"{loss:.4g}" for loss in losses[-6:-1])
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
     after = f", after the step before made {broken[-1]}{more} so" if broken else ""
     return DivergedError(f"the loss became {losses[-1]} {at_step(len(losses) - 1, steps_per_epoch)}{after}",
@@ -174,7 +174,7 @@ def non_finite(losses: Sequence[float], steps_per_epoch: int, rate: float | None
 
 def grew(losses: Sequence[float]) -> bool:
     """Whether the loss was far above its best just before it broke."""
-    before = [each for each in losses[:-1] if math.isfinite(each)]
+    before = [loss for loss in losses[:-1] if math.isfinite(loss)]
     return bool(before) and before[-1] > 3 * min(before[0], abs(min(before))) + 1e-12
 
 

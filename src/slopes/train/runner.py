@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..compile import Compiled
-from ..data.loaders.feed import IGNORED, Batch
-from ..data.loaders.inputs import each_input
+from ..data.loaders.inputs import map_inputs
+from ..data.loaders.loader import IGNORED, Batch
 from ..data.loaders.stream import prefetched
 from ..errors import ArgumentError
 from ..tensor import Tensor, asarray
@@ -47,7 +47,7 @@ class IndexBatches:
     def __getitem__(self, steps: slice) -> IndexBatches:
         batch = self.indices.shape[1]
         start, stop, _ = steps.indices(len(self))
-        inputs = None if self.inputs is None else each_input(lambda array: array[start * batch : stop * batch], self.inputs)
+        inputs = None if self.inputs is None else map_inputs(lambda array: array[start * batch : stop * batch], self.inputs)
         return IndexBatches(self.indices[steps], inputs)
 
 
@@ -66,8 +66,8 @@ class StackedBatches:
         inputs = map_tree(lambda *arrays: np.stack(arrays), *(batch.inputs for batch in batches))
         counts = np.array([batch.counted for batch in batches], np.float64)
         if not counts.all():
-            raise ArgumentError("a batch of the feed has no target that counts", why=f"all its labels are {IGNORED}: the mean of their "
-                                "losses is no number", repair="leave such examples out of the feed, or make larger batches")
+            raise ArgumentError("a batch of the loader has no target that counts", why=f"all its labels are {IGNORED}: the mean of their "
+                                "losses is no number", repair="leave such examples out of the loader, or make larger batches")
         return cls(inputs, np.stack([batch.targets for batch in batches]), counts, begins)
 
     def without_inputs(self) -> StackedBatches:
@@ -140,7 +140,7 @@ class ArrayRunner(ChunkSizer):
         needed = batches.indices.reshape(-1)
         inputs = gather_inputs(self.inputs, needed) if batches.inputs is None else batches.inputs
         filled = np.arange(max(self.room, needed.size)) % needed.size
-        inputs = each_input(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
+        inputs = map_inputs(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
         return (inputs, asarray(self.targets.numpy()[needed[filled]])), asarray(np.arange(needed.size).reshape(batches.indices.shape))
 
 

@@ -11,22 +11,23 @@ import numpy as np
 
 from .. import functions as F
 from ..compile import Compiled
-from ..data.loaders.feed import IGNORED, Feed
-from ..data.loaders.inputs import called, each_input
+from ..data.loaders.inputs import call_with, map_inputs
+from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
 from ..errors import ArgumentError
-from ..nn.losses import cross_entropy, mse_loss, token_cross_entropy
+from ..nn import losses
 from ..tensor import Tensor, asarray, no_grad
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
 from .metrics import is_labelled, sum_of_counted, sum_over_examples
-from .mistakes import tell_outputs
+from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
 from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
 from .totals import Loss, Objective
 
 Part = tuple[Any, Tensor, Any]  # inputs, targets, and their share of the batch
+VALIDATION_BATCH = 512  # large, for speed: the means do not depend on it
 
 
 class ArraySource:
@@ -41,7 +42,7 @@ class ArraySource:
 
     def usual_loss(self) -> Loss:
         """The cross-entropy for class labels, the squared error for floats."""
-        return mse_loss if self.targets.dtype.kind == "f" else cross_entropy
+        return getattr(losses, usual_loss(self.targets))
 
     # Checks before anything is compiled
 
@@ -50,10 +51,11 @@ class ArraySource:
         usual, loss = loss is None, self.usual_loss() if loss is None else loss
         return check_trial(net, loss, self.inputs, self.targets, self.role, augment, usual)
 
-    def check_training(self, net: Any, loss: Loss, batch_size: int) -> None:
-        """Refuse a last batch that the net cannot learn from; warn of outputs that the loss is not for."""
+    def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+        """Refuse a last batch that the net cannot learn from; warn of outputs that the loss is not for, and of missing classes."""
         check_last_batch(net, self.inputs, len(self.targets), batch_size)
-        tell_outputs(net, loss, self.inputs)
+        warn_of_outputs(net, loss, self.inputs)
+        warn_of_classes(loss, self, held_out if isinstance(held_out, ArraySource) and held_out.labelled else None)
 
     # The batches of an epoch
 
@@ -61,8 +63,12 @@ class ArraySource:
         """The size of a batch: at most all examples."""
         return min(batch_size, len(self.targets))
 
+    def validation_batch_size(self, batch_size: int) -> int:
+        """The size of a batch for validation, whatever that of training is."""
+        return VALIDATION_BATCH
+
     def evaluation_batch_size(self, batch_size: int) -> int:
-        """The same for a measurement: at most what is read at once of inputs that lie on the disk."""
+        """The size of a batch for a measurement: at most what is read at once of inputs that lie on the disk."""
         return min(batch_size, examples_per_call(self.inputs)) if is_streamed(self.inputs) else batch_size
 
     def examples(self, batch_size: int) -> int:
@@ -116,15 +122,13 @@ class ArraySource:
 class LoaderSource:
     """A loader: a step is given the batch itself."""
 
-    labelled = False
-
-    def __init__(self, loader: Feed, role: str = "dataset") -> None:
-        self.loader, self.role, self.carries = loader, role, loader.carries
+    def __init__(self, loader: Loader, role: str = "dataset") -> None:
+        self.loader, self.role, self.carries, self.labelled = loader, role, loader.carries, loader.labelled
         self.targets = np.zeros(0, np.int64)
 
     def usual_loss(self) -> Loss:
-        """The cross-entropy over the targets that count."""
-        return token_cross_entropy
+        """The loss that the loader names."""
+        return getattr(losses, self.loader.usual_loss)
 
     # Checks before anything is compiled
 
@@ -133,13 +137,13 @@ class LoaderSource:
         loss = self.usual_loss() if loss is None else loss
         batch = next((batch for batch in self.loader.batches(1) if batch.counted), None)
         if batch is None:
-            raise ArgumentError(f"{self.role} is a feed without a target that counts", why=f"all its labels are {IGNORED}")
+            raise ArgumentError(f"{self.role} is a loader without a target that counts", why=f"all its labels are {IGNORED}")
         with Mode(net, training=False), no_grad():
-            inputs, targets = each_input(asarray, batch.inputs), asarray(batch.targets)
+            inputs, targets = map_inputs(asarray, batch.inputs), asarray(batch.targets)
             check_arguments(net, inputs, self.role)
-            return try_loss(net, loss, called(net, inputs), inputs, targets, augment)
+            return try_loss(net, loss, call_with(net, inputs), inputs, targets, augment)
 
-    def check_training(self, net: Any, loss: Loss, batch_size: int) -> None:
+    def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
         """Nothing more is known before batches are made."""
 
     # The batches of an epoch
@@ -148,7 +152,7 @@ class LoaderSource:
         """The size of a batch."""
         return batch_size
 
-    evaluation_batch_size = batch_size
+    validation_batch_size = evaluation_batch_size = batch_size
 
     def examples(self, batch_size: int) -> int:
         """The number of targets of an epoch that count."""
@@ -160,7 +164,7 @@ class LoaderSource:
 
     def epoch(self, batch_size: int, seed: int | None, epoch: int, start: int = 0) -> LoaderEpoch:
         """The batches of an epoch from step `start` on."""
-        return LoaderEpoch(itertools.islice(self.loader.batches(batch_size, seed, epoch), start, None), begins=start == 0)
+        return LoaderEpoch(self.loader.batches(batch_size, seed, epoch, start), begins=start == 0)
 
     def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> LoaderRunner:
         """What runs the compiled step; a carried state begins each epoch with zeros."""
@@ -179,12 +183,12 @@ class LoaderSource:
             yield inputs, targets, 1.0
             return
         if self.carries:
-            raise ArgumentError(f"fit: accumulate={count} with a feed whose state is carried", why="each row goes on in the next batch",
+            raise ArgumentError(f"fit: accumulate={count} with a loader whose state is carried", why="each row goes on in the next batch",
                                 repair="use a smaller batch_size")
         counted = F.astype(targets != IGNORED, np.float32)
         for start, stop in cuts(targets.shape[0], count):
             share = F.sum(counted[start:stop]) / F.sum(counted)
-            yield each_input(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], share
+            yield map_inputs(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], share
 
     def ignored_labels(self, ignored: frozenset[int]) -> list[int]:
         """The labels that do not count."""
@@ -201,13 +205,14 @@ Source = ArraySource | LoaderSource
 
 
 def source_of(dataset: Any, role: str = "dataset") -> Source:
-    """The source of a data set."""
-    return LoaderSource(dataset, role) if isinstance(dataset, Feed) else ArraySource(dataset, role)
+    """The source of a data set: of its arrays where it has some, else of the batches that it makes as a loader."""
+    in_arrays = hasattr(dataset, "inputs") or not isinstance(dataset, Loader)
+    return ArraySource(dataset, role) if in_arrays else LoaderSource(dataset, role)
 
 
 def take_examples(inputs: Any, indices: Tensor) -> Any:
     """The examples of these indices, of each input."""
-    return each_input(lambda array: F.take(array, indices, axis=0), inputs)
+    return map_inputs(lambda array: F.take(array, indices, axis=0), inputs)
 
 
 def cuts(size: int, count: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from ..optim import Average, clip_by_norm, limit_norm
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .checks import check_counts
-from .metrics import Metric
+from .metrics import MetricLike
 from .schedule import Schedule
 from .totals import Loss
 
@@ -38,7 +38,7 @@ class TrainSpec:
     epochs: int = 1
     batch_size: int = 64
     validation: Any = None
-    metrics: Iterable[str | Metric] | str | None = None
+    metrics: Iterable[MetricLike] | MetricLike | None = None
     seed: int = 0
     schedule: str | Schedule | None = None
     clip: float | ParameterFunction | None = None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import functions as F
-from ..data.loaders.inputs import called
+from ..data.loaders.inputs import call_with
+from ..nn.recurrent import detached
 from ..optim import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, enable_grad, no_grad
@@ -28,7 +29,7 @@ class Forward:
 
     def outputs(self, inputs: Any) -> Any:
         """The outputs for some inputs; a carried state goes on."""
-        return called(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
+        return call_with(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
 
     def metric_sums(self, outputs: Any, targets: Tensor) -> dict[str, SumAndWeight]:
         """(sum, weight) of each metric."""
@@ -65,7 +66,7 @@ class TrainStep:
         seen, learned = (inputs, targets) if augment is None else augment(inputs, targets)
         outputs = self.forward.outputs(seen)
         with no_grad():
-            metrics = self.forward.metric_sums(outputs.detach(), targets)
+            metrics = self.forward.metric_sums(detached(outputs), targets)
         return measure_part(self.forward.objective.loss, outputs, learned, share, metrics)
 
     def penalized(self, losses: list[Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Early stopping: training ends when held-out data no longer gain, and the best weights come back."""
+"""Early stopping: training ends when the validation figure no longer improves, and the best weights are restored."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from .history import Run
+from .metrics import Metric
 from .training import Callback, Training
 
 
 class EarlyStopping(Callback):
     """`fit(..., validation=data, callbacks=[EarlyStopping(patience=5)])`: stop after `patience` epochs without a better validation
-    figure, and give the net the weights of its best epoch; these also come back when the last epoch is reached, or by Ctrl-C.
+    figure, and restore the weights of the best epoch; they are also restored after the last epoch and after Ctrl-C.
 
-    metric    what is watched: "loss" (falling is better), or a metric of the run, of which more is better ("..._error": less)
+    metric    what is watched: "loss" (falling is better), or a metric of the run, by its name; a Metric knows which way is better
     change    by how much a figure must be better to count
     restore   whether the net gets its best weights back
 
@@ -40,17 +41,13 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int = 5, metric: str = "loss", change: float = 0.0, restore: bool = True) -> None:
         check("EarlyStopping", {"patience": COUNT, "change": NOT_NEGATIVE}, {"patience": patience, "change": change})
         self.patience, self.metric, self.change, self.restore = patience, metric, change, restore
-        self.sign = direction(metric)
-        self.forget()
-
-    def forget(self) -> None:
-        """Forget an earlier training."""
-        self.best, self.epoch, self.stopped = np.inf * self.sign, -1, False
+        self.best, self.epoch, self.stopped = np.inf, -1, False
         self.weights: dict[str, np.ndarray] = {}
 
     def begin(self, training: Training) -> None:
         """Forget an earlier training."""
-        self.forget()
+        self.sign = sign_of(training.result.metric(self.metric))
+        self.best, self.epoch, self.stopped, self.weights = np.inf * self.sign, -1, False, {}
 
     def epoch_done(self, training: Training) -> None:
         """Keep the weights where the figure is the best so far; stop the training where it has not been for long."""
@@ -83,16 +80,16 @@ class EarlyStopping(Callback):
         return f"<EarlyStopping, patience {self.patience}{seen}>"
 
 
-def direction(metric: str) -> float:
-    """1 for a figure of which less is better, as the loss and errors are, -1 for one of which more is."""
-    return 1.0 if metric == "loss" or metric.endswith("error") else -1.0
+def sign_of(metric: Metric) -> float:
+    """1 where lower is better, as of the loss and errors, -1 where higher is."""
+    return 1.0 if metric.lower_is_better else -1.0
 
 
 def held_out(run: Run, metric: str, owner: str) -> float:
     """The validation figure of a run's last epoch; `owner`, who asks, is named in the error."""
-    found: dict[str, Any] = run.epochs[-1].validation if run.epochs else {}
-    if metric not in found:
-        why = f"it has {', '.join(found)}" if found else "there are no validation data"
+    figures: dict[str, Any] = run.epochs[-1].validation if run.epochs else {}
+    if metric not in figures:
+        why = f"it has {', '.join(figures)}" if figures else "there are no validation data"
         raise ArgumentError(f"{owner}: the run has no validation figure {metric!r}", why=why,
-                            repair="give fit validation=... and name one of its figures" if not found else "name one of these")
-    return float(found[metric])
+                            repair="give fit validation=... and name one of its figures" if not figures else "name one of these")
+    return float(figures[metric])

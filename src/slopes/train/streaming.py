@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.loaders.inputs import each_input, inputs_of
+from ..data.loaders.inputs import inputs_of, map_inputs
 from ..data.loaders.stream import Streamed
 from ..tensor import Tensor, asarray
 
@@ -26,12 +26,12 @@ def as_tensor(array: Any) -> Tensor:
 
 def as_input_tensors(inputs: Any) -> Any:
     """Each input as a tensor, except for those that are read as they are used."""
-    return each_input(lambda array: array if is_streamed(array) else as_tensor(array), inputs)
+    return map_inputs(lambda array: array if is_streamed(array) else as_tensor(array), inputs)
 
 
 def gather_inputs(inputs: Any, indices: np.ndarray) -> Any:
     """The examples of these indices, of each input."""
-    return each_input(lambda array: array.gather(indices) if is_streamed(array) else np.asarray(array)[indices], inputs)
+    return map_inputs(lambda array: array.gather(indices) if is_streamed(array) else np.asarray(array)[indices], inputs)
 
 
 def examples_per_call(inputs: Any) -> int:

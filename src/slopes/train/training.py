@@ -26,11 +26,11 @@ from .evaluate import Evaluator
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import find_metrics
-from .mistakes import check_learns, tell_classes, tell_zeros
+from .mistakes import check_learns, warn_of_zeros
 from .mode import Mode, put_in_use
 from .replay import DivergedError, StepReplay, broken_weights, is_finite, non_finite, state_tensors
 from .schedule import find_schedule
-from .sources import ArraySource, Source, source_of
+from .sources import Source, source_of
 from .spec import TrainSpec
 from .state import Group, collect_state, restore_state
 from .step import Forward, TrainStep
@@ -162,7 +162,7 @@ class Training:
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
         self.prepare_step()
         self.evaluator = None if held_out is None else Evaluator(
-            net, held_out, self.objective, self.metrics, 512 if isinstance(held_out, ArraySource) else self.batch_size)
+            net, held_out, self.objective, self.metrics, held_out.validation_batch_size(self.batch_size))
         self.prepare_record()
 
     # What is prepared when it is made
@@ -176,10 +176,8 @@ class Training:
             held_out.check_loss(self.net, self.objective.loss)
         if spec.epochs:
             check_learns(self.net)
-            tell_zeros(self.net)
-        source.check_training(self.net, self.objective.loss, spec.batch_size)
-        if isinstance(source, ArraySource):
-            tell_classes(self.objective.loss, source, held_out if held_out is not None and held_out.labelled else None)
+            warn_of_zeros(self.net)
+        source.check_training(self.net, self.objective.loss, spec.batch_size, held_out)
         return source, held_out
 
     def bind(self) -> None:
@@ -208,7 +206,7 @@ class Training:
         settings = {"epochs": spec.epochs, "batch_size": self.batch_size, "seed": spec.seed, "optimizer": repr(self.optimizer),
                     "loss": getattr(loss, "__name__", type(loss).__name__)}
         self.position, self.history = Position(0, 0), History()
-        self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source))
+        self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source), metrics=self.metrics)
         self.base_rate = float(self.optimizer.lr)
         self.begun = self.stopped = self.finished = False
         self.error: BaseException | None = None
@@ -291,11 +289,11 @@ class Training:
         try:
             with self.interrupts:
                 for _ in self:
-                    if self.interrupts.wanted:
+                    if self.interrupts.requested:
                         break
         except KeyboardInterrupt:
-            self.interrupts.wanted = True
-        if self.interrupts.wanted and not self.finished:
+            self.interrupts.requested = True
+        if self.interrupts.requested and not self.finished:
             self.interrupt()
         return self.result
 
@@ -544,7 +542,7 @@ class Fixed:
 
 def chance_of(loss: Loss, source: Source) -> Chance | None:
     """What a constant answer reaches, where a loss of slopes takes the targets for classes."""
-    if loss not in (cross_entropy, nll_loss) or not source.labelled:
+    if loss not in (cross_entropy, nll_loss) or not source.labelled or not len(source.targets):
         return None
     counts = np.unique(source.targets, return_counts=True)[1]
     shares = counts / counts.sum()

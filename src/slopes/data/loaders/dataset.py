@@ -9,10 +9,11 @@ import numpy as np
 
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
 from ...files.arrays import BLOCK, as_numbers, check_finite, checked_index
-from .inputs import each_input, input_names, inputs_of
+from .inputs import input_names, inputs_of, map_inputs
+from .loader import ArrayLoader
 
 
-class Dataset:
+class Dataset(ArrayLoader):
     """Inputs and targets of the same number of examples, along the first axis.
 
     inputs: (N, ...) float32, or int64 / uint8 / bool as given (words, bytes); wider floats become float32, other integers int64. A
@@ -32,9 +33,7 @@ class Dataset:
     """
 
     __slots__ = ("classes", "exact", "inputs", "name", "targets")
-    inputs: Any  # an array, or a tuple of arrays
     exact: np.ndarray | None
-    targets: np.ndarray
     classes: tuple[str, ...] | None
     name: str
 
@@ -71,7 +70,7 @@ class Dataset:
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """(inputs, targets) of one example, a slice, or an array of numbers."""
-        return each_input(lambda each: each[index], self.inputs), self.targets[index]
+        return map_inputs(lambda each: each[index], self.inputs), self.targets[index]
 
     def _with(self, inputs: Any, targets: np.ndarray, name: str, exact: np.ndarray | None = None) -> Dataset:
         """A dataset of numbers that are known to be sound: not checked again."""

@@ -1,4 +1,4 @@
-"""Fetching public data: known by checksum, from several mirrors, resumed where it broke off, kept in the cache."""
+"""Download public data from mirrors into the cache: verified by checksum, resumed after interruptions."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def verified(target: Path, known: Known) -> bool:
     Nothing that lies beside the file is believed: who can write the file could write that too.
     """
     try:
-        found = target.stat()
+        actual = target.stat()
     except OSError:
         return False
-    seen = Seen(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, known.sha256)
-    if found.st_size != known.size:
+    digest = Seen(actual.st_dev, actual.st_ino, actual.st_size, actual.st_mtime_ns, actual.st_ctime_ns, known.sha256)
+    if actual.st_size != known.size:
         return False
-    if seen not in right_files and is_right(target, known):
-        right_files.add(seen)
-    return seen in right_files
+    if digest not in right_files and is_right(target, known):
+        right_files.add(digest)
+    return digest in right_files
 
 
 class Seen(NamedTuple):

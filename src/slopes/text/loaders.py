@@ -1,4 +1,4 @@
-"""Text as feeds for fit and evaluate: streams for nets with a memory, windows for nets without, rows of different lengths."""
+"""Loaders of text for fit and evaluate: streams for nets that carry a state, windows for nets that do not, rows of different lengths."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..arrays import shorten
-from ..data.loaders.feed import IGNORED, Batch, Feed
+from ..data.loaders.loader import IGNORED, Batch, Loader
 from ..data.loaders.order import BUCKETING, check_batch_size, order
 from ..errors import ArgumentError, DTypeError, ShapeError
-from .buckets import checked_lengths, checked_limits, thrifty
+from .buckets import adaptive_boundaries, checked_lengths, checked_limits
 from .padding import pad
 from .vocabulary import check_whole
 from .windows import checked_sequence, random_windows, streams
 
 
-class Streams(Feed):
+class Streams(Loader):
     """A long text for a net that carries its state: `batch_size` streams side by side, `length` tokens of each in a batch.
 
     The targets are the tokens that come next, all but the first one of the text once per epoch; see `streams`. For training
@@ -42,28 +42,28 @@ class Streams(Feed):
     def size(self, batch_size: int) -> int:
         return len(self.ids) - 1
 
-    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[Batch]:
-        found = streams(self.turned(seed, epoch), batch_size, self.length, ignore=IGNORED)
-        return (Batch(x, y) for x, y in zip(found.inputs, found.targets))
+    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
+        tokens = streams(self.turned(seed, epoch), batch_size, self.length, ignore=IGNORED)
+        return (Batch(x, y) for x, y in zip(tokens.inputs[start:], tokens.targets[start:]))
 
     def turned(self, seed: int | None, epoch: int) -> np.ndarray:
         """The text, for training beginning a little later and ending with its beginning."""
-        places = min(self.length, len(self.ids) - 1)
-        start = 0 if seed is None else int(order(seed, epoch, places)[0])
+        starts = min(self.length, len(self.ids) - 1)
+        start = 0 if seed is None else int(order(seed, epoch, starts)[0])
         return np.concatenate((self.ids[start:], self.ids[:start])) if start else self.ids
 
 
-class Windows(Feed):
+class Windows(Loader):
     """A long text for a net without a memory: windows of `length` tokens, the targets are the tokens that come next.
 
     With a seed, an epoch is `count` batches of windows from anywhere (see `random_windows`; by default about as many tokens as
     the text has); without one, all windows side by side, the last one filled up. Raises ShapeError for a text without a window.
 
     >>> from slopes import text
-    >>> feed = text.Windows(range(10), length=4, count=2)
-    >>> [batch.inputs.tolist() for batch in feed.batches(batch_size=2)]
+    >>> loader = text.Windows(range(10), length=4, count=2)
+    >>> [batch.inputs.tolist() for batch in loader.batches(batch_size=2)]
     [[[0, 1, 2, 3], [4, 5, 6, 7]], [[8, 0, 0, 0], [0, 0, 0, 0]]]
-    >>> [batch.targets.shape for batch in feed.batches(batch_size=2, seed=0)]
+    >>> [batch.targets.shape for batch in loader.batches(batch_size=2, seed=0)]
     [(2, 4), (2, 4)]
     """
 
@@ -77,27 +77,27 @@ class Windows(Feed):
     def size(self, batch_size: int) -> int:
         return self.steps(batch_size) * batch_size * self.length
 
-    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[Batch]:
+    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         check_batch_size(batch_size)
         if seed is None:
-            return self.all_windows(batch_size)
+            return self.all_windows(batch_size, start)
         steps = self.steps(batch_size)
-        return (Batch(*random_windows(self.ids, self.length, batch_size, seed, epoch * steps + step)) for step in range(steps))
+        return (Batch(*random_windows(self.ids, self.length, batch_size, seed, epoch * steps + step)) for step in range(start, steps))
 
-    def all_windows(self, batch_size: int) -> Iterator[Batch]:
-        """Each pair of a token and the next one once."""
+    def all_windows(self, batch_size: int, start: int) -> Iterator[Batch]:
+        """Each pair of a token and the next one once, from batch `start` on."""
         pairs = len(self.ids) - 1
         shape = -(-pairs // (batch_size * self.length)), batch_size, self.length
         x, y = np.zeros(shape, np.int64), np.full(shape, IGNORED, np.int64)
         x.reshape(-1)[:pairs], y.reshape(-1)[:pairs] = self.ids[:-1], self.ids[1:]
-        return (Batch(*each) for each in zip(x, y))
+        return (Batch(*windows) for windows in zip(x[start:], y[start:]))
 
 
-class Rows(Feed):
+class Rows(Loader):
     """Rows of different lengths, in batches of rows of similar length, padded to few different lengths.
 
     parts: one or several inputs of the net, each a row (T_i, ...) of numbers for every example. targets: a row of labels for every
-    example, or labels (N,). Inputs are filled up with 0, labels with -100 (data.feed.IGNORED), which losses leave out. `limits`: so
+    example, or labels (N,). Inputs are filled up with 0, labels with -100 (data.IGNORED), which losses leave out. `limits`: so
     many buckets (and more where a few rows are far longer than the others), or the lengths that bound them; an example belongs to a
     bucket by the longest of its rows. Every batch of a bucket has the same shape: the last one is filled up with examples whose
     labels are -100; a bucket of fewer examples than a batch is one batch of these, of at least two. With a seed, rows are mixed
@@ -105,8 +105,8 @@ class Rows(Feed):
     for an example of which no label counts, DTypeError for labels that are no numbers.
 
     >>> from slopes import text
-    >>> feed = text.Rows([[5, 6, 7], [8], [9, 9]], targets=np.array([0, 1, 0]), limits=(2, 3))
-    >>> for batch in feed.batches(batch_size=2):
+    >>> loader = text.Rows([[5, 6, 7], [8], [9, 9]], targets=np.array([0, 1, 0]), limits=(2, 3))
+    >>> for batch in loader.batches(batch_size=2):
     ...     print(batch.inputs.tolist(), batch.targets)
     [[8, 0], [9, 9]] [1 0]
     [[5, 6, 7], [5, 6, 7]] [   0 -100]
@@ -121,7 +121,7 @@ class Rows(Feed):
                              why="every example has one row of each input, and its target")
         check_labelled(targets)
         lengths = checked_lengths(np.max([[len(row) for row in column] for column in columns], axis=0))
-        limits = thrifty(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
+        limits = adaptive_boundaries(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
         home = np.searchsorted(limits, lengths)
         self.buckets = [bucket(parts, targets, np.flatnonzero(home == number)) for number in np.unique(home)]
         self.counted = sum(int((targets != IGNORED).sum()) for _, targets in self.buckets)
@@ -132,13 +132,13 @@ class Rows(Feed):
     def size(self, batch_size: int) -> int:
         return self.counted
 
-    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[Batch]:
+    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         check_batch_size(batch_size)
-        plan = [(number, rows[start:start + batch_size]) for number, (_, targets) in enumerate(self.buckets)
+        plan = [(i, rows[first:first + batch_size]) for i, (_, targets) in enumerate(self.buckets)
                 for rows in [np.arange(len(targets)) if seed is None else order(seed, epoch, len(targets))]
-                for start in range(0, len(rows), batch_size)]
+                for first in range(0, len(rows), batch_size)]
         mixed = range(len(plan)) if seed is None else order(seed, epoch, len(plan), BUCKETING)
-        return (self.batch(*plan[k], batch_size) for k in mixed)
+        return (self.batch(*plan[i], batch_size) for i in mixed[start:])
 
     def batch(self, number: int, rows: np.ndarray, batch_size: int) -> Batch:
         """These rows of a bucket, filled up with the first one: to the size of a batch, or of a smaller bucket."""

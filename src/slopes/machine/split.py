@@ -1,16 +1,17 @@
-"""A module of LLVM code cut into several that can be translated at the same time and find each other when they are loaded."""
+"""A module of LLVM code split into several that can be translated at the same time and find each other when they are loaded."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-PART = 60_000  # characters of a part, about: 0.1 seconds of translating, of which a new module takes some milliseconds
+from ..costs import PART
+
 FUNCTION = re.compile(r"^define (?:internal )?(\w+) @([\w.]+)\((.*)\)(.*)\{\n(?:.*\n)*?\}\n", re.M)
 CALLED = re.compile(r"call \w+ @([\w.]+)\(")
 
 
-def cut(text: str) -> list[str]:
+def split(text: str) -> list[str]:
     """The module in parts of about equal size; where one ends does not depend on anything but the text."""
     functions = list(FUNCTION.finditer(text))
     count = max(1, round(len(text) / PART))
@@ -18,7 +19,7 @@ def cut(text: str) -> list[str]:
         return [text]
     common = FUNCTION.sub("", text)
     declared = {each[2]: f"declare {each[1]} @{each[2]}({', '.join(types(each[3]))})" for each in functions}
-    return [part_text(common, group, declared) for group in grouped(functions, sum(len(each[0]) for each in functions) / count)]
+    return [part_text(common, group, declared) for group in group_by_size(functions, sum(len(each[0]) for each in functions) / count)]
 
 
 def types(parameters: str) -> list[str]:
@@ -26,17 +27,17 @@ def types(parameters: str) -> list[str]:
     return [each.split()[0] for each in parameters.split(", ") if each]
 
 
-def grouped(functions: Sequence[re.Match[str]], size: float) -> list[list[re.Match[str]]]:
+def group_by_size(functions: Sequence[re.Match[str]], size: float) -> list[list[re.Match[str]]]:
     """Consecutive functions of together at least this size, the last ones perhaps less."""
-    found: list[list[re.Match[str]]] = [[]]
+    groups: list[list[re.Match[str]]] = [[]]
     filled = 0
     for each in functions:
         if filled >= size:
-            found.append([])
+            groups.append([])
             filled = 0
-        found[-1].append(each)
+        groups[-1].append(each)
         filled += len(each[0])
-    return found
+    return groups
 
 
 def part_text(common: str, functions: Sequence[re.Match[str]], declared: dict[str, str]) -> str:

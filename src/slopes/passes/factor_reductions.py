@@ -16,12 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from ..costs import LONGEST_PRODUCT
 from ..graph.node import Node
 from ..graph.operation import build, build_node
 from ..graph.walk import topological
 from .match import aligned_shape, floating, number
-
-LONGEST = 8  # factors of a product that are looked at
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Term:
     varying: tuple[Node, ...]
 
 
-def share_sums(roots: Sequence[Node]) -> list[Node]:
+def factor_reductions(roots: Sequence[Node]) -> list[Node]:
     """The roots with their sums in terms of fewer sums."""
     order = topological(roots)
     place = {node: number for number, node in enumerate(order)}
@@ -98,7 +97,7 @@ def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
 def addends(term: Term) -> tuple[Node, ...]:
     """The two nodes that a product with a single varying factor adds or subtracts; () for others."""
     single = term.varying[0] if len(term.varying) == 1 else None
-    return single.args if single is not None and single.op.name in ("add", "subtract") and len(term.fixed) <= LONGEST else ()
+    return single.args if single is not None and single.op.name in ("add", "subtract") and len(term.fixed) <= LONGEST_PRODUCT else ()
 
 
 def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
@@ -120,7 +119,7 @@ def factors_of(x: Node) -> tuple[list[Node], bool]:
     stack, negative = [x], False
     while stack:
         each = stack.pop()
-        if each.op.name == "multiply" and len(factors) + len(stack) < LONGEST:
+        if each.op.name == "multiply" and len(factors) + len(stack) < LONGEST_PRODUCT:
             stack += each.args
         elif each.op.name == "negative":
             negative = not negative

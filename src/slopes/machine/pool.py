@@ -1,4 +1,4 @@
-"""The crew of threads that help to run native programs."""
+"""The threads that help to run native programs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from ..settings import MOST_THREADS
 from .buffer import ALIGNMENT
-from .entry import AWAKE, LOCK, ROUNDS, SLOT, SLOTS, closed_lock, entry, keep_forever
+from .entry import AWAKE, LOCK, SLOT, SLOTS, SPIN_LIMIT, closed_lock, entry, keep_forever
 
-LONGEST = 32  # how many times as long as what was lost fewer threads run at most
+LONGEST = 32  # the longest backoff, as a multiple of the time lost
 
 
-class Crowd:
+class ContentionBackoff:
     """How many threads to run on while other programs want the processors too.
 
     Threads that work together wait for each other; where one of them has to share its processor, all stand still for milliseconds
@@ -28,36 +28,36 @@ class Crowd:
 
     def __init__(self) -> None:
         self._out, self._until = 0, 0.0
-        self.caution = 0  # how many times as long as the next loss fewer threads will run
+        self.factor = 0  # the backoff after the next stall, as a multiple of the time lost
 
-    def wanted(self, count: int) -> int:
+    def thread_count(self, count: int) -> int:
         """How many of `count` threads to use now."""
         if self._out and time.perf_counter() > self._until:
-            self.calm()
+            self.reset()
         return max(1, count - self._out)
 
-    def calm(self) -> None:
+    def reset(self) -> None:
         """Use all threads again."""
         self._out = 0
 
-    def lost(self, seconds: float) -> None:
+    def record_stall(self, seconds: float) -> None:
         """Others took so much time away from a run."""
-        if self.caution:
+        if self.factor:
             self._out += 1
-            self._until = time.perf_counter() + self.caution * seconds
-        self.caution = min(2 * self.caution, LONGEST) or 1
+            self._until = time.perf_counter() + self.factor * seconds
+        self.factor = min(2 * self.factor, LONGEST) or 1
 
-    def went_well(self) -> None:
+    def record_success(self) -> None:
         """A run on all threads took its usual time."""
-        self.caution //= 2
+        self.factor //= 2
 
 
-class Crew:
+class ThreadPool:
     """Threads that help to run native programs: they wait in native code, see `entry`."""
 
     def __init__(self) -> None:
-        self.busy = threading.RLock()  # held while a call is run, as the crew can do one at a time; or before and after by a signal handler
-        self.crowd = Crowd()
+        self.busy = threading.RLock()  # held while a call is run, as the pool can do one at a time; or before and after by a signal handler
+        self.backoff = ContentionBackoff()
         self._helpers = 0
         self._memory: np.ndarray | None = None
 
@@ -68,11 +68,11 @@ class Crew:
             self._memory = np.zeros(SLOTS + SLOT * (MOST_THREADS + 1) + ALIGNMENT, np.uint8)  # pages are taken where it is used
             keep_forever(self._memory)
             self._address = -(-self._memory.ctypes.data // ALIGNMENT) * ALIGNMENT
-            self._write(ROUNDS, round(AWAKE / entry().pause))
+            self._write(SPIN_LIMIT, round(AWAKE / entry().pause))
         return self._address
 
-    def _write(self, place: int, value: int) -> None:
-        ctypes.c_int64.from_address(self._address + place).value = value
+    def _write(self, offset: int, value: int) -> None:
+        ctypes.c_int64.from_address(self._address + offset).value = value
 
     def grow(self, count: int) -> int:
         """Have threads for `count` to work at once; returns how many can, fewer where the system gives no more threads."""
@@ -87,24 +87,24 @@ class Crew:
                         break
         return min(count, self._helpers + 1)
 
-    def _start(self, number: int) -> None:
+    def _start(self, index: int) -> None:
         address = self.address
-        self._write(SLOTS + SLOT * number + LOCK, closed_lock())
-        _thread.start_new_thread(entry().serve, (address, number))  # not by `threading`, whose locks a signal handler may interrupt
+        self._write(SLOTS + SLOT * index + LOCK, closed_lock())
+        _thread.start_new_thread(entry().serve, (address, index))  # not by `threading`, whose locks a signal handler may interrupt
 
 
-crew = Crew()
+pool = ThreadPool()
 
 
-def state(number: int) -> int:
-    """What a helper of the crew is doing, as `entry` numbers it."""
-    return ctypes.c_int64.from_address(crew.address + SLOTS + SLOT * number).value
+def state(index: int) -> int:
+    """The state of a helper, one of `entry.WAITING` to `entry.GO`."""
+    return ctypes.c_int64.from_address(pool.address + SLOTS + SLOT * index).value
 
 
 def renew_after_fork() -> None:
-    """A child process has none of its parent's threads: it starts a crew of its own."""
-    global crew
-    crew = Crew()
+    """A child process has none of its parent's threads: it starts a pool of its own."""
+    global pool
+    pool = ThreadPool()
 
 
 if hasattr(os, "register_at_fork") and sys.platform != "win32":

@@ -10,9 +10,10 @@ import pytest
 import slopes as sl
 from slopes import data, nn, optim, text
 from slopes.data import IGNORED
+from slopes.data.loaders.inputs import inputs_of
 from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from slopes.text.buckets import thrifty
-from slopes.train.progress import Told
+from slopes.text.buckets import adaptive_boundaries
+from slopes.train.progress import CallbackReporter
 from slopes.train.runner import LoaderEpoch, LoaderRunner, StackedBatches
 from slopes.zoo.language import LanguageModel
 
@@ -95,7 +96,7 @@ def test_one_long_row_costs_about_itself(seed):
 def test_a_bucket_is_never_mostly_filling():
     random = np.random.default_rng(0)
     for lengths in (np.exp(random.normal(3, 1, 3000)).astype(int) + 1, np.append(np.ones(500, int), [10**4]), random.integers(1, 9, 100)):
-        limits = thrifty(lengths, 6)
+        limits = adaptive_boundaries(lengths, 6)
         assert limits[-1] == lengths.max() and list(limits) == sorted(set(limits))
         home = np.searchsorted(limits, lengths)
         for number, limit in enumerate(limits):
@@ -125,6 +126,48 @@ def test_rows_of_length_0_are_filling():
 def test_what_cannot_be_a_feed_is_refused(make, kind, message):
     with pytest.raises(kind, match=message):
         make()
+
+
+def loaders():
+    lines = [WORD[:k] for k in (3, 5, 6, 9, 4, 9, 8)]
+    return {"streams": text.Streams(WORD, 7), "windows": text.Windows(WORD, 9), "rows": text.Rows(lines, targets=lines, limits=3),
+            "arrays": data.Dataset((np.arange(50.0).reshape(25, 2), np.arange(25)), np.arange(25) % 3)}
+
+
+@pytest.mark.parametrize("seed", [None, 4])
+@pytest.mark.parametrize("name", loaders())
+def test_an_epoch_begins_in_the_middle(name, seed):
+    loader = loaders()[name]
+    whole = list(loader.batches(3, seed, 1))
+    assert len(whole) > 2
+    if seed is not None:
+        assert len(whole) == loader.steps(3)
+    for start in range(len(whole) + 1):
+        rest = list(loader.batches(3, seed, 1, start))
+        assert len(rest) == len(whole) - start
+        for one, other in zip(rest, whole[start:]):
+            for a, b in zip(inputs_of(one.inputs) + (one.targets,), inputs_of(other.inputs) + (other.targets,)):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_a_loader_names_its_loss_and_whether_accuracy_is_measured():
+    class Pairs(data.Loader):
+        usual_loss, labelled = "cross_entropy", True
+
+        def steps(self, batch_size):
+            return 5
+
+        def size(self, batch_size):
+            return 5 * batch_size
+
+        def batches(self, batch_size, seed=None, epoch=0, start=0):
+            for step in range(start, 5):
+                labels = np.arange(step, step + batch_size) % 3
+                yield data.Batch(np.eye(3, dtype=np.float32)[labels], labels)
+
+    run = sl.fit(nn.Linear(3, 3), Pairs(), optimizer=optim.Adam(lr=0.1), epochs=20, batch_size=6, validation=Pairs(), progress=False)
+    assert run.settings["loss"] == "cross_entropy" and run.epochs[-1].metrics["accuracy"] == 1
+    assert run.epochs[-1].validation["accuracy"] == 1 and run.chance is None
 
 
 # Learning and measuring
@@ -216,7 +259,7 @@ def test_several_inputs_are_several_arguments():
 
 def test_a_reporter_of_one_s_own_is_told_each_epoch():
     told = []
-    sl.fit(reader(), text.Windows(WORD, 4), epochs=2, batch_size=8, progress=Told(told.append, "net: "))
+    sl.fit(reader(), text.Windows(WORD, 4), epochs=2, batch_size=8, progress=CallbackReporter(told.append, "net: "))
     assert [line[:14] for line in told] == ["net: epoch 1/2", "net: epoch 2/2"]
 
 
@@ -228,7 +271,7 @@ def test_a_net_without_a_state_cannot_read_streams():
         sl.fit(nn.Sequential(nn.Embedding(4, 4)), text.Streams(WORD, 4), batch_size=2, progress=False)
 
 
-class Given(data.Feed):
+class Given(data.Loader):
     """Batches as they are given."""
 
     def __init__(self, *batches):
@@ -240,8 +283,8 @@ class Given(data.Feed):
     def size(self, batch_size):
         return sum(each.counted for each in self.given)
 
-    def batches(self, batch_size, seed=None, epoch=0):
-        return iter(self.given)
+    def batches(self, batch_size, seed=None, epoch=0, start=0):
+        return iter(self.given[start:])
 
 
 def test_labels_that_do_not_count_are_refused_where_nothing_else_is_there():
@@ -249,7 +292,7 @@ def test_labels_that_do_not_count_are_refused_where_nothing_else_is_there():
         sl.evaluate(reader(), Given(([[1, 2]], [[IGNORED, IGNORED]])))
     some = Given(([[1, 2]], [[2, IGNORED]]), ([[1, 2]], [[IGNORED, IGNORED]]))
     for use in (sl.evaluate, partial(sl.fit, progress=False)):
-        with pytest.raises(ArgumentError, match=r"(?s)a batch of the feed has no target that counts.*leave such examples out"):
+        with pytest.raises(ArgumentError, match=r"(?s)a batch of the loader has no target that counts.*leave such examples out"):
             use(reader(), some)
 
 

@@ -10,11 +10,11 @@ from ..graph.walk import substitute, topological
 from .fuse import has_own_kernel
 
 
-def set_apart(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
+def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
     """(the roots in terms of new variables, what each of these stands for): values made of the `fixed` variables, as far as they reach,
     that cannot be computed element by element where they are read."""
     order = topological(roots)
-    steady = made_of(order, fixed)
+    steady = depends_only_on(order, fixed)
     worth: set[Node] = set()
     for node in order:
         if node in steady and (has_own_kernel(node) or any(arg in worth for arg in node.args)):
@@ -24,7 +24,7 @@ def set_apart(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node
     return substitute(roots, stand_ins), {stand_in: node for node, stand_in in stand_ins.items()}
 
 
-def made_of(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
+def depends_only_on(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
     """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
     found: set[Node] = set()
     constants: set[Node] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..costs import MAXIMUM_PADS
 from ..graph.dtype import accumulator
 from ..graph.node import Node
 from ..graph.operation import build
@@ -9,10 +10,8 @@ from ..graph.rewrite import ANY, Phase
 from .arithmetic import pair
 from .match import aligned_shape, full, full_like, is_op, size, weight
 
-MAXIMUM_PADS = 16  # terms of one sum
-
-moving = Phase("canonical", weight)
-rule = moving.rule
+layout = Phase("canonical", weight)
+rule = layout.rule
 
 
 @rule("an empty result is a constant", ANY, example=pair(lambda a: (a + a, full_like(a, 0)), (0, 3)))

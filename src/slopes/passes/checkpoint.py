@@ -1,23 +1,23 @@
-"""What is taken part by part, as a loop: sums are carried along, the other results stacked."""
+"""A checkpoint as a loop: sums are carried along, the other results stacked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..autodiff import parts as _operation  # noqa: F401  (puts it into the table)
-from ..autodiff.scan import Scan
 from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import variable
 from ..graph.walk import rebuild_all
+from ..ops.checkpoint import Checkpoint
+from ..ops.scan import Scan
 from .match import full
 
 
-def loop_over_parts(roots: Sequence[Node]) -> list[Node]:
-    """Every `parts` as a `scan`."""
+def lower_checkpoints(roots: Sequence[Node]) -> list[Node]:
+    """Every `checkpoint` as a `scan`."""
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        return node.op.make(*args, **node.params) if node.op.name != "parts" else loop(args, **node.params)
+        return loop(args, **node.params) if node.op is Checkpoint else node.op.make(*args, **node.params)
 
     return rebuild_all(roots, make)
 

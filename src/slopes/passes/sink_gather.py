@@ -15,22 +15,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from math import prod
 
+from ..costs import OFTEN, WIDE
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological
-from .apart import made_of
+from .hoist_frozen import depends_only_on
 
 Labels = tuple[int, ...]
-OFTEN = 2  # how many times more rows are taken than there are
-WIDE = 16  # numbers of a row from which on a product costs more than taking or adding one more row
 
 
-def multiply_tables(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """Every product with rows that are taken from a smaller table, or that are added up in one, as a product with the table.
 
     Tables that are made of `fixed` variables alone are multiplied at no cost, however large they are.
     """
-    steady = made_of(topological(roots), fixed)
+    steady = depends_only_on(topological(roots), fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)

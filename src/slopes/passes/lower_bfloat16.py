@@ -11,7 +11,7 @@ from ..graph.walk import rebuild_all
 MOVED = ("pad", "reshape", "permute", "slice")  # of numbers whose bits can be moved as well
 
 
-def halved(roots: Sequence[Node]) -> list[Node]:
+def lower_bfloat16(roots: Sequence[Node]) -> list[Node]:
     """Every rounding as bits and their value; moves of the value as moves of the bits. An argument is in memory already: it stays."""
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..autodiff.segments import Segment, segments
 from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological, users
+from ..ops.segments import Segment, segments
 
 Key = Any
 
 
-def drop_unread(roots: Sequence[Node]) -> list[Node]:
+def eliminate_dead_scan_outputs(roots: Sequence[Node]) -> list[Node]:
     """The same values from smaller loops: what one loop no longer reads may be dropped from the loop before it, and so on."""
     while True:
         found = list(uses_of(roots).values())
