@@ -56,8 +56,8 @@ def random_array(shape: tuple[int, ...], dtype: np.dtype, domain: tuple[float, f
 def cases(operation: type[Operation], dtype: np.dtype) -> list[Case]:
     """The calls to test an operation with when arguments of no fixed type are of `dtype`; none if it refuses the type."""
     rng = np.random.default_rng(zlib.crc32(f"{operation.name} {dtype}".encode()))
-    if hasattr(operation, "samples"):
-        if dtype not in getattr(operation, "types", NATIVE):
+    if operation.kind != "elementwise":
+        if dtype not in operation.types:
             return []
         described = [([(shape, own or dtype, domain) for shape, own, domain in inputs], params)
                      for inputs, params in (operation.samples(dtype) if operation.kind == "loop" else operation.samples())]

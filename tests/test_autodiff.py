@@ -133,7 +133,7 @@ def sampled(operation):
     if operation.kind == "elementwise":
         yield from elementwise_samples(operation, generator)
         return
-    for given, params in operation.samples() if hasattr(operation, "samples") else ():
+    for given, params in operation.samples():
         arrays = []
         for shape, dtype, (low, high) in given:
             wanted = np.dtype(dtype or (bool if operation.name in ("any", "all") else F64))

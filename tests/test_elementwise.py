@@ -247,41 +247,6 @@ def test_broadcasting_is_a_node_of_its_own():
     assert "cast" in [each.op.name for each in topological([node])]
 
 
-@pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - {"alias", "cast", "random_bits"}))
-def test_a_batch_axis_gives_one_result_per_example(name):
-    operation = Operation.table[name]
-    count = arity(operation)
-    dtype = np.dtype("float64" if "f" in operation.accepts else "int64")
-    random = np.random.default_rng(0)
-    low, high = operation.domain if not isinstance(operation.domain[0], tuple) else (1, 2)
-    arrays = [random.uniform(max(low, 0), high, (2, 3)).astype(dtype) for _ in range(count)]
-    if name == "where":
-        arrays[0] = arrays[0] > 1
-    nodes = [constant(each if i == 0 else each[0]) for i, each in enumerate(arrays)]
-    node = operation.batch(nodes, tuple(i == 0 for i in range(len(nodes))))
-    expected = [run(name, *(each[i] if j == 0 else each[0] for j, each in enumerate(arrays))) for i in range(2)]
-    np.testing.assert_array_equal(evaluate([node])[0], np.stack(expected))
-
-
-@pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - {"alias", "cast", "random_bits", "where"}))
-def test_properties_hold_on_samples(name):
-    """monotonic, preserves_zero and commutative are claims that rewrites rely on."""
-    operation = Operation.table[name]
-    count = arity(operation)
-    dtype = "float64" if "f" in operation.accepts else "int64"
-    zeros = [np.zeros(1, dtype)] * count
-    if name not in ("floor_divide", "remainder"):
-        zero = run(name, *zeros)
-        assert not operation.preserves_zero or not zero[0]
-    if operation.monotonic:
-        low, high = operation.domain
-        y = run(name, np.linspace(low, high, 101))
-        assert np.all(np.diff(y) * operation.monotonic >= 0)
-    if operation.commutative:
-        x, y = np.array([1, 2, 7], dtype), np.array([5, 2, -3], dtype)
-        np.testing.assert_array_equal(run(name, x, y), run(name, y, x))
-
-
 # ------------------------------------------------------------------------------------------------------------ errors
 
 

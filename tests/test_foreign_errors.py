@@ -236,7 +236,8 @@ def test_methods_that_a_subclass_has_to_define(own_operations):
     told = {
         "Lion does not define factors": (optimizer.step, "write def factors(self, dtype): in class Lion"),
         "Feed does not define size": (lambda: data.Feed().size(3), "write def size(self, batch_size): in class Feed"),
-        "Cubed does not define emit": (lambda: sl.compile(lambda x: build("cubed", x))(VECTOR), "write def emit(b, *xs): in class Cubed"),
+        "Cubed does not define emit": (lambda: sl.compile(lambda x: build("cubed", x))(VECTOR),
+                                    "write def emit(b, *xs, **params): in class Cubed"),
         "Ruleless does not define rule": (lambda: build("ruleless", VECTOR), "write def rule(*args, **params): in class Ruleless"),
         "Ruleless does not define pullback": (lambda: Ruleless.pullback(None, None), "def pullback(g, y, *args, **params):"),
     }

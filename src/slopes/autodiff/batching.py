@@ -39,14 +39,7 @@ def batch_node(node: Node, batched: dict[Node, Node], size: int) -> Node:
     if node.op.kind == "elementwise" and not all(flags):
         args = [arg if flag else along(arg, size) for arg, flag in zip(args, flags)]
         flags = (True,) * len(args)
-    rule = getattr(node.op, "batch", None)
-    if rule is not None:
-        result = rule(args, flags, **node.params)
-    elif node.op.kind == "elementwise":
-        result = node.op.make(*args, **node.params)
-    else:
-        raise SlopesError(f"vmap: operation {node.op.name} has no batch rule", why="this is a fault of slopes",
-                          repair="loop over the examples and stack the results", where=f"built at {line_text(node.location)}")
+    result = node.op.batch(args, flags, **node.params)
     if result.shape != (size, *node.shape) or result.dtype != node.dtype:
         found, wanted = f"{result.dtype}{list(result.shape)}", f"{node.dtype}{[size, *node.shape]}"
         raise SlopesError(f"vmap: {node.op.name} became {found}, not {wanted}",

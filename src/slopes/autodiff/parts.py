@@ -25,8 +25,8 @@ class Parts(Operation):
     Source: Chen et al., "Training deep nets with sublinear memory cost", 2016 (computing again instead of keeping).
     """
 
-    kind = "loop"
-    kernel = "loop"  # as passes/parts.py says it
+    kind = kernel = "loop"
+    inline_limit = 0  # the body reads through views, but computes nothing again in each step
     types = (float32, float64)
 
     def meaning(xp, *arrays, body, moving, length, summed, dtype):

@@ -30,8 +30,8 @@ class Scan(Operation):
     values to the new state and this step's outputs. `kept` says of which carries all states are kept, not the last one alone.
     """
 
-    kind = "loop"
-    kernel = "loop"
+    kind = kernel = "loop"
+    inline_limit = 0  # the body reads through views, but computes nothing again in each step
     types = (float32, float64)
 
     def meaning(xp, *arrays, body, carries, moving, length, reverse, kept, dtype):

@@ -4,86 +4,194 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, left_to
-from .dtype import DType, plain, scalar_dtype
+from ..errors import ArgumentError, SlopesError, left_to
+from .dtype import NATIVE, DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
 
-MISSING = {
-    "rule": "it says the shape and the type of the result",
-    "meaning": "it says the value, in terms of an array namespace: it runs whenever the operation is used at once",
-    "pullback": "it says the gradient of each argument; (None,) * len(args) where there are none",
-    "emit": "it says how the operation is compiled; used at once, outside of compiled functions, it needs none",
-}
-
-
-def unsaid(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a function that an operation has to define before it is asked for."""
-    function.unsaid = True  # type: ignore[attr-defined]
-    return function
-
-
-def complaining(operation: type, part: str) -> Callable[..., Any]:
-    """What stands for a part of an operation that its class does not define."""
-    def missing(*args: Any, **params: Any) -> Any:
-        raise left_to(operation, part, MISSING[part])
-
-    missing.__signature__ = inspect.signature(getattr(operation, part))  # type: ignore[attr-defined]
-    return missing
-
 
 class Operation:
-    """All that is known of one operation. A subclass is never instantiated; its functions take no self.
+    """All that the package knows of one operation: a subclass answers the questions below. Nobody makes an instance of it.
 
-    meaning(xp, *arrays, **params)        the value, in terms of an array namespace: NumPy is the oracle
-    rule(*nodes, **params)                (shape, dtype) of the result; raises the errors of a wrong call
-    pullback(g, y, *nodes, **params)      one gradient (or None) per argument, given the result's gradient g and the result y
-    batch(nodes, batched, **params)       the same operation with a leading batch axis on the arguments where batched is True
-    lower(read, index, node)              the scalar expression of element `index`, for operations that a kernel can inline
+    The functions of a subclass take no self: each is turned into a static method. What a subclass does not answer has the default
+    that is declared here; what it must answer (`rule`, `meaning`, `pullback`; `emit` if it is elementwise) raises a
+    MissingMethodError when it is asked for.
+
+    The kinds of operations, and what each of them promises:
+
+    leaf         a value with no arguments: a constant or a variable
+    elementwise  element i of the result depends on element i of each argument, which all have the shape of the result
+    move         each element of the result is an element of an argument or a fixed fill value; which one depends on shapes and parameters
+    index        which elements are read or written depends on the values of another argument, or on the position alone
+    reduce       some axes vanish: the elements along them are combined in one after the other
+    contract     sums of products of two arguments over named axes
+    mix          a small matrix of known numbers, applied along some axes
+    order        each line along an axis is processed from one end to the other: running totals, sorting
+    loop         a graph of its own (`Body`), repeated
     """
 
     table: dict[str, type[Operation]] = {}
     name: str = "operation"
-    kind: str = "leaf"  # elementwise, move, reduce, contract, index, order, leaf
-    reads_numbers: bool = False  # whether `make` builds something else for some values of a constant argument
+
+    # ------------------------------------------------------------------ the graph
+    kind: str = "leaf"
+    reads_numbers: bool = False
+    """Whether `make` builds something else for some values of a constant argument."""
+    types: Sequence[DType] = NATIVE
+    """The types that `samples` are tested in."""
+
+    # ------------------------------------------------------------------ derivatives
+    bounded: bool = True
+    """Whether the result and its derivative are finite for all finite arguments."""
+    reads_once: bool = False
+    """Whether each element of each argument is read by exactly one element of the result."""
+
+    # ------------------------------------------------------------------ values
+    view: bool = False
+    """Whether NumPy returns a view of the argument, without computing or copying."""
+    beyond_standard: str = ""
+    """Why `meaning` needs NumPy: what the array API standard lacks. "" where any namespace of the standard will do."""
+
+    # ------------------------------------------------------------------ compilation: costs
+    cost: int = 10
+    """About how many simple instructions one element takes: the measure that rewrite rules lower."""
+    inline_limit: int | None = None
+    """How many instructions an argument may take that is computed where this operation reads it; None: no matter how many."""
+
+    # ------------------------------------------------------------------ compilation: kernels
+    kernel: str | None = None
+    """The way in which a kernel of its own computes it: reduce, position, unwindow, contract, mix, cumulative_sum, sort, scatter or loop.
+
+    None where `lower` says how each element is computed inside of the kernel that reads it.
+    """
+    epilogue: bool = False
+    """Whether elementwise operations on the result may be computed in the loops of its kernel, before it is stored."""
+    buffered: bool = False
+    """Whether the result is always kept in memory, however cheap it is."""
+    joins: bool = False
+    """Whether the arguments lie one behind the other in the result, so that they can be computed in place."""
+    buffered_if_reread: bool = False
+    """Whether the result is kept in memory where elements of it are read more than once: `lower` compares positions for each."""
+    overlaps: bool = False
+    """Whether its elements show one element of the argument in several neighbouring positions."""
+    keeps_order: bool = False
+    """Whether the result holds the argument's elements in the same row-major order: memory of the one can serve as the other."""
+    converts: bool = False
+    """Whether the result is the argument in another type."""
+    comparison: str = ""
+    """Of a `position` kernel: the comparison (">" or "<") by which an element beats the best one so far."""
+    by_line: bool = False
+    """Of a `scatter` kernel: whether each line along the axis has indices of its own."""
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         for attribute, value in list(vars(cls).items()):
             if callable(value) and not attribute.startswith("__") and not isinstance(value, (classmethod, staticmethod, type)):
                 setattr(cls, attribute, staticmethod(value))
         if not abstract:
-            for part in ("rule", "meaning", "pullback", "emit"):
-                if getattr(getattr(cls, part, None), "unsaid", False):
-                    setattr(cls, part, staticmethod(complaining(cls, part)))
             cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
             Operation.table[cls.name] = cls
 
+    # ------------------------------------------------------------------ the graph
     @classmethod
     def make(cls, *args: Node, **params: Any) -> Node:
         """The node of this operation on these arguments, after the type rule has accepted them."""
         shape, dtype = cls.rule(*args, **params)
         return intern(cls, args, params, shape, dtype)
 
-    @staticmethod
-    @unsaid
-    def rule(*args: Node, **params: Any) -> tuple[Shape, DType]:  # type: ignore[empty-body]
-        """(shape, dtype) of the result."""
+    @classmethod
+    def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
+        """(shape, dtype) of the result; raises the errors of a wrong call."""
+        raise left_to(cls, "rule", "it says the shape and the type of the result")
 
-    @staticmethod
-    @unsaid
-    def meaning(xp: Any, *arrays: Any, **params: Any) -> Any:
-        """The value."""
+    @classmethod
+    def samples(cls) -> Iterable[tuple[list[Any], dict[str, Any]]]:
+        """(descriptions of inputs, parameters) for the tests that are made for every operation: see ops/samples.py."""
+        return ()
 
-    @staticmethod
-    @unsaid
-    def pullback(g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:  # type: ignore[empty-body]
-        """A gradient for each argument."""
+    # ------------------------------------------------------------------ values
+    @classmethod
+    def meaning(cls, xp: Any, *arrays: Any, **params: Any) -> Any:
+        """The value, in terms of an array namespace: NumPy, or any other of the array API standard."""
+        raise left_to(cls, "meaning", "it says the value, in terms of an array namespace: it runs whenever the operation is used at once")
+
+    # ------------------------------------------------------------------ derivatives
+    @classmethod
+    def pullback(cls, g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:
+        """One gradient (or None) for each argument, from the gradient g of the result and the result y itself."""
+        raise left_to(cls, "pullback", "it says the gradient of each argument; (None,) * len(args) where there are none")
+
+    @classmethod
+    def batch(cls, nodes: Sequence[Node], batched: Sequence[bool], **params: Any) -> Node:
+        """The same operation on many examples: arguments whose flag is set, and the result, have one more axis, in front."""
+        raise left_to(cls, "batch", "it says how the operation is performed for many examples at once")
+
+    @classmethod
+    def untaken(cls, y: Node, *args: Node, **params: Any) -> Sequence[Node | None] | None:
+        """Of a choice, for each argument the elements that were not chosen, as a bool node (None: all were); None: it is no choice."""
+        return None
+
+    @classmethod
+    def linear(cls, node: Node) -> bool:
+        """Whether this node is linear: op(a + b) = op(a) + op(b), in all arguments together."""
+        return False
+
+    # ------------------------------------------------------------------ compilation: one element
+    @classmethod
+    def lower(cls, read: Any, index: Sequence[Any], node: Node) -> Any:
+        """The scalar expression of the element at `index`, in terms of a reader of the arguments (loops/lower.py `Reader`)."""
+        raise left_to(cls, "lower", "it says how one element is computed; an operation with a `kernel` of its own needs none")
+
+    @classmethod
+    def emit(cls, b: Any, *xs: Any, **params: Any) -> Any:
+        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`)."""
+        raise left_to(cls, "emit", "it says how the operation is compiled; used at once, outside of compiled functions, it needs none")
+
+    @classmethod
+    def inline_cost(cls, node: Node) -> int:
+        """How many instructions one element takes inside of another kernel, beyond those of its arguments."""
+        return 0
+
+    @classmethod
+    def may_trap(cls, dtype: DType) -> bool:
+        """Whether the code of `emit` for this type may report an error at run time."""
+        return False
+
+    @classmethod
+    def trap_error(cls, node: Node, where: str) -> SlopesError:
+        """The error that compiled code reports on behalf of a node."""
+        raise left_to(cls, "trap_error", "it says the error that compiled code reports by number")
+
+    # ------------------------------------------------------------------ compilation: kernels
+    @classmethod
+    def disjoint(cls, node: Node) -> bool:
+        """Whether this node can do without its `kernel`, as no two elements of the argument meet in one of the result: `lower` is right."""
+        return False
+
+    @classmethod
+    def repeats(cls, node: Node) -> bool:
+        """Whether this node reads elements of its argument more than once."""
+        return False
+
+    @classmethod
+    def shows_argument(cls, node: Node) -> bool:
+        """Whether this node only shows elements of its first argument: it is that which gets memory where one of them needs it."""
+        return False
+
+    @classmethod
+    def identity(cls, dtype: DType) -> np.generic:
+        """Of a kernel that combines elements: the value to start from, which changes none."""
+        raise left_to(cls, "identity", "it says the value that a reduction starts from")
+
+    @classmethod
+    def combine(cls, b: Any, acc: Any, x: Any) -> Any:
+        """Of a kernel that combines elements: one more of them taken in, in terms of a builder of native code."""
+        raise left_to(cls, "combine", "it says how a reduction takes in one more element")
 
 
 class Frozen:
@@ -100,9 +208,6 @@ class Frozen:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Frozen) and self.key == other.key
-
-    def __lt__(self, other: Frozen) -> bool:  # parameters are sorted by name, which is unique: never reached with meaning
-        return False
 
 
 class Constant(Operation):

@@ -39,6 +39,7 @@ class Bfloat16Bits(Bits):
     "The nearest bfloat16, the even one of two, as its 16 bits; NaN for NaN"
     given = uint16
     cost = 6
+    buffered = True
 
     def meaning(xp, x):
         bits = np.ascontiguousarray(x).view(np.uint32).reshape(x.shape)
@@ -68,8 +69,6 @@ class Bfloat16Value(Bits):
 
 class RoundBfloat16(Bits):
     "The nearest bfloat16 as float32. The gradient passes as if nothing were rounded"
-    preserves_zero = True
-    monotonic = 1
     cost = 6
 
     def meaning(xp, x): return Bfloat16Value.meaning(xp, Bfloat16Bits.meaning(xp, x))

@@ -13,7 +13,8 @@ from ..graph.dtype import ALL, bool_, promote
 from ..graph.node import Node
 from ..graph.operation import Operation, build
 from ..graph.shape import Shape
-from .move import cast_to
+from .elementwise import convert
+from .reduce import add_up, zero
 from .samples import real
 
 Labels = tuple[int, ...]
@@ -26,14 +27,17 @@ class Contract(Operation):
     Labels are whole numbers, different within an operand; a label of only one operand must be in `out`.
     """
 
-    kind = "contract"
-    kernel = "contract"
+    kind = kernel = "contract"
+    cost = 20
+    epilogue = True
+    inline_limit = 2  # while an operand is packed
+    identity, combine = staticmethod(zero), staticmethod(add_up)
     types = tuple(dtype for dtype in ALL if dtype != bool_)
 
     @classmethod
     def make(cls, a: Node, b: Node, *, a_axes: Labels, b_axes: Labels, out_axes: Labels) -> Node:  # type: ignore[override]
         dtype = promote(a.dtype, b.dtype)
-        return super().make(cast_to(a, dtype), cast_to(b, dtype), a_axes=a_axes, b_axes=b_axes, out_axes=out_axes)
+        return super().make(convert(a, dtype), convert(b, dtype), a_axes=a_axes, b_axes=b_axes, out_axes=out_axes)
 
     def meaning(xp, a, b, a_axes, b_axes, out_axes):
         if set(out_axes).issuperset(a_axes) and set(out_axes).issuperset(b_axes):  # nothing is summed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ..errors import ArgumentError, DivisionError, DTypeError
 from ..graph.dtype import DType, as_dtype, bool_, complex64, float32, float64, is_complex, is_inexact, is_integer, promote
 from ..graph.node import Node, intern
-from ..graph.operation import Constant, Operation, build, constant, unsaid
+from ..graph.operation import Constant, Operation, build, constant
 from ..graph.shape import Shape, broadcast_shapes
 from .special import erf as numpy_erf
 
@@ -24,14 +25,10 @@ class Elementwise(Operation, abstract=True):
     Arguments of other shapes are broadcast by `expand` nodes and arguments of other types by `cast` nodes, so that neither the
     derivative nor the emission of an operation ever sees two different shapes or types (`where` has its own rule).
 
-    accepts         the kinds of the promoted type that have a meaning here (letters of numpy.dtype.kind)
-    operands        "same": arguments keep their common type; "float": integers and bool become float32 first
-    result          "same" as the promoted operands, or "bool"
-    domain          where the operation is defined and its derivative moderate: one (low, high), or one per argument
-    cost            about how many simple instructions one element takes
-    monotonic       +1 rising, -1 falling, 0 neither (functions of one argument)
-    preserves_zero  whether zero arguments give zero
-    commutative     whether the two arguments may be exchanged
+    accepts   the kinds of the promoted type that have a meaning here (letters of numpy.dtype.kind)
+    operands  "same": arguments keep their common type; "float": integers and bool become float32 first
+    result    "same" as the promoted operands, or "bool"
+    domain    where the operation is defined and its derivative moderate: one (low, high), or one per argument
     """
 
     kind = "elementwise"
@@ -39,10 +36,8 @@ class Elementwise(Operation, abstract=True):
     operands: str = "same"
     result: str = "same"
     domain: tuple = (-3, 3)
-    cost: int = 1
-    monotonic: int = 0
-    preserves_zero: bool = False
-    commutative: bool = False
+    cost = 1
+    reads_once = True
 
     @classmethod
     def make(cls, *args: Node, **params: Any) -> Node:
@@ -76,7 +71,7 @@ class Elementwise(Operation, abstract=True):
         return broadcast_shapes(cls.name, [each.shape for each in args]), bool_ if cls.result == "bool" else dtype
 
     @classmethod
-    def batch(cls, nodes: tuple[Node, ...], batched: tuple[bool, ...], **params: Any) -> Node:
+    def batch(cls, nodes: Sequence[Node], batched: Sequence[bool], **params: Any) -> Node:
         """Arguments had equal shapes, so a leading axis on some of them broadcasts to the others."""
         return cls.make(*nodes, **params)
 
@@ -87,9 +82,9 @@ class Elementwise(Operation, abstract=True):
     def lower(read, index, node):
         return read.apply(node, tuple(read(each, index) for each in node.args))
 
-    @unsaid
-    def emit(b, *xs):
-        """The result for vectors, in terms of a builder of native code."""
+    @classmethod
+    def inline_cost(cls, node: Node) -> int:
+        return cls.cost
 
 
 def convert(x: Node, dtype: DType) -> Node:
@@ -138,25 +133,24 @@ class RealFunction(FloatFunction, abstract=True):
 
 class Add(Elementwise):
     "x + y"
-    preserves_zero = commutative = True
 
     def meaning(xp, x, y): return xp.add(x, y)
     def pullback(g, r, x, y): return g, g
+    def linear(node): return True
     def emit(b, x, y): return b.add(x, y)
 
 
 class Subtract(Elementwise):
     "x - y"
-    preserves_zero = True
 
     def meaning(xp, x, y): return xp.subtract(x, y)
     def pullback(g, r, x, y): return g, -g
+    def linear(node): return True
     def emit(b, x, y): return b.sub(x, y)
 
 
 class Multiply(Elementwise):
     "x y"
-    preserves_zero = commutative = True
 
     def meaning(xp, x, y): return xp.multiply(x, y)
     def pullback(g, r, x, y): return g * y, g * x
@@ -165,6 +159,7 @@ class Multiply(Elementwise):
 
 class Divide(FloatFunction):
     "x / y; integers become float32"
+    bounded = False
     cost = 4
     domain = ((-3, 3), (0.5, 3))
 
@@ -185,6 +180,12 @@ def check_divisor(xp: Any, name: str, y: Any) -> None:
                             repair="replace zeros with where(y == 0, 1, y), or cast to a float type, which has inf and NaN")
 
 
+def divisor_error(node: Node, where: str) -> DivisionError:
+    """What compiled code reports, which does not count the zeros."""
+    return DivisionError(f"{node.op.name}: integer division by zero", why="integers have no infinity to stand for the result",
+                         repair="guard the divisor: sl.where(b == 0, 1, b)", where=where)
+
+
 class FloorDivide(Elementwise):
     "floor(x / y), rounded towards minus infinity; an integer division by zero is an error"
     accepts = REALS
@@ -196,6 +197,8 @@ class FloorDivide(Elementwise):
         return xp.floor_divide(x, y)
 
     def emit(b, x, y): return b.math("floor_divide", x, y) if x.dtype.kind == "f" else b.idiv(x, y)
+    def may_trap(dtype): return is_integer(dtype)
+    def trap_error(node, where): return divisor_error(node, where)
 
 
 class Remainder(Elementwise):
@@ -210,6 +213,8 @@ class Remainder(Elementwise):
 
     def pullback(g, r, x, y): return g, -(g * build("floor_divide", x, y))
     def emit(b, x, y): return b.math("remainder", x, y) if x.dtype.kind == "f" else b.irem(x, y)
+    def may_trap(dtype): return is_integer(dtype)
+    def trap_error(node, where): return divisor_error(node, where)
 
 
 class Pow(Elementwise):
@@ -220,6 +225,7 @@ class Pow(Elementwise):
     The derivative by y counts only where x > 0 (elsewhere there is none), and is left out for a constant y.
     """
 
+    bounded = False
     cost = 40
     domain = ((0.25, 3), (-2, 2))
     reads_numbers = True
@@ -282,20 +288,20 @@ class Maximum(Elementwise):
     """
 
     accepts = REALS
-    commutative = preserves_zero = True
 
     def meaning(xp, x, y): return xp.maximum(x, y)
     def pullback(g, r, x, y): return share(g, x > y, x, y), share(g, y > x, x, y)
+    def untaken(r, x, y): return x < y, x > y
     def emit(b, x, y): return b.max(x, y)
 
 
 class Minimum(Elementwise):
     "The smaller of x and y; NaN if either is NaN. Where they are equal, each gets half of the gradient."
     accepts = REALS
-    commutative = preserves_zero = True
 
     def meaning(xp, x, y): return xp.minimum(x, y)
     def pullback(g, r, x, y): return share(g, x < y, x, y), share(g, y < x, x, y)
+    def untaken(r, x, y): return x > y, x < y
     def emit(b, x, y): return b.min(x, y)
 
 
@@ -324,17 +330,15 @@ class Atan2(RealFunction):
 
 class Negative(Elementwise):
     "-x (unsigned integers wrap around)"
-    monotonic = -1
-    preserves_zero = True
 
     def meaning(xp, x): return xp.negative(x)
     def pullback(g, y, x): return (-g,)
+    def linear(node): return True
     def emit(b, x): return b.neg(x)
 
 
 class Abs(Elementwise):
     "|x|; its derivative at 0 is 0. A complex number gives a real one."
-    preserves_zero = True
     domain = (0.25, 3)
 
     @classmethod
@@ -350,8 +354,6 @@ class Abs(Elementwise):
 class Sign(Elementwise):
     "-1, 0 or 1; NaN for NaN; no gradient"
     accepts = REALS
-    monotonic = 1
-    preserves_zero = True
 
     def meaning(xp, x): return xp.sign(x)
 
@@ -368,7 +370,7 @@ class Sign(Elementwise):
 
 class Exp(FloatFunction):
     "e to the power x"
-    monotonic = 1
+    bounded = False
     cost = 10
 
     def meaning(xp, x): return xp.exp(x)
@@ -378,8 +380,7 @@ class Exp(FloatFunction):
 
 class Expm1(FloatFunction):
     "exp(x) - 1, exact near 0"
-    monotonic = 1
-    preserves_zero = True
+    bounded = False
 
     def meaning(xp, x): return xp.expm1(x)
     def pullback(g, y, x): return (g * (y + 1),)
@@ -388,7 +389,7 @@ class Expm1(FloatFunction):
 
 class Log(FloatFunction):
     "The natural logarithm; -inf at 0, NaN below"
-    monotonic = 1
+    bounded = False
     domain = (0.25, 4)
 
     def meaning(xp, x): return xp.log(x)
@@ -398,8 +399,7 @@ class Log(FloatFunction):
 
 class Log1p(FloatFunction):
     "log(1 + x), exact near 0"
-    monotonic = 1
-    preserves_zero = True
+    bounded = False
     domain = (-0.5, 3)
 
     def meaning(xp, x): return xp.log1p(x)
@@ -409,8 +409,7 @@ class Log1p(FloatFunction):
 
 class Sqrt(FloatFunction):
     "The square root; NaN below 0"
-    monotonic = 1
-    preserves_zero = True
+    bounded = False
     cost = 4
     domain = (0.25, 4)
 
@@ -421,7 +420,7 @@ class Sqrt(FloatFunction):
 
 class Rsqrt(FloatFunction):
     "1 / sqrt(x)"
-    monotonic = -1
+    bounded = False
     cost = 8
     domain = (0.25, 4)
 
@@ -435,7 +434,6 @@ class Rsqrt(FloatFunction):
 
 class Sin(FloatFunction):
     "The sine of an angle in radians"
-    preserves_zero = True
     cost = 16
 
     def meaning(xp, x): return xp.sin(x)
@@ -454,7 +452,7 @@ class Cos(FloatFunction):
 
 class Tan(FloatFunction):
     "sin(x) / cos(x)"
-    preserves_zero = True
+    bounded = False
     cost = 24
     domain = (-1, 1)
 
@@ -465,8 +463,7 @@ class Tan(FloatFunction):
 
 class Asin(FloatFunction):
     "The angle whose sine is x; NaN outside -1..1"
-    monotonic = 1
-    preserves_zero = True
+    bounded = False
     cost = 20
     domain = (-0.75, 0.75)
 
@@ -477,7 +474,7 @@ class Asin(FloatFunction):
 
 class Acos(FloatFunction):
     "The angle whose cosine is x; NaN outside -1..1"
-    monotonic = -1
+    bounded = False
     cost = 20
     domain = (-0.75, 0.75)
 
@@ -488,8 +485,6 @@ class Acos(FloatFunction):
 
 class Atan(FloatFunction):
     "The angle whose tangent is x"
-    monotonic = 1
-    preserves_zero = True
     cost = 20
 
     def meaning(xp, x): return xp.atan(x)
@@ -502,8 +497,6 @@ class Atan(FloatFunction):
 
 class Tanh(FloatFunction):
     "sinh(x) / cosh(x), from -1 to 1"
-    monotonic = 1
-    preserves_zero = True
 
     def meaning(xp, x): return xp.tanh(x)
     def pullback(g, y, x): return (g * (1 - y * y),)
@@ -512,8 +505,7 @@ class Tanh(FloatFunction):
 
 class Sinh(FloatFunction):
     "(exp(x) - exp(-x)) / 2"
-    monotonic = 1
-    preserves_zero = True
+    bounded = False
     cost = 20
 
     def meaning(xp, x): return xp.sinh(x)
@@ -523,6 +515,7 @@ class Sinh(FloatFunction):
 
 class Cosh(FloatFunction):
     "(exp(x) + exp(-x)) / 2"
+    bounded = False
     cost = 16
 
     def meaning(xp, x): return xp.cosh(x)
@@ -532,8 +525,6 @@ class Cosh(FloatFunction):
 
 class Asinh(FloatFunction):
     "log(x + sqrt(x^2 + 1))"
-    monotonic = 1
-    preserves_zero = True
     cost = 24
 
     def meaning(xp, x): return xp.asinh(x)
@@ -543,7 +534,7 @@ class Asinh(FloatFunction):
 
 class Acosh(FloatFunction):
     "log(x + sqrt(x^2 - 1)); NaN below 1"
-    monotonic = 1
+    bounded = False
     cost = 24
     domain = (1.5, 4)
 
@@ -554,8 +545,7 @@ class Acosh(FloatFunction):
 
 class Atanh(FloatFunction):
     "log((1 + x) / (1 - x)) / 2; NaN outside -1..1"
-    monotonic = 1
-    preserves_zero = True
+    bounded = False
     cost = 24
     domain = (-0.75, 0.75)
 
@@ -566,8 +556,6 @@ class Atanh(FloatFunction):
 
 class Erf(RealFunction):
     "2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x"
-    monotonic = 1
-    preserves_zero = True
     cost = 20
 
     def meaning(xp, x): return numpy_erf(xp, x)
@@ -582,8 +570,6 @@ class Rounding(Elementwise, abstract=True):
     """A step function; whole numbers are their own rounding."""
 
     accepts = REALS
-    monotonic = 1
-    preserves_zero = True
 
     @classmethod
     def make(cls, *args: Node, **params: Any) -> Node:
@@ -631,7 +617,6 @@ class Comparison(Elementwise, abstract=True):
 class Equal(Comparison):
     "x == y"
     accepts = ANY
-    commutative = True
 
     def meaning(xp, x, y): return xp.equal(x, y)
     def emit(b, x, y): return b.compare("==", x, y)
@@ -640,7 +625,6 @@ class Equal(Comparison):
 class NotEqual(Comparison):
     "x != y"
     accepts = ANY
-    commutative = True
 
     def meaning(xp, x, y): return xp.not_equal(x, y)
     def emit(b, x, y): return b.compare("!=", x, y)
@@ -738,6 +722,7 @@ class Where(Elementwise):
 
     def meaning(xp, c, x, y): return choose(c, x, y) if xp is np and c.size >= MANY else xp.where(c, x, y)
     def pullback(g, r, c, x, y): return None, build("where", c, g, zero_like(g)), build("where", c, zero_like(g), g)
+    def untaken(r, c, x, y): return None, ~c, c
     def emit(b, c, x, y): return b.select(c, x, y)
 
 
@@ -758,8 +743,8 @@ class Cast(Elementwise):
     A float that the integer type cannot hold gives the nearest integer that it does, NaN gives 0 (NumPy's answer depends on the processor).
     """
 
+    converts = True
     accepts = ANY
-    preserves_zero = True
 
     @classmethod
     def prepare(cls, params: dict[str, Any]) -> dict[str, Any]:
@@ -780,27 +765,28 @@ class Cast(Elementwise):
 
     def meaning(xp, x, dtype): return saturated(x, dtype) if xp is np and x.dtype.kind == "f" and dtype.kind in "iu" else x.astype(dtype)
     def pullback(g, y, x, dtype): return (convert(g, x.dtype) if is_inexact(x.dtype) and is_inexact(dtype) else None,)
+    def linear(node): return is_inexact(node.dtype) and is_inexact(node.args[0].dtype)
     def emit(b, x, dtype): return b.cast(x, dtype)
 
 
 class Alias(Elementwise):
     "x itself, as a node of its own: two aliases with different tags are different nodes"
     accepts = ANY
-    preserves_zero = True
     cost = 0
 
     def meaning(xp, x, tag): return x
     def pullback(g, y, x, tag): return (g,)
+    def linear(node): return True
     def emit(b, x, tag): return x
 
 
 class StopGradient(Elementwise):
     "x itself, as a number that no gradient reaches"
     accepts = ANY
-    preserves_zero = True
     cost = 0
 
     def meaning(xp, x): return x
+    def linear(node): return True
     def emit(b, x): return x
 
 
@@ -810,7 +796,6 @@ class StopGradient(Elementwise):
 class BitwiseAnd(Elementwise):
     "The bits set in both; for bool: and"
     accepts = BITS
-    commutative = preserves_zero = True
     domain = (0, 100)
 
     def meaning(xp, x, y): return xp.bitwise_and(x, y)
@@ -820,7 +805,6 @@ class BitwiseAnd(Elementwise):
 class BitwiseOr(Elementwise):
     "The bits set in either; for bool: or"
     accepts = BITS
-    commutative = preserves_zero = True
     domain = (0, 100)
 
     def meaning(xp, x, y): return xp.bitwise_or(x, y)
@@ -830,7 +814,6 @@ class BitwiseOr(Elementwise):
 class BitwiseXor(Elementwise):
     "The bits set in one but not the other; for bool: either but not both"
     accepts = BITS
-    commutative = preserves_zero = True
     domain = (0, 100)
 
     def meaning(xp, x, y): return xp.bitwise_xor(x, y)

@@ -22,6 +22,9 @@ class Index(Operation, abstract=True):
 
     kind = "index"
 
+    def trap_error(node, where):
+        return range_error(node, where)
+
 
 def check_indices(name: str, indices: Node, axis: int, rank: int) -> None:
     """Indices are integers, the axis exists."""
@@ -43,6 +46,15 @@ def check_range(name: str, xp: Any, indices: Any, axis: int, size: int) -> None:
         inside = f"indices run from 0 to {size - 1}" if size else "the axis is empty: it has no elements to choose"
         raise OutOfRangeError(f"{name}: index {low if low < 0 else high} is outside axis {axis} of size {size}",
                               why=inside, repair="clip the indices, or look where they are made" if size else "")
+
+
+def range_error(node: Node, where: str) -> OutOfRangeError:
+    """What compiled code reports, which does not say the index."""
+    axis = node.params["axis"]
+    size = node.params["size"] if "size" in node.params else node.args[0].shape[axis]
+    return OutOfRangeError(f"{node.op.name}: an index is outside axis {axis} of size {size}",
+                           why=f"indices run from 0 to {size - 1}", repair="look where the indices (or labels) are made, or clip them",
+                           where=where)
 
 
 class Iota(Index):
@@ -99,6 +111,9 @@ class Take(Index):
         chosen = read.dynamic(read(indices, index[axis:end]), x.shape[axis], node)
         return read(x, (*index[:axis], chosen, *index[end:]))
 
+    def shows_argument(node):
+        return node.size > node.args[0].size
+
     @staticmethod
     def samples():
         yield [real(5, 3), whole(4, below=5)], {"axis": 0}
@@ -119,6 +134,7 @@ class ScatterAdd(Index):
     """Updates added to zeros at the places named by `indices`: the adjoint of take."""
 
     kernel = "scatter"
+    inline_limit = -1  # both arguments are in memory, whatever they cost
 
     def meaning(xp, indices, updates, axis, size):
         check_range("scatter_add", xp, indices, axis, size)
@@ -219,6 +235,8 @@ class PutAlongAxis(Index):
     """Updates added to zeros, each line along the axis at its own places: the adjoint of take_along_axis."""
 
     kernel = "scatter"
+    by_line = True
+    inline_limit = -1  # both arguments are in memory, whatever they cost
 
     def meaning(xp, indices, updates, axis, size):
         check_range("put_along_axis", xp, indices, axis, size)
@@ -286,6 +304,7 @@ class Argsort(Operation):
 
     kind = "order"
     kernel = "sort"
+    inline_limit = -1  # each element is read many times
 
     @classmethod
     def make(cls, x: Node, *, axis: int, descending: bool = False) -> Node:  # type: ignore[override]

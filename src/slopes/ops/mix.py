@@ -19,8 +19,8 @@ class Mix(Operation):
     Of a column of n numbers along an axis, M (m, n) makes m. In compiled code M is written out number by number.
     """
 
-    kind = "mix"
-    kernel = "mix"
+    kind = kernel = "mix"
+    inline_limit = 4  # each result of a column reads all of it, once
     types = (float32, float64)
 
     def meaning(xp, x, matrix, axes, order):
@@ -40,6 +40,9 @@ class Mix(Operation):
 
     def batch(nodes, batched, matrix, axes, order):
         return build("mix", nodes[0], matrix=matrix, axes=tuple(axis + 1 for axis in axes), order=(0, *(axis + 1 for axis in order)))
+
+    def linear(node):
+        return True
 
     @staticmethod
     def samples():

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.dtype import DType, exists_in, is_inexact, promote
+from ..graph.dtype import exists_in, is_inexact, promote
 from ..graph.node import Node
 from ..graph.operation import Operation, build
 from ..graph.shape import Shape, check_dimensions, reshape_shape, size, slice_count
+from .elementwise import convert
 from .samples import real
 
 
@@ -17,10 +18,11 @@ class Move(Operation, abstract=True):
 
     kind = "move"
 
+    def linear(node):
+        return True
 
-def cast_to(x: Node, dtype: DType) -> Node:
-    """x in the given type."""
-    return x if x.dtype == dtype else build("cast", x, dtype=dtype)
+    def shows_argument(node):
+        return len(node.args) == 1
 
 
 def batch_size(nodes: Sequence[Node], batched: Sequence[bool]) -> int:
@@ -55,6 +57,9 @@ def strides_of(shape: Shape) -> list[int]:
 
 class Reshape(Move):
     """The same elements in row-major order under another shape."""
+    cost = 1
+    view = reads_once = keeps_order = True
+
 
     @classmethod
     def make(cls, x: Node, *, shape: Shape) -> Node:  # type: ignore[override]
@@ -95,6 +100,9 @@ class Reshape(Move):
 
 class Permute(Move):
     """The axes in another order: axis i of the result is axis axes[i] of x."""
+    cost = 2
+    view = reads_once = True
+
 
     @classmethod
     def make(cls, x: Node, *, axes: tuple[int, ...]) -> Node:  # type: ignore[override]
@@ -128,6 +136,9 @@ class Permute(Move):
 
 class Expand(Move):
     """Broadcasting, as its own node: axes of size 1 are repeated, new axes appear in front."""
+    cost = 2
+    view = True
+
 
     @classmethod
     def make(cls, x: Node, *, shape: Shape) -> Node:  # type: ignore[override]
@@ -159,6 +170,9 @@ class Expand(Move):
         beside = index[len(index) - source.ndim:]
         return read(source, tuple(0 if n == 1 else i for i, n in zip(beside, source.shape)))
 
+    def repeats(node):
+        return node.size > node.args[0].size
+
     @staticmethod
     def samples():
         yield [real(3)], {"shape": (2, 3)}
@@ -169,6 +183,9 @@ class Expand(Move):
 
 class Pad(Move):
     """Rows of a fixed value before and after each axis."""
+    cost = 2
+    reads_once = buffered_if_reread = True
+
 
     @classmethod
     def make(cls, x: Node, *, widths: tuple[tuple[int, int], ...], value: float = 0) -> Node:  # type: ignore[override]
@@ -204,6 +221,9 @@ class Pad(Move):
         shifted = tuple(i - low for i, (low, _) in zip(index, widths))
         return read.select(inside, read(source, shifted), read.constant(node.params["value"], node.dtype))
 
+    def linear(node):
+        return node.params["value"] == 0
+
     @staticmethod
     def samples():
         yield [real(3, 2)], {"widths": ((1, 2), (0, 3)), "value": 0}
@@ -214,6 +234,9 @@ class Pad(Move):
 
 class Slice(Move):
     """Every step-th element from start to before stop, on each axis; range(start, stop, step) lists the positions read."""
+    cost = 2
+    view = True
+
 
     @classmethod
     def make(cls, x: Node, *, start: tuple[int, ...], stop: tuple[int, ...], step: tuple[int, ...]) -> Node:  # type: ignore[override]
@@ -271,12 +294,15 @@ def space(x: Node, steps: Sequence[int]) -> Node:
 
 class Concat(Move):
     """Tensors one after another along an axis."""
+    cost = 2
+    reads_once = buffered_if_reread = joins = True
+
 
     @classmethod
     def make(cls, *xs: Node, axis: int) -> Node:  # type: ignore[override]
         if len(xs) == 1 and 0 <= axis < xs[0].ndim:
             return xs[0]
-        return super().make(*(cast_to(x, promote(*(each.dtype for each in xs))) for x in xs), axis=axis)
+        return super().make(*(convert(x, promote(*(each.dtype for each in xs))) for x in xs), axis=axis)
 
     def meaning(xp, *xs, axis):
         return xp.concatenate(xs, axis=axis)
@@ -309,6 +335,9 @@ class Concat(Move):
             own = (*index[:axis], place, *index[axis + 1:])
             result = read.select([(index[axis], begin, end)], read(x, own), result)
         return result
+
+    def inline_cost(node):
+        return 3 * len(node.args)
 
     @staticmethod
     def samples():

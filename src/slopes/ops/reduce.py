@@ -13,7 +13,8 @@ from ..graph.dtype import DType, accumulator, bool_, float32, float64, int64, is
 from ..graph.node import Node
 from ..graph.operation import Operation, build, constant
 from ..graph.shape import Shape
-from .move import cast_to, flip_axes
+from .elementwise import convert
+from .move import flip_axes
 from .samples import real
 
 Axes = tuple[int, ...]
@@ -22,7 +23,9 @@ Axes = tuple[int, ...]
 class Reduce(Operation, abstract=True):
     """Some axes (a rising tuple) vanish: the elements along them are combined one by one, starting from `identity`."""
 
-    kind = "reduce"
+    kind = kernel = "reduce"
+    cost = 12
+    reads_once = epilogue = True
     examples: tuple[tuple[Shape, Axes], ...] = (
         ((2, 3, 4), (1,)), ((5,), (0,)), ((3, 1, 2), (0, 2)), ((1, 3), (0,)), ((2, 3), ()), ((7, 5), (0, 1)),
         ((0, 3), (1,)), ((0, 3), (0,)),
@@ -65,7 +68,7 @@ class Total(Reduce, abstract=True):
 
     @classmethod
     def make(cls, x: Node, *, axes: Axes) -> Node:  # type: ignore[override]
-        return super().make(cast_to(x, accumulator(x.dtype)), axes=axes)
+        return super().make(convert(x, accumulator(x.dtype)), axes=axes)
 
     @classmethod
     def rule(cls, x, axes):
@@ -74,6 +77,16 @@ class Total(Reduce, abstract=True):
 
 
 CHUNK = 128  # float32 numbers that may be added in float32 one after another
+
+
+def zero(dtype: DType) -> np.generic:
+    """The value that a sum starts from."""
+    return dtype.type(0)
+
+
+def add_up(b: typing.Any, acc: typing.Any, x: typing.Any) -> typing.Any:
+    """A sum takes in one more value."""
+    return b.accumulate(acc, x)
 
 
 class Sum(Total):
@@ -92,11 +105,14 @@ class Sum(Total):
     def pullback(g, y, x, axes):
         return (respread(g, x, axes),)
 
+    def linear(node):
+        return True
+
     def identity(dtype):
-        return dtype.type(0)
+        return zero(dtype)
 
     def combine(b, acc, x):
-        return b.accumulate(acc, x)
+        return add_up(b, acc, x)
 
 
 class Prod(Total):
@@ -198,6 +214,9 @@ def highest(dtype: DType) -> np.generic:
 class Max(Extreme):
     """The largest element over some axes."""
 
+    def untaken(y, x, axes):
+        return (build("not_equal", x, respread(y, x, axes)),)
+
     def meaning(xp, x, axes):
         return extreme(xp, xp.max, xp.maximum, x, axes)
 
@@ -211,6 +230,9 @@ class Max(Extreme):
 class Min(Extreme):
     """The smallest element over some axes."""
 
+    def untaken(y, x, axes):
+        return (build("not_equal", x, respread(y, x, axes)),)
+
     def meaning(xp, x, axes):
         return extreme(xp, xp.min, xp.minimum, x, axes)
 
@@ -223,6 +245,9 @@ class Min(Extreme):
 
 class MaxFirst(Max):
     """The largest element over some axes, of which only the first (in row-major order) gets the gradient, as in pooling."""
+
+    def untaken(y, x, axes):
+        return None
 
     def pullback(g, y, x, axes):
         order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
@@ -241,7 +266,7 @@ class Truth(Reduce, abstract=True):
 
     @classmethod
     def make(cls, x: Node, *, axes: Axes) -> Node:  # type: ignore[override]
-        return super().make(cast_to(x, bool_), axes=axes)
+        return super().make(convert(x, bool_), axes=axes)
 
     @classmethod
     def rule(cls, x, axes):
@@ -283,6 +308,8 @@ class Position(Operation, abstract=True):
 
     kind = "reduce"
     kernel = "position"
+    cost = 12
+    reads_once = epilogue = True
 
     @classmethod
     def make(cls, x: Node, *, axis: int) -> Node:  # type: ignore[override]
@@ -315,6 +342,8 @@ class Position(Operation, abstract=True):
 
 class Argmax(Position):
     """The position of the largest element along an axis."""
+    comparison = ">"
+
 
     def meaning(xp, x, axis):
         return xp.argmax(x, axis=axis).astype(int64)
@@ -322,6 +351,8 @@ class Argmax(Position):
 
 class Argmin(Position):
     """The position of the smallest element along an axis."""
+    comparison = "<"
+
 
     def meaning(xp, x, axis):
         return xp.argmin(x, axis=axis).astype(int64)
@@ -335,7 +366,7 @@ class CumulativeSum(Operation):
 
     @classmethod
     def make(cls, x: Node, *, axis: int) -> Node:  # type: ignore[override]
-        return super().make(cast_to(x, accumulator(x.dtype)), axis=axis)
+        return super().make(convert(x, accumulator(x.dtype)), axis=axis)
 
     def meaning(xp, x, axis):
         if x.dtype == float32:  # so that an error does not grow from step to step
@@ -351,6 +382,9 @@ class CumulativeSum(Operation):
 
     def batch(nodes, batched, axis):
         return build("cumulative_sum", nodes[0], axis=axis + 1)
+
+    def linear(node):
+        return True
 
     @staticmethod
     def samples():

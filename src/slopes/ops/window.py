@@ -11,6 +11,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph.operation import Operation, build
 from ..graph.shape import window_count
 from .move import Move
+from .reduce import add_up, zero
 from .samples import real
 
 Sizes = tuple[int, ...]
@@ -51,6 +52,8 @@ class Window(Move):
     result[..., i, ..., k] = x[..., i * stride + k * dilation, ...]
     """
 
+    view = overlaps = True
+
     def meaning(xp, x, axes, size, stride, dilation):
         counts = tuple(window_count(x.shape[axis], *ksd) for axis, *ksd in zip(axes, size, stride, dilation))
         if xp is np:
@@ -79,6 +82,9 @@ class Window(Move):
             position[axis] = position[axis] * s + inner * d
         return read(node.args[0], tuple(position))
 
+    def repeats(node):
+        return True
+
     @staticmethod
     def samples():
         yield [real(7)], {"axes": (0,), "size": (3,), "stride": (1,), "dilation": (1,)}
@@ -97,6 +103,8 @@ class Unwindow(Operation):
 
     kind = "index"
     kernel = "unwindow"
+    epilogue = True
+    identity, combine = staticmethod(zero), staticmethod(add_up)
 
     def meaning(xp, g, axes, size, stride, dilation, lengths):
         rank, counts = g.ndim - len(axes), tuple(g.shape[axis] for axis in axes)
@@ -133,6 +141,9 @@ class Unwindow(Operation):
         p = node.params
         return all(s > d * (k - 1) or n == 1 for s, d, k, n in
                    zip(p["stride"], p["dilation"], p["size"], (node.args[0].shape[axis] for axis in p["axes"])))
+
+    def linear(node):
+        return True
 
     def lower(read, index, node):
         source, p, outer, inner, inside = node.args[0], node.params, list(index), [], []

@@ -12,7 +12,6 @@ from ..graph.walk import topological, users
 
 CHEAP = 4  # a value used in several places is recomputed when that takes no more than this many instructions
 SCALAR = 16  # what a kernel computes again of a single number that all its elements share
-PROLOGUE = 2  # what a contraction may compute while it packs an operand
 MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and the life of registers
 MAXIMUM_HEIGHT = 64  # of the values of one kernel that are computed from each other: bounds recursion too
 MAXIMUM_COST = 400  # of one kernel's inlined expression: bounds the time to compile it
@@ -40,17 +39,12 @@ def is_leaf(node: Node) -> bool:
 
 def has_own_kernel(node: Node) -> bool:
     """Whether the node cannot be computed element by element inside another kernel."""
-    op = node.op
-    if op.kind in ("reduce", "contract", "order"):
-        return True
-    if getattr(op, "kernel", None) == "unwindow":
-        return not op.disjoint(node)  # type: ignore[attr-defined]
-    return getattr(op, "kernel", None) is not None
+    return node.op.kernel is not None and not node.op.disjoint(node)
 
 
 def shares_loops(node: Node) -> bool:
     """Whether elementwise nodes may join this root's loop nest as its epilogue."""
-    return node.op.kind in ("reduce", "contract") or getattr(node.op, "kernel", None) == "unwindow"
+    return node.op.epilogue
 
 
 def materialize(roots: Iterable[Node]) -> dict[Node, None]:
@@ -64,18 +58,18 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
         if is_leaf(node):
             continue
         wanted.consider_arguments(node)
-        if has_own_kernel(node) or narrows(node, uses) or node.op.name == "bfloat16_bits":
+        if has_own_kernel(node) or narrows(node, uses) or node.op.buffered:
             wanted.nodes[node] = None
         elif node not in wanted.nodes:
             wanted.measure(node, len(set(uses[node])))
-    for node in [each for each in wanted.nodes if each.op.name == "concat"]:  # its parts are computed where they belong
+    for node in [each for each in wanted.nodes if each.op.joins]:  # its parts are computed where they belong
         wanted.nodes.update((arg, None) for arg in node.args if arg.op.kind == "elementwise" and set(uses[arg]) == {node})
     return {node: None for node in order if node in wanted.nodes}
 
 
 def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
     """Whether a reduction's result is only read in this type, of fewer bytes: then it is stored so."""
-    if node.op.name != "cast" or node.dtype.itemsize >= node.args[0].dtype.itemsize:
+    if not node.op.converts or node.dtype.itemsize >= node.args[0].dtype.itemsize:
         return False
     return has_own_kernel(node.args[0]) and shares_loops(node.args[0]) and set(uses[node.args[0]]) == {node}
 
@@ -104,43 +98,32 @@ class _Wanted:
 
     def _inline_cost(self, node: Node) -> tuple[int, int]:
         """(instructions, nesting) of computing a node in place."""
-        own = getattr(node.op, "cost", 1) if node.op.kind == "elementwise" else 3 * len(node.args) if node.op.name == "concat" else 0
         inner = [arg for arg in node.args if self.inlined(arg)]
-        return own + sum(self.cost[arg] for arg in inner), 1 + max((self.depth[arg] for arg in inner), default=0)
+        return node.op.inline_cost(node) + sum(self.cost[arg] for arg in inner), 1 + max((self.depth[arg] for arg in inner), default=0)
 
     def consider_arguments(self, node: Node) -> None:
         """Give memory to arguments that this node would compute more than once per element."""
-        kernel = getattr(node.op, "kernel", None)
-        if node.op.kind == "contract":
+        limit = node.op.inline_limit
+        if limit is not None:
             for arg in node.args:
-                shown = self._settle(arg, PROLOGUE, windowed=False)
-                if self.inlined(shown) and self._finishes(shown):
+                shown = self._settle(arg, limit, windowed=False)
+                if node.op.kind == "contract" and self.inlined(shown) and self._finishes(shown):
                     self.nodes[shown] = None
-        elif kernel == "mix":  # each result of a column reads all of it, once
+        elif node.op.repeats(node):
             for arg in node.args:
-                self._settle(arg, CHEAP, windowed=False)
-        elif kernel in ("sort", "scatter"):
-            for arg in node.args:
-                self._settle(arg, -1, windowed=False)
-        elif kernel == "loop":  # its body reads through views, but nothing is computed again in each step
-            for arg in node.args:
-                self._settle(arg, 0, windowed=False)
-        elif repeats(node):
-            for arg in node.args:
-                self._settle(arg, CHEAP if size(arg.shape) > 1 else SCALAR, windowed=node.op.name == "window")
+                self._settle(arg, CHEAP if size(arg.shape) > 1 else SCALAR, windowed=node.op.overlaps)
 
     def _settle(self, node: Node, limit: int, windowed: bool) -> Node:
         """Follow a view down to what it shows, and give that memory when it costs more than the limit; returns it."""
-        while self.inlined(node) and ((node.op.kind == "move" and len(node.args) == 1) or looks_up(node)):
-            if node.op.name == "pad" and windowed:
+        while self.inlined(node) and node.op.shows_argument(node):
+            if node.op.buffered_if_reread and windowed:
                 break
-            windowed = windowed or node.op.name == "window"
-            limit = limit if not repeats(node) else min(limit, 0)
+            windowed = windowed or node.op.overlaps
+            limit = min(limit, 0) if node.op.repeats(node) else limit
             node = node.args[0]
         if not self.inlined(node):
             return node
-        copies = node.op.name in ("pad", "concat") and limit < CHEAP
-        if copies or self.cost.get(node, 0) > limit:
+        if (node.op.buffered_if_reread and limit < CHEAP) or self.cost.get(node, 0) > limit:
             self.nodes[node] = None
         return node
 
@@ -155,16 +138,6 @@ class _Wanted:
             elif each.op.kind == "elementwise":
                 stack.extend(each.args)
         return False
-
-
-def looks_up(node: Node) -> bool:
-    """Whether a node shows rows of a table smaller than what it shows."""
-    return node.op.name == "take" and node.size > node.args[0].size
-
-
-def repeats(node: Node) -> bool:
-    """Whether a view reads elements of its argument more than once."""
-    return node.op.name == "window" or (node.op.name == "expand" and size(node.shape) > size(node.args[0].shape))
 
 
 def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[Node]]:

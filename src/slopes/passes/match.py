@@ -10,17 +10,14 @@ from ..graph.node import Node
 from ..graph.operation import Constant, build, constant
 
 ONE_SOURCE_MOVES = ("reshape", "permute", "expand", "slice")
-COSTS = {"reshape": 1, "permute": 2, "expand": 2, "pad": 2, "slice": 2, "concat": 2,  # operations, then kinds
-         "reduce": 12, "contract": 20, "elementwise": 1}
 
 
 def weight(node: Node) -> int:
     """A node's part of the measure: about the work it takes, and never nothing."""
     if node.op.kind == "leaf" or number(node) is not None:
         return 1
-    factor = COSTS.get(node.op.name) or COSTS.get(node.op.kind, 10) * max(1, getattr(node.op, "cost", 1))
     inputs = sum(arg.size for arg in node.args) if node.op.kind in ("reduce", "contract") else 0
-    return factor * (1 + node.size + inputs)
+    return max(1, node.op.cost) * (1 + node.size + inputs)
 
 
 def core(node: Node) -> Node:
