@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import inspect
 import io
 import os
 import re
 import sys
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
+import slopes as sl
 from slopes.data.sets.sources import SOURCES
 from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-PROGRAMS = "tour", "machine", "text", "sequences", "data", "practice"
+PROGRAMS = "tour", "machine", "text", "sequences", "data", "practice", "pytorch"
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
@@ -109,3 +112,35 @@ def test_the_page_about_data_names_every_public_set_of_it_with_its_licence():
 def test_the_machine_has_at_most_200_lines():
     code = "".join(text for language, text, _ in blocks("docs/machine.md") if language == "python")
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 200
+
+
+def names_in(text: str) -> set[str]:
+    """The dotted names of slopes in the code of a text: `sl.grad`, `nn.Linear`, `optim.schedules.Cosine` ..."""
+    code = " ".join(re.findall(r"`([^`]+)`", text))
+    return set(re.findall(r"(?<![\w.])(?:sl|nn|optim|data|inside|text|train)(?:\.[A-Za-z_]\w*)+", code))
+
+
+@pytest.mark.parametrize("name", ["docs/pytorch.md", "docs/index.md", "docs/glossary.md", "README.md"])
+def test_every_name_in_a_page_exists(name):
+    text = re.sub(BLOCK, "", (ROOT / name).read_text(encoding="utf-8"))
+    text = "\n".join(row.split(" | ", 1)[1] if name.endswith("pytorch.md") and row.startswith("| `") else row for row in text.splitlines())
+    for dotted in names_in(text):
+        first, *rest = dotted.split(".")
+        reduce(getattr, rest, sl if first == "sl" else getattr(sl, first))  # AttributeError: the page names what does not exist
+    options = set(re.findall(r"fit\((\w+)=", text))
+    assert options <= inspect.signature(sl.fit).parameters.keys()
+    assert names_in(text) or "glossary" in name
+
+
+def test_the_training_loop_of_the_page_for_pytorch_users_uses_names_that_exist():
+    loop = next(code for language, code, _ in blocks("docs/pytorch.md") if language == "py")
+    right = [line[57:] for line in loop.splitlines()]
+    for dotted in re.findall(r"(?<![\w.])(?:sl|nn|optim)\.\w+", "\n".join(right)):
+        first, name = dotted.split(".")
+        assert hasattr(sl if first == "sl" else getattr(sl, first), name), dotted
+
+
+def test_the_glossary_defines_each_word_once():
+    page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    words = [row.split("|")[1].strip() for row in page.splitlines() if row.startswith("| ") and not row.startswith("| word |")]
+    assert 40 <= len(words) <= 90 and len(words) == len(set(words))

@@ -208,6 +208,60 @@ def test_counts_that_only_layers_use_stay_inside_their_boxes():
     check_svg(few.svg)
 
 
+def texts_at(svg):
+    """Every text of the picture, with its position."""
+    return {each.text: (float(each.get("x")), float(each.get("y"))) for each in ElementTree.fromstring(svg).iter(f"{SVG}text")}
+
+
+def test_time_runs_from_left_to_right_and_each_step_is_one_box():
+    cell = nn.RNNCell(3, 4)
+
+    def unrolled(x, h_0):
+        h_1 = cell(x[:, 0], h_0)
+        h_2 = cell(x[:, 1], h_1)
+        return h_2
+    svg = sl.graph(unrolled, sl.zeros((1, 2, 3)), sl.zeros((1, 4)), limit=6, direction="right").svg
+    texts = texts_at(svg)
+    steps = [next(x for text, (x, _) in texts.items() if text.split(" = ")[0] == name) for name in ("h_0", "h_1", "h_2")]
+    assert steps == sorted(set(steps)) and sum("RNNCell" in text for text in texts) == 2
+    assert "weight" not in " ".join(texts), "parameters of one layer stay inside of its boxes"
+    check_svg(svg)
+    with pytest.raises(ArgumentError, match="direction is 'up'"):
+        sl.graph(unrolled, sl.zeros((1, 2, 3)), sl.zeros((1, 4)), direction="up")
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_a_loss_outside_of_layers_is_one_box_forward_and_one_backward(direction):
+    net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+
+    def loss(x, labels):
+        scores = net(x)
+        return nn.cross_entropy(scores, labels)
+    svg = sl.graph(loss, sl.ones((2, 4)), np.zeros(2, int), limit=12, direction=direction).svg
+    titles = [each.text for each in ElementTree.fromstring(svg).iter(f"{SVG}text") if "cross_entropy" in each.text]
+    assert titles == ["loss = nn.cross_entropy(scores, labels)", "nn.cross_entropy(scores, labels)"]
+    check_svg(svg)
+
+
+def test_the_two_passes_are_equally_long_and_a_legend_has_each_word_once():
+    arrays = [np.ones(shape, np.float32) for shape in ((8, 4), (4, 5), (5, 3))]
+    shown = sl.graph(lambda x, w, v: (sl.tanh(x @ w) @ v).sum(), *arrays, backward=True)
+    forward, backward = make_panels(shown, shown.naming)[0]
+    assert forward.height == pytest.approx(backward.height)
+    legend = [each.text for each in ElementTree.fromstring(shown.svg).iter(f"{SVG}text")]
+    assert legend.count("gradient") == 1
+
+
+def test_products_of_matrices_are_called_matmul():
+    arrays = [np.ones(shape, np.float32) for shape in ((8, 4), (4, 5))]
+    titles = set(texts_at(sl.graph(lambda a, b: a @ b, *arrays, backward=True).svg))
+    assert any(title.endswith("matmul") for title in titles)
+    gradients = {title.split(" = ")[1] for title in titles if title.startswith("∂/∂") and "matmul" in title}
+    assert gradients == {"matmul(·, bᵀ)", "matmul(aᵀ, ·)"}
+    other = texts_at(sl.graph(lambda a, b: sl.einsum("ijk,kl->ijl", a, b), np.ones((2, 3, 4), np.float32), arrays[1]).svg)
+    assert any("contract" in title for title in other), "three axes are no product of matrices"
+
+
 def test_a_tied_layer_makes_no_cycle():
     layer = nn.Linear(3, 3)
 

@@ -35,11 +35,11 @@ def mse(x, W1, b1, W2, t):
     return (e * e).mean()
 
 
-def unrolled(x):
-    h = sl.zeros((1, 4))
-    for t in range(3):
-        h = CELL(x[:, t], h)
-    return h
+def unrolled(x, h_0):
+    h_1 = CELL(x[:, 0], h_0)
+    h_2 = CELL(x[:, 1], h_1)
+    h_3 = CELL(x[:, 2], h_2)
+    return h_3
 
 
 CELL = nn.RNNCell(3, 4)
@@ -54,7 +54,7 @@ def main() -> None:
     arrays = [np.ones(shape, np.float32) for shape in ((8, 4), (4, 5), (5,), (5, 3), (8, 3))]
     sl.graph(mse, *arrays, backward=True).save(HERE / "graph.svg")
     sl.graph(loss_of(lenet), sl.zeros((64, 1, 28, 28)), np.zeros(64, np.int64)).save(HERE / "lenet.svg")
-    sl.graph(unrolled, sl.zeros((1, 3, 3))).save(HERE / "unrolled.svg")
+    sl.graph(unrolled, sl.zeros((1, 3, 3)), sl.zeros((1, 4)), limit=10, direction="right").save(HERE / "unrolled.svg")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ HERE = Path(__file__).resolve().parent
 SAME, FILE = {"cmap": "gray", "vmin": 0, "vmax": 1}, {"dpi": 80, "bbox_inches": "tight", "metadata": {"Software": None}}
 
 
+HOP = 128 / 8000  # seconds from one spectrum to the next
+
+
 def grid(rows: int, columns: int, width: float, height: float):
     """Axes without ticks."""
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
@@ -33,14 +36,14 @@ def grid(rows: int, columns: int, width: float, height: float):
 def draw_augmentations() -> None:
     """One digit and one piece of clothing, four times as each function changes them."""
     functions = {
-        "as it is": lambda x: x,
-        "shift by 4": lambda x: augment.shift(x, 4),
-        "rotate by 25,\nzoom by 0.2": lambda x: augment.rotate(x, 25, zoom=0.2),
+        "original": lambda x: x,
+        "shift by up to 4": lambda x: augment.shift(x, 4),
+        "rotate up to 25°,\nzoom up to 20%": lambda x: augment.rotate(x, 25, zoom=0.2),
         "flip": augment.flip,
-        "crop to 20": lambda x: augment.crop(x, 20),
-        "erase 10": lambda x: augment.erase(x, 10, fill=0.5),
-        "noise of 0.2": lambda x: augment.noise(x, 0.2),
-        "mixup, alpha 1": lambda x: augment.mixup(sl.concat([x, others]), np.zeros(8, np.float32), alpha=1.0)[0][:4],
+        "random crop,\n20 x 20": lambda x: augment.crop(x, 20),
+        "erase a square\nof 10 x 10": lambda x: augment.erase(x, 10, fill=0.5),
+        "Gaussian noise,\nstd 0.2": lambda x: augment.noise(x, 0.2),
+        "mixup,\nalpha = 1": lambda x: augment.mixup(sl.concat([x, others]), np.zeros(8, np.float32), alpha=1.0)[0][:4],
     }
     figure, axes = grid(8, len(functions), 10, 10.5)
     for half, images in enumerate((data.mnist().train.inputs, data.fashion_mnist().train.inputs)):
@@ -66,12 +69,18 @@ def draw_composed() -> None:
 
 
 def draw_spoken() -> None:
-    """Digits 0 to 5, low bands at the bottom."""
+    """Log-spectrograms of the digits 0 to 5: time to the right, frequency bands upwards, all in one scale."""
     spoken = data.spoken_digits().train
-    figure, axes = grid(1, 6, 10, 2)
-    for digit, axis in enumerate(axes):
-        axis.imshow(spoken.inputs[np.flatnonzero(spoken.targets == digit)[0], 0], origin="lower", aspect="auto", cmap="magma")
+    firsts = [spoken.inputs[np.flatnonzero(spoken.targets == digit)[0], 0] for digit in range(6)]
+    low, high = min(image.min() for image in firsts), max(image.max() for image in firsts)
+    figure, axes = plt.subplots(1, 6, figsize=(11, 2.6), layout="constrained", sharey=True)
+    for digit, (axis, image) in enumerate(zip(axes, firsts)):
+        drawn = axis.imshow(image, origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=high,
+                            extent=(0, image.shape[1] * HOP, 0, image.shape[0]))
         axis.set_title(spoken.classes[digit], fontsize=10)
+        axis.set_xlabel("time (s)", fontsize=9)
+    axes[0].set_ylabel("mel band (0 to 4 kHz)", fontsize=9)
+    figure.colorbar(drawn, ax=axes, label="log of the power")
     figure.savefig(HERE / "spoken.png", **FILE)
 
 

@@ -100,23 +100,27 @@ def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]])
     ends = np.cumsum([each["steps"] for each in epochs])
     positions = np.arange(1, len(losses) + 1)
     axes.plot(positions, losses, color=MUTED, linewidth=0.6, label="each step")
-    axes.plot(positions, running_mean(losses, max(1, len(losses) // 50)), color=TRAIN, label="running mean")
-    if epochs and epochs[0]["validation"]:
-        axes.plot(ends, [each["validation"]["loss"] for each in epochs], "o-", color=VALIDATION, markersize=4, label="validation")
+    means = running_mean(losses, max(1, len(losses) // 50))
+    validation = [each["validation"]["loss"] for each in epochs] if epochs and epochs[0]["validation"] else []
+    axes.plot(positions, means, color=TRAIN, label="running mean")
+    if validation:
+        axes.plot(ends, validation, "o-", color=VALIDATION, markersize=4, label="validation")
     finite = losses[np.isfinite(losses)]
     if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
+        lines = np.array([*means, *validation, np.quantile(finite, 0.05)])
+        axes.set_ylim(bottom=0.7 * lines[np.isfinite(lines)].min())  # single steps far below do not set the axis
     axes.xaxis.set_major_locator(whole_numbers(6))
     finish(axes, "step", "loss")
 
 
 def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any]], shares: bool) -> None:
-    """Each metric per epoch: while learning, and on the validation data."""
+    """Each metric per epoch: in training, and on the validation data."""
     numbers = np.arange(1, len(epochs) + 1)
     for i, name in enumerate(names):
         style = ("-", "--", ":", "-.")[i % 4]
         values = [each["metrics"][name] for each in epochs]
-        axes.plot(numbers, values, "o" + style, color=TRAIN, markersize=4, label="while learning")
+        axes.plot(numbers, values, "o" + style, color=TRAIN, markersize=4, label="training")
         if epochs[0]["validation"]:
             values = [each["validation"][name] for each in epochs]
             axes.plot(numbers, values, "o" + style, color=VALIDATION, markersize=4, label="validation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -66,10 +67,10 @@ class Naming:
 
 
 def make_boxes(roots: Sequence[Node], naming: Naming, given: Mapping[Node, object],
-               layers: Mapping[Node, str] | None = None) -> Boxes:
+               layers: Mapping[Node, Passage] | None = None) -> Boxes:
     """The boxes that the roots need. Nodes in `given` are drawn elsewhere: they appear by name inside the boxes that use them.
 
-    With `layers` (node -> path, "" for none), the nodes of one layer become one box.
+    With `layers`, the nodes of one passage become one box.
     """
     order = [node for node in topological(roots, stop=lambda node: node in given) if node not in given]
     shown = {node: [behind(arg, naming) for arg in node.args] for node in order if is_shown(node, roots, naming)}
@@ -88,6 +89,7 @@ def make_boxes(roots: Sequence[Node], naming: Naming, given: Mapping[Node, objec
     return found
 
 
+Passage = tuple[str, int]  # the path of a layer, or the text of a line; and the line of the traced function that called it, or 0
 Shown = Mapping[Node, Sequence[Node]]  # each node that is drawn, with the arguments that its edges come from
 
 
@@ -167,6 +169,10 @@ def title_of(node: Node, args: Sequence[Node], naming: Naming, given: Mapping[No
     words = [inline(arg) or (naming.call(arg) if arg in given else MARK) for arg in args]
     if node.op is Constant:
         return "constant"
+    if node.op.name == "contract" and (sides := matmul_sides(node)):
+        exchanged, *turned = sides
+        words = [word + mark for word, mark in zip(words, turned)][::-1 if exchanged else 1]
+        return f"matmul({', '.join(words)})" if set(words) - {MARK} else "matmul"
     inside = f"({', '.join(words)})" if set(words) - {MARK} else ""
     return node.op.name + inside + parameters(node)
 
@@ -193,10 +199,23 @@ def compact(value: object) -> str:
 
 def contract_text(node: Node) -> str:
     """`ij,kj→ik`: the axes of both operands and of the result."""
+    a, b, out = contract_letters(node)
+    return f"{a},{b}→{out}"
+
+
+def contract_letters(node: Node) -> list[str]:
+    """The axes of both operands and of the result, a letter each."""
     sides = [node.params[key] for key in ("a_axes", "b_axes", "out_axes")]
     letters = {label: LETTERS[number % len(LETTERS)] for number, label in enumerate(dict.fromkeys(sides[0] + sides[1]))}
-    a, b, out = ("".join(letters[label] for label in side) for side in sides)
-    return f"{a},{b}→{out}"
+    return ["".join(letters[label] for label in side) for side in sides]
+
+
+def matmul_sides(node: Node) -> tuple[bool, str, str] | None:
+    """A product of two matrices: whether the second operand comes first, and "" or "ᵀ" for each; None for other contractions."""
+    a, b, out = contract_letters(node)
+    if (len(a), len(b), len(out)) != (2, 2, 2) or len({*a, *b}) != 3 or set(out) != set(a) ^ set(b):
+        return None
+    return out[0] in b, "" if a[out[0] in b] in out else "ᵀ", "" if b[out[0] in a] in out else "ᵀ"
 
 
 @dataclass(frozen=True)
@@ -207,30 +226,52 @@ class Call:
     number: int
 
 
-def group(shown: Shown, layers: Mapping[Node, str]) -> dict[Node, Node | Call]:
+def group(shown: Shown, layers: Mapping[Node, Passage]) -> dict[Node, Node | Call]:
     """For every node its Call, or itself. Boxes never form a cycle: a node that would close one starts a new Call."""
-    found: dict[Node, Node | Call] = {}
+    group_of: dict[Node, Node | Call] = {}
     sources: dict[Node | Call, set[Node | Call]] = {}
-    latest: dict[str, Call] = {}
+    latest: dict[Passage, Call] = {}
+    counts: Counter[str] = Counter()
+
+    def new_call(passage: Passage) -> Call:
+        counts[passage[0]] += 1
+        return Call(passage[0], counts[passage[0]])
+
     for node, args in shown.items():
-        layer = layers.get(node, "")
         key: Node | Call = node
-        if layer and node.args:
-            key = latest.get(layer) or Call(layer, 0)
-            outside = {found[arg] for arg in args if arg in found} - {key}
-            if isinstance(key, Call) and reaches(outside, key, sources):
-                key = Call(layer, key.number + 1)
-            latest[layer] = key
-        found[node] = key
-        sources.setdefault(key, set()).update(found[arg] for arg in args if arg in found and found[arg] != key)
-    return found
+        if node in layers and node.args:
+            passage = layers[node]
+            key = latest.get(passage) or new_call(passage)
+            outside = {group_of[arg] for arg in args if arg in group_of} - {key}
+            if reaches(outside, key, sources):
+                key = new_call(passage)
+            latest[passage] = key
+        group_of[node] = key
+        sources.setdefault(key, set()).update(group_of[arg] for arg in args if arg in group_of and group_of[arg] != key)
+    return group_of
 
 
 def inner(shown: Shown, groups: Mapping[Node, Node | Call], roots: Sequence[Node], naming: Naming) -> set[Node]:
-    """Constants and counts that nothing but layers uses: they stay inside, as whatever else a layer is made of."""
-    used = {arg for node, args in shown.items() if not isinstance(groups[node], Call) for arg in args}
-    seen = used | set(roots) | set(naming.names) | set(naming.roles)
-    return {node for node in shown if not node.args and node.op is not Variable and node not in seen}
+    """What nothing but layers uses stays inside of their boxes: constants and counts, the parameters of one layer, and what several
+    calls of a layer share because it is computed from parameters alone."""
+    users: dict[Node, list[Node | Call]] = {}
+    for node, args in shown.items():
+        for arg in args:
+            users.setdefault(arg, []).append(groups[node])
+    own: set[Node] = set()  # parameters, and what is computed from them alone
+    inside = set()
+    for node, args in shown.items():
+        if naming.roles.get(node) in ("parameter", "state") or (args and own.issuperset(args)):
+            own.add(node)
+        calls = {user for user in users.get(node, ()) if isinstance(user, Call)}
+        if node in roots or len(calls) < len(set(users.get(node, ()))):
+            continue
+        nameless = node not in naming.names and node not in naming.roles
+        constant = nameless and not args and node.op is not Variable
+        shared = node in own and len({call.layer for call in calls}) == 1 and (not args or (nameless and len(calls) > 1))
+        if constant or shared:
+            inside.add(node)
+    return inside
 
 
 def reaches(start: set[Node | Call], target: Node | Call, sources: Mapping[Node | Call, set[Node | Call]]) -> bool:

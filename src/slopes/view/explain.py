@@ -20,8 +20,8 @@ from ..graph.walk import topological
 from ..machine.reference import evaluate
 from . import layout
 from .boxes import MARK, Naming, inline, title_of
+from .drawing import Drawing
 from .graph import COLOURS, EDGE, INK, MARGIN, QUIET
-from .picture import Picture
 from .record import Recording, record, title_of_function
 from .svg import Canvas, Point, text_width
 
@@ -48,7 +48,7 @@ class Step:
     product: np.ndarray
 
 
-class Explanation(Picture):
+class Explanation(Drawing):
     """Values and gradients of one computation; prints as a table, shows itself as a circuit in a notebook.
 
     `values` and `gradients` map the user's names to arrays, `steps` are the products of the chain rule in the order in which

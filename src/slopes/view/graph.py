@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import ArgumentError
 from ..graph.node import Node
 from ..graph.text import text as listing
 from ..graph.walk import topological
 from . import layout
-from .boxes import Box, Boxes, Naming, make_boxes
-from .picture import Picture
+from .boxes import Box, Boxes, Naming, Passage, make_boxes
+from .drawing import Drawing
 from .record import Recording, record, title_of_function
 from .svg import Canvas, text_width
 
@@ -29,19 +31,20 @@ COLOURS = {  # kind: (fill, stroke)
     "layer": ("#e3e8ff", "#4f5fc9"), "leaf": ("#eceff2", "#98a4b0"),
 }
 MEANING = {"elementwise": "element by element", "move": "moves elements", "contract": "sum of products", "reduce": "reduction",
-           "index": "indexing", "layer": "a layer", "seed": "where gradients start", "leaf": "other"}
+           "index": "indexing", "layer": "a layer", "seed": "gradient", "leaf": "other"}
+DIRECTIONS = ("down", "right")
 
 
-class Graph(Picture):
+class Graph(Drawing):
     """A recorded computation; prints as text, shows itself as a picture in a notebook.
 
     `text` lists every node and reads back with slopes.graph.text.parse; `svg` is the picture; `save(path)` writes either
     (.svg or .txt). `outputs` are the nodes of the results and `gradients` those of the gradients by name.
     """
 
-    def __init__(self, recording: Recording, title: str = "graph", limit: int = LIMIT) -> None:
+    def __init__(self, recording: Recording, title: str = "graph", limit: int = LIMIT, direction: str = "down") -> None:
         self.recording = recording
-        self.title, self.limit = title, limit
+        self.title, self.limit, self.direction = title, limit, direction
         self.outputs, self.gradients = recording.outputs, recording.gradients
 
     @property
@@ -76,17 +79,19 @@ class Graph(Picture):
 
     @property
     def svg(self) -> str:
-        """The picture: the forward pass from top to bottom, beside it the backward pass from bottom to top."""
+        """The picture: the forward pass from top to bottom, beside it the backward pass from bottom to top; or from left to right,
+        and below it the backward pass from right to left."""
         return draw(self)
 
 
-def graph(f: Any, *examples: Any, backward: bool | None = None, limit: int = LIMIT, **named: Any) -> Graph:
+def graph(f: Any, *examples: Any, backward: bool | None = None, limit: int = LIMIT, direction: str = "down", **named: Any) -> Graph:
     """The computation graph of `f(*examples)`: f is a function of tensors or a module, which is traced but not run.
 
     The backward graph is that of the output with respect to the inputs that require a gradient and all parameters; it is
     drawn when the output is one number and there is something to differentiate (`backward=None`), always with
     `backward=True` (the output is then summed) and never with `backward=False`. A graph of more than `limit` boxes shows
-    one box per layer.
+    one box per layer, and outside of layers one per line of your program. `direction="right"` draws from left to right: a
+    loop over time then has its steps side by side. Raises ArgumentError for another direction.
 
     >>> import slopes as sl
     >>> x, y = sl.tensor(2.0, requires_grad=True), sl.tensor(3.0)
@@ -96,31 +101,45 @@ def graph(f: Any, *examples: Any, backward: bool | None = None, limit: int = LIM
     >>> picture.svg.startswith("<svg")
     True
     """
-    return Graph(record(f, examples, named, backward), title_of_function(f), limit)
+    if direction not in DIRECTIONS:
+        raise ArgumentError(f"graph: direction is {direction!r}", repair='give direction="down" or direction="right"')
+    return Graph(record(f, examples, named, backward), title_of_function(f), limit, direction)
 
 
 # The picture
 
 class Panel:
-    """One pass of the graph: its boxes, where they are, and how it is drawn."""
+    """One pass of the graph: its boxes, where they are, and how it is drawn. The backward pass runs against the direction."""
 
-    def __init__(self, heading: str, boxes: Boxes, upwards: bool) -> None:
-        self.heading, self.boxes, self.upwards = heading, boxes, upwards
-        self.layout = layout.arrange(boxes.boxes, boxes.edges, box_width, lambda box: HEIGHT)
+    def __init__(self, heading: str, boxes: Boxes, backwards: bool, direction: str, gap: float = 38.0) -> None:
+        self.heading, self.boxes, self.backwards, self.down = heading, boxes, backwards, direction == "down"
+        sizes = (box_width, box_height) if self.down else (box_height, box_width)
+        self.layout = layout.arrange(boxes.boxes, boxes.edges, *sizes, layer_gap=gap)
 
     @property
     def width(self) -> float:
-        return max(self.layout.breadth, text_width(self.heading, TITLE))
+        return max(self.layout.breadth if self.down else self.layout.length, text_width(self.heading, TITLE))
 
     @property
     def height(self) -> float:
-        return self.layout.length
+        return self.layout.length if self.down else self.layout.breadth
 
     def centre(self, key: Any, left: float, top: float) -> tuple[float, float]:
         return self.at(self.layout.across[key], self.layout.along[key], left, top)
 
     def at(self, across: float, along: float, left: float, top: float) -> tuple[float, float]:
-        return left + across, top + (self.height - along if self.upwards else along)
+        along = self.layout.length - along if self.backwards else along
+        return (left + across, top + along) if self.down else (left + along, top + across)
+
+    def port(self, box: Any, shift: float, leaving: bool, left: float, top: float) -> tuple[float, float]:
+        """Where an edge meets the border of a box, `shift` away from the middle of that side."""
+        x, y = self.centre(box, left, top)
+        side = 0.5 if leaving != self.backwards else -0.5
+        return (x + shift, y + side * HEIGHT) if self.down else (x + side * box_width(box), y + shift)
+
+
+def box_height(box: Box) -> float:
+    return HEIGHT
 
 
 def draw(graph: Graph) -> str:
@@ -128,19 +147,25 @@ def draw(graph: Graph) -> str:
     naming = graph.naming
     panels, notes = make_panels(graph, naming)
     canvas = Canvas(f"computation graph of {graph.title}")
-    top = MARGIN + 24
-    bottom = top + max(panel.height for panel in panels)
-    left = MARGIN
-    for panel in panels:
-        canvas.text(left, MARGIN + 4, panel.heading, 12.5, QUIET, "start", bold=True)
-        draw_panel(canvas, panel, left, bottom - panel.height if panel.upwards else top)
-        left += panel.width + PANEL_GAP
-    width = max(left - PANEL_GAP + MARGIN, 420.0)
+    right, bottom = draw_panels(canvas, panels, graph.direction == "down")
+    width = max(right + MARGIN, 420.0)
     end = draw_legend(canvas, panels, bottom + 34, width)
     for note in notes:
         end += 18
         canvas.text(MARGIN, end, note, 11, QUIET, "start")
     return canvas.svg(width, end + MARGIN - 6)
+
+
+def draw_panels(canvas: Canvas, panels: Sequence[Panel], beside: bool) -> tuple[float, float]:
+    """The panels beside each other, or one below the other; returns the right and the lower end."""
+    left, top = MARGIN, MARGIN + 24
+    right = bottom = 0.0
+    for panel in panels:
+        canvas.text(left, top - 20, panel.heading, 12.5, QUIET, "start", bold=True)
+        draw_panel(canvas, panel, left, top)
+        right, bottom = max(right, left + panel.width), max(bottom, top + panel.height)
+        left, top = (left + panel.width + PANEL_GAP, top) if beside else (left, top + panel.height + PANEL_GAP)
+    return right, bottom
 
 
 def make_panels(graph: Graph, naming: Naming) -> tuple[list[Panel], list[str]]:
@@ -150,9 +175,21 @@ def make_panels(graph: Graph, naming: Naming) -> tuple[list[Panel], list[str]]:
     for box in forward.boxes:
         if box.kind != "layer" and box.nodes[0].args:
             box.name = naming.name(box.nodes[0])
-    panels = [Panel(f"{graph.title}: forward" if graph.gradients else graph.title, forward, upwards=False)]
-    panels += [Panel("backward, from the bottom up", backward, upwards=True)] if backward.boxes else []
+    panels = [Panel(f"{graph.title}: forward" if graph.gradients else graph.title, forward, False, graph.direction)]
+    if backward.boxes:
+        start = "the bottom up" if graph.direction == "down" else "right to left"
+        panels.append(Panel(f"backward, from {start}", backward, True, graph.direction))
+        stretch_shorter(panels)
     return panels, list(dict.fromkeys(notes + more))
+
+
+def stretch_shorter(panels: list[Panel]) -> None:
+    """Widen the gaps of the shorter pass, so that both begin and end at the same height."""
+    short, long = sorted(panels, key=lambda panel: panel.layout.length)
+    layers = len(short.layout.layers)
+    if layers > 1:
+        gap = 38.0 + (long.layout.length - short.layout.length) / (layers - 1)
+        panels[panels.index(short)] = Panel(short.heading, short.boxes, short.backwards, "down" if short.down else "right", gap)
 
 
 def fit_backward(graph: Graph, naming: Naming) -> tuple[Boxes, list[str]]:
@@ -169,14 +206,15 @@ def fit_backward(graph: Graph, naming: Naming) -> tuple[Boxes, list[str]]:
 def fit(roots: Sequence[Node], naming: Naming, given: Mapping[Node, object], graph: Graph) -> tuple[Boxes, list[str]]:
     """The boxes, by layer when they are many; only those nearest to the outputs when they are too many even so."""
     found = make_boxes(roots, naming, given)
-    layers = graph.recording.layers
+    layers = {node: path for node, path in graph.recording.layers.items() if path}
     notes = []
+    lines = long_lines(graph.recording.lines) if layers else {}
     depth = max((path_depth(path) for path in layers.values()), default=0)
-    while len(found.boxes) > graph.limit and depth:
-        shallow = {node: cut_path(path, depth) for node, path in layers.items()}
-        found = make_boxes(roots, naming, given, shallow)
-        notes = ["The operations of one layer are one box here; the text of the graph lists them all."]
-        depth -= 1
+    for cut in range(depth, 0, -1) if depth else (0,):
+        if len(found.boxes) > graph.limit:
+            shallow = {node: (cut_path(path, cut), graph.recording.calls.get(node, 0)) for node, path in layers.items()}
+            found = make_boxes(roots, naming, given, {**lines, **shallow})
+            notes = ["The operations of one layer are one box here; the text of the graph lists them all."]
     if found.left_out:
         notes.append("Broadcasting (expand, and reshape by axes of size 1) is not drawn; the text of the graph lists it.")
     for box in found.boxes:
@@ -188,6 +226,15 @@ def fit(roots: Sequence[Node], naming: Naming, given: Mapping[Node, object], gra
         found.boxes = found.boxes[-MOST:]
         found.edges = [edge for edge in found.edges if edge[0] in keep and edge[1] in keep]
     return found, notes
+
+
+FEW = 3  # operations of a line outside of layers that stay boxes of their own
+
+
+def long_lines(lines: Mapping[Node, str]) -> dict[Node, Passage]:
+    """The nodes of lines that make many: `nn.cross_entropy(scores, labels)` is one box."""
+    counts = Counter(lines.values())
+    return {node: (line, 0) for node, line in lines.items() if line and counts[line] > FEW}
 
 
 def path_depth(path: str) -> int:
@@ -214,14 +261,11 @@ def box_width(box: Box) -> float:
 
 def draw_panel(canvas: Canvas, panel: Panel, left: float, top: float) -> None:
     """Edges first, so that boxes lie on top of them."""
-    ends = ports(panel)
-    for number, route in enumerate(panel.layout.routes):
+    for route, (start, end) in zip(panel.layout.routes, ports(panel)):
         points = [panel.at(*point, left, top) for point in panel.layout.points(route)]
-        start, end = ends[number]
-        reach = -HEIGHT / 2 if panel.upwards else HEIGHT / 2
-        points[0] = (points[0][0] + start, points[0][1] + reach)
-        points[-1] = (points[-1][0] + end, points[-1][1] - reach)
-        canvas.path(points, EDGE, 1.3, arrow=True)
+        points[0] = panel.port(route[0], start, True, left, top)
+        points[-1] = panel.port(route[-1], end, False, left, top)
+        canvas.path(points, EDGE, 1.3, arrow=True, down=panel.down)
     for box in panel.boxes.boxes:
         draw_box(canvas, box, *panel.centre(box, left, top))
 
@@ -238,7 +282,7 @@ def ports(panel: Panel) -> list[tuple[float, float]]:
     for side, groups, step in ((0, leaving, 1), (1, entering, -2)):
         for box, numbers in groups.items():
             numbers.sort(key=lambda number: across[routes[number][step]])
-            space = min(22.0, 0.6 * box_width(box) / len(numbers))
+            space = min(22.0, 0.6 * (box_width(box) if panel.down else HEIGHT) / len(numbers))
             for place, number in enumerate(numbers):
                 shift[number][side] = (place - (len(numbers) - 1) / 2) * space
     return [(start, end) for start, end in shift]
@@ -255,7 +299,8 @@ def draw_box(canvas: Canvas, box: Box, x: float, y: float) -> None:
 
 def draw_legend(canvas: Canvas, panels: Sequence[Panel], y: float, width: float) -> float:
     """A swatch for every colour used, wrapped to the width; returns the last line's height."""
-    kinds = dict.fromkeys("gradient" if box.role == "gradient" else box.kind for panel in panels for box in panel.boxes.boxes)
+    boxes = [box for panel in panels for box in panel.boxes.boxes]
+    kinds = dict.fromkeys("gradient" if "gradient" in (box.role, MEANING.get(box.kind)) else box.kind for box in boxes)
     x = MARGIN
     for kind in [kind for kind in COLOURS if kind in kinds]:
         label = MEANING.get(kind, kind)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import linecache
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ import numpy as np
 from ..arrays import shorten
 from ..autodiff.pullback import active_nodes, pull_back
 from ..compile import Compiled
-from ..errors import ArgumentError, GradientError
+from ..errors import ArgumentError, GradientError, Location
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.operation import variable
@@ -35,6 +37,8 @@ class Recording:
     roles: dict[Node, str] = field(default_factory=dict)  # input, parameter, state, output, seed
     gradients: dict[str, Node] = field(default_factory=dict)
     layers: dict[Node, str] = field(default_factory=dict)
+    calls: dict[Node, int] = field(default_factory=dict)  # of nodes of layers: the line of the traced function that called the layer
+    lines: dict[Node, str] = field(default_factory=dict)  # of nodes outside of layers: the expression on the user's line
     describe: dict[str, str] = field(default_factory=dict)  # layer path -> what the layer says of itself
     values: dict[Node, np.ndarray] = field(default_factory=dict)  # of the inputs, parameters and state
     seed: Node | None = None
@@ -240,19 +244,40 @@ def add_backward(found: Recording, wrt: Sequence[Node]) -> None:
 # Layers
 
 def add_layers(found: Recording, f: Any) -> None:
-    """The layer of every forward node, and of every backward node the layer whose gradient it computes."""
+    """The layer of every forward node, and of every backward node the layer whose gradient it computes; outside of layers, the line."""
     forward = topological(found.outputs)
     found.layers = {node: node.layer for node in forward if node.layer}
+    found.calls = {node: line for node in forward if (line := calling_line(node.location, f))}
+    found.lines = {node: expression_at(node.location) for node in forward if node.args and not node.layer}
     users: dict[Node, Node] = {arg: node for node in reversed(forward) for arg in node.args}
     seen = set(forward)
     for node in reversed(forward):
         gradient = found.adjoint.get(node)
         if gradient is None:
             continue
-        layer = users[node].layer if node in users else ""
-        for each in topological([gradient], stop=seen.__contains__):
-            if each not in seen:
-                found.layers[each] = layer
-                seen.add(each)
+        user = users.get(node, node)
+        for new in topological([gradient], stop=seen.__contains__):
+            if new not in seen:
+                found.layers[new] = user.layer
+                found.lines[new] = found.lines.get(user, "")
+                found.calls[new] = found.calls.get(user, 0)
+                seen.add(new)
     inside = [entry for module in modules_of(f) for entry in entries(module) if isinstance(entry.value, Module)]
     found.describe = {entry.display: f"{entry.display}  {entry.value.describe()}" for entry in inside}
+
+
+def calling_line(location: Location, f: Any) -> int:
+    """The line, if it is one of the traced function's own; 0 for lines of modules and of functions that it calls."""
+    code = getattr(code_owner(f), "__code__", None)
+    own = code is not None and location[0] == code.co_filename and location[1] in {line for *_, line in code.co_lines()}
+    return location[1] if own else 0
+
+
+LONGEST = 48  # characters of a line of the user's program that may be the title of a box
+
+
+def expression_at(location: Location) -> str:
+    """The expression on a line of the user's program: what is returned or assigned there; "" when the line is not known or long."""
+    line = linecache.getline(*location).strip()
+    text = re.sub(r"^(return\s+|[\w.]+\s*=\s*)", "", line)
+    return text if len(text) <= LONGEST else ""

@@ -1,4 +1,4 @@
-"""What everything that can be looked at has in common: text, a picture, and a file of either."""
+"""Drawings that slopes makes itself, as SVG: text, image, and a file of either."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import ArgumentError, missing_method
 
 
-class Picture:
+class Drawing:
     """Prints as its text and shows itself as its picture in a notebook; `save(path)` writes either."""
 
     @property
