@@ -7,6 +7,7 @@ from typing import Any
 
 import slopes as sl
 from slopes import optim
+from slopes.train import OnEpoch
 
 from . import layers_slopes
 from .accuracy import BATCH, EPOCHS, GOAL, RATE, first, images
@@ -20,10 +21,11 @@ def train(seed: int, threads: int) -> list[float]:
     training, test = (sl.data.Dataset(*images(part)) for part in ("train", "t10k"))
     found: list[float] = []
     sl.fit(net, training, optimizer=optim.Adam(lr=RATE), epochs=EPOCHS, batch_size=BATCH, validation=test, seed=seed, schedule="cosine",
-           progress=False, after_epoch=partial(enough, found))
+           progress=False, callbacks=[OnEpoch(partial(enough, found))])
     return found
 
 
-def enough(found: list[float], run: Any) -> bool:
-    found.append(run.epochs[-1].validation["accuracy"])
-    return found[-1] >= GOAL
+def enough(found: list[float], training: Any) -> None:
+    found.append(training.history.epochs[-1].validation["accuracy"])
+    if found[-1] >= GOAL:
+        training.stop()

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 from slopes.graph.node import Node
-from slopes.loops import program
+from slopes.loops import pipeline
 from slopes.machine import cache, engine, native
 from slopes.passes.storage import Life, Name
 
@@ -171,7 +171,7 @@ def guards(side: str = "behind") -> Iterator[None]:
         return found
 
     native._programs.clear()
-    with (patch.object(program, "place", plan.place), patch.object(engine, "Program", made),
+    with (patch.object(pipeline, "place", plan.place), patch.object(engine, "Program", made),
           patch.object(native, "compile_optimized", compiled), patch.object(cache, "load_cached", lambda key: None),
           patch.object(cache, "store_cached", lambda *_: None)):
         yield

@@ -25,8 +25,8 @@ def main(folder: str) -> None:
     plan_program = build.plan_program
     texts: list[str] = []
 
-    def planned(*args: Any) -> Any:
-        plan = plan_program(*args)
+    def planned(*args: Any, **options: Any) -> Any:
+        plan = plan_program(*args, **options)
         texts.append(plan.text)
         return plan
 

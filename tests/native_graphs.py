@@ -16,7 +16,7 @@ from slopes.graph.operation import Constant, Variable
 from slopes.graph.walk import topological
 from slopes.loops.program import Plan, Target, plan_program
 from slopes.loops.target import TARGETS
-from slopes.machine import crew, engine, translate
+from slopes.machine import engine, pool, translate
 from slopes.passes.pipeline import optimize
 
 
@@ -60,7 +60,7 @@ class Compiled:
         arrays = [np.array(array, order="C") for array in given] + [np.empty(root.shape, root.dtype) for root in fresh]
         table, strides = engine.addresses(arrays), np.zeros(len(arrays) + 1, np.int64)
         with thread_count(threads):
-            crew.crew.crowd.calm()
+            pool.pool.backoff.reset()
             failed = self.program.run(table.ctypes.data, strides.ctypes.data, steps)
         assert threads == 1 or self.program.joined == threads
         if failed:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-import slopes.autodiff.parts
+import slopes.autodiff
 import slopes.ops  # noqa: F401
 from slopes.errors import DTypeError
 from slopes.graph.dtype import NATIVE, bool_, float64
 from slopes.graph.node import Node
 from slopes.graph.operation import Operation, build, variable
+from slopes.ops.elementwise import Elementwise
 
 OPERATIONS = {name: operation for name, operation in sorted(Operation.table.items()) if operation.kind != "leaf"}
 
@@ -40,6 +41,11 @@ class Case:
     @property
     def env(self) -> dict[Node, np.ndarray]:
         return dict(zip(self.inputs, self.arrays))
+
+
+def declares(operation: type[Operation], question: str) -> bool:
+    """Whether the operation itself, and not only the base of all, answers the question."""
+    return any(question in vars(base) for base in operation.__mro__ if base not in (Operation, Elementwise, object))
 
 
 def random_array(shape: tuple[int, ...], dtype: np.dtype, domain: tuple[float, float], rng: np.random.Generator) -> np.ndarray:

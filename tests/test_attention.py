@@ -210,7 +210,7 @@ AT = "at test_attention.py:LINE"
 @pytest.mark.parametrize("make, text", [
     (lambda: nn.MultiheadAttention(6, 4), "MultiheadAttention: num_heads=4 must divide embed_dim=6\n"
      "  each head takes an equal share of the features\n  numbers of heads that fit: 1, 2, 3, 6"),
-    (lambda: nn.RotaryEncoding(5), "RotaryEncoding: width=5 must be even\n  features are turned in pairs\n"
+    (lambda: nn.RotaryEncoding(5), "RotaryEncoding: width=5 must be even\n  features are rotated in pairs\n"
      "  width is that of one head: embed_dim / num_heads"),
     (lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"),
      "TransformerEncoderLayer: activation must be 'relu' or 'gelu', not 'tanh'"),
@@ -229,10 +229,10 @@ WHAT = "MultiheadAttention(6, 2 heads) at net"
     ([(5, 6)], {}, f"{WHAT} needs a query of shape (N, L, 6), but it is (5, 6)\n"
      "  for one sequence, add the batch axis: x[None]"),
     ([(3, 5, 6), (3, 7, 5)], {}, f"{WHAT} needs a key of shape (N, L, 6), but it is (3, 7, 5)"),
-    ([(3, 5, 6), (2, 7, 6)], {}, f"{WHAT}: query (3, 5, 6), key (2, 7, 6) and value (2, 7, 6) do not fit\n"
+    ([(3, 5, 6), (2, 7, 6)], {}, f"{WHAT}: query (3, 5, 6), key (2, 7, 6) and value (2, 7, 6) do not match\n"
      "  they have one batch (axis 0), keys and values one length of at least 1 (axis 1)\n"
      "  batch_first is True: build it with False if the axes are the other way round"),
-    ([(3, 5, 6), (3, 0, 6)], {}, f"{WHAT}: query (3, 5, 6), key (3, 0, 6) and value (3, 0, 6) do not fit\n"
+    ([(3, 5, 6), (3, 0, 6)], {}, f"{WHAT}: query (3, 5, 6), key (3, 0, 6) and value (3, 0, 6) do not match\n"
      "  they have one batch (axis 0), keys and values one length of at least 1 (axis 1)\n"
      "  batch_first is True: build it with False if the axes are the other way round"),
     ([(3, 5, 6)], {"attn_mask": np.zeros((5, 4), bool)}, f"{WHAT} needs attn_mask of shape (5, 5), but it is (5, 4)\n"
@@ -254,8 +254,8 @@ def test_a_mask_of_whole_numbers():
 
 
 @pytest.mark.parametrize("layer, shape, text", [
-    (nn.LearnedEncoding(9, 4), (2, 12, 4), "LearnedEncoding(9 x 4) at net has 9 places, but x is (2, 12, 4): 12 places\n"
-     "  cut the sequence to 9, or build it with 12"),
+    (nn.LearnedEncoding(9, 4), (2, 12, 4), "LearnedEncoding(9 x 4) at net has 9 positions, but x is (2, 12, 4): 12 positions\n"
+     "  truncate the sequence to 9, or build it with 12"),
     (nn.SinusoidalEncoding(4), (2, 5), "SinusoidalEncoding(4) at net needs x of shape (..., L, 4), but x is (2, 5)")])
 def test_sequences_that_do_not_fit_the_places(layer, shape, text):
     assert message(ShapeError, lambda: layer(sl.zeros(shape))) == f"{text}\n  {CALLED}"

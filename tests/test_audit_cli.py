@@ -22,7 +22,7 @@ pytest.importorskip("sklearn")
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
 
 from slopes import cli
-from slopes.experiments import run as practice
+from slopes.experiments import classification
 from slopes.train import runs
 from slopes.train.runs import load_run
 
@@ -97,12 +97,12 @@ error: odd.png: image: all of its 1 x 1 pixels have nearly one shade
 """),
     "empty": (lambda: b"", "error: odd.png: contents: the file is empty\n" + OTHER),
     "a PDF": (lambda: b"%PDF-1.4\n" + bytes(1000), """\
-error: odd.png: contents: it is no picture that can be read (neither PNG nor JPEG)
-  read are PNG, JPEG and binary PGM and PPM
+error: odd.png: contents: it is not a readable image (neither PNG nor JPEG)
+  supported are PNG, JPEG and binary PGM and PPM
 """ + OTHER),
     "truncated": (lambda: saved_png(STROKE)[:60], """\
-error: odd.png: contents: it is no picture that can be read (image file is truncated)
-  read are PNG, JPEG and binary PGM and PPM
+error: odd.png: contents: it is not a readable image (image file is truncated)
+  supported are PNG, JPEG and binary PGM and PPM
 """ + OTHER),
 }
 
@@ -138,7 +138,7 @@ def edited(folder: Path, **changed: object) -> None:
 
 DAMAGE = {
     "a newer schema": (lambda folder: edited(folder, version=99), """\
-error: RUN/run.json: version: written with the newer schema version 99; this slopes reads up to 1
+error: RUN/run.json: version: written with the newer schema version 99; this slopes reads up to 2
   upgrade slopes: pip install --upgrade slopes
 """),
     "truncated weights": (lambda folder: os.truncate(folder / "weights.safetensors", 1000), r"""
@@ -146,11 +146,11 @@ error: RUN/weights.safetensors: data: \d+ bytes follow the header, but its array
 """.lstrip() + OTHER),
     "other weights": (lambda folder: shutil.copy(folder / "curve.png", folder / "weights.safetensors"), r"""
 error: RUN/weights.safetensors: header length: \d+, but \d+ bytes follow
-  a header is no longer than its file, nor than 8388608 bytes
+  a header is at most as long as its file, and at most 8388608 bytes
 """.lstrip() + OTHER),
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), """\
 error: RUN/weights.safetensors: file: there is no such file
-  check the path and the running folder
+  check the path and the current directory
 """),
     "another recipe": (lambda folder: edited(folder, recipe="lenet"), """\
 error: RUN/run.json: hyperparameters: recipe lenet has no channels, dropout
@@ -230,7 +230,7 @@ def test_a_disk_that_is_full_in_the_end_loses_no_training(tmp_path, monkeypatch)
     monkeypatch.setattr(runs, "save_safetensors", full)
     result = slopes("train", "digits", "--epochs", 1, "--quiet", "--out", wanted)
     assert result.exit_code == 1
-    assert result.stderr == (f"error: {wanted} could not be written: No space left on device\n  whatever stood there before is unharmed\n"
+    assert result.stderr == (f"error: {wanted} could not be written: No space left on device\n  the previous file, if any, is unchanged\n"
                              "  free space on the disk, or save to another one\n"
                              "  the training is not lost: it was saved to the folder below\n")
     folder = re.search(r"saved in (.*): ", result.stdout)[1]
@@ -245,20 +245,20 @@ def test_ctrl_c_before_anything_was_learned(tmp_path, monkeypatch):
     def interrupted(*_: object, **__: object):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(practice.DATASETS, "digits", interrupted)
+    monkeypatch.setitem(classification.DATASETS, "digits", interrupted)
     result = slopes("train", "digits", "--out", tmp_path / "run")
     assert (result.exit_code, result.stderr) == (130, "interrupted: nothing was saved\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 def test_ctrl_c_while_the_net_is_tested_or_saved_loses_nothing(tmp_path, monkeypatch):
-    evaluated = practice.evaluate
+    evaluated = classification.evaluate
 
     def impatient(*arguments):
         signal.raise_signal(signal.SIGINT)
         return evaluated(*arguments)
 
-    monkeypatch.setattr(practice, "evaluate", impatient)
+    monkeypatch.setattr(classification, "evaluate", impatient)
     result = slopes("train", "digits", "--epochs", 1, "--quiet", "--out", tmp_path / "run")
     assert result.exit_code == 130 and ", interrupted" in result.stdout
     assert not load_run(tmp_path / "run").interrupted  # the training itself was complete

@@ -589,7 +589,7 @@ ERRORS = [
         "  name one in in_axes=, such as in_axes=0"]),
     (lambda: sl.vmap(lambda x, y: x, in_axes=(0,))(t([1.0]), t([1.0])), ArgumentError, [
         "vmap: in_axes names 1 axes for 2 arguments",
-        "  give one axis, or None, per positional argument"]),
+        "  pass one axis, or None, per positional argument"]),
     (lambda: sl.vmap(lambda x: x if x > 0 else -x)(t([1.0, 2.0])), TraceError, [
         "a Python branch depends on the value of a tensor (bool[]), which is not known while a function is compiled"]),
 ]

@@ -53,11 +53,11 @@ BOTH = {
   at LINE"""),
     "nothing into a layer": (ArgumentError, lambda: DENSE(None), """\
 Linear(784 -> 10) at net[0] needs a tensor, but x is None of type NoneType
-  look for a function before it that returns nothing
+  look for a preceding function without a return value
   layer called at LINE"""),
     "a list into a layer": (ArgumentError, lambda: COLOUR([[1.0]]), """\
 Conv2d(3 -> 8, 3x3) at net[0] needs a tensor, but x is [[1.0]] of type list
-  slopes.tensor(x) makes one of numbers and lists of equal length
+  slopes.tensor(x) creates one from numbers or lists of equal length
   layer called at LINE"""),
     "images into a dense layer": (ShapeError, lambda: DENSE(sl.zeros((32, 1, 28, 28))), """\
 Linear(784 -> 10) at net[0] needs the last axis to be 784, but x is (32, 1, 28, 28)
@@ -78,18 +78,18 @@ add: shapes (3, 4) and (5,) do not broadcast on axis -1 (4 against 5)
   at LINE"""),
     "float labels": (DTypeError, lambda: nn.cross_entropy(sl.zeros((2, 3)), sl.tensor([0.0, 1.0])), """\
 cross_entropy: labels are float32 of shape (2,), not integers
-  a label is the number of the right class
+  a label is the index of the correct class
   labels.astype(slopes.int64)
   at LINE"""),
     "labels for fewer examples": (ShapeError, lambda: nn.cross_entropy(sl.zeros((2, 3)), sl.tensor([0])), """\
 cross_entropy: outputs have shape (2, 3), labels (1,)
-  there is one label per example, the class axis (axis 1) left out
-  labels of shape (2,) fit these outputs
+  labels have the shape of the outputs without the class axis (axis 1)
+  labels of shape (2,) match these outputs
   at LINE"""),
     "the mean loss of an empty batch": (ShapeError, lambda: nn.mse_loss(sl.zeros((0, 3)), sl.zeros((0, 3))), """\
-the mean loss of no examples: the losses have shape (0, 3)
-  a mean of nothing is no number, and would make every weight nan
-  leave empty batches out, or take reduction="sum", which is 0
+the mean loss of an empty batch: the losses have shape (0, 3)
+  the mean of no values is nan, and would make every weight nan
+  skip empty batches, or use reduction="sum", which is 0
   at LINE"""),
     "a step without gradients": (GradientError, lambda: optim.SGD([sl.Parameter([1.0])], lr=0.1).step(), """\
 SGD.step: none of the 1 parameters has a gradient (0)
@@ -169,9 +169,9 @@ a Python branch depends on the value of a tensor (bool[]), which is not known wh
 
 def test_a_layer_made_inside_of_a_compiled_function():
     assert text_of(TraceError, lambda: sl.compile(lambda x: nn.Linear(3, 2)(x))(sl.ones((1, 3)))) == """\
-a parameter of shape (2, 3) is made inside of a function while it is recorded
-  it would be made anew in every call, and what it learned be forgotten
-  make layers outside of the function, and use them in it
+a parameter of shape (2, 3) is created inside a function that is being traced
+  it would be created again in every call, and lose what it learned
+  create layers outside the function, and use them inside
   at LINE"""
 
 
@@ -264,7 +264,7 @@ net is <class 'slopes.nn.activations.ReLU'>, not a module
   at LINE"""),
     "a net without parameters": (ArgumentError, lambda: fitted(nn.ReLU()), """\
 Adam: there are no parameters to optimize
-  the module has none, or the generator that gives them was used up
+  the module has none, or a generator was already exhausted
   pass net.parameters()
   at LINE"""),
     "a last batch of one": (ShapeError, lambda: fitted(NORMALIZED, batch_size=32), """\
@@ -289,7 +289,7 @@ dataset.inputs[64, 0] is nan
   at LINE"""),
     "nan among the targets": (NonFiniteError, lambda: data.Dataset(X, np.full(65, np.nan)), """\
 targets hold nan at [0]
-  one such number makes every weight NaN
+  a single one makes every weight NaN
   remove or replace such examples, for example with np.nan_to_num(x)
   at LINE"""),
     "labels outside of the classes": (OutOfRangeError, lambda: fitted(net_for(2)), """\
@@ -368,8 +368,8 @@ def test_targets_and_inputs_may_be_lists():
 
 def test_a_state_that_is_no_state():
     assert text_of(StateError, lambda: nn.Linear(3, 2).load_state_dict("weights.safetensors")) == """\
-load_state_dict: a state of type str instead of arrays by name
-  a state is what net.state_dict() gives
+load_state_dict: a state is a mapping from names to arrays, not a str
+  it is what net.state_dict() returns
   from a file: net.load_state_dict(data.load_safetensors(path))
   at LINE"""
 
@@ -378,7 +378,7 @@ def test_every_wrong_name_of_a_state_is_listed():
     net, state = net_for(), net_for().state_dict()
     state["0.weight"], state["9.bias"] = np.zeros((3, 3), np.float32), state.pop("2.bias")
     assert text_of(StateError, lambda: net.load_state_dict(state)) == """\
-load_state_dict: the state does not fit Sequential: 1 name missing, 1 name unknown, 1 name unfit
+load_state_dict: the state does not match Sequential: 1 name missing, 1 name unknown, 1 name unfit
   missing: 2.bias (3,)
   unknown: 9.bias (3,); did you mean 2.bias?
   unfit: 0.weight is float32 (8, 4) here, but float32 (3, 3) in the state

@@ -96,7 +96,7 @@ def test_the_tree_has_the_same_interface():
 
 
 @pytest.mark.parametrize("call, error, text", [
-    (lambda: Perceptron().predict([[1.0]]), ArgumentError, "Perceptron has not learned anything yet"),
+    (lambda: Perceptron().predict([[1.0]]), ArgumentError, "Perceptron is not fitted yet"),
     (lambda: Perceptron().fit(CORNERS, [0, 1, 2, 2]), ArgumentError, "there are 3 classes"),
     (lambda: LogisticRegression().fit(CORNERS, [1, 1, 1, 1]), ArgumentError, "all 4 labels are"),
     (lambda: SoftmaxRegression().fit(CORNERS, [1, 0]), ShapeError, r"x of shape \(4, 2\) and y of shape \(2,\) do not pair up"),

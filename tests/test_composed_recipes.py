@@ -6,36 +6,37 @@ from functools import partial
 
 import numpy as np
 import pytest
+from recipe_runs import run_recipe, same_weights
 
 import slopes as sl
 from slopes import data
 from slopes.data.sets import composed
+from slopes.errors import DataError
 from slopes.experiments.recipes import caption, recommend, segment
+from slopes.experiments.run import load
 from slopes.zoo import show_attend_tell as captioner
-
-
-def found_by(recipe, seed=0, **given):
-    told = []
-    findings = recipe.investigate(recipe.chosen(**given), seed, told.append)
-    assert told and findings.lines and findings.weights
-    assert all(np.isfinite(value) for value in findings.figures.values())
-    return findings
-
 
 # recommend
 
 
-def test_ratings_are_forecast_better_than_by_biases(monkeypatch):
+def test_ratings_are_forecast_better_than_by_biases(monkeypatch, tmp_path):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(data, "ratings", partial(data.ratings, users=60, items=50, per_user=40))
     small = {"epochs": 12, "batch": 32, "rank": 1, "factors": 1, "hidden": 4, "rate": 0.03}
-    found = found_by(recommend.recipe, **small)
+    found = run_recipe(recommend.recipe, folder=tmp_path / "run", **small)
     assert found.figures["noise"] < found.figures["test RMSE"] < 0.5 * found.figures["biases only"]
     chosen = min(("factors", "MLP", "both"), key=lambda kind: found.figures[f"validation RMSE, {kind}"])
     assert f"({chosen})" in found.lines[0]
-    assert set(found.pictures) == {"ratings.png", "curve.png"} and found.pictures["ratings.png"]().data("png")
-    again = found_by(recommend.recipe, **small)
-    assert again.figures == found.figures and again.lines == found.lines
+    assert set(found.report.plots) == {"ratings.png", "curve.png"}
+    again = run_recipe(recommend.recipe, **small)
+    assert again.figures == found.figures and again.lines == found.lines and same_weights(again, found)
+    loaded = load(tmp_path / "run")
+    assert len(loaded.networks) == 3
+    things = loaded.predict("7", top=6).text.split(", ")
+    rated = set(found.data.train.inputs[found.data.train.inputs[:, 0] == 7, 1].tolist())
+    assert len(things) == 6 and not rated & {int(thing.split()[1]) for thing in things}
+    with pytest.raises(DataError, match="users are numbered from 0 to 59"):
+        loaded.predict("60")
 
 
 def test_what_is_rated_already_is_not_recommended(monkeypatch):
@@ -66,11 +67,16 @@ def strokes(monkeypatch):
     monkeypatch.setattr(composed, "mnist", few)
 
 
-def test_ink_is_found_better_than_by_a_threshold(strokes):
+def test_ink_is_found_better_than_by_a_threshold(strokes, tmp_path):
     pytest.importorskip("matplotlib")
-    found = found_by(segment.recipe, pictures=64, tested=8, epochs=30, batch=8, width=4, levels=1, rate=0.02)
+    found = run_recipe(segment.recipe, folder=tmp_path / "run", pictures=64, tested=8, epochs=30, batch=8, width=4, levels=1, rate=0.02)
     assert found.figures["mean IoU"] > found.figures["mean IoU of one threshold"] + 0.05
-    assert found.pictures["masks.png"]().data("png") and set(found.pictures) == {"masks.png", "curve.png"}
+    assert set(found.report.plots) == {"masks.png", "curve.png"} <= {file.name for file in (tmp_path / "run").iterdir()}
+    image = found.data.test.inputs[0]
+    (tmp_path / "ink.pgm").write_bytes(b"P5 56 56 255\n" + (image[0] * 255).round().astype("u1").tobytes())
+    prediction = load(tmp_path / "run").predict(str(tmp_path / "ink.pgm"))
+    truth = found.data.test.targets[0]
+    assert (prediction.picture == truth).mean() > 0.95 and prediction.text.endswith("of 56 x 56 pixels are ink")
 
 
 def test_overlap_is_that_of_sets_of_pixels():
@@ -84,12 +90,16 @@ def test_overlap_is_that_of_sets_of_pixels():
 # caption
 
 
-def test_captions_are_learned_and_where_each_word_looked(strokes):
+def test_captions_are_learned_and_where_each_word_looked(strokes, tmp_path):
     pytest.importorskip("matplotlib")
-    found = found_by(caption.recipe, pictures=64, tested=16, epochs=2, batch=16, filters=2, width=4, hidden=8, beams=2)
+    found = run_recipe(caption.recipe, folder=tmp_path / "run", pictures=64, tested=16, epochs=2, batch=16, filters=2, width=4, hidden=8,
+                       beams=2)
     assert found.lines[0].endswith("of 16 captions are right to the last word")
-    for name in ("captions.png", "looks.png"):
-        assert found.pictures[name]().data("png")
+    assert {"captions.png", "looks.png", "curve.png"} <= {file.name for file in (tmp_path / "run").iterdir()}
+    image = found.data.test.inputs[0]
+    (tmp_path / "digits.pgm").write_bytes(b"P5 56 56 255\n" + (image[0] * 255).round().astype("u1").tobytes())
+    sentence = load(tmp_path / "run").predict(str(tmp_path / "digits.pgm")).text
+    assert sentence == caption.written(found.run.net, np.rint(image * 255)[None].astype(np.float32) / 255, 11, 2)[0]
 
 
 def test_lessons_end_with_the_sentence():

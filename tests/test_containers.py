@@ -223,9 +223,9 @@ CALLED = "layer called at test_containers.py:LINE"
 
 @pytest.mark.parametrize("layer, shape, text", [
     (nn.Residual(nn.Linear(4, 3)), (2, 4), "Residual() at net cannot add its layers' output (2, 3) to (2, 4)\n"
-     "  x passes by unchanged\n  give a shortcut that brings x to this shape, such as nn.Conv2d(channels, new, 1, stride)"),
-    (nn.Parallel(nn.Linear(4, 3), nn.Linear(4, 2), join="sum"), (2, 4), "Parallel(join='sum') at net cannot add up results of the "
-     "shapes (2, 3), (2, 2)\n  join='concat' puts them one after another"),
+     "  x itself is added\n  pass a shortcut that maps x to this shape, such as nn.Conv2d(channels, new, 1, stride)"),
+    (nn.Parallel(nn.Linear(4, 3), nn.Linear(4, 2), join="sum"), (2, 4), "Parallel(join='sum') at net cannot add results of the "
+     "shapes (2, 3), (2, 2)\n  join='concat' concatenates them"),
     (nn.LayerNorm(5), (2, 4), "LayerNorm(5) at net needs the last axis to be 5, but x is (2, 4)\n"
      "  build it for this input: nn.LayerNorm(4)"),
     (nn.LayerNorm((3, 5)), (2, 5, 3), "LayerNorm(3x5) at net needs the last axes to be (3, 5), but x is (2, 5, 3)\n"
@@ -233,12 +233,12 @@ CALLED = "layer called at test_containers.py:LINE"
     (nn.RMSNorm((3, 5)), (5,), "RMSNorm(3x5) at net needs the last axes to be (3, 5), but x is (5,)"),
     (nn.GroupNorm(2, 6), (2, 4, 3), "GroupNorm(2, 6) at net needs 6 channels on axis 1, but x is (2, 4, 3)\n"
      "  build it for this input: nn.GroupNorm(groups, 4)"),
-    (nn.InstanceNorm1d(3), (2, 3, 1), "InstanceNorm1d(3) at net needs more than one place per channel, but x is "
-     "(2, 3, 1)\n  the mean and variance are those of one channel of one example, and one value has no variance\n"
-     "  use nn.LayerNorm or nn.GroupNorm, which take several channels together"),
-    (nn.GlobalAvgPool(), (2, 3), "GlobalAvgPool() at net needs x of shape (N, C, ...) with at least one place, but x is (2, 3)\n"
+    (nn.InstanceNorm1d(3), (2, 3, 1), "InstanceNorm1d(3) at net needs more than one position per channel, but x is "
+     "(2, 3, 1)\n  mean and variance are computed for each channel of each example, and one value has no variance\n"
+     "  use nn.LayerNorm or nn.GroupNorm, which normalize several channels together"),
+    (nn.GlobalAvgPool(), (2, 3), "GlobalAvgPool() at net needs x of shape (N, C, ...) with at least one position, but x is (2, 3)\n"
      "  for one example, add the batch axis: x.reshape(1, 2, 3)"),
-    (nn.GlobalMaxPool(), (2, 3, 0), "GlobalMaxPool() at net needs x of shape (N, C, ...) with at least one place, but x is (2, 3, 0)"),
+    (nn.GlobalMaxPool(), (2, 3, 0), "GlobalMaxPool() at net needs x of shape (N, C, ...) with at least one position, but x is (2, 3, 0)"),
     (nn.Dropout2d(0.5), (2, 3), "Dropout2d(0.5) at net needs x of shape (N, C, H, W), but x is (2, 3)\n"
      "  it leaves out whole channels of pictures\n  nn.Dropout leaves out single values"),
     (nn.AdaptiveMaxPool2d(2), (2, 3, 4), "AdaptiveMaxPool2d(2x2) at net needs x of shape (N, C, H, W), but x is (2, 3, 4)\n"
@@ -251,13 +251,13 @@ def test_inputs_of_other_shapes(layer, shape, text):
 @pytest.mark.parametrize("kind, make, text", [
     (ArgumentError, lambda: nn.GroupNorm(4, 6), "GroupNorm: num_groups=4 must divide num_channels=6\n"
      "  each group takes an equal share of the channels\n  groups that fit: 1, 2, 3, 6"),
-    (ArgumentError, lambda: nn.Parallel(), "Parallel: there is no layer whose result could be taken\n  give at least one"),
+    (ArgumentError, lambda: nn.Parallel(), "Parallel: there are no layers\n  pass at least one"),
     (ArgumentError, lambda: nn.Residual([nn.ReLU()]), "Residual: layer 0 is [ReLU()] of type list, not a module\n"
      "  unpack the list: nn.Residual(*layers)"),
     (ArgumentError, lambda: nn.tie(nn.Linear(3, 2), nn.ReLU()), "tie: ReLU() has no parameter 'weight'\n  it has none"),
     (ShapeError, lambda: nn.tie(nn.Embedding(5, 3), nn.Linear(5, 3)),
      "tie: weight of Linear(5 -> 3) is (3, 5), that of Embedding(5 x 3) (5, 3)\n  a tied weight is one array"),
-    (OutOfRangeError, lambda: nn.EmbeddingBag(5, 3, padding_idx=5), "EmbeddingBag: padding_idx=5 is no row of a table of 5\n"
+    (OutOfRangeError, lambda: nn.EmbeddingBag(5, 3, padding_idx=5), "EmbeddingBag: padding_idx=5 is outside a table of 5 rows\n"
      "  rows run from 0 to 4"),
 ])
 def test_wrong_arguments(kind, make, text):
@@ -268,4 +268,4 @@ def test_a_bag_without_bags():
     layer = nn.EmbeddingBag(5, 3)
     assert message(ShapeError, lambda: layer(sl.tensor([1, 2, 3]))) == (
         "EmbeddingBag(5 x 3, mode='mean') at net needs x of shape (bags, words), but x is (3,)\n"
-        f"  for one bag, x.reshape(1, -1); for bags of several lengths in one row, give offsets\n  {CALLED}")
+        f"  for one bag, x.reshape(1, -1); for bags of several lengths in one row, pass offsets\n  {CALLED}")

@@ -26,7 +26,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.errors import ArgumentError, layer_stack
 from slopes.nn import init, losses
-from slopes.nn.number import Number
+from slopes.nn.hyper_parameter import HyperParameter
 from slopes.tensor import Trace, tracing, versions
 
 EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}.items()}, **INTEGER_LAYERS}
@@ -221,8 +221,8 @@ class TestOptimizers:
         opt, parameters = self.trained(text, 2)
         before = opt.state_dict(), {name: value.detach().numpy().copy() for name, value in parameters.items()}
         with sl.no_grad():
-            first = opt.update(sl.ones((5, 3)), parameters["w"].detach(), opt.states[0])
-            second = opt.update(sl.ones((5, 3)), parameters["w"].detach(), opt.states[0])
+            first = opt.update(sl.ones((5, 3)), parameters["w"].detach(), opt.states[0], opt.coefficients(sl.float32))
+            second = opt.update(sl.ones((5, 3)), parameters["w"].detach(), opt.states[0], opt.coefficients(sl.float32))
         assert np.array_equal(first[0].numpy(), second[0].numpy()) and first[1].keys() == opt.states[0].keys()
         assert all(np.array_equal(before[0][name], array) for name, array in opt.state_dict().items())
         assert all(np.array_equal(before[1][name], value.detach().numpy()) for name, value in parameters.items())
@@ -315,7 +315,7 @@ def test_every_checked_argument_is_an_argument(cls):
 
 @pytest.mark.parametrize("cls", LAYER_CLASSES + OPTIMIZER_CLASSES, ids=lambda cls: cls.__name__)
 def test_a_number_that_may_change_is_checked_when_it_changes(cls):
-    for name, held in inspect.getmembers(cls, lambda member: isinstance(member, Number)):
+    for name, held in inspect.getmembers(cls, lambda member: isinstance(member, HyperParameter)):
         part = cls(**ARGUMENTS.get(cls.__name__, {}))
         for value in held.constraint.wrong:
             with pytest.raises(ArgumentError, match=f"{name} must be "):

@@ -11,7 +11,8 @@ from native_graphs import Processor, compile_nodes, host, kinds, plan, same_bits
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.node import Node
 from slopes.graph.operation import build, constant, variable
-from slopes.loops import contraction
+from slopes.loops import emit_contract, pack_panel, plan_contract
+from slopes.loops.kernels import ContractKernel, MapKernel
 from slopes.loops.target import TARGETS
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
@@ -30,20 +31,20 @@ def packings(monkeypatch) -> set[str]:
             return result
         return watched
 
-    in_place = contraction.reads_in_place
-    runs, transposed = contraction.run_length, contraction.can_transpose
-    monkeypatch.setattr(contraction, "reads_in_place", note("in place", in_place, lambda result, args: result))
-    monkeypatch.setattr(contraction, "pack_transposed", note("transposed", contraction.pack_transposed))
+    in_place = emit_contract.reads_in_place
+    runs, transposed = pack_panel.run_length, pack_panel.can_transpose
+    monkeypatch.setattr(emit_contract, "reads_in_place", note("in place", in_place, lambda result, args: result))
+    monkeypatch.setattr(pack_panel, "pack_transposed", note("transposed", pack_panel.pack_transposed))
 
     def run_length(v, tile, kernel):
         size = runs(v, tile, kernel)
         if size:
             seen.add("runs")
-        elif not transposed(v, kernel, kernel.schedule["lanes"]):
+        elif not transposed(v, kernel, kernel.schedule.lanes):
             seen.add("single")
         return size
 
-    monkeypatch.setattr(contraction, "run_length", run_length)
+    monkeypatch.setattr(pack_panel, "run_length", run_length)
     return seen
 
 
@@ -81,7 +82,7 @@ def test_every_remainder_of_rows_and_lanes_comes_out_right(part):
     roots, env = [], {}
     for i, (m, n) in enumerate(zip([*ROWS, *ROWS], [*COLUMNS, *COLUMNS[7:], *COLUMNS[:7]])):
         if i % 4 == part:
-            k = max(2, -(-contraction.SMALL // (m * n))) + i % 3
+            k = max(2, -(-plan_contract.SMALL_PRODUCT // (m * n))) + i % 3
             (a, b), arrays = given((m, k), (k, n))
             roots.append(c.matmul(a, b))
             env.update(arrays)
@@ -192,7 +193,7 @@ def test_a_long_sum_is_split_into_fixed_parts(shape):
     (a, b, bias), env = given((m, k), (k, n), (n,))
     roots = [c.relu(c.matmul(a, b) + bias)]
     made = plan(roots)[0]
-    assert any(kernel.schedule.get("parts", 1) > 1 for kernel in made.kernels)
+    assert any(kernel.schedule.k_parts > 1 for kernel in made.kernels if isinstance(kernel, ContractKernel))
     check(roots, env, 1e-4)
 
 
@@ -201,7 +202,7 @@ def test_rows_that_share_one_set_of_the_cache_are_no_more_than_it_holds(k, most)
     (a, b), env = given((16, k), (200, k))
     roots = [product(a, b, "mk", "nk", "mn")]
     made = plan(roots, target=TARGETS["avx512"])[0]
-    rows = [kernel.schedule["rows"] for kernel in made.kernels if kernel.kind == "contract"]
+    rows = [kernel.schedule.mr for kernel in made.kernels if isinstance(kernel, ContractKernel)]
     assert rows and max(rows) <= most
     check(roots, env, 1e-4)
 
@@ -210,7 +211,7 @@ def test_parts_of_a_long_sum_are_of_one_size_where_they_can_be():
     """32 pictures in 16 parts of two, not in eleven of which the last is short."""
     x, g = variable((32, 16, 32, 32), np.dtype("float32")), variable((32, 16, 32, 32), np.dtype("float32"))
     made = plan([product(x, g, "bmxy", "bnxy", "mn")], target=TARGETS["avx512"])[0]
-    assert [kernel.schedule["parts"] for kernel in made.kernels if kernel.kind == "contract"] == [16]
+    assert [kernel.schedule.k_parts for kernel in made.kernels if isinstance(kernel, ContractKernel)] == [16]
 
 
 @pytest.mark.parametrize("shape", [(30, 64, 40), (128, 64, 20), (33, 9000, 17)])
@@ -248,7 +249,7 @@ def test_rows_that_lie_apart_are_copied_once_for_all_products_that_read_them():
     by_step = build("reshape", grown, shape=(64, 32, 1024))
     roots = [build("contract", grown, x, a_axes=(0, 1), b_axes=(0, 2), out_axes=(2, 1)),
              build("contract", by_step, y, a_axes=(0, 1, 2), b_axes=(1, 0, 3), out_axes=(3, 2))]
-    copies = [kernel for kernel in plan(roots)[0].kernels if kernel.kind == "map" and kernel.nodes[0].op.name == "contract"]
+    copies = [kernel for kernel in plan(roots)[0].kernels if isinstance(kernel, MapKernel) and kernel.nodes[0].op.name == "contract"]
     assert len(copies) == 2  # whole strips and the rest: of the one exponential, once
     rng = np.random.default_rng(0)
     env = {node: rng.normal(size=node.shape).astype("float32") for node in (g, x, y)}

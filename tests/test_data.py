@@ -83,10 +83,10 @@ REFUSED = [
     ((np.zeros((0, 3)), []), ShapeError, "data: there is no example"),
     ((3.0, [1]), ShapeError, "need a first axis that counts examples"),
     (([[1, 2], [3]], [0, 1]), ShapeError, "inputs are ragged"),
-    (([["a"]], [0]), DTypeError, "inputs are of type <U1, not numbers"),
+    (([["a"]], [0]), DTypeError, "inputs have dtype <U1, not numbers"),
     (([[None]], [0]), DTypeError, "inputs hold None, of type NoneType, at [0, 0]"),
-    (([[1.0]], ["cat"]), DTypeError, "targets are of type <U3, not numbers"),
-    (([[1j]], [0]), DTypeError, "inputs are of type complex128, not numbers"),
+    (([[1.0]], ["cat"]), DTypeError, "targets have dtype <U3, not numbers"),
+    (([[1j]], [0]), DTypeError, "inputs have dtype complex128, not numbers"),
     ((np.zeros(1, "M8[s]"), [0]), DTypeError, "not numbers"),
     (([[1.0], [float("nan")]], [0, 1]), NonFiniteError, "inputs hold nan at [1, 0]"),
     (([[1.0]], [float("inf")]), NonFiniteError, "targets hold inf at [0]"),
@@ -172,15 +172,15 @@ def test_constant_inputs_cannot_be_standardized():
 
 def test_batches_gather_inputs_and_targets_in_the_order_of_the_epoch():
     sequence = order(3, 2, 10)
-    found = list(data.batches(toy(), 4, seed=3, epoch=2))
+    found = list(toy().batches(4, seed=3, epoch=2))
     assert [len(y) for _, y in found] == [4, 4, 2]
     assert np.concatenate([x[:, 0] for x, _ in found]).tolist() == (sequence * 3).tolist()
     assert np.concatenate([y for _, y in found]).tolist() == (sequence % 2).tolist()
-    assert [y.tolist() for _, y in data.batches(toy(), 4, seed=3, epoch=2, start=1)] == [y.tolist() for _, y in found[1:]]
+    assert [y.tolist() for _, y in toy().batches(4, seed=3, epoch=2, start=1)] == [y.tolist() for _, y in found[1:]]
 
 
 def test_batches_may_be_changed_without_changing_the_data():
-    x, _ = next(data.batches(toy(), 4))
+    x, _ = next(toy().batches(4))
     x += 1
     assert toy().inputs[0, 0] == 0 and x.flags.writeable
 

@@ -103,9 +103,9 @@ def nested(make, depth, inner):
 def test_modules_within_modules_beyond_pythons_stack_are_told_clearly(ran):
     net = nested(nn.Sequential, 1000, nn.Linear(5, 2))
     assert len(net.parameters()) == 2 and len(net.state_dict()) == 2 and net.eval() is net
-    with pytest.raises(TooDeepError, match=r"Sequential: its layers call each other deeper than Python's limit of") as caught:
+    with pytest.raises(TooDeepError, match=r"Sequential: its layers are nested deeper than Python's limit of") as caught:
         ran(net)(sl.tensor(X))
-    assert "1000 levels" in str(caught.value) and "side by side in one nn.Sequential" in str(caught.value)
+    assert "1000 levels" in str(caught.value) and "one flat nn.Sequential" in str(caught.value)
     assert "at test_depth.py:" in str(caught.value)
     assert nested(nn.Sequential, 50, nn.Linear(5, 2))(sl.tensor(X)).shape == (2,)
 

@@ -299,7 +299,7 @@ def test_a_full_disk_during_a_download_is_said_and_the_part_kept(server, tmp_pat
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(chunk)
 
-    monkeypatch.setattr(download, "opened_own", lambda path: Full(path, "x+"))
+    monkeypatch.setattr(download, "open_own", lambda path: Full(path, "x+"))
     with pytest.raises(SaveError) as caught:
         get(server)
     lines = str(caught.value).splitlines()

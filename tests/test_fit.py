@@ -6,6 +6,7 @@ import contextlib
 import io
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 from slopes.data import Dataset
-from slopes.data.loaders import order
+from slopes.data.loaders.order import order
 from slopes.errors import ArgumentError, NonFiniteError, OutOfRangeError, ShapeError
-from slopes.train import stepper
-from slopes.train.history import Epoch
+from slopes.train import OnEpoch, TrainSpec, runner
+from slopes.train.history import Epoch, History
 from slopes.train.interrupt import Interrupts
-from slopes.train.progress import Lines, Live, Silent, choose_reporter
+from slopes.train.progress import Lines, Live, choose_reporter
+from slopes.train.training import Position
 
 
 def blobs(examples: int = 90, classes: int = 3, seed: int = 0) -> Dataset:
@@ -75,7 +77,7 @@ def test_what_a_caller_draws_after_an_epoch_is_drawn_by_the_default_and_changes_
     alone = fitted(small_net(dropout=0.5))
     net = small_net(dropout=0.5)
     sl.seed(9)
-    watched = fitted(net, after_epoch=lambda run: seen.append(float(sl.uniform())))
+    watched = fitted(net, callbacks=[OnEpoch(lambda training: seen.append(float(sl.uniform())))])
     assert seen == expected and same(alone.net, watched.net)
 
 
@@ -106,7 +108,7 @@ def test_validation_that_draws_changes_nothing_and_is_the_same_each_time():
 
 def test_the_length_of_native_calls_does_not_change_a_bit(monkeypatch):
     long = fitted(small_net(dropout=0.3), epochs=3)
-    monkeypatch.setattr(stepper, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "CALL_SECONDS", 0.0)
     short = fitted(small_net(dropout=0.3), epochs=3)
     assert same(long.net, short.net) and long.losses == short.losses
 
@@ -169,12 +171,12 @@ def test_after_a_training_the_net_answers_as_one_in_use():
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, ZeroDivisionError])
 def test_however_a_training_ends_the_net_is_one_in_use(end):
-    def stop(run):
+    def stop(training):
         raise end
 
     net = small_net(dropout=0.5)
     with contextlib.suppress(ZeroDivisionError):
-        fitted(net, after_epoch=stop)
+        fitted(net, callbacks=[OnEpoch(stop)])
     assert modes(net) == [False] * 5
 
 
@@ -184,9 +186,14 @@ def normed():
 
 
 def seen_modes(net, **given):
-    """The modes of the layers during a training."""
+    """The modes of the layers while a training step is traced."""
     seen = []
-    fitted(net, epochs=1, after_epoch=lambda run: seen.append(modes(run.net)), **given)
+
+    def look(net):
+        seen.append(modes(net))
+        return sl.tensor(0.0)
+
+    fitted(net, epochs=1, penalty=look, **given)
     return seen[0][1:]
 
 
@@ -271,16 +278,17 @@ def test_changing_the_rate_between_epochs_is_seen_by_the_next():
     optimizer, net = optim.SGD(lr=0.1), small_net()
     kept = []
 
-    def stop_learning(run):
+    def stop_learning(training):
         optimizer.lr = 0.0
         kept.append(net.state_dict())
 
-    fitted(net, optimizer=optimizer, epochs=3, after_epoch=stop_learning)
+    fitted(net, optimizer=optimizer, epochs=3, callbacks=[OnEpoch(stop_learning)])
     assert all(kept[0][name].tobytes() == kept[2][name].tobytes() for name in kept[0])
 
 
-def test_after_epoch_can_stop_the_training():
-    assert len(fitted(epochs=10, after_epoch=lambda run: len(run.epochs) == 3).epochs) == 3
+def test_a_callback_can_stop_the_training():
+    three = OnEpoch(lambda training: training.stop() if len(training.history.epochs) == 3 else None)
+    assert len(fitted(epochs=10, callbacks=[three]).epochs) == 3
 
 
 def test_the_same_optimizer_goes_on_with_the_same_net():
@@ -293,9 +301,14 @@ def test_the_same_optimizer_goes_on_with_the_same_net():
 # Ctrl-C
 
 
+def signal_after(epochs):
+    """A callback that sends Ctrl-C after so many epochs."""
+    return OnEpoch(lambda training: signal.raise_signal(signal.SIGINT) if len(training.history.epochs) == epochs else None)
+
+
 def test_ctrl_c_stops_between_calls_and_keeps_the_work():
     net = small_net()
-    run = fitted(net, epochs=50, after_epoch=lambda run: signal.raise_signal(signal.SIGINT) if len(run.epochs) == 2 else None)
+    run = fitted(net, epochs=50, callbacks=[signal_after(2)])
     assert run.interrupted and len(run.epochs) == 2 and run.history.steps == 12
     assert run.message == "interrupted after 12 steps (2 whole epochs): the net keeps what it learned"
     assert same(net, fitted(epochs=2).net)
@@ -303,23 +316,16 @@ def test_ctrl_c_stops_between_calls_and_keeps_the_work():
 
 
 def test_a_keyboard_interrupt_raised_anywhere_keeps_the_work_too():
-    def stop(run):
+    def stop(training):
         raise KeyboardInterrupt
 
-    run = fitted(epochs=5, after_epoch=stop)
+    run = fitted(epochs=5, callbacks=[OnEpoch(stop)])
     assert run.interrupted and len(run.epochs) == 1
 
 
 def test_after_ctrl_c_early_stopping_gives_the_best_weights_back():
-    stop = sl.train.EarlyStopping(patience=100)
-
-    def watch(run):
-        stop(run)
-        if len(run.epochs) == 4:
-            signal.raise_signal(signal.SIGINT)
-
-    net, held = small_net(), blobs(31, seed=1)
-    run = fitted(net, epochs=50, validation=held, optimizer=optim.SGD(lr=30.0), after_epoch=watch)
+    stop, net, held = sl.train.EarlyStopping(patience=100), small_net(), blobs(31, seed=1)
+    run = fitted(net, epochs=50, validation=held, optimizer=optim.SGD(lr=30.0), callbacks=[stop, signal_after(4)])
     assert run.interrupted and stop.epoch < 3
     assert run.message == f"interrupted after 24 steps (4 whole epochs): the net has the weights of epoch {stop.epoch + 1}, its best"
     assert sl.evaluate(net, held)["loss"] == stop.best == min(each.validation["loss"] for each in run.epochs)
@@ -328,21 +334,20 @@ def test_after_ctrl_c_early_stopping_gives_the_best_weights_back():
 def test_an_error_leaves_the_net_where_it_says():
     stop = sl.train.EarlyStopping(patience=100)
 
-    def watch(run):
-        stop(run)
-        if len(run.epochs) == 4:
+    def fail(training):
+        if len(training.history.epochs) == 4:
             raise ZeroDivisionError
 
     net = small_net()
     with pytest.raises(ZeroDivisionError):
-        fitted(net, epochs=50, validation=blobs(31, seed=1), after_epoch=watch)
+        fitted(net, epochs=50, validation=blobs(31, seed=1), callbacks=[stop, OnEpoch(fail)])
     assert same(net, fitted(epochs=4).net) and stop.weights
 
 
 def test_the_second_ctrl_c_stops_at_once():
     with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
         signal.raise_signal(signal.SIGINT)
-        assert interrupts.wanted
+        assert interrupts.requested
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -353,7 +358,7 @@ def test_a_program_s_own_handler_is_left_alone():
     try:
         with Interrupts() as interrupts:
             signal.raise_signal(signal.SIGINT)
-        assert seen == [signal.SIGINT] and not interrupts.wanted
+        assert seen == [signal.SIGINT] and not interrupts.requested
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -445,7 +450,7 @@ def test_a_broken_weight_is_named_where_the_next_loss_shows_it():
 
 def test_callers_never_see_broken_weights():
     seen = []
-    rooted(int(order(0, 0, 30)[-1]), 30, after_epoch=seen.append)
+    rooted(int(order(0, 0, 30)[-1]), 30, callbacks=[OnEpoch(seen.append)])
     assert seen == []
 
 
@@ -552,30 +557,45 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_gets_a_live_line_others_plain_ones():
-    assert isinstance(choose_reporter(None, Terminal()), Live)
-    assert isinstance(choose_reporter(True, io.StringIO()), Lines)
-    assert isinstance(choose_reporter(False, Terminal()), Silent)
+    assert [type(each) for each in choose_reporter(None, Terminal())] == [Live]
+    assert [type(each) for each in choose_reporter(True, io.StringIO())] == [Lines]
+    assert choose_reporter(False, Terminal()) == []
+
+
+def shown_training(epochs, examples):
+    """What a reporter looks at in a training."""
+    return SimpleNamespace(spec=TrainSpec(epochs=epochs), examples=examples, metrics={}, history=History(),
+                           result=SimpleNamespace(message=""))
+
+
+def show(reporter, training, epoch, examples, loss, metrics):
+    """A chunk ends where the epoch has these means."""
+    training.position = Position(epoch, 1)
+    training.epoch_metrics = SimpleNamespace(examples=examples, loss=loss, metrics=metrics)
+    reporter.chunk_done(training, None)
 
 
 def test_the_live_line_shows_epoch_loss_and_accuracy():
     stream = Terminal()
-    live = Live(stream)
-    live.start(2, 100)
-    live.advance(0, 50, 0.5, {"accuracy": 0.75})
-    live.epoch(Epoch(0, 0.4, {"accuracy": 0.8}, {}, 100, 10, 1.0))
-    live.advance(1, 100, 0.3, {"accuracy": 0.9})
-    live.stop("the end")
+    live, training = Live(stream), shown_training(2, 100)
+    live.begin(training)
+    show(live, training, 0, 50, 0.5, {"accuracy": 0.75})
+    training.history.epochs.append(Epoch(0, 0.4, {"accuracy": 0.8}, {}, 100, 10, 1.0))
+    live.epoch_done(training)
+    show(live, training, 1, 100, 0.3, {"accuracy": 0.9})
+    training.result.message = "the end"
+    live.end(training)
     text = stream.getvalue()
     assert "epoch 1/2" in text and "loss 0.5000" in text and "accuracy 75.00%" in text
     assert "epoch 1/2  loss 0.4000  accuracy 80.00%" in text and text.rstrip().endswith("the end")
 
 
 def test_long_epochs_report_in_between(monkeypatch):
-    stream = io.StringIO()
+    stream, training = io.StringIO(), shown_training(3, 1000)
     lines = Lines(stream)
     monkeypatch.setattr("slopes.train.progress.QUIET_SECONDS", 0.0)
-    lines.start(3, 1000)
-    lines.advance(1, 200, 0.25, {"accuracy": 0.5})
+    lines.begin(training)
+    show(lines, training, 1, 200, 0.25, {"accuracy": 0.5})
     assert stream.getvalue() == "epoch 2/3  200/1,000 examples  loss 0.2500  accuracy 50.00%\n"
 
 

@@ -204,9 +204,6 @@ class Lion(optim.Optimizer):
     def init(self, parameter):
         return {}
 
-    def update(self, gradient, parameter, state, factors=None):
-        return parameter, {}
-
 
 class Cubed(Elementwise):
     "x^3, without native code"
@@ -234,8 +231,8 @@ def test_methods_that_a_subclass_has_to_define(own_operations):
     optimizer = Lion([weight := sl.Parameter([1.0])])
     (weight * 2).sum().backward()
     told = {
-        "Lion does not define factors": (optimizer.step, "write def factors(self, dtype): in class Lion"),
-        "Feed does not define size": (lambda: data.Feed().size(3), "write def size(self, batch_size): in class Feed"),
+        "Lion does not define update": (optimizer.step, "write def update(self, gradient, parameter, state, c): in class Lion"),
+        "Loader does not define size": (lambda: data.Loader().size(3), "write def size(self, batch_size): in class Loader"),
         "Cubed does not define emit": (lambda: sl.compile(lambda x: build("cubed", x))(VECTOR),
                                     "write def emit(b, *xs, **params): in class Cubed"),
         "Ruleless does not define rule": (lambda: build("ruleless", VECTOR), "write def rule(*args, **params): in class Ruleless"),

@@ -22,7 +22,7 @@ import pytest
 
 import slopes as sl
 from slopes import SlopesError, nn, optim
-from slopes.bytecode import reads_of
+from slopes.bytecode import find_reads
 from slopes.captures import LARGE
 
 RATE, PICKED, FLAG, WEIGHTS, SCALAR = 2.0, "mean", True, np.ones(3, np.float32), np.float32(2)
@@ -422,10 +422,7 @@ class Shrinking(optim.Optimizer):
     def init(self, parameter):
         return {}
 
-    def factors(self, dtype):
-        return {}
-
-    def update(self, gradient, parameter, state, factors=None):
+    def update(self, gradient, parameter, state, c):
         return parameter - gradient * self.factor.rate * RATE, {}
 
 
@@ -640,7 +637,7 @@ def test_the_code_that_is_read_names_its_chains():
         settings = self.settings
         return x * settings.rate + SETTINGS["rate"] + x.shape[0]
 
-    chains = [(chain.kind, chain.root, [name for _, name in chain.links], chain.target) for chain in reads_of(function.__code__).chains]
+    chains = [(chain.kind, chain.root, [name for _, name in chain.links], chain.target) for chain in find_reads(function.__code__).chains]
     assert ("local", "self", ["settings"], "settings") in chains
     assert ("local", "settings", ["rate"], None) in chains
     assert ("global", "SETTINGS", ["rate"], None) in chains

@@ -106,15 +106,15 @@ def test_values_are_remembered_only_when_asked_for():
 
 def test_intermediate_values_are_let_go(monkeypatch):
     made, alive = [], []
-    meaning = Operation.table["exp"].meaning
+    compute = Operation.table["exp"].compute
 
-    def watching(xp, array):
-        result = meaning(xp, array)
+    def watching(array):
+        result = compute(array)
         made.append(weakref.ref(result))
         alive.append(sum(ref() is not None for ref in made))
         return result
 
-    monkeypatch.setattr(Operation.table["exp"], "meaning", staticmethod(watching))
+    monkeypatch.setattr(Operation.table["exp"], "compute", staticmethod(watching))
     first = node = x(8)
     for _ in range(50):
         node = build("exp", node)

@@ -16,7 +16,8 @@ from slopes.data.loaders.folder import Pictures
 from slopes.data.loaders.stream import prefetched
 from slopes.errors import ArgumentError, DataError, NonFiniteError, OutOfRangeError, ShapeError
 from slopes.files.images import QUIET
-from slopes.train import stepper
+from slopes.train import streaming
+from slopes.train.sources import ArraySource
 
 
 def pgm(array):
@@ -193,7 +194,7 @@ def test_training_from_the_disk_is_training_from_memory_bit_for_bit(folder, monk
     splits = data.split(image_folder(folder, 6, channels=1), (0.6, 0.2, 0.2))
     memory, kept = trained(splits.train.load(), splits.validation.load(), schedule="linear")
     for room in (1 << 26, 7 * 144 * 2):  # all steps of an epoch in one call; two steps in each
-        monkeypatch.setattr(stepper, "STREAMED_BYTES", room)
+        monkeypatch.setattr(streaming, "STREAMED_BYTES", room)
         disk, run = trained(splits.train, splits.validation, schedule="linear")
         assert run.losses == kept.losses and run.epochs[-1].validation == kept.epochs[-1].validation
         for one, two in zip(disk.parameters(), memory.parameters()):
@@ -203,22 +204,42 @@ def test_training_from_the_disk_is_training_from_memory_bit_for_bit(folder, monk
 
 
 def test_parts_of_any_length_compile_no_more_often_than_whole_and_last_batches(folder, monkeypatch):
-    monkeypatch.setattr(stepper, "STREAMED_BYTES", 7 * 144 * 3)  # three steps of seven pictures at a time
+    monkeypatch.setattr(streaming, "STREAMED_BYTES", 7 * 144 * 3)  # three steps of seven pictures at a time
     found = image_folder(folder, 6, channels=1)
 
-    def sums(inputs, targets, indices):
-        return sl.take(inputs, indices, axis=0).sum(), sl.take(targets, indices, axis=0).sum()
+    def sums(held, indices, rate):
+        inputs, targets = held
+        return {"inputs": sl.take(inputs, indices, axis=0).sum(), "targets": sl.take(targets, indices, axis=0).sum()}
 
-    steps = stepper.Stepper(sl.compile(sums), found.inputs, sl.asarray(found.targets))
-    order = np.random.default_rng(0).permutation(50)
-    done = list(steps.walk(order, 7))
-    assert [each.steps for each in done] == [3, 3, 1, 1] and steps.program.compilations <= 3
-    np.testing.assert_allclose(sum(each.values[0].sum() for each in done), np.asarray(found.inputs).sum(), rtol=1e-5)
-    assert sum(each.values[1].sum() for each in done) == 20
+    source = ArraySource(found)
+    steps, epoch = source.runner(sl.compile(sums), 7, None), source.epoch(7, seed=0, epoch=0)
+    done = [steps.run(batches) for batches in iter(lambda: epoch.take(steps.limit), None)]
+    assert [len(each["inputs"]) for each in done] == [3, 3, 1, 1] and steps.program.compilations <= 3
+    np.testing.assert_allclose(sum(each["inputs"].sum() for each in done), np.asarray(found.inputs).sum(), rtol=1e-5)
+    assert sum(each["targets"].sum() for each in done) == 20
+
+
+def test_an_epoch_from_the_disk_begins_in_the_middle_and_is_taken_in_parts_of_any_length(folder, monkeypatch):
+    monkeypatch.setattr(streaming, "STREAMED_BYTES", 7 * 144 * 3)
+    source = ArraySource(image_folder(folder, 6, channels=1))
+
+    def take_all(start, limit):
+        epoch = source.epoch(7, 0, 1, start)
+        return list(iter(lambda: epoch.take(limit), None))
+
+    whole = take_all(0, 100)
+    for start, limit in ((0, 2), (4, 1), (7, 5)):
+        parts = take_all(start, limit)
+        assert max(map(len, parts)) <= limit
+        for take in (lambda batches: batches.indices, lambda batches: batches.inputs):
+            expected = np.concatenate([take(batches).reshape(-1) for batches in whole])
+            found = np.concatenate([take(batches).reshape(-1) for batches in parts])
+            np.testing.assert_array_equal(found, expected[len(expected) - len(found):])
+        assert sum(batches.indices.size for batches in parts) == 50 - 7 * start
 
 
 def test_measuring_takes_no_more_memory_than_is_read_at_once(folder, monkeypatch):
-    monkeypatch.setattr(stepper, "STREAMED_BYTES", 9 * 144)
+    monkeypatch.setattr(streaming, "STREAMED_BYTES", 9 * 144)
     gathered, gather = [], Pictures.gather
     monkeypatch.setattr(Pictures, "gather", lambda self, numbers: (gathered.append(len(numbers)), gather(self, numbers))[1])
     sl.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(36, 2)), image_folder(folder, 6, channels=1))

@@ -205,7 +205,7 @@ def test_attention_maps_are_distributions_and_causal():
         assert weights.shape == (4, 5, 5) and np.allclose(weights.sum(axis=2), 1, atol=1e-6)
         assert (weights[:, ~np.tri(5, dtype=bool)] == 0).all()
     assert len(inside.attention_maps(small_vit((1, 8, 8), 10), np.zeros((1, 1, 8, 8), np.float32)).weights) == 4
-    with pytest.raises(ArgumentError, match="does not attend"):
+    with pytest.raises(ArgumentError, match="has no attention"):
         inside.attention_maps(nn.Linear(2, 2), np.ones((1, 2), np.float32))
 
 

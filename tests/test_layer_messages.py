@@ -114,8 +114,8 @@ def test_batch_norm_with_one_value_per_channel(rows):
 
     assert message(ShapeError, call) == (
         f"BatchNorm1d(3) at net needs more than one value per channel in training, but x is ({rows}, 3)\n"
-        "  there the mean and variance are the batch's own, and one value has no variance\n"
-        "  train with larger batches (leave out a last batch of 1), or call net.eval() first\n"
+        "  training uses the mean and variance of the batch, and one value has no variance\n"
+        "  train with larger batches (drop a last batch of 1), or call net.eval() first\n"
         f"  {CALLED}")
 
 
@@ -134,7 +134,7 @@ def test_embedding_of_a_word_outside_the_table():
 
     assert message(OutOfRangeError, call) == (
         "Embedding(10 x 3) at net has the rows 0 to 9, but x[1, 0] is 12\n"
-        "  2 of 4 numbers lie outside of the table\n"
+        "  2 of 4 indices are outside the table\n"
         "  build it with at least 13 rows\n"
         f"  {CALLED}")
 
@@ -144,8 +144,8 @@ def test_embedding_of_floats():
         nn.Embedding(10, 3)(sl.zeros((2, 2)))
 
     assert message(DTypeError, call) == (
-        "Embedding(10 x 3) at net needs whole numbers, but x is float32\n"
-        "  each number selects a row of the table\n"
+        "Embedding(10 x 3) at net needs integers, but x is float32\n"
+        "  each index selects a row of the table\n"
         "  x.astype(slopes.int64)\n"
         f"  {CALLED}")
 
@@ -164,11 +164,11 @@ def test_embedding_of_floats():
     (lambda: nn.Conv2d(6, 4, 3, groups=4), "Conv2d: groups=4 must divide both in_channels=6 and out_channels=4\n"
      "  each group takes an equal share of the channels\n  groups that fit: 1, 2"),
     (lambda: nn.Conv2d(6, 4, 3, stride=2, padding="same"), "Conv2d: padding='same' needs stride 1, not (2, 2)\n"
-     "  with a stride the output is shorter in any case\n  give the padding as numbers, such as kernel_size // 2"),
+     "  with a larger stride the output is always shorter\n  pass integers, such as padding=kernel_size // 2"),
     (lambda: nn.MaxPool2d(2, padding=2), "MaxPool2d: padding=(2, 2) must be at most half of kernel_size=(2, 2)\n"
-     "  a window could lie wholly outside of x, and nothing is the largest or the mean of no values"),
-    (lambda: nn.loss_for("cauchy"), "loss_for: 'cauchy' is no distribution that it knows\n"
-     "  it knows categorical, bernoulli, gaussian, laplace"),
+     "  otherwise a window could contain only padding, which has no maximum or mean"),
+    (lambda: nn.loss_for("cauchy"), "loss_for: 'cauchy' is not a known distribution\n"
+     "  choose categorical, bernoulli, gaussian, laplace"),
 ])
 def test_wrong_arguments(make, text):
     assert message(ArgumentError, make) == f"{text}\n  at test_layer_messages.py:LINE"
@@ -183,22 +183,22 @@ def test_wrong_arguments(make, text):
     ([1, 2, 10, 5], OutOfRangeError, "cross_entropy: labels[2] is 10, but there are 10 classes, 0 to 9\n"
      "  1 of 4 labels is outside of them\n  classes are counted from 0: labels - 1"),
     ([1, -100, 3, 5], OutOfRangeError, "cross_entropy: labels[1] is -100, but there are 10 classes, 0 to 9\n"
-     "  1 of 4 labels is outside of them\n  to leave out examples marked -100, pass ignore_index=-100"),
+     "  1 of 4 labels is outside of them\n  to ignore examples labelled -100, pass ignore_index=-100"),
     ([1.0, 2.0, 3.0, 5.0], DTypeError, "cross_entropy: labels are float32 of shape (4,), not integers\n"
-     "  a label is the number of the right class\n  labels.astype(slopes.int64)"),
-    (np.full((4, 10), 0.5), OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but no probabilities of "
-     "classes\n  one sum is 5; along axis 1 they must be at least 0 and sum to 1\n"
-     "  for numbers, take nn.mse_loss; for classes, give integers of shape (N,)"),
+     "  a label is the index of the correct class\n  labels.astype(slopes.int64)"),
+    (np.full((4, 10), 0.5), OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but not class "
+     "probabilities\n  one sum is 5; along axis 1 they must be at least 0 and sum to 1\n"
+     "  for regression, use nn.mse_loss; for classes, pass integers of shape (N,)"),
     (np.eye(10)[:4, ::-1] * 2 - 0.1, OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but no "
      "probabilities of classes\n  one is -0.1; along axis 1 they must be at least 0 and sum to 1\n"
-     "  for numbers, take nn.mse_loss; for classes, give integers of shape (N,)"),
+     "  for regression, use nn.mse_loss; for classes, pass integers of shape (N,)"),
     (np.eye(10, dtype=int)[:4], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (4, 10)\n"
-     "  there is one label per example, the class axis (axis 1) left out\n"
+     "  labels have the shape of the outputs without the class axis (axis 1)\n"
      "  one row per label looks like one-hot: labels.argmax(axis=1)"),
     ([[1], [2], [3], [5]], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (4, 1)\n"
-     "  there is one label per example, the class axis (axis 1) left out\n  labels.reshape(-1)"),
+     "  labels have the shape of the outputs without the class axis (axis 1)\n  labels.reshape(-1)"),
     ([1, 2, 3], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (3,)\n"
-     "  there is one label per example, the class axis (axis 1) left out\n  labels of shape (4,) fit these outputs"),
+     "  labels have the shape of the outputs without the class axis (axis 1)\n  labels of shape (4,) match these outputs"),
 ])
 def test_wrong_labels(labels, kind, text):
     def call():
@@ -236,7 +236,7 @@ def test_weights_for_another_number_of_classes():
         nn.cross_entropy(sl.zeros((2, 3)), sl.tensor([0, 1]), weight=sl.ones((4,)))
 
     assert message(ShapeError, call) == (
-        "cross_entropy: weight has shape (4,), but there are 3 classes\n  give one weight per class: shape (3,)\n"
+        "cross_entropy: weight has shape (4,), but there are 3 classes\n  pass one weight per class: shape (3,)\n"
         "  at test_layer_messages.py:LINE")
 
 

@@ -184,7 +184,7 @@ def test_data_in_which_nothing_counts_are_refused():
 def test_a_carried_state_is_not_cut():
     sl.seed(0)
     net = LanguageModel(4, 5, 6)
-    with pytest.raises(ArgumentError, match="accumulate=2 with a feed whose state is carried"):
+    with pytest.raises(ArgumentError, match="accumulate=2 with a loader whose state is carried"):
         fitted(text.Streams(np.arange(40) % 4, 4), None, net, accumulate=2, batch_size=2)
 
 

@@ -150,25 +150,25 @@ def test_after_an_interruption_the_parameters_hold_the_last_accepted_point(monke
 
 def test_a_wolfe_step_gains_and_is_flat():
     def along(step):
-        return search.Place(step, (step - 3) ** 2 + np.sin(5 * step), 2 * (step - 3) + 5 * np.cos(5 * step), np.zeros(1))
+        return search.Trial(step, (step - 3) ** 2 + np.sin(5 * step), 2 * (step - 3) + 5 * np.cos(5 * step), np.zeros(1))
 
     start = along(0.0)
     for first in (0.01, 0.3, 1.0, 20.0):
         if start.slope < 0:
             found = search.strong_wolfe(along, start, first, 1.0)
-            assert search.gains(found, start) and search.is_flat(found, start)
+            assert search.decreases_enough(found, start) and search.is_flat(found, start)
 
 
 # What it refuses
 
 W = sl.Parameter([1.0, 2.0])
 REFUSED = [
-    (lambda: 1.0, {}, ShapeError, ["minimize: the loss returned a value of type float, not one number",
+    (lambda: 1.0, {}, ShapeError, ["minimize: the loss returned a value of type float, not a scalar",
                                    "  take its mean: .mean() at its end"]),
-    (lambda: W * 2, {}, ShapeError, ["minimize: the loss returned a value of shape (2,), not one number"]),
+    (lambda: W * 2, {}, ShapeError, ["minimize: the loss returned a value of shape (2,), not a scalar"]),
     (lambda: sl.tensor(1.0), {}, GradientError, ["minimize: the loss depends on none of 0"]),
     (lambda: sl.log(W - 5).sum(), {}, NonFiniteError, ["minimize: the loss is not finite at the start",
-                                                       "  there is no way down from there"]),
+                                                       "  it has no descent direction there"]),
     (W.sum(), {}, ArgumentError, ["minimize: loss is tensor(3., requires_grad=True), not a function"]),
     (lambda: W.sum(), {"method": "sgd"}, ArgumentError, ["minimize: method must be 'lbfgs' or 'newton', not 'sgd'"]),
     (lambda: W.sum(), {"steps": 0}, ArgumentError, ["minimize: steps must be a whole number of at least 1, not 0"]),
@@ -195,5 +195,5 @@ def test_a_hessian_that_is_too_large_is_refused_before_it_is_made():
         optim.minimize(lambda: net(np.ones((1, 100), np.float32)).sum(), net, "newton")
     assert str(error.value).split("\n")[:3] == [
         "minimize: Newton's method for 10,100 parameters needs a Hessian of 1e+08 numbers",
-        "  it solves equations with that matrix at every step; 4,096 parameters are the most",
+        "  every step solves a linear system with it; at most 4,096 parameters are supported",
         '  use method="lbfgs", which needs no matrix, or freeze parameters']

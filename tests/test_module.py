@@ -211,7 +211,7 @@ def test_wrong_names_are_listed_all_at_once_and_nothing_is_loaded():
         net.load_state_dict(state)
     lines = str(error.value).split("\n")
     assert lines[:-1] == [
-        "load_state_dict: the state does not fit Sequential: 1 name missing, 2 names unknown, 1 name unfit",
+        "load_state_dict: the state does not match Sequential: 1 name missing, 2 names unknown, 1 name unfit",
         "  missing: 0.weight (4, 3)",
         "  unknown: 0.weights (4, 3); did you mean 0.weight?",
         "  unknown: extra (2, 2)",
@@ -377,7 +377,7 @@ class Headed(nn.Module):
 def test_tensors_with_one_path_are_refused(heads, names):
     net = Headed(heads())
     for use in (net.state_dict, lambda: net.load_state_dict({})):
-        with pytest.raises(StateError, match=rf"(?s)Headed: net.{names} have one path in a state.*rename a key"):
+        with pytest.raises(StateError, match=rf"(?s)Headed: net.{names} have the same path in a state.*rename a key"):
             use()
 
 

@@ -6,14 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
-from operation_cases import OPERATIONS, Case, cases, is_smooth
+from operation_cases import OPERATIONS, Case, cases, declares, is_smooth
 
 from slopes.autodiff.batching import batch
 from slopes.autodiff.check import check_graph
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.dtype import NATIVE, float32, float64, int32
 from slopes.graph.node import Node
-from slopes.graph.operation import Operation, variable
+from slopes.graph.operation import variable
 from slopes.machine.reference import evaluate
 from slopes.ops.elementwise import Elementwise
 
@@ -23,20 +23,16 @@ every_operation = pytest.mark.parametrize("name", OPERATIONS)
 every_type = pytest.mark.parametrize("dtype", NATIVE, ids=str)
 
 
-def declares(operation: type[Operation], question: str) -> bool:
-    """Whether the operation itself, and not only the base of all, answers the question."""
-    return any(question in vars(base) for base in operation.__mro__ if base not in (Operation, Elementwise, object))
-
-
 @every_operation
 def test_an_operation_answers_all_questions(name):
     operation = OPERATIONS[name]
     assert operation.__doc__, f"{name} has no docstring"
     elementwise = issubclass(operation, Elementwise)
-    for question in ("meaning", *(() if elementwise else ("rule", "pullback", "samples", "batch"))):
+    for question in ("meaning", *(() if elementwise else ("rule", "pullback", "samples"))):
         assert declares(operation, question), f"{name} declares no {question}"
     found = [case for dtype in NATIVE for case in cases(operation, dtype)]
     assert found, f"{name} accepts no native type"
+    assert elementwise or declares(operation, "batch") or not found[0].inputs, f"{name} has no batch rule"
 
 
 @every_operation

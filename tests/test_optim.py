@@ -132,8 +132,8 @@ def test_a_missing_gradient_is_named_and_nothing_changes():
     lines = str(error.value).split("\n")
     assert lines[:3] == [
         "SGD.step: 2 of 4 parameters have no gradient: 0.weight, 0.bias",
-        "  the loss does not depend on them: they were not used, or what they gave was detached",
-        "  use them, or let them rest: parameter.requires_grad = False"]
+        "  the loss does not depend on them: they were not used, or their outputs were detached",
+        "  use them, or freeze them: parameter.requires_grad = False"]
     assert lines[3].startswith("  at test_optim.py:")
     assert all(np.array_equal(before[name], array) for name, array in net.state_dict().items())
 

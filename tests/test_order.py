@@ -9,7 +9,7 @@ from native_graphs import Reported, compile_nodes, same_bits
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.node import Node
 from slopes.graph.operation import build, constant, variable
-from slopes.loops.nest import Kernel, buffers_written
+from slopes.loops.kernels import Kernel, buffers_written
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 

@@ -11,7 +11,7 @@ from native_graphs import Reported, compile_nodes, plan, same_bits
 from slopes.errors import CompileError
 from slopes.graph.operation import build, variable
 from slopes.loops import program
-from slopes.machine import parts, translate
+from slopes.machine import split, translate
 from slopes.ops import composite as c
 
 
@@ -32,16 +32,16 @@ def names(text: str) -> list[str]:
 @pytest.fixture(params=[(10**9, 32), (10**9, 1), (3000, 32), (3000, 2), (1, 1)], ids=str)
 def sizes(request, monkeypatch):
     """Characters of a part, and phases of a function."""
-    monkeypatch.setattr(parts, "PART", request.param[0])
-    monkeypatch.setattr(program, "RUN", request.param[1])
+    monkeypatch.setattr(split, "PART", request.param[0])
+    monkeypatch.setattr(program, "PHASES_IN_FUNCTION", request.param[1])
     return request.param
 
 
 def test_each_function_is_in_one_part_and_the_cuts_follow_from_the_text(sizes):
     roots, updates, _, _ = graph()
     text = plan(roots, updates)[0].text
-    found = parts.cut(text)
-    assert found == parts.cut(text)
+    found = split.split(text)
+    assert found == split.split(text)
     assert sorted(name for part in found for name in names(part)) == sorted(names(text))
     assert (len(found) > 1) == (sizes[0] < len(text))
     assert any(name.startswith("phases") for name in names(text)) == (sizes[1] < 32)
@@ -68,7 +68,7 @@ def test_an_error_in_one_part_stops_the_others(sizes, threads):
 
 
 def test_a_part_that_llvm_refuses_is_told(monkeypatch):
-    monkeypatch.setattr(parts, "PART", 1)
+    monkeypatch.setattr(split, "PART", 1)
     bad = "define void @program() {\n  ret void\n}\ndefine internal void @k0_map() {\n  ret i32 0\n}\n"
     with pytest.raises(CompileError, match="defect of slopes"):
         translate.object_codes(bad, *translate.host())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from recipe_runs import run_recipe, same_weights
 from toy_pictures import toys
 
 import slopes as sl
 from slopes import data, nn
 from slopes.data import Splits, save_image_folder
 from slopes.errors import DataError
-from slopes.experiments import run as practice
+from slopes.experiments import classification
+from slopes.experiments.experiment import Config
 from slopes.experiments.recipes import fashion, imagenet
-from slopes.experiments.study import carry_out
+from slopes.experiments.run import load, run
 from slopes.plot import mistakes, samples
 from slopes.train.evaluate import Evaluation
 
@@ -26,7 +28,7 @@ def tiny(shape, classes, hidden=4, dropout=0.0):
                          nn.Linear(4 * ((shape[1] - 1) // 2) ** 2, classes))
 
 
-SMALL = {"pictures": 20, "pixels": 10, "size": 9, "margin": 2, "batch": 7, "epochs": 6, "rate": 0.01}
+SMALL = {"pictures": 20, "pixels": 10, "size": 9, "margin": 2, "batch": 7, "hidden": 4, "epochs": 6, "rate": 0.01}
 
 
 @pytest.fixture
@@ -43,16 +45,16 @@ def small(monkeypatch, tmp_path):
 
 def test_a_folder_is_made_once_and_learned_from_the_same_way_with_the_same_seed(small):
     told = []
-    studied = carry_out(imagenet.recipe, imagenet.recipe.chosen(**SMALL), small / "run", seed=1, tell=told.append)
-    found = studied.findings
+    found = run(imagenet.recipe, SMALL, small / "run", seed=1, log=told.append)
     assert found.figures["test accuracy"] == 1 and all(value > 0 for value in found.figures.values()) and len(found.lines) == 2
-    assert {each.name for each in studied.folder.iterdir()} == {"curve.png", "confusion.png", "mistakes.png", "study.json",
-                                                                "weights.safetensors"}
+    assert {file.name for file in found.folder.iterdir()} == {"curve.png", "confusion.png", "history.json", "mistakes.png", "run.json",
+                                                              "weights.safetensors"}
     folder, = (each for each in (small / "cache" / "made").iterdir() if each.is_dir())
     assert len(list(folder.glob("*/*.png"))) == 40 and sum("writing 40 pictures" in line for line in told) == 1
-    again = imagenet.recipe.investigate(imagenet.recipe.chosen(**SMALL), 1, told.append)
-    assert sum("writing" in line for line in told) == 1
-    assert all((again.weights[path] == array).all() for path, array in found.weights.items())
+    again = run(imagenet.recipe, SMALL, seed=1, log=told.append)
+    assert sum("writing" in line for line in told) == 1 and same_weights(again, found)
+    bag = next((folder / "Bag").iterdir())
+    assert load(small / "run").predict(str(bag)).text.startswith("Bag (")
 
 
 def test_a_damaged_file_in_an_own_folder_is_named_and_skipped_only_if_asked(small):
@@ -60,16 +62,16 @@ def test_a_damaged_file_in_an_own_folder_is_named_and_skipped_only_if_asked(smal
     (folder / "Bag" / "03.png").write_bytes((folder / "Bag" / "03.png").read_bytes()[:60])
     given = {**SMALL, "folder": str(folder), "epochs": 1}
     with pytest.raises(DataError, match=r"Bag.03\.png: "):
-        imagenet.recipe.investigate(imagenet.recipe.chosen(**given), 0, lambda text: None)
+        run(imagenet.recipe, given, progress=False)
     told = []
-    found = imagenet.recipe.investigate(imagenet.recipe.chosen(**given, damaged="skip"), 0, told.append)
+    found = run(imagenet.recipe, {**given, "damaged": "skip"}, log=told.append)
     assert any(line.startswith("skipped: ") and "03.png" in line for line in told) and any("39 pictures" in line for line in told)
     assert len(found.lines) == 2
 
 
 def test_no_epoch_is_no_error(small):
-    found = imagenet.recipe.investigate(imagenet.recipe.chosen(**{**SMALL, "epochs": 0}), 0, lambda text: None)
-    assert found.figures["pictures learned per second"] == 0 and found.pictures["curve.png"]().data("png")
+    found = run_recipe(imagenet.recipe, **{**SMALL, "epochs": 0})
+    assert found.figures["pictures learned per second"] == 0 and found.report.plots["curve.png"]().data("png")
 
 
 def test_the_view_is_the_middle_when_judged_and_any_part_while_learning():
@@ -91,7 +93,8 @@ def test_the_view_is_the_middle_when_judged_and_any_part_while_learning():
 def test_alexnet_stands_behind_the_view_with_weights_large_enough_to_learn():
     shades = data.Standardize(RNG.uniform(size=(4, 3, 70, 70)), per="channel")
     sl.seed(0)
-    net = imagenet.network(imagenet.recipe.chosen(size=63, hidden=64), 10, shades)
+    facts = {"classes": ["c"] * 10, "mean": shades.mean.ravel().tolist(), "std": shades.std.ravel().tolist()}
+    net = imagenet.network(Config(imagenet.recipe.resolve(size=63, hidden=64)), facts, "")
     with sl.no_grad():
         outputs = net.eval()(sl.tensor(RNG.uniform(size=(4, 3, 70, 70)).astype(np.float32)))
     assert outputs.shape == (4, 10) and 0.05 < float(outputs.std()) < 3
@@ -102,18 +105,17 @@ def test_alexnet_stands_behind_the_view_with_weights_large_enough_to_learn():
 
 def test_clothes_are_learned_and_the_run_is_revived(monkeypatch, tmp_path):
     part = toys(64, size=28)
-    monkeypatch.setitem(practice.DATASETS, "fashion", lambda: Splits(part, part, part))
-    values = fashion.recipe.chosen(epochs=8, batch=16, width=4)
-    done = practice.practise(fashion.recipe, values, tmp_path / "run", progress=False)
-    assert done.test["accuracy"] > 0.95
-    assert done.run.epochs[-1].loss > done.test["loss"]  # labels are smoothed while it learns, and pictures moved
-    net, saved = practice.revive(tmp_path / "run")
-    assert saved.hyperparameters["width"] == 4
-    assert sl.evaluate(net, part)["loss"] == pytest.approx(done.test["loss"], rel=1e-5)
+    monkeypatch.setitem(classification.DATASETS, "fashion", lambda: Splits(part, part, part))
+    done = run(fashion.recipe, {"epochs": 8, "batch": 16, "width": 4}, tmp_path / "run", progress=False)
+    assert done.figures["test accuracy"] > 0.95
+    assert done.run.epochs[-1].loss > done.figures["test loss"]  # labels are smoothed while it learns, and pictures moved
+    loaded = load(tmp_path / "run")
+    assert loaded.record.hyperparameters["width"] == 4
+    assert sl.evaluate(loaded.net, part)["loss"] == pytest.approx(done.figures["test loss"], rel=1e-5)
 
 
 def test_clothes_are_moved_and_mirrored_and_weights_decay():
-    more = fashion.training(fashion.recipe.chosen(shift=1, decay=0.5))
+    more = fashion.training(Config(fashion.recipe.resolve(shift=1, decay=0.5)))
     x, y = sl.tensor(RNG.uniform(0.1, 1, (40, 1, 6, 6)).astype(np.float32)), sl.zeros((40,))
     sl.seed(0)
     moved, same = more["augment"](x, y)

@@ -19,7 +19,7 @@ from slopes import data, extras, nn
 from slopes.errors import CompileError, DataError, SaveError, line_text, user_location
 from slopes.files import images
 from slopes.files.lock import locked
-from slopes.machine import crew, engine, native
+from slopes.machine import engine, native, pool
 from slopes.workers import Workers
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -322,7 +322,7 @@ def test_ctrl_c_at_any_moment_of_a_call_leaves_every_lock_open():
     weight.assign(sl.zeros(3))
     assert threaded(lambda: [float(step(one)) for _ in range(3)]) == [3, 6, 9]
     program, = step.programs
-    assert not program.entered[0] and not crew.crew.busy._is_owned()
+    assert not program.entered[0] and not pool.pool.busy._is_owned()
 
 
 # The end of the interpreter

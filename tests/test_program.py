@@ -14,7 +14,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.operation import build, constant, variable
-from slopes.loops.nest import buffers_read, buffers_written
+from slopes.loops.kernels import buffers_read, buffers_written
 from slopes.loops.order import may_fail
 from slopes.machine import native
 from slopes.machine.reference import evaluate

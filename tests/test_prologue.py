@@ -12,7 +12,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.errors import OutOfRangeError
 from slopes.graph.operation import build, variable
-from slopes.passes.apart import set_apart
+from slopes.passes.hoist_frozen import hoist_frozen
 
 DRAW = np.random.default_rng(0)
 
@@ -144,11 +144,11 @@ def test_only_work_on_fixed_values_is_set_apart():
     square = build("contract", w, w, a_axes=(0, 1), b_axes=(1, 2), out_axes=(0, 2))
     scaled = build("exp", square)
     cheap = build("exp", w)
-    roots, stands_for = set_apart([scaled * x, cheap + x, square], {w})
+    roots, stands_for = hoist_frozen([scaled * x, cheap + x, square], {w})
     assert list(stands_for.values()) == [scaled]
     stand_in, = stands_for
     assert roots[0].args == (stand_in, x) and roots[1] is cheap + x and roots[2] is square
-    assert set_apart([scaled * x], ()) == ([scaled * x], {})
+    assert hoist_frozen([scaled * x], ()) == ([scaled * x], {})
 
 
 def test_what_is_made_of_constants_alone_stays_where_it_is():
@@ -156,7 +156,7 @@ def test_what_is_made_of_constants_alone_stays_where_it_is():
     constant_sums = build("cumulative_sum", build("iota", size=4, dtype=np.dtype("float32")), axis=0)
     for fixed in ((), {w}):
         roots = [constant_sums + x, constant_sums * w]
-        assert set_apart(roots, fixed) == (roots, {})
+        assert hoist_frozen(roots, fixed) == (roots, {})
 
 
 class Causal(nn.Module):

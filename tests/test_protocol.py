@@ -6,12 +6,17 @@ import ast
 import inspect
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from operation_cases import OPERATIONS as OPERATION_CASES
+from operation_cases import cases
 from test_house import modules, tree_of
 
-import slopes.autodiff.parts
-import slopes.ops  # noqa: F401
-from slopes.graph.operation import Operation
+from slopes.autodiff.pullback import pull_back
+from slopes.errors import DivisionError, OutOfRangeError
+from slopes.graph.dtype import float64
+from slopes.graph.operation import Operation, build, constant, variable
+from slopes.machine.reference import evaluate
 
 OPERATIONS = [operation for _, operation in sorted(Operation.table.items())]
 KINDS = {"leaf", "elementwise", "move", "index", "reduce", "contract", "mix", "order", "loop"}
@@ -71,3 +76,74 @@ def test_every_question_has_an_explanation():
         if isinstance(before, ast.AnnAssign) and not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
             silent.append(before.target.id)
     assert sorted(silent) == ["kind", "name", "table"], "these are explained in the docstring of the class"
+
+
+# ---------------------------------------------------------------------- facts hold on the samples of every operation
+FLOATS = [(name, case) for name, operation in OPERATION_CASES.items() for case in cases(operation, float64) if case.node.op is operation]
+
+
+def value(case, arrays):
+    return evaluate([case.node], dict(zip(case.inputs, arrays)))[0]
+
+
+@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.linear(case.node)], ids=lambda case: case.node.op.name)
+def test_a_linear_operation_adds_up(case):
+    others = [array if array.dtype.kind in "iu" else array[..., ::-1] * 0.7 if array.ndim else array * 0.7 for array in case.arrays]
+    sums = [a if a.dtype.kind in "iu" else a + b for a, b in zip(case.arrays, others)]
+    np.testing.assert_allclose(value(case, sums), value(case, case.arrays) + value(case, others), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.same_numbers], ids=lambda case: case.node.op.name)
+def test_same_numbers_are_those_of_the_argument(case):
+    node = case.node
+    (array,) = case.arrays
+    assert set(value(case, case.arrays).reshape(-1).tolist()) <= set(array.astype(node.dtype).reshape(-1).tolist())
+    if node.op.keeps_order:
+        assert value(case, case.arrays).reshape(-1).tolist() == array.reshape(-1).tolist()
+
+
+@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.view], ids=lambda case: case.node.op.name)
+def test_views_share_the_memory_of_their_argument(case):
+    result = case.node.op.compute(*case.arrays, **case.node.params)
+    assert np.shares_memory(result, case.arrays[0]) or result.size == 0
+
+
+@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.reads_once], ids=lambda case: case.node.op.name)
+def test_an_element_that_is_read_once_changes_one_element(case):
+    array = next((array for array in case.arrays if array.size), None)
+    if array is None or array.dtype.kind == "b":
+        return
+    before = value(case, case.arrays)
+    changed = [np.array(each) for each in case.arrays]
+    position = next(i for i, each in enumerate(case.arrays) if each.size)
+    changed[position].reshape(-1)[0] += 1
+    if case.node.op.kind == "elementwise" and changed[position].shape != case.node.shape:
+        return  # an expand stands before it
+    assert np.sum((before != value(case, changed)) & ~(np.isnan(before) if before.dtype.kind == "f" else False)) <= 1
+
+
+@pytest.mark.parametrize("name", sorted(name for name, operation in OPERATION_CASES.items() if operation.kind == "elementwise"))
+def test_bounded_functions_are_finite_with_their_derivatives(name):
+    operation = OPERATION_CASES[name]
+    if name in ("cast", "alias", "atan2", "where", "tan") or "f" not in operation.accepts or operation.result == "bool":
+        return
+    count = len(cases(operation, float64)[0].inputs)  # of those left out, tan has its poles between two floats
+    points = [np.array(point) for point in np.meshgrid(*[[-1e3, -1.0, -0.5, 0.0, 0.5, 1.0, 1e3]] * count)]
+    nodes = [variable(point.shape, point.dtype) for point in points]
+    node = operation.make(*nodes)
+    gradients = pull_back([node], [constant(np.ones(node.shape, node.dtype))], nodes)
+    with np.errstate(all="ignore"):
+        found = evaluate([node, *(each for each in gradients if each is not None)], dict(zip(nodes, points)))
+    finite = all(np.isfinite(each).all() for each in found)
+    assert finite == operation.bounded or name in ("floor_divide", "remainder")
+
+
+def test_what_a_trap_says_has_its_place():
+    x, i = variable((3,), np.dtype("int32")), variable((2,), np.dtype("int64"))
+    division = build("floor_divide", x, x).op.trap_error(build("floor_divide", x, x), "here")
+    assert isinstance(division, DivisionError) and "floor_divide: integer division by zero" in str(division) and "here" in str(division)
+    look_up = build("take", x, i, axis=0)
+    outside = look_up.op.trap_error(look_up, "there")
+    assert isinstance(outside, OutOfRangeError) and "take: an index is outside axis 0 of size 3" in str(outside)
+    assert look_up.op.may_trap(x.dtype) is False and build("remainder", x, x).op.may_trap(x.dtype)
+    assert not build("remainder", x, x).op.may_trap(float64)

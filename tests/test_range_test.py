@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes import nn, optim, random
+from slopes import nn, optim, random, text
 from slopes.data import Dataset
 from slopes.errors import ArgumentError
+from slopes.zoo.language import LanguageModel
 
 
 def heaps(examples=90):
@@ -95,3 +96,25 @@ def test_a_loss_that_is_never_finite_says_so_and_leaves_the_net_alone():
     with pytest.raises(ArgumentError, match="range_test: the loss was not finite at the lowest rate, 1e-05"):
         sl.train.range_test(net, heaps(), loss=lambda outputs, targets: sl.log(outputs.sum() * 0 - 1), lowest=1e-5, batch_size=16)
     assert all(array.tobytes() == net.state_dict()[name].tobytes() for name, array in before.items())
+
+
+def test_its_steps_are_those_of_the_training_with_all_its_settings():
+    def double(inputs, targets):
+        return inputs * 2, targets
+
+    def losses(**settings):
+        return searched(steps=6, lowest=1e-9, highest=2e-9, **settings).losses
+
+    plain = losses()
+    assert not np.array_equal(losses(augment=double), plain)
+    spec = {"augment": double, "clip": 0.5, "accumulate": 2, "penalty": lambda net: 1e-3 * nn.l2_penalty(net), "constrain": 3.0}
+    training = sl.Training(network(), heaps(), optimizer=optim.SGD(lr=1.0), batch_size=16, schedule=lambda step, steps: 1e-9, **spec)
+    np.testing.assert_allclose(losses(**spec), training.advance(6)["loss"], rtol=1e-6)
+
+
+def test_it_takes_loaders():
+    net, tokens = LanguageModel(4, 5, 6), np.tile([1, 2, 0, 3], 30)
+    before = net.state_dict()
+    test = sl.train.range_test(net, text.Streams(tokens, 5), lowest=1e-4, highest=10.0, batch_size=2, steps=40)
+    assert 1e-4 < test.suggestion <= test.highest
+    assert all(np.array_equal(array, net.state_dict()[name]) for name, array in before.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 import slopes as sl
 from slopes import data
 from slopes.errors import ArgumentError, DataError, MissingExtraError, SlopesError
-from slopes.experiments import run as practice
+from slopes.experiments import classification
 from slopes.experiments.catalog import RECIPES, find_recipe
-from slopes.experiments.experiment import OPTIMIZERS, Recipe, make_optimizer
+from slopes.experiments.classification import OPTIMIZERS
+from slopes.experiments.experiment import Config, Report
 from slopes.experiments.image import FRAMES, read_image
-from slopes.experiments.run import classify, practise, revive
+from slopes.experiments.run import draw, load, run
 from slopes.train.runs import load_run
 from slopes.zoo.networks import lenet, mlp, small_convolution, softmax_regression
 
@@ -46,92 +48,113 @@ def test_lenet_s_layers_have_the_published_shapes():
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_hyper_parameter_has_a_default_and_a_reason(name):
     recipe = RECIPES[name]
-    for setting in recipe.settings().values():
-        assert setting.default is not None and len(setting.reason) > 10
-    assert recipe.name == name and recipe.expected and recipe.chosen() == {k: v.default for k, v in recipe.settings().items()}
+    for setting in recipe.settings.values():
+        assert setting.accepts(setting.default) and len(setting.reason) > 10
+    assert recipe.name == name and recipe.expected and recipe.resolve() == {k: v.default for k, v in recipe.settings.items()}
 
 
-@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if isinstance(recipe, Recipe)])
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.predict is classification.predict])
 def test_every_recipe_s_network_takes_its_data(name):
     recipe = RECIPES[name]
-    assert set(recipe.datasets) <= set(practice.DATASETS) == set(FRAMES)
+    assert set(recipe.datasets) <= set(classification.DATASETS) == set(FRAMES)
     shape = (1, FRAMES[recipe.datasets[0]].size, FRAMES[recipe.datasets[0]].size)
-    assert recipe.build(shape, 10, recipe.chosen())(sl.zeros((2, *shape))).shape == (2, 10)
+    facts = {"name": recipe.datasets[0], "shape": list(shape), "classes": list("0123456789")}
+    assert recipe.network(Config(recipe.resolve()), facts, "")(sl.zeros((2, *shape))).shape == (2, 10)
 
 
 def test_the_default_rate_follows_the_optimizer():
     recipe = RECIPES["lenet"]
-    assert recipe.chosen()["rate"] == 1e-3
-    assert recipe.chosen(optimizer="momentum")["rate"] == 0.02
-    assert recipe.chosen(optimizer="momentum", rate=0.5)["rate"] == 0.5
-    assert recipe.chosen(epochs=None)["epochs"] == recipe.epochs.default
+    assert recipe.resolve()["rate"] == 1e-3
+    assert recipe.resolve(optimizer="momentum")["rate"] == 0.02
+    assert recipe.resolve(optimizer="momentum", rate=0.5)["rate"] == 0.5
+    assert recipe.resolve(epochs=None)["epochs"] == recipe.settings["epochs"].default
 
 
 def test_wrong_choices_say_what_there_is():
     with pytest.raises(ArgumentError, match="did you mean 'lenet'"):
         find_recipe("lenett")
     with pytest.raises(ArgumentError, match="recipe digits has no hidden"):
-        RECIPES["digits"].chosen(hidden=3)
+        RECIPES["digits"].resolve(hidden=3)
     with pytest.raises(ArgumentError, match="use mnist or fashion"):
-        RECIPES["lenet"].chosen(dataset="digits")
-    with pytest.raises(ArgumentError, match="no optimizer is called 'adm'"):
-        RECIPES["lenet"].chosen(optimizer="adm")
+        RECIPES["lenet"].resolve(dataset="digits")
+    with pytest.raises(ArgumentError, match="recipe lenet: optimizer is 'adm'\n  use sgd or momentum or adam or adamw"):
+        RECIPES["lenet"].resolve(optimizer="adm")
+    for name, value, kind in (("epochs", 1.5, "a whole number"), ("rate", "high", "a number"), ("epochs", True, "a whole number")):
+        with pytest.raises(ArgumentError, match=f"recipe lenet: {name} is {value!r}\n  use {kind}"):
+            RECIPES["lenet"].resolve(**{name: value})
 
 
 def test_every_optimizer_name_makes_its_optimizer():
-    made = {name: make_optimizer(name, 0.5) for name in OPTIMIZERS}
+    made = {name: make(0.5) for name, make in OPTIMIZERS.items()}
     assert [type(each).__name__ for each in made.values()] == ["SGD", "SGD", "Adam", "AdamW"]
     assert all(float(each.lr) == 0.5 for each in made.values()) and float(made["momentum"].momentum) == 0.9
 
 
-# From data to a revived run
+# From data to a loaded run
 
 
 @pytest.fixture(scope="module")
-def practised(tmp_path_factory):
+def digits_run(tmp_path_factory):
     pytest.importorskip("sklearn")
-    recipe = RECIPES["digits"]
-    return practise(recipe, recipe.chosen(), tmp_path_factory.mktemp("runs") / "digits", seed=1, progress=False)
+    return run(RECIPES["digits"], folder=tmp_path_factory.mktemp("runs") / "digits", seed=1, progress=False)
 
 
-def test_the_digits_recipe_recognises_98_of_100(practised):
-    assert practised.test["accuracy"] >= 0.98
+def test_the_digits_recipe_recognises_98_of_100(digits_run):
+    assert digits_run.figures["test accuracy"] >= 0.98
 
 
-def test_a_run_folder_holds_all_and_is_revived(practised):
-    assert sorted(each.name for each in practised.folder.iterdir()) == [
+def test_a_run_folder_holds_all_and_is_loaded(digits_run):
+    assert sorted(each.name for each in digits_run.folder.iterdir()) == [
         "confusion.png", "curve.png", "history.json", "mistakes.png", "run.json", "weights.safetensors"]
-    net, saved = revive(practised.folder)
-    again = sl.evaluate(net, data.digits().test)
-    assert again["accuracy"] == practised.test["accuracy"] == saved.result["accuracy"]
-    assert saved.data == {"name": "digits", "shape": [1, 8, 8], "classes": [str(i) for i in range(10)]}
-    assert not net.training
+    loaded = load(digits_run.folder)
+    again = sl.evaluate(loaded.net, data.digits().test)
+    assert again["accuracy"] == digits_run.figures["test accuracy"] == loaded.record.figures["test accuracy"]
+    assert loaded.record.seed == 1 and loaded.record.lines == digits_run.lines and loaded.record.plots == list(digits_run.report.plots)
+    assert loaded.facts == {"name": "digits", "shape": [1, 8, 8], "classes": [str(i) for i in range(10)]}
+    assert not loaded.net.training
 
 
-def test_a_run_of_an_unknown_recipe_is_refused(practised, tmp_path):
-    folder = shutil.copytree(practised.folder, tmp_path / "run")
+def test_a_run_folder_of_the_first_version_is_loaded_and_predicts(digits_run, tmp_path):
+    folder = shutil.copytree(digits_run.folder, tmp_path / "run")
+    record = json.loads((folder / "run.json").read_text())
+    network = record.pop("networks")[""]
+    kept = {name: record[name] for name in ("schema", "made_with", "finished", "recipe", "data")}
+    (folder / "run.json").write_text(json.dumps({
+        **kept, "version": 1, "hyperparameters": {**record["hyperparameters"], "seed": 1}, "structure": network["structure"],
+        "settings": network["settings"], "result": {"loss": 0.1, "accuracy": 0.99}, "interrupted": False,
+        "weights_sha256": record["sha256"]["weights.safetensors"]}))
+    loaded = load(folder)
+    assert loaded.record.version == 1 and loaded.config["channels"] == 16 and loaded.config.seed == 1
+    for name, array in digits_run.run.net.state_dict().items():
+        assert loaded.net.state_dict()[name].tobytes() == array.tobytes()
+    (tmp_path / "one.pgm").write_bytes(b"P5 8 8 255\n" + (data.digits().test.inputs[0, 0] * 255).round().astype("u1").tobytes())
+    assert loaded.predict(str(tmp_path / "one.pgm")).text == load(digits_run.folder).predict(str(tmp_path / "one.pgm")).text
+
+
+def test_a_run_of_an_unknown_recipe_is_refused(digits_run, tmp_path):
+    folder = shutil.copytree(digits_run.folder, tmp_path / "run")
     record = (folder / "run.json").read_text()
     (folder / "run.json").write_text(record.replace('"recipe": "digits"', '"recipe": "digit"'))
     with pytest.raises(ArgumentError, match="no recipe is called 'digit'"):
-        revive(folder)
+        load(folder)
 
 
 @pytest.mark.parametrize("old, new", [('"channels": 16', '"channels": 8'), ('"channels": 16', '"channels": 1000000000000'),
                                       ('"name": "digits"', '"name": "figures"'),
                                       ('"channels": 16', '"channels": "many"'), ('"channels": 16', '"canals": 16'),
                                       ('"shape"', '"shapes"'), ('"classes": [', '"classes": [[],')])
-def test_a_run_folder_with_wrong_contents_is_an_error_not_a_crash(practised, tmp_path, old, new):
-    folder = shutil.copytree(practised.folder, tmp_path / "run")
+def test_a_run_folder_with_wrong_contents_is_an_error_not_a_crash(digits_run, tmp_path, old, new):
+    folder = shutil.copytree(digits_run.folder, tmp_path / "run")
     record = (folder / "run.json").read_text()
     assert old in record
     (folder / "run.json").write_text(record.replace(old, new))
     with pytest.raises(SlopesError):
-        revive(folder)
+        load(folder)
 
 
-def test_test_images_saved_as_files_are_recognised_as_well(practised, tmp_path):
+def test_test_images_saved_as_files_are_recognised_as_well(digits_run, tmp_path):
     pillow = pytest.importorskip("PIL.Image")
-    net, saved = revive(practised.folder)
+    loaded = load(digits_run.folder)
     test = data.digits().test
     right = 0
     for i in range(20):
@@ -139,18 +162,17 @@ def test_test_images_saved_as_files_are_recognised_as_well(practised, tmp_path):
         shades = (test.inputs[i, 0] * 255).round().astype(np.uint8)
         image = pillow.fromarray(255 - shades if i % 2 else shades)
         image.resize((8, 8) if i < 10 else (160, 160), pillow.Resampling.BICUBIC).save(path)
-        right += classify(net, saved, [path])[0][0][0] == str(test.targets[i])
+        right += loaded.predict(str(path)).text.split()[0] == str(test.targets[i])
     assert right >= 18
-    shares = classify(net, saved, [path, path])
-    assert len(shares) == 2 and sum(share for _, share in shares[0]) == pytest.approx(1)
+    shares = [float(part.split("(")[1].rstrip("%)")) for part in loaded.predict(str(path), top=10).text.split(", ")]
+    assert len(shares) == 10 and sum(shares) == pytest.approx(100, abs=0.5) and shares == sorted(shares, reverse=True)
 
 
-def test_without_matplotlib_the_run_is_saved_without_pictures(practised, tmp_path, monkeypatch):
+def test_without_matplotlib_the_run_is_saved_without_pictures():
     def missing(*arguments):
         raise MissingExtraError("a picture needs matplotlib, which is not installed", repair="pip install 'slopes[plot]'")
 
-    monkeypatch.setattr(practice, "mistakes", missing)
-    assert practice.draw(practised.run, practised.test, data.digits().test) == (
+    assert draw(Report({}, [], {"mistakes.png": missing})) == (
         {}, ["no pictures: a picture needs matplotlib, which is not installed; pip install 'slopes[plot]'"])
 
 
@@ -160,11 +182,10 @@ def test_lenet_learns_mnist_in_a_few_hundred_steps(monkeypatch, tmp_path):
     splits = data.mnist()
     few = data.Splits(splits.train.subset(slice(0, 6400)), splits.validation.subset(slice(0, 1000)),
                       splits.validation.subset(slice(1000, 3000)))
-    monkeypatch.setitem(practice.DATASETS, "mnist", lambda: few)
-    recipe = RECIPES["lenet"]
-    practised = practise(recipe, recipe.chosen(epochs=2), tmp_path / "run", progress=False)
-    assert practised.test["accuracy"] > 0.94
-    assert load_run(practised.folder).hyperparameters["dataset"] == "mnist"
+    monkeypatch.setitem(classification.DATASETS, "mnist", lambda: few)
+    result = run(RECIPES["lenet"], {"epochs": 2}, tmp_path / "run", progress=False)
+    assert result.figures["test accuracy"] > 0.94
+    assert load_run(result.folder).hyperparameters["dataset"] == "mnist"
 
 
 # Images

@@ -375,13 +375,13 @@ def test_another_width(shape, repair):
 
 
 def test_one_number_per_step():
-    assert "for one number per step, x[:, :, None]" in message(ShapeError, lambda: nn.GRU(1, H)(sl.zeros((B, T))))
+    assert "for one value per step, x[:, :, None]" in message(ShapeError, lambda: nn.GRU(1, H)(sl.zeros((B, T))))
 
 
 def test_no_step():
     assert message(ShapeError, lambda: nn.GRU(F, H)(sl.zeros((B, 0, F)))) == (
         "GRU(5 -> 3) at net needs at least one step, but x is (4, 0, 5)\n"
-        "  sequences without any step can be padded to one, with lengths= saying that they are empty\n"
+        "  pad empty sequences to one step, and pass lengths= with 0 for them\n"
         f"  {CALLED}")
 
 
@@ -390,7 +390,7 @@ def test_no_step():
      "  2 of 4 lengths are not from 0 to 6\n"),
     ([1, 2], ShapeError, "GRU(5 -> 3) at net needs lengths of shape (4,), but they are (2,)\n"
      "  each sequence of the batch has one length\n"),
-    ([1.0, 2.0, 3.0, 4.0], DTypeError, "GRU(5 -> 3) at net needs whole numbers as lengths, but they are float32\n"
+    ([1.0, 2.0, 3.0, 4.0], DTypeError, "GRU(5 -> 3) at net needs integers as lengths, but they are float32\n"
      "  lengths.astype(slopes.int64)\n"),
 ])
 def test_wrong_lengths(lengths, kind, text):
@@ -399,14 +399,14 @@ def test_wrong_lengths(lengths, kind, text):
 
 @pytest.mark.parametrize("make, state, kind, text", [
     (lambda: nn.LSTM(F, H), lambda: sl.zeros((1, B, H)), ArgumentError,
-     "LSTM(5 -> 3) needs a pair of tensors (h, c) as its state, but was given a Tensor\n"
-     "  give what it returned as state, or leave the state out to begin with zeros\n  in net, at test_recurrent.py:LINE"),
+     "LSTM(5 -> 3) needs a pair of tensors (h, c) as its state, but got a Tensor\n"
+     "  pass the state that it returned, or omit it to start from zeros\n  in net, at test_recurrent.py:LINE"),
     (lambda: nn.GRU(F, H), lambda: (sl.zeros((1, B, H)),) * 2, ArgumentError,
-     "GRU(5 -> 3) needs a tensor h as its state, but was given a tuple of 2\n"
-     "  give what it returned as state, or leave the state out to begin with zeros\n  in net, at test_recurrent.py:LINE"),
+     "GRU(5 -> 3) needs a tensor h as its state, but got a tuple of 2\n"
+     "  pass the state that it returned, or omit it to start from zeros\n  in net, at test_recurrent.py:LINE"),
     (lambda: nn.GRU(F, H, 2), lambda: sl.zeros((B, H)), ShapeError,
      "GRU(5 -> 3, 2 layers) at net: h of the given state is float32[4, 3], not float32[2, 4, 3]\n"
-     "  its axes are (layers * directions, batch, hidden)\n  leave the state out to begin with zeros\n  " + CALLED),
+     "  its axes are (layers * directions, batch, hidden)\n  omit the state to start from zeros\n  " + CALLED),
 ])
 def test_a_wrong_state(make, state, kind, text):
     assert message(kind, lambda: make()(x_of(), state())) == text
@@ -415,7 +415,7 @@ def test_a_wrong_state(make, state, kind, text):
 def test_a_wrong_state_of_a_cell():
     assert message(ShapeError, lambda: nn.LSTMCell(F, H)(sl.zeros((B, F)), (sl.zeros((B, H)), sl.zeros((1, H))))) == (
         "LSTMCell(5 -> 3) at net: c of the given state is float32[1, 3], not float32[4, 3]\n"
-        f"  its axes are (batch, hidden)\n  leave the state out to begin with zeros\n  {CALLED}")
+        f"  its axes are (batch, hidden)\n  omit the state to start from zeros\n  {CALLED}")
 
 
 def test_a_sequence_for_a_cell():
@@ -426,7 +426,7 @@ def test_a_sequence_for_a_cell():
 
 def test_dropout_between_layers_of_which_there_is_one():
     assert message(ArgumentError, lambda: nn.LSTM(F, H, dropout=0.5)) == (
-        "LSTM: dropout=0.5 with one layer\n  it lies between layers\n"
+        "LSTM: dropout=0.5 with one layer\n  it is applied between layers\n"
         "  put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout\n  at test_recurrent.py:LINE")
 
 

@@ -128,7 +128,7 @@ def test_limiting_leaves_short_weights_and_zeros_as_they_are():
 
 def test_training_stops_when_validation_no_longer_gains_and_the_best_weights_come_back():
     stop, net, held_out = EarlyStopping(patience=4), wide(), noisy(200, seed=1)
-    run = fitted(net, epochs=300, optimizer=optim.Adam(lr=0.01), validation=held_out, after_epoch=stop)
+    run = fitted(net, epochs=300, optimizer=optim.Adam(lr=0.01), validation=held_out, callbacks=[stop])
     figures = [each.validation["loss"] for each in run.epochs]
     assert stop.stopped and len(figures) == stop.epoch + 5 and stop.best == min(figures) == figures[stop.epoch]
     assert sl.evaluate(net, held_out)["loss"] == pytest.approx(stop.best, rel=1e-6)
@@ -136,21 +136,21 @@ def test_training_stops_when_validation_no_longer_gains_and_the_best_weights_com
 
 def test_the_best_weights_come_back_after_the_last_epoch_too():
     stop, net, held_out = EarlyStopping(patience=1000), wide(), noisy(200, seed=1)
-    run = fitted(net, epochs=40, optimizer=optim.Adam(lr=0.01), validation=held_out, after_epoch=stop)
+    run = fitted(net, epochs=40, optimizer=optim.Adam(lr=0.01), validation=held_out, callbacks=[stop])
     assert len(run.epochs) == 40 and not stop.stopped and stop.epoch < 39
     assert sl.evaluate(net, held_out)["loss"] == pytest.approx(stop.best, rel=1e-6)
-    again = fitted(net, epochs=1, validation=held_out, after_epoch=stop)
+    again = fitted(net, epochs=1, validation=held_out, callbacks=[stop])
     assert stop.epoch == 0 and stop.best == again.epochs[0].validation["loss"]
 
 
 def test_of_an_accuracy_more_is_better_and_a_missing_figure_is_named():
     stop = EarlyStopping(patience=3, metric="accuracy", restore=False)
-    run = fitted(epochs=30, validation=noisy(100, seed=1), after_epoch=stop)
+    run = fitted(epochs=30, validation=noisy(100, seed=1), callbacks=[stop])
     assert stop.best == max(each.validation["accuracy"] for each in run.epochs)
     with pytest.raises(ArgumentError, match="no validation figure 'loss'"):
-        fitted(after_epoch=EarlyStopping())
+        fitted(callbacks=[EarlyStopping()])
     with pytest.raises(ArgumentError, match="no validation figure 'auc'"):
-        fitted(after_epoch=EarlyStopping(metric="auc"), validation=noisy())
+        fitted(callbacks=[EarlyStopping(metric="auc")], validation=noisy())
 
 
 # Ensembles
@@ -170,7 +170,7 @@ def test_snapshots_are_taken_where_the_rate_is_lowest():
     assert factors[0] == factors[5] == 1 and factors[4] == factors[9] == min(factors) < 0.1
     with pytest.raises(ArgumentError, match="there is no snapshot yet"):
         shots.ensemble()
-    fitted(net, epochs=4, schedule=shots.schedule, after_epoch=shots)
+    fitted(net, epochs=4, schedule=shots.schedule, callbacks=[shots])
     both = shots.ensemble()
     assert len(both.nets) == 2 and all(each is not net for each in both.nets)
     assert not np.array_equal(both.nets[0][0].weight.numpy(), both.nets[1][0].weight.numpy())

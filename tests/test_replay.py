@@ -11,7 +11,7 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import DivisionError, OutOfRangeError, TooLargeError
-from slopes.machine import buffer, crew, engine
+from slopes.machine import buffer, engine, pool
 
 
 def labelled_step():
@@ -71,14 +71,14 @@ def test_division_by_zero_is_told_as_eagerly():
 
 
 def test_a_system_that_refuses_threads_gets_fewer(monkeypatch):
-    fresh = crew.Crew()
+    fresh = pool.ThreadPool()
 
     def refuse(*args, **kwargs):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(crew._thread, "start_new_thread", refuse)
+    monkeypatch.setattr(pool._thread, "start_new_thread", refuse)
     assert fresh.grow(4) == 1
-    monkeypatch.setattr(crew, "crew", fresh)
+    monkeypatch.setattr(pool, "pool", fresh)
     monkeypatch.setenv("SLOPES_THREADS", "4")
     total = sl.compile(lambda x: sl.exp(x).sum(axis=0))
     np.testing.assert_allclose(total(sl.zeros((1000, 1000))).numpy(), np.full(1000, 1000.0))

@@ -12,9 +12,11 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 from slopes.data import Dataset
-from slopes.errors import DataError, SaveError, SlopesError
+from slopes.errors import ArgumentError, DataError, SaveError, SlopesError
+from slopes.files import save_json, save_safetensors
+from slopes.train import runs
 from slopes.train.history import Epoch, History, Run
-from slopes.train.runs import holds_run, load_run, prepare_folder, save_run, save_somewhere
+from slopes.train.runs import TrainingState, holds_run, load_run, prepare_folder, save_run, save_somewhere
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +29,23 @@ def run():
 
 @pytest.fixture
 def folder(run, tmp_path):
-    return save_run(run, tmp_path / "run", recipe="mine", hyperparameters={"rate": 0.1}, data={"name": "toy"},
-                    result={"accuracy": 0.5}, pictures={"curve.png": run.plot()})
+    return save_run(run, tmp_path / "run", recipe="mine", hyperparameters={"rate": 0.1}, seed=3, data={"name": "toy"},
+                    figures={"accuracy": 0.5}, lines=["half of them"], plots={"curve.png": run.plot()})
 
 
 def test_a_saved_run_comes_back_bit_for_bit(run, folder):
     saved = load_run(folder)
-    assert {name: array.tobytes() for name, array in saved.weights.items()} == \
+    network = saved.network
+    assert {name: array.tobytes() for name, array in network.weights.items()} == \
         {name: array.tobytes() for name, array in run.net.state_dict().items()}
-    assert saved.history == run.history
+    assert network.history == run.history and network.state == network.position == {}
     assert (saved.recipe, saved.hyperparameters) == ("mine", {"rate": 0.1})
-    assert (saved.data, saved.result) == ({"name": "toy"}, {"accuracy": 0.5})
-    assert saved.structure[0]["layer"].startswith("Sequential") and saved.structure[1] == {
+    assert (saved.data, saved.figures) == ({"name": "toy"}, {"accuracy": 0.5})
+    assert (saved.seed, saved.lines, saved.plots, saved.seconds) == (3, ["half of them"], ["curve.png"], round(run.history.seconds, 2))
+    assert network.structure[0]["layer"].startswith("Sequential") and network.structure[1] == {
         "path": "0", "layer": "Linear(2 -> 4)",
         "state": {"0.weight": {"shape": [4, 2], "dtype": "float32"}, "0.bias": {"shape": [4], "dtype": "float32"}}}
-    assert not saved.interrupted and saved.settings["epochs"] == 2
+    assert not saved.interrupted and network.settings["epochs"] == 2
     assert sorted(each.name for each in folder.iterdir()) == ["curve.png", "history.json", "run.json", "weights.safetensors"]
 
 
@@ -52,7 +56,7 @@ def test_saving_the_same_run_twice_gives_the_same_weights_file(run, folder, tmp_
 
 def test_losses_that_are_not_finite_survive(tmp_path, run):
     history = History([1.0, float("inf"), float("nan")], [Epoch(0, float("inf"), {"accuracy": 0.1}, {}, 3, 3, 0.1)], 1.0, 0.5)
-    saved = load_run(save_run(Run(run.net, history), tmp_path / "broken")).history
+    saved = load_run(save_run(Run(run.net, history), tmp_path / "broken")).network.history
     assert saved.losses[:2] == [1.0, float("inf")] and np.isnan(saved.losses[2]) and saved.epochs[0].loss == float("inf")
 
 
@@ -75,7 +79,11 @@ DAMAGE = {
     "newer record": (lambda f: edit(f / "run.json", lambda c: c.update(version=9)), "newer schema version 9"),
     "newer history": (lambda f: edit(f / "history.json", lambda c: c.update(version=2)), "newer schema version 2"),
     "another kind": (lambda f: edit(f / "run.json", lambda c: c.update(schema="x")), "schema: 'x' instead of 'slopes.run'"),
-    "a missing field": (lambda f: edit(f / "run.json", lambda c: c.pop("structure")), "run.json lacks the field 'structure'"),
+    "a missing field": (lambda f: edit(f / "run.json", lambda c: c.pop("networks")), "run.json lacks the field 'networks'"),
+    "a network without structure": (lambda f: edit(f / "run.json", lambda c: c["networks"][""].pop("structure")),
+                                    "run.json: networks[''] lacks the field 'structure'"),
+    "a network of a wrong name": (lambda f: edit(f / "run.json", lambda c: c["networks"].update({"../x": c["networks"].pop("")})),
+                                  "run.json: networks: one is called '../x'"),
     "an unknown field": (lambda f: edit(f / "run.json", lambda c: c.update(extra=1)), "unknown fields: 'extra'"),
     "a wrong type": (lambda f: edit(f / "run.json", lambda c: c.update(interrupted=3)), "field 'interrupted' is 3, of type int"),
     "a wrong loss": (lambda f: edit(f / "history.json", lambda c: c["losses"].append("1")), "losses[6] is '1', not a number"),
@@ -109,6 +117,92 @@ def test_a_link_that_leaves_the_folder_is_not_followed(folder, tmp_path, file):
         load_run(folder)
 
 
+# Several networks, and a state to continue from
+
+
+def test_several_networks_keep_their_names_histories_and_states(run, tmp_path):
+    other = Run(nn.Linear(3, 1), History([1.0], [], 2.0, 0.5), {"epochs": 1}, interrupted=True)
+    state = TrainingState({"momentum.0.weight": np.arange(3.0), "mean": np.ones(2, np.float32)}, {"epoch": 1, "step": 2})
+    saved = load_run(save_run({"deep": run, "wide net": other}, tmp_path / "run", states={"wide net": state}))
+    assert list(saved.networks) == ["deep", "wide net"] and saved.interrupted
+    deep, wide = saved.networks.values()
+    assert deep.weights.keys() == run.net.state_dict().keys() and deep.history == run.history and not deep.interrupted
+    assert {path: array.shape for path, array in wide.weights.items()} == {"weight": (1, 3), "bias": (1,)}
+    assert wide.history == other.history and wide.interrupted and wide.settings == {"epochs": 1}
+    assert wide.position == {"epoch": 1, "step": 2} and deep.position == deep.state == {}
+    assert {path: array.tolist() for path, array in wide.state.items()} == {"momentum.0.weight": [0, 1, 2], "mean": [1, 1]}
+    with pytest.raises(ArgumentError, match="holds 2 networks\n  they are deep, wide net"):
+        print(saved.network)
+    flip(tmp_path / "run" / "state.safetensors")
+    with pytest.raises(DataError, match=r"state\.safetensors is not the file that run\.json was written for"):
+        load_run(tmp_path / "run")
+
+
+def test_a_run_without_networks_is_a_record(tmp_path):
+    folder = save_run({}, tmp_path / "run", recipe="compare", figures={"tree": 0.5}, seconds=1.25)
+    assert [file.name for file in folder.iterdir()] == ["run.json"]
+    saved = load_run(folder)
+    assert saved.networks == {} and saved.figures == {"tree": 0.5} and saved.seconds == 1.25
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a/b", "..", "x" * 101])
+def test_names_that_files_and_arrays_cannot_have_are_refused(run, tmp_path, name):
+    with pytest.raises(ArgumentError, match="a network is called"):
+        save_run({name: run, "other": run}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# Folders of older versions
+
+
+def run_1(folder, net, history):
+    """A folder as the first version wrote it for recipes of one network."""
+    folder.mkdir()
+    save_safetensors(folder / "weights.safetensors", net.state_dict())
+    save_json(folder / "history.json", history.content(), "slopes.history")
+    save_json(folder / "run.json", {
+        "made_with": {"slopes": "0.1.0"}, "finished": "2026-01-01T00:00:00+00:00", "recipe": "mine",
+        "hyperparameters": {"rate": 0.5, "seed": 4}, "data": {"name": "toy"}, "structure": runs.structure(net),
+        "settings": {"epochs": 2}, "result": {"loss": 0.25, "accuracy": 0.5},
+        "interrupted": False, "weights_sha256": runs.sha256(folder / "weights.safetensors")}, "slopes.run", 1)
+    return folder
+
+
+def test_a_run_of_the_first_version_is_read(run, tmp_path):
+    saved = load_run(run_1(tmp_path / "old", run.net, run.history))
+    assert (saved.version, saved.recipe, saved.hyperparameters, saved.seed) == (1, "mine", {"rate": 0.5}, 4)
+    assert saved.figures == {"test loss": 0.25, "test accuracy": 0.5} and saved.data == {"name": "toy"}
+    assert saved.network.history == run.history and saved.network.settings == {"epochs": 2}
+    assert all((saved.network.weights[path] == array).all() for path, array in run.net.state_dict().items())
+    edit(tmp_path / "old" / "run.json", lambda content: content.pop("result"))
+    with pytest.raises(DataError, match="lacks the field 'result'"):
+        load_run(tmp_path / "old")
+
+
+def study_1(folder, recipe="mine", weights=True):
+    """A folder as the first version wrote it for recipes of several trainings."""
+    folder.mkdir()
+    if weights:
+        save_safetensors(folder / "weights.safetensors", {"classifier.weight": np.ones((2, 3), np.float32)})
+    save_json(folder / "study.json", {"made_with": {"slopes": "0.1.0"}, "recipe": recipe, "hyperparameters": {"epochs": 3}, "seed": 5,
+                                      "figures": {"accuracy": 0.75}, "lines": ["good"], "seconds": 1.5}, "slopes.study")
+    return folder
+
+
+def test_a_study_of_the_first_version_is_read(tmp_path):
+    saved = load_run(study_1(tmp_path / "old"))
+    assert (saved.schema, saved.version, saved.recipe, saved.seed, saved.hyperparameters) == ("slopes.study", 1, "mine", 5, {"epochs": 3})
+    assert (saved.figures, saved.lines, saved.seconds) == ({"accuracy": 0.75}, ["good"], 1.5)
+    assert saved.network.weights["classifier.weight"].shape == (2, 3)
+    assert load_run(study_1(tmp_path / "bare", weights=False)).networks == {}
+    assert holds_run(tmp_path / "bare")
+
+
+def test_a_new_run_replaces_an_old_study(run, tmp_path):
+    folder = save_run(run, study_1(tmp_path / "old"), recipe="new")
+    assert load_run(folder).recipe == "new"
+
+
 def test_a_wrong_path_names_the_runs_nearby(folder):
     with pytest.raises(DataError) as caught:
         load_run(folder.parent / "rum")
@@ -128,7 +222,7 @@ def test_when_the_folder_fails_the_run_goes_to_a_temporary_one(run, tmp_path, mo
     (tmp_path / "file").write_text("")
     where, error = save_somewhere(run, tmp_path / "file" / "run")
     assert isinstance(error, SaveError) and where.parent == tmp_path and holds_run(where)
-    assert load_run(where).history == run.history
+    assert load_run(where).network.history == run.history
 
 
 def test_a_full_disk_leaves_the_old_run_readable(run, folder, monkeypatch):
@@ -141,7 +235,7 @@ def test_a_full_disk_leaves_the_old_run_readable(run, folder, monkeypatch):
     with pytest.raises(SaveError, match="No space left on device"):
         save_run(run, folder)
     monkeypatch.undo()
-    assert load_run(folder).history == before.history
+    assert load_run(folder).network.history == before.network.history
 
 
 def test_errors_of_run_folders_are_ours(tmp_path):

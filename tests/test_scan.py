@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes.autodiff.scan import Scan
 from slopes.errors import ArgumentError, ShapeError, TraceError
 from slopes.graph.operation import build, variable
 from slopes.graph.text import parse, text
 from slopes.graph.walk import topological
-from slopes.loops.nest import Loop, leaves
+from slopes.loops.kernels import ContractKernel, Loop, leaves
 from slopes.machine.reference import evaluate
-from slopes.passes.unread import drop_unread
+from slopes.ops.scan import Scan
+from slopes.passes.dead_outputs import eliminate_dead_scan_outputs
 from slopes.tensor import Trace, tracing
 from tests.native_graphs import compile_nodes, plan, run_nodes, same_bits
 from tests.operation_cases import cases
@@ -144,7 +144,7 @@ def test_wide_loops_take_the_packed_kernels():
     close(sl.compile(gradient)(x, w, u), gradient(x, w, u), 2e-3)
     args, roots = recorded(gradient, x, w, u)
     program = compile_nodes(roots)
-    assert any(kernel.schedule.get("packed") for kernel in program.plan.kernels)
+    assert any(kernel.schedule.prepacked for kernel in program.plan.kernels if isinstance(kernel, ContractKernel))
     env = {node: value.numpy() for node, value in zip(args, (x, w, u))}
     assert same_bits(program.run(env, threads=3), program.run(env))
 
@@ -208,7 +208,7 @@ def test_states_that_nobody_reads_are_not_kept():
     _, roots = recorded(lambda *xs: [sl.scan(lambda h, x: (sl.tanh(h @ xs[1] + x @ xs[2]), h.sum()), sl.zeros((3, 5)), xs[0])[0]],
                         *arguments())
     before, = [node for node in topological(roots) if node.op is Scan]
-    after, = [node for node in topological(drop_unread(roots)) if node.op is Scan]
+    after, = [node for node in topological(eliminate_dead_scan_outputs(roots)) if node.op is Scan]
     assert before.params["kept"] == (True,) and after.params["kept"] == (False,)
     assert after.shape == (15,) and len(after.params["body"].outputs) == 1
 
@@ -217,7 +217,7 @@ def test_dropping_what_is_unread_changes_no_value():
     for case in cases(Scan, F32):
         part = build("slice", case.node, start=(case.node.size - 3,), stop=(case.node.size,), step=(1,))
         expected, = evaluate([part], case.env)
-        found, = evaluate(drop_unread([part]), case.env)
+        found, = evaluate(eliminate_dead_scan_outputs([part]), case.env)
         assert same_bits([found], [expected])
 
 
@@ -225,7 +225,7 @@ def test_small_loops_are_one_threads_work():
     _, roots = recorded(lambda *xs: elman(*xs), *arguments())
     made, *_ = plan(roots)
     loop, = [kernel for phase in made.phases for kernel in phase if isinstance(kernel, Loop)]
-    assert loop.schedule["blocks"] <= 1 or all(kernel.work < 4096 for kernel in leaves([loop]))
+    assert loop.blocks <= 1 or all(kernel.work < 4096 for kernel in leaves([loop]))
     assert not made.parallel
 
 

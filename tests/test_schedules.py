@@ -13,6 +13,7 @@ from slopes import nn, optim
 from slopes.data import Dataset
 from slopes.errors import ArgumentError
 from slopes.optim import schedules
+from slopes.train import OnEpoch
 
 CLASSES = [each for each in vars(schedules).values() if inspect.isclass(each) and issubclass(each, schedules.Schedule)
            and each not in (schedules.Schedule, schedules.Stretched)]
@@ -50,8 +51,8 @@ def test_one_that_needs_the_number_of_steps_says_so():
     with pytest.raises(ArgumentError) as error:
         schedules.Cosine()(3)
     assert str(error.value).split("\n")[:3] == [
-        "Cosine: how many steps there are in all is not known", "  it goes from the first to the last",
-        "  say it once, Cosine(steps=1000), or at each call, schedule(step, 1000)"]
+        "Cosine: the total number of steps is unknown", "  the schedule extends over all of them",
+        "  pass it once, Cosine(steps=1000), or in each call, schedule(step, 1000)"]
 
 
 def test_own_steps_come_before_those_of_the_run_and_the_end_is_kept():
@@ -104,13 +105,13 @@ def fitted(schedule, **given):
     def constant_slope(outputs, targets):
         return outputs.mean()
 
-    def note(run):
+    def note(training):
         nonlocal before
         rates.append(round(before - net.weight.item(), 5))
         before = net.weight.item()
 
     run = sl.fit(net, Dataset(x, x), loss=constant_slope, optimizer=optimizer, epochs=4, batch_size=8, schedule=schedule,
-                 after_epoch=note, progress=False, **given)
+                 callbacks=[OnEpoch(note)], progress=False, **given)
     assert float(optimizer.lr) == 0.5
     return rates, run
 
@@ -148,7 +149,7 @@ def test_a_plateau_says_what_there_is_to_watch():
     with pytest.raises(ArgumentError) as error:
         fitted(schedules.Plateau(watch="accuracy"))
     assert str(error.value).split("\n")[:3] == [
-        "Plateau: there is no 'accuracy' to watch", "  measured are loss",
+        "Plateau: there is no 'accuracy' to watch", "  the measured values are loss",
         '  watch "loss", or name the metric in metrics= of fit']
 
 

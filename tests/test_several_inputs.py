@@ -10,7 +10,7 @@ from slopes import data, nn, optim
 from slopes.data import Dataset
 from slopes.data.loaders.dataset import only_input
 from slopes.errors import ArgumentError, DTypeError, NonFiniteError, ShapeError
-from slopes.train import range_test, stepper
+from slopes.train import range_test, streaming
 
 RNG = np.random.default_rng(5)
 POINTS, WORDS = RNG.normal(size=(43, 2)).astype(np.float32), RNG.integers(0, 4, (43, 3))
@@ -83,7 +83,7 @@ def test_parts_of_a_data_set_hold_the_same_examples_of_every_input():
     np.testing.assert_array_equal(chosen.inputs[1], WORDS[[5, 2]])
     (points, words), label = both()[7]
     assert (points == POINTS[7]).all() and (words == WORDS[7]).all() and label == LABELS[7]
-    for ((points, words), labels), start in zip(data.batches(both(), 20), (0, 20, 40)):
+    for ((points, words), labels), start in zip(both().batches(20), (0, 20, 40)):
         assert (points == POINTS[start:start + 20]).all() and (words == WORDS[start:start + 20]).all() and len(labels) == len(words)
     parts = data.split(both())
     assert len(parts.train) + len(parts.validation) + len(parts.test) == len(both()) == 43
@@ -123,7 +123,7 @@ def test_several_inputs_learn_what_one_array_of_both_learns():
 def test_inputs_from_the_disk_and_from_memory_go_together(monkeypatch):
     kept = trained(net(), both())
     for room in (1 << 26, 2 * 10 * (2 * 4 + 3 * 8)):  # all steps of an epoch in one call; two steps in each
-        monkeypatch.setattr(stepper, "STREAMED_BYTES", room)
+        monkeypatch.setattr(streaming, "STREAMED_BYTES", room)
         assert trained(net(), Kept((Stored(POINTS), WORDS), LABELS)).losses == kept.losses
     measured = sl.evaluate(kept.net, Kept((Stored(POINTS), WORDS), LABELS))  # in batches of what is read at once
     assert measured == pytest.approx(sl.evaluate(kept.net, both()), rel=1e-6)

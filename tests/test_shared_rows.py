@@ -8,6 +8,7 @@ from native_graphs import compile_nodes, plan, same_bits
 
 from slopes.graph.node import Node
 from slopes.graph.operation import build, constant, variable
+from slopes.loops.kernels import ReduceKernel
 from slopes.loops.target import TARGETS
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
@@ -37,8 +38,7 @@ def check(roots: list[Node], env: dict[Node, np.ndarray]) -> None:
 def taken_together(roots: list[Node]) -> list[int]:
     """How many rows each kernel takes at once, where its lanes run along the results."""
     kernels = plan(roots, target=TARGETS["avx512"])[0].kernels
-    return [each.schedule["rows"].extent for each in kernels
-            if each.kind == "reduce" and each.schedule.get("rows") and each.schedule["vector"] in each.axes]
+    return [each.row_axis.extent for each in kernels if isinstance(each, ReduceKernel) and each.row_axis and each.vector in each.axes]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

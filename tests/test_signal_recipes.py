@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import wave as wavefile
+
 import numpy as np
 import pytest
+from recipe_runs import run_recipe, same_weights
 
 import slopes as sl
 from slopes import data, nn
 from slopes.data import Dataset, Series, Splits, Table
-from slopes.errors import MissingExtraError, NonFiniteError, ShapeError
+from slopes.data.transforms.sound import mel_filters, spectrogram
+from slopes.errors import DataError, MissingExtraError, NonFiniteError, ShapeError
 from slopes.experiments.recipes import forecast, speech, tabular
+from slopes.experiments.run import load
 from slopes.zoo.networks import Forecaster, SpokenCNN, SpokenGRU
-
-
-def found_by(recipe, seed=0, **given):
-    told = []
-    findings = recipe.investigate(recipe.chosen(**given), seed, told.append)
-    assert told and findings.lines and all(np.isfinite(value) for value in findings.figures.values())
-    assert findings.weights and all(draw().data("png") for draw in findings.pictures.values())
-    return findings
-
 
 # Series
 
@@ -34,25 +30,35 @@ def wave(period=8, length=400):
 SMALL = {"past": 12, "horizon": 4, "hidden": 8, "epochs": 10, "batch": 16, "rate": 0.02}
 
 
-def test_a_wave_is_forecast_better_than_by_both_plain_forecasts(monkeypatch):
+def test_a_wave_is_forecast_better_than_by_both_plain_forecasts(monkeypatch, tmp_path):
     monkeypatch.setattr(forecast, "SERIES", {"sunspots": wave, "temperatures": wave})
-    found = found_by(forecast.recipe, **SMALL)
+    found = run_recipe(forecast.recipe, folder=tmp_path / "run", **SMALL)
     figures = list(found.figures.values())
     assert figures[0] < 0.5 and figures[1] < figures[3] and figures[1] < figures[4] and figures[1] == figures[2]
-    assert set(found.pictures) == {"forecast.png", "curve-sunspots.png", "curve-temperatures.png"}
+    assert set(found.report.plots) == {"forecast.png", "curve-sunspots.png", "curve-temperatures.png"}
     assert len(found.lines) == 3 and found.lines[1].startswith("sunspots")
+    loaded = load(tmp_path / "run")
+    (tmp_path / "wave.csv").write_text("day,value\n" + "".join(f"{i},{value}\n" for i, value in enumerate(wave().values)))
+    ahead = [float(value) for value in loaded.predict(f"temperatures={tmp_path / 'wave.csv'}").text.split(", ")]
+    assert loaded.predict("sunspots").text == loaded.predict("temperatures").text == ", ".join(f"{value:.4g}" for value in ahead)
+    np.testing.assert_allclose(ahead, wave(length=404).values[-4:], atol=1.0)
+    (tmp_path / "short.csv").write_text("value\n1\n2\n")
+    for item, text in (("rain", "its series are sunspots, temperatures"), (f"sunspots={tmp_path / 'short.csv'}", "12 known numbers")):
+        with pytest.raises(DataError, match=text):
+            loaded.predict(item)
 
 
 def test_one_series_is_forecast_when_asked_for_the_same_with_the_same_seed(monkeypatch):
     monkeypatch.setattr(forecast, "SERIES", {"sunspots": wave})
-    found, again = (found_by(forecast.recipe, series="sunspots", **SMALL | {"epochs": 2}) for _ in range(2))
+    found, again = (run_recipe(forecast.recipe, series="sunspots", **SMALL | {"epochs": 2}) for _ in range(2))
     assert found.figures == again.figures and found.lines == again.lines
-    assert all(path.startswith("sunspots.") and (again.weights[path] == array).all() for path, array in found.weights.items())
+    assert list(found.networks) == ["sunspots"] and same_weights(found, again)
 
 
 def test_the_errors_of_a_forecast_are_those_of_the_series_own_units(monkeypatch):
     monkeypatch.setattr(forecast, "SERIES", {"sunspots": wave})
-    _, _, view = forecast.learned("sunspots", forecast.recipe.chosen(**SMALL | {"epochs": 1}), 0, lambda text: None)
+    result = run_recipe(forecast.recipe, series="sunspots", **SMALL | {"epochs": 1})
+    view = forecast.outlook("sunspots", result.data["sunspots"], result.networks["sunspots"])
     splits = data.split_series(wave(), 12, 4)
     first = int(splits.firsts("test")[0, 0])
     assert view.times[0] == f"day {first}" and len(view.truth) == len(splits.test)
@@ -87,27 +93,37 @@ def bends(words=False, rows=400):
 TINY = {"bins": 8, "layers": 2, "width": 16, "dropout": 0.0, "steps": 200, "batch": 32, "rate": 0.02}
 
 
-def test_classes_and_numbers_of_tables_are_learned_beside_scikit_learn(monkeypatch):
+def test_classes_and_numbers_of_tables_are_learned_beside_scikit_learn(monkeypatch, tmp_path):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(tabular, "TABLES", {"adult": lambda: bends(True), "wine-quality": bends})
-    found = found_by(tabular.recipe, **TINY)
+    found = run_recipe(tabular.recipe, folder=tmp_path / "run", **TINY)
     assert list(found.figures)[:3] == ["error / scikit-learn's, worst table", "adult accuracy", "wine-quality error"]
     assert found.figures["adult accuracy"] > 0.94 and found.figures["wine-quality error"] < 0.5 and len(found.figures) == 7
     wrong = 1 - found.figures["adult accuracy"], found.figures["wine-quality error"]
     theirs = (1 - max(value for name, value in found.figures.items() if name.startswith("adult accuracy, scikit-learn")),
               min(value for name, value in found.figures.items() if name.startswith("wine-quality error, scikit-learn")))
     assert found.figures["error / scikit-learn's, worst table"] == pytest.approx(max(a / b for a, b in zip(wrong, theirs) if b))
-    assert set(found.pictures) == {"adult.png", "wine-quality.png", "curve-adult.png", "curve-wine-quality.png"}
+    assert set(found.report.plots) == {"adult.png", "wine-quality.png", "curve-adult.png", "curve-wine-quality.png"}
+    loaded = load(tmp_path / "run")
+    (tmp_path / "rows.csv").write_text("kind,x\nb,0.9\na,0.1\n")
+    assert [line.split(" (")[0] for line in loaded.predict(str(tmp_path / "rows.csv")).text.splitlines()] == [
+        "adult", "  row 1: high", "  row 2: low"]
+    (tmp_path / "other.csv").write_text("colour,x\nb,0.9\n")
+    with pytest.raises(DataError, match="for adult it lacks kind"):
+        loaded.predict(str(tmp_path / "other.csv"))
 
 
-def test_without_scikit_learn_a_table_is_learned_alone(monkeypatch):
+def test_without_scikit_learn_a_table_is_learned_alone(monkeypatch, tmp_path):
     def missing(*arguments, **named):
         raise MissingExtraError("the comparison needs sklearn, which is not installed")
 
     monkeypatch.setattr(tabular, "require", missing)
     monkeypatch.setattr(tabular, "TABLES", {"wine-quality": bends})
-    found = found_by(tabular.recipe, table="wine-quality", **TINY | {"steps": 40})
+    found = run_recipe(tabular.recipe, folder=tmp_path / "run", table="wine-quality", **TINY | {"steps": 40})
     assert list(found.figures) == ["wine-quality error"]
+    (tmp_path / "rows.csv").write_text("x,kind\n0.5,a\n")
+    title, row = load(tmp_path / "run").predict(str(tmp_path / "rows.csv")).text.splitlines()
+    assert title == "wine-quality" and 0 < float(row.removeprefix("  row 1: ")) < 15
     assert found.lines[-1] == "not compared with scikit-learn, which is not installed: pip install 'slopes[sklearn]'"
 
 
@@ -157,24 +173,43 @@ def sounds(speaker=None):
 
 
 @pytest.mark.parametrize("kind", ["cnn", "gru"])
-def test_spoken_words_are_told_apart_also_of_a_stranger(kind, monkeypatch):
+def test_spoken_words_are_told_apart_also_of_a_stranger(kind, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "spoken_digits", sounds)
     small = {"speakers": 1, "epochs": 12, "batch": 16, "channels": 4, "mask": 1, "shift": 1, "dropout": 0.0, "rate": 0.02}
-    found = found_by(speech.recipe, kind=kind, **small)
+    found = run_recipe(speech.recipe, folder=tmp_path / "run", kind=kind, **small)
     assert found.figures["accuracy"] == 1 and found.figures["held-out speaker accuracy"] > 0.8
-    assert found.figures["george accuracy"] == found.figures["worst held-out speaker accuracy"] and set(found.pictures) == {
+    assert found.figures["george accuracy"] == found.figures["worst held-out speaker accuracy"] and set(found.report.plots) == {
         "curve.png", "confusion.png"}
+
+
+def test_the_word_of_a_wav_file_is_recognised(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "spoken_digits", sounds)
+    run_recipe(speech.recipe, folder=tmp_path / "run", speakers=1, epochs=1, batch=16, channels=4, mask=1)
+    wave = (8000 * np.sin(np.arange(4000) / 3)).astype("<i2")
+    loaded = load(tmp_path / "run")
+    assert list(loaded.networks) == ["all speakers"]
+    for rate in (8000, 44100):
+        with wavefile.open(str(tmp_path / "word.wav"), "wb") as file:
+            file.setparams((1, 2, rate, len(wave), "NONE", ""))
+            file.writeframes(wave.tobytes())
+        if rate == 8000:
+            features = np.log(mel_filters(16, 256, 8000) @ spectrogram(np.pad(wave / 2**15, (0, 4000)), 256, 128) + 1e-6)
+            scaled = (speech.level(features[None, None]) - loaded.facts["mean"]) / loaded.facts["std"]
+            with sl.no_grad():
+                word = ("up", "down", "level")[int(loaded.net(sl.tensor(scaled.astype(np.float32))).numpy().argmax())]
+            assert loaded.predict(str(tmp_path / "word.wav")).text.startswith(f"{word} (")
+    with pytest.raises(DataError, match="it has 44,100 samples a second"):
+        loaded.predict(str(tmp_path / "word.wav"))
 
 
 def test_a_loud_recording_is_the_same_as_a_low_one():
     part = sounds().train
-    louder = Dataset(part.inputs + 3, part.targets, part.classes)
-    np.testing.assert_allclose(speech.level(part).inputs, speech.level(louder).inputs, atol=1e-5)
-    assert speech.level(part).inputs.min() == 0 and speech.level(part).inputs.max() == pytest.approx(speech.QUIET)
+    np.testing.assert_allclose(speech.level(part.inputs), speech.level(part.inputs + 3), atol=1e-5)
+    assert speech.level(part.inputs).min() == 0 and speech.level(part.inputs).max() == pytest.approx(speech.QUIET)
 
 
 def test_augmented_sounds_keep_their_words_and_hide_whole_bands():
-    change = speech.varied(speech.recipe.chosen(shift=1, pitch=1, mask=5, noise=0.0), silence=-1.0)
+    change = speech.varied(speech.recipe.resolve(shift=1, pitch=1, mask=5, noise=0.0), silence=-1.0)
     x, y = change(sl.ones((8, 1, 40, 61)), sl.arange(8))
     x = x.numpy()[:, 0]
     assert y.tolist() == list(range(8)) and set(np.unique(x)) == {-1.0, 0.0, 1.0}

@@ -71,8 +71,8 @@ def test_frames_of_pandas_keep_their_gaps():
 def test_what_a_frame_of_pandas_would_lose_is_refused():
     pandas = pytest.importorskip("pandas")
     twice = pandas.DataFrame([[1, 2]], columns=["a", "a"])
-    for frame, seen in [(twice, "the column 'a' is there twice"), (pandas.DataFrame([[1]]), "a column is called 0, which is no text"),
-                        (pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"])}), "column 't' is of type datetime64"),
+    for frame, seen in [(twice, "the column 'a' is there twice"), (pandas.DataFrame([[1]]), "a column is called 0, not by a string"),
+                        (pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"])}), "column 't' is of dtype datetime64"),
                         (pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"], utc=True)}), "column 't' is"),
                         (pandas.DataFrame({"id": pandas.array([LONG, None], "Int64")}), f"column 'id' holds {LONG} in row 0")]:
         with pytest.raises(ArgumentError) as caught:
@@ -95,10 +95,10 @@ def test_frames_of_polars_keep_their_gaps():
     ([1, "a"], "column 'x' holds words such as 'a' (row 1) and others such as 1 (row 0, of type int)"),
     ([True, "a", None], "words such as 'a' (row 1) and others such as True (row 0, of type bool)"),
     ([datetime.date(2020, 1, 1)], "row 0 is datetime.date(2020, 1, 1), of type date"),
-    (np.array(["2020-01-01"], "M8[D]"), "is of type datetime64[D]"),
-    (np.array([1], "m8[s]"), "is of type timedelta64[s]"),
-    ([1j], "row 0 is 1j, of type complex"), (np.array([1j]), "is of type complex128"), ([b"a"], "row 0 is b'a'"),
-    ([[1.0], [2.0]], "row 0 is [1.0], of type list"), (np.zeros((2, 2)), "of type float64 and shape (2, 2)"),
+    (np.array(["2020-01-01"], "M8[D]"), "is of dtype datetime64[D]"),
+    (np.array([1], "m8[s]"), "is of dtype timedelta64[s]"),
+    ([1j], "row 0 is 1j, of type complex"), (np.array([1j]), "is of dtype complex128"), ([b"a"], "row 0 is b'a'"),
+    ([[1.0], [2.0]], "row 0 is [1.0], of type list"), (np.zeros((2, 2)), "of dtype float64 and shape (2, 2)"),
     ([LONG], f"holds {LONG} in row 0"), (np.array([0, LONG]), f"holds {LONG} in row 1"), (np.array([2**64 - 1], np.uint64), "in row 0"),
     ([10**400], "holds an integer of many digits in row 0"), ([-LONG], f"holds {-LONG} in row 0"),
 ])
@@ -137,11 +137,11 @@ def test_numbers_are_numbers(tmp_path, fields):
 def test_numbers_can_be_asked_for(tmp_path):
     path = written(tmp_path, "hour,x\n01,1\n02,n.a.\n")
     assert load_csv(path, numbers=["hour"], words=["x"])["hour"].tolist() == [1, 2]
-    with pytest.raises(DataError, match=r"line 3: x is 'n.a.', which is no number"):
+    with pytest.raises(DataError, match=r"line 3: x is 'n.a.', which is not a number"):
         load_csv(path, numbers=["x"])
     with pytest.raises(ArgumentError, match="has no column 'y'"):
         load_csv(path, numbers=["y"])
-    with pytest.raises(ArgumentError, match="column 'x' is named as words and as numbers"):
+    with pytest.raises(ArgumentError, match="column 'x' is listed in both words and numbers"):
         load_csv(path, numbers=["x"], words=["x"])
 
 
@@ -168,7 +168,7 @@ def test_decimal_commas_are_read_if_asked_for(tmp_path):
 @pytest.mark.parametrize("word", ["n.a.", "12a", "-"])
 def test_a_few_words_among_numbers_are_warned_of(tmp_path, word):
     path = written(tmp_path, f"x\n1\n2.5\n{word}\n-3\n")
-    with pytest.warns(UserWarning, match=r"column 'x' is read as words, for '.*' stands among its numbers"):
+    with pytest.warns(UserWarning, match=r"column 'x' is read as words, because '.*' occurs among its numbers"):
         assert load_csv(path)["x"].tolist() == ["1", "2.5", word, "-3"]
     assert np.isnan(load_csv(path, missing=[word])["x"][2])
 
@@ -178,9 +178,9 @@ def test_a_word_after_many_numbers_gives_every_field_back_as_it_was(tmp_path):
     path = written(tmp_path, "a,b\n" + "".join(f"{field},{k}\n" for k, field in enumerate(fields)))
     found = load_csv(path, words=["a"])
     assert found["a"].tolist() == fields and found["b"].tolist() == list(range(160_000))
-    with pytest.warns(UserWarning, match="'u' stands among its numbers"):
+    with pytest.warns(UserWarning, match="'u' occurs among its numbers"):
         assert load_csv(path)["a"].tolist() == fields
-    with pytest.raises(DataError, match="line 70002: a is 'u', which is no number"):
+    with pytest.raises(DataError, match="line 70002: a is 'u', which is not a number"):
         load_csv(path, numbers=["a"])
 
 
@@ -188,8 +188,8 @@ def test_a_word_after_many_numbers_gives_every_field_back_as_it_was(tmp_path):
     ("a;b\n1;2\n", {}, "line 1: there is one column, called 'a;b'"), ("a\tb\n1\t2\n", {}, "load_csv(..., delimiter='\\t')"),
     ("a,b\n1,2\n", {"delimiter": ";"}, "load_csv(..., delimiter=',')"), ("a|b\n1|2\n", {}, "delimiter='|'"),
     ("a,b,\n1,2,\n", {}, "column 3 is called ''"), ("a,b\n1,2,\n", {}, "line 2: 3 fields instead of 2"),
-    ("a,b\n1,2\n".encode("utf-16"), {}, "line 1: it holds a zero byte"), (b"a\ncaf\xe9\n", {}, "line 2: byte 0xe9 is no UTF-8"),
-    (b"a\ncaf\xc3", {}, "line 2: byte 0xc3 is no UTF-8"),
+    ("a,b\n1,2\n".encode("utf-16"), {}, "line 1: it holds a zero byte"), (b"a\ncaf\xe9\n", {}, "line 2: byte 0xe9 is not UTF-8"),
+    (b"a\ncaf\xc3", {}, "line 2: byte 0xc3 is not UTF-8"),
 ])
 def test_files_of_another_form_are_refused_with_their_repair(tmp_path, raw, options, text):
     with pytest.raises(DataError) as caught:
@@ -208,7 +208,7 @@ def test_files_of_every_form_are_read(tmp_path, raw, options):
 
 
 def test_a_first_row_that_is_taken_for_names_is_warned_of(tmp_path):
-    with pytest.warns(UserWarning, match="line 1 is taken for the names of columns, but it looks like a row"):
+    with pytest.warns(UserWarning, match="the header, line 1, looks like a row"):
         load_csv(written(tmp_path, "5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,3.4,virginica\n"))
     assert load_csv(written(tmp_path, "country,2019,2020\nFR,1,2\nDE,3,4\n")).names == ("country", "2019", "2020")
 
@@ -365,7 +365,7 @@ def test_targets_that_lose_digits_are_warned_of():
 
 
 @pytest.mark.parametrize("inputs, kind, text", [
-    (np.ma.masked_greater([[1.0], [9.0]], 5), ArgumentError, "inputs: 1 values of a masked array are hidden"),
+    (np.ma.masked_greater([[1.0], [9.0]], 5), ArgumentError, "inputs: 1 values of a masked array are masked"),
     ([[1.0], [None]], DTypeError, "inputs hold None, of type NoneType, at [1, 0]"),
     (np.array([[1], ["a"]], object), DTypeError, "inputs hold 'a', of type str, at [1, 0]"),
     (np.array([[1], [2.5]], object), DTypeError, "cast it: x.astype(np.float32)"),
@@ -410,7 +410,7 @@ def test_hidden_values_are_not_written(tmp_path):
     hidden = np.ma.masked_greater([1.0, 9.0], 5)
     for call in (lambda: save_npy(tmp_path / "x", hidden), lambda: save_npz(tmp_path / "x", {"a": hidden}),
                  lambda: data.save_safetensors(tmp_path / "x", {"a": hidden})):
-        with pytest.raises(ArgumentError, match="1 values of a masked array are hidden"):
+        with pytest.raises(ArgumentError, match="1 values of a masked array are masked"):
             call()
 
 

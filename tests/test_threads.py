@@ -15,8 +15,8 @@ import pytest
 from native_graphs import Reported, compile_nodes, same_bits, thread_count
 
 from slopes.graph.operation import build, variable
-from slopes.machine import crew as crews
 from slopes.machine import engine, entry, threads, translate
+from slopes.machine import pool as pools
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 
@@ -48,7 +48,7 @@ def test_affinity_and_container_limit_the_threads(monkeypatch, mask, quota, expe
     assert threads.available() == expected
 
 
-# The crew
+# The pool
 
 COUNTING = """
 define void @program(ptr %context, ptr %arguments, ptr %strides, ptr %arena, i64 %thread, i64 %threads, i64 %steps) {
@@ -61,22 +61,22 @@ define void @program(ptr %context, ptr %arguments, ptr %strides, ptr %arena, i64
 
 
 @pytest.fixture
-def crew(monkeypatch):
-    """A crew of its own, in the place of the process's."""
-    monkeypatch.setattr(crews, "crew", crews.Crew())
-    return crews.crew
+def pool(monkeypatch):
+    """A pool of its own, in the place of the process's."""
+    monkeypatch.setattr(pools, "pool", pools.ThreadPool())
+    return pools.pool
 
 
-def counting(patience: int = 1 << 40) -> engine.Program:
+def counting(spin_limit: int = 1 << 40) -> engine.Program:
     """A program whose threads each add the number of steps to a counter of theirs."""
     codes = translate.object_codes(COUNTING, *translate.host())
     program = engine.Program(engine.Manifest(0, 0, True, (), ()), codes)
-    program.patience, program.loss = patience, math.inf
+    program.spin_limit, program.stall = spin_limit, math.inf
     return program
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_each_member_works_once_and_the_caller_waits_for_all(crew, count):
+def test_each_member_works_once_and_the_caller_waits_for_all(pool, count):
     program, counters = counting(), np.zeros(count + 1, np.int64)
     with thread_count(count):
         for run in range(1, 21):
@@ -88,12 +88,12 @@ def test_each_member_works_once_and_the_caller_waits_for_all(crew, count):
 def asleep(number: int) -> bool:
     """Whether a helper goes to sleep; it is waited for."""
     deadline = time.monotonic() + 60
-    while crews.state(number) != entry.ASLEEP and time.monotonic() < deadline:
+    while pools.state(number) != entry.ASLEEP and time.monotonic() < deadline:
         time.sleep(1e-4)
-    return crews.state(number) == entry.ASLEEP
+    return pools.state(number) == entry.ASLEEP
 
 
-def test_helpers_without_work_sleep_and_are_woken(crew):
+def test_helpers_without_work_sleep_and_are_woken(pool):
     program, counters = counting(), np.zeros(3, np.int64)
     with thread_count(3):
         for run in range(1, 6):
@@ -103,8 +103,8 @@ def test_helpers_without_work_sleep_and_are_woken(crew):
             assert asleep(2)
 
 
-def test_helpers_that_do_not_come_in_time_are_left_out_and_come_again(crew):
-    hasty, patient = counting(patience=-1), counting()
+def test_helpers_that_do_not_come_in_time_are_left_out_and_come_again(pool):
+    hasty, patient = counting(spin_limit=-1), counting()
     counters = np.zeros(3, np.int64)
     with thread_count(3):
         for run in range(1, 6):
@@ -121,43 +121,43 @@ def test_helpers_that_do_not_come_in_time_are_left_out_and_come_again(crew):
 
 def test_threads_that_others_hold_up_are_left_out_for_a_while(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(crews.time, "perf_counter", lambda: now[0])
-    crowd = crews.Crowd()
-    assert crowd.wanted(3) == 3
-    crowd.lost(1.0)
-    assert crowd.wanted(3) == 3  # once is bad luck
-    crowd.lost(1.0)
-    assert crowd.wanted(3) == 2
-    crowd.lost(1.0)
-    assert [crowd.wanted(3), crowd.wanted(1)] == [1, 1]
+    monkeypatch.setattr(pools.time, "perf_counter", lambda: now[0])
+    backoff = pools.ContentionBackoff()
+    assert backoff.thread_count(3) == 3
+    backoff.record_stall(1.0)
+    assert backoff.thread_count(3) == 3  # once is bad luck
+    backoff.record_stall(1.0)
+    assert backoff.thread_count(3) == 2
+    backoff.record_stall(1.0)
+    assert [backoff.thread_count(3), backoff.thread_count(1)] == [1, 1]
     now[0] = 100.0
-    assert crowd.wanted(3) == 3
+    assert backoff.thread_count(3) == 3
 
 
 def test_the_longer_others_stay_the_longer_threads_are_left_out(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(crews.time, "perf_counter", lambda: now[0])
-    crowd, waits = crews.Crowd(), []
+    monkeypatch.setattr(pools.time, "perf_counter", lambda: now[0])
+    backoff, waits = pools.ContentionBackoff(), []
     for _ in range(8):
-        crowd.lost(1.0)
+        backoff.record_stall(1.0)
         before = now[0]
-        while crowd.wanted(2) == 1:
+        while backoff.thread_count(2) == 1:
             now[0] += 0.25
         waits.append(round(now[0] - before))
     assert waits == [0, 1, 2, 4, 8, 16, 32, 32]
     for _ in range(6):
-        crowd.went_well()
-    crowd.lost(1.0)
-    assert crowd.wanted(2) == 2
+        backoff.record_success()
+    backoff.record_stall(1.0)
+    assert backoff.thread_count(2) == 2
 
 
-def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(crew):
+def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(pool):
     program, counters = counting(), np.zeros(2, np.int64)
-    program.loss = 0.0
+    program.stall = 0.0
     with thread_count(2):
         program.run(counters.ctypes.data, 0)
         program._usual[2] = 1e-12
-        crews.crew.crowd.caution = 10**12
+        pools.pool.backoff.factor = 10**12
         program.run(counters.ctypes.data, 0)
         program.run(counters.ctypes.data, 0)
     assert counters.tolist() == [3, 2]

@@ -27,7 +27,7 @@ def heaps(examples, seed):
 def training(trial, epochs=6):
     sl.seed(0)
     return sl.fit(nn.Linear(3, 3), heaps(90, 0), optimizer=optim.SGD(lr=trial["rate"]), epochs=epochs, batch_size=16,
-                  validation=heaps(60, 1), after_epoch=trial, progress=False)
+                  validation=heaps(60, 1), callbacks=[trial], progress=False)
 
 
 def quiet(train, space, trials=20, **given):
@@ -97,7 +97,7 @@ def test_a_search_in_which_all_failed_says_so():
 
 def test_another_error_ends_it_with_what_was_found():
     def train(trial):
-        if trial.number == 4:
+        if trial.index == 4:
             raise ZeroDivisionError("mine")
         return bowl(trial)
 
@@ -110,7 +110,7 @@ def test_another_error_ends_it_with_what_was_found():
 
 def test_an_interruption_ends_it_with_what_was_found():
     def train(trial):
-        if trial.number == 3:
+        if trial.index == 3:
             raise KeyboardInterrupt
         return bowl(trial)
 

@@ -65,13 +65,13 @@ def names(roots):
 
 @pytest.fixture
 def always(monkeypatch):
-    monkeypatch.setattr(winograd, "PRODUCTS", -1e9)
+    monkeypatch.setattr(winograd, "TRANSFORM", -1e9)
 
 
 @pytest.mark.parametrize("cached", [1 << 30, 1])
 @pytest.mark.parametrize("name", CASES)
 def test_results_and_derivatives_are_those_of_the_plain_sum(always, monkeypatch, name, cached):
-    monkeypatch.setattr(winograd, "CACHED", cached)
+    monkeypatch.setattr(winograd, "TILE_BYTES", cached)
     roots, env = convolution_of(CASES[name])
     expected = exact(CASES[name])
     found = [evaluate(optimize(roots), env), run_nodes(roots, env, poison=True)]
@@ -88,7 +88,7 @@ def test_the_cases_are_in_other_coordinates(always, name):
 def test_parts_are_taken_where_tiles_fill_more_than_a_cache(always, monkeypatch):
     roots, _ = convolution_of(CASES["3x3, same"])
     assert "scan" not in names(roots)
-    monkeypatch.setattr(winograd, "CACHED", 1)
+    monkeypatch.setattr(winograd, "TILE_BYTES", 1)
     assert names(roots).count("scan") == 3
 
 
@@ -136,7 +136,7 @@ def test_rounding_errors_stay_near_those_of_the_plain_sum(always, size, times):
 
 @pytest.mark.parametrize("cached", [1 << 30, 1])
 def test_inside_of_a_loop_too(always, monkeypatch, cached):
-    monkeypatch.setattr(winograd, "CACHED", cached)
+    monkeypatch.setattr(winograd, "TILE_BYTES", cached)
     rng = np.random.default_rng(0)
     x, k = (sl.tensor(rng.normal(size=shape).astype("float32") / 3) for shape in ((2, 3, 7, 7), (3, 3, 3, 3)))
 

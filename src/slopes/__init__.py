@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .tensor import Parameter, Tensor, asarray, enable_grad, from_dlpack, no_grad, tensor
     from .train.evaluate import evaluate
     from .train.fit import fit
+    from .train.training import Training
     from .view.explain import explain
     from .view.graph import graph
     from .view.roofline import roofline
@@ -63,6 +64,7 @@ NAMES = {
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
     "train.fit": ("fit",),
+    "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),

@@ -1,4 +1,4 @@
-"""Arrays for tensors: of anything that can be one, in a data type of slopes, and aligned memory."""
+"""Convert data to arrays for tensors; allocate aligned memory."""
 
 from __future__ import annotations
 
@@ -12,59 +12,59 @@ from .graph.dtype import DType, as_dtype, cast_hint, complex64, default_float, m
 from .graph.shape import Shape
 from .machine.buffer import available_memory
 
-SMALL = 64  # bytes: what is smaller gains nothing from being aligned
-SHELVED = 256  # bytes: larger results are made one by one, as one that is kept would keep a large block
-STOCK, SPACING = 64, 16  # how many arrays a block holds, and by what their distance in bytes is divisible
-DEEPEST = 64  # axes that an array may have: lists nested deeper are none
-LARGE = 1 << 28  # bytes: for smaller arrays the system is not asked how much memory is free
+SMALL = 64  # bytes: smaller arrays do not benefit from alignment
+LARGEST_POOLED = 256  # bytes: larger results are made one by one, as one that is kept would keep a large block
+SLAB, ALIGNMENT = 64, 16  # arrays per slab, and the alignment of each in bytes
+MAX_AXES = 64  # axes that an array may have: lists nested deeper are none
+LARGE = 1 << 28  # bytes: the free memory is checked before larger allocations only
 
 
 def to_array(data: Any, dtype: DType | None, copy: bool | None) -> np.ndarray:
-    """The NumPy array of anything that can be one, of a data type of slopes."""
+    """Convert data to a NumPy array of a supported dtype."""
     if hasattr(data, "_shared"):  # a tensor
         data = data._shared()
     elif hasattr(data, "__dlpack__") and not isinstance(data, (np.ndarray, np.generic)):
         data = np.from_dlpack(data)
     if isinstance(data, (np.ndarray, np.generic)):
-        wanted = as_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
-        check_convertible(data, wanted)
+        target = as_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
+        check_convertible(data, target)
     else:
         data = from_python(data)
-        wanted = dtype or python_dtype(data)
-        check_convertible(data, wanted)
-        check_range(data, wanted)
+        target = dtype or python_dtype(data)
+        check_convertible(data, target)
+        check_range(data, target)
         copy = None if copy is False else copy
-    if data.dtype.kind == "c" and wanted.kind != "c":
-        raise DTypeError(f"complex numbers do not become {wanted}", why="their imaginary parts would be lost",
+    if data.dtype.kind == "c" and target.kind != "c":
+        raise DTypeError(f"complex numbers do not become {target}", why="their imaginary parts would be lost",
                          repair="take real parts, or absolute values, first")
     try:
-        return np.array(data, dtype=wanted, copy=copy)
+        return np.array(data, dtype=target, copy=copy)
     except MemoryError as error:
-        raise too_large(data.shape, wanted, data.size * wanted.itemsize, available_memory()) from error
+        raise too_large(data.shape, target, data.size * target.itemsize, available_memory()) from error
     except ValueError as error:
-        raise ArgumentError(f"an array of type {data.dtype} cannot become a tensor of type {wanted} without a copy",
+        raise ArgumentError(f"an array of type {data.dtype} cannot become a tensor of type {target} without a copy",
                             repair="leave copy=None to copy where needed") from error
 
 
-def check_convertible(data: Any, wanted: DType) -> None:
+def check_convertible(data: Any, target: DType) -> None:
     """Numbers become numbers; what has a mask, an imaginary part or is no number is not silently made one."""
     if isinstance(data, np.ma.MaskedArray):
         raise masked_error(f"a masked array of shape {data.shape}")
     if data.dtype.kind not in "biufc":
-        raise DTypeError(f"an array of type {data.dtype} does not become {wanted}", why="its elements are no numbers",
+        raise DTypeError(f"an array of type {data.dtype} does not become {target}", why="its elements are no numbers",
                          repair=cast_hint(data.dtype))
-    if data.dtype.kind == "c" and wanted.kind != "c":
-        raise DTypeError(f"an array of type {data.dtype} does not become {wanted}", why="the imaginary part would be lost silently",
+    if data.dtype.kind == "c" and target.kind != "c":
+        raise DTypeError(f"an array of type {data.dtype} does not become {target}", why="the imaginary part would be lost silently",
                          repair="take x.real, x.imag or abs(x)")
 
 
-def check_range(data: np.ndarray, wanted: DType) -> None:
+def check_range(data: np.ndarray, target: DType) -> None:
     """Python's whole numbers must fit into the type that is asked for: they do not wrap around."""
-    if wanted.kind not in "iu" or data.dtype.kind not in "iu" or not data.size:
+    if target.kind not in "iu" or data.dtype.kind not in "iu" or not data.size:
         return
-    low, high, limits = int(data.min()), int(data.max()), np.iinfo(wanted)
+    low, high, limits = int(data.min()), int(data.max()), np.iinfo(target)
     if low < limits.min or high > limits.max:
-        raise ArgumentError(f"{low if low < limits.min else high} does not fit into {wanted}",
+        raise ArgumentError(f"{low if low < limits.min else high} does not fit into {target}",
                             why=f"it holds {limits.min} to {limits.max}", repair="take a wider type, such as int64")
 
 
@@ -84,18 +84,18 @@ def from_python(data: Any) -> np.ndarray:
 
 
 def python_dtype(array: np.ndarray) -> DType:
-    """Python's floats become the default float; ints and bools are already what they should be."""
+    """The dtype for Python data: floats become the default float, ints and bools keep theirs."""
     return {"f": default_float, "c": complex64}.get(array.dtype.kind) or as_dtype(array.dtype)
 
 
 def holds(data: list | tuple, kind: type, depth: int = 1) -> bool:
-    """Whether nested lists and tuples hold an object of this kind, as deep as an array may have axes."""
-    types = set(map(type, data))  # numbers, in their thousands, have few types
-    if any(issubclass(each, kind) for each in types):
+    """Whether nested lists and tuples contain an object of this kind, up to the maximal number of axes."""
+    types = set(map(type, data))  # a long list of numbers has few types
+    if any(issubclass(item, kind) for item in types):
         return True
-    if depth >= DEEPEST or not any(issubclass(each, (list, tuple)) for each in types):
+    if depth >= MAX_AXES or not any(issubclass(item, (list, tuple)) for item in types):
         return False
-    return any(isinstance(each, (list, tuple)) and holds(each, kind, depth + 1) for each in data)
+    return any(isinstance(item, (list, tuple)) and holds(item, kind, depth + 1) for item in data)
 
 
 def shorten(data: Any) -> str:
@@ -119,7 +119,7 @@ def aligned_empty(shape: Shape, dtype: Any) -> np.ndarray:
 
 
 class Shelf:
-    """Uninitialised arrays of one shape and type, each with its address. Small ones are cut from blocks, many at a time."""
+    """A pool of uninitialised output arrays of one shape and dtype, with addresses. Small arrays are allocated in slabs."""
 
     def __init__(self, shape: Shape, dtype: Any) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
@@ -127,20 +127,20 @@ class Shelf:
         self.ready: list[tuple[np.ndarray, int]] = []
 
     def fresh(self) -> tuple[np.ndarray, int]:
-        """An array that nobody else has, when none is ready: take it from `ready` otherwise."""
-        if self.nbytes > SHELVED:
+        """A new array, if none is `ready`."""
+        if self.nbytes > LARGEST_POOLED:
             array = aligned_empty(self.shape, self.dtype)
             return array, address_of(array)
-        apart = -(-max(self.nbytes, 1) // SPACING) * SPACING
-        block = aligned_empty((STOCK, apart // self.dtype.itemsize), self.dtype)
-        rows = block[:, :math.prod(self.shape)].reshape(STOCK, *self.shape)
+        stride = -(-max(self.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        block = aligned_empty((SLAB, stride // self.dtype.itemsize), self.dtype)
+        rows = block[:, :math.prod(self.shape)].reshape(SLAB, *self.shape)
         first = address_of(block)
-        self.ready += [(rows[number, ...], first + apart * number) for number in range(STOCK)]
+        self.ready += [(rows[i, ...], first + stride * i) for i in range(SLAB)]
         return self.ready.pop()
 
 
 def check_memory(count: int, shape: Shape, dtype: DType, made_by: str = "") -> None:
-    """Refuse `count` bytes that this machine or container has not got: systems that promise more than they have kill the process."""
+    """TooLargeError for more bytes than are free: systems that overcommit memory would kill the process."""
     if count < LARGE:
         return
     free = available_memory()

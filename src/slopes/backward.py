@@ -1,4 +1,4 @@
-"""Gradients of what was recorded: pulled back once for every structure of a graph, then replayed on the values of each step."""
+"""backward() in eager mode: the gradient graph is derived once per graph structure, cached, and replayed on each step's values."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from .graph.walk import topological
 from .machine.replay import Replay
 
 Key = tuple[Any, ...]
-STEPS_LIMIT = 100_000  # steps of all plans that are kept
-WANTED = "wanted"  # stands in a key behind a node whose gradient is asked for
+STEPS_LIMIT = 100_000  # replay steps of all cached plans
+NEEDS_GRADIENT = "wanted"  # stands in a key behind a node whose gradient is asked for
 
 _plans: dict[Key, Plan] = {}
 
 
 def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
-    """(owner, gradient) of every tensor that owns a node which `root` was computed from, by d (seed * root)."""
+    """(tensor, gradient of seed * root) for every tensor whose node `root` depends on."""
     order, owners, key = outline([root, seed] if seed is not root else [root])
     plan = _plans.get(key)
     if plan is None:
         plan = Plan(order, root, seed, list(owners))
-        keep(key, plan)
-    arrays = plan.replay.run([value_of(order[place]) for place in plan.reads])
-    return [(owners[place], array) for place, array in zip(plan.reached, arrays)]
+        remember(key, plan)
+    arrays = plan.replay.run([value_of(order[index]) for index in plan.reads])
+    return [(owners[index], array) for index, array in zip(plan.reached, arrays)]
 
 
-def keep(key: Key, plan: Plan) -> None:
-    """Remember a new plan, and forget the oldest while there are too many steps."""
+def remember(key: Key, plan: Plan) -> None:
+    """Cache a new plan, and evict the oldest while there are too many steps."""
     _plans[key] = plan
-    while len(_plans) > 1 and sum(len(each.replay.steps) for each in list(_plans.values())) > STEPS_LIMIT:
+    while len(_plans) > 1 and sum(len(old.replay.steps) for old in list(_plans.values())) > STEPS_LIMIT:
         _plans.pop(next(iter(_plans)), None)
 
 
@@ -45,19 +45,19 @@ def outline(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
     The key holds for each node what it says of its arguments, whether its gradient is wanted, and the places of its arguments.
     """
     order = list(roots)
-    places = {node: place for place, node in enumerate(order)}
+    index_of = {node: i for i, node in enumerate(order)}
     owners: dict[int, Any] = {}
     key: list[Any] = []
-    for place, node in enumerate(order):  # which grows meanwhile
+    for i, node in enumerate(order):  # which grows meanwhile
         key.append(node.pattern if type(node) is Recorded else description(node))
         for arg in node.args:
-            number = places.setdefault(arg, len(order))
-            if number == len(order):
+            index = index_of.setdefault(arg, len(order))
+            if index == len(order):
                 order.append(arg)
-            key.append(number)
+            key.append(index)
         if node.owner is not None and (owner := node.owner()) is not None:
-            owners[place] = owner
-            key.append(WANTED)
+            owners[i] = owner
+            key.append(NEEDS_GRADIENT)
     return order, owners, tuple(key)
 
 
@@ -71,27 +71,27 @@ def description(node: Node) -> Any:
 
 
 class Plan:
-    """The steps that compute the gradients of one structure.
+    """The cached computation of gradients for one graph structure.
 
     reads    the places of the nodes whose values they start from
     reached  the places of the nodes whose gradients they give
     """
 
-    def __init__(self, order: Sequence[Node], root: Node, seed: Node, wanted: Sequence[int]) -> None:
+    def __init__(self, order: Sequence[Node], root: Node, seed: Node, targets: Sequence[int]) -> None:
         copies: dict[Node, Node] = {}
         for node in topological([root, seed]):
-            copies[node] = copied(node, copies)
-        found = pull_back([copies[root]], [copies[seed]], [copies[order[place]] for place in wanted])
-        self.reached = [place for place, gradient in zip(wanted, found) if gradient is not None]
-        roots = [gradient for gradient in found if gradient is not None]
-        known = {copies[node]: place for place, node in enumerate(order) if node.value is not None and copies[node] is not node}
+            copies[node] = placeholder(node, copies)
+        gradients = pull_back([copies[root]], [copies[seed]], [copies[order[i]] for i in targets])
+        self.reached = [i for i, gradient in zip(targets, gradients) if gradient is not None]
+        roots = [gradient for gradient in gradients if gradient is not None]
+        known = {copies[node]: i for i, node in enumerate(order) if node.value is not None and copies[node] is not node}
         inputs = [node for node in topological(roots, stop=known.__contains__) if node in known]
         self.reads = [known[node] for node in inputs]
         self.replay = Replay(roots, inputs)
 
 
-def copied(node: Node, copies: dict[Node, Node]) -> Node:
-    """A node without a value that stands for this one in every graph of its structure."""
+def placeholder(node: Node, copies: dict[Node, Node]) -> Node:
+    """A copy of a node without its value, for all graphs of the same structure."""
     if node.op is Constant and not node.shape:
         return node
     if node.op in (Variable, Constant):

@@ -1,4 +1,4 @@
-"""What a function's code reads, from its bytecode: chains such as `config.optimizer["rate"]`."""
+"""Find the values that a function's bytecode reads: chains such as `config.optimizer["rate"]`."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Reads(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def reads_of(code: CodeType) -> Reads:
+def find_reads(code: CodeType) -> Reads:
     """What this code reads.
 
     >>> def f(x):
     ...     return x * settings["scale"] + config.shift
-    >>> [(chain.root, chain.links) for chain in reads_of(f.__code__).chains if chain.kind == GLOBAL]
+    >>> [(chain.root, chain.links) for chain in find_reads(f.__code__).chains if chain.kind == GLOBAL]
     [('settings', (('item', 'scale'),)), ('config', (('attribute', 'shift'),))]
     """
     steps = [each for each in dis.get_instructions(code) if each.opname not in SKIPPED]
@@ -51,7 +51,7 @@ def reads_of(code: CodeType) -> Reads:
     while index < len(steps):
         step, after = steps[index], steps[index + 1] if index + 1 < len(steps) else None
         index += 1
-        longer = extended(current, step, after)
+        longer = extend(current, step, after)
         if longer is not None:
             current = longer
             index += longer.links[-1][0] == ITEM
@@ -62,13 +62,13 @@ def reads_of(code: CodeType) -> Reads:
         if step.opname == "MATCH_CLASS":
             chains.append(Chain(COMPUTED, "", ((ATTRIBUTE, "__dict__"),)))  # a pattern reads attributes that only its class names
         imported = step.argval if step.opname == "IMPORT_NAME" else imported
-        current = Chain(MODULE, imported, ((ATTRIBUTE, step.argval),)) if step.opname == "IMPORT_FROM" else root_of(step)
-    counted = frozenset((STORES[each.opname], each.argval) for number, each in enumerate(steps)
-                        if each.opname in STORES and any(map(is_in_place, steps[max(0, number - NEAR):number])))
+        current = Chain(MODULE, imported, ((ATTRIBUTE, step.argval),)) if step.opname == "IMPORT_FROM" else chain_root(step)
+    counted = frozenset((STORES[each.opname], each.argval) for i, each in enumerate(steps)
+                        if each.opname in STORES and any(map(is_in_place, steps[max(0, i - NEAR):i])))
     return Reads(tuple(chains), counted, tuple(each for each in code.co_consts if isinstance(each, CodeType)))
 
 
-def extended(current: Chain | None, step: dis.Instruction, after: dis.Instruction | None) -> Chain | None:
+def extend(current: Chain | None, step: dis.Instruction, after: dis.Instruction | None) -> Chain | None:
     """The chain with one link more, if the instruction is one."""
     if step.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
         base = current or Chain(COMPUTED, "")
@@ -78,7 +78,7 @@ def extended(current: Chain | None, step: dis.Instruction, after: dis.Instructio
     return None
 
 
-def root_of(step: dis.Instruction) -> Chain | None:
+def chain_root(step: dis.Instruction) -> Chain | None:
     """The beginning of a chain; where an instruction loads two variables, the second is on top."""
     if step.opname in ROOTS:
         return Chain(ROOTS[step.opname], step.argval)

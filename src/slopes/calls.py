@@ -1,4 +1,4 @@
-"""What a line of Python does with a value: which function it calls, and into how many names it unpacks what that returned."""
+"""Inspect a frame's bytecode: which function a line calls, and into how many names it unpacks the result."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ VARIABLES = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF")  # and their
 
 
 class Instruction(NamedTuple):
-    """Where a line has come to: the operation, its number, and the names of the function that it calls or has just called."""
+    """The current instruction of a frame: operation, argument, and the names of the function that it calls or just called."""
 
     operation: str
     number: Any
     function: tuple[str, ...]  # ("sl", "max"); ("", "max") for a method of what has no name; () unless a function is called
 
 
-def instruction_of(frame: FrameType) -> Instruction:
-    """The instruction that a frame has come to."""
+def current_instruction(frame: FrameType) -> Instruction:
+    """The current instruction of a frame."""
     return instruction(frame.f_code, frame.f_lasti)
 
 
 @lru_cache(maxsize=512)
 def instruction(code: CodeType, offset: int) -> Instruction:
-    steps = [each for each in dis.get_instructions(code) if each.offset <= offset]
+    steps = [step for step in dis.get_instructions(code) if step.offset <= offset]
     if not steps:
         return Instruction("", 0, ())
     last = steps[-1]
     call = last if last.opname.startswith("CALL") else steps[-2] if len(steps) > 1 else last
-    return Instruction(last.opname, last.argval, names_called(steps, call) if call.opname.startswith("CALL") else ())
+    return Instruction(last.opname, last.argval, called_names(steps, call) if call.opname.startswith("CALL") else ())
 
 
-def names_called(steps: list[dis.Instruction], call: dis.Instruction) -> tuple[str, ...]:
-    """The names of the function that a call begins with in the source: `sl.max(x, 1)` calls ("sl", "max")."""
+def called_names(steps: list[dis.Instruction], call: dis.Instruction) -> tuple[str, ...]:
+    """The names of the called function in the source: `sl.max(x, 1)` calls ("sl", "max")."""
     names: list[str] = []
-    for each in reversed(steps[:steps.index(call)]):
-        if start_of(each) != start_of(call):
+    for step in reversed(steps[:steps.index(call)]):
+        if source_position(step) != source_position(call):
             continue
-        if each.opname in ATTRIBUTES:
-            names.append(each.argval)
-        elif each.opname.startswith(VARIABLES):
-            return each.argval, *reversed(names)
+        if step.opname in ATTRIBUTES:
+            names.append(step.argval)
+        elif step.opname.startswith(VARIABLES):
+            return step.argval, *reversed(names)
         elif names:
             return "", *reversed(names)
     return ()
 
 
-def start_of(step: dis.Instruction) -> tuple[int | None, int | None] | None:
+def source_position(step: dis.Instruction) -> tuple[int | None, int | None] | None:
     position = step.positions
     return None if position is None or position.col_offset is None else (position.lineno, position.col_offset)
 
 
 def called_function(frame: FrameType) -> Any:
-    """The function of a module, or the variable, that a frame is calling; None where it is not known."""
-    operation, _, names = instruction_of(frame)
+    """The function that a frame is calling; None if unknown."""
+    operation, _, names = current_instruction(frame)
     if not operation.startswith("CALL") or not names:
         return None
     scopes = frame.f_locals, frame.f_globals, frame.f_builtins
-    found = next((scope[names[0]] for scope in scopes if names[0] in scope), None)
+    function = next((scope[names[0]] for scope in scopes if names[0] in scope), None)
     for name in names[1:]:
-        found = vars(found).get(name) if isinstance(found, ModuleType) else None
-    return found
+        function = vars(function).get(name) if isinstance(function, ModuleType) else None
+    return function

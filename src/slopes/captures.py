@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, reads_of
+from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, find_reads
 from .errors import TraceError, is_internal, warn
 from .tensor import Tensor, memory_of
 
@@ -170,7 +170,7 @@ class Captures:
             self.reach(contents(cell), name)
 
     def read_code(self, code: CodeType, scope: Scope) -> None:
-        reads = reads_of(code)
+        reads = find_reads(code)
         for chain in reads.chains:
             self.read_chain(chain, reads, scope)
         for inner in reads.inner:
@@ -430,7 +430,7 @@ def is_library(kind: type) -> bool:
 
 def tells(value: Any) -> bool:
     """Whether compiled functions learn of changes of this object by `versions.structure`."""
-    return bool(getattr(type(value), "tells_of_changes", False))
+    return bool(getattr(type(value), "tracks_changes", False))
 
 
 def own_classes(kind: type) -> Iterator[type]:

@@ -1,4 +1,4 @@
-"""The command line: train a recipe, recognise images with what it left behind, and tell about this machine."""
+"""The command line: train a recipe, predict with the run folder that it wrote, and show facts about this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -16,23 +15,22 @@ from typing import Any, TextIO, cast
 import click
 import numpy as np
 
+from .data.loaders.write_images import save_png
 from .data.sets.locate import found_sets
 from .errors import ArgumentError, SlopesError
 from .experiments.catalog import RECIPES, find_recipe
-from .experiments.experiment import OPTIMIZERS, Recipe, Setting
-from .experiments.run import Practice, classify, practise, revive
-from .experiments.study import Studied, Study, carry_out, is_study
+from .experiments.experiment import Experiment, Prediction, Result, Setting
+from .experiments.run import load
+from .experiments.run import run as run_experiment
 from .extras import on_demand
 from .machine.threads import thread_count
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
 from .streams import Lenient
 from .train.advise import advice
 from .train.runs import holds_run, prepare_folder
-from .train.schedule import SCHEDULES
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C
-CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
 
 
 class Commands(click.Group):
@@ -51,8 +49,8 @@ class Commands(click.Group):
 
 
 def error_text(error: SlopesError) -> str:
-    """What, why and how to repair; where only when it is not this file: the user of a command has no line of his own."""
-    lines = [f"error: {error.what}", *(f"  {each}" for each in (error.why, error.repair) if each)]
+    """What, why and how to repair, without where: the user of a command has no line of code."""
+    lines = [f"error: {error.what}", *(f"  {line}" for line in (error.why, error.repair) if line)]
     return "\n".join(lines)
 
 
@@ -80,21 +78,21 @@ class Recipes(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(VERSION, prog_name="slopes")
 def command() -> None:
-    """Deep learning on ordinary machines: networks learn as one native program.
+    """Deep learning on ordinary machines: networks are trained as one native program.
 
     \b
     Examples:
       slopes train digits                 a net for handwritten digits, in seconds
-      slopes predict runs/digits my.png   what does my picture show?
-      slopes info                         what slopes found on this machine
+      slopes predict runs/digits my.png   which digit does my picture show?
+      slopes info                         version, processor, threads and folders
     """
 
 
-def list_recipes(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
     """Print the recipes and stop."""
-    if wanted and not context.resilient_parsing:
+    if asked and not context.resilient_parsing:
         for recipe in RECIPES.values():
-            click.echo(f"{recipe.name:18} {recipe.caption}  (data: {', '.join(recipe.datasets) or 'made'})")
+            click.echo(f"{recipe.name:18} {recipe.caption}  (data: {', '.join(recipe.datasets) or 'generated'})")
         context.exit()
 
 
@@ -102,9 +100,9 @@ def list_recipes(context: click.Context, parameter: click.Parameter, wanted: boo
 @click.option("--list", "-l", is_flag=True, is_eager=True, expose_value=False, callback=list_recipes,
               help="List the recipes and stop.")
 def train() -> None:
-    """Train RECIPE (default: digits) and write a run folder: weights, structure, history and pictures.
+    """Train RECIPE (default: digits) and write a run folder: weights, structure, history, figures and plots.
 
-    `slopes train RECIPE --help` names every hyper-parameter with its default and the reason for it.
+    `slopes train RECIPE --help` lists every hyper-parameter with its default and the reason for it.
 
     \b
     Examples:
@@ -114,21 +112,20 @@ def train() -> None:
     """
 
 
-def recipe_command(recipe: Recipe | Study) -> click.Command:
+def recipe_command(recipe: Experiment[Any]) -> click.Command:
     """`slopes train NAME`, with one option per hyper-parameter of the recipe."""
-    option = "--epochs" if "epochs" in recipe.settings() else f"--{next(iter(recipe.settings()))}"
-    value = recipe.settings()[option[2:]].default
+    option = "--epochs" if "epochs" in recipe.settings else f"--{next(iter(recipe.settings))}"
+    value = recipe.settings[option[2:]].default
     helped = (f"{recipe.caption[0].upper()}{recipe.caption[1:]}.\n\nExpected: {recipe.expected}.\n\n\b\nExample:\n  slopes train "
               f"{recipe.name} {option} {shlex.quote(str(value))} --seed 1 --out runs/{recipe.name}-1")
-    run: Callable[..., None] = train_recipe if isinstance(recipe, Recipe) else carry_out_study
     return click.Command(recipe.name, params=[*setting_options(recipe), *common_options()], help=helped,
-                         short_help=recipe.caption, callback=lambda **given: run(recipe, **given))
+                         short_help=recipe.caption, callback=lambda **args: train_recipe(recipe, **args))
 
 
-def setting_options(recipe: Recipe | Study) -> list[click.Parameter]:
-    """One option per hyper-parameter: its help is the default and the reason. The value None means: not given."""
+def setting_options(recipe: Experiment[Any]) -> list[click.Parameter]:
+    """One option per hyper-parameter: its help gives the reason and the default. A value of None means that it was not given."""
     options: list[click.Parameter] = []
-    for name, setting in recipe.settings().items():
+    for name, setting in recipe.settings.items():
         text = f"{setting.reason}  [default: {setting.default}]"
         options.append(click.Option([f"--{name}"], type=option_type(name, setting), help=text))
     return options
@@ -144,21 +141,20 @@ class Number(click.ParamType):
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int | float:
         """The number, or click's error of a wrong value."""
         try:
-            number = int(value) if self.whole else float(value)
+            converted = int(value) if self.whole else float(value)
         except ValueError:
             self.fail(f"{value!r} is not {'a whole' if self.whole else 'a'} number.", parameter, context)
-        if self.whole and not self.least <= number <= self.most:
+        if self.whole and not self.least <= converted <= self.most:
             self.fail(f"{value} is not from {self.least} to {self.most}.", parameter, context)
-        if not self.least <= number < math.inf:
+        if not self.least <= converted < math.inf:
             self.fail(f"{value} is not a finite number of at least {self.least}.", parameter, context)
-        return number
+        return converted
 
 
 def option_type(name: str, setting: Setting) -> click.ParamType:
     """Choices, text, integers of at least 1 (epochs: 0), numbers (of at least 0, if nothing else is said)."""
-    choices = setting.choices or CHOICES.get(name, ())
-    if choices:
-        return click.Choice(choices)
+    if setting.choices:
+        return click.Choice(setting.choices)
     if isinstance(setting.default, str):
         return click.STRING
     if isinstance(setting.default, int):
@@ -167,53 +163,33 @@ def option_type(name: str, setting: Setting) -> click.ParamType:
 
 
 def common_options() -> list[click.Parameter]:
-    """What every recipe takes besides its hyper-parameters."""
+    """The options of every recipe."""
     return [
         click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR",
                      help="folder with local copies of the data sets, such as DIR/mnist  [default: SLOPES_DATA, else downloads]"),
         click.Option(["--seed"], type=Number(0), default=0, show_default=True,
-                     help="decides initial weights, order of examples and dropout: one seed, one result"),
+                     help="of initial weights, order of examples and dropout: the same seed gives the same result"),
         click.Option(["--threads"], type=Number(1, most=MOST_THREADS),
-                     help="threads to compute with; the result does not depend on them  [default: all]"),
+                     help="number of threads; the result does not depend on it  [default: all]"),
         click.Option(["--out"], type=click.Path(path_type=Path), metavar="RUN",
                      help="run folder to write  [default: a new one in runs/]"),
-        click.Option(["--replace"], is_flag=True, help="allow RUN to be a run already: it is overwritten"),
-        click.Option(["--quiet"], is_flag=True, help="no progress, only the last lines"),
+        click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),
+        click.Option(["--quiet"], is_flag=True, help="print no progress, only the results"),
     ]
 
 
-def train_recipe(recipe: Recipe, data: Path | None, seed: int, threads: int | None, out: Path | None, replace: bool, quiet: bool,
-                 **given: Any) -> None:
+def train_recipe(recipe: Experiment[Any], data: Path | None, seed: int, threads: int | None, out: Path | None, replace: bool,
+                 quiet: bool, **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
     folder = choose_folder(recipe.name, out, replace)
-    values = recipe.chosen(**given)
+    values = recipe.resolve(**args)
     if not quiet:
         click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
-    practice = practise(recipe, values, folder, seed, progress=False if quiet else None)
-    report(practice)
-    if practice.save_error or practice.run.interrupted:
-        sys.exit(1 if practice.save_error else INTERRUPTED)
-
-
-def carry_out_study(study: Study, data: Path | None, seed: int, threads: int | None, out: Path | None, replace: bool, quiet: bool,
-                    **given: Any) -> None:
-    """`slopes train STUDY`."""
-    use_settings(data, threads)
-    folder, values = choose_folder(study.name, out, replace), study.chosen(**given)
-    if not quiet:
-        click.echo(f"{study.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
-    report_study(carry_out(study, values, folder, seed, (lambda text: None) if quiet else (lambda text: click.echo(text, err=True))))
-
-
-def report_study(studied: Studied) -> None:
-    """The last lines: what was found, how long it took, where it lies."""
-    for line in studied.findings.lines:
-        click.echo(line)
-    for note in studied.notes:
-        click.echo(note, err=True)
-    click.echo(f"took {studied.seconds:.1f} s")
-    click.echo(f"saved in {studied.folder}: {', '.join(sorted(each.name for each in studied.folder.iterdir() if each.is_file()))}")
+    result = run_experiment(recipe, values, folder, seed=seed, progress=False if quiet else None)
+    print_result(result)
+    if result.save_error or result.interrupted:
+        sys.exit(1 if result.save_error else INTERRUPTED)
 
 
 def use_settings(data: Path | None, threads: int | None) -> None:
@@ -231,58 +207,77 @@ def use_settings(data: Path | None, threads: int | None) -> None:
 def choose_folder(name: str, out: Path | None, replace: bool) -> Path:
     """The run folder, proven to be writable: the one asked for, or the first free of runs/NAME, runs/NAME-2, ..."""
     if out is None:
-        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-        return prepare_folder(next(place for each in names if not (place := Path("runs") / each).exists()))
-    if (holds_run(out) or is_study(out)) and not replace:
+        names = (name if i == 1 else f"{name}-{i}" for i in count(1))
+        return prepare_folder(next(path for name in names if not (path := Path("runs") / name).exists()))
+    if holds_run(out) and not replace:
         raise ArgumentError(f"--out {out}: this folder already holds a run", why="training again would overwrite it",
                             repair="name another folder, or add --replace")
     return prepare_folder(out)
 
 
-def report(practice: Practice) -> None:
-    """The last lines: how good, how long, where it lies, what to do next."""
-    run, test, folder = practice.run, practice.test, practice.folder
-    for note in practice.notes:
+def print_result(result: Result[Any]) -> None:
+    """The last lines: how good, how long, saved where, and the command to use it with."""
+    for note in result.notes:
         click.echo(note, err=True)
-    if practice.save_error:
-        click.echo(error_text(practice.save_error), err=True)
+    if result.save_error:
+        click.echo(error_text(result.save_error), err=True)
         click.echo("  the training is not lost: it was saved to the folder below", err=True)
-    took = f"{run.history.seconds:.1f} s ({run.history.compile_seconds:.1f} s of it compiling)"
-    right = int((test.predicted == test.targets).sum())
-    click.echo(f"test accuracy {test['accuracy']:.2%} ({right:,} of {len(test.targets):,}), trained in {took}"
-               f"{', interrupted' if run.interrupted else ''}")
-    for remark in advice(run):
+    for line in result.lines:
+        click.echo(line)
+    histories = [run.history for run in result.runs.values()]
+    seconds, compiling = (sum(getattr(history, name) for history in histories) for name in ("seconds", "compile_seconds"))
+    click.echo(f"trained in {seconds:.1f} s ({compiling:.1f} s of it compiling){', interrupted' if result.interrupted else ''}")
+    for remark in advice(result.run) if list(result.runs) == [""] else ():
         click.echo(f"the curves say: {remark}")
-    click.echo(f"saved in {folder}: {', '.join(sorted(each.name for each in folder.iterdir() if each.is_file()))}")
-    click.echo(f"next: slopes predict {folder} IMAGE...   or look at {folder / 'curve.png'}")
+    assert result.folder is not None
+    click.echo(f"saved in {result.folder}: {', '.join(sorted(file.name for file in result.folder.iterdir() if file.is_file()))}")
+    if result.experiment.predict is not None:
+        click.echo(f"next: slopes predict {result.folder} {result.experiment.takes}...")
 
 
 @command.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
-@click.option("--top", type=Number(1), default=1, show_default=True, help="so many classes, likeliest first")
-def predict(run: Path, images: tuple[Path, ...], top: int) -> None:
-    """Tell what each IMAGE shows, with the net of the folder RUN: class and probability.
+@click.argument("items", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--top", type=Number(1), default=1, show_default=True, help="how many classes to print, the most probable first")
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+              help="folder for pictures that networks make  [default: this one]")
+def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
+    """Predict with the networks of the folder RUN, for each INPUT.
 
-    Images may be PNG, JPEG, PGM or PPM, of any size, light on dark or dark on light: one digit (or piece of clothing) on a
-    plain background. It is cut out, scaled and centred as in the data that the net learned from; an image that has the size of
-    that data (28 x 28 or 8 x 8) is taken as it is.
+    What an input is depends on the recipe; `slopes train` names it at its end. Image classifiers take image files: PNG, JPEG,
+    PGM or PPM, of any size, light on dark or dark on light, with one digit (or piece of clothing) on a plain background. It is cut
+    out, scaled and centred as in the training data; an image of the data's own size (28 x 28 or 8 x 8) is taken as it is. Language
+    models take a text to continue, the tagger, the translator and the mood classifier a sentence, table networks a CSV file with
+    the columns of the table, the forecaster a series, the speech network a WAV file. Networks that make pictures (masks,
+    reconstructions) write them as PNG files.
 
     \b
-    Example:
+    Examples:
       slopes predict runs/lenet seven.png photo.jpg --top 3
+      slopes predict runs/chars "JULIET:"
+      slopes predict runs/tabular houses.csv
     """
-    net, saved = revive(run)
+    loaded = load(run)
     failed = False
-    for path in images:
+    for item in items:
         try:
-            shares = classify(net, saved, [path])[0][:top]
-            click.echo(f"{path}: " + ", ".join(f"{name} ({share:.1%})" for name, share in shares))
+            prediction = loaded.predict(item, top)
+            click.echo(f"{item}: {prediction.text}{written_picture(prediction, item, out)}")
         except SlopesError as error:
             failed = True
             click.echo(error_text(error), err=True)
     if failed:
         sys.exit(1)
+
+
+def written_picture(prediction: Prediction, item: str, folder: Path) -> str:
+    """`, saved as seven-1.png`: the picture of a prediction as a file, which no other file has to make way for; "" without one."""
+    if prediction.picture is None:
+        return ""
+    names = (folder / f"{Path(item).stem}-{i}.png" for i in count(1))
+    path = next(name for name in names if not name.exists())
+    save_png(path, prediction.picture)
+    return f", saved as {path}"
 
 
 @command.command()
@@ -301,7 +296,7 @@ def info() -> None:
 
 
 def facts() -> dict[str, str]:
-    """What `slopes info` tells, by name."""
+    """The lines of `slopes info`, by name."""
     llvm, local, translate = on_demand("llvmlite.binding"), data_folder(), on_demand("slopes.machine.translate")
     features = llvm.get_host_cpu_features()
     known = [name for name in ("avx512f", "avx512bw", "avx512vl", "avx2", "fma", "neon", "sve") if features.get(name)]
@@ -322,15 +317,15 @@ def folder_text(folder: Path) -> str:
     """The folder, its size, and whether it is there."""
     if not folder.is_dir():
         return f"{folder} (not there yet)"
-    sizes = [each.stat().st_size for each in folder.rglob("*") if each.is_file()]
+    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
     return f"{folder} ({len(sizes):,} files, {sum(sizes) / 2**20:,.1f} MiB)"
 
 
 def main(args: list[str] | None = None) -> None:
-    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error that was told, 2 for wrong usage, 130 after ^C.
+    """Entry point of `slopes`: exit code 0 when all is well, 1 after an error, 2 for wrong usage, 130 after ^C.
 
-    A training is not lost because nobody can read about it: when standard output is full or closed it goes on and is saved; the
-    command says so once at its end, but is quiet about a reader that went away, as of `| head -1`. The exit code is then 1.
+    A training does not depend on its output: when standard output is full or closed it continues and is saved; the command says so
+    once at its end, except for a reader that has closed the pipe, such as `| head -1`. The exit code is then 1.
     """
     output, errors = Lenient(sys.stdout), Lenient(sys.stderr)
     code: Any = 0
@@ -343,12 +338,12 @@ def main(args: list[str] | None = None) -> None:
 
 
 def code_of(code: Any, output: Lenient, errors: Lenient) -> Any:
-    """The exit code of a command that ended with `code`; what could not be shown is told, and makes it a failure."""
+    """The exit code of a command that ended with `code`; output that was lost is reported, and makes it a failure."""
     output.flush()
     if output.error is not None and not isinstance(output.error, BrokenPipeError):
         reason = getattr(output.error, "strerror", None) or output.error
         print(f"error: standard output could not be written: {reason}", file=cast(TextIO, errors), flush=True)
-    lost = [each for each in (output, errors) if each.error is not None]
-    for each in lost:
-        each.abandon()
+    lost = [stream for stream in (output, errors) if stream.error is not None]
+    for stream in lost:
+        stream.abandon()
     return code or (1 if lost else 0)

@@ -15,7 +15,7 @@ from weakref import WeakSet
 import numpy as np
 
 from . import tree
-from .derivatives.inline import inlined
+from .derivatives.inline import call_inline
 from .errors import ArgumentError, TraceError, warn
 from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
@@ -189,7 +189,7 @@ class Compiled:
             warn(f"the compiled function {self._name} runs operation by operation, as its derivative is taken outside of it",
                  why="a program gives values only, a derivative needs every operation",
                  repair="take the derivative inside: sl.compile(sl.grad(f)), or call backward() in the compiled function")
-        return inlined(self.function, self.storage, args, kwargs)
+        return call_inline(self.function, self.storage, args, kwargs)
 
     def many(self, steps: int, *args: Any, stepped: Sequence[int] = ()) -> Any:
         """Run `steps` calls in one native call; results are stacked along a new first axis.

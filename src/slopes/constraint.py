@@ -1,4 +1,4 @@
-"""What an argument may be, as data: the check, the message and the tests of wrong values all follow from it."""
+"""Constraints on arguments as data, from which checks, messages and tests of invalid values derive."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def is_count(value: Any) -> bool:
 
 
 def are_sizes(value: Any, least: int) -> bool:
-    each = value if isinstance(value, (tuple, list)) else (value,)
-    return bool(each) and all(is_whole(n) and n >= least for n in each)
+    sizes = value if isinstance(value, (tuple, list)) else (value,)
+    return bool(sizes) and all(is_whole(n) and n >= least for n in sizes)
 
 
 WORDS = (str, bool, int, float, type(None))  # what options that are one of a few words are written as
 
 
 def one_of(*names: Any) -> Constraint:
-    """One of a few words."""
+    """A constraint to one of a few names."""
     listed = " or ".join(repr(name) for name in names)
     return Constraint(f"one of {listed}" if len(names) > 2 else listed, lambda value: isinstance(value, WORDS) and value in names,
                       ("no such name", -1))
@@ -99,7 +99,7 @@ PADDING = Constraint("a whole number of at least 0, one per axis, 'same' or 'val
 
 
 def per_axis(owner: str, name: str, value: Any, axes: int) -> tuple[int, ...]:
-    """A size for each of `axes` axes: one number serves all of them.
+    """A size for each of `axes` axes; one integer applies to all.
 
     >>> per_axis("Conv2d", "stride", 2, 2)
     (2, 2)

@@ -1,4 +1,4 @@
-"""Operations computed at once on arrays: how one goes is worked out for the first operands of their shapes and types, then kept."""
+"""Eager execution: run an operation on arrays, with a recipe that is cached per operation, shapes and dtypes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ from .machine.replay import Replay, quietly
 Numbers = (bool, int, float, complex, np.generic)
 Operand = np.ndarray | Node
 What = type[Operation] | Composite
-VIEWS = {"expand", "reshape", "permute", "slice", "window"}  # what NumPy computes without memory
 
 
 class Recorded(Node):
-    """A node of what ran at once. Nodes of one `pattern` say the same of their arguments; they are not interned."""
+    """A node recorded in eager mode, not interned. Nodes of one `pattern` are the same operation on the same shapes and dtypes."""
 
     __slots__ = ("pattern",)
     pattern: Node
 
 
 def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarray:
-    """The array of an operation; its operands are arrays, nodes and Python numbers, which take the type of the arrays."""
+    """Compute an operation on arrays, nodes and Python numbers, which get the dtype of the arrays."""
     arrays: list[np.ndarray] = []
     key: list[Any] = [what]
-    for each in args:
-        operand = each if type(each) is np.ndarray else as_operand(what, each, args)
+    for arg in args:
+        operand = arg if type(arg) is np.ndarray else as_operand(what, arg, args)
         if type(operand) is np.ndarray:
             arrays.append(operand)
             key += (operand.shape, operand.dtype)
@@ -46,15 +45,15 @@ def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarr
     try:
         return recipe_for(key, params).compute(arrays)
     except MemoryError as error:
-        raise no_memory(what, arrays, error) from (None if isinstance(error, TooLargeError) else error)
+        raise out_of_memory(what, arrays, error) from (None if isinstance(error, TooLargeError) else error)
 
 
 def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
-    """The node of an operation, its value computed; operands as in `compute`, nodes among them are what it is recorded on."""
+    """Compute an operation and record it as a node on the nodes among its operands (see `compute`)."""
     nodes: list[Node] = []
     key: list[Any] = [what]
-    for each in args:
-        node = each if isinstance(each, Node) else as_node(what, each, args)
+    for arg in args:
+        node = arg if isinstance(arg, Node) else as_node(what, arg, args)
         if node.op is Constant and not node.shape:
             key.append(node)
         else:
@@ -63,18 +62,18 @@ def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
     try:
         return recipe_for(key, params).record(nodes)
     except MemoryError as error:
-        raise no_memory(what, nodes, error) from (None if isinstance(error, TooLargeError) else error)
+        raise out_of_memory(what, nodes, error) from (None if isinstance(error, TooLargeError) else error)
 
 
-def no_memory(what: What, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
-    """What the system refused, in words; an error of slopes as it is."""
+def out_of_memory(what: What, operands: Sequence[Operand], error: MemoryError) -> TooLargeError:
+    """The TooLargeError for a MemoryError of the system; a TooLargeError itself is returned unchanged."""
     if isinstance(error, TooLargeError):
         return error
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     count = math.prod(shape) * dtype.itemsize if shape is not None and dtype is not None else 0
     needs = f"an array of shape {shape} and type {dtype} needs {count / 2**30:,.1f} GiB, which the system refuses" if count \
         else "the system refuses the memory that it needs"
-    shapes = ", ".join(str(each.shape) for each in operands)
+    shapes = ", ".join(str(operand.shape) for operand in operands)
     return TooLargeError(f"{what.name}: {needs}", why=f"the operands have the shapes {shapes}" if shapes else "",
                          repair="look for a size that is too large, or work in smaller batches")
 
@@ -83,53 +82,53 @@ def no_memory(what: What, operands: Sequence[Operand], error: MemoryError) -> To
 
 
 def as_operand(what: What, value: Any, args: Sequence[Any]) -> Operand:
-    """The array of an operand; or its node, when it is a number that may decide what is built."""
+    """The array of an operand, or its node if it is a number that may decide which graph is built."""
     if isinstance(value, Node):
         return value if value.op is Constant and not value.shape else value_of(value)
     if isinstance(value, np.ndarray):
         return np.asarray(plain(value))
-    as_constant, as_leaf = number(what, value, args)
+    as_constant, as_leaf = scalar_nodes(what, value, args)
     return as_constant if what.reads_numbers else value_of(as_leaf)
 
 
 def as_node(what: What, value: Any, args: Sequence[Any]) -> Node:
-    """The node of an operand: one that holds its value, or a constant when it is a number that may decide what is built."""
+    """The node of an operand: a leaf with its value, or a constant if it is a number that may decide which graph is built."""
     if isinstance(value, np.ndarray):
         return leaf(np.array(plain(value))) if value.shape else constant(value)
-    as_constant, as_leaf = number(what, value, args)
+    as_constant, as_leaf = scalar_nodes(what, value, args)
     return as_constant if what.reads_numbers else as_leaf
 
 
-def number(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Node]:
-    """A Python number in the type that it takes beside the arrays: as a constant, and as a value like any other."""
+def scalar_nodes(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Node]:
+    """A Python number in the dtype of the arrays: as a constant, and as a leaf."""
     if not isinstance(value, Numbers):
         raise ArgumentError(f"{what.name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
                             repair="make a tensor of it first: sl.tensor(...)")
     beside = None
-    for each in args[what.name == "where":]:  # a condition says nothing of the type of what it chooses
-        if isinstance(each, (np.ndarray, Node)):
-            beside = each.dtype
+    for arg in args[what.name == "where":]:  # the dtype of a condition is irrelevant for the result
+        if isinstance(arg, (np.ndarray, Node)):
+            beside = arg.dtype
             break
     try:
-        return kept_number(value, beside, "" if value else repr(value))
+        return cached_scalar(value, beside, "" if value else repr(value))
     except OverflowError as error:
         raise too_large(what.name, value, beside) from error
 
 
 @lru_cache(maxsize=1024, typed=True)
-def kept_number(value: Any, beside: DType | None, zero: str) -> tuple[Node, Node]:
-    """The same number is found again; `zero` tells 0.0 from -0.0, which are equal."""
+def cached_scalar(value: Any, beside: DType | None, zero: str) -> tuple[Node, Node]:
+    """Cached nodes of a number; `zero` distinguishes 0.0 from -0.0, which compare equal."""
     fixed = constant(value, scalar_dtype(value, beside))
     return fixed, leaf(value_of(fixed))
 
 
 def leaf(array: np.ndarray) -> Node:
-    """A node that holds this array and was computed from nothing."""
+    """A leaf node with this array as its value."""
     return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), running_layer())
 
 
 def value_of(node: Node) -> np.ndarray:
-    """The array of a node, computed where it is not known yet."""
+    """The array of a node, computed if it is not known yet."""
     return node.value if node.value is not None else evaluate([node])[0]
 
 
@@ -137,13 +136,13 @@ def value_of(node: Node) -> np.ndarray:
 
 
 class Recipe:
-    """An operation on operands of certain shapes and types: the graph that it builds there, with its casts and expansions."""
+    """The graph of an operation on operands of given shapes and dtypes, including casts and broadcasts."""
 
     def __init__(self, what: What, operands: Sequence[Node], params: dict[str, Any]) -> None:
         self.result: Node = what.make(*operands, **params)
         self.inputs = [each for each in operands if each.op is Variable]
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
-        self.heaviest = heaviest([self.result], self.inputs, what.name)
+        self.largest_array = largest_array([self.result], self.inputs, what.name)
 
     @cached_property
     def replay(self) -> Replay:
@@ -151,12 +150,12 @@ class Recipe:
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         """The array of the result."""
-        if self.heaviest is not None:
-            check_memory(*self.heaviest)  # before it is tried
+        if self.largest_array is not None:
+            check_memory(*self.largest_array)  # before it is tried
         if not self.single:
             return self.replay.run(arrays)[0]
         node = self.result
-        found = quietly(node.op.meaning, np, *arrays, **node.params)
+        found = quietly(node.op.compute, *arrays, **node.params)
         return check(node, found if type(found) is np.ndarray else np.asarray(found))
 
     def record(self, nodes: list[Node]) -> Node:
@@ -164,17 +163,17 @@ class Recipe:
         arrays = [each.value if each.value is not None else value_of(each) for each in nodes]
         location, layer = user_location(), running_layer()
         if self.single:
-            return recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
+            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
         if self.result in self.inputs:
             return nodes[self.inputs.index(self.result)]
-        if self.heaviest is not None:
-            check_memory(*self.heaviest)
+        if self.largest_array is not None:
+            check_memory(*self.largest_array)
         recording = self.recording
         values = recording.replay.values(arrays)
         known = [*nodes, *recording.constants]
         for pattern, args, place in recording.made:
             value = None if place is None else values[place]
-            known.append(recorded(pattern, tuple([known[arg] for arg in args]), value, location, layer))
+            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, layer))
         return known[-1]
 
     @cached_property
@@ -182,19 +181,19 @@ class Recipe:
         return Recording(self.result, self.inputs)
 
 
-def heaviest(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:
+def largest_array(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:
     """(bytes, shape, type, name of the function) of the largest array that is computed, if it is a large one: views need no memory."""
-    made = [node for node in topological(roots) if node not in inputs and node.op.name not in VIEWS and node.op is not Constant]
-    largest = max(made, key=bytes_of, default=None)
-    return (bytes_of(largest), largest.shape, largest.dtype, name) if largest is not None and bytes_of(largest) >= LARGE else None
+    made = [node for node in topological(roots) if node not in inputs and not node.op.view and node.op is not Constant]
+    largest = max(made, key=byte_size, default=None)
+    return (byte_size(largest), largest.shape, largest.dtype, name) if largest is not None and byte_size(largest) >= LARGE else None
 
 
-def bytes_of(node: Node) -> int:
+def byte_size(node: Node) -> int:
     return node.size * node.dtype.itemsize
 
 
 class Recording:
-    """What a recipe of several nodes leaves behind: for each node the places of its arguments, and of its value if it has one."""
+    """What to record of a recipe of several nodes: for each node the indices of its arguments, and of its value if it has one."""
 
     def __init__(self, result: Node, inputs: list[Node]) -> None:
         self.replay = Replay([result], inputs, keep=True)
@@ -205,7 +204,7 @@ class Recording:
         self.made = [(node, tuple(places[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
 
 
-def recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int], layer: str) -> Recorded:
+def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int], layer: str) -> Recorded:
     node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, layer)
     node.pattern = pattern
     return node
@@ -216,20 +215,20 @@ RECIPES_LIMIT = 4096
 
 
 def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
-    """The recipe of [operation, then for each operand its shape and type, or its node if that is a constant number] and parameters."""
+    """The cached recipe of [operation, then for each operand its shape and dtype, or its node if it is a constant] and parameters."""
     full = (*key, *params.items(), *map(type, params.values())) if params else tuple(key)  # True is no axis 1
-    found = _recipes.get(full)
-    if found is None:
+    recipe = _recipes.get(full)
+    if recipe is None:
         if len(_recipes) >= RECIPES_LIMIT:
             _recipes.clear()
-        found = _recipes[full] = Recipe(key[0], stand_ins(key[1:]), params)
-    return found
+        recipe = _recipes[full] = Recipe(key[0], placeholders(key[1:]), params)
+    return recipe
 
 
-def stand_ins(described: list[Any]) -> list[Node]:
-    """Variables of the shapes and types that a key lists, and the constants in it."""
-    found: list[Node] = []
+def placeholders(described: list[Any]) -> list[Node]:
+    """Variables of the shapes and dtypes in a key, and the constants in it."""
+    nodes: list[Node] = []
     parts = iter(described)
     for part in parts:
-        found += (part if isinstance(part, Node) else variable(part, next(parts)),)
-    return found
+        nodes += (part if isinstance(part, Node) else variable(part, next(parts)),)
+    return nodes

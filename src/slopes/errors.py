@@ -1,4 +1,4 @@
-"""What every error says: what happened, where, why, and how to repair it."""
+"""Exceptions, whose messages say what happened, where, why, and how to repair it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 INTERNAL_FILES = ("<frozen", "<__array_function__")
-NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep  # which calls back where it is given a tensor
+NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep  # it calls back when it gets a tensor
 PYTHON = os.path.dirname(os.__file__) + os.sep  # the standard library: its frames (contextlib, json) are nobody's own line
 
 
@@ -31,7 +31,7 @@ Location = tuple[str, int]
 
 
 class Errand(threading.local):
-    """What this thread does for another one: the user's line there, where it was asked to; None in a thread of the user's own."""
+    """The user's line for which a worker thread runs; None in other threads."""
 
     def __init__(self) -> None:
         self.location: Location | None = None
@@ -60,10 +60,10 @@ internal_files: set[str] = set()  # those that `is_internal` has answered yes fo
 def is_internal(file: str) -> bool:
     """Whether the file is slopes' own, NumPy's or of Python's library (installed packages may lie in a folder of that)."""
     python = file.startswith(PYTHON) and "-packages" not in file
-    found = python or file.startswith((PACKAGE, NUMPY)) or file.startswith(INTERNAL_FILES)
-    if found:
+    internal = python or file.startswith((PACKAGE, NUMPY)) or file.startswith(INTERNAL_FILES)
+    if internal:
         internal_files.add(file)
-    return found
+    return internal
 
 
 def is_generated(frame: FrameType) -> bool:
@@ -87,25 +87,25 @@ class SlopesError(Exception):
     def __init__(self, what: str, *, why: str = "", repair: str = "", where: str | None = None) -> None:
         self.what, self.why, self.repair = what, why, repair
         self.where = default_where() if where is None else where
-        super().__init__(in_parts(what, self.why, self.repair, self.where))
+        super().__init__(message_text(what, self.why, self.repair, self.where))
 
 
-def in_parts(what: str, *more: str) -> str:
+def message_text(what: str, *more: str) -> str:
     """`what`, and below it the other sentences, as far as there are any."""
     return "\n".join([what, *(f"  {text}" for text in more if text)])
 
 
 def warn(what: str, *, why: str = "", repair: str = "") -> None:
-    """Tell what may be meant, but rarely is: a UserWarning of the user's own line, in the parts that errors have."""
+    """Issue a UserWarning at the user's line, in the format of errors."""
     file, line = user_location()
-    warnings.warn_explicit(in_parts(what, why, repair), UserWarning, file, line)
+    warnings.warn_explicit(message_text(what, why, repair), UserWarning, file, line)
 
 
 said: set[str] = set()
 
 
 def say_once(text: str) -> None:
-    """One line on stderr about this machine, once per process; that nobody can read it is no reason to fail."""
+    """Print a line to stderr once per process; failures to print are ignored."""
     if text not in said:
         said.add(text)
         with contextlib.suppress(Exception):  # no stderr, a closed one, a full disk behind it
@@ -119,15 +119,15 @@ def default_where() -> str:
 
 
 class ShapeError(SlopesError, ValueError):
-    """Shapes that do not fit each other."""
+    """Shapes that do not match."""
 
 
 class DTypeError(SlopesError, TypeError):
-    """A data type that an operation has no meaning for."""
+    """A data type that an operation does not support."""
 
 
 class ArgumentError(SlopesError, ValueError):
-    """An argument outside of what a function accepts."""
+    """An argument that a function does not accept."""
 
 
 class OutOfRangeError(SlopesError, IndexError):
@@ -143,24 +143,24 @@ class GradientError(SlopesError, RuntimeError):
 
 
 class TooLargeError(SlopesError, MemoryError):
-    """An array that the memory cannot hold."""
+    """An array that does not fit into memory."""
 
 
 class MissingMethodError(SlopesError, NotImplementedError):
-    """A method that a base class leaves to its subclasses, and this one does not define."""
+    """An abstract method that a subclass does not define."""
 
 
-def left_to(owner: object, method: str, why: str = "its base class leaves that to each subclass") -> MissingMethodError:
-    """The error of a method that is not there, with the line that begins it."""
+def missing_method(owner: object, method: str, why: str = "its base class leaves that to each subclass") -> MissingMethodError:
+    """The error for an abstract method, with the signature to define."""
     kind = owner if isinstance(owner, type) else type(owner)
-    found = getattr(kind, method)
-    parameters = [] if isinstance(found, property) else inspect.signature(found).parameters.values()
-    line = f"def {method}({', '.join(str(each.replace(annotation=each.empty)) for each in parameters)}):"
+    member = getattr(kind, method)
+    parameters = [] if isinstance(member, property) else inspect.signature(member).parameters.values()
+    line = f"def {method}({', '.join(str(parameter.replace(annotation=parameter.empty)) for parameter in parameters)}):"
     return MissingMethodError(f"{kind.__name__} does not define {method}", why=why, repair=f"write {line} in class {kind.__name__}")
 
 
 class TooDeepError(SlopesError, RecursionError):
-    """Layers or functions that call each other deeper than Python allows."""
+    """Layers or functions nested deeper than Python's recursion limit."""
 
 
 class NonFiniteError(SlopesError, ArithmeticError):

@@ -1,4 +1,4 @@
-"""The one place that loads libraries on demand: optional extras, and windows of slopes that import something slow."""
+"""Import modules on demand: optional libraries, and modules of slopes that are slow to import."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, st
         raise GradientError("check_grads: no argument is a float tensor", repair="give at least one")
 
     def flat(*tensors: Tensor) -> list[Tensor]:
-        given = dict(zip(followed, tensors))
-        result, _ = flatten(f(*unflatten(structure, [given.get(i, leaf) for i, leaf in enumerate(leaves)])))
-        return [each for each in map(asarray, result) if is_float(each.dtype)]
+        values = dict(zip(followed, tensors))
+        result, _ = flatten(f(*unflatten(structure, [values.get(i, leaf) for i, leaf in enumerate(leaves)])))
+        return [output for output in map(asarray, result) if is_float(output.dtype)]
 
     points = [np.array(asarray(leaves[i]).numpy(), np.float64) for i in followed]
     check_order(flat, points, [names[i] for i in followed], Options(order, every, step, tolerance, seed, compiled))
@@ -78,10 +78,10 @@ def check_order(flat: Callable[..., list[Tensor]], points: list[np.ndarray], nam
         check_compiled("gradient", gradient, points, tolerance)
     for along, moves in check.directions(points, names, options.every, options.seed):
         _, tangents = jvp(flat, [from_array(p) for p in points], [from_array(v) for v in moves])
-        found = [tangent.numpy() for tangent in tangents]
+        results = [tangent.numpy() for tangent in tangents]
         differences = check.central_difference(lambda arrays: run_on_arrays(flat, arrays), points, moves, step)
-        check.compare(along, found, differences, tolerance)
-        check.check_transposed(found, seeds, moves, run_on_arrays(gradient, points), tolerance)
+        check.compare(along, results, differences, tolerance)
+        check.check_transposed(results, seeds, moves, run_on_arrays(gradient, points), tolerance)
     if options.order > 1:
         check_order(gradient, points, names, options.next(precision), options.compiled)
 
@@ -93,11 +93,11 @@ def run_on_arrays(flat: Callable[..., list[Tensor]], arrays: list[np.ndarray]) -
 def check_compiled(what: str, flat: Callable[..., list[Tensor]], points: list[np.ndarray], tolerance: float) -> None:
     """Raise GradientError unless the compiled function gives what eager mode gives."""
     expected, results = run_on_arrays(flat, points), run_on_arrays(compile(flat), points)
-    for number, (eager, ours) in enumerate(zip(expected, results)):
+    for i, (eager, ours) in enumerate(zip(expected, results)):
         same = np.isclose(ours, eager, rtol=tolerance, atol=tolerance, equal_nan=True)
         if not same.all():
             index = np.unravel_index(np.argmin(same), same.shape)
             at = f" at {tuple(map(int, index))}" if index else ""
-            raise GradientError(f"check_grads: {what} {number}{at} is {float(ours[index]):.9g} compiled and {float(eager[index]):.9g} "
+            raise GradientError(f"check_grads: {what} {i}{at} is {float(ours[index]):.9g} compiled and {float(eager[index]):.9g} "
                                 f"in eager mode", why="the native code of an operation differs from its meaning",
                                 repair="compare its `emit` with its `meaning`; compiled=False leaves this check out")

@@ -1,4 +1,4 @@
-"""x[...]: what an index expression selects, as slices, reshapes and takes."""
+"""Indexing x[...], lowered to slice, reshape and take operations."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Cut = tuple[int, int, int]  # start, stop, step of one axis, as Python's range t
 
 
 def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) -> Any:
-    """The part of `x` that `index` names, as NumPy understands it: whole numbers, slices, None, ..., integer arrays, masks.
+    """x[index] with NumPy semantics: integers, slices, None, ..., integer arrays and boolean masks.
 
     `positions_of(mask)` gives the positions at which a boolean mask is true, one array per axis of the mask.
     """
-    given = index if isinstance(index, tuple) else (index,)
-    check_masks(x, given)
-    chosen = replace_masks(given, positions_of)
-    items = expand_ellipsis(x, chosen)
+    entries = index if isinstance(index, tuple) else (index,)
+    check_masks(x, entries)
+    replaced = replace_masks(entries, positions_of)
+    items = expand_ellipsis(x, replaced)
     cuts: list[Cut] = []
-    shape: list[int] = []  # after cutting, with whole numbers left out and None put in
+    shape: list[int] = []  # after slicing, without the integers' axes and with new axes for None
     arrays: dict[int, Any] = {}  # axis of that shape -> integer array
     for item in items:
         if item is None:
@@ -34,18 +34,18 @@ def select(x: Any, index: Any, positions_of: Callable[[Any], list[np.ndarray]]) 
             continue
         length = x.shape[len(cuts)]
         if is_whole(item):
-            position = checked(item, len(cuts), length)
+            position = check_position(item, len(cuts), length)
             cuts.append((position, position + 1, 1))
             continue
         if not isinstance(item, slice):
             arrays[len(shape)] = item
-        cuts.append(cut_of(item, length) if isinstance(item, slice) else (0, length, 1))
+        cuts.append(slice_cut(item, length) if isinstance(item, slice) else (0, length, 1))
         shape.append(len(range(*cuts[-1])))
-    return take_arrays(reshaped(cut(x, cuts), tuple(shape)), arrays, are_neighbours(chosen))
+    return take_arrays(reshape(apply_cuts(x, cuts), tuple(shape)), arrays, are_neighbours(replaced))
 
 
 def check_masks(x: Any, items: tuple) -> None:
-    """A mask has the sizes of the axes that it chooses from."""
+    """ShapeError unless masks have the shape of the axes that they index."""
     arrays = [from_python(item) if isinstance(item, list) else item for item in items]
     masks = [hasattr(item, "dtype") and item.dtype.kind == "b" for item in arrays]
     if not any(masks):
@@ -62,7 +62,7 @@ def check_masks(x: Any, items: tuple) -> None:
 
 
 def replace_masks(items: tuple, positions_of: Callable[[Any], list[np.ndarray]]) -> list[Any]:
-    """The items with lists made arrays and masks made positions."""
+    """The items, with lists converted to arrays and masks to index arrays."""
     result: list[Any] = []
     for item in items:
         item = from_python(item) if isinstance(item, list) else plain(item) if isinstance(item, np.ndarray) else item
@@ -90,19 +90,19 @@ def is_whole(item: Any) -> bool:
 
 
 def expand_ellipsis(x: Any, items: list[Any]) -> list[Any]:
-    """The items, one for each axis: ... stands for as many full slices as are missing."""
+    """The items with ... expanded to full slices, one per axis."""
     used = sum(item is not None and item is not Ellipsis for item in items)
-    places = [place for place, item in enumerate(items) if item is Ellipsis]
-    if len(places) > 1:
+    positions = [position for position, item in enumerate(items) if item is Ellipsis]
+    if len(positions) > 1:
         raise ArgumentError("indexing: more than one ... in an index", repair="write the slices out: x[:, :, 0]")
     if used > x.ndim:
         raise ShapeError(f"indexing: {used} indices for a tensor of shape {x.shape}", why=f"it has {x.ndim} axes")
-    place = places[0] if places else len(items)
-    return items[:place] + [slice(None)] * (x.ndim - used) + items[place + 1:]
+    position = positions[0] if positions else len(items)
+    return items[:position] + [slice(None)] * (x.ndim - used) + items[position + 1:]
 
 
-def checked(item: Any, axis: int, length: int) -> int:
-    """A position counted from the front; it must exist."""
+def check_position(item: Any, axis: int, length: int) -> int:
+    """A normalized index; OutOfRangeError if it is out of range."""
     position = int(item)
     if not -length <= position < length:
         raise OutOfRangeError(f"indexing: index {position} is outside axis {axis} of size {length}",
@@ -110,8 +110,8 @@ def checked(item: Any, axis: int, length: int) -> int:
     return position % length
 
 
-def cut_of(item: slice, length: int) -> Cut:
-    """A slice in terms of this axis; slice.indices already clips it, as Python does."""
+def slice_cut(item: slice, length: int) -> Cut:
+    """(start, stop, step) of a slice of this axis, clipped as in Python."""
     if item.step is not None and item.step == 0:
         raise ArgumentError("indexing: the step of a slice is 0", repair="steps are 1 or more, or -1 or less")
     try:
@@ -122,44 +122,44 @@ def cut_of(item: slice, length: int) -> Cut:
     return (start, stop, step) if len(range(start, stop, step)) else (0, 0, 1)
 
 
-def cut(x: Any, cuts: list[Cut]) -> Any:
-    if all(each == (0, length, 1) for each, length in zip(cuts, x.shape)):
+def apply_cuts(x: Any, cuts: list[Cut]) -> Any:
+    if all(bounds == (0, length, 1) for bounds, length in zip(cuts, x.shape)):
         return x
     start, stop, step = zip(*cuts)
     return build("slice", x, start=start, stop=stop, step=step)
 
 
 def are_neighbours(items: list[Any]) -> bool:
-    """Whether no slice, None or ... stands between arrays and whole numbers, which beside an array count as arrays (as in NumPy)."""
-    chosen = [number for number, item in enumerate(items) if is_whole(item) or hasattr(item, "dtype")]
+    """Whether arrays and integers are adjacent: integers count as arrays next to one, as in NumPy."""
+    chosen = [i for i, item in enumerate(items) if is_whole(item) or hasattr(item, "dtype")]
     return not chosen or chosen == list(range(chosen[0], chosen[-1] + 1))
 
 
-def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+def reshape(x: Any, shape: tuple[int, ...]) -> Any:
     return x if x.shape == shape else build("reshape", x, shape=shape)
 
 
 def take_arrays(x: Any, arrays: dict[int, Any], neighbours: bool) -> Any:
-    """The elements that integer arrays choose on their axes; several arrays are broadcast and read as positions together.
+    """Index axes with integer arrays, which are broadcast against each other.
 
-    As in NumPy the chosen axes stand where the arrays stood when these are neighbours, and in front otherwise.
+    As in NumPy, the resulting axes replace those of adjacent arrays, and come first otherwise.
     """
     if not arrays:
         return x
     axes = list(arrays)
-    place = axes[0] if neighbours else 0
+    position = axes[0] if neighbours else 0
     wrapped = [from_front(arrays[axis], x.shape[axis], axis) for axis in axes]
     lengths = [x.shape[axis] for axis in axes]
     rest = [axis for axis in range(x.ndim) if axis not in axes]
-    moved = build("permute", x, axes=(*rest[:place], *axes, *rest[place:]))
+    moved = build("permute", x, axes=(*rest[:position], *axes, *rest[position:]))
     if len(axes) == 1:
-        return build("take", moved, wrapped[0], axis=place)
-    flat = build("reshape", moved, shape=(*moved.shape[:place], size(lengths), *moved.shape[place + len(axes):]))
-    return build("take", flat, combined(wrapped, lengths), axis=place)
+        return build("take", moved, wrapped[0], axis=position)
+    flat = build("reshape", moved, shape=(*moved.shape[:position], size(lengths), *moved.shape[position + len(axes):]))
+    return build("take", flat, join_indices(wrapped, lengths), axis=position)
 
 
-def combined(arrays: list[Any], lengths: list[int]) -> Any:
-    """Positions on several axes as one position on the axis that joins them."""
+def join_indices(arrays: list[Any], lengths: list[int]) -> Any:
+    """Indices on several axes as flat indices on the merged axis."""
     shape = broadcast_shapes("indexing", [array.shape for array in arrays])
     arrays = [inside(array, length) for array, length in zip(arrays, lengths)]
     total = arrays[0]
@@ -171,14 +171,14 @@ def combined(arrays: list[Any], lengths: list[int]) -> Any:
 
 
 def inside(indices: Any, length: int) -> Any:
-    """The same indices, checked where they are used: on the joined axis a wrong one could name an existing element."""
+    """The same indices with a bounds check: on the merged axis an invalid index could hit an existing element."""
     if isinstance(indices, np.ndarray):
         return indices
     return build("take", build("iota", size=length, dtype=np.dtype("int64")), indices, axis=0)
 
 
 def from_front(indices: Any, length: int, axis: int) -> Any:
-    """Indices counted from the front: negative ones count from the end."""
+    """Normalize negative indices, which count from the end."""
     if isinstance(indices, np.ndarray):
         check_inside(indices, length, axis)
         return np.where(indices < 0, indices + length, indices)

@@ -1,4 +1,4 @@
-"""The methods of a tensor: what it can do by itself, under the names of the Python array API."""
+"""The methods of tensors, named as in the Python array API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError, left_to
+from .errors import ArgumentError, ShapeError, missing_method
 from .graph.dtype import DType, as_dtype, promote, scalar_dtype
 from .graph.node import Operators
 from .graph.operation import build
@@ -20,19 +20,19 @@ Axis = int | tuple[int, ...] | None
 
 
 class Methods(Operators):
-    """Everything about a tensor that follows from its shape, its type and operations on it."""
+    """The methods and properties of a tensor that derive from its shape, dtype and operations."""
 
     __slots__ = ()
 
     @property
     def shape(self) -> Shape:
         """The size of each axis."""
-        raise left_to(self, "shape")
+        raise missing_method(self, "shape")
 
     @property
     def dtype(self) -> DType:
         """The data type of the elements."""
-        raise left_to(self, "dtype")
+        raise missing_method(self, "dtype")
 
     @property
     def ndim(self) -> int:
@@ -46,7 +46,7 @@ class Methods(Operators):
 
     @property
     def device(self) -> str:
-        """Where it lives."""
+        """The device: always "cpu"."""
         return "cpu"
 
     @property
@@ -59,7 +59,7 @@ class Methods(Operators):
 
     @property
     def mT(self) -> Any:
-        """Every matrix of the last two axes transposed."""
+        """The last two axes swapped."""
         return composite.matrix_transpose(self)
 
     def __matmul__(self, other: Any) -> Any:
@@ -83,7 +83,7 @@ class Methods(Operators):
         return select(self, tuple(map(self._index_item, items)), self._mask_positions)
 
     def _index_item(self, item: Any) -> Any:
-        """A tensor in an index, in the form in which `select` takes it."""
+        """An index item in the form that `select` accepts."""
         return item
 
     def _mask_positions(self, mask: Any) -> list[np.ndarray]:
@@ -98,20 +98,20 @@ class Methods(Operators):
 
     def astype(self, dtype: Any) -> Any:
         """The tensor cast to another data type."""
-        wanted = as_dtype(dtype)
-        return self if wanted == self.dtype else build("cast", self, dtype=wanted)
+        target = as_dtype(dtype)
+        return self if target == self.dtype else build("cast", self, dtype=target)
 
     def reshape(self, *shape: Any) -> Any:
-        """The same elements in another shape, given as numbers or one tuple; one size may be -1."""
+        """The same elements in another shape, given as integers or one tuple; one size may be -1."""
         return build("reshape", self, shape=tuple(as_sizes(shape)))
 
     def flatten(self, start: int = 0) -> Any:
-        """The axes from `start` on made one. Raises ShapeError for an axis that does not exist."""
+        """Merge the axes from `start` on. Raises ShapeError for an axis that does not exist."""
         start = normalize_axis(start, max(self.ndim, 1), "flatten")
         return build("reshape", self, shape=(*self.shape[:start], size(self.shape[start:])))
 
     def permute_dims(self, *axes: Any) -> Any:
-        """The axes in another order, given as numbers or one tuple."""
+        """Permute the axes, given as integers or one tuple."""
         return composite.permute_dims(self, tuple(as_sizes(axes)))
 
     def expand_dims(self, axis: int) -> Any:
@@ -119,11 +119,11 @@ class Methods(Operators):
         return composite.expand_dims(self, axis)
 
     def squeeze(self, axis: Axis = None) -> Any:
-        """The axes of size 1 (all, or those named) left out."""
+        """Remove the axes of size 1 (all, or those in `axis`)."""
         return composite.squeeze(self, tuple(i for i, n in enumerate(self.shape) if n == 1) if axis is None else axis)
 
     def broadcast_to(self, *shape: Any) -> Any:
-        """Axes of size 1 repeated, new axes in front."""
+        """Broadcast to a shape."""
         return build("expand", self, shape=tuple(as_sizes(shape)))
 
     # Reductions
@@ -149,11 +149,11 @@ class Methods(Operators):
         return composite.std(self, axis, correction, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The largest element over `axis`; NaN wins."""
+        """The maximum over `axis`; NaN propagates."""
         return composite.reduce("max", self, axis, keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The smallest element over `axis`; NaN wins."""
+        """The minimum over `axis`; NaN propagates."""
         return composite.reduce("min", self, axis, keepdims)
 
     def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -165,14 +165,14 @@ class Methods(Operators):
         return composite.reduce("any", self, axis, keepdims)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Any:
-        """The position of the largest element, the first of equals (axis None: in the flattened tensor)."""
+        """The index of the maximum, the first of equals (axis None: in the flattened tensor)."""
         return position("argmax", self, axis, keepdims)
 
     def argmin(self, axis: int | None = None, keepdims: bool = False) -> Any:
-        """The position of the smallest element, the first of equals (axis None: in the flattened tensor)."""
+        """The index of the minimum, the first of equals (axis None: in the flattened tensor)."""
         return position("argmin", self, axis, keepdims)
 
-    # Functions of each element
+    # Elementwise functions
 
     def exp(self) -> Any:
         """e to the power of each element."""
@@ -219,13 +219,13 @@ class Methods(Operators):
         return composite.log_softmax(self, axis)
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
-        """Each element, but at least `min` and at most `max`; the gradient passes where an element stays as it is."""
-        low = self if min is None else bounded(self, min, "less")
-        return low if max is None else bounded(low, max, "greater")
+        """Clamp the elements to [min, max]; the gradient is 0 where an element is clamped."""
+        low = self if min is None else clip_at(self, min, "less")
+        return low if max is None else clip_at(low, max, "greater")
 
 
-def bounded(x: Any, bound: Any, beyond: str) -> Any:
-    """x, but the bound where x is beyond it ("less" or "greater"), and NaN where the bound is NaN; integers meet fractions as floats."""
+def clip_at(x: Any, bound: Any, beyond: str) -> Any:
+    """Clamp x at one bound ("less" or "greater"); NaN where the bound is NaN; integers with a fractional bound become floats."""
     if not isinstance(bound, (bool, int, float, np.generic)):
         return build("where", build("bitwise_or", build(beyond, x, bound), build("not_equal", bound, bound)), bound, x)
     x = x.astype(promote(x.dtype, scalar_dtype(bound, x.dtype)))
@@ -238,15 +238,15 @@ for _name, _method in list(vars(Methods).items()):
 
 
 def position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:
-    """The position of an extreme along an axis, or in the flattened tensor."""
+    """The index of an extreme along an axis, or in the flattened tensor."""
     if axis is None:
-        found = build(name, build("reshape", x, shape=(x.size,)), axis=0)
-        return build("reshape", found, shape=(1,) * x.ndim) if keepdims else found
+        index = build(name, build("reshape", x, shape=(x.size,)), axis=0)
+        return build("reshape", index, shape=(1,) * x.ndim) if keepdims else index
     axis = normalize_axis(axis, x.ndim, name)
-    found = build(name, x, axis=axis)
-    return composite.expand_dims(found, axis) if keepdims else found
+    index = build(name, x, axis=axis)
+    return composite.expand_dims(index, axis) if keepdims else index
 
 
-def as_sizes(given: tuple) -> tuple:
-    """Sizes that were given as numbers, or as one tuple or list of them."""
-    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+def as_sizes(sizes: tuple) -> tuple:
+    """Sizes passed as integers, or as one tuple or list of them."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes

@@ -1,4 +1,4 @@
-"""NumPy's functions called with tensors: what they are called in slopes, and what they do here."""
+"""NumPy functions called with tensors: their names in slopes, and their implementation on tensors."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def own_name(name: str) -> str | None:
 
 
 def own_function(name: str, args: tuple, options: dict[str, Any]) -> Callable[..., Any] | None:
-    """The function on tensors that NumPy's function of this name is, called this way; None if there is none."""
-    found = FUNCTIONS.get(name)
+    """The tensor implementation of a NumPy function for these arguments; None if there is none."""
+    function = FUNCTIONS.get(name)
     try:
-        return found if found is None or inspect.signature(found).bind(*args, **options) else None
+        return function if function is None or inspect.signature(function).bind(*args, **options) else None
     except TypeError:  # an option that slopes lacks, such as out=
         return None
 
@@ -91,7 +91,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
 
 
 def dot(a: Any, b: Any) -> Any:
-    ranks = [getattr(each, "ndim", 0) for each in (a, b)]
+    ranks = [getattr(operand, "ndim", 0) for operand in (a, b)]
     if max(ranks) > 2:
         raise ShapeError(f"np.dot: tensors of {ranks[0]} and {ranks[1]} axes", why="beyond matrices dot is no product of matrices",
                          repair="use sl.matmul, which broadcasts stacks of matrices, or sl.tensordot")

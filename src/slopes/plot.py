@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, left_to
+from .errors import ArgumentError, missing_method
 from .extras import require
 from .files.atomic import write_bytes
 
@@ -48,7 +48,7 @@ class View:
 
     def draw(self) -> Picture:
         """The picture; needs matplotlib, else MissingExtraError."""
-        raise left_to(self, "draw")
+        raise missing_method(self, "draw")
 
     def plot(self, path: str | Path | None = None) -> Picture:
         """Draw it; with `path` also write the picture. It shows itself in a notebook. Needs matplotlib: slopes[plot]."""
@@ -63,14 +63,14 @@ def new_figure(width: float, height: float) -> Any:
     return require("matplotlib.figure", "plot", "a picture").Figure(figsize=(width, height), layout="constrained")
 
 
-def curves(losses: Sequence[float], epochs: Sequence[dict[str, Any]]) -> Picture:
-    """The loss of every step with each epoch's validation loss, and beside it the metrics per epoch."""
+def curves(losses: Sequence[float], epochs: Sequence[dict[str, Any]], shares: bool = False) -> Picture:
+    """The loss of every step with each epoch's validation loss, and beside it the metrics per epoch; `shares`: they are per cent."""
     names = list(epochs[0]["metrics"]) if epochs else []
     figure = new_figure(5 + 4 * bool(names), 3.4)
     axes = figure.subplots(1, 1 + bool(names), squeeze=False)[0]
     draw_losses(axes[0], np.asarray(losses, float), epochs)
     if names:
-        draw_metrics(axes[1], names, epochs)
+        draw_metrics(axes[1], names, epochs, shares)
     return Picture(figure)
 
 
@@ -114,7 +114,7 @@ def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]])
     finish(axes, "step", "loss")
 
 
-def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any]]) -> None:
+def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any]], shares: bool) -> None:
     """Each metric per epoch: in training, and on the validation data."""
     numbers = np.arange(1, len(epochs) + 1)
     for i, name in enumerate(names):
@@ -125,7 +125,7 @@ def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any
             values = [each["validation"][name] for each in epochs]
             axes.plot(numbers, values, "o" + style, color=VALIDATION, markersize=4, label="validation")
     axes.xaxis.set_major_locator(whole_numbers(9))
-    if all(name.endswith("accuracy") for name in names):
+    if shares:
         axes.yaxis.set_major_formatter(require("matplotlib.ticker", "plot", "a picture").PercentFormatter(1))
     finish(axes, "epoch", ", ".join(names).replace("_", " "))
 

@@ -1,4 +1,4 @@
-"""Random numbers from visible state: a key and a counter, so that a seed gives one sequence, eagerly and compiled."""
+"""Random numbers from explicit state (key and counter): a seed gives the same sequence in eager and compiled mode."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Generator:
     """A source of random numbers: a key of two 32-bit words made from the seed, and a counter of the draws so far.
 
     Draw c has its own key, threefry(key, 2c) and threefry(key, 2c + 1), and its element i is threefry(its key, i)
-    (Salmon, Moraes, Dror, Shaw: Parallel random numbers, SC 2011). So a number depends on the seed, on how many draws came
-    before and on its place, and on nothing else. The sequence repeats after 2^31 draws; a draw holds fewer than 2^32 numbers.
-    Key and counter are state of a compiled function: each call goes on where the last one stopped.
+    (Salmon, Moraes, Dror, Shaw: Parallel random numbers, SC 2011). A number depends only on the seed, the number of draws before
+    it, and its index. The sequence repeats after 2^31 draws; a draw has fewer than 2^32 numbers. Key and counter are state of a
+    compiled function: each call continues where the last one stopped.
 
     >>> import slopes as sl
     >>> a, b = sl.Generator(seed=1), sl.Generator(seed=1)
@@ -40,15 +40,15 @@ class Generator:
         self.counter = tensor(np.zeros((), np.uint32))
 
     def seed(self, seed: int) -> None:
-        """Begin the sequence of this seed, a whole number from 0 to 2^64 - 1."""
+        """Restart with this seed, an integer from 0 to 2^64 - 1."""
         self.key.assign(key_of(seed))
         self.counter.assign(np.zeros((), np.uint32))
 
     def draw(self) -> Key:
-        """The key of the next draw; the counter moves on."""
+        """The key of the next draw; increments the counter."""
         first, second = self.key[0], self.key[1]
-        place = self.counter * 2
-        keys = tuple(perform("random_bits", (first, second, place + offset), {}) for offset in (0, 1))
+        counter = self.counter * 2
+        keys = tuple(perform("random_bits", (first, second, counter + offset), {}) for offset in (0, 1))
         self.counter.assign(self.counter + 1)
         return keys  # type: ignore[return-value]
 
@@ -58,10 +58,10 @@ class Generator:
 
 def key_of(seed: int) -> np.ndarray:
     """The two words of a seed."""
-    number = whole(seed)
-    if number is None or not 0 <= number < 1 << 64:
+    value = whole(seed)
+    if value is None or not 0 <= value < 1 << 64:
         raise ArgumentError(f"seed {seed!r} is no seed", why="a seed is a whole number from 0 to 2^64 - 1")
-    return np.array([number & 0xFFFFFFFF, number >> 32], np.uint32)
+    return np.array([value & 0xFFFFFFFF, value >> 32], np.uint32)
 
 
 default = Generator()
@@ -79,7 +79,7 @@ in_use = Using()
 
 @contextlib.contextmanager
 def using(generator: Generator) -> Iterator[Generator]:
-    """A block in which what draws from the default sequence draws from `generator`, in this thread only; the default one rests.
+    """A block in which `generator` replaces the default one, in this thread only.
 
     A function that is compiled in the block goes on drawing from this generator. `fit` runs in such a block, with a generator of
     its own.
@@ -128,23 +128,23 @@ def sizes(shape: Sizes, name: str) -> Shape:
     return shape
 
 
-START = constant(0, uint32)  # each draw has its own key: its numbers count from 0
-BLOCK = 1 << 15  # so many numbers are drawn at once: what they are computed from stays in the cache
+START = constant(0, uint32)  # the first index of a draw
+BLOCK = 1 << 15  # numbers drawn at a time, so that temporary arrays fit into the cache
 
 
-def drawn(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
-    """shift + scale * the numbers of a draw; many of them block by block, so that a large draw needs little memory."""
+def draw_array(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
+    """shift + scale * (the numbers of a draw), computed in blocks to save memory."""
     keys, count = (generator or current()).draw(), size(shape)
     if mode.trace is not None or count <= BLOCK or not (is_number(scale) and is_number(shift)):
-        return spread(draw(*keys, START, shape, kind), scale, shift).astype(kind)
+        return scale_and_shift(draw(*keys, START, shape, kind), scale, shift).astype(kind)
     row = np.empty(count, kind)
     for first in range(0, count, BLOCK):
         part = min(BLOCK, count - first)
-        row[first:first + part] = spread(draw(*keys, constant(first, uint32), (part,), kind, total=count), scale, shift).numpy()
+        row[first:first + part] = scale_and_shift(draw(*keys, constant(first, uint32), (part,), kind, total=count), scale, shift).numpy()
     return from_array(row.reshape(shape))
 
 
-def spread(x: Tensor, scale: Any, shift: Any) -> Tensor:
+def scale_and_shift(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
     scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
@@ -157,7 +157,7 @@ def is_number(x: Any) -> bool:
 
 @guarded
 def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
-    """Numbers that are equally likely everywhere between low and high: low + (high - low) u, u in [0, 1). Float32 by default.
+    """Uniform random numbers low + (high - low) u, u in [0, 1). Float32 by default.
 
     low and high may be tensors that broadcast to the shape. Raises DTypeError for types other than float32 and float64.
 
@@ -168,12 +168,12 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     """
     kind = default_float if dtype is None else as_dtype(dtype)
     low, high = (each if is_number(each) else asarray(each) for each in (low, high))
-    return drawn(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
+    return draw_array(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
 @guarded
 def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None, generator: Generator | None = None) -> Tensor:
-    """Numbers of the normal distribution: mean + std z, z = sqrt(-2 log u) cos(2 pi v) (Box and Muller 1958). Float32 by default.
+    """Normal random numbers mean + std z, z = sqrt(-2 log u) cos(2 pi v) (Box and Muller 1958). Float32 by default.
 
     mean and std may be tensors that broadcast to the shape. Raises DTypeError for types other than float32 and float64.
 
@@ -182,12 +182,12 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     (2, 3)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    return drawn(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
+    return draw_array(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
 
 
 @guarded
 def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:
-    """True with probability p, a number or a tensor that broadcasts to the shape (by default p's own), as bool.
+    """True with probability p, a number or a tensor that broadcasts to `shape` (by default p's shape), as bool.
 
     Raises ArgumentError for a number p outside of 0 to 1.
 
@@ -198,14 +198,14 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise ArgumentError(f"bernoulli: p is {p}", why="a probability lies between 0 and 1",
                             repair="a share of 30 in 100 is p=0.3")
-    wanted = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
+    target = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
-    return composite.bernoulli(*(generator or current()).draw(), START, probability, wanted)
+    return composite.bernoulli(*(generator or current()).draw(), START, probability, target)
 
 
 @guarded
 def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Generator | None = None) -> Tensor:
-    """Whole numbers from low to high - 1 (one argument: from 0 to low - 1), equally likely, as int64. ArgumentError for none.
+    """Uniform random integers from low to high - 1 (one argument: from 0 to low - 1), as int64. ArgumentError if there are none.
 
     >>> import slopes as sl
     >>> sl.integers(3, 4, (2,))
@@ -217,7 +217,7 @@ def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Ge
 
 @guarded
 def permutation(x: Any, generator: Generator | None = None) -> Tensor:
-    """0 .. n - 1 in random order for a number n; for a tensor, its slices along axis 0 in random order.
+    """A random permutation of 0 .. n - 1 for an integer n; for a tensor, its slices along axis 0 in random order.
 
     >>> import slopes as sl
     >>> sl.sort(sl.permutation(4))

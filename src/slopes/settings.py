@@ -1,4 +1,4 @@
-"""The one table of settings: every environment variable that slopes reads, with its meaning and default."""
+"""Settings: all environment variables that slopes reads, with meanings and defaults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INSTRUCTION_SETS = "avx512", "avx2", "sse"  # of x86, each a part of the one bef
 def data_folder() -> Path | None:
     """The folder named by SLOPES_DATA, or None."""
     named = os.environ.get("SLOPES_DATA")
-    return expanded(named, "SLOPES_DATA") if named else None
+    return expand_home(named, "SLOPES_DATA") if named else None
 
 
 def cache_folder() -> Path:
@@ -39,32 +39,32 @@ def cache_folder() -> Path:
     """
     named = os.environ.get("SLOPES_CACHE")
     if named:
-        return expanded(named, "SLOPES_CACHE")
-    usual = usual_cache_folder()
-    return usual if usual is not None and can_be_made(usual) else temporary_cache_folder(usual)
+        return expand_home(named, "SLOPES_CACHE")
+    usual = user_cache_folder()
+    return usual if usual is not None and is_writable(usual) else temporary_cache_folder(usual)
 
 
-def usual_cache_folder() -> Path | None:
-    """Where this system keeps a user's caches; None for a user without a home."""
+def user_cache_folder() -> Path | None:
+    """The system's cache folder of the user; None for a user without a home folder."""
     home = os.path.expanduser("~")
     if os.name == "nt":
         local = os.environ.get("LOCALAPPDATA") or home
         return Path(local) / "slopes" if os.path.isabs(local) else None
-    wanted = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(wanted):  # its standard says that relative ones are to be ignored
-        return Path(wanted) / "slopes"
+    configured = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(configured):  # the standard says to ignore relative paths
+        return Path(configured) / "slopes"
     return Path(home) / ".cache" / "slopes" if home not in ("/", "//") and os.path.isdir(home) and os.path.isabs(home) else None
 
 
-def can_be_made(folder: Path) -> bool:
-    """Whether the folder is there, or this process may make it."""
-    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+def is_writable(folder: Path) -> bool:
+    """Whether the folder exists, or this process may create it."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     return os.path.isdir(there) and (there == folder or os.access(there, os.W_OK | os.X_OK))
 
 
 @lru_cache(maxsize=4)
 def temporary_cache_folder(instead_of: Path | None) -> Path:
-    """A folder among the temporary files that only this user can enter: the same one in the next process, if nobody is in its way."""
+    """A private folder among the temporary files; the same one in the next process, unless its name is taken."""
     try:
         folder = Path(tempfile.gettempdir()) / f"slopes-{os.getuid() if hasattr(os, 'getuid') else os.environ.get('USERNAME', '')}"
         if not is_private(folder):
@@ -77,21 +77,21 @@ def temporary_cache_folder(instead_of: Path | None) -> Path:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether the folder, made now if it is missing, belongs to this user and is closed to all others."""
+    """Whether the folder, created if missing, belongs to this user and is inaccessible to others."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-    found = os.lstat(folder)
-    own = not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
-    return stat.S_ISDIR(found.st_mode) and own
+    status = os.lstat(folder)
+    own = not hasattr(os, "geteuid") or (status.st_uid == os.geteuid() and not status.st_mode & 0o077)
+    return stat.S_ISDIR(status.st_mode) and own
 
 
-def expanded(folder: str | os.PathLike[str], said: str) -> Path:
-    """The folder, `~` and `~user` replaced by homes; ArgumentError, which names who said it, where there is no such home."""
-    found = os.path.expanduser(folder)
-    if os.fspath(folder).startswith("~") and found.startswith("~"):
-        raise ArgumentError(f"{said} is {os.fspath(folder)!r}, and there is no such home", why="~ stands for a user's home folder",
+def expand_home(folder: str | os.PathLike[str], said: str) -> Path:
+    """The folder with `~` and `~user` expanded; ArgumentError, naming the setting `said`, if there is no such home."""
+    path = os.path.expanduser(folder)
+    if os.fspath(folder).startswith("~") and path.startswith("~"):
+        raise ArgumentError(f"{said} is {os.fspath(folder)!r}, and there is no such home", why="~ is a user's home folder",
                             repair="write the whole path")
-    return Path(found)
+    return Path(path)
 
 
 def debug_level() -> int:

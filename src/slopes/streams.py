@@ -1,4 +1,4 @@
-"""Streams for progress and reports, which a full disk, a closed pipe or a missing terminal do not turn into failures of the work."""
+"""Output streams whose failures (full disk, closed pipe, no terminal) do not interrupt the work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TextIO, cast
 
 
 class Lenient:
-    """A text stream that drops what cannot be written, and everything after that; `error` is why.
+    """A text stream that drops all output after the first failed write; `error` is its exception.
 
     >>> import io
     >>> closed = io.StringIO()
@@ -23,11 +23,11 @@ class Lenient:
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        self.stream: TextIO = io.StringIO() if stream is None else stream  # a process may have been started without one
+        self.stream: TextIO = io.StringIO() if stream is None else stream  # sys.stderr may be None
         self.error: Exception | None = None
 
     def write(self, text: str) -> int:
-        """Write, if that is still possible; characters that the stream has no bytes for become escapes."""
+        """Write, if still possible; characters that the encoding lacks become escapes."""
         self.attempt(self.write_encoded, text)
         return len(text)
 
@@ -38,17 +38,17 @@ class Lenient:
             self.stream.write(text.encode("ascii", "backslashreplace").decode())
 
     def flush(self) -> None:
-        """Flush, if that is still possible."""
+        """Flush, if still possible."""
         self.attempt(self.stream.flush)
 
     def isatty(self) -> bool:
-        """Whether somebody looks at it."""
+        """Whether it is a terminal."""
         with contextlib.suppress(ValueError):
             return self.stream.isatty()
         return False
 
     def attempt(self, action: Callable[..., Any], *args: Any) -> None:
-        """Do it, unless something failed before; remember when it fails."""
+        """Call `action` unless an earlier one failed; record its exception."""
         if self.error is None:
             try:
                 action(*args)
@@ -56,7 +56,7 @@ class Lenient:
                 self.error = error
 
     def abandon(self) -> None:
-        """Let the file behind it lead nowhere, so that what its buffer still holds is no failure at the end of the interpreter."""
+        """Redirect the file descriptor to the null device, so that flushing at interpreter shutdown cannot fail."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
@@ -67,7 +67,7 @@ class Lenient:
 
 
 def lenient(stream: TextIO | None) -> TextIO:
-    """The stream, made lenient; None stands for one that shows nothing."""
+    """A lenient wrapper of the stream; None is a stream without output."""
     return cast(TextIO, Lenient(stream))
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .arrays import DEEPEST, address_of, aligned_empty, holds, shorten, to_array
+from .arrays import MAX_AXES, address_of, aligned_empty, holds, shorten, to_array
 from .autodiff.pullback import pull_back
 from .backward import gradients
-from .calls import called_function, instruction_of
+from .calls import called_function, current_instruction
 from .eager import Numbers, What, compute, leaf, record
 from .errors import ArgumentError, DTypeError, GradientError, Location, ShapeError, SlopesError, TraceError, default_where, line_text
 from .graph import dtype as dtypes
@@ -630,8 +630,8 @@ def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
 
 def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
     """Nested lists of tensors, arrays and numbers as one tensor of this type, through which gradients flow."""
-    if depth > DEEPEST:
-        raise ShapeError(f"lists are nested in more than {DEEPEST} levels", why="a tensor has an axis for each",
+    if depth > MAX_AXES:
+        raise ShapeError(f"lists are nested in more than {MAX_AXES} levels", why="a tensor has an axis for each",
                          repair="sl.stack and sl.concat join tensors one axis at a time")
     parts = [stacked(each, dtype, depth + 1) if isinstance(each, (list, tuple)) and holds(each, Tensor) else asarray(each, dtype)
              for each in data]
@@ -645,7 +645,7 @@ def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
 def leaves_of(data: list | tuple, depth: int = 1) -> Iterator[Any]:
     """What nested lists hold besides lists."""
     for each in data:
-        if isinstance(each, (list, tuple)) and depth < DEEPEST:
+        if isinstance(each, (list, tuple)) and depth < MAX_AXES:
             yield from leaves_of(each, depth + 1)
         else:
             yield each
@@ -682,7 +682,7 @@ def cut_off(x: Tensor, what: str, instead: str) -> GradientError:
 
 def check_conversion(x: Tensor, frame: FrameType) -> None:
     """Python's float(x) is a look at a value; in `math.exp(x)` and `array[0] = x` it would lose a gradient without a word."""
-    if instruction_of(frame).operation == "STORE_SUBSCR":
+    if current_instruction(frame).operation == "STORE_SUBSCR":
         raise cut_off(x, "array[...] = x", "sl.stack and sl.concat to put tensors together")
     function = called_function(frame)
     home = (getattr(function, "__module__", None) or "").partition(".")[0]
@@ -698,7 +698,7 @@ PAIRS = {"max": ("the largest elements", "sl.argmax(x, axis)"), "min": ("the sma
 
 def check_unpacking(x: Tensor, frame: FrameType) -> None:
     """`values, places = sl.max(x, 1)` would take the rows of one result for two results; other numbers of names must fit."""
-    operation, names, function = instruction_of(frame)
+    operation, names, function = current_instruction(frame)
     if operation != "UNPACK_SEQUENCE":
         return
     if names == 2 and function and function[-1] in PAIRS:

@@ -1,7 +1,7 @@
-"""Nested dicts, lists, tuples and registered types as a list of leaves and a structure, with paths and shared leaves.
+"""Flatten nested dicts, lists, tuples and registered types into leaves and a structure, and rebuild them.
 
-A structure is a flat postfix program (make these leaves, then pack the last three into a list, ...): comparing, hashing and
-rebuilding it never recurses, so depth is no limit.
+A structure is a flat postfix program (push these leaves, then pack the last three into a list, ...): comparing, hashing and
+rebuilding it is not recursive, so depth is not limited.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from .errors import ArgumentError
 
-Key = Hashable  # a str is an attribute or a dict key, an int a position
+Key = Hashable  # a str is an attribute or a dict key, an int an index
 
 
 class Parts(NamedTuple):
-    """What a container consists of: its children under their keys, and whatever hashable else its rebuilding needs."""
+    """The parts of a container: keys, children, and any other hashable data needed to rebuild it."""
 
     keys: tuple[Key, ...]
     children: Sequence[Any]
@@ -26,7 +26,7 @@ class Parts(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """How one type of container comes apart and is put together again."""
+    """How to take apart and rebuild one type of container."""
 
     type: type
     parts: Callable[[Any], Parts] = dataclasses.field(compare=False)
@@ -41,7 +41,7 @@ class Pack(NamedTuple):
     static: Hashable
 
 
-Step = Pack | int  # an int is the leaf of that number
+Step = Pack | int  # an int is the index of a leaf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Structure:
 
 
 class Star:
-    """A leaf in the picture of a structure."""
+    """A leaf in the text of a structure."""
 
     def __repr__(self) -> str:
         return "*"
@@ -74,8 +74,8 @@ def register(type: type, children: Callable[[Any], Parts], rebuild: Callable[[Pa
     _resolved.clear()
 
 
-def kind_of(value: Any) -> Kind | None:
-    """How `value` comes apart; None for a leaf."""
+def get_kind(value: Any) -> Kind | None:
+    """The kind of container `value` is; None for a leaf."""
     cls = type(value)
     try:
         return _resolved[cls]
@@ -96,10 +96,10 @@ def dataclass_kind(cls: type) -> Kind:
     names = tuple(field.name for field in dataclasses.fields(cls))
 
     def rebuild(parts: Parts) -> Any:
-        made: Any = object.__new__(cls)
+        instance: Any = object.__new__(cls)
         for name, child in zip(names, parts.children):
-            object.__setattr__(made, name, child)  # frozen ones too
-        return made
+            object.__setattr__(instance, name, child)  # frozen ones too
+        return instance
 
     return Kind(cls, lambda value: Parts(names, [getattr(value, name) for name in names]), rebuild)
 
@@ -118,18 +118,18 @@ def flatten(tree: Any, share: bool = False) -> tuple[list[Any], Structure]:
 
     With `share=True` a leaf object met twice is one leaf, and `unflatten` puts the one new leaf in both places.
     """
-    if kind_of(tree) is None:
+    if get_kind(tree) is None:
         return [tree], Structure((0,), 1)
     leaves: list[Any] = []
     steps: list[Step] = []
-    numbers: dict[int, int] = {}
+    index_of: dict[int, int] = {}
     for value, pack in visit(tree):
         if pack is not None:
             steps.append(pack)
-        elif share and id(value) in numbers:
-            steps.append(numbers[id(value)])
+        elif share and id(value) in index_of:
+            steps.append(index_of[id(value)])
         else:
-            numbers[id(value)] = len(leaves)
+            index_of[id(value)] = len(leaves)
             steps.append(len(leaves))
             leaves.append(value)
     return leaves, Structure(tuple(steps), len(leaves))
@@ -141,7 +141,7 @@ def visit(tree: Any) -> Iterator[tuple[Any, Pack | None]]:
     open_containers: set[int] = set()
     while stack:
         value, pack = stack.pop()
-        kind = kind_of(value)
+        kind = get_kind(value)
         if pack is not None:
             open_containers.discard(id(value))
             yield value, pack
@@ -155,7 +155,7 @@ def visit(tree: Any) -> Iterator[tuple[Any, Pack | None]]:
 
 
 def enter(value: Any, parts: Parts, open_containers: set[int]) -> None:
-    """Note that `value` is being walked; it must not contain itself."""
+    """Mark `value` as being walked; ArgumentError if it contains itself."""
     if id(value) in open_containers:
         raise ArgumentError(f"tree: a {type(value).__name__} contains itself", repair="break the cycle: a tree has no way back")
     if len(parts.children):
@@ -180,12 +180,12 @@ def map_tree(function: Callable[..., Any], tree: Any, *others: Any, share: bool 
     """The tree of function(leaf, leaves of the others...); the others must have the structure of the first."""
     leaves, structure = flatten(tree, share)
     columns = [leaves]
-    for number, other in enumerate(others, start=2):
-        found, its = flatten(other, share)
-        if its != structure:
-            raise ArgumentError(f"map_tree: tree 1 and tree {number} differ: {structure} and {its}",
+    for i, other in enumerate(others, start=2):
+        other_leaves, other_structure = flatten(other, share)
+        if other_structure != structure:
+            raise ArgumentError(f"map_tree: tree 1 and tree {i} differ: {structure} and {other_structure}",
                                 repair="give trees of the same containers, with the same keys in the same order")
-        columns.append(found)
+        columns.append(other_leaves)
     return unflatten(structure, [function(*row) for row in zip(*columns)])
 
 
@@ -194,35 +194,35 @@ def named_leaves(tree: Any, root: str = "", share: bool = False) -> list[tuple[s
 
     With `share=True` each leaf object is listed once, under its first path.
     """
-    found: list[tuple[str, Any]] = []
-    seen: set[int] = set()
+    named: list[tuple[str, Any]] = []
+    visited: set[int] = set()
     open_containers: set[int] = set()
     stack: list[tuple[Any, tuple | None, bool]] = [(tree, None, False)]
     while stack:
         value, trail, leaving = stack.pop()
-        kind = kind_of(value)
+        kind = get_kind(value)
         if leaving:
             open_containers.discard(id(value))
         elif kind is None:
-            if not (share and id(value) in seen):
-                seen.add(id(value))
-                found.append((path_text(root, trail), value))
+            if not (share and id(value) in visited):
+                visited.add(id(value))
+                named.append((path_text(root, trail), value))
         else:
             parts = kind.parts(value)
             enter(value, parts, open_containers)
             stack.append((value, trail, True))
             stack.extend((child, (trail, key), False) for key, child in reversed(list(zip(parts.keys, parts.children))))
-    return found
+    return named
 
 
 def path_text(root: str, trail: tuple | None) -> str:
-    """The path of a leaf: attributes and dict keys with a dot, positions in brackets."""
+    """The path of a leaf: attributes and dict keys with a dot, indices in brackets."""
     pieces = []
     while trail is not None:
         trail, key = trail
-        pieces.append(piece(key))
+        pieces.append(key_text(key))
     return (root + "".join(reversed(pieces))).removeprefix(".")
 
 
-def piece(key: Key) -> str:
+def key_text(key: Key) -> str:
     return f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r}]"

@@ -1,4 +1,4 @@
-"""Worker threads: what goes wrong in them names the line of whoever asked for the work, and without threads it is done at once."""
+"""Worker threads whose errors name the caller's line, and which run tasks directly if no thread can be started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import Location, errand, user_location
 
 
 class Workers(ThreadPoolExecutor):
-    """A pool of threads that also works where there are none: at the end of the interpreter, or when the system refuses more.
+    """A thread pool that also works without threads: at interpreter shutdown, or when the system refuses new ones.
 
     >>> with Workers(2) as pool:
     ...     list(pool.map(len, ["a", "bc"]))
@@ -18,15 +18,15 @@ class Workers(ThreadPoolExecutor):
     """
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Have function(*args, **kwargs) computed by one of the threads, or now."""
+        """Run function(*args, **kwargs) in one of the threads, or directly."""
         try:
-            return super().submit(on_errand, user_location(), function, *args, **kwargs)
-        except RuntimeError:  # the pool itself refused: whatever the function raises is in the future
-            return computed(function, *args, **kwargs)
+            return super().submit(run_for_caller, user_location(), function, *args, **kwargs)
+        except RuntimeError:  # from the pool itself: exceptions of the function are in the future
+            return completed_future(function, *args, **kwargs)
 
 
-def on_errand(location: Location, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call the function on behalf of the user's line."""
+def run_for_caller(location: Location, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call the function with the caller's line as the location of errors."""
     errand.location = location
     try:
         return function(*args, **kwargs)
@@ -34,11 +34,11 @@ def on_errand(location: Location, function: Callable[..., Any], *args: Any, **kw
         errand.location = None
 
 
-def computed(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
-    """A future whose result is known."""
-    found: Future = Future()
+def completed_future(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+    """A completed future with the result of the call."""
+    future: Future = Future()
     try:
-        found.set_result(function(*args, **kwargs))
+        future.set_result(function(*args, **kwargs))
     except BaseException as error:
-        found.set_exception(error)
-    return found
+        future.set_exception(error)
+    return future

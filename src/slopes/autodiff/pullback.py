@@ -8,7 +8,7 @@ from ..errors import GradientError, line_text
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.walk import topological
-from .untaken import settled, unbounded_nodes, untaken
+from .untaken import settle, unbounded_nodes, untaken
 
 
 def pull_back(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node | None]:
@@ -53,11 +53,11 @@ def send(node: Node, gradients: dict[Node, Node], active: set[Node], idle: dict[
         raise GradientError(f"pullback of {node.op.name}: {len(parts)} gradients for {len(node.args)} arguments",
                             why="this is a fault in the operation's pullback", where=f"built at {line_text(node.location)}")
     above = idle.get(node)
-    for number, (arg, part, zero) in enumerate(zip(node.args, parts, untaken(node, above))):
+    for position, (arg, part, zero) in enumerate(zip(node.args, parts, untaken(node, above))):
         if part is not None and arg in active:
             check_gradient(node, arg, part)
             note_idle(arg, zero, gradients, idle)
-            accumulate(gradients, arg, settled(node, number, part, above, unbounded))
+            accumulate(gradients, arg, settle(node, position, part, above, unbounded))
 
 
 def note_idle(node: Node, zero: Node | None, gradients: dict[Node, Node], idle: dict[Node, Node]) -> None:

@@ -20,12 +20,10 @@ from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable, build_node, constant, variable
 from ..graph.walk import substitute, topological, users
+from ..ops.segments import Segment, entries, entry, segments
 from .batching import along, batch
 from .pullback import pull_back
 from .pushforward import zeros_like
-from .segments import Segment, entries, entry, segments
-
-LINEAR_MOVES = ("reshape", "permute", "slice", "expand", "cast")
 
 
 @dataclass
@@ -124,13 +122,13 @@ class _Loop:
         if term.op.name == "add":
             left, right = (self.total(arg) for arg in term.args)
             return lambda: left() + right()
-        if term.op.name == "negative" or term.op.name in LINEAR_MOVES or (term.op.name == "pad" and term.params["value"] == 0):
-            inner = self.total(term.args[0])
-            return lambda: term.op.make(inner(), **term.params)
         if term.op.name == "sum":
             whole = self.want(term.args[0])
             axes = (0, *(axis + 1 for axis in term.params["axes"]))
             return lambda: build_node("sum", (whole(),), {"axes": axes})
+        if len(term.args) == 1 and term.op.linear(term):
+            inner = self.total(term.args[0])
+            return lambda: term.op.make(inner(), **term.params)
         if term.op.name == "contract":
             return self._total_product(term, moving)
         return self._accumulated(term)
@@ -288,7 +286,8 @@ def top(node: Node, readers: dict[Node, list[Node]], moving: set[Node]) -> Node:
     """The end of the chain of elementwise operations of the same shape that a product alone goes into."""
     while len(readers[node]) == 1:
         after = readers[node][0]
-        if after.op.name not in ("add", "subtract") or after.shape != node.shape or after not in moving:
+        adds = after.op.kind == "elementwise" and len(after.args) == 2 and after.op.linear(after)
+        if not adds or after.shape != node.shape or after not in moving:
             break
         node = after
     return node

@@ -1,132 +1,43 @@
-"""Scan: a body repeated over time, each step seeing the state that the one before left behind."""
+"""Back-propagation through time, and batches of loops: what a scan answers about derivatives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError
 from ..graph.body import Body
-from ..graph.dtype import DType, float32, float64, is_inexact
+from ..graph.dtype import DType, is_inexact
 from ..graph.node import Node
-from ..graph.operation import Operation, build, build_node, variable
-from ..graph.text import type_text
+from ..graph.operation import build_node, variable
 from ..graph.walk import substitute, topological
-from ..ops.samples import real
+from ..ops.segments import Segment, elements, entries, segments
 from .batching import along, batch
 from .pullback import pull_back
 from .pushforward import zeros_like
 from .repeat import Step, flipped, repeat
-from .segments import Segment, entries, extent, gradient_entries, segments
 
 
-class Scan(Operation):
-    """The results of a body repeated `length` times, as one flat row: its states and outputs of one type, segment by segment.
-
-    Arguments are first states (`carries` of them), sequences (`moving`; step t sees element t of the first axis, from the last
-    one backwards with `reverse`) and values that are the same in every step. The body takes a state, an element and those
-    values to the new state and this step's outputs. `kept` says of which carries all states are kept, not the last one alone.
-    """
-
-    kind = kernel = "loop"
-    inline_limit = 0  # the body reads through views, but computes nothing again in each step
-    types = (float32, float64)
-
-    def meaning(xp, *arrays, body, carries, moving, length, reverse, kept, dtype):
-        parts = segments(body, carries, length, kept)
-        row = xp.empty(extent(parts, dtype), dtype)
-        state = list(arrays[:carries])
-        write_states(row, parts, state, 0, kept, dtype)
-        for i in range(length):
-            t = length - 1 - i if reverse else i
-            given = [*state, *(x[t] for x in arrays[carries:carries + moving]), *arrays[carries + moving:]]
-            results = run(xp, body, given)
-            state = results[:carries]
-            write_states(row, parts, state, i + 1, kept, dtype)
-            for part, value in zip(parts[carries:], results[carries:]):
-                if part.dtype == dtype:
-                    write(row, part, t, value)
-        return row
-
-    def rule(*args, body, carries, moving, length, reverse, kept, dtype):
-        if len(args) != len(body.inputs) or len(kept) != carries or carries + moving > len(args) or length < 1:
-            raise ArgumentError(f"scan: {len(args)} arguments for a body of {len(body.inputs)} inputs, {length} steps")
-        check_given("scan", args, body, range(carries, carries + moving), length)
-        for number, (before, after) in enumerate(zip(body.inputs, body.outputs[:carries])):
-            if before.shape != after.shape or before.dtype != after.dtype:
-                raise ShapeError(f"scan: carry {number} is {type_text(before.dtype, before.shape)} before a step and "
-                                 f"{type_text(after.dtype, after.shape)} after it")
-        return (extent(segments(body, carries, length, kept), dtype),), dtype
-
-    def pullback(g, y, *args, body, carries, moving, length, reverse, kept, dtype):
-        if not all(kept):  # the derivative walks back through all states
-            raise ArgumentError("scan: a loop that keeps only its last states has no derivative")
-        return Backward(g, args, body, carries, moving, length, reverse, dtype).gradients()
-
-    def batch(nodes, batched, body, carries, moving, length, reverse, kept, dtype):
-        size = next(node.shape[0] for node, flag in zip(nodes, batched) if flag)
-        args = [along(node, size) if number < carries and not flag else
-                steps_first(node) if flag and carries <= number < carries + moving else node
-                for number, (node, flag) in enumerate(zip(nodes, batched))]
-        many = batched_body(body, [number < carries or flag for number, flag in enumerate(batched)], size)
-        params = {"body": many, "carries": carries, "moving": moving, "length": length, "reverse": reverse,
-                  "kept": kept, "dtype": dtype}
-        row = build_node("scan", tuple(args), params)
-        parts = [part for part in segments(params["body"], carries, length, kept) if part.dtype == dtype]
-        return build_node("concat", tuple(examples_first(row, part, size) for part in parts), {"axis": 1})
-
-    @staticmethod
-    def samples(dtype=float64):
-        """A recurrent layer; one that runs backwards and also returns outputs; a product that is carried along."""
-        h, x, w = variable((2, 3), dtype), variable((2, 3), dtype), variable((3, 3), dtype)
-        new = build("tanh", matrix_product(h, w) + x)
-        common = {"length": 4, "reverse": False, "kept": (True,), "dtype": dtype}
-        yield ([real(2, 3), real(4, 2, 3), real(3, 3)],
-               {"body": Body([h, x, w], [new]), "carries": 1, "moving": 1, **common})
-        yield ([real(2, 3), real(4, 2, 3), real(3, 3)],
-               {"body": Body([h, x, w], [new, new * new + h, build("sum", new, axes=(1,))]), "carries": 1, "moving": 1,
-                **common, "reverse": True})
-        m, n = variable((3,), dtype), variable((), dtype)
-        yield ([real(3), real(), real(5, 3)],
-               {"body": Body([m, n, x1 := variable((3,), dtype)],
-                             [build("sin", m + x1) * build("expand", n, shape=(3,)), n + build("sum", m * x1, axes=(0,)) * 0.1, m * 2.0]),
-                "carries": 2, "moving": 1, **common, "length": 5, "kept": (True, True)})
+def scan_pullback(g: Node, y: Node, *args: Node, body: Body, carries: int, moving: int, length: int, reverse: bool, kept: tuple[bool, ...],
+                  dtype: DType) -> tuple[Node | None, ...]:
+    """The gradients of a scan, through a scan in the other direction."""
+    if not all(kept):  # the derivative walks back through all states
+        raise ArgumentError("scan: a loop that keeps only its last states has no derivative")
+    return Backward(g, args, body, carries, moving, length, reverse, dtype).gradients()
 
 
-def matrix_product(a: Node, b: Node) -> Node:
-    return build("contract", a, b, a_axes=(0, 1), b_axes=(1, 2), out_axes=(0, 2))
-
-
-def run(xp: Any, body: Body, given: list[Any]) -> list[Any]:
-    """The outputs of a body for these arrays."""
-    values = dict(zip(body.inputs, given))
-    for node in topological(body.outputs, stop=lambda node: node in values):
-        if node not in values:
-            values[node] = node.value if node.value is not None else xp.asarray(
-                node.op.meaning(xp, *(values[arg] for arg in node.args), **node.params))
-    return [values[node] for node in body.outputs]
-
-
-def write(row: Any, part: Segment, number: int, value: Any) -> None:
-    """Put one value into its place in the row."""
-    row[part.start + number * part.size:part.start + (number + 1) * part.size] = np.reshape(value, -1)
-
-
-def write_states(row: Any, parts: list[Segment], state: list[Any], number: int, kept: tuple[bool, ...], dtype: DType) -> None:
-    for part, value, every in zip(parts, state, kept):
-        if part.dtype == dtype:
-            write(row, part, number if every else 0, value)
-
-
-def check_given(name: str, args: Sequence[Node], body: Body, moving: range, length: int) -> None:
-    """Refuse arguments that are not what a body takes: those that move, an element of it in each of `length` steps."""
-    for number, (arg, node) in enumerate(zip(args, body.inputs)):
-        wanted = (length, *node.shape) if number in moving else node.shape
-        if arg.shape != wanted or arg.dtype != node.dtype:
-            raise ShapeError(f"{name}: argument {number} is {type_text(arg.dtype, arg.shape)}, "
-                             f"the body takes {type_text(node.dtype, wanted)}")
+def scan_batch(nodes: Sequence[Node], batched: Sequence[bool], body: Body, carries: int, moving: int, length: int, reverse: bool,
+               kept: tuple[bool, ...], dtype: DType) -> Node:
+    """A scan over batches: every carry becomes a batch, as one may make batches of the others."""
+    size = next(node.shape[0] for node, flag in zip(nodes, batched) if flag)
+    args = [along(node, size) if i < carries and not flag else
+            steps_first(node) if flag and carries <= i < carries + moving else node
+            for i, (node, flag) in enumerate(zip(nodes, batched))]
+    many = batched_body(body, [i < carries or flag for i, flag in enumerate(batched)], size)
+    params = {"body": many, "carries": carries, "moving": moving, "length": length, "reverse": reverse,
+              "kept": kept, "dtype": dtype}
+    row = build_node("scan", tuple(args), params)
+    parts = [part for part in segments(many, carries, length, kept) if part.dtype == dtype]
+    return build_node("concat", tuple(examples_first(row, part, size) for part in parts), {"axis": 1})
 
 
 def batched_body(body: Body, flags: Sequence[bool], size: int) -> Body:
@@ -233,3 +144,41 @@ class Backward:
         part = self.parts[number]
         read = gradient_entries(self.g, part, 0, 1) if part.dtype == self.dtype else None
         return gradient if read is None else gradient + build_node("reshape", (read,), {"shape": part.shape})
+
+
+def gradient_entries(g: Node, segment: Segment, first: int = 0, last: int | None = None) -> Node | None:
+    """`entries` of a gradient; None where it is zero because nobody read those values.
+
+    A gradient of a row is mostly a sum of pads, one for each slice that was read: each is looked at alone.
+    """
+    last = segment.count if last is None else last
+    start, stop = segment.start + first * segment.size, segment.start + last * segment.size
+    found = gradient_elements(g, start, stop)
+    return None if found is None else build_node("reshape", (found,), {"shape": (last - first, *segment.shape)})
+
+
+def gradient_elements(g: Node, start: int, stop: int) -> Node | None:
+    terms, total = [g], None
+    while terms:
+        term = terms.pop()
+        if term.op.name == "add" and all(arg.shape == term.shape for arg in term.args):
+            terms.extend(reversed(term.args))
+            continue
+        part = padded_elements(term, start, stop)
+        if part is not None:
+            total = part if total is None else total + part
+    return total
+
+
+def padded_elements(term: Node, start: int, stop: int) -> Node | None:
+    """Elements of a row that may be padded with zeros."""
+    if term.op.name == "pad" and term.params["value"] == 0:
+        (before, _), = term.params["widths"]
+        low, high = max(start, before), min(stop, before + term.args[0].size)
+        if low >= high:
+            return None
+        inner = elements(term.args[0], low - before, high - before)
+        if (low, high) == (start, stop):
+            return inner
+        return build_node("pad", (inner,), {"widths": ((low - start, stop - high),), "value": 0})
+    return elements(term, start, stop)

@@ -1,4 +1,4 @@
-"""Data: arrays with targets, splits, an order that is a pure function, the classic data sets, careful readers of files."""
+"""Data: datasets and splits, reproducible shuffling, the classic data sets, file readers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from ..files.idx import load_idx
 from ..files.images import load_image
 from ..files.table import Table
 from ..files.wav import Sound, load_wav
-from .loaders.batches import batches
 from .loaders.dataset import Dataset, from_arrays
 from .loaders.examples import Examples
-from .loaders.feed import IGNORED, Batch, Feed
 from .loaders.folder import ImageFolder, image_folder
 from .loaders.folds import folds
+from .loaders.loader import IGNORED, Batch, Loader
 from .loaders.order import number_of_batches, order
 from .loaders.splits import Splits, split
 from .loaders.write_images import save_image_folder
@@ -33,8 +32,8 @@ from .transforms import augment
 from .transforms.conditioning import Standardize, Whiten
 from .transforms.sound import log_mel, log_spectrogram, mel_filters, spectrogram
 
-__all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "Feed", "ImageFolder", "RatingSplits", "Series", "SeriesSplits",
-           "Sound", "Splits", "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "batches", "bias_only",
+__all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "ImageFolder", "Loader", "RatingSplits", "Series", "SeriesSplits",
+           "Sound", "Splits", "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "bias_only",
            "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays",
            "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors",
            "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings",

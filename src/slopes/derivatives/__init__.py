@@ -1,4 +1,4 @@
-"""Derivatives of functions of tensors: grad, vjp, jvp, vmap, jacobian, hessian, in any nesting, at once or while tracing."""
+"""Derivatives of functions of tensors: grad, vjp, jvp, vmap, jacobian, hessian; nestable, in eager mode or while tracing."""
 
 from .batched import vmap
 from .matrices import hessian, jacobian

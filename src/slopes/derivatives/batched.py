@@ -20,12 +20,12 @@ from .follow import Function, Outputs, finish, node_of
 
 
 def vmap(f: Function, in_axes: int | Sequence[int | None] | None = 0, out_axes: int | Sequence[int] = 0) -> Function:
-    """The function that applies `f`, written for one example, to a whole batch at once.
+    """Vectorize `f`, a function of one example: the result applies it to a whole batch.
 
-    `in_axes` names the batch axis of each argument (None: the same for all examples; one number stands for all arguments),
-    `out_axes` where it goes in each output. `f` runs once, on tensors without values: a branch on a value is a TraceError.
-    So random numbers are drawn once, too: the same for all examples (dropout leaves out the same places in each), and a generator
-    moves on as by one call of `f`. For numbers of its own for each example, draw a batch of them and pass it.
+    `in_axes` is the batch axis of each argument (None: the same value for all examples; one integer applies to all arguments),
+    `out_axes` that of each output. `f` runs once, on tensors without values: a branch on a value is a TraceError.
+    Random numbers are therefore drawn once, and are the same for all examples (one dropout mask); a generator advances as for one
+    call of `f`. For different numbers per example, draw a batch of them and pass it.
     Raises ShapeError when the batch axes differ in length.
 
     >>> import slopes as sl
@@ -54,7 +54,7 @@ def argument_axes(args: tuple, in_axes: int | Sequence[int | None] | None) -> li
         return [in_axes] * len(args)
     if len(in_axes) != len(args):
         raise ArgumentError(f"vmap: in_axes names {len(in_axes)} axes for {len(args)} arguments",
-                            repair="give one axis, or None, per positional argument")
+                            repair="pass one axis, or None, per positional argument")
     return list(in_axes)
 
 
@@ -77,15 +77,15 @@ class Batched:
         self.nodes: list[Node] = []
         self.flags: list[bool] = []
         lengths: dict[int, str] = {}
-        for number, (arg, axis) in enumerate(zip(args, axes)):
+        for i, (arg, axis) in enumerate(zip(args, axes)):
             if axis is not None:
-                for path, leaf in named_leaves(arg, f"argument {number}"):
+                for path, leaf in named_leaves(arg, f"argument {i}"):
                     self.add(path, asarray(leaf), axis, lengths)
         if not self.nodes:
             raise ArgumentError("vmap: no argument has a batch axis", repair="name one in in_axes=, such as in_axes=0")
 
     def add(self, path: str, tensor: Tensor, axis: int, lengths: dict[int, str]) -> None:
-        """Note one batched leaf."""
+        """Add one batched leaf."""
         node = to_front(node_of(tensor), normalize_axis(axis, tensor.ndim, f"vmap, {path}"))
         lengths.setdefault(node.shape[0], path)
         if len(lengths) > 1:
@@ -97,7 +97,7 @@ class Batched:
         self.flags.append(tensor._requires_grad)
 
     def examples(self, trace: Trace) -> list[Any]:
-        """The arguments as one example sees them."""
+        """The arguments for a single example."""
         ready = iter([trace.tensor(node, flag) for node, flag in zip(self.variables, self.flags)])
         result = []
         for arg, axis in zip(self.args, self.axes):
@@ -106,7 +106,7 @@ class Batched:
         return result
 
     def check_writes(self, trace: Trace) -> None:
-        """State may change inside of a batched function, but not to a different value for each example."""
+        """TraceError if the function assigns state a different value for each example."""
         own = set(self.variables)
         if mode.trace is None and trace.grads:
             raise TraceError("vmap: the function calls backward()",
@@ -119,7 +119,7 @@ class Batched:
 
 
 def settle(trace: Trace, nodes: list[Node]) -> list[Node]:
-    """Outside of any other trace: let variables that stood for concrete tensors be those, and carry out assignments."""
+    """In eager mode, substitute concrete tensors for their variables, and perform the assignments."""
     if mode.trace is not None:
         return nodes
     known = {read: tensor._leaf() for tensor, read in trace.reads.items()}
@@ -131,12 +131,12 @@ def settle(trace: Trace, nodes: list[Node]) -> list[Node]:
 
 
 def to_front(node: Node, axis: int) -> Node:
-    """The node with one axis moved to the front."""
-    return build_node("permute", (node,), {"axes": (axis, *(each for each in range(node.ndim) if each != axis))})
+    """Move one axis to the front."""
+    return build_node("permute", (node,), {"axes": (axis, *(other for other in range(node.ndim) if other != axis))})
 
 
 def from_front(node: Node, axis: int) -> Node:
-    """The node with its first axis moved to where it belongs."""
+    """Move the first axis to `axis`."""
     axes = list(range(1, node.ndim))
     axes.insert(normalize_axis(axis, node.ndim, "vmap, out_axes"), 0)
     return build_node("permute", (node,), {"axes": tuple(axes)})

@@ -1,7 +1,7 @@
-"""What every derivative is made of: arguments that are followed, and results that forget what nobody outside will ask about.
+"""The common parts of all derivatives: differentiated arguments, and results recorded only for enclosing derivatives.
 
-Each argument that is differentiated is wrapped in an `alias` node with a tag of its own, so that nested derivatives never confuse
-whose perturbation they follow, and variables of an enclosing function are what they should be: constants.
+Each differentiated argument is wrapped in an `alias` node with a unique tag, so that nested derivatives do not confuse their
+perturbations, and variables of an enclosing function are constants.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ ARRAYS = (Tensor, np.ndarray, bool, int, float, complex, np.generic)
 
 
 def node_of(x: Tensor) -> Node:
-    """The node that stands for a tensor, here and now."""
+    """The node of a tensor in the current mode."""
     return x._leaf() if mode.trace is None else x._node_in(mode.trace)
 
 
-def around(node: Node, requires_grad: bool) -> Tensor:
-    """A tensor around a node; at once its value is computed and kept."""
+def tensor_around(node: Node, requires_grad: bool) -> Tensor:
+    """A tensor for a node; in eager mode its value is computed."""
     if mode.trace is not None:
         return mode.trace.tensor(node, requires_grad)
-    return holding(node, evaluate([node], remember=True)[0], requires_grad)
+    return tensor_with_node(node, evaluate([node], remember=True)[0], requires_grad)
 
 
-def holding(node: Node, array: np.ndarray, requires_grad: bool) -> Tensor:
-    """A tensor of this value, that remembers its node if it is to be differentiated."""
-    made = from_array(array)
+def tensor_with_node(node: Node, array: np.ndarray, requires_grad: bool) -> Tensor:
+    """A tensor with this value, and with its node if it requires a gradient."""
+    tensor = from_array(array)
     if requires_grad:
-        made._node, made._requires_grad = node, True
-    return made
+        tensor._node, tensor._requires_grad = node, True
+    return tensor
 
 
 def finish(nodes: Sequence[Node]) -> list[Tensor]:
-    """Tensors of results: still recorded if someone outside may differentiate them again, else only their values."""
+    """Result tensors, recorded only if an enclosing derivative may differentiate them again."""
     outside = reaching_outside(nodes) if mode.recording else set()
     if mode.trace is not None:
-        return [around(node, node in outside) for node in nodes]
+        return [tensor_around(node, node in outside) for node in nodes]
     arrays = evaluate(nodes, remember=any(node in outside for node in nodes))
-    return [holding(node, array, node in outside) for node, array in zip(nodes, arrays)]
+    return [tensor_with_node(node, array, node in outside) for node, array in zip(nodes, arrays)]
 
 
 def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
-    """The float nodes that depend on anything that an enclosing derivative, or a later `backward`, may ask about."""
+    """The float nodes that depend on anything that an enclosing derivative or a later backward() may differentiate."""
     trace, reaching = mode.trace, set(levels.active)
     if trace is not None:
         reaching |= {*trace.leaves, *(node for tensor, node in trace.current.items() if tensor._requires_grad)}
@@ -70,8 +70,8 @@ def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
 
 
 @contextlib.contextmanager
-def following(nodes: Iterable[Node]) -> Iterator[None]:
-    """Record what is computed from these nodes, even inside of no_grad."""
+def record_from(nodes: Iterable[Node]) -> Iterator[None]:
+    """Record all computations from these nodes, even inside no_grad."""
     count = len(levels.active)
     levels.active.extend(nodes)
     try:
@@ -82,64 +82,64 @@ def following(nodes: Iterable[Node]) -> Iterator[None]:
 
 
 class Inputs:
-    """The arguments of a function, some of which are followed: their leaves, wrapped each in a fresh alias."""
+    """The arguments of a function; each leaf of the differentiated ones is wrapped in a new alias node."""
 
     def __init__(self, name: str, args: tuple, argnums: int | Sequence[int]) -> None:
         self.name, self.args = name, list(args)
         self.single = isinstance(argnums, int)
-        self.positions = [position(name, args, each) for each in ([argnums] if isinstance(argnums, int) else argnums)]
+        self.positions = [position(name, args, argnum) for argnum in ([argnums] if isinstance(argnums, int) else argnums)]
         self.structures: list[Structure] = []
         self.paths: list[str] = []
         self.nodes: list[Node] = []
-        for each in self.positions:
-            self.wrap(each)
+        for argnum in self.positions:
+            self.wrap(argnum)
 
-    def wrap(self, number: int) -> None:
-        """Replace one argument by a tree of followed tensors."""
-        structure = flatten(self.args[number])[1]
+    def wrap(self, index: int) -> None:
+        """Replace one argument by a tree of recorded tensors."""
+        structure = flatten(self.args[index])[1]
         self.structures.append(structure)
         wrapped = []
-        for path, leaf in named_leaves(self.args[number], f"argument {number}"):
+        for path, leaf in named_leaves(self.args[index], f"argument {index}"):
             node = build_node("alias", (node_of(differentiable(self.name, path, leaf)),), {"tag": next_serial()})
             self.nodes.append(node)
             self.paths.append(path)
-            wrapped.append(around(node, True))
-        self.args[number] = unflatten(structure, wrapped)
+            wrapped.append(tensor_around(node, True))
+        self.args[index] = unflatten(structure, wrapped)
 
     def call(self, function: Function, kwargs: dict[str, Any]) -> Any:
-        with following(self.nodes):
+        with record_from(self.nodes):
             return function(*self.args, **kwargs)
 
-    def packed(self, leaves: Sequence[Any]) -> Any:
-        """One value per followed leaf, in the trees of the arguments."""
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        """One value per differentiated leaf, in the structure of the arguments."""
         trees, at = [], 0
         for structure in self.structures:
             trees.append(unflatten(structure, leaves[at:at + structure.leaves]))
             at += structure.leaves
         return trees[0] if self.single else tuple(trees)
 
-    def unpacked(self, value: Any) -> list[Any]:
-        """The leaves of a value shaped like the followed arguments."""
+    def unpack(self, value: Any) -> list[Any]:
+        """The leaves of a value with the structure of the differentiated arguments."""
         trees = [value] if self.single else list(value)
         leaves = []
-        for number, (tree, structure) in enumerate(zip(trees, self.structures)):
-            found, its = flatten(tree)
-            if its != structure:
-                raise ArgumentError(f"{self.name}: tangent {number} is {its}, the argument {structure}",
-                                    repair="give tangents in the same containers as the arguments")
-            leaves.extend(found)
+        for index, (tree, structure) in enumerate(zip(trees, self.structures)):
+            tangents, own_structure = flatten(tree)
+            if own_structure != structure:
+                raise ArgumentError(f"{self.name}: tangent {index} is {own_structure}, the argument {structure}",
+                                    repair="pass tangents in the same containers as the arguments")
+            leaves.extend(tangents)
         return leaves
 
 
-def position(name: str, args: tuple, number: int) -> int:
-    if not -len(args) <= number < len(args):
-        raise ArgumentError(f"{name}: there is no argument {number} among {len(args)}",
+def position(name: str, args: tuple, index: int) -> int:
+    if not -len(args) <= index < len(args):
+        raise ArgumentError(f"{name}: there is no argument {index} among {len(args)}",
                             repair="argnums counts positional arguments, from 0")
-    return number % len(args)
+    return index % len(args)
 
 
 def differentiable(name: str, path: str, leaf: Any) -> Tensor:
-    """The leaf as a tensor of floats."""
+    """The leaf as a float tensor; GradientError if it is not differentiable."""
     if not isinstance(leaf, ARRAYS):
         raise GradientError(f"{name}: {path} is {leaf!r} of type {type(leaf).__name__}, not a tensor",
                             repair="name the arguments to differentiate with argnums=, and leave others out")
@@ -151,14 +151,14 @@ def differentiable(name: str, path: str, leaf: Any) -> Tensor:
 
 
 class Outputs:
-    """What a function returned: its tree, and the nodes of its leaves."""
+    """The result of a function: its structure, and the nodes of its leaves."""
 
     def __init__(self, name: str, value: Any) -> None:
         leaves, self.structure = flatten(value)
         self.leaves = [result_tensor(name, leaf) for leaf in leaves]
         self.nodes = [node_of(leaf) for leaf in self.leaves]
 
-    def finished(self) -> Any:
+    def finish_all(self) -> Any:
         return unflatten(self.structure, finish(self.nodes))
 
 
@@ -170,7 +170,7 @@ def result_tensor(name: str, leaf: Any) -> Tensor:
 
 
 def scalar_output(name: str, value: Any) -> Node:
-    """The node of the single number that a gradient is taken of."""
+    """The node of a scalar output; GradientError for anything else."""
     if not isinstance(value, ARRAYS):
         raise GradientError(f"{name}: the function returned {value!r} of type {type(value).__name__}, not a tensor",
                             why="a gradient belongs to a single number",
@@ -187,11 +187,11 @@ def scalar_output(name: str, value: Any) -> Node:
 
 
 def stable_outputs(nodes: Sequence[Node]) -> list[Node]:
-    """Results in the form that is differentiated: in a traced function the stable one, as its values will be computed."""
+    """The outputs in the form to differentiate: in a traced function, the numerically stable one."""
     return list(nodes) if mode.trace is None else stable_to_differentiate(nodes)
 
 
-def pulled(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
-    """Gradients, zeros where nothing depends."""
-    found = pull_back(stable_outputs(outputs), seeds, wrt)
-    return [zeros_like(node) if each is None else each for node, each in zip(wrt, found)]
+def gradients_or_zeros(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
+    """The gradients, zeros for independent inputs."""
+    gradients = pull_back(stable_outputs(outputs), seeds, wrt)
+    return [zeros_like(node) if gradient is None else gradient for node, gradient in zip(wrt, gradients)]

@@ -1,4 +1,4 @@
-"""A compiled function within a derivative that is taken outside of it: its graph becomes part of what is differentiated."""
+"""Inline a compiled function that is called inside a derivative, so that its graph is differentiated."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from ..graph.walk import substitute
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Tensor, Trace, asarray, tracing
 from ..tree import flatten, unflatten
-from .follow import around, node_of
+from .follow import node_of, tensor_around
 
 
-def inlined(function: Callable[..., Any], storage: str, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """function(*args, **kwargs), recorded as when it is compiled, in the same stable form, and computed at once.
+def call_inline(function: Callable[..., Any], storage: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """function(*args, **kwargs) in eager mode, recorded in the same numerically stable form as when compiled.
 
-    A function that assigns tensors (draws random numbers, keeps running means) or calls backward is called as it is.
+    A function that assigns tensors (random numbers, running means) or calls backward() is called directly.
     """
     leaves, structure = flatten((args, kwargs))
     trace = Trace(storage)
     with tracing(trace):
-        given = [stand_in(trace, leaf) for leaf in leaves]
-        positional, named = unflatten(structure, given)
+        arguments = [stand_in(trace, leaf) for leaf in leaves]
+        positional, named = unflatten(structure, arguments)
         results, result_structure = flatten(function(*positional, **named))
-        nodes = {number: each._node_in(trace) for number, each in enumerate(results) if isinstance(each, Tensor)}
+        nodes = {i: each._node_in(trace) for i, each in enumerate(results) if isinstance(each, Tensor)}
     if trace.writes or trace.grads:
         return function(*args, **kwargs)
-    actual = {each._node_in(trace): node_of(asarray(leaf)) for each, leaf in zip(given, leaves) if isinstance(each, Tensor)}
+    actual = {each._node_in(trace): node_of(asarray(leaf)) for each, leaf in zip(arguments, leaves) if isinstance(each, Tensor)}
     actual |= {node: node_of(tensor) for tensor, node in trace.reads.items()}
-    for number, node in zip(nodes, substitute(stable_to_differentiate(list(nodes.values())), actual)):
-        results[number] = around(node, is_float(node.dtype))
+    for i, node in zip(nodes, substitute(stable_to_differentiate(list(nodes.values())), actual)):
+        results[i] = tensor_around(node, is_float(node.dtype))
     return unflatten(result_structure, results)
 
 
 def stand_in(trace: Trace, leaf: Any) -> Any:
-    """A traced tensor in the place of a tensor or array; Python values stay as they are."""
+    """A traced tensor for a tensor or array; other values are returned unchanged."""
     if not isinstance(leaf, (Tensor, np.ndarray)):
         return leaf
     return trace.argument(leaf.shape, leaf.dtype, isinstance(leaf, Tensor) and leaf._requires_grad)

@@ -1,4 +1,4 @@
-"""Whole matrices of derivatives: Jacobians by batching one mode over all unit vectors, Hessians as Jacobians of gradients."""
+"""Jacobians, by batching forward or reverse mode over unit vectors, and Hessians, as Jacobians of gradients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..graph.operation import build_node, variable
 from ..graph.shape import Shape
 from ..guarded import check_function
 from ..tree import unflatten
-from .follow import Function, Inputs, Outputs, finish, pulled, stable_outputs
+from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, stable_outputs
 from .modes import grad
 
 
@@ -28,10 +28,10 @@ def identity(n: int, dtype: np.dtype) -> Node:
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The function that computes all derivatives J[i, j] = d output[i] / d argument[j], of shape output.shape + argument.shape.
+    """The function that computes the Jacobian J[i, j] = d output[i] / d argument[j], of shape output.shape + argument.shape.
 
-    For trees, a tree like the output holding trees like the argument. Uses reverse mode, all outputs at once by batching, or
-    forward mode where there are fewer inputs than outputs.
+    For trees, the result is a tree like the output of trees like the argument. Uses reverse mode, batched over all outputs, or
+    forward mode if there are fewer inputs than outputs.
 
     >>> import slopes as sl
     >>> sl.jacobian(lambda x: x * x)(sl.tensor([1., 2.]))
@@ -47,7 +47,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         rows = [jacobian_blocks(output, inputs.nodes) for output in outputs.nodes]
         flat = finish([block for row in rows for block in row])
         width = len(inputs.nodes)
-        return unflatten(outputs.structure, [inputs.packed(flat[i * width:(i + 1) * width]) for i in range(len(rows))])
+        return unflatten(outputs.structure, [inputs.pack(flat[i * width:(i + 1) * width]) for i in range(len(rows))])
 
     return matrix
 
@@ -63,9 +63,9 @@ def jacobian_blocks(output: Node, inputs: Sequence[Node]) -> list[Node]:
 def reverse_blocks(output: Node, inputs: Sequence[Node]) -> list[Node]:
     """One pullback per element of the output, as one batch."""
     seed = variable(output.shape, output.dtype, "seed")
-    gradients = pulled([output], [seed], inputs)
+    gradients = gradients_or_zeros([output], [seed], inputs)
     rows = batch(gradients, [seed], [basis(output)])  # (output.size, *input.shape)
-    return [reshaped(row, output.shape + node.shape) for row, node in zip(rows, inputs)]
+    return [reshape(row, output.shape + node.shape) for row, node in zip(rows, inputs)]
 
 
 def forward_block(output: Node, node: Node) -> Node:
@@ -73,22 +73,22 @@ def forward_block(output: Node, node: Node) -> Node:
     tangent = variable(node.shape, node.dtype, "tangent")
     column, = batch(push_forward(stable_outputs([output]), [node], [tangent]), [tangent], [basis(node)])  # (input.size, *output.shape)
     turned = build_node("permute", (column,), {"axes": (*range(1, column.ndim), 0)})
-    return reshaped(turned, output.shape + node.shape)
+    return reshape(turned, output.shape + node.shape)
 
 
 def basis(node: Node) -> Node:
     """All unit vectors of a node's shape, along a leading axis."""
-    return reshaped(identity(node.size, node.dtype), (node.size, *node.shape))
+    return reshape(identity(node.size, node.dtype), (node.size, *node.shape))
 
 
-def reshaped(node: Node, shape: Shape) -> Node:
+def reshape(node: Node, shape: Shape) -> Node:
     return build_node("reshape", (node,), {"shape": shape})
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The function that computes all second derivatives of a single number, H[i, j] = d^2 f / d x[i] d x[j].
+    """The function that computes the Hessian of a scalar function, H[i, j] = d^2 f / d x[i] d x[j].
 
-    The Hessian has shape x.shape + x.shape; for trees, a tree like the argument holding such trees.
+    The Hessian has shape x.shape + x.shape; for trees, it is a tree like the argument of such trees.
 
     >>> import slopes as sl
     >>> sl.hessian(lambda x: (x * x * x).sum())(sl.tensor([1., 2.]))

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..autodiff.pushforward import ones_like, push_forward
 from ..errors import ArgumentError, GradientError
-from ..guarded import check_function, described
+from ..guarded import check_function, describe
 from ..tensor import asarray
 from ..tree import flatten, unflatten
-from .follow import Function, Inputs, Outputs, finish, node_of, pulled, scalar_output, stable_outputs
+from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, node_of, scalar_output, stable_outputs
 
 
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -36,8 +36,8 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
     @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, found = both(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        value, result = both(*args, **kwargs)
+        return (result, value[1]) if has_aux else result
 
     return gradient
 
@@ -59,10 +59,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
         value, aux = split_aux(name, result) if has_aux else (result, None)
         node = scalar_output(name, value)
         extra = Outputs(name, aux)
-        tensors = finish([node, *pulled([node], [ones_like(node)], inputs.nodes), *extra.nodes])
+        tensors = finish([node, *gradients_or_zeros([node], [ones_like(node)], inputs.nodes), *extra.nodes])
         gradients, rest = tensors[1:len(inputs.nodes) + 1], tensors[len(inputs.nodes) + 1:]
         value = (tensors[0], unflatten(extra.structure, rest)) if has_aux else tensors[0]
-        return value, inputs.packed(gradients)
+        return value, inputs.pack(gradients)
 
     return both
 
@@ -96,9 +96,9 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
             raise ArgumentError(f"vjp: the gradient is {structure}, the output {outputs.structure}",
                                 repair="give one tensor per output, in the same containers")
         seeds = [node_of(asarray(leaf, dtype=node.dtype)) for leaf, node in zip(leaves, outputs.nodes)]
-        return inputs.packed(finish(pulled(outputs.nodes, seeds, inputs.nodes)))
+        return inputs.pack(finish(gradients_or_zeros(outputs.nodes, seeds, inputs.nodes)))
 
-    return outputs.finished(), pull
+    return outputs.finish_all(), pull
 
 
 
@@ -112,15 +112,15 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     """
     check_function("jvp", f)
     if not (isinstance(args, (tuple, list)) and isinstance(tangents, (tuple, list))):
-        raise ArgumentError(f"jvp: the arguments are {described(args)}, the tangents {described(tangents)}",
+        raise ArgumentError(f"jvp: the arguments are {describe(args)}, the tangents {describe(tangents)}",
                             why="f may have several arguments: both are tuples", repair="for one argument sl.jvp(f, (x,), (v,))")
     if len(args) != len(tangents):
         raise ArgumentError(f"jvp: {len(args)} arguments and {len(tangents)} tangents", repair="give one tangent per argument")
     inputs = Inputs("jvp", tuple(args), tuple(range(len(args))))
-    given = inputs.unpacked(tuple(tangents))
-    moves = [node_of(asarray(leaf, dtype=node.dtype)) for leaf, node in zip(given, inputs.nodes)]
+    tangent_leaves = inputs.unpack(tuple(tangents))
+    moves = [node_of(asarray(leaf, dtype=node.dtype)) for leaf, node in zip(tangent_leaves, inputs.nodes)]
     outputs = Outputs("jvp", inputs.call(f, {}))
     pushed = push_forward(stable_outputs(outputs.nodes), inputs.nodes, moves)
-    found = finish([*outputs.nodes, *pushed])
+    results = finish([*outputs.nodes, *pushed])
     count = len(outputs.nodes)
-    return unflatten(outputs.structure, found[:count]), unflatten(outputs.structure, found[count:])
+    return unflatten(outputs.structure, results[:count]), unflatten(outputs.structure, results[count:])

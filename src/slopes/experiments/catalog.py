@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 from ..errors import ArgumentError
-from .experiment import Recipe
+from .experiment import Experiment
 from .recipes import (
     approximate,
     autoencoder,
@@ -31,16 +32,15 @@ from .recipes import (
     translate,
     words,
 )
-from .study import Study
 
-RECIPES: dict[str, Recipe | Study] = {each.name: each for each in (
+RECIPES: dict[str, Experiment[Any]] = {each.name: each for each in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
     lenet.published, lenet.regularized, fashion.recipe, autoencoder.recipe, forecast.recipe, tabular.recipe, speech.recipe,
     recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagger.recipe,
     translate.recipe, words.recipe, imagenet.recipe)}
 
 
-def find_recipe(name: str) -> Recipe | Study:
+def find_recipe(name: str) -> Experiment[Any]:
     """The recipe of this name, or an ArgumentError that lists all."""
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, n=1)

@@ -1,94 +1,267 @@
-"""What a recipe is: a network, the data it is for, and every hyper-parameter with its default and the reason for it."""
+"""An experiment: data, networks, hyper-parameters with reasons, trainings, figures, plots, and how to predict with the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
-from .. import nn, optim
-from ..errors import ArgumentError
+import numpy as np
 
-OPTIMIZERS: dict[str, Callable[[float], Any]] = {
-    "sgd": lambda rate: optim.SGD(lr=rate),
-    "momentum": lambda rate: optim.SGD(lr=rate, momentum=0.9),
-    "adam": lambda rate: optim.Adam(lr=rate),
-    "adamw": lambda rate: optim.AdamW(lr=rate),
-}
-RATES = {"sgd": 0.1, "momentum": 0.02, "adam": 1e-3, "adamw": 1e-3}
+from .. import nn
+from ..errors import ArgumentError, SaveError
+from ..plot import Picture
+from ..train.fit import fit
+from ..train.history import History, Run
+from ..train.runs import SavedRun
+from ..train.training import Callback
+
+D = TypeVar("D")
+Facts = dict[str, Any]  # a description of the data that JSON can hold
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A hyper-parameter: its default, why that is a good one, and what it may be: one of some choices (none: anything of its type),
-    for numbers with a point at least `least` (None: 0)."""
+    """A hyper-parameter: its default, the reason for it, and the values allowed: one of `choices` (none: any value of the default's
+    type); for floats at least `least` (None: 0)."""
 
     default: Any
     reason: str
     choices: tuple[Any, ...] = ()
     least: float | None = None
 
+    def accepts(self, value: Any) -> bool:
+        """Whether the value is a choice, where there are some, and of the default's type; an integer is a float, too."""
+        kinds = (int, float) if isinstance(self.default, float) else (type(self.default),)
+        return isinstance(value, kinds) and not isinstance(value, bool) and (not self.choices or value in self.choices)
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train one kind of network well, and the result to expect.
 
-    `sizes` are arguments of the network besides its input's shape and the classes; `options` are hyper-parameters of which
-    `training` makes more arguments of fit.
+class Config(Mapping[str, Any]):
+    """The hyper-parameters of one run by name, its seed, and `log`, a function that takes lines of progress."""
+
+    def __init__(self, values: Mapping[str, Any], seed: int = 0, log: Callable[[str], None] = lambda line: None) -> None:
+        self.values_by_name, self.seed, self.log = dict(values), seed, log
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+
+class Part(Protocol):
+    """One training of an experiment."""
+
+    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
+        """Train and return the run."""
+
+
+class Fit:
+    """A training by slopes.fit: training data, validation data, and the other arguments of fit.
+
+    With an average of the weights among them (optim.Average), the net holds the averaged weights in the end: validation is measured
+    with these.
+    """
+
+    def __init__(self, train: Any, validation: Any = None, **options: Any) -> None:
+        self.train, self.validation, self.options = train, validation, options
+
+    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
+        """Train the net."""
+        run = fit(net, self.train, validation=self.validation, seed=seed, progress=reporter, **self.options)
+        average = self.options.get("average")
+        if average is not None and run.history.steps:
+            average.take()
+        return run
+
+
+class Learn:
+    """A training by another method than fit, such as L-BFGS or the perceptron's rule: a function, whose value is then `result`."""
+
+    def __init__(self, learn: Callable[[], Any]) -> None:
+        self.learn = learn
+        self.result: Any = None
+
+    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
+        """Call the function."""
+        started = time.perf_counter()
+        self.result = self.learn()
+        return Run(net, History(seconds=time.perf_counter() - started))
+
+
+@dataclass
+class Report:
+    """Figures by name, of which the first is the one to judge by; lines to print; and functions that draw plots, by file name."""
+
+    figures: dict[str, float]
+    lines: list[str]
+    plots: dict[str, Callable[[], Picture]] = field(default_factory=dict)
+
+
+@dataclass
+class Prediction:
+    """What a run says about one input: text, and for networks that make pictures a grey one (H, W), from 0 to 1."""
+
+    text: str
+    picture: np.ndarray | None = None
+
+
+def only(config: Config) -> tuple[str, ...]:
+    """The names of an experiment of one training."""
+    return ("",)
+
+
+def no_facts(config: Config, data: Any) -> Facts:
+    """The description of data that predictions do not depend on."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Generic[D]):
+    """How to train one network, or several, with data and hyper-parameters; and the result to expect.
+
+    settings    the hyper-parameters by name; `dependent` computes defaults that depend on other values, such as the rate
+                that suits an optimizer
+    data        data(config): what is learned from and tested with
+    describe    describe(config, data): the facts about the data that the networks and predictions need (shape, classes, vocabulary);
+                they are kept in the run folder
+    parts       parts(config): the names of the trainings, in their order; by default there is one, called ""
+    network     network(config, facts, name): the untrained network of a part. It depends on nothing else, so that a run folder is
+                enough to build it again. None: the experiment compares models and keeps no network
+    training    training(config, data, name, net): how the part is trained, a Fit or Learn
+    report      report(result): figures, lines and plots, when all parts are trained
+    predict     predict(run, item, top): what the loaded run says about one item of the command line; `takes` names such an item
+    keeps       the parts whose networks are kept in the run folder; (): all
+    one_stream  the initial weights of all networks are drawn from one stream of random numbers; otherwise each begins with the seed
     """
 
     name: str
     caption: str
-    network: Callable[..., nn.Module]
-    datasets: tuple[str, ...]
-    epochs: Setting
-    batch: Setting
-    optimizer: Setting
-    schedule: Setting
-    rates: dict[str, float] = field(default_factory=lambda: dict(RATES))
-    rate_reason: str = "the usual first choice for this optimizer"
-    dataset_reason: str = "the data that this network is known for"
-    sizes: dict[str, Setting] = field(default_factory=dict)
-    options: dict[str, Setting] = field(default_factory=dict)
-    training: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: {}
-    expected: str = ""
+    expected: str
+    settings: Mapping[str, Setting]
+    data: Callable[[Config], D]
+    training: Callable[[Config, D, str, Any], Part]
+    report: Callable[[Result[D]], Report]
+    describe: Callable[[Config, D], Facts] = no_facts
+    parts: Callable[[Config], Sequence[str]] = only
+    network: Callable[[Config, Facts, str], nn.Module] | None = None
+    predict: Callable[[LoadedRun, str, int], Prediction] | None = None
+    takes: str = "IMAGE"
+    datasets: tuple[str, ...] = ()
+    dependent: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    keeps: tuple[str, ...] = ()
+    one_stream: bool = False
 
-    def settings(self) -> dict[str, Setting]:
-        """All hyper-parameters by name, in the order in which they are told."""
-        others = ", ".join(f"{rate:g} with {name}" for name, rate in self.rates.items() if name != self.optimizer.default)
-        return {"dataset": Setting(self.datasets[0], self.dataset_reason, self.datasets), "epochs": self.epochs, "batch": self.batch,
-                "optimizer": self.optimizer, "rate": Setting(self.rates[self.optimizer.default], f"{self.rate_reason}; {others}"),
-                "schedule": self.schedule, **self.sizes, **self.options}
-
-    def chosen(self, **given: Any) -> dict[str, Any]:
+    def resolve(self, **args: Any) -> dict[str, Any]:
         """The values of all hyper-parameters: those given (None counts as not given), else the defaults.
 
-        The default rate follows the optimizer. Raises ArgumentError for an unknown name or a dataset that the recipe is not for.
+        Raises ArgumentError for an unknown name, and for a value that is no choice or of another type.
         """
-        unknown = sorted(set(given) - set(self.settings()))
+        unknown = sorted(set(args) - set(self.settings))
         if unknown:
-            raise ArgumentError(f"recipe {self.name} has no {', '.join(unknown)}", repair=f"it has {', '.join(self.settings())}")
-        given = {name: value for name, value in given.items() if value is not None}
-        values = {name: setting.default for name, setting in self.settings().items()} | given
-        if values["dataset"] not in self.datasets:
-            raise ArgumentError(f"recipe {self.name} is not for {values['dataset']!r}",
-                                repair=f"use {' or '.join(self.datasets)}")
-        if "rate" not in given:
-            values["rate"] = self.rates[checked_optimizer(values["optimizer"])]
-        return values
+            raise ArgumentError(f"recipe {self.name} has no {', '.join(unknown)}", repair=f"it has {', '.join(self.settings)}")
+        args = {name: value for name, value in args.items() if value is not None}
+        for name, value in args.items():
+            self.check(name, value)
+        values = {name: setting.default for name, setting in self.settings.items()} | args
+        return values | {name: compute(values) for name, compute in self.dependent.items() if name not in args}
 
-    def build(self, shape: tuple[int, ...], classes: int, values: dict[str, Any]) -> nn.Module:
-        """The untrained network for inputs of `shape` (without the batch axis) and so many classes."""
-        return self.network(shape, classes, **{name: values[name] for name in self.sizes})
+    def check(self, name: str, value: Any) -> None:
+        """ArgumentError for a value that the setting does not accept."""
+        setting = self.settings[name]
+        if not setting.accepts(value):
+            kind = "a number" if isinstance(setting.default, float) else {int: "a whole number", str: "text"}[type(setting.default)]
+            raise ArgumentError(f"recipe {self.name}: {name} is {value!r:.80}",
+                                repair=f"use {' or '.join(map(str, setting.choices)) or kind}")
 
-
-def checked_optimizer(name: str) -> str:
-    """The name, if it is one of OPTIMIZERS."""
-    if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ArgumentError(f"no optimizer is called {name!r}", repair=f"use one of {', '.join(OPTIMIZERS)}")
-    return name
+    def is_kept(self, name: str) -> bool:
+        """Whether the network of this part is kept in the run folder."""
+        return self.network is not None and (not self.keeps or name in self.keeps)
 
 
-def make_optimizer(name: str, rate: float) -> Any:
-    """A new optimizer of this name, unbound."""
-    return OPTIMIZERS[checked_optimizer(name)](rate)
+@dataclass
+class Result(Generic[D]):
+    """One run of an experiment: its data and facts, each part with its run, the report, and where it was saved.
+
+    `runs` holds those parts that were trained: all but the ones after an interrupted one. `save_error` is the error that prevented
+    saving into the folder asked for; `notes` name plots that could not be drawn.
+    """
+
+    experiment: Experiment[D]
+    config: Config
+    data: D
+    facts: Facts
+    runs: dict[str, Run] = field(default_factory=dict)
+    trained: dict[str, Part] = field(default_factory=dict)
+    report: Report = field(default_factory=lambda: Report({}, []))
+    seconds: float = 0.0
+    interrupted: bool = False
+    folder: Path | None = None
+    save_error: SaveError | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures by name; the first is the one to judge by."""
+        return self.report.figures
+
+    @property
+    def lines(self) -> list[str]:
+        """The report in lines of text."""
+        return self.report.lines
+
+    @property
+    def run(self) -> Run:
+        """The run of the only part, or of the first."""
+        return next(iter(self.runs.values()))
+
+    def learned(self, name: str) -> Any:
+        """The result of a part that learned by another method than fit, such as a classical model."""
+        part = self.trained[name]
+        return part.result if isinstance(part, Learn) else None
+
+    @property
+    def networks(self) -> dict[str, Any]:
+        """The trained networks by name."""
+        return {name: run.net for name, run in self.runs.items() if run.net is not None}
+
+    @property
+    def kept(self) -> dict[str, Run]:
+        """The runs whose networks are kept in the run folder."""
+        return {name: run for name, run in self.runs.items() if self.experiment.is_kept(name)}
+
+
+@dataclass
+class LoadedRun:
+    """A run folder with its networks, trained and in eval mode, by name; `record` is all else that the folder holds."""
+
+    experiment: Experiment[Any]
+    record: SavedRun
+    config: Config
+    networks: dict[str, Any]
+
+    @property
+    def facts(self) -> Facts:
+        """The description of the data."""
+        return self.record.data
+
+    @property
+    def net(self) -> Any:
+        """The only network, or the first."""
+        return next(iter(self.networks.values()))
+
+    def predict(self, item: str, top: int = 1) -> Prediction:
+        """What the run says about one item: a text, or the path of a file, as `experiment.takes` says.
+
+        top: how many answers to give where there are several, such as classes.
+        """
+        if self.experiment.predict is None:
+            raise ArgumentError(f"recipe {self.experiment.name} keeps no network to predict with",
+                                why="it compares models; its figures and plots are in the run folder",
+                                repair="train another recipe: slopes train --list")
+        return self.experiment.predict(self, item, top)

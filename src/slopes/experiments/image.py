@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..files.images import load_image, resized
+from ..files.images import load_image, resize
 from ..files.reading import refused
 
 FAINT = 0.25  # of the strongest ink: less is taken for paper when the subject's edges are looked for
@@ -68,7 +68,7 @@ def framed(ink: np.ndarray, frame: Frame) -> np.ndarray:
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
     subject = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = frame.box / max(subject.shape)
-    small = resized(subject, (max(1, round(subject.shape[0] * scale)), max(1, round(subject.shape[1] * scale))))
+    small = resize(subject, (max(1, round(subject.shape[0] * scale)), max(1, round(subject.shape[1] * scale))))
     return placed(small / small.max(), frame)
 
 

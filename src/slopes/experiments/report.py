@@ -16,12 +16,10 @@ from ..errors import ArgumentError, SlopesError
 from ..files import load_json, save_json
 from ..files.atomic import write_bytes
 from ..machine.threads import thread_count
-from ..train.progress import Told
 from ..train.runs import versions
 from .catalog import RECIPES, find_recipe
-from .experiment import Recipe
-from .run import practise
-from .study import Study, carry_out
+from .experiment import Experiment
+from .run import run
 
 SCHEMA = "slopes.report"
 LONG = ("lenet-published", "words")  # run when named, and with one seed
@@ -29,8 +27,8 @@ SHARES = ("accuracy", "right", "network", "linear", "tree", "regression", "polar
 
 
 @dataclass
-class Result:
-    """What one recipe gave with one seed: figures (the first is the one to judge by), seconds, and what it was made with."""
+class Row:
+    """The result of one recipe with one seed: figures (the first is the one to judge by), seconds, settings and versions."""
 
     recipe: str
     seed: int
@@ -41,82 +39,75 @@ class Result:
 
 
 def result_path(folder: Path, name: str, seed: int) -> Path:
-    """Where a result lies."""
+    """The file of a result."""
     return folder / f"{name}-{seed}.json"
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
 
 
-def run_one(recipe: Recipe | Study, seed: int, folder: Path, tell: Callable[[str], None] = say, **given: Any) -> Result:
-    """Run a recipe with one seed and its defaults (or what is given), in a run folder below `folder`; `tell` hears how it goes on."""
-    values, place = recipe.chosen(**given), folder / "runs" / f"{recipe.name}-{seed}"
-    if isinstance(recipe, Study):
-        studied = carry_out(recipe, values, place, seed, tell)
-        figures, seconds = studied.findings.figures, studied.seconds
-    else:
-        done = practise(recipe, values, place, seed, progress=Told(tell))
-        if done.run.interrupted:
-            raise KeyboardInterrupt
-        figures = {"test accuracy": done.test["accuracy"], "test loss": done.test["loss"]}
-        seconds = done.run.history.seconds
-    return Result(recipe.name, seed, figures, round(seconds, 1), values, {**versions(), "threads": thread_count()})
+def run_one(recipe: Experiment[Any], seed: int, folder: Path, log: Callable[[str], None] = print_line, **args: Any) -> Row:
+    """Run a recipe with one seed and its defaults (or these values), into a run folder below `folder`; `log` takes its progress."""
+    result = run(recipe, args, folder / "runs" / f"{recipe.name}-{seed}", seed=seed, log=log)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return Row(recipe.name, seed, result.figures, round(result.seconds, 1), dict(result.config), {**versions(), "threads": thread_count()})
 
 
-def collect(names: Sequence[str], seeds: Sequence[int], folder: Path, tell: Callable[[str], None] = say, again: bool = False,
-            **given: Any) -> list[Result]:
-    """The results of every recipe with every seed: those that lie in `folder` with the same settings are taken, the others made."""
+def collect(names: Sequence[str], seeds: Sequence[int], folder: Path, log: Callable[[str], None] = print_line, again: bool = False,
+            **args: Any) -> list[Row]:
+    """The results of every recipe with every seed: those in `folder` with the same settings are reused, the others are made."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
+    rows = []
     for recipe in map(find_recipe, names):
         for seed in seeds[:1] if recipe.name in LONG else seeds:
             path = result_path(folder, recipe.name, seed)
-            result = None if again else known(path, recipe.chosen(**given))
+            result = None if again else known(path, recipe.resolve(**args))
             if result is None:
-                tell(f"{recipe.name}, seed {seed} ...")
-                result = run_one(recipe, seed, folder, lambda line: tell(f"  {line}"), **given)
+                log(f"{recipe.name}, seed {seed} ...")
+                result = run_one(recipe, seed, folder, lambda line: log(f"  {line}"), **args)
                 save_json(path, vars(result), SCHEMA)
             name, figure = next(iter(result.figures.items()))
-            tell(f"{recipe.name}, seed {seed}: {name} {shown(name, figure)}, {result.seconds:,.0f} s")
-            found.append(result)
-    return found
+            log(f"{recipe.name}, seed {seed}: {name} {shown(name, figure)}, {result.seconds:,.0f} s")
+            rows.append(result)
+    return rows
 
 
-def known(path: Path, settings: dict[str, Any]) -> Result | None:
-    """The result that a file holds, if it is there and was made with these settings."""
+def known(path: Path, settings: dict[str, Any]) -> Row | None:
+    """The result that a file holds, if there is one and it was made with these settings."""
     if not path.is_file():
         return None
     content = load_json(path, SCHEMA)
-    result = Result(**{name: content[name] for name in Result.__dataclass_fields__})
+    result = Row(**{name: content[name] for name in Row.__dataclass_fields__})
     return result if result.settings == settings else None
 
 
-def table(results: Sequence[Result]) -> str:
+def table(results: Sequence[Row]) -> str:
     """The table of the documents: one row per recipe, in the order of `slopes train --list`."""
     rows = ["| command | result (mean, least to most) | expected | seeds | seconds per seed |", "|---|---|---|---|---|"]
     for name, recipe in RECIPES.items():
-        mine = [each for each in results if each.recipe == name]
-        if mine:
-            took = statistics.mean(each.seconds for each in mine)
-            rows.append(f"| `slopes train {name}` | {figures_text(mine)} | {recipe.expected} | {len(mine)} | {took:,.0f} |")
+        rows_of = [row for row in results if row.recipe == name]
+        if rows_of:
+            took = statistics.mean(row.seconds for row in rows_of)
+            rows.append(f"| `slopes train {name}` | {figures_text(rows_of)} | {recipe.expected} | {len(rows_of)} | {took:,.0f} |")
     return "\n".join(rows) + "\n"
 
 
-def document(results: Sequence[Result]) -> str:
-    """The page of results: what was run on what, and the table."""
-    machines = [each.made_with for each in results]
-    made = sorted({f"slopes {each['slopes']}, {each['machine']}, threads: {each['threads']}" for each in machines})
+def document(results: Sequence[Row]) -> str:
+    """The page of results: versions and machines, and the table."""
+    machines = [row.made_with for row in results]
+    made = sorted({f"slopes {machine['slopes']}, {machine['machine']}, threads: {machine['threads']}" for machine in machines})
     return (f"# Results of the recipes\n\nWritten by `python -m slopes.experiments.report` ({'; '.join(made)}). Each figure is the mean "
             f"over the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
 
 
-def figures_text(results: Sequence[Result], most: int = 3) -> str:
+def figures_text(results: Sequence[Row], most: int = 3) -> str:
     """`test accuracy 99.21% (99.14 to 99.27)` for the first few figures."""
     parts = []
     for name in list(results[0].figures)[:most]:
-        values = [each.figures[name] for each in results if name in each.figures]
+        values = [row.figures[name] for row in results if name in row.figures]
         mean = shown(name, statistics.fmean(values))
         spread = f" ({shown(name, min(values)).rstrip('%')} to {shown(name, max(values)).rstrip('%')})" if len(values) > 1 else ""
         parts.append(f"{name} {mean}{spread}")
@@ -131,29 +122,29 @@ def shown(name: str, value: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 0 when all went well, 1 after an error that was told, 130 after Ctrl-C (what was done is kept)."""
+    """The command; 0 when all went well, 1 after an error, which is printed, 130 after Ctrl-C (finished results are kept)."""
     parser = argparse.ArgumentParser(prog="python -m slopes.experiments.report", description=__doc__)
     parser.add_argument("recipes", nargs="*", help=f"recipes to run [default: all but {', '.join(LONG)}]")
-    parser.add_argument("--seeds", type=int, default=3, help="so many seeds, from 0 on [default: 3]")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on [default: 3]")
     parser.add_argument("--data", help="folder with local copies of the data sets [default: SLOPES_DATA, else downloads]")
-    parser.add_argument("--folder", default="reports", type=Path, help="where results are kept [default: reports]")
+    parser.add_argument("--folder", default="reports", type=Path, help="folder for the results [default: reports]")
     parser.add_argument("--table", type=Path, help="file to write the table to [default: results.md in the folder]")
-    parser.add_argument("--again", action="store_true", help="run again what is there already")
-    given = parser.parse_args(arguments)
-    if given.data:
-        os.environ["SLOPES_DATA"] = given.data
+    parser.add_argument("--again", action="store_true", help="run also recipes whose results are there already")
+    args = parser.parse_args(arguments)
+    if args.data:
+        os.environ["SLOPES_DATA"] = args.data
     try:
-        if given.seeds < 1:
-            raise ArgumentError(f"--seeds {given.seeds}", repair="use at least one")
-        names = given.recipes or [name for name in RECIPES if name not in LONG]
-        text = document(collect(names, range(given.seeds), given.folder, again=given.again))
+        if args.seeds < 1:
+            raise ArgumentError(f"--seeds {args.seeds}", repair="use at least one")
+        names = args.recipes or [name for name in RECIPES if name not in LONG]
+        text = document(collect(names, range(args.seeds), args.folder, again=args.again))
     except SlopesError as error:
         print(f"error: {error.what}\n  {error.repair}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: call it again to go on where it stopped", file=sys.stderr)
+        print("interrupted: call it again to continue", file=sys.stderr)
         return 130
-    write_bytes(given.table or given.folder / "results.md", text.encode())
+    write_bytes(args.table or args.folder / "results.md", text.encode())
     print(text)
     return 0
 

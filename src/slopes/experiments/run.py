@@ -1,139 +1,168 @@
-"""A recipe put into practice: data, network, training, test and run folder; and a saved run brought back to life."""
+"""Run an experiment: data, trainings, report and run folder; and load the networks of a run folder again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from .. import data, nn, random
-from ..errors import ArgumentError, DataError, MissingExtraError, SaveError
+from .. import nn, random
+from ..errors import ArgumentError, DataError, MissingExtraError, SlopesError
 from ..files.reading import refused
-from ..inside.confusion import Confusion
-from ..plot import Picture, mistakes
-from ..tensor import asarray, no_grad
-from ..train.evaluate import Evaluation, evaluate
-from ..train.fit import fit
-from ..train.history import Run
+from ..plot import Picture
+from ..streams import stderr
 from ..train.interrupt import Interrupts
-from ..train.mode import Mode
-from ..train.progress import Reporter
-from ..train.runs import RECORD, SavedRun, holds_run, load_run, save_somewhere
-from .catalog import RECIPES, find_recipe
-from .experiment import Recipe, make_optimizer
-from .image import FRAMES, read_image
-from .study import is_study
+from ..train.progress import CallbackReporter, Lines
+from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, load_run, save_somewhere
+from ..train.training import Callback
+from .catalog import find_recipe
+from .experiment import Config, Experiment, LoadedRun, Report, Result
 
-DATASETS = {"digits": data.digits, "mnist": data.mnist, "fashion": data.fashion_mnist}
-
-
-@dataclass
-class Practice:
-    """What putting a recipe into practice gave: the run, its test, where it lies, and what went wrong with writing it."""
-
-    run: Run
-    test: Evaluation
-    folder: Path
-    save_error: SaveError | None
-    notes: list[str]
+D = TypeVar("D")
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)  # of facts that are none
 
 
-def practise(recipe: Recipe, values: dict[str, Any], folder: Path, seed: int = 0, progress: bool | Reporter | None = None) -> Practice:
-    """Train the recipe with these hyper-parameters, test it once at the end, and write the run into `folder`.
+def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, folder: str | os.PathLike[str] | None = None, *,
+        seed: int = 0, log: Callable[[str], None] | None = None, progress: bool | Callback | None = None) -> Result[D]:
+    """Carry out an experiment with these hyper-parameters (default: its own), and write the run into `folder`, if there is one.
 
-    The seed decides the initial weights, the order of examples and dropout. The folder should have been tried with
-    runs.prepare_folder before: if it cannot be written in the end, a temporary folder is used and named.
+    The seed decides initial weights, order of examples, dropout and whatever the experiment draws. `log` takes lines of progress;
+    without it they are shown as fit shows them (see `progress` there). After Ctrl-C the part that learns ends early; what is
+    left of the parts is not trained, and then nothing is reported, but what was trained is saved. A folder that cannot be written
+    in the end is replaced by a temporary one: `result.save_error`. Raises ArgumentError for values that the experiment does not take.
     """
-    splits = DATASETS[values["dataset"]]()
-    shape, classes = splits.train.inputs.shape[1:], splits.train.classes or ()
+    started = time.perf_counter()
+    config = Config(experiment.resolve(**values or {}), seed, logger(progress) if log is None else log)
     with random.using(random.Generator(seed)):
-        net = recipe.build(shape, len(classes), values)
-    more = recipe.training(values)
-    run = fit(net, splits.train, optimizer=make_optimizer(values["optimizer"], values["rate"]), epochs=values["epochs"],
-              batch_size=values["batch"], validation=splits.validation, schedule=values["schedule"], seed=seed, progress=progress, **more)
-    if more.get("average") is not None and run.history.steps:
-        more["average"].take()  # validation was measured with the averaged weights: these are what is kept
-    with Interrupts() as late:  # an impatient Ctrl-C while the net is tested and saved does not lose it; a second one may
-        test = evaluate(net, splits.test)
-        pictures, notes = draw(run, test, splits.test)
-        about = {"name": values["dataset"], "shape": list(shape), "classes": list(classes)}
-        where, error = save_somewhere(run, folder, recipe=recipe.name, hyperparameters={**values, "seed": seed}, data=about,
-                                      result=dict(test), pictures=pictures)
-    run.interrupted = run.interrupted or late.wanted
-    return Practice(run, test, where, error, notes)
+        data = experiment.data(config)
+        result = Result(experiment, config, data, experiment.describe(config, data))
+        train(result, log, progress)
+        with Interrupts() as late:  # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+            result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
+            result.seconds = time.perf_counter() - started
+            if folder is not None:
+                save(result, folder)
+    result.interrupted = result.interrupted or late.requested
+    return result
 
 
-def draw(run: Run, test: Evaluation, dataset: Any) -> tuple[dict[str, Picture], list[str]]:
-    """The pictures by file name; without matplotlib none, and a note that says how to get them."""
+def logger(progress: bool | Callback | None) -> Callable[[str], None]:
+    """Where lines of progress go if nobody asked for them: to the standard error stream; nowhere with progress=False."""
+    return (lambda line: None) if progress is False else Lines(stderr()).log
+
+
+def train(result: Result[D], log: Callable[[str], None] | None, progress: bool | Callback | None) -> None:
+    """Make the networks and train them, part by part, until one is interrupted."""
+    experiment, config = result.experiment, result.config
+    names = experiment.parts(config)
+    for name in names:
+        if not experiment.one_stream or not result.runs:
+            random.seed(config.seed)
+        net = None if experiment.network is None else experiment.network(config, result.facts, name)
+        part = result.trained[name] = experiment.training(config, result.data, name, net)
+        if log is None and name and progress is None:
+            config.log(f"{name}:")
+        reporter = progress if log is None else CallbackReporter(log, f"{name}: " if name else "")
+        result.runs[name] = part.run(net, config.seed, reporter)
+        if result.runs[name].interrupted:
+            result.interrupted = True
+            break
+
+
+def unfinished(result: Result[D]) -> str:
+    """A line that names the parts that were not trained; "" when all were."""
+    missing = [name for name in result.experiment.parts(result.config) if name not in result.runs]
+    return f"interrupted before {', '.join(missing)} {'was' if len(missing) == 1 else 'were'} trained: nothing was measured" if missing \
+        else ""
+
+
+def save(result: Result[D], folder: str | os.PathLike[str]) -> None:
+    """Write the run folder."""
+    plots, result.notes = draw(result.report)
+    result.folder, result.save_error = save_somewhere(
+        result.kept, folder, recipe=result.experiment.name, hyperparameters=dict(result.config), seed=result.config.seed,
+        data=result.facts, figures=result.figures, lines=result.lines, plots=plots, seconds=result.seconds,
+        interrupted=result.interrupted)
+
+
+def draw(report: Report) -> tuple[dict[str, Picture], list[str]]:
+    """The plots by file name; without matplotlib none, and a note that says how to get them."""
     try:
-        table = Confusion.counted(test.targets, test.predicted, dataset.classes).draw()
-        return {"curve.png": run.plot(), "confusion.png": table, "mistakes.png": mistakes(test, dataset)}, []
+        return {name: plot() for name, plot in report.plots.items()}, []
     except MissingExtraError as error:
         return {}, [f"no pictures: {error.what}; {error.repair}"]
 
 
-def revive(folder: str | os.PathLike[str]) -> tuple[nn.Module, SavedRun]:
-    """The trained net of a run folder that a recipe made, in eval mode, and the folder's record.
+def load(folder: str | os.PathLike[str]) -> LoadedRun:
+    """The trained networks of a run folder, in eval mode, with its record and the experiment that made it.
 
-    Raises DataError for a damaged folder, ArgumentError when this slopes does not know its recipe or the folder is that of a study,
-    StateError when the weights do not fit the network that the recipe builds.
+    Raises DataError for a damaged folder, ArgumentError when this slopes does not know its recipe or the folder was written before
+    runs held a description of their data, StateError when the weights do not fit the networks.
     """
-    if is_study(folder) and not holds_run(Path(folder)):
-        runs = ", ".join(name for name, each in RECIPES.items() if isinstance(each, Recipe))
-        raise ArgumentError(f"{os.fspath(folder)} is what a study left: its figures, pictures and weights, but no run",
-                            why=f"the recipes that leave a run are {runs}",
-                            repair="to use its weights in Python: net.load_state_dict(slopes.data.load_safetensors(path))")
     saved = load_run(folder)
-    check_data(saved)
-    recipe = find_recipe(saved.recipe)
-    if not isinstance(recipe, Recipe):
-        raise damaged(saved, "recipe", f"{saved.recipe!r}, which is a study and leaves no run")
-    values = known_values(recipe, saved)
-    check_sizes(saved, {name: values[name] for name in recipe.sizes})
-    net = recipe.build(tuple(saved.data["shape"]), len(saved.data["classes"]), values)
-    net.load_state_dict(saved.weights)
-    return net.eval(), saved
+    experiment = find_recipe(saved.recipe)
+    if saved.schema == STUDY_SCHEMA:
+        raise ArgumentError(f"{saved.folder} was written by an older version of slopes, which kept no description of the data",
+                            why="the networks of this recipe cannot be built again from it: vocabulary, classes or scale are missing",
+                            repair="train again; its figures and weights can be read: slopes.train.runs.load_run(folder)")
+    config = Config(known_values(experiment, saved), saved.seed)
+    networks = {name: rebuilt(experiment, saved, config, name) for name in saved.networks}
+    return LoadedRun(experiment, saved, config, networks)
 
 
-def known_values(recipe: Recipe, saved: SavedRun) -> dict[str, Any]:
+def known_values(experiment: Experiment[Any], saved: SavedRun) -> dict[str, Any]:
     """The recipe's hyper-parameters as the record has them."""
     try:
-        return recipe.chosen(**{name: value for name, value in saved.hyperparameters.items() if name != "seed"})
+        return experiment.resolve(**saved.hyperparameters)
     except ArgumentError as error:
         raise damaged(saved, "hyperparameters", error.what) from error
 
 
-def check_data(saved: SavedRun) -> None:
-    """The record tells which data the net is for: a known name, the shape of its images, and names of classes."""
-    name, shape, classes = (saved.data.get(each) for each in ("name", "shape", "classes"))
-    frame = FRAMES.get(name) if isinstance(name, str) else None
-    named = isinstance(classes, list) and classes and all(isinstance(each, str) for each in classes)
-    if frame is None or shape != [1, frame.size, frame.size] or not named:
-        raise damaged(saved, "data", f"name {name!r:.40}, shape {shape!r:.40}, classes {classes!r:.40}")
+def rebuilt(experiment: Experiment[Any], saved: SavedRun, config: Config, name: str) -> nn.Module:
+    """The network of this name with its weights.
+
+    Nothing is allocated on a claim: the network is first built without memory, and every array of it must have the shape of the saved one.
+    """
+    if experiment.network is None or name not in experiment.parts(config):
+        raise damaged(saved, "networks", f"{name!r} is none of recipe {experiment.name}")
+    network = saved.networks[name]
+    claimed = Claimed(config, saved)
+    try:
+        with nn.init.shapes_only():
+            check_shapes(saved, experiment.network(claimed, saved.data, name), network)
+        net = experiment.network(config, saved.data, name)
+    except SlopesError:
+        raise
+    except MALFORMED as error:
+        raise damaged(saved, "data", f"it does not describe a network ({type(error).__name__}: {error!s:.100})") from error
+    net.load_state_dict(network.weights)
+    return net.eval()
 
 
-def check_sizes(saved: SavedRun, sizes: dict[str, Any]) -> None:
-    """No network is built on a claim: each of its sizes must be the length of an axis of the weights beside the record."""
-    lengths = {length for array in saved.weights.values() for length in array.shape}
-    for name, size in (*sizes.items(), ("classes", len(saved.data["classes"]))):
-        if isinstance(size, int) and size not in lengths:
-            raise damaged(saved, name, f"{size}, but no axis of the weights has this length")
+class Claimed(Config):
+    """The hyper-parameters of a record while a network is built from them: no size may be larger than the number of weights."""
+
+    def __init__(self, config: Config, saved: SavedRun) -> None:
+        super().__init__(config, config.seed)
+        self.saved, self.most = saved, sum(array.size for network in saved.networks.values() for array in network.weights.values())
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if isinstance(value, int) and value > self.most:
+            raise damaged(self.saved, name, f"{value}, but there are only {self.most:,} weights")
+        return value
+
+
+def check_shapes(saved: SavedRun, net: nn.Module, network: SavedNetwork) -> None:
+    """Every parameter and buffer has the shape of the saved array of its path."""
+    for path, tensor in net.named_state():
+        weights = network.weights.get(path)
+        if weights is not None and weights.shape != tuple(tensor.shape):
+            raise damaged(saved, path, f"its shape is {tuple(tensor.shape)}, but that of the weights is {weights.shape}")
 
 
 def damaged(saved: SavedRun, name: str, seen: str) -> DataError:
     """The error for a record that does not fit what is known or what lies beside it."""
-    return refused(saved.folder / RECORD, name, seen, repair="restore the file from a copy, or train again")
-
-
-def classify(net: nn.Module, saved: SavedRun, images: Sequence[str | os.PathLike[str]]) -> list[list[tuple[str, float]]]:
-    """For each image file the classes with their probabilities, likeliest first."""
-    inputs = np.stack([read_image(each, saved.data["name"]) for each in images])
-    with Mode(net, training=False), no_grad():
-        logits = net(asarray(inputs)).numpy().astype(np.float64)
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return [sorted(zip(saved.data["classes"], row.tolist()), key=lambda pair: -pair[1]) for row in shares]
+    return refused(Path(saved.folder) / RECORD, name, seen, repair=AGAIN)

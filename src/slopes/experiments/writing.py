@@ -1,4 +1,4 @@
-"""What a language model writes after a few given tokens."""
+"""Text that a language model continues from a prompt."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def continued(net: Any, state: Any, prompt: Sequence[str], vocabulary: text.Voca
     draw = compile(lambda logits: text.sample(logits, heat))
     random.seed(seed)
     with Mode(net, training=False), no_grad():
-        found = text.generate(compile(net.step), state, [vocabulary.encode(prompt)], length, choose=draw)
-    return vocabulary.decode(found.tokens[0])
+        generated = text.generate(compile(net.step), state, [vocabulary.encode(prompt)], length, choose=draw)
+    return vocabulary.decode(generated.tokens[0])

@@ -1,4 +1,4 @@
-"""The files that slopes writes and reads: safetensors for arrays, JSON for the rest, npy and npz; all atomic, all checked."""
+"""File formats: safetensors, npy and npz for arrays, JSON for everything else; writes are atomic, reads are checked."""
 
 from __future__ import annotations
 

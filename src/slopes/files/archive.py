@@ -1,11 +1,11 @@
-"""One file out of a zip archive, streamed, and never longer than it may be."""
+"""Extract one file from a zip archive: streamed, with a size limit."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from .atomic import saving
 from .ownfile import new_file
@@ -22,18 +22,18 @@ def unpack_member(archive: Path, file: str, target: Path, most: int) -> None:
     """
     with reading(archive):
         try:
-            with zipfile.ZipFile(archive) as found:
-                names = [name for name in found.namelist() if name.rpartition("/")[2] == file]
+            with zipfile.ZipFile(archive) as opened:
+                names = [name for name in opened.namelist() if name.rpartition("/")[2] == file]
                 if len(names) != 1:
                     raise refused(archive, "members", f"{len(names)} of them are called {file}, not one")
-                with found.open(names[0]) as member, saving(target), new_file(target) as output:
+                with opened.open(names[0]) as member, saving(target), new_file(target) as output:
                     copy(member, output, most + 1)
         except DAMAGE as error:
             raise refused(archive, "contents", f"the archive is damaged ({error})") from error
 
 
-def copy(source: object, target: BinaryIO, most: int) -> None:
-    """At most `most` bytes."""
-    while most and (chunk := source.read(min(CHUNK, most))):  # type: ignore[attr-defined]
+def copy(source: IO[bytes], target: BinaryIO, most: int) -> None:
+    """Copy at most `most` bytes."""
+    while most and (chunk := source.read(min(CHUNK, most))):
         target.write(chunk)
         most -= len(chunk)

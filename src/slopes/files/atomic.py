@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever lost: a temporary file in the same folder, flushed to the disk, then renamed."""
+"""Atomic writing: a temporary file in the same folder, flushed to disk, then renamed."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ REPAIRS = {
 
 @contextlib.contextmanager
 def saving(path: Path) -> Iterator[None]:
-    """Turn what the operating system raises while `path` is written into a SaveError."""
+    """Turn an OSError raised while `path` is written into a SaveError."""
     try:
         yield
     except SaveError:
         raise
     except OSError as error:
         raise SaveError(f"{os.fspath(path)} could not be written: {error.strerror or error}",
-                        why="whatever stood there before is unharmed",
+                        why="the previous file, if any, is unchanged",
                         repair=REPAIRS.get(error.errno or 0, "check the disk and the path")) from error
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file to write to, which takes the place of `path` when the block ends well, and vanishes when it does not.
+    """A binary file to write to, which replaces `path` if the block succeeds and is deleted if it raises.
 
-    Readers see the old contents or the new, never half of them, also after a crash. A link at `path` stays a link.
+    Readers see either the old contents or the new, even after a crash. A symbolic link at `path` stays a link.
 
     >>> with replacing("notes.txt") as file:
     ...     _ = file.write(b"kept")
@@ -66,18 +66,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def begin(folder: str) -> tuple[str, BinaryIO]:
-    """A new temporary file, locked until it is closed; those of processes that were killed are removed."""
+    """A new temporary file, locked until it is closed; temporary files of killed processes are removed."""
     staging.remove_abandoned(folder)
     while True:
         temporary = os.path.join(folder, staging.staging_name())
-        file = open(temporary, "xb")  # noqa: SIM115  (whoever asked for it closes it)
+        file = open(temporary, "xb")  # noqa: SIM115  (the caller closes it)
         if staging.keep(file.fileno(), temporary):
             return temporary, file
         file.close()
 
 
 def flush(file: BinaryIO) -> None:
-    """Wait until the disk has it."""
+    """Flush the file to disk."""
     file.flush()
     os.fsync(file.fileno())
 

@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its relatives: magic number, sizes, numbers; plain or gzip-compressed."""
+"""The IDX format of MNIST: magic number, sizes, data; plain or gzip-compressed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def unpack_magic(raw: bytes) -> tuple[int, Any, int]:
 
 
 def check_claim(source: Source, claim: int, header: int, path: Path) -> None:
-    """The claim must be what a plain file's size is, or within what a compressed one can hold."""
+    """Check the claimed data size: that of a plain file exactly, of a compressed file within the limit."""
     if not source.packed and source.size != header + claim:
         raise refused(path, "sizes", f"they claim {claim} bytes of data, but {source.size - header} follow the header")
     if header + claim > source.bound:

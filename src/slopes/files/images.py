@@ -1,4 +1,4 @@
-"""Pictures from files, as arrays that networks take: PNG and JPEG through Pillow, PGM and PPM by our own reader."""
+"""Read image files into arrays: PNG and JPEG through Pillow, PGM and PPM with our own reader."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .netpbm import check_pixels, load_netpbm
 from .reading import Path, opened, refused, unpacked
 
 MOST_PIXELS = 100_000_000
-ALWAYS_PIXELS = 2**21  # that any file may have
-USUAL_RATIO = 256  # pixels for each byte of a file: pictures of something have fewer
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601: how bright the eye finds red, green and blue
-WIDE_MODES = ("I", "I;16", "I;16B", "I;16L")  # Pillow's names of grey with 16 bits
+ALWAYS_PIXELS = 2**21  # allowed for any file
+USUAL_RATIO = 256  # pixels per byte of file: ordinary images have fewer
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma weights of red, green and blue
+WIDE_MODES = ("I", "I;16", "I;16B", "I;16L")  # Pillow's modes for 16-bit grey
 
 
 def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = None,
                most_pixels: int | None = None) -> np.ndarray:
-    """The picture as (channels, H, W) float32 from 0 (black) to 1 (white).
+    """Read an image file as (channels, H, W) float32 from 0 (black) to 1 (white).
 
     channels: 1 for grey (0.299 R + 0.587 G + 0.114 B), 3 for colour. size: (H, W) to scale to. PNG and JPEG need Pillow (extra
-    `plot`); binary PGM and PPM, gzip-compressed or not, need nothing. Transparent parts become white, a camera's rotation is
-    undone, of an animation the first picture is taken. Raises DataError for damaged files, other formats, and more than
-    `most_pixels` pixels (by default 256 for each byte of the file, but at least 2^21 and at most 100 million) or 65,535 on a side;
+    `plot`); binary PGM and PPM, plain or gzip-compressed, need no extra. Transparent pixels become white, the EXIF rotation is
+    applied, and only the first frame of an animation is read. Raises DataError for damaged files, other formats, and more than
+    `most_pixels` pixels (by default 256 per byte of the file, but at least 2^21 and at most 100 million) or 65,535 on a side;
     MissingExtraError without Pillow.
 
     >>> with open("two.pgm", "wb") as file:
@@ -39,24 +39,24 @@ def load_image(path: Path, channels: int = 1, size: tuple[int, int] | None = Non
     array([[[0., 1.]]], dtype=float32)
     """
     if channels not in (1, 3):
-        raise ArgumentError(f"channels is {channels!r}", why="a picture is read as grey (1) or colour (3)")
-    is_netpbm, usual = looked_at(path)
+        raise ArgumentError(f"channels is {channels!r}", why="an image is read as grey (1) or colour (3)")
+    is_netpbm, usual = inspect(path)
     most = usual if most_pixels is None else most_pixels
     pixels = load_netpbm(path, most) if is_netpbm else load_by_pillow(path, most)
-    picture = np.moveaxis(with_channels(pixels, channels), -1, 0)  # (C, H, W)
-    return np.ascontiguousarray(picture if size is None else resized(picture, size))
+    picture = np.moveaxis(convert_channels(pixels, channels), -1, 0)  # (C, H, W)
+    return np.ascontiguousarray(picture if size is None else resize(picture, size))
 
 
-def looked_at(path: Path) -> tuple[bool, int]:
-    """Whether a file begins as those of netpbm, and how many pixels a file of its size usually has at most."""
+def inspect(path: Path) -> tuple[bool, int]:
+    """(whether the file looks like netpbm, the default pixel limit for a file of its size)."""
     with unpacked(path) as source:
         if not source.size:
             raise refused(path, "contents", "the file is empty")
         return source.stream.read(1) == b"P", min(MOST_PIXELS, max(ALWAYS_PIXELS, USUAL_RATIO * source.size))
 
 
-def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """(H, W, 1 or 3) as (H, W, channels)."""
+def convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Convert (H, W, 1 or 3) to (H, W, channels)."""
     if pixels.shape[-1] == channels:
         return pixels
     if channels == 3:
@@ -65,13 +65,13 @@ def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 class Quiet:
-    """While any thread is in it, warnings of Pillow are not shown: it warns of large pictures, but most_pixels decides.
+    """A context that silences Pillow's warnings about large images (most_pixels decides) while any thread is inside.
 
-    Python's own way to silence them for a while is for one thread at a time.
+    warnings.catch_warnings alone is not safe with several threads.
     """
 
     def __init__(self) -> None:
-        self.lock, self.inside = threading.RLock(), 0  # a signal handler may read a picture too
+        self.lock, self.inside = threading.RLock(), 0  # reentrant: a signal handler may read an image too
 
     def __enter__(self) -> None:
         with self.lock:
@@ -92,7 +92,7 @@ QUIET = Quiet()
 
 
 def renew_after_fork() -> None:
-    """A child process has none of its parent's threads: none of them is in it."""
+    """Reset the state in a child process, which has none of its parent's threads."""
     QUIET.lock, QUIET.inside = threading.RLock(), 0
 
 
@@ -101,32 +101,32 @@ if hasattr(os, "register_at_fork"):
 
 
 def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
-    """(H, W, 1 or 3) float32 from 0 to 1 of a PNG or JPEG file."""
+    """A PNG or JPEG file as (H, W, 1 or 3) float32 from 0 to 1."""
     image = require("PIL.Image", extra="plot", purpose="reading PNG and JPEG files")
     turn = require("PIL.ImageOps", extra="plot").exif_transpose
     with opened(path) as source:
         try:
             with QUIET:
-                found = image.open(source.stream, formats=("PNG", "JPEG"))
-                check_pixels(path, found.width, found.height, most_pixels)
-                return pixels_of(turn(found), image)
+                picture = image.open(source.stream, formats=("PNG", "JPEG"))
+                check_pixels(path, picture.width, picture.height, most_pixels)
+                return to_pixels(turn(picture), image)
         except DataError:
             raise
         except image.DecompressionBombError as error:
-            raise refused(path, "width, height", str(error), "a small file that unpacks to so much is an attack") from error
-        except Exception as error:  # a decoder may raise anything at all on damaged bytes
-            raise refused(path, "contents", f"it is no picture that can be read ({describe(error)})",
-                          "read are PNG, JPEG and binary PGM and PPM") from error
+            raise refused(path, "width, height", str(error), "a small file that unpacks to a huge image may be an attack") from error
+        except Exception as error:  # decoders may raise any exception on damaged bytes
+            raise refused(path, "contents", f"it is not a readable image ({describe(error)})",
+                          "supported are PNG, JPEG and binary PGM and PPM") from error
 
 
 def describe(error: Exception) -> str:
-    """Pillow's reason, without its names of Python objects."""
+    """Pillow's error message, without its names of Python objects."""
     name = type(error).__name__
     return "neither PNG nor JPEG" if name == "UnidentifiedImageError" else f"{str(error) or name:.200}"
 
 
-def pixels_of(picture: Any, image: Any) -> np.ndarray:
-    """The pixels of a Pillow picture of any mode, (H, W, 1 or 3)."""
+def to_pixels(picture: Any, image: Any) -> np.ndarray:
+    """The pixels of a Pillow image of any mode, as (H, W, 1 or 3)."""
     if picture.mode in WIDE_MODES:
         return np.asarray(picture).astype(np.float32)[..., None] / np.float32(65535)
     if picture.has_transparency_data:
@@ -138,54 +138,54 @@ def pixels_of(picture: Any, image: Any) -> np.ndarray:
     return pixels[..., None] if grey else pixels
 
 
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture (..., H, W) scaled to `size`: bilinear, and averaging over the pixels that fall together when it shrinks.
+def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale images (..., H, W) to `size`: bilinear interpolation, with antialiasing when shrinking.
 
-    >>> resized(np.array([[0.0, 1.0, 1.0, 0.0]]), (1, 2)).round(3)
+    >>> resize(np.array([[0.0, 1.0, 1.0, 0.0]]), (1, 2)).round(3)
     array([[0.571, 0.571]])
     """
     if len(size) != 2 or min(size) < 1:
-        raise ArgumentError(f"size is {size!r}", why="a picture is scaled to (height, width), both at least 1")
+        raise ArgumentError(f"size is {size!r}", why="size is (height, width), both at least 1")
     (height, width), (rows, columns) = picture.shape[-2:], size
-    return blended(blended(picture, *taps(height, rows), -2), *taps(width, columns), -1)
+    return blend(blend(picture, *taps(height, rows), -2), *taps(width, columns), -1)
 
 
-def blended(picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: int) -> np.ndarray:
-    """sum_t shares[t] * picture[..., places[t], ...] along the axis.
+def blend(picture: np.ndarray, indices: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
+    """sum_t weights[t] * picture[..., indices[t], ...] along the axis.
 
-    Not a product with a matrix: few shares are not 0, and a library for products would start threads of its own in each reader.
+    Not a matrix product: the matrix is sparse, and a BLAS library would start threads of its own in each worker.
     """
     shape = list(picture.shape)
-    shape[axis] = places.shape[1]
-    total, shares = np.zeros(shape, picture.dtype), shares.astype(picture.dtype)
-    (add_taps if len(places) <= places.shape[1] else add_windows)(total, picture, places, shares, axis)
+    shape[axis] = indices.shape[1]
+    total, weights = np.zeros(shape, picture.dtype), weights.astype(picture.dtype)
+    (add_taps if len(indices) <= indices.shape[1] else add_windows)(total, picture, indices, weights, axis)
     return total
 
 
-def add_taps(total: np.ndarray, picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: int) -> None:
-    """One tap of all new pixels after the other."""
+def add_taps(total: np.ndarray, picture: np.ndarray, indices: np.ndarray, weights: np.ndarray, axis: int) -> None:
+    """Add tap by tap, for all new pixels at once."""
     part = np.empty_like(total)
-    for place, share in zip(places, shares):
-        np.take(picture, place, axis, out=part, mode="clip")  # mode: the default one copies through a buffer
-        part *= share[:, None] if axis == -2 else share
+    for index, weight in zip(indices, weights):
+        np.take(picture, index, axis, out=part, mode="clip")  # the default mode copies through a buffer
+        part *= weight[:, None] if axis == -2 else weight
         total += part
 
 
-def add_windows(total: np.ndarray, picture: np.ndarray, places: np.ndarray, shares: np.ndarray, axis: int) -> None:
-    """All taps of one new row or column after the other: fewer steps where a picture shrinks very much."""
+def add_windows(total: np.ndarray, picture: np.ndarray, indices: np.ndarray, weights: np.ndarray, axis: int) -> None:
+    """Add row by row (or column by column), all taps at once: fewer steps when an image shrinks a lot."""
     source, target = np.moveaxis(picture, axis, 0), np.moveaxis(total, axis, 0)
-    for number, share in enumerate(shares.T):
-        inside = np.flatnonzero(share)
-        first, last = places[inside[0], number], places[inside[-1], number] + 1
-        target[number] = np.einsum("t,t...->...", share[inside[0] : inside[-1] + 1], source[first:last])
+    for position, weight in enumerate(weights.T):
+        inside = np.flatnonzero(weight)
+        first, last = indices[inside[0], position], indices[inside[-1], position] + 1
+        target[position] = np.einsum("t,t...->...", weight[inside[0] : inside[-1] + 1], source[first:last])
 
 
 @functools.lru_cache(64)
 def taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which old pixels are in each new one, and how much of each, (T, new): a triangle as wide as the coarser of the two grids."""
+    """(indices, weights), each (T, new), of the old pixels in each new one: a triangle filter as wide as the coarser grid's step."""
     scale = old / new
     wide = max(scale, 1)
     centres = (np.arange(new) + 0.5) * scale - 0.5
-    places = np.floor(centres - wide).astype(np.int64) + 1 + np.arange(math.ceil(2 * wide))[:, None]
-    shares = np.maximum(0, 1 - np.abs(places - centres) / wide) * ((places >= 0) & (places < old))
-    return places.clip(0, old - 1), shares / shares.sum(axis=0)
+    indices = np.floor(centres - wide).astype(np.int64) + 1 + np.arange(math.ceil(2 * wide))[:, None]
+    weights = np.maximum(0, 1 - np.abs(indices - centres) / wide) * ((indices >= 0) & (indices < old))
+    return indices.clip(0, old - 1), weights / weights.sum(axis=0)

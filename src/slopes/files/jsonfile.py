@@ -1,4 +1,4 @@
-"""JSON files with a schema and its version: structure, histories, run state; readable by people and by later versions."""
+"""JSON files with a schema and a version: configurations, histories, run state."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from ..errors import ArgumentError
 from .atomic import write_bytes
 from .reading import Path, read_whole, refused
 
-MOST_JSON = 2**28  # bytes; a history of a million epochs stays below
-NON_FINITE = "$float"  # JSON has no infinities: they are written as {"$float": "inf"}
-MOST_DIGITS, MOST_BITS = 300, 996  # of an integer (996 bits are at most 300 digits): longer ones are beyond every float
+MOST_JSON = 2**28  # bytes; a history of a million epochs is smaller
+NON_FINITE = "$float"  # JSON has no infinities or NaN: they are written as {"$float": "inf"}
+MOST_DIGITS, MOST_BITS = 300, 996  # of an integer (996 bits are at most 300 digits): longer ones do not fit a float
 
 
 def save_json(path: Path, content: dict[str, Any], schema: str, version: int = 1) -> None:
     """Write {"schema": ..., "version": ..., **content} atomically, as indented UTF-8 text.
 
-    NumPy numbers and arrays become numbers and lists; infinities and NaN survive. Raises ArgumentError for values that JSON
+    NumPy scalars and arrays become numbers and lists; infinities and NaN are preserved. Raises ArgumentError for values that JSON
     cannot hold, SaveError when the file cannot be written.
 
     >>> save_json("history.json", {"loss": [0.5, float("nan")]}, schema="slopes.history")
     >>> load_json("history.json", schema="slopes.history")
     {'schema': 'slopes.history', 'version': 1, 'loss': [0.5, nan]}
     """
-    taken = {"schema", "version"} & set(content)
-    if taken:
-        raise ArgumentError(f"the content names {', '.join(sorted(taken))}, which the file's own head uses",
-                            repair="choose another name")
+    reserved = {"schema", "version"} & set(content)
+    if reserved:
+        raise ArgumentError(f"the content uses the reserved keys {', '.join(sorted(reserved))}",
+                            repair="choose other names")
     head = {"schema": schema, "version": version}
     write_bytes(path, (json.dumps(plain({**head, **content}), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types."""
+    """`value` converted to JSON types."""
     if value is None or isinstance(value, (bool, str)) or (isinstance(value, int) and value.bit_length() <= MOST_BITS):
         return value
     if isinstance(value, float):
@@ -51,52 +51,52 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    shown = f"{value.bit_length()} bits" if isinstance(value, int) else f"{value!r:.80}"  # Python refuses to write very long integers
-    raise ArgumentError(f"a {type(value).__name__} cannot be written as JSON: {shown}",
-                        repair="turn it into numbers, text, lists or dicts")
+    text = f"{value.bit_length()} bits" if isinstance(value, int) else f"{value!r:.80}"  # Python refuses to print very long integers
+    raise ArgumentError(f"a {type(value).__name__} cannot be written as JSON: {text}",
+                        repair="convert it to numbers, strings, lists or dicts")
 
 
 def plain_key(key: Any) -> str:
     if not isinstance(key, str) or key == NON_FINITE:
-        raise ArgumentError(f"{key!r} cannot be a name in JSON", repair=f"use any text but {NON_FINITE!r}")
+        raise ArgumentError(f"{key!r} cannot be a key in JSON", repair=f"use any string except {NON_FINITE!r}")
     return key
 
 
 def load_json(path: Path, schema: str, version: int = 1) -> dict[str, Any]:
-    """The content of a file that `save_json` wrote, its "schema" and "version" included.
+    """Read a file that `save_json` wrote, including its "schema" and "version".
 
     Raises DataError for damaged files, for another schema, and for a version newer than `version`, the newest that the caller
     understands.
     """
-    found = parse_object(read_whole(path, MOST_JSON), path, "contents")
-    if found.get("schema") != schema:
-        raise refused(path, "schema", f"{found.get('schema')!r} instead of {schema!r}", repair="name a file of that kind")
-    check_version(found.get("version"), version, path)
-    return found
+    content = parse_object(read_whole(path, MOST_JSON), path, "contents")
+    if content.get("schema") != schema:
+        raise refused(path, "schema", f"{content.get('schema')!r} instead of {schema!r}", repair="pass the path of a file with that schema")
+    check_version(content.get("version"), version, path)
+    return content
 
 
-def check_version(found: object, newest: int, path: Path) -> None:
-    if type(found) is not int or found < 1:
-        raise refused(path, "version", f"{found!r} is no schema version")
-    if found > newest:
-        raise refused(path, "version", f"written with the newer schema version {found}; this slopes reads up to {newest}",
+def check_version(version: object, newest: int, path: Path) -> None:
+    if type(version) is not int or version < 1:
+        raise refused(path, "version", f"{version!r} is not a schema version")
+    if version > newest:
+        raise refused(path, "version", f"written with the newer schema version {version}; this slopes reads up to {newest}",
                       repair="upgrade slopes: pip install --upgrade slopes")
 
 
 def parse_object(raw: bytes, path: Path, field: str, foreign: bool = False) -> dict[str, Any]:
-    """The JSON object in `raw`: strict UTF-8, no name twice, no numbers that JSON does not have.
+    """Parse the JSON object in `raw`: strict UTF-8, no duplicate keys, only numbers that JSON defines.
 
-    The infinities and NaN that `plain` wrote are restored, unless the text is `foreign`: not written by slopes.
+    The infinities and NaN that `plain` encoded are restored, unless the text is `foreign`: not written by slopes.
     """
-    def without_twins(pairs: list[tuple[str, Any]]) -> Any:
-        made = dict(pairs)
-        if len(made) != len(pairs):
+    def unique_names(pairs: list[tuple[str, Any]]) -> Any:
+        content = dict(pairs)
+        if len(content) != len(pairs):
             twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise refused(path, field, f"the name {twice!r:.80} stands there twice")
-        return made if foreign else restored(made, path)
+            raise refused(path, field, f"the key {twice!r:.80} occurs twice")
+        return content if foreign else restore_float(content, path)
 
     def no_constant(name: str) -> float:
-        raise refused(path, field, f"{name} is no JSON number")
+        raise refused(path, field, f"{name} is not a JSON number")
 
     def bounded(digits: str) -> int:
         if len(digits.lstrip("-")) > MOST_DIGITS:
@@ -104,33 +104,33 @@ def parse_object(raw: bytes, path: Path, field: str, foreign: bool = False) -> d
         return int(digits)
 
     def finite(text: str) -> float:
-        if math.isinf(number := float(text)):
-            raise refused(path, field, f"{text:.40} is no number that a float can hold")
-        return number
+        if math.isinf(value := float(text)):
+            raise refused(path, field, f"{text:.40} does not fit a float")
+        return value
 
     try:
-        found = json.loads(decoded(raw, path, field), object_pairs_hook=without_twins, parse_constant=no_constant,
+        value = json.loads(decode_utf8(raw, path, field), object_pairs_hook=unique_names, parse_constant=no_constant,
                            parse_int=bounded, parse_float=finite)
     except RecursionError:
-        raise refused(path, field, "it is nested absurdly deep") from None
+        raise refused(path, field, "it is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise refused(path, field, f"it is not JSON ({error})") from None
-    if not isinstance(found, dict):
-        raise refused(path, field, f"it is a JSON {type(found).__name__}, not an object")
-    return found
+    if not isinstance(value, dict):
+        raise refused(path, field, f"it is a JSON {type(value).__name__}, not an object")
+    return value
 
 
-def decoded(raw: bytes, path: Path, field: str) -> str:
+def decode_utf8(raw: bytes, path: Path, field: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise refused(path, field, f"it is not UTF-8 text (byte {error.start})") from None
 
 
-def restored(made: dict[str, Any], path: Path) -> Any:
-    """The object, or the infinity or NaN that `plain` wrote as one."""
-    if set(made) != {NON_FINITE}:
-        return made
-    if made[NON_FINITE] not in ("nan", "inf", "-inf"):
-        raise refused(path, "contents", f"{NON_FINITE} is {made[NON_FINITE]!r:.80}, not nan, inf or -inf")
-    return float(made[NON_FINITE])
+def restore_float(content: dict[str, Any], path: Path) -> Any:
+    """The object itself, or the infinity or NaN that `plain` encoded as an object."""
+    if set(content) != {NON_FINITE}:
+        return content
+    if content[NON_FINITE] not in ("nan", "inf", "-inf"):
+        raise refused(path, "contents", f"{NON_FINITE} is {content[NON_FINITE]!r:.80}, not nan, inf or -inf")
+    return float(content[NON_FINITE])

@@ -1,4 +1,4 @@
-"""A lock between processes on one file: released by the system when its holder ends, however it ends."""
+"""A lock file between processes: the system releases it when its holder exits or is killed."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if sys.platform == "win32":
     import msvcrt
 
     def try_lock(file: BinaryIO) -> bool:
-        """Take the lock if nobody has it."""
+        """Acquire the lock if it is free."""
         with contextlib.suppress(OSError):
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
             return True
         return False
 
     def unlock(file: BinaryIO) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
     def try_lock(file: BinaryIO) -> bool:
-        """Take the lock if nobody has it."""
+        """Acquire the lock if it is free."""
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         return False
 
     def unlock(file: BinaryIO) -> None:
-        """Give the lock back, also for child processes that were forked meanwhile and have the file open."""
+        """Release the lock, also for child processes forked meanwhile, which share the open file."""
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 class Held(threading.local):
-    """The locks that this thread has or waits for."""
+    """The locks that this thread holds or waits for."""
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
@@ -54,10 +54,10 @@ held = Held()
 
 @contextlib.contextmanager
 def only_once(path: str) -> Iterator[None]:
-    """Refuse a lock that this very thread has or waits for."""
+    """SaveError if this thread already holds or waits for the lock: it would wait for itself."""
     if path in held.paths:
-        raise SaveError(f"{path} is locked by this very thread", why="a signal handler interrupted what works on these files",
-                        repair="let the handler set a flag, and act on it afterwards")
+        raise SaveError(f"{path} is already locked by this thread", why="a signal handler interrupted code that works on these files",
+                        repair="set a flag in the handler, and act on it afterwards")
     held.paths.add(path)
     try:
         yield
@@ -67,10 +67,10 @@ def only_once(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str], pause: float = 0.05) -> Iterator[None]:
-    """Wait until nobody else, thread or process, is in a block with this path; the empty file `path` stays behind.
+    """Hold the lock file `path` during the block, waiting for other threads and processes; the empty file remains.
 
-    Raises SaveError when the file cannot be made, is a link, or the file system has no locks, and in a block with this path of the
-    same thread, which a signal handler has interrupted: it would wait for itself.
+    Raises SaveError when the file cannot be created, is a link, or the file system has no locks, and when this thread already
+    holds the lock (as in a signal handler): it would wait for itself.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_once(os.path.realpath(path)))

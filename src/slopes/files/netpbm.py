@@ -1,4 +1,4 @@
-"""Pictures in the netpbm formats PGM (P5, grey) and PPM (P6, colour), binary, plain or gzip-compressed."""
+"""The netpbm image formats PGM (P5, grey) and PPM (P6, colour): binary, plain or gzip-compressed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NUMBER = re.compile(rb"\d{1,9}")
 
 
 def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
-    """The picture as (H, W, channels) float32 from 0 to 1; DataError naming file and field for damaged ones."""
+    """Read the image as (H, W, channels) float32 from 0 to 1; DataError naming file and field if it is damaged."""
     with unpacked(path) as source:
         magic = read_exactly(source.stream, 2, path, "magic")
         if magic not in CHANNELS:
-            raise refused(path, "magic", f"{magic!r} instead of P5 (grey) or P6 (colour)", "text formats (P2, P3) are not read")
+            raise refused(path, "magic", f"{magic!r} instead of P5 (grey) or P6 (colour)", "the text formats (P2, P3) are not supported")
         read = Words(source, path)
         width, height, top = (read.number(field) for field in ("width", "height", "greatest value"))
         check_pixels(path, width, height, most_pixels)
@@ -27,7 +27,7 @@ def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
             raise refused(path, "greatest value", f"{top} is not from 1 to 65535")
         dtype = np.dtype("u1" if top < 256 else ">u2")
         shape = (height, width, CHANNELS[magic])
-        data = read_claim(source.stream, claim_of(source, shape, dtype, read.count, path), path, "pixels")
+        data = read_claim(source.stream, checked_claim(source, shape, dtype, read.count, path), path, "pixels")
     pixels = np.ndarray(shape, dtype, buffer=data)
     if pixels.max() > top:
         raise refused(path, "pixels", f"a pixel is {pixels.max()}, above the greatest value {top}")
@@ -37,15 +37,15 @@ def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
 
 
 def check_pixels(path: Path, width: int, height: int, most_pixels: int) -> None:
-    """The sizes that a header claims are those of a picture."""
+    """DataError unless the size that a header claims is plausible."""
     if not 0 < width * height <= most_pixels or max(width, height) > MOST_SIDE:
         raise refused(path, "width, height", f"{width} x {height}",
-                      f"a picture has from 1 to {most_pixels} pixels, and at most {MOST_SIDE} on a side",
+                      f"an image has from 1 to {most_pixels} pixels, and at most {MOST_SIDE} on a side",
                       "scale it down first, or allow more pixels: most_pixels=...")
 
 
-def claim_of(source: Source, shape: tuple[int, int, int], dtype: np.dtype, header: int, path: Path) -> int:
-    """The bytes of the pixels, when the file can have them."""
+def checked_claim(source: Source, shape: tuple[int, int, int], dtype: np.dtype, header: int, path: Path) -> int:
+    """The number of bytes of the pixels; DataError if the file is too short for them."""
     claim = shape[0] * shape[1] * shape[2] * dtype.itemsize
     if claim > source.bound - header:
         raise refused(path, "width, height",
@@ -54,7 +54,7 @@ def claim_of(source: Source, shape: tuple[int, int, int], dtype: np.dtype, heade
 
 
 class Words:
-    """Reads the header's numbers, which blanks and comments (# to the end of the line) separate."""
+    """Reads the header's numbers, separated by whitespace and comments (# to the end of the line)."""
 
     def __init__(self, source: Source, path: Path) -> None:
         self.source, self.path, self.count = source, path, 2
@@ -66,7 +66,7 @@ class Words:
         return read_exactly(self.source.stream, 1, self.path, field)
 
     def number(self, field: str) -> int:
-        """The next number, and the one blank after it."""
+        """Read the next number and the one whitespace character after it."""
         byte = self.byte(field)
         while byte.isspace() or byte == b"#":
             if byte == b"#":
@@ -76,7 +76,7 @@ class Words:
         while not byte.isspace():
             word, byte = word + byte, self.byte(field)
         if not NUMBER.fullmatch(word):
-            raise refused(self.path, field, f"{word!r:.40} is no number")
+            raise refused(self.path, field, f"{word!r:.40} is not a number")
         return int(word)
 
     def skip_line(self, field: str) -> None:

@@ -1,4 +1,4 @@
-"""Arrays in NumPy's npy and npz files: plain numbers, never pickles; headers are text, and checked before they are believed."""
+"""Read NumPy's npy and npz files: numbers only, never pickles; headers are validated before memory is allocated."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .reading import DEFLATE_RATIO, Path, Source, most_unpacked, opened, read_claim, read_exactly, reading, refused
+from .reading import DEFLATE_RATIO, Path, Source, opened, read_claim, read_exactly, reading, refused, unpack_limit
 
 MAGIC = b"\x93NUMPY"
 LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
-MOST_HEADER = 65_535  # bytes: what version 1.0 can say; plain numbers need about 100
+MOST_HEADER = 65_535  # bytes: the limit of version 1.0; arrays of numbers need about 100
 MOST_AXES = 64
 MOST_MEMBERS = 10_000
 FIELDS = ("descr", "fortran_order", "shape")
-TOKENS = re.compile(r"""(?>\s|[{}(),:\[\]]|'[^'\\\n]*'|"[^"\\\n]*"|-?\d{1,30}+L?|True|False|None)*+""")  # atomic: never tried twice
+TOKENS = re.compile(r"""(?>\s|[{}(),:\[\]]|'[^'\\\n]*'|"[^"\\\n]*"|-?\d{1,30}+L?|True|False|None)*+""")  # atomic groups: no backtracking
 PLAIN = re.compile(r"[<>|=]?(?:[iu][1248]|f[248]|c8|c16|b1)")
 ENCRYPTED = 1  # the zip flag bit
 
@@ -40,10 +40,10 @@ class Header(NamedTuple):
 
 
 def load_npy(path: Path) -> np.ndarray:
-    """The array of an npy file, in this machine's byte order.
+    """Read an npy file, in this machine's byte order.
 
-    Integers, floats (16 to 64 bits), complex and bool, of any byte order, C or Fortran. Raises DataError naming file and field
-    for everything else; objects (pickles) are never read. Format: numpy.lib.format, versions 1.0 to 3.0.
+    Supports integers, floats (16 to 64 bits), complex and bool, of any byte order, C or Fortran. Raises DataError naming file and
+    field for everything else; objects (pickles) are never read. Format: numpy.lib.format, versions 1.0 to 3.0.
 
     >>> np.save("x.npy", np.arange(3))
     >>> load_npy("x.npy")
@@ -54,21 +54,20 @@ def load_npy(path: Path) -> np.ndarray:
 
 
 def load_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
-    """The named arrays of an npz file (a zip of npy files), which may unpack to `limit` bytes in all.
+    """Read the named arrays of an npz file (a zip of npy files), which may unpack to `limit` bytes in total.
 
-    The limit is by default 32 MiB, or 32 times the file's size if that is more. Members are read by their header's claim, never
-    extracted. Raises DataError for zip bombs, encryption, unknown compression, wrong checksums, lying sizes, and whatever
-    `load_npy` refuses.
+    The default limit is 32 MiB, or 32 times the file's size if that is more. Nothing is extracted to disk. Raises DataError for
+    zip bombs, encryption, unknown compression, wrong checksums, wrong sizes, and all that `load_npy` refuses.
     """
     with opened(path) as source, zip_errors(path, "zip directory"), zipfile.ZipFile(source.stream) as archive:
         members = archive.infolist()
-        check_members(members, source.size, most_unpacked(source.size, limit), path)
+        check_members(members, source.size, unpack_limit(source.size, limit), path)
         return {member.filename.removesuffix(".npy"): read_member(archive, member, path) for member in members}
 
 
 @contextlib.contextmanager
 def zip_errors(path: Path, field: str) -> Iterator[None]:
-    """Turn what the zip library raises on damaged archives into a DataError."""
+    """Turn the zip library's exceptions on damaged archives into DataErrors."""
     with reading(path, field):
         try:
             yield
@@ -77,14 +76,14 @@ def zip_errors(path: Path, field: str) -> Iterator[None]:
 
 
 def check_members(members: list[zipfile.ZipInfo], size: int, limit: int, path: Path) -> None:
-    """What the zip directory claims must be possible for a file of this size, and within the limit."""
+    """Check the zip directory's claims against the size of the file and the limit."""
     if len(members) > MOST_MEMBERS:
         raise refused(path, "zip directory", f"{len(members)} members, more than {MOST_MEMBERS}")
     names: set[str] = set()
     for member in members:
         check_member(member, path)
         if member.filename in names:
-            raise refused(path, "zip directory", f"the member {member.filename!r} stands there twice")
+            raise refused(path, "zip directory", f"the member {member.filename!r} occurs twice")
         names.add(member.filename)
     if sum(member.compress_size for member in members) > size:
         raise refused(path, "zip directory", "the members are larger than the file: they overlap")
@@ -100,7 +99,7 @@ def check_member(member: zipfile.ZipInfo, path: Path) -> None:
     if member.flag_bits & ENCRYPTED:
         raise refused(path, field, "it is encrypted", repair="decrypt the archive first")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise refused(path, field, f"it is packed by method {member.compress_type}", "only stored and deflated are read")
+        raise refused(path, field, f"it is packed by method {member.compress_type}", "only stored and deflated members are supported")
     most = member.compress_size * (1 if member.compress_type == zipfile.ZIP_STORED else DEFLATE_RATIO)
     if member.file_size > most:
         raise refused(path, field,
@@ -114,7 +113,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -
 
 
 def read_array(source: Source, path: Path, prefix: str) -> np.ndarray:
-    """The array in an npy stream; the header's claim must be what the stream's size bears out."""
+    """The array of an npy stream, whose header must agree with the stream's size."""
     header = read_header(source, path, prefix)
     left = source.size - header.length
     if header.claim != left:
@@ -132,9 +131,9 @@ def array_of(data: bytearray, header: Header) -> np.ndarray:
 
 
 def read_header(source: Source, path: Path, prefix: str = "") -> Header:
-    """The checked header of an npy stream that stands at its beginning."""
+    """Read and validate the header at the start of an npy stream."""
     if source.stream.read(6) != MAGIC:
-        raise refused(path, f"{prefix}magic", f"the file does not begin with {MAGIC!r}", why="every npy file does")
+        raise refused(path, f"{prefix}magic", f"the file does not begin with {MAGIC!r}", why="every npy file begins with it")
     version = tuple(read_exactly(source.stream, 2, path, f"{prefix}version"))
     if version not in LENGTH_BYTES:
         raise refused(path, f"{prefix}version", f"{version} is unknown", why="npy has the versions 1.0, 2.0 and 3.0")
@@ -149,7 +148,7 @@ def read_header(source: Source, path: Path, prefix: str = "") -> Header:
 
 
 def parse_fields(text: str, path: Path, prefix: str) -> dict[str, Any]:
-    """The literal dict of a header. The text is first reduced to harmless tokens, then parsed, never run."""
+    """Parse the literal dict of a header. Only harmless tokens are accepted, and nothing is evaluated."""
     field, pairs = f"{prefix}header", literal_pairs(text)
     if pairs is None:
         raise refused(path, field, "it is not a literal dict", why=f"found {text.strip()!r:.100}")
@@ -161,7 +160,7 @@ def parse_fields(text: str, path: Path, prefix: str) -> dict[str, Any]:
 
 @functools.lru_cache(64)
 def literal_pairs(text: str) -> tuple[tuple[Any, Any], ...] | None:
-    """The names and values of a literal dict, or None; many arrays of an archive have equal headers."""
+    """The (key, value) pairs of a literal dict, or None. Cached: arrays of an archive often have equal headers."""
     if not TOKENS.fullmatch(text):
         return None
     try:
@@ -174,8 +173,8 @@ def literal_pairs(text: str) -> tuple[tuple[Any, Any], ...] | None:
 def checked_header(fields: dict[str, Any], length: int, path: Path, prefix: str) -> Header:
     descr, order, shape = (fields[name] for name in FIELDS)
     if not isinstance(descr, str) or not PLAIN.fullmatch(descr):
-        raise refused(path, f"{prefix}descr", f"{descr!r:.100} is no plain number type",
-                      why="objects would run code when read; text and records have no meaning here",
+        raise refused(path, f"{prefix}descr", f"{descr!r:.100} is not a numeric dtype",
+                      why="reading objects would run code; text and records are not supported",
                       repair="save the numbers alone, for example as float32")
     if type(order) is not bool:
         raise refused(path, f"{prefix}fortran_order", f"{order!r:.100} is neither True nor False")

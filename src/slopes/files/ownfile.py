@@ -1,4 +1,4 @@
-"""Files that are written bit by bit: new ones, or our own continued, and never through a link to something else."""
+"""Files written incrementally: create a new one or continue our own, never writing through a link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def is_own(path: Path) -> bool:
-    """Whether there is a regular file that has no other name: no link, through which something else would be written."""
+    """Whether `path` is a regular file with a single name: neither a symbolic link nor one of several hard links."""
     try:
         state = os.lstat(path)
     except OSError:
@@ -21,15 +21,15 @@ def is_own(path: Path) -> bool:
     return stat.S_ISREG(state.st_mode) and state.st_nlink == 1
 
 
-def opened_own(path: Path) -> BinaryIO:
-    """A file to read and to write on, made if need be; a link or a device of that name is removed first, never written through."""
+def open_own(path: Path) -> BinaryIO:
+    """Open `path` for reading and writing, creating it if needed; a link or device of that name is removed first."""
     if not is_own(path):
         return new_file(path)
     return os.fdopen(os.open(path, os.O_RDWR | NO_LINKS), "r+b")
 
 
 def new_file(path: Path) -> BinaryIO:
-    """A new empty file to write to, in the place of whatever had that name; links are removed, not followed."""
+    """Create an empty file, replacing whatever had that name; links are removed, not followed."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     return open(path, "x+b")

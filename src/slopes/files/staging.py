@@ -1,9 +1,9 @@
-"""Several files that take their places together, or not at all, wherever the process is killed; nothing of killed ones stays.
+"""Write several files as one transaction: all appear, or none, even if the process is killed.
 
-The files are written into a folder beside their places. Its renaming to COMMITTED is the moment from which on they count: what
-lies in COMMITTED stands for the file of the same name in the folder itself, until it has been moved there. Whoever finds a
-COMMITTED, because a process was killed while it moved files, may go on moving. A staging file or folder is locked by the process
-that writes it; the system unlocks it when the process ends, and the next process that writes there removes it.
+The files are written to a staging folder inside the target folder. Renaming it to COMMITTED commits the transaction: from then on
+a file in COMMITTED shadows the file of the same name in the target folder, until it has been moved there. If a process is killed
+while moving files, any other process may finish the work. Staging files and folders are locked by the process that writes them;
+the system releases the lock when the process ends, and the next writer removes what was abandoned.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if sys.platform != "win32":
 
 COMMITTED = ".slopes-committed"
 STAGED = re.compile(r"\.slopes-[0-9a-f]{16}\.tmp")
-STALE = 24 * 3600.0  # seconds after which staging files are removed where the file system has no locks
-TRIES = 100  # of two processes that save into the same folder at once, one may have to wait until the other has moved its files
+STALE = 24 * 3600.0  # seconds after which staging files are removed on file systems without locks
+TRIES = 100  # attempts to commit while another process moves its files
 
 
 @contextlib.contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """An empty folder to write files into: when the block ends well, they take their places in `folder`, all at one moment."""
+    """An empty folder to write files into; if the block succeeds, they all appear in `folder` at once."""
     with staging_folder(folder) as stage:
         yield stage
         commit(stage, folder)
@@ -38,7 +38,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def staging_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder in `folder` that vanishes at the end of the block, or is removed by others if this process is killed."""
+    """An empty folder in `folder`, deleted at the end of the block, or by the next writer if this process is killed."""
     remove_abandoned(folder)
     stage, handle = begin(folder)
     try:
@@ -50,7 +50,7 @@ def staging_folder(folder: Path) -> Iterator[Path]:
 
 
 def begin(folder: Path) -> tuple[Path, int | None]:
-    """A new staging folder and the handle that keeps it locked, where there are such locks."""
+    """A new staging folder and the handle that keeps it locked (None on Windows)."""
     while True:
         stage = folder / staging_name()
         os.mkdir(stage, 0o700)
@@ -63,14 +63,14 @@ def begin(folder: Path) -> tuple[Path, int | None]:
 
 
 def staging_name() -> str:
-    """A name that nobody else uses, and by which `remove_abandoned` knows what may be removed."""
+    """A unique name that `remove_abandoned` recognizes."""
     return f".slopes-{secrets.token_hex(8)}.tmp"
 
 
 def keep(handle: int, path: str | os.PathLike[str]) -> bool:
-    """Lock what was just made; False when another process took it for abandoned before it was locked."""
+    """Lock a new staging file or folder; False if another process removed it as abandoned before it was locked."""
     if sys.platform != "win32":
-        with contextlib.suppress(OSError):  # a file system without locks: age decides there
+        with contextlib.suppress(OSError):  # on a file system without locks, the age decides
             fcntl.flock(handle, fcntl.LOCK_EX)
     with contextlib.suppress(FileNotFoundError):
         if os.path.samestat(os.fstat(handle), os.lstat(path)):
@@ -79,15 +79,15 @@ def keep(handle: int, path: str | os.PathLike[str]) -> bool:
 
 
 def commit(stage: Path, folder: Path) -> None:
-    """Let the staged files count from now on, and move them to their places."""
+    """Commit the staged files, and move them to their final paths."""
     flush_folder(stage)
-    for number in range(TRIES):
+    for attempt in range(TRIES):
         finish(folder)
         try:
             os.rename(stage, folder / COMMITTED)
             break
         except OSError:
-            if number == TRIES - 1 or not (folder / COMMITTED).exists():
+            if attempt == TRIES - 1 or not (folder / COMMITTED).exists():
                 raise
             time.sleep(0.01)
     flush_folder(folder)
@@ -95,29 +95,29 @@ def commit(stage: Path, folder: Path) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Move the files of COMMITTED to their places, wherever that was broken off; several processes may do it at once."""
+    """Move the files of COMMITTED to their final paths; safe after an interruption and from several processes at once."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder / COMMITTED):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(folder / COMMITTED / name, folder / name)
         flush_folder(folder)
-        with contextlib.suppress(OSError):  # another process has committed files meanwhile, and moves them
+        with contextlib.suppress(OSError):  # another process has committed files meanwhile and is moving them
             os.rmdir(folder / COMMITTED)
 
 
 def current(folder: str | os.PathLike[str], name: str) -> str:
-    """Where the file that counts as `name` is in the folder."""
-    moved = os.path.join(COMMITTED, name)
-    return moved if os.path.lexists(os.path.join(folder, moved)) else name
+    """The path, relative to the folder, of the current version of the file `name`."""
+    staged_name = os.path.join(COMMITTED, name)
+    return staged_name if os.path.lexists(os.path.join(folder, staged_name)) else name
 
 
 def holds(folder: str | os.PathLike[str], name: str) -> bool:
-    """Whether a file counts as `name` in the folder; asked in the order in which files move, so that none is missed."""
-    return any(os.path.isfile(os.path.join(folder, each)) for each in (os.path.join(COMMITTED, name), name))
+    """Whether the folder has a file `name`; checked in the order in which files move, so that none is missed."""
+    return any(os.path.isfile(os.path.join(folder, path)) for path in (os.path.join(COMMITTED, name), name))
 
 
 def remove_abandoned(folder: str | os.PathLike[str]) -> None:
-    """Remove what processes that were killed have left half written in a folder."""
+    """Remove staging files and folders of killed processes."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             if STAGED.fullmatch(name):
@@ -126,7 +126,7 @@ def remove_abandoned(folder: str | os.PathLike[str]) -> None:
 
 
 def remove_if_abandoned(path: str) -> None:
-    """Remove a staging file or folder unless a living process has it locked."""
+    """Remove a staging file or folder unless a running process holds its lock."""
     if sys.platform == "win32":
         remove_if_stale(path)
         return
@@ -143,13 +143,13 @@ def remove_if_abandoned(path: str) -> None:
 
 
 def remove_if_stale(path: str) -> None:
-    """Where nobody can tell who has it: remove it when it is a day old."""
+    """Where locks are not available: remove it if it is older than a day."""
     if time.time() - os.lstat(path).st_mtime > STALE:
         remove(path)
 
 
 def remove(path: str) -> None:
-    """Remove a file, or a folder with all in it."""
+    """Remove a file, or a folder with its contents."""
     if stat.S_ISDIR(os.lstat(path).st_mode):
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -157,7 +157,7 @@ def remove(path: str) -> None:
 
 
 def flush_folder(folder: str | os.PathLike[str]) -> None:
-    """Wait until the disk has the new names too, where the system offers that: the contents are safe already."""
+    """Flush directory entries to disk, where the system supports it; file contents are flushed already."""
     if os.name == "nt":
         return
     with contextlib.suppress(OSError):

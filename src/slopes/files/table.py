@@ -1,4 +1,4 @@
-"""Tables in memory: columns of numbers or of words, with the places where nothing is known."""
+"""Tables in memory: numeric and text columns, with missing values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .columns import as_column, is_words, missing_in, named_columns
 
 
 class Table:
-    """Columns of one length by name: numbers (float64, nan where nothing is known) or words (str, "" where nothing is known).
+    """Named columns of equal length: numeric (float64, nan where missing) or text (str, "" where missing).
 
-    columns: a dict of lists or arrays, or a data frame of pandas or polars. Nothing known is None, nan, NaT, pandas.NA, a masked
-    value, or "". Raises ArgumentError for columns of other kinds (dates, mixed ones), names that occur twice, and integers that
-    float64 would round; NonFiniteError for infinite numbers; ShapeError for columns of several lengths.
+    columns: a dict of lists or arrays, or a data frame of pandas or polars. Missing values are None, nan, NaT, pandas.NA, masked
+    values and "". Raises ArgumentError for other kinds of columns (dates, mixed), duplicate names, and integers that float64
+    would round; NonFiniteError for infinite numbers; ShapeError for columns of different lengths.
 
     >>> table = Table({"height": [1.8, float("nan")], "colour": ["red", None]})
     >>> table
@@ -27,21 +27,21 @@ class Table:
 
     def __init__(self, columns: Any) -> None:
         self.columns = {name: as_column(name, values) for name, values in named_columns(columns)}
-        lengths = {len(each) for each in self.columns.values()}
+        lengths = {len(column) for column in self.columns.values()}
         if len(lengths) != 1:
-            raise ShapeError(f"a table has columns of one length, not of {sorted(lengths)}",
-                             repair="give at least one column, and as many values in each")
+            raise ShapeError(f"the columns have lengths {sorted(lengths)}", why="all columns of a table have the same length",
+                             repair="pass at least one column, and equally many values in each")
 
     @classmethod
     def _of(cls, columns: dict[str, np.ndarray]) -> Table:
-        """A table of columns that are known to be sound: not checked again."""
-        made = object.__new__(cls)
-        made.columns = columns
-        return made
+        """A table of columns that are already valid."""
+        table = object.__new__(cls)
+        table.columns = columns
+        return table
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns, in their order."""
+        """The column names, in order."""
         return tuple(self.columns)
 
     def __len__(self) -> int:
@@ -53,27 +53,27 @@ class Table:
         return self.columns[name]
 
     def __repr__(self) -> str:
-        return f"Table({len(self)} rows: {', '.join(column_text(name, each) for name, each in self.columns.items())})"
+        return f"Table({len(self)} rows: {', '.join(column_text(name, column) for name, column in self.columns.items())})"
 
     def rows(self, index: Any) -> Table:
-        """The rows that an array of numbers or of booleans selects.
+        """The rows selected by an array of indices or booleans.
 
         >>> Table({"x": [1.0, 2.0, 3.0]}).rows([2, 0])["x"].tolist()
         [3.0, 1.0]
         """
-        chosen = checked_index(index, len(self))
-        return self._of({name: each[chosen] for name, each in self.columns.items()})
+        indices = checked_index(index, len(self))
+        return self._of({name: column[indices] for name, column in self.columns.items()})
 
     def without(self, *names: str) -> Table:
-        """The table without these columns; ShapeError when none is left.
+        """The table without these columns; ShapeError if none remains.
 
         >>> Table({"x": [1.0], "y": [2.0]}).without("y").names
         ('x',)
         """
         for name in names:
             self[name]  # an unknown name is an error
-        left = {name: each for name, each in self.columns.items() if name not in names}
-        return self._of(left) if left else Table(left)
+        columns = {name: column for name, column in self.columns.items() if name not in names}
+        return self._of(columns) if columns else Table(columns)
 
 
 def column_text(name: str, column: np.ndarray) -> str:

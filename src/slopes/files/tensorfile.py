@@ -1,4 +1,4 @@
-"""Weights in safetensors files: a JSON header that says where each array lies, checked before it is believed, then the bytes."""
+"""Read and write safetensors files: a JSON header with each array's dtype, shape and offsets, then the data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .atomic import replacing
 from .jsonfile import parse_object
 from .reading import Path, Source, opened, read_exactly, refused
 
-MOST_HEADER = 2**23  # bytes: an array's entry takes about 100; parsed, a header is many times as large
+MOST_HEADER = 2**23  # bytes: an array's entry takes about 100, and parsing multiplies the memory
 MOST_ARRAYS = 32_768
 MOST_BRACES = 4 * MOST_ARRAYS  # counted before the header is parsed; names and metadata may hold some
 MOST_AXES = 64  # NumPy's limit
@@ -28,7 +28,7 @@ METADATA = "__metadata__"
 
 
 class Entry(NamedTuple):
-    """Where one array lies: its name, type, shape and bytes."""
+    """One array's header entry: name, dtype, shape, first and last byte."""
 
     name: str
     kind: str
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 
 def save_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named arrays, and text that describes them, atomically; equal contents give equal bytes.
+    """Write named arrays and text metadata atomically; equal contents give equal bytes.
 
     Types: bool, integers, float16 to float64, complex64, any shape. Raises ArgumentError for other types, SaveError when the
     file cannot be written. Format: https://huggingface.co/docs/safetensors.
@@ -47,9 +47,9 @@ def save_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Map
     >>> load_safetensors("weights.safetensors")["weight"].tolist(), load_metadata("weights.safetensors")
     ([[1.0, 0.0], [0.0, 1.0]], {'made by': 'an example'})
     """
-    found = [(checked_name(name), as_array(array, f"array {name!r}")) for name, array in arrays.items()]
-    ordered = sorted(found, key=lambda item: (-item[1].itemsize, item[0]))  # wide types first: all stay aligned
-    header = header_of(ordered, metadata)
+    pairs = [(checked_name(name), as_array(array, f"array {name!r}")) for name, array in arrays.items()]
+    ordered = sorted(pairs, key=lambda item: (-item[1].itemsize, item[0]))  # wide dtypes first, so that all are aligned
+    header = make_header(ordered, metadata)
     with replacing(path) as file:
         file.write(len(header).to_bytes(8, "little") + header)
         for _, array in ordered:
@@ -57,17 +57,17 @@ def save_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Map
 
 
 def little_endian(array: np.ndarray) -> np.ndarray:
-    """The array as one row of bytes to be, in the file's byte order."""
+    """The array's bytes, in the file's byte order."""
     return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).reshape(-1).view(np.uint8)
 
 
-def header_of(ordered: list[tuple[str, np.ndarray]], metadata: Mapping[str, str] | None) -> bytes:
-    """The JSON header, padded so that the arrays begin at a multiple of 8 bytes."""
+def make_header(ordered: list[tuple[str, np.ndarray]], metadata: Mapping[str, str] | None) -> bytes:
+    """The JSON header, padded so that the data begin at a multiple of 8 bytes."""
     entries: dict[str, Any] = {METADATA: checked_text(metadata)} if metadata else {}
     begin = 0
     for name, array in ordered:
         offsets = [begin, begin + array.nbytes]
-        entries[name] = {"dtype": kind_of(name, array), "shape": list(array.shape), "data_offsets": offsets}
+        entries[name] = {"dtype": safetensors_kind(name, array), "shape": list(array.shape), "data_offsets": offsets}
         begin += array.nbytes
     text = json.dumps(entries, separators=(",", ":")).encode()
     return text + b" " * (-len(text) % 8)
@@ -75,14 +75,14 @@ def header_of(ordered: list[tuple[str, np.ndarray]], metadata: Mapping[str, str]
 
 def checked_name(name: str) -> str:
     if not isinstance(name, str) or name == METADATA:
-        raise ArgumentError(f"{name!r} cannot name an array", repair=f"use any text but {METADATA!r}")
+        raise ArgumentError(f"{name!r} cannot name an array", repair=f"use any string except {METADATA!r}")
     return name
 
 
-def kind_of(name: str, array: np.ndarray) -> str:
+def safetensors_kind(name: str, array: np.ndarray) -> str:
     kind = WRITTEN.get(array.dtype.newbyteorder("="))
     if kind is None:
-        raise ArgumentError(f"array {name!r} is of type {array.dtype}, which safetensors cannot hold",
+        raise ArgumentError(f"array {name!r} has dtype {array.dtype}, which safetensors does not support",
                             repair="cast it to one of " + ", ".join(str(dtype) for dtype in WRITTEN))
     return kind
 
@@ -95,10 +95,10 @@ def checked_text(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def load_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """The named arrays of a file, each in memory of its own; bfloat16, which NumPy lacks, comes as float32.
+    """Read the named arrays, each in its own memory; bfloat16, which NumPy lacks, becomes float32.
 
-    The whole header is checked before anything is allocated: sizes against the file's, types, shapes, and that the arrays fill
-    the file without holes or overlaps. Raises DataError naming file and field.
+    The whole header is validated before memory is allocated: dtypes, shapes, offsets, and that the arrays fill the file without
+    gaps or overlaps. Raises DataError naming file and field.
     """
     with opened(path) as source:
         entries, _ = read_header(source, path)
@@ -106,43 +106,43 @@ def load_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def load_metadata(path: Path) -> dict[str, str]:
-    """The text that describes a file of arrays; checks its header as `load_safetensors` does."""
+    """Read the metadata only; validates the header as `load_safetensors` does."""
     with opened(path) as source:
         return read_header(source, path)[1]
 
 
 def read_header(source: Source, path: Path) -> tuple[list[Entry], dict[str, str]]:
-    """The entries in the order of their bytes, and the metadata, of a file whose position is 0."""
+    """The entries in the order of their data, and the metadata."""
     if source.size < 8:
         raise refused(path, "header length", f"the file has {source.size} bytes, fewer than the 8 of this field")
     length = int.from_bytes(read_exactly(source.stream, 8, path, "header length"), "little")
     if length > min(MOST_HEADER, source.size - 8):
         raise refused(path, "header length", f"{length}, but {source.size - 8} bytes follow",
-                      why=f"a header is no longer than its file, nor than {MOST_HEADER} bytes")
+                      why=f"a header is at most as long as its file, and at most {MOST_HEADER} bytes")
     raw = read_exactly(source.stream, length, path, "header")
     if raw.count(b"{") > MOST_BRACES or len(header := parse_object(raw, path, "header", foreign=True)) > MOST_ARRAYS:
-        raise refused(path, "header", f"more than {MOST_ARRAYS} arrays", "a file of weights has some thousands at most")
+        raise refused(path, "header", f"more than {MOST_ARRAYS} arrays", "a weights file has a few thousand at most")
     metadata = checked_metadata(header.pop(METADATA, {}), path)
-    entries = [parse_entry(name, found, path) for name, found in header.items()]
+    entries = [parse_entry(name, entry, path) for name, entry in header.items()]
     entries.sort(key=lambda entry: (entry.begin, entry.end))
     check_layout(entries, source.size - 8 - length, path)
     return entries, metadata
 
 
-def checked_metadata(found: object, path: Path) -> dict[str, str]:
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+def checked_metadata(value: object, path: Path) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise refused(path, METADATA, "it is not an object whose values are all text")
-    return found
+    return value
 
 
-def parse_entry(name: str, found: object, path: Path) -> Entry:
-    """One array's entry, every field of it checked by itself."""
+def parse_entry(name: str, entry: object, path: Path) -> Entry:
+    """Validate one array's header entry."""
     field = f"array {name!r}"
-    if not isinstance(found, dict) or set(found) != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise refused(path, field, "its entry does not have exactly the fields dtype, shape and data_offsets")
-    kind, shape, offsets = found["dtype"], found["shape"], found["data_offsets"]
+    kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(kind, str) or kind not in DTYPES:
-        raise refused(path, f"{field}, dtype", f"{kind!r} is unknown here", why="known are " + ", ".join(DTYPES))
+        raise refused(path, f"{field}, dtype", f"{kind!r} is unknown", why="known are " + ", ".join(DTYPES))
     if not are_naturals(shape) or len(shape) > MOST_AXES:
         raise refused(path, f"{field}, shape", f"{shape!r:.200} is not a list of at most {MOST_AXES} non-negative integers")
     if not are_naturals(offsets) or len(offsets) != 2:
@@ -152,7 +152,7 @@ def parse_entry(name: str, found: object, path: Path) -> Entry:
 
 
 def check_bytes(path: Path, field: str, kind: str, shape: list[int], offsets: list[int]) -> None:
-    """The shape must fit into 64 bits, and into exactly the bytes between the offsets."""
+    """Check that the shape fits 64 bits and matches the bytes between the offsets."""
     if max([*shape, math.prod(size for size in shape if size) * DTYPES[kind].itemsize]) >= 2**63:
         raise refused(path, f"{field}, shape", f"{shape} does not fit into 64 bits")
     claim = math.prod(shape) * DTYPES[kind].itemsize
@@ -161,36 +161,36 @@ def check_bytes(path: Path, field: str, kind: str, shape: list[int], offsets: li
                       f"{offsets} hold {offsets[1] - offsets[0]} bytes, but {kind} of shape {shape} needs {claim}")
 
 
-def are_naturals(found: object) -> bool:
-    return isinstance(found, list) and all(type(item) is int and item >= 0 for item in found)
+def are_naturals(value: object) -> bool:
+    return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
 
 
 def check_layout(entries: list[Entry], size: int, path: Path) -> None:
-    """The arrays must lie one after the other, from the first byte after the header to the file's last."""
+    """Check that the arrays follow each other without gaps, from the end of the header to the end of the file."""
     position = 0
     for entry in entries:
         if entry.begin != position:
-            seen = "a hole" if entry.begin > position else "an overlap"
+            problem = "a hole" if entry.begin > position else "an overlap"
             raise refused(path, f"array {entry.name!r}, data_offsets",
-                          f"there is {seen}: it begins at {entry.begin}, not at {position}")
+                          f"there is {problem}: it begins at {entry.begin}, not at {position}")
         position = entry.end
     if position != size:
         raise refused(path, "data", f"{size} bytes follow the header, but its arrays take {position}")
 
 
 def read_array(source: Source, entry: Entry, path: Path) -> np.ndarray:
-    """The next array of the file, which check_layout found to be there."""
+    """Read the next array of the file, after check_layout."""
     array = np.empty(math.prod(entry.shape), DTYPES[entry.kind])
     raw = array.view(np.uint8)
     if raw.size and source.stream.readinto(raw.data) != raw.size:  # type: ignore[attr-defined]
         raise refused(path, f"array {entry.name!r}", "the file became shorter while it was read")
     if entry.kind == "BOOL" and raw.size and raw.max() > 1:
         raise refused(path, f"array {entry.name!r}", f"a truth value is the byte {raw.max()}, neither 0 nor 1")
-    return decoded(array, entry.kind).reshape(entry.shape)
+    return to_native(array, entry.kind).reshape(entry.shape)
 
 
-def decoded(array: np.ndarray, kind: str) -> np.ndarray:
-    """The numbers in this machine's types: bfloat16 is the upper half of a float32."""
+def to_native(array: np.ndarray, kind: str) -> np.ndarray:
+    """Convert to native byte order; bfloat16 is the upper half of a float32."""
     if kind == "BF16":
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array if sys.byteorder == "little" else array.astype(array.dtype.newbyteorder("="))

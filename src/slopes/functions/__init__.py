@@ -20,7 +20,7 @@ from .searching import *  # noqa: F403
 from .spatial import *  # noqa: F403
 
 MODULES = activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial
-CALLING_BACK = loop, parts  # errors of a user's own function come out as they are
+CALLING_BACK = loop, parts  # they call a function of the user, whose errors must not be rewritten
 
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
 

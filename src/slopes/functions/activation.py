@@ -1,4 +1,4 @@
-"""Activation functions: what a neuron does with its sum."""
+"""Activation functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sigmoid(x: Any) -> Tensor:
 
 
 def log_sigmoid(x: Any) -> Tensor:
-    """log(sigmoid(x)), also where sigmoid is 0 in floating point.
+    """log(sigmoid(x)), accurate even where sigmoid underflows to 0.
 
     >>> sl.log_sigmoid([-1000.])
     tensor([-1000.])
@@ -65,7 +65,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Tensor:
 
 
 def selu(x: Any) -> Tensor:
-    """1.0507 elu(x, alpha=1.6733): in deep dense nets it keeps mean 0 and variance 1 by itself (Klambauer et al. 2017).
+    """1.0507 elu(x, alpha=1.6733): self-normalizing in deep dense networks (Klambauer et al. 2017).
 
     >>> sl.selu([-1000., 1.])
     tensor([-1.7580993,  1.050701 ])
@@ -74,7 +74,7 @@ def selu(x: Any) -> Tensor:
 
 
 def gelu(x: Any, approximate: str = "none") -> Tensor:
-    """x times the normal distribution function at x; approximate="tanh" takes its tanh form (Hendrycks and Gimpel 2016).
+    """x times the standard normal CDF at x; approximate="tanh" uses the tanh approximation (Hendrycks and Gimpel 2016).
 
     In float32 within 2^-23 |x| of the true value (float64: 2^-51 |x|), for every finite x: 0 far below 0, x far above; NaN at -inf.
 
@@ -94,7 +94,7 @@ def silu(x: Any) -> Tensor:
 
 
 def threshold(x: Any) -> Tensor:
-    """1 for x >= 0, 0 below: the first artificial neuron (McCulloch and Pitts 1943); no gradient.
+    """1 for x >= 0, otherwise 0: the threshold neuron (McCulloch and Pitts 1943); no gradient.
 
     >>> sl.threshold([-1., 0., 2.])
     tensor([0., 1., 1.])

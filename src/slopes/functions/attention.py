@@ -1,4 +1,4 @@
-"""Attention: each query's weighted mean of values, weighted by how well the query fits their keys."""
+"""Scaled dot-product attention, computed in parts where the weights would be large."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .creation import arange
 from .manipulation import concat
 from .parts import in_parts
 
-WHOLE = 8 << 20  # bytes of weights from which on they are no longer made at once
-PART = 1 << 20  # bytes of weights that are made at once then
-BLOCKS = 4  # of queries, where these look at earlier keys only: three eighths of the weights are never made
+WHOLE = 8 << 20  # bytes: larger weight matrices are computed in parts
+PART = 1 << 20  # bytes of weights per part
+BLOCKS = 4  # of queries in causal attention: three eighths of the weights are never computed
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -27,11 +27,11 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     """y = softmax(scale query key^T + mask) value, scale = 1 / sqrt(E) unless given.
 
     query (..., L, E), key (..., S, E), value (..., S, D) -> (..., L, D); leading axes broadcast.
-    attn_mask broadcasts to (..., L, S): booleans say which keys take part, floats are added. is_causal lets query i see the keys
-    0 to i. A query whose keys are all hidden gives zeros (elsewhere NaN). A key that the mask hides from all queries counts nowhere: it
-    and its value may be NaN or infinite. Where only some queries do not see it, as with is_causal, it must be finite. dropout_p leaves
-    out a share of the weights.
-    Raises ShapeError where shapes do not fit or there is no key.
+    attn_mask broadcasts to (..., L, S): booleans are True for visible keys, floats are added to the scores. With is_causal, query i
+    sees keys 0 to i. The result of a query without visible keys is 0 (in PyTorch NaN). A key that is hidden from all queries has no
+    effect: it and its value may be NaN or infinite. A key that is hidden from some queries only, as with is_causal, must be finite.
+    dropout_p is the dropout probability of the weights.
+    Raises ShapeError for shapes that do not match, and without keys.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
     >>> keys = sl.tensor([[10., 0.], [0., 10.]])
@@ -44,33 +44,33 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     mask = None if attn_mask is None else asarray(attn_mask)
     check_attention(query, key, value, mask)
     if mask is not None:
-        shown = mask if mask.dtype == bool_ else mask > -math.inf
-        key, value = seen_rows(key, shown), seen_rows(value, shown)
+        visible = mask if mask.dtype == bool_ else mask > -math.inf
+        key, value = zero_hidden_rows(key, visible), zero_hidden_rows(value, visible)
     if isinstance(dropout_p, (int, float)) and not dropout_p:
-        return attended(query, key, value, mask, is_causal, scale)
+        return attend(query, key, value, mask, is_causal, scale)
     weights = attention_weights(query, key, mask, is_causal, scale)
     keep = 1 - dropout_p
     return composite.matmul(weights * (bernoulli(keep, weights.shape).astype(weights.dtype) / keep), value)
 
 
-def seen_rows(rows: Tensor, shown: Tensor) -> Tensor:
-    """The keys or values (..., S, n) that a mask shows to any query, and 0 for the others, which may be nan or infinite."""
-    keys = shown.any(axis=-2) if shown.ndim > 1 else shown.reshape(shown.shape or (1,))
+def zero_hidden_rows(rows: Tensor, visible: Tensor) -> Tensor:
+    """The keys or values (..., S, n), with those hidden from all queries replaced by 0: they may be nan or infinite."""
+    keys = visible.any(axis=-2) if visible.ndim > 1 else visible.reshape(visible.shape or (1,))
     shared = tuple(axis for axis in range(keys.ndim - 1)
-                   if keys.ndim - axis >= rows.ndim or rows.shape[axis - keys.ndim - 1] == 1)  # of rows that several masks look at
+                   if keys.ndim - axis >= rows.ndim or rows.shape[axis - keys.ndim - 1] == 1)  # axes along which masks share rows
     keys = keys.any(axis=shared, keepdims=True)
     return composite.where(keys.reshape((*keys.shape[max(0, keys.ndim - rows.ndim + 1):], 1)), rows, 0)
 
 
-def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False,
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False,
              scale: float | None = None) -> Tensor:
-    """The weighted means of values (..., L, D). In a compiled function a large matrix of weights is made and used part by part: some
-    heads at a time, or some queries of one head; the derivative computes the weights again."""
+    """The attention output (..., L, D). A compiled function computes large weight matrices in parts: some heads at a time, or some
+    queries of one head; the derivative recomputes the weights."""
     heads, size = query.shape[:-2], query.shape[-2] * key.shape[-2] * query.dtype.itemsize
     if mode.trace is None or math.prod(heads) * size <= WHOLE or not heads == key.shape[:-2] == value.shape[:-2]:
         return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
     one_by_one = [x.reshape((-1, *x.shape[-2:])) for x in (query, key, value)]
-    apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # each head, or example, has a mask of its own
+    apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # every head or example has its own mask
     if mask is not None:
         rows = (1, *mask.shape)[-2:]
         mask = mask.broadcast_to((*heads, *rows)).reshape((-1, *rows)) if apart else mask.reshape((1, *rows))
@@ -79,76 +79,76 @@ def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = No
     def some_heads(parts: list[Tensor]) -> Tensor:
         query, key, value = parts[:3]
         own = parts[3] if apart else mask
-        return in_blocks(query, key, value, own, scale) if is_causal else some_queries(query, key, value, own, None, scale)
+        return attend_in_blocks(query, key, value, own, scale) if is_causal else attend_queries(query, key, value, own, None, scale)
 
     return in_parts(some_heads, one_by_one, max(1, PART // size)).reshape((*heads, query.shape[-2], value.shape[-1]))
 
 
-def in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
-    """The causal weighted means of values, (heads, L, D): long ones by blocks of queries, none of which looks at keys behind its last."""
+def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    """Causal attention (heads, L, D), for long sequences in blocks of queries, each with the keys up to its last query."""
     length, keys = query.shape[-2], key.shape[-2]
     count = BLOCKS if length * keys * query.dtype.itemsize > PART else 1
-    found = []
+    outputs = []
     for block in range(count):
         first, last = block * length // count, (block + 1) * length // count
-        seen = min(last, keys)
+        visible = min(last, keys)
         own = mask
-        if mask is not None:  # an axis of size 1 is the same for all blocks
+        if mask is not None:  # an axis of size 1 broadcasts to all blocks
             own = mask[:, first:last] if mask.shape[1] > 1 else mask
-            own = own[:, :, :seen] if mask.shape[2] > 1 else own
-        found.append(some_queries(query[:, first:last], key[:, :seen], value[:, :seen], own, first, scale))
-    return concat(found, axis=1)
+            own = own[:, :, :visible] if mask.shape[2] > 1 else own
+        outputs.append(attend_queries(query[:, first:last], key[:, :visible], value[:, :visible], own, first, scale))
+    return concat(outputs, axis=1)
 
 
-def some_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None, scale: float | None) -> Tensor:
-    """The weighted means of values, (heads, L, D): for a few queries at a time, where the weights of all of them are too large.
+def attend_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None, scale: float | None) -> Tensor:
+    """Attention (heads, L, D), for a few queries at a time if the weights of all of them are too large.
 
-    first: where the first query stands among the keys, of which it sees none behind it; None when all see all.
+    first: the position of the first query among the keys, for causal attention; None without.
     """
     length, keys = query.shape[-2], key.shape[-2]
     row = query.shape[0] * keys * query.dtype.itemsize
     if length * row <= PART:
-        seen = None if first is None else composite.lower_mask(length, keys, first)
-        return composite.matmul(weights_where(query, key, mask, seen, scale), value)
-    moving = {"query": rows_first(query)}
+        before = None if first is None else composite.lower_mask(length, keys, first)
+        return composite.matmul(masked_weights(query, key, mask, before, scale), value)
+    moving = {"query": swap_rows(query)}
     if first is not None:
         moving["place"] = arange(first, first + length)
     if mask is not None and mask.shape[1] > 1:
-        moving["mask"] = rows_first(mask)
+        moving["mask"] = swap_rows(mask)
 
     def some(part: dict[str, Tensor]) -> Tensor:
-        own = rows_first(part["mask"]) if "mask" in part else mask
-        seen = None if first is None else arange(keys) <= part["place"][:, None]
-        return rows_first(composite.matmul(weights_where(rows_first(part["query"]), key, own, seen, scale), value))
+        own = swap_rows(part["mask"]) if "mask" in part else mask
+        before = None if first is None else arange(keys) <= part["place"][:, None]
+        return swap_rows(composite.matmul(masked_weights(swap_rows(part["query"]), key, own, before, scale), value))
 
-    return rows_first(in_parts(some, moving, max(1, PART // row)))
+    return swap_rows(in_parts(some, moving, max(1, PART // row)))
 
 
-def rows_first(x: Tensor) -> Tensor:
-    """(heads, rows, n) as (rows, heads, n), and the other way round."""
+def swap_rows(x: Tensor) -> Tensor:
+    """Transpose (heads, rows, n) to (rows, heads, n), or back."""
     return x.permute_dims((1, 0, 2))
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, is_causal: bool = False,
                       scale: float | None = None) -> Tensor:
-    """How much each query takes of each key: (..., L, S), rows that sum to 1, or to 0 where all keys are hidden."""
-    seen = composite.lower_mask(query.shape[-2], key.shape[-2]) if is_causal else None
-    return weights_where(query, key, mask, seen, scale)
+    """The attention weights (..., L, S): rows sum to 1, or to 0 where all keys are hidden."""
+    before = composite.lower_mask(query.shape[-2], key.shape[-2]) if is_causal else None
+    return masked_weights(query, key, mask, before, scale)
 
 
-def weights_where(query: Tensor, key: Tensor, mask: Tensor | None, seen: Any, scale: float | None) -> Tensor:
-    """The same, where `seen` (L, S), if given, says which keys come before each query: at least one."""
+def masked_weights(query: Tensor, key: Tensor, mask: Tensor | None, before: Any, scale: float | None) -> Tensor:
+    """The same, where `before` (L, S), if given, says which keys come before each query: at least one."""
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = composite.matmul(query * scale, composite.matrix_transpose(key))
-    if seen is not None:
-        scores = composite.where(seen, scores, -math.inf)
+    if before is not None:
+        scores = composite.where(before, scores, -math.inf)
     if mask is None:
         return composite.softmax(scores)
-    return softmax_or_nothing(composite.where(mask, scores, -math.inf) if mask.dtype == bool_ else scores + mask)
+    return softmax_or_zeros(composite.where(mask, scores, -math.inf) if mask.dtype == bool_ else scores + mask)
 
 
-def softmax_or_nothing(scores: Tensor) -> Tensor:
-    """The softmax along the last axis, and zeros where all scores are minus infinity."""
+def softmax_or_zeros(scores: Tensor) -> Tensor:
+    """The softmax along the last axis; zeros where all scores are minus infinity."""
     top = build("stop_gradient", scores.max(axis=-1, keepdims=True))
     powers = build("exp", scores - composite.where(build("isfinite", top), top, 0))
     total = powers.sum(axis=-1, keepdims=True)
@@ -168,6 +168,6 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
                          why="its last two axes are queries and keys, of these sizes or 1")
 
 
-def fits(mask: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+def fits(mask: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether the last axes of a mask broadcast to (queries, keys)."""
-    return all(n in (1, m) for n, m in zip(mask[::-1], wanted[::-1]))
+    return all(n in (1, m) for n, m in zip(mask[::-1], target[::-1]))

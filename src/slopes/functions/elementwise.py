@@ -1,4 +1,4 @@
-"""Functions of each element: arithmetic, exponentials, angles, rounding, comparisons, bits, choices."""
+"""Elementwise functions: arithmetic, exponentials, trigonometry, rounding, comparisons, bits, selection, casts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def binary(name: str, x: Any, y: Any) -> Tensor:
 
 
 def add(x: Any, y: Any) -> Tensor:
-    """x + y, element by element. Shapes broadcast, types promote; raises ShapeError and DTypeError where they cannot.
+    """x + y, elementwise. Shapes broadcast, types promote; raises ShapeError and DTypeError where they cannot.
 
     >>> sl.add([1., 2.], 0.5)
     tensor([1.5, 2.5])
@@ -46,7 +46,7 @@ def add(x: Any, y: Any) -> Tensor:
 
 
 def subtract(x: Any, y: Any) -> Tensor:
-    """x - y, element by element. Shapes broadcast, types promote.
+    """x - y, elementwise. Shapes broadcast, types promote.
 
     >>> sl.subtract([1, 2], [3, 1])
     tensor([-2,  1])
@@ -55,7 +55,7 @@ def subtract(x: Any, y: Any) -> Tensor:
 
 
 def multiply(x: Any, y: Any) -> Tensor:
-    """x y, element by element (not the matrix product: that is `matmul`). Shapes broadcast, types promote.
+    """x y, elementwise (not the matrix product: that is `matmul`). Shapes broadcast, types promote.
 
     >>> sl.multiply([[1.], [2.]], [3., 4.])
     tensor([[3., 4.],
@@ -65,7 +65,7 @@ def multiply(x: Any, y: Any) -> Tensor:
 
 
 def divide(x: Any, y: Any) -> Tensor:
-    """x / y, element by element; integers become float32, and a division by 0 gives inf or NaN as IEEE 754 says.
+    """x / y, elementwise; integers become float32, and a division by 0 gives inf or NaN as IEEE 754 says.
 
     >>> sl.divide([1, 2], 4)
     tensor([0.25, 0.5 ])
@@ -450,7 +450,7 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
 
 
 def equal(x: Any, y: Any) -> Tensor:
-    """Whether x = y, element by element, as bool. NaN equals nothing.
+    """Whether x = y, elementwise, as bool. NaN equals nothing.
 
     >>> sl.equal([1, 2], [1, 3])
     tensor([ True, False])
@@ -459,7 +459,7 @@ def equal(x: Any, y: Any) -> Tensor:
 
 
 def not_equal(x: Any, y: Any) -> Tensor:
-    """Whether x differs from y, element by element, as bool.
+    """Whether x differs from y, elementwise, as bool.
 
     >>> sl.not_equal([1, 2], [1, 3])
     tensor([False,  True])
@@ -468,7 +468,7 @@ def not_equal(x: Any, y: Any) -> Tensor:
 
 
 def less(x: Any, y: Any) -> Tensor:
-    """Whether x < y, element by element, as bool.
+    """Whether x < y, elementwise, as bool.
 
     >>> sl.less([1, 2], 2)
     tensor([ True, False])
@@ -477,7 +477,7 @@ def less(x: Any, y: Any) -> Tensor:
 
 
 def less_equal(x: Any, y: Any) -> Tensor:
-    """Whether x <= y, element by element, as bool.
+    """Whether x <= y, elementwise, as bool.
 
     >>> sl.less_equal([1, 3], 2)
     tensor([ True, False])
@@ -486,7 +486,7 @@ def less_equal(x: Any, y: Any) -> Tensor:
 
 
 def greater(x: Any, y: Any) -> Tensor:
-    """Whether x > y, element by element, as bool.
+    """Whether x > y, elementwise, as bool.
 
     >>> sl.greater([1, 3], 2)
     tensor([False,  True])
@@ -495,7 +495,7 @@ def greater(x: Any, y: Any) -> Tensor:
 
 
 def greater_equal(x: Any, y: Any) -> Tensor:
-    """Whether x >= y, element by element, as bool.
+    """Whether x >= y, elementwise, as bool.
 
     >>> sl.greater_equal([1, 2], 2)
     tensor([False,  True])
@@ -531,7 +531,7 @@ def isfinite(x: Any) -> Tensor:
 
 
 def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Whether |x - y| <= atol + rtol |y|, element by element; infinities of one sign are close, NaN only with equal_nan.
+    """Whether |x - y| <= atol + rtol |y|, elementwise; infinities of one sign are close, NaN only with equal_nan.
 
     Integers are compared as float64, where their differences do not wrap around.
 
@@ -668,9 +668,9 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     return perform("where", (condition, x, y), {})
 
 
-def scalar_fits(number: Any, dtype: DType) -> bool:
+def scalar_fits(value: Any, dtype: DType) -> bool:
     """Whether a Python number takes this type beside a tensor of it (a fraction beside integers does not)."""
-    return scalar_dtype(number, dtype) == dtype
+    return scalar_dtype(value, dtype) == dtype
 
 
 def astype(x: Any, dtype: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Filtering pictures with given kernels: smoothing, sharpening, edges; what the first layer of a trained network finds by itself."""
+"""Image filtering with fixed kernels: smoothing, sharpening, edge detection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KERNELS: dict[str, list[list[float]]] = {
 
 
 def image_kernels() -> dict[str, np.ndarray]:
-    """The kernels that filter_image knows by name, each (3, 3) float32: smoothing ones sum to 1, edges to 0, sharpening to 1.
+    """The named kernels of filter_image, each (3, 3) float32: smoothing and sharpening kernels sum to 1, edge kernels to 0.
 
     >>> sl.image_kernels()["sharpen"].tolist()
     [[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]]
@@ -37,11 +37,10 @@ def image_kernels() -> dict[str, np.ndarray]:
 
 
 def filter_image(image: Any, kernel: Any, padding: Any = 0) -> Tensor:
-    """y[..., i, j] = sum over u, v of image[..., i + u, j + v] kernel[u, v]: every picture (or channel) by itself.
+    """y[..., i, j] = sum over u, v of image[..., i + u, j + v] kernel[u, v], independently for every image (or channel).
 
-    image (..., H, W), numbers; kernel (h, w), or a name of image_kernels() -> (..., H - h + 1, W - w + 1), floats; padding as in conv2d:
-    "same" keeps the size, with zeros around. Every output is computed from the image as it was given, not from neighbours that are
-    filtered already. Raises ArgumentError for unknown names, ShapeError for other shapes.
+    image (..., H, W), numbers; kernel (h, w), or a name of image_kernels() -> (..., H - h + 1, W - w + 1), floats; padding as in
+    conv2d: "same" keeps the size, with zero padding. Raises ArgumentError for unknown names, ShapeError for other shapes.
     Source: Gonzalez and Woods, Digital Image Processing (2018), chapter 3.
 
     >>> image = sl.tensor([[255., 128, 128, 240], [255, 128, 245, 240], [245, 128, 245, 240]])
@@ -53,7 +52,7 @@ def filter_image(image: Any, kernel: Any, padding: Any = 0) -> Tensor:
     x = composite.as_float(asarray(image))
     if x.ndim < 2:
         raise ShapeError(f"filter_image: an image of shape {x.shape}", why="its last two axes are height and width")
-    weight = asarray(named(kernel) if isinstance(kernel, str) else kernel).astype(x.dtype)
+    weight = asarray(get_kernel(kernel) if isinstance(kernel, str) else kernel).astype(x.dtype)
     if weight.ndim != 2:
         raise ShapeError(f"filter_image: a kernel of shape {weight.shape}", why="a kernel has two axes, height and width")
     planes = x.reshape((-1, 1, *x.shape[-2:]))
@@ -61,7 +60,7 @@ def filter_image(image: Any, kernel: Any, padding: Any = 0) -> Tensor:
     return y.reshape((*x.shape[:-2], *y.shape[-2:]))
 
 
-def named(name: str) -> np.ndarray:
+def get_kernel(name: str) -> np.ndarray:
     if name not in KERNELS:
         raise ArgumentError(f"filter_image: no kernel is called {name!r}", repair=f"known: {', '.join(KERNELS)}; or give a matrix")
     return image_kernels()[name]

@@ -1,4 +1,4 @@
-"""Functions that multiply and add: products of matrices, vectors and tensors."""
+"""Linear algebra: products of matrices, vectors and tensors, norms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot
 def matmul(x: Any, y: Any) -> Tensor:
     """The matrix product (..., n, k) (..., k, m) -> (..., n, m); leading axes broadcast, 1-d tensors are vectors.
 
-    Raises ShapeError where the inner sizes differ, and names the transposition that would fit.
+    Raises ShapeError if the inner sizes differ, with the transposition that would match.
 
     >>> sl.matmul([[1., 2.], [3., 4.]], [1., 1.])
     tensor([3., 7.])
@@ -28,7 +28,7 @@ def matmul(x: Any, y: Any) -> Tensor:
 
 
 def einsum(pattern: str, *operands: Any) -> Tensor:
-    """Einstein's summation: letters name axes, letters that the result lacks are summed over; "..." are axes that broadcast.
+    """Einstein summation: letters name axes, letters missing in the result are summed over; "..." are broadcast axes.
 
     >>> sl.einsum("ij,jk->ik", [[1., 2.]], [[3.], [4.]])
     tensor([[11.]])
@@ -57,7 +57,7 @@ def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
     if not x.ndim or not y.ndim or x.shape[axis] != y.shape[axis]:
         raise ShapeError(f"vecdot: x {x.shape} and y {y.shape} do not hold vectors of one length along axis {axis}",
                          repair="name the axis that both share with axis=, or transpose one of them")
-    x, y = (composite.moveaxis(each, normalize_axis(axis, each.ndim, "vecdot"), -1) for each in (x, y))
+    x, y = (composite.moveaxis(operand, normalize_axis(axis, operand.ndim, "vecdot"), -1) for operand in (x, y))
     return composite.einsum("...i,...i->...", x, y)
 
 
@@ -75,7 +75,7 @@ def outer(x: Any, y: Any) -> Tensor:
 
 
 def matrix_transpose(x: Any) -> Tensor:
-    """The last two axes exchanged. Raises ShapeError for fewer than two axes.
+    """Swap the last two axes. Raises ShapeError for fewer than two axes.
 
     >>> sl.matrix_transpose([[1, 2], [3, 4]])
     tensor([[1, 3],
@@ -85,12 +85,12 @@ def matrix_transpose(x: Any) -> Tensor:
 
 
 def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over `axis`; ord = 0 counts what is not 0, inf and -inf take the largest and the smallest |x|.
+    """(sum |x|^ord)^(1/ord) over `axis`; ord = 0 counts nonzero elements, inf and -inf are the largest and the smallest |x|.
 
-    ord is any number; a negative one gives 0 as soon as one element is 0. The gradient of a norm that is 0 is 0, as in PyTorch: one
-    zero row spoils nothing. So is that by an element which is 0, and that of ord = 0; equal extremes share it. Powers beyond the
-    range of x's type overflow, and underflow to 0.
-    Raises ArgumentError for an ord that is no number, ShapeError for an extreme or a negative ord over no elements.
+    ord is any number; with a negative one the norm is 0 if any element is 0. The gradient of a zero norm is 0, as in PyTorch, and so
+    is the gradient with respect to a zero element and that of ord = 0; equal extremes share the gradient. Powers beyond the range of
+    x's dtype overflow, or underflow to 0.
+    Raises ArgumentError for an ord that is not a number, ShapeError for an infinite or negative ord over no elements.
 
     >>> sl.vector_norm([3., 4.])
     tensor(5.)
@@ -118,7 +118,7 @@ def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: boo
 
 
 def power_norm(size: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool, ord: float) -> Tensor:
-    """(sum size^ord)^(1/ord), of sizes >= 0; the slope by a size that is 0 is 0."""
+    """(sum size^ord)^(1/ord), of sizes >= 0; the derivative with respect to a zero size is 0."""
     if ord > 0:
         powers = composite.of_positive("pow", size, ord) if ord < 1 else size ** ord
         return composite.of_positive("pow", composite.reduce("sum", powers, axis, keepdims), 1 / ord)

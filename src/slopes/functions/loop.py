@@ -1,11 +1,10 @@
-"""Loops over time: a step repeated over the first axis of sequences, each seeing the state that the one before left."""
+"""scan: a loop over the first axis of sequences that carries a state from step to step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..autodiff import scan as _operation  # noqa: F401  (puts it into the table)
 from ..autodiff.repeat import Step, depending, repeat
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.dtype import is_float
@@ -59,8 +58,8 @@ def step_count(sequences: Any, xs: Sequence[Tensor], length: int | None) -> int:
             raise ShapeError(f"scan: {path} is a single number", why="its first axis is the time", repair="give a tensor of steps")
     lengths = {x.shape[0] for x in xs} | ({length} if length is not None else set())
     if len(lengths) != 1:
-        found = ", ".join(str(x.shape) for x in xs) or "no sequences"
-        raise ShapeError(f"scan: sequences of shapes {found} and length={length} do not agree on a number of steps",
+        shapes = ", ".join(str(x.shape) for x in xs) or "no sequences"
+        raise ShapeError(f"scan: sequences of shapes {shapes} and length={length} do not agree on a number of steps",
                          repair="give sequences with first axes of one length, or without sequences length=")
     count = lengths.pop()
     if count < 1:
@@ -70,7 +69,7 @@ def step_count(sequences: Any, xs: Sequence[Tensor], length: int | None) -> int:
 
 
 class Loop:
-    """A step with the structures of what it takes."""
+    """A step function and the structures of its arguments."""
 
     def __init__(self, step: Stepping, sequences: Structure, state: Structure) -> None:
         self.step, self.sequences, self.state = step, sequences, state
@@ -85,22 +84,22 @@ class Loop:
         if structure != self.state:
             raise ArgumentError(f"scan: the step returned a state {structure}, it was given {self.state}",
                                 repair="return the new state in the containers of the old one")
-        found, outputs = flatten(result[1])
+        output_leaves, outputs = flatten(result[1])
         new = [asarray(leaf) for leaf in leaves]
-        for number, (before, after) in enumerate(zip(state, new)):
+        for i, (before, after) in enumerate(zip(state, new)):
             if before.shape != after.shape or before.dtype != after.dtype:
-                raise ShapeError(f"scan: part {number} of the state is {before.dtype}{list(before.shape)} before the step and "
+                raise ShapeError(f"scan: part {i} of the state is {before.dtype}{list(before.shape)} before the step and "
                                  f"{after.dtype}{list(after.shape)} after it", why="every step has the same shapes and types",
                                  repair="start with a state of the shape and type that the step returns")
-        return new, [asarray(leaf) for leaf in found], outputs
+        return new, [asarray(leaf) for leaf in output_leaves], outputs
 
 
 def eager(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
-    """The loop, step by step in Python."""
+    """Run the loop step by step in Python."""
     rows: list[list[Tensor]] = []
     structure = None
-    for number in reversed(range(count)) if reverse else range(count):
-        state, outputs, structure = loop.call(state, [x[number] for x in xs])
+    for i in reversed(range(count)) if reverse else range(count):
+        state, outputs, structure = loop.call(state, [x[i] for x in xs])
         rows.append(outputs)
     assert structure is not None
     columns = [stack(list(column)) for column in zip(*rows)]
@@ -112,16 +111,16 @@ def traced(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, revers
     """The loop as one operation: the step is recorded once."""
     trace = mode.trace
     assert trace is not None
-    found = Recorded(trace, loop, state, xs, [])
-    while found.unknown:  # what a step assigns is carried from step to step, as the state is
-        found = Recorded(trace, loop, state, xs, [*found.assigned, *found.unknown])
-    starts = [each._node_in(trace) for each in (*state, *found.assigned)]
-    last, outputs, _ = repeat(Step(found.carries, found.elements, found.states, found.outputs), starts,
+    recorded = Recorded(trace, loop, state, xs, [])
+    while recorded.unknown:  # what a step assigns is carried from step to step, as the state is
+        recorded = Recorded(trace, loop, state, xs, [*recorded.assigned, *recorded.unknown])
+    starts = [each._node_in(trace) for each in (*state, *recorded.assigned)]
+    last, outputs, _ = repeat(Step(recorded.carries, recorded.elements, recorded.states, recorded.outputs), starts,
                               [x._node_in(trace) for x in xs], count, reverse)
-    for tensor, node in zip(found.assigned, last[len(state):]):
+    for tensor, node in zip(recorded.assigned, last[len(state):]):
         trace.write(tensor, node)
-    results = [trace.tensor(node, found.followed and is_float(node.dtype)) for node in (*last[:len(state)], *outputs)]
-    return unflatten(loop.state, results[:len(state)]), unflatten(found.structure, results[len(state):])
+    results = [trace.tensor(node, recorded.followed and is_float(node.dtype)) for node in (*last[:len(state)], *outputs)]
+    return unflatten(loop.state, results[:len(state)]), unflatten(recorded.structure, results[len(state):])
 
 
 class Recorded:

@@ -200,7 +200,7 @@ def pad(x: Any, widths: int | Sequence[Any], value: Any = 0) -> Tensor:
     >>> sl.pad([1., 2.], (1, 2))
     tensor([0., 1., 2., 0., 0.])
     """
-    x, pairs = asarray(x), pairs_of(widths)
+    x, pairs = asarray(x), as_pairs(widths)
     widths = pairs * x.ndim if len(pairs) == 1 else pairs
     check_dimensions([abs(low) + n + abs(high) for n, (low, high) in zip(x.shape, widths)], "pad")
     if isinstance(value, Tensor):
@@ -214,12 +214,12 @@ def pad(x: Any, widths: int | Sequence[Any], value: Any = 0) -> Tensor:
     return perform("pad", (x,), {"widths": widths, "value": value})
 
 
-def pairs_of(widths: Any) -> tuple[tuple[int, int], ...]:
+def as_pairs(widths: Any) -> tuple[tuple[int, int], ...]:
     """One pair (before, after) for all axes, or one for each."""
     try:
         if hasattr(widths, "__index__"):
             return ((index(widths), index(widths)),)
-        if len(widths) == 2 and all(hasattr(each, "__index__") for each in widths):
+        if len(widths) == 2 and all(hasattr(width, "__index__") for width in widths):
             return ((index(widths[0]), index(widths[1])),)
         return tuple((index(low), index(high)) for low, high in widths)
     except (TypeError, ValueError, KeyError) as error:

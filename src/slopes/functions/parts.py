@@ -1,11 +1,10 @@
-"""Functions of rows, taken a few rows at a time."""
+"""in_parts: compute a function of rows for a few rows at a time, to save memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..autodiff.parts import results
 from ..autodiff.repeat import depending, outside
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.body import Body
@@ -14,6 +13,7 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..ops.checkpoint import checkpoint
 from ..tensor import Tensor, Trace, asarray, mode
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .loop import Aside, stable_body, stand_ins
@@ -23,13 +23,13 @@ __all__ = ["in_parts"]
 
 
 def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
-    """function(sequences), computed for `size` elements of the first axis at a time: what is large in between is never there as a whole.
+    """function(sequences), computed for `size` elements of the first axis at a time, to limit the memory of intermediate results.
 
     `sequences` and the result are trees of tensors, all with a first axis of the same length n >= 1; row i of the result may depend on
-    row i of the sequences only (and on tensors that the function reads besides). In a compiled function this is one loop, and the
-    derivative computes again, part by part, what the function computed in between, instead of keeping it: memory for one part, for
-    the price of a second computation. What is left over when `size` does not divide n is a shorter part of its own. Eagerly the parts
-    are computed one after the other, and kept where a gradient is recorded.
+    row i of the sequences only (and on other tensors that the function reads). In a compiled function this is one loop, and the
+    derivative recomputes intermediate results part by part instead of storing them (gradient checkpointing): memory for one part,
+    at the cost of a second computation. If n is not a multiple of `size`, the last part is shorter. In eager mode the parts are
+    computed one after the other, and intermediate results are kept if a gradient is recorded.
     Raises ArgumentError for a size below 1, ShapeError for first axes that differ, TraceError for a function that assigns tensors
     (draws random numbers, keeps running means) or calls backward.
     Source: Chen et al., "Training deep nets with sublinear memory cost", 2016.
@@ -46,13 +46,13 @@ def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
         raise ArgumentError(f"in_parts: size is {size!r}", why="so many rows are taken at a time", repair="take at least one")
     whole = total - total % size
     if total <= size:
-        return called(function, structure, xs, total)
+        return call(function, structure, xs, total)
     run = eager if mode.trace is None else traced
-    found = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
+    results = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
     if whole < total:
-        found.append(called(function, structure, [x[whole:] for x in xs], total - whole))
-    flat = [flatten(each)[0] for each in found]
-    return unflatten(flatten(found[0])[1], [concat(list(column)) if len(column) > 1 else column[0] for column in zip(*flat)])
+        results.append(call(function, structure, [x[whole:] for x in xs], total - whole))
+    flat = [flatten(result)[0] for result in results]
+    return unflatten(flatten(results[0])[1], [concat(list(column)) if len(column) > 1 else column[0] for column in zip(*flat)])
 
 
 def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
@@ -68,8 +68,8 @@ def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
     return lengths.pop()
 
 
-def called(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], rows: int) -> Any:
-    """The result for these rows, which has as many."""
+def call(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], rows: int) -> Any:
+    """Call the function for these rows, and check the number of rows of the result."""
     result = function(unflatten(structure, list(xs)))
     for path, leaf in named_leaves(result, "result"):
         shape = asarray(leaf).shape
@@ -82,7 +82,7 @@ def called(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
 
 def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
     """The results of all parts."""
-    return [called(function, structure, [x[first:first + size] for x in xs], size) for first in range(0, xs[0].shape[0], size)]
+    return [call(function, structure, [x[first:first + size] for x in xs], size) for first in range(0, xs[0].shape[0], size)]
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
@@ -96,7 +96,7 @@ def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
     fixed = outside(order, nodes, depending(order, elements))
     count = xs[0].shape[0] // size
     moving = [build_node("reshape", (x._node_in(trace),), {"shape": (count, *node.shape)}) for x, node in zip(xs, elements)]
-    found = results(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
+    found = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
     followed = mode.recording and any(each._requires_grad for each in (*xs, *tensors))
     rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in found]
     return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]
@@ -106,11 +106,11 @@ def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure,
              size: int) -> tuple[list[Tensor], Structure, list[Node]]:
     """What the function makes of one part: tensors, their structure, and their nodes."""
     with Aside(trace) as aside:
-        leaves, result_structure = flatten(called(function, structure, stand_ins(trace, elements), size))
+        leaves, result_structure = flatten(call(function, structure, stand_ins(trace, elements), size))
         tensors = [asarray(leaf) for leaf in leaves]
         if aside.called_backward or aside.assigned:
             what = "calls backward()" if aside.called_backward else "assigns a tensor"
             raise TraceError(f"in_parts: the function {what}",
                              why="it is computed again for the derivative, and must do the same each time",
                              repair="leave that out, or use sl.scan, whose steps may assign tensors")
-        return tensors, result_structure, stable_body([each._node_in(trace) for each in tensors], list(elements))
+        return tensors, result_structure, stable_body([tensor._node_in(trace) for tensor in tensors], list(elements))

@@ -1,4 +1,4 @@
-"""Functions that make one number of many: sums, means, extremes, softmax and running totals."""
+"""Reductions: sums, means, extremes, softmax, cumulative sums."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ __all__ = [
 Axis = int | tuple[int, ...] | None
 
 
-def reduced(name: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
+def reduce(name: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
     return composite.reduce(name, asarray(x), axis, keepdims)
 
 
 def cast(x: Any, dtype: Any) -> Tensor:
-    """x in the wanted type; None leaves it."""
+    """x as a tensor of `dtype`; None keeps its own."""
     return asarray(x) if dtype is None else asarray(x).astype(as_dtype(dtype))
 
 
-def totalled(name: str, x: Any, axis: Axis, keepdims: bool, dtype: Any) -> Tensor:
-    """A sum or product of elements in the wanted type, in that type; it is taken in the widest one of its kind, which wraps alike."""
-    return cast(reduced(name, cast(x, dtype), axis, keepdims), dtype)
+def reduce_in_dtype(name: str, x: Any, axis: Axis, keepdims: bool, dtype: Any) -> Tensor:
+    """A sum or product of elements cast to `dtype`, in that dtype; computed in the widest type of its kind, with the same wrapping."""
+    return cast(reduce(name, cast(x, dtype), axis, keepdims), dtype)
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
-    """The sum over `axis` (a number, a tuple, None for all), 0 over no elements; integers and bool are added as int64 or uint64.
+    """The sum over `axis` (an integer, a tuple, None for all), 0 over no elements; integers and bool are added as int64 or uint64.
 
-    With `dtype`, elements become that type first, and the result is of it.
+    With `dtype`, elements are cast to it first, and it is the dtype of the result.
     x (..., n, ...) -> (..., ...), with keepdims (..., 1, ...). Raises ShapeError for an axis that does not exist.
-    A sum of float32 is off by at most 256 eps (3e-5) of the sum of magnitudes, usually by less than 1e-6, however long it is:
-    128 terms at a time are added in float32, their sums in float64. Means, variances and running totals are as exact.
+    The error of a float32 sum is at most 256 eps (3e-5) of the sum of magnitudes, usually less than 1e-6, for any length: 128 terms
+    at a time are added in float32, and their sums in float64. Means, variances and cumulative sums are equally accurate.
 
     >>> sl.sum([[1., 2.], [3., 4.]], axis=0)
     tensor([4., 6.])
     """
-    return totalled("sum", x, axis, keepdims, dtype)
+    return reduce_in_dtype("sum", x, axis, keepdims, dtype)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
-    """The product over `axis` (a number, a tuple, None for all), 1 over no elements; zeros are no problem for the gradient.
+    """The product over `axis` (an integer, a tuple, None for all), 1 over no elements; the gradient is exact at zeros, too.
 
-    With `dtype`, elements become that type first, and the result is of it.
+    With `dtype`, elements are cast to it first, and it is the dtype of the result.
 
     >>> sl.prod([[1., 2.], [3., 4.]], axis=1)
     tensor([ 2., 12.])
     """
-    return totalled("prod", x, axis, keepdims, dtype)
+    return reduce_in_dtype("prod", x, axis, keepdims, dtype)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum over `axis` divided by the number of elements; integers are averaged as float32; NaN over no elements.
+    """The mean over `axis`; integers are averaged as float32; NaN over no elements.
 
     >>> sl.mean([[1., 2.], [3., 4.]])
     tensor(2.5)
@@ -76,7 +76,7 @@ def var(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False
 
 
 def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
-    """The square root of `var`; where all elements are equal it is 0, and its gradient is taken as 0, as in PyTorch.
+    """The square root of `var`; if all elements are equal it is 0 with gradient 0, as in PyTorch.
 
     >>> sl.std([1., 1., 3., 3.])
     tensor(1.)
@@ -85,21 +85,21 @@ def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest element over `axis`; NaN wins; the gradient is shared among equals. Raises ShapeError over no elements.
+    """The maximum over `axis`; NaN propagates; equal maxima share the gradient. Raises ShapeError over no elements.
 
     >>> sl.max([[1., 5.], [3., 4.]], axis=0)
     tensor([3., 5.])
     """
-    return reduced("max", x, axis, keepdims)
+    return reduce("max", x, axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest element over `axis`; NaN wins; the gradient is shared among equals. Raises ShapeError over no elements.
+    """The minimum over `axis`; NaN propagates; equal minima share the gradient. Raises ShapeError over no elements.
 
     >>> sl.min([[1., 5.], [3., 4.]], axis=0)
     tensor([1., 4.])
     """
-    return reduced("min", x, axis, keepdims)
+    return reduce("min", x, axis, keepdims)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -108,7 +108,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.all([True, False])
     tensor(False)
     """
-    return reduced("all", x, axis, keepdims)
+    return reduce("all", x, axis, keepdims)
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -117,20 +117,20 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.any([True, False])
     tensor(True)
     """
-    return reduced("any", x, axis, keepdims)
+    return reduce("any", x, axis, keepdims)
 
 
 def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """How many elements over `axis` are not 0, as int64.
+    """The number of nonzero elements over `axis`, as int64.
 
     >>> sl.count_nonzero([0, 3, 0, 5])
     tensor(2)
     """
-    return reduced("sum", asarray(x).astype(bool), axis, keepdims)
+    return reduce("sum", asarray(x).astype(bool), axis, keepdims)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the largest element along `axis` (None: in the flattened tensor), the first of equals, as int64.
+    """The index of the maximum along `axis` (None: in the flattened tensor), the first of equals, as int64.
 
     >>> sl.argmax([[1., 5.], [3., 2.]], axis=1)
     tensor([1, 0])
@@ -139,7 +139,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the smallest element along `axis` (None: in the flattened tensor), the first of equals, as int64.
+    """The index of the minimum along `axis` (None: in the flattened tensor), the first of equals, as int64.
 
     >>> sl.argmin([[1., 5.], [3., 2.]], axis=1)
     tensor([0, 1])
@@ -148,7 +148,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 
 def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """Running totals along `axis` (which may be left out where there is only one): y_i = x_0 + ... + x_i.
+    """Cumulative sums along `axis` (optional for 1-d tensors): y_i = x_0 + ... + x_i.
 
     Integers are added as int64 or uint64. With `dtype`, elements become that type first, and the result is of it.
 
@@ -162,9 +162,9 @@ def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) over `axis`, with the largest element taken out so that nothing overflows; its gradient is softmax.
+    """log(sum(exp(x))) over `axis`, computed without overflow; its gradient is softmax.
 
-    Where all elements are -inf it is -inf with gradient 0 (PyTorch: nan), and -inf over no elements.
+    If all elements are -inf, it is -inf with gradient 0 (PyTorch: nan); over no elements it is -inf.
 
     >>> sl.logsumexp([1000., 0.])
     tensor(1000.)
@@ -175,7 +175,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`: positive, summing to 1, for logits of any size (Bridle 1990).
 
-    A logit of -inf gets 0, value and gradient; nothing but -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
+    A logit of -inf has value and gradient 0; only -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
 
     >>> sl.softmax([10000., 10000.])
     tensor([0.5, 0.5])
@@ -184,9 +184,9 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
-    """x - log(sum(exp(x))) along `axis`: the logarithm of softmax, also where softmax is 0 in floating point.
+    """x - log(sum(exp(x))) along `axis`: the logarithm of softmax, accurate even where softmax underflows to 0.
 
-    A logit of -inf stays -inf; nothing but -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
+    A logit of -inf stays -inf; only -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
 
     >>> sl.log_softmax([10000., 0.])
     tensor([     0., -10000.])

@@ -1,4 +1,4 @@
-"""Functions that choose and order elements: take, sort, top_k, one_hot, and those whose result's size depends on values."""
+"""Selecting and sorting elements: take, sort, top_k, one_hot, unique, nonzero, searchsorted."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["argsort", "nonzero", "one_hot", "searchsorted", "sort", "take", "tak
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The elements of an axis that `indices` name: a table look-up. The axis may be left out where there is only one.
+    """The elements at `indices` along an axis: a table lookup. The axis is optional for 1-d tensors.
 
-    x (..., n, ...), indices (...) of whole numbers 0 .. n - 1 -> the indices' axes in the place of `axis`.
-    Raises OutOfRangeError for an index outside, in compiled code too; DTypeError for indices that are no integers.
+    x (..., n, ...), indices (...) integers from 0 to n - 1 -> the axes of indices replace `axis`.
+    Raises OutOfRangeError for an index out of range, also in compiled code; DTypeError unless indices are integers.
 
     >>> sl.take([10., 20., 30.], [2, 0])
     tensor([30., 10.])
@@ -31,9 +31,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
-    """result[..., i, ...] = x[..., indices[..., i, ...], ...]: each line along the axis has its own indices.
+    """result[..., i, ...] = x[..., indices[..., i, ...], ...]: every slice along the axis has its own indices.
 
-    x and indices have equal shapes but for `axis`. Raises ShapeError and OutOfRangeError.
+    x and indices have equal shapes except along `axis`. Raises ShapeError and OutOfRangeError.
 
     >>> sl.take_along_axis([[1., 2.], [3., 4.]], [[1], [0]], axis=1)
     tensor([[2.],
@@ -44,9 +44,9 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
 
 
 def one_hot(labels: Any, classes: int, dtype: Any = None) -> Tensor:
-    """1 in each label's place along a new last axis, 0 elsewhere: labels (...) -> (..., classes).
+    """One-hot encoding along a new last axis: labels (...) -> (..., classes).
 
-    Raises OutOfRangeError for a label outside of 0 .. classes - 1, DTypeError for labels that are no integers.
+    Raises OutOfRangeError for a label outside 0 .. classes - 1, DTypeError unless labels are integers.
 
     >>> sl.one_hot([0, 2], 3)
     tensor([[1., 0., 0.],
@@ -56,7 +56,7 @@ def one_hot(labels: Any, classes: int, dtype: Any = None) -> Tensor:
 
 
 def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """The positions that put x in rising (or falling) order along an axis; equals keep their order, NaN counts as largest.
+    """The indices that sort x in ascending (or descending) order along an axis; stable, and NaN counts as largest.
 
     >>> sl.argsort([3., 1., 2.])
     tensor([1, 2, 0])
@@ -65,7 +65,7 @@ def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
 
 
 def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """x in rising (or falling) order along an axis; the gradient follows the elements.
+    """x sorted in ascending (or descending) order along an axis; the gradient follows the elements.
 
     >>> sl.sort([3., 1., 2.])
     tensor([1., 2., 3.])
@@ -74,7 +74,7 @@ def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
 
 
 def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """The k largest (or smallest) elements along an axis in order, and their positions; of equals the first come first.
+    """The k largest (or smallest) elements along an axis in order, and their indices; stable for equal elements.
 
     >>> sl.top_k([1., 5., 3.], 2)
     (tensor([5., 3.]), tensor([1, 2]))
@@ -83,9 +83,9 @@ def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor,
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:
-    """The positions of the elements that are not 0, one tensor per axis. TraceError while compiling: the size depends on values.
+    """The indices of nonzero elements, one tensor per axis. TraceError while compiling: the size depends on values.
 
-    Raises ShapeError for a single number, which has no axes.
+    Raises ShapeError for a 0-d tensor.
 
     >>> sl.nonzero([0, 3, 0, 5])
     (tensor([1, 3]),)
@@ -97,21 +97,21 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
 
 
 def unique(x: Any) -> Tensor:
-    """The different elements in rising order; the gradient goes to the first of equals. TraceError while compiling: the size depends
+    """The distinct elements in ascending order; the gradient goes to the first of equals. TraceError while compiling: the size depends
     on values.
 
     >>> sl.unique([3, 1, 3])
     tensor([1, 3])
     """
     x = asarray(x)
-    _, places = np.unique(x._known("nonzero"), return_index=True)
-    return perform("take", (x.flatten(), from_array(places)), {"axis": 0})
+    _, indices = np.unique(x._known("nonzero"), return_index=True)
+    return perform("take", (x.flatten(), from_array(indices)), {"axis": 0})
 
 
 def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:
-    """For each value, the position in the rising x (n,) where it would be inserted; side="right": behind its equals.
+    """For each value, the index in the ascending x (n,) where it would be inserted; side="right": after equal elements.
 
-    Counted by comparing with every element: sum of x < value (or x <= value). NaN counts as largest, as in `sort`. Raises ArgumentError
+    Computed as the sum of x < value (or x <= value) over x. NaN counts as largest, as in `sort`. Raises ArgumentError
     for another side.
 
     >>> sl.searchsorted([1., 2., 3.], [2., 5.])

@@ -17,8 +17,8 @@ __all__ = [
 Sizes = int | Sequence[int]
 
 
-def checked(name: str, x: Any, axes: int) -> Tensor:
-    """x as a tensor of batch, channels and this many spatial axes."""
+def check_input(name: str, x: Any, axes: int) -> Tensor:
+    """x as a tensor; ShapeError unless it has batch, channels and this many spatial axes."""
     x = asarray(x)
     if x.ndim != axes + 2:
         raise ShapeError(f"{name}: x of shape {x.shape} has {x.ndim} axes, not {axes + 2}",
@@ -27,8 +27,8 @@ def checked(name: str, x: Any, axes: int) -> Tensor:
     return x
 
 
-def convolved(axes: int, x: Any, weight: Any, bias: Any, stride: Sizes, padding: Any, dilation: Sizes, groups: int) -> Tensor:
-    y = composite.convolution(checked(f"conv{axes}d", x, axes), asarray(weight), stride, padding, dilation, groups)
+def convolve(axes: int, x: Any, weight: Any, bias: Any, stride: Sizes, padding: Any, dilation: Sizes, groups: int) -> Tensor:
+    y = composite.convolution(check_input(f"conv{axes}d", x, axes), asarray(weight), stride, padding, dilation, groups)
     return with_bias(y, bias, axes)
 
 
@@ -42,13 +42,13 @@ def conv1d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: An
 
     x (N, C, L), weight (O, C / groups, K), bias (O,) -> (N, O, L'):
     L' = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1.
-    padding: a number, numbers or pairs per axis, "same" or "valid". Raises ShapeError for channels or axes that do not fit.
-    (A cross-correlation, as the whole field calls convolution.)
+    padding: an integer, integers or pairs per axis, "same" or "valid". Raises ShapeError for channels or axes that do not match.
+    (This is a cross-correlation, as is usual.)
 
     >>> sl.conv1d([[[2., 3., 1., 3., 2., 1.]]], [[[1., 2., 1.]]])
     tensor([[[9., 8., 9., 8.]]])
     """
-    return convolved(1, x, weight, bias, stride, padding, dilation, groups)
+    return convolve(1, x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, dilation: Sizes = 1,
@@ -62,7 +62,7 @@ def conv2d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: An
     tensor([[[[19., 25.],
               [37., 43.]]]])
     """
-    return convolved(2, x, weight, bias, stride, padding, dilation, groups)
+    return convolve(2, x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, dilation: Sizes = 1,
@@ -72,26 +72,26 @@ def conv3d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: An
     >>> sl.conv3d(sl.ones((1, 2, 3, 3, 3)), sl.ones((1, 2, 3, 3, 3)))
     tensor([[[[[54.]]]]])
     """
-    return convolved(3, x, weight, bias, stride, padding, dilation, groups)
+    return convolve(3, x, weight, bias, stride, padding, dilation, groups)
 
 
-def transposed(axes: int, x: Any, weight: Any, bias: Any, stride: Sizes, padding: Any, output_padding: Sizes, dilation: Sizes,
+def transposed_convolve(axes: int, x: Any, weight: Any, bias: Any, stride: Sizes, padding: Any, output_padding: Sizes, dilation: Sizes,
                groups: int) -> Tensor:
-    x = checked(f"conv_transpose{axes}d", x, axes)
+    x = check_input(f"conv_transpose{axes}d", x, axes)
     y = composite.transposed_convolution(x, asarray(weight), stride, padding, output_padding, dilation, groups)
     return with_bias(y, bias, axes)
 
 
 def conv_transpose1d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
                      dilation: Sizes = 1, groups: int = 1) -> Tensor:
-    """The transposed convolution: each element of x places a scaled copy of the kernel, and overlaps add up.
+    """The transposed convolution: each element of x adds a scaled copy of the kernel to the output.
 
     x (N, C, L), weight (C, O / groups, K) -> (N, O, L'), L' = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1.
 
     >>> sl.conv_transpose1d([[[1., 2.]]], [[[1., 1.]]], stride=2)
     tensor([[[1., 1., 2., 2.]]])
     """
-    return transposed(1, x, weight, bias, stride, padding, output_padding, dilation, groups)
+    return transposed_convolve(1, x, weight, bias, stride, padding, output_padding, dilation, groups)
 
 
 def conv_transpose2d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
@@ -104,7 +104,7 @@ def conv_transpose2d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, p
               [ 0.,  4.,  6.],
               [ 4., 12.,  9.]]]])
     """
-    return transposed(2, x, weight, bias, stride, padding, output_padding, dilation, groups)
+    return transposed_convolve(2, x, weight, bias, stride, padding, output_padding, dilation, groups)
 
 
 def conv_transpose3d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
@@ -114,7 +114,7 @@ def conv_transpose3d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, p
     >>> sl.conv_transpose3d(sl.ones((1, 1, 1, 1, 1)), sl.ones((1, 1, 2, 2, 2))).shape
     (1, 1, 2, 2, 2)
     """
-    return transposed(3, x, weight, bias, stride, padding, output_padding, dilation, groups)
+    return transposed_convolve(3, x, weight, bias, stride, padding, output_padding, dilation, groups)
 
 
 def per_axis(size: Sizes, axes: int) -> Sizes:
@@ -122,33 +122,33 @@ def per_axis(size: Sizes, axes: int) -> Sizes:
 
 
 def max_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
-    """The largest element of each window: x (N, C, L) -> (N, C, L'), sizes as in conv1d; the default stride is the window's size.
+    """The maximum of each window: x (N, C, L) -> (N, C, L'), sizes as in conv1d; the default stride is the window size.
 
-    Of equals in a window, the first gets the gradient. Padding never wins.
+    Among equal maxima the first gets the gradient. Padding is minus infinity.
 
     >>> sl.max_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3)
     tensor([[[3., 3.]]])
     """
-    return composite.max_pool(checked("max_pool1d", x, 1), per_axis(size, 1), stride, padding, dilation)
+    return composite.max_pool(check_input("max_pool1d", x, 1), per_axis(size, 1), stride, padding, dilation)
 
 
 def max_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
-    """The largest element of each window: x (N, C, H, W) -> (N, C, H', W'); the stride is the window's size by default.
+    """The maximum of each window: x (N, C, H, W) -> (N, C, H', W'); the default stride is the window size.
 
     >>> sl.max_pool2d(sl.arange(9, dtype="float32").reshape(1, 1, 3, 3), 2, stride=1)
     tensor([[[[4., 5.],
               [7., 8.]]]])
     """
-    return composite.max_pool(checked("max_pool2d", x, 2), per_axis(size, 2), stride, padding, dilation)
+    return composite.max_pool(check_input("max_pool2d", x, 2), per_axis(size, 2), stride, padding, dilation)
 
 
 def max_pool3d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
-    """The largest element of each window over three spatial axes.
+    """The maximum of each window over three spatial axes.
 
     >>> sl.max_pool3d(sl.zeros((1, 2, 4, 4, 4)), 2).shape
     (1, 2, 2, 2, 2)
     """
-    return composite.max_pool(checked("max_pool3d", x, 3), per_axis(size, 3), stride, padding, dilation)
+    return composite.max_pool(check_input("max_pool3d", x, 3), per_axis(size, 3), stride, padding, dilation)
 
 
 def avg_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Tensor:
@@ -157,7 +157,7 @@ def avg_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_
     >>> sl.avg_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3)
     tensor([[[2., 2.]]])
     """
-    return composite.avg_pool(checked("avg_pool1d", x, 1), per_axis(size, 1), stride, padding, count_include_pad)
+    return composite.avg_pool(check_input("avg_pool1d", x, 1), per_axis(size, 1), stride, padding, count_include_pad)
 
 
 def avg_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Tensor:
@@ -167,7 +167,7 @@ def avg_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_
     tensor([[[[2., 3.],
               [5., 6.]]]])
     """
-    return composite.avg_pool(checked("avg_pool2d", x, 2), per_axis(size, 2), stride, padding, count_include_pad)
+    return composite.avg_pool(check_input("avg_pool2d", x, 2), per_axis(size, 2), stride, padding, count_include_pad)
 
 
 def avg_pool3d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Tensor:
@@ -176,4 +176,4 @@ def avg_pool3d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_
     >>> sl.avg_pool3d(sl.ones((1, 1, 2, 2, 2)), 2)
     tensor([[[[[1.]]]]])
     """
-    return composite.avg_pool(checked("avg_pool3d", x, 3), per_axis(size, 3), stride, padding, count_include_pad)
+    return composite.avg_pool(check_input("avg_pool3d", x, 3), per_axis(size, 3), stride, padding, count_include_pad)

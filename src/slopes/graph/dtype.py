@@ -61,6 +61,11 @@ def masked_error(what: str) -> DTypeError:
                       repair="fill it first: x.filled(0); np.ma.getmaskarray(x) is the mask, for sl.where")
 
 
+def in_namespace(xp: Any, dtype: DType) -> Any:
+    """The data type of this name in an array namespace."""
+    return getattr(xp, dtype.name)
+
+
 def is_float(dtype: DType) -> bool:
     return dtype.kind == "f"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, SlopesError, left_to
+from ..errors import ArgumentError, SlopesError, missing_method
 from .dtype import NATIVE, DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
 from .shape import Shape
@@ -53,6 +53,10 @@ class Operation:
     """Whether each element of each argument is read by exactly one element of the result."""
 
     # ------------------------------------------------------------------ values
+    same_numbers: bool = False
+    """Whether every element of the result is an element of the one argument, perhaps in another type."""
+    broadcasts: bool = False
+    """Whether the result repeats the argument along axes, as NumPy's broadcasting does."""
     view: bool = False
     """Whether NumPy returns a view of the argument, without computing or copying."""
     beyond_standard: str = ""
@@ -93,9 +97,17 @@ class Operation:
         for attribute, value in list(vars(cls).items()):
             if callable(value) and not attribute.startswith("__") and not isinstance(value, (classmethod, staticmethod, type)):
                 setattr(cls, attribute, staticmethod(value))
+        if "meaning" in vars(cls) and "compute" not in vars(cls):
+            cls.compute = staticmethod(partial(cls.meaning, np))  # type: ignore[method-assign]
         if not abstract:
             cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
             Operation.table[cls.name] = cls
+
+    @classmethod
+    def attach(cls, **answers: Callable[..., Any]) -> None:
+        """Add answers that are written on a higher floor: the derivatives of loops are built by the package that pulls gradients back."""
+        for question, answer in answers.items():
+            setattr(cls, question, staticmethod(answer))
 
     # ------------------------------------------------------------------ the graph
     @classmethod
@@ -107,7 +119,7 @@ class Operation:
     @classmethod
     def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
         """(shape, dtype) of the result; raises the errors of a wrong call."""
-        raise left_to(cls, "rule", "it says the shape and the type of the result")
+        raise missing_method(cls, "rule", "it says the shape and the type of the result")
 
     @classmethod
     def samples(cls) -> Iterable[tuple[list[Any], dict[str, Any]]]:
@@ -118,18 +130,23 @@ class Operation:
     @classmethod
     def meaning(cls, xp: Any, *arrays: Any, **params: Any) -> Any:
         """The value, in terms of an array namespace: NumPy, or any other of the array API standard."""
-        raise left_to(cls, "meaning", "it says the value, in terms of an array namespace: it runs whenever the operation is used at once")
+        raise missing_method(cls, "meaning", "it says the value, in terms of an array namespace: it runs whenever the operation is eager")
+
+    @classmethod
+    def compute(cls, *arrays: Any, **params: Any) -> Any:
+        """The value of NumPy arrays: `meaning` with NumPy, unless NumPy has a faster way or wrong values are to be reported."""
+        return cls.meaning(np, *arrays, **params)
 
     # ------------------------------------------------------------------ derivatives
     @classmethod
     def pullback(cls, g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:
         """One gradient (or None) for each argument, from the gradient g of the result and the result y itself."""
-        raise left_to(cls, "pullback", "it says the gradient of each argument; (None,) * len(args) where there are none")
+        raise missing_method(cls, "pullback", "it says the gradient of each argument; (None,) * len(args) where there are none")
 
     @classmethod
     def batch(cls, nodes: Sequence[Node], batched: Sequence[bool], **params: Any) -> Node:
         """The same operation on many examples: arguments whose flag is set, and the result, have one more axis, in front."""
-        raise left_to(cls, "batch", "it says how the operation is performed for many examples at once")
+        raise missing_method(cls, "batch", "it says how the operation is performed for many examples at once")
 
     @classmethod
     def untaken(cls, y: Node, *args: Node, **params: Any) -> Sequence[Node | None] | None:
@@ -145,12 +162,12 @@ class Operation:
     @classmethod
     def lower(cls, read: Any, index: Sequence[Any], node: Node) -> Any:
         """The scalar expression of the element at `index`, in terms of a reader of the arguments (loops/lower.py `Reader`)."""
-        raise left_to(cls, "lower", "it says how one element is computed; an operation with a `kernel` of its own needs none")
+        raise missing_method(cls, "lower", "it says how one element is computed; an operation with a `kernel` of its own needs none")
 
     @classmethod
     def emit(cls, b: Any, *xs: Any, **params: Any) -> Any:
         """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`)."""
-        raise left_to(cls, "emit", "it says how the operation is compiled; used at once, outside of compiled functions, it needs none")
+        raise missing_method(cls, "emit", "it says how the operation is compiled; eager code needs none")
 
     @classmethod
     def inline_cost(cls, node: Node) -> int:
@@ -165,7 +182,7 @@ class Operation:
     @classmethod
     def trap_error(cls, node: Node, where: str) -> SlopesError:
         """The error that compiled code reports on behalf of a node."""
-        raise left_to(cls, "trap_error", "it says the error that compiled code reports by number")
+        raise missing_method(cls, "trap_error", "it says the error that compiled code reports by number")
 
     # ------------------------------------------------------------------ compilation: kernels
     @classmethod
@@ -186,12 +203,12 @@ class Operation:
     @classmethod
     def identity(cls, dtype: DType) -> np.generic:
         """Of a kernel that combines elements: the value to start from, which changes none."""
-        raise left_to(cls, "identity", "it says the value that a reduction starts from")
+        raise missing_method(cls, "identity", "it says the value that a reduction starts from")
 
     @classmethod
     def combine(cls, b: Any, acc: Any, x: Any) -> Any:
         """Of a kernel that combines elements: one more of them taken in, in terms of a builder of native code."""
-        raise left_to(cls, "combine", "it says how a reduction takes in one more element")
+        raise missing_method(cls, "combine", "it says how a reduction takes in one more element")
 
 
 class Frozen:

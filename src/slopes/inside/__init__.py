@@ -1,4 +1,4 @@
-"""Floor 9, looking inside: what a network sees, keeps and decides; everything returns data and draws a picture of them."""
+"""Interpreting networks: attention, filters, saliency, gradients, decisions; every function returns data that can draw itself."""
 
 from .attention import AttentionMaps, attention_maps
 from .boundary import Boundary, boundary

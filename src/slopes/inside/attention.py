@@ -1,4 +1,4 @@
-"""Attention maps: which places each place of a sequence looks at, in every head of every layer."""
+"""Attention maps: the attention weights of every head of every layer."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..nn.module import entries
 from ..plot import Picture, View, new_figure
 from ..tensor import asarray, no_grad
 from ..train.mode import Mode
-from .watch import replaced
+from .watch import replace_forward
 
-TICKS = 24  # so many places are named
+TICKS = 24  # most positions to label in the figure
 
 
 @dataclass
 class AttentionMaps(View):
-    """weights: for each layer's path an array (heads, L, S), the rows summing to 1; queries and keys: names of the places, if given."""
+    """weights: by layer path, arrays (heads, L, S) whose rows sum to 1; queries and keys: labels of the positions, if given."""
 
     weights: dict[str, np.ndarray]
     queries: Sequence[str] = ()
     keys: Sequence[str] = ()
 
     def draw(self) -> Picture:
-        """One row per layer, one column per head; dark is much, the darkest is the head's largest weight."""
-        heads = max(len(each) for each in self.weights.values())
+        """One row per layer, one column per head; the darkest colour is the head's largest weight."""
+        heads = max(len(layer_weights) for layer_weights in self.weights.values())
         named = len(self.keys) <= TICKS and bool(self.keys)
         size = 2.6 if named else 1.7
         figure = new_figure(size * heads + 0.6, size * len(self.weights) + 0.4)
@@ -50,10 +50,10 @@ class AttentionMaps(View):
 
 def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), keys: Sequence[str] | None = None,
                    example: int = 0) -> AttentionMaps:
-    """The attention weights of every nn.MultiheadAttention in the network, for one example of a batch of inputs, in the mode of use.
+    """The attention weights of every nn.MultiheadAttention in the network, for one example of a batch, in eval mode.
 
-    queries, keys: names of the places, for the picture (keys default to queries). A layer that is used several times shows its last
-    use. Raises ArgumentError for a network that does not attend.
+    queries, keys: labels of the positions in the figure (keys default to queries). Of a layer that is called several times, the
+    last call is shown. Raises ArgumentError for a network without attention.
 
     >>> import slopes as sl
     >>> from slopes.zoo.networks import char_gpt
@@ -61,30 +61,30 @@ def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), ke
     >>> [each.shape for each in seen.weights.values()], float(seen.weights["net.decoder.layers[0].self_attn"][0, 0, 1:].sum())
     ([(4, 3, 3), (4, 3, 3)], 0.0)
     """
-    found: dict[str, np.ndarray] = {}
+    weights: dict[str, np.ndarray] = {}
     with ExitStack() as stack, Mode(net, training=False, quiet=True), no_grad():
-        for path, module in shown_paths(net):
+        for path, module in module_paths(net):
             if isinstance(module, nn.MultiheadAttention):
-                stack.enter_context(replaced(module, recorder(module, path, found, example)))
-        net(*(asarray(each) for each in inputs))
-    if not found:
-        raise ArgumentError("attention_maps: this network does not attend", why="no nn.MultiheadAttention in it was used")
-    return AttentionMaps(found, list(queries), list(queries if keys is None else keys))
+                stack.enter_context(replace_forward(module, recording_forward(module, path, weights, example)))
+        net(*(asarray(x) for x in inputs))
+    if not weights:
+        raise ArgumentError("attention_maps: this network has no attention", why="no nn.MultiheadAttention in it was called")
+    return AttentionMaps(weights, list(queries), list(queries if keys is None else keys))
 
 
-def shown_paths(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """(path for people, module) of all modules."""
-    return [(each.shown, each.value) for each in entries(net) if isinstance(each.value, nn.Module)]
+def module_paths(net: nn.Module) -> list[tuple[str, nn.Module]]:
+    """(path for display, module) of all modules."""
+    return [(entry.display, entry.value) for entry in entries(net) if isinstance(entry.value, nn.Module)]
 
 
-def recorder(module: nn.MultiheadAttention, path: str, found: dict[str, np.ndarray], example: int) -> Any:
-    """The layer's forward, which also notes its weights."""
+def recording_forward(module: nn.MultiheadAttention, path: str, weights_by_path: dict[str, np.ndarray], example: int) -> Any:
+    """The layer's forward method, extended to record its weights."""
     original = module.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        wanted, averaged = kwargs.pop("need_weights", False), kwargs.pop("average_attn_weights", True)
+        need_weights, averaged = kwargs.pop("need_weights", False), kwargs.pop("average_attn_weights", True)
         y, weights = original(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
-        found[path] = np.array(weights.numpy()[example])
-        return (y, weights.mean(axis=1) if averaged else weights) if wanted else y
+        weights_by_path[path] = np.array(weights.numpy()[example])
+        return (y, weights.mean(axis=1) if averaged else weights) if need_weights else y
 
     return forward

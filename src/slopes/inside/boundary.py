@@ -1,4 +1,4 @@
-"""The decision boundary: which class a model gives to each point of the plane."""
+"""The decision boundary of a classifier in the plane."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Boundary(View):
     title: str = ""
 
     def draw(self) -> Picture:
-        """Regions in faint colours, their borders, and the examples in strong ones."""
+        """Regions in light colours, their borders, and the examples."""
         figure = new_figure(4, 4)
         self.draw_on(figure.subplots())
         return Picture(figure)
 
     def draw_on(self, axes: Any) -> None:
-        """The same on axes of a larger picture."""
+        """Draw on the axes of a larger figure."""
         count = len(self.classes)
         colours = [colour(i) for i in range(count)]
         levels = np.arange(count + 1) - 0.5
@@ -54,7 +54,7 @@ class Boundary(View):
 
 
 def boundary(model: Any, x: Any, y: Any, points: int = 200, margin: float = 0.1, title: str = "") -> Boundary:
-    """Ask the model about points x points places of the rectangle around the examples, and return the Boundary.
+    """Predict the classes of a points x points grid over the rectangle around the examples.
 
     model: one with predict(x) -> labels (those of zoo.classifiers, scikit-learn's), a network whose outputs are (N, classes) logits
     (or (N, 1): positive means class 1), or a function (N, 2) -> labels. x: (N, 2), y: (N,) labels. `margin` is the share by which
@@ -74,26 +74,26 @@ def boundary(model: Any, x: Any, y: Any, points: int = 200, margin: float = 0.1,
     low, high = x.min(axis=0), x.max(axis=0)
     spread = margin * np.where(high > low, high - low, 1.0)
     across, up = (np.linspace(low[i] - spread[i], high[i] + spread[i], points) for i in (0, 1))
-    places = np.stack([each.reshape(-1) for each in np.meshgrid(across, up)], axis=1)
-    labels = np.asarray(predictor(model)(places))
+    grid = np.stack([coordinates.reshape(-1) for coordinates in np.meshgrid(across, up)], axis=1)
+    labels = np.asarray(predictor(model)(grid))
     classes = np.unique(np.concatenate([np.unique(y), np.unique(labels).astype(y.dtype)]))
     decided = np.searchsorted(classes, labels.astype(classes.dtype)).reshape(points, points)
     return Boundary(across, up, decided, x, y, classes, title)
 
 
 def predictor(model: Any) -> Callable[[np.ndarray], Any]:
-    """The function from points to labels."""
+    """The function (N, 2) -> labels of a model."""
     if isinstance(model, nn.Module):
-        return lambda places: asked(model, places)
-    found = getattr(model, "predict", model)
-    if not callable(found):
-        raise ArgumentError(f"boundary: {type(model).__name__} cannot be asked",
+        return lambda x: predict_classes(model, x)
+    predict = getattr(model, "predict", model)
+    if not callable(predict):
+        raise ArgumentError(f"boundary: {type(model).__name__} cannot predict",
                             repair="pass a network, a model with predict(x), or a function")
-    return found
+    return predict
 
 
-def asked(net: nn.Module, places: np.ndarray) -> np.ndarray:
-    """The classes that a network gives."""
+def predict_classes(net: nn.Module, places: np.ndarray) -> np.ndarray:
+    """The classes that a network predicts."""
     with Mode(net, training=False), no_grad():
         outputs = compile(lambda x: net(x))(asarray(places.astype(np.float32))).numpy()
     return (outputs.reshape(-1) > 0).astype(int) if outputs.ndim == 1 or outputs.shape[1] == 1 else outputs.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: counts of true and predicted classes, and their picture."""
+"""Confusion matrices: counts of true and predicted classes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ..data.loaders.feed import Feed
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..files.arrays import as_labels
 from ..plot import Picture, View, new_figure
-from ..train.checks import check_dataset
 from ..train.evaluate import evaluate
-from ..train.sources import has_classes
+from ..train.sources import source_of
 
-NAMED = 40  # of so many classes the counts can still be read in their cells
+NAMED = 40  # most classes for which counts are written into the cells
 
 
 @dataclass
 class Confusion(View):
-    """counts[true, predicted] (C, C) int64: how many examples of each class were taken for each; classes: their C names."""
+    """counts[true, predicted] (C, C) int64: the confusion matrix; classes: the C names."""
 
     counts: np.ndarray
     classes: Sequence[str]
@@ -52,21 +50,21 @@ class Confusion(View):
 
     @property
     def wrong(self) -> np.ndarray:
-        """(C, C) int64: the counts without those of the right answers."""
+        """(C, C) int64: the counts of misclassified examples."""
         return self.counts * (1 - np.eye(len(self.counts), dtype=np.int64))
 
     @property
     def recall(self) -> np.ndarray:
-        """(C,) float64: the share of each class's examples that was recognised; NaN for a class without examples."""
+        """(C,) float64: the share of each class's examples that is classified correctly; NaN for a class without examples."""
         return shares(self.counts.diagonal(), self.counts.sum(axis=1))
 
     @property
     def precision(self) -> np.ndarray:
-        """(C,) float64: of what was taken for each class, the share that was right; NaN for a class that was never predicted."""
+        """(C,) float64: the share of correct predictions of each class; NaN for a class that was never predicted."""
         return shares(self.counts.diagonal(), self.counts.sum(axis=0))
 
     def mistakes(self, count: int = 5) -> list[tuple[str, str, int]]:
-        """The most frequent mistakes: (true class, class it was taken for, how often)."""
+        """The most frequent mistakes: (true class, predicted class, count)."""
         wrong = self.wrong
         order = np.argsort(-wrong, axis=None, kind="stable")[:count]
         pairs = zip(*np.unravel_index(order, wrong.shape))
@@ -91,7 +89,7 @@ class Confusion(View):
 
 
 def shares(right: np.ndarray, every: np.ndarray) -> np.ndarray:
-    """right / every, NaN where there is nothing to divide."""
+    """right / every, NaN where every is 0."""
     return np.divide(right, every, out=np.full(len(every), np.nan), where=every > 0)
 
 
@@ -104,19 +102,18 @@ def write_counts(axes: Any, counts: np.ndarray) -> None:
 
 
 def confusion(net: Any, dataset: Any, batch_size: int = 512) -> Confusion:
-    """Which class `net` takes each example of `dataset` for, beside the true one; the prediction is the class of the largest logit.
+    """The confusion matrix of `net` on `dataset`; the prediction is the class of the largest logit.
 
     dataset: inputs (N, ...), targets (N,) int64; its `classes` name rows and columns. Raises ArgumentError where targets are no class
-    labels, or for a data.Feed, whose examples are not predicted one by one.
+    labels, or for a data.Loader without arrays, whose examples are not predicted one by one.
 
     >>> import slopes as sl
     >>> shifted = sl.data.Dataset(np.eye(3, dtype=np.float32), [0, 1, 1], classes=["a", "b", "c"])
     >>> sl.inside.confusion(sl.nn.Identity(), shifted).mistakes()
     [('b', 'c', 1)]
     """
-    if not isinstance(dataset, Feed):
-        check_dataset(dataset)
-    if not has_classes(dataset) or np.ndim(dataset.targets) != 1:
+    source = source_of(dataset)
+    if not source.labelled or source.targets.ndim != 1:
         raise ArgumentError(f"confusion: no class is predicted for each example of this {type(dataset).__name__}",
                             why="it needs a data.Dataset with one class label, an integer, per example",
                             repair="of predictions you have: inside.Confusion.counted(targets, predicted, classes)")

@@ -1,4 +1,4 @@
-"""What the pictures of this folder share: sheets of small images, colours."""
+"""Common parts of this folder's figures: grids of small images, colours."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ CLASS_COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#975a16
 COLUMNS = 8
 
 
-def colour(number: int) -> str:
+def colour(index: int) -> str:
     """The colour of a class."""
-    return CLASS_COLOURS[number % len(CLASS_COLOURS)]
+    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
 
 def sheet(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int = COLUMNS, signed: bool = False, size: float = 1.0,

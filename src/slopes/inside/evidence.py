@@ -1,4 +1,4 @@
-"""Why this class: saliency (which pixels would change the score) and occlusion (which places the answer hangs on)."""
+"""Explanations of a classification: saliency (gradient of the score) and occlusion (effect of covering parts)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .draw import as_picture, show
 
 @dataclass
 class Evidence(View):
-    """map (H, W): how much each place counts for class `target` of `image`; what it measures is in `title`."""
+    """map (H, W): the importance of each pixel of `image` for class `target`; `title` says how it is measured."""
 
     map: np.ndarray
     image: np.ndarray
@@ -28,7 +28,7 @@ class Evidence(View):
     title: str
 
     def draw(self) -> Picture:
-        """The picture, and the map beside it."""
+        """The image and the map, side by side."""
         figure = new_figure(5, 2.8)
         left, right = figure.subplots(1, 2)
         show(left, as_picture(self.image))
@@ -45,9 +45,9 @@ class Evidence(View):
 
 
 def saliency(net: nn.Module, image: Any, target: int | None = None) -> Evidence:
-    """|d score / d pixel|, the largest over channels, of class `target` (default: the network's choice), for a picture (C, H, W).
+    """|d score / d pixel|, the maximum over channels, for class `target` (default: the predicted one) of an image (C, H, W).
 
-    The score is the logit, before softmax. Raises OutOfRangeError for a class that is none.
+    The score is the logit, before softmax. Raises OutOfRangeError for an invalid class.
     Source: Simonyan, Vedaldi, Zisserman, "Deep inside convolutional networks", 2014.
 
     >>> import slopes as sl
@@ -66,10 +66,10 @@ def saliency(net: nn.Module, image: Any, target: int | None = None) -> Evidence:
 
 
 def occlusion(net: nn.Module, image: Any, target: int | None = None, size: int = 5, stride: int = 1, fill: float = 0.0) -> Evidence:
-    """By how much the probability of class `target` falls when a square of size x size around each place is filled with `fill`.
+    """The decrease of the probability of class `target` when a square of size x size around each pixel is filled with `fill`.
 
-    image: (C, H, W). Squares are laid every `stride` pixels and may reach over the border; each place gets the nearest one's value.
-    A fall is positive, a rise negative. Raises OutOfRangeError for a class that is none.
+    image: (C, H, W). Squares are `stride` pixels apart and may extend over the border; each pixel gets the value of the nearest one.
+    A decrease is positive. Raises OutOfRangeError for an invalid class.
     Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014.
 
     >>> import slopes as sl
@@ -81,9 +81,9 @@ def occlusion(net: nn.Module, image: Any, target: int | None = None, size: int =
     array = np.asarray(image, np.float32)
     rows, columns = (np.arange(0, side, stride) for side in array.shape[1:])
     covered = np.repeat(array[None], len(rows) * len(columns), axis=0)
-    for number, (row, column) in enumerate((row, column) for row in rows for column in columns):
+    for i, (row, column) in enumerate((row, column) for row in rows for column in columns):
         top, left = max(0, row - size // 2), max(0, column - size // 2)
-        covered[number, :, top : row - size // 2 + size, left : column - size // 2 + size] = fill
+        covered[i, :, top : row - size // 2 + size, left : column - size // 2 + size] = fill
     with Mode(net, training=False), no_grad():
         chosen = checked_class("occlusion", net(asarray(array[None])).numpy(), target)
         ask = compile(lambda x: softmax(net(x), axis=1))

@@ -1,4 +1,4 @@
-"""What filters are, and what they find: the weights of a convolution, and the maps of a layer's units for one picture."""
+"""The filters of a convolution as images, and the feature maps of a layer for one image."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def filters(net: nn.Module, layer: Layer = None, shape: tuple[int, ...] | None =
     (128, 1, 8, 8)
     """
     if layer is None:
-        found = [each for _, each in net.named_modules() if isinstance(each, nn.Conv2d)]
-        if not found:
+        convolutions = [each for _, each in net.named_modules() if isinstance(each, nn.Conv2d)]
+        if not convolutions:
             raise ArgumentError("filters: this network has no 2-d convolution", repair="name a layer, for a dense one with shape=(C, H, W)")
-        layer = found[0]
+        layer = convolutions[0]
     path, module = find_layer(net, layer)
     weight = getattr(module, "weight", None)
     if weight is None or weight.ndim not in (2, 4):
@@ -64,7 +64,7 @@ def filters(net: nn.Module, layer: Layer = None, shape: tuple[int, ...] | None =
 
 @dataclass
 class FeatureMaps(View):
-    """maps (C, H, W): what each unit of the layer at `path` gives at each place of the picture `image`."""
+    """maps (C, H, W): the outputs of the layer at `path` for the image `image`."""
 
     maps: np.ndarray
     path: str
@@ -77,7 +77,7 @@ class FeatureMaps(View):
 
 
 def feature_maps(net: nn.Module, image: Any, layer: Layer) -> FeatureMaps:
-    """What a layer makes of one picture (C, H, W), in the mode of use. Raises ShapeError where its output is no picture.
+    """The feature maps of a layer for one image (C, H, W), in eval mode. Raises ShapeError unless its output has two spatial axes.
 
     >>> import slopes as sl
     >>> from slopes.zoo.networks import lenet

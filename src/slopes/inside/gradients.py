@@ -1,4 +1,4 @@
-"""Gradients and updates made visible: their size in every layer, and at every step of a sequence."""
+"""Norms of gradients and sizes of updates, by layer and by time step."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..errors import ShapeError
 from ..nn.losses import cross_entropy
 from ..plot import Picture, View, new_figure, tidy
 from ..tensor import Parameter, Tensor, asarray
-from ..train.guard import untouched
 from ..train.mode import Mode
 from ..train.rates import own_copy
-from .watch import Layer, find_layer, replaced
+from ..train.replay import restore_after
+from .watch import Layer, find_layer, replace_forward
 
 Loss = Callable[[Any, Tensor], Tensor]
-USUAL = (1e-3, 1e-2)  # of a weight's size: how far a step moves it where training goes well
+USUAL = (1e-3, 1e-2)  # typical ratio of update size to weight size in successful training
 
 
 @dataclass
@@ -36,10 +36,10 @@ class GradientNorms(View):
         """Points on a logarithmic scale."""
         figure = new_figure(max(4.0, 0.28 * len(self.names) + 1.5), 3.2)
         axes = figure.subplots()
-        places = np.arange(len(self.names))
-        axes.plot(places, np.maximum(self.norms, 1e-30), "o-", color="#2b6cb0", markersize=4, linewidth=0.8, label="gradient")
+        positions = np.arange(len(self.names))
+        axes.plot(positions, np.maximum(self.norms, 1e-30), "o-", color="#2b6cb0", markersize=4, linewidth=0.8, label="gradient")
         if len(self.sizes):
-            axes.plot(places, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
+            axes.plot(positions, np.maximum(self.sizes, 1e-30), "_", color="#c05621", markersize=10, label="weight")
             axes.legend(frameon=False, fontsize="small")
         finish(axes, self.names, self.title)
         return Picture(figure)
@@ -47,13 +47,13 @@ class GradientNorms(View):
 
 @dataclass
 class UpdateSizes(View):
-    """names and ratios: how far one step moves each weight, as a part of the weight's own size."""
+    """names and ratios: the size of one update of each weight, relative to the weight's size."""
 
     names: list[str]
     ratios: np.ndarray
 
     def draw(self) -> Picture:
-        """Points on a logarithmic scale, and the usual 0.1 to 1 per cent as a band."""
+        """Points on a logarithmic scale, with the typical range of 0.1 to 1 percent as a band."""
         figure = new_figure(max(4.0, 0.28 * len(self.names) + 1.5), 3.2)
         axes = figure.subplots()
         axes.axhspan(*USUAL, color="#2f855a", alpha=0.15, label="usual")
@@ -64,7 +64,7 @@ class UpdateSizes(View):
 
 
 def finish(axes: Any, names: list[str], title: str) -> None:
-    """A logarithmic scale upwards, the names below, a light grid, no box."""
+    """Set a logarithmic y axis, tick labels, title and style."""
     axes.set_yscale("log")
     step = max(1, len(names) // 30)
     axes.set_xticks(range(0, len(names), step), names[::step], rotation=90, fontsize=7)
@@ -75,8 +75,8 @@ def finish(axes: Any, names: list[str], title: str) -> None:
 def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross_entropy) -> GradientNorms:
     """The root mean square of each weight's gradient (parameters of two axes or more), for one batch, in training mode.
 
-    A fall by orders of magnitude from the last layer to the first is a vanishing gradient (sigmoids in a deep stack), a rise an
-    exploding one; rectified units with He's initial values keep the size. The network and its gradients are afterwards as they were.
+    A decrease by orders of magnitude from the last layer to the first is a vanishing gradient (deep sigmoid networks), an increase an
+    exploding one; ReLU networks with He initialization preserve the size. The network and its gradients are restored afterwards.
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
 
     >>> import slopes as sl
@@ -86,20 +86,20 @@ def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross
     >>> bool(norms[0] < 1e-4 * norms[-1])
     True
     """
-    weights = weights_of(net)
-    with untouched(net), Mode(net, training=True, quiet=True):
+    weights = named_weights(net)
+    with restore_after(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
-        norms = np.array([0.0 if each.grad is None else size(each.grad.numpy()) for _, each in weights])
-    sizes = np.array([size(each.detach().numpy()) for _, each in weights])
+        norms = np.array([0.0 if weight.grad is None else size(weight.grad.numpy()) for _, weight in weights])
+    sizes = np.array([size(weight.detach().numpy()) for _, weight in weights])
     return GradientNorms([name for name, _ in weights], norms, sizes, "root mean square of gradients, by weight")
 
 
 def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: Layer, loss: Loss = cross_entropy,
                              axis: int = 1) -> GradientNorms:
-    """|d loss / d y_t| for each step t along `axis` of the output y of a layer: how far back in a sequence learning reaches.
+    """|d loss / d y_t| for each step t along `axis` of the output y of a layer: how far gradients reach back in time.
 
     The norm is over features, averaged over the batch. For the inputs of a recurrent network, name its embedding (or wrap an
-    nn.Identity before it). A norm that falls from step to step towards the past is back-propagation through time that vanishes.
+    nn.Identity before it). A norm that decreases towards the past is a vanishing gradient in backpropagation through time.
     Raises ShapeError when the output has no such axis. Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent
     neural networks", 2013.
 
@@ -126,7 +126,7 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
         probes.append(Parameter(np.zeros(output.shape, output.dtype)))
         return output + probes[-1]
 
-    with untouched(net), replaced(module, forward), Mode(net, training=False, quiet=True):
+    with restore_after(net), replace_forward(module, forward), Mode(net, training=False, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
     slopes = probes[-1].grad.numpy()  # type: ignore[union-attr]
     if not 0 < axis < slopes.ndim:
@@ -137,11 +137,11 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
 
 
 def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss: Loss = cross_entropy) -> UpdateSizes:
-    """|w' - w| / |w| of each weight w (parameters of two axes or more), where w' is what one step of the optimizer makes of it.
+    """|w' - w| / |w| of each weight w (parameters of two axes or more), where w' is w after one step of the optimizer.
 
-    About 0.001 to 0.01 is usual: much more, and the rate is too high for this layer; much less, and it hardly learns. The optimizer
-    that trained the net has its state (moments) taken into account; net, gradients and optimizer are afterwards as they were.
-    A weight of zeros only has the ratio infinity if it moves, else 0. Raises ArgumentError for an optimizer of another net.
+    About 0.001 to 0.01 is typical: with much more, the learning rate is too high for this layer; with much less, it hardly learns.
+    The state (moments) of an optimizer that has trained the net is used; net, gradients and optimizer are restored afterwards.
+    An all-zero weight has the ratio infinity if it changes, otherwise 0. Raises ArgumentError for an optimizer of another net.
     Source: Karpathy, notes of Stanford's course CS231n, "Neural networks, part 3: learning and evaluation", 2015.
 
     >>> import slopes as sl
@@ -151,24 +151,24 @@ def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss
     >>> bool(abs(fast[0] / slow[0] - 10) < 0.01)
     True
     """
-    mine = own_copy(optimizer, net)
-    if not mine.parameters:
-        mine.bind(net.parameters())
-    weights = weights_of(net)
+    copy = own_copy(optimizer, net)
+    if not copy.parameters:
+        copy.bind(net.parameters())
+    weights = named_weights(net)
     before = [np.array(each.detach().numpy()) for _, each in weights]
-    with untouched(net), Mode(net, training=True, quiet=True):
+    with restore_after(net), Mode(net, training=True, quiet=True):
         loss(net(asarray(inputs)), asarray(targets)).backward()
-        mine.step()
-        moved = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]
-    ratios = [0.0 if not step else step / size(old) if old.any() else np.inf for step, old in zip(moved, before)]
+        copy.step()
+        changes = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]
+    ratios = [0.0 if not step else step / size(old) if old.any() else np.inf for step, old in zip(changes, before)]
     return UpdateSizes([name for name, _ in weights], np.array(ratios))
 
 
-def weights_of(net: nn.Module) -> list[tuple[str, Parameter]]:
-    """Parameters of two axes or more that are trained, by name."""
-    return [(name, each) for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad]
+def named_weights(net: nn.Module) -> list[tuple[str, Parameter]]:
+    """Trainable parameters of two axes or more, with names."""
+    return [(name, parameter) for name, parameter in net.named_parameters() if parameter.ndim > 1 and parameter.requires_grad]
 
 
 def size(array: np.ndarray) -> float:
-    """The root of the mean of squares."""
+    """The root mean square."""
     return float(np.sqrt(np.mean(array.astype(np.float64) ** 2)))

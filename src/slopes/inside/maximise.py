@@ -1,4 +1,4 @@
-"""Activation maximisation: the picture that a unit likes best, found by climbing its gradient."""
+"""Activation maximization: images that maximize a unit's activation, by gradient ascent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .watch import Layer, find_layer, output_at
 
 @dataclass
 class Favourites(View):
-    """images (K, C, H, W): the picture that drives each of the units most; activations (K,): how far; the units and their layer."""
+    """images (K, C, H, W): the maximizing image of each unit; activations (K,); the units and the path of their layer."""
 
     images: np.ndarray
     activations: np.ndarray
@@ -31,7 +31,7 @@ class Favourites(View):
     path: str
 
     def draw(self) -> Picture:
-        """A sheet of the pictures, each with its unit."""
+        """A grid of the images, labelled with their units."""
         return sheet([as_picture(each) for each in self.images], [f"unit {each}" for each in self.units], size=1.1,
                      heading=f"what units of {self.path} like")
 
@@ -64,35 +64,35 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
         width = output.shape[1]
         if not all(0 <= each < width for each in chosen):
             raise OutOfRangeError(f"maximise: units {chosen} of {path}, which has {width}: 0 to {width - 1}")
-        mine = np.eye(width, dtype=np.float32)[chosen].reshape((len(chosen), width) + (1,) * (output.ndim - 2))
-        return (output * asarray(mine)).sum(axis=1).reshape((len(chosen), -1)).mean(axis=1)
+        selected = np.eye(width, dtype=np.float32)[chosen].reshape((len(chosen), width) + (1,) * (output.ndim - 2))
+        return (output * asarray(selected)).sum(axis=1).reshape((len(chosen), -1)).mean(axis=1)
 
     @compile
     def step() -> Tensor:
-        found = score()
-        loss = decay * (picture * picture).reshape((len(chosen), -1)).mean(axis=1).sum() - found.sum()
+        activation = score()
+        loss = decay * (picture * picture).reshape((len(chosen), -1)).mean(axis=1).sum() - activation.sum()
         ascent.zero_grad()
         loss.backward()
         ascent.step()
         if smooth:
-            picture.assign(picture.detach() * (1 - smooth) + blurred(picture.detach()) * smooth)
-        return found.detach()
+            picture.assign(picture.detach() * (1 - smooth) + blur(picture.detach()) * smooth)
+        return activation.detach()
 
-    kept = [(each, each.requires_grad) for each in net.parameters()]
+    flags = [(each, each.requires_grad) for each in net.parameters()]
     with Mode(net, training=False):
         try:
-            for each, _ in kept:
+            for each, _ in flags:
                 each.requires_grad = False
             step.many(steps)
             activations = np.array(step().numpy())
         finally:
-            for each, before in kept:
+            for each, before in flags:
                 each.requires_grad = before
     return Favourites(np.array(picture.detach().numpy()), activations, chosen, path)
 
 
-def blurred(pictures: Tensor) -> Tensor:
-    """Each channel through a 3x3 blur; the border is blurred with what lies on the other side."""
+def blur(pictures: Tensor) -> Tensor:
+    """A 3x3 blur of every channel, with periodic borders."""
     if pictures.ndim != 4:
         return pictures
     across = 2 * pictures + roll(pictures, 1, axis=3) + roll(pictures, -1, axis=3)

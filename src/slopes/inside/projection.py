@@ -1,4 +1,4 @@
-"""Many dimensions in a plane: principal components, or neighbourhoods kept by t-SNE."""
+"""Projections of high-dimensional vectors to a plane: PCA and t-SNE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..extras import require
 from ..plot import Picture, View, new_figure
 from .draw import colour
 
-NAMED = 60  # so many points are named by their labels, more by colours
+NAMED = 60  # most points to label with text instead of colours
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Projection(View):
             for (x, y), label in zip(self.points[:, :2], kinds):
                 axes.annotate(str(label), (x, y), fontsize=7, xytext=(2, 2), textcoords="offset points")
         else:
-            for number, kind in enumerate(sorted(kinds, key=str) or [None]):
+            for index, kind in enumerate(sorted(kinds, key=str) or [None]):
                 chosen = self.points if kind is None else self.points[self.labels == kind]
-                axes.scatter(*chosen[:, :2].T, s=6, color=colour(number), label=None if kind is None else str(kind), linewidths=0)
+                axes.scatter(*chosen[:, :2].T, s=6, color=colour(index), label=None if kind is None else str(kind), linewidths=0)
             if kinds:
                 axes.legend(frameon=False, fontsize="small", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
         names = [f"component {i + 1} ({share:.0%})" for i, share in enumerate(self.shares[:2])] or ["", ""]

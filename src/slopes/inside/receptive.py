@@ -1,4 +1,4 @@
-"""The receptive field: which part of the input a unit can see; worked out layer by layer, or measured by gradients."""
+"""Receptive fields: the part of the input that a unit depends on, computed layer by layer or measured by gradients."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .draw import as_picture
 from .watch import Layer, find_layer, output_at
 
 Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included
-Seen = tuple[np.ndarray, ...] | None  # along every axis the numbers of the places that are seen; None: all
+Seen = tuple[np.ndarray, ...] | None  # the visible indices along every axis; None: all
 Shape = tuple[int, ...]
 POOLS = (MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d)
 ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
-WHOLE = (nn.Flatten, nn.Linear, GlobalAvgPool, GlobalMaxPool)  # after these a unit sees whatever there is
+WHOLE = (nn.Flatten, nn.Linear, GlobalAvgPool, GlobalMaxPool)  # after these a unit depends on everything
 POINTWISE = (nn.Identity, nn.Threshold, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.Softplus, nn.ELU, nn.SELU, nn.GELU,
              nn.SiLU, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.GaussianNoise,
              nn.MaskingNoise)
@@ -78,7 +78,7 @@ def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Sh
     ((0, 13), (0, 13))
     """
     shapes = {row.path: row.output for row in net.summary((1, *shape)).rows}
-    path, module = last_with_places(net, shapes, shape) if layer is None else find_layer(net, layer)
+    path, module = last_spatial_layer(net, shapes, shape) if layer is None else find_layer(net, layer)
     output = shapes.get(path)
     if output is None:
         raise ArgumentError(f"receptive_field: {path} is not used for inputs of {shape}", repair="name another layer")
@@ -95,16 +95,16 @@ def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Sh
     return ReceptiveField(path, chosen, size, box, tuple(shape[1:]), None if image is None else np.asarray(image))
 
 
-def last_with_places(net: nn.Module, shapes: dict[str, Shape | None], shape: Shape) -> tuple[str, nn.Module]:
-    """The last layer whose output has as many axes in space as the input, and more than one place."""
-    found = [each for each in entries(net) if isinstance(each.value, nn.Module) and not each.value.children()
-             and len(shapes.get(each.shown) or ()) == len(shape) + 1]
-    if not found:
+def last_spatial_layer(net: nn.Module, shapes: dict[str, Shape | None], shape: Shape) -> tuple[str, nn.Module]:
+    """The last layer whose output has as many spatial axes as the input."""
+    layers = [entry for entry in entries(net) if isinstance(entry.value, nn.Module) and not entry.value.children()
+             and len(shapes.get(entry.display) or ()) == len(shape) + 1]
+    if not layers:
         raise ArgumentError("receptive_field: no layer has places", repair="name a layer: every unit of a dense one sees everything")
-    return found[-1].shown, found[-1].value
+    return layers[-1].display, layers[-1].value
 
 
-# Worked out
+# Computed
 
 
 def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Shape | None], place: Shape, within: bool) -> Box:
@@ -113,14 +113,14 @@ def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Sh
     if chain is None:
         raise ArgumentError(f"receptive_field: how {target.describe()} hangs in this network cannot be read off its structure",
                             why="that takes Sequential, Residual and Parallel", repair="measure it: measured=True")
-    paths = {id(each.value): each.shown for each in entries(net)}
+    paths = {id(each.value): each.display for each in entries(net)}
     before: list[Shape] = [(1, *shape), *(tuple(shapes[paths[id(each)]] or ()) for each in chain)]
-    seen: Seen = tuple(np.array([at]) for at in place) if len(before[-1]) > 2 else None
-    for layer, given in zip(chain[::-1], before[-2::-1]):
-        seen = seen_by(layer, seen, given, within)
-    if seen is None:
+    visible: Seen = tuple(np.array([at]) for at in place) if len(before[-1]) > 2 else None
+    for layer, input_shape in zip(chain[::-1], before[-2::-1]):
+        visible = visible_inputs(layer, visible, input_shape, within)
+    if visible is None:
         return tuple((0, side - 1) for side in shape[1:])
-    return tuple((int(each.min()), int(each.max())) for each in seen)
+    return tuple((int(each.min()), int(each.max())) for each in visible)
 
 
 def chain_to(net: nn.Module, target: nn.Module) -> list[nn.Module] | None:
@@ -130,48 +130,48 @@ def chain_to(net: nn.Module, target: nn.Module) -> list[nn.Module] | None:
     if isinstance(net, nn.Sequential) and type(net) in (nn.Sequential, nn.Residual):
         done: list[nn.Module] = []
         for layer in net.layers:
-            found = chain_to(layer, target)
-            if found is not None:
-                return done + found
+            chain = chain_to(layer, target)
+            if chain is not None:
+                return done + chain
             done.append(layer)
     if isinstance(net, nn.Parallel):
-        return next((found for each in net.layers if (found := chain_to(each, target)) is not None), None)
+        return next((chain for each in net.layers if (chain := chain_to(each, target)) is not None), None)
     return None
 
 
-def seen_by(layer: nn.Module, seen: Seen, given: Shape, within: bool) -> Seen:
-    """What of its input (of shape `given`) these outputs of a layer depend on."""
+def visible_inputs(layer: nn.Module, visible: Seen, input_shape: Shape, within: bool) -> Seen:
+    """What of its input (of shape `input_shape`) these outputs of a layer depend on."""
     if isinstance(layer, nn.Residual):
-        straight = seen if layer.shortcut is None else seen_by(layer.shortcut, seen, given, within)
-        return union(straight, chained(layer.layers, seen, given, within))
+        straight = visible if layer.shortcut is None else visible_inputs(layer.shortcut, visible, input_shape, within)
+        return union(straight, visible_through(layer.layers, visible, input_shape, within))
     if isinstance(layer, nn.Sequential):
-        return chained(layer.layers, seen, given, within)
+        return visible_through(layer.layers, visible, input_shape, within)
     if isinstance(layer, nn.Parallel):
-        return functools.reduce(union, [seen_by(each, seen, given, within) for each in layer.layers])
-    if seen is None or isinstance(layer, WHOLE):
+        return functools.reduce(union, [visible_inputs(each, visible, input_shape, within) for each in layer.layers])
+    if visible is None or isinstance(layer, WHOLE):
         return None
     if isinstance(layer, POINTWISE):
-        return seen
-    found = [window(layer, axis, places, given[2 + axis]) for axis, places in enumerate(seen)]
-    return tuple(each[(each >= 0) & (each < side)] if within else each for each, side in zip(found, given[2:]))
+        return visible
+    result = [window(layer, axis, indices, input_shape[2 + axis]) for axis, indices in enumerate(visible)]
+    return tuple(each[(each >= 0) & (each < side)] if within else each for each, side in zip(result, input_shape[2:]))
 
 
-def chained(layers: list[nn.Module], seen: Seen, given: Shape, within: bool) -> Seen:
+def visible_through(layers: list[nn.Module], visible: Seen, input_shape: Shape, within: bool) -> Seen:
     """Layers one after another."""
-    before = [given]
+    before = [input_shape]
     for layer in layers:
         before.append(tuple(layer.summary(before[-1]).rows[0].output or ()))
     for layer, shape in zip(layers[::-1], before[-2::-1]):
-        seen = seen_by(layer, seen, shape, within)
-    return seen
+        visible = visible_inputs(layer, visible, shape, within)
+    return visible
 
 
-def window(layer: nn.Module, axis: int, places: np.ndarray, side: int) -> np.ndarray:
-    """The inputs that outputs at `places` of a layer with a window see along an axis; those in the padding too."""
+def window(layer: nn.Module, axis: int, indices: np.ndarray, side: int) -> np.ndarray:
+    """The inputs that outputs at `indices` of a layer with a window see along an axis; those in the padding too."""
     if isinstance(layer, ADAPTIVE):
         sizes = layer.output_size
         count = (sizes[axis] if isinstance(sizes, tuple) else sizes) or side
-        return np.unique(np.concatenate([np.arange(at * side // count, -(-(at + 1) * side // count)) for at in places.tolist()]))
+        return np.unique(np.concatenate([np.arange(at * side // count, -(-(at + 1) * side // count)) for at in indices.tolist()]))
     if not isinstance(layer, (Convolution, TransposedConvolution, *POOLS)):
         raise ArgumentError(f"receptive_field: what {layer.describe()} sees is not known", repair="measure it: measured=True")
     known: Any = layer
@@ -180,10 +180,10 @@ def window(layer: nn.Module, axis: int, places: np.ndarray, side: int) -> np.nda
     padding = getattr(known, "padding", 0)
     margin = taps[-1] // 2 if padding == "same" else 0 if padding == "valid" else at_axis(padding, axis)
     if isinstance(layer, TransposedConvolution):
-        reached = (places[:, None] + margin - taps).reshape(-1)
+        reached = (indices[:, None] + margin - taps).reshape(-1)
         reached = reached[reached % stride == 0] // stride
         return np.unique(reached[(reached >= 0) & (reached < side)])
-    return np.unique(places[:, None] * stride - margin + taps)
+    return np.unique(indices[:, None] * stride - margin + taps)
 
 
 def at_axis(value: Any, axis: int) -> int:
@@ -216,8 +216,8 @@ def measure(net: nn.Module, shape: Shape, path: str, place: Shape) -> Box:
     rising = np.broadcast_to(np.indices(shape[1:]).sum(axis=0) + 1.0, (1, *shape)) / sum(shape[1:])
     layer = find_layer(twin, path)[1]
     marked = sum(np.abs(gradient(twin, each, layer, place)) for each in (rising, np.flip(rising, tuple(range(2, rising.ndim)))))
-    seen = np.argwhere(np.asarray(marked).reshape(shape).any(axis=0))
-    return tuple((int(low), int(high)) for low, high in zip(seen.min(axis=0), seen.max(axis=0)))
+    visible = np.argwhere(np.asarray(marked).reshape(shape).any(axis=0))
+    return tuple((int(low), int(high)) for low, high in zip(visible.min(axis=0), visible.max(axis=0)))
 
 
 def gradient(net: nn.Module, array: np.ndarray, layer: nn.Module, place: Shape) -> np.ndarray:

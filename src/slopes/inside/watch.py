@@ -1,4 +1,4 @@
-"""Watching a layer while its network runs: what it gives, for any network, also while a function is recorded."""
+"""Capture the output of any layer while its network runs, also while tracing."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def find_layer(net: nn.Module, layer: Layer) -> tuple[str, nn.Module]:
     >>> find_layer(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), 1)
     ('net[1]', ReLU())
     """
-    found = [each for each in entries(net) if isinstance(each.value, nn.Module)]
+    layers = [entry for entry in entries(net) if isinstance(entry.value, nn.Module)]
     if isinstance(layer, int) and isinstance(net, nn.Sequential) and -len(net) <= layer < len(net):
         layer = net[layer]
-    for each in found:
-        if layer is each.value or (isinstance(layer, str) and layer in (each.key, each.shown)):
-            return each.shown, each.value
+    for entry in layers:
+        if layer is entry.value or (isinstance(layer, str) and layer in (entry.key, entry.display)):
+            return entry.display, entry.value
     raise ArgumentError(f"there is no layer {layer if isinstance(layer, (str, int)) else type(layer).__name__!r} in this network",
-                        why=f"it has {', '.join(each.shown for each in found[:12])}{', ...' if len(found) > 12 else ''}",
+                        why=f"it has {', '.join(entry.display for entry in layers[:12])}{', ...' if len(layers) > 12 else ''}",
                         repair="name one of them")
 
 
 @contextmanager
-def replaced(layer: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+def replace_forward(layer: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
     """While entered, the layer computes `forward`; its class and compiled programs are not touched."""
     attributes = vars(layer)
     before = attributes.get("forward")
@@ -49,16 +49,16 @@ def replaced(layer: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
 
 def output_at(net: nn.Module, layer: nn.Module, *inputs: Any) -> Tensor:
     """What the layer gives when the network gets these inputs (the last time, if it is used several times)."""
-    seen: list[Any] = []
+    outputs: list[Any] = []
     original = layer.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        seen.append(original(*args, **kwargs))
-        return seen[-1]
+        outputs.append(original(*args, **kwargs))
+        return outputs[-1]
 
-    with replaced(layer, forward):
+    with replace_forward(layer, forward):
         net(*inputs)
-    if not seen or not isinstance(seen[-1], Tensor):
+    if not outputs or not isinstance(outputs[-1], Tensor):
         raise ArgumentError(f"{layer.describe()} gave no tensor", why="it was not used, or gives several",
                             repair="name another layer")
-    return seen[-1]
+    return outputs[-1]

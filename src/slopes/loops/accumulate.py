@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..costs import SUM_CHUNK
 from ..graph.node import Node
 from .builder import BOOL, FLOAT32, FLOAT64, INT64, Builder, Value, Variable, type_text
 from .index import Axis, Index
-from .nest import Kernel
-from .schedule import combining, keeps_place
+from .kernels import ReduceKernel, Reduction
+from .nest import Expr
+from .roots import combining, keeps_position
 
 if TYPE_CHECKING:
     from .emit import Scope
-
-CHUNK = 128  # float32 terms that are added in float32 before their sum is added in float64
 
 
 class Folding:
@@ -28,15 +28,14 @@ class Folding:
         self.b, self.node, self.op = b, node, combining(node)
 
     def start(self, lanes: int) -> list[Variable]:
-        return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]  # type: ignore[attr-defined]
+        return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]
 
-    def combine(self, variables: list[Variable], scope: Scope, kernel: Kernel) -> None:
-        assert kernel.body is not None
-        x = scope.b.splat(scope.b.cast(scope.expr(kernel.body), self.node.dtype), variables[0].lanes)
+    def combine(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
+        x = scope.b.splat(scope.b.cast(scope.expr(body), self.node.dtype), variables[0].lanes)
         variables[0].set(self.two(variables[0].get(), x))
 
     def two(self, x: Value, y: Value) -> Value:
-        return self.op.combine(self.b, x, y)  # type: ignore[attr-defined]
+        return self.op.combine(self.b, x, y)
 
     def result(self, variables: list[Variable]) -> Value:
         return variables[0].get()
@@ -89,7 +88,7 @@ class ChunkedSum(Folding):
     """A sum of float32 with two accumulators: of the present chunk in float32, of the chunks before it in float64.
 
     Of n terms added one by one, each addition rounds a sum of up to n terms: an error of up to n eps of the sum of magnitudes.
-    Here it is CHUNK eps, whatever n is, and float64 is touched once in CHUNK terms only.
+    Here it is SUM_CHUNK eps, whatever n is, and float64 is touched once in SUM_CHUNK terms only.
     """
 
     def __init__(self, b: Builder, node: Node) -> None:
@@ -120,15 +119,15 @@ class Chunks:
         self.foldings: list[Folding] = []
 
     @classmethod
-    def of(cls, kernel: Kernel, loops: Sequence[tuple[Axis, int]], lanes: int = 1) -> Chunks | None:
+    def of(cls, kernel: ReduceKernel, loops: Sequence[tuple[Axis, int]], lanes: int = 1) -> Chunks | None:
         """The cut for nested loops, outermost first, each with its number of steps; the last one strides by `lanes`."""
         total = prod(steps for _, steps in loops)
-        if total <= CHUNK or not any(is_long_sum(each) for each in (kernel, *kernel.twins)):
+        if total <= SUM_CHUNK or not any(is_long_sum(reduction.node) for reduction in kernel.reductions):
             return None
         inside = 1
         for level, (axis, steps) in reversed(list(enumerate(loops))):
-            if inside * steps > CHUNK:
-                return cls(axis, CHUNK // inside * (lanes if level == len(loops) - 1 else 1))
+            if inside * steps > SUM_CHUNK:
+                return cls(axis, SUM_CHUNK // inside * (lanes if level == len(loops) - 1 else 1))
             inside *= steps
         return None
 
@@ -137,10 +136,9 @@ class Chunks:
             folding.end_chunk()
 
 
-def is_long_sum(kernel: Kernel) -> bool:
+def is_long_sum(node: Node) -> bool:
     """Whether a reduction adds up numbers of so few digits that many of them lose some."""
-    assert kernel.reduction is not None
-    return kernel.reduction.dtype == FLOAT32 and combining(kernel.reduction).name == "sum" and not keeps_place(kernel.reduction)
+    return node.dtype == FLOAT32 and combining(node).name == "sum" and not keeps_position(node)
 
 
 @contextmanager
@@ -162,22 +160,21 @@ def reduction_loop(b: Builder, axis: Axis, chunks: Chunks | None, stop: int, ste
 class FirstExtreme(Folding):
     """argmax and argmin: the best value so far and where it first stood; a NaN beats every number."""
 
-    def __init__(self, b: Builder, node: Node, sign: str) -> None:
+    def __init__(self, b: Builder, node: Node, inner: Sequence[Axis], sign: str) -> None:
         super().__init__(b, node)
-        self.sign, self.source = sign, node.args[0].dtype
+        self.inner, self.sign, self.source = inner, sign, node.args[0].dtype
 
     def start(self, lanes: int) -> list[Variable]:
         worst = _extreme_value(self.source, low=self.sign == ">")
         return [self.b.variable(self.b.const(worst, dtype=self.source, lanes=lanes)),
                 self.b.variable(self.b.const(0, dtype=INT64, lanes=lanes))]
 
-    def combine(self, variables: list[Variable], scope: Scope, kernel: Kernel) -> None:
+    def combine(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
         b, (best, place) = self.b, variables
-        assert kernel.body is not None
-        x, old = b.splat(scope.expr(kernel.body), best.lanes), best.get()
+        x, old = b.splat(scope.expr(body), best.lanes), best.get()
         wins = self._beats(x, old)
         best.set(b.select(wins, x, old))
-        here = scope.index(Index({kernel.inner[0]: 1})) if kernel.inner else b.whole(0)
+        here = scope.index(Index({self.inner[0]: 1})) if self.inner else b.whole(0)
         place.set(b.select(wins, b.splat(here, best.lanes), place.get()))
 
     def _beats(self, x: Value, old: Value) -> Value:
@@ -202,13 +199,11 @@ def _extreme_value(dtype: np.dtype, low: bool) -> float | int | bool:
     return int(limits.min if low else limits.max)
 
 
-def folding_of(kernel: Kernel, b: Builder, chunks: Chunks | None) -> Folding:
-    """How this kernel's reduction accumulates."""
-    assert kernel.reduction is not None
-    name = kernel.reduction.op.name
-    if name in ("argmax", "argmin"):
-        return FirstExtreme(b, kernel.reduction, ">" if name == "argmax" else "<")
-    if chunks is None or not is_long_sum(kernel):
-        return Folding(b, kernel.reduction)
-    chunks.foldings.append(ChunkedSum(b, kernel.reduction))
+def folding_of(reduction: Reduction, inner: Sequence[Axis], b: Builder, chunks: Chunks | None) -> Folding:
+    """How a reduction over these loops accumulates."""
+    if keeps_position(reduction.node):
+        return FirstExtreme(b, reduction.node, inner, reduction.node.op.comparison)
+    if chunks is None or not is_long_sum(reduction.node):
+        return Folding(b, reduction.node)
+    chunks.foldings.append(ChunkedSum(b, reduction.node))
     return chunks.foldings[-1]

@@ -7,19 +7,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 
 import numpy as np
 
-from ..errors import CompileError
+from ..costs import UNROLLED
 from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .accumulate import Chunks, folding_of, reduction_loop
 from .builder import INT32, INT64, Builder, Value
+from .choose import repeats_along
 from .index import Axis, Index, Quotient, Remainder, RunTime
-from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Kernel, Literal, Load, Position, Store, expressions
-from .schedule import read_in_common, repeats_along
+from .kernels import MapKernel, NestKernel, ReduceKernel, Reduction
+from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Literal, Load, Position, Store, expressions
+from .plan_nest import read_in_common
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
-UNROLLED = 192  # inner loops of at most so many instructions in all are written out
 WOVEN = (2, 4, 8, 16)  # so many vectors are put between each other, lane by lane, in memory
-CHECKED_OPERATIONS = ("floor_divide", "remainder")  # their emission may report a zero divisor
 
 
 class Scope:
@@ -133,7 +133,7 @@ class Scope:
             return self._checked(expr, mask)
         assert isinstance(expr, Compute)
         args = [self.expr(arg, mask) for arg in expr.args]
-        if expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu":
+        if expr.node.op.may_trap(expr.dtype):
             b.site = self.site_of(expr.node)
             if mask is not None:  # where the result is not used, a zero divisor is no error
                 args[1] = b.select(mask, args[1], b.const(1, like=args[1]))
@@ -245,9 +245,7 @@ def repetition(offset: Index, axis: Axis) -> tuple[int, int]:
 
 def emit_operation(b: Builder, node: Node, args: Sequence[Value]) -> Value:
     """The native code of one elementwise operation."""
-    emit = getattr(node.op, "emit", None)
-    if emit is None:
-        raise CompileError(f"operation {node.op.name} has no native emission")
+    emit = node.op.emit
     return emit(b, *args, **node.params) if node.params and wants_params(node) else emit(b, *args)
 
 
@@ -258,12 +256,12 @@ def wants_params(node: Node) -> bool:
 
 
 # ---------------------------------------------------------------------- loops
-def outer_loops(scope: Scope, kernel: Kernel, axes: Sequence[Axis]) -> ExitStack:
-    """Open the loops over `axes` inside this block: a block is a run of consecutive units of the schedule's leading axes."""
+def outer_loops(scope: Scope, axes: Sequence[Axis], dealt: int, blocks: int) -> ExitStack:
+    """Open the loops over `axes` inside this block: a block is a run of consecutive units of the first `dealt` axes."""
     b, stack = scope.b, ExitStack()
-    prefix = axes[: kernel.schedule["prefix"]]
+    prefix = axes[:dealt]
     units = int(np.prod([axis.extent for axis in prefix], dtype=np.int64))
-    chunk = -(-units // kernel.schedule["blocks"])
+    chunk = -(-units // blocks)
     if units > 1:
         start = b.mul(Value("%block", INT64), b.whole(chunk))
         stop = b.add(start, b.whole(chunk))
@@ -278,7 +276,7 @@ def outer_loops(scope: Scope, kernel: Kernel, axes: Sequence[Axis]) -> ExitStack
     else:
         for axis in prefix:
             stack.enter_context(scope.place(axis, b.whole(0)))
-    for axis in axes[kernel.schedule["prefix"]:]:
+    for axis in axes[dealt:]:
         stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
     return stack
 
@@ -298,9 +296,10 @@ def vector_loop(scope: Scope, axis: Axis | None, lanes: int, body: Callable[[], 
             body()
 
 
-def split_vector_loop(scope: Scope, kernel: Kernel, body: Callable[[], None]) -> None:
+def split_vector_loop(scope: Scope, kernel: NestKernel, body: Callable[[], None]) -> None:
     """A single long loop: each block takes its run of whole vectors, the last one also the rest."""
-    b, axis, lanes, chunk = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], kernel.schedule["split"]
+    b, axis, lanes, chunk = scope.b, kernel.vector, kernel.schedule.lanes, kernel.schedule.split
+    assert axis is not None
     full = axis.extent - axis.extent % lanes
     block = Value("%block", INT64)
     start = b.mul(block, b.whole(chunk))
@@ -310,43 +309,44 @@ def split_vector_loop(scope: Scope, kernel: Kernel, body: Callable[[], None]) ->
     with b.loop(start, stop, lanes) as i, scope.along(axis, i, lanes):
         body()
     if axis.extent > full:
-        last = b.compare("==", block, b.whole(kernel.schedule["blocks"] - 1))
+        last = b.compare("==", block, b.whole(kernel.blocks - 1))
         with b.when(last), scope.along(axis, b.whole(full), axis.extent - full):
             body()
 
 
-def over_elements(scope: Scope, kernel: Kernel, body: Callable[[], None]) -> None:
+def over_elements(scope: Scope, kernel: NestKernel, body: Callable[[], None]) -> None:
     """Run `body` for every element of the parallel loops in this block, the schedule's vector loop along the lanes."""
-    vector, rows = kernel.schedule["vector"], kernel.schedule.get("rows")
-    if kernel.schedule["split"]:
+    schedule, rows = kernel.schedule, kernel.row_axis if isinstance(kernel, ReduceKernel) else None
+    if schedule.split:
         split_vector_loop(scope, kernel, body)
         return
-    with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not vector and axis is not rows]):
-        vector_loop(scope, vector, kernel.schedule["lanes"], body)
+    axes = [axis for axis in kernel.axes if axis is not kernel.vector and axis is not rows]
+    with outer_loops(scope, axes, schedule.prefix, schedule.blocks):
+        vector_loop(scope, kernel.vector, schedule.lanes, body)
 
 
-def emit_map(scope: Scope, kernel: Kernel) -> None:
+def emit_map(scope: Scope, kernel: MapKernel) -> None:
     """for each element: store it."""
     over_elements(scope, kernel, lambda: scope.stores(kernel.stores))
 
 
-def emit_reduce(scope: Scope, kernel: Kernel) -> None:
+def emit_reduce(scope: Scope, kernel: ReduceKernel) -> None:
     """for each output element: start, combine over the inner loops, store what the epilogue makes of it."""
-    if kernel.schedule["vector"] not in kernel.inner:
+    if kernel.vector not in kernel.inner:
         over_elements(scope, kernel, lambda: _reduce_per_lane(scope, kernel))
         return
-    rows = kernel.schedule.get("rows")
-    with outer_loops(scope, kernel, [axis for axis in kernel.axes if axis is not rows]):
+    axes = [axis for axis in kernel.axes if axis is not kernel.row_axis]
+    with outer_loops(scope, axes, kernel.schedule.prefix, kernel.blocks):
         _reduce_along_lanes(scope, kernel)
 
 
-def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
-    """Each lane an element of its own: for every twin, or for each of a few rows that share what they read."""
-    rows, vector = kernel.schedule.get("rows"), kernel.schedule["vector"]
+def _reduce_per_lane(scope: Scope, kernel: ReduceKernel) -> None:
+    """Each lane an element of its own: for every reduction, or for each of a few rows that share what they read."""
+    rows, vector = kernel.row_axis, kernel.vector
     chunks = Chunks.of(kernel, [(axis, axis.extent) for axis in kernel.inner])
-    foldings = [(each, folding_of(each, scope.b, chunks)) for each in (kernel, *kernel.twins)]
+    foldings = [(each, folding_of(each, kernel.inner, scope.b, chunks)) for each in kernel.reductions]
     variables = [[folding.start(scope.lanes) for _ in row_numbers(kernel)] for _, folding in foldings]
-    shared = read_in_common(kernel, rows, vector) if rows is not None else []
+    shared = read_in_common(kernel, rows, vector) if rows is not None and vector is not None else []
     lines = {load: parts for load in shared if (parts := _fetched_lines(scope, kernel, load))}
     for number in inner_steps(scope, kernel, chunks):
         values = [lines[load][number] if load in lines else scope.expr(load) for load in shared]
@@ -355,26 +355,26 @@ def _reduce_per_lane(scope: Scope, kernel: Kernel) -> None:
                 for load, value in zip(shared, values):
                     scope.know(load, value)
                 for (each, folding), own in zip(foldings, variables):
-                    folding.combine(own[row], scope, each)
+                    folding.combine(own[row], scope, each.body)
     for (each, folding), own in zip(foldings, variables):
         _finish_rows(scope, kernel, each, [folding.result(mine) for mine in own])
 
 
-def _fetched_lines(scope: Scope, kernel: Kernel, load: Load) -> list[Value]:
+def _fetched_lines(scope: Scope, kernel: ReduceKernel, load: Load) -> list[Value]:
     """What a load reads in each step of the inner loop, if that is all of a run of memory: whole vectors, with their lanes sorted."""
     if len(kernel.inner) != 1 or not written_out(kernel) or scope.lanes == 1:
         return []
     step, = kernel.inner
-    if not side_by_side(load.offset, step, kernel.schedule["vector"]):
+    if not side_by_side(load.offset, step, kernel.vector):
         return []
     with scope.place(step, scope.b.whole(0)):
         first = scope.index(load.offset, scalar=True)
     return unwoven(scope.b, scope.b.load(scope.pointers[load.buffer], load.dtype, first, scope.lanes * step.extent), step.extent)
 
 
-def _finish_rows(scope: Scope, kernel: Kernel, own: Kernel, totals: Sequence[Value]) -> None:
+def _finish_rows(scope: Scope, kernel: ReduceKernel, own: Reduction, totals: Sequence[Value]) -> None:
     """Store what becomes of the sums of a few rows; together, where they are neighbours in memory."""
-    rows, vector = kernel.schedule.get("rows"), kernel.schedule["vector"]
+    rows, vector = kernel.row_axis, kernel.vector
     if rows is None or scope.lanes == 1 or not all(side_by_side(store.offset, rows, vector) for store in own.stores):
         for row, total in enumerate(totals):
             with standing(scope, kernel, row):
@@ -391,9 +391,9 @@ def _finish_rows(scope: Scope, kernel: Kernel, own: Kernel, totals: Sequence[Val
             scope.b.store(woven(scope.b, several), scope.pointers[store.buffer], scope.index(store.offset, scalar=True))
 
 
-def side_by_side(offset: Index, few: Axis, vector: Axis) -> bool:
+def side_by_side(offset: Index, few: Axis, vector: Axis | None) -> bool:
     """Whether places lie without gaps along two axes, of which the first is short."""
-    return few.extent in WOVEN and offset.coefficient(few) == 1 and offset.coefficient(vector) == few.extent
+    return vector is not None and few.extent in WOVEN and offset.coefficient(few) == 1 and offset.coefficient(vector) == few.extent
 
 
 def woven(b: Builder, vectors: Sequence[Value]) -> Value:
@@ -412,19 +412,19 @@ def unwoven(b: Builder, vector: Value, count: int) -> list[Value]:
     return [each for pair in zip(even, odd) for each in pair]
 
 
-def row_numbers(kernel: Kernel) -> range:
+def row_numbers(kernel: ReduceKernel) -> range:
     """The rows that are taken at once."""
-    rows = kernel.schedule.get("rows")
+    rows = kernel.row_axis
     return range(1 if rows is None else rows.extent)
 
 
-def standing(scope: Scope, kernel: Kernel, number: int) -> AbstractContextManager[None]:
+def standing(scope: Scope, kernel: ReduceKernel, number: int) -> AbstractContextManager[None]:
     """At one of the rows that are taken at once."""
-    rows = kernel.schedule.get("rows")
+    rows = kernel.row_axis
     return nullcontext() if rows is None else scope.place(rows, scope.b.whole(number))
 
 
-def inner_steps(scope: Scope, kernel: Kernel, chunks: Chunks | None) -> Iterator[int]:
+def inner_steps(scope: Scope, kernel: ReduceKernel, chunks: Chunks | None) -> Iterator[int]:
     """Stand at every step of the inner loops: one after another where they are few (then their numbers are constants), else in loops."""
     b, axes = scope.b, kernel.inner
     with ExitStack() as stack:
@@ -440,17 +440,18 @@ def inner_steps(scope: Scope, kernel: Kernel, chunks: Chunks | None) -> Iterator
         yield 0
 
 
-def written_out(kernel: Kernel) -> bool:
+def written_out(kernel: ReduceKernel) -> bool:
     """Whether the steps of the inner loops are few."""
     return bool(np.prod([axis.extent for axis in kernel.inner]) * len(expressions(kernel.combined)) <= UNROLLED)
 
 
-def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
-    """One sum along the lanes for each twin, or for each of a few rows side by side, whose lanes are then added up together."""
-    b, vector, lanes, numbers = scope.b, kernel.schedule["vector"], kernel.schedule["lanes"], row_numbers(kernel)
+def _reduce_along_lanes(scope: Scope, kernel: ReduceKernel) -> None:
+    """One sum along the lanes for each reduction, or for each of a few rows side by side, whose lanes are then added up together."""
+    b, vector, lanes, numbers = scope.b, kernel.vector, kernel.schedule.lanes, row_numbers(kernel)
+    assert vector is not None
     outer = [axis for axis in kernel.inner if axis is not vector]
     chunks = Chunks.of(kernel, [*((axis, axis.extent) for axis in outer), (vector, -(-vector.extent // lanes))], lanes)
-    foldings = [(each, folding_of(each, b, chunks)) for each in (kernel, *kernel.twins)]
+    foldings = [(each, folding_of(each, kernel.inner, b, chunks)) for each in kernel.reductions]
     full = vector.extent - vector.extent % lanes
     sizes = ([lanes] if full else []) + ([vector.extent - full] if vector.extent > full else [])
     variables = [[{size: folding.start(size) for size in sizes} for _ in numbers] for _, folding in foldings]
@@ -459,7 +460,7 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
         for (each, folding), own in zip(foldings, variables):
             for number in numbers:
                 with standing(scope, kernel, number):
-                    folding.combine(own[number][scope.lanes], scope, each)
+                    folding.combine(own[number][scope.lanes], scope, each.body)
 
     with ExitStack() as stack:
         for axis in outer:
@@ -475,8 +476,8 @@ def _reduce_along_lanes(scope: Scope, kernel: Kernel) -> None:
                 _finish(scope, each, total)
 
 
-def _finish(scope: Scope, kernel: Kernel, total: Value) -> None:
+def _finish(scope: Scope, reduction: Reduction, total: Value) -> None:
     scope.accumulated = total
     scope.forget()
-    scope.stores(kernel.stores)
+    scope.stores(reduction.stores)
     scope.accumulated = None

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from math import prod
-from typing import Any
 
 from ..graph.node import Node
 from ..graph.operation import variable
 from ..ops.elementwise import Add, Multiply, Subtract
+from ..passes.fuse import Group
+from .choose import choose
 from .emit import Scope, over_elements
-from .index import Axis, Index, as_index, extent
+from .index import Axis, Index, as_index
+from .kernels import Kernel, MixKernel
 from .lanes import fetch, put
 from .lower import Reader, merge_axes
-from .nest import Buffer, Expr, Kept, Kernel, Load, Store, expressions, indices_of
-from .schedule import axes_for, choose
+from .nest import Buffer, Expr, Kept, Load, Places, Store, expressions, indices_of
+from .plan_nest import axes_for
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -32,9 +35,10 @@ class SubtractProduct(Subtract, abstract=True):
     def emit(b, x, y): return b.decrease(x, y)
 
 
-def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
+def plan_mix(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
     """One kernel whose loops are the axes that are not mixed, in the order of the argument."""
     node = group.root
+    assert node is not None
     shape, mixed, buffer = node.args[0].shape, node.params["axes"], buffers[node]
     axes, here = axes_for([1 if axis in mixed else n for axis, n in enumerate(shape)], "i")
     lines = Lines(node, here)
@@ -49,12 +53,12 @@ def plan_mix(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel
     kept: list[Expr] = [Kept(number, node.dtype) for number in range(lines.steps.extent)]
     results = first if lines.far is None else arithmetic.applied(matrix, kept)
     stores = [Store(buffer, offset, each) for offset, each in zip(lines.places(buffer), results)]
-    kernel = Kernel("mix", axes, stores, nodes=[node])
+    kernel = MixKernel(axes=axes, stores=stores, nodes=[node])
     if lines.far is not None:
-        kernel.inner, kernel.twins = [lines.steps, lines.turns], [Kernel("mix", [], [], body=each) for each in first]
+        kernel.inner, kernel.carried = [lines.steps, lines.turns], first
     kernel.schedule = choose(kernel, lanes, vector)
     if vector is not None:
-        kernel.schedule["lanes"] = min(lanes, vector.extent)
+        kernel.schedule = replace(kernel.schedule, lanes=min(lanes, vector.extent))
     return [kernel]
 
 
@@ -92,22 +96,17 @@ class Lines:
         return tuple(index)
 
 
-def kept_elements(kernel: Kernel) -> int:
-    """How many elements a thread keeps between the two halves of a kernel."""
-    return extent(kernel.inner) * kernel.schedule["lanes"] if kernel.kind == "mix" and kernel.inner else 0
-
-
-def emit_mix(scope: Scope, kernel: Kernel) -> None:
+def emit_mix(scope: Scope, kernel: MixKernel) -> None:
     """for each vector of the loops: the lines' results are kept, then those across the lines are stored."""
     over_elements(scope, kernel, lambda: _mix_vector(scope, kernel))
 
 
-def _mix_vector(scope: Scope, kernel: Kernel) -> None:
+def _mix_vector(scope: Scope, kernel: MixKernel) -> None:
     if not kernel.inner:
         _fetched(scope, kernel.results)
         _stored(scope, kernel.stores)
         return
-    b, (steps, turns), bodies = scope.b, kernel.inner, kernel.combined
+    b, (steps, turns), bodies = scope.b, kernel.inner, kernel.carried
     kept = {each.number: each for each in kernel.computed if isinstance(each, Kept)}
     with b.loop(b.whole(0), b.whole(steps.extent)) as i, scope.place(steps, i):
         _fetched(scope, bodies)

@@ -1,13 +1,10 @@
-"""The loop language: scalar expressions, the buffers they read, and the kernels (loop nests) that store them."""
+"""The loop language: scalar expressions, the buffers that they read, and the stores that write them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from ..graph.dtype import DType
 from ..graph.node import Node
@@ -165,105 +162,6 @@ class Store:
     expr: Expr
 
 
-@dataclass
-class Kernel:
-    """One loop nest.
-
-    kind       map, mix, reduce, contract, cumulate, sort, scatter
-    axes       the parallel loops
-    inner      the reduction loops
-    reduction  the operation that combines, and `body` what it combines (reduce); `body`, `other` the two factors (contract)
-    stores     what is written for each element of the parallel loops
-    twins      further reductions over the same loops, each with its own `reduction`, `body` and `stores`; of a mix, what its first
-               half keeps: a `body` each
-    """
-
-    kind: str
-    axes: list[Axis]
-    stores: list[Store]
-    inner: list[Axis] = field(default_factory=list)
-    reduction: Node | None = None
-    body: Expr | None = None
-    other: Expr | None = None
-    nodes: list[Node] = field(default_factory=list)
-    schedule: dict[str, Any] = field(default_factory=dict)
-    steps: int = 1  # how often the loops around repeat it
-    twins: list[Kernel] = field(default_factory=list)
-
-    @property
-    def combined(self) -> list[Expr]:
-        """What the reduction loops compute."""
-        return [each for kernel in (self, *self.twins) for each in (kernel.body, kernel.other) if each is not None]
-
-    @property
-    def written(self) -> list[Store]:
-        """All stores, those of twins included."""
-        return [store for kernel in (self, *self.twins) for store in kernel.stores]
-
-    @property
-    def results(self) -> list[Expr]:
-        """What is stored."""
-        return [store.expr for store in self.written]
-
-    @property
-    def places(self) -> list[Expr]:
-        """What the places of the stores are computed from, where they are read from data."""
-        return [part for store in self.written for part in run_time_parts(store.offset)]
-
-    @cached_property
-    def computed(self) -> list[Expr]:
-        """Every expression of the kernel, once; asked for when its stores and twins stand."""
-        return expressions([*self.results, *self.combined, *self.places])
-
-    @property
-    def elements(self) -> int:
-        return int(np.prod([axis.extent for axis in self.axes], dtype=np.int64))
-
-    @property
-    def work(self) -> int:
-        return self.elements * int(np.prod([axis.extent for axis in self.inner], dtype=np.int64))
-
-
-@dataclass
-class Loop:
-    """Phases of kernels, repeated for each step of an axis that they all may refer to."""
-
-    axis: Axis
-    phases: list[list[Kernel | Loop]]
-    nodes: list[Node] = field(default_factory=list)
-    kind: str = "loop"
-    elements: int = 1
-
-    @property
-    def kernels(self) -> list[Kernel | Loop]:
-        return [kernel for phase in self.phases for kernel in phase]
-
-    @property
-    def work(self) -> int:
-        return self.axis.extent * sum(kernel.work for kernel in self.kernels)
-
-    @property
-    def schedule(self) -> dict[str, Any]:
-        return {"blocks": max(sum(kernel.schedule["blocks"] for kernel in phase) for phase in self.phases)}
-
-    def around(self, buffer: Buffer) -> Buffer:
-        """What a buffer of the body is, seen from outside of the loop."""
-        seen, inner = buffer, buffer
-        while inner.base is not None:
-            if self.axis in axes_of(inner.place):
-                seen = inner.base
-            inner = inner.base
-        return seen
-
-
-def leaves(kernels: Iterable[Kernel | Loop]) -> list[Kernel]:
-    """The kernels, those inside of loops included."""
-    found: list[Kernel] = []
-    for kernel in kernels:
-        found += leaves(kernel.kernels) if isinstance(kernel, Loop) else [kernel]
-    return found
-
-
 def expressions(roots: Iterable[Expr]) -> list[Expr]:
     """Every expression below the roots, once, users after arguments."""
     done: dict[int, Expr] = {}
@@ -322,19 +220,6 @@ def indices_of(roots: Iterable[Expr]) -> list[Index]:
         elif isinstance(expr, Choose):
             found += [index for index, _, _ in expr.conditions]
     return found
-
-
-def buffers_read(kernel: Kernel | Loop) -> list[Buffer]:
-    """The buffers that a kernel loads from, in order of first use."""
-    if isinstance(kernel, Loop):
-        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_read(inner)))
-    return list(dict.fromkeys(expr.buffer for expr in kernel.computed if isinstance(expr, Load)))
-
-
-def buffers_written(kernel: Kernel | Loop) -> list[Buffer]:
-    if isinstance(kernel, Loop):
-        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_written(inner)))
-    return list(dict.fromkeys(store.buffer for store in kernel.written))
 
 
 def memory(buffers: Iterable[Buffer]) -> set[object]:

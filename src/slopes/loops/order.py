@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from .emit import CHECKED_OPERATIONS
+from ..costs import FEW_ELEMENTS
 from .index import Axis
-from .nest import Buffer, Checked, Choose, Compute, Expr, Kernel, Load, Loop, buffers_read, buffers_written, memory, root_of
-
-FEW = 64  # elements of a value that is only numbers
+from .kernels import Kernel, Loop, buffers_read, buffers_written
+from .nest import Buffer, Checked, Choose, Compute, Expr, Load, memory, root_of
 
 
 def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | Loop], olds: Mapping[Buffer, Buffer],
@@ -29,7 +28,7 @@ def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | L
     for number, kernel in enumerate(kernels):
         place, written = number + 1, buffers_written(kernel)
         given = {root_of(each) for each in written} & (olds.keys() | results)
-        if not given and (kernel.work <= FEW or not memory(written) & read):
+        if not given and (kernel.work <= FEW_ELEMENTS or not memory(written) & read):
             place = max((writer.get(each, 0) for each in memory(buffers_read(kernel))), default=0)
             before[place].append(kernel)
             moved.add(number)
@@ -94,4 +93,4 @@ def whole_buffer(expr: Expr) -> Buffer | None:
 
 
 def checks_divisor(expr: Compute) -> bool:
-    return expr.node.op.name in CHECKED_OPERATIONS and expr.dtype.kind in "iu"
+    return expr.node.op.may_trap(expr.dtype)

@@ -8,43 +8,38 @@ from functools import partial
 
 import numpy as np
 
+from ..costs import PHASES_IN_FUNCTION, SCALARIZED, SHARED_WORK, SMALL_PROGRAM, THREAD_WORK
 from ..graph.node import Node
-from ..passes.fuse import is_leaf
-from ..passes.storage import Life, place
+from .barrier import barrier_text
 from .builder import INT64, Builder, Value
-from .contraction import emit_contract, scratch_bytes
 from .emit import Scope, emit_map, emit_reduce
-from .index import Axis, Index, linear
-from .lower import Reader
-from .mixing import emit_mix, kept_elements
-from .nest import (
-    Buffer,
-    Expr,
+from .emit_contract import emit_contract
+from .index import Axis
+from .kernels import (
+    ContractKernel,
+    CumulateKernel,
     Kernel,
-    Load,
     Loop,
-    Places,
-    Store,
+    MapKernel,
+    MixKernel,
+    Phases,
+    ReduceKernel,
+    ScatterKernel,
+    ScatterLinesKernel,
+    SortKernel,
     buffers_read,
     buffers_written,
-    expressions,
     leaves,
-    memory,
-    root_of,
 )
-from .order import last_failing, place_updates
-from .region import Phases, kernels_of, phases_of, write_kernel
-from .schedule import axes_for, choose, join_twins
+from .mixing import emit_mix
+from .nest import Buffer, root_of
+from .pipeline import LoopProgram, run_passes
 from .special import emit_cumulate, emit_scatter, emit_sort
-from .target import CONTEXT_BYTES, COUNT, GENERATION, NEXT, SPINS, STEP, STOP, YIELD, Target
+from .target import CONTEXT_BYTES, NEXT, STEP, Target
 
-EMITTERS: dict[str, Callable[[Scope, Kernel], None]] = {
-    "map": emit_map, "mix": emit_mix, "reduce": emit_reduce, "contract": emit_contract, "cumulate": emit_cumulate,
-    "scatter": emit_scatter, "scatter_lines": emit_scatter, "sort": emit_sort}
-
-THREAD_WORK = 300_000  # from this many element steps in one run on, waking other threads pays
-RUN = 32  # phases in one function, where there are more: the time that LLVM takes for a function grows faster than its length
-SMALL, WRITTEN_OUT = 50_000, 512  # a program of so few element steps may fetch and write so many lanes of a kernel one by one
+EMITTERS: dict[type[Kernel], Callable[..., None]] = {
+    MapKernel: emit_map, MixKernel: emit_mix, ReduceKernel: emit_reduce, ContractKernel: emit_contract, CumulateKernel: emit_cumulate,
+    ScatterKernel: emit_scatter, ScatterLinesKernel: emit_scatter, SortKernel: emit_sort}
 
 
 @dataclass
@@ -62,178 +57,32 @@ class Plan:
 
 
 def plan_program(roots: Sequence[Node], inputs: Sequence[Node], destinations: Sequence[int], target: Target, *,
-                 poison: bool = False, timed: bool = False) -> Plan:
+                 poison: bool = False, timed: bool = False, watch: Callable[[str, LoopProgram], None] | None = None) -> Plan:
     """Plan the native program of a graph.
 
     inputs[i] is argument i. roots[k] is written to argument destinations[k]; when that is also an input, the value is updated in
     place once nobody reads the old one any more. `poison` overwrites every buffer at its death (a test of the memory plan);
-    `timed` adds up, behind the context, the clock ticks of each kernel.
+    `timed` adds up, behind the context, the clock ticks of each kernel; `watch(name, program)` sees the result of each loop pass.
     """
-    builder = _Program(list(roots), list(inputs), list(destinations), target)
-    builder.plan_kernels()
-    builder.order_kernels()
-    builder.finish_outputs()
-    return builder.emit(poison, timed)
+    program = LoopProgram(list(roots), list(inputs), list(destinations), target, poison)
+    return write_program(run_passes(program, watch), timed)
 
 
-class _Program:
-    def __init__(self, roots: list[Node], inputs: list[Node], destinations: list[int], target: Target) -> None:
-        self.roots, self.inputs, self.destinations, self.target = roots, inputs, destinations, target
-        self.arguments = {i: Buffer("argument", node.size, node.dtype, node, i) for i, node in enumerate(inputs)}
-        self.buffers = Places({node: self.arguments[i] for i, node in enumerate(inputs)})
-        self.kernels: list[Kernel | Loop] = []
-        self.first_writing = -1  # the phase before which a reported error must have stopped the program
-        self.updates: set[int] = {d for d in destinations if d < len(inputs)}
-
-    # ------------------------------------------------------------------ planning
-    def plan_kernels(self) -> None:
-        self.kernels = kernels_of(self.roots, self.buffers, self.target)
-
-    def order_kernels(self) -> None:
-        """Kernels that write the program's state come when nothing needs the old one any more, so that it can be updated in place."""
-        olds = {self.buffers[root]: self.arguments[d] for root, d in zip(self.roots, self.destinations)
-                if d in self.updates and not is_leaf(root)}
-        late = {id(kernel) for kernel in self.kernels if any(root_of(buffer) in olds for buffer in buffers_written(kernel))}
-        needed: set[object] = set()
-        first: list[Kernel | Loop] = []
-        last: list[Kernel | Loop] = []
-        for kernel in reversed(self.kernels):
-            if id(kernel) in late and not needed & memory(buffers_written(kernel)):
-                last.append(kernel)
-            else:
-                first.append(kernel)
-                needed |= memory(buffers_read(kernel))
-        results = {self.buffers[root] for root in self.roots if not is_leaf(root)}
-        self.kernels = place_updates(join_twins(first[::-1], self.target.lanes), last[::-1], olds, results)
-
-    def finish_outputs(self) -> None:
-        """Give every root its destination: write there at once where that is safe, else copy at the end."""
-        self._note_touches()
-        copies: list[tuple[Buffer | None, Node, Buffer]] = []
-        given: set[Node] = set()
-        staged: list[Kernel] = []
-        for root, d in zip(self.roots, self.destinations):
-            destination = self.arguments.get(d) or Buffer("argument", root.size, root.dtype, root, d)
-            if is_leaf(root):
-                source = self.buffers.get(root)  # a 0-d constant has none: it is written into the code
-                if d < len(self.inputs) and root is self.inputs[d]:
-                    continue
-                if source is not None and root.size and source.number in self.updates:  # about to be overwritten: the old value is kept
-                    aside = Buffer("arena", root.size, root.dtype, root)
-                    staged.append(self._copy(source, aside, root))
-                    source = aside
-                copies.append((source, root, destination))
-            elif root not in given and self.buffers[root].base is None and self._may_write(root, d):
-                given.add(root)
-                buffer = self.buffers[root]
-                buffer.kind, buffer.number = "argument", d
-            else:
-                copies.append((self.buffers[root], root, destination))
-        self.kernels = staged + self.kernels + [
-            self._copy(source, destination, root) for source, root, destination in copies if root.size]
-        self.kernels = [kernel for kernel in self.kernels if kernel.elements]
-
-    def _note_touches(self) -> None:
-        """Which kernels read and write each buffer, and the last one that may be the first to report an error."""
-        self.readers: dict[Buffer, list[int]] = {}
-        self.writers: dict[Buffer, list[int]] = {}
-        self.last_failing = last_failing(self.kernels)
-        for i, kernel in enumerate(self.kernels):
-            for noted, buffers in ((self.readers, buffers_read(kernel)), (self.writers, buffers_written(kernel))):
-                for buffer in dict.fromkeys(map(root_of, buffers)):
-                    noted.setdefault(buffer, []).append(i)
-
-    def _may_write(self, root: Node, d: int) -> bool:
-        """Whether the new value may replace the old one at once: nobody reads the old one later, and no error can come any more."""
-        if d not in self.updates:
-            return True
-        writers = self.writers.get(self.buffers[root], [])
-        if not writers:
-            return True  # an empty value
-        writer, old = writers[0], self.arguments[d]
-        if len(writers) > 1 or self.last_failing >= writer:
-            return False
-        return all(i < writer or (i == writer and _in_step(self.kernels[i], old, self.buffers[root])) for i in self.readers.get(old, ()))
-
-    def _copy(self, source: Buffer | None, destination: Buffer, node: Node) -> Kernel:
-        return write_kernel(Reader({} if source is None else {node: source}), node, destination, 0, self.target)
-
-    # ------------------------------------------------------------------ phases and memory
-    def phases(self) -> list[list[Kernel | Loop]]:
-        """Runs of kernels that do not touch each other's results. State is first written after everything that may report an error."""
-        first = next((kernel for kernel in self.kernels if any(self._is_state(root_of(each)) for each in buffers_written(kernel))), None)
-        found = phases_of(self.kernels, first)
-        self.first_writing = next((number for number, phase in enumerate(found) if phase[0] is first), -1)
-        return found
-
-    def _is_state(self, buffer: Buffer) -> bool:
-        return buffer.kind == "argument" and buffer.number in self.updates
-
-    def lives(self, phases: Phases) -> dict[Buffer, Life]:
-        first: dict[Buffer, int] = {}
-        last: dict[Buffer, int] = {}
-        for number, phase in enumerate(phases):
-            for kernel in phase:
-                for buffer in map(root_of, (*buffers_read(kernel), *buffers_written(kernel))):
-                    if buffer.kind == "arena":
-                        first.setdefault(buffer, number)
-                        last[buffer] = number
-        return {buffer: Life(buffer.nbytes, first[buffer], last[buffer]) for buffer in first}
-
-    def _poison(self, phases: Phases, lives: dict[Buffer, Life]) -> Phases:
-        """Test mode: after the last phase that touches a buffer, overwrite it, so that a plan that reads the dead is found out."""
-        result: Phases = []
-        for number, phase in enumerate(phases):
-            result.append(phase)
-            graves: list[Kernel | Loop] = [_grave(buffer, self.target.lanes) for buffer, life in lives.items() if life.last == number]
-            if graves:
-                result.append(graves)
-        return result
-
-    # ------------------------------------------------------------------ code
-    def emit(self, poison: bool, timed: bool) -> Plan:
-        phases = self.phases()
-        first_writing = phases[self.first_writing] if self.first_writing >= 0 else None
-        if poison:  # graves lengthen each life by one phase, so that the plan is made for the poisoned program
-            phases = self._poison(phases, self.lives(phases))
-        offsets, arena = place(self.lives(phases))
-        kernels = leaves(self.kernels)
-        scratch = max((scratch_bytes(kernel) + 8 * kept_elements(kernel) for kernel in kernels), default=0)
-        scratch = -(-scratch // 4096) * 4096 + 64 if scratch else 0  # threads' rows apart by an odd number of lines
-        arena = -(-arena // 4096) * 4096
-        writer = ProgramWriter(self.target, offsets, arena, scratch, self.buffers.origin)
-        work = sum(kernel.work for kernel in self.kernels)
-        writer.spare_lanes = WRITTEN_OUT if work <= SMALL else 0
-        writer.functions_of([kernel for phase in phases for kernel in phase], ())
-        parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
-        clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
-        text = writer.program(phases, first_writing if writer.sites else None, clocks)
-        return Plan(text, arena, scratch, writer.sites, kernels, phases, work, parallel)
-
-
-def _in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
-    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find places."""
-    if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.places]):
-        return False
-    place_of = {store.offset for store in kernel.stores if store.buffer is new}
-    return all(offset in place_of for offset in loads_of(old, kernel.results))
-
-
-def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
-    """Where the expressions read a buffer."""
-    return [expr.offset for expr in expressions(roots) if isinstance(expr, Load) and expr.buffer is buffer]
-
-
-def _grave(buffer: Buffer, lanes: int) -> Kernel:
-    axes, here = axes_for((max(1, buffer.size),), "i")
-    bad = np.nan if buffer.dtype.kind == "f" else True if buffer.dtype.kind == "b" else 77
-    kernel = Kernel("map", axes, [Store(buffer, linear(here, (max(1, buffer.size),)), Reader({}).constant(bad, buffer.dtype))])
-    kernel.schedule = choose(kernel, lanes)
-    return kernel
+def write_program(program: LoopProgram, timed: bool = False) -> Plan:
+    """The LLVM code of a program whose kernels, phases and memory are decided; nothing of it is changed."""
+    kernels, phases, work = leaves(program.kernels), program.phases, program.work
+    writer = ProgramWriter(program.target, program.offsets, program.arena, program.scratch, program.buffers.origin)
+    writer.spare_lanes = SCALARIZED if work <= SMALL_PROGRAM else 0
+    writer.functions_of([kernel for phase in phases for kernel in phase], ())
+    parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
+    clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
+    guarded = None if program.commit_point is None or not writer.sites else phases[program.commit_point]
+    text = writer.program(phases, guarded, clocks)
+    return Plan(text, program.arena, program.scratch, writer.sites, kernels, phases, work, parallel)
 
 
 def blocks_of(phase: Sequence[Kernel | Loop]) -> int:
-    return sum(kernel.schedule["blocks"] for kernel in phase)
+    return sum(kernel.blocks for kernel in phase)
 
 
 class ProgramWriter:
@@ -285,7 +134,7 @@ class ProgramWriter:
         b.spare_lanes = self.spare_lanes
         scope = Scope(b, pointers, self.site)
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
-        EMITTERS[kernel.kind](scope, kernel)
+        EMITTERS[type(kernel)](scope, kernel)
         parameters = "".join(f"ptr noalias {name}, " for name in places.values())
         parameters += "".join(f"i64 %time{i}, " for i in range(len(self.around[id(kernel)])))
         text = b.function(f"({parameters}ptr noalias %scratch, ptr %error, i64 %block) #0")
@@ -305,7 +154,7 @@ class ProgramWriter:
                 place = b.fresh("step")
                 b.line(f"{place} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
                 b.line(f"store i64 {step.ref}, ptr {place}")
-            runs = [phases[start:start + RUN] for start in range(0, len(phases), RUN)]
+            runs = [phases[start:start + PHASES_IN_FUNCTION] for start in range(0, len(phases), PHASES_IN_FUNCTION)]
             waiting = False  # whether work of the first thread alone has yet to be waited for
             for number, run in enumerate(runs):
                 write = self._run if len(runs) == 1 else partial(self._run_apart, number)
@@ -368,7 +217,7 @@ class ProgramWriter:
         if not is_shared(phase):
             with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
                 for kernel in kernels:
-                    for number in range(kernel.schedule["blocks"]):
+                    for number in range(kernel.blocks):
                         self._call(b, kernel, arguments, b.whole(number))
             return True
         if waiting:
@@ -378,7 +227,7 @@ class ProgramWriter:
         with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
             block, begin = taken.get(), 0
             for kernel in kernels:
-                count = kernel.schedule["blocks"]
+                count = kernel.blocks
                 mine = b.bit_and(b.compare(">=", block, b.whole(begin)), b.compare("<", block, b.whole(begin + count)))
                 with b.when(mine):
                     self._call(b, kernel, arguments, b.sub(block, b.whole(begin)))
@@ -451,64 +300,9 @@ class ProgramWriter:
 def is_shared(phase: Sequence[Kernel | Loop]) -> bool:
     """Whether all threads take part in a phase; what takes no longer than waking them is the first one's."""
     total = blocks_of(phase)
-    return total > 1 and (total > len(phase) or any(kernel.work >= 4096 for kernel in phase))
+    return total > 1 and (total > len(phase) or any(kernel.work >= SHARED_WORK for kernel in phase))
 
 
 def all_phases(loop: Loop) -> Phases:
     """The phases of a loop, and of the loops in it."""
     return [each for phase in loop.phases for each in ([phase] if not isinstance(phase[0], Loop) else all_phases(phase[0]))]
-
-
-def barrier_text(target: Target) -> str:
-    """All threads meet; the last one to arrive resets the counters and decides, for all alike, whether an error stops the program."""
-    return f"""
-define internal i1 @barrier(ptr %context, i64 %threads) noinline nounwind {{
-entry:
-  %error = load atomic i32, ptr %context monotonic, align 4
-  %next = getelementptr inbounds i8, ptr %context, i64 {NEXT}
-  %alone = icmp eq i64 %threads, 1
-  br i1 %alone, label %single, label %meet
-single:
-  store i64 0, ptr %next
-  %failed = icmp ne i32 %error, 0
-  ret i1 %failed
-meet:
-  %count = getelementptr inbounds i8, ptr %context, i64 {COUNT}
-  %generation = getelementptr inbounds i8, ptr %context, i64 {GENERATION}
-  %stop = getelementptr inbounds i8, ptr %context, i64 {STOP}
-  %before = load atomic i64, ptr %generation acquire, align 8
-  %arrived = atomicrmw add ptr %count, i64 1 acq_rel
-  %others = sub i64 %threads, 1
-  %last = icmp eq i64 %arrived, %others
-  br i1 %last, label %release, label %wait
-release:
-  %seen = load atomic i32, ptr %context monotonic, align 4
-  store i32 %seen, ptr %stop
-  store i64 0, ptr %next
-  store i64 0, ptr %count
-  %after = add i64 %before, 1
-  store atomic i64 %after, ptr %generation release, align 8
-  br label %done
-wait:
-  %spins = phi i64 [ 0, %meet ], [ %more, %again ]
-  %now = load atomic i64, ptr %generation acquire, align 8
-  %moved = icmp ne i64 %now, %before
-  br i1 %moved, label %done, label %pause
-pause:
-  {target.pause}
-  %more = add i64 %spins, 1
-  %tired = icmp sgt i64 %spins, {SPINS}
-  br i1 %tired, label %rest, label %again
-rest:
-  %slot = getelementptr inbounds i8, ptr %context, i64 {YIELD}
-  %function = load ptr, ptr %slot
-  call void %function()
-  br label %again
-again:
-  br label %wait
-done:
-  %verdict = load i32, ptr %stop
-  %halt = icmp ne i32 %verdict, 0
-  ret i1 %halt
-}}
-"""

@@ -3,58 +3,81 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from ..autodiff.segments import extent, segments
 from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.shape import size
 from ..graph.walk import topological
+from ..ops.segments import extent, segments
+from ..passes.dead_outputs import key_of
 from ..passes.fuse import Group, group, is_leaf
-from ..passes.unread import key_of
-from .contraction import plan_contract, worth_packing
 from .index import Axis, Index, as_index, linear, strided, strides_of
+from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .mixing import plan_mix
-from .nest import Buffer, Kernel, Load, Loop, Places, buffers_read, buffers_written, leaves, memory
-from .schedule import axes_for, map_kernel, plan_nest
+from .nest import Buffer, Load, Places, memory
+from .plan_contract import plan_contract, worth_packing
+from .plan_nest import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
 from .target import Target
 
-Phases = list[list[Kernel | Loop]]
+
+@dataclass
+class Grouped:
+    """Groups of nodes whose results have memory.
+
+    rows    the results of each loop, by type: they are one loop, planned where the first of them stands
+    joined  the concats whose arguments are computed where they belong: those that must still be copied there, with their offsets
+    """
+
+    groups: list[Group] = field(default_factory=list)
+    rows: dict[Hashable, dict[DType, Node]] = field(default_factory=dict)
+    joined: dict[Node, list[tuple[Node, int]]] = field(default_factory=dict)
 
 
-def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:
-    """The kernels that compute the roots, in order; values that have no place yet get one in the arena."""
-    groups = group(dict.fromkeys(root for root in roots if not is_leaf(root)))
-    rows: dict[Any, dict[DType, Node]] = {}  # the results of one loop, by type
+def group_nodes(roots: Iterable[Node], places: Places) -> Grouped:
+    """Which nodes are computed together; values that have no memory yet get a buffer in the arena."""
+    result = Grouped(group(dict.fromkeys(root for root in roots if not is_leaf(root))))
     made: dict[Node, Buffer] = {}
-    for each in groups:
+    for each in result.groups:
         for node in each.stored:
             if node not in places:
                 places[node] = made[node] = Buffer("arena", node.size, node.dtype, node)
         if each.root is not None and each.root.op.kind == "loop":
-            rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
-    joined = {each.nodes[0]: left for each in reversed(groups) if can_join(each)
-              if (left := join_parts(each.nodes[0], made, places)) is not None}
-    found: list[Kernel | Loop] = []
-    for each in groups:
+            result.rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
+    result.joined = {each.nodes[0]: left for each in reversed(result.groups) if can_join(each)
+                     if (left := join_parts(each.nodes[0], made, places)) is not None}
+    return result
+
+
+def plan_groups(grouped: Grouped, places: Places, target: Target) -> list[Kernel | Loop]:
+    """The kernels of all groups, in order."""
+    result: list[Kernel | Loop] = []
+    rows = dict(grouped.rows)
+    for each in grouped.groups:
+        node = each.nodes[0]
         if each.root is not None and each.root.op.kind == "loop":
-            found += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
-        elif each.nodes[0] in joined:
-            buffer = places[each.nodes[0]]
-            strides = buffer.strides or strides_of(each.nodes[0].shape)
-            found += [write_kernel(Reader(places), arg, buffer, start, target, strides) for arg, start in joined[each.nodes[0]]]
+            result += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
+        elif node in grouped.joined:
+            buffer = places[node]
+            strides = buffer.strides or strides_of(node.shape)
+            result += [write_kernel(Reader(places), arg, buffer, start, target, strides) for arg, start in grouped.joined[node]]
         elif 0 not in each.shape:
-            found += plan_group(each, places, target)
-    return found
+            result += plan_group(each, places, target)
+    return result
+
+
+def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:
+    """The kernels that compute the roots of a loop's body, in order."""
+    return plan_groups(group_nodes(roots, places), places, target)
 
 
 def can_join(each: Group) -> bool:
     """Whether a group is values put one behind the other."""
     node = each.nodes[0]
-    return node.op.name == "concat" and len(each.nodes) == 1 and node.size > 0
+    return node.op.joins and len(each.nodes) == 1 and node.size > 0
 
 
 def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tuple[Node, int]] | None:
@@ -68,7 +91,7 @@ def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tup
     copied, start = [], 0
     for arg in node.args:
         source = arg
-        while whole and source.op.name == "reshape" and source not in places:
+        while whole and source.op.keeps_order and source not in places:
             source = source.args[0]
         mine = made.get(source)
         if mine is not None and mine.kind == "arena" and mine.base is None and not mine.parts:
@@ -108,7 +131,7 @@ def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = 
     return found
 
 
-def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, node: Node, target: Target) -> Kernel:
+def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, node: Node, target: Target) -> MapKernel:
     """Copy the value of a node: `start` and `place` are its first elements in the two buffers."""
     axes, here = axes_for((node.size,), "i")
     offset = linear(here, (node.size,))
@@ -116,7 +139,7 @@ def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, nod
 
 
 def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, target: Target,
-                 strides: tuple[int, ...] | None = None) -> Kernel:
+                 strides: tuple[int, ...] | None = None) -> MapKernel:
     """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from `place` on."""
     axes, here = axes_for(node.shape, "i")
     at = strided(here, strides or strides_of(node.shape)) + place
@@ -195,7 +218,7 @@ class _LoopPlan:
 
     def is_fixed(self, kernel: Kernel, fixed: set[Buffer]) -> bool:
         """Whether a kernel reads nothing that moves with the step, and writes memory of its own."""
-        moves = any(self.axis in expr.axes for expr in (*kernel.results, *kernel.combined, *kernel.places))
+        moves = any(self.axis in expr.axes for expr in (*kernel.results, *kernel.combined, *kernel.indirect))
         own = all(each.kind == "arena" for each in buffers_written(kernel))
         return own and not moves and all(each in fixed for each in buffers_read(kernel))
 
@@ -219,7 +242,7 @@ class _LoopPlan:
                 for arg, state, part, every in zip(self.scan.args, self.states, self.parts, self.kept) if part.size]
 
     def last_states(self) -> list[Kernel]:
-        found = []
+        found: list[Kernel] = []
         for number, (state, part) in enumerate(zip(self.states, self.parts)):
             if not self.kept[number] and part.size:
                 start = self.axis.extent % 2 * part.size

@@ -2,78 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from ..costs import MAXIMUM_BLOCKS, SCALAR_BLOCK, UPDATE_COLUMNS, UPDATE_SHARES
 from ..graph.node import Node
+from ..passes.fuse import Group
 from .builder import INT64, Value
+from .choose import choose, even_blocks
 from .emit import Scope, over_elements
 from .index import Axis, Index, as_index, linear
+from .kernels import CumulateKernel, Kernel, NestKernel, ScatterKernel, ScatterLinesKernel, SortKernel
 from .lower import Reader
-from .nest import Buffer, Kernel, Store
-from .schedule import MAXIMUM_BLOCKS, axes_for, choose, even_blocks
-
-WIDEST, SHARES = 256, 4  # elements of an update that are added at once, at most, and into how many pieces it is cut at least
-SCALAR_WORK = 4096  # steps that go element by element for one block
-SPECIAL = ("cumulative_sum", "scatter", "sort")
+from .nest import Buffer, Places, Store
+from .plan_nest import axes_for
+from .schedule import NestSchedule
 
 
-def plan_special(group: Any, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
+def plan_special(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
     """The kernel of a running total, a scatter or a sort."""
     node = group.nodes[0]
-    plan = {"cumulative_sum": plan_cumulate, "scatter": plan_scatter, "sort": plan_sort}[node.op.kernel]  # type: ignore[attr-defined]
-    kernel = plan(node, buffers)
-    kernel.nodes = [node]
-    scalar = kernel.kind in ("sort", "scatter_lines")
-    kernel.schedule = choose(kernel, 1 if scalar else columns(kernel, lanes) if kernel.kind == "scatter" else lanes)
-    if scalar and kernel.schedule["vector"] is not None:
-        wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_WORK))
-        kernel.schedule.update(vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, wanted))
-    return [kernel]
+    return [PLANNERS[node.op.kernel or ""](node, buffers, lanes)]
+
+
+def schedule_scalar(kernel: NestKernel) -> NestSchedule:
+    """A schedule without vectors: blocks are runs of elements."""
+    schedule = choose(kernel, 1)
+    if schedule.vector is None:
+        return schedule
+    wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_BLOCK))
+    return replace(schedule, vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, wanted))
 
 
 def columns(kernel: Kernel, lanes: int) -> int:
     """How much of each update is added at once: runs of memory, but some for each thread."""
     longest = max((axis.extent for axis in kernel.axes), default=1)
-    return max(lanes, min(WIDEST, longest // SHARES) // lanes * lanes)
+    return max(lanes, min(UPDATE_COLUMNS, longest // UPDATE_SHARES) // lanes * lanes)
 
 
 # ---------------------------------------------------------------------- running totals
-def plan_cumulate(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
+def plan_cumulate(node: Node, buffers: Places, lanes: int) -> CumulateKernel:
     axes, here = axes_for(node.shape, "i")
     along, = here[node.params["axis"]].terms or (None,)
     inner = [along] if isinstance(along, Axis) else []
     read = Reader(buffers)
     body = read(node.args[0], here)
     store = Store(buffers[node], buffers[node].at(here, node.shape), read.accumulated(node.dtype, axes))
-    return Kernel("cumulate", [axis for axis in axes if axis not in inner], [store], inner, node, body)
+    parallel = [axis for axis in axes if axis not in inner]
+    kernel = CumulateKernel(axes=parallel, inner=inner, stores=[store], nodes=[node], node=node, body=body)
+    kernel.schedule = choose(kernel, lanes)
+    return kernel
 
 
-def emit_cumulate(scope: Scope, kernel: Kernel) -> None:
+def emit_cumulate(scope: Scope, kernel: CumulateKernel) -> None:
     """total = 0; for each step: total += x; store total."""
     over_elements(scope, kernel, lambda: _cumulate(scope, kernel))
 
 
-def _cumulate(scope: Scope, kernel: Kernel) -> None:
-    b, reduction = scope.b, kernel.reduction
-    assert reduction is not None and kernel.body is not None
-    wide = np.dtype("float64") if reduction.dtype == np.float32 else reduction.dtype  # one rounding for each result, not for each step
+def _cumulate(scope: Scope, kernel: CumulateKernel) -> None:
+    b, dtype = scope.b, kernel.node.dtype
+    wide = np.dtype("float64") if dtype == np.float32 else dtype  # one rounding for each result, not for each step
     total = b.variable(b.const(0, dtype=wide, lanes=scope.lanes))
     axis = kernel.inner[0] if kernel.inner else Axis(1)
     with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.place(axis, i):
         value = b.add(total.get(), b.cast(b.splat(scope.expr(kernel.body), scope.lanes), wide))
         total.set(value)
-        scope.accumulated = b.cast(value, reduction.dtype)
+        scope.accumulated = b.cast(value, dtype)
         scope.stores(kernel.stores)
         scope.accumulated = None
 
 
 # ---------------------------------------------------------------------- scattered additions
-def plan_scatter(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
+def plan_scatter(node: Node, buffers: Places, lanes: int) -> ScatterKernel:
     """Stores: zero every place, then add each update to the place that its index names."""
     indices, updates = node.args
-    axis, lines = node.params["axis"], node.op.name == "put_along_axis"
+    axis, lines = node.params["axis"], node.op.by_line
     span = 1 if lines else indices.ndim
     _, here = axes_for(updates.shape, "i")
     read = Reader(buffers)
@@ -87,15 +92,17 @@ def plan_scatter(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
     steps = [each for index in here[axis:axis + span] for each in index.terms if isinstance(each, Axis)]
     parallel = [each for index in outer for each in index.terms if isinstance(each, Axis)]
     stores = [Store(buffer, cleared, read.constant(0, node.dtype)), Store(buffer, target, read(updates, here))]
-    return Kernel("scatter_lines" if lines else "scatter", parallel, stores, [zero, *steps], node)
+    kernel = (ScatterLinesKernel if lines else ScatterKernel)(axes=parallel, inner=[zero, *steps], stores=stores, nodes=[node])
+    kernel.schedule = schedule_scalar(kernel) if lines else choose(kernel, columns(kernel, lanes))
+    return kernel
 
 
-def emit_scatter(scope: Scope, kernel: Kernel) -> None:
+def emit_scatter(scope: Scope, kernel: ScatterKernel) -> None:
     """for each place: 0; for each update, in order: add it to its place."""
     over_elements(scope, kernel, lambda: _scatter(scope, kernel))
 
 
-def _scatter(scope: Scope, kernel: Kernel) -> None:
+def _scatter(scope: Scope, kernel: ScatterKernel) -> None:
     b, (clear, add), (zero, *steps) = scope.b, kernel.stores, kernel.inner
     with b.loop(b.whole(0), b.whole(zero.extent)) as i, scope.place(zero, i):
         scope.store(clear)
@@ -128,7 +135,7 @@ def _same_place(scope: Scope, offset: Index) -> bool:
 
 
 # ---------------------------------------------------------------------- sorting
-def plan_sort(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
+def plan_sort(node: Node, buffers: Places, lanes: int) -> SortKernel:
     axes, here = axes_for(node.shape, "i")
     axis = node.params["axis"]
     along = next((each for each in here[axis].terms if isinstance(each, Axis)), Axis(1))
@@ -139,15 +146,18 @@ def plan_sort(node: Node, buffers: dict[Node, Buffer]) -> Kernel:
     line = linear([as_index(each) for each in parallel], [each.extent for each in parallel])
     result = Store(buffers[node], buffers[node].at(here, node.shape), read.constant(0, INT64))
     space = Store(work, line * (2 * along.extent), read.constant(0, INT64))
-    return Kernel("sort", parallel, [result, space], [along], node, read(node.args[0], here))
+    kernel = SortKernel(axes=parallel, inner=[along], stores=[result, space], nodes=[node], descending=node.params["descending"],
+                        body=read(node.args[0], here))
+    kernel.schedule = schedule_scalar(kernel)
+    return kernel
 
 
-def emit_sort(scope: Scope, kernel: Kernel) -> None:
+def emit_sort(scope: Scope, kernel: SortKernel) -> None:
     """A bottom-up merge sort of positions for each line: stable, and without recursion."""
     over_elements(scope, kernel, lambda: _sort_line(scope, kernel))
 
 
-def _sort_line(scope: Scope, kernel: Kernel) -> None:
+def _sort_line(scope: Scope, kernel: SortKernel) -> None:
     b, n = scope.b, kernel.inner[0].extent
     result, space = kernel.stores
     pointer, start = scope.pointers[space.buffer], scope.index(space.offset)
@@ -164,7 +174,7 @@ def _sort_line(scope: Scope, kernel: Kernel) -> None:
         b.store(b.load(pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
 
 
-def _merge_pass(scope: Scope, kernel: Kernel, pointer: str, width: Value, source: Value, target: Value) -> None:
+def _merge_pass(scope: Scope, kernel: SortKernel, pointer: str, width: Value, source: Value, target: Value) -> None:
     """Merge neighbouring runs of `width` from source to target."""
     b, n = scope.b, scope.b.whole(kernel.inner[0].extent)
     low = b.variable(b.whole(0))
@@ -186,15 +196,14 @@ def _merge_pass(scope: Scope, kernel: Kernel, pointer: str, width: Value, source
         low.set(high)
 
 
-def _comes_before(scope: Scope, kernel: Kernel, i: Value, j: Value) -> Value:
+def _comes_before(scope: Scope, kernel: SortKernel, i: Value, j: Value) -> Value:
     """Whether the element at position i must stand before that at j; NaN counts as largest."""
     b = scope.b
-    assert kernel.body is not None and kernel.reduction is not None
     keys = []
     for at in (i, j):
         with scope.place(kernel.inner[0], at):
             keys.append(scope.expr(kernel.body))
-    x, y = keys if not kernel.reduction.params["descending"] else keys[::-1]
+    x, y = keys if not kernel.descending else keys[::-1]
     if x.dtype.kind == "b":
         return b.bit_and(b.bit_not(x), y)
     less = b.compare("<", x, y)
@@ -204,4 +213,8 @@ def _comes_before(scope: Scope, kernel: Kernel, i: Value, j: Value) -> Value:
 
 
 def is_special(node: Node) -> bool:
-    return getattr(node.op, "kernel", None) in SPECIAL
+    return node.op.kernel in PLANNERS
+
+
+PLANNERS: dict[str, Callable[[Node, Places, int], Kernel]] = {
+    "cumulative_sum": plan_cumulate, "scatter": plan_scatter, "sort": plan_sort}

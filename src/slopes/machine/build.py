@@ -8,7 +8,8 @@ import time
 from .. import settings
 from ..graph.body import with_bodies
 from ..graph.node import Node
-from ..loops.nest import leaves
+from ..loops.kernels import leaves
+from ..loops.pipeline import LoopProgram
 from ..loops.program import Plan, plan_program
 from . import cache, engine, translate
 from .notice import look
@@ -18,7 +19,8 @@ def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], de
     """The program of an optimised graph, which the cache keeps under the key."""
     start = time.perf_counter()
     look()
-    plan = plan_program(roots, inputs, destinations, translate.host_target())
+    watch = show_pass if settings.debug_level() >= 3 else None
+    plan = plan_program(roots, inputs, destinations, translate.host_target(), watch=watch)
     numbers = {node: i for i, node in enumerate(with_bodies(order))}
     manifest = engine.Manifest(plan.arena, plan.scratch, plan.parallel, tuple(numbers[node] for node in plan.sites),
                                tuple((kernel.kind, kernel.work * kernel.steps) for kernel in plan.kernels))
@@ -28,6 +30,10 @@ def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], de
     report(plan, planned - start, time.perf_counter() - planned)
     cache.store_cached(key, manifest, codes)
     return engine.Program(manifest, codes)
+
+
+def show_pass(name: str, program: LoopProgram) -> None:
+    print(f"--- after {name}: {program}", file=sys.stderr)
 
 
 def report(plan: Plan, planning: float, compiling: float) -> None:
@@ -42,7 +48,7 @@ def report(plan: Plan, planning: float, compiling: float) -> None:
         for kernel in leaves(phase):
             what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
             loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
-            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.schedule['blocks']} blocks: {what}", file=out)
+            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.blocks} blocks: {what}", file=out)
             if level >= 3:
                 print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
     if level >= 4:

@@ -15,19 +15,19 @@ import numpy as np
 
 from ..errors import TooLargeError
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
-from . import crew as crews
+from . import pool as pools
 from . import threads
 from .buffer import aligned_bytes, available_memory, give_back_freed
 from .entry import CALL, entry
 from .translate import Loaded
 
 LARGE = 1 << 25  # bytes from which on an arena is worth some milliseconds of tidying up
-WAKING = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
+WAKE_TIME = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
 WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
-CROWDED, LOSS = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
+CROWDED, STALL = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
 SLOWER = 1.01  # how fast a program's usual time is forgotten
-ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, CREW, PATIENCE, JOINED = map(
-    CALL.index, ("arguments", "strides", "arena", "threads", "steps", "crew", "patience", "joined"))
+ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
+    CALL.index, ("arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined"))
 
 
 # ---------------------------------------------------------------------- programs
@@ -61,8 +61,8 @@ class Program:
         self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
         self._ready = 0  # the number of threads that the arena has room for
         self._usual: dict[int, float] = {}  # seconds of a step on so many threads
-        self.loss = LOSS
-        self.patience = patience(sum(work for _, work in manifest.kernels))
+        self.stall = STALL
+        self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
         _alive.add(self)
 
     def begin_anew(self) -> None:
@@ -107,22 +107,22 @@ class Program:
         self.prepared = tables if steps == 1 else None
 
     def _enter_together(self) -> int:
-        """Enter with the crew."""
-        call, crew = self.call, crews.crew
-        count = crew.grow(crew.crowd.wanted(threads.thread_count()))
+        """Enter with the pool."""
+        call, pool = self.call, pools.pool
+        count = pool.grow(pool.backoff.thread_count(threads.thread_count()))
         if self._ready != count:
             self._make_room(count)
         steps = call[STEPS]
-        call[CREW], call[PATIENCE] = crew.address, self.patience * steps
-        with crew.busy:
+        call[POOL], call[SPIN_LIMIT] = pool.address, self.spin_limit * steps
+        with pool.busy:
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
         usual = self._usual[count] = min(took / steps, self._usual.get(count, took) * SLOWER)
-        if took > CROWDED * usual * steps + self.loss:
-            crew.crowd.lost(took - usual * steps)
-        elif crew.crowd.caution and count > 1:
-            crew.crowd.went_well()
+        if took > CROWDED * usual * steps + self.stall:
+            pool.backoff.record_stall(took - usual * steps)
+        elif pool.backoff.factor and count > 1:
+            pool.backoff.record_success()
         return failed
 
     @property
@@ -170,9 +170,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=renew_after_fork)
 
 
-def patience(work: int) -> int:
+def spin_limit(work: int) -> int:
     """How many rounds of a waiting loop a helper is waited for: what it takes to wake one, or half of what there is to do."""
-    return round(max(WAKING, work * WORK_TIME / 2) / entry().pause)
+    return round(max(WAKE_TIME, work * WORK_TIME / 2) / entry().pause)
 
 
 def addresses(arrays: Sequence[Any]) -> np.ndarray:

@@ -14,31 +14,45 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..loops.target import SPINS, Target
+from ..loops.atomics import (
+    atomic_load,
+    atomic_store,
+    compare_exchange,
+    exchange,
+    fetch_add,
+    field,
+    load,
+    pause,
+    spin_then_sleep,
+    store,
+)
+from ..loops.builder import BOOL, INT32, INT64, Builder, Value
+from ..loops.target import Target
 from .translate import Loaded, host, host_target, object_codes
 
 AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
-NAP = 2000  # rounds of a waiting loop in the shortest sleep
-WAITING, ASLEEP, OFFERED, JOINED, BEGIN = range(5)  # what a helper is doing: the first word of its slot
+WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
 # A call: what to run, on what, by how many threads
-CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "crew", "patience", "joined")
+CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined")
 CALL_BYTES = 8 * len(CALL)
 
-# A crew: how many helpers are still at work, the call, how long to look for work, and the helpers' slots
-PENDING, CURRENT, ROUNDS, SLOTS = 0, 64, 128, 192
+# A pool: how many helpers are still at work, the call, how long to look for work, and the helpers' slots
+PENDING, CURRENT, SPIN_LIMIT, SLOTS = 0, 64, 128, 192
 SLOT, LOCK = 128, 8  # a slot's size (two cache lines: processors fetch them in pairs), and where in it the lock is
 
 
 def entry_text(target: Target) -> str:
     """LLVM code of everything here."""
-    return "\n".join([declarations(target), linger_text(target), slot_text(), offer_text(), gather_text(), begin_text(),
-                      dispatch_text(), serve_text(), run_text(), enter_text(), measure_text(target)])
+    return "\n".join([declarations(target), rest_text(), pauses_text(target), dispatch_text(target), serve_text(target), run_text(),
+                      enter_text(), ""])
 
 
 def declarations(target: Target) -> str:
@@ -48,285 +62,164 @@ def declarations(target: Target) -> str:
                       "declare ptr @PyLong_FromLongLong(i64)"])
 
 
-def loads(*names: str) -> str:
-    """Read fields of the call %call into values of their names."""
-    lines = []
-    for name in names:
-        kind = "i64" if name in ("threads", "steps", "patience", "joined") else "ptr"
-        lines += [f"%{name}.at = getelementptr i8, ptr %call, i64 {8 * CALL.index(name)}", f"%{name} = load {kind}, ptr %{name}.at"]
-    return "\n  ".join(lines)
+# ---------------------------------------------------------------------- the caller
+def call_field(b: Builder, call: str, name: str) -> Value:
+    """The value of one field of a call."""
+    address = field(b, call, 8 * CALL.index(name))
+    return load(b, address, "i64" if name in ("threads", "steps", "spin_limit", "joined") else "ptr")
 
 
-def invoke(number: str, count: str) -> str:
-    return f"call void %function(ptr %context, ptr %arguments, ptr %strides, ptr %arena, i64 {number}, i64 {count}, i64 %steps)"
+def invoke(b: Builder, call: str, thread: Value, threads: Value) -> None:
+    """Run the call's function as one of its threads."""
+    function, *pointers = (call_field(b, call, name).ref for name in ("function", "context", "arguments", "strides", "arena"))
+    b.line(f"call void {function}({', '.join(f'ptr {pointer}' for pointer in pointers)}, i64 {thread.ref}, i64 {threads.ref}, "
+           f"i64 {call_field(b, call, 'steps').ref})")
 
 
-def linger_text(target: Target) -> str:
-    """A short pause in a waiting loop that has gone round so many times; returns how many short rounds it stands for.
-
-    Who has waited for long sleeps for the shortest time that the system knows. To yield instead would cost far more where another
-    program wants this processor: it gets a whole slice of time, some milliseconds, and that at every meeting of two threads.
-    """
-    give_way = f"call void @{rest_function()[0]}()" if os.name == "nt" else "call i32 @usleep(i32 1)"
-    return f"""
-define void @rest() nounwind {{
-  {give_way}
-  ret void
-}}
-define internal i64 @linger(i64 %spins) nounwind {{
-  {target.pause}
-  %tired = icmp sgt i64 %spins, {SPINS}
-  br i1 %tired, label %sleep, label %done
-sleep:
-  call void @rest()
-  ret i64 {NAP}
-done:
-  ret i64 1
-}}"""
+def sleep(b: Builder) -> None:
+    b.line("call void @rest()")
 
 
-def measure_text(target: Target) -> str:
-    return f"""
-define void @pauses(i64 %count) nounwind {{
-entry:
-  br label %again
-again:
-  %done = phi i64 [ 0, %entry ], [ %more, %again ]
-  {target.pause}
-  fence seq_cst
-  %more = add i64 %done, 1
-  %on = icmp slt i64 %more, %count
-  br i1 %on, label %again, label %end
-end:
-  ret void
-}}"""
+def rest_text() -> str:
+    """The shortest sleep that the system knows."""
+    b = Builder(1)
+    b.line("call void @SwitchToThread()" if os.name == "nt" else "call i32 @usleep(i32 1)")
+    return b.function("define void @rest() nounwind")
+
+
+def pauses_text(target: Target) -> str:
+    """A loop of pauses alone, to measure how long one takes."""
+    b = Builder(1)
+    with b.loop(b.whole(0), Value("%count", INT64)):
+        pause(b, target)
+        b.line("fence seq_cst")
+    return b.function("define void @pauses(i64 %count) nounwind")
 
 
 def enter_text() -> str:
     """What Python calls: a method without arguments of an int, the address of a call; returns the error as an int."""
-    return """
-define ptr @enter(ptr %self, ptr %nothing) nounwind {
-  %call = call ptr @PyLong_AsVoidPtr(ptr %self)
-  %state = call ptr @PyEval_SaveThread()
-  %error = call i64 @run(ptr %call)
-  call void @PyEval_RestoreThread(ptr %state)
-  %result = call ptr @PyLong_FromLongLong(i64 %error)
-  ret ptr %result
-}"""
+    b = Builder(1)
+    b.line("%call = call ptr @PyLong_AsVoidPtr(ptr %self)")
+    b.line("%state = call ptr @PyEval_SaveThread()")
+    b.line("%error = call i64 @run(ptr %call)")
+    b.line("call void @PyEval_RestoreThread(ptr %state)")
+    b.line("%result = call ptr @PyLong_FromLongLong(i64 %error)")
+    return b.function("define ptr @enter(ptr %self, ptr %nothing) nounwind", "ret ptr %result")
 
 
 def run_text() -> str:
     """Run a call on as many threads as it asks for; returns the error that it reported, or 0."""
-    return f"""
-define i64 @run(ptr %call) nounwind {{
-  {loads("function", "context", "arguments", "strides", "arena", "threads", "steps")}
-  store i32 0, ptr %context
-  %alone = icmp eq i64 %threads, 1
-  br i1 %alone, label %single, label %several
-single:
-  {invoke("0", "1")}
-  br label %done
-several:
-  call void @dispatch(ptr %call)
-  br label %done
-done:
-  %reported = load i32, ptr %context
-  %error = sext i32 %reported to i64
-  ret i64 %error
-}}"""
+    b = Builder(1)
+    context = call_field(b, "%call", "context").ref
+    store(b, context, b.const(0, dtype=INT32))
+    alone = b.compare("==", call_field(b, "%call", "threads"), b.whole(1))
+    with b.when(alone):
+        invoke(b, "%call", b.whole(0), b.whole(1))
+    with b.when(b.bit_not(alone)):
+        b.line("call void @dispatch(ptr %call)")
+    error = b.cast(load(b, context, "i32"), INT64)
+    return b.function("define i64 @run(ptr %call) nounwind", f"ret i64 {error.ref}")
 
 
-def dispatch_text() -> str:
-    """Offer the call to the helpers, begin with those who come in time, and wait until all have finished."""
-    return f"""
-define internal void @dispatch(ptr %call) nounwind {{
-entry:
-  {loads("function", "context", "arguments", "strides", "arena", "threads", "steps", "crew", "patience")}
-  %current = getelementptr i8, ptr %crew, i64 {CURRENT}
-  store ptr %call, ptr %current
-  call void @offer(ptr %crew, i64 %threads)
-  %count = call i64 @gather(ptr %crew, i64 %threads, i64 %patience)
-  %joined = getelementptr i8, ptr %call, i64 {8 * CALL.index("joined")}
-  store i64 %count, ptr %joined
-  %helpers = sub i64 %count, 1
-  store atomic i64 %helpers, ptr %crew release, align 8
-  call void @begin(ptr %crew, i64 %threads)
-  {invoke("0", "%count")}
-  br label %look
-look:
-  %spins = phi i64 [ 0, %entry ], [ %more, %wait ]
-  %left = load atomic i64, ptr %crew acquire, align 8
-  %finished = icmp eq i64 %left, 0
-  br i1 %finished, label %done, label %wait
-wait:
-  %round = call i64 @linger(i64 %spins)
-  %more = add i64 %spins, %round
-  br label %look
-done:
-  ret void
-}}"""
+def dispatch_text(target: Target) -> str:
+    """Post the call to the helpers, begin with those who accept in time, and wait until all have finished."""
+    b = Builder(1)
+    pool, threads = call_field(b, "%call", "pool").ref, call_field(b, "%call", "threads")
+    b.line(f"store ptr %call, ptr {field(b, pool, CURRENT)}")
+    with each_slot(b, pool, threads) as slot:
+        post(b, slot)
+    joined = gather(b, target, pool, threads, call_field(b, "%call", "spin_limit"))
+    store(b, field(b, "%call", 8 * CALL.index("joined")), joined)
+    pending = field(b, pool, PENDING)
+    atomic_store(b, pending, b.sub(joined, b.whole(1)), "release")
+    with each_slot(b, pool, threads) as slot, b.when(b.compare("==", atomic_load(b, slot, "monotonic"), b.whole(ACCEPTED))):
+        atomic_store(b, slot, b.whole(GO), "release")
+    invoke(b, "%call", b.whole(0), joined)
+    spin_then_sleep(b, target, lambda: b.compare("!=", atomic_load(b, pending, "acquire"), b.whole(0)), lambda: sleep(b),
+                    b.variable(b.whole(0)))
+    return b.function("define internal void @dispatch(ptr %call) nounwind")
 
 
-def slot_text() -> str:
-    return f"""
-define internal ptr @slot(ptr %crew, i64 %number) nounwind {{
-  %far = mul i64 %number, {SLOT}
-  %place = add i64 %far, {SLOTS}
-  %slot = getelementptr i8, ptr %crew, i64 %place
-  ret ptr %slot
-}}"""
+def slot_address(b: Builder, pool: str, index: Value) -> str:
+    offset = b.add(b.mul(index, b.whole(SLOT)), b.whole(SLOTS))
+    return b.new(f"getelementptr i8, ptr {pool}, i64 {offset.ref}", INT64).ref
 
 
-def offer_text() -> str:
-    """Offer the call to the helpers 1 to %threads - 1; wake those who sleep."""
-    return f"""
-define internal void @offer(ptr %crew, i64 %threads) nounwind {{
-entry:
-  br label %each
-each:
-  %number = phi i64 [ 1, %entry ], [ %next, %offered ]
-  %slot = call ptr @slot(ptr %crew, i64 %number)
-  %before = atomicrmw xchg ptr %slot, i64 {OFFERED} seq_cst
-  %slept = icmp eq i64 %before, {ASLEEP}
-  br i1 %slept, label %wake, label %offered
-wake:
-  %lock.at = getelementptr i8, ptr %slot, i64 {LOCK}
-  %lock = load ptr, ptr %lock.at
-  call void @PyThread_release_lock(ptr %lock)
-  br label %offered
-offered:
-  %next = add i64 %number, 1
-  %on = icmp slt i64 %next, %threads
-  br i1 %on, label %each, label %done
-done:
-  ret void
-}}"""
+@contextmanager
+def each_slot(b: Builder, pool: str, threads: Value) -> Iterator[str]:
+    """A loop over the slots of the helpers 1 to threads - 1."""
+    with b.loop(b.whole(1), threads) as index:
+        yield slot_address(b, pool, index)
 
 
-def gather_text() -> str:
-    """Wait for the helpers, %patience rounds in all, and take the offer back from those who did not come; returns who is in."""
-    return f"""
-define internal i64 @gather(ptr %crew, i64 %threads, i64 %patience) nounwind {{
-entry:
-  br label %each
-each:
-  %number = phi i64 [ 1, %entry ], [ %next, %answered ]
-  %count = phi i64 [ 1, %entry ], [ %counted, %answered ]
-  %before = phi i64 [ 0, %entry ], [ %spins, %answered ]
-  %slot = call ptr @slot(ptr %crew, i64 %number)
-  br label %look
-look:
-  %spins = phi i64 [ %before, %each ], [ %more, %wait ]
-  %answer = load atomic i64, ptr %slot acquire, align 8
-  %joined = icmp eq i64 %answer, {JOINED}
-  br i1 %joined, label %answered, label %absent
-absent:
-  %late = icmp sge i64 %spins, %patience
-  br i1 %late, label %withdraw, label %wait
-wait:
-  %round = call i64 @linger(i64 %spins)
-  %more = add i64 %spins, %round
-  br label %look
-withdraw:
-  %pair = cmpxchg ptr %slot, i64 {OFFERED}, i64 {WAITING} seq_cst seq_cst
-  %withdrawn = extractvalue {{ i64, i1 }} %pair, 1
-  %came = xor i1 %withdrawn, true
-  br label %answered
-answered:
-  %in = phi i1 [ true, %look ], [ %came, %withdraw ]
-  %one = zext i1 %in to i64
-  %counted = add i64 %count, %one
-  %next = add i64 %number, 1
-  %on = icmp slt i64 %next, %threads
-  br i1 %on, label %each, label %done
-done:
-  ret i64 %counted
-}}"""
+def post(b: Builder, slot: str) -> None:
+    """Post the call to one helper; wake it if it sleeps."""
+    before = exchange(b, slot, POSTED, "seq_cst")
+    with b.when(b.compare("==", before, b.whole(ASLEEP))):
+        b.line(f"call void @PyThread_release_lock(ptr {load(b, field(b, slot, LOCK), 'ptr').ref})")
 
 
-def begin_text() -> str:
-    """Give all who have joined the word to begin."""
-    return f"""
-define internal void @begin(ptr %crew, i64 %threads) nounwind {{
-entry:
-  br label %each
-each:
-  %number = phi i64 [ 1, %entry ], [ %next, %told ]
-  %slot = call ptr @slot(ptr %crew, i64 %number)
-  %state = load atomic i64, ptr %slot monotonic, align 8
-  %joined = icmp eq i64 %state, {JOINED}
-  br i1 %joined, label %tell, label %told
-tell:
-  store atomic i64 {BEGIN}, ptr %slot release, align 8
-  br label %told
-told:
-  %next = add i64 %number, 1
-  %on = icmp slt i64 %next, %threads
-  br i1 %on, label %each, label %done
-done:
-  ret void
-}}"""
+def gather(b: Builder, target: Target, pool: str, threads: Value, spin_limit: Value) -> Value:
+    """Wait for the helpers, `spin_limit` rounds in all, then withdraw the call from those who did not come; returns who is in."""
+    spins, joined = b.variable(b.whole(0)), b.variable(b.whole(1))
+    with each_slot(b, pool, threads) as slot:
+        def absent() -> Value:
+            return b.compare("!=", atomic_load(b, slot, "acquire"), b.whole(ACCEPTED))
+
+        spin_then_sleep(b, target, lambda: b.bit_and(absent(), b.compare("<", spins.get(), spin_limit)), lambda: sleep(b), spins)
+        joined.set(b.add(joined.get(), b.whole(1)))
+        with b.when(absent()), b.when(compare_exchange(b, slot, POSTED, WAITING)):
+            joined.set(b.sub(joined.get(), b.whole(1)))
+    return joined.get()
 
 
-def serve_text() -> str:
-    """The life of a helper: look for an offer, sleep when none comes, join, wait for the word, work. It never returns.
+# ---------------------------------------------------------------------- the helpers
+def serve_text(target: Target) -> str:
+    """The life of a helper: look for a call, sleep when none comes, accept it, wait for GO, work. It never returns."""
+    b = Builder(1)
+    slot = slot_address(b, "%pool", Value("%index", INT64))
+    limit = load(b, field(b, "%pool", SPIN_LIMIT))
+    with b.loop_while(lambda: b.const(True, dtype=BOOL)):
+        spins = look(b, target, slot, limit)
+        accepted = compare_exchange(b, slot, POSTED, ACCEPTED)
+        with b.when(accepted):
+            work(b, target, slot)
+        with b.when(b.bit_and(b.bit_not(accepted), b.compare(">=", spins, limit))):
+            sleep_until_posted(b, slot)
+    return b.function("define void @serve(ptr %pool, i64 %index) nounwind", "unreachable")
 
-    Between joining and finishing the call stays where it is: whoever offered it waits.
-    """
-    return f"""
-define void @serve(ptr %crew, i64 %number) nounwind {{
-entry:
-  %slot = call ptr @slot(ptr %crew, i64 %number)
-  %lock.at = getelementptr i8, ptr %slot, i64 {LOCK}
-  %lock = load ptr, ptr %lock.at
-  %rounds.at = getelementptr i8, ptr %crew, i64 {ROUNDS}
-  %rounds = load i64, ptr %rounds.at
-  %current = getelementptr i8, ptr %crew, i64 {CURRENT}
-  br label %awake
-awake:
-  br label %look
-look:
-  %spins = phi i64 [ 0, %awake ], [ %more, %idle ]
-  %state = load atomic i64, ptr %slot acquire, align 8
-  %offered = icmp eq i64 %state, {OFFERED}
-  br i1 %offered, label %join, label %bored
-bored:
-  %tired = icmp sge i64 %spins, %rounds
-  br i1 %tired, label %retire, label %idle
-idle:
-  call i64 @linger(i64 0)
-  %more = add i64 %spins, 1
-  br label %look
-retire:
-  %retired = cmpxchg ptr %slot, i64 {WAITING}, i64 {ASLEEP} seq_cst seq_cst
-  %asleep = extractvalue {{ i64, i1 }} %retired, 1
-  br i1 %asleep, label %sleep, label %awake
-sleep:
-  call i32 @PyThread_acquire_lock(ptr %lock, i32 1)
-  %called = load atomic i64, ptr %slot acquire, align 8
-  %dreaming = icmp eq i64 %called, {ASLEEP}
-  br i1 %dreaming, label %sleep, label %awake
-join:
-  %joining = cmpxchg ptr %slot, i64 {OFFERED}, i64 {JOINED} seq_cst seq_cst
-  %in = extractvalue {{ i64, i1 }} %joining, 1
-  br i1 %in, label %ready, label %awake
-ready:
-  %waited = phi i64 [ 0, %join ], [ %longer, %not_yet ]
-  %word = load atomic i64, ptr %slot acquire, align 8
-  %begin = icmp eq i64 %word, {BEGIN}
-  br i1 %begin, label %work, label %not_yet
-not_yet:
-  %round = call i64 @linger(i64 %waited)
-  %longer = add i64 %waited, %round
-  br label %ready
-work:
-  %call = load ptr, ptr %current
-  {loads("function", "context", "arguments", "strides", "arena", "steps", "joined")}
-  {invoke("%number", "%joined")}
-  store atomic i64 {WAITING}, ptr %slot release, align 8
-  %left = atomicrmw sub ptr %crew, i64 1 acq_rel
-  br label %awake
-}}"""
+
+def look(b: Builder, target: Target, slot: str, limit: Value) -> Value:
+    """Wait for a call in short rounds; returns how many there were, at most the limit."""
+    spins = b.variable(b.whole(0))
+
+    def waiting() -> Value:
+        absent = b.compare("!=", atomic_load(b, slot, "acquire"), b.whole(POSTED))
+        return b.bit_and(absent, b.compare("<", spins.get(), limit))
+
+    with b.loop_while(waiting):
+        pause(b, target)
+        spins.set(b.add(spins.get(), b.whole(1)))
+    return spins.get()
+
+
+def sleep_until_posted(b: Builder, slot: str) -> None:
+    """Sleep on the slot's lock, unless a call was posted meanwhile; the lock may also open without one."""
+    lock = load(b, field(b, slot, LOCK), "ptr").ref
+    with b.when(compare_exchange(b, slot, WAITING, ASLEEP)):
+        b.line(f"call i32 @PyThread_acquire_lock(ptr {lock}, i32 1)")
+        with b.loop_while(lambda: b.compare("==", atomic_load(b, slot, "acquire"), b.whole(ASLEEP))):
+            b.line(f"call i32 @PyThread_acquire_lock(ptr {lock}, i32 1)")
+
+
+def work(b: Builder, target: Target, slot: str) -> None:
+    """Wait for GO, run, and report. From accepting to reporting the call stays where it is: the caller waits."""
+    spins = b.variable(b.whole(0))
+    spin_then_sleep(b, target, lambda: b.compare("!=", atomic_load(b, slot, "acquire"), b.whole(GO)), lambda: sleep(b), spins)
+    call = load(b, field(b, "%pool", CURRENT), "ptr").ref
+    invoke(b, call, Value("%index", INT64), call_field(b, call, "joined"))
+    atomic_store(b, slot, b.whole(WAITING), "release")
+    fetch_add(b, field(b, "%pool", PENDING), -1, "acq_rel")
 
 
 # ---------------------------------------------------------------------- in this process

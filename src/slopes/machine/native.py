@@ -14,7 +14,7 @@ from ..graph.node import Node
 from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
 from ..graph.walk import topological
-from ..passes.apart import set_apart
+from ..passes.hoist_frozen import hoist_frozen
 from ..passes.pipeline import optimize
 from . import cache, engine
 from .notice import noticed
@@ -46,7 +46,7 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
     """
     watch = show_pass if settings.debug_level() >= 2 else None
     with noticed():
-        optimized, prepared = set_apart(optimize(roots, watch, fixed), fixed)
+        optimized, prepared = hoist_frozen(optimize(roots, watch, fixed), fixed)
         native = compile_optimized(optimized, updates, keep)
         if prepared:
             native.prologue = compile_optimized(list(prepared.values()), [None] * len(prepared))

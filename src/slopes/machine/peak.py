@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
+from ..loops.builder import FLOAT32, INT64, Builder, Value
 from . import translate
 
 SUMS = 12  # independent sums, so that none waits for the one before
@@ -52,28 +53,15 @@ def multiply_adds() -> float:
 
 def loop_text(lanes: int) -> str:
     """A loop of multiply-adds on registers alone; the sums are stored at the end, so that none can be left out."""
-    kind = f"<{lanes} x float>"
-    start = "\n".join(f"  %s{n} = phi {kind} [ zeroinitializer, %entry ], [ %t{n}, %turn ]" for n in range(SUMS))
-    step = "\n".join(f"  %t{n} = call {kind} @llvm.fma.v{lanes}f32({kind} %s{n}, {kind} %x, {kind} %x)" for n in range(SUMS))
-    total = "\n".join(f"  %u{n} = fadd {kind} {'%t0' if n == 1 else f'%u{n - 1}'}, %t{n}" for n in range(1, SUMS))
-    return f"""declare {kind} @llvm.fma.v{lanes}f32({kind}, {kind}, {kind})
-define void @program(ptr %out, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %turns) {{
-entry:
-  %x = load {kind}, ptr %out, align 4
-  br label %turn
-turn:
-  %i = phi i64 [ 0, %entry ], [ %next, %turn ]
-{start}
-{step}
-  %next = add i64 %i, 1
-  %more = icmp slt i64 %next, %turns
-  br i1 %more, label %turn, label %end
-end:
-{total}
-  store {kind} %u{SUMS - 1}, ptr %out, align 4
-  ret void
-}}
-"""
+    b = Builder(lanes)
+    x = b.load("%out", FLOAT32, b.whole(0), lanes)
+    sums = [b.variable(b.const(0.0, like=x)) for _ in range(SUMS)]
+    with b.loop(b.whole(0), Value("%turns", INT64)):
+        for total in sums:
+            total.set(b.multiply_add(total.get(), x, x))
+    b.store(reduce(b.add, [total.get() for total in sums]), "%out", b.whole(0))
+    body = b.function("define void @program(ptr %out, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %turns)")
+    return "\n".join([*sorted(b.declarations), body, ""])
 
 
 def copying() -> float:

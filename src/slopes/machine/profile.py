@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import line_text
-from ..loops.nest import Kernel, buffers_read, buffers_written
+from ..loops.kernels import Kernel, buffers_read, buffers_written
 from ..loops.program import plan_program
 from . import engine, translate
 from .native import Native

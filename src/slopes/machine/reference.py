@@ -55,7 +55,7 @@ def run(node: Node, given: Values, values: dict[Node, np.ndarray]) -> np.ndarray
         return node.value
     if node.op is Variable:
         raise missing(node)
-    return check(node, np.asarray(node.op.meaning(np, *(values[arg] for arg in node.args), **node.params)))
+    return check(node, np.asarray(node.op.compute(*(values[arg] for arg in node.args), **node.params)))
 
 
 def release(node: Node, values: dict[Node, np.ndarray], waiting: dict[Node, int]) -> None:

@@ -54,7 +54,7 @@ class Replay:
         dead = [()] * len(steps) if keep else last_uses([self.places_of(reads[node]) for node in steps], self.results)
         first = len(self.places) - len(steps)
         self.steps: list[Step] = [
-            (node.op.meaning, picker(self.places_of(reads[node])), node.params, tuple(place for place in places if place >= first), node)
+            (node.op.compute, picker(self.places_of(reads[node])), node.params, tuple(place for place in places if place >= first), node)
             for node, places in zip(steps, dead)]
         self.checked = False
 
@@ -83,8 +83,8 @@ class Replay:
 
 
 def take_steps(steps: Sequence[Step], values: list[Any]) -> None:
-    for meaning, pick, params, dead, _ in steps:
-        result = meaning(np, *pick(values), **params)
+    for compute, pick, params, dead, _ in steps:
+        result = compute(*pick(values), **params)
         values.append(result if type(result) is np.ndarray else np.asarray(result))
         for place in dead:
             values[place] = None
@@ -95,7 +95,7 @@ def fixed_nodes(order: Sequence[Node]) -> list[Node]:
     fixed: dict[Node, None] = {}
     for node in order:
         alone = node.op is Constant or (node.args and all(arg in fixed for arg in node.args))
-        if alone and (node.size <= FOLDED or node.op is Constant or node.op.name == "expand"):
+        if alone and (node.size <= FOLDED or node.op is Constant or node.op.broadcasts):
             fixed[node] = None
     return list(fixed)
 
@@ -104,7 +104,7 @@ def read_by(node: Node, given: Collection[Node]) -> tuple[Node, ...]:
     """The nodes whose values an operation is computed from: its arguments, or what they expand where that is not given."""
     if node.op.kind != "elementwise":
         return node.args
-    narrow = tuple(arg.args[0] if arg.op.name == "expand" and arg not in given else arg for arg in node.args)
+    narrow = tuple(arg.args[0] if arg.op.broadcasts and arg not in given else arg for arg in node.args)
     return narrow if np.broadcast_shapes(*(each.shape for each in narrow)) == node.shape else node.args
 
 

@@ -18,7 +18,7 @@ from ..errors import ArgumentError, CompileError
 from ..loops.target import TARGETS, Target
 from ..workers import Workers
 from .notice import look
-from .parts import cut
+from .split import split
 from .threads import thread_count
 
 LOOK = 0.2  # seconds after which somebody who waits is told how it goes
@@ -139,7 +139,7 @@ def object_codes(text: str, triple: str, processor: str, features: str) -> list[
     """The same in parts, by several threads."""
     with _lock:
         host()
-        parts = cut(text)
+        parts = split(text)
         if len(parts) == 1:
             return [emitted(*optimised(text, triple, processor, features))]
         with Workers(min(len(parts), thread_count())) as pool:

@@ -1,4 +1,4 @@
-"""The parts of networks: modules, layers, activations, losses and initial values, named as in PyTorch."""
+"""Neural-network building blocks: modules, layers, activations, losses and initialization, named as in PyTorch."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ __all__ = [
     "weighted_mean",
 ]
 
-CALLING_BACK = ("contractive_penalty",)  # errors of a user's own function come out as they are
+CALLING_BACK = ("contractive_penalty",)  # they call a function of the user, whose errors must not be rewritten
 for name in __all__:
     function = globals()[name]
     if isinstance(function, FunctionType) and function.__module__.startswith(__name__ + ".") and not (

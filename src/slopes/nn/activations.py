@@ -1,4 +1,4 @@
-"""Activations as layers: the bend between two weighted sums. The same functions without a layer are in slopes itself."""
+"""Activation functions as layers. As plain functions they are in `slopes` itself."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class LeakyReLU(Module):
 
 
 class Softplus(Module):
-    """y = log(1 + exp(beta x)) / beta, dy/dx = sigmoid(beta x): a ReLU without the corner. Any shape; computed without overflow.
+    """y = log(1 + exp(beta x)) / beta, dy/dx = sigmoid(beta x): a smooth ReLU. Any shape; computed without overflow.
 
     >>> import slopes as sl
     >>> sl.nn.Softplus()(sl.tensor([1000.0, -1000.0])).numpy().tolist()
@@ -130,7 +130,7 @@ class Softplus(Module):
 class Softmax(Module):
     """y_i = exp(x_i) / sum over j of exp(x_j) along one axis: positive, with sum 1; computed without overflow.
 
-    For training, leave it out and give the logits to cross_entropy, which is more accurate.
+    For training, omit it and pass the logits to cross_entropy, which is more accurate.
 
     >>> import slopes as sl
     >>> sl.nn.Softmax()(sl.tensor([[1e4, 1e4]])).numpy().tolist()
@@ -197,8 +197,8 @@ class ELU(Module):
 class SELU(Module):
     """y = s x where x > 0, otherwise s a (exp(x) - 1), with a = 1.6733, s = 1.0507. Any shape.
 
-    Sums of many such units, with weights of variance 1 / inputs, tend to mean 0 and variance 1 from layer to layer; leave units
-    out with AlphaDropout, which keeps that. Source: Klambauer et al., "Self-normalizing neural networks", 2017.
+    With weights of variance 1 / fan_in, activations converge to mean 0 and variance 1 from layer to layer. Use
+    AlphaDropout with it, which preserves both. Source: Klambauer et al., "Self-normalizing neural networks", 2017.
 
     >>> import slopes as sl
     >>> sl.nn.SELU()(sl.tensor([0.0, 1.0]))

@@ -1,4 +1,4 @@
-"""Adaptive and global pooling: windows that follow from the size of the output."""
+"""Adaptive and global pooling: windows chosen from the output size."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from ..constraint import SIZES, check, per_axis
-from ..errors import ShapeError, left_to
+from ..errors import ShapeError, missing_method
 from ..graph.operation import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
 from .convolution import check_channels
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class AdaptivePooling(Module):
-    """The common part of adaptive pooling: classes of it say how many axes there are and how one axis is pooled."""
+    """The base class of adaptive pooling; subclasses define the number of spatial axes and how one axis is pooled."""
 
     axes: int
     constraints = {"output_size": SIZES}
@@ -29,12 +29,12 @@ class AdaptivePooling(Module):
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
         for axis in range(self.axes + 1, 1, -1):
-            x = self.pooled(x, axis, self.output_size[axis - 2])
+            x = self.pool(x, axis, self.output_size[axis - 2])
         return x
 
-    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
-        """x with one axis pooled to `count` values."""
-        raise left_to(self, "pooled")
+    def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
+        """Pool one axis of x to `count` values."""
+        raise missing_method(self, "pooled")
 
     def details(self) -> str:
         return "x".join(map(str, self.output_size))
@@ -43,21 +43,21 @@ class AdaptivePooling(Module):
 class AdaptiveAveraging(AdaptivePooling):
     """The mean of each window."""
 
-    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
-        return average_to(x, axis, count)
+    def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
+        return average_pool(x, axis, count)
 
 
 class AdaptiveMaximum(AdaptivePooling):
     """The largest value of each window."""
 
-    def pooled(self, x: Tensor, axis: int, count: int) -> Tensor:
-        return largest_to(x, axis, count)
+    def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
+        return max_pool(x, axis, count)
 
 
 class AdaptiveAvgPool1d(AdaptiveAveraging):
-    """The mean over `output_size` windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
+    """The mean over n = output_size windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
 
-    x: (N, C, L), y: (N, C, n); n = 1 is the global average. Raises ShapeError unless x has 3 axes.
+    x: (N, C, L), y: (N, C, n); n = 1 is global average pooling. Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -94,9 +94,9 @@ class AdaptiveAvgPool3d(AdaptiveAveraging):
 
 
 class AdaptiveMaxPool1d(AdaptiveMaximum):
-    """The largest value of each of `output_size` windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
+    """The maximum of n = output_size windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
 
-    x: (N, C, L), y: (N, C, n). Where several are largest, the gradient goes to the first. Raises ShapeError unless x has 3 axes.
+    x: (N, C, L), y: (N, C, n). Among equal maxima the first gets the gradient. Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -120,9 +120,9 @@ class AdaptiveMaxPool2d(AdaptiveMaximum):
 
 
 class GlobalAvgPool(Module):
-    """y[n, c] = the mean of channel c of example n over all places: AdaptiveAvgPool(1) and Flatten in one.
+    """y[n, c] = the mean of channel c of example n over all positions: AdaptiveAvgPool(1) and Flatten in one.
 
-    x: (N, C, ...) with one place or more, y: (N, C). Raises ShapeError for fewer than 3 axes or no place.
+    x: (N, C, ...) with at least one position, y: (N, C). Raises ShapeError for fewer than 3 axes or no position.
     Source: Lin, Chen, Yan, "Network in network", 2013.
 
     >>> import slopes as sl
@@ -132,13 +132,13 @@ class GlobalAvgPool(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return composite.mean(x, axis=places(self, x))
+        return composite.mean(x, axis=spatial_axes(self, x))
 
 
 class GlobalMaxPool(Module):
-    """y[n, c] = the largest value of channel c of example n over all places; of equals, the first gets the gradient.
+    """y[n, c] = the maximum of channel c of example n over all positions; among equal maxima the first gets the gradient.
 
-    x: (N, C, ...) with one place or more, y: (N, C). Raises ShapeError for fewer than 3 axes or no place.
+    x: (N, C, ...) with at least one position, y: (N, C). Raises ShapeError for fewer than 3 axes or no position.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -147,65 +147,65 @@ class GlobalMaxPool(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return build("max_first", x, axes=places(self, x))
+        return build("max_first", x, axes=spatial_axes(self, x))
 
 
-def average_to(x: Tensor, axis: int, count: int) -> Tensor:
-    """x with `axis` averaged to `count` values."""
+def average_pool(x: Tensor, axis: int, count: int) -> Tensor:
+    """Average `axis` of x to `count` values."""
     length = x.shape[axis]
     if count == 1:
         return composite.mean(x, axis=axis, keepdims=True)
     if count == length:
         return x
-    weights = tensor(averages(length, count).astype(x.dtype))
-    last = x.permute_dims(swapped(x.ndim, axis))
-    return composite.matmul(last, weights).permute_dims(swapped(x.ndim, axis))
+    weights = tensor(averaging_matrix(length, count).astype(x.dtype))
+    last = x.permute_dims(swap_with_last(x.ndim, axis))
+    return composite.matmul(last, weights).permute_dims(swap_with_last(x.ndim, axis))
 
 
-def swapped(rank: int, axis: int) -> tuple[int, ...]:
-    """The order of axes with `axis` and the last one exchanged (its own inverse)."""
+def swap_with_last(rank: int, axis: int) -> tuple[int, ...]:
+    """The permutation that swaps `axis` with the last axis (its own inverse)."""
     order = list(range(rank))
     order[axis], order[-1] = order[-1], order[axis]
     return tuple(order)
 
 
-def largest_to(x: Tensor, axis: int, count: int) -> Tensor:
-    """x with the largest of each of `count` windows on `axis`."""
+def max_pool(x: Tensor, axis: int, count: int) -> Tensor:
+    """The maxima of `count` windows along `axis`."""
     length = x.shape[axis]
     if count == length:
         return x
     if count == 1:
         return build("max_first", x, axes=(axis,)).reshape((*x.shape[:axis], 1, *x.shape[axis + 1:]))
-    # Each window as a row of one length: a shorter one holds its last place again, which changes neither value nor gradient.
-    return build("max_first", build("take", x, tensor(window_places(length, count)), axis=axis), axes=(axis + 1,))
+    # All windows get one length: shorter ones repeat their last index, which changes neither value nor gradient.
+    return build("max_first", build("take", x, tensor(window_indices(length, count)), axis=axis), axes=(axis + 1,))
 
 
 def window_bounds(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first place of each window, and the first place after it."""
-    number = np.arange(count)
-    return number * length // count, -(-((number + 1) * length) // count)
+    """(start, stop) of each window, stop exclusive."""
+    index = np.arange(count)
+    return index * length // count, -(-((index + 1) * length) // count)
 
 
-def window_places(length: int, count: int) -> np.ndarray:
-    """(count, longest): the places of each window."""
+def window_indices(length: int, count: int) -> np.ndarray:
+    """(count, longest window): the indices of each window."""
     start, stop = window_bounds(length, count)
     return np.minimum(start[:, None] + np.arange((stop - start).max(initial=1)), stop[:, None] - 1)
 
 
-def places(layer: Module, x: Tensor) -> tuple[int, ...]:
+def spatial_axes(layer: Module, x: Tensor) -> tuple[int, ...]:
     """The axes after batch and channels."""
     shape = tuple(x.shape)
     if len(shape) < 3 or 0 in shape[2:]:
-        what, where = built_and_called(layer, x)
-        raise ShapeError(f"{what} needs x of shape (N, C, ...) with at least one place, but x is {shape}", where=where,
+        what, where = layer_and_location(layer, x)
+        raise ShapeError(f"{what} needs x of shape (N, C, ...) with at least one position, but x is {shape}", where=where,
                          repair=f"for one example, add the batch axis: x.reshape(1, {', '.join(map(str, shape))})"
                          if len(shape) == 2 else "")
     return tuple(range(2, len(shape)))
 
 
-def averages(length: int, count: int) -> np.ndarray:
-    """The (length, count) matrix whose column i averages window i."""
-    place = np.arange(length)[:, None]
+def averaging_matrix(length: int, count: int) -> np.ndarray:
+    """The (length, count) matrix whose column i computes the mean of window i."""
+    position = np.arange(length)[:, None]
     start, stop = window_bounds(length, count)
-    inside = (place >= start) & (place < stop)
+    inside = (position >= start) & (position < stop)
     return inside / (stop - start)

@@ -1,4 +1,4 @@
-"""The adaptive softmax: a cheap softmax over a large vocabulary, in which rare words share few features."""
+"""Adaptive softmax: a cheap softmax over a large vocabulary, with fewer features for rare words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .linear import Linear
 from .losses import check_labels, label_type_error
 from .module import Module
 from .sequential import Sequential
-from .where import built_and_called, known_value
+from .where import known_value, layer_and_location
 
 
 class AdaptiveOutput(NamedTuple):
@@ -28,16 +28,16 @@ class AdaptiveOutput(NamedTuple):
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
-    """log p(c | x), classes numbered from frequent to rare: the first `cutoffs[0]` in one softmax with a place for each of the rarer
-    groups, and within group i a softmax over a narrow layer: log p(c) = log p(group i) + log p(c | group i).
+    """log p(c | x), with classes sorted from frequent to rare: a head softmax over the first `cutoffs[0]` classes and the groups of
+    rarer ones, and a softmax over a narrow layer in each group: log p(c) = log p(group i) + log p(c | group i).
 
-    x: (..., in_features). layer(x) gives the log probabilities (..., n_classes), layer(x, targets) with targets (...) of integers
-    an AdaptiveOutput (output, loss), layer.predict(x) the likeliest class. The weights of a group of m classes are
+    x: (..., in_features). layer(x) returns the log probabilities (..., n_classes), layer(x, targets) with integer targets (...)
+    an AdaptiveOutput (output, loss), and layer.predict(x) the most probable class. The weights of a group of m classes are
     (width, in_features) and (m, width), width = in_features / div_value^(i + 1): for 33,000 words, 256 features and cutoffs
-    (2000, 10000) together 1.4 instead of 8.5 million. All groups are computed for all examples, as shapes of programs are fixed;
-    what is saved are the wide products.
-    Names and initial values are PyTorch's. In fit: `loss=lambda h, t: net.head(h, t).loss`, where the net gives the features h.
-    Raises ArgumentError for cutoffs that do not rise or reach n_classes, ShapeError, DTypeError and OutOfRangeError for inputs.
+    (2000, 10000) a total of 1.4 million instead of 8.5. As shapes are static, all groups are computed for all examples; the
+    savings come from the narrow products.
+    Names and initial values are PyTorch's. In fit: `loss=lambda h, t: net.head(h, t).loss`, where the net returns the features h.
+    Raises ArgumentError unless cutoffs increase and are below n_classes, ShapeError, DTypeError and OutOfRangeError for inputs.
     Source: Grave et al., "Efficient softmax approximation for GPUs", 2017.
 
     >>> import slopes as sl
@@ -69,36 +69,37 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def forward(self, x: Tensor, targets: Any = None) -> Any:
         if targets is None:
             return self.all_classes(x)
-        targets = self.checked(x, targets)
+        targets = self.check_targets(x, targets)
         head = log_softmax(self.head(x), axis=-1)
-        output = picked(head, targets, self.cutoffs[0])
+        output = select(head, targets, self.cutoffs[0])
         for i, (group, start, stop) in enumerate(zip(self.tail, self.cutoffs, self.cutoffs[1:])):
-            inside = picked(log_softmax(group(x), axis=-1), targets - start, stop - start)
-            output = where((targets >= start) & (targets < stop), self.share(head, i).reshape(inside.shape) + inside, output)
+            inside = select(log_softmax(group(x), axis=-1), targets - start, stop - start)
+            group_output = self.group_log_probability(head, i).reshape(inside.shape) + inside
+            output = where((targets >= start) & (targets < stop), group_output, output)
         return AdaptiveOutput(output, -output.mean())
 
     def all_classes(self, x: Tensor) -> Tensor:
         """log p of every class."""
         head = log_softmax(self.head(x), axis=-1)
-        groups = [log_softmax(group(x), axis=-1) + self.share(head, i) for i, group in enumerate(self.tail)]
+        groups = [log_softmax(group(x), axis=-1) + self.group_log_probability(head, i) for i, group in enumerate(self.tail)]
         return concat([part(head, head.ndim - 1, 0, self.cutoffs[0]), *groups], axis=-1)
 
     def predict(self, x: Tensor) -> Tensor:
         """The likeliest class: (..., in_features) -> (...)."""
         return self(x).argmax(axis=-1)
 
-    def share(self, head: Tensor, group: int) -> Tensor:
+    def group_log_probability(self, head: Tensor, group: int) -> Tensor:
         """log p of a whole group, (..., 1)."""
-        place = self.cutoffs[0] + group
-        return part(head, head.ndim - 1, place, place + 1)
+        index = self.cutoffs[0] + group
+        return part(head, head.ndim - 1, index, index + 1)
 
-    def checked(self, x: Tensor, targets: Any) -> Tensor:
+    def check_targets(self, x: Tensor, targets: Any) -> Tensor:
         """The targets as integers of the examples' shape."""
         targets = asarray(targets)
         if not is_integer(targets.dtype):
             raise label_type_error("AdaptiveLogSoftmaxWithLoss", x, targets)
         if targets.shape != x.shape[:-1]:
-            what, where_ = built_and_called(self, x)
+            what, where_ = layer_and_location(self, x)
             raise ShapeError(f"{what}: x is {tuple(x.shape)}, the targets are {tuple(targets.shape)}",
                              why="there is one target for every row of features", where=where_)
         values = known_value(targets)
@@ -110,7 +111,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return f"{self.in_features} -> {self.n_classes}, cutoffs={self.cutoffs[:-1]}"
 
 
-def picked(log_probabilities: Tensor, targets: Tensor, count: int) -> Tensor:
-    """The log probability of each target, of those from 0 to count - 1; what others get does not count."""
+def select(log_probabilities: Tensor, targets: Tensor, count: int) -> Tensor:
+    """The log probability of each target in 0..count - 1; the results for other targets are ignored."""
     inside = where((targets >= 0) & (targets < count), targets, 0).reshape((*targets.shape, 1))
     return build("take_along_axis", log_probabilities, inside, axis=log_probabilities.ndim - 1).reshape(targets.shape)

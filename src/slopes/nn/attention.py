@@ -1,4 +1,4 @@
-"""Multi-head attention: every place of a sequence looks at all places of another, or of its own."""
+"""Multi-head attention: every position of a sequence attends to all positions of another sequence, or of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ..constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..functions.attention import attended, attention_weights, fits
+from ..functions.attention import attend, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
 from ..graph.operation import build
 from ..ops.composite import matmul, mean, split, where
@@ -16,28 +16,28 @@ from . import init
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 Mask = Any  # a Tensor or NumPy array of booleans (True hides) or of floats (added to the scores), or None
 
 
 class MultiheadAttention(Module):
-    """y = concat(head_1, ..., head_h) W_o^T + b_o, head_i = softmax(q_i k_i^T / sqrt(d)) v_i, with q, k, v = x W^T + b cut into
-    h = num_heads heads of d = embed_dim / h.
+    """y = concat(head_1, ..., head_h) W_o^T + b_o, head_i = softmax(q_i k_i^T / sqrt(d)) v_i, with q, k, v = x W^T + b split into
+    h = num_heads heads of width d = embed_dim / h.
 
     query: (L, N, embed_dim), key: (S, N, kdim), value: (S, N, vdim) -> y: (L, N, embed_dim); with batch_first=True the batch N
-    is axis 0. key defaults to query (self-attention) and value to key. With need_weights=True the result is (y, weights), the
-    weights (N, L, S) being averaged over heads, or (N, h, L, S) with average_attn_weights=False.
+    is axis 0. key defaults to query (self-attention) and value to key. With need_weights=True the result is (y, weights), with
+    weights (N, L, S) averaged over heads, or (N, h, L, S) with average_attn_weights=False.
 
     Masks are PyTorch's: in key_padding_mask (N, S) and attn_mask (L, S), (N h, L, S) or (N, h, L, S), True hides a key and floats
-    are added to the scores; is_causal hides from place i what comes after it. A place from which all keys are hidden gives
-    y = b_o (PyTorch: NaN). What stands at places that key_padding_mask hides may be NaN or infinite: it counts nowhere. Different from
-    PyTorch, key and value may be left out and weights come only if asked for.
+    are added to the scores; is_causal hides later positions. A position whose keys are all hidden has y = b_o (PyTorch: NaN).
+    Values at positions hidden by key_padding_mask may be NaN or infinite: they have no effect. Unlike in PyTorch, key and value
+    are optional and weights are returned only on request.
 
-    in_proj_weight: (3 embed_dim, embed_dim) for q, k, v, one below the other (with another kdim or vdim: q_proj_weight,
-    k_proj_weight, v_proj_weight), at first Xavier uniform; in_proj_bias: (3 embed_dim,), zeros; out_proj: a Linear whose bias starts
-    as zeros. `dropout` leaves out a share of the weights in training.
-    Raises ArgumentError unless the heads divide embed_dim, ShapeError for inputs or masks of other shapes.
+    in_proj_weight: (3 embed_dim, embed_dim), the rows of q, k, v stacked (with another kdim or vdim: q_proj_weight,
+    k_proj_weight, v_proj_weight), initially Xavier uniform; in_proj_bias: (3 embed_dim,), initially zeros; out_proj: a Linear
+    whose bias is initially zeros. `dropout` is applied to the attention weights in training.
+    Raises ArgumentError unless embed_dim is divisible by num_heads, ShapeError for inputs or masks of other shapes.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
     >>> import slopes as sl
@@ -51,7 +51,7 @@ class MultiheadAttention(Module):
     """
 
     in_proj_weight: Any  # Parameter (3 embed_dim, embed_dim); None with another kdim or vdim
-    q_proj_weight: Any  # Parameter (embed_dim, embed_dim), only with another kdim or vdim, as the next two are
+    q_proj_weight: Any  # Parameter (embed_dim, embed_dim); this and the next two only with another kdim or vdim
     k_proj_weight: Any  # Parameter (embed_dim, kdim)
     v_proj_weight: Any  # Parameter (embed_dim, vdim)
     in_proj_bias: Any  # Parameter (3 embed_dim,); None without bias
@@ -70,7 +70,7 @@ class MultiheadAttention(Module):
         self.out_proj = Linear(self.embed_dim, self.embed_dim, bias)
         if bias:
             init.zeros(self.out_proj.bias)  # type: ignore[type-var]
-        self.dropout = Dropout(dropout) if dropout else None  # built with 0, it draws no numbers
+        self.dropout = Dropout(dropout) if dropout else None  # without dropout, no random numbers are drawn
 
     def make_weights(self) -> None:
         width, packed = self.embed_dim, self.kdim == self.vdim == self.embed_dim
@@ -86,29 +86,29 @@ class MultiheadAttention(Module):
         value = key if value is None else value
         self.check_inputs(query, key, value)
         if key_padding_mask is not None:
-            key_padding_mask = self.padding(key, asarray(key_padding_mask))
+            key_padding_mask = self.check_padding(key, asarray(key_padding_mask))
             query, key, value = self.clean_inputs(query, key, value, key_padding_mask)
-        q, k, v = map(self.heads, self.projected(query, key, value))  # (N, h, L or S, d)
-        mask = self.merged(q, k, key_padding_mask, attn_mask)
+        q, k, v = map(self.split_heads, self.project(query, key, value))  # (N, h, L or S, d)
+        mask = self.merge_masks(q, k, key_padding_mask, attn_mask)
         if not need_weights and (self.dropout is None or not self.dropout.training):
-            return self.out_proj(self.joined(attended(q, k, v, mask, is_causal)))
+            return self.out_proj(self.join_heads(attend(q, k, v, mask, is_causal)))
         weights = attention_weights(q, k, mask, is_causal)  # (N, h, L, S)
-        y = self.out_proj(self.joined(matmul(weights if self.dropout is None else self.dropout(weights), v)))
+        y = self.out_proj(self.join_heads(matmul(weights if self.dropout is None else self.dropout(weights), v)))
         if not need_weights:
             return y
         return y, mean(weights, axis=1) if average_attn_weights else weights
 
-    def padding(self, key: Tensor, mask: Tensor) -> Tensor:
-        wanted = key.shape[:2] if self.batch_first else key.shape[1::-1]
-        return self.checked_mask("key_padding_mask", mask, wanted, (wanted,))
+    def check_padding(self, key: Tensor, mask: Tensor) -> Tensor:
+        shape = key.shape[:2] if self.batch_first else key.shape[1::-1]
+        return self.checked_mask("key_padding_mask", mask, shape, (shape,))
 
     def clean_inputs(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The inputs, 0 where what fills up the keys is not finite; for the gradients of the weights 0 times that would be nan."""
-        shown = clean_padding(key, padding, self.batch_first)
-        return shown if query is key else query, shown, shown if value is key else clean_padding(value, padding, self.batch_first)
+        """Replace non-finite padding of the keys by 0: in the gradients of the weights, 0 times NaN would be NaN."""
+        cleaned = clean_padding(key, padding, self.batch_first)
+        return cleaned if query is key else query, cleaned, cleaned if value is key else clean_padding(value, padding, self.batch_first)
 
-    def projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-        """q, k and v: for self-attention, all by one product."""
+    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+        """q, k and v; for self-attention, computed in one product."""
         if self.in_proj_weight is not None and query is key is value:
             packed = matmul(query, self.in_proj_weight.T)
             return split(packed if self.in_proj_bias is None else packed + self.in_proj_bias, 3, axis=-1)
@@ -118,23 +118,23 @@ class MultiheadAttention(Module):
         return tuple(product + bias for product, bias in zip(products, split(self.in_proj_bias, 3)))
 
     def weights(self) -> tuple[Parameter, ...]:
-        """The matrices of q, k and v."""
+        """The projection matrices of q, k and v."""
         if self.in_proj_weight is None:
             return self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
         return split(self.in_proj_weight, 3)
 
-    def heads(self, x: Tensor) -> Tensor:
-        """x, (N, L, E) or (L, N, E), as (N, h, L, d)."""
+    def split_heads(self, x: Tensor) -> Tensor:
+        """Reshape x, (N, L, E) or (L, N, E), to (N, h, L, d)."""
         cut = x.reshape((*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads))
         return cut.permute_dims((0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
 
-    def joined(self, y: Tensor) -> Tensor:
-        """The inverse of `heads`."""
+    def join_heads(self, y: Tensor) -> Tensor:
+        """The inverse of `split_heads`."""
         moved = y.permute_dims((0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
         return moved.reshape((*moved.shape[:2], self.embed_dim))
 
-    def merged(self, q: Tensor, k: Tensor, padding: Tensor | None, mask: Mask) -> Tensor | None:
-        """Both masks as one that attention_weights takes: booleans of what is seen, or floats to add."""
+    def merge_masks(self, q: Tensor, k: Tensor, padding: Tensor | None, mask: Mask) -> Tensor | None:
+        """Combine both masks for attention_weights: booleans of visible keys, or floats to add."""
         batch, heads, length, _ = q.shape
         keys = k.shape[2]
         found = []
@@ -144,35 +144,35 @@ class MultiheadAttention(Module):
             allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
             mask = self.checked_mask("attn_mask", asarray(mask), (length, keys), allowed)
             found.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
-        return merged(found, q.dtype)
+        return merge_masks(found, q.dtype)
 
-    def checked_mask(self, name: str, mask: Tensor, wanted: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
-        what, where = built_and_called(self, mask)
+    def checked_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
+        what, where = layer_and_location(self, mask)
         if mask.dtype != bool_ and not is_inexact(mask.dtype):
             raise DTypeError(f"{what} needs {name} of booleans or floats, but it is {mask.dtype}",
                              why="booleans hide keys where they are True, floats are added to the scores",
                              repair="mask == 0 hides what is 0", where=where)
         if not any(len(mask.shape) == len(shape) and (mask.shape == shape or (len(shape) == 4 and fits(mask.shape, shape)))
                    for shape in allowed):
-            raise ShapeError(f"{what} needs {name} of shape {wanted}, but it is {mask.shape}",
-                             why=f"here {wanted[0]} is the number of {'examples' if name[0] == 'k' else 'queries'}, "
-                                 f"{wanted[1]} that of keys", where=where)
+            raise ShapeError(f"{what} needs {name} of shape {expected}, but it is {mask.shape}",
+                             why=f"here {expected[0]} is the number of {'examples' if name[0] == 'k' else 'queries'}, "
+                                 f"{expected[1]} that of keys", where=where)
         return mask
 
     def check_inputs(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         for name, x, width in (("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)):
             if x.ndim != 3 or x.shape[2] != width:
                 raise self.wrong_input(name, x, width)
-        batch, place = (0, 1) if self.batch_first else (1, 0)
-        if key.shape[:2] != value.shape[:2] or key.shape[batch] != query.shape[batch] or not key.shape[place]:
-            what, where = built_and_called(self, key)
-            raise ShapeError(f"{what}: query {query.shape}, key {key.shape} and value {value.shape} do not fit",
-                             why=f"they have one batch (axis {batch}), keys and values one length of at least 1 (axis {place})",
+        batch, steps = (0, 1) if self.batch_first else (1, 0)
+        if key.shape[:2] != value.shape[:2] or key.shape[batch] != query.shape[batch] or not key.shape[steps]:
+            what, where = layer_and_location(self, key)
+            raise ShapeError(f"{what}: query {query.shape}, key {key.shape} and value {value.shape} do not match",
+                             why=f"they have one batch (axis {batch}), keys and values one length of at least 1 (axis {steps})",
                              repair=f"batch_first is {self.batch_first}: build it with {not self.batch_first} if the axes are "
                                     "the other way round", where=where)
 
     def wrong_input(self, name: str, x: Tensor, width: int) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         axes = "N, L" if self.batch_first else "L, N"
         repair = f"for one sequence, add the batch axis: x[{'None' if self.batch_first else ':, None'}]" if x.ndim == 2 else ""
         return ShapeError(f"{what} needs a {name} of shape ({axes}, {width}), but it is {tuple(x.shape)}", repair=repair, where=where)
@@ -189,14 +189,14 @@ def check_heads(width: int, heads: int) -> None:
 
 
 def clean_padding(x: Tensor, padding: Tensor, batch_first: bool) -> Tensor:
-    """x, (N, S, E) or (S, N, E), with 0 for what is not finite at places that the mask (N, S) hides."""
+    """x, (N, S, E) or (S, N, E), with non-finite values at positions hidden by the mask (N, S) replaced by 0."""
     hidden = padding if padding.dtype == bool_ else padding == -math.inf
     hidden = (hidden if batch_first else hidden.permute_dims((1, 0))).reshape((*x.shape[:2], 1))
     return where(hidden & ~build("isfinite", x), 0, x)
 
 
-def merged(masks: list[Tensor], dtype: Any) -> Tensor | None:
-    """Masks in which True hides and floats are added, as one in which True shows, or as floats if there is one of floats."""
+def merge_masks(masks: list[Tensor], dtype: Any) -> Tensor | None:
+    """Merge masks (True hides, floats are added) into one: True for visible keys, or floats if any mask has floats."""
     if not masks:
         return None
     if all(mask.dtype == bool_ for mask in masks):

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step of an RNN, LSTM or GRU, for loops of one's own."""
+"""Recurrent cells: one step of an RNN, LSTM or GRU, for custom loops."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..errors import ShapeError
 from ..tensor import Parameter, Tensor
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, Unit, Weights
 from .recurrent import conventions
-from .where import built_and_called
+from .where import layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "bias": FLAG}
 
 
 class Cell(Unit):
-    """The common part of all cells: one unit's weights, and the step."""
+    """The base class of cells: the weights of one unit, and one step."""
 
     weight_ih: Parameter  # (gates * hidden_size, input_size)
     weight_hh: Parameter  # (gates * hidden_size, hidden_size)
@@ -32,13 +32,13 @@ class Cell(Unit):
 
     def forward(self, x: Tensor, state: Any = None) -> Any:
         if x.ndim != 2 or x.shape[1] != self.input_size:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             layer = type(self).__name__.removesuffix("Cell")
             raise ShapeError(f"{what} needs x of shape (batch, {self.input_size}), but x is {tuple(x.shape)}",
                              repair=f"nn.{layer} takes whole sequences" if x.ndim == 3 else "", where=where)
         w, shape = self.weights(), (x.shape[0], self.hidden_size)
         dtype = self.state_dtype(x, w)
-        before = self.zero_state(shape, dtype) if state is None else self.given_state(state, shape, dtype)
+        before = self.zero_state(shape, dtype) if state is None else self.check_state(state, shape, dtype)
         return self.public(self.step(x, before, before[0], w))
 
 
@@ -69,7 +69,7 @@ class LSTMCell(LongShortTerm, Cell):
     """One step of LSTM: (h', c') from x and (h, c).
 
     x: (batch, input_size), h and c: (batch, hidden_size), or None for zeros. weight_ih: (4 hidden_size, input_size), the rows of
-    i, f, g, o one below the other; the rest as in LSTM. Raises ShapeError for another x or state.
+    i, f, g, o stacked; everything else as in LSTM. Raises ShapeError for an x or state of another shape.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -86,10 +86,10 @@ class LSTMCell(LongShortTerm, Cell):
 
 
 class GRUCell(Gated, Cell):
-    """One step of GRU: h' from x and h, with its two conventions of reset and of update.
+    """One step of GRU: h' from x and h, with GRU's two conventions for the reset and the update gate.
 
     x: (batch, input_size), h: (batch, hidden_size) or None for zeros -> h' (batch, hidden_size). weight_ih:
-    (3 hidden_size, input_size), the rows of r, z, n one below the other; the rest as in GRU. Raises ShapeError for another x or h.
+    (3 hidden_size, input_size), the rows of r, z, n stacked; everything else as in GRU. Raises ShapeError for another x or h.
 
     >>> import slopes as sl
     >>> from slopes import nn

@@ -1,4 +1,4 @@
-"""Layers beside each other, around a shortcut, or several times: Parallel, Residual, Repeat; and weights that are one."""
+"""Containers: Residual (a skip connection), Parallel (branches), Repeat (shared weights), and tied weights."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..ops.composite import concat
 from ..tensor import Tensor
 from .module import Module
 from .sequential import Sequential, check_modules
-from .where import built_and_called
+from .where import layer_and_location
 
 OPTIONAL_MODULE = Constraint("a module or None", lambda value: value is None or isinstance(value, Module), (3, Sequential))
 MODULE = Constraint("a module", lambda value: isinstance(value, Module), (3, None, Sequential))
 
 
 class Residual(Sequential):
-    """y = x + f(x), where f are the layers one after the other; with a shortcut s, y = s(x) + f(x).
+    """y = x + f(x), where f is the sequence of layers; with a shortcut s, y = s(x) + f(x).
 
-    x: what the layers take; f(x) has the shape of x, or of s(x). Paths are those of a Sequential ("0.weight"), and
-    "shortcut.weight". Raises ShapeError where the two do not have one shape.
+    x: input of the layers; f(x) must have the shape of x, or of s(x). Paths are those of a Sequential ("0.weight"), and
+    "shortcut.weight". Raises ShapeError if the two shapes differ.
     Source: He et al., "Deep residual learning for image recognition", 2016.
 
     >>> import slopes as sl
@@ -42,10 +42,10 @@ class Residual(Sequential):
         y = super().forward(x)
         straight = x if self.shortcut is None else self.shortcut(x)
         if y.shape != straight.shape:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} cannot add its layers' output {tuple(y.shape)} to {tuple(straight.shape)}",
-                             why="x passes by unchanged" if self.shortcut is None else "that is what its shortcut gives",
-                             repair="give a shortcut that brings x to this shape, such as nn.Conv2d(channels, new, 1, stride)"
+                             why="x itself is added" if self.shortcut is None else "the output of its shortcut",
+                             repair="pass a shortcut that maps x to this shape, such as nn.Conv2d(channels, new, 1, stride)"
                              if self.shortcut is None else "", where=where)
         return straight + y
 
@@ -54,10 +54,10 @@ class Residual(Sequential):
 
 
 class Parallel(Module):
-    """Each layer applied to the same x, and the results joined: one after another along `axis`, or added up.
+    """Apply every layer to the same x, and concatenate the results along `axis`, or add them.
 
-    x: what every layer takes; y: with join="concat" (the default) their sizes on `axis` (1: channels) add up, with "sum" all have
-    one shape. Paths leave the name of the list out: "0.weight". Raises ShapeError where results do not fit together.
+    x: input of every layer; y: with join="concat" (the default) the sizes along `axis` (1: channels) add up; with "sum" all
+    results must have one shape. Paths omit the name of the list: "0.weight". Raises ShapeError if the results do not match.
     Source: Szegedy et al., "Going deeper with convolutions", 2015 (the inception block).
 
     >>> import slopes as sl
@@ -77,20 +77,20 @@ class Parallel(Module):
         check("Parallel", self.constraints, {"join": join, "axis": axis})
         check_modules("Parallel", layers)
         if not layers:
-            raise ArgumentError("Parallel: there is no layer whose result could be taken", repair="give at least one")
+            raise ArgumentError("Parallel: there are no layers", repair="pass at least one")
         self.layers, self.join, self.axis = list(layers), join, int(axis)
 
     def forward(self, x: Any) -> Tensor:
         results = [layer(x) for layer in self.layers]
         if self.join == "concat":
             return concat(results, self.axis)
-        if any(each.shape != results[0].shape for each in results):
-            what, where = built_and_called(self, x)
-            raise ShapeError(f"{what} cannot add up results of the shapes {', '.join(str(tuple(each.shape)) for each in results)}",
-                             repair="join='concat' puts them one after another", where=where)
+        if any(result.shape != results[0].shape for result in results):
+            what, where = layer_and_location(self, x)
+            raise ShapeError(f"{what} cannot add results of the shapes {', '.join(str(tuple(result.shape)) for result in results)}",
+                             repair="join='concat' concatenates them", where=where)
         total = results[0]
-        for each in results[1:]:
-            total = total + each
+        for result in results[1:]:
+            total = total + result
         return total
 
     def describe(self) -> str:
@@ -101,9 +101,9 @@ class Parallel(Module):
 
 
 class Repeat(Module):
-    """y = f(f(... f(x))): one layer several times, its weights shared: stored, counted and saved once.
+    """y = f(f(... f(x))): one layer applied several times with the same weights, which are stored and counted once.
 
-    x and y: what the layer takes and gives. Their gradients are the sums over all uses.
+    x and y: input and output of the layer. Gradients of the weights are summed over all applications.
     Source: Lan et al., "ALBERT: a lite BERT", 2020 (sharing across layers).
 
     >>> import slopes as sl
@@ -129,10 +129,10 @@ class Repeat(Module):
 
 
 def tie(first: Module, *others: Module, name: str = "weight") -> None:
-    """Let the other layers use the first one's parameter as their own: one weight, stored, trained, counted and saved once.
+    """Tie a parameter: the other layers share the first one's, which is stored, trained, counted and saved once.
 
-    Its gradient is the sum over all uses. `name` names the parameter in all of them. Raises ShapeError unless all have one shape,
-    ArgumentError where a layer has no parameter of this name. Source: Press and Wolf, "Using the output embedding to improve
+    Its gradient is the sum over all uses. `name` is the parameter's name in every layer. Raises ShapeError unless all have one shape,
+    ArgumentError if a layer has no such parameter. Source: Press and Wolf, "Using the output embedding to improve
     language models", 2017.
 
     >>> from slopes import nn
@@ -141,9 +141,9 @@ def tie(first: Module, *others: Module, name: str = "weight") -> None:
     >>> len(nn.Sequential(words, scores).parameters())
     1
     """
-    shared = parameter_of(first, name)
+    shared = get_parameter(first, name)
     for other in others:
-        own = parameter_of(other, name)
+        own = get_parameter(other, name)
         if own.shape != shared.shape:
             raise ShapeError(f"tie: {name} of {other.describe()} is {tuple(own.shape)}, that of {first.describe()} "
                              f"{tuple(shared.shape)}", why="a tied weight is one array")
@@ -151,9 +151,9 @@ def tie(first: Module, *others: Module, name: str = "weight") -> None:
         setattr(other, name, shared)
 
 
-def parameter_of(layer: Module, name: str) -> Tensor:
-    found = getattr(layer, name, None)
-    if not isinstance(found, Tensor):
+def get_parameter(layer: Module, name: str) -> Tensor:
+    parameter = getattr(layer, name, None)
+    if not isinstance(parameter, Tensor):
         raise ArgumentError(f"tie: {layer.describe()} has no parameter {name!r}",
                             repair=f"it has {', '.join(layer.parameters().names) or 'none'}")
-    return found
+    return parameter

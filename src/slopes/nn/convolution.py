@@ -1,4 +1,4 @@
-"""Convolution over one, two or three axes: the same small weighted sum at every place."""
+"""Convolution layers over one, two or three axes, transposed and separable convolutions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
 from .sequential import Sequential
-from .where import built_and_called
+from .where import layer_and_location
 
 LETTERS = {1: "L", 2: "HW", 3: "DHW"}
 
 
 class Convolution(Module):
-    """The common part of Conv1d, Conv2d and Conv3d, which say how many axes there are."""
+    """The base class of Conv1d, Conv2d and Conv3d, which define the number of spatial axes."""
 
     axes: int
     weight: Parameter  # (out_channels, in_channels / groups, *kernel_size)
@@ -37,7 +37,7 @@ class Convolution(Module):
         self.kernel_size = per_axis(owner, "kernel_size", kernel_size, self.axes)
         self.stride = per_axis(owner, "stride", stride, self.axes)
         self.dilation = per_axis(owner, "dilation", dilation, self.axes)
-        self.padding = convolution_padding(owner, padding, self.stride, self.axes)
+        self.padding = check_padding(owner, padding, self.stride, self.axes)
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         self.weight = init.kaiming_uniform(init.blank(shape), a=math.sqrt(5))
         self.bias = init.bias_for(self.weight, self.out_channels) if bias else None
@@ -46,18 +46,18 @@ class Convolution(Module):
         check_channels(self, x, self.axes, self.in_channels)
         y = composite.convolution(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation,
                                   groups=self.groups)
-        return y if self.bias is None else y + along_channels(self.bias, self.axes)
+        return y if self.bias is None else y + per_channel(self.bias, self.axes)
 
     def details(self) -> str:
         return channels_and_kernel(self) + options(self, stride=1, padding=0, dilation=1, groups=1)
 
 
 class Conv1d(Convolution):
-    """y[n, o, l] = b[o] + sum over c, k of x[n, c, s l + d k - p] W[o, c, k] (cross-correlation, as everywhere in the field).
+    """y[n, o, l] = b[o] + sum over c, k of x[n, c, s l + d k - p] W[o, c, k] (cross-correlation, as is usual).
 
     x: (N, in_channels, L), y: (N, out_channels, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1.
-    weight: (out_channels, in_channels / groups, k), bias: (out_channels,); both start uniform within
-    1/sqrt(fan_in), fan_in = in_channels / groups * k, as PyTorch's do. padding="same" keeps L (stride 1 only).
+    weight: (out_channels, in_channels / groups, k), bias: (out_channels,); both initially uniform in
+    (-1/sqrt(fan_in), 1/sqrt(fan_in)), fan_in = in_channels / groups * k, as in PyTorch. padding="same" keeps L (stride 1 only).
     Raises ShapeError for another number of channels or axes.
 
     >>> import slopes as sl
@@ -73,8 +73,8 @@ class Conv2d(Convolution):
     """y[n, o, i, j] = b[o] + sum over c, u, v of x[n, c, s i + d u - p, s j + d v - p] W[o, c, u, v].
 
     x: (N, in_channels, H, W), y: (N, out_channels, H', W') with H' = floor((H + 2p - d (k - 1) - 1) / s) + 1.
-    weight: (out_channels, in_channels / groups, k, k), bias: (out_channels,); both start uniform within
-    1/sqrt(fan_in), fan_in = in_channels / groups * k * k, as PyTorch's do. groups = in_channels gives the depthwise
+    weight: (out_channels, in_channels / groups, k, k), bias: (out_channels,); both initially uniform in
+    (-1/sqrt(fan_in), 1/sqrt(fan_in)), fan_in = in_channels / groups * k * k, as in PyTorch. groups = in_channels is a depthwise
     convolution; padding="same" keeps H and W (stride 1 only). Source: LeCun et al., "Gradient-based learning applied to
     document recognition", 1998. Raises ShapeError for another number of channels or axes.
 
@@ -102,7 +102,7 @@ class Conv3d(Convolution):
 
 
 class TransposedConvolution(Module):
-    """The common part of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d, which say how many axes there are."""
+    """The base class of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d, which define the number of spatial axes."""
 
     axes: int
     weight: Parameter  # (in_channels, out_channels / groups, *kernel_size)
@@ -132,18 +132,18 @@ class TransposedConvolution(Module):
         check_channels(self, x, self.axes, self.in_channels)
         y = composite.transposed_convolution(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation,
                                              groups=self.groups, output_padding=self.output_padding)
-        return y if self.bias is None else y + along_channels(self.bias, self.axes)
+        return y if self.bias is None else y + per_channel(self.bias, self.axes)
 
     def details(self) -> str:
         return channels_and_kernel(self) + options(self, stride=1, padding=0, output_padding=0, dilation=1, groups=1)
 
 
 class ConvTranspose1d(TransposedConvolution):
-    """The adjoint of Conv1d: each input value adds its multiple of the kernel to the output.
+    """The adjoint of Conv1d: each input value adds a scaled copy of the kernel to the output.
 
     x: (N, in_channels, L), y: (N, out_channels, (L - 1) s - 2p + d (k - 1) + output_padding + 1).
-    weight: (in_channels, out_channels / groups, k), bias: (out_channels,); both start uniform within 1/sqrt(fan_in) with
-    fan_in = out_channels / groups * k, as PyTorch's do. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016.
+    weight: (in_channels, out_channels / groups, k), bias: (out_channels,); both initially uniform within 1/sqrt(fan_in) with
+    fan_in = out_channels / groups * k, as in PyTorch. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -155,7 +155,7 @@ class ConvTranspose1d(TransposedConvolution):
 
 
 class ConvTranspose2d(TransposedConvolution):
-    """The adjoint of Conv2d: each input value adds its multiple of the kernel to the output.
+    """The adjoint of Conv2d: each input value adds a scaled copy of the kernel to the output.
 
     x: (N, in_channels, H, W), y: (N, out_channels, H', W') with H' = (H - 1) s - 2p + d (k - 1) + output_padding + 1.
     weight: (in_channels, out_channels / groups, k, k), bias: (out_channels,); initial values as in ConvTranspose1d.
@@ -185,9 +185,9 @@ class ConvTranspose3d(TransposedConvolution):
 
 def separable_convolution(in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                           dilation: Any = 1, bias: bool = True) -> Sequential:
-    """A 2-d convolution in two steps: every channel by a filter of its own (depthwise), then a mixture of channels (1x1).
+    """A depthwise separable 2-d convolution: one filter per channel (depthwise), then a 1x1 convolution (pointwise).
 
-    (k^2 + out) in weights and products per place instead of k^2 in out. x: (N, in_channels, H, W), y: (N, out_channels, H', W'),
+    It has in (k^2 + out) weights instead of k^2 in out. x: (N, in_channels, H, W), y: (N, out_channels, H', W'),
     sizes, initial values and errors as in Conv2d. Source: Chollet, "Xception", 2017; Howard et al., "MobileNets", 2017.
 
     >>> import slopes as sl
@@ -207,27 +207,27 @@ def check_groups(owner: str, groups: int, *channels: int) -> None:
                             repair=f"groups that fit: {', '.join(map(str, divisors(math.gcd(*channels))))}")
 
 
-def divisors(number: int) -> list[int]:
-    return [n for n in range(1, number + 1) if number % n == 0]
+def divisors(count: int) -> list[int]:
+    return [n for n in range(1, count + 1) if count % n == 0]
 
 
 def check_output_padding(owner: str, output_padding: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> None:
     if any(extra >= max(step, spread) for extra, step, spread in zip(output_padding, stride, dilation)):
         raise ArgumentError(f"{owner}: output_padding={output_padding} must be smaller than stride={stride} or "
                             f"dilation={dilation}",
-                            why="it chooses between the lengths that a convolution of this stride maps to one; there are no more")
+                            why="it selects one of the lengths that a convolution with this stride maps to the same length")
 
 
-def convolution_padding(owner: str, padding: Any, stride: tuple[int, ...], axes: int) -> str | tuple[int, ...]:
+def check_padding(owner: str, padding: Any, stride: tuple[int, ...], axes: int) -> str | tuple[int, ...]:
     if padding == "same" and set(stride) != {1}:
         raise ArgumentError(f"{owner}: padding='same' needs stride 1, not {stride}",
-                            why="with a stride the output is shorter in any case",
-                            repair="give the padding as numbers, such as kernel_size // 2")
+                            why="with a larger stride the output is always shorter",
+                            repair="pass integers, such as padding=kernel_size // 2")
     return padding if isinstance(padding, str) else per_axis(owner, "padding", padding, axes)
 
 
-def along_channels(bias: Tensor, axes: int) -> Tensor:
-    """The bias so that it broadcasts along axis 1."""
+def per_channel(bias: Tensor, axes: int) -> Tensor:
+    """Reshape the bias so that it broadcasts along axis 1."""
     return bias.reshape((bias.shape[0],) + (1,) * axes)
 
 
@@ -236,9 +236,9 @@ def check_channels(layer: Any, x: Tensor, axes: int, channels: int | None) -> No
     shape = tuple(x.shape)
     if len(shape) == axes + 2 and channels in (None, shape[1]):
         return
-    what, where = built_and_called(layer, x)
-    wanted = f"(N, {'C' if channels is None else channels}, {', '.join(LETTERS[axes])})"
-    needs = f"{what} needs x of shape {wanted}"
+    what, where = layer_and_location(layer, x)
+    expected = f"(N, {'C' if channels is None else channels}, {', '.join(LETTERS[axes])})"
+    needs = f"{what} needs x of shape {expected}"
     if len(shape) == axes + 2:
         needs = f"{what} needs {channels} {'channel' if channels == 1 else 'channels'} on axis 1"
     raise ShapeError(f"{needs}, but x is {shape}", repair=channel_repair(shape, axes, channels), where=where)
@@ -264,14 +264,14 @@ def channels_and_kernel(layer: Any) -> str:
 
 
 def options(layer: Any, **defaults: Any) -> str:
-    """The arguments that are not at their defaults, such as ", stride=2"."""
-    shown = ""
+    """The non-default arguments, such as ", stride=2"."""
+    text = ""
     for name, default in defaults.items():
         value = getattr(layer, name)
         if value != default and value != (default,) * getattr(layer, "axes", 1):
-            shown += f", {name}={shorter(value)}"
-    return shown + ("" if getattr(layer, "bias", True) is not None else ", bias=False")
+            text += f", {name}={format_option(value)}"
+    return text + ("" if getattr(layer, "bias", True) is not None else ", bias=False")
 
 
-def shorter(value: Any) -> str:
+def format_option(value: Any) -> str:
     return repr(value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value)

@@ -1,4 +1,4 @@
-"""Dropout: in training, each value (or each channel) is left out with a given probability."""
+"""Dropout: in training, values (or whole channels) are set to zero at random."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ..ops.activations import SELU_ALPHA, SELU_SCALE
 from ..ops.composite import where
 from ..random import Generator, bernoulli
 from ..tensor import Tensor
+from .hyper_parameter import HyperParameter, format_value
 from .module import Module
-from .number import Number, text
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Dropping(Module):
-    """The common part of all kinds of dropout: a probability, and the generator that draws."""
+    """The base class of dropout layers: a probability and a random generator."""
 
-    p = Number(SHARE)
+    p = HyperParameter(SHARE)
     constraints = {"p": SHARE}
 
     def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
@@ -25,14 +25,14 @@ class Dropping(Module):
         self.generator = generator
 
     def details(self) -> str:
-        return text(self.p)
+        return format_value(self.p)
 
 
 class Dropout(Dropping):
-    """In training y = x m / (1 - p), where each m is 0 with probability p and 1 otherwise; in use y = x.
+    """In training mode y = x m / (1 - p), where each m is 0 with probability p and 1 otherwise; in eval mode y = x.
 
-    x and y: any shape. The scaling keeps the expected value, so nothing needs to change in use. The mask is drawn from
-    `generator`, or from the default one, which slopes.seed starts. p is held as a tensor: layer.p = 0.2 recompiles nothing.
+    x and y: any shape. The scaling preserves the expected value. The mask is drawn from `generator`, or from the default one,
+    which slopes.seed seeds. p is stored as a tensor: layer.p = 0.2 does not recompile.
     Raises ArgumentError unless 0 <= p < 1. Source: Srivastava et al., "Dropout", 2014.
 
     >>> import slopes as sl
@@ -49,7 +49,7 @@ class Dropout(Dropping):
 
 
 class Together(Dropping):
-    """Dropout with one draw for many values: for each place on the axes `drawn`."""
+    """Dropout that draws once per index of the axes `drawn` and applies the result to all other axes."""
 
     axes: tuple[str, ...]  # of x
     drawn: tuple[int, ...]
@@ -57,7 +57,7 @@ class Together(Dropping):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != len(self.axes):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape ({', '.join(self.axes)}), but x is {tuple(x.shape)}",
                              why=self.why, repair="nn.Dropout leaves out single values", where=where)
         shape = tuple(n if axis in self.drawn else 1 for axis, n in enumerate(x.shape))
@@ -65,9 +65,9 @@ class Together(Dropping):
 
 
 class Dropout2d(Together):
-    """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw for each channel of each example; in use y = x.
+    """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw per channel and example; in eval mode y = x.
 
-    x and y: (N, C, H, W). Neighbouring places of a picture say nearly the same: leaving out one of them leaves nothing out.
+    x and y: (N, C, H, W). Neighbouring pixels are strongly correlated, so that dropping single pixels removes no information.
     Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 4 axes.
     Source: Tompson et al., "Efficient object localization using convolutional networks", 2015.
 
@@ -82,10 +82,10 @@ class Dropout2d(Together):
 
 
 class SequenceDropout(Together):
-    """Dropout that leaves out the same features in all steps: y[n, t, f] = x[n, t, f] m[n, f] / (1 - p); in use y = x.
+    """Dropout of the same features in all time steps: y[n, t, f] = x[n, t, f] m[n, f] / (1 - p); in eval mode y = x.
 
-    x and y: (batch, time, features). One draw for each sequence and feature: a recurrent network cannot fill the gap from the
-    step before. Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 3 axes.
+    x and y: (batch, time, features). One draw per sequence and feature: a recurrent network cannot recover the value from the
+    previous step. Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 3 axes.
     Source: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", 2016.
 
     >>> import slopes as sl
@@ -98,12 +98,12 @@ class SequenceDropout(Together):
     axes, drawn, why = ("batch", "time", "features"), (0, 2), "it leaves out the same features in all steps"
 
 
-SATURATION = -SELU_SCALE * SELU_ALPHA  # where SELU ends for x to minus infinity: -scale * alpha
+SATURATION = -SELU_SCALE * SELU_ALPHA  # the limit of SELU as x goes to minus infinity
 
 
 class AlphaDropout(Dropping):
-    """In training y = a (x m + s (1 - m)) + b: dropped values take SELU's lowest value s = -1.7581, and a, b keep mean 0 and
-    variance 1; in use y = x.
+    """In training mode y = a (x m + s (1 - m)) + b: dropped values become SELU's minimum s = -1.7581, and a, b preserve mean 0 and
+    variance 1; in eval mode y = x.
 
     a = ((1 - p) (1 + p s^2))^(-1/2), b = -a p s. x and y: any shape. Raises ArgumentError unless 0 <= p < 1.
     Source: Klambauer et al., "Self-normalizing neural networks", 2017.
@@ -125,6 +125,6 @@ class AlphaDropout(Dropping):
 
 
 def drop(x: Tensor, p: Tensor, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
-    """x with a share p of its values 0, the others scaled up for it; one draw for each element of `shape`, which broadcasts."""
+    """Dropout of x with probability p; one draw per element of `shape`, which broadcasts to x."""
     keep = 1 - p.astype(x.dtype)
     return x * (bernoulli(keep, shape, generator=generator).astype(x.dtype) / keep)

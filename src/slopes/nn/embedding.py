@@ -1,4 +1,4 @@
-"""The embedding: a table of vectors, one per word or other token; and the bag, which sums up those of a text."""
+"""Embedding: a table with one vector per token; EmbeddingBag: the sum, mean or maximum of the vectors of a text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..ops.composite import concat, matmul, where
 from ..tensor import Parameter, Tensor, tensor
 from . import init
 from .module import Module
-from .where import built_and_called, known_value
+from .where import known_value, layer_and_location
 
 
 class Table(Module):
-    """The common part of Embedding and EmbeddingBag: the table, and the check of what is looked up in it."""
+    """The base class of Embedding and EmbeddingBag: the table, and the check of indices."""
 
     weight: Parameter  # (num_embeddings, embedding_dim)
     num_embeddings: int
@@ -35,12 +35,12 @@ class Table(Module):
 
     def check_indices(self, x: Tensor) -> None:
         if not is_integer(x.dtype):
-            what, where = built_and_called(self, x)
-            raise DTypeError(f"{what} needs whole numbers, but x is {x.dtype}", why="each number selects a row of the table",
+            what, where = layer_and_location(self, x)
+            raise DTypeError(f"{what} needs integers, but x is {x.dtype}", why="each index selects a row of the table",
                              repair="x.astype(slopes.int64)", where=where)
         values = known_value(x)
         if values is not None and outside(values, self.num_embeddings).any():
-            raise out_of_range(*built_and_called(self, x), values, self.num_embeddings)
+            raise out_of_range(*layer_and_location(self, x), values, self.num_embeddings)
 
     def details(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
@@ -48,12 +48,12 @@ class Table(Module):
 
 
 class Embedding(Table):
-    """y[...] = weight[x[...]]: each whole number is replaced by its row of the table.
+    """y[...] = weight[x[...]]: each index is replaced by its row of the table.
 
     x: integers of any shape, 0 <= x < num_embeddings; y: (*x.shape, embedding_dim).
-    weight: (num_embeddings, embedding_dim), at first normal with mean 0 and deviation 1. The row `padding_idx`,
-    if given, starts as zeros and is never trained.
-    Raises DTypeError for other than integers and OutOfRangeError (an IndexError) for a number outside the table.
+    weight: (num_embeddings, embedding_dim), initially normal with mean 0 and standard deviation 1. The row `padding_idx`,
+    if given, is initially zero and is not trained.
+    Raises DTypeError unless x is integers, and OutOfRangeError (an IndexError) for an index outside the table.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -80,10 +80,10 @@ class Embedding(Table):
 class EmbeddingBag(Table):
     """y[n] = the sum, mean or maximum (element by element) of the rows weight[x[n, 0]], weight[x[n, 1]], ...
 
-    x: integers (N, L), one bag per row; or (L,) with `offsets` (N,), the places at which the bags begin: they rise, and the
-    first is 0. y: (N, embedding_dim). Numbers equal to `padding_idx` are not counted; an empty bag gives zeros.
-    weight: (num_embeddings, embedding_dim), at first normal with mean 0 and deviation 1, the row `padding_idx` zeros.
-    Raises DTypeError for other than integers, OutOfRangeError for a number outside of the table, ShapeError for other axes.
+    x: integers (N, L), one bag per row; or (L,) with `offsets` (N,), the increasing start indices of the bags, the first of
+    which is 0. y: (N, embedding_dim). Indices equal to `padding_idx` are ignored; an empty bag has y = 0.
+    weight: (num_embeddings, embedding_dim), initially normal with mean 0 and standard deviation 1, the row `padding_idx` zero.
+    Raises DTypeError unless x is integers, OutOfRangeError for an index outside the table, ShapeError for other axes.
     Source: Joulin et al., "Bag of tricks for efficient text classification", 2017 (the mean).
 
     >>> import slopes as sl
@@ -109,21 +109,21 @@ class EmbeddingBag(Table):
         if x.ndim != (2 if offsets is None else 1):
             raise self.wrong_axes(x, offsets)
         rows = build("take", self.weight, x, axis=0)
-        if self.padding_idx is not None:  # its row may hold anything
-            rows = where(self.counted(x).reshape((*x.shape, 1)), rows, 0)
+        if self.padding_idx is not None:  # the padding row may have any values
+            rows = where(self.is_word(x).reshape((*x.shape, 1)), rows, 0)
         if offsets is None:
-            return self.joined(rows, self.counted(x))
-        inside = in_bag(offsets, x.shape[0]) & self.counted(x).reshape((1, x.shape[0]))
-        return self.joined(rows.reshape((1, *rows.shape)), inside)
+            return self.reduce_bags(rows, self.is_word(x))
+        inside = in_bag(offsets, x.shape[0]) & self.is_word(x).reshape((1, x.shape[0]))
+        return self.reduce_bags(rows.reshape((1, *rows.shape)), inside)
 
-    def counted(self, x: Tensor) -> Tensor:
-        """Which numbers are words: all that are not padding."""
+    def is_word(self, x: Tensor) -> Tensor:
+        """The mask of indices that are not padding."""
         return x >= 0 if self.padding_idx is None else x != self.padding_idx
 
-    def joined(self, rows: Tensor, inside: Tensor) -> Tensor:
-        """One vector per bag, of the rows (N or 1, L, D) that are inside of it (N, L)."""
+    def reduce_bags(self, rows: Tensor, inside: Tensor) -> Tensor:
+        """Reduce the rows (N or 1, L, D) that the mask `inside` (N, L) assigns to each bag to one vector."""
         if self.mode == "max":
-            return largest(rows, inside)
+            return max_in_bag(rows, inside)
         shares = inside.astype(self.weight.dtype)
         if self.mode == "mean":
             count = shares.sum(axis=1, keepdims=True)
@@ -132,9 +132,9 @@ class EmbeddingBag(Table):
         return total.reshape((total.shape[0], self.embedding_dim))
 
     def wrong_axes(self, x: Tensor, offsets: Tensor | None) -> ShapeError:
-        what, where = built_and_called(self, x)
-        needs = "x of shape (bags, words)" if offsets is None else "x of shape (words,) beside offsets"
-        repair = "for one bag, x.reshape(1, -1); for bags of several lengths in one row, give offsets" if x.ndim == 1 else ""
+        what, where = layer_and_location(self, x)
+        needs = "x of shape (bags, words)" if offsets is None else "x of shape (words,) with offsets"
+        repair = "for one bag, x.reshape(1, -1); for bags of several lengths in one row, pass offsets" if x.ndim == 1 else ""
         return ShapeError(f"{what} needs {needs}, but x is {tuple(x.shape)}", repair=repair, where=where)
 
     def details(self) -> str:
@@ -142,27 +142,27 @@ class EmbeddingBag(Table):
 
 
 def in_bag(offsets: Tensor, length: int) -> Tensor:
-    """(N, length): which places belong to which bag."""
-    place = arange(length).reshape((1, length))
+    """The mask (N, length) of the positions of each bag."""
+    position = arange(length).reshape((1, length))
     count = offsets.shape[0]
     begin = offsets.astype(int64).reshape((count, 1))
     end = concat([begin[1:], tensor([[length]], int64)]) if count else begin
-    return (place >= begin) & (place < end)
+    return (position >= begin) & (position < end)
 
 
-def largest(rows: Tensor, inside: Tensor) -> Tensor:
-    """The largest of the rows inside of each bag, element by element; zeros where there is none."""
+def max_in_bag(rows: Tensor, inside: Tensor) -> Tensor:
+    """The elementwise maximum of the rows of each bag; zeros for an empty bag."""
     if not inside.shape[1]:
         return zeros((inside.shape[0], rows.shape[2]), rows.dtype)
     masked = where(inside.reshape((*inside.shape, 1)), rows, -math.inf)
-    some = inside.any(axis=1, keepdims=True)
-    return where(some, build("max_first", masked, axes=(1,)), 0)
+    occupied = inside.any(axis=1, keepdims=True)
+    return where(occupied, build("max_first", masked, axes=(1,)), 0)
 
 
 def padding_row(owner: str, index: int, rows: int) -> int:
-    """The row counted from the front."""
+    """padding_idx as an index from 0; OutOfRangeError outside the table."""
     if not -rows <= index < rows:
-        raise OutOfRangeError(f"{owner}: padding_idx={index} is no row of a table of {rows}",
+        raise OutOfRangeError(f"{owner}: padding_idx={index} is outside a table of {rows} rows",
                               repair=f"rows run from 0 to {rows - 1}")
     return int(index) % rows
 
@@ -173,9 +173,9 @@ def outside(values: np.ndarray, count: int) -> np.ndarray:
 
 def out_of_range(what: str, where: str, values: np.ndarray, rows: int) -> OutOfRangeError:
     wrong = outside(values, rows)
-    place = tuple(int(n) for n in np.argwhere(wrong)[0])
-    repair = "negative numbers select nothing: give padding its own row (padding_idx)" if values.min() < 0 else \
+    index = tuple(int(n) for n in np.argwhere(wrong)[0])
+    repair = "negative indices are not allowed: give padding its own row (padding_idx)" if values.min() < 0 else \
         f"build it with at least {int(values.max()) + 1} rows"
-    return OutOfRangeError(f"{what} has the rows 0 to {rows - 1}, but x{list(place) if place else ''} is {int(values[place])}",
-                           why=f"{int(wrong.sum())} of {values.size} numbers lie outside of the table",
+    return OutOfRangeError(f"{what} has the rows 0 to {rows - 1}, but x{list(index) if index else ''} is {int(values[index])}",
+                           why=f"{int(wrong.sum())} of {values.size} indices are outside the table",
                            repair=repair, where=where)

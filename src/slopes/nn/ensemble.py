@@ -1,4 +1,4 @@
-"""Ensembles: several nets that answer together are wrong less often than each of them."""
+"""Ensembles: the averaged prediction of several networks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .sequential import check_modules
 
 
 class Ensemble(Module):
-    """y = log(mean over nets of softmax(net_k(x))): the mean of the probabilities, as logits; with mean="outputs", mean of net_k(x).
+    """y = log(mean over nets of softmax(net_k(x))): the log of the mean probabilities; with mean="outputs", the mean of net_k(x).
 
-    x: what every net takes; outputs (N, classes, ...) of one shape. cross_entropy and accuracy take y as they take logits. For nets
-    that give numbers, mean="outputs". Raises ArgumentError without nets.
+    x: input of every net; outputs (N, classes, ...) of one shape. cross_entropy and accuracy accept y like logits. For regression,
+    use mean="outputs". Raises ArgumentError without nets.
     Source: Hansen and Salamon, "Neural network ensembles", 1990; Goodfellow et al., Deep Learning, section 7.11.
 
     >>> import slopes as sl
@@ -35,14 +35,14 @@ class Ensemble(Module):
         check("Ensemble", self.constraints, {"mean": mean})
         check_modules("Ensemble", nets)
         if not nets:
-            raise ArgumentError("Ensemble: there is no net to ask", repair="give at least one")
+            raise ArgumentError("Ensemble: there are no nets", repair="pass at least one")
         self.nets, self.mean = list(nets), mean
 
     def forward(self, x: Any) -> Tensor:
         outputs = [net(x) for net in self.nets]
         if self.mean == "outputs":
             return stack(outputs, 0).mean(axis=0)
-        return logsumexp(stack([log_softmax(each, axis=1) for each in outputs], 0), 0) - math.log(len(self.nets))
+        return logsumexp(stack([log_softmax(output, axis=1) for output in outputs], 0), 0) - math.log(len(self.nets))
 
     def details(self) -> str:
         return f"{len(self.nets)} nets, mean={self.mean!r}"

@@ -1,7 +1,8 @@
-"""Given features: squares, products, polar coordinates and bins put beside or in place of the inputs, where one knows what helps."""
+"""Fixed feature maps: squares, products, polar coordinates and bins of the inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from ..graph.operation import build
 from ..ops.composite import concat, matmul, stack, where
 from ..tensor import Tensor, asarray, tensor
 from .module import Buffer, Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Squares(Module):
-    """y = (x_1, ..., x_D, x_1^2, ..., x_D^2): with squares, a straight boundary in y is an ellipse along the axes in x.
+    """y = (x_1, ..., x_D, x_1^2, ..., x_D^2): a linear boundary in y can be an axis-aligned ellipse in x.
 
-    x: (N, D), y: (N, 2 D). Nothing is learned. Raises ShapeError for other than two axes.
+    x: (N, D), y: (N, 2 D). No parameters. Raises ShapeError for other than two axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -33,9 +34,9 @@ class Squares(Module):
 
 
 class Crosses(Module):
-    """y = (x_1, ..., x_D, x_1 x_2, x_1 x_3, ..., x_{D-1} x_D): feature crosses, which say "both at once"; XOR is linear in them.
+    """y = (x_1, ..., x_D, x_1 x_2, x_1 x_3, ..., x_{D-1} x_D): feature crosses; XOR is linear in them.
 
-    x: (N, D), y: (N, D + D (D - 1) / 2). Nothing is learned. Raises ShapeError for other than two axes.
+    x: (N, D), y: (N, D + D (D - 1) / 2). No parameters. Raises ShapeError for other than two axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -52,9 +53,9 @@ class Crosses(Module):
 
 
 class Polar(Module):
-    """y = (r, a): the distance from the origin and the angle in (-pi, pi], of points of the plane; a circle is a straight line in them.
+    """y = (r, a): polar coordinates of points in the plane, the angle in (-pi, pi]; a circle is a straight line in them.
 
-    x: (N, 2), y: (N, 2). Nothing is learned. At the origin the gradient is 0. Raises ShapeError for another shape.
+    x: (N, 2), y: (N, 2). No parameters. At the origin the gradient is 0. Raises ShapeError for another shape.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -72,12 +73,12 @@ class Polar(Module):
 
 
 class Bins(Module):
-    """y = (x_1, ..., x_D, and how far each number is through each of its bins): a curve of many bends is linear in y.
+    """y = (x_1, ..., x_D, piecewise linear encodings of each x_d): a piecewise linear function of x is linear in y.
 
     Bin j of x_d adds clip((x_d - e_j) / (e_{j+1} - e_j), 0, 1): 0 below the bin, 1 above it. There are at most `count` bins; half of
-    their edges e_0 < ... < e_m are quantiles of the column in `training` (N, D), half are quantiles of its different values, however
-    often they occur: where most rows hold 0, the others matter. Columns of at most two values, such as coded words, add nothing.
-    x: (N, D), y: (N, `outputs`); the edges are buffers: kept with the weights, never trained. Raises ShapeError for other axes,
+    their edges e_0 < ... < e_m are quantiles of the column in `training` (N, D), the other half are quantiles of its distinct
+    values, so that columns of mostly zeros get useful bins, too. Columns of at most two values, such as one-hot codes, add nothing.
+    x: (N, D), y: (N, `outputs`); the edges are buffers: saved with the weights, not trained. Raises ShapeError for other axes,
     NonFiniteError for training values that are not finite.
     Source: Gorishniy, Rubachev, Babenko, "On embeddings for numerical features in tabular deep learning", 2022.
 
@@ -92,16 +93,31 @@ class Bins(Module):
 
     def __init__(self, training: Any, count: int = 24) -> None:
         check("Bins", self.constraints, {"count": count})
-        known = asarray(training, np.float32).detach().numpy()
-        if known.ndim != 2 or not known.size:
-            raise ShapeError(f"Bins: the training inputs have shape {known.shape}", why="they are (N, D): at least one row of numbers")
-        if not np.isfinite(known).all():
-            raise NonFiniteError("Bins: the training inputs are not finite", why="they decide where the bins are")
-        edges = [bin_edges(column, count) for column in known.T]
+        training_inputs = asarray(training, np.float32).detach().numpy()
+        if training_inputs.ndim != 2 or not training_inputs.size:
+            raise ShapeError(f"Bins: the training inputs have shape {training_inputs.shape}", why="they must be (N, D), N at least 1")
+        if not np.isfinite(training_inputs).all():
+            raise NonFiniteError("Bins: the training inputs are not finite", why="the bin edges are computed from them")
+        self.set_edges([bin_edges(column, count) for column in training_inputs.T])
+
+    @classmethod
+    def from_edges(cls, edges: Sequence[Sequence[float]]) -> Bins:
+        """The layer with these edges of the bins of each column; one edge for a column without bins.
+
+        >>> from slopes import nn
+        >>> nn.Bins.from_edges([[0.0, 1.0, 4.0], [0.0]])
+        Bins(2 -> 4)
+        """
+        bins = cls.__new__(cls)
+        bins.set_edges([np.asarray(each, np.float32) for each in edges])
+        return bins
+
+    def set_edges(self, edges: list[np.ndarray]) -> None:
+        """Buffers of the column of each bin, where it begins, and how wide it is."""
         self.column = Buffer(np.repeat(np.arange(len(edges)), [len(each) - 1 for each in edges]))
         self.low = Buffer(np.concatenate([each[:-1] for each in edges]))
         self.width = Buffer(np.concatenate([np.diff(each) for each in edges]))
-        self.outputs = known.shape[1] + self.low.size
+        self.outputs = len(edges) + self.low.size
 
     def forward(self, x: Tensor) -> Tensor:
         check_rows(self, x, self.outputs - self.low.size)
@@ -112,17 +128,17 @@ class Bins(Module):
 
 
 def bin_edges(column: np.ndarray, count: int) -> np.ndarray:
-    """The borders between the bins of a column; one number, and so no bin, for at most two different values."""
-    seen = np.unique(column)
-    if len(seen) <= 2:
-        return seen[:1]
-    edges = [np.quantile(each, np.linspace(0, 1, bins + 1), method="inverted_cdf")  # values that occur: no bin is a hair wide
-             for each, bins in ((column, (count + 1) // 2), (seen, count // 2)) if bins]
+    """The bin edges of a column; a single edge, and so no bin, for at most two distinct values."""
+    values = np.unique(column)
+    if len(values) <= 2:
+        return values[:1]
+    edges = [np.quantile(sample, np.linspace(0, 1, bins + 1), method="inverted_cdf")  # edges are values of the column: no bin is too narrow
+             for sample, bins in ((column, (count + 1) // 2), (values, count // 2)) if bins]
     return np.unique(np.concatenate(edges))
 
 
 def check_rows(layer: Module, x: Tensor, width: int | None = None) -> None:
     if x.ndim != 2 or width not in (None, x.shape[1]):
-        what, place = built_and_called(layer, x)
+        what, where = layer_and_location(layer, x)
         raise ShapeError(f"{what} needs x of shape (N, {'D' if width is None else width}), but x is {tuple(x.shape)}",
-                         why="it takes rows of features", where=place)
+                         why="it takes rows of features", where=where)

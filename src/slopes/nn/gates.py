@@ -1,4 +1,4 @@
-"""One step of each recurrent unit: how the next state follows from an input and the state before."""
+"""The step of each recurrent unit: the next state from an input and the previous state."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 from typing import Any, NamedTuple
 
 from ..constraint import Constraint, is_real, one_of
-from ..errors import ArgumentError, ShapeError, left_to
+from ..errors import ArgumentError, ShapeError, missing_method
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 OPTIONAL_REAL = Constraint("a finite number or None", lambda value: value is None or is_real(value), (math.nan, math.inf, "1"))
 NONLINEARITY = one_of("tanh", "relu")
 RESET = one_of("after", "before")
 UPDATE = one_of("keeps", "replaces")
 
-State = tuple[Tensor, ...]  # h, and for an LSTM its memory c: each (N, hidden)
+State = tuple[Tensor, ...]  # (h,), or (h, c) for an LSTM; each (N, hidden)
 
 
 class Weights(NamedTuple):
-    """What one unit learns; the gates' rows lie one below the other."""
+    """The parameters of one unit, with the rows of its gates stacked."""
 
     ih: Parameter  # (gates * hidden, inputs): from the input
     hh: Parameter  # (gates * hidden, hidden): from the hidden state
@@ -33,25 +33,25 @@ class Weights(NamedTuple):
 
     @property
     def bias(self) -> Any:
-        """Both biases as one; 0 where there are none."""
+        """The sum of both biases, or 0 without bias."""
         return 0 if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
 
 
 class Unit(Module):
-    """The common part of recurrent layers and cells: sizes, the weights of one unit, and states."""
+    """The base class of recurrent layers and cells: sizes, the weights of one unit, and states."""
 
-    gates: int  # how many blocks of rows the weights have
-    parts = 1  # how many tensors the state is made of
+    gates: int  # blocks of rows of the weights
+    parts = 1  # tensors of the state: 1 (h), or 2 (h and c)
     input_size: int
     hidden_size: int
     bias: bool
 
-    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
-        """The next state; `seen` is what the gates see of h: all of it, but under dropout."""
-        raise left_to(self, "step")
+    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
+        """The next state; `hidden` is the h that the gates read, after dropout if there is any."""
+        raise missing_method(self, "step")
 
     def make_weights(self, inputs: int) -> Weights:
-        """All uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
+        """The parameters, all uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
         rows, bound = self.gates * self.hidden_size, 1 / math.sqrt(self.hidden_size)
         shapes: list[tuple[int, ...]] = [(rows, inputs), (rows, self.hidden_size), *([(rows,)] * 2 if self.bias else [])]
         drawn = [init.uniform(init.blank(shape), -bound, bound) for shape in shapes]
@@ -60,25 +60,25 @@ class Unit(Module):
     def zero_state(self, shape: tuple[int, ...], dtype: DType) -> State:
         return tuple(zeros(shape, dtype) for _ in range(self.parts))
 
-    def given_state(self, state: Any, shape: tuple[int, ...], dtype: DType) -> State:
-        """The tensors of a state that was handed in, if they fit."""
-        found = state if isinstance(state, tuple) else (state,)
-        if len(found) != self.parts or not all(isinstance(each, Tensor) for each in found):
+    def check_state(self, state: Any, shape: tuple[int, ...], dtype: DType) -> State:
+        """The tensors of a state that the caller passed, after checks."""
+        tensors = state if isinstance(state, tuple) else (state,)
+        if len(tensors) != self.parts or not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise self.no_state(state)
-        for name, each in zip("hc", found):
-            if each.shape != shape or each.dtype != dtype:
-                what, where = built_and_called(self, each)
-                raise ShapeError(f"{what}: {name} of the given state is {each.dtype}{list(each.shape)}, not {dtype}{list(shape)}",
-                                 why=self.state_axes, repair="leave the state out to begin with zeros", where=where)
-        return tuple(found)
+        for name, tensor in zip("hc", tensors):
+            if tensor.shape != shape or tensor.dtype != dtype:
+                what, where = layer_and_location(self, tensor)
+                raise ShapeError(f"{what}: {name} of the given state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
+                                 why=self.state_axes, repair="omit the state to start from zeros", where=where)
+        return tuple(tensors)
 
     state_axes = "its axes are (batch, hidden)"
 
     def no_state(self, state: Any) -> ArgumentError:
-        wanted = "a tensor h" if self.parts == 1 else "a pair of tensors (h, c)"
-        shown = f"a tuple of {len(state)}" if isinstance(state, tuple) else f"a {type(state).__name__}"
-        return ArgumentError(f"{self.describe()} needs {wanted} as its state, but was given {shown}",
-                             repair="give what it returned as state, or leave the state out to begin with zeros")
+        expected = "a tensor h" if self.parts == 1 else "a pair of tensors (h, c)"
+        actual = f"a tuple of {len(state)}" if isinstance(state, tuple) else f"a {type(state).__name__}"
+        return ArgumentError(f"{self.describe()} needs {expected} as its state, but got {actual}",
+                             repair="pass the state that it returned, or omit it to start from zeros")
 
     def public(self, state: State) -> Any:
         """h alone, or the pair (h, c)."""
@@ -97,8 +97,8 @@ class Elman(Unit):
     gates = 1
     nonlinearity: str
 
-    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
-        total = matmul(seen, w.hh.T) + (matmul(x, w.ih.T) + w.bias)
+    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
+        total = matmul(hidden, w.hh.T) + (matmul(x, w.ih.T) + w.bias)
         return (total.tanh() if self.nonlinearity == "tanh" else relu(total),)
 
 
@@ -107,46 +107,46 @@ class LongShortTerm(Unit):
 
     gates, parts = 4, 2
 
-    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
-        i, f, g, o = split(matmul(seen, w.hh.T) + (matmul(x, w.ih.T) + w.bias), 4, axis=-1)
+    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
+        i, f, g, o = split(matmul(hidden, w.hh.T) + (matmul(x, w.ih.T) + w.bias), 4, axis=-1)
         c = sigmoid(f) * state[1] + sigmoid(i) * g.tanh()
         return sigmoid(o) * c.tanh(), c
 
     def set_forget_bias(self, w: Weights, value: float | None) -> None:
-        """Begin with this bias of the forget gate (both biases together)."""
+        """Initialize the bias of the forget gate (the sum of both biases)."""
         if value is None:
             return
         if w.bias_ih is None or w.bias_hh is None:
-            raise ArgumentError(f"{type(self).__name__}: forget_bias={value!r} beside bias=False", why="there is no bias to set")
+            raise ArgumentError(f"{type(self).__name__}: forget_bias={value!r} with bias=False", why="there is no bias to set")
         init.set_rows(w.bias_ih, self.hidden_size, 2 * self.hidden_size, value)
         init.set_rows(w.bias_hh, self.hidden_size, 2 * self.hidden_size, 0.0)
 
 
 class Gated(Unit):
-    """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or the other way round."""
+    """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or with z and 1 - z exchanged."""
 
     gates = 3
     reset: str
     update: str
 
-    def step(self, x: Tensor, state: State, seen: Tensor, w: Weights) -> State:
-        z, n = (self.reset_after if self.reset == "after" else self.reset_before)(x, seen, w)
+    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
+        z, n = (self.reset_after if self.reset == "after" else self.reset_before)(x, hidden, w)
         old, new = (state[0], n) if self.update == "keeps" else (n, state[0])
         return (new + z * (old - new),)
 
-    def reset_after(self, x: Tensor, seen: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
+    def reset_after(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
         """(z, n) with n = tanh(W x + b + r (U h + b'))."""
-        given, before = matmul(x, w.ih.T), matmul(seen, w.hh.T)
+        from_input, from_hidden = matmul(x, w.ih.T), matmul(hidden, w.hh.T)
         if w.bias_ih is not None:
-            given, before = given + w.bias_ih, before + w.bias_hh
-        (xr, xz, xn), (hr, hz, hn) = split(given, 3, axis=-1), split(before, 3, axis=-1)
+            from_input, from_hidden = from_input + w.bias_ih, from_hidden + w.bias_hh
+        (xr, xz, xn), (hr, hz, hn) = split(from_input, 3, axis=-1), split(from_hidden, 3, axis=-1)
         return sigmoid(hz + xz), (xn + sigmoid(hr + xr) * hn).tanh()
 
-    def reset_before(self, x: Tensor, seen: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
+    def reset_before(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
         """(z, n) with n = tanh(W x + b + U (r h) + b')."""
         size = self.hidden_size
-        given = matmul(x, w.ih.T) + w.bias
-        gates = sigmoid(matmul(seen, part(w.hh, 0, 0, 2 * size).T) + part(given, given.ndim - 1, 0, 2 * size))
+        from_input = matmul(x, w.ih.T) + w.bias
+        gates = sigmoid(matmul(hidden, part(w.hh, 0, 0, 2 * size).T) + part(from_input, from_input.ndim - 1, 0, 2 * size))
         r, z = split(gates, 2, axis=-1)
-        candidate = matmul(r * seen, part(w.hh, 0, 2 * size, 3 * size).T)
-        return z, (candidate + part(given, given.ndim - 1, 2 * size, 3 * size)).tanh()
+        candidate = matmul(r * hidden, part(w.hh, 0, 2 * size, 3 * size).T)
+        return z, (candidate + part(from_input, from_input.ndim - 1, 2 * size, 3 * size)).tanh()

@@ -1,4 +1,4 @@
-"""Initial values: each function fills a parameter and returns it."""
+"""Initialization: each function fills a parameter and returns it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from ..tensor import Parameter, Tensor, mode, restore
 T = TypeVar("T", bound=Tensor)
 
 class Sketching(threading.local):
-    """Whether this thread makes parameters without memory."""
+    """Whether this thread creates parameters without allocating memory."""
 
     on = False
 
 
 sketching = Sketching()
-DRAWING = 8  # arrays of a parameter's size that drawing random values for it takes at once
+DRAWING = 8  # temporary arrays of a parameter's size that drawing its random values needs
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 MODE = one_of("fan_in", "fan_out")
 NONLINEARITY = one_of(*GAINS, "leaky_relu")
@@ -39,13 +39,13 @@ CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": R
 
 
 def blank(shape: tuple[int, ...]) -> Parameter:
-    """A float32 parameter of zeros; TooLargeError where memory does not hold it and what drawing its values takes."""
+    """A float32 parameter of zeros; TooLargeError if memory does not suffice for it and for drawing its values."""
     if sketching.on:
         return restore(Parameter, np.broadcast_to(np.zeros((), np.float32), shape), True)  # type: ignore[return-value]
     if mode.trace is not None:
-        raise TraceError(f"a parameter of shape {shape} is made inside of a function while it is recorded",
-                         why="it would be made anew in every call, and what it learned be forgotten",
-                         repair="make layers outside of the function, and use them in it")
+        raise TraceError(f"a parameter of shape {shape} is created inside a function that is being traced",
+                         why="it would be created again in every call, and lose what it learned",
+                         repair="create layers outside the function, and use them inside")
     check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
     try:
         return Parameter(np.zeros(shape, np.float32))
@@ -55,9 +55,9 @@ def blank(shape: tuple[int, ...]) -> Parameter:
 
 @contextmanager
 def shapes_only() -> Iterator[None]:
-    """Layers made inside have parameters of the right shapes, all of them one and the same 0: they need no memory and no time.
+    """Layers created in this block have parameters of the right shapes, but no memory: all elements are one shared 0.
 
-    Such a network can be counted, summarised and drawn, whatever its size; to be trained, it is made outside.
+    Such a network of any size can be summarized and drawn, but not trained.
 
     >>> from slopes import nn
     >>> with nn.init.shapes_only():
@@ -93,7 +93,7 @@ def ones(parameter: T) -> T:
 
 
 def constant(parameter: T, value: float) -> T:
-    """All the same.
+    """All `value`.
 
     >>> from slopes import nn
     >>> nn.init.constant(nn.Linear(2, 1).weight, 0.5).tolist()
@@ -116,7 +116,7 @@ def uniform(parameter: T, low: float = 0.0, high: float = 1.0, generator: Genera
 
 
 def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
-    """Normal with this mean and deviation.
+    """Normal with this mean and standard deviation.
 
     >>> from slopes import nn
     >>> weight = nn.init.normal(nn.Linear(100, 100).weight, mean=1.0, std=0.5)
@@ -143,7 +143,7 @@ def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None 
 
 
 def xavier_normal(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Normal with deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+    """Normal with standard deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
 
     >>> from slopes import nn
     >>> weight = nn.init.xavier_normal(nn.Linear(100, 100).weight)
@@ -165,23 +165,23 @@ def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinea
     >>> float(abs(weight).max()) <= (6 / 600) ** 0.5
     True
     """
-    bound = math.sqrt(3) * kaiming_deviation("init.kaiming_uniform", parameter, a, mode, nonlinearity)
+    bound = math.sqrt(3) * kaiming_std("init.kaiming_uniform", parameter, a, mode, nonlinearity)
     return uniform(parameter, -bound, bound, generator)
 
 
 def kaiming_normal(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                    generator: Generator | None = None) -> T:
-    """Normal with deviation gain / sqrt(fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a (He et al., 2015).
+    """Normal with standard deviation gain / sqrt(fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a (He et al., 2015).
 
     >>> from slopes import nn
     >>> weight = nn.init.kaiming_normal(nn.Linear(200, 100).weight)
     >>> 0.09 < float(weight.std()) < 0.11
     True
     """
-    return normal(parameter, 0.0, kaiming_deviation("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
+    return normal(parameter, 0.0, kaiming_std("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
 
 
-def kaiming_deviation(owner: str, parameter: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+def kaiming_std(owner: str, parameter: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     check(owner, CONSTRAINTS, {"a": a, "mode": mode, "nonlinearity": nonlinearity})
     gain = math.sqrt(2 / (1 + a * a)) if nonlinearity == "leaky_relu" else GAINS[nonlinearity]
     return gain / math.sqrt(fans(parameter)[mode == "fan_out"])
@@ -200,7 +200,7 @@ def lecun_uniform(parameter: T, generator: Generator | None = None) -> T:
 
 
 def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
-    """Normal with deviation 1 / sqrt(fan_in) (LeCun et al., "Efficient backprop", 1998).
+    """Normal with standard deviation 1 / sqrt(fan_in) (LeCun et al., "Efficient backprop", 1998).
 
     >>> from slopes import nn
     >>> weight = nn.init.lecun_normal(nn.Linear(100, 100).weight)
@@ -211,10 +211,10 @@ def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
 
 
 def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = None, blocks: int = 1) -> T:
-    """Rows (or columns, if there are fewer) of length gain at right angles: the Q of a random normal matrix, signs made unique.
+    """A random (semi-)orthogonal matrix times gain: the Q of the QR decomposition of a normal matrix, with unique signs.
 
-    Axes after the first count as one. With blocks=4 each quarter of the rows is such a matrix: one for each gate of an LSTM.
-    Raises ArgumentError where blocks do not divide the rows.
+    Axes after the first are flattened. With blocks=4 each quarter of the rows is such a matrix: one per gate of an LSTM.
+    Raises ArgumentError unless the rows are divisible by blocks.
     Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning", 2014.
 
     >>> from slopes import nn
@@ -228,15 +228,15 @@ def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = No
     if rows % blocks:
         raise ArgumentError(f"init.orthogonal: {blocks} blocks do not divide {rows} rows")
 
-    def drawn() -> np.ndarray:
-        parts = [right_angles((rows // blocks, *others), generator) for _ in range(blocks)]
+    def draw() -> np.ndarray:
+        parts = [random_orthogonal((rows // blocks, *others), generator) for _ in range(blocks)]
         return gain * np.concatenate(parts).reshape(parameter.shape)
 
-    return fill(parameter, drawn)
+    return fill(parameter, draw)
 
 
-def right_angles(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
-    """A random matrix with rows (or columns, if there are fewer) of length 1 at right angles."""
+def random_orthogonal(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
+    """A random matrix with orthonormal rows (or columns, if there are fewer)."""
     drawn = draw_normal((shape[0], math.prod(shape[1:])), generator=generator).numpy().astype(np.float64)
     tall = drawn if drawn.shape[0] >= drawn.shape[1] else drawn.T
     q, r = np.linalg.qr(tall)
@@ -245,9 +245,9 @@ def right_angles(shape: tuple[int, ...], generator: Generator | None) -> np.ndar
 
 
 def from_file(module: Any, path: str | PathLike[str], strict: bool = True) -> Any:
-    """The trained values of a safetensors file, by name; returns the module.
+    """Load trained values by name from a safetensors file; returns the module.
 
-    Raises DataError for a damaged file and StateError for names or shapes that do not fit.
+    Raises DataError for a damaged file and StateError for names or shapes that do not match.
 
     >>> from slopes import data, nn
     >>> data.save_safetensors("trained.safetensors", nn.Linear(3, 2).state_dict())
@@ -259,22 +259,22 @@ def from_file(module: Any, path: str | PathLike[str], strict: bool = True) -> An
 
 
 def bias_for(weight: Tensor, count: int) -> Parameter:
-    """A bias uniform within 1 / sqrt(fan_in) of the weight beside it: PyTorch's choice for dense and convolution layers."""
+    """A bias uniform within 1 / sqrt(fan_in) of its weight: PyTorch's default for linear and convolution layers."""
     bound = 1 / math.sqrt(fans(weight)[0])
     return uniform(blank((count,)), -bound, bound)
 
 
 def set_rows(parameter: Tensor, start: int, stop: int, value: float) -> None:
-    def changed() -> np.ndarray:
+    def with_rows() -> np.ndarray:
         array = parameter.detach().numpy().copy()
         array[start:stop] = value
         return array
 
-    fill(parameter, changed)
+    fill(parameter, with_rows)
 
 
 def fans(parameter: Tensor) -> tuple[int, int]:
-    """(fan_in, fan_out): how many inputs an output sees and how many outputs an input reaches, from (out, in, *window)."""
+    """(fan_in, fan_out): inputs per output and outputs per input, of a weight (out, in, *window)."""
     shape = tuple(parameter.shape)
     if len(shape) < 2:
         raise ShapeError(f"init: a parameter of shape {shape} has no fan_in and fan_out", why="they come from its first two axes",
@@ -286,8 +286,8 @@ def fans(parameter: Tensor) -> tuple[int, int]:
 
 
 def fill(parameter: T, values: Callable[[], np.ndarray | Tensor]) -> T:
-    """Assign the values, which are computed here, unless parameters are made without memory."""
+    """Compute and assign the values, unless parameters are created without memory."""
     if not sketching.on:
-        found = values()
-        parameter.assign(np.asarray(found.numpy() if isinstance(found, Tensor) else found, parameter.dtype))
+        array = values()
+        parameter.assign(np.asarray(array.numpy() if isinstance(array, Tensor) else array, parameter.dtype))
     return parameter

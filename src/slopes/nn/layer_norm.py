@@ -1,4 +1,4 @@
-"""Normalization within each example: over its features, over groups of its channels, or over each channel alone."""
+"""Normalization within each example: LayerNorm, RMSNorm, GroupNorm and InstanceNorm."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..graph.operation import build
 from ..ops.composite import mean
 from ..tensor import Tensor, no_grad
 from . import init
-from .convolution import along_channels, divisors
+from .convolution import divisors, per_channel
 from .module import Module
 from .normalization import BatchNorm
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class LayerNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance of each example over its last axes.
 
-    x and y: (..., *normalized_shape). weight, bias: normalized_shape, at first ones and zeros; there is no difference between
-    training and use. Raises ShapeError when the last axes of x are others. Source: Ba, Kiros, Hinton, "Layer normalization", 2016.
+    x and y: (..., *normalized_shape). weight, bias: normalized_shape, initially ones and zeros. It is the same in training and eval
+    mode. Raises ShapeError for other last axes of x. Source: Ba, Kiros, Hinton, "Layer normalization", 2016.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -43,7 +43,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_last(self, x)
-        return affine(standardized(x, last_axes(self, x), self.eps), self.weight, self.bias)
+        return affine(standardize(x, last_axes(self, x), self.eps), self.weight, self.bias)
 
     def details(self) -> str:
         return norm_details(self)
@@ -52,8 +52,8 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """y = x / sqrt(mean of x^2 + eps) * weight, with the mean of each example over its last axes.
 
-    x and y: (..., *normalized_shape). weight: normalized_shape, at first ones; eps=None takes the distance from 1 to the next
-    larger number of x's type. Raises ShapeError when the last axes of x are others.
+    x and y: (..., *normalized_shape). weight: normalized_shape, initially ones; eps=None is the machine epsilon of x's dtype.
+    Raises ShapeError for other last axes of x.
     Source: Zhang and Sennrich, "Root mean square layer normalization", 2019.
 
     >>> import slopes as sl
@@ -81,12 +81,12 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """y = (x - mean) / sqrt(var + eps) * weight + bias, with the moments of each example over each of `num_groups` equal groups
-    of channels and all places.
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and variance of each example over each of `num_groups` equal
+    groups of channels and all positions.
 
-    x and y: (N, num_channels, ...). weight, bias: (num_channels,), at first ones and zeros; one group normalizes over all
-    channels, num_channels groups over each alone. Raises ArgumentError unless the groups divide the channels, ShapeError for
-    another number of channels. Source: Wu and He, "Group normalization", 2018.
+    x and y: (N, num_channels, ...). weight, bias: (num_channels,), initially ones and zeros; one group normalizes over all
+    channels, num_channels groups normalize each channel separately. Raises ArgumentError unless num_channels is divisible by
+    num_groups, ShapeError for another number of channels. Source: Wu and He, "Group normalization", 2018.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -113,13 +113,13 @@ class GroupNorm(Module):
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise self.wrong_shape(x)
         grouped = x.reshape((shape[0], self.num_groups, self.num_channels // self.num_groups, *shape[2:]))
-        y = standardized(grouped, tuple(range(2, grouped.ndim)), self.eps).reshape(shape)
+        y = standardize(grouped, tuple(range(2, grouped.ndim)), self.eps).reshape(shape)
         if self.weight is None:
             return y
-        return affine(y, along_channels(self.weight, len(shape) - 2), along_channels(self.bias, len(shape) - 2))
+        return affine(y, per_channel(self.weight, len(shape) - 2), per_channel(self.bias, len(shape) - 2))
 
     def wrong_shape(self, x: Tensor) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         repair = f"build it for this input: nn.GroupNorm(groups, {x.shape[1]})" if x.ndim > 1 else ""
         return ShapeError(f"{what} needs {self.num_channels} channels on axis 1, but x is {tuple(x.shape)}", repair=repair, where=where)
 
@@ -128,7 +128,7 @@ class GroupNorm(Module):
 
 
 class InstanceNorm(BatchNorm):
-    """The common part of InstanceNorm1d and InstanceNorm2d, which say how many axes x has."""
+    """The base class of InstanceNorm1d and InstanceNorm2d, which define the number of axes of x."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
                  track_running_stats: bool = False) -> None:
@@ -137,30 +137,30 @@ class InstanceNorm(BatchNorm):
     def axes(self, x: Tensor) -> tuple[int, ...]:
         return tuple(range(2, x.ndim))
 
-    def track(self, middle: Tensor, spread: Tensor, count: int) -> None:
-        """Move the running moments towards the mean of all examples' own."""
+    def track(self, batch_mean: Tensor, batch_var: Tensor, count: int) -> None:
+        """Update the running statistics with the mean of those of all examples."""
         if self.momentum is None:
             return
         with no_grad():
             share = self.momentum.astype(self.running_mean.dtype)
-            for kept, new in ((self.running_mean, middle.detach()), (self.running_var, spread.detach() * (count / (count - 1)))):
-                kept.assign((1 - share) * kept + share * mean(new, axis=(0, *range(2, new.ndim))).astype(kept.dtype))
+            for running, new in ((self.running_mean, batch_mean.detach()), (self.running_var, batch_var.detach() * (count / (count - 1)))):
+                running.assign((1 - share) * running + share * mean(new, axis=(0, *range(2, new.ndim))).astype(running.dtype))
 
     def details(self) -> str:
         return f"{self.num_features}" + ("" if self.weight is None else ", affine=True")
 
     def too_few(self, x: Tensor) -> ShapeError:
-        what, where = built_and_called(self, x)
-        return ShapeError(f"{what} needs more than one place per channel, but x is {tuple(x.shape)}",
-                          why="the mean and variance are those of one channel of one example, and one value has no variance",
-                          repair="use nn.LayerNorm or nn.GroupNorm, which take several channels together", where=where)
+        what, where = layer_and_location(self, x)
+        return ShapeError(f"{what} needs more than one position per channel, but x is {tuple(x.shape)}",
+                          why="mean and variance are computed for each channel of each example, and one value has no variance",
+                          repair="use nn.LayerNorm or nn.GroupNorm, which normalize several channels together", where=where)
 
 
 class InstanceNorm1d(InstanceNorm):
-    """y = (x - mean) / sqrt(var + eps), with mean and (biased) variance of each channel of each example over its places.
+    """y = (x - mean) / sqrt(var + eps), with mean and (biased) variance of each channel of each example over its positions.
 
-    x and y: (N, C, L). affine=True adds weight and bias (C,), at first ones and zeros; track_running_stats=True keeps running
-    moments for use, as BatchNorm1d does. Raises ShapeError for another number of channels, and for one place per channel.
+    x and y: (N, C, L). affine=True adds weight and bias (C,), initially ones and zeros; track_running_stats=True keeps running
+    statistics for eval mode, as in BatchNorm1d. Raises ShapeError for another number of channels, and for one position per channel.
     Source: Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016.
 
     >>> import slopes as sl
@@ -173,7 +173,7 @@ class InstanceNorm1d(InstanceNorm):
 
 
 class InstanceNorm2d(InstanceNorm):
-    """InstanceNorm1d for pictures: x and y: (N, C, H, W), the moments over both spatial axes.
+    """InstanceNorm1d for images: x and y: (N, C, H, W), with mean and variance over both spatial axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -192,10 +192,10 @@ def last_axes(layer: Any, x: Tensor) -> tuple[int, ...]:
     return tuple(range(x.ndim - len(layer.normalized_shape), x.ndim))
 
 
-def standardized(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-    """x brought to mean 0 and variance 1 over these axes."""
-    apart = x - mean(x, axis=axes, keepdims=True)
-    return apart * build("rsqrt", mean(apart * apart, axis=axes, keepdims=True) + eps)
+def standardize(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+    """Normalize x to mean 0 and variance 1 over these axes."""
+    centred = x - mean(x, axis=axes, keepdims=True)
+    return centred * build("rsqrt", mean(centred * centred, axis=axes, keepdims=True) + eps)
 
 
 def affine(x: Tensor, weight: Any, bias: Any) -> Tensor:
@@ -204,13 +204,13 @@ def affine(x: Tensor, weight: Any, bias: Any) -> Tensor:
 
 
 def check_last(layer: Any, x: Tensor) -> None:
-    wanted, shape = layer.normalized_shape, tuple(x.shape)
-    if shape[max(0, len(shape) - len(wanted)):] == wanted:
+    expected, shape = layer.normalized_shape, tuple(x.shape)
+    if shape[max(0, len(shape) - len(expected)):] == expected:
         return
-    what, where = built_and_called(layer, x)
-    axes = f"the last axis to be {wanted[0]}" if len(wanted) == 1 else f"the last axes to be {wanted}"
-    own = shape[-1] if len(wanted) == 1 and shape else shape[max(0, len(shape) - len(wanted)):]
-    repair = f"build it for this input: nn.{type(layer).__name__}({own})" if len(shape) >= len(wanted) else ""
+    what, where = layer_and_location(layer, x)
+    axes = f"the last axis to be {expected[0]}" if len(expected) == 1 else f"the last axes to be {expected}"
+    own = shape[-1] if len(expected) == 1 and shape else shape[max(0, len(shape) - len(expected)):]
+    repair = f"build it for this input: nn.{type(layer).__name__}({own})" if len(shape) >= len(expected) else ""
     raise ShapeError(f"{what} needs {axes}, but x is {shape}", repair=repair, where=where)
 
 

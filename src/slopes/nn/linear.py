@@ -1,4 +1,4 @@
-"""The dense layer: every output is a weighted sum of every input."""
+"""The linear (dense, fully connected) layer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..ops.composite import affine, rows_product
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Linear(Module):
     """y = x W^T + b on the last axis.
 
     x: (..., in_features), y: (..., out_features). weight: (out_features, in_features), bias: (out_features,).
-    Both start uniform in (-1/sqrt(in_features), 1/sqrt(in_features)), as PyTorch's do (for the weight that is
-    Kaiming uniform with a = sqrt 5; He et al., "Delving deep into rectifiers", 2015).
-    Raises ShapeError when the last axis of x is not in_features.
+    Both are initially uniform in (-1/sqrt(in_features), 1/sqrt(in_features)), as in PyTorch (for the weight this is Kaiming
+    uniform with a = sqrt 5; He et al., "Delving deep into rectifiers", 2015).
+    Raises ShapeError unless the last axis of x has in_features.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -48,25 +48,25 @@ class Linear(Module):
 
 
 def wrong_width(layer: Linear, x: Tensor) -> ShapeError:
-    what, where = built_and_called(layer, x)
+    what, where = layer_and_location(layer, x)
     return ShapeError(f"{what} needs the last axis to be {layer.in_features}, but x is {tuple(x.shape)}",
                       repair=width_repair(layer.in_features, tuple(x.shape)), where=where)
 
 
-def width_repair(wanted: int, shape: tuple[int, ...]) -> str:
-    """The repair for a last axis that is not `wanted`: flatten, put the axis last, or build the layer for this width."""
+def width_repair(width: int, shape: tuple[int, ...]) -> str:
+    """The repair for a last axis that is not `width`: flatten, move the axis to the end, or build the layer for this width."""
     for axis in range(1, len(shape) - 1):
-        if math.prod(shape[axis:]) == wanted:
+        if math.prod(shape[axis:]) == width:
             product = " * ".join(map(str, shape[axis:]))
-            kept = ", ".join(map(str, shape[:axis]))
+            leading = ", ".join(map(str, shape[:axis]))
             flatten = "nn.Flatten()" if axis == 1 else f"nn.Flatten({axis})"
-            return f"{product} = {wanted}: put {flatten} before it, or x.reshape({kept}, {wanted})"
-    if len(shape) > 1 and math.prod(shape) == wanted:
-        return f"{' * '.join(map(str, shape))} = {wanted}: for one example, x.reshape(1, {wanted})"
-    if wanted in shape:
-        axis = shape.index(wanted)
-        order = [each for each in range(len(shape)) if each != axis] + [axis]
-        return f"axis {axis} is {wanted}: put it last with x.permute_dims(({', '.join(map(str, order))}))"
+            return f"{product} = {width}: put {flatten} before it, or x.reshape({leading}, {width})"
+    if len(shape) > 1 and math.prod(shape) == width:
+        return f"{' * '.join(map(str, shape))} = {width}: for one example, x.reshape(1, {width})"
+    if width in shape:
+        axis = shape.index(width)
+        order = [other for other in range(len(shape)) if other != axis] + [axis]
+        return f"axis {axis} is {width}: put it last with x.permute_dims(({', '.join(map(str, order))}))"
     if not shape:
-        return f"a 0-d tensor has no axis: give it the shape (1, {wanted})"
-    return f"build it for this width, nn.Linear({shape[-1]}, ...), or give it {wanted} values per example"
+        return f"a 0-d tensor has no axis: give it the shape (1, {width})"
+    return f"build it for this width, nn.Linear({shape[-1]}, ...), or give it {width} values per example"

@@ -1,4 +1,4 @@
-"""Losses: how far outputs are from what they should be, as one number to make small."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..guarded import guarded
 from ..ops import composite
 from ..ops.activations import decay
 from ..tensor import Tensor, asarray
-from .means import leaves_out, ratio
+from .means import note_ignored, ratio
 from .where import known_value
 
 REDUCTION = one_of("mean", "sum", "none")
@@ -44,18 +44,18 @@ in_nn = partial(guarded, owner="nn")
 @in_nn
 def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any = None, label_smoothing: float = 0.0,
                   ignore_index: int | None = None) -> Tensor:
-    """loss_i = -log softmax(logits_i)[label_i]: the negative log likelihood of the right class.
+    """loss_i = -log softmax(logits_i)[label_i]: the negative log likelihood of the correct class.
 
-    logits: (N, C) or (N, C, ...), floats; labels: (N,) or (N, ...), integers in 0..C-1. The result is a number, or with
-    reduction="none" has the labels' shape. `weight` (C,) weighs classes; "mean" then divides by the sum of the weights.
-    label_smoothing e mixes e / C of every class into the target (Szegedy et al., 2016). Examples labelled `ignore_index`
-    do not count: neither value nor gradient depends on their logits. Where no example counts the mean is nan, as in PyTorch, and its
-    gradient 0. A term whose weight, or share of the target, is 0 is 0, also where its logit is -inf.
+    logits: (N, C) or (N, C, ...), floats; labels: (N,) or (N, ...), integers in 0..C-1. The result is a scalar, or with
+    reduction="none" has the labels' shape. `weight` (C,) weights classes; "mean" then divides by the sum of the weights.
+    label_smoothing e mixes e / C of every class into the target (Szegedy et al., 2016). Examples with the label `ignore_index`
+    are ignored: neither value nor gradient depends on their logits. If all are ignored, the mean is nan, as in PyTorch, and its
+    gradient 0. A term with weight or target probability 0 is 0, even if its logit is -inf.
     Computed from shifted logits: no overflow for logits of 1e4.
-    Labels that are floats of the logits' shape are probabilities of the classes, as mixup makes them: loss_i =
-    -sum_c p_ic log softmax(logits_i)[c], times weight_c if there are weights; "mean" divides by the number of examples.
-    Raises DTypeError for labels of another type, ShapeError for shapes that do not fit and for the mean of an empty batch (nan in
-    PyTorch), OutOfRangeError for labels outside of the classes.
+    Float labels of the logits' shape are class probabilities, as from mixup: loss_i = -sum_c p_ic log softmax(logits_i)[c], times
+    weight_c if there are weights; "mean" divides by the number of examples.
+    Raises DTypeError for labels of another dtype, ShapeError for shapes that do not match and for the mean of an empty batch (nan
+    in PyTorch), OutOfRangeError for labels outside 0..C-1.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -66,7 +66,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
           {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": ignore_index})
     logits, labels = asarray(logits), asarray(labels)
     if is_float(labels.dtype) and labels.ndim > 1 and labels.shape == logits.shape:
-        return shares_loss(logits, labels, reduction, weight, label_smoothing, ignore_index)
+        return soft_class_loss(logits, labels, reduction, weight, label_smoothing, ignore_index)
     logits, labels = class_scores("cross_entropy", logits, labels, ignore_index)
     log_probabilities = composite.log_softmax(logits, axis=1)
     return class_loss("cross_entropy", log_probabilities, labels, reduction, weight, label_smoothing, ignore_index)
@@ -74,11 +74,11 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", weight: Any
 
 @in_nn
 def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, ignore_index: int | None = -100) -> Tensor:
-    """The mean of cross_entropy over the tokens of sequences, whose classes are the last axis; filling, labelled -100, is left out.
+    """The mean of cross_entropy over the tokens of sequences, with classes on the last axis; padding, labelled -100, is ignored.
 
     logits: (..., C), such as (N, T, C) of a language model, floats; labels: (...), integers in 0..C-1 or `ignore_index`. For whole
-    sequences with one label each, logits are (N, C). Where no label counts the mean is nan, as in PyTorch; `fit` refuses such batches.
-    Raises what cross_entropy raises.
+    sequences with one label each, logits are (N, C). If all are ignored, the mean is nan, as in PyTorch; `fit` refuses such batches.
+    Errors as in cross_entropy.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -88,8 +88,8 @@ def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, 
     logits, labels = asarray(logits), asarray(labels)
     if logits.ndim < 2 or labels.shape != logits.shape[:-1]:
         raise ShapeError(f"token_cross_entropy: outputs have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}",
-                         why="the last axis of the outputs are the classes, and there is a label for each place of the others",
-                         repair="where the classes are axis 1, take nn.cross_entropy")
+                         why="the last axis of the outputs is the class axis, and there is one label for each index of the others",
+                         repair="if the classes are axis 1, use nn.cross_entropy")
     return cross_entropy(logits.reshape((-1, logits.shape[-1])), labels.reshape((-1,)), label_smoothing=label_smoothing,
                          ignore_index=ignore_index)
 
@@ -97,7 +97,7 @@ def token_cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0, 
 @in_nn
 def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean", weight: Any = None,
              ignore_index: int | None = None) -> Tensor:
-    """loss_i = -log_probabilities_i[label_i]: cross_entropy for outputs that are log probabilities already (after LogSoftmax).
+    """loss_i = -log_probabilities_i[label_i]: cross_entropy for log probabilities, such as the output of LogSoftmax.
 
     Shapes, options and errors as in cross_entropy.
 
@@ -113,7 +113,7 @@ def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean", weigh
 
 @in_nn
 def log_likelihood(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
-    """log softmax(logits_i)[label_i]: what gradient ascent makes large where descent makes cross_entropy small; its mirror image.
+    """log softmax(logits_i)[label_i] = -cross_entropy: the objective to maximize by gradient ascent.
 
     Shapes and errors as in cross_entropy.
 
@@ -129,7 +129,7 @@ def log_likelihood(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
 
 @in_nn
 def hinge_loss(scores: Any, labels: Any, reduction: str = "mean", margin: float = 1.0) -> Tensor:
-    """loss_i = sum over j != y of max(0, s_j - s_y + margin), y the label: zero once the right class leads by the margin.
+    """loss_i = sum over j != y of max(0, s_j - s_y + margin), y the label: zero if the correct class leads by the margin.
 
     scores: (N, C), labels: (N,). PyTorch's multi_margin_loss is this divided by C. Errors as in cross_entropy.
     Source: Weston and Watkins, "Support vector machines for multi-class pattern recognition", 1999.
@@ -141,61 +141,61 @@ def hinge_loss(scores: Any, labels: Any, reduction: str = "mean", margin: float 
     """
     check("hinge_loss", CONSTRAINTS["hinge_loss"], {"reduction": reduction, "margin": margin})
     scores, labels = class_scores("hinge_loss", scores, labels, None)
-    places = with_class_axis(labels)
-    behind = composite.relu(scores - build("take_along_axis", scores, places, axis=1) + margin)
-    return reduced(behind.sum(axis=1) - margin, reduction)  # the right class itself contributes the margin
+    indices = with_class_axis(labels)
+    margins = composite.relu(scores - build("take_along_axis", scores, indices, axis=1) + margin)
+    return reduce(margins.sum(axis=1) - margin, reduction)  # the term of the correct class is the margin
 
 
 def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction: str, weight: Any, smoothing: float,
                ignore_index: int | None) -> Tensor:
-    """The weighted negative log likelihood of labels, the common part of cross_entropy and nll_loss."""
+    """The weighted negative log likelihood of labels, shared by cross_entropy and nll_loss."""
     classes = log_probabilities.shape[1]
-    leaves_out(ignore_index)
+    note_ignored(ignore_index)
     counted = None if ignore_index is None else labels != ignore_index
-    safe = labels if counted is None else build("where", counted, labels, labels - labels)
+    valid = labels if counted is None else build("where", counted, labels, labels - labels)
     weight = None if weight is None else class_weight(owner, weight, classes, log_probabilities)
-    shares = example_weight(weight, safe, counted, log_probabilities)
-    losses = right_losses(log_probabilities, safe)
+    shares = example_weight(weight, valid, counted, log_probabilities)
+    losses = label_losses(log_probabilities, valid)
     if weight is not None:
-        losses = weighed(losses, build("take", weight, safe, axis=0))
+        losses = weigh(losses, build("take", weight, valid, axis=0))
     if smoothing:
-        losses = losses * (1 - smoothing) + smoothed(log_probabilities, weight) * (smoothing / classes)
+        losses = losses * (1 - smoothing) + smoothing_loss(log_probabilities, weight) * (smoothing / classes)
     if counted is not None:
         losses = build("where", counted, losses, 0)
-    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduced(losses, reduction)
+    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduce(losses, reduction)
 
 
-def shares_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
-    """cross_entropy where every class has its share of the target."""
+def soft_class_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
+    """cross_entropy for class probabilities as targets."""
     if ignore_index is not None:
-        raise ArgumentError("cross_entropy: ignore_index is given, but the labels are probabilities", why="no index stands in them",
-                            repair="leave it out, and such examples too")
-    check_shares(known_value(shares))
+        raise ArgumentError("cross_entropy: ignore_index needs integer labels, but these are probabilities",
+                            why="probabilities contain no index", repair="omit ignore_index, and remove such examples")
+    check_probabilities(known_value(shares))
     log_probabilities = composite.log_softmax(logits, axis=1)
-    wanted = shares.astype(log_probabilities.dtype)
+    targets = shares.astype(log_probabilities.dtype)
     if smoothing:
-        wanted = wanted * (1 - smoothing) + smoothing / logits.shape[1]
+        targets = targets * (1 - smoothing) + smoothing / logits.shape[1]
     if weight is not None:
         weight = class_weight("cross_entropy", weight, logits.shape[1], log_probabilities)
-        wanted = wanted * weight.reshape((1, -1) + (1,) * (logits.ndim - 2))
-    return reduced(-weighed(log_probabilities, wanted).sum(axis=1), reduction)
+        targets = targets * weight.reshape((1, -1) + (1,) * (logits.ndim - 2))
+    return reduce(-weigh(log_probabilities, targets).sum(axis=1), reduction)
 
 
-def check_shares(values: np.ndarray | None) -> None:
-    """Probabilities of classes, where they are known now, lie in 0..1 and sum to 1 along axis 1."""
+def check_probabilities(values: np.ndarray | None) -> None:
+    """OutOfRangeError unless class probabilities, if known, are at least 0 and sum to 1 along axis 1."""
     if values is None or not values.size:
         return
     sums = values.sum(axis=1)
     if (values >= 0).all() and (np.abs(sums - 1) < 1e-2).all():
         return
-    seen = f"one is {values.min()}" if not values.min() >= 0 else f"one sum is {sums.ravel()[np.abs(sums - 1).argmax()]:.4g}"
-    raise OutOfRangeError("cross_entropy: the labels are floats of the outputs' shape, but no probabilities of classes",
-                          why=f"{seen}; along axis 1 they must be at least 0 and sum to 1",
-                          repair="for numbers, take nn.mse_loss; for classes, give integers of shape (N,)")
+    problem = f"one is {values.min()}" if not values.min() >= 0 else f"one sum is {sums.ravel()[np.abs(sums - 1).argmax()]:.4g}"
+    raise OutOfRangeError("cross_entropy: the labels are floats of the outputs' shape, but not class probabilities",
+                          why=f"{problem}; along axis 1 they must be at least 0 and sum to 1",
+                          repair="for regression, use nn.mse_loss; for classes, pass integers of shape (N,)")
 
 
 def example_weight(weight: Tensor | None, labels: Tensor, counted: Tensor | None, like: Tensor) -> Tensor | None:
-    """How much each example counts in a mean; None when all count alike."""
+    """The weight of each example in a mean; None if all are equal."""
     shares = None if weight is None else build("take", weight, labels, axis=0)
     if counted is None:
         return shares
@@ -203,15 +203,15 @@ def example_weight(weight: Tensor | None, labels: Tensor, counted: Tensor | None
     return counts if shares is None else shares * counts
 
 
-def smoothed(log_probabilities: Tensor, weight: Tensor | None) -> Tensor:
-    """The sum of all classes' (weighted) negative log probabilities."""
+def smoothing_loss(log_probabilities: Tensor, weight: Tensor | None) -> Tensor:
+    """The sum over classes of the (weighted) negative log probabilities."""
     if weight is not None:
-        log_probabilities = weighed(log_probabilities, weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2)))
+        log_probabilities = weigh(log_probabilities, weight.reshape((1, -1) + (1,) * (log_probabilities.ndim - 2)))
     return -log_probabilities.sum(axis=1)
 
 
-def weighed(losses: Tensor, weight: Tensor) -> Tensor:
-    """Losses times weights; where the weight is 0 this is 0, even of a loss that is not finite."""
+def weigh(losses: Tensor, weight: Tensor) -> Tensor:
+    """Losses times weights; 0 where the weight is 0, even if the loss is not finite."""
     return composite.where((weight == 0) & ~build("isfinite", losses), 0, losses) * weight
 
 
@@ -219,7 +219,7 @@ def class_weight(owner: str, weight: Any, classes: int, like: Tensor) -> Tensor:
     weight = asarray(weight).astype(like.dtype)
     if weight.shape != (classes,):
         raise ShapeError(f"{owner}: weight has shape {weight.shape}, but there are {classes} classes",
-                         repair=f"give one weight per class: shape ({classes},)")
+                         repair=f"pass one weight per class: shape ({classes},)")
     return weight
 
 
@@ -228,13 +228,13 @@ def with_class_axis(labels: Tensor) -> Tensor:
 
 
 @composed(2)
-def right_losses(log_probabilities: Any, labels: Any) -> Any:
-    """Minus the log probability of the right class of each example."""
-    places = build("reshape", labels, shape=(labels.shape[0], 1, *labels.shape[1:]))
-    return -build("reshape", build("take_along_axis", log_probabilities, places, axis=1), shape=labels.shape)
+def label_losses(log_probabilities: Any, labels: Any) -> Any:
+    """The negative log probability of each example's label."""
+    indices = build("reshape", labels, shape=(labels.shape[0], 1, *labels.shape[1:]))
+    return -build("reshape", build("take_along_axis", log_probabilities, indices, axis=1), shape=labels.shape)
 
 
-# Numbers and probabilities
+# Regression and probabilities
 
 
 @in_nn
@@ -242,9 +242,9 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
                                      pos_weight: Any = None) -> Tensor:
     """loss = -(t log s + (1 - t) log(1 - s)) with s = sigmoid(logits), computed as softplus(x) - t x: no overflow.
 
-    logits and targets: one shape, targets from 0 to 1. `weight` multiplies each element's loss (it broadcasts); `pos_weight`
-    multiplies the part of the positive targets. A term whose weight is 0 is 0, also where it is infinite: the loss of an infinite
-    logit is 0 beside its own target (PyTorch has nan), and inf beside the other. Raises ShapeError when the shapes differ.
+    logits and targets: the same shape, targets from 0 to 1. `weight` multiplies each element's loss (it broadcasts); `pos_weight`
+    multiplies the term of positive targets. A term with weight 0 is 0, even if it is infinite: the loss of an infinite logit is 0
+    if it agrees with its target (nan in PyTorch), otherwise inf. Raises ShapeError when the shapes differ.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -254,17 +254,17 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     check("binary_cross_entropy_with_logits", CONSTRAINTS["binary_cross_entropy_with_logits"], {"reduction": reduction})
     x, t = same_shape("binary_cross_entropy_with_logits", logits, targets)
     if pos_weight is None:
-        losses = weighed(x, composite.where(x < 0, -t, 1 - t)) + build("log1p", decay(x))
+        losses = weigh(x, composite.where(x < 0, -t, 1 - t)) + build("log1p", decay(x))
     else:
-        losses = weighed(x, 1 - t) + weighed(composite.softplus(-x), 1 + (asarray(pos_weight) - 1) * t)
-    return reduced(losses if weight is None else weighed(losses, asarray(weight)), reduction)
+        losses = weigh(x, 1 - t) + weigh(composite.softplus(-x), 1 + (asarray(pos_weight) - 1) * t)
+    return reduce(losses if weight is None else weigh(losses, asarray(weight)), reduction)
 
 
 @in_nn
 def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """loss = (output - target)^2, by default its mean over all elements; reduction="sum" is the squared distance.
 
-    outputs and targets: one shape. Raises ShapeError when the shapes differ: nothing is broadcast.
+    outputs and targets: the same shape. Raises ShapeError when the shapes differ: nothing is broadcast.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -273,15 +273,15 @@ def mse_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """
     check("mse_loss", CONSTRAINTS["mse_loss"], {"reduction": reduction})
     x, t = same_shape("mse_loss", outputs, targets)
-    apart = x - t
-    return reduced(apart * apart, reduction)
+    difference = x - t
+    return reduce(difference * difference, reduction)
 
 
 @in_nn
 def squared_loss(outputs: Any, targets: Any) -> Tensor:
-    """loss = sum of (output - target)^2 over all elements (textbooks often take half of it).
+    """loss = sum of (output - target)^2 over all elements (textbooks often use half of it).
 
-    outputs and targets: one shape. Raises ShapeError when the shapes differ.
+    outputs and targets: the same shape. Raises ShapeError when the shapes differ.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -289,13 +289,13 @@ def squared_loss(outputs: Any, targets: Any) -> Tensor:
     4.0
     """
     x, t = same_shape("squared_loss", outputs, targets)
-    apart = x - t
-    return (apart * apart).sum()
+    difference = x - t
+    return (difference * difference).sum()
 
 
 @in_nn
 def l1_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
-    """loss = |output - target|; the gradient at 0 is 0. One shape; raises ShapeError when the shapes differ.
+    """loss = |output - target|; the gradient at 0 is 0. Raises ShapeError when the shapes differ.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -304,14 +304,14 @@ def l1_loss(outputs: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """
     check("l1_loss", CONSTRAINTS["l1_loss"], {"reduction": reduction})
     x, t = same_shape("l1_loss", outputs, targets)
-    return reduced(abs(x - t), reduction)
+    return reduce(abs(x - t), reduction)
 
 
 @in_nn
 def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """loss = d^2 / 2 where d = |output - target| <= delta, otherwise delta (d - delta / 2): squared near 0, straight far away.
+    """loss = d^2 / 2 where d = |output - target| <= delta, otherwise delta (d - delta / 2): quadratic near 0, then linear.
 
-    One shape; raises ShapeError when the shapes differ. Source: Huber, "Robust estimation of a location parameter", 1964.
+    Raises ShapeError when the shapes differ. Source: Huber, "Robust estimation of a location parameter", 1964.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -320,18 +320,18 @@ def huber_loss(outputs: Any, targets: Any, reduction: str = "mean", delta: float
     """
     check("huber_loss", CONSTRAINTS["huber_loss"], {"reduction": reduction, "delta": delta})
     x, t = same_shape("huber_loss", outputs, targets)
-    apart = abs(x - t)
-    near = build("minimum", apart, delta)  # d^2 / 2 up to delta, then near * d - near^2 / 2
-    return reduced(near * (apart - near * 0.5), reduction)
+    distance = abs(x - t)
+    near = build("minimum", distance, delta)  # d^2 / 2 up to delta, then near * d - near^2 / 2
+    return reduce(near * (distance - near * 0.5), reduction)
 
 
 @in_nn
 def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """loss = t (log t - log p): the Kullback-Leibler divergence of targets t from outputs p, element by element; 0 where t = 0,
-    also where log p is -inf.
+    """loss = t (log t - log p): the Kullback-Leibler divergence of targets t from outputs p, elementwise; 0 where t = 0,
+    even if log p is -inf.
 
-    log_probabilities: log p; targets: t, or log t with log_target=True; one shape. reduction="batchmean" sums and divides by
-    the batch: the divergence itself. Raises ShapeError when the shapes differ.
+    log_probabilities: log p; targets: t, or log t with log_target=True; same shape. reduction="batchmean" sums and divides by
+    the batch size: the divergence itself. Raises ShapeError when the shapes differ.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -342,19 +342,19 @@ def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_ta
     check("kl_div", CONSTRAINTS["kl_div"], {"reduction": reduction})
     x, t = same_shape("kl_div", log_probabilities, targets)
     if log_target:
-        losses = weighed(t - x, build("exp", t))
+        losses = weigh(t - x, build("exp", t))
     else:
         positive = t > 0
-        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - weighed(x, t)
-    return losses.sum() / x.shape[0] if reduction == "batchmean" else reduced(losses, reduction)
+        losses = build("where", positive, t * build("log", build("where", positive, t, t * 0 + 1)), t * 0) - weigh(x, t)
+    return losses.sum() / x.shape[0] if reduction == "batchmean" else reduce(losses, reduction)
 
 
-# Which loss
+# Choosing a loss
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A loss, the distribution of outputs that it belongs to, what the last layer gives, and why they belong together."""
+    """A loss, the target distribution that it models, the output that it expects, and the reason."""
 
     loss: Callable[..., Tensor]
     distribution: str
@@ -370,48 +370,48 @@ class Choice:
 
 CHOICES = {
     "categorical": Choice(cross_entropy, "categorical", "logits, one per class, without a softmax layer",
-                          "the negative log likelihood of one class out of several under a softmax"),
+                          "the negative log likelihood of one of several classes under a softmax"),
     "bernoulli": Choice(binary_cross_entropy_with_logits, "bernoulli", "one logit per yes-or-no answer, without a sigmoid layer",
                         "the negative log likelihood of yes or no under a sigmoid"),
-    "gaussian": Choice(mse_loss, "gaussian", "numbers, straight from a linear layer",
+    "gaussian": Choice(mse_loss, "gaussian", "real numbers, from a linear layer",
                        "the negative log likelihood of a normal distribution of fixed width, up to a constant and a factor"),
-    "laplace": Choice(l1_loss, "laplace", "numbers, straight from a linear layer",
+    "laplace": Choice(l1_loss, "laplace", "real numbers, from a linear layer",
                       "the negative log likelihood of a Laplace distribution of fixed width, up to a constant and a factor; "
-                      "it forgives outliers"),
+                      "robust to outliers"),
 }
 
 
 def loss_for(distribution: str) -> Choice:
-    """The loss that belongs to the distribution of the targets; it can be called, and printed to say why.
+    """The loss for a distribution of the targets. It can be called like the loss, and printing it explains the choice.
 
     Every one is a negative log likelihood (Goodfellow et al., "Deep learning", section 6.2).
     Raises ArgumentError for an unknown name.
 
     >>> from slopes import nn
     >>> print(nn.loss_for("categorical").why)
-    the negative log likelihood of one class out of several under a softmax
+    the negative log likelihood of one of several classes under a softmax
     """
     if distribution not in CHOICES:
-        raise ArgumentError(f"loss_for: {distribution!r} is no distribution that it knows",
-                            repair="it knows " + ", ".join(CHOICES))
+        raise ArgumentError(f"loss_for: {distribution!r} is not a known distribution",
+                            repair="choose " + ", ".join(CHOICES))
     return CHOICES[distribution]
 
 
 # Checks
 
 
-def reduced(losses: Tensor, reduction: str) -> Tensor:
+def reduce(losses: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return losses
     if reduction == "mean" and not losses.size:
-        raise ShapeError(f"the mean loss of no examples: the losses have shape {losses.shape}",
-                         why="a mean of nothing is no number, and would make every weight nan",
-                         repair='leave empty batches out, or take reduction="sum", which is 0')
+        raise ShapeError(f"the mean loss of an empty batch: the losses have shape {losses.shape}",
+                         why="the mean of no values is nan, and would make every weight nan",
+                         repair='skip empty batches, or use reduction="sum", which is 0')
     return losses.sum() if reduction == "sum" else losses.mean()
 
 
 def same_shape(owner: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
-    """Outputs and targets as tensors of one shape and floating type."""
+    """Outputs and targets as floating-point tensors of one shape."""
     x, t = asarray(outputs), asarray(targets)
     if x.shape != t.shape:
         raise ShapeError(f"{owner}: outputs have shape {x.shape}, but targets {t.shape}",
@@ -447,7 +447,7 @@ def label_type_error(owner: str, scores: Tensor, labels: Tensor) -> DTypeError:
     if labels.shape == scores.shape and labels.ndim > 1:
         repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
     return DTypeError(f"{owner}: labels are {labels.dtype} of shape {labels.shape}, not integers",
-                      why="a label is the number of the right class", repair=repair)
+                      why="a label is the index of the correct class", repair=repair)
 
 
 def label_shape_error(owner: str, scores: tuple[int, ...], labels: tuple[int, ...]) -> ShapeError:
@@ -455,25 +455,25 @@ def label_shape_error(owner: str, scores: tuple[int, ...], labels: tuple[int, ..
     if len(scores) < 2:
         return ShapeError(what, why="outputs need an axis of examples and one of classes",
                           repair="for one example, outputs.reshape(1, -1)")
-    wanted = (scores[0], *scores[2:])
-    repair = f"labels of shape {wanted} fit these outputs"
-    if labels == (*wanted, 1) or labels == (wanted[0], 1, *wanted[1:]):
-        repair = f"labels.reshape({', '.join(map(str, (-1, *wanted[1:])))})"
+    expected = (scores[0], *scores[2:])
+    repair = f"labels of shape {expected} match these outputs"
+    if labels == (*expected, 1) or labels == (expected[0], 1, *expected[1:]):
+        repair = f"labels.reshape({', '.join(map(str, (-1, *expected[1:])))})"
     elif labels == scores:
         repair = "one row per label looks like one-hot: labels.argmax(axis=1)"
-    return ShapeError(what, why="there is one label per example, the class axis (axis 1) left out", repair=repair)
+    return ShapeError(what, why="labels have the shape of the outputs without the class axis (axis 1)", repair=repair)
 
 
 def check_labels(owner: str, values: np.ndarray, classes: int, ignore_index: int | None) -> None:
-    """Raise for the first label that is no class."""
+    """OutOfRangeError for the first label that is not a class index."""
     wrong = (values < 0) | (values >= classes)
     if ignore_index is not None:
         wrong &= values != ignore_index
     if not wrong.any():
         return
-    place = tuple(int(n) for n in np.argwhere(wrong)[0])
-    value = int(values[place])
-    where = ", ".join(map(str, place))
+    index = tuple(int(n) for n in np.argwhere(wrong)[0])
+    value = int(values[index])
+    where = ", ".join(map(str, index))
     raise OutOfRangeError(f"{owner}: labels[{where}] is {value}, but there are {classes} classes, 0 to {classes - 1}",
                           why=f"{int(wrong.sum())} of {values.size} labels {'is' if wrong.sum() == 1 else 'are'} outside of them",
                           repair=label_repair(value, values, classes))
@@ -481,7 +481,7 @@ def check_labels(owner: str, values: np.ndarray, classes: int, ignore_index: int
 
 def label_repair(value: int, values: np.ndarray, classes: int) -> str:
     if value < 0:
-        return f"to leave out examples marked {value}, pass ignore_index={value}"
+        return f"to ignore examples labelled {value}, pass ignore_index={value}"
     if int(values.min()) >= 1 and int(values.max()) == classes:
         return "classes are counted from 0: labels - 1"
     return f"give the last layer {int(values.max()) + 1} outputs"

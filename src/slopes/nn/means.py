@@ -1,4 +1,4 @@
-"""Means over what counts: a mean notes what it divided by, so that parts of a batch and batches of a data set add up to the whole."""
+"""Weighted means that record their denominators, so that the means of batch parts and batches combine exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..tensor import Tensor, asarray
 
 
 class Mean(NamedTuple):
-    """A mean that was computed: its value is total / weight; all 0-d."""
+    """A computed mean, value = total / weight; all 0-d."""
 
     value: Tensor
     total: Tensor
@@ -21,70 +21,70 @@ class Mean(NamedTuple):
 
 
 class Notes:
-    """What the losses of a with-block said: their means in order, and the labels that they leave out."""
+    """Recorded in a with-block: the means of its losses in order, and the labels that they ignore."""
 
     def __init__(self) -> None:
         self.means: list[Mean] = []
         self.ignored: set[int] = set()
 
 
-class Listening(threading.local):
-    """The notes that losses of this thread are written into, if anyone asked for them."""
+class Recording(threading.local):
+    """The notes of the current record_means block of this thread, if any."""
 
     def __init__(self) -> None:
         self.notes: Notes | None = None
 
 
-listening = Listening()
+recording = Recording()
 
 
 @contextmanager
-def noted() -> Iterator[Notes]:
-    """What losses divide by in this block; a mean of nothing is 0 there, as it adds nothing to the whole."""
-    before, listening.notes = listening.notes, Notes()
+def record_means() -> Iterator[Notes]:
+    """Record the means of all losses in this block; a mean with total weight 0 is 0 there instead of nan."""
+    before, recording.notes = recording.notes, Notes()
     try:
-        yield listening.notes
+        yield recording.notes
     finally:
-        listening.notes = before
+        recording.notes = before
 
 
 def weighted_mean(values: Any, weights: Any) -> Tensor:
-    """sum(weights * values) / sum(weights): a mean over what counts.
+    """sum(weights * values) / sum(weights).
 
     values: (...) floats, such as the loss of each example, token or pixel. weights: the same shape, or one that broadcasts to it,
-    numbers of at least 0 or truth values; where a weight is 0 the value does not count, even if it is infinite or nan.
-    Where nothing counts at all the mean is nan; in a step of `fit` and `evaluate` it is 0, without a gradient.
+    non-negative or boolean; where a weight is 0 the value is ignored, even if it is infinite or nan.
+    If all weights are 0, the mean is nan; in a step of `fit` and `evaluate` it is 0, without a gradient.
 
-    A loss of your own that leaves something out should end in it: `fit` and `evaluate` then know how much each batch, and each part
-    of one (accumulate), counts. Their results are those of the whole for sums of such means and of plain ones (`.mean()`), times
-    constants. Raises ShapeError when the weights do not broadcast to the values.
+    Use it in custom losses that ignore some elements: `fit` and `evaluate` then weight each batch, and each part of a batch
+    (accumulate), correctly. This is exact for sums of such means and of plain ones (`.mean()`), times constants.
+    Raises ShapeError when the weights do not broadcast to the values.
 
     >>> import slopes as sl
     >>> from slopes import nn
     >>> float(nn.weighted_mean(sl.tensor([1.0, 4.0, 7.0]), sl.tensor([1, 2, 0])))
     3.0
-    >>> def masked_error(outputs, targets):  # numbers below 0 are unknown
+    >>> def masked_error(outputs, targets):  # targets below 0 are unknown
     ...     return nn.weighted_mean((outputs - targets) ** 2, targets >= 0)
     """
     values, weights = asarray(values), asarray(weights)
-    if weights.ndim > values.ndim or any(own not in (1, n) for own, n in zip(weights.shape[::-1], values.shape[::-1])):
+    if weights.ndim > values.ndim or any(size not in (1, n) for size, n in zip(weights.shape[::-1], values.shape[::-1])):
         raise ShapeError(f"weighted_mean: weights {tuple(weights.shape)} do not broadcast to values {tuple(values.shape)}",
-                         why="each value has its own weight", repair=f"give weights of shape {tuple(values.shape)}")
+                         why="each value has its own weight", repair=f"pass weights of shape {tuple(values.shape)}")
     weights = build("expand", weights.astype(values.dtype), shape=tuple(values.shape))
-    counted = build("where", weights == 0, 0, values)
-    return ratio((counted * weights).sum(), weights.sum())
+    masked = build("where", weights == 0, 0, values)
+    return ratio((masked * weights).sum(), weights.sum())
 
 
 def ratio(total: Tensor, weight: Tensor) -> Tensor:
-    """total / weight, noted as a mean."""
-    if listening.notes is None:
+    """total / weight, recorded as a mean."""
+    if recording.notes is None:
         return total / weight
     mean = total / build("where", weight == 0, 1, weight)
-    listening.notes.means.append(Mean(mean, total, weight))
+    recording.notes.means.append(Mean(mean, total, weight))
     return mean
 
 
-def leaves_out(label: int | None) -> None:
-    """Note that targets of this label do not count."""
-    if listening.notes is not None and label is not None:
-        listening.notes.ignored.add(label)
+def note_ignored(label: int | None) -> None:
+    """Record that this label is ignored."""
+    if recording.notes is not None and label is not None:
+        recording.notes.ignored.add(label)

@@ -1,4 +1,4 @@
-"""The module: a plain object whose parameters, buffers and inner modules are found by walking its attributes."""
+"""Module: a plain object whose parameters, buffers and submodules are found by walking its attributes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..constraint import Constraint
 from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer_stack, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
-from ..guarded import FOREIGN, explained
+from ..guarded import FOREIGN, explain_error
 from ..tensor import Parameter, Tensor, asarray, mode, versions
-from .number import Structured
-from .state import copied_state, load_arrays
+from .hyper_parameter import TracksChanges
+from .state import copy_state, load_arrays
 from .summary import Summary, summarize
 
-NUMBERS = "biufc"  # kinds of NumPy arrays that become tensors where a module is called with them
+NUMBERS = "biufc"  # kinds of NumPy arrays that a module call converts to tensors
 
 
 class Buffer(Tensor):
-    """State that is no parameter: saved and restored with its module, never trained (the running mean of a BatchNorm).
+    """State that is saved and loaded with its module but not trained, such as the running mean of a BatchNorm.
 
     >>> from slopes import nn
     >>> nn.Buffer([0.0, 0.0])
@@ -36,12 +36,11 @@ class Buffer(Tensor):
     _prints_as = "Buffer"
 
 
-class Module(Structured):
+class Module(TracksChanges):
     """A part of a network: state in attributes, computation in `forward`.
 
-    Assign parameters, buffers and other modules (also inside lists, tuples and dicts) to attributes in `__init__`; nothing
-    needs to be registered and `super().__init__()` need not be called. A parameter reached by two paths is one parameter, and the
-    first path names it.
+    Assign parameters, buffers and other modules (also in lists, tuples and dicts) to attributes in `__init__`; nothing needs to be
+    registered, and `super().__init__()` need not be called. A parameter reachable by two paths counts once, under the first.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -58,22 +57,22 @@ class Module(Structured):
     """
 
     training = True
-    left_in_use = False  # whether a training that ended has put it into eval mode, and not its user
-    name = "net"  # what messages, taps and summaries call a module that is called from outside of any other
-    unnamed: str | None = None  # the one attribute whose name is left out of paths: Sequential's list of layers
-    constraints: Mapping[str, Constraint] = {}  # what the constructor's arguments may be
+    left_in_use = False  # whether the end of a training run has set eval mode, and not the user
+    name = "net"  # the outermost module in messages, taps and summaries
+    unnamed: str | None = None  # an attribute whose name is omitted from paths: Sequential's list of layers
+    constraints: Mapping[str, Constraint] = {}  # of the constructor's arguments
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise ArgumentError(f"{type(self).__name__} has no forward method",
-                            repair="define forward(self, x): it computes the output")
+                            repair="define forward(self, x), which computes the output")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        path = path_now(self)
+        path = current_path(self)
         layer_stack.paths.append(path)
         try:
             args = tuple([asarray(arg) if isinstance(arg, np.ndarray) and arg.dtype.kind in NUMBERS else arg for arg in args])
             if mode.trace is not None and mode.trace.storage == "bfloat16" and own_parameters(self):
-                args = tuple(map(kept_in_16_bits, args))
+                args = tuple(map(round_to_bfloat16, args))
             output = self.forward(*args, **kwargs)
             if mode.trace is not None:
                 mode.trace.layers[path] = self
@@ -87,50 +86,50 @@ class Module(Structured):
             if not type(self).__module__.startswith(__package__ + ".") or not args:
                 raise
             if isinstance(args[0], np.ndarray):
-                asarray(args[0])  # which says what its type lacks
+                asarray(args[0])  # raises an error about its dtype
             if not isinstance(args[0], Tensor) and (isinstance(error, AttributeError) or is_single(self)):
-                raise no_tensor(self, path, args[0]) from error
+                raise not_a_tensor(self, path, args[0]) from error
             if is_single(self):
-                raise explained(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
+                raise explain_error(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
             raise
         except RecursionError:
             if len(layer_stack.paths) > 1:
-                raise  # there is room for words in the outermost layer only
+                raise  # only the outermost layer has stack space left for a message
             raise too_deep(self) from None
         finally:
             layer_stack.paths.pop()
 
-    # What is inside
+    # Submodules and parameters
 
     def named_modules(self) -> list[tuple[str, Module]]:
-        """(path, module) of this module (path "") and all inside it, each once, outermost first."""
-        return [(each.key, each.value) for each in entries(self) if isinstance(each.value, Module)]
+        """(path, module) of this module (path "") and all submodules, each once, outermost first."""
+        return [(entry.key, entry.value) for entry in entries(self) if isinstance(entry.value, Module)]
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
-        """(path, parameter), such as ("0.weight", ...); each parameter once, under its first path. StateError for equal paths."""
-        return held(self, Parameter)
+        """(path, parameter), such as ("0.weight", ...), each once under its first path. StateError for duplicate paths."""
+        return collect(self, Parameter)
 
     def named_buffers(self) -> list[tuple[str, Buffer]]:
         """(path, buffer), each once."""
-        return held(self, Buffer)
+        return collect(self, Buffer)
 
     def parameters(self) -> Parameters:
-        """The parameters, each once, as a list that also knows their paths (so that an optimizer can name them)."""
+        """The parameters, each once, as a list that also has their paths (`names`), for optimizers."""
         return Parameters(self.named_parameters())
 
     def buffers(self) -> list[Buffer]:
         return [buffer for _, buffer in self.named_buffers()]
 
     def children(self) -> list[Module]:
-        """The modules directly inside this one."""
-        return [each.value for each in nearest_modules(self)]
+        """The direct submodules."""
+        return [entry.value for entry in nearest_modules(self)]
 
     # Modes and gradients
 
     def train(self, mode: bool = True) -> Module:
-        """Behave as in training: dropout drops, batch norm uses the batch's own moments and updates its running ones.
+        """Set training mode: dropout is active, batch norm uses batch statistics and updates its running ones.
 
-        A layer in eval mode inside of a net in train mode is frozen: `fit` leaves it so.
+        A layer in eval mode inside a net in training mode is frozen: `fit` does not change it.
         """
         for _, module in self.named_modules():
             module.training = mode
@@ -138,35 +137,35 @@ class Module(Structured):
         return self
 
     def eval(self) -> Module:
-        """Behave as in use: no dropout, running moments."""
+        """Set eval mode: no dropout, running statistics."""
         return self.train(False)
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Set all gradients to None."""
         for parameter in self.parameters():
             parameter.grad = None
 
     # State
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers under their paths, all of one step where another thread trains.
+        """Copies of all parameters and buffers by path; a consistent snapshot even while another thread trains.
 
-        Raises StateError where two have one path, as {"a.b": layer} beside {"a": {"b": layer}} or the keys 1 and "1" of one dict.
+        Raises StateError if two have the same path, such as {"a.b": layer} and {"a": {"b": layer}}, or the keys 1 and "1" of a dict.
 
         >>> from slopes import nn
         >>> {name: array.shape for name, array in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
         {'0.weight': (3, 2), '0.bias': (3,)}
         """
-        return copied_state(self.named_state())
+        return copy_state(self.named_state())
 
     def named_state(self) -> list[tuple[str, Tensor]]:
-        """(path, tensor) of all parameters and buffers, in the order in which they were assigned."""
-        return held(self, (Parameter, Buffer))
+        """(path, tensor) of all parameters and buffers, in order of assignment."""
+        return collect(self, (Parameter, Buffer))
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Take over the arrays of `state`. Nothing is changed unless everything fits.
+        """Load the arrays of `state`. Nothing changes unless everything matches.
 
-        Raises one StateError that lists every missing, unknown and mis-shaped name; with strict=False, missing and unknown
+        Raises one StateError that lists all missing and unknown names and wrong shapes; with strict=False, missing and unknown
         names are allowed.
         """
         load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
@@ -174,9 +173,9 @@ class Module(Structured):
     # Text
 
     def summary(self, *examples: Any) -> Summary:
-        """The table of layers, output shapes and parameter counts, for inputs of these shapes (or like these arrays).
+        """A table of layers, output shapes and parameter counts, for inputs of these shapes (or like these arrays).
 
-        The network is traced in the mode of use: nothing is computed, and no state changes.
+        The network is traced in eval mode: nothing is computed, and no state changes.
 
         >>> from slopes import nn
         >>> nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10)).summary((64, 784))
@@ -189,11 +188,11 @@ class Module(Structured):
         -------------------------------------------------
         101,770 parameters
         """
-        found = [(each.shown, each.value, own_parameters(each.value)) for each in entries(self) if isinstance(each.value, Module)]
-        return summarize(self, found, examples)
+        modules = [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
+        return summarize(self, modules, examples)
 
     def details(self) -> str:
-        """What distinguishes this layer, such as "784 -> 128"; shown in its text and in messages."""
+        """The layer's arguments as text, such as "784 -> 128", for repr and messages."""
         return ""
 
     def describe(self) -> str:
@@ -205,7 +204,7 @@ class Module(Structured):
 
 
 class Parameters(list):
-    """Parameters with their paths; otherwise a list."""
+    """A list of parameters with their paths in `names`."""
 
     def __init__(self, named: list[tuple[str, Parameter]]) -> None:
         super().__init__(parameter for _, parameter in named)
@@ -213,92 +212,92 @@ class Parameters(list):
 
 
 class Entry:
-    """Something found in a module: its path in a state ("layers.0"), its path for people ("net.layers[0]") and itself."""
+    """A part of a module: its path in a state ("layers.0"), its path for display ("net.layers[0]"), and the object."""
 
-    __slots__ = ("key", "shown", "value")
+    __slots__ = ("display", "key", "value")
 
-    def __init__(self, key: str, shown: str, value: Any) -> None:
-        self.key, self.shown, self.value = key, shown, value
+    def __init__(self, key: str, display: str, value: Any) -> None:
+        self.key, self.display, self.value = key, display, value
 
     def inside(self) -> list[Entry]:
-        """The parts of a module or container that are something to find or may hold it."""
+        """Entries of the modules, parameters, buffers and containers directly inside."""
         value = self.value
         if isinstance(value, Module):
-            return [self.attribute(value, name, each) for name, each in vars(value).items() if isinstance(each, FOLLOWED)]
+            return [self.attribute(value, name, part) for name, part in vars(value).items() if isinstance(part, FOLLOWED)]
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        return [Entry(joined(self.key, str(key)), f"{self.shown}[{key!r}]", each) for key, each in pairs if isinstance(each, FOLLOWED)]
+        return [Entry(join_path(self.key, str(key)), f"{self.display}[{key!r}]", part) for key, part in pairs if isinstance(part, FOLLOWED)]
 
     def attribute(self, module: Module, name: str, value: Any) -> Entry:
         if name == module.unnamed:
-            return Entry(self.key, self.shown, value)
-        return Entry(joined(self.key, name), f"{self.shown}.{name}", value)
+            return Entry(self.key, self.display, value)
+        return Entry(join_path(self.key, name), f"{self.display}.{name}", value)
 
 
-def joined(path: str, name: str) -> str:
+def join_path(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-WALKED = (Module, Parameter, Buffer)
+LEAVES_AND_MODULES = (Module, Parameter, Buffer)
 CONTAINERS = (list, tuple, dict)
-FOLLOWED = (*WALKED, *CONTAINERS)
+FOLLOWED = (*LEAVES_AND_MODULES, *CONTAINERS)
 
 
 def entries(root: Module) -> Iterator[Entry]:
-    """Every module, parameter and buffer in `root`, itself included, each once under its first path."""
+    """Every module, parameter and buffer in `root`, including itself, each once under its first path."""
     return walk(Entry("", root.name, root), lambda entry: True)
 
 
-def held(root: Module, kind: Any) -> list[tuple[str, Any]]:
-    """(path, tensor) of each parameter or buffer of this kind; no two of them may have one path."""
-    kept = [each for each in entries(root) if isinstance(each.value, kind)]
-    if len({each.key for each in kept}) < len(kept):
-        raise equal_paths(root, kept)
-    return [(each.key, each.value) for each in kept]
+def collect(root: Module, kind: Any) -> list[tuple[str, Any]]:
+    """(path, tensor) of each parameter or buffer of this kind; StateError for duplicate paths."""
+    matches = [entry for entry in entries(root) if isinstance(entry.value, kind)]
+    if len({entry.key for entry in matches}) < len(matches):
+        raise equal_paths(root, matches)
+    return [(entry.key, entry.value) for entry in matches]
 
 
-def equal_paths(root: Module, kept: list[Entry]) -> StateError:
-    """The error for tensors that a state could not tell apart."""
+def equal_paths(root: Module, matches: list[Entry]) -> StateError:
+    """The error for two tensors with the same path."""
     first: dict[str, Entry] = {}
-    one, other = next((first[each.key], each) for each in kept if first.setdefault(each.key, each) is not each)
-    return StateError(f"{type(root).__name__}: {one.shown} and {other.shown} have one path in a state, {one.key!r}",
-                      why="a state has one array for each path: one of the two would be lost when it is saved",
-                      repair="rename a key: keys of one dict differ as text, and hold no dots")
+    one, other = next((first[entry.key], entry) for entry in matches if first.setdefault(entry.key, entry) is not entry)
+    return StateError(f"{type(root).__name__}: {one.display} and {other.display} have the same path in a state, {one.key!r}",
+                      why="a state has one array per path: one of the two would be lost",
+                      repair="rename a key: the keys of a dict must differ as text and contain no dots")
 
 
 def nearest_modules(root: Module) -> Iterator[Entry]:
-    """The modules directly inside `root`, in containers too, but not inside other modules."""
-    found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
-    return (each for each in found if isinstance(each.value, Module) and each.value is not root)
+    """The direct submodules of `root`, also in containers."""
+    inner = walk(Entry("", root.name, root), lambda entry: entry.value is root)
+    return (entry for entry in inner if isinstance(entry.value, Module) and entry.value is not root)
 
 
-def kept_in_16_bits(x: Any) -> Any:
-    """A value that is computed in a compiled function, rounded to bfloat16; anything else as it is."""
+def round_to_bfloat16(x: Any) -> Any:
+    """Round a float32 value computed in a compiled function to bfloat16; return anything else unchanged."""
     return build("round_bfloat16", x) if isinstance(x, Tensor) and x._value is None and x.dtype == float32 else x
 
 
 def own_parameters(root: Module) -> list[Parameter]:
-    """The parameters of `root` itself, not those of modules inside it."""
-    found = walk(Entry("", root.name, root), lambda entry: entry.value is root)
-    return [each.value for each in found if isinstance(each.value, Parameter)]
+    """The parameters of `root` itself, without those of submodules."""
+    inner = walk(Entry("", root.name, root), lambda entry: entry.value is root)
+    return [entry.value for entry in inner if isinstance(entry.value, Parameter)]
 
 
 def walk(start: Entry, enter: Any) -> Iterator[Entry]:
-    seen: set[int] = set()
+    visited: set[int] = set()
     stack = [start]
     while stack:
         entry = stack.pop()
         value = entry.value
-        if id(value) in seen:
+        if id(value) in visited:
             continue
-        seen.add(id(value))
-        if isinstance(value, WALKED):
+        visited.add(id(value))
+        if isinstance(value, LEAVES_AND_MODULES):
             yield entry
         if isinstance(value, CONTAINERS) or (isinstance(value, Module) and enter(entry)):
             stack.extend(reversed(entry.inside()))
 
 
 class Running(threading.local):
-    """The paths of the modules inside the outermost one that is running."""
+    """The paths of all submodules of the outermost module that is running in this thread."""
 
     def __init__(self) -> None:
         self.paths: dict[int, str] = {}
@@ -309,46 +308,46 @@ _paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionar
 
 
 def is_single(layer: Module) -> bool:
-    """Whether a layer consists of no others, so that an error in it cannot come from a layer of the user's own."""
+    """Whether a layer has no submodules, so that an error in it cannot come from a user's layer."""
     return not any(True for _ in nearest_modules(layer))
 
 
 def too_deep(net: Module) -> TooDeepError:
-    depth = max(each.shown.count(".") + each.shown.count("[") for each in entries(net) if isinstance(each.value, Module))
-    return TooDeepError(f"{type(net).__name__}: its layers call each other deeper than Python's limit of {sys.getrecursionlimit()} frames",
-                        why=f"its modules lie up to {depth} levels inside of each other, or one calls itself",
-                        repair="put layers side by side in one nn.Sequential; sys.setrecursionlimit allows more")
+    depth = max(entry.display.count(".") + entry.display.count("[") for entry in entries(net) if isinstance(entry.value, Module))
+    return TooDeepError(f"{type(net).__name__}: its layers are nested deeper than Python's limit of {sys.getrecursionlimit()} frames",
+                        why=f"its modules are nested up to {depth} levels, or one calls itself",
+                        repair="put layers into one flat nn.Sequential; sys.setrecursionlimit raises the limit")
 
 
-def no_tensor(layer: Module, path: str, given: Any) -> ArgumentError:
-    """The error for a layer that was given something else than an array."""
-    kind, repair = type(given).__name__, "slopes.tensor(x) makes one of numbers and lists of equal length"
-    if given is None:
-        repair = "look for a function before it that returns nothing"
-    return ArgumentError(f"{layer.describe()} at {path} needs a tensor, but x is {shorten(given)} of type {kind}", repair=repair,
+def not_a_tensor(layer: Module, path: str, value: Any) -> ArgumentError:
+    """The error for a layer whose input is neither a tensor nor an array."""
+    kind, repair = type(value).__name__, "slopes.tensor(x) creates one from numbers or lists of equal length"
+    if value is None:
+        repair = "look for a preceding function without a return value"
+    return ArgumentError(f"{layer.describe()} at {path} needs a tensor, but x is {shorten(value)} of type {kind}", repair=repair,
                          where=f"layer called at {line_text(user_location())}")
 
 
-def path_now(module: Module) -> str:
+def current_path(module: Module) -> str:
     """The path under which this call of `module` runs: "net" for the outermost, "net[0]", "net.head" for those inside it."""
     if not layer_stack.paths:
         running.paths = paths_in(module)
-    found = running.paths.get(id(module))
-    if found is None:  # it hangs in no attribute of the outermost module
+    path = running.paths.get(id(module))
+    if path is None:  # it is not reachable from the outermost module
         return module.name if module.name != Module.name else type(module).__name__
-    return found
+    return path
 
 
 def paths_in(root: Module) -> dict[int, str]:
     version, paths = _paths.get(root, (-1, {}))
     if version != versions.structure:
-        paths = {id(each.value): each.shown for each in entries(root) if isinstance(each.value, Module)}
+        paths = {id(entry.value): entry.display for entry in entries(root) if isinstance(entry.value, Module)}
         _paths[root] = (versions.structure, paths)
     return paths
 
 
 def tree_text(root: Module) -> str:
-    """The module and what is inside it, one line each, indented.
+    """The module and its submodules, one line each, indented.
 
     >>> from slopes import nn
     >>> nn.Sequential(nn.Linear(2, 3), nn.ReLU())
@@ -369,7 +368,7 @@ def tree_text(root: Module) -> str:
         details = module.details()
         lines.append(f"{space}{label}{type(module).__name__}({details}{',' if details else ''}")
         stack.append(("", None, depth))
-        for each in reversed(inner):
-            own = each.shown.removeprefix(module.name).removeprefix(".")
-            stack.append((own + (" " if own.startswith("[") else ": "), each.value, depth + 1))
+        for entry in reversed(inner):
+            own = entry.display.removeprefix(module.name).removeprefix(".")
+            stack.append((own + (" " if own.startswith("[") else ": "), entry.value, depth + 1))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Noise on what a layer is given, in training only: what is learned must not depend on every small detail of an example."""
+"""Noise layers, active in training only: regularization by perturbed inputs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from ..random import Generator, bernoulli
 from ..random import normal as draw_normal
 from ..tensor import Tensor
 from .dropout import Dropping
+from .hyper_parameter import HyperParameter, format_value
 from .module import Module
-from .number import Number, text
 
 
 class GaussianNoise(Module):
-    """In training y = x + std z, z standard normal, one draw per element; in use y = x.
+    """In training mode y = x + std z, z standard normal, one draw per element; in eval mode y = x.
 
-    x and y: any shape, floats. For small noise on the inputs and squared error this is the same as the penalty std^2 |dy/dx|^2
-    (Bishop, "Training with noise is equivalent to Tikhonov regularization", 1995). std is held as a tensor: layer.std = 0.2
-    recompiles nothing. Raises ArgumentError for a negative std.
+    x and y: any shape, floats. For small noise on the inputs and squared error this is equivalent to the penalty std^2 |dy/dx|^2
+    (Bishop, "Training with noise is equivalent to Tikhonov regularization", 1995). std is stored as a tensor: layer.std = 0.2
+    does not recompile. Raises ArgumentError for a negative std.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -25,7 +25,7 @@ class GaussianNoise(Module):
     True
     """
 
-    std = Number(NOT_NEGATIVE)
+    std = HyperParameter(NOT_NEGATIVE)
     constraints = {"std": NOT_NEGATIVE}
 
     def __init__(self, std: float = 0.1, generator: Generator | None = None) -> None:
@@ -38,13 +38,13 @@ class GaussianNoise(Module):
         return x + self.std.astype(x.dtype) * draw_normal(x.shape, dtype=x.dtype, generator=self.generator)
 
     def details(self) -> str:
-        return text(self.std)
+        return format_value(self.std)
 
 
 class MaskingNoise(Dropping):
-    """In training y = x m, where each m is 0 with probability p and 1 otherwise; in use y = x. Unlike Dropout, nothing is scaled.
+    """In training mode y = x m, m = 0 with probability p, otherwise 1; in eval mode y = x. Unlike Dropout, it does not scale.
 
-    x and y: any shape. It makes the incomplete pictures that a denoising auto-encoder has to complete. Raises ArgumentError
+    x and y: any shape. It creates the corrupted inputs that a denoising autoencoder learns to restore. Raises ArgumentError
     unless 0 <= p < 1. Source: Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008.
 
     >>> import slopes as sl

@@ -1,4 +1,4 @@
-"""Batch normalization: each channel is brought to mean 0 and variance 1 over the batch."""
+"""Batch normalization: each channel is normalized to mean 0 and variance 1 over the batch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..ops.composite import mean
 from ..tensor import Tensor, no_grad
 from . import init
 from .convolution import LETTERS
+from .hyper_parameter import HyperParameter
 from .module import Buffer, Module
-from .number import Number
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class BatchNorm(Module):
-    """The common part of BatchNorm1d, BatchNorm2d and BatchNorm3d, which say how many axes x may have."""
+    """The base class of BatchNorm1d, BatchNorm2d and BatchNorm3d, which define the allowed number of axes of x."""
 
     ranks: tuple[int, ...]
-    weight: Any  # Parameter (num_features,), ones; None without affine, as bias is
+    weight: Any  # Parameter (num_features,), ones; None without affine, like bias
     bias: Any  # Parameter (num_features,), zeros
-    running_mean: Any  # Buffer (num_features,), zeros; None without track_running_stats, as the next two are
+    running_mean: Any  # Buffer (num_features,), zeros; None without track_running_stats, like the next two
     running_var: Any  # Buffer (num_features,), ones
     num_batches_tracked: Any  # Buffer ()
-    momentum = Number(OPTIONAL_SHARE)
+    momentum = HyperParameter(OPTIONAL_SHARE)
     constraints: dict[str, Constraint] = {"num_features": COUNT, "eps": POSITIVE, "momentum": OPTIONAL_SHARE, "affine": FLAG,
                                           "track_running_stats": FLAG}
 
@@ -48,71 +48,71 @@ class BatchNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.check_input(x)
-        if self.by_batch_now():
-            y = self.by_batch(x)
+        if self.uses_batch_statistics():
+            y = self.normalize_batch(x)
         else:
-            y = normalize(x, self.aligned(self.running_mean, x), self.aligned(self.running_var, x), self.eps)
-        return y if self.weight is None else y * self.aligned(self.weight, x) + self.aligned(self.bias, x)
+            y = normalize(x, self.per_channel(self.running_mean, x), self.per_channel(self.running_var, x), self.eps)
+        return y if self.weight is None else y * self.per_channel(self.weight, x) + self.per_channel(self.bias, x)
 
-    def by_batch(self, x: Tensor) -> Tensor:
-        """x normalized by its own moments, which also move the running ones."""
+    def normalize_batch(self, x: Tensor) -> Tensor:
+        """x normalized by its own mean and variance; in training mode they update the running statistics."""
         axes = self.axes(x)
         middle = mean(x, axis=axes, keepdims=True)
-        apart = x - middle
-        spread = mean(apart * apart, axis=axes, keepdims=True)  # the biased variance: divided by the number of values
+        centred = x - middle
+        spread = mean(centred * centred, axis=axes, keepdims=True)  # the biased variance: divided by the number of values
         if self.training and self.running_mean is not None:
             self.track(middle, spread, self.count(x))
-        return apart * build("rsqrt", spread + self.eps)
+        return centred * build("rsqrt", spread + self.eps)
 
     def axes(self, x: Tensor) -> tuple[int, ...]:
-        """The axes over which moments are taken."""
+        """The axes of mean and variance."""
         return (0, *range(2, x.ndim))
 
     def count(self, x: Tensor) -> int:
-        """How many values each moment is taken of."""
+        """The number of values of each mean."""
         return math.prod(x.shape[axis] for axis in self.axes(x))
 
-    def track(self, middle: Tensor, spread: Tensor, count: int) -> None:
-        """Move the running moments towards this batch's; the variance that is kept is the unbiased one."""
+    def track(self, batch_mean: Tensor, batch_var: Tensor, count: int) -> None:
+        """Update the running statistics with those of the batch; the running variance is the unbiased one."""
         with no_grad():
             self.num_batches_tracked.assign(self.num_batches_tracked + 1)
             share = self.share().astype(self.running_mean.dtype)
-            size = (self.num_features,)
-            for kept, new in ((self.running_mean, middle.detach()), (self.running_var, spread.detach() * (count / (count - 1)))):
-                kept.assign((1 - share) * kept + share * new.reshape(size).astype(kept.dtype))
+            unbiased = batch_var.detach() * (count / (count - 1))
+            for running, value in ((self.running_mean, batch_mean.detach()), (self.running_var, unbiased)):
+                running.assign((1 - share) * running + share * value.reshape((self.num_features,)).astype(running.dtype))
 
     def share(self) -> Tensor:
-        """How much of the new moments is taken; without a momentum, each batch counts equally."""
+        """The weight of the new statistics; without a momentum, all batches have equal weight."""
         return 1 / self.num_batches_tracked.astype(np.float64) if self.momentum is None else self.momentum
 
-    def aligned(self, values: Tensor, x: Tensor) -> Tensor:
-        """One value per channel, so that it broadcasts along axis 1."""
+    def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
+        """Reshape one value per channel so that it broadcasts along axis 1."""
         return values.reshape((1, self.num_features) + (1,) * (x.ndim - 2))
 
     def check_input(self, x: Tensor) -> None:
         shape = tuple(x.shape)
         if len(shape) not in self.ranks or shape[1] != self.num_features:
             raise self.wrong_shape(x)
-        if self.by_batch_now() and self.count(x) <= 1:
+        if self.uses_batch_statistics() and self.count(x) <= 1:
             raise self.too_few(x)
 
     def too_few(self, x: Tensor) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         return ShapeError(f"{what} needs more than one value per channel in training, but x is {tuple(x.shape)}",
-                          why="there the mean and variance are the batch's own, and one value has no variance",
-                          repair="train with larger batches (leave out a last batch of 1), or call net.eval() first", where=where)
+                          why="training uses the mean and variance of the batch, and one value has no variance",
+                          repair="train with larger batches (drop a last batch of 1), or call net.eval() first", where=where)
 
-    def by_batch_now(self) -> bool:
+    def uses_batch_statistics(self) -> bool:
         return self.training or self.running_mean is None
 
     def wrong_shape(self, x: Tensor) -> ShapeError:
-        what, where = built_and_called(self, x)
+        what, where = layer_and_location(self, x)
         shape, count = tuple(x.shape), self.num_features
         if len(shape) in self.ranks:
             repair = f"build it for this input: nn.{type(self).__name__}({shape[1]})"
             return ShapeError(f"{what} needs {count} channels on axis 1, but x is {shape}", repair=repair, where=where)
-        wanted = " or ".join(f"({', '.join(('N', str(count), *LETTERS.get(rank - 2, '')))})" for rank in self.ranks)
-        return ShapeError(f"{what} needs x of shape {wanted}, but x is {shape}", where=where)
+        expected = " or ".join(f"({', '.join(('N', str(count), *LETTERS.get(rank - 2, '')))})" for rank in self.ranks)
+        return ShapeError(f"{what} needs x of shape {expected}, but x is {shape}", where=where)
 
     def details(self) -> str:
         return f"{self.num_features}" + ("" if self.weight is not None else ", affine=False")
@@ -121,11 +121,11 @@ class BatchNorm(Module):
 class BatchNorm1d(BatchNorm):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance per channel over the batch.
 
-    x and y: (N, C) or (N, C, L). weight, bias, running_mean, running_var: (C,), at first ones, zeros, zeros, ones.
-    In training the running moments move: running = (1 - momentum) running + momentum new, where the new variance is the
-    unbiased one; momentum=None keeps the plain average of all batches. In use (after net.eval()) the running moments take the
-    place of the batch's.
-    Raises ShapeError for another number of channels, and in training for a batch with one value per channel.
+    x and y: (N, C) or (N, C, L). weight, bias, running_mean, running_var: (C,), initially ones, zeros, zeros, ones.
+    Training mode updates the running statistics: running = (1 - momentum) running + momentum new, where the new variance is the
+    unbiased one; momentum=None averages all batches equally. In eval mode the running statistics are used instead of those of
+    the batch.
+    Raises ShapeError for another number of channels, and in training mode for a batch with one value per channel.
     Source: Ioffe and Szegedy, "Batch normalization", 2015.
 
     >>> import slopes as sl
@@ -140,7 +140,7 @@ class BatchNorm1d(BatchNorm):
 
 
 class BatchNorm2d(BatchNorm):
-    """BatchNorm1d for pictures: the moments are taken over the batch and both spatial axes.
+    """BatchNorm1d for images: mean and variance over the batch and both spatial axes.
 
     x and y: (N, C, H, W). weight, bias, running_mean, running_var: (C,); everything else as in BatchNorm1d.
 
@@ -165,5 +165,5 @@ class BatchNorm3d(BatchNorm):
     ranks = (5,)
 
 
-def normalize(x: Tensor, middle: Tensor, spread: Tensor, eps: float) -> Tensor:
-    return (x - middle) * build("rsqrt", spread + eps)
+def normalize(x: Tensor, mean_: Tensor, var: Tensor, eps: float) -> Tensor:
+    return (x - mean_) * build("rsqrt", var + eps)

@@ -1,4 +1,4 @@
-"""Pooling: one number, the largest or the mean, for each window of a size; adaptive_pooling.py has the others."""
+"""Max, average and power-average pooling with a fixed window size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .module import Module
 
 
 class MaxPooling(Module):
-    """The common part of MaxPool1d, MaxPool2d and MaxPool3d, which say how many axes there are."""
+    """The base class of MaxPool1d, MaxPool2d and MaxPool3d, which define the number of spatial axes."""
 
     axes: int
     constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "dilation": SIZES}
@@ -34,10 +34,10 @@ class MaxPooling(Module):
 
 
 class MaxPool1d(MaxPooling):
-    """y[n, c, l] = the largest of x[n, c, s l - p + d k] over the window's places k.
+    """y[n, c, l] = the maximum of x[n, c, s l - p + d k] over k in the window.
 
-    x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1; the stride is the window unless given;
-    padding counts as minus infinity. Where several are largest, the gradient goes to the first.
+    x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1; the default stride is the window size;
+    padding is minus infinity. Among equal maxima the first gets the gradient.
     Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
@@ -50,7 +50,7 @@ class MaxPool1d(MaxPooling):
 
 
 class MaxPool2d(MaxPooling):
-    """y[n, c, i, j] = the largest value of the window at (s i - p, s j - p).
+    """y[n, c, i, j] = the maximum of the window at (s i - p, s j - p).
 
     x: (N, C, H, W), y: (N, C, H', W'); sizes, padding and ties as in MaxPool1d.
 
@@ -76,7 +76,7 @@ class MaxPool3d(MaxPooling):
 
 
 class AveragePooling(Module):
-    """The common part of AvgPool1d, AvgPool2d and AvgPool3d, which say how many axes there are."""
+    """The base class of AvgPool1d, AvgPool2d and AvgPool3d, which define the number of spatial axes."""
 
     axes: int
     constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "count_include_pad": FLAG}
@@ -98,10 +98,10 @@ class AveragePooling(Module):
 
 
 class AvgPool1d(AveragePooling):
-    """y[n, c, l] = the mean of x[n, c, s l - p + k] over the window's places k.
+    """y[n, c, l] = the mean of x[n, c, s l - p + k] over k in the window.
 
-    x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - k) / s) + 1; the stride is the window unless given; padding counts as
-    zeros, or with count_include_pad=False not at all. Raises ShapeError unless x has 3 axes.
+    x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - k) / s) + 1; the default stride is the window size; padding counts as
+    zeros, or with count_include_pad=False is excluded. Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -139,7 +139,7 @@ class AvgPool3d(AveragePooling):
 
 
 class PowerPooling(Module):
-    """The common part of LPPool1d and LPPool2d, which say how many axes there are."""
+    """The base class of LPPool1d and LPPool2d, which define the number of spatial axes."""
 
     axes: int
     constraints = {"norm_type": POSITIVE, "kernel_size": SIZES, "stride": OPTIONAL_SIZES}
@@ -153,7 +153,7 @@ class PowerPooling(Module):
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
         powers = x * x if self.norm_type == 2 else x.abs() ** self.norm_type
-        if self.norm_type < 1:  # whose slope at 0 is infinite
+        if self.norm_type < 1:  # infinite slope at 0
             powers = composite.of_positive("pow", x.abs(), self.norm_type)
         total = composite.avg_pool(powers, self.kernel_size, stride=self.stride) * float(math.prod(self.kernel_size))
         return composite.of_positive("pow", total, 1 / self.norm_type)
@@ -163,10 +163,10 @@ class PowerPooling(Module):
 
 
 class LPPool1d(PowerPooling):
-    """y[n, c, l] = (sum of |x[n, c, s l + k]|^p over the window's places k)^(1/p), p = norm_type.
+    """y[n, c, l] = (sum of |x[n, c, s l + k]|^p over k in the window)^(1/p), p = norm_type.
 
-    x: (N, C, L), y: (N, C, L') with L' = floor((L - k) / s) + 1; the stride is the window unless given. p = 1 is the sum, larger
-    p come closer to the maximum. Where a window holds only zeros the slope is 0, and for p < 1 so is that by each zero.
+    x: (N, C, L), y: (N, C, L') with L' = floor((L - k) / s) + 1; the default stride is the window size. p = 1 is the sum, larger
+    p approach the maximum. The gradient of a window of zeros is 0, and for p < 1 so is that of every zero.
     Raises ShapeError unless x has 3 axes. Source: Gulcehre et al., "Learned-norm pooling", 2014.
 
     >>> import slopes as sl
@@ -196,7 +196,7 @@ def pooling_sizes(owner: str, kernel_size: Any, stride: Any, padding: Any, axes:
     margins = per_axis(owner, "padding", padding, axes)
     if any(2 * margin > size for margin, size in zip(margins, kernel)):
         raise ArgumentError(f"{owner}: padding={margins} must be at most half of kernel_size={kernel}",
-                            why="a window could lie wholly outside of x, and nothing is the largest or the mean of no values")
+                            why="otherwise a window could contain only padding, which has no maximum or mean")
     return kernel, steps, margins
 
 

@@ -1,4 +1,4 @@
-"""Positional encodings: attention sees a set, these tell it the order."""
+"""Positional encodings, which give attention the order of a sequence."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..ops.composite import part, stack
 from ..tensor import Parameter, Tensor, tensor
 from . import init
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class SinusoidalEncoding(Module):
-    """y[..., t, 2i] = x + sin(t / base^(2i / width)), y[..., t, 2i + 1] = x + cos(t / base^(2i / width)): nothing is learned.
+    """y[..., t, 2i] = x + sin(t / base^(2i / width)), y[..., t, 2i + 1] = x + cos(t / base^(2i / width)): no parameters.
 
     x and y: (..., L, width) for any length L. Raises ShapeError for another width.
     Source: Vaswani et al., "Attention is all you need", 2017.
@@ -46,7 +46,7 @@ class SinusoidalEncoding(Module):
 class LearnedEncoding(Module):
     """y[..., t, :] = x[..., t, :] + weight[t, :].
 
-    x and y: (..., L, width) with L <= length. weight: (length, width), at first normal with mean 0 and deviation std.
+    x and y: (..., L, width) with L <= length. weight: (length, width), initially normal with mean 0 and standard deviation std.
     Raises ShapeError for another width or a longer sequence. Source: Gehring et al., "Convolutional sequence to sequence
     learning", 2017.
 
@@ -69,9 +69,9 @@ class LearnedEncoding(Module):
         check_sequence(self, x, self.width)
         length = x.shape[-2]
         if length > self.length:
-            what, where = built_and_called(self, x)
-            raise ShapeError(f"{what} has {self.length} places, but x is {tuple(x.shape)}: {length} places",
-                             repair=f"cut the sequence to {self.length}, or build it with {length}", where=where)
+            what, where = layer_and_location(self, x)
+            raise ShapeError(f"{what} has {self.length} positions, but x is {tuple(x.shape)}: {length} positions",
+                             repair=f"truncate the sequence to {self.length}, or build it with {length}", where=where)
         return x + (self.weight if length == self.length else part(self.weight, 0, 0, length))
 
     def details(self) -> str:
@@ -79,10 +79,10 @@ class LearnedEncoding(Module):
 
 
 class RotaryEncoding(Module):
-    """Each pair (x[t, 2i], x[t, 2i + 1]) turned by the angle t / base^(2i / width): for queries and keys, before attention.
+    """Rotate each pair (x[t, 2i], x[t, 2i + 1]) by the angle t / base^(2i / width): for queries and keys, before attention.
 
-    The product of a query at place t and a key at place s then depends on t - s only. x and y: (..., L, width), width even.
-    Raises ArgumentError for an odd width, ShapeError for an input of another one.
+    The product of a query at position t and a key at position s then depends on t - s only. x and y: (..., L, width), width even.
+    Raises ArgumentError for an odd width, ShapeError for an input of another width.
     Source: Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021.
 
     >>> import slopes as sl
@@ -90,7 +90,7 @@ class RotaryEncoding(Module):
     >>> turn = nn.RotaryEncoding(2)
     >>> turn(sl.tensor([[1.0, 0.0], [1.0, 0.0]])).numpy().round(2).tolist()
     [[1.0, 0.0], [0.5400000214576721, 0.8399999737739563]]
-    >>> q = k = v = sl.ones((3, 4, 7, 2))  # (batch, heads, places, width)
+    >>> q = k = v = sl.ones((3, 4, 7, 2))  # (batch, heads, positions, width)
     >>> sl.scaled_dot_product_attention(turn(q), turn(k), v, is_causal=True).shape
     (3, 4, 7, 2)
     """
@@ -100,7 +100,7 @@ class RotaryEncoding(Module):
     def __init__(self, width: int, base: float = 10000.0) -> None:
         check("RotaryEncoding", self.constraints, {"width": width, "base": base})
         if width % 2:
-            raise ArgumentError(f"RotaryEncoding: width={width} must be even", why="features are turned in pairs",
+            raise ArgumentError(f"RotaryEncoding: width={width} must be even", why="features are rotated in pairs",
                                 repair="width is that of one head: embed_dim / num_heads")
         self.width, self.base = int(width), float(base)
 
@@ -118,11 +118,11 @@ class RotaryEncoding(Module):
 
 @lru_cache(maxsize=16)
 def angles(length: int, width: int, base: float) -> np.ndarray:
-    """(length, ceil(width / 2)): place t times the frequency base^(-2i / width)."""
+    """(length, ceil(width / 2)): position t times the frequency base^(-2i / width)."""
     return np.arange(length)[:, None] * base ** (-np.arange(0, width, 2) / width)
 
 
 def check_sequence(layer: Module, x: Tensor, width: int) -> None:
     if x.ndim < 2 or x.shape[-1] != width:
-        what, where = built_and_called(layer, x)
+        what, where = layer_and_location(layer, x)
         raise ShapeError(f"{what} needs x of shape (..., L, {width}), but x is {tuple(x.shape)}", where=where)

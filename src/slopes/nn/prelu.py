@@ -8,13 +8,13 @@ from ..ops.composite import where
 from ..tensor import Parameter, Tensor
 from .init import blank, constant
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class PReLU(Module):
-    """y = x where x > 0, otherwise a x, with a learned; dy/da = x where x <= 0, otherwise 0.
+    """y = x where x > 0, otherwise a x, with a learned slope a; dy/da = x where x <= 0, otherwise 0.
 
-    x and y: any shape for one slope, (N, num_parameters, ...) for one slope per channel. weight: (num_parameters,), at first `init`.
+    x and y: any shape for one slope, (N, num_parameters, ...) for one per channel. weight: (num_parameters,), initially `init`.
     Raises ShapeError for another number of channels. Source: He et al., "Delving deep into rectifiers", 2015.
 
     >>> import slopes as sl
@@ -34,7 +34,7 @@ class PReLU(Module):
         if self.num_parameters == 1:
             return where(x > 0, x, x * self.weight.reshape(()))
         if x.ndim < 2 or x.shape[1] != self.num_parameters:
-            what, where_ = built_and_called(self, x)
+            what, where_ = layer_and_location(self, x)
             raise ShapeError(f"{what} has {self.num_parameters} slopes, one per channel (axis 1), but x is {tuple(x.shape)}",
                              repair="PReLU() has one slope for all", where=where_)
         return where(x > 0, x, x * self.weight.reshape((-1,) + (1,) * (x.ndim - 2)))

@@ -1,4 +1,4 @@
-"""Recurrent layers: RNN, LSTM and GRU over whole sequences, stacked, in both directions, of several lengths."""
+"""Recurrent layers RNN, LSTM and GRU: multi-layer, bidirectional, with variable sequence lengths."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..tensor import Tensor, asarray
 from ..tree import map_tree
 from .dropout import Dropout, SequenceDropout
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, State, Unit, Weights
-from .where import built_and_called, known_value
+from .where import known_value, layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": LAYERS, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
          "input_dropout": SHARE, "hidden_dropout": SHARE}
-NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # followed by _l0, _l1, ..., and by _reverse for the way back
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # with the suffixes _l0, _l1, ..., and _reverse for the backward direction
 
 
 class Recurrent(Unit):
-    """The common part of RNN, LSTM and GRU: layers and directions, lengths, states and dropout."""
+    """The base class of RNN, LSTM and GRU: layers and directions, lengths, states and dropout."""
 
     num_layers: int
     bidirectional: bool
@@ -39,58 +39,58 @@ class Recurrent(Unit):
                   "hidden_dropout": hidden_dropout, **others}
         check(type(self).__name__, self.constraints, values)
         if dropout and num_layers == 1:
-            raise ArgumentError(f"{type(self).__name__}: dropout={dropout!r} with one layer", why="it lies between layers",
+            raise ArgumentError(f"{type(self).__name__}: dropout={dropout!r} with one layer", why="it is applied between layers",
                                 repair="put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout")
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias, self.bidirectional = bias, bidirectional
-        for place in self.places():
-            for name, parameter in zip(NAMES, self.make_weights(self.inputs_of(place))):
-                setattr(self, name + place, parameter)
-        self.dropout = Dropout(dropout) if dropout else None  # what is built with 0 draws no numbers
+        for suffix in self.suffixes():
+            for name, parameter in zip(NAMES, self.make_weights(self.input_width(suffix))):
+                setattr(self, name + suffix, parameter)
+        self.dropout = Dropout(dropout) if dropout else None  # without dropout, no random numbers are drawn
         self.input_dropout = SequenceDropout(input_dropout) if input_dropout else None
         self.hidden_dropout = Dropout(hidden_dropout) if hidden_dropout else None
 
-    def inputs_of(self, place: str) -> int:
-        """How many features the unit at this place is given."""
-        return self.input_size if place.startswith("_l0") else self.hidden_size * (1 + self.bidirectional)
+    def input_width(self, suffix: str) -> int:
+        """The input features of the unit with this suffix."""
+        return self.input_size if suffix.startswith("_l0") else self.hidden_size * (1 + self.bidirectional)
 
-    def places(self) -> list[str]:
-        """The ends of the names of weights, in the order of states: _l0, _l0_reverse, _l1, ..."""
+    def suffixes(self) -> list[str]:
+        """The suffixes of parameter names, in the order of the states: _l0, _l0_reverse, _l1, ..."""
         ways = ("", "_reverse") if self.bidirectional else ("",)
         return [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]
 
-    def weights(self, place: str) -> Weights:
+    def weights(self, suffix: str) -> Weights:
         """The weights of one unit."""
-        return Weights(*(getattr(self, name + place) for name in NAMES))
+        return Weights(*(getattr(self, name + suffix) for name in NAMES))
 
     def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         self.check_input(x)
         starts = self.starts(x, state)
         y = asarray(x).permute_dims((1, 0, 2))  # the loop runs over the first axis
         inside = None if lengths is None else self.inside(lengths, x)
-        y = y if inside is None else where(inside, y, 0)  # whatever fills up the ends
+        y = y if inside is None else where(inside, y, 0)  # padding may have any values
         ends: list[State] = []
         for layer in range(self.num_layers):
-            y = self.dropped(y, layer)
-            found = [self.run(y, inside, start, place) for start, place in self.ways(starts, layer)]
-            ends += [end for end, _ in found]
-            y = found[0][1] if len(found) == 1 else concat([output for _, output in found], axis=2)
-        return y.permute_dims((1, 0, 2)), self.public(tuple(stack(list(each)) for each in zip(*ends)))
+            y = self.drop_inputs(y, layer)
+            results = [self.run(y, inside, start, suffix) for start, suffix in self.directions(starts, layer)]
+            ends += [end for end, _ in results]
+            y = results[0][1] if len(results) == 1 else concat([output for _, output in results], axis=2)
+        return y.permute_dims((1, 0, 2)), self.public(tuple(stack(list(states)) for states in zip(*ends)))
 
-    def ways(self, starts: list[State], layer: int) -> list[tuple[State, str]]:
-        """(start, place) of each direction of a layer."""
+    def directions(self, starts: list[State], layer: int) -> list[tuple[State, str]]:
+        """(initial state, suffix) of each direction of a layer."""
         count = 1 + self.bidirectional
-        return list(zip(starts, self.places()))[layer * count:(layer + 1) * count]
+        return list(zip(starts, self.suffixes()))[layer * count:(layer + 1) * count]
 
-    def run(self, x: Tensor, inside: Tensor | None, start: State, place: str) -> tuple[State, Tensor]:
+    def run(self, x: Tensor, inside: Tensor | None, start: State, suffix: str) -> tuple[State, Tensor]:
         """(last state, outputs) of one layer in one direction over x (T, N, inputs)."""
-        w, reverse = self.weights(place), place.endswith("_reverse")
-        kept = None
+        w, reverse = self.weights(suffix), suffix.endswith("_reverse")
+        mask = None
         if self.hidden_dropout is not None and self.training:
-            kept = self.hidden_dropout(ones(start[0].shape, start[0].dtype))  # drawn once: the same in all steps
+            mask = self.hidden_dropout(ones(start[0].shape, start[0].dtype))  # one draw for all steps
 
         def move(state: State, x: Tensor) -> State:
-            return self.step(x, state, state[0] if kept is None else state[0] * kept, w)
+            return self.step(x, state, state[0] if mask is None else state[0] * mask, w)
 
         def step(state: State, x: Tensor) -> tuple[State, Tensor]:
             new = move(state, x)
@@ -105,60 +105,60 @@ class Recurrent(Unit):
             return scan(step, start, x, reverse=reverse)
         return scan(step_inside, start, (x, inside), reverse=reverse)
 
-    def dropped(self, x: Tensor, layer: int) -> Tensor:
-        """The inputs of a layer, in training some of them left out."""
+    def drop_inputs(self, x: Tensor, layer: int) -> Tensor:
+        """The inputs of a layer, after dropout."""
         x = x if self.dropout is None or not layer else self.dropout(x)
         return x if self.input_dropout is None else self.input_dropout(x.permute_dims((1, 0, 2))).permute_dims((1, 0, 2))
 
     def starts(self, x: Tensor, state: Any) -> list[State]:
-        """The state of each layer and direction before the first step."""
-        count, dtype = len(self.places()), self.state_dtype(x, self.weights("_l0"))
+        """The initial state of each layer and direction."""
+        count, dtype = len(self.suffixes()), self.state_dtype(x, self.weights("_l0"))
         shape = (x.shape[0], self.hidden_size)
         if state is None:
             return [self.zero_state(shape, dtype)] * count
-        given = self.given_state(state, (count, *shape), dtype)
-        return [tuple(each[number] for each in given) for number in range(count)]
+        tensors = self.check_state(state, (count, *shape), dtype)
+        return [tuple(tensor[i] for tensor in tensors) for i in range(count)]
 
     def inside(self, lengths: Any, x: Tensor) -> Tensor:
-        """(T, N, 1): where a sequence has not ended yet."""
+        """The mask (T, N, 1) of steps within the lengths."""
         lengths = asarray(lengths)
         self.check_lengths(lengths, x)
         batch, steps = x.shape[:2]
-        checked = take(arange(steps + 1), lengths)  # in a compiled function, a length outside of 0 to T is found here
+        checked = take(arange(steps + 1), lengths)  # in a compiled function, this checks that lengths are in 0..T
         return arange(steps).reshape((steps, 1, 1)) < checked.reshape((1, batch, 1))
 
     def check_lengths(self, lengths: Tensor, x: Tensor) -> None:
-        what, where = built_and_called(self, lengths)
+        what, where = layer_and_location(self, lengths)
         if not is_integer(lengths.dtype):
-            raise DTypeError(f"{what} needs whole numbers as lengths, but they are {lengths.dtype}",
+            raise DTypeError(f"{what} needs integers as lengths, but they are {lengths.dtype}",
                              repair="lengths.astype(slopes.int64)", where=where)
         if lengths.shape != x.shape[:1]:
             raise ShapeError(f"{what} needs lengths of shape {x.shape[:1]}, but they are {lengths.shape}",
                              why="each sequence of the batch has one length", where=where)
         values, steps = known_value(lengths), x.shape[1]
-        if values is None:  # while a function is recorded
+        if values is None:  # while tracing
             return
-        wrong = np.flatnonzero((values < 0) | (values > steps))
-        if wrong.size:
-            raise OutOfRangeError(f"{what}: lengths[{wrong[0]}] is {values[wrong[0]]}, but x {tuple(x.shape)} has {steps} steps",
-                                  why=f"{len(wrong)} of {len(values)} lengths are not from 0 to {steps}", where=where)
+        invalid = np.flatnonzero((values < 0) | (values > steps))
+        if invalid.size:
+            raise OutOfRangeError(f"{what}: lengths[{invalid[0]}] is {values[invalid[0]]}, but x {tuple(x.shape)} has {steps} steps",
+                                  why=f"{len(invalid)} of {len(values)} lengths are not from 0 to {steps}", where=where)
 
     def check_input(self, x: Tensor) -> None:
         if x.ndim != 3 or x.shape[2] != self.input_size:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape (batch, time, {self.input_size}), but x is {tuple(x.shape)}",
                              repair=self.repair(tuple(x.shape)), where=where)
         if not x.shape[1]:
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs at least one step, but x is {tuple(x.shape)}",
-                             repair="sequences without any step can be padded to one, with lengths= saying that they are empty",
+                             repair="pad empty sequences to one step, and pass lengths= with 0 for them",
                              where=where)
 
     def repair(self, shape: tuple[int, ...]) -> str:
         if len(shape) == 2 and shape[1] == self.input_size:
             return "for one sequence, x[None]; for one step of a batch, x[:, None]"
         if len(shape) == 2 and self.input_size == 1:
-            return "for one number per step, x[:, :, None]"
+            return "for one value per step, x[:, :, None]"
         if len(shape) == 3 and shape[1] == self.input_size:
             return f"axis 1 is {shape[1]}: put it last with x.permute_dims((0, 2, 1))"
         return f"build it for this width, nn.{type(self).__name__}({shape[2]}, ...)" if len(shape) == 3 else ""
@@ -169,23 +169,23 @@ class Recurrent(Unit):
 
 
 class RNN(Elman, Recurrent):
-    """Elman's network, h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), f = tanh or ReLU: `num_layers` of them, each over the
-    outputs of the one before.
+    """Elman's network, h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), f = tanh or ReLU, with `num_layers` layers, each of which
+    reads the outputs of the previous one.
 
     x: (batch, time, input_size) -> (outputs, state): outputs (batch, time, hidden_size) are the h_t of the last layer, state
-    (layers, batch, hidden_size) the last h of each layer; given as the second argument, it is where the next call begins (else
-    with zeros). bidirectional: a second unit reads backwards; outputs are (batch, time, 2 hidden_size), states (2 layers, ...),
-    forwards before backwards. lengths (batch,), integers from 0 to time: a sequence's state stays what it was at its end, outputs
-    after it are 0, and the way back begins at it; what x holds there does not matter.
+    (layers, batch, hidden_size) the last h of each layer; pass it as the second argument to continue (the default is zeros).
+    bidirectional: a second unit reads backwards; outputs are (batch, time, 2 hidden_size), states (2 layers, ...), forward
+    before backward. lengths (batch,), integers from 0 to time: the state of a sequence is that at its end, outputs after it are
+    0, and the backward direction starts there; values of x after it have no effect.
 
-    dropout: share of the outputs left out between layers, drawn anew for each step. input_dropout and hidden_dropout: shares of
-    each layer's inputs and of the h that goes into the product with W_hh, drawn once for all steps (variational dropout).
+    dropout: dropout of the outputs between layers, drawn independently for each step. input_dropout and hidden_dropout: dropout of
+    each layer's inputs and of the h in the product with W_hh, drawn once for all steps (variational dropout).
 
     weight_ih_l0: (hidden_size, input_size), weight_hh_l0: (hidden_size, hidden_size), bias_ih_l0 and bias_hh_l0: (hidden_size,);
-    _l1 ... for further layers, _l0_reverse ... for the way back: names, shapes and order are PyTorch's. All start uniform in
-    (-1/sqrt(hidden_size), 1/sqrt(hidden_size)); nn.init.orthogonal(layer.weight_hh_l0) lets norms live longer. Different from
-    PyTorch, the batch is always the first axis of x.
-    Raises ShapeError for another x or state, OutOfRangeError for lengths outside of 0 to time.
+    _l1 ... for further layers, _l0_reverse ... for the backward direction: names, shapes and order are PyTorch's. All are initially
+    uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size)); nn.init.orthogonal(layer.weight_hh_l0) preserves norms longer. Unlike
+    in PyTorch, the batch is always the first axis of x.
+    Raises ShapeError for another x or state, OutOfRangeError for lengths outside 0..time.
     Sources: Elman, "Finding structure in time", 1990; Gal and Ghahramani, "A theoretically grounded application of dropout in
     recurrent neural networks", 2016.
 
@@ -209,14 +209,14 @@ class RNN(Elman, Recurrent):
 
 
 class LSTM(LongShortTerm, Recurrent):
-    """Long short-term memory: gates i, f, o = sigmoid(W x_t + U h_(t-1) + b), candidate g = tanh(the same with weights of its
-    own), c_t = f c_(t-1) + i g, h_t = o tanh(c_t).
+    """Long short-term memory: gates i, f, o = sigmoid(W x_t + U h_(t-1) + b), candidate g = tanh(W_g x_t + U_g h_(t-1) + b_g),
+    c_t = f c_(t-1) + i g, h_t = o tanh(c_t).
 
     x: (batch, time, input_size) -> (outputs, (h, c)): outputs (batch, time, hidden_size), h and c (layers, batch, hidden_size).
     The other arguments, lengths, dropout and errors are those of RNN. weight_ih_l0: (4 hidden_size, input_size), the rows of i, f,
-    g, o one below the other, weight_hh_l0: (4 hidden_size, hidden_size); names, order and initial values are PyTorch's: the
-    forget gate starts with biases near 0, that is half open. With forget_bias=1.0 it starts at 1 (in bias_ih, while bias_hh is 0
-    there), and memories last longer from the beginning. nn.init.orthogonal(layer.weight_hh_l0, blocks=4) for each gate by itself.
+    g, o stacked, weight_hh_l0: (4 hidden_size, hidden_size); names, order and initial values are PyTorch's: the forget gate has
+    initial biases near 0, so it is half open. forget_bias=1.0 sets them to 1 (in bias_ih; bias_hh is 0 there), for longer
+    memory at the start. nn.init.orthogonal(layer.weight_hh_l0, blocks=4) initializes each gate separately.
     Sources: Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber, Cummins, "Learning to forget", 2000; Jozefowicz, Zaremba,
     Sutskever, "An empirical exploration of recurrent network architectures", 2015 (forget_bias).
 
@@ -237,22 +237,22 @@ class LSTM(LongShortTerm, Recurrent):
                  forget_bias: float | None = None) -> None:
         self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
                   forget_bias=forget_bias)
-        for place in self.places():
-            self.set_forget_bias(self.weights(place), forget_bias)
+        for suffix in self.suffixes():
+            self.set_forget_bias(self.weights(suffix), forget_bias)
 
 
 class GRU(Gated, Recurrent):
     """The gated recurrent unit: r, z = sigmoid(W x_t + U h_(t-1) + b), n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + b_n')),
     h_t = z h_(t-1) + (1 - z) n.
 
-    Authors write it in four ways, and weights trained for one mean nothing in another. reset="after" (PyTorch, cuDNN; the
-    default) multiplies by r after the product with U_n, as above; reset="before" before it, n = tanh(W_n x_t + b_n +
-    U_n (r h_(t-1)) + b_n'), as Cho et al. do. update="keeps" (both of them; the default): z is the share that is kept;
-    update="replaces" (many textbooks, after Chung et al.): h_t = (1 - z) h_(t-1) + z n.
+    There are four conventions, and weights of one are useless in another. reset="after" (PyTorch, cuDNN; the default) multiplies
+    by r after the product with U_n, as above; reset="before" before it, n = tanh(W_n x_t + b_n + U_n (r h_(t-1)) + b_n'), as in
+    Cho et al. With update="keeps" (PyTorch and Cho et al.; the default), z is the weight of the old state; with
+    update="replaces" (many textbooks, after Chung et al.), h_t = (1 - z) h_(t-1) + z n.
 
-    x: (batch, time, input_size) -> (outputs, state), as RNN, with its other arguments, lengths, dropout and errors.
-    weight_ih_l0: (3 hidden_size, input_size), the rows of r, z, n one below the other, weight_hh_l0: (3 hidden_size, hidden_size);
-    names, order and initial values are PyTorch's. nn.init.orthogonal(layer.weight_hh_l0, blocks=3) for each gate by itself.
+    x: (batch, time, input_size) -> (outputs, state); the other arguments, lengths, dropout and errors are those of RNN.
+    weight_ih_l0: (3 hidden_size, input_size), the rows of r, z, n stacked, weight_hh_l0: (3 hidden_size, hidden_size);
+    names, order and initial values are PyTorch's. nn.init.orthogonal(layer.weight_hh_l0, blocks=3) treats each gate separately.
     Sources: Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014; Chung et al., "Empirical evaluation of
     gated recurrent neural networks on sequence modeling", 2014.
 
@@ -277,12 +277,12 @@ class GRU(Gated, Recurrent):
 
 
 def conventions(unit: Gated) -> str:
-    """The choices of a GRU that are not PyTorch's."""
+    """The arguments of a GRU that differ from PyTorch's conventions."""
     return (", reset='before'" if unit.reset == "before" else "") + (", update='replaces'" if unit.update == "replaces" else "")
 
 
 def detached(state: Any) -> Any:
-    """The same state, through which no gradient flows back: where a piece of a long sequence begins (truncated BPTT).
+    """The state without its history: gradients stop here (truncated backpropagation through time).
 
     state: a tensor or a tree of tensors, such as an LSTM's (h, c).
     Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network trajectories", 1990.
@@ -293,4 +293,4 @@ def detached(state: Any) -> Any:
     >>> state.requires_grad, nn.detached(state).requires_grad
     (True, False)
     """
-    return map_tree(lambda each: each.detach(), state)
+    return map_tree(lambda tensor: tensor.detach(), state)

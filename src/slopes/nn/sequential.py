@@ -1,4 +1,4 @@
-"""Layers one after the other."""
+"""Sequential: a chain of layers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .module import Module
 class Sequential(Module):
     """y = layer_n(... layer_2(layer_1(x))).
 
-    net[0] is the first layer, net[-1] the last, net[1:3] a Sequential that shares those layers. Paths leave the name of the list
-    out, as PyTorch's do: "0.weight".
+    net[0] is the first layer, net[-1] the last, net[1:3] a Sequential that shares those layers. Paths omit the name of the list,
+    as in PyTorch: "0.weight".
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -45,24 +45,24 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self.layers)
 
-    def __getitem__(self, place: int | slice) -> Any:
-        return Sequential(*self.layers[place]) if isinstance(place, slice) else self.layers[place]
+    def __getitem__(self, index: int | slice) -> Any:
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
-    def __setitem__(self, place: int, layer: Module) -> None:
+    def __setitem__(self, index: int, layer: Module) -> None:
         check_modules(type(self).__name__, [layer])
-        self.layers[place] = layer
+        self.layers[index] = layer
 
 
 def check_modules(owner: str, layers: Sequence[Any]) -> None:
-    for place, layer in enumerate(layers):
+    for index, layer in enumerate(layers):
         if not isinstance(layer, Module):
-            raise ArgumentError(f"{owner}: layer {place} is {layer!r} of type {type(layer).__name__}, not a module",
+            raise ArgumentError(f"{owner}: layer {index} is {layer!r} of type {type(layer).__name__}, not a module",
                                 repair=hint(owner, layer))
 
 
 def hint(owner: str, layer: Any) -> str:
     if isinstance(layer, type) and issubclass(layer, Module):
-        return f"make one of it: nn.{layer.__name__}(...)"
+        return f"create an instance: nn.{layer.__name__}(...)"
     if isinstance(layer, (list, tuple)):
         return f"unpack the list: nn.{owner}(*layers)"
     return "write a Module whose forward calls it" if callable(layer) else f"a {owner} holds modules only"

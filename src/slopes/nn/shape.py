@@ -1,4 +1,4 @@
-"""Layers that only arrange: Flatten and Unflatten."""
+"""Layers that reshape: Flatten and Unflatten."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..errors import ShapeError
 from ..graph.shape import normalize_axis
 from ..tensor import Tensor
 from .module import Module
-from .where import built_and_called
+from .where import layer_and_location
 
 
 class Flatten(Module):
     """Merge the axes from start_axis to end_axis into one; by default all but the batch axis.
 
-    x: (N, a, b, ...), y: (N, a * b * ...). Raises ShapeError when x lacks an axis.
+    x: (N, a, b, ...), y: (N, a * b * ...). Raises ShapeError if x has too few axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -45,7 +45,7 @@ class Flatten(Module):
 class Unflatten(Module):
     """Split one axis into several: the inverse of Flatten.
 
-    x: (..., n, ...) with n = the product of sizes, y: (..., *sizes, ...). Raises ShapeError when n is another number.
+    x: (..., n, ...) with n = the product of sizes, y: (..., *sizes, ...). Raises ShapeError for another n.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -64,7 +64,7 @@ class Unflatten(Module):
         shape = tuple(x.shape)
         axis = normalize_axis(self.axis, len(shape), self.describe())
         if shape[axis] != math.prod(self.sizes):
-            what, where = built_and_called(self, x)
+            what, where = layer_and_location(self, x)
             product = " * ".join(map(str, self.sizes))
             raise ShapeError(f"{what} needs axis {axis} to be {product} = {math.prod(self.sizes)}, but x is {shape}", where=where)
         return x.reshape((*shape[:axis], *self.sizes, *shape[axis + 1:]))

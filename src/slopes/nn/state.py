@@ -1,4 +1,4 @@
-"""Loading named arrays into named tensors: all is checked, and all that is wrong is said at once, before anything changes."""
+"""Save and load named arrays: everything is checked, and all problems are reported at once, before anything changes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 from ..errors import StateError
 from ..tensor import Tensor, shared
 
-SHOWN = 20  # names listed per kind of problem before the rest is only counted
+MAX_LISTED = 20  # names listed per kind of problem; the others are counted
 
 
-def copied_state(named: Sequence[tuple[str, Tensor]]) -> dict[str, np.ndarray]:
-    """Copies of the values of tensors under their names, all of one moment.
+def copy_state(named: Sequence[tuple[str, Tensor]]) -> dict[str, np.ndarray]:
+    """Copies of the values of named tensors, as one consistent snapshot.
 
     >>> import slopes as sl
-    >>> copied_state([("rate", sl.tensor(0.5))])
+    >>> copy_state([("rate", sl.tensor(0.5))])
     {'rate': array(0.5, dtype=float32)}
     """
     return {name: np.array(array) for (name, _), array in zip(named, shared([held for _, held in named]))}
 
 
-def load_arrays(owner: str, held: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool = True) -> None:
-    """Assign each given array to the tensor of its name, or raise one StateError that lists all that does not fit."""
-    if not isinstance(given, Mapping):
-        raise StateError(f"load_state_dict: a state of type {type(given).__name__} instead of arrays by name",
-                         why="a state is what net.state_dict() gives",
+def load_arrays(owner: str, held: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool = True) -> None:
+    """Assign each array to the tensor of its name, or raise one StateError that lists all mismatches."""
+    if not isinstance(state, Mapping):
+        raise StateError(f"load_state_dict: a state is a mapping from names to arrays, not a {type(state).__name__}",
+                         why="it is what net.state_dict() returns",
                          repair="from a file: net.load_state_dict(data.load_safetensors(path))")
-    arrays = {name: np.asarray(array.detach() if isinstance(array, Tensor) else array) for name, array in given.items()}
+    arrays = {name: np.asarray(array.detach() if isinstance(array, Tensor) else array) for name, array in state.items()}
     missing = [name for name in held if name not in arrays] if strict else []
     unknown = [name for name in arrays if name not in held] if strict else []
     unfit = [name for name, array in arrays.items() if name in held and not fits(array, held[name])]
@@ -41,29 +41,30 @@ def load_arrays(owner: str, held: Mapping[str, Tensor], given: Mapping[str, Any]
             held[name].assign(array.astype(held[name].dtype))
 
 
-def fits(array: np.ndarray, held: Tensor) -> bool:
+def fits(array: np.ndarray, held: Any) -> bool:
     return array.shape == held.shape and np.can_cast(array.dtype, held.dtype, casting="same_kind")
 
 
-def state_error(owner: str, held: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray],
-                missing: list[str], unknown: list[str], unfit: list[str]) -> StateError:
-    counts = [counted(missing, "missing"), counted(unknown, "unknown"), counted(unfit, "unfit")]
-    lines = [f"missing: {name} {held[name].shape}" for name in shortened(missing)]
-    lines += [f"unknown: {name} {arrays[name].shape}{suggestion(name, missing or held)}" for name in shortened(unknown)]
-    lines += [f"unfit: {name} is {kind(held[name])} here, but {kind(arrays[name])} in the state" for name in shortened(unfit)]
-    return StateError(f"load_state_dict: the state does not fit {owner}: " + ", ".join(text for text in counts if text),
-                      why="\n  ".join(lines), repair=repair(missing, unknown, unfit))
+def state_error(owner: str, held: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray], missing: list[str], unknown: list[str],
+                unfit: list[str], use: str = "load_state_dict", advice: str = "") -> StateError:
+    """The error of `use` that lists the names that do not fit; `advice` replaces the usual repair."""
+    counts = [count_text(missing, "missing"), count_text(unknown, "unknown"), count_text(unfit, "unfit")]
+    lines = [f"missing: {name} {held[name].shape}" for name in first_names(missing)]
+    lines += [f"unknown: {name} {arrays[name].shape}{suggestion(name, missing or held)}" for name in first_names(unknown)]
+    lines += [f"unfit: {name} is {type_text(held[name])} here, but {type_text(arrays[name])} in the state" for name in first_names(unfit)]
+    return StateError(f"{use}: the state does not match {owner}: " + ", ".join(text for text in counts if text),
+                      why="\n  ".join(lines), repair=advice or repair(missing, unknown, unfit))
 
 
-def counted(names: list[str], word: str) -> str:
+def count_text(names: list[str], word: str) -> str:
     return f"{len(names)} {'name' if len(names) == 1 else 'names'} {word}" if names else ""
 
 
-def shortened(names: list[str]) -> list[str]:
-    return names[:SHOWN]
+def first_names(names: list[str]) -> list[str]:
+    return names[:MAX_LISTED]
 
 
-def kind(array: Any) -> str:
+def type_text(array: Any) -> str:
     return f"{np.dtype(array.dtype).name} {tuple(array.shape)}"
 
 

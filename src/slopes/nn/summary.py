@@ -1,4 +1,4 @@
-"""The table of a network: each layer with the shape of its output and the number of its parameters."""
+"""The summary table of a network: each layer with its output shape and number of parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One module: its path for people, its text, the shape of its (first) output or None, and the parameters that are its own."""
+    """One module: its path and text, the shape of its (first) output or None, and the number of its own parameters."""
 
     path: str
     text: str
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The rows, outermost module first, and how many of the parameters are trained; printing it shows the table."""
+    """The rows, outermost module first, and the number of (trainable) parameters; printing shows the table."""
 
     rows: tuple[Row, ...]
     parameters: int
@@ -48,27 +48,27 @@ class Summary:
         return f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
 
 
-Found = Sequence[tuple[str, "Module", list[Parameter]]]  # path, module, the parameters that are its own
+Modules = Sequence[tuple[str, "Module", list[Parameter]]]  # (path, module, its own parameters)
 
 
-def summarize(root: Module, found: Found, examples: Iterable[Any]) -> Summary:
-    """The summary of `root`, whose modules are `found`, called with `examples` (shapes, arrays or tensors)."""
-    shapes = output_shapes(root, [module for _, module, _ in found], examples)
-    counted: dict[int, Parameter] = {}
+def summarize(root: Module, modules: Modules, examples: Iterable[Any]) -> Summary:
+    """The summary of `root`, whose modules are `modules`, called with `examples` (shapes, arrays or tensors)."""
+    shapes = output_shapes(root, [module for _, module, _ in modules], examples)
+    known: dict[int, Parameter] = {}
     rows = []
-    for path, module, own in found:
-        new = {id(parameter): parameter for parameter in own if id(parameter) not in counted}
-        counted.update(new)
-        text = module.describe() if len(found) == 1 or not module.children() else type(module).__name__
+    for path, module, own in modules:
+        new = {id(parameter): parameter for parameter in own if id(parameter) not in known}
+        known.update(new)
+        text = module.describe() if len(modules) == 1 or not module.children() else type(module).__name__
         rows.append(Row(path, text, shapes.get(path), sum(parameter.size for parameter in new.values())))
-    trainable = sum(parameter.size for parameter in counted.values() if parameter.requires_grad)
-    return Summary(tuple(rows), sum(parameter.size for parameter in counted.values()), trainable)
+    trainable = sum(parameter.size for parameter in known.values() if parameter.requires_grad)
+    return Summary(tuple(rows), sum(parameter.size for parameter in known.values()), trainable)
 
 
 def output_shapes(root: Module, modules: Sequence[Module], examples: Iterable[Any]) -> dict[str, Shape]:
-    """The shape of every module's output, by path: the network is traced, so nothing is computed and no state changes."""
+    """The output shape of every module by path; tracing computes nothing and changes no state."""
     trace = Trace()
-    with in_use(modules), tracing(trace), no_grad():
+    with eval_mode(modules), tracing(trace), no_grad():
         root(*(argument(trace, example) for example in examples))
     return {path: tuple(node.shape) for path, node in trace.notes.items()}
 
@@ -79,12 +79,12 @@ def argument(trace: Trace, example: Any) -> Tensor:
     if hasattr(example, "shape") and hasattr(example, "dtype"):
         return trace.argument(tuple(example.shape), example.dtype)
     raise ArgumentError(f"summary: {example!r} is neither a shape nor an example",
-                        repair="give the shape of a batch, such as (1, 1, 28, 28), or an array like those that the network gets")
+                        repair="pass the shape of a batch, such as (1, 1, 28, 28), or an example array")
 
 
 @contextmanager
-def in_use(modules: Sequence[Module]) -> Iterator[None]:
-    """All modules in the mode of use; afterwards each is as it was, and no one sees that it had changed."""
+def eval_mode(modules: Sequence[Module]) -> Iterator[None]:
+    """All modules in eval mode; afterwards restored, without a notification of changes."""
     before = [(vars(module), vars(module).get("training")) for module in modules]
     for attributes, _ in before:
         attributes["training"] = False

@@ -1,4 +1,4 @@
-"""The transformer's blocks and stacks: attention, then a small network at each place, with shortcuts and normalization."""
+"""Transformer encoder and decoder layers and stacks: attention and feed-forward sublayers with residual connections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
-from ..errors import left_to
+from ..errors import missing_method
 from ..ops.composite import gelu, relu
 from ..tensor import Tensor, asarray
 from .activations import Identity
@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu
 
 
 class TransformerBlock(Module):
-    """The common part of TransformerEncoderLayer and TransformerDecoderLayer: arguments, shortcuts and the small network."""
+    """The base class of TransformerEncoderLayer and TransformerDecoderLayer: arguments, residuals, feed-forward network."""
 
     self_attn: MultiheadAttention
     linear1: Linear  # (d_model -> dim_feedforward)
@@ -38,25 +38,25 @@ class TransformerBlock(Module):
         for name in self.attentions():
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first))
         self.linear1 = Linear(d_model, dim_feedforward, bias)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias)
         count = len(self.attentions()) + 1
-        for number in range(1, count + 1):
-            setattr(self, f"norm{number}", LayerNorm(d_model, layer_norm_eps, bias=bias))
-        for number in range(1, count + 1):
-            setattr(self, f"dropout{number}", dropout_of(dropout))
+        for i in range(1, count + 1):
+            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias))
+        for i in range(1, count + 1):
+            setattr(self, f"dropout{i}", make_dropout(dropout))
 
     def attentions(self) -> tuple[str, ...]:
-        """The names of its attention layers, in order."""
-        raise left_to(self, "attentions")
+        """The names of the attention layers, in order."""
+        raise missing_method(self, "attentions")
 
-    def another(self) -> TransformerBlock:
-        """A new one of the same sizes, with initial values of its own."""
+    def fresh_copy(self) -> TransformerBlock:
+        """A new layer with the same arguments and new initial values."""
         return type(self)(**self.arguments)
 
-    def beside(self, number: int, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """x with a function of it added, normalized before the function or after the sum; with the number-th norm and dropout."""
-        norm, dropout = getattr(self, f"norm{number}"), getattr(self, f"dropout{number}")
+    def sublayer(self, i: int, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """x + f(x) with the i-th norm and dropout, normalized before f (norm_first) or after the sum."""
+        norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
         return x + dropout(function(norm(x))) if self.norm_first else norm(x + dropout(function(x)))
 
     def feed_forward(self, x: Tensor) -> Tensor:
@@ -69,10 +69,10 @@ class TransformerBlock(Module):
 class TransformerEncoderLayer(TransformerBlock):
     """h = norm1(x + attention(x)), y = norm2(h + W_2 activation(W_1 h)); with norm_first, h = x + attention(norm1(x)), ...
 
-    src and y: (L, N, d_model), or (N, L, d_model) with batch_first=True. src_mask, src_key_padding_mask and is_causal: as
-    attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that src_key_padding_mask hides is taken
-    as 0. State: self_attn, linear1, linear2, norm1, norm2, named and started as PyTorch's. Dropout acts on the attention's weights, after
-    the activation and before each sum.
+    src and y: (L, N, d_model), or (N, L, d_model) with batch_first=True. src_mask, src_key_padding_mask and is_causal: like
+    attn_mask, key_padding_mask and is_causal of MultiheadAttention; non-finite values at positions that src_key_padding_mask hides
+    become 0. State: self_attn, linear1, linear2, norm1, norm2, with the names and initial values of PyTorch. Dropout is applied
+    to the attention weights, after the activation and before each sum.
     Raises ShapeError for an input of another width. Source: Vaswani et al., "Attention is all you need", 2017; norm_first as in
     Xiong et al., "On layer normalization in the transformer architecture", 2020.
 
@@ -90,17 +90,17 @@ class TransformerEncoderLayer(TransformerBlock):
             return self.self_attn(x, key_padding_mask=src_key_padding_mask, attn_mask=src_mask, is_causal=is_causal)
 
         if src_key_padding_mask is not None:
-            src = clean_padding(src, self.self_attn.padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
-        return self.beside(2, self.beside(1, src, attend), self.feed_forward)
+            src = clean_padding(src, self.self_attn.check_padding(src, asarray(src_key_padding_mask)), self.self_attn.batch_first)
+        return self.sublayer(2, self.sublayer(1, src, attend), self.feed_forward)
 
 
 class TransformerDecoderLayer(TransformerBlock):
-    """An encoder layer with a second attention in its middle, whose keys and values are `memory`, the encoder's output.
+    """An encoder layer with a second (cross) attention, whose keys and values are `memory`, the encoder's output.
 
-    tgt and y: (L, N, d_model), memory: (S, N, d_model); with batch_first=True the batch N is axis 0. The masks for tgt and for
-    memory: as attn_mask, key_padding_mask and is_causal of MultiheadAttention; what is not finite at places that
-    tgt_key_padding_mask hides is taken as 0. State: self_attn, multihead_attn, linear1,
-    linear2, norm1, norm2, norm3, named and started as PyTorch's. Raises ShapeError for inputs of another width.
+    tgt and y: (L, N, d_model), memory: (S, N, d_model); with batch_first=True the batch N is axis 0. The masks of tgt and
+    memory: like attn_mask, key_padding_mask and is_causal of MultiheadAttention; non-finite values at positions that
+    tgt_key_padding_mask hides become 0. State: self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3, with the names
+    and initial values of PyTorch. Raises ShapeError for inputs of another width.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
     >>> import slopes as sl
@@ -126,8 +126,8 @@ class TransformerDecoderLayer(TransformerBlock):
                                        is_causal=memory_is_causal)
 
         if tgt_key_padding_mask is not None:
-            tgt = clean_padding(tgt, self.self_attn.padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
-        return self.beside(3, self.beside(2, self.beside(1, tgt, attend), remember), self.feed_forward)
+            tgt = clean_padding(tgt, self.self_attn.check_padding(tgt, asarray(tgt_key_padding_mask)), self.self_attn.batch_first)
+        return self.sublayer(3, self.sublayer(2, self.sublayer(1, tgt, attend), remember), self.feed_forward)
 
 
 ENCODER_LAYER = Constraint("a TransformerEncoderLayer", lambda value: isinstance(value, TransformerEncoderLayer), (3, None))
@@ -136,11 +136,11 @@ OPTIONAL_MODULE = Constraint("a module or None", lambda value: value is None or 
 
 
 class TransformerEncoder(Module):
-    """num_layers encoder layers one after the other, then `norm` if given.
+    """A stack of num_layers encoder layers, then `norm` if given.
 
-    src and y: as the layers'; mask, src_key_padding_mask and is_causal go to every layer. The first layer is the one given, the
-    others are new ones of its sizes, each with initial values of its own (PyTorch's all start with the same). With norm_first
-    layers, give norm=nn.LayerNorm(d_model).
+    src and y: as in the layers; mask, src_key_padding_mask and is_causal are passed to every layer. encoder_layer is the first
+    layer; the others have the same arguments and new initial values (in PyTorch, the same values). With norm_first layers, use
+    norm=nn.LayerNorm(d_model).
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -153,7 +153,7 @@ class TransformerEncoder(Module):
 
     def __init__(self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerEncoder", self.constraints, {"encoder_layer": encoder_layer, "num_layers": num_layers, "norm": norm})
-        self.layers = [encoder_layer, *(encoder_layer.another() for _ in range(num_layers - 1))]
+        self.layers = [encoder_layer, *(encoder_layer.fresh_copy() for _ in range(num_layers - 1))]
         self.norm = norm
 
     def forward(self, src: Tensor, mask: Mask = None, src_key_padding_mask: Mask = None, is_causal: bool = False) -> Tensor:
@@ -163,10 +163,10 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """num_layers decoder layers one after the other, each with the same memory, then `norm` if given.
+    """A stack of num_layers decoder layers, all with the same memory, then `norm` if given.
 
-    tgt, memory, masks and y: as the layers'. The first layer is the one given, the others are new ones of its sizes, each with
-    initial values of its own.
+    tgt, memory, masks and y: as in the layers. decoder_layer is the first layer; the others have the same arguments and new
+    initial values.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -179,7 +179,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         check("TransformerDecoder", self.constraints, {"decoder_layer": decoder_layer, "num_layers": num_layers, "norm": norm})
-        self.layers = [decoder_layer, *(decoder_layer.another() for _ in range(num_layers - 1))]
+        self.layers = [decoder_layer, *(decoder_layer.fresh_copy() for _ in range(num_layers - 1))]
         self.norm = norm
 
     def forward(self, tgt: Tensor, memory: Tensor, **masks: Any) -> Tensor:
@@ -188,6 +188,6 @@ class TransformerDecoder(Module):
         return tgt if self.norm is None else self.norm(tgt)
 
 
-def dropout_of(p: float) -> Module:
-    """Dropout, or nothing where it is built with 0: then no numbers are drawn."""
+def make_dropout(p: float) -> Module:
+    """Dropout, or Identity for p = 0, which draws no random numbers."""
     return Dropout(p) if p else Identity()

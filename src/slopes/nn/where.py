@@ -1,4 +1,4 @@
-"""Where a layer's input was built and where the layer was called: the last line of a layer's message."""
+"""The location of an error in a layer: where its input was built, and where the layer was called."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import layer_stack, line_text, user_location
 from ..tensor import Tensor, mode
 
 
-def built_and_called(layer: Any, x: Tensor) -> tuple[str, str]:
+def layer_and_location(layer: Any, x: Tensor) -> tuple[str, str]:
     """("Linear(784 -> 128) at net[0]", "x built at train.py:41; layer called at model.py:17")."""
     path = layer_stack.paths[-1] if layer_stack.paths else ""
     built = f"x built at {line_text(x._node.location)}; " if x._node is not None else ""
@@ -18,5 +18,5 @@ def built_and_called(layer: Any, x: Tensor) -> tuple[str, str]:
 
 
 def known_value(x: Tensor) -> np.ndarray | None:
-    """The array of x where values are known now: not while a function is traced."""
+    """The array of x, or None while a function is traced."""
     return x._value if mode.trace is None else None

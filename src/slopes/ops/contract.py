@@ -42,7 +42,15 @@ class Contract(Operation):
     def meaning(xp, a, b, a_axes, b_axes, out_axes):
         if set(out_axes).issuperset(a_axes) and set(out_axes).issuperset(b_axes):  # nothing is summed
             return aligned(xp, a, a_axes, out_axes) * aligned(xp, b, b_axes, out_axes)
-        return product(xp, a, b, a_axes, b_axes, out_axes)
+        how = matrices(a.shape, b.shape, (0,) * a.ndim, (0,) * b.ndim, a_axes, b_axes, out_axes)
+        left, right = (b, a) if how.exchanged else (a, b)
+        result = xp.matmul(how.left.in_terms_of(xp, left), how.right.in_terms_of(xp, right))
+        return xp.permute_dims(xp.reshape(result, how.shape), how.order)
+
+    def compute(a, b, a_axes, b_axes, out_axes):
+        if set(out_axes).issuperset(a_axes) and set(out_axes).issuperset(b_axes):
+            return aligned(np, a, a_axes, out_axes) * aligned(np, b, b_axes, out_axes)
+        return product(a, b, a_axes, b_axes, out_axes)
 
     def rule(a, b, a_axes, b_axes, out_axes):
         for name, x, axes in (("a", a, a_axes), ("b", b, b_axes)):
@@ -88,16 +96,15 @@ class Contract(Operation):
 
 def aligned(xp: Any, x: Any, axes: Labels, out: Labels) -> Any:
     """x with its axes in the order of `out`, and axes of size 1 where it has none."""
-    order = [axes.index(label) for label in out if label in axes]
-    return xp.reshape(xp.transpose(x, order), [x.shape[axes.index(label)] if label in axes else 1 for label in out])
+    order = tuple(axes.index(label) for label in out if label in axes)
+    return xp.reshape(xp.permute_dims(x, order), tuple(x.shape[axes.index(label)] if label in axes else 1 for label in out))
 
 
-def product(xp: Any, a: Any, b: Any, a_axes: Labels, b_axes: Labels, out_axes: Labels) -> Any:
+def product(a: np.ndarray, b: np.ndarray, a_axes: Labels, b_axes: Labels, out_axes: Labels) -> np.ndarray:
     """The contraction as (batched) matrix products, for which the array library has fast code."""
-    strides = (a.strides, b.strides) if xp is np else ((0,) * a.ndim, (0,) * b.ndim)
-    how = matrices(a.shape, b.shape, *strides, a_axes, b_axes, out_axes)
+    how = matrices(a.shape, b.shape, a.strides, b.strides, a_axes, b_axes, out_axes)
     left, right = (b, a) if how.exchanged else (a, b)
-    return xp.matmul(how.left.of(left), how.right.of(right)).reshape(how.shape).transpose(how.order)
+    return np.matmul(how.left.of(left), how.right.of(right)).reshape(how.shape).transpose(how.order)
 
 
 class Matrix(NamedTuple):
@@ -107,7 +114,11 @@ class Matrix(NamedTuple):
     shape: Shape
     transposed: bool
 
-    def of(self, x: Any) -> Any:
+    def in_terms_of(self, xp: Any, x: Any) -> Any:
+        flat = xp.reshape(xp.permute_dims(x, self.order), self.shape)
+        return xp.matrix_transpose(flat) if self.transposed else flat
+
+    def of(self, x: np.ndarray) -> np.ndarray:
         flat = x.transpose(self.order).reshape(self.shape)
         return flat.swapaxes(-1, -2) if self.transposed else flat
 

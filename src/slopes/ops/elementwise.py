@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, DivisionError, DTypeError
-from ..graph.dtype import DType, as_dtype, bool_, complex64, float32, float64, is_complex, is_inexact, is_integer, promote
+from ..graph.dtype import DType, as_dtype, bool_, complex64, float32, float64, in_namespace, is_complex, is_inexact, is_integer, promote
 from ..graph.node import Node, intern
 from ..graph.operation import Constant, Operation, build, constant
 from ..graph.shape import Shape, broadcast_shapes
@@ -172,9 +172,9 @@ class Divide(FloatFunction):
     def emit(b, x, y): return b.div(x, y)
 
 
-def check_divisor(xp: Any, name: str, y: Any) -> None:
+def check_divisor(name: str, y: np.ndarray) -> None:
     """Whole numbers have no quotient by zero; floats have (inf or NaN)."""
-    if xp is np and y.dtype.kind in "iu" and not np.all(y):
+    if y.dtype.kind in "iu" and not np.all(y):
         raise DivisionError(f"{name}: {np.size(y) - np.count_nonzero(y)} of {np.size(y)} integer divisors are 0",
                             why=f"{y.dtype} has no value for a division by zero",
                             repair="replace zeros with where(y == 0, 1, y), or cast to a float type, which has inf and NaN")
@@ -192,9 +192,11 @@ class FloorDivide(Elementwise):
     cost = 20
     domain = ((-20, 20), (1, 7))
 
-    def meaning(xp, x, y):
-        check_divisor(xp, "floor_divide", y)
-        return xp.floor_divide(x, y)
+    def meaning(xp, x, y): return xp.floor_divide(x, y)
+
+    def compute(x, y):
+        check_divisor("floor_divide", y)
+        return np.floor_divide(x, y)
 
     def emit(b, x, y): return b.math("floor_divide", x, y) if x.dtype.kind == "f" else b.idiv(x, y)
     def may_trap(dtype): return is_integer(dtype)
@@ -207,9 +209,11 @@ class Remainder(Elementwise):
     cost = 20
     domain = ((-20, 20), (1, 7))
 
-    def meaning(xp, x, y):
-        check_divisor(xp, "remainder", y)
-        return xp.remainder(x, y)
+    def meaning(xp, x, y): return xp.remainder(x, y)
+
+    def compute(x, y):
+        check_divisor("remainder", y)
+        return np.remainder(x, y)
 
     def pullback(g, r, x, y): return g, -(g * build("floor_divide", x, y))
     def emit(b, x, y): return b.math("remainder", x, y) if x.dtype.kind == "f" else b.irem(x, y)
@@ -237,7 +241,7 @@ class Pow(Elementwise):
         return super().make(x, y, **params) if simple is None else simple
 
     def meaning(xp, x, y):
-        return xp.pow(x, y) if x.dtype.kind in "fcu" else whole_power(xp, x, y)
+        return whole_power(xp, x, y) if xp.isdtype(x.dtype, "signed integer") else xp.pow(x, y)
 
     def pullback(g, r, x, y):
         exponent = scalar_of(y)
@@ -255,7 +259,7 @@ class Pow(Elementwise):
 
 def scalar_of(x: Node) -> Any:
     """The number that a (broadcast) constant holds everywhere; None for anything else."""
-    while x.op.name == "expand":
+    while x.op.broadcasts:
         x = x.args[0]
     return x.value.item() if x.op is Constant and x.shape == () else None  # type: ignore[union-attr]
 
@@ -720,7 +724,8 @@ class Where(Elementwise):
     def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
         return broadcast_shapes(cls.name, [each.shape for each in args]), promote(args[1].dtype, args[2].dtype)
 
-    def meaning(xp, c, x, y): return choose(c, x, y) if xp is np and c.size >= MANY else xp.where(c, x, y)
+    def meaning(xp, c, x, y): return xp.where(c, x, y)
+    def compute(c, x, y): return choose(c, x, y) if c.size >= MANY else np.where(c, x, y)
     def pullback(g, r, c, x, y): return None, build("where", c, g, zero_like(g)), build("where", c, zero_like(g), g)
     def untaken(r, c, x, y): return None, ~c, c
     def emit(b, c, x, y): return b.select(c, x, y)
@@ -737,13 +742,22 @@ def saturated(x: np.ndarray, dtype: DType) -> np.ndarray:
     return np.where(inside & ~above, result, outside)
 
 
+def nearest(xp: Any, x: Any, dtype: Any) -> Any:
+    """The same in terms of a namespace and a type of its own."""
+    whole, limits = xp.trunc(x), xp.iinfo(dtype)
+    above, below = whole >= float(limits.max + 1), whole < float(limits.min)
+    inside = xp.astype(xp.where(above | below | xp.isnan(x), xp.zeros_like(x), whole), dtype)
+    least, most = xp.asarray(limits.min, dtype=dtype), xp.asarray(limits.max, dtype=dtype)
+    return xp.where(above, most, xp.where(below, least, inside))
+
+
 class Cast(Elementwise):
     """x in another type: floats to integers lose their fraction, anything to bool asks x != 0.
 
     A float that the integer type cannot hold gives the nearest integer that it does, NaN gives 0 (NumPy's answer depends on the processor).
     """
 
-    converts = True
+    converts = same_numbers = True
     accepts = ANY
 
     @classmethod
@@ -763,7 +777,11 @@ class Cast(Elementwise):
                              repair="take the absolute value, which is real")
         return args[0].shape, dtype
 
-    def meaning(xp, x, dtype): return saturated(x, dtype) if xp is np and x.dtype.kind == "f" and dtype.kind in "iu" else x.astype(dtype)
+    def meaning(xp, x, dtype):
+        own = in_namespace(xp, dtype)
+        return nearest(xp, x, own) if is_integer(dtype) and xp.isdtype(x.dtype, "real floating") else xp.astype(x, own)
+
+    def compute(x, dtype): return saturated(x, dtype) if x.dtype.kind == "f" and dtype.kind in "iu" else x.astype(dtype)
     def pullback(g, y, x, dtype): return (convert(g, x.dtype) if is_inexact(x.dtype) and is_inexact(dtype) else None,)
     def linear(node): return is_inexact(node.dtype) and is_inexact(node.args[0].dtype)
     def emit(b, x, dtype): return b.cast(x, dtype)
@@ -773,6 +791,7 @@ class Alias(Elementwise):
     "x itself, as a node of its own: two aliases with different tags are different nodes"
     accepts = ANY
     cost = 0
+    same_numbers = True
 
     def meaning(xp, x, tag): return x
     def pullback(g, y, x, tag): return (g,)
@@ -784,6 +803,7 @@ class StopGradient(Elementwise):
     "x itself, as a number that no gradient reaches"
     accepts = ANY
     cost = 0
+    same_numbers = True
 
     def meaning(xp, x): return x
     def linear(node): return True

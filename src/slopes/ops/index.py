@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, OutOfRangeError, ShapeError
-from ..graph.dtype import int64, is_complex, is_integer
+from ..graph.dtype import in_namespace, int64, is_complex, is_integer
 from ..graph.node import Node
 from ..graph.operation import Operation, build
 from ..graph.shape import Shape, check_dimensions
-from .move import move_axis, with_batch, without
+from .move import added, move_axis, with_batch, without
 from .samples import real, whole
 
 
@@ -35,9 +35,9 @@ def check_indices(name: str, indices: Node, axis: int, rank: int) -> None:
         raise ShapeError(f"{name}: axis {axis} does not exist in a tensor of {rank} axes")
 
 
-def check_range(name: str, xp: Any, indices: Any, axis: int, size: int) -> None:
-    """All indices are inside the axis (known only where values are: not while JAX traces)."""
-    if xp is not np or not indices.size:
+def check_range(name: str, indices: np.ndarray, axis: int, size: int) -> None:
+    """All indices are inside the axis."""
+    if not indices.size:
         return
     if indices.dtype == int64 and np.maximum.reduce(indices.view(np.uint64), axis=None) < size:  # negative numbers become huge
         return
@@ -61,7 +61,7 @@ class Iota(Index):
     """0, 1, ..., size - 1."""
 
     def meaning(xp, size, dtype):
-        return xp.arange(size, dtype=dtype)
+        return xp.arange(size, dtype=in_namespace(xp, dtype))
 
     def rule(size, dtype):
         if dtype.kind == "b" or is_complex(dtype):
@@ -86,8 +86,12 @@ class Take(Index):
     """The elements of an axis that are named by `indices` (of any shape, which replaces the axis): a gather, a table look-up."""
 
     def meaning(xp, x, indices, axis):
-        check_range("take", xp, indices, axis, x.shape[axis])
-        return xp.take(x, indices, axis=axis)
+        chosen = xp.take(x, xp.reshape(indices, (-1,)), axis=axis)
+        return xp.reshape(chosen, x.shape[:axis] + indices.shape + x.shape[axis + 1:])
+
+    def compute(x, indices, axis):
+        check_range("take", indices, axis, x.shape[axis])
+        return np.take(x, indices, axis=axis)
 
     def rule(x, indices, axis):
         check_indices("take", indices, axis, x.ndim)
@@ -137,9 +141,15 @@ class ScatterAdd(Index):
     inline_limit = -1  # both arguments are in memory, whatever they cost
 
     def meaning(xp, indices, updates, axis, size):
-        check_range("scatter_add", xp, indices, axis, size)
+        lead, rest = updates.shape[:axis], updates.shape[axis + indices.ndim:]
+        many = prod(indices.shape)
+        line = xp.reshape(indices, (*(1,) * axis, many, *(1,) * len(rest)))
+        return add_along(xp, line, xp.reshape(updates, (*lead, many, *rest)), axis, size)
+
+    def compute(indices, updates, axis, size):
+        check_range("scatter_add", indices, axis, size)
         shape = updates.shape[:axis] + (size,) + updates.shape[axis + indices.ndim:]
-        return add_at(xp, shape, updates, (slice(None),) * axis + (indices,))
+        return add_at(shape, updates, (slice(None),) * axis + (indices,))
 
     def rule(indices, updates, axis, size):
         check_indices("scatter_add", indices, axis, updates.ndim - indices.ndim + 1)
@@ -169,21 +179,33 @@ class ScatterAdd(Index):
         yield [whole(0, below=4), real(3, 0)], {"axis": 1, "size": 4}
 
 
-def add_at(xp: Any, shape: Shape, updates: Any, place: tuple) -> Any:
-    """Zeros with the updates added at `place`, where a place may come twice."""
-    zeros = xp.zeros(shape, dtype=updates.dtype)
-    if xp is not np:
-        return zeros.at[place].add(updates)
-    np.add.at(zeros, place, updates)
+def add_at(shape: Shape, updates: np.ndarray, index: tuple) -> np.ndarray:
+    """Zeros with the updates added at an index, which may name an element twice."""
+    zeros = np.zeros(shape, dtype=updates.dtype)
+    np.add.at(zeros, index, updates)
     return zeros
+
+
+def add_along(xp: Any, indices: Any, updates: Any, axis: int, size: int) -> Any:
+    """Zeros with updates added, one after the other, where an index along the axis names an element; indices broadcast to the updates."""
+    lead, rest = updates.shape[:axis], updates.shape[axis + 1:]
+    positions = xp.reshape(xp.arange(size, dtype=indices.dtype), (*(1,) * axis, size, *(1,) * len(rest)))
+    zero = total = xp.zeros((*lead, size, *rest), dtype=updates.dtype)
+    for i in range(updates.shape[axis]):
+        one = (*(slice(None),) * axis, slice(i, i + 1), ...)
+        total = added(xp, total, xp.where(positions == indices[one], updates[one], zero))
+    return total
 
 
 class TakeAlongAxis(Index):
     """result[..., i, ...] = x[..., indices[..., i, ...], ...]: each line along the axis chooses for itself."""
 
     def meaning(xp, x, indices, axis):
-        check_range("take_along_axis", xp, indices, axis, x.shape[axis])
-        return x[line_places(indices, axis)] if xp is np else xp.take_along_axis(x, indices, axis=axis)
+        return xp.take_along_axis(x, indices, axis=axis)
+
+    def compute(x, indices, axis):
+        check_range("take_along_axis", indices, axis, x.shape[axis])
+        return x[line_places(indices, axis)]
 
     def rule(x, indices, axis):
         check_indices("take_along_axis", indices, axis, x.ndim)
@@ -239,10 +261,13 @@ class PutAlongAxis(Index):
     inline_limit = -1  # both arguments are in memory, whatever they cost
 
     def meaning(xp, indices, updates, axis, size):
-        check_range("put_along_axis", xp, indices, axis, size)
+        return add_along(xp, indices, updates, axis, size)
+
+    def compute(indices, updates, axis, size):
+        check_range("put_along_axis", indices, axis, size)
         shape = (*indices.shape[:axis], size, *indices.shape[axis + 1:])
-        if xp is not np or indices.shape[axis] != 1:
-            return add_at(xp, shape, updates, line_places(indices, axis))
+        if indices.shape[axis] != 1:
+            return add_at(shape, updates, line_places(indices, axis))
         zeros = np.zeros(shape, updates.dtype)
         zeros[line_places(indices, axis)] = updates  # one to a line: no place comes twice
         return zeros
@@ -272,7 +297,10 @@ class PlaceAlongAxis(Index):
     """Zeros but for one update on each line along the axis: what put_along_axis gives for a single index, element by element."""
 
     def meaning(xp, indices, updates, axis, size):
-        return PutAlongAxis.meaning(xp, indices, updates, axis, size)
+        return add_along(xp, indices, updates, axis, size)
+
+    def compute(indices, updates, axis, size):
+        return PutAlongAxis.compute(indices, updates, axis, size)
 
     def rule(indices, updates, axis, size):
         if indices.ndim > axis and indices.shape[axis] != 1:
@@ -312,8 +340,8 @@ class Argsort(Operation):
 
     def meaning(xp, x, axis, descending):
         if not descending:
-            return xp.argsort(x, axis=axis, stable=True).astype(int64)
-        backward = xp.argsort(xp.flip(x, axis=axis), axis=axis, stable=True).astype(int64)
+            return xp.astype(xp.argsort(x, axis=axis, stable=True), xp.int64)
+        backward = xp.astype(xp.argsort(xp.flip(x, axis=axis), axis=axis, stable=True), xp.int64)
         return x.shape[axis] - 1 - xp.flip(backward, axis=axis)
 
     def rule(x, axis, descending):

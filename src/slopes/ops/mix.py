@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph.dtype import float32, float64, is_float
 from ..graph.operation import Operation, build
@@ -27,7 +29,10 @@ class Mix(Operation):
         m = xp.asarray(matrix, dtype=x.dtype)
         for axis in axes:
             x = xp.moveaxis(xp.tensordot(m, x, axes=((1,), (axis,))), 0, axis)
-        return xp.ascontiguousarray(x.transpose(order)) if hasattr(xp, "ascontiguousarray") else xp.transpose(x, order)
+        return xp.permute_dims(x, order)
+
+    def compute(x, matrix, axes, order):
+        return np.ascontiguousarray(Mix.meaning(np, x, matrix, axes, order))
 
     def rule(x, matrix, axes, order):
         check(x, matrix, axes, order)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..graph.dtype import exists_in, is_inexact, promote
@@ -58,7 +61,7 @@ def strides_of(shape: Shape) -> list[int]:
 class Reshape(Move):
     """The same elements in row-major order under another shape."""
     cost = 1
-    view = reads_once = keeps_order = True
+    view = reads_once = keeps_order = same_numbers = True
 
 
     @classmethod
@@ -67,6 +70,9 @@ class Reshape(Move):
         return x if shape == x.shape else super().make(x, shape=shape)
 
     def meaning(xp, x, shape):
+        return xp.reshape(x, shape)
+
+    def compute(x, shape):
         return x.reshape(shape)
 
     def rule(x, shape):
@@ -101,7 +107,7 @@ class Reshape(Move):
 class Permute(Move):
     """The axes in another order: axis i of the result is axis axes[i] of x."""
     cost = 2
-    view = reads_once = True
+    view = reads_once = same_numbers = True
 
 
     @classmethod
@@ -109,6 +115,9 @@ class Permute(Move):
         return x if axes == tuple(range(x.ndim)) else super().make(x, axes=axes)
 
     def meaning(xp, x, axes):
+        return xp.permute_dims(x, axes)
+
+    def compute(x, axes):
         return x.transpose(axes)
 
     def rule(x, axes):
@@ -137,7 +146,7 @@ class Permute(Move):
 class Expand(Move):
     """Broadcasting, as its own node: axes of size 1 are repeated, new axes appear in front."""
     cost = 2
-    view = True
+    view = broadcasts = same_numbers = True
 
 
     @classmethod
@@ -181,6 +190,19 @@ class Expand(Move):
         yield [real(1, 3)], {"shape": (0, 3)}
 
 
+def added(xp: Any, x: Any, y: Any) -> Any:
+    """x + y; of truth values, whether either is true."""
+    return xp.logical_or(x, y) if x.dtype == xp.bool else x + y
+
+
+def padded(xp: Any, x: Any, widths: Sequence[tuple[int, int]], value: float) -> Any:
+    """x with rows of a value before and after each axis."""
+    for axis, (low, high) in enumerate(widths):
+        before, after = (xp.full((*x.shape[:axis], n, *x.shape[axis + 1:]), value, dtype=x.dtype) for n in (low, high))
+        x = xp.concat((before, x, after), axis=axis)
+    return x
+
+
 class Pad(Move):
     """Rows of a fixed value before and after each axis."""
     cost = 2
@@ -194,7 +216,10 @@ class Pad(Move):
         return super().make(x, widths=widths, value=value)
 
     def meaning(xp, x, widths, value):
-        return xp.pad(x, widths, constant_values=value) if x.ndim else x
+        return padded(xp, x, widths, value)
+
+    def compute(x, widths, value):
+        return np.pad(x, widths, constant_values=value) if x.ndim else x
 
     def rule(x, widths, value):
         if len(widths) != x.ndim:
@@ -235,7 +260,7 @@ class Pad(Move):
 class Slice(Move):
     """Every step-th element from start to before stop, on each axis; range(start, stop, step) lists the positions read."""
     cost = 2
-    view = True
+    view = same_numbers = True
 
 
     @classmethod
@@ -305,7 +330,7 @@ class Concat(Move):
         return super().make(*(convert(x, promote(*(each.dtype for each in xs))) for x in xs), axis=axis)
 
     def meaning(xp, *xs, axis):
-        return xp.concatenate(xs, axis=axis)
+        return xp.concat(xs, axis=axis)
 
     def rule(*xs, axis):
         if not xs:

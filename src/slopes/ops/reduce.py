@@ -97,10 +97,14 @@ class Sum(Total):
     """
 
     def meaning(xp, x, axes):
-        terms = prod(x.shape[axis] for axis in axes)
-        if x.dtype == float32 and terms > CHUNK:
-            return xp.sum(x, axis=axes, dtype=float64).astype(float32)
-        return xp.sum(x, axis=axes, dtype=accumulator(x.dtype))
+        if x.dtype == xp.float32 and prod(x.shape[axis] for axis in axes) > CHUNK:
+            return xp.astype(xp.sum(x, axis=axes, dtype=xp.float64), x.dtype)
+        return xp.sum(x, axis=axes, dtype=x.dtype)
+
+    def compute(x, axes):
+        if x.dtype == float32 and prod(x.shape[axis] for axis in axes) > CHUNK:
+            return np.sum(x, axis=axes, dtype=float64).astype(float32)
+        return np.sum(x, axis=axes, dtype=x.dtype)
 
     def pullback(g, y, x, axes):
         return (respread(g, x, axes),)
@@ -122,7 +126,7 @@ class Prod(Total):
     """
 
     def meaning(xp, x, axes):
-        return xp.prod(x, axis=axes, dtype=accumulator(x.dtype))
+        return xp.prod(x, axis=axes, dtype=x.dtype)
 
     def pullback(g, y, x, axes):
         order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
@@ -182,11 +186,13 @@ class Extreme(Reduce, abstract=True):
 FEW = 32  # up to this many elements per result, comparing whole slices is several times faster than NumPy's reduction
 
 
-def extreme(xp: typing.Any, reduction: typing.Any, pairwise: typing.Any, x: typing.Any, axes: Axes) -> typing.Any:
+def extreme(pairwise: np.ufunc, x: np.ndarray, axes: Axes) -> typing.Any:
     """The reduction; slice by slice where only a few elements meet, as in the windows of pooling."""
     sizes = [x.shape[axis] for axis in axes]
-    if xp is not np or prod(sizes) > FEW or x.size < 1 << 12:
-        return reduction(x, axis=axes) if xp is not np or not x.ndim else pairwise.reduce(x, axis=axes)
+    if not x.ndim:
+        return x
+    if prod(sizes) > FEW or x.size < 1 << 12:
+        return pairwise.reduce(x, axis=axes)
     slices = np.moveaxis(x, axes, range(len(axes)))
     return functools.reduce(pairwise, (slices[at] for at in np.ndindex(*sizes)))
 
@@ -218,7 +224,10 @@ class Max(Extreme):
         return (build("not_equal", x, respread(y, x, axes)),)
 
     def meaning(xp, x, axes):
-        return extreme(xp, xp.max, xp.maximum, x, axes)
+        return xp.max(x, axis=axes)
+
+    def compute(x, axes):
+        return extreme(np.maximum, x, axes)
 
     def identity(dtype):
         return lowest(dtype)
@@ -234,7 +243,10 @@ class Min(Extreme):
         return (build("not_equal", x, respread(y, x, axes)),)
 
     def meaning(xp, x, axes):
-        return extreme(xp, xp.min, xp.minimum, x, axes)
+        return xp.min(x, axis=axes)
+
+    def compute(x, axes):
+        return extreme(np.minimum, x, axes)
 
     def identity(dtype):
         return highest(dtype)
@@ -346,7 +358,10 @@ class Argmax(Position):
 
 
     def meaning(xp, x, axis):
-        return xp.argmax(x, axis=axis).astype(int64)
+        return xp.astype(xp.argmax(x, axis=axis), xp.int64)
+
+    def compute(x, axis):
+        return np.argmax(x, axis=axis).astype(int64)
 
 
 class Argmin(Position):
@@ -355,7 +370,10 @@ class Argmin(Position):
 
 
     def meaning(xp, x, axis):
-        return xp.argmin(x, axis=axis).astype(int64)
+        return xp.astype(xp.argmin(x, axis=axis), xp.int64)
+
+    def compute(x, axis):
+        return np.argmin(x, axis=axis).astype(int64)
 
 
 class CumulativeSum(Operation):
@@ -369,9 +387,12 @@ class CumulativeSum(Operation):
         return super().make(convert(x, accumulator(x.dtype)), axis=axis)
 
     def meaning(xp, x, axis):
-        if x.dtype == float32:  # so that an error does not grow from step to step
-            return xp.cumsum(x, axis=axis, dtype=float64).astype(float32)
-        return xp.cumsum(x, axis=axis, dtype=accumulator(x.dtype))
+        if x.dtype == xp.float32:  # so that an error does not grow from step to step
+            return xp.astype(xp.cumulative_sum(x, axis=axis, dtype=xp.float64), x.dtype)
+        return xp.cumulative_sum(x, axis=axis, dtype=x.dtype)
+
+    def compute(x, axis):
+        return np.cumsum(x, axis=axis, dtype=float64).astype(float32) if x.dtype == float32 else np.cumsum(x, axis=axis, dtype=x.dtype)
 
     def rule(x, axis):
         check_axes("cumulative_sum", x, (axis,))

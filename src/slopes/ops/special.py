@@ -28,9 +28,9 @@ def polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
 
 def erf(xp: Any, x: Any) -> Any:
     """erf(x) in the type of x, computed in float64."""
-    wide = xp.asarray(x, dtype=xp.float64)
+    wide = xp.astype(x, xp.float64)
     size = xp.abs(wide)
-    low, high = xp.minimum(size, 1.0), xp.clip(size, 1.0, 6.0)  # 1 - erf(6) is 2e-17
+    low, high = xp.minimum(size, xp.ones_like(size)), xp.clip(size, 1.0, 6.0)  # 1 - erf(6) is 2e-17
     near = wide * polynomial(NEAR, low * low)
     far = 1.0 - xp.exp(-high * high) * polynomial(FAR, (high - CENTRE) / (high + CENTRE))
-    return xp.where(size < 1.0, near, xp.copysign(far, wide)).astype(x.dtype)
+    return xp.astype(xp.where(size < 1.0, near, xp.copysign(far, wide)), x.dtype)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..graph.operation import Operation, build
 from ..graph.shape import window_count
-from .move import Move
+from .move import Move, added, padded
 from .reduce import add_up, zero
 from .samples import real
 
@@ -52,18 +53,21 @@ class Window(Move):
     result[..., i, ..., k] = x[..., i * stride + k * dilation, ...]
     """
 
-    view = overlaps = True
+    view = overlaps = same_numbers = True
 
     def meaning(xp, x, axes, size, stride, dilation):
-        counts = tuple(window_count(x.shape[axis], *ksd) for axis, *ksd in zip(axes, size, stride, dilation))
-        if xp is np:
-            inner = tuple(x.strides[axis] * d for axis, d in zip(axes, dilation))
-            outer = replace(x.strides, axes, tuple(x.strides[axis] * s for axis, s in zip(axes, stride)))
-            return np.lib.stride_tricks.as_strided(x, replace(x.shape, axes, counts) + size, outer + inner, writeable=False)
-        for axis, n, k, s, d in zip(axes, counts, size, stride, dilation):
-            positions = np.arange(n)[:, None] * s + np.arange(k) * d
-            x = xp.moveaxis(xp.take(x, positions, axis=axis), axis + 1, -1)
+        for axis, k, s, d in zip(axes, size, stride, dilation):
+            n = window_count(x.shape[axis], k, s, d)
+            positions = xp.reshape(xp.arange(n), (n, 1)) * s + xp.arange(k) * d
+            chosen = xp.take(x, xp.reshape(positions, (-1,)), axis=axis)
+            x = xp.moveaxis(xp.reshape(chosen, (*x.shape[:axis], n, k, *x.shape[axis + 1:])), axis + 1, -1)
         return x
+
+    def compute(x, axes, size, stride, dilation):
+        counts = tuple(window_count(x.shape[axis], *ksd) for axis, *ksd in zip(axes, size, stride, dilation))
+        inner = tuple(x.strides[axis] * d for axis, d in zip(axes, dilation))
+        outer = replace(x.strides, axes, tuple(x.strides[axis] * s for axis, s in zip(axes, stride)))
+        return np.lib.stride_tricks.as_strided(x, replace(x.shape, axes, counts) + size, outer + inner, writeable=False)
 
     def rule(x, axes, size, stride, dilation):
         check("window", x.ndim, axes, size, stride, dilation)
@@ -95,6 +99,16 @@ class Window(Move):
         yield [real(0, 4)], {"axes": (1,), "size": (2,), "stride": (1,), "dilation": (2,)}
 
 
+def spread(xp: Any, x: Any, axis: int, step: int) -> Any:
+    """x with step - 1 zeros between neighbours on an axis."""
+    before, n, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1:]
+    if step == 1:
+        return x
+    gaps = xp.zeros((*before, n, step - 1, *after), dtype=x.dtype)
+    joined = xp.reshape(xp.concat((xp.expand_dims(x, axis=axis + 1), gaps), axis=axis + 1), (*before, n * step, *after))
+    return joined[(*(slice(None),) * axis, slice(0, (n - 1) * step + 1), ...)]
+
+
 class Unwindow(Operation):
     """Windows put back where they came from, overlaps added: the adjoint of window.
 
@@ -107,20 +121,27 @@ class Unwindow(Operation):
     identity, combine = staticmethod(zero), staticmethod(add_up)
 
     def meaning(xp, g, axes, size, stride, dilation, lengths):
+        result = xp.zeros(replace(g.shape[:g.ndim - len(axes)], axes, lengths), dtype=g.dtype)
+        for at in itertools.product(*map(range, size)):
+            term = g[(..., *at)]
+            for axis, k, s, d, length in zip(axes, at, stride, dilation, lengths):
+                term = spread(xp, term, axis, s)
+                term = padded(xp, term, [(k * d, length - k * d - term.shape[axis]) if each == axis else (0, 0)
+                                         for each in range(term.ndim)], 0)
+            result = added(xp, result, term)
+        return result
+
+    def compute(g, axes, size, stride, dilation, lengths):
         rank, counts = g.ndim - len(axes), tuple(g.shape[axis] for axis in axes)
         if prod(counts) < prod(size):  # position = i * stride + k * dilation is symmetric: go through whichever are fewer
             inner = replace(tuple(range(rank)), axes, tuple(range(rank, g.ndim)))
-            g, counts, size, stride, dilation = xp.transpose(g, inner + axes), size, counts, dilation, stride
+            g, counts, size, stride, dilation = np.transpose(g, inner + axes), size, counts, dilation, stride
         shape = replace(g.shape[:rank], axes, lengths)
-        result = np.zeros_like(g[(..., *(0,) * len(axes))], shape=shape) if xp is np else xp.zeros(shape, dtype=g.dtype)
+        result = np.zeros_like(g[(..., *(0,) * len(axes))], shape=shape)
         for at in itertools.product(*map(range, size)):
             ranges = tuple(slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in zip(at, counts, stride, dilation))
-            place = replace((slice(None),) * rank, axes, ranges)
-            if xp is np:
-                result[place] += g[(..., *at)]
-            else:
-                result = result.at[place].add(g[(..., *at)])
-        return np.ascontiguousarray(result) if xp is np else result  # it was laid out as g is, to be added to in long rows
+            result[replace((slice(None),) * rank, axes, ranges)] += g[(..., *at)]
+        return np.ascontiguousarray(result)  # it was laid out as g is, to be added to in long rows
 
     def rule(g, axes, size, stride, dilation, lengths):
         rank = g.ndim - len(axes)

@@ -1,4 +1,4 @@
-"""Optimizers: how parameters follow their gradients. Update rules and defaults are PyTorch's."""
+"""Optimizers, gradient clipping, weight averaging and learning-rate schedules. Update rules and defaults are PyTorch's."""
 
 from __future__ import annotations
 

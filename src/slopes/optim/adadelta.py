@@ -10,9 +10,9 @@ import numpy as np
 from ..constraint import NOT_NEGATIVE, SHARE, Constraint
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.number import Number
+from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Factors, Optimizer, State, Term
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 
 
 class Adadelta(Optimizer):
@@ -32,9 +32,9 @@ class Adadelta(Optimizer):
     [-0.4142000079154968]
     """
 
-    rho = Number(SHARE)
-    eps = Number(NOT_NEGATIVE)
-    weight_decay = Term(NOT_NEGATIVE)
+    rho = HyperParameter(SHARE)
+    eps = HyperParameter(NOT_NEGATIVE)
+    weight_decay = OptionalTerm(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "rho": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE}
 
@@ -47,14 +47,12 @@ class Adadelta(Optimizer):
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in ("square_avg", "acc_delta")}
 
-    def factors(self, dtype: DType) -> Factors:
-        return {**self.cast_numbers(dtype), "new": (1 - self.rho).astype(dtype)}
+    def coefficients(self, dtype: DType) -> Coefficients:
+        return self.cast(dtype, {"one_minus_rho": 1 - self.rho})
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
-        if "weight_decay" in self.terms:
-            gradient = gradient + number["weight_decay"] * parameter
-        square = number["rho"] * state["square_avg"] + number["new"] * (gradient * gradient)
-        step = gradient * (build("sqrt", state["acc_delta"] + number["eps"]) / build("sqrt", square + number["eps"]))
-        moved = number["rho"] * state["acc_delta"] + number["new"] * (step * step)
-        return parameter - number["lr"] * step, {"square_avg": square, "acc_delta": moved}
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
+        gradient = self.add_weight_decay(gradient, parameter, c)
+        square = c.rho * state["square_avg"] + c.one_minus_rho * (gradient * gradient)
+        step = gradient * (build("sqrt", state["acc_delta"] + c.eps) / build("sqrt", square + c.eps))
+        delta = c.rho * state["acc_delta"] + c.one_minus_rho * (step * step)
+        return parameter - c.lr * step, {"square_avg": square, "acc_delta": delta}

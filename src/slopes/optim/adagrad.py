@@ -10,9 +10,9 @@ import numpy as np
 from ..constraint import NOT_NEGATIVE, Constraint, check
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.number import Number
+from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Factors, Optimizer, State, Term
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 
 
 class Adagrad(Optimizer):
@@ -32,9 +32,9 @@ class Adagrad(Optimizer):
     [0.5, -1.5]
     """
 
-    eps = Number(NOT_NEGATIVE)
-    lr_decay = Term(NOT_NEGATIVE)
-    weight_decay = Term(NOT_NEGATIVE)
+    eps = HyperParameter(NOT_NEGATIVE)
+    lr_decay = OptionalTerm(NOT_NEGATIVE)
+    weight_decay = OptionalTerm(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "eps": NOT_NEGATIVE, "lr_decay": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE, "initial_accumulator_value": NOT_NEGATIVE}
 
@@ -47,23 +47,20 @@ class Adagrad(Optimizer):
         self.start(parameters)
 
     @property
-    def counts(self) -> bool:  # type: ignore[override]
-        """Only a falling rate asks for the number of the step."""
+    def counts_steps(self) -> bool:
+        """With lr_decay only."""
         return "lr_decay" in self.terms
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {"sum": np.full(parameter.shape, self.initial_accumulator_value, parameter.dtype)}
 
-    def factors(self, dtype: DType) -> Factors:
-        """The rate is computed in float64, as Python numbers would be, and then cast."""
-        found = self.cast_numbers(dtype)
-        if "lr_decay" in self.terms:
-            found["lr"] = (self.lr / (1 + (self.steps - 1).astype(np.float64) * self.lr_decay)).astype(dtype)
-        return found
+    def coefficients(self, dtype: DType) -> Coefficients:
+        """The learning rate is computed in float64, then cast."""
+        if "lr_decay" not in self.terms:
+            return self.cast(dtype)
+        return self.cast(dtype, {"lr": self.lr / (1 + (self.steps - 1).astype(np.float64) * self.lr_decay)})
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
-        if "weight_decay" in self.terms:
-            gradient = gradient + number["weight_decay"] * parameter
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
+        gradient = self.add_weight_decay(gradient, parameter, c)
         total = state["sum"] + gradient * gradient
-        return parameter - number["lr"] * (gradient / (build("sqrt", total) + number["eps"])), {"sum": total}
+        return parameter - c.lr * (gradient / (build("sqrt", total) + c.eps)), {"sum": total}

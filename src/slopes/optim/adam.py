@@ -1,4 +1,4 @@
-"""Adam and AdamW: every weight at its own rate, from running means of the gradient and of its square."""
+"""Adam and AdamW: a learning rate per weight, from running means of the gradient and its square."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from ..constraint import NOT_NEGATIVE, SHARE, Constraint
 from ..errors import ArgumentError
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.number import Number
+from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Factors, Optimizer, State, Term
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 
 Betas = tuple[float, float]
 
 
 class Moments(Optimizer):
-    """The common part of Adam and AdamW: the two running means, their correction at the start, and the step from them."""
+    """The common part of Adam, AdamW and NAdam: the two running means, their bias correction, and Adam's step."""
 
-    beta1 = Number(SHARE)
-    beta2 = Number(SHARE)
-    eps = Number(NOT_NEGATIVE)
-    weight_decay = Term(NOT_NEGATIVE)
+    beta1 = HyperParameter(SHARE)
+    beta2 = HyperParameter(SHARE)
+    eps = HyperParameter(NOT_NEGATIVE)
+    weight_decay = OptionalTerm(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "beta1": SHARE, "beta2": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE}
-    counts = True
+
 
     def __init__(self, parameters: Any, lr: float, betas: Betas, eps: float, weight_decay: float, maximize: bool) -> None:
         super().__init__(lr, maximize)
@@ -37,45 +37,49 @@ class Moments(Optimizer):
         self.start(parameters)
 
     @property
+    def counts_steps(self) -> bool:
+        """For the bias correction."""
+        return True
+
+    @property
     def betas(self) -> tuple[Tensor, Tensor]:
-        """The shares that the two running means keep at each step."""
+        """The decay rates of the two running means."""
         return self.beta1, self.beta2
 
     @betas.setter
     def betas(self, values: Betas) -> None:
         if not isinstance(values, (tuple, list)) or len(values) != 2:
             raise ArgumentError(f"{type(self).__name__}: betas must be two numbers, not {values!r}",
-                                repair="the usual ones are (0.9, 0.999)")
+                                repair="the default is (0.9, 0.999)")
         self.beta1, self.beta2 = values
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in ("exp_avg", "exp_avg_sq")}
 
-    def factors(self, dtype: DType) -> Factors:
-        """Computed in float64, as Python numbers would be, and then cast.
+    def coefficients(self, dtype: DType) -> Coefficients:
+        """Computed in float64, then cast.
 
-        width = sqrt(1 - b2^t) is moved out of sqrt(v_hat) + eps = (sqrt(v) + eps width) / width: one division less for each element.
+        root = sqrt(1 - b2^t) is moved out of sqrt(v_hat) + eps = (sqrt(v) + eps root) / root: one division less per element.
         """
         steps = self.steps.astype(np.float64)
-        width = build("sqrt", 1 - self.beta2 ** steps)
-        exact = {"new1": 1 - self.beta1, "new2": 1 - self.beta2, "rate": self.lr * width / (1 - self.beta1 ** steps),
-                 "width": width, "least": self.eps * width, "kept": 1 - self.lr * self.weight_decay}
-        return {**self.cast_numbers(dtype), **{name: number.astype(dtype) for name, number in exact.items()}}
+        root = build("sqrt", 1 - self.beta2 ** steps)
+        return self.cast(dtype, {"one_minus_beta1": 1 - self.beta1, "one_minus_beta2": 1 - self.beta2,
+                                 "step_size": self.lr * root / (1 - self.beta1 ** steps), "root": root, "scaled_eps": self.eps * root,
+                                 "decay": 1 - self.lr * self.weight_decay})
 
-    def moved(self, gradient: Tensor, parameter: Tensor, state: State, number: Factors) -> tuple[Tensor, State]:
+    def adam_step(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         """parameter - lr m_hat / (sqrt(v_hat) + eps), and the new m and v."""
-        mean = state["exp_avg"] + number["new1"] * (gradient - state["exp_avg"])
-        square = number["beta2"] * state["exp_avg_sq"] + number["new2"] * (gradient * gradient)
-        moved = parameter - number["rate"] * (mean / (build("sqrt", square) + number["least"]))
-        return moved, {"exp_avg": mean, "exp_avg_sq": square}
+        mean = state["exp_avg"] + c.one_minus_beta1 * (gradient - state["exp_avg"])
+        square = c.beta2 * state["exp_avg_sq"] + c.one_minus_beta2 * (gradient * gradient)
+        return parameter - c.step_size * (mean / (build("sqrt", square) + c.scaled_eps)), {"exp_avg": mean, "exp_avg_sq": square}
 
 
 class Adam(Moments):
     """w <- w - lr m_hat / (sqrt(v_hat) + eps), with running means m and v of the gradient and of its square.
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t).
-    g is the gradient plus weight_decay w (AdamW keeps the decay apart from g). State beside each parameter: exp_avg m and
-    exp_avg_sq v, of its shape, at first zeros; the number of steps t is shared. A weight decay of 0 at construction is no part
+    g is the gradient plus weight_decay w (in AdamW the decay is not part of g). State beside each parameter: exp_avg m and
+    exp_avg_sq v, of its shape, initially zeros; the number of steps t is shared. A weight decay of 0 at construction is not part
     of the compiled program. Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
 
     >>> import slopes as sl
@@ -92,15 +96,13 @@ class Adam(Moments):
                  weight_decay: float = 0.0, maximize: bool = False) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
-        if "weight_decay" in self.terms:
-            gradient = gradient + number["weight_decay"] * parameter
-        return self.moved(gradient, parameter, state, number)
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
+        gradient = self.add_weight_decay(gradient, parameter, c)
+        return self.adam_step(gradient, parameter, state, c)
 
 
 class AdamW(Moments):
-    """Adam with the decay apart from the gradient: first w <- w - lr weight_decay w, then Adam's step.
+    """Adam with decoupled weight decay: first w <- w - lr weight_decay w, then Adam's step.
 
     Defaults, state and options as in Adam, but weight_decay=0.01. Source: Loshchilov and Hutter, "Decoupled weight decay
     regularization", 2019.
@@ -119,8 +121,7 @@ class AdamW(Moments):
                  weight_decay: float = 1e-2, maximize: bool = False) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         if "weight_decay" in self.terms:
-            parameter = number["kept"] * parameter
-        return self.moved(gradient, parameter, state, number)
+            parameter = c.decay * parameter
+        return self.adam_step(gradient, parameter, state, c)

@@ -1,4 +1,4 @@
-"""Averages of weights over the steps of a training: they are often better than the last weights, and never jump."""
+"""Weight averaging during training: running (exponential) or plain means of the parameters."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from ..constraint import SHARE, Constraint
 from ..errors import ArgumentError
 from ..graph.operation import build
-from ..nn.number import Number, Structured, text
-from ..nn.state import copied_state, load_arrays
+from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
+from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor, no_grad
-from .optimizer import named
+from .optimizer import named_parameters
 
 
-class Average(Structured):
+class Average(TracksChanges):
     """A running average of parameters: a <- a + (1 - decay) (w - a) after each step; the first a is w itself.
 
-    decay      share of the old average that is kept, 0 <= decay < 1; None: the plain mean of all w so far (a <- a + (w - a) / n)
-    update()   after each opt.step(), also inside of a compiled function, where the averages are state
-    swapped()  a with-block in which the parameters hold their averages; afterwards they are what they were, to the bit
-    take()     the parameters become their averages for good
+    decay      weight of the previous average, 0 <= decay < 1; None: the plain mean of all w so far (a <- a + (w - a) / n)
+    update()   call it after each opt.step(), also inside a compiled function, where the averages are state
+    swapped()  a with-block in which the parameters have their averaged values; afterwards they are restored exactly
+    take()     copy the averages into the parameters permanently
 
-    `fit(average=optim.Average(0.999))` binds it, updates it in every step and measures validation data with it. Buffers, such as
-    the running moments of BatchNorm, are not averaged. Sources: Polyak and Juditsky, "Acceleration of stochastic approximation by
+    `fit(average=optim.Average(0.999))` binds it, updates it in every step and evaluates validation data with it. Buffers, such as
+    the running statistics of BatchNorm, are not averaged. Sources: Polyak and Juditsky, "Acceleration of stochastic approximation by
     averaging", 1992 (the plain mean); Tarvainen and Valpola, "Mean teachers are better role models", 2017.
 
     >>> import slopes as sl
@@ -43,7 +43,7 @@ class Average(Structured):
     Parameter([4.], requires_grad=True)
     """
 
-    decay = Number(SHARE)
+    decay = HyperParameter(SHARE)
     constraints: Mapping[str, Constraint] = {"decay": SHARE}
 
     def __init__(self, decay: float | None = 0.999, parameters: Any = None) -> None:
@@ -57,28 +57,28 @@ class Average(Structured):
             self.bind(parameters)
 
     def bind(self, parameters: Any) -> Average:
-        """Average these parameters: a module's, named ones, or a list. Binding to the same ones again keeps the averages."""
-        names, found = named("Average", parameters)
-        if len(found) != len(self.parameters) or any(a is not b for a, b in zip(found, self.parameters)):
-            self.names, self.parameters = names, found
-            self.averages = [Tensor(each.detach().numpy()) for each in found]
+        """Average these parameters: a module, a mapping or a list. Binding to the same ones again keeps the averages."""
+        names, tensors = named_parameters("Average", parameters)
+        if len(tensors) != len(self.parameters) or any(a is not b for a, b in zip(tensors, self.parameters)):
+            self.names, self.parameters = names, tensors
+            self.averages = [Tensor(tensor.detach().numpy()) for tensor in tensors]
             self.steps.assign(0)
         return self
 
     @no_grad()
     def update(self) -> None:
-        """Take the present parameters into the average."""
+        """Update the averages with the current parameters."""
         self.check_bound("update")
         self.steps.assign(self.steps + 1)
-        new = 1 / self.steps.astype(np.float64) if self.plain else 1 - self.decay
+        weight = 1 / self.steps.astype(np.float64) if self.plain else 1 - self.decay
         for parameter, average in zip(self.parameters, self.averages):
-            now = parameter.detach()
-            moved = average + new.astype(now.dtype) * (now - average)
-            average.assign(build("where", self.steps == 1, now, moved))
+            current = parameter.detach()
+            updated = average + weight.astype(current.dtype) * (current - average)
+            average.assign(build("where", self.steps == 1, current, updated))
 
     @contextlib.contextmanager
     def swapped(self) -> Iterator[Average]:
-        """While entered, the parameters hold their averages; afterwards they are what they were, to the bit."""
+        """Within the block, the parameters have their averaged values; afterwards they are restored exactly."""
         self.check_bound("swapped")
         before = [each.detach().numpy() for each in self.parameters]
         try:
@@ -89,7 +89,7 @@ class Average(Structured):
                 parameter.assign(array)
 
     def take(self) -> None:
-        """Let the parameters become their averages."""
+        """Copy the averages into the parameters."""
         self.check_bound("take")
         for parameter, average in zip(self.parameters, self.averages):
             parameter.assign(average.numpy())
@@ -101,17 +101,17 @@ class Average(Structured):
     # State
 
     def named_state(self) -> list[tuple[str, Tensor]]:
-        """(name, tensor) of everything that an update reads and writes besides parameters."""
+        """(name, tensor) of all state of an update, other than the parameters."""
         return [("decay", self.decay), ("steps", self.steps), *zip(self.names, self.averages)]
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the decay, the number of steps, and each parameter's average under its name."""
-        return copied_state(self.named_state())
+        return copy_state(self.named_state())
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Take over what `state_dict` gave; raises one StateError that lists all that does not fit, and then changes nothing."""
+        """Load what `state_dict` returned. Raises one StateError that lists all mismatches, and then changes nothing."""
         self.check_bound("load_state_dict")
         load_arrays("Average", dict(self.named_state()), state, strict)
 
     def __repr__(self) -> str:
-        return f"Average(decay={None if self.plain else text(self.decay)}, steps={self.steps.peek()})"
+        return f"Average(decay={None if self.plain else format_value(self.decay)}, steps={self.steps.peek()})"

@@ -1,4 +1,4 @@
-"""Gradient clipping, between backward and step: a single steep place cannot throw the parameters far away."""
+"""Gradient clipping, between backward and step: bounds the effect of exploding gradients."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 from .. import functions as F
 from ..constraint import POSITIVE, check
 from ..tensor import Tensor, asarray, no_grad
-from .optimizer import named
+from .optimizer import named_parameters
 
 
 @no_grad()
 def clip_by_norm(parameters: Any, limit: float) -> Tensor:
-    """Scale all gradients by one factor so that their common norm is at most `limit`; returns the norm that they had.
+    """Scale all gradients by one factor so that their total norm is at most `limit`; returns the norm before scaling.
 
-    g <- g min(1, limit / (|g| + 1e-6)), where |g| is the root of the sum of squares over all parameters; the direction stays.
-    `parameters` are a module's, named ones or a list; those without a gradient are left out. limit > 0. Call it after backward and before
-    step, also inside of a compiled function. Squares beyond the range of the type make the norm inf, and finite gradients 0. Raises
+    g <- g min(1, limit / (|g| + 1e-6)), where |g| is the L2 norm of all gradients together; the direction does not change.
+    `parameters` are a module, a mapping or a list; those without a gradient are skipped. limit > 0. Call it after backward and
+    before step, also inside a compiled function. If a square overflows, the norm is inf and finite gradients become 0. Raises
     ArgumentError. Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013; the 1e-6 is
     PyTorch's.
 
@@ -30,17 +30,17 @@ def clip_by_norm(parameters: Any, limit: float) -> Tensor:
     [0.6000000238418579, 0.800000011920929]
     """
     check("clip_by_norm", {"limit": POSITIVE}, {"limit": limit})
-    found = with_gradients("clip_by_norm", parameters)
-    norm = F.sqrt(sum(((gradient * gradient).sum() for _, gradient in found), asarray(0.0)))
+    pairs = with_gradients("clip_by_norm", parameters)
+    norm = F.sqrt(sum(((gradient * gradient).sum() for _, gradient in pairs), asarray(0.0)))
     factor = F.minimum(limit / (norm + 1e-6), 1.0)
-    for each, gradient in found:
-        each.grad = gradient * factor.astype(gradient.dtype)
+    for parameter, gradient in pairs:
+        parameter.grad = gradient * factor.astype(gradient.dtype)
     return norm
 
 
 @no_grad()
 def clip_by_value(parameters: Any, limit: float) -> None:
-    """Bring every element of every gradient into -limit..limit; the direction may change.
+    """Clamp every element of every gradient to [-limit, limit]; the direction may change.
 
     `parameters` and use as in clip_by_norm. Source: Mikolov, "Statistical language models based on neural networks", 2012.
 
@@ -53,10 +53,10 @@ def clip_by_value(parameters: Any, limit: float) -> None:
     tensor([-1. ,  0.5])
     """
     check("clip_by_value", {"limit": POSITIVE}, {"limit": limit})
-    for each, gradient in with_gradients("clip_by_value", parameters):
-        each.grad = F.clip(gradient, -limit, limit)
+    for parameter, gradient in with_gradients("clip_by_value", parameters):
+        parameter.grad = F.clip(gradient, -limit, limit)
 
 
 def with_gradients(owner: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
-    """(parameter, gradient) of those that have one."""
-    return [(each, gradient) for each in named(owner, parameters)[1] if (gradient := each.grad) is not None]
+    """(parameter, gradient) of the parameters that have a gradient."""
+    return [(parameter, gradient) for parameter in named_parameters(owner, parameters)[1] if (gradient := parameter.grad) is not None]

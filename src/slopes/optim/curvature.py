@@ -1,4 +1,4 @@
-"""Directions that know the curvature: L-BFGS from the last steps, Newton from the Hessian."""
+"""Second-order search directions: L-BFGS from the last steps, Newton from the Hessian."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 from ..errors import ArgumentError
 from .objective import Objective
 
-LEAST_CURVATURE = 1e-10  # a pair of steps with less tells nothing
+LEAST_CURVATURE = 1e-10  # pairs with less curvature are skipped
 LARGEST_HESSIAN = 4096  # parameters: the matrix has 128 MiB then
 
 
 class Direction(Protocol):
-    """What distinguishes a method: the direction to go, the step to try first, and what it learns from the step taken."""
+    """A method of minimization: its search direction, first step size, and update of its curvature estimate."""
 
     def direction(self, point: np.ndarray, gradient: np.ndarray) -> np.ndarray: ...
 
     def first_step(self, gradient: np.ndarray) -> float: ...
 
-    def learn(self, moved: np.ndarray, change: np.ndarray) -> None: ...
+    def learn(self, step: np.ndarray, change: np.ndarray) -> None: ...
 
 
 class LBFGS:
-    """d = -H g, where H approximates the inverse Hessian from the last `history` steps s and changes of the gradient y.
+    """d = -H g, where H approximates the inverse Hessian from the last `history` steps s and gradient differences y.
 
     The two loops of Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4; the first H is s'y / y'y times the identity.
     """
@@ -35,29 +35,29 @@ class LBFGS:
         self.scale: float | None = None  # None before the first step
 
     def direction(self, point: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        direction, shares = -gradient, []
-        for moved, change in reversed(self.pairs):
-            shares.append(moved @ direction / (moved @ change))
-            direction = direction - shares[-1] * change
+        direction, weights = -gradient, []
+        for step, change in reversed(self.pairs):
+            weights.append(step @ direction / (step @ change))
+            direction = direction - weights[-1] * change
         direction = direction * (1.0 if self.scale is None else self.scale)
-        for (moved, change), share in zip(self.pairs, reversed(shares)):
-            direction = direction + (share - change @ direction / (moved @ change)) * moved
+        for (step, change), weight in zip(self.pairs, reversed(weights)):
+            direction = direction + (weight - change @ direction / (step @ change)) * step
         return direction
 
     def first_step(self, gradient: np.ndarray) -> float:
-        """1; at the very start, where the scale is not known, a short one."""
+        """1; in the first iteration, before the scale is known, a short step."""
         return min(1.0, 1.0 / np.abs(gradient).sum()) if self.scale is None else 1.0
 
-    def learn(self, moved: np.ndarray, change: np.ndarray) -> None:
-        product = moved @ change
+    def learn(self, step: np.ndarray, change: np.ndarray) -> None:
+        product = step @ change
         self.scale = 1.0 if self.scale is None else self.scale
         if product > LEAST_CURVATURE:
-            self.pairs.append((moved, change))
+            self.pairs.append((step, change))
             self.scale = float(product / (change @ change))
 
 
 class Newton:
-    """d = -(F + m I)^-1 g with the Hessian F, and the least m of 0, b, 2 b, 4 b, ... for which F + m I is positive definite.
+    """d = -(F + m I)^-1 g with the Hessian F and the smallest m of 0, b, 2 b, 4 b, ... that makes F + m I positive definite.
 
     Nocedal and Wright, Numerical Optimization (2006), algorithm 3.3.
     """
@@ -66,7 +66,7 @@ class Newton:
         self.objective, size = objective, objective.size
         if size > LARGEST_HESSIAN:
             raise ArgumentError(f"minimize: Newton's method for {size:,} parameters needs a Hessian of {size * size:.2g} numbers",
-                                why=f"it solves equations with that matrix at every step; {LARGEST_HESSIAN:,} parameters are the most",
+                                why=f"every step solves a linear system with it; at most {LARGEST_HESSIAN:,} parameters are supported",
                                 repair='use method="lbfgs", which needs no matrix, or freeze parameters')
 
     def direction(self, point: np.ndarray, gradient: np.ndarray) -> np.ndarray:
@@ -81,8 +81,8 @@ class Newton:
     def first_step(self, gradient: np.ndarray) -> float:
         return 1.0
 
-    def learn(self, moved: np.ndarray, change: np.ndarray) -> None:
-        """Nothing: it looks at the curvature itself."""
+    def learn(self, step: np.ndarray, change: np.ndarray) -> None:
+        """Nothing: the Hessian is computed at every point."""
 
 
 def is_positive(matrix: np.ndarray) -> bool:

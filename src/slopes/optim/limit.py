@@ -1,4 +1,4 @@
-"""Max-norm: after each step, the weights into a unit are scaled back to a ball."""
+"""Max-norm constraint: after each step, rescale the incoming weights of each unit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from .. import functions as F
 from ..constraint import POSITIVE, check
 from ..tensor import no_grad
-from .optimizer import named
+from .optimizer import named_parameters
 
 
 @no_grad()
 def limit_norm(parameters: Any, limit: float) -> None:
-    """w_j <- w_j min(1, limit / |w_j|) for the weights w_j into each unit j: their length is at most `limit`, the direction stays.
+    """w_j <- w_j min(1, limit / |w_j|) for the incoming weights w_j of each unit j: their norm is at most `limit`.
 
-    The units are axis 0 of every parameter with two axes or more (of Linear, Conv and Embedding); biases stay as they are. Call it
-    after step, or `fit(constrain=3.0)`. limit > 0. Raises ArgumentError.
+    The units are axis 0 of every parameter with two or more axes (of Linear, Conv and Embedding); biases are not changed. Call it
+    after step, or use `fit(constrain=3.0)`. limit > 0. Raises ArgumentError.
     Source: Srebro and Shraibman, "Rank, trace-norm and max-norm", 2005; with dropout: Srivastava et al., 2014, section 5.1.
 
     >>> import slopes as sl
@@ -26,9 +26,9 @@ def limit_norm(parameters: Any, limit: float) -> None:
     [[0.6000000238418579, 0.800000011920929], [0.30000001192092896, 0.4000000059604645]]
     """
     check("limit_norm", {"limit": POSITIVE}, {"limit": limit})
-    for each in named("limit_norm", parameters)[1]:
-        if each.ndim > 1:
-            weight = each.detach()
+    for parameter in named_parameters("limit_norm", parameters)[1]:
+        if parameter.ndim > 1:
+            weight = parameter.detach()
             squares = (weight * weight).sum(axis=tuple(range(1, weight.ndim)), keepdims=True)
-            scale = limit / F.sqrt(F.maximum(squares, limit * limit))  # 1 where the norm is small enough, also for 0
-            each.assign(weight * scale.astype(weight.dtype))
+            scale = limit / F.sqrt(F.maximum(squares, limit * limit))  # 1 where the norm is within the limit, also for 0
+            parameter.assign(weight * scale.astype(weight.dtype))

@@ -1,4 +1,4 @@
-"""NAdam: Adam that looks ahead along its momentum, as Nesterov does."""
+"""NAdam: Adam with Nesterov momentum."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.number import Number
+from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
 from .adam import Betas, Moments
-from .optimizer import Factors, State
+from .optimizer import Coefficients, State
 
 
 class NAdam(Moments):
     """w <- w - lr ((1 - mu_t) / (1 - p_t) g + mu_(t+1) / (1 - p_t mu_(t+1)) m) / (sqrt(v_hat) + eps), with Adam's m and v_hat.
 
-    mu_t = b1 (1 - 0.96^(t momentum_decay) / 2) grows slowly to b1; p_t = mu_1 mu_2 ... mu_t. g is the gradient plus
-    weight_decay w; with decoupled_weight_decay=True the decay is AdamW's. State as in Adam, and the number mu_product p_t beside
-    each parameter, at first 1. Source: Dozat, "Incorporating Nesterov momentum into Adam", 2016.
+    mu_t = b1 (1 - 0.96^(t momentum_decay) / 2) increases slowly to b1; p_t = mu_1 mu_2 ... mu_t. g is the gradient plus
+    weight_decay w; with decoupled_weight_decay=True the decay is AdamW's. State as in Adam, plus the scalar mu_product p_t for
+    each parameter, initially 1. Source: Dozat, "Incorporating Nesterov momentum into Adam", 2016.
 
     >>> import slopes as sl
     >>> from slopes import optim
@@ -33,7 +33,7 @@ class NAdam(Moments):
     [0.8899999856948853, -1.8899999856948853]
     """
 
-    momentum_decay = Number(NOT_NEGATIVE)
+    momentum_decay = HyperParameter(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Moments.constraints, "momentum_decay": NOT_NEGATIVE, "decoupled_weight_decay": FLAG}
 
     def __init__(self, parameters: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
@@ -46,28 +46,29 @@ class NAdam(Moments):
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {**super().init(parameter), "mu_product": np.ones((), np.float64)}
 
-    def factors(self, dtype: DType) -> Factors:
-        """Adam's, and the momenta of this step and the next, which stay in float64."""
-        return {**super().factors(dtype), "now": self.momentum(self.steps), "next": self.momentum(self.steps + 1)}
+    def coefficients(self, dtype: DType) -> Coefficients:
+        """Adam's, and the momenta of this step and the next, which remain float64."""
+        c = super().coefficients(dtype)
+        c.momentum, c.next_momentum = self.momentum(self.steps), self.momentum(self.steps + 1)
+        return c
 
     def momentum(self, steps: Tensor) -> Tensor:
         """mu_t."""
         return self.beta1 * (1 - 0.5 * 0.96 ** (steps.astype(np.float64) * self.momentum_decay))
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         if "weight_decay" in self.terms:
-            gradient = gradient if self.decoupled_weight_decay else gradient + number["weight_decay"] * parameter
-            parameter = number["kept"] * parameter if self.decoupled_weight_decay else parameter
-        mean = state["exp_avg"] + number["new1"] * (gradient - state["exp_avg"])
-        square = number["beta2"] * state["exp_avg_sq"] + number["new2"] * (gradient * gradient)
-        product = state["mu_product"] * number["now"]
-        here, ahead = self.shares(product, number, parameter.dtype)
-        moved = parameter - (here * gradient + ahead * mean) / (build("sqrt", square) / number["width"] + number["eps"])
-        return moved, {"exp_avg": mean, "exp_avg_sq": square, "mu_product": product}
+            gradient = gradient if self.decoupled_weight_decay else gradient + c.weight_decay * parameter
+            parameter = c.decay * parameter if self.decoupled_weight_decay else parameter
+        mean = state["exp_avg"] + c.one_minus_beta1 * (gradient - state["exp_avg"])
+        square = c.beta2 * state["exp_avg_sq"] + c.one_minus_beta2 * (gradient * gradient)
+        product = state["mu_product"] * c.momentum
+        gradient_rate, mean_rate = self.rates(product, c, parameter.dtype)
+        step = (gradient_rate * gradient + mean_rate * mean) / (build("sqrt", square) / c.root + c.eps)
+        return parameter - step, {"exp_avg": mean, "exp_avg_sq": square, "mu_product": product}
 
-    def shares(self, product: Tensor, number: Factors, dtype: DType) -> tuple[Tensor, Tensor]:
-        """What the gradient and the mean are multiplied by, each with the rate in it."""
-        here = self.lr * (1 - number["now"]) / (1 - product)
-        ahead = self.lr * number["next"] / (1 - product * number["next"])
-        return here.astype(dtype), ahead.astype(dtype)
+    def rates(self, product: Tensor, c: Coefficients, dtype: DType) -> tuple[Tensor, Tensor]:
+        """The learning rates of the gradient and of its running mean."""
+        gradient_rate = self.lr * (1 - c.momentum) / (1 - product)
+        mean_rate = self.lr * c.next_momentum / (1 - product * c.next_momentum)
+        return gradient_rate.astype(dtype), mean_rate.astype(dtype)

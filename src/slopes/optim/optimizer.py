@@ -1,28 +1,40 @@
-"""What all optimizers share: binding to parameters, the step, state and its names."""
+"""The base class of optimizers: binding to parameters, the step, and named state."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
-from ..errors import ArgumentError, GradientError, left_to
+from ..errors import ArgumentError, GradientError, missing_method
 from ..graph.dtype import DType
+from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.module import Module, Parameters
-from ..nn.number import Number, Structured, text
-from ..nn.state import copied_state, load_arrays
+from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor, no_grad, versions
 
 State = dict[str, Tensor]
-Factors = dict[str, Tensor]
-SHOWN = 8  # parameters without gradient that are named before the rest is only counted
+
+MAX_LISTED = 8  # parameters without a gradient that an error names; the others are counted
 
 
-class Term(Number):
-    """A Number whose part of the update is left out of the graph as long as it has only ever been 0."""
+class Coefficients:
+    """The scalars of an update as attributes: `c.lr`, `c.beta1`, 0-d tensors of the parameters' dtype."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        vars(self).update(values)
+
+    if TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Tensor: ...
+        def __setattr__(self, name: str, value: Tensor) -> None: ...
+
+
+class OptionalTerm(HyperParameter):
+    """A hyper-parameter whose term of the update is not part of the graph until it is set to something other than 0."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         super().__set__(instance, value)
@@ -32,14 +44,14 @@ class Term(Number):
             instance.extend_state()
 
 
-class Optimizer(Structured):
-    """The base of optimizers. A subclass says what state a parameter needs and how one update goes, nothing else.
+class Optimizer(TracksChanges):
+    """The base class of optimizers. A subclass implements:
 
-    init(parameter) -> {name: array}: the state beside a parameter at the start.
-    factors(dtype) -> {name: 0-d tensor}: the numbers that the updates of all parameters of one type share.
-    update(gradient, parameter, state) -> (new parameter, new state): a pure function of tensors.
+    init(parameter) -> {name: array}: the initial state beside a parameter.
+    update(gradient, parameter, state, c) -> (new parameter, new state): a pure function of tensors, where c are the coefficients.
+    coefficients(dtype) -> c: by default the hyper-parameters, as `c.lr`; computed once per step and dtype. Override it to add more.
 
-    Hyper-parameters are 0-d tensors behind plain attributes: `opt.lr = 0.1` is seen by the next step, compiled or not.
+    Hyper-parameters are 0-d tensors behind plain attributes: `opt.lr = 0.1` takes effect in the next step, compiled or not.
 
     >>> import slopes as sl
     >>> from slopes import nn, optim
@@ -49,9 +61,9 @@ class Optimizer(Structured):
     >>> opt.step()
     """
 
-    lr = Number(NOT_NEGATIVE)
+    lr = HyperParameter(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {"lr": NOT_NEGATIVE, "maximize": FLAG}
-    counts = False  # whether updates need the number of the step
+
 
     def __init__(self, lr: float, maximize: bool = False) -> None:
         check(type(self).__name__, {"maximize": FLAG}, {"maximize": maximize})
@@ -66,88 +78,98 @@ class Optimizer(Structured):
     # Binding
 
     def start(self, parameters: Any) -> None:
-        """Called by a subclass once its hyper-parameters are set: bind to the parameters, if any were given."""
+        """Bind to the parameters, unless None. A subclass calls it at the end of its __init__."""
         if parameters is not None:
             self.bind(parameters)
 
     def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Tensor]) -> Optimizer:
-        """Optimize these parameters: a module's, named ones, or a list. Binding to the same ones again keeps the state."""
-        names, found = named(type(self).__name__, parameters)
-        if len(found) == len(self.parameters) and all(a is b for a, b in zip(found, self.parameters)):
+        """Optimize these parameters: a module, a mapping or a list. Binding to the same ones again keeps the state."""
+        names, tensors = named_parameters(type(self).__name__, parameters)
+        if len(tensors) == len(self.parameters) and all(a is b for a, b in zip(tensors, self.parameters)):
             return self
-        self.names, self.parameters, self.states = names, found, [{} for _ in found]
+        self.names, self.parameters, self.states = names, tensors, [{} for _ in tensors]
         self.steps.assign(0)
         self.extend_state()
         return self
 
     def extend_state(self) -> None:
-        """Allocate the state that is not there yet."""
+        """Allocate state that is missing."""
         for parameter, state in zip(self.parameters, self.states):
             for name, array in self.init(parameter).items():
                 if name not in state:
                     state[name] = Tensor(array)
 
-    # What a subclass says
+    # What a subclass implements
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether updates depend on the number of steps."""
+        return False
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
-        """The state beside this parameter at the start."""
-        raise left_to(self, "init")
+        """The initial state beside this parameter."""
+        raise missing_method(self, "init")
 
-    def factors(self, dtype: DType) -> Factors:
-        """The numbers of an update, in the type of the parameters."""
-        raise left_to(self, "factors")
+    def coefficients(self, dtype: DType) -> Coefficients:
+        """The scalars of an update, in the dtype of the parameters."""
+        return self.cast(dtype)
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        """The new value of a parameter and the new state beside it; `factors` may be given where they are known already."""
-        raise left_to(self, "update")
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
+        """The new value of a parameter and the new state beside it."""
+        raise missing_method(self, "update")
+
+    def add_weight_decay(self, gradient: Tensor, parameter: Tensor, c: Coefficients) -> Tensor:
+        """gradient + weight_decay parameter: the gradient with that of the L2 penalty."""
+        return gradient + c.weight_decay * parameter if "weight_decay" in self.terms else gradient
 
     # The step
 
     def step(self) -> None:
         """Update every parameter from its gradient.
 
-        Raises GradientError, and changes nothing, when a parameter has no gradient; one with requires_grad=False is left alone.
+        Raises GradientError, and changes nothing, when a parameter has no gradient; frozen parameters (requires_grad=False) are skipped.
         """
         self.check_bound("step")
         with no_grad():
             gradients = self.gradients()
-            if self.counts:
+            if self.counts_steps:
                 self.steps.assign(self.steps + 1)
-            factors = {dtype: self.factors(dtype) for dtype in dict.fromkeys(parameter.dtype for parameter in self.parameters)}
+            coefficients = {dtype: self.coefficients(dtype) for dtype in dict.fromkeys(parameter.dtype for parameter in self.parameters)}
             for gradient, parameter, state in zip(gradients, self.parameters, self.states):
                 if gradient is not None:
-                    self.update_one(-gradient if self.maximize else gradient, parameter, state, factors[parameter.dtype])
+                    self.update_one(-gradient if self.maximize else gradient, parameter, state, coefficients[parameter.dtype])
 
-    def update_one(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors) -> None:
-        new, changed = self.update(gradient, parameter, state, factors)
+    def update_one(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> None:
+        """Update one parameter and its state in place."""
+        new, new_state = self.update(gradient, parameter, state, c)
         parameter.assign(new)
-        for name, value in changed.items():
+        for name, value in new_state.items():
             state[name].assign(value)
 
     def gradients(self) -> list[Tensor | None]:
-        """Each parameter's gradient, None for a frozen one."""
-        found = [parameter.grad if parameter.requires_grad else None for parameter in self.parameters]
-        missing = [name for name, parameter, gradient in zip(self.names, self.parameters, found)
+        """The gradient of each parameter, None for frozen ones."""
+        gradients = [parameter.grad if parameter.requires_grad else None for parameter in self.parameters]
+        missing = [name for name, parameter, gradient in zip(self.names, self.parameters, gradients)
                    if gradient is None and parameter.requires_grad]
         if missing:
             raise self.missing_gradient(missing)
-        return found
+        return gradients
 
     def missing_gradient(self, missing: list[str]) -> GradientError:
         owner = type(self).__name__
-        shown = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
+        listed = ", ".join(missing[:MAX_LISTED]) + (f" and {len(missing) - MAX_LISTED} more" if len(missing) > MAX_LISTED else "")
         learning = sum(parameter.requires_grad for parameter in self.parameters)
         if len(missing) == learning:
-            return GradientError(f"{owner}.step: none of the {learning} parameters has a gradient ({shown})",
+            return GradientError(f"{owner}.step: none of the {learning} parameters has a gradient ({listed})",
                                  why="backward() was not called since gradients were last cleared, or it reached none of them",
                                  repair="call loss.backward() before step(), and zero_grad() before backward(), not after")
         have = "has" if len(missing) == 1 else "have"
-        return GradientError(f"{owner}.step: {len(missing)} of {learning} parameters {have} no gradient: {shown}",
-                             why="the loss does not depend on them: they were not used, or what they gave was detached",
-                             repair="use them, or let them rest: parameter.requires_grad = False")
+        return GradientError(f"{owner}.step: {len(missing)} of {learning} parameters {have} no gradient: {listed}",
+                             why="the loss does not depend on them: they were not used, or their outputs were detached",
+                             repair="use them, or freeze them: parameter.requires_grad = False")
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Set the gradients of all parameters to None."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -160,60 +182,60 @@ class Optimizer(Structured):
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the hyper-parameters, the number of steps, and each parameter's state under "0.weight.momentum_buffer"."""
-        return copied_state(self.named_state())
+        return copy_state(self.named_state())
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Take over what `state_dict` gave. Raises one StateError that lists all that does not fit; then nothing is changed."""
+        """Load what `state_dict` returned. Raises one StateError that lists all mismatches, and then changes nothing."""
         self.check_bound("load_state_dict")
         load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
 
     def named_state(self) -> list[tuple[str, Tensor]]:
-        """(name, tensor) of everything that a step reads and writes besides parameters and gradients."""
-        shared = [("steps", self.steps)] if self.counts else []
+        """(name, tensor) of all state of a step, other than parameters and gradients."""
+        shared = [("steps", self.steps)] if self.counts_steps else []
         return [*self.hyper_parameters().items(), *shared,
-                *((f"{name}.{key}", held) for name, state in zip(self.names, self.states) for key, held in state.items())]
+                *((f"{name}.{key}", tensor) for name, state in zip(self.names, self.states) for key, tensor in state.items())]
 
-    def cast_numbers(self, dtype: DType) -> Factors:
-        """The hyper-parameters in another type."""
-        return {name: number.astype(dtype) for name, number in self.hyper_parameters().items()}
+    def cast(self, dtype: DType, more: Mapping[str, Tensor] = MappingProxyType({})) -> Coefficients:
+        """The hyper-parameters and `more` scalars, as coefficients of `dtype`."""
+        return Coefficients({name: value.astype(dtype) for name, value in {**self.hyper_parameters(), **more}.items()})
 
     def hyper_parameters(self) -> dict[str, Tensor]:
-        """The numbers that the update uses, by name; those whose term was left out are not among them."""
-        numbers = {name: value for name, value in vars(self).items() if isinstance(getattr(type(self), name, None), Number)}
-        return {name: value for name, value in numbers.items()
-                if not isinstance(getattr(type(self), name), Term) or name in self.terms}
+        """The hyper-parameters that the update uses, by name: without optional terms that are not part of it."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(getattr(type(self), name, None), HyperParameter)}
+        return {name: value for name, value in tensors.items()
+                if not isinstance(getattr(type(self), name), OptionalTerm) or name in self.terms}
 
     def __repr__(self) -> str:
-        numbers = ", ".join(f"{name}={text(value)}" for name, value in self.hyper_parameters().items())
-        return f"{type(self).__name__}({numbers})"
+        values = ", ".join(f"{name}={format_value(value)}" for name, value in self.hyper_parameters().items())
+        return f"{type(self).__name__}({values})"
 
 
-def named(owner: str, parameters: Any) -> tuple[list[str], list[Tensor]]:
-    """The names and the parameters, each once."""
-    given = parameters.parameters() if isinstance(parameters, Module) else parameters
-    if isinstance(given, Tensor):
+def named_parameters(owner: str, parameters: Any) -> tuple[list[str], list[Tensor]]:
+    """The names and the parameters, without duplicates."""
+    iterable = parameters.parameters() if isinstance(parameters, Module) else parameters
+    if isinstance(iterable, Tensor):
         raise ArgumentError(f"{owner}: parameters must be a list of tensors, not one tensor",
                             repair="put it into a list: [weight]")
-    pairs = named_pairs(given)
+    pairs = named_pairs(iterable)
     if not pairs:
         raise ArgumentError(f"{owner}: there are no parameters to optimize",
-                            why="the module has none, or the generator that gives them was used up",
+                            why="the module has none, or a generator was already exhausted",
                             repair="pass net.parameters()")
     for name, parameter in pairs:
         if not isinstance(parameter, Tensor):
             raise ArgumentError(f"{owner}: parameter {name} is {parameter!r} of type {type(parameter).__name__}, not a tensor",
                                 repair="pass net.parameters(), or a list of parameters")
     unique = {id(parameter): (name, parameter) for name, parameter in reversed(pairs)}
-    kept = list(reversed(unique.values()))
-    return [name for name, _ in kept], [parameter for _, parameter in kept]
+    first = list(reversed(unique.values()))
+    return [name for name, _ in first], [parameter for _, parameter in first]
 
 
-def named_pairs(given: Any) -> list[tuple[str, Any]]:
-    """(name, parameter): its path where it is known, otherwise its position."""
-    if isinstance(given, Mapping):
-        return list(given.items())
-    if not isinstance(given, Iterable):
-        raise ArgumentError(f"the parameters are {given!r} of type {type(given).__name__}, not a list of tensors",
+def named_pairs(parameters: Any) -> list[tuple[str, Any]]:
+    """(name, parameter): the name is its path if known, otherwise its position."""
+    if isinstance(parameters, Mapping):
+        return list(parameters.items())
+    if not isinstance(parameters, Iterable):
+        raise ArgumentError(f"the parameters are {parameters!r} of type {type(parameters).__name__}, not a list of tensors",
                             repair="pass net.parameters(), or a list of parameters")
-    names = given.names if isinstance(given, Parameters) else map(str, itertools.count())
-    return list(zip(names, given))
+    names = parameters.names if isinstance(parameters, Parameters) else map(str, itertools.count())
+    return list(zip(names, parameters))

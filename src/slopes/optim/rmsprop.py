@@ -1,4 +1,4 @@
-"""RMSprop: every weight at its own rate, from a running mean of the squares of its gradient."""
+"""RMSprop: a learning rate per weight, from a running mean of the squared gradient."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from ..constraint import FLAG, NOT_NEGATIVE, SHARE, Constraint, check
 from ..graph.dtype import DType
 from ..graph.operation import build
-from ..nn.number import Number
+from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Factors, Optimizer, State, Term
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 
 
 class RMSprop(Optimizer):
     """w <- w - lr g / (sqrt(v) + eps), where v <- alpha v + (1 - alpha) g^2 is a running mean of the squared gradient.
 
-    With centered=True the root is taken of the variance, v - m^2, where m <- alpha m + (1 - alpha) g. With a momentum the step is
+    With centered=True v is replaced by the variance v - m^2, where m <- alpha m + (1 - alpha) g. With momentum the step is
     lr b, where b <- momentum b + g / (sqrt(v) + eps). g is the gradient plus weight_decay w. State beside each parameter, of its
-    shape and at first zeros: square_avg v, grad_avg m (centered), momentum_buffer b (momentum). Source: Tieleman and Hinton,
+    shape and initially zeros: square_avg v, grad_avg m (centered), momentum_buffer b (momentum). Source: Tieleman and Hinton,
     "Lecture 6.5: rmsprop", 2012; centered: Graves, "Generating sequences with recurrent neural networks", 2013.
 
     >>> import slopes as sl
@@ -33,10 +33,10 @@ class RMSprop(Optimizer):
     [0.800000011920929, -1.7999999523162842]
     """
 
-    alpha = Number(SHARE)
-    eps = Number(NOT_NEGATIVE)
-    weight_decay = Term(NOT_NEGATIVE)
-    momentum = Term(NOT_NEGATIVE)
+    alpha = HyperParameter(SHARE)
+    eps = HyperParameter(NOT_NEGATIVE)
+    weight_decay = OptionalTerm(NOT_NEGATIVE)
+    momentum = OptionalTerm(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "alpha": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE, "momentum": NOT_NEGATIVE, "centered": FLAG}
 
@@ -51,19 +51,17 @@ class RMSprop(Optimizer):
         names = ["square_avg"] + ["grad_avg"] * self.centered + ["momentum_buffer"] * ("momentum" in self.terms)
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in names}
 
-    def factors(self, dtype: DType) -> Factors:
-        return {**self.cast_numbers(dtype), "new": (1 - self.alpha).astype(dtype)}
+    def coefficients(self, dtype: DType) -> Coefficients:
+        return self.cast(dtype, {"one_minus_alpha": 1 - self.alpha})
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
-        if "weight_decay" in self.terms:
-            gradient = gradient + number["weight_decay"] * parameter
-        changed = {"square_avg": number["alpha"] * state["square_avg"] + number["new"] * (gradient * gradient)}
-        spread = changed["square_avg"]
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
+        gradient = self.add_weight_decay(gradient, parameter, c)
+        new_state = {"square_avg": c.alpha * state["square_avg"] + c.one_minus_alpha * (gradient * gradient)}
+        variance = new_state["square_avg"]
         if self.centered:
-            mean = changed["grad_avg"] = state["grad_avg"] + number["new"] * (gradient - state["grad_avg"])
-            spread = build("maximum", spread - mean * mean, 0.0)  # rounding may leave it below 0 where gradients hardly vary
-        step = gradient / (build("sqrt", spread) + number["eps"])
+            mean = new_state["grad_avg"] = state["grad_avg"] + c.one_minus_alpha * (gradient - state["grad_avg"])
+            variance = build("maximum", variance - mean * mean, 0.0)  # rounding may make it negative where gradients hardly vary
+        step = gradient / (build("sqrt", variance) + c.eps)
         if "momentum" in self.terms:
-            step = changed["momentum_buffer"] = number["momentum"] * state["momentum_buffer"] + step
-        return parameter - number["lr"] * step, changed
+            step = new_state["momentum_buffer"] = c.momentum * state["momentum_buffer"] + step
+        return parameter - c.lr * step, new_state

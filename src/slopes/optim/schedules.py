@@ -1,4 +1,4 @@
-"""Learning-rate schedules: for each step the factor by which to multiply the optimizer's rate."""
+"""Learning-rate schedules: for each step, the factor of the optimizer's learning rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, RISING, SHARE_OR_ONE, Constraint, check, is_count, is_whole, one_of
-from ..errors import ArgumentError, left_to
+from ..errors import ArgumentError, missing_method
 
 ScheduleFunction = Callable[[int, int], float]
 OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda value: value is None or is_count(value),
@@ -19,10 +19,10 @@ CALLABLE = Constraint("a schedule or a function (step, steps) -> factor", lambda
 
 
 class Schedule:
-    """The base of schedules: called with the number of a step (from 0) and of all steps, it returns the factor of the rate.
+    """The base class of schedules: schedule(step, steps) returns the factor of the learning rate in a step, counted from 0.
 
-    `sl.fit(..., schedule=s)` multiplies the optimizer's rate by s(step, steps) in every step. By hand: `opt.lr = rate * s(step)`
-    before opt.step(); a change of rate compiles nothing anew. Any function (step, steps) -> factor serves as well.
+    `sl.fit(..., schedule=s)` multiplies the optimizer's learning rate by s(step, steps) in every step. In your own loop, set
+    `opt.lr = lr * s(step)` before opt.step(); this does not recompile. Any function (step, steps) -> factor works, too.
     """
 
     constraints: ClassVar[Mapping[str, Constraint]] = {}
@@ -34,27 +34,34 @@ class Schedule:
         return self.factor(step, 0 if steps is None else steps)
 
     def factor(self, step: int, steps: int) -> float:
-        """The factor in step `step` of `steps` (0: not known)."""
-        raise left_to(self, "factor")
+        """The factor in step `step` of `steps` (0: unknown)."""
+        raise missing_method(self, "factor")
 
     def begin(self) -> None:
-        """Called by fit before the first step: forget what was observed in an earlier run."""
+        """Called by fit before the first step: reset what was observed in an earlier run."""
 
     def observe(self, results: Mapping[str, float]) -> None:
-        """Called by fit after every epoch with the validation loss and metrics (without validation data, with the training's)."""
+        """Called by fit after every epoch with the validation loss and metrics (or those of training, without validation data)."""
+
+    def named_state(self) -> dict[str, float]:
+        """What was observed so far, as numbers by name; a schedule that depends on the step alone has no state."""
+        return {}
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        """Go on from the numbers that `named_state` gave."""
 
 
 class Stretched(Schedule):
-    """A schedule that goes from the first to the last of its own `steps`, or, if it has none, of those of the run."""
+    """A schedule over a fixed number of `steps`, by default all steps of the run."""
 
     steps: int | None
 
     def length(self, steps: int) -> int:
-        """Over how many steps it stretches."""
+        """The number of steps that the schedule covers."""
         if self.steps is None and not steps:
             name = type(self).__name__
-            raise ArgumentError(f"{name}: how many steps there are in all is not known", why="it goes from the first to the last",
-                                repair=f"say it once, {name}(steps=1000), or at each call, schedule(step, 1000)")
+            raise ArgumentError(f"{name}: the total number of steps is unknown", why="the schedule extends over all of them",
+                                repair=f"pass it once, {name}(steps=1000), or in each call, schedule(step, 1000)")
         return self.steps or steps
 
 
@@ -76,7 +83,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """decay^(step // every): by a factor lower after every so many steps.
+    """decay^(step // every): multiply by `decay` after every `every` steps.
 
     >>> from slopes.optim import schedules
     >>> [schedules.Step(every=2, decay=0.5)(step) for step in range(5)]
@@ -93,7 +100,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class MultiStep(Schedule):
-    """decay^(number of milestones that are reached): by a factor lower at chosen steps.
+    """decay^(number of milestones reached): multiply by `decay` at chosen steps.
 
     >>> from slopes.optim import schedules
     >>> [schedules.MultiStep(at=(1, 4), decay=0.5)(step) for step in range(5)]
@@ -105,12 +112,12 @@ class MultiStep(Schedule):
     constraints = {"at": RISING, "decay": NOT_NEGATIVE}
 
     def factor(self, step: int, steps: int) -> float:
-        return self.decay ** sum(each <= step for each in self.at)
+        return self.decay ** sum(milestone <= step for milestone in self.at)
 
 
 @dataclass(frozen=True)
 class Exponential(Schedule):
-    """decay^step: by the same share lower after each step.
+    """decay^step: multiply by `decay` after each step.
 
     >>> from slopes.optim import schedules
     >>> schedules.Exponential(0.5)(3)
@@ -126,9 +133,9 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class Linear(Stretched):
-    """start + (end - start) t / n: evenly from one factor to another; n is `steps`, else all steps of the run.
+    """start + (end - start) t / n: linear interpolation from `start` to `end`; n is `steps`, by default all steps of the run.
 
-    After n steps it stays at `end`. The first step has `start`; the last of n is one part in n short of `end`.
+    The first step has the factor `start`; step n, the first with `end`, is the one after the last of n; later steps have `end`.
 
     >>> from slopes.optim import schedules
     >>> [schedules.Linear()(step, 4) for step in range(4)]
@@ -147,9 +154,9 @@ class Linear(Stretched):
 
 @dataclass(frozen=True)
 class Cosine(Stretched):
-    """floor + (1 - floor) (1 + cos(pi t / n)) / 2: high for long, then fast, then almost nothing.
+    """floor + (1 - floor) (1 + cos(pi t / n)) / 2: cosine annealing.
 
-    n is `steps`, else all steps of the run; after n steps it stays at `floor`, or, with restart=True, begins again from 1.
+    n is `steps`, by default all steps of the run; after n steps it stays at `floor`, or, with restart=True, restarts at 1.
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
 
     >>> from slopes.optim import schedules
@@ -164,17 +171,17 @@ class Cosine(Stretched):
 
     def factor(self, step: int, steps: int) -> float:
         length = self.length(steps)
-        place = step % length if self.restart else min(step, length)
-        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * (place / length))) / 2
+        position = step % length if self.restart else min(step, length)
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * (position / length))) / 2
 
 
 @dataclass(frozen=True)
 class OneCycle(Stretched):
-    """Up from 1 / div to 1 in the share `rise` of the steps, then down to 1 / (div final_div), along half cosines.
+    """From 1 / div up to 1 in the fraction `rise` of the steps, then down to 1 / (div final_div), along half cosines.
 
-    With n steps (`steps`, else all of the run) the top is step rise n - 1, and the last step, n - 1, has the lowest rate of all.
-    The optimizer's own rate is the highest one; a range test (`sl.train.range_test`) shows how high it may be. The momentum is
-    left alone. Source: Smith and Topin, "Super-convergence", 2018; defaults are PyTorch's.
+    With n steps (`steps`, by default all of the run) the peak is at step rise n - 1, and the last step, n - 1, has the lowest rate.
+    The optimizer's learning rate is the peak; a range test (`sl.train.range_test`) shows how high it can be. Momentum is not
+    changed. Source: Smith and Topin, "Super-convergence", 2018; defaults are PyTorch's.
 
     >>> from slopes.optim import schedules
     >>> cycle = schedules.OneCycle(steps=10)
@@ -197,16 +204,16 @@ class OneCycle(Stretched):
 
 
 def bend(start: float, end: float, share: float) -> float:
-    """From start (share 0) to end (share 1) along half a cosine."""
+    """Half a cosine from start (share 0) to end (share 1)."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """Evenly up from `start` over the first steps, then whatever follows, as if it began there: WarmUp(500, Cosine()).
+    """Linear warm-up from `start` over the first steps, followed by another schedule: WarmUp(500, Cosine()).
 
-    The factor in step t < steps is (start + (1 - start) t / steps) times the first factor of `then`; step t >= steps has that of
-    step t - steps of `then`, which is told that so many steps fewer are left. Source: Goyal et al., "Accurate, large minibatch
+    The factor in step t < steps is (start + (1 - start) t / steps) times the first factor of `then`; step t >= steps has the
+    factor of step t - steps of `then`, whose run is shorter by the warm-up. Source: Goyal et al., "Accurate, large minibatch
     SGD", 2017.
 
     >>> from slopes.optim import schedules
@@ -237,10 +244,17 @@ class WarmUp(Schedule):
         if isinstance(self.then, Schedule):
             self.then.observe(results)
 
+    def named_state(self) -> dict[str, float]:
+        return self.then.named_state() if isinstance(self.then, Schedule) else {}
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        if isinstance(self.then, Schedule):
+            self.then.load_named_state(state)
+
 
 @dataclass(frozen=True)
 class PerEpoch(Schedule):
-    """Another schedule counted in epochs: all `length` steps of an epoch have one factor. PerEpoch(Step(every=30), 938).
+    """A schedule that counts epochs instead of steps: all steps of an epoch have the same factor. PerEpoch(Step(every=30), 938).
 
     >>> from slopes.optim import schedules
     >>> [schedules.PerEpoch(schedules.Exponential(0.5), 2)(step) for step in range(5)]
@@ -261,17 +275,23 @@ class PerEpoch(Schedule):
     def observe(self, results: Mapping[str, float]) -> None:
         self.schedule.observe(results)
 
+    def named_state(self) -> dict[str, float]:
+        return self.schedule.named_state()
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        self.schedule.load_named_state(state)
+
 
 @dataclass
 class Plateau(Schedule):
-    """By a factor lower whenever a measured value has not become better for more than `patience` epochs.
+    """Multiply by `decay` whenever a monitored value has not improved for more than `patience` epochs.
 
-    better    lower by more than the share `threshold` of the best so far; with mode="max", higher
-    watch     the value that fit hands over: "loss" or a metric, of the validation data if there are any
-    cooldown  epochs after a reduction that are not counted;   floor  the lowest factor
+    threshold  an improvement is a decrease by more than this fraction of the best value; with mode="max", an increase
+    watch      the monitored value: "loss" or a metric, of the validation data if there are any
+    cooldown   epochs after a reduction that are not counted;   floor  the smallest factor
 
-    fit observes it after every epoch. By hand: `plateau.see(value)` after each epoch, then `opt.lr = rate * plateau.scale`. A run of
-    fit starts it anew. Source: PyTorch's ReduceLROnPlateau, whose defaults these are.
+    fit updates it after every epoch. In your own loop: `plateau.see(value)` after each epoch, then `opt.lr = lr * plateau.scale`.
+    Every run of fit resets it. Source and defaults: PyTorch's ReduceLROnPlateau.
 
     >>> from slopes.optim import schedules
     >>> plateau = schedules.Plateau(decay=0.5, patience=1)
@@ -295,14 +315,14 @@ class Plateau(Schedule):
         self.begin()
 
     def begin(self) -> None:
-        """Forget all that was seen."""
+        """Reset all state."""
         self.scale, self.best, self.bad, self.resting = 1.0, math.inf if self.mode == "min" else -math.inf, 0, 0
 
     def factor(self, step: int, steps: int) -> float:
         return self.scale
 
     def see(self, value: float) -> float:
-        """Take note of the value after an epoch; returns the factor from now on."""
+        """Record the value after an epoch; returns the factor from now on."""
         value = float(value)
         better = self.is_better(value)
         self.best, self.bad = (value, 0) if better else (self.best, self.bad + 1)
@@ -318,6 +338,13 @@ class Plateau(Schedule):
 
     def observe(self, results: Mapping[str, float]) -> None:
         if self.watch not in results:
-            raise ArgumentError(f"Plateau: there is no {self.watch!r} to watch", why=f"measured are {', '.join(results)}",
+            raise ArgumentError(f"Plateau: there is no {self.watch!r} to watch", why=f"the measured values are {', '.join(results)}",
                                 repair='watch "loss", or name the metric in metrics= of fit')
         self.see(results[self.watch])
+
+    def named_state(self) -> dict[str, float]:
+        return {"scale": self.scale, "best": self.best, "bad": self.bad, "resting": self.resting}
+
+    def load_named_state(self, state: Mapping[str, float]) -> None:
+        self.scale, self.best = float(state["scale"]), float(state["best"])
+        self.bad, self.resting = int(state["bad"]), int(state["resting"])

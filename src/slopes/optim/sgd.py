@@ -12,15 +12,15 @@ from ..errors import ArgumentError
 from ..graph.dtype import DType
 from ..graph.operation import build, composed
 from ..tensor import Tensor
-from .optimizer import Factors, Optimizer, State, Term
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 
 
 class SGD(Optimizer):
     """w <- w - lr v, where v = g, or with momentum m: v <- m v + (1 - dampening) g; with nesterov: w <- w - lr (g + m v).
 
     g is the gradient plus weight_decay w. The first v is g itself. State beside each parameter, with momentum only:
-    momentum_buffer v, of its shape, at first zeros. Momentum and weight decay that are 0 at construction are no part of the
-    compiled program; setting one later adds it (one new compilation). maximize=True climbs instead.
+    momentum_buffer v, of its shape, initially zeros. Momentum and weight decay that are 0 at construction are not part of the
+    compiled program; setting one later adds it (and compiles once more). maximize=True performs gradient ascent.
     Sources: Robbins and Monro, "A stochastic approximation method", 1951; Polyak, "Some methods of speeding up the convergence of
     iteration methods", 1964; Sutskever et al., "On the importance of initialization and momentum", 2013.
 
@@ -34,9 +34,9 @@ class SGD(Optimizer):
     [0.0]
     """
 
-    momentum = Term(NOT_NEGATIVE)
-    dampening = Term(SHARE_OR_ONE)
-    weight_decay = Term(NOT_NEGATIVE)
+    momentum = OptionalTerm(NOT_NEGATIVE)
+    dampening = OptionalTerm(SHARE_OR_ONE)
+    weight_decay = OptionalTerm(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "momentum": NOT_NEGATIVE, "dampening": SHARE_OR_ONE,
                                              "weight_decay": NOT_NEGATIVE, "nesterov": FLAG}
 
@@ -52,37 +52,34 @@ class SGD(Optimizer):
         self.start(parameters)
 
     @property
-    def counts(self) -> bool:  # type: ignore[override]
-        """Only dampening treats the first step in another way."""
+    def counts_steps(self) -> bool:
+        """With dampening only, whose first step is different."""
         return "dampening" in self.terms
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {"momentum_buffer": np.zeros(parameter.shape, parameter.dtype)} if "momentum" in self.terms else {}
 
-    def factors(self, dtype: DType) -> Factors:
-        found = self.cast_numbers(dtype)
-        if "dampening" in self.terms:
-            found["taken"] = (1 - self.dampening).astype(dtype)
-        return found
+    def coefficients(self, dtype: DType) -> Coefficients:
+        more = {"one_minus_dampening": 1 - self.dampening} if "dampening" in self.terms else {}
+        return self.cast(dtype, more)
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, factors: Factors | None = None) -> tuple[Tensor, State]:
-        number = self.factors(parameter.dtype) if factors is None else factors
-        if "weight_decay" in self.terms:
-            gradient = gradient + number["weight_decay"] * parameter
+    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
+        gradient = self.add_weight_decay(gradient, parameter, c)
         if "momentum" not in self.terms:
-            return moved(parameter, number["lr"], gradient), {}
-        velocity = self.velocity(gradient, state["momentum_buffer"], number)
-        direction = gradient + number["momentum"] * velocity if self.nesterov else velocity
-        return moved(parameter, number["lr"], direction), {"momentum_buffer": velocity}
+            return descend(parameter, c.lr, gradient), {}
+        velocity = self.velocity(gradient, state["momentum_buffer"], c)
+        direction = gradient + c.momentum * velocity if self.nesterov else velocity
+        return descend(parameter, c.lr, direction), {"momentum_buffer": velocity}
 
-    def velocity(self, gradient: Tensor, before: Tensor, number: Factors) -> Tensor:
-        kept = number["momentum"] * before
+    def velocity(self, gradient: Tensor, velocity: Tensor, c: Coefficients) -> Tensor:
+        """The new velocity from the previous one."""
+        carried = c.momentum * velocity
         if "dampening" not in self.terms:
-            return kept + gradient
-        return build("where", self.steps == 1, gradient, kept + number["taken"] * gradient)
+            return carried + gradient
+        return build("where", self.steps == 1, gradient, carried + c.one_minus_dampening * gradient)
 
 
 @composed(3)
-def moved(parameter: Any, rate: Any, direction: Any) -> Any:
-    """One step against a direction."""
-    return parameter - rate * direction
+def descend(parameter: Any, lr: Any, direction: Any) -> Any:
+    """parameter - lr direction."""
+    return parameter - lr * direction

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from ..costs import OVERLAP, WASTE
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological
@@ -88,10 +89,6 @@ def cut(x: Node, axis: int, start: int, step: int, stop: int | None = None) -> N
     ends = tuple(stop if stop is not None and each == axis else n for each, n in enumerate(x.shape))
     return build_node("slice", (x,), {"start": tuple(start if each == axis else 0 for each in range(x.ndim)), "stop": ends,
                                       "step": tuple(step if each == axis else 1 for each in range(x.ndim))})
-
-
-WASTE = 1.8
-OVERLAP = 30  # multiplications in the time of adding one element of a window to its place
 
 
 def has_fewer_products(node: Node, found: Separated) -> bool:

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ..costs import FOLDED
 from ..errors import SlopesError
 from ..graph.dtype import bool_, float32, is_float, is_integer
 from ..graph.node import Node
@@ -19,7 +20,6 @@ from .match import full_like, holds, is_op, number, other, weight
 
 arithmetic = Phase("canonical", weight)
 rule = arithmetic.rule
-FOLDED = 1024  # elements up to which operations on constants are carried out beforehand
 
 
 def x(shape=(2, 3), dtype=float32) -> Node:
@@ -42,7 +42,7 @@ def fold(node):
     arrays = [arg.params["value"].array for arg in node.args]
     try:
         with np.errstate(all="ignore"):
-            return constant(np.array(node.op.meaning(np, *arrays, **node.params)), node.dtype)
+            return constant(np.array(node.op.compute(*arrays, **node.params)), node.dtype)
     except SlopesError:  # an index or divisor that is wrong: the program says so when it runs
         return None
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from ..graph.node import Node
 from ..graph.rewrite import Phase, rewrite
 from .arithmetic import arithmetic
+from .layout_rules import layout
 from .match import weight
-from .moving import moving
 
-CANONICAL = Phase("canonical", weight, [*arithmetic.rules, *moving.rules])
+CANONICAL = Phase("canonical", weight, [*arithmetic.rules, *layout.rules])
 DIFFERENTIABLE = Phase("differentiable", weight, [rule for rule in CANONICAL.rules if rule.name != "identity"])
 
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..costs import CHEAP, LOOK_BACK, MAXIMUM_COST, MAXIMUM_DEPTH, MAXIMUM_HEIGHT, MAXIMUM_NODES, MAXIMUM_STORES, SCALAR
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable
 from ..graph.shape import size
 from ..graph.walk import topological, users
-
-CHEAP = 4  # a value used in several places is recomputed when that takes no more than this many instructions
-SCALAR = 16  # what a kernel computes again of a single number that all its elements share
-MAXIMUM_DEPTH = 24  # of nested expressions in one kernel: bounds recursion and the life of registers
-MAXIMUM_HEIGHT = 64  # of the values of one kernel that are computed from each other: bounds recursion too
-MAXIMUM_COST = 400  # of one kernel's inlined expression: bounds the time to compile it
-MAXIMUM_STORES = 8
-MAXIMUM_NODES = 24  # of groups that are joined: few of them are stored
-LOOK_BACK = 32  # how many earlier kernels are considered for sharing loops
 
 
 @dataclass
@@ -52,7 +44,7 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
     roots = list(roots)
     order = topological(roots)
     uses = users(order)
-    wanted = _Wanted()
+    wanted = BufferSelection()
     wanted.nodes.update((root, None) for root in roots if not is_leaf(root))
     for node in order:
         if is_leaf(node):
@@ -74,7 +66,7 @@ def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
     return has_own_kernel(node.args[0]) and shares_loops(node.args[0]) and set(uses[node.args[0]]) == {node}
 
 
-class _Wanted:
+class BufferSelection:
     """The nodes chosen so far, and what it costs to compute each of the others where it is read."""
 
     def __init__(self) -> None:
@@ -180,12 +172,12 @@ def group(roots: Iterable[Node]) -> list[Group]:
         else:
             groups[chosen].nodes.append(node)
         place[node] = chosen
-    groups = _Chains(roots, inputs, own).joined(groups)
+    groups = ElementwiseFusion(roots, inputs, own).joined(groups)
     _choose_stores(groups, roots, inputs, {node: number for number, each in enumerate(groups) for node in each.nodes})
     return groups
 
 
-class _Chains:
+class ElementwiseFusion:
     """Elementwise groups that a later one continues, element by element, moved into it where nobody between them needs their results.
 
     What began in several places (the gates of a recurrent unit) becomes one kernel, which computes once what they share.

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Sequence
 from ..graph.node import Node
 from .adjoint import convolve_gradients
 from .canonical import canonical
-from .halved import halved
-from .parts import loop_over_parts
+from .checkpoint import lower_checkpoints
+from .dead_outputs import change_bodies, eliminate_dead_scan_outputs
+from .factor_reductions import factor_reductions
+from .lower_bfloat16 import lower_bfloat16
+from .sink_gather import sink_gather
 from .stable import stable
-from .sums import share_sums
-from .tables import multiply_tables
-from .unread import change_bodies, drop_unread
-from .winograd import fewer_products
+from .winograd import winograd
 
 Pass = Callable[..., list[Node]]
 
@@ -23,19 +23,19 @@ def in_bodies(roots: Sequence[Node]) -> list[Node]:
 
 
 PASSES: tuple[Pass, ...] = (
-    loop_over_parts,  # what is taken part by part
-    halved,  # what is kept in 16 bits
+    lower_checkpoints,  # what is taken part by part
+    lower_bfloat16,  # what is kept in 16 bits
     canonical,  # one form for each computation
     stable,  # forms that do not overflow or cancel
-    share_sums,  # sums that are known from others
+    factor_reductions,  # sums that are known from others
     canonical,  # what that made foldable
-    multiply_tables,  # rows that are taken often are multiplied once
-    drop_unread,  # loops without results that nobody reads
+    sink_gather,  # rows that are taken often are multiplied once
+    eliminate_dead_scan_outputs,  # loops without results that nobody reads
     in_bodies,  # all of this inside of loops
     convolve_gradients,  # input gradients of convolutions, laid out for the loops: late, as the canonical form has no layout
-    fewer_products,  # convolutions in coordinates where they take fewer products
+    winograd,  # convolutions in coordinates where they take fewer products
 )
-COUNTING = multiply_tables, fewer_products  # they weigh costs, and are told what costs nothing
+COUNTING = sink_gather, winograd  # they weigh costs, and are told what costs nothing
 
 
 def optimize(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None = None,

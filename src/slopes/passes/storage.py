@@ -6,8 +6,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ..costs import BEST_FIT_BUFFERS
+
 ALIGNMENT = 64
-MANY = 1000  # buffers, from which on only the faster order is tried
 Name = TypeVar("Name", bound=Hashable)
 
 
@@ -27,7 +28,7 @@ def place(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     fit), and the largest first, each as low as its neighbours in time allow. The second is left out for very many buffers.
     """
     by_birth = place_by_birth(lives)
-    if len(lives) > MANY:
+    if len(lives) > BEST_FIT_BUFFERS:
         return by_birth
     return min(by_birth, place_by_size(lives), key=lambda found: found[1])
 

@@ -23,30 +23,28 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 
-from ..autodiff.scan import Scan
+from ..costs import TILE_BYTES, TRANSFORM, WORTH_ROUNDING
 from ..graph.body import Body
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import rebuild_all, topological
-from .apart import made_of
+from ..ops.scan import Scan
+from .hoist_frozen import depends_only_on
 from .match import full
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
 POINTS = {6: (0.0, 0.75, -0.75, 1.5, -1.5), 8: (0.0, 0.5, -0.5, 1.0, -1.0, 1.75, -1.75)}  # by n, the elements of a tile along an axis
 FILTERS = range(2, 6)  # sizes of filters, along an axis
-WORTH_ROUNDING = 1.2  # how many times fewer products make up for the larger errors of more points
-CACHED = 20 << 20  # bytes of tiles, in their coordinates, that are made and used one part after the other
-PRODUCTS = 28.0  # multiplications in the time of one element of a tile that changes its coordinates, each way
 
 
-def fewer_products(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """Every large enough convolution, and derivative of one with respect to its weights, in coordinates where it takes fewer products.
 
     Filters that are made of `fixed` variables alone change their coordinates at no cost.
     """
-    steady = made_of(topological(roots), fixed)
+    steady = depends_only_on(topological(roots), fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
@@ -126,7 +124,7 @@ class Correlation:
         tiles = prod(self.tiles) * self.extent(self.apart)
         indirect = self.n ** 2 * tiles * self.extent(self.mine + self.others + self.summed)
         filters = 0 if self.steady else self.n ** 2 * self.extent(self.apart + self.others + self.summed)
-        return indirect + PRODUCTS * (self.changed + filters)
+        return indirect + TRANSFORM * (self.changed + filters)
 
     @property
     def changed(self) -> int:
@@ -142,7 +140,7 @@ class Correlation:
         if pictures not in (self.mine[:1] if self.filters else self.summed) or pictures != (out if self.filters else self.other_axes)[0]:
             return 1
         count = self.sizes[pictures]
-        return next(part for part in range(1, count + 1) if count % part == 0 and (4 * self.changed <= part * CACHED or part == count))
+        return next(part for part in range(1, count + 1) if count % part == 0 and (4 * self.changed <= part * TILE_BYTES or part == count))
 
     def at_once(self) -> Node:
         return self.placed(self.products())

@@ -1,12 +1,12 @@
-"""Text: tokens, vocabularies, padding and batches of sequences, choosing and writing tokens, beam search, measures, word vectors."""
+"""Text: vocabularies, subwords, padding and batching, sampling and generation, beam search, metrics, word vectors."""
 
 from __future__ import annotations
 
 from ..data.transforms.tokens import characters, join_words, words
 from .beam import Beams, beam_search
 from .buckets import Bucket, boundaries, buckets
-from .feeds import Rows, Streams, Windows
 from .generation import Written, generate
+from .loaders import Rows, Streams, Windows
 from .measures import Bleu, bleu, exact_match, perplexity, tagging_accuracy
 from .padding import Padded, mask, pad
 from .sampling import greedy, keep_top_k, keep_top_p, sample

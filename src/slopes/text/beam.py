@@ -1,4 +1,4 @@
-"""Beam search: the most probable sequences, looked for among the best few beginnings."""
+"""Beam search: approximately the most probable sequences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import ArgumentError, ShapeError
 from ..functions import arange, concat, full, log_softmax, take, take_along_axis, top_k, where
 from ..tensor import Tensor, asarray, from_array, no_grad
 from .generation import Step
-from .sampling import FEW, scores, taken_out
+from .sampling import FEW, scores, select_top
 from .vocabulary import check_whole
 
 
@@ -76,87 +76,87 @@ def beam_search(step: Step, state: Any, first: Any, eos: int, length: int = 50, 
     rows = len(tokens)
     check_state(state, rows)
     native = isinstance(step, Compiled)
-    choose, reorder = (CHOOSE, REORDER) if native else (advanced, reordered)
+    choose, reorder = (CHOOSE, REORDER) if native else (advance, reorder_state)
     divisors = penalties(length, length_penalty)
     with no_grad():
         state = reorder(state, from_array(np.repeat(np.arange(rows), beams)))
-        search, current = beginning(rows, beams, length, fill), from_array(np.repeat(tokens.astype(np.int64), beams))
-        for place in range(length):
+        search, current = initial_search(rows, beams, length, fill), from_array(np.repeat(tokens.astype(np.int64), beams))
+        for position in range(length):
             logits, state = step(current, state)
             check_logits(logits, rows * beams, eos)
-            now, divisor = from_array(np.array(place)), from_array(divisors[place : place + 1])
+            now, divisor = from_array(np.array(position)), from_array(divisors[position : position + 1])
             search, current, origin = choose(search, logits, now, divisor, eos, fill)
-            if place + 1 == length or settled(search, divisors[-1]):
+            if position + 1 == length or is_settled(search, divisors[-1]):
                 break
             state = reorder(state, origin)
-    return ranked(search, place + 1, float(divisors[place]))
+    return rank(search, position + 1, float(divisors[position]))
 
 
 def penalties(length: int, exponent: float) -> np.ndarray:
-    """What the log probability of a sequence of 1, 2, ..., length tokens is divided by, float32."""
+    """The length normalization of sequences of 1, 2, ..., length tokens, float32."""
     return (((5 + np.arange(1, length + 1)) / 6) ** exponent).astype(np.float32)
 
 
-def beginning(rows: int, beams: int, length: int, fill: int) -> Search:
-    """One beginning for each row, of probability 1 and without a token; the other beams are not there yet."""
+def initial_search(rows: int, beams: int, length: int, fill: int) -> Search:
+    """The initial search: one empty hypothesis of probability 1 per row; the other beams have probability 0."""
     none, nothing = full((rows, beams), -np.inf), full((rows, beams, length), fill, dtype=np.int64)
     return Search(where(arange(beams) == 0, 0.0, none), nothing, none, nothing, full((rows, beams), 0, dtype=np.int64))
 
 
-def advanced(search: Search, logits: Tensor, place: Tensor, divisor: Tensor, eos: int, fill: int) -> tuple[Search, Tensor, Tensor]:
-    """The search one token later, the tokens (B K,) to go on with, and the numbers (B K,) of the rows that they continue."""
+def advance(search: Search, logits: Tensor, position: Tensor, divisor: Tensor, eos: int, fill: int) -> tuple[Search, Tensor, Tensor]:
+    """The search after one more token, the next tokens (B K,), and the indices (B K,) of the rows that they extend."""
     (rows, beams), size = search.alive.shape, logits.shape[-1]
     every = search.alive[..., None] + log_softmax(logits, axis=-1).reshape((rows, beams, size))  # (B, K, V)
-    found, places = highest(every.reshape((rows, beams * size)), 2 * beams)  # (B, 2K)
-    parents, tokens = places // size, places % size
+    best_scores, indices = highest(every.reshape((rows, beams * size)), 2 * beams)  # (B, 2K)
+    parents, tokens = indices // size, indices % size
     longer = along(search.tokens, parents)
-    longer = where(arange(longer.shape[-1]) == place, tokens[..., None], longer)
+    longer = where(arange(longer.shape[-1]) == position, tokens[..., None], longer)
     ends = tokens == eos
 
-    alive, going = highest(where(ends, -np.inf, found), beams)
-    done, kept = highest(concat([search.done, where(ends, found / divisor, -np.inf)], axis=1), beams)
-    ended = along(concat([search.ended, longer], axis=1), kept)
-    lengths = take_along_axis(concat([search.lengths, parents * 0 + place + 1], axis=1), kept, axis=1)
+    alive, going = highest(where(ends, -np.inf, best_scores), beams)
+    done, best = highest(concat([search.done, where(ends, best_scores / divisor, -np.inf)], axis=1), beams)
+    ended = along(concat([search.ended, longer], axis=1), best)
+    lengths = take_along_axis(concat([search.lengths, parents * 0 + position + 1], axis=1), best, axis=1)
     origin = take_along_axis(parents, going, axis=1) + arange(rows)[:, None] * beams
     chosen = take_along_axis(tokens, going, axis=1)
     return Search(alive, along(longer, going), done, ended, lengths), chosen.reshape((-1,)), origin.reshape((-1,))
 
 
 def highest(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest of each row (B, N) in falling order, and their places; of equals the first come first."""
-    return top_k(x, count, axis=1) if count > FEW else taken_out(x, count)[:2]
+    """The `count` largest values of each row (B, N) in descending order, and their indices; stable for equal values."""
+    return top_k(x, count, axis=1) if count > FEW else select_top(x, count)[:2]
 
 
 def along(histories: Tensor, beams: Tensor) -> Tensor:
-    """The rows (B, N, L) of the histories that each of the beams (B, M) names: (B, M, L)."""
+    """Gather the rows `beams` (B, M) of the histories (B, N, L): (B, M, L)."""
     return take_along_axis(histories, beams[..., None].broadcast_to((*beams.shape, histories.shape[-1])), axis=1)
 
 
-def reordered(state: Any, origin: Tensor) -> Any:
-    """The state with the rows that the beams continue."""
+def reorder_state(state: Any, origin: Tensor) -> Any:
+    """Reorder the rows of the state to those that the beams extend."""
     return tree.map_tree(lambda leaf: take(leaf, origin, axis=0), state)
 
 
-CHOOSE, REORDER = compile(advanced), compile(reordered)  # one program per shape, for all searches
+CHOOSE, REORDER = compile(advance), compile(reorder_state)  # one program per shape, for all searches
 
 
-def settled(search: Search, largest: float) -> bool:
-    """Whether no beginning can beat the worst of the K finished sequences, in any row: probabilities only fall from here on."""
+def is_settled(search: Search, largest: float) -> bool:
+    """Whether no unfinished hypothesis can beat the worst of the K finished ones in any row, as probabilities only decrease."""
     best, worst = np.asarray(search.alive).max(axis=1), np.asarray(search.done).min(axis=1)
     return bool((best / largest <= worst).all())
 
 
-def ranked(search: Search, length: int, divisor: float) -> Beams:
-    """Finished sequences, best first, and behind them those that were not."""
+def rank(search: Search, length: int, divisor: float) -> Beams:
+    """Finished sequences, best first, followed by unfinished ones."""
     rows, beams = search.alive.shape
     finished = np.concatenate((np.asarray(search.done) > -np.inf, np.zeros((rows, beams), bool)), axis=1)
     values = np.concatenate((np.asarray(search.done), np.asarray(search.alive) / divisor), axis=1)
     chosen = np.lexsort((-values, ~finished))[:, :beams]
     tokens = np.concatenate((np.asarray(search.ended), np.asarray(search.tokens)), axis=1)
     lengths = np.concatenate((np.asarray(search.lengths), np.full((rows, beams), length)), axis=1)
-    pick = [np.take_along_axis(each, chosen, axis=1) for each in (lengths, values, finished)]
+    pick = [np.take_along_axis(column, chosen, axis=1) for column in (lengths, values, finished)]
     picked = np.take_along_axis(tokens, chosen[..., None], axis=1)
-    return Beams(*(from_array(np.ascontiguousarray(each)) for each in (picked, *pick)))
+    return Beams(*(from_array(np.ascontiguousarray(column)) for column in (picked, *pick)))
 
 
 def check_state(state: Any, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Batches of rows of similar length, padded to few different lengths: little is wasted, and few programs are compiled."""
+"""Bucketing: batches of rows of similar length, padded to few different lengths, for little padding and few compilations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from ..data.loaders.order import BUCKETING, batches, check_batch_size, order
 from ..errors import ArgumentError, OutOfRangeError
 
-WASTED = 0.05  # of all rows' lengths: less filling than that in a bucket is left alone
+WASTED = 0.05  # buckets with less padding than this share of the total length are not divided
 
 
 class Bucket(NamedTuple):
-    """A batch: the numbers of its rows, int64, and the length to pad them to."""
+    """A batch: the indices of its rows, int64, and the length to pad them to."""
 
     rows: np.ndarray
     length: int
 
 
 def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
-    """At most `count` lengths, rising, that divide the rows into buckets of about equal size; the last is the longest row's.
+    """At most `count` increasing lengths that divide the rows into buckets of about equal size; the last is that of the longest row.
 
     Boundary k is the smallest length that at least a share k / count of the rows do not exceed. Raises ArgumentError for no row.
 
@@ -30,33 +30,34 @@ def boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
     >>> text.boundaries([1, 2, 2, 3, 4, 5, 9, 30], count=4)
     (2, 3, 5, 30)
     """
-    found = np.sort(checked_lengths(lengths))
+    sorted_lengths = np.sort(checked_lengths(lengths))
     if isinstance(count, bool) or count < 1:
         raise ArgumentError(f"boundaries: count is {count!r}", why="there is at least one bucket")
-    places = -(-np.arange(1, count + 1) * len(found) // count) - 1
-    return tuple(int(length) for length in np.unique(found[np.maximum(places, 0)]))
+    indices = -(-np.arange(1, count + 1) * len(sorted_lengths) // count) - 1
+    return tuple(int(length) for length in np.unique(sorted_lengths[np.maximum(indices, 0)]))
 
 
-def thrifty(lengths: Any, count: int = 8) -> tuple[int, ...]:
-    """`boundaries`, and between them a few more where a bucket would be mostly filling: a few long rows then cost only themselves.
+def adaptive_boundaries(lengths: Any, count: int = 8) -> tuple[int, ...]:
+    """`boundaries`, with further ones where a bucket would be mostly padding, so that few long rows do not pad all others.
 
     A bucket whose rows fill less than half of it, where this is a twentieth of all rows' lengths or more, is divided at half its
     length, and its shorter rows again.
 
-    >>> from slopes.text.buckets import thrifty
-    >>> thrifty([1, 2, 2, 3, 4, 5, 5, 1000], count=2)
+    >>> from slopes.text.buckets import adaptive_boundaries
+    >>> adaptive_boundaries([1, 2, 2, 3, 4, 5, 5, 1000], count=2)
     (3, 5, 1000)
     """
-    found = np.sort(checked_lengths(lengths))
+    sorted_lengths = np.sort(checked_lengths(lengths))
     limits: list[int] = []
-    for limit in boundaries(found, count):
+    for limit in boundaries(sorted_lengths, count):
         shorter = limits[-1] if limits else -1
-        limits += [*cuts(found[(found > shorter) & (found <= limit)], limit, WASTED * found.sum()), limit]
+        members = sorted_lengths[(sorted_lengths > shorter) & (sorted_lengths <= limit)]
+        limits += [*cuts(members, limit, WASTED * sorted_lengths.sum()), limit]
     return tuple(limits)
 
 
 def cuts(members: np.ndarray, limit: int, least: float) -> list[int]:
-    """Further limits, rising, of the sorted rows of a bucket: the longest of those that are at most half as long as the bucket."""
+    """Further increasing limits within a bucket of sorted lengths: the longest row of at most half the bucket's length, recursively."""
     below, filling = members[members <= limit // 2], len(members) * limit - members.sum()
     if not len(below) or below[-1] < 1 or filling <= max(members.sum(), least):
         return []
@@ -64,12 +65,12 @@ def cuts(members: np.ndarray, limit: int, least: float) -> list[int]:
 
 
 def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int = 0, limits: Sequence[int] | None = None) -> list[Bucket]:
-    """The batches of an epoch: each holds rows of one bucket, at most `batch_size`, to be padded to the bucket's length.
+    """The batches of an epoch: each has at most `batch_size` rows of one bucket, to be padded to the bucket's length.
 
     lengths: (N,), those of the rows. limits: rising lengths; a row belongs to the first that it does not exceed (by default,
     `boundaries(lengths)`, and more where a few rows are far longer than the others). Every row is in one batch; a bucket's last
-    batch may be smaller. With a seed, rows are mixed within their bucket and the batches among each other, a pure function of
-    (seed, epoch); without one, rows come as stored, short buckets first. Rows of length 0 are in the first bucket. Raises
+    batch may be smaller. With a seed, rows are shuffled within their buckets, and batches are shuffled, as a pure function of
+    (seed, epoch); without one, rows are in stored order, short buckets first. Rows of length 0 are in the first bucket. Raises
     OutOfRangeError for a row longer than the last limit.
 
     >>> from slopes import text
@@ -78,27 +79,27 @@ def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int =
     """
     lengths = checked_lengths(lengths)
     check_batch_size(batch_size)
-    limits = thrifty(lengths) if limits is None else checked_limits(limits, lengths)
+    limits = adaptive_boundaries(lengths) if limits is None else checked_limits(limits, lengths)
     sequence = np.arange(len(lengths)) if seed is None else order(seed, epoch, len(lengths))
     bucket_of = np.searchsorted(limits, lengths[sequence])
-    made = [Bucket(members[batch], limit) for number, limit in enumerate(limits) if len(members := sequence[bucket_of == number])
+    result = [Bucket(members[batch], limit) for number, limit in enumerate(limits) if len(members := sequence[bucket_of == number])
             for batch in batches(None, 0, len(members), batch_size)]
-    return made if seed is None else [made[i] for i in order(seed, epoch, len(made), BUCKETING)]
+    return result if seed is None else [result[i] for i in order(seed, epoch, len(result), BUCKETING)]
 
 
 def checked_lengths(lengths: Any) -> np.ndarray:
-    found = np.asarray(lengths)
-    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu" or found.min() < 0:
-        raise ArgumentError(f"lengths are {found.dtype} of shape {found.shape}", why="each row has one length, a whole number, and there "
+    array = np.asarray(lengths)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu" or array.min() < 0:
+        raise ArgumentError(f"lengths are {array.dtype} of shape {array.shape}", why="each row has one length, a whole number, and there "
                             "is at least one row", repair="[len(row) for row in rows]")
-    return found.astype(np.int64, copy=False)
+    return array.astype(np.int64, copy=False)
 
 
 def checked_limits(limits: Sequence[int], lengths: np.ndarray) -> tuple[int, ...]:
-    found = tuple(int(limit) for limit in limits)
-    if not found or found[0] < 1 or any(a >= b for a, b in pairwise(found)):
-        raise ArgumentError(f"limits are {found}", why="they are rising lengths of at least 1", repair="for example (8, 16, 32)")
-    if lengths.max() > found[-1]:
-        raise OutOfRangeError(f"row {lengths.argmax()} holds {lengths.max()} elements, more than the last limit, {found[-1]}",
+    bounds = tuple(int(limit) for limit in limits)
+    if not bounds or bounds[0] < 1 or any(a >= b for a, b in pairwise(bounds)):
+        raise ArgumentError(f"limits are {bounds}", why="they are rising lengths of at least 1", repair="for example (8, 16, 32)")
+    if lengths.max() > bounds[-1]:
+        raise OutOfRangeError(f"row {lengths.argmax()} holds {lengths.max()} elements, more than the last limit, {bounds[-1]}",
                               repair="cut or leave out long rows, or add a limit")
-    return found
+    return bounds

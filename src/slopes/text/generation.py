@@ -1,4 +1,4 @@
-"""Writing token after token with a model that reads one token at a time and remembers the rest in its state."""
+"""Autoregressive text generation with a model that reads one token at a time and carries a state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 class Written(NamedTuple):
-    """The tokens (B, length) int64 that were written after the prompt, and the state behind the last one read."""
+    """The generated tokens (B, length) int64, and the state after the last token read."""
 
     tokens: Tensor
     state: Any
@@ -24,12 +24,12 @@ class Written(NamedTuple):
 
 def generate(step: Step, state: Any, prompt: Any, length: int, choose: Callable[[Tensor], Tensor] = greedy, stop: int | None = None,
              fill: int = 0) -> Written:
-    """Write `length` tokens after each row of a prompt.
+    """Generate `length` tokens after each row of a prompt.
 
     step: (tokens (B,) int64, state) -> (logits (B, V), state), the model, where the state is a tree of tensors (or None); compile
-    it with `sl.compile`: all shapes stay as they are. prompt: (B, P) int64, at least one token (such as <bos>) each. choose:
-    logits -> tokens, such as `greedy` or `sl.compile(lambda logits: text.sample(logits, top_k=10))`. Rows that have written the
-    token `stop` go on with `fill`; when all have, the rest is filled without asking the model. No gradients are recorded.
+    it with `sl.compile`: shapes are constant. prompt: (B, P) int64, at least one token (such as <bos>) each. choose:
+    logits -> tokens, such as `greedy` or `sl.compile(lambda logits: text.sample(logits, top_k=10))`. Rows that have generated the
+    token `stop` are padded with `fill`; when all have, generation ends. No gradients are recorded.
     Raises ShapeError for prompts that are not (B, P), and for logits that are not (B, V).
 
     >>> from slopes import text
@@ -40,30 +40,30 @@ def generate(step: Step, state: Any, prompt: Any, length: int, choose: Callable[
     """
     check_whole(length=length)
     prompt = checked_prompt(prompt)
-    made = np.full((len(prompt), length), fill, np.int64)
+    written = np.full((len(prompt), length), fill, np.int64)
     alive = np.ones(len(prompt), bool)
     with no_grad():
-        for place in range(prompt.shape[1]):
-            logits, state = step(from_array(prompt[:, place].copy()), state)
-        for place in range(length):
-            tokens = chosen(choose, logits, len(prompt))
-            made[:, place] = np.where(alive, tokens, fill)
+        for position in range(prompt.shape[1]):
+            logits, state = step(from_array(prompt[:, position].copy()), state)
+        for position in range(length):
+            tokens = choose_tokens(choose, logits, len(prompt))
+            written[:, position] = np.where(alive, tokens, fill)
             alive &= stop is None or tokens != stop
-            if place + 1 == length or not alive.any():
+            if position + 1 == length or not alive.any():
                 break
             logits, state = step(from_array(tokens), state)
-    return Written(from_array(made), state)
+    return Written(from_array(written), state)
 
 
 def checked_prompt(prompt: Any) -> np.ndarray:
-    found = np.asarray(asarray(prompt))
-    if found.ndim != 2 or not found.size or found.dtype.kind not in "iu":
-        raise ShapeError(f"generate: the prompt is {found.dtype} of shape {found.shape}", why="it is (B, P): at least one row of at least "
-                         "one token's number", repair="begin with <bos>: np.full((B, 1), vocabulary.bos)")
-    return found.astype(np.int64, copy=False)
+    tokens = np.asarray(asarray(prompt))
+    if tokens.ndim != 2 or not tokens.size or tokens.dtype.kind not in "iu":
+        raise ShapeError(f"generate: the prompt is {tokens.dtype} of shape {tokens.shape}", why="it is (B, P): at least one row of "
+                         "at least one token's number", repair="begin with <bos>: np.full((B, 1), vocabulary.bos)")
+    return tokens.astype(np.int64, copy=False)
 
 
-def chosen(choose: Callable[[Tensor], Tensor], logits: Tensor, rows: int) -> np.ndarray:
+def choose_tokens(choose: Callable[[Tensor], Tensor], logits: Tensor, rows: int) -> np.ndarray:
     if logits.ndim != 2 or logits.shape[0] != rows:
         raise ShapeError(f"generate: the step gave logits of shape {logits.shape} for {rows} tokens", why="they are (B, V)")
     tokens = np.asarray(choose(logits))

@@ -1,4 +1,4 @@
-"""How good a model of text is: perplexity, BLEU, the share of right tags and of exact matches."""
+"""Metrics of text models: perplexity, BLEU, tagging accuracy, exact match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..tensor import Tensor, asarray
 
 
 def perplexity(losses: Any, counts: Any = None) -> float:
-    """exp of the mean negative log probability of a token: as unsure as a choice among that many equally likely ones.
+    """exp of the mean negative log probability of a token: the effective number of equally likely choices.
 
     losses: what `nn.cross_entropy` gave, the mean for each batch (or one number); counts: the number of tokens in each, where they
     differ. perplexity = exp(sum c_i loss_i / sum c_i). Raises ShapeError for counts of another shape, ArgumentError for none.
@@ -30,7 +30,7 @@ def perplexity(losses: Any, counts: Any = None) -> float:
         raise ShapeError(f"perplexity: {shares.shape} counts for {values.shape} losses", why="each loss has the number of its tokens")
     if not shares.sum() > 0 or (shares < 0).any():
         raise ArgumentError("perplexity: there is no token", why=f"counts sum to {shares.sum():g}", repair="measure at least one batch")
-    counted = np.where(shares > 0, values, 0)  # the mean of an empty batch may be nan
+    counted = np.where(shares > 0, values, 0)  # the mean loss of an empty batch may be nan
     with np.errstate(over="ignore"):
         return float(np.exp((counted * shares).sum() / shares.sum()))
 
@@ -55,17 +55,17 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], t
     if isinstance(hypotheses, str) or isinstance(references, str) or len(hypotheses) != len(references) or not len(hypotheses):
         raise ArgumentError(f"bleu: {len(hypotheses)} hypotheses and {len(references)} references", why="each sentence has its references, "
                             "and there is at least one", repair="give two lists of sentences of equal length")
-    several = [(each,) if isinstance(each, str) else tuple(each) for each in references]
+    several = [(reference,) if isinstance(reference, str) else tuple(reference) for reference in references]
     if not all(several):
         raise ArgumentError("bleu: a sentence has no reference", repair="give at least one for each")
-    columns = [[each[k] if k < len(each) else None for each in several] for k in range(max(map(len, several)))]
+    columns = [[reference[k] if k < len(reference) else None for reference in several] for k in range(max(map(len, several)))]
     metric = require("sacrebleu.metrics", extra="text", purpose="text.bleu").BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
-    found = metric.corpus_score(list(hypotheses), columns)
-    return Bleu(found.score, tuple(found.precisions), found.bp, str(metric.get_signature()))
+    result = metric.corpus_score(list(hypotheses), columns)
+    return Bleu(result.score, tuple(result.precisions), result.bp, str(metric.get_signature()))
 
 
 def tagging_accuracy(predicted: Any, tags: Any, real: Any = None) -> Tensor:
-    """The share of words with the right tag, those alone that are `real`: sum of [predicted = tag] over real / number of real.
+    """The share of correct tags among `real` words: sum of [predicted = tag] over real / number of real.
 
     predicted and tags (N, T) integers, real (N, T) bool, such as `mask(lengths, T)` (by default, all). Works compiled. The share of
     no word at all is nan. Raises ShapeError for shapes that differ.
@@ -83,8 +83,8 @@ def tagging_accuracy(predicted: Any, tags: Any, real: Any = None) -> Tensor:
     return where(counted, (predicted == tags).astype(float32), 0.0).sum() / counted.astype(float32).sum()
 
 
-def exact_match(found: Sequence[Any], wanted: Sequence[Any]) -> float:
-    """The share of sequences (strings, lists of tokens, rows of numbers) that are equal to what was wanted, from 0 to 1.
+def exact_match(predictions: Sequence[Any], targets: Sequence[Any]) -> float:
+    """The share of sequences (strings, lists of tokens, rows of numbers) that equal their targets, from 0 to 1.
 
     Raises ArgumentError for no sequence, or not as many of both.
 
@@ -92,10 +92,10 @@ def exact_match(found: Sequence[Any], wanted: Sequence[Any]) -> float:
     >>> text.exact_match(["a seven", "a two"], ["a seven", "a three"])
     0.5
     """
-    if len(found) != len(wanted) or not len(found):
-        raise ArgumentError(f"exact_match: {len(found)} sequences found, {len(wanted)} wanted", why="they are compared one by one, and "
-                            "there is at least one")
-    return sum(same(a, b) for a, b in zip(found, wanted)) / len(found)
+    if len(predictions) != len(targets) or not len(predictions):
+        raise ArgumentError(f"exact_match: {len(predictions)} predictions and {len(targets)} targets",
+                            why="they are compared pairwise, and there is at least one")
+    return sum(same(a, b) for a, b in zip(predictions, targets)) / len(predictions)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Choosing the next token from the scores of all: the best one, or one at random, with fewer or more surprises."""
+"""Choosing the next token from logits: greedy, or sampled with temperature, top-k and top-p."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..graph.dtype import float32, is_float
 from ..random import Generator
 from ..tensor import Tensor, asarray
 
-FEW = 64  # up to here, the highest scores are taken out one by one; beyond, all are sorted
-LEAST = 2.0**-25  # half of the smallest uniform number above 0: its logarithm exists
+FEW = 64  # up to this count, the highest scores are selected one by one; beyond, all are sorted
+LEAST = 2.0**-25  # half of the smallest positive uniform number, so that its logarithm is finite
 
 
 def greedy(logits: Any) -> Tensor:
-    """The token of the highest score, of equals the first: logits (..., V) -> (...) int64. Works compiled.
+    """The token with the highest score, the first of equals: logits (..., V) -> (...) int64. Works compiled.
 
     >>> from slopes import text
     >>> text.greedy([[0.1, 2.0, -1.0]])
@@ -28,13 +28,13 @@ def greedy(logits: Any) -> Tensor:
 
 
 def sample(logits: Any, temperature: Any = 1.0, top_k: int | None = None, top_p: Any = None, generator: Generator | None = None) -> Tensor:
-    """A token at random, with probability softmax(logits / temperature): logits (..., V) -> (...) int64.
+    """A random token with probability softmax(logits / temperature): logits (..., V) -> (...) int64.
 
-    A temperature below 1 prefers likely tokens, above 1 it evens out. `top_k` chooses among the k likeliest only, `top_p` among
-    the fewest likeliest whose probabilities sum to at least p (after the temperature, and after top_k). Computed as
+    A temperature below 1 sharpens the distribution, above 1 it flattens it. `top_k` samples from the k most probable tokens only,
+    `top_p` from the smallest set whose probabilities sum to at least p (after temperature and top_k). Computed as
     argmax(logits / temperature + g), g = -log(-log u), u uniform in (0, 1): the Gumbel-max trick. Works compiled, with the same
-    numbers as eagerly; temperature and top_p may be tensors, so that changing them compiles nothing anew.
-    Raises ArgumentError for a temperature that is not above 0, a k outside of 1..V, a p outside of (0, 1], ShapeError for logits
+    random numbers as in eager mode; temperature and top_p may be tensors, so that changing them does not recompile.
+    Raises ArgumentError for a temperature that is not positive, a k outside 1..V, a p outside (0, 1], ShapeError for logits
     without an axis. Source: Holtzman et al., "The curious case of neural text degeneration", 2020 (top-p); Fan, Lewis, Dauphin,
     "Hierarchical neural story generation", 2018 (top-k).
 
@@ -53,9 +53,9 @@ def sample(logits: Any, temperature: Any = 1.0, top_k: int | None = None, top_p:
 
 
 def keep_top_k(logits: Any, k: int) -> Tensor:
-    """The k highest scores of each row as they are, -inf in the place of the others: (..., V) -> (..., V).
+    """Keep the k highest scores of each row, and replace the others by -inf: (..., V) -> (..., V).
 
-    Of equal scores the first ones stay. Raises ArgumentError for a k outside of 1..V.
+    Among equal scores the first are kept. Raises ArgumentError for a k outside 1..V.
 
     >>> from slopes import text
     >>> text.keep_top_k([3.0, 1.0, 2.0], 2)
@@ -66,14 +66,14 @@ def keep_top_k(logits: Any, k: int) -> Tensor:
         raise ArgumentError(f"keep_top_k: k is {k!r}, but there are {logits.shape[-1]} scores", repair="choose k from 1 on")
     if k > FEW:
         return where(argsort(argsort(logits, descending=True)) < int(k), logits, -np.inf)
-    return where(taken_out(logits, int(k))[2] == logits, -np.inf, logits)
+    return where(select_top(logits, int(k))[2] == logits, -np.inf, logits)
 
 
 def keep_top_p(logits: Any, p: Any) -> Tensor:
-    """The fewest highest scores of each row whose softmax sums to at least p, and -inf in the place of the others.
+    """Keep the fewest highest scores of each row whose softmax sums to at least p, and replace the others by -inf.
 
-    A score stays if the probabilities of those above it sum to less than p; so the highest always does. p may be a tensor.
-    Raises ArgumentError for a number p outside of (0, 1].
+    A score is kept if the probabilities of those above it sum to less than p; so the highest always is. p may be a tensor.
+    Raises ArgumentError for a number p outside (0, 1].
 
     >>> from slopes import text
     >>> text.keep_top_p(sl.log(sl.tensor([0.5, 0.2, 0.3])), 0.6)
@@ -84,27 +84,27 @@ def keep_top_p(logits: Any, p: Any) -> Tensor:
     logits = scores(logits, "keep_top_p")
     falling = argsort(logits, descending=True)
     probabilities = exp(log_softmax(take_along_axis(logits, falling, axis=-1), axis=-1))
-    kept = cumulative_sum(probabilities, axis=-1) - probabilities < p  # what stands above a score, itself not counted
-    return where(take_along_axis(kept, argsort(falling), axis=-1), logits, -np.inf)
+    inside = cumulative_sum(probabilities, axis=-1) - probabilities < p  # the probability above each score
+    return where(take_along_axis(inside, argsort(falling), axis=-1), logits, -np.inf)
 
 
-def taken_out(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The `count` highest of each row (..., count), in falling order, of equals the first; their places; and x with -inf there.
+def select_top(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The `count` highest values of each row (..., count) in descending order; their indices; and x with -inf there.
 
-    One by one: for a few of many this takes a fraction of the time of sorting all. Where all that is left is -inf, that is the
-    value, at any place.
+    Selected one by one: for few of many this takes a fraction of the time of sorting. If only -inf is left, that is the value, with
+    an arbitrary index.
     """
-    numbers, values, places = arange(x.shape[-1]), [], []
+    tokens, values, indices = arange(x.shape[-1]), [], []
     for _ in range(count):
-        places.append(argmax(x, axis=-1)[..., None])
-        values.append(take_along_axis(x, places[-1], axis=-1))
-        x = where(numbers == places[-1], -np.inf, x)
-    return concat(values, axis=-1), concat(places, axis=-1), x
+        indices.append(argmax(x, axis=-1)[..., None])
+        values.append(take_along_axis(x, indices[-1], axis=-1))
+        x = where(tokens == indices[-1], -np.inf, x)
+    return concat(values, axis=-1), concat(indices, axis=-1), x
 
 
 def scores(logits: Any, owner: str) -> Tensor:
     """The logits as floats with a last axis of tokens."""
-    found = asarray(logits)
-    if not found.ndim or not found.shape[-1]:
-        raise ShapeError(f"{owner}: logits are of shape {found.shape}", why="their last axis counts the tokens, of which there is one")
-    return found if is_float(found.dtype) else found.astype(float32)
+    array = asarray(logits)
+    if not array.ndim or not array.shape[-1]:
+        raise ShapeError(f"{owner}: logits are of shape {array.shape}", why="their last axis counts the tokens, of which there is one")
+    return array if is_float(array.dtype) else array.astype(float32)

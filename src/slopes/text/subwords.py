@@ -1,4 +1,4 @@
-"""Subwords: frequent words whole, rare ones in pieces, learned by merging the most frequent pairs."""
+"""Subword tokenization by byte-pair encoding."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..extras import require
 from ..files.atomic import Path
 from ..files.jsonfile import load_json, save_json
 from ..files.reading import refused
-from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_numbers, check_whole
+from .vocabulary import BOS, EOS, PAD, SPECIALS, UNK, as_indices, check_whole
 
 SCHEMA = "slopes.subwords"
 PURPOSE = "text.Subwords"
 
 
 class Subwords:
-    """Pieces of words and their numbers, by byte-pair encoding: from bytes on, the most frequent pair of neighbours becomes a piece.
+    """A byte-pair encoding: starting from bytes, the most frequent pair of adjacent pieces is merged repeatedly.
 
-    Any text can be encoded and decoded without loss: what no piece covers is encoded byte by byte. The special tokens <pad>, <unk>,
+    Any text can be encoded and decoded without loss, if need be byte by byte. The special tokens <pad>, <unk>,
     <bos> and <eos> are 0, 1, 2 and 3. Needs the library `tokenizers` (extra `text`): MissingExtraError without it.
     Source: Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units", ACL 2016.
     """
@@ -32,7 +32,7 @@ class Subwords:
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.engine.encode_special_tokens = True  # a text that says <eos> says no more than that
+        self.engine.encode_special_tokens = True  # <eos> in a text is ordinary text
 
     @classmethod
     def train(cls, sentences: Iterable[str], size: int = 8000) -> Subwords:
@@ -68,20 +68,25 @@ class Subwords:
 
     def decode(self, numbers: Any) -> str:
         """The sentence of numbers (T,), up to the first <eos>, without the other special tokens."""
-        found = as_numbers(numbers)
+        found = as_indices(numbers)
         end = np.flatnonzero(found == self.eos)
         kept = found[: end[0]] if end.size else found
         return str(self.engine.decode(kept.tolist(), skip_special_tokens=True))
 
     def save(self, path: Path) -> None:
         """Write the pieces as JSON, atomically."""
-        save_json(path, {"pieces": json.loads(self.engine.to_str())}, SCHEMA)
+        save_json(path, {"pieces": self.pieces}, SCHEMA)
+
+    @property
+    def pieces(self) -> dict[str, Any]:
+        """The pieces and how they are merged, in the library's own form, as JSON holds it; `from_pieces` reads it back."""
+        pieces: dict[str, Any] = json.loads(self.engine.to_str())
+        return pieces
 
     @classmethod
-    def load(cls, path: Path) -> Subwords:
-        """Read what `save` wrote. Raises DataError naming file and field."""
+    def from_pieces(cls, pieces: Any, path: Path = "subwords") -> Subwords:
+        """The subwords that `pieces` describes. Raises DataError, which names `path`, for anything else."""
         library = require("tokenizers", extra="text", purpose=PURPOSE)
-        pieces = load_json(path, SCHEMA).get("pieces")
         try:
             engine = library.Tokenizer.from_str(json.dumps(pieces))
         except Exception as error:  # the library raises bare Exceptions
@@ -89,3 +94,8 @@ class Subwords:
         if [engine.token_to_id(token) for token in (PAD, UNK, BOS, EOS)] != [0, 1, 2, 3]:
             raise refused(path, "pieces", "their first four are not the special tokens")
         return cls(engine)
+
+    @classmethod
+    def load(cls, path: Path) -> Subwords:
+        """Read what `save` wrote. Raises DataError naming file and field."""
+        return cls.from_pieces(load_json(path, SCHEMA).get("pieces"), path)

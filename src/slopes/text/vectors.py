@@ -1,4 +1,4 @@
-"""Word vectors that others have trained, from files of text: `word v1 v2 ...`, a word a line."""
+"""Pretrained word vectors from text files with lines `word v1 v2 ...`."""
 
 from __future__ import annotations
 
@@ -115,15 +115,15 @@ def load_vectors(path: Path, words: Container[str] | None = None, limit: int | N
     size, claim = first_line(path, limit)
     found: dict[str, np.ndarray] = {}
     seen: set[str] = set()
-    for number, line in text_lines(path, limit):
-        if number == 1 and claim is not None:
+    for line_number, line in text_lines(path, limit):
+        if line_number == 1 and claim is not None:
             continue
-        word, parts = word_of(line, size, path, number)
+        word, parts = split_line(line, size, path, line_number)
         if word in seen:
-            raise wrong_line(path, number, f"the word {word!r:.80} occurs twice", "a word has one vector")
+            raise wrong_line(path, line_number, f"the word {word!r:.80} occurs twice", "a word has one vector")
         seen.add(word)
         if words is None or word in words:
-            found[word] = numbers_of(parts, path, number)
+            found[word] = parse_vector(parts, path, line_number)
     if claim is not None and claim != len(seen):
         raise wrong_line(path, 1, f"the head claims {claim} words, but {len(seen)} follow")
     if not found:
@@ -146,21 +146,21 @@ def first_line(path: Path, limit: int | None) -> tuple[int, int | None]:
     return size, claim
 
 
-def word_of(line: str, size: int, path: Path, number: int) -> tuple[str, list[str]]:
+def split_line(line: str, size: int, path: Path, line_number: int) -> tuple[str, list[str]]:
     """The word of a line and the texts of its numbers."""
     word, *parts = line.rstrip(" ").rsplit(" ", size)
     if len(parts) != size or not word.strip():
-        raise wrong_line(path, number, f"it is not a word and {size} numbers", f"the first line has {size}, and so have all")
+        raise wrong_line(path, line_number, f"it is not a word and {size} numbers", f"the first line has {size}, and so have all")
     return word, parts
 
 
-def numbers_of(parts: list[str], path: Path, number: int) -> np.ndarray:
+def parse_vector(parts: list[str], path: Path, line_number: int) -> np.ndarray:
     wrong = next((part for part in parts if not NUMBER.fullmatch(part)), None)
     if wrong is not None:
-        raise wrong_line(path, number, f"{wrong!r:.80} is no number",
+        raise wrong_line(path, line_number, f"{wrong!r:.80} is no number",
                          f"each line is a word and {len(parts)} numbers, separated by single blanks")
     with np.errstate(over="ignore"):
         vector = np.array(parts, np.float64).astype(np.float32)
     if not np.isfinite(vector).all():
-        raise wrong_line(path, number, f"{parts[int(np.argmin(np.isfinite(vector)))]:.80} is too large for float32")
+        raise wrong_line(path, line_number, f"{parts[int(np.argmin(np.isfinite(vector)))]:.80} is too large for float32")
     return vector

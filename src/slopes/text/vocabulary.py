@@ -1,4 +1,4 @@
-"""A vocabulary: each token has a number, the special ones first."""
+"""Vocabularies: the mapping between tokens and indices, special tokens first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SCHEMA = "slopes.vocabulary"
 
 
 class Vocabulary:
-    """Tokens and their numbers from 0 on.
+    """Tokens and their indices.
 
-    The special tokens come first: <pad> fills up short rows, <unk> stands for what the vocabulary does not know, <bos> and <eos>
-    stand before and after a sentence. Raises ArgumentError for no token, one that occurs twice, and other special tokens.
+    The special tokens come first: <pad> pads short rows, <unk> replaces unknown tokens, <bos> and <eos> mark the beginning and
+    the end of a sentence. Raises ArgumentError without tokens, for duplicates, and for other special tokens.
 
     >>> from slopes import text
     >>> vocabulary = text.Vocabulary.build(text.words("to be or not to be"))
@@ -52,10 +52,10 @@ class Vocabulary:
     @classmethod
     def build(cls, tokens: Iterable[Any] | Mapping[str, int], smallest_count: int = 1, largest: int | None = None,
               specials: Sequence[str] = SPECIALS) -> Vocabulary:
-        """The vocabulary of a text: its tokens in the order of falling counts, equals in the order of their characters.
+        """The vocabulary of a text: its tokens by descending count, then in alphabetical order.
 
-        tokens: strings, or sequences of strings (sentences), or their counts (a dict). What occurs less than `smallest_count` times
-        is left out; at most `largest` tokens, the special ones among them, are taken. Special tokens in the text are not counted.
+        tokens: strings, or sequences of strings (sentences), or a dict of counts. Tokens that occur less than `smallest_count` times
+        are excluded; `largest` limits the size, including special tokens. Special tokens in the text are not counted.
 
         >>> from slopes import text
         >>> text.Vocabulary.build([["a", "b"], ["b", "c"]], smallest_count=2, specials=("<unk>",)).tokens
@@ -63,11 +63,11 @@ class Vocabulary:
         """
         specials = checked_specials(specials)
         check_whole(smallest_count=smallest_count, largest=largest)
-        counts = Counter(tokens) if isinstance(tokens, Mapping) else counted(tokens)
+        counts = Counter(tokens) if isinstance(tokens, Mapping) else count_tokens(tokens)
         check_text(counts)
-        kept = [(-count, token) for token, count in counts.items() if count >= smallest_count and token not in specials]
+        ranked = [(-count, token) for token, count in counts.items() if count >= smallest_count and token not in specials]
         room = None if largest is None else max(0, largest - len(specials))
-        return cls([token for _, token in sorted(kept)[:room]], specials)
+        return cls([token for _, token in sorted(ranked)[:room]], specials)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -84,7 +84,7 @@ class Vocabulary:
     __hash__ = None  # type: ignore[assignment]
 
     def special(self, token: str) -> int:
-        """The number of a special token; ArgumentError where this vocabulary has it not."""
+        """The index of a special token; ArgumentError if this vocabulary lacks it."""
         if token not in self.specials:
             raise ArgumentError(f"this vocabulary has no {token}", why=f"its special tokens are {self.specials}",
                                 repair="build it with the usual ones: leave specials= out")
@@ -92,28 +92,28 @@ class Vocabulary:
 
     @property
     def pad(self) -> int:
-        """The number of <pad>."""
+        """The index of <pad>."""
         return self.special(PAD)
 
     @property
     def unk(self) -> int:
-        """The number of <unk>."""
+        """The index of <unk>."""
         return self.special(UNK)
 
     @property
     def bos(self) -> int:
-        """The number of <bos>."""
+        """The index of <bos>."""
         return self.special(BOS)
 
     @property
     def eos(self) -> int:
-        """The number of <eos>."""
+        """The index of <eos>."""
         return self.special(EOS)
 
     def encode(self, tokens: Iterable[str], bos: bool = False, eos: bool = False) -> np.ndarray:
-        """The numbers (T,) int64 of the tokens, with <bos> before and <eos> after them if asked for; unknown ones become <unk>.
+        """The indices (T,) int64 of the tokens, optionally with <bos> before and <eos> after them; unknown tokens become <unk>.
 
-        Raises OutOfRangeError for an unknown token where the vocabulary has no <unk>.
+        Raises OutOfRangeError for an unknown token if the vocabulary has no <unk>.
         """
         unknown = self.number_of.get(UNK, -1) if UNK in self.specials else -1
         tokens = list(tokens)
@@ -126,15 +126,15 @@ class Vocabulary:
         return np.concatenate(([self.bos] if bos else [], numbers, [self.eos] if eos else [])).astype(np.int64)
 
     def decode(self, numbers: Any, specials: bool = False) -> list[str]:
-        """The tokens of numbers (T,): up to the first <eos>, without <pad> and <bos>; with `specials` all of them.
+        """The tokens of the indices (T,) up to the first <eos>, without <pad> and <bos>; with `specials` all of them.
 
-        Raises OutOfRangeError for a number that no token has.
+        Raises OutOfRangeError for an invalid index.
 
         >>> from slopes import text
         >>> text.Vocabulary("ab").decode([2, 4, 5, 3, 0])
         ['a', 'b']
         """
-        found = as_numbers(numbers)
+        found = as_indices(numbers)
         if found.size and not 0 <= found.min() <= found.max() < len(self):
             raise OutOfRangeError(f"the numbers run from {found.min()} to {found.max()}, but there are {len(self)} tokens")
         tokens = [self.tokens[number] for number in found]
@@ -145,7 +145,7 @@ class Vocabulary:
         return [token for token in tokens[:end] if token not in hidden]
 
     def coverage(self, tokens: Iterable[str]) -> float:
-        """The share of the tokens that the vocabulary knows, from 0 to 1; ArgumentError for no token.
+        """The share of the tokens that are in the vocabulary, from 0 to 1; ArgumentError without tokens.
 
         >>> from slopes import text
         >>> text.Vocabulary("ab").coverage("abba!")
@@ -169,12 +169,12 @@ class Vocabulary:
         >>> text.Vocabulary.load("vocabulary.json").tokens[-2:]
         ('a', 'b')
         """
-        found = load_json(path, SCHEMA)
+        content = load_json(path, SCHEMA)
         for field in ("specials", "tokens"):
-            if not isinstance(found.get(field), list) or not all(isinstance(token, str) for token in found[field]):
+            if not isinstance(content.get(field), list) or not all(isinstance(token, str) for token in content[field]):
                 raise refused(path, field, "it is no list of text")
         try:
-            return cls(found["tokens"], found["specials"])
+            return cls(content["tokens"], content["specials"])
         except ArgumentError as error:
             raise refused(path, "tokens", error.what, error.why) from None
 
@@ -188,36 +188,36 @@ def checked_specials(specials: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_text(tokens: Iterable[Any]) -> None:
-    """Tokens are text; also a missing one (None, nan) is none."""
+    """DTypeError unless all tokens are strings."""
     for token in tokens:
         if not isinstance(token, str):
             raise DTypeError(f"token {token!r:.80} is of type {type(token).__name__}", why="a token is text",
                              repair="leave out what is missing; text.words(sentence) makes tokens of text")
 
 
-def check_whole(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1):
-            raise ArgumentError(f"{name} is {number!r}", why="it is a whole number of at least 1")
+def check_whole(**arguments: int | None) -> None:
+    for name, value in arguments.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+            raise ArgumentError(f"{name} is {value!r}", why="it is a whole number of at least 1")
 
 
-def counted(tokens: Iterable[Any]) -> Counter[str]:
+def count_tokens(tokens: Iterable[Any]) -> Counter[str]:
     """The counts of tokens, or of the tokens in sentences."""
     counts: Counter[str] = Counter()
-    for each in tokens:
-        if isinstance(each, str):
-            counts[each] += 1
-        elif isinstance(each, Iterable):
-            counts.update(each)
+    for item in tokens:
+        if isinstance(item, str):
+            counts[item] += 1
+        elif isinstance(item, Iterable):
+            counts.update(item)
         else:
-            raise DTypeError(f"{each!r:.80} is neither a token nor a sequence of tokens", repair="give strings or lists of strings")
+            raise DTypeError(f"{item!r:.80} is neither a token nor a sequence of tokens", repair="give strings or lists of strings")
     return counts
 
 
-def as_numbers(numbers: Any) -> np.ndarray:
+def as_indices(numbers: Any) -> np.ndarray:
     """(T,) integers of an array, a tensor or a list."""
-    found = np.asarray(numbers)
-    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
-        raise DTypeError(f"numbers of tokens are {found.dtype} of shape {found.shape}", why="one row of integers is decoded",
+    array = np.asarray(numbers)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise DTypeError(f"numbers of tokens are {array.dtype} of shape {array.shape}", why="one row of integers is decoded",
                          repair="decode the rows of a batch one by one")
-    return found.astype(np.int64, copy=False)
+    return array.astype(np.int64, copy=False)

@@ -1,4 +1,4 @@
-"""One long sequence as batches: streams that go on from batch to batch, random windows, sliding windows."""
+"""Batches of one long sequence: continuous streams, random windows, sliding windows."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .vocabulary import check_whole
 
 
 class NextTokens(NamedTuple):
-    """What a language model reads, and what comes next: targets are the inputs moved by one place."""
+    """The inputs of a language model and its targets, the inputs shifted by one token."""
 
     inputs: np.ndarray
     targets: np.ndarray
 
 
 def streams(ids: Any, batch_size: int, steps: int, ignore: int | None = None) -> NextTokens:
-    """A long text as `batch_size` streams side by side, cut into K batches of `steps` tokens: inputs and targets (K, B, T).
+    """A long text as `batch_size` parallel streams, in K batches of `steps` tokens: inputs and targets (K, B, T).
 
-    ids: (N,) integers. The N - 1 pairs (token, next token) are cut into B equal streams, and row b of batch k + 1 goes on where
-    row b of batch k stopped: a recurrent network carries its state from batch to batch and learns through the `steps` of one
-    (truncated back-propagation through time). The pairs that do not fill a batch are left out; with `ignore`, every pair is there
-    once, the streams are filled up with token 0, and the targets of the filling are `ignore`, which the loss leaves out.
+    ids: (N,) integers. The N - 1 pairs (token, next token) are divided into B equal streams, and row b of batch k + 1 continues
+    row b of batch k: a recurrent network carries its state from batch to batch and is trained through the `steps` of one
+    (truncated backpropagation through time). Pairs that do not fill a batch are dropped; with `ignore`, every pair occurs once,
+    the streams are padded with token 0, and the targets of the padding are `ignore`, which the loss ignores.
     Raises ShapeError for a text too short for one batch.
 
     >>> from slopes import text
@@ -44,22 +44,22 @@ def streams(ids: Any, batch_size: int, steps: int, ignore: int | None = None) ->
         raise ShapeError(f"streams: {len(ids)} tokens do not fill one batch", repair="use a smaller batch_size or fewer steps",
                          why=f"{batch_size} streams of {steps} steps, and the token after each, need {batch_size * steps + 1}")
     shape = batch_size, length, count, steps
-    return NextTokens(cut(ids[:-1], shape, 0), cut(ids[1:], shape, 0 if ignore is None else ignore))
+    return NextTokens(to_batches(ids[:-1], shape, 0), to_batches(ids[1:], shape, 0 if ignore is None else ignore))
 
 
-def cut(part: np.ndarray, shape: tuple[int, int, int, int], filling: int) -> np.ndarray:
-    """Tokens (N,) as streams (B, length), these as batches (K, B, T); the ends are cut off or filled up."""
+def to_batches(part: np.ndarray, shape: tuple[int, int, int, int], filling: int) -> np.ndarray:
+    """Tokens (N,) as streams (B, length), and these as batches (K, B, T), truncated or padded."""
     rows, length, count, steps = shape
-    streams = fitted(part, rows * length, filling).reshape(rows, length)
-    return np.stack([fitted(row, count * steps, filling) for row in streams]).reshape(rows, count, steps).swapaxes(0, 1).copy()
+    streams = fit_length(part, rows * length, filling).reshape(rows, length)
+    return np.stack([fit_length(row, count * steps, filling) for row in streams]).reshape(rows, count, steps).swapaxes(0, 1).copy()
 
 
-def fitted(row: np.ndarray, size: int, filling: int) -> np.ndarray:
+def fit_length(row: np.ndarray, size: int, filling: int) -> np.ndarray:
     return np.concatenate((row[:size], np.full(max(0, size - len(row)), filling, np.int64)))
 
 
 def random_windows(ids: Any, length: int, count: int, seed: int, step: int = 0) -> NextTokens:
-    """`count` windows of `length` tokens from anywhere in a long text, with the tokens that come next: (count, length) each.
+    """`count` random windows of `length` tokens of a long text, with the next tokens as targets: (count, length) each.
 
     A pure function of its arguments: the starts of training step `step` are the words of Philox4x64-10 with key (seed, 3) and
     counter (1, 0, step, 0) on, modulo the number of starts. Raises ShapeError for a text of fewer than length + 1 tokens.
@@ -78,14 +78,14 @@ def random_windows(ids: Any, length: int, count: int, seed: int, step: int = 0) 
                          repair=f"use length={max(1, len(ids) - 1)} or less, or a longer text")
     key, counter = np.array([seed, WINDOWS], np.uint64), np.array([0, 0, step, 0], np.uint64)
     first = (np.random.Philox(key=key, counter=counter).random_raw(count) % np.uint64(starts)).astype(np.int64)
-    places = first[:, None] + np.arange(length)
-    return NextTokens(ids[places], ids[places + 1])
+    indices = first[:, None] + np.arange(length)
+    return NextTokens(ids[indices], ids[indices + 1])
 
 
 def sliding_windows(sequence: Any, length: int, stride: int = 1) -> np.ndarray:
     """All windows of `length` elements, `stride` apart: (T, ...) -> (N, length, ...), a read-only view.
 
-    N = (T - length) // stride + 1. Inputs and what comes next are `windows[:, :-1]` and `windows[:, 1:]` of windows one longer.
+    N = (T - length) // stride + 1. For inputs and targets, use `windows[:, :-1]` and `windows[:, 1:]` of windows one longer.
     Raises ShapeError for a window longer than the sequence.
 
     >>> from slopes import text
@@ -102,8 +102,8 @@ def sliding_windows(sequence: Any, length: int, stride: int = 1) -> np.ndarray:
 
 
 def checked_sequence(ids: Any, owner: str) -> np.ndarray:
-    found = np.asarray(ids)
-    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
-        raise ArgumentError(f"{owner}: ids are {found.dtype} of shape {found.shape}", why="a text is one row of the numbers of its tokens",
+    array = np.asarray(ids)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ArgumentError(f"{owner}: ids are {array.dtype} of shape {array.shape}", why="a text is one row of the numbers of its tokens",
                             repair="encode it: vocabulary.encode(tokens)")
-    return found.astype(np.int64, copy=False)
+    return array.astype(np.int64, copy=False)

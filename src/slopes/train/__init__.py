@@ -1,9 +1,13 @@
 """Floor 9, practice: fit, evaluate, what a run leaves behind."""
 
 from .advise import Advice, advice
+from .metrics import Metric
 from .rates import RangeTest, range_test
 from .snapshots import Snapshots
+from .spec import TrainSpec
 from .stopping import EarlyStopping
+from .training import Callback, OnEpoch, Training
 from .tuning import Between, search
 
-__all__ = ["Advice", "Between", "EarlyStopping", "RangeTest", "Snapshots", "advice", "range_test", "search"]
+__all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Snapshots", "TrainSpec", "Training",
+           "advice", "range_test", "search"]

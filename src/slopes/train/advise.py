@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .history import Chance, Epoch, Run, number
+from .history import Chance, Epoch, Run
 
 PARTS = 20  # of a run, whose mean losses are compared
 FEWEST = 3 * PARTS  # steps, below which nothing is said
@@ -17,7 +17,7 @@ RISE = 0.1  # of what was gained: so much lost again is a rise
 WANDERED = 0.25  # of all movement after the first fifth: so much upwards is a jagged line
 STRAIGHT = 0.6  # of the speed in the first half: still falling so fast at the end is a straight line
 LITTLE = 0.2  # of the first loss: having fallen less than that, and no longer falling, is learning nothing
-HEART = 0.05  # of the least validation loss: so much above it in the last epochs is learning by heart
+OVERFIT = 0.05  # of the least validation loss: that much above it in the last epochs is overfitting
 NEAR = 0.01  # of the loss of chance: less than that below it is chance
 GAP = 0.05  # of an accuracy: so much less on validation data
 
@@ -58,7 +58,7 @@ def advice(run: Run) -> list[Advice]:
     the loss falls in a straight line
     """
     losses = np.asarray(run.losses)
-    return [each for each in (on_rate(losses) or on_chance(losses, run.epochs, run.chance), on_gap(run.epochs)) if each is not None]
+    return [each for each in (on_rate(losses) or on_chance(losses, run.epochs, run.chance), on_gap(run)) if each is not None]
 
 
 def on_rate(losses: np.ndarray) -> Advice | None:
@@ -143,23 +143,25 @@ def in_quarters(means: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, floa
     return means.reshape(4, count).mean(axis=1), SURE * math.sqrt(2) * error
 
 
-def on_gap(epochs: list[Epoch]) -> Advice | None:
+def on_gap(run: Run) -> Advice | None:
     """Validation got worse while training got better, or is far behind it."""
+    epochs = run.epochs
     held_out = [epoch.validation["loss"] for epoch in epochs if epoch.validation]
     if len(held_out) < 2 or len(held_out) < len(epochs):
         return None
     last = epochs[-1]
     repair = "take more regularization (dropout, weight decay, augmentation), more data, or a smaller net"
-    by_heart = risen(held_out)
-    if by_heart is not None and last.loss < (1 - RISE) * epochs[by_heart].loss:
-        rose = f"from {held_out[by_heart]:.4g} in epoch {by_heart + 1} to {held_out[-1]:.4g}"
-        fell = f"from {epochs[by_heart].loss:.4g} to {last.loss:.4g}"
-        return Advice("it learns by heart", f"the validation loss rose {rose}, while that of the training data fell {fell}",
+    least = risen(held_out)
+    if least is not None and last.loss < (1 - RISE) * epochs[least].loss:
+        rose = f"from {held_out[least]:.4g} in epoch {least + 1} to {held_out[-1]:.4g}"
+        fell = f"from {epochs[least].loss:.4g} to {last.loss:.4g}"
+        return Advice("it overfits", f"the validation loss rose {rose}, while that of the training data fell {fell}",
                       f"stop early (train.EarlyStopping); {repair}")
     for name, value in last.metrics.items():
-        if name.endswith("accuracy") and value - last.validation[name] > GAP:
-            return Advice("validation is far behind", f"{name} {number(name, value)} while learning, "
-                          f"{number(name, last.validation[name])} on validation data", repair)
+        metric = run.metric(name)
+        if metric.is_share and not metric.lower_is_better and value - last.validation[name] > GAP:
+            return Advice("validation is far behind", f"{name} {metric.text(value)} while learning, "
+                          f"{metric.text(last.validation[name])} on validation data", repair)
     return None
 
 
@@ -171,6 +173,6 @@ def risen(held_out: list[float]) -> int | None:
     means = np.convolve(held_out, np.full(width, 1 / width), mode="valid")
     jitter = math.sqrt(np.square(np.diff(held_out[-2 * width :], n=2)).mean() / 6)  # second differences leave a steady rise out
     rise = means[-1] - means.min()
-    if rise <= HEART * abs(means.min()) or rise <= SURE * jitter * math.sqrt(2 / width):
+    if rise <= OVERFIT * abs(means.min()) or rise <= SURE * jitter * math.sqrt(2 / width):
         return None
     return int(np.argmin(held_out))

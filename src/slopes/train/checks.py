@@ -1,4 +1,4 @@
-"""What fit and evaluate refuse before the first step, and what they say."""
+"""The checks of fit and evaluate before the first step, and their errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from .. import optim
 from ..arrays import shorten
 from ..data.loaders.dataset import Dataset
-from ..data.loaders.feed import Feed
-from ..data.loaders.inputs import called, each_input, input_names, inputs_of
+from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
+from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.means import noted
+from ..nn.means import record_means
 from ..nn.module import Module
 from ..ops.composite import concat
 from ..optim.average import Average
@@ -26,22 +26,25 @@ from ..random import Generator, using
 from ..tensor import Tensor, Trace, asarray, no_grad, tracing
 from ..tree import flatten, map_tree
 from .metrics import is_labelled
-from .mistakes import check_labels, check_shapes, tell_mode
+from .mistakes import check_labels, check_shapes, warn_of_mode
 from .mode import Mode
-from .stepper import is_streamed
+from .streaming import is_streamed
 from .totals import Loss, Objective
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
 
 
-def check_dataset(dataset: Any, role: str = "dataset") -> None:
-    """Inputs and targets are there, as many of one as of the other, at least one, and no input is nan or infinite."""
+def check_dataset(dataset: Any, role: str = "dataset") -> tuple[Any, np.ndarray]:
+    """Inputs and targets as arrays: as many of one as of the other, at least one, and none is nan or infinite.
+
+    Inputs that are read as they are used stay what they are: nothing is read here.
+    """
     if not (hasattr(dataset, "inputs") and hasattr(dataset, "targets")):
         raise ArgumentError(f"{role} is a {type(dataset).__name__} without inputs and targets", repair=repair_kind(dataset))
     inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    parts, shapes = inputs_of(inputs), each_input(lambda each: each.shape, inputs)
-    if not parts or targets.ndim == 0 or any(not each.shape or len(each) != len(targets) for each in parts):
+    parts, shapes = inputs_of(inputs), map_inputs(lambda array: array.shape, inputs)
+    if not parts or targets.ndim == 0 or any(not array.shape or len(array) != len(targets) for array in parts):
         one = "; a tuple are several inputs: one is a list or an array" if isinstance(inputs, tuple) else ""
         raise ArgumentError(f"{role}: inputs {shapes} and targets {targets.shape} do not pair up",
                             why="their first axes count the examples", repair=f"pass one target per input{one}")
@@ -54,11 +57,12 @@ def check_dataset(dataset: Any, role: str = "dataset") -> None:
                              repair="give words and categories numbers: classes, y = np.unique(y, return_inverse=True)")
     for array, name in named:
         check_finite(array, f"{role}.{name}")
+    return inputs, targets
 
 
 def as_held(inputs: Any) -> Any:
     """Each input as an array, but for those that are read as they are used: nothing is read here."""
-    return each_input(lambda each: each if is_streamed(each) else np.asarray(each), inputs)
+    return map_inputs(lambda array: array if is_streamed(array) else np.asarray(array), inputs)
 
 
 def repair_kind(dataset: Any) -> str:
@@ -72,7 +76,7 @@ def paired(dataset: Any, targets: Any = None) -> Any:
     """The data set: as it is, or made of inputs and targets that were given one by one or as a pair."""
     if targets is None:
         return Dataset(*dataset) if type(dataset) is tuple and len(dataset) == 2 else dataset
-    if hasattr(dataset, "targets") or isinstance(dataset, Feed):
+    if hasattr(dataset, "targets") or isinstance(dataset, Loader):
         raise ArgumentError(f"targets are given twice: a {type(dataset).__name__} has its own", repair="leave one of them out")
     return Dataset(dataset, targets)
 
@@ -85,33 +89,33 @@ def check_finite(array: np.ndarray, name: str) -> None:
     for start in range(0, flat.size, BLOCK):
         bad = ~np.isfinite(flat[start : start + BLOCK])
         if bad.any():
-            place = np.unravel_index(start + int(bad.argmax()), array.shape)
-            raise ArgumentError(f"{name}{[int(each) for each in place]} is {array[place]}",
+            index = np.unravel_index(start + int(bad.argmax()), array.shape)
+            raise ArgumentError(f"{name}{[int(i) for i in index]} is {array[index]}",
                                 why="every later number would become nan",
                                 repair="remove such examples, or replace the values (np.nan_to_num)")
 
 
 def check_kinds(net: Any, loss: Any, optimizer: Any = None) -> None:
-    """A module, a function, and an optimizer (not its name or its class)."""
+    """A module, a function or None, and an optimizer (not its name or its class) or None."""
     if not isinstance(net, Module):
         made = isinstance(net, type) and issubclass(net, Module)
         repair = f"make one: {net.__name__}(...)" if made else "write a class with nn.Module as its base, or nn.Sequential(...)"
         raise ArgumentError(f"net is {shorten(net)}, not a module", why="parameters and modes are looked for in modules",
                             repair=repair)
-    if not callable(loss):
+    if loss is not None and not callable(loss):
         raise ArgumentError(f"loss is {shorten(loss)}, not a function (outputs, targets)",
                             repair=f"for example loss=nn.{like(loss, LOSSES, 'cross_entropy')}")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         name = optimizer.__name__ if isinstance(optimizer, type) else optimizer
-        kinds = [each for each in vars(optim) if isinstance(vars(optim)[each], type) and issubclass(vars(optim)[each], Optimizer)]
+        kinds = [name for name, value in vars(optim).items() if isinstance(value, type) and issubclass(value, Optimizer)]
         kind = like(name, kinds, "Adam")
         raise ArgumentError(f"optimizer is {shorten(optimizer)}, not an optimizer", repair=f"for example optimizer=optim.{kind}(lr=1e-3)")
 
 
-def like(wanted: Any, names: Iterable[str], usual: str) -> str:
+def like(word: Any, names: Iterable[str], usual: str) -> str:
     """The name that is most like a word, or the usual one."""
-    near = difflib.get_close_matches(str(wanted).lower(), {name.lower(): name for name in names}, n=1, cutoff=0.4)
-    return next((name for name in names if [name.lower()] == near), usual) if isinstance(wanted, str) else usual
+    near = difflib.get_close_matches(str(word).lower(), {name.lower(): name for name in names}, n=1, cutoff=0.4)
+    return next((name for name in names if [name.lower()] == near), usual) if isinstance(word, str) else usual
 
 
 def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
@@ -121,23 +125,22 @@ def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Any, loss: Any, dataset: Any, role: str = "dataset", augment: Any = None, usual: bool = False) -> Objective:
+def check_trial(net: Any, loss: Any, inputs: Any, targets: np.ndarray, role: str, augment: Any, usual: bool) -> Objective:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class. `usual`: nobody
     asked for this loss, the kind of targets did.
     """
-    inputs, targets = as_held(dataset.inputs), np.asarray(dataset.targets)
-    number = first_counted(targets)
-    first = each_input(lambda each: asarray(each[number : number + 1]), inputs)
+    i = first_counted(targets)
+    first = map_inputs(lambda array: asarray(array[i : i + 1]), inputs)
     check_arguments(net, first, role)
     with Mode(net, training=False), no_grad():
-        outputs = called(net, first)
-        tell_mode(net)
+        outputs = call_with(net, first)
+        warn_of_mode(net)
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
         check_shapes(loss, outputs, targets, usual)
-        objective = tried(net, loss, outputs, first, asarray(targets[number : number + 1]), augment)
+        objective = try_loss(net, loss, outputs, first, asarray(targets[i : i + 1]), augment)
     check_counted(targets, objective.ignored, role)
     return objective
 
@@ -156,14 +159,14 @@ def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> No
                             repair="give examples whose targets count, or another ignore_index")
 
 
-def tried(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
+def try_loss(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
     """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
-    with noted() as notes:
+    with record_means() as notes:
         value = loss(outputs, targets)
     check_loss(value)
     if augment is not None:
-        given, learned = augmented(augment, inputs, targets)
-        check_loss(loss(called(net, given), learned))
+        seen, learned = check_augment(augment, inputs, targets)
+        check_loss(loss(call_with(net, seen), learned))
     return Objective(loss, adds_up(loss, outputs, targets, float(value)), frozenset(notes.ignored))
 
 
@@ -182,28 +185,28 @@ def doubled(x: Any) -> Any:
 
 def check_arguments(net: Any, inputs: Any, role: str) -> None:
     """The net takes as many arguments as there are inputs."""
-    given = inputs_of(inputs)
-    wanted = inspect.signature(net.forward)
+    args = inputs_of(inputs)
+    signature = inspect.signature(net.forward)
     try:
-        wanted.bind(*given)
+        signature.bind(*args)
     except TypeError as error:
-        count = f"{len(given)} inputs" if len(given) != 1 else "1 input"
-        names = ", ".join(wanted.parameters)
+        count = f"{len(args)} inputs" if len(args) != 1 else "1 input"
+        names = ", ".join(signature.parameters)
         raise ArgumentError(f"{role} has {count}, but {type(net).__name__}.forward({names}) takes another number",
                             why=f"each input is one argument of the net: {error}",
                             repair="several inputs are a tuple, slopes.data.Dataset((first, second), targets); one is an array") from None
 
 
-def augmented(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
+def check_augment(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
     """What an augmentation makes of one example; an error unless it is (inputs, targets), as many as before."""
     if not callable(augment):
         raise ArgumentError(f"augment is {shorten(augment)}, not a function (inputs, targets)", repair=AUGMENT)
-    made, again = (drawn_alike(augment, inputs, targets) for _ in range(2))
-    if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(each, Tensor) for each in (*inputs_of(made[0]), made[1]))):
+    made, again = (draw_again(augment, inputs, targets) for _ in range(2))
+    if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(value, Tensor) for value in (*inputs_of(made[0]), made[1]))):
         kind = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
         raise ArgumentError(f"augment returned {kind}, not (inputs, targets)", repair=AUGMENT)
-    if any(each.shape[:1] != (1,) for each in (*inputs_of(made[0]), made[1])):
-        shapes = each_input(lambda each: each.shape, made[0])
+    if any(value.shape[:1] != (1,) for value in (*inputs_of(made[0]), made[1])):
+        shapes = map_inputs(lambda tensor: tensor.shape, made[0])
         raise ShapeError(f"augment made inputs {shapes} and targets {made[1].shape} of one example",
                          why="it must keep the number of examples", repair=AUGMENT)
     if any(not np.array_equal(one.numpy(), other.numpy(), equal_nan=True) for one, other in zip(flatten(made)[0], flatten(again)[0])):
@@ -213,32 +216,31 @@ def augmented(augment: Any, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
     return made
 
 
-def drawn_alike(augment: Any, inputs: Any, targets: Tensor) -> Any:
+def draw_again(augment: Any, inputs: Any, targets: Tensor) -> Any:
     """What an augmentation makes of an example, with the same random numbers each time."""
     with using(Generator(0)):
         return augment(inputs, targets)
 
 
-def check_loss(found: Any) -> None:
+def check_loss(value: Any) -> None:
     """A loss gives one number, as a tensor."""
-    if not isinstance(found, Tensor):
-        raise ArgumentError(f"the loss returned a {type(found).__name__}, not a tensor", why="its gradient is what the net learns from",
+    if not isinstance(value, Tensor):
+        raise ArgumentError(f"the loss returned a {type(value).__name__}, not a tensor", why="its gradient is what the net learns from",
                             repair="compute it from outputs and targets with functions of slopes")
-    if found.shape:
-        raise ShapeError(f"the loss of one example has shape {found.shape}, not ()", why="one number is what training makes small",
+    if value.shape:
+        raise ShapeError(f"the loss of one example has shape {value.shape}, not ()", why="one number is what training makes small",
                          repair='take its mean: reduction="mean", or .mean() at its end')
 
 
-def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
+def check_last_batch(net: Any, inputs: Any, count: int, batch_size: int) -> None:
     """A last batch of one example is refused now when the net cannot learn from it (batch normalization), not after an epoch."""
-    inputs, count = as_held(dataset.inputs), len(dataset.targets)
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return
     trace = Trace()
     try:
         with Mode(net, training=True), tracing(trace):
-            called(net, each_input(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
+            call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
     except ShapeError as error:
         fitting = [size for size in range(2, count + 1) if count % size != 1]
         repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"
@@ -249,8 +251,8 @@ def check_last_batch(net: Any, dataset: Any, batch_size: int) -> None:
 
 def check_optimizer(optimizer: Any, bound: list[Any], net: Any) -> None:
     """A bound optimizer changes parameters of this net only."""
-    own = {id(each) for each in net.parameters()}
-    foreign = sum(id(each) not in own for each in bound)
+    own = {id(parameter) for parameter in net.parameters()}
+    foreign = sum(id(parameter) not in own for parameter in bound)
     if foreign:
         name = type(optimizer).__name__
         raise ArgumentError(f"{name} is bound to {len(bound)} parameters, of which {foreign} are not of this net",
@@ -262,7 +264,7 @@ def check_average(average: Any, net: Any) -> None:
     """An average is an optim.Average, of this net's parameters if of any."""
     if average is not None and not isinstance(average, Average):
         raise ArgumentError(f"average is {shorten(average)}, not an average", repair="for example average=optim.Average(0.999)")
-    own = {id(each) for each in net.parameters()}
-    if average is not None and any(id(each) not in own for each in average.parameters):
+    own = {id(parameter) for parameter in net.parameters()}
+    if average is not None and any(id(parameter) not in own for parameter in average.parameters):
         raise ArgumentError("average is bound to parameters that are not of this net", why="it was used with another net",
                             repair="make a new one: optim.Average(0.999), without parameters: fit binds it")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
 
 from .. import plot as pictures
 from ..errors import DataError
 from ..files.jsonfile import check_version, parse_object, plain
+from .metrics import Metric, metric_of
 
 SCHEMA, VERSION = "slopes.history", 1
 FIELDS = {"schema": str, "version": int, "losses": list, "epochs": list, "seconds": (int, float), "compile_seconds": (int, float)}
@@ -30,22 +33,17 @@ class Epoch:
     steps: int
     seconds: float
 
-    def line(self, epochs: int) -> str:
-        """One line of text for a log."""
-        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics)]
+    def line(self, epochs: int, metrics: Mapping[str, Metric]) -> str:
+        """One line of text for a log; `metrics` say how their values are written."""
+        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics, metrics)]
         if self.validation:
-            parts.append(" ".join([f"validation loss {self.validation['loss']:.4f}", *figures(self.validation)]))
+            parts.append(" ".join([f"validation loss {self.validation['loss']:.4f}", *figures(self.validation, metrics)]))
         return "  ".join([*parts, f"{self.examples / max(self.seconds, 1e-9):,.0f} examples/s", f"{self.seconds:.1f} s"])
 
 
-def figures(metrics: dict[str, float]) -> list[str]:
-    """`accuracy 97.31%`, `absolute_error 0.01234`: each metric but the loss."""
-    return [f"{name} {number(name, value)}" for name, value in metrics.items() if name != "loss"]
-
-
-def number(name: str, value: float) -> str:
-    """Shares as per cent, others with four digits."""
-    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"
+def figures(values: Mapping[str, float], metrics: Mapping[str, Metric]) -> list[str]:
+    """`accuracy 97.31%`, `absolute_error 0.01234`: each value but the loss."""
+    return [f"{name} {metric_of(name, metrics).text(value)}" for name, value in values.items() if name != "loss"]
 
 
 @dataclass
@@ -65,6 +63,26 @@ class History:
     def content(self) -> dict[str, Any]:
         """The fields, as plain dicts and lists."""
         return asdict(self)
+
+    def named_state(self) -> dict[str, Any]:
+        """The history as arrays by name, a row per step or per epoch."""
+        columns = {"loss": "loss", "examples": "examples", "steps": "steps", "epoch_seconds": "seconds"}
+        state = {"losses": np.array(self.losses, np.float64), "seconds": self.seconds, "compile_seconds": self.compile_seconds,
+                 **{name: np.array([getattr(epoch, field) for epoch in self.epochs]) for name, field in columns.items()}}
+        for group in ("metrics", "validation"):
+            names = getattr(self.epochs[0], group) if self.epochs else ()
+            state |= {f"{group}.{name}": np.array([getattr(epoch, group)[name] for epoch in self.epochs]) for name in names}
+        return state
+
+    def load_named_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Become the history whose arrays `named_state` gave; lists that others hold are changed in place."""
+        def rows(group: str, i: int) -> dict[str, float]:
+            return {name.removeprefix(group): float(array[i]) for name, array in state.items() if name.startswith(group)}
+
+        self.losses[:] = np.asarray(state["losses"], np.float64).tolist()
+        self.epochs[:] = [Epoch(i, float(state["loss"][i]), rows("metrics.", i), rows("validation.", i), int(state["examples"][i]),
+                                int(state["steps"][i]), float(state["epoch_seconds"][i])) for i in range(len(state["loss"]))]
+        self.seconds, self.compile_seconds = float(state["seconds"]), float(state["compile_seconds"])
 
     def to_json(self) -> str:
         """The history as JSON text with schema and version; `from_json` reads it back, to the last bit."""
@@ -137,8 +155,7 @@ class Chance:
 class Run(pictures.View):
     """What `slopes.fit` returns: the trained net, its history, and whether it was interrupted; of classes also what chance reaches.
 
-    Also carried by the NonFiniteError of a run that failed, as `error.run`. Who watches a run (train.EarlyStopping) may add functions
-    to `endings`: they are called when it ends, by Ctrl-C too but not by an error; what they return says what the net holds then.
+    Also carried by the NonFiniteError of a run that failed, as `error.run`.
     """
 
     net: Any
@@ -147,7 +164,7 @@ class Run(pictures.View):
     interrupted: bool = False
     message: str = ""
     chance: Chance | None = None
-    endings: list[Callable[[], str]] = field(default_factory=list, repr=False, compare=False)
+    metrics: dict[str, Metric] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def losses(self) -> list[float]:
@@ -159,10 +176,16 @@ class Run(pictures.View):
         """One record per finished epoch."""
         return self.history.epochs
 
+    def metric(self, name: str) -> Metric:
+        """The metric of this name: its direction and how it is written."""
+        return metric_of(name, self.metrics)
+
     def draw(self) -> pictures.Picture:
         """Loss and metrics over the epochs."""
-        return pictures.curves(self.history.losses, [asdict(each) for each in self.history.epochs])
+        names = self.epochs[0].metrics if self.epochs else ()
+        shares = bool(names) and all(self.metric(name).is_share for name in names)
+        return pictures.curves(self.history.losses, [asdict(epoch) for epoch in self.history.epochs], shares)
 
     def __repr__(self) -> str:
-        last = self.epochs[-1].line(len(self.epochs)) if self.epochs else "no finished epoch"
+        last = self.epochs[-1].line(len(self.epochs), self.metrics) if self.epochs else "no finished epoch"
         return f"<Run: {self.history.steps} steps, {last}{', interrupted' if self.interrupted else ''}>"

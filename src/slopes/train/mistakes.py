@@ -1,4 +1,4 @@
-"""Common mistakes that can be known for certain before a training: what is said, and the repair to copy."""
+"""Common mistakes that can be detected before a training: errors and warnings with a repair to copy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.loaders.inputs import called, each_input
+from ..data.loaders.inputs import call_with, map_inputs
 from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from ..graph.walk import topological
 from ..nn.activations import Sigmoid
@@ -41,8 +41,8 @@ def traced_loss(loss: Any, outputs: Any, targets: np.ndarray, count: int) -> Any
     """The loss of so many examples, of which only the shapes are known."""
     trace = Trace()
     with tracing(trace), no_grad():
-        given = map_tree(lambda each: trace.argument((count, *each.shape[1:]), each.dtype) if is_batch(each) else each, outputs)
-        return loss(given, trace.argument((count, *targets.shape[1:]), targets.dtype))
+        args = map_tree(lambda leaf: trace.argument((count, *leaf.shape[1:]), leaf.dtype) if is_batch(leaf) else leaf, outputs)
+        return loss(args, trace.argument((count, *targets.shape[1:]), targets.dtype))
 
 
 def is_batch(x: Any) -> bool:
@@ -64,22 +64,22 @@ def check_pairing(loss: Any, outputs: Tensor, targets: np.ndarray) -> None:
                          repair=f"{reshape_to(one)}; to pair all with all, say so: x[None, :]")
 
 
-def reshape_to(wanted: tuple[int, ...]) -> str:
-    """`targets.reshape(-1, 1)`: the targets in the shape of outputs (N, *wanted)."""
-    return f"targets.reshape({', '.join(map(str, (-1, *wanted)))})"
+def reshape_to(shape: tuple[int, ...]) -> str:
+    """`targets.reshape(-1, 1)`: the targets in the shape of outputs (N, *shape)."""
+    return f"targets.reshape({', '.join(map(str, (-1, *shape)))})"
 
 
-def check_numbers(wanted: tuple[int, ...], targets: np.ndarray) -> None:
+def check_numbers(shape: tuple[int, ...], targets: np.ndarray) -> None:
     """Floats are numbers that the net should give, one for each output."""
-    if targets.shape[1:] == wanted:
+    if targets.shape[1:] == shape:
         return
-    shapes = f"the net's outputs have shape {(len(targets), *wanted)}, but targets {targets.shape}"
+    shapes = f"the net's outputs have shape {(len(targets), *shape)}, but targets {targets.shape}"
     why = "targets that are floats are taken as numbers, with nn.mse_loss, as none was asked for"
     whole = bool((targets == np.round(targets)).all())
-    if whole and len(wanted) == targets.ndim and targets.min() >= 0 and targets.max() < wanted[0]:
+    if whole and len(shape) == targets.ndim and targets.min() >= 0 and targets.max() < shape[0]:
         raise ShapeError(shapes, why=why, repair="if they are classes: targets.astype(np.int64)")
-    fits = np.prod(wanted, dtype=int) == np.prod(targets.shape[1:], dtype=int)
-    raise ShapeError(shapes, why=why, repair=reshape_to(wanted) if fits else
+    fits = np.prod(shape, dtype=int) == np.prod(targets.shape[1:], dtype=int)
+    raise ShapeError(shapes, why=why, repair=reshape_to(shape) if fits else
                      f"give the last layer {int(np.prod(targets.shape[1:], dtype=int))} outputs")
 
 
@@ -89,10 +89,10 @@ def check_labels(targets: np.ndarray, outputs: tuple[int, ...], role: str = "dat
         return
     bad = (targets < 0) | (targets >= outputs[1])
     if bad.any():
-        place = np.unravel_index(int(bad.argmax()), targets.shape)
-        at = [int(each) for each in place]
+        index = np.unravel_index(int(bad.argmax()), targets.shape)
+        at = [int(i) for i in index]
         raise OutOfRangeError(
-            f"{role}.targets{at} is {int(targets[place])}, but the net has {outputs[1]} outputs: classes 0 to {outputs[1] - 1}",
+            f"{role}.targets{at} is {int(targets[index])}, but the net has {outputs[1]} outputs: classes 0 to {outputs[1] - 1}",
             why=f"the labels run from {targets.min()} to {targets.max()}",
             repair=label_repair(targets, outputs[1], np.unique(targets[bad])))
 
@@ -113,7 +113,7 @@ def label_repair(targets: np.ndarray, classes: int, wrong: np.ndarray) -> str:
     return f"number the classes from 0, or leave unlabelled examples out{marked}"
 
 
-def tell_mode(net: Any) -> None:
+def warn_of_mode(net: Any) -> None:
     """Warn of layers that are in train mode after the net was called in eval mode: its forward switched them."""
     switched = [path or net.name for path, module in net.named_modules() if module.training]
     if switched:
@@ -121,15 +121,15 @@ def tell_mode(net: Any) -> None:
              "units, or takes the moments of the batch, where the net is used or measured, too", repair="leave that call out")
 
 
-def tell_outputs(net: Any, loss: Any, inputs: Any) -> None:
+def warn_of_outputs(net: Any, loss: Any, inputs: Any) -> None:
     """Warn of outputs that this loss is not for: it would learn slowly, or nothing, and say nothing."""
     if loss not in (cross_entropy, nll_loss, binary_cross_entropy_with_logits):
         return
     trace = Trace()
     with Mode(net, training=False), no_grad():
-        values = called(net, each_input(lambda each: asarray(each[:LOOKED_AT]), inputs)).numpy()
+        values = call_with(net, map_inputs(lambda array: asarray(array[:LOOKED_AT]), inputs)).numpy()
         with tracing(trace):
-            outputs = called(net, each_input(lambda each: trace.argument((1, *each.shape[1:]), each.dtype), inputs))
+            outputs = call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
     last = [trace.layers[path] for path, node in trace.notes.items() if node is outputs._node and path in trace.layers]
     if loss is binary_cross_entropy_with_logits:
         if any(isinstance(layer, Sigmoid) for layer in last):
@@ -151,21 +151,21 @@ def are_probabilities(values: np.ndarray) -> bool:
     return inside and bool((np.abs(values.sum(axis=1) - 1) < 1e-5).all())
 
 
-def tell_classes(loss: Any, dataset: Any, validation: Any) -> None:
+def warn_of_classes(loss: Any, dataset: Any, validation: Any) -> None:
     """Warn of one class only, and of classes that are in the validation data but not in the training data."""
     if loss not in (cross_entropy, nll_loss) or not is_labelled(dataset.targets):
         return
     learned = np.asarray(dataset.targets)
     if validation is not None and is_labelled(validation.targets):
-        tell_unseen_classes(dataset, validation)
+        warn_of_unseen_classes(dataset, validation)
     elif learned.size > 1 and learned.min() == learned.max():
         warn(f"all {learned.size} targets are class {learned.flat[0]}", why="the net learns to answer this, whatever it is asked",
              repair="look how the examples were selected or sorted before they were divided; slopes.data.split mixes them")
 
 
-def tell_unseen_classes(dataset: Any, validation: Any) -> None:
+def warn_of_unseen_classes(dataset: Any, validation: Any) -> None:
     """Warn of classes without a training example: few examples may be so, a bad division too."""
-    learned, asked = (np.bincount(np.asarray(each.targets).reshape(-1)) for each in (dataset, validation))
+    learned, asked = (np.bincount(np.asarray(data.targets).reshape(-1)) for data in (dataset, validation))
     unseen = [label for label in np.flatnonzero(asked) if label >= len(learned) or not learned[label]]
     if unseen:
         names = getattr(dataset, "classes", None)
@@ -177,7 +177,7 @@ def tell_unseen_classes(dataset: Any, validation: Any) -> None:
              repair="divide the data class by class, as slopes.data.split does, or leave these classes out")
 
 
-def tell_zeros(net: Any) -> None:
+def warn_of_zeros(net: Any) -> None:
     """Warn of weights that are all 0, in two layers or more: no gradient reaches any but the last."""
     weights = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     if len(weights) > 1 and not any(np.any(parameter.detach().numpy()) for parameter in weights):
@@ -188,6 +188,6 @@ def tell_zeros(net: Any) -> None:
 def check_learns(net: Any) -> None:
     """At least one of the net's parameters, if it has any, learns."""
     parameters = net.parameters()
-    if parameters and not any(each.requires_grad for each in parameters):
+    if parameters and not any(parameter.requires_grad for parameter in parameters):
         raise ArgumentError(f"{type(net).__name__} has no parameter that learns", why="all have requires_grad = False",
                             repair="set parameter.requires_grad = True where something shall be learned")

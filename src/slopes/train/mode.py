@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Mode:
-    """While entered, the net is in train or eval mode, but for what is frozen; afterwards every module is in the mode it had.
+    """While entered, the net is in train or eval mode, except for what is frozen; afterwards every module is in the mode it had.
 
     With `quiet`, compiled functions are not told: only for blocks in which nothing runs but programs that always run in this
     mode, so that going back and forth does not trace everything again.
@@ -15,12 +15,11 @@ class Mode:
     def __init__(self, net: Any, training: bool, quiet: bool = False) -> None:
         self.modules = [module for _, module in net.named_modules()]
         self.before = [module.training for module in self.modules]
-        whole = net.training or net.left_in_use
-        self.wanted = [training and not is_frozen(module, whole) for module in self.modules]
+        self.inside = [training and learns for learns in learning(net)]
         self.assign = object.__setattr__ if quiet else setattr
 
     def __enter__(self) -> Mode:
-        self.switch(self.wanted)
+        self.switch(self.inside)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -33,16 +32,18 @@ class Mode:
                 self.assign(module, "training", mode)
 
 
-class Learning(Mode):
-    """While entered, the net is in train mode, but for what is frozen; afterwards it is in eval mode, ready for use."""
+def learning(net: Any) -> list[bool]:
+    """For each module, whether it is in train mode while the net learns."""
+    whole = net.training or net.left_in_use
+    return [not is_frozen(module, whole) for _, module in net.named_modules()]
 
-    def __init__(self, net: Any) -> None:
-        super().__init__(net, training=True)
 
-    def __exit__(self, *error: object) -> None:
-        self.switch([False] * len(self.modules))
-        for module, learned in zip(self.modules, self.wanted):
-            object.__setattr__(module, "left_in_use", learned)
+def put_in_use(net: Any) -> None:
+    """Put a net that learns into eval mode, ready for use; which of its layers learn is kept for the training that goes on."""
+    for (_, module), learns in zip(net.named_modules(), learning(net)):
+        if module.training:
+            module.training = False
+        object.__setattr__(module, "left_in_use", learns)
 
 
 def is_frozen(module: Any, whole: bool) -> bool:
@@ -54,4 +55,4 @@ def is_frozen(module: Any, whole: bool) -> bool:
     if module.training or module.left_in_use:
         return False
     parameters = module.parameters()
-    return whole or (len(parameters) > 0 and not any(each.requires_grad for each in parameters))
+    return whole or (len(parameters) > 0 and not any(parameter.requires_grad for parameter in parameters))

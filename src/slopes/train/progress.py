@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -12,90 +12,69 @@ from rich.text import Text
 
 from ..machine import notice
 from ..streams import lenient, stderr
-from .history import Epoch, figures
+from .chunk import Chunk
+from .history import figures
+from .training import Callback, Training
 
 QUIET_SECONDS = 10.0  # plain lines within an epoch come no closer than this
 
 
-class Reporter(Protocol):
-    """What fit tells whoever shows the progress."""
-
-    def start(self, epochs: int, examples: int) -> None: ...
-    def advance(self, epoch: int, examples: int, loss: float, metrics: dict[str, float]) -> None: ...
-    def epoch(self, record: Epoch) -> None: ...
-    def stop(self, message: str) -> None: ...
-
-
-def choose_reporter(progress: bool | Reporter | None, stream: TextIO | None = None) -> Reporter:
-    """None: a live line when the stream is a terminal, else plain lines; True: the same; False: silence; a Reporter: itself.
+def choose_reporter(progress: bool | Callback | None, stream: TextIO | None = None) -> list[Callback]:
+    """None or True: a live line when the stream is a terminal, else plain lines; False: nobody; a callback: itself.
 
     A stream that is closed or full does not stop a training: what cannot be shown is dropped.
     """
-    if progress is not None and not isinstance(progress, bool):
-        return progress
     if progress is False:
-        return Silent()
+        return []
+    if progress is not None and not isinstance(progress, bool):
+        return [progress]
     shown = stderr() if stream is None else lenient(stream)
-    return Live(shown) if shown.isatty() else Lines(shown)
+    return [Live(shown) if shown.isatty() else Lines(shown)]
 
 
-class Silent:
-    """Shows nothing."""
-
-    def start(self, epochs: int, examples: int) -> None:
-        """Nothing to prepare."""
-
-    def advance(self, epoch: int, examples: int, loss: float, metrics: dict[str, float]) -> None:
-        """Nothing to show."""
-
-    def epoch(self, record: Epoch) -> None:
-        """Nothing to show."""
-
-    def stop(self, message: str) -> None:
-        """Nothing to clean up."""
-
-
-class Lines:
+class Lines(Callback):
     """One plain line per epoch, and within a long epoch one about every ten seconds: for log files and pipes."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream, self.epochs, self.examples, self.last = stream, 0, 0, 0.0
+        self.stream, self.last = stream, 0.0
 
-    def start(self, epochs: int, examples: int) -> None:
-        """Remember what is to be done; the clock of the first line starts."""
-        self.epochs, self.examples, self.last = epochs, examples, time.monotonic()
+    def begin(self, training: Training) -> None:
+        """The clock of the first line starts."""
+        self.last = time.monotonic()
 
-    def advance(self, epoch: int, examples: int, loss: float, metrics: dict[str, float]) -> None:
+    def chunk_done(self, training: Training, chunk: Chunk) -> None:
         """A line when the last one is old enough."""
         if time.monotonic() - self.last >= QUIET_SECONDS:
-            done = f"{examples:,}/{self.examples:,} examples"
-            self.say("  ".join([f"epoch {epoch + 1}/{self.epochs}", done, f"loss {loss:.4f}", *figures(metrics)]))
+            means = training.epoch_metrics
+            done = f"{means.examples:,}/{training.examples:,} examples"
+            epoch = f"epoch {training.position.epoch + 1}/{training.spec.epochs}"
+            self.log("  ".join([epoch, done, f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)]))
 
-    def epoch(self, record: Epoch) -> None:
+    def epoch_done(self, training: Training) -> None:
         """The epoch's line."""
-        self.say(record.line(self.epochs))
+        self.log(training.history.epochs[-1].line(training.spec.epochs, training.metrics))
 
-    def stop(self, message: str) -> None:
+    def end(self, training: Training) -> None:
         """A last word, if there is one."""
-        if message:
-            self.say(message)
+        if training.result.message:
+            self.log(training.result.message)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Write one line at once."""
         print(text, file=self.stream, flush=True)
         self.last = time.monotonic()
 
 
-class Told(Lines):
+class CallbackReporter(Lines):
     """The same lines, each given to a function; `prefix` stands before them."""
 
-    def __init__(self, tell: Callable[[str], None], prefix: str = "") -> None:
+    def __init__(self, log: Callable[[str], None], prefix: str = "") -> None:
         super().__init__(stderr())
-        self.tell, self.prefix = tell, prefix
+        self.write, self.prefix = log, prefix
 
-    def say(self, text: str) -> None:
-        """Tell one line."""
-        self.tell(self.prefix + text)
+    def log(self, text: str) -> None:
+        """Hand one line over."""
+        self.write(self.prefix + text)
         self.last = time.monotonic()
 
 
@@ -108,7 +87,7 @@ class Speed(ProgressColumn):
         return Text(f"{speed:,.0f}/s" if speed else "compiling" if not task.completed else "", style="cyan")
 
 
-class Live:
+class Live(Callback):
     """One line that moves: epoch, bar, loss, metrics, examples per second, time remaining; finished epochs stay above it."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -116,30 +95,32 @@ class Live:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[figures]}"), Speed(),
                    TimeRemainingColumn())
         self.progress = Progress(*columns, console=Console(file=stream), auto_refresh=False, transient=True)
-        self.epochs, self.examples, self.task = 0, 0, TaskID(0)
+        self.task = TaskID(0)
 
-    def start(self, epochs: int, examples: int) -> None:
+    def begin(self, training: Training) -> None:
         """Show the empty bar: the first step has to be compiled before it moves."""
-        self.epochs, self.examples = epochs, examples
-        self.task = self.progress.add_task(f"epoch 1/{epochs}", total=epochs * examples, figures="")
+        epochs = training.spec.epochs
+        self.task = self.progress.add_task(f"epoch 1/{epochs}", total=epochs * training.examples, figures="")
         self.progress.start()
         notice.covered.append(self)
 
-    def advance(self, epoch: int, examples: int, loss: float, metrics: dict[str, float]) -> None:
+    def chunk_done(self, training: Training, chunk: Chunk) -> None:
         """Move the bar and redraw."""
-        shown = "  ".join([f"loss {loss:.4f}", *figures(metrics)])
-        self.progress.update(self.task, completed=epoch * self.examples + examples, figures=shown,
-                             description=f"epoch {epoch + 1}/{self.epochs}")
+        means, epoch = training.epoch_metrics, training.position.epoch
+        shown = "  ".join([f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)])
+        self.progress.update(self.task, completed=epoch * training.examples + means.examples, figures=shown,
+                             description=f"epoch {epoch + 1}/{training.spec.epochs}")
         self.progress.refresh()
 
-    def epoch(self, record: Epoch) -> None:
+    def epoch_done(self, training: Training) -> None:
         """The finished epoch's line stays on the screen."""
-        self.progress.console.print(record.line(self.epochs), highlight=False, soft_wrap=True)
+        record = training.history.epochs[-1]
+        self.progress.console.print(record.line(training.spec.epochs, training.metrics), highlight=False, soft_wrap=True)
 
-    def stop(self, message: str) -> None:
+    def end(self, training: Training) -> None:
         """Take the bar away, leave the last word."""
         if self in notice.covered:
             notice.covered.remove(self)
         self.progress.stop()
-        if message:
-            self.progress.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        if training.result.message:
+            self.progress.console.print(training.result.message, highlight=False, markup=False, soft_wrap=True)

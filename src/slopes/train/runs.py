@@ -1,4 +1,4 @@
-"""The run folder: weights, structure, history and pictures of a finished training, written atomically and checked when read."""
+"""The run folder: weights, structure, histories, figures and plots of finished trainings, written atomically and checked when read."""
 
 from __future__ import annotations
 
@@ -6,109 +6,200 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, SaveError
+from ..errors import ArgumentError, DataError, SaveError
 from ..files import inside, load_json, load_safetensors, save_json, save_safetensors
 from ..files.atomic import saving
 from ..files.reading import reading, refused
 from ..files.staging import current, holds, staged
+from ..nn import Module
 from ..plot import Picture
 from ..settings import VERSION
 from .history import SCHEMA as HISTORY_SCHEMA
 from .history import VERSION as HISTORY_VERSION
 from .history import History, Run, check_fields
 
-RUN_SCHEMA, RUN_VERSION = "slopes.run", 1
-RECORD, WEIGHTS, HISTORY = "run.json", "weights.safetensors", "history.json"
-FIELDS = {"schema": str, "version": int, "made_with": dict, "finished": str, "recipe": str, "hyperparameters": dict,
-          "data": dict, "structure": list, "settings": dict, "result": dict, "interrupted": bool, "weights_sha256": str}
+RUN_SCHEMA, RUN_VERSION = "slopes.run", 2
+STUDY_SCHEMA = "slopes.study"  # of older versions: recipes of several trainings left this record and no history
+RECORD, STUDY, WEIGHTS, HISTORY, STATE = "run.json", "study.json", "weights.safetensors", "history.json", "state.safetensors"
+NAME = re.compile(r"[^./\\\x00-\x1f]{1,100}")  # a network's name is part of file names and of the names of its arrays
+HEAD = {"schema": str, "version": int, "made_with": dict, "recipe": str, "hyperparameters": dict}
+FIELDS = {**HEAD, "finished": str, "seed": int, "data": dict, "networks": dict, "figures": dict, "lines": list, "plots": list,
+          "seconds": (int, float), "interrupted": bool, "sha256": dict}
+NETWORK_FIELDS = {"structure": list, "settings": dict, "interrupted": bool, "position": dict}
+RUN_1_FIELDS = {**HEAD, "finished": str, "data": dict, "structure": list, "settings": dict, "result": dict, "interrupted": bool,
+                "weights_sha256": str}
+STUDY_1_FIELDS = {**HEAD, "seed": int, "figures": dict, "lines": list, "seconds": (int, float)}
 AGAIN = "restore the file from a copy, or train again"
+
+
+class TrainingState(NamedTuple):
+    """What a training needs besides its weights to go on: named arrays, and its position, such as {"epoch": 3, "step": 120}."""
+
+    arrays: Mapping[str, np.ndarray]
+    position: Mapping[str, int]
+
+
+@dataclass
+class SavedNetwork:
+    """One network of a run folder: its weights by path, every layer of it, and how it was trained.
+
+    `state` and `position` are those of a training that can be continued; both are empty where none was saved.
+    """
+
+    weights: dict[str, np.ndarray]
+    structure: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    interrupted: bool = False
+    state: dict[str, np.ndarray] = field(default_factory=dict)
+    position: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class SavedRun:
-    """What a run folder holds; `recipe` is "" for a net that no recipe made. `weights` are the arrays by path."""
+    """What a run folder holds; `recipe` is "" for networks that no recipe made. The only network of a run is called ""."""
 
     folder: Path
+    schema: str
+    version: int
+    made_with: dict[str, str]
     recipe: str
     hyperparameters: dict[str, Any]
+    seed: int
     data: dict[str, Any]
-    structure: list[dict[str, Any]]
-    settings: dict[str, Any]
-    result: dict[str, Any]
-    interrupted: bool
-    weights: dict[str, np.ndarray]
-    history: History
-    made_with: dict[str, str]
+    networks: dict[str, SavedNetwork]
+    figures: dict[str, float]
+    lines: list[str] = field(default_factory=list)
+    plots: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def network(self) -> SavedNetwork:
+        """The only network; ArgumentError where there are several, or none."""
+        if len(self.networks) != 1:
+            raise ArgumentError(f"{self.folder} holds {len(self.networks)} networks", why=f"they are {', '.join(self.networks) or 'none'}",
+                                repair="choose one: run.networks[name]")
+        return next(iter(self.networks.values()))
 
 
-def save_run(run: Run, folder: str | os.PathLike[str], *, recipe: str = "", hyperparameters: Mapping[str, Any] | None = None,
-             data: Mapping[str, Any] | None = None, result: Mapping[str, float] | None = None,
-             pictures: Mapping[str, Picture] | None = None) -> Path:
-    """Write a run into `folder`: run.json, weights.safetensors, history.json and pictures (name -> Picture); returns the folder.
+def save_run(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], *, recipe: str = "",
+             hyperparameters: Mapping[str, Any] | None = None, seed: int = 0, data: Mapping[str, Any] | None = None,
+             figures: Mapping[str, float] | None = None, lines: Iterable[str] = (), plots: Mapping[str, Picture] | None = None,
+             seconds: float | None = None, interrupted: bool = False, states: Mapping[str, TrainingState] | None = None) -> Path:
+    """Write a run, or several by name, into `folder`: run.json, weights.safetensors, history.json and plots; returns the folder.
 
-    Everything is first written to the disk beside its place, then counts at one moment: after a full disk, a crash or a kill the
-    folder holds the run that was there before, or the new one, whole in either case; what such an end leaves beside it is removed
-    when the next run is saved there. run.json holds the weights' SHA-256, so that files of two runs are never taken for one.
-    Raises SaveError.
+    The weights of several networks are in one file, each array as NAME.PATH; their histories are history-NAME.json. `data` describes
+    the data as far as predictions need it (shape, classes, vocabulary); `states` is written to state.safetensors.
+    All files are first written beside their places, then count at one moment: after a full disk, a crash or a kill the folder
+    holds the run that was there before, or the new one, whole in either case; remains are removed when the next run is saved there.
+    run.json holds the SHA-256 of the arrays' files, so that files of two runs are never mixed up. Raises SaveError, and
+    ArgumentError for a name with a dot, a slash or more than 100 characters.
     """
-    place = prepare_folder(folder)
-    with saving(place), staged(place) as stage:
-        save_safetensors(stage / WEIGHTS, run.net.state_dict(), {"slopes": VERSION, "recipe": recipe})
-        save_json(stage / HISTORY, run.history.content(), HISTORY_SCHEMA, HISTORY_VERSION)
-        for name, picture in (pictures or {}).items():
+    named, states = {"": runs} if isinstance(runs, Run) else dict(runs), states or {}
+    check_names(named)
+    target = prepare_folder(folder)
+    with saving(target), staged(target) as stage:
+        arrays = join_arrays({name: run.net.state_dict() for name, run in named.items()})
+        digests = {WEIGHTS: save_arrays(stage / WEIGHTS, arrays, recipe)} if arrays else {}
+        if states:
+            digests[STATE] = save_arrays(stage / STATE, join_arrays({name: state.arrays for name, state in states.items()}), recipe)
+        for name, run in named.items():
+            save_json(stage / history_file(name), run.history.content(), HISTORY_SCHEMA, HISTORY_VERSION)
+        for name, picture in (plots or {}).items():
             picture.save(stage / name)
+        networks = {name: {"structure": structure(run.net), "settings": run.settings, "interrupted": run.interrupted,
+                           "position": dict(states[name].position) if name in states else {}} for name, run in named.items()}
+        total = sum(run.history.seconds for run in named.values()) if seconds is None else seconds
         record = {"made_with": versions(), "finished": datetime.now(UTC).isoformat(timespec="seconds"), "recipe": recipe,
-                  "hyperparameters": dict(hyperparameters or {}), "data": dict(data or {}), "structure": structure(run.net),
-                  "settings": run.settings, "result": dict(result or {}), "interrupted": run.interrupted,
-                  "weights_sha256": sha256(stage / WEIGHTS)}
+                  "hyperparameters": dict(hyperparameters or {}), "seed": seed, "data": dict(data or {}), "networks": networks,
+                  "figures": dict(figures or {}), "lines": list(lines), "plots": list(plots or {}), "seconds": round(total, 2),
+                  "interrupted": interrupted or any(run.interrupted for run in named.values()), "sha256": digests}
         save_json(stage / RECORD, record, RUN_SCHEMA, RUN_VERSION)
-    return place
+    return target
 
 
-def save_somewhere(run: Run, folder: str | os.PathLike[str], **contents: Any) -> tuple[Path, SaveError | None]:
+def check_names(names: Iterable[str]) -> None:
+    """A network among several has a name, of characters that file names and the names of arrays can hold."""
+    names = list(names)
+    for name in names:
+        if not is_name(name, len(names)):
+            raise ArgumentError(f"a network is called {name!r:.120}", why="its name is part of file names and of the names of its arrays",
+                                repair="use 1 to 100 characters, no dot and no slash")
+
+
+def is_name(name: str, count: int) -> bool:
+    """Whether one of `count` networks may be called so."""
+    return (not name and count == 1) or NAME.fullmatch(name) is not None
+
+
+def history_file(name: str) -> str:
+    """Where the history of a network is kept: `history.json` for the only one, `history-NAME.json` otherwise."""
+    return f"history-{name}.json" if name else HISTORY
+
+
+def join_arrays(arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of all networks in one mapping, called NAME.PATH, or PATH where there is one network without a name."""
+    return {f"{name}.{path}" if name else path: array for name, group in arrays.items() for path, array in group.items()}
+
+
+def arrays_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The arrays of one network, by path."""
+    return {path.removeprefix(f"{name}.") if name else path: array for path, array in arrays.items()
+            if not name or path.startswith(f"{name}.")}
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], recipe: str) -> str:
+    """Write the arrays; returns the SHA-256 of their file."""
+    save_safetensors(path, dict(arrays), {"slopes": VERSION, "recipe": recipe})
+    return sha256(path)
+
+
+def save_somewhere(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], **contents: Any) -> tuple[Path, SaveError | None]:
     """Save into `folder`, or, when that fails, into a new temporary folder: a finished training is not lost to a full disk.
 
-    Returns where the run lies, and the error that forbade the wanted folder.
+    Returns the folder that holds the run, and the error that prevented saving into the one asked for.
     """
     try:
-        return save_run(run, folder, **contents), None
+        return save_run(runs, folder, **contents), None
     except SaveError as error:
-        return save_run(run, tempfile.mkdtemp(prefix="slopes-run-"), **contents), error
+        return save_run(runs, tempfile.mkdtemp(prefix="slopes-run-"), **contents), error
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> Path:
     """The folder, made if need be, and proven to be writable; SaveError otherwise. Call it before a long training."""
-    place = Path(folder)
+    target = Path(folder)
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place) as probe:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target) as probe:
             probe.write(b"\0" * 4096)
     except OSError as error:
-        raise SaveError(f"{place} cannot hold a run: {error.strerror or error}", why="a run is written into a folder of its own",
+        raise SaveError(f"{target} cannot hold a run: {error.strerror or error}", why="a run is written into a folder of its own",
                         repair="name a folder that you may write to, on a disk with free space") from error
-    return place
+    return target
 
 
 def holds_run(folder: str | os.PathLike[str]) -> bool:
     """Whether there is a run in `folder` that saving would replace."""
-    return holds(folder, RECORD)
+    return holds(folder, RECORD) or holds(folder, STUDY)
 
 
 def versions() -> dict[str, str]:
-    """What the run was made with."""
+    """The versions of slopes, Python and NumPy, and the kind of machine."""
     return {"slopes": VERSION, "python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}
 
 
-def structure(net: Any) -> list[dict[str, Any]]:
+def structure(net: Module) -> list[dict[str, Any]]:
     """Every layer of a net: path, description, and the shape and dtype of its own parameters and buffers."""
     state = {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in net.state_dict().items()}
     return [{"path": path, "layer": module.describe(),
@@ -123,62 +214,100 @@ def sha256(path: Path) -> str:
 
 
 def load_run(folder: str | os.PathLike[str]) -> SavedRun:
-    """Read a run folder; everything in it is checked, nothing outside it is read.
+    """Read a run folder of this or an older version; everything in it is checked, nothing outside it is read.
 
     Raises DataError naming file and field for: a missing or damaged file, a link that leaves the folder, a schema newer than this
     version's, missing or unknown fields, fields of another type, weights that are not those of run.json.
     """
-    place = Path(folder)
-    if not holds_run(place):
-        seen = "there is no such file in this folder" if place.is_dir() else \
-            "this is a file, not a folder" if place.exists() else "there is no such folder"
-        raise refused(place, RECORD, seen,
-                      why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(place)}")
-    before = identity(place)
+    target = Path(folder)
+    if not holds_run(target):
+        seen = "there is no such file in this folder" if target.is_dir() else \
+            "this is a file, not a folder" if target.exists() else "there is no such folder"
+        raise refused(target, RECORD, seen,
+                      why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(target)}")
+    before = identity(target)
     try:
-        found = read_run(place)
+        saved = read_run(target) if holds(target, RECORD) else read_study_1(target)
     except DataError:
-        if identity(place) == before:
+        if identity(target) == before:
             raise
-        return load_run(place)  # another process has just saved a run here
-    return found if identity(place) == before else load_run(place)
+        return load_run(target)  # another process has just saved a run here
+    return saved if identity(target) == before else load_run(target)
 
 
-def identity(place: Path) -> tuple[Any, ...]:
+def identity(target: Path) -> tuple[Any, ...]:
     """What changes as soon as another run counts, or files are moved."""
     with contextlib.suppress(OSError):
-        found = os.stat(place / current(place, RECORD))
-        where = [current(place, name) for name in (RECORD, HISTORY, WEIGHTS)]
-        return found.st_ino, found.st_size, found.st_mtime_ns, where
+        record = os.stat(target / current(target, RECORD))
+        paths = [current(target, name) for name in (RECORD, HISTORY, WEIGHTS, STATE)]
+        return record.st_ino, record.st_size, record.st_mtime_ns, paths
     return ()
 
 
-def read_run(place: Path) -> SavedRun:
-    """The run as it lies in the folder at this moment."""
-    record = load_json(inside(place, current(place, RECORD)), RUN_SCHEMA, RUN_VERSION)
-    check_fields(record, FIELDS, str(place / RECORD))
-    history = History.from_fields(load_json(inside(place, current(place, HISTORY)), HISTORY_SCHEMA, HISTORY_VERSION),
-                                  str(place / HISTORY))
-    return SavedRun(place, record["recipe"], record["hyperparameters"], record["data"], record["structure"], record["settings"],
-                    record["result"], record["interrupted"], read_weights(place, record), history, record["made_with"])
+def read_run(target: Path) -> SavedRun:
+    """The run that the folder holds at this moment."""
+    record = load_json(inside(target, current(target, RECORD)), RUN_SCHEMA, RUN_VERSION)
+    source = str(target / RECORD)
+    if record["version"] == 1:
+        return read_run_1(target, record)
+    check_fields(record, FIELDS, source)
+    for name, fields in record["networks"].items():
+        if not is_name(name, len(record["networks"])):
+            raise refused(target / RECORD, "networks", f"one is called {name!r:.120}", repair=AGAIN)
+        check_fields(fields, NETWORK_FIELDS, f"{source}: networks[{name!r}]")
+    weights, state = (read_arrays(target, file, record["sha256"].get(file)) for file in (WEIGHTS, STATE))
+    networks = {name: SavedNetwork(arrays_of(weights, name), fields["structure"], fields["settings"], read_history(target, name),
+                                   fields["interrupted"], arrays_of(state, name), fields["position"])
+                for name, fields in record["networks"].items()}
+    plain = {name: record[name] for name in FIELDS if name not in ("finished", "networks", "sha256")}
+    return SavedRun(folder=target, networks=networks, **plain)
 
 
-def known_runs(place: Path) -> str:
+def read_run_1(target: Path, record: dict[str, Any]) -> SavedRun:
+    """A run of one network, as slopes wrote it before there were several; its seed was a hyper-parameter."""
+    check_fields(record, RUN_1_FIELDS, str(target / RECORD))
+    values = dict(record["hyperparameters"])
+    network = SavedNetwork(read_arrays(target, WEIGHTS, record["weights_sha256"]), record["structure"], record["settings"],
+                           read_history(target, ""), record["interrupted"])
+    seed = values.pop("seed", 0)
+    return SavedRun(target, RUN_SCHEMA, 1, record["made_with"], record["recipe"], values, seed if isinstance(seed, int) else 0,
+                    record["data"], {"": network}, {f"test {name}": value for name, value in record["result"].items()},
+                    seconds=network.history.seconds, interrupted=record["interrupted"])
+
+
+def read_study_1(target: Path) -> SavedRun:
+    """What recipes of several trainings left before they left runs: figures and weights, but no description of the data."""
+    record = load_json(inside(target, current(target, STUDY)), STUDY_SCHEMA)
+    check_fields(record, STUDY_1_FIELDS, str(target / STUDY))
+    weights = load_safetensors(inside(target, current(target, WEIGHTS))) if holds(target, WEIGHTS) else {}
+    return SavedRun(target, STUDY_SCHEMA, 1, record["made_with"], record["recipe"], record["hyperparameters"], record["seed"], {},
+                    {"": SavedNetwork(weights)} if weights else {}, record["figures"], record["lines"], seconds=record["seconds"])
+
+
+def read_history(target: Path, name: str) -> History:
+    """The history of a network."""
+    file = history_file(name)
+    return History.from_fields(load_json(inside(target, current(target, file)), HISTORY_SCHEMA, HISTORY_VERSION), str(target / file))
+
+
+def known_runs(target: Path) -> str:
     """`; runs nearby: runs/digits, ...` when there are some beside the wrong name."""
     with contextlib.suppress(OSError):
-        near = sorted(str(each.parent) for each in (*place.glob(f"*/{RECORD}"), *place.parent.glob(f"*/{RECORD}")))
+        near = sorted(str(path.parent) for path in (*target.glob(f"*/{RECORD}"), *target.parent.glob(f"*/{RECORD}")))
         if near:
             return f"; runs nearby: {', '.join(near[:5])}"
     return ""
 
 
-def read_weights(place: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays, which must be the very file that run.json was written for."""
-    path = Path(inside(place, current(place, WEIGHTS)))
+def read_arrays(target: Path, file: str, digest: Any) -> dict[str, np.ndarray]:
+    """The arrays of a file, which must be the very one that run.json was written for; none where run.json names no such file."""
+    if digest is None:
+        return {}
+    path = Path(inside(target, current(target, file)))
     arrays = load_safetensors(path)
-    found = sha256(path)
-    if found != record["weights_sha256"]:
+    actual = sha256(path)
+    if actual != digest:
         raise DataError(f"{path} is not the file that {RECORD} was written for",
-                        why=f"its SHA-256 begins with {found[:12]}, not {record['weights_sha256'][:12]}: it was changed",
+                        why=f"its SHA-256 begins with {actual[:12]}, not {str(digest)[:12]}: it was changed",
                         repair=AGAIN, where="")
     return arrays

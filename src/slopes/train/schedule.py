@@ -9,18 +9,18 @@ Schedule = ScheduleFunction
 SCHEDULES: dict[str, Schedule | None] = {"constant": None, "linear": Linear(), "cosine": Cosine(), "one_cycle": OneCycle()}
 
 
-def find_schedule(wanted: str | Schedule | None) -> Schedule | None:
+def find_schedule(schedule: str | Schedule | None) -> Schedule | None:
     """The schedule by name, or the given one itself; None where the rate stays.
 
     >>> find_schedule("linear")
     Linear(start=1.0, end=0.0, steps=None)
     """
-    if isinstance(wanted, type):
-        raise ArgumentError(f"schedule is the class {wanted.__name__}, not a schedule",
-                            repair=f"make one: optim.schedules.{wanted.__name__}(...)")
-    if wanted is None or callable(wanted):
-        return wanted
-    if wanted not in SCHEDULES:
-        raise ArgumentError(f"no schedule is called {wanted!r}",
+    if isinstance(schedule, type):
+        raise ArgumentError(f"schedule is the class {schedule.__name__}, not a schedule",
+                            repair=f"make one: optim.schedules.{schedule.__name__}(...)")
+    if schedule is None or callable(schedule):
+        return schedule
+    if schedule not in SCHEDULES:
+        raise ArgumentError(f"no schedule is called {schedule!r}",
                             repair=f"use one of {', '.join(SCHEDULES)}, one of optim.schedules, or a function (step, steps) -> factor")
-    return SCHEDULES[wanted]
+    return SCHEDULES[schedule]

@@ -1,189 +1,218 @@
-"""Where batches come from: rows of arrays, gathered inside of the program, or a feed; and what a net carries from batch to batch."""
+"""Where batches come from: arrays, whose examples are gathered inside the program, or a loader, which makes batches."""
 
 from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import functions as F
 from ..compile import Compiled
-from ..data.loaders.feed import IGNORED, Feed
-from ..data.loaders.inputs import called, each_input
+from ..data.loaders.inputs import call_with, map_inputs
+from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
 from ..errors import ArgumentError
-from ..nn.losses import cross_entropy, mse_loss, token_cross_entropy
-from ..tensor import Tensor, asarray, from_array, no_grad
-from ..tree import flatten, map_tree
-from .checks import check_arguments, check_dataset, check_trial, tried
+from ..nn import losses
+from ..tensor import Tensor, asarray, no_grad
+from .carried import CarriedState
+from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
 from .metrics import is_labelled, sum_of_counted, sum_over_examples
+from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
-from .stepper import Feeder, Stepper, Stretch, as_source, as_tensor
+from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
+from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
 from .totals import Loss, Objective
 
-Part = tuple[Any, Tensor, Any]  # inputs, targets, and which share of the batch they are
+Part = tuple[Any, Tensor, Any]  # inputs, targets, and their share of the batch
+VALIDATION_BATCH = 512  # large, for speed: the means do not depend on it
 
 
-class Rows:
-    """Arrays: a step is given all inputs, all targets, and the numbers of its examples."""
+class ArraySource:
+    """Arrays, checked once: a step is given all inputs and targets, and the indices of the examples of its batch."""
 
-    width = 3  # of a step's arguments, those besides the rate
+    carries = False
 
-    def __init__(self, dataset: Any, batch_size: int, net: Any, ignored: frozenset[int]) -> None:
-        self.inputs, self.targets = as_source(dataset.inputs), as_tensor(dataset.targets)
-        self.ignored = [label for label in sorted(ignored) if is_labelled(self.targets) and (self.targets.numpy() == label).any()]
-        self.examples = len(self.targets)
-        self.batch_size = min(batch_size, self.examples)
-        self.steps = -(-self.examples // self.batch_size)
-        self.memory: Memory | None = None
+    def __init__(self, dataset: Any, role: str = "dataset") -> None:
+        self.inputs, self.targets = check_dataset(dataset, role)
+        self.role, self.classes = role, getattr(dataset, "classes", None)
+        self.labelled = is_labelled(self.targets)
 
-    def stepper(self, program: Compiled) -> Stepper:
-        """What runs the step."""
-        return Stepper(program, self.inputs, self.targets)
+    def usual_loss(self) -> Loss:
+        """The cross-entropy for class labels, the squared error for floats."""
+        return getattr(losses, usual_loss(self.targets))
 
-    def walk(self, stepper: Stepper, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
-        """All batches of an epoch, in the order of the seed or as stored."""
-        numbered = np.arange(self.examples) if seed is None else order(seed, epoch, self.examples)
-        return stepper.walk(numbered, self.batch_size, numbers)
+    # Checks before anything is compiled
 
-    def parts(self, given: tuple[Any, ...], count: int = 1) -> Iterator[Part]:
+    def check_loss(self, net: Any, loss: Loss | None, augment: Any = None) -> Objective:
+        """Try net and loss (None: the usual one) on one example; tells what kind of loss it is."""
+        usual, loss = loss is None, self.usual_loss() if loss is None else loss
+        return check_trial(net, loss, self.inputs, self.targets, self.role, augment, usual)
+
+    def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+        """Refuse a last batch that the net cannot learn from; warn of outputs that the loss is not for, and of missing classes."""
+        check_last_batch(net, self.inputs, len(self.targets), batch_size)
+        warn_of_outputs(net, loss, self.inputs)
+        warn_of_classes(loss, self, held_out if isinstance(held_out, ArraySource) and held_out.labelled else None)
+
+    # The batches of an epoch
+
+    def batch_size(self, batch_size: int) -> int:
+        """The size of a batch: at most all examples."""
+        return min(batch_size, len(self.targets))
+
+    def validation_batch_size(self, batch_size: int) -> int:
+        """The size of a batch for validation, whatever that of training is."""
+        return VALIDATION_BATCH
+
+    def evaluation_batch_size(self, batch_size: int) -> int:
+        """The size of a batch for a measurement: at most what is read at once of inputs that lie on the disk."""
+        return min(batch_size, examples_per_call(self.inputs)) if is_streamed(self.inputs) else batch_size
+
+    def examples(self, batch_size: int) -> int:
+        """The number of examples of an epoch."""
+        return len(self.targets)
+
+    def steps(self, batch_size: int) -> int:
+        """The number of batches of an epoch."""
+        return -(-len(self.targets) // self.batch_size(batch_size))
+
+    def epoch(self, batch_size: int, seed: int | None, epoch: int, start: int = 0) -> IndexEpoch | StreamedEpoch:
+        """The batches of an epoch from step `start` on, in the order of the seed or as stored."""
+        indices = np.arange(len(self.targets)) if seed is None else order(seed, epoch, len(self.targets))
+        batches = IndexEpoch(indices, self.batch_size(batch_size), start)
+        return StreamedEpoch(batches, self.inputs, self.steps_read(batch_size)) if is_streamed(self.inputs) else batches
+
+    def steps_read(self, batch_size: int) -> int:
+        """How many batches are read at once, where inputs are read from the disk."""
+        batch = self.batch_size(batch_size)
+        return max(1, min(len(self.targets) // batch, examples_per_call(self.inputs) // batch))
+
+    def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> ArrayRunner:
+        """What runs the compiled step."""
+        room = self.steps_read(batch_size) * self.batch_size(batch_size) if is_streamed(self.inputs) else 0
+        return ArrayRunner(program, as_input_tensors(self.inputs), as_tensor(self.targets), room)
+
+    def carried_state(self, net: Any, batch_size: int) -> None:
+        """Examples of arrays have nothing to do with those before them."""
+
+    # Inside of the compiled step
+
+    def parts(self, held: tuple[Any, Tensor], indices: Tensor, count: int = 1) -> Iterator[Part]:
         """The batch in `count` parts, each gathered when it is its turn."""
-        inputs, targets, indices = given
-        for part in parts_of(indices, count):
-            wanted = F.take(targets, part, axis=0)
-            yield taken(inputs, part), wanted, part.shape[0] / indices.shape[0]
+        inputs, targets = held
+        for start, stop in cuts(indices.shape[0], count):
+            part = indices[start:stop]
+            chosen = F.take(targets, part, axis=0)
+            yield take_examples(inputs, part), chosen, part.shape[0] / indices.shape[0]
 
-    def answer(self, net: Any, inputs: Any) -> Any:
-        """What the net makes of a batch."""
-        return called(net, inputs)
+    def ignored_labels(self, ignored: frozenset[int]) -> list[int]:
+        """Which of the labels that the loss leaves out there are."""
+        return [label for label in sorted(ignored) if self.labelled and (self.targets == label).any()]
 
-    def total(self, values: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def metric_sum(self, values: Tensor, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
         """A metric's sum over the examples of a batch, or over the targets that count, where some do not; and their number."""
-        if self.ignored and values.shape == targets.shape:
-            return sum_of_counted(values, targets, self.ignored)
+        if ignored and values.shape == targets.shape:
+            return sum_of_counted(values, targets, ignored)
         return sum_over_examples(values), asarray(np.float32(values.shape[0]))
 
 
-class Fed:
-    """A feed: a step is given the batch itself."""
+class LoaderSource:
+    """A loader: a step is given the batch itself."""
 
-    width = 2
+    def __init__(self, loader: Loader, role: str = "dataset") -> None:
+        self.loader, self.role, self.carries, self.labelled = loader, role, loader.carries, loader.labelled
+        self.targets = np.zeros(0, np.int64)
 
-    def __init__(self, feed: Feed, batch_size: int, net: Any, ignored: frozenset[int]) -> None:
-        self.feed, self.batch_size, self.ignored = feed, batch_size, sorted(ignored | {IGNORED})
-        self.examples, self.steps = feed.size(batch_size), feed.steps(batch_size)
-        self.memory = Memory(net, next(iter(feed.batches(batch_size))).inputs) if feed.carries else None
+    def usual_loss(self) -> Loss:
+        """The loss that the loader names."""
+        return getattr(losses, self.loader.usual_loss)
 
-    def stepper(self, program: Compiled) -> Feeder:
-        """What runs the step; what is carried begins each epoch with zeros."""
-        return Feeder(program, None if self.memory is None else self.memory.clear)
+    # Checks before anything is compiled
 
-    def walk(self, stepper: Feeder, seed: int | None, epoch: int, numbers: np.ndarray | None = None) -> Iterator[Stretch]:
-        """All batches of an epoch."""
-        return stepper.walk(self.feed.batches(self.batch_size, seed, epoch), numbers)
+    def check_loss(self, net: Any, loss: Loss | None, augment: Any = None) -> Objective:
+        """Try net and loss (None: the usual one) on one example; tells what kind of loss it is."""
+        loss = self.usual_loss() if loss is None else loss
+        batch = next((batch for batch in self.loader.batches(1) if batch.counted), None)
+        if batch is None:
+            raise ArgumentError(f"{self.role} is a loader without a target that counts", why=f"all its labels are {IGNORED}")
+        with Mode(net, training=False), no_grad():
+            inputs, targets = map_inputs(asarray, batch.inputs), asarray(batch.targets)
+            check_arguments(net, inputs, self.role)
+            return try_loss(net, loss, call_with(net, inputs), inputs, targets, augment)
 
-    def parts(self, given: tuple[Any, ...], count: int = 1) -> Iterator[Part]:
+    def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+        """Nothing more is known before batches are made."""
+
+    # The batches of an epoch
+
+    def batch_size(self, batch_size: int) -> int:
+        """The size of a batch."""
+        return batch_size
+
+    validation_batch_size = evaluation_batch_size = batch_size
+
+    def examples(self, batch_size: int) -> int:
+        """The number of targets of an epoch that count."""
+        return self.loader.size(batch_size)
+
+    def steps(self, batch_size: int) -> int:
+        """The number of batches of an epoch."""
+        return self.loader.steps(batch_size)
+
+    def epoch(self, batch_size: int, seed: int | None, epoch: int, start: int = 0) -> LoaderEpoch:
+        """The batches of an epoch from step `start` on."""
+        return LoaderEpoch(self.loader.batches(batch_size, seed, epoch, start), begins=start == 0)
+
+    def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> LoaderRunner:
+        """What runs the compiled step; a carried state begins each epoch with zeros."""
+        return LoaderRunner(program, None if carried is None else carried.clear)
+
+    def carried_state(self, net: Any, batch_size: int) -> CarriedState | None:
+        """The state that the net carries from batch to batch, if batches go on where those before them stopped."""
+        return CarriedState(net, next(iter(self.loader.batches(batch_size))).inputs) if self.carries else None
+
+    # Inside of the compiled step
+
+    def parts(self, held: tuple[()], batch: tuple[Any, Tensor], count: int = 1) -> Iterator[Part]:
         """The batch in `count` parts of its rows; the share of each is that of the targets that count."""
-        inputs, targets = given
+        inputs, targets = batch
         if count == 1:
             yield inputs, targets, 1.0
             return
-        if self.memory is not None:
-            raise ArgumentError(f"fit: accumulate={count} with a feed whose state is carried", why="each row goes on in the next batch",
+        if self.carries:
+            raise ArgumentError(f"fit: accumulate={count} with a loader whose state is carried", why="each row goes on in the next batch",
                                 repair="use a smaller batch_size")
         counted = F.astype(targets != IGNORED, np.float32)
         for start, stop in cuts(targets.shape[0], count):
             share = F.sum(counted[start:stop]) / F.sum(counted)
-            part = each_input(operator.itemgetter(slice(start, stop)), inputs)
-            yield part, targets[start:stop], share
+            yield map_inputs(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], share
 
-    def answer(self, net: Any, inputs: Any) -> Any:
-        """What the net makes of a batch."""
-        if self.memory is not None:
-            return self.memory.read(net, inputs)
-        return called(net, inputs)
+    def ignored_labels(self, ignored: frozenset[int]) -> list[int]:
+        """The labels that do not count."""
+        return sorted(ignored | {IGNORED})
 
-    def total(self, values: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def metric_sum(self, values: Tensor, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
         """A metric's sum over the targets of a batch that count, and their number."""
         if values.shape == targets.shape:
-            return sum_of_counted(values, targets, self.ignored)
+            return sum_of_counted(values, targets, ignored)
         return F.sum(F.astype(values, np.float32)), F.sum(F.astype(targets != IGNORED, np.float32))
 
 
-def taken(inputs: Any, numbers: Tensor) -> Any:
-    """The examples of these numbers, of each input."""
-    return each_input(lambda each: F.take(each, numbers, axis=0), inputs)
+Source = ArraySource | LoaderSource
 
 
-def usual_loss(loss: Loss | None, dataset: Any) -> Loss:
-    """The loss asked for, or the usual one for this kind of data: of classes the cross-entropy, of floats the squared error."""
-    if loss is not None:
-        return loss
-    if isinstance(dataset, Feed):
-        return token_cross_entropy
-    return mse_loss if np.asarray(getattr(dataset, "targets", 0)).dtype.kind == "f" else cross_entropy
+def source_of(dataset: Any, role: str = "dataset") -> Source:
+    """The source of a data set: of its arrays where it has some, else of the batches that it makes as a loader."""
+    in_arrays = hasattr(dataset, "inputs") or not isinstance(dataset, Loader)
+    return ArraySource(dataset, role) if in_arrays else LoaderSource(dataset, role)
 
 
-def has_classes(dataset: Any) -> bool:
-    """Whether accuracy is measured where nothing else is asked for: targets are class labels, one for each example."""
-    return not isinstance(dataset, Feed) and is_labelled(dataset.targets)
-
-
-def check_source(net: Any, loss: Loss | None, dataset: Any, role: str = "dataset", augment: Any = None) -> Objective:
-    """Net and loss (None: the usual one) are tried on one example, before anything is compiled; tells what kind of loss it is."""
-    usual, loss = loss is None, usual_loss(loss, dataset)
-    if not isinstance(dataset, Feed):
-        check_dataset(dataset, role)
-        return check_trial(net, loss, dataset, role, augment, usual)
-    batch = next((each for each in dataset.batches(1) if each.counted), None)
-    if batch is None:
-        raise ArgumentError(f"{role} is a feed without a target that counts", why=f"all its labels are {IGNORED}")
-    with Mode(net, training=False), no_grad():
-        inputs, targets = each_input(asarray, batch.inputs), asarray(batch.targets)
-        check_arguments(net, inputs, role)
-        return tried(net, loss, called(net, inputs), inputs, targets, augment)
-
-
-def source_of(dataset: Any, batch_size: int, net: Any, ignored: frozenset[int]) -> Any:
-    """The source of a data set: Fed for a feed, Rows otherwise."""
-    return (Fed if isinstance(dataset, Feed) else Rows)(dataset, batch_size, net, ignored)
-
-
-class Memory:
-    """A net's state between two batches: assigned in the compiled step, so that it stays in native code; no gradient goes through it."""
-
-    def __init__(self, net: Any, inputs: Any) -> None:
-        if not hasattr(net, "read"):
-            raise ArgumentError(f"{type(net).__name__} has no method read(inputs, state)",
-                                why="the batches of this feed go on where the ones before stopped: the net keeps its state",
-                                repair="write read(inputs, state=None) -> (outputs, state), as LanguageModel does; or use text.Windows")
-        with Mode(net, training=False), no_grad():
-            _, state = net.read(asarray(inputs[:, :1]), None)
-        self.state = map_tree(lambda each: from_array(np.zeros(each.shape, each.dtype)), state)
-
-    def read(self, net: Any, inputs: Any) -> Any:
-        """The net's outputs; it goes on from the state that it left, and leaves a new one."""
-        outputs, new = net.read(inputs, self.state)
-        for held, value in zip(flatten(self.state)[0], flatten(new)[0], strict=True):
-            held.assign(value.detach())
-        return outputs
-
-    def clear(self) -> None:
-        """Begin with zeros."""
-        for held in flatten(self.state)[0]:
-            held.assign(np.zeros(held.shape, held.dtype))
-
-    def named_state(self) -> Iterable[tuple[str, Tensor]]:
-        """The tensors, for copies of everything that a step changes."""
-        return [(f"memory[{number}]", held) for number, held in enumerate(flatten(self.state)[0])]
-
-
-def parts_of(indices: Tensor, count: int) -> list[Tensor]:
-    """The indices in so many parts of nearly equal length, none of them empty."""
-    return [indices[start:stop] for start, stop in cuts(indices.shape[0], count)]
+def take_examples(inputs: Any, indices: Tensor) -> Any:
+    """The examples of these indices, of each input."""
+    return map_inputs(lambda array: F.take(array, indices, axis=0), inputs)
 
 
 def cuts(size: int, count: int) -> list[tuple[int, int]]:

@@ -14,7 +14,6 @@ from ..graph.operation import Constant, Variable
 from ..graph.text import line, type_text
 from ..graph.walk import topological
 
-THROUGH = ("expand", "reshape", "cast", "alias", "stop_gradient")  # a constant seen through these is still that constant
 LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 MARK = "·"
 
@@ -102,8 +101,8 @@ def is_quiet(node: Node, naming: Naming) -> bool:
     """Whether a node only lines axes up for broadcasting: it adds or removes axes of size 1, or repeats along them."""
     if node in naming.names or node in naming.roles or inline(node) is not None:
         return False
-    ones = node.op.name == "reshape" and [n for n in node.shape if n != 1] == [n for n in node.args[0].shape if n != 1]
-    return ones or node.op.name == "expand"
+    ones = node.op.keeps_order and [n for n in node.shape if n != 1] == [n for n in node.args[0].shape if n != 1]
+    return ones or node.op.broadcasts
 
 
 def behind(node: Node, naming: Naming) -> Node:
@@ -125,7 +124,7 @@ def edges(shown: Shown, box_of: Mapping[Node, Box]) -> list[tuple[Box, Box]]:
 
 def inline(node: Node) -> str | None:
     """The text of a constant that is one number, seen through expansions and casts; None for everything else."""
-    while node.op.name in THROUGH and node.args:
+    while node.op.same_numbers:
         node = node.args[0]
     if node.op is not Constant or node.value is None:
         return None

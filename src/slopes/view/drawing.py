@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import ArgumentError, left_to
+from ..errors import ArgumentError, missing_method
 
 
 class Drawing:
@@ -12,11 +12,11 @@ class Drawing:
 
     @property
     def text(self) -> str:
-        raise left_to(self, "text")
+        raise missing_method(self, "text")
 
     @property
     def svg(self) -> str:
-        raise left_to(self, "svg")
+        raise missing_method(self, "svg")
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -183,7 +183,7 @@ def title_of_function(f: Any) -> str:
 
 def names_of_state(f: Any) -> dict[int, str]:
     """id -> name of the tensors that the function can reach: those of modules and optimizers, and those it refers to."""
-    inside = {id(entry.value): entry.shown for module in modules_of(f) for entry in entries(module)}
+    inside = {id(entry.value): entry.display for module in modules_of(f) for entry in entries(module)}
     outer = outer_names(f).items()
     optimizers = [(name, value) for name, value in outer if isinstance(value, Optimizer)]
     state = {id(tensor): f"{name}.{key}" for name, value in optimizers for key, tensor in value.named_state()}
@@ -263,7 +263,7 @@ def add_layers(found: Recording, f: Any) -> None:
                 found.calls[new] = found.calls.get(user, 0)
                 seen.add(new)
     inside = [entry for module in modules_of(f) for entry in entries(module) if isinstance(entry.value, Module)]
-    found.describe = {entry.shown: f"{entry.shown}  {entry.value.describe()}" for entry in inside}
+    found.describe = {entry.display: f"{entry.display}  {entry.value.describe()}" for entry in inside}
 
 
 def calling_line(location: Location, f: Any) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..errors import ShapeError
+from ..nn.transformer import make_dropout
 from ..ops.composite import concat
 from ..tensor import Tensor
-from .tokens import dropout_of, last_of_both, lengths_of
+from .tokens import last_of_both, lengths_of
 
 
 class Tagger(nn.Module):
@@ -30,7 +31,7 @@ class Tagger(nn.Module):
         self.letters = nn.Embedding(characters, character_width, 0)
         self.spelling = nn.LSTM(character_width, character_hidden, bidirectional=True)
         self.sentence = nn.LSTM(width + 2 * character_hidden, hidden, depth, bidirectional=True, dropout=dropout if depth > 1 else 0.0)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(2 * hidden, tags)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,6 +45,6 @@ class Tagger(nn.Module):
     def spelled(self, characters: Tensor) -> Tensor:
         """(N, T, 2 character_hidden): each word by its characters (N, T, C)."""
         rows, words, count = characters.shape
-        each = characters.reshape((rows * words, count))
-        _, state = self.spelling(self.letters(each), lengths=lengths_of(each))
+        spellings = characters.reshape((rows * words, count))
+        _, state = self.spelling(self.letters(spellings), lengths=lengths_of(spellings))
         return last_of_both(state, 2).reshape((rows, words, 2 * self.spelling.hidden_size))

@@ -1,4 +1,4 @@
-"""The check of an argument that chooses from a table."""
+"""Arguments that choose from a table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..errors import ArgumentError
 V = TypeVar("V")
 
 
-def chosen(network: str, name: str, value: Any, table: Mapping[Any, V]) -> V:
+def resolve(network: str, name: str, value: Any, table: Mapping[Any, V]) -> V:
     """The entry of the table for this value, or an ArgumentError that lists what there is.
 
-    >>> chosen("resnet", "depth", 18, {18: "basic"})
+    >>> resolve("resnet", "depth", 18, {18: "basic"})
     'basic'
     """
     if value not in table:

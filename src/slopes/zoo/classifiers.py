@@ -11,7 +11,7 @@ import numpy as np
 from .. import nn, optim, random
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..data.loaders.dataset import Dataset
-from ..errors import ArgumentError, ShapeError, left_to
+from ..errors import ArgumentError, ShapeError, missing_method
 from ..extras import require
 from ..tensor import asarray, no_grad
 from ..train.fit import fit
@@ -32,11 +32,11 @@ class Classifier:
         """Learn from the examples."""
         x, y = examples(type(self).__name__, x, y)
         check_classes(type(self).__name__, y)
-        self.classes, numbers = np.unique(y, return_inverse=True)
+        self.classes, indices = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ArgumentError(f"{type(self).__name__}.fit: all {len(y)} labels are {self.classes[0]!r}",
-                                why="there is nothing to tell apart", repair="give examples of two classes or more")
-        self.learn(x, numbers.reshape(-1))
+                                why="there is nothing to distinguish", repair="give examples of two classes or more")
+        self.learn(x, indices.reshape(-1))
         return self
 
     def predict(self, x: Any) -> np.ndarray:
@@ -50,17 +50,17 @@ class Classifier:
         return float(np.mean(self.predict(x) == y))
 
     def check_fitted(self) -> None:
-        """It has learned something."""
+        """ArgumentError before fit."""
         if not hasattr(self, "classes"):
-            raise ArgumentError(f"{type(self).__name__} has not learned anything yet", repair="call fit(x, y) first")
+            raise ArgumentError(f"{type(self).__name__} is not fitted yet", repair="call fit(x, y) first")
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Learn from rows (N, ...) and class numbers (N,)."""
-        raise left_to(self, "learn")
+        raise missing_method(self, "learn")
 
     def decide(self, x: np.ndarray) -> np.ndarray:
         """The class number of each row."""
-        raise left_to(self, "decide")
+        raise missing_method(self, "decide")
 
 
 class Perceptron(Classifier):
@@ -152,22 +152,22 @@ class Regression(Probable):
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """The minimum of mean loss + penalty / 2 |w|^2."""
         inputs, targets = asarray(x.reshape(len(x), -1).astype(np.float32)), self.targets(y)
-        given = [] if self.features is None else [self.features]
+        maps = [] if self.features is None else [self.features]
         width = inputs.shape[1] if self.features is None else math.prod(self.features(inputs[:1]).shape)
         layer = nn.Linear(width, self.outputs())
         nn.init.zeros(layer.weight), nn.init.zeros(layer.bias)  # type: ignore[type-var]
-        self.net = nn.Sequential(nn.Flatten(), *given, layer)
+        self.net = nn.Sequential(nn.Flatten(), *maps, layer)
         fixed = inputs if self.features is None else self.features(inputs)
         self.minimum = optim.minimize(
             lambda: self.loss(layer(fixed), targets) + self.penalty / 2 * (layer.weight * layer.weight).sum(), layer, steps=self.steps)
 
     def outputs(self) -> int:
         """How many logits there are."""
-        raise left_to(self, "outputs")
+        raise missing_method(self, "outputs")
 
     def targets(self, y: np.ndarray) -> Any:
-        """Class numbers as the loss wants them."""
-        raise left_to(self, "targets")
+        """Class indices in the form that the loss takes."""
+        raise missing_method(self, "targets")
 
     loss: Callable[..., Any]
 

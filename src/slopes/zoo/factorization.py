@@ -54,7 +54,7 @@ class Recommender(nn.Module):
 
 def layers(sizes: tuple[int, ...], dropout: float) -> list[nn.Module]:
     """Dense layers with ReLU, and dropout where there is some."""
-    found: list[nn.Module] = []
+    dense: list[nn.Module] = []
     for before, after in itertools.pairwise(sizes):
-        found += [nn.Linear(before, after), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
-    return found
+        dense += [nn.Linear(before, after), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+    return dense

@@ -57,10 +57,10 @@ class GPT(nn.Module):
         """(logits (N, vocabulary), state) after one more token (N,); the last `context` tokens are read again."""
         seen, count, new = state["tokens"], state["count"], tokens.reshape((-1, 1))
         moved = where(count < self.context, seen, concat([seen[:, 1:], new], axis=1))
-        place = minimum(count, self.context - 1)
-        seen = where(arange(self.context).reshape((1, -1)) == place, new, moved)
+        position = minimum(count, self.context - 1)
+        seen = where(arange(self.context).reshape((1, -1)) == position, new, moved)
         logits = self(seen)
-        here = place.reshape((-1, 1, 1)).broadcast_to((len(tokens), 1, logits.shape[2]))
+        here = position.reshape((-1, 1, 1)).broadcast_to((len(tokens), 1, logits.shape[2]))
         return take_along_axis(logits, here, axis=1)[:, 0], {"tokens": seen, "count": count + 1}
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import nn
-from ..data.loaders.feed import IGNORED
+from ..data.loaders.loader import IGNORED
 from ..errors import ArgumentError
 from ..functions import clip, take, where, zeros
+from ..nn.transformer import make_dropout
 from ..tensor import Tensor
-from .tokens import dropout_of, recurrent, rows_first
+from .tokens import recurrent, rows_first
 
 
 class LanguageModel(nn.Module):
@@ -36,7 +37,7 @@ class LanguageModel(nn.Module):
                  tied: bool = False) -> None:
         self.words = nn.Embedding(vocabulary, width)
         self.memory = recurrent("LanguageModel", kind, width, hidden, depth, dropout)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(hidden, vocabulary)
         if tied:
             if width != hidden:
@@ -88,7 +89,7 @@ class AdaptiveLanguageModel(nn.Module):
                  cutoffs: tuple[int, ...] = (2000, 10_000)) -> None:
         self.head = nn.AdaptiveLogSoftmaxWithLoss(width, vocabulary, cutoffs)
         self.memory = recurrent("AdaptiveLanguageModel", kind, width, width, depth, dropout)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.read(tokens)[0]
@@ -101,18 +102,18 @@ class AdaptiveLanguageModel(nn.Module):
     def embedded(self, tokens: Tensor) -> Tensor:
         """The vectors (N, T, width) with which the softmax knows these words."""
         ends = self.head.cutoffs
-        found = take(self.head.head.weight, clip(tokens, 0, ends[0] - 1), axis=0)
+        vectors = take(self.head.head.weight, clip(tokens, 0, ends[0] - 1), axis=0)
         for group, start, stop in zip(self.head.tail, ends, ends[1:]):
             narrow, wide = group[0].weight, group[1].weight
             rare = take(wide, clip(tokens - start, 0, stop - start - 1), axis=0) @ narrow
-            found = where((tokens >= start).reshape((*tokens.shape, 1)), rare, found)
-        return found
+            vectors = where((tokens >= start).reshape((*tokens.shape, 1)), rare, vectors)
+        return vectors
 
     def loss(self, features: Tensor, targets: Tensor) -> Tensor:
         """The mean of -log p(target) over the targets that are not -100: what `sl.fit` makes small."""
         counted = targets != IGNORED
-        found = self.head(features, where(counted, targets, 0)).output
-        return -nn.weighted_mean(found, counted)
+        log_p = self.head(features, where(counted, targets, 0)).output
+        return -nn.weighted_mean(log_p, counted)
 
     def zero_state(self, rows: int) -> Any:
         """The state before the first token of so many texts; the first axis counts texts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import nn
 from ..functions import pad
 from ..tensor import Tensor
-from .choice import chosen
+from .choice import resolve
 
 # block ("basic" or "bottleneck") and number of blocks in each stage, by the number of layers that have weights
 STAGES = {18: ("basic", (2, 2, 2, 2)), 34: ("basic", (3, 4, 6, 3)), 50: ("bottleneck", (3, 4, 6, 3)),
@@ -19,13 +19,13 @@ def resnet(shape: tuple[int, ...], classes: int, depth: int = 18, width: int = 6
     Where a stage begins, its first 3x3 convolution halves the size and a 1x1 convolution is the shortcut. Convolutions start He
     normal (fan_out). Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016.
     """
-    kind, counts = chosen("resnet", "depth", depth, STAGES)
+    kind, counts = resolve("resnet", "depth", depth, STAGES)
     layers = [*convolution(shape[0], width, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
     before = width
     for stage, count in enumerate(counts):
         filters = width * 2 ** stage
-        for number in range(count):
-            stride = 2 if stage and not number else 1
+        for i in range(count):
+            stride = 2 if stage and not i else 1
             layers += basic(before, filters, stride) if kind == "basic" else bottleneck(before, filters, stride)
             before = filters if kind == "basic" else 4 * filters
     return nn.Sequential(*layers, nn.GlobalAvgPool(), nn.Linear(before, classes))
@@ -38,12 +38,12 @@ def small_resnet(shape: tuple[int, ...], classes: int, depth: int = 20, width: i
     fill the new channels with zeros (the paper's option A).
     """
     if depth % 6 != 2 or depth < 8:
-        chosen("small_resnet", "depth", depth, dict.fromkeys((8, 14, 20, 32, 44, 56, 110)))
+        resolve("small_resnet", "depth", depth, dict.fromkeys((8, 14, 20, 32, 44, 56, 110)))
     layers = [*convolution(shape[0], width, 3, 1), nn.ReLU()]
     before = width
     for stage in range(3):
-        for number in range((depth - 2) // 6):
-            filters, stride = width * 2 ** stage, 2 if stage and not number else 1
+        for i in range((depth - 2) // 6):
+            filters, stride = width * 2 ** stage, 2 if stage and not i else 1
             shortcut = None if filters == before else Skip(filters)
             layers += [nn.Residual(*convolution(before, filters, 3, stride), nn.ReLU(), *convolution(filters, filters, 3, 1),
                                    shortcut=shortcut), nn.ReLU()]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..functions import arange
+from ..nn.transformer import make_dropout
 from ..ops.composite import concat, permute_dims, relu, where
 from ..tensor import Tensor
-from .tokens import dropout_of, last_of_both, lengths_of, recurrent
+from .tokens import last_of_both, lengths_of, recurrent
 
 
 class SentenceEncoder(nn.Module):
@@ -24,7 +25,7 @@ class SentenceEncoder(nn.Module):
                  dropout: float = 0.5, padding: int = 0) -> None:
         self.words = nn.Embedding(vocabulary, width, padding)
         self.memory = recurrent("SentenceEncoder", kind, width, hidden, depth, dropout, bidirectional=True)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(2 * hidden, classes)
         self.padding = padding
 
@@ -53,7 +54,7 @@ class TextCNN(nn.Module):
         nn.init.uniform(self.words.weight, -0.25, 0.25)
         nn.init.set_rows(self.words.weight, padding, padding + 1, 0.0)
         self.looks = [nn.Conv1d(width, filters, window, padding=window - 1) for window in windows]
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(filters * len(windows), classes)
         self.padding = padding
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..functions.attention import attention_weights
+from ..nn.transformer import make_dropout
 from ..ops.composite import concat, matmul, permute_dims
 from ..tensor import Tensor
-from .tokens import dropout_of, last_of_both, lengths_of
+from .tokens import last_of_both, lengths_of
 
 
 class Translator(nn.Module):
@@ -43,7 +44,7 @@ class Translator(nn.Module):
         self.writer = nn.GRU(width, hidden)
         self.keys = nn.Linear(2 * hidden, hidden, bias=False)
         self.mix = nn.Linear(3 * hidden, hidden, bias=False)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(hidden, target_words)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .. import nn
 from ..functions.attention import attention_weights
+from ..nn.transformer import make_dropout
 from ..ops.composite import concat, matmul, permute_dims
 from ..tensor import Tensor
-from .shapes import features
-from .tokens import dropout_of, rows_first
+from .shapes import features as count_features
+from .tokens import rows_first
 
 
 class Captioner(nn.Module):
@@ -40,14 +41,14 @@ class Captioner(nn.Module):
                  dropout: float = 0.2) -> None:
         self.look = nn.Sequential(*seen(shape[0], filters), nn.MaxPool2d(2), *seen(filters, 2 * filters), nn.MaxPool2d(2),
                                   *seen(2 * filters, 4 * filters), nn.MaxPool2d(2), *seen(4 * filters, 4 * filters))
-        count = features(self.look, shape)
+        count = count_features(self.look, shape)
         self.places = nn.init.normal(nn.init.blank((count // (4 * filters), 4 * filters)), std=0.1)
         self.handover = nn.Linear(count, 2 * hidden)
         self.words = nn.Embedding(vocabulary, width, 0)
         self.memory = nn.LSTM(width, hidden)
         self.keys = nn.Linear(4 * filters, hidden, bias=False)
         self.mix = nn.Linear(4 * filters + hidden, hidden, bias=False)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
@@ -60,12 +61,12 @@ class Captioner(nn.Module):
 
     def begin(self, images: Tensor) -> dict[str, Tensor]:
         """What the writer needs, before it has written anything; the first axis counts pictures."""
-        found = self.look(images)
-        rows, channels = found.shape[:2]
-        both = self.handover(self.dropout(found.reshape((rows, -1)))).tanh()
+        features = self.look(images)
+        rows, channels = features.shape[:2]
+        both = self.handover(self.dropout(features.reshape((rows, -1)))).tanh()
         hidden = both.shape[1] // 2
         return {"h": both[:, :hidden].reshape((rows, 1, hidden)), "c": both[:, hidden:].reshape((rows, 1, hidden)),
-                "parts": permute_dims(found.reshape((rows, channels, -1)), (0, 2, 1))}
+                "parts": permute_dims(features.reshape((rows, channels, -1)), (0, 2, 1))}
 
     def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """(logits (N, vocabulary), state) after one more word (N,)."""

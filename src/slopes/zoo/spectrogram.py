@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .. import nn
 from ..errors import ShapeError
+from ..nn.transformer import make_dropout
 from ..ops.composite import permute_dims
 from ..tensor import Tensor
-from .tokens import dropout_of, recurrent
+from .tokens import recurrent
 
 
 class SpokenCNN(nn.Module):
@@ -32,7 +33,7 @@ class SpokenCNN(nn.Module):
         self.moments = nn.Sequential(
             nn.Dropout2d(dropout / 2), nn.Flatten(1, 2), nn.Conv1d(4 * channels * (bands // 8), 8 * channels, 3, padding=1, bias=False),
             nn.BatchNorm1d(8 * channels), nn.ReLU())
-        self.head = nn.Sequential(dropout_of(dropout), nn.Linear(8 * channels, classes))
+        self.head = nn.Sequential(make_dropout(dropout), nn.Linear(8 * channels, classes))
         self.bands = bands
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,7 +54,7 @@ class SpokenGRU(nn.Module):
 
     def __init__(self, bands: int, classes: int, hidden: int = 96, dropout: float = 0.3, kind: str = "gru") -> None:
         self.memory = recurrent("SpokenGRU", kind, bands, hidden, 1, bidirectional=True)
-        self.head = nn.Sequential(dropout_of(dropout), nn.Linear(2 * hidden, classes))
+        self.head = nn.Sequential(make_dropout(dropout), nn.Linear(2 * hidden, classes))
         self.bands = bands
 
     def forward(self, x: Tensor) -> Tensor:

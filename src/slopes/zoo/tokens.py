@@ -8,7 +8,7 @@ from .. import nn
 from ..ops.composite import permute_dims
 from ..tensor import Tensor
 from ..tree import map_tree
-from .choice import chosen
+from .choice import resolve
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -19,7 +19,7 @@ def recurrent(network: str, kind: str, inputs: int, hidden: int, depth: int, dro
     >>> recurrent("LanguageModel", "gru", 3, 4, 1, dropout=0.5)
     GRU(3 -> 4)
     """
-    make: Any = chosen(network, "kind", kind, LAYERS)
+    make: Any = resolve(network, "kind", kind, LAYERS)
     return make(inputs, hidden, depth, dropout=dropout if depth > 1 else 0.0, **options)
 
 
@@ -48,8 +48,3 @@ def last_of_both(state: Any, parts: int) -> Tensor:
     h = state[0] if parts == 2 else state  # (2 layers, N, hidden)
     count, rows, hidden = h.shape
     return permute_dims(h[count - 2:], (1, 0, 2)).reshape((rows, 2 * hidden))
-
-
-def dropout_of(p: float) -> nn.Module:
-    """Dropout, or nothing where it is built with 0: then no numbers are drawn."""
-    return nn.Dropout(p) if p else nn.Identity()

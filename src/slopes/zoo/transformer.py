@@ -8,9 +8,9 @@ from typing import Any
 from .. import nn
 from ..functions import arange, take_along_axis, zeros
 from ..graph.dtype import int64
+from ..nn.transformer import make_dropout
 from ..ops.composite import where
 from ..tensor import Tensor
-from .tokens import dropout_of
 
 
 class Transformer(nn.Module):
@@ -39,7 +39,7 @@ class Transformer(nn.Module):
         self.source = nn.Embedding(source_words, width, 0)
         self.target = nn.Embedding(target_words, width, 0)
         self.places = nn.SinusoidalEncoding(width)
-        self.dropout = dropout_of(dropout)
+        self.dropout = make_dropout(dropout)
         reading = nn.TransformerEncoderLayer(width, heads, hidden, dropout, **options)
         writing = nn.TransformerDecoderLayer(width, heads, hidden, dropout, **options)
         self.encoder = nn.TransformerEncoder(reading, depth, nn.LayerNorm(width) if norm_first else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import nn
-from .choice import chosen
+from .choice import resolve
 from .shapes import features
 
 # convolutions in each block, by the number of layers that have weights
@@ -18,7 +18,7 @@ def vgg(shape: tuple[int, ...], classes: int, depth: int = 16, width: int = 64, 
     """
     layers: list[nn.Module] = []
     before = shape[0]
-    for block, count in enumerate(chosen("vgg", "depth", depth, BLOCKS)):
+    for block, count in enumerate(resolve("vgg", "depth", depth, BLOCKS)):
         filters = min(2 ** block, 8) * width
         for _ in range(count):
             layers += [nn.Conv2d(before, filters, 3, padding=1), nn.ReLU()]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, warn
-from ...files.arrays import BLOCK, check_finite, checked_index, numbers
-from .inputs import each_input, input_names, inputs_of
+from ...files.arrays import BLOCK, as_numbers, check_finite, checked_index
+from .inputs import input_names, inputs_of, map_inputs
+from .loader import ArrayLoader
 
 
-class Dataset:
+class Dataset(ArrayLoader):
     """Inputs and targets of the same number of examples, along the first axis.
 
     inputs: (N, ...) float32, or int64 / uint8 / bool as given (words, bytes); wider floats become float32, other integers int64. A
@@ -32,17 +33,15 @@ class Dataset:
     """
 
     __slots__ = ("classes", "exact", "inputs", "name", "targets")
-    inputs: Any  # an array, or a tuple of arrays
     exact: np.ndarray | None
-    targets: np.ndarray
     classes: tuple[str, ...] | None
     name: str
 
     def __init__(self, inputs: Any, targets: Any, classes: Sequence[str] | None = None, name: str = "data") -> None:
-        checked = [numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
+        checked = [as_numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
         self.inputs = tuple(checked) if isinstance(inputs, tuple) else checked[0]
         self.exact = None if isinstance(inputs, tuple) else kept_exact(inputs, checked[0])
-        self.targets = numbers(targets, "targets")
+        self.targets = as_numbers(targets, "targets")
         if kept_exact(targets, self.targets, share=2.0**-10) is not None:
             warn("targets lose digits as float32", repair="subtract what they have in common first: targets - targets.mean()",
                  why=f"they vary only from {self.targets.min()} to {self.targets.max()}, and float32 has 24 bits")
@@ -71,7 +70,7 @@ class Dataset:
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """(inputs, targets) of one example, a slice, or an array of numbers."""
-        return each_input(lambda each: each[index], self.inputs), self.targets[index]
+        return map_inputs(lambda each: each[index], self.inputs), self.targets[index]
 
     def _with(self, inputs: Any, targets: np.ndarray, name: str, exact: np.ndarray | None = None) -> Dataset:
         """A dataset of numbers that are known to be sound: not checked again."""
@@ -139,9 +138,9 @@ def standardized(inputs: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.nd
     return made
 
 
-def varies(numbers: np.ndarray) -> bool:
+def varies(as_numbers: np.ndarray) -> bool:
     """Whether two of the numbers differ; their deviation does not tell, for it is rounded."""
-    return bool(numbers.size and numbers.max() > numbers.min())
+    return bool(as_numbers.size and as_numbers.max() > as_numbers.min())
 
 
 def kept_exact(given: Any, narrow: np.ndarray, share: float = 2.0**-22) -> np.ndarray | None:

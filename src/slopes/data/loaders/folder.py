@@ -15,6 +15,7 @@ from ...files.images import load_image
 from ...files.reading import Path, inside, reading, refused
 from ...workers import Workers
 from .dataset import Dataset
+from .loader import ArrayLoader
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pgm.gz", ".ppm.gz")
 MOST_READERS = 8
@@ -72,7 +73,7 @@ class Pictures:
         return self[:].astype(dtype or self.dtype, copy=False)
 
 
-class ImageFolder:
+class ImageFolder(ArrayLoader):
     """A data set of pictures on the disk. inputs: `Pictures`; targets: (N,) int64; skipped: the damaged files and why.
 
     `sl.fit` and `sl.evaluate` read ahead in other threads while they compute; `data.split` divides it as any data set.

@@ -1,4 +1,4 @@
-"""Several inputs of a net: a tuple of arrays, one argument of the net for each; what is done to one input is done to each of them."""
+"""Several inputs of a net: a tuple of arrays, one argument of the net for each; operations on inputs apply to each of them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ def inputs_of(inputs: Any) -> tuple[Any, ...]:
     return inputs if isinstance(inputs, tuple) else (inputs,)
 
 
-def each_input(function: Callable[[Any], Any], inputs: Any) -> Any:
-    """The function of the only input, or a tuple with its results for several.
+def map_inputs(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """The result for the only input, or a tuple with the results for several.
 
-    >>> each_input(len, [1, 2, 3]), each_input(len, ([1, 2, 3], [4]))
+    >>> map_inputs(len, [1, 2, 3]), map_inputs(len, ([1, 2, 3], [4]))
     (3, (3, 1))
     """
     return tuple(map(function, inputs)) if isinstance(inputs, tuple) else function(inputs)
 
 
-def called(net: Callable[..., Any], inputs: Any) -> Any:
-    """What the net makes of its input, or of several.
+def call_with(net: Callable[..., Any], inputs: Any) -> Any:
+    """The result of the net for its input, or for several.
 
-    >>> called(max, (3, 7))
+    >>> call_with(max, (3, 7))
     7
     """
     return net(*inputs_of(inputs))
 
 
 def input_names(inputs: Any) -> tuple[str, ...]:
-    """What messages call them.
+    """The names of the inputs in messages.
 
     >>> input_names("one"), input_names(("one", "two"))
     (('inputs',), ('inputs[0]', 'inputs[1]'))
     """
-    return tuple(f"inputs[{number}]" for number in range(len(inputs))) if isinstance(inputs, tuple) else ("inputs",)
+    return tuple(f"inputs[{i}]" for i in range(len(inputs))) if isinstance(inputs, tuple) else ("inputs",)

@@ -1,4 +1,4 @@
-"""The order of examples, a pure function of (seed, epoch, position): a run resumes exactly where it stopped."""
+"""The order of examples and batches, a pure function of (seed, epoch, position): a training that is continued sees the same ones."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import ArgumentError, SaveError, ShapeError
 from ...extras import require
-from ...files.atomic import saving
-from ...files.images import resized
+from ...files.atomic import replacing, saving
+from ...files.images import resize
 from ...files.reading import Path
 from ...files.staging import staging_folder
 from .dataset import Dataset
@@ -46,10 +46,23 @@ def save_image_folder(dataset: Dataset, folder: Path, size: tuple[int, int] | No
             for name in names:
                 (whole / name).mkdir(parents=True)
             for number, (picture, label) in enumerate(zip(dataset.inputs, dataset.targets.tolist())):
-                shades = as_bytes(picture if size is None else resized(picture, size))
+                shades = as_bytes(picture if size is None else resize(picture, size))
                 image.fromarray(shades).save(whole / names[label] / f"{number:0{digits}d}.png")
             os.replace(whole, target)
     return target
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """Write a grey picture (H, W) of floats from 0 to 1 as a PNG file, atomically. Needs Pillow (extra `plot`). Raises SaveError.
+
+    >>> from slopes.files.images import load_image
+    >>> save_png("ramp.png", np.linspace(0, 1, 6).reshape(2, 3))
+    >>> (5 * load_image("ramp.png")).tolist()
+    [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
+    """
+    image = require("PIL.Image", extra="plot", purpose="writing PNG files")
+    with replacing(path) as file:
+        image.fromarray(as_bytes(picture[None])).save(file, format="PNG")
 
 
 def as_bytes(picture: np.ndarray) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""The data sets of courses: each is one call that finds or downloads its files, checks them, and returns its splits."""
+"""The public data sets: each function locates or downloads its files, verifies them, and returns splits."""

@@ -1,4 +1,4 @@
-"""Pictures composed of real digits: with a sentence that tells what is where, or with a mask of the ink."""
+"""Synthetic images composed of real digits, with captions for image captioning or masks for segmentation."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def composed(name: str, example: Example, words: int, classes: tuple[str, ...], 
 
 def captioned(draw: Draw, digits: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """One picture with its sentence."""
-    places, pattern = (single, beside, above, three)[draw.below(4)](draw)
+    positions, pattern = (single, beside, above, three)[draw.below(4)](draw)
     canvas, names = np.zeros((SIZE, SIZE), np.float32), []
-    for row, column in places:
+    for row, column in positions:
         chosen = draw.below(len(digits))
         put(canvas, digits.inputs[chosen, 0], row, column)
         names.append(with_article(int(digits.targets[chosen])))
@@ -174,8 +174,8 @@ def masked(draw: Draw, digits: Dataset, *, digits_told: bool) -> tuple[np.ndarra
 def waves(draw: Draw) -> np.ndarray:
     """The ground: one wave of any direction."""
     down, across, phase = (draw.fraction() for _ in range(3))
-    place = np.arange(SIZE) / SIZE
-    angle = 6 * ((down - 0.5) * place[:, None] + (across - 0.5) * place) + phase
+    position = np.arange(SIZE) / SIZE
+    angle = 6 * ((down - 0.5) * position[:, None] + (across - 0.5) * position) + phase
     return 0.2 + 0.2 * np.cos(2 * np.pi * angle)
 
 

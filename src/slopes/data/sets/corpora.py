@@ -1,4 +1,4 @@
-"""Long texts to model as language: tiny Shakespeare by characters, WikiText-2 by words."""
+"""Text corpora for language models: tiny Shakespeare by characters, WikiText-2 by words."""
 
 from __future__ import annotations
 

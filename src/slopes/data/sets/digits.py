@@ -1,4 +1,4 @@
-"""The data sets that courses begin with: scikit-learn's digits, MNIST, Fashion-MNIST."""
+"""Small image data sets: scikit-learn's digits, MNIST, Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -77,16 +77,16 @@ def from_idx(name: str, classes: tuple[str, ...], folder: Folder) -> Splits[Data
     if not held_out:
         raise refused(raw.path, "sizes", f"{len(mixed)} images, too few to hold some out", f"one in {HELD_OUT} is for validation")
     train, validation = np.sort(mixed[:-held_out]), np.sort(mixed[-held_out:])
-    return Splits(made(raw, classes, f"{name}.train", train), made(raw, classes, f"{name}.validation", validation),
+    return Splits(as_dataset(raw, classes, f"{name}.train", train), as_dataset(raw, classes, f"{name}.validation", validation),
                   partial(read_test, name, classes, folder), name)
 
 
 def read_test(name: str, classes: tuple[str, ...], folder: Folder) -> Dataset:
     raw = read_pair(name, "t10k", classes, folder)
-    return made(raw, classes, f"{name}.test", np.arange(len(raw.images)))
+    return as_dataset(raw, classes, f"{name}.test", np.arange(len(raw.images)))
 
 
-def made(raw: Raw, classes: tuple[str, ...], name: str, index: np.ndarray) -> Dataset:
+def as_dataset(raw: Raw, classes: tuple[str, ...], name: str, index: np.ndarray) -> Dataset:
     """The chosen images with a channel axis, scaled to 0..1."""
     images = np.divide(raw.images[index][:, None], 255, dtype=np.float32)  # (N, 1, H, W)
     return Dataset(images, raw.labels[index], classes, name)

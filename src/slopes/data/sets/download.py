@@ -1,4 +1,4 @@
-"""Fetching public data: known by checksum, from several mirrors, resumed where it broke off, kept in the cache."""
+"""Download public data from mirrors into the cache: verified by checksum, resumed after interruptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...errors import DataError, DownloadError, SaveError
 from ...files.archive import unpack_member
 from ...files.atomic import flush, saving
 from ...files.lock import locked
-from ...files.ownfile import is_own, new_file, opened_own
+from ...files.ownfile import is_own, new_file, open_own
 from ...settings import VERSION, cache_folder
 from ...workers import Workers
 from .progress import Progress
@@ -55,15 +55,15 @@ def verified(target: Path, known: Known) -> bool:
     Nothing that lies beside the file is believed: who can write the file could write that too.
     """
     try:
-        found = target.stat()
+        actual = target.stat()
     except OSError:
         return False
-    seen = Seen(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, known.sha256)
-    if found.st_size != known.size:
+    digest = Seen(actual.st_dev, actual.st_ino, actual.st_size, actual.st_mtime_ns, actual.st_ctime_ns, known.sha256)
+    if actual.st_size != known.size:
         return False
-    if seen not in right_files and is_right(target, known):
-        right_files.add(seen)
-    return seen in right_files
+    if digest not in right_files and is_right(target, known):
+        right_files.add(digest)
+    return digest in right_files
 
 
 class Seen(NamedTuple):
@@ -249,7 +249,7 @@ def first_line(error: BaseException) -> str:
 
 
 def size_of(path: Path) -> int:
-    """The size of a file of our own; of what `opened_own` would put aside, 0."""
+    """The size of a file of our own; of what `open_own` would put aside, 0."""
     return path.stat().st_size if is_own(path) else 0
 
 
@@ -315,7 +315,7 @@ def opened_part(part: Path) -> Iterator[BinaryIO]:
     """The part, open to be continued, and on the disk at the end however the transfer ends."""
     with contextlib.ExitStack() as stack:
         with saving(part):
-            file = stack.enter_context(opened_own(part))
+            file = stack.enter_context(open_own(part))
             file.seek(0, os.SEEK_END)
         try:
             yield file

@@ -1,4 +1,4 @@
-"""Where a file of a public data set is on this machine: in the named folder, in that of SLOPES_DATA, or in the cache."""
+"""Locate the files of a data set: in the given folder, in that of SLOPES_DATA, or in the cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import DataError
 from ...extras import on_demand
 from ...files.reading import refused
-from ...settings import cache_folder, data_folder, expanded
+from ...settings import cache_folder, data_folder, expand_home
 from .sources import SOURCES
 
 Folder = str | os.PathLike[str] | None
@@ -20,7 +20,7 @@ def located(name: str, file: str, folder: Folder) -> Path:
 
     In a folder it may lie in the data set's subfolder or directly, with or without `.gz`.
     """
-    home = expanded(folder, "folder") if folder is not None else data_folder()
+    home = expand_home(folder, "folder") if folder is not None else data_folder()
     if home is None:
         return on_demand("slopes.data.sets.download").fetch(name, file)
     for candidate in candidates(home, name, file):

@@ -1,4 +1,4 @@
-"""Pairs of sentences to translate: Tatoeba's English and French."""
+"""Sentence pairs for machine translation: Tatoeba's English and French."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ def tatoeba(folder: Folder = None, longest: int = 12) -> Splits[Examples]:
 
 def read_pairs(path: Path) -> Iterator[Pair]:
     """The first two fields of each line; later editions of the file name the authors in a third."""
-    for number, line in text_lines(path):
+    for line_number, line in text_lines(path):
         fields = line.split("\t")
         if len(fields) not in (2, 3):
-            raise wrong_line(path, number, f"{len(fields)} fields instead of 2", "English and French are separated by one tab")
+            raise wrong_line(path, line_number, f"{len(fields)} fields instead of 2", "English and French are separated by one tab")
         if not (fields[0].strip() and fields[1].strip()):
-            raise wrong_line(path, number, f"the {'French' if fields[0].strip() else 'English'} sentence is empty")
+            raise wrong_line(path, line_number, f"the {'French' if fields[0].strip() else 'English'} sentence is empty")
         yield fields[0].strip(), fields[1].strip()
 
 
 def spelled(sentence: str) -> str:
     """What tells English sentences apart: their words, without capitals and marks (all of it, where there is no word)."""
-    found = words(sentence.replace("’", "'"), lower=True)
-    return " ".join([word for word in found if word[0].isalnum()] or found)
+    chars = words(sentence.replace("’", "'"), lower=True)
+    return " ".join([word for word in chars if word[0].isalnum()] or chars)
 
 
 def by_sentence(pairs: list[Pair]) -> list[np.ndarray]:
     """The numbers of the pairs of each part, rising."""
-    numbers: dict[str, int] = {}
-    sentence_of = np.array([numbers.setdefault(spelled(english), len(numbers)) for english, _ in pairs])
-    mixed = order(SPLIT_SEED, 0, len(numbers), SPLITTING)
-    parts = divided(np.zeros(len(numbers), np.int64), FRACTIONS, mixed)
+    groups: dict[str, int] = {}
+    sentence_of = np.array([groups.setdefault(spelled(english), len(groups)) for english, _ in pairs])
+    mixed = order(SPLIT_SEED, 0, len(groups), SPLITTING)
+    parts = divided(np.zeros(len(groups), np.int64), FRACTIONS, mixed)
     return [np.flatnonzero(np.isin(sentence_of, part)) for part in parts]
 
 

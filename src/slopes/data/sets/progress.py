@@ -1,4 +1,4 @@
-"""Progress of a download: a bar on a terminal when it takes long, a few plain lines elsewhere."""
+"""Progress of a download: a bar on a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 

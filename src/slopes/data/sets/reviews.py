@@ -1,4 +1,4 @@
-"""Sentences with a mood: the movie reviews of Pang and Lee."""
+"""Sentiment classification: the movie review sentences of Pang and Lee."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time series: windows of the past with what came next, divided by time, and the two forecasts that anyone can make."""
+"""Time series: windows of past values with targets, split by time, and two baseline forecasts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ArgumentError, OutOfRangeError, ShapeError, warn
-from ...files.arrays import as_array, check_finite, no_numbers
+from ...files.arrays import as_array, check_finite, not_numeric
 from ...files.columns import is_words, missing_in
 from ...files.csvfile import load_csv
 from ...files.reading import refused
@@ -56,7 +56,7 @@ def checked_values(values: Any) -> np.ndarray:
     """The values as float64, (T,) or (T, channels), all finite."""
     known = as_array(values, "the values of the series")
     if known.dtype.kind not in "biuf":
-        raise no_numbers(known, "the values of the series")
+        raise not_numeric(known, "the values of the series")
     known = known.astype(np.float64)
     if known.ndim not in (1, 2):
         raise ShapeError(f"a series has shape {known.shape}", why="it is (T,), or (T, channels)")
@@ -120,11 +120,11 @@ class SeriesSplits(Splits):
         if period < 1:
             raise ArgumentError(f"seasonal: period={period}", why="it is a count of steps, at least 1")
         ahead = np.arange(self.horizon)
-        places = self.firsts(part) + ahead - period * (1 + ahead // period)
-        if places.min() < 0:
+        indices = self.firsts(part) + ahead - period * (1 + ahead // period)
+        if indices.min() < 0:
             raise ArgumentError(f"seasonal: the {part} windows begin less than {period} steps after the series",
                                 repair="use a shorter period, or ask for a later part")
-        return self.taken(places)
+        return self.taken(indices)
 
     def firsts(self, part: str) -> np.ndarray:
         """The place of the first target of each window, (N, 1)."""
@@ -168,18 +168,18 @@ def split_series(series: Series, size: int, horizon: int = 1, fractions: Sequenc
     def taken(part: str) -> Dataset:
         return Dataset(*cut(numbers, starts[part], size, horizon), name=f"{series.name}.{part}")
 
-    made = SeriesSplits(taken("train"), taken("validation") if fractions[1] else None,
+    splits = SeriesSplits(taken("train"), taken("validation") if fractions[1] else None,
                         (lambda: taken("test")) if fractions[2] else None, series.name)
-    made.series, made.size, made.horizon, made.mean, made.std, made.starts = series, size, horizon, mean, std, starts
-    return made
+    splits.series, splits.size, splits.horizon, splits.mean, splits.std, splits.starts = series, size, horizon, mean, std, starts
+    return splits
 
 
 def load_series(path: Path, time: str, value: str, period: int, name: str) -> Series:
     """The series of two columns of a CSV file, float32 where that takes no digits that matter; DataError for gaps and words."""
     table = load_csv(path, words=[time])
-    for wanted in (time, value):
-        if wanted not in table.names or (wanted == value and is_words(table[value])):
-            raise refused(path, f"column {wanted!r}", "it is not there" if wanted not in table.names else "it holds words, not numbers")
+    for columns in (time, value):
+        if columns not in table.names or (columns == value and is_words(table[value])):
+            raise refused(path, f"column {columns!r}", "it is not there" if columns not in table.names else "it holds words, not numbers")
     column = table[value]
     if missing_in(column).any():
         raise refused(path, f"column {value!r}", f"nothing in row {int(missing_in(column).argmax()) + 1}", "a series has no gaps")

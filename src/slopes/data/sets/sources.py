@@ -1,4 +1,4 @@
-"""Where the public data sets lie, what may be done with them, and how their files are known: size and SHA-256 of every one."""
+"""The sources of the public data sets: addresses, licences, and size and SHA-256 of every file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoken digits: sounds of six people as pictures of their pitches, with two ways to hold some out."""
+"""Spoken digits of six speakers as spectrograms, with splits by recording or by speaker."""
 
 from __future__ import annotations
 

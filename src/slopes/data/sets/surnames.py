@@ -25,11 +25,11 @@ def names(folder: Folder = None, repeats: bool = False) -> Splits[Examples]:
     are composed (NFC) and stripped. Each language of a spelling's first occurrence is divided by itself. Searched and downloaded
     as `mnist` is, subfolder `names`. Source: Robertson, practical-pytorch, 2017; MIT.
     """
-    found = [(name, label) for label in range(len(LANGUAGES)) for name in names_of(label, folder)]
+    pairs = [(name, label) for label in range(len(LANGUAGES)) for name in names_of(label, folder)]
     if not repeats:
-        found = list(dict.fromkeys(found))
-    train, validation, test = (examples([found[i] for i in part], name)
-                               for part, name in zip(by_spelling(found), ("train", "validation", "test")))
+        pairs = list(dict.fromkeys(pairs))
+    train, validation, test = (examples([pairs[i] for i in part], name)
+                               for part, name in zip(by_spelling(pairs), ("train", "validation", "test")))
     return Splits(train, validation, lambda: test, "names")
 
 
@@ -44,12 +44,12 @@ def names_of(label: int, folder: Folder) -> list[str]:
     return made
 
 
-def by_spelling(found: list[tuple[str, int]]) -> list[np.ndarray]:
+def by_spelling(groups: list[tuple[str, int]]) -> list[np.ndarray]:
     """The numbers of the names of each part, rising."""
     numbers: dict[str, int] = {}
-    spelling_of = np.array([numbers.setdefault(name.casefold(), len(numbers)) for name, _ in found])
+    spelling_of = np.array([numbers.setdefault(name.casefold(), len(numbers)) for name, _ in groups])
     first = np.unique(spelling_of, return_index=True)[1]
-    languages = np.array([label for _, label in found])[first]
+    languages = np.array([label for _, label in groups])[first]
     parts = divided(languages, FRACTIONS, order(SPLIT_SEED, 0, len(numbers), SPLITTING))
     return [np.flatnonzero(np.isin(spelling_of, part)) for part in parts]
 

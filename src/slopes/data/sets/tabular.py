@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ COUNTERS = re.compile(r"(?i)id|index|idx|key|uuid|row|rowid|rownum|unnamed: 0|.*
 
 
 class NumberColumn(NamedTuple):
-    """How a column of numbers is coded: (x - mean) / std, 0 where nothing is known, with a 1 beside it if training had gaps."""
+    """The encoding of a numeric column: (x - mean) / std, 0 where missing, plus a missing indicator if training had gaps."""
 
     name: str
     mean: float
@@ -43,7 +43,7 @@ class NumberColumn(NamedTuple):
 
     @property
     def features(self) -> list[str]:
-        """The names of what it becomes."""
+        """The names of its features."""
         return [self.name, f"{self.name} missing"] if self.gaps else [self.name]
 
     def coded(self, column: np.ndarray) -> list[np.ndarray]:
@@ -54,7 +54,7 @@ class NumberColumn(NamedTuple):
 
 
 class WordColumn(NamedTuple):
-    """How a column of words is coded: the words of the training rows in the order of the alphabet, "" for nothing known."""
+    """The encoding of a text column: the sorted distinct words of the training rows, "" for missing ones."""
 
     name: str
     words: tuple[str, ...]
@@ -62,26 +62,26 @@ class WordColumn(NamedTuple):
 
     @property
     def features(self) -> list[str]:
-        """The names of what it becomes."""
+        """The names of its features."""
         return [f"{self.name} = {word or 'missing'}" for word in self.words] if self.one_hot else [self.name]
 
     def coded(self, column: np.ndarray) -> list[np.ndarray]:
-        """The feature columns; a word that training had not is all 0."""
+        """The feature columns; an unknown word is encoded as zeros."""
         if self.one_hot:
             return [(column == word).astype(np.float64) for word in self.words]
-        places = np.searchsorted(self.words, column).clip(0, len(self.words) - 1)
-        return [np.where(np.array(self.words)[places] == column, places + 1.0, 0.0)]
+        indices = np.searchsorted(self.words, column).clip(0, len(self.words) - 1)
+        return [np.where(np.array(self.words)[indices] == column, indices + 1.0, 0.0)]
 
 
 class TableCode:
-    """The way from a table to float32 inputs, learned from the training rows: call it with any table of the same columns.
+    """The encoding of a table as float32 inputs, fitted to the training rows: call it with any table of the same columns.
 
-    A number becomes (x - mean) / std with mean and deviation of the training rows (a constant column becomes 0), 0 where nothing
-    is known; when training has gaps in the column, a second feature is 1 there. A word becomes one feature per word of the
-    training rows (categories="one-hot") or its number from 1 on, for an embedding (categories="integers"); a word that training
-    did not have becomes all zeros, or 0. "Nothing known" is a word as others are. `features` names what comes out.
-    Raises ArgumentError for a column of words of which nearly each row has its own: it names the rows (identifiers, free text), and
-    says nothing about others. Warns of dates and of other words that occur once or twice, and of numbers that count the rows.
+    A number becomes (x - mean) / std with mean and standard deviation of the training rows (a constant column becomes 0), or 0 if
+    missing; if the training rows have gaps in the column, a second feature marks missing values. A word becomes one feature per
+    word of the training rows (categories="one-hot"), or its index from 1 on, for an embedding (categories="integers"); an unknown
+    word becomes zeros, or 0. A missing word is a category of its own. `features` are the names of the outputs.
+    Raises ArgumentError for a text column with a different word in nearly every row (identifiers, free text), which does not
+    generalize. Warns about dates, other words that occur once or twice, and numbers that enumerate the rows.
 
     >>> table = Table({"size": [1.0, 3.0, float("nan")], "colour": ["red", "blue", "red"]})
     >>> code = TableCode(table)
@@ -98,10 +98,8 @@ class TableCode:
     def __init__(self, training: Table, categories: str = "one-hot") -> None:
         if categories not in CODES:
             raise ArgumentError(f"categories={categories!r}", repair=f"choose one of {', '.join(map(repr, CODES))}")
-        self.columns: list[NumberColumn | WordColumn] = [
-            word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
-            for name, each in training.columns.items()]
-        self.features = tuple(feature for column in self.columns for feature in column.features)
+        self.set_columns([word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
+                          for name, each in training.columns.items()])
 
     def __call__(self, table: Table) -> np.ndarray:
         """The features of each row, (N, features) float32; ArgumentError for a table that lacks a column or has other kinds."""
@@ -113,13 +111,46 @@ class TableCode:
         return np.stack(coded, axis=1).astype(np.float32)
 
     @property
+    def names(self) -> list[str]:
+        """The names of the columns of a table that it codes."""
+        return [column.name for column in self.columns]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of those that hold numbers."""
+        return [column.name for column in self.columns if isinstance(column, NumberColumn)]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Every column's code in lists and dicts, as JSON files hold them; `from_facts` reads them back."""
+        return [column._asdict() for column in self.columns]
+
+    @classmethod
+    def from_facts(cls, facts: Sequence[Mapping[str, Any]]) -> TableCode:
+        """The code that `facts()` described.
+
+        >>> table = Table({"size": [1.0, 3.0], "colour": ["red", "blue"]})
+        >>> code = TableCode(table)
+        >>> bool((TableCode.from_facts(code.facts())(table) == code(table)).all())
+        True
+        """
+        code = cls.__new__(cls)
+        code.set_columns([WordColumn(each["name"], tuple(each["words"]), each["one_hot"]) if "words" in each else NumberColumn(**each)
+                          for each in facts])
+        return code
+
+    def set_columns(self, columns: list[NumberColumn | WordColumn]) -> None:
+        """The columns' codes, and the names of the features."""
+        self.columns = columns
+        self.features = tuple(feature for column in columns for feature in column.features)
+
+    @property
     def sizes(self) -> dict[str, int]:
-        """For every column of words the count of its codes with categories="integers": what nn.Embedding is made with."""
+        """For every text column the number of codes with categories="integers", to be passed to nn.Embedding."""
         return {column.name: len(column.words) + 1 for column in self.columns if isinstance(column, WordColumn)}
 
 
 def number_column(name: str, column: np.ndarray) -> NumberColumn:
-    """The code of a column of numbers; of a column without any known number it is mean 0, deviation 1."""
+    """The encoding of a numeric column; mean 0 and standard deviation 1 for a column without values."""
     known = column[~missing_in(column)]
     check_counter(name, known)
     mean, std = (float(known.mean()), float(known.std())) if varies(known) else (float(known[0]) if known.size else 0.0, 1.0)
@@ -127,46 +158,46 @@ def number_column(name: str, column: np.ndarray) -> NumberColumn:
 
 
 def word_column(name: str, column: np.ndarray, one_hot: bool) -> WordColumn:
-    """The code of a column of words; an error when they name the rows."""
+    """The encoding of a text column; ArgumentError if it identifies rows."""
     words = sorted(set(column.tolist()))
     check_words(name, [word for word in words if word], len(column) - int(missing_in(column).sum()))
     return WordColumn(name, tuple(words), one_hot)
 
 
 def check_words(name: str, words: Sequence[str], rows: int) -> None:
-    """Words that occur once can be learned by heart, but tell nothing about other rows."""
+    """Refuse or warn about words that occur once: they can be memorized, but do not generalize."""
     dates = bool(words) and all(map(DATE.fullmatch, words))
     if rows < FEW_ROWS or (len(words) <= EVERY_OTHER * rows and not dates):
         return
-    seen = f"column {name!r} has {len(words)} different {'dates' if dates else 'words'} in {rows} rows, such as {words[0]!r:.60}"
+    problem = f"column {name!r} has {len(words)} different {'dates' if dates else 'words'} in {rows} rows, such as {words[0]!r:.60}"
     why = "each would be a feature of its own, which other rows do not have"
     repair = f"leave it out, table.without({name!r}), or replace it by what matters of it" + (
         ": the year, the month, the days since the first" if dates else "; a text needs slopes.text")
     if len(words) > EACH_ITS_OWN * rows:
-        raise ArgumentError(seen, why=why, repair=repair)
-    warn(seen, why=why, repair=repair)
+        raise ArgumentError(problem, why=why, repair=repair)
+    warn(problem, why=why, repair=repair)
 
 
 def check_counter(name: str, known: np.ndarray) -> None:
-    """Warn of integers, each of them once, in a column that is called as if it named the rows."""
+    """Warn about a column of distinct integers whose name suggests row identifiers."""
     if known.size >= FEW_ROWS and COUNTERS.fullmatch(name) and (known == np.rint(known)).all() and np.unique(known).size == known.size:
         warn(f"column {name!r} has another number in each row", why="it looks like the rows' own names, but is taken for a measurement",
              repair=f"leave it out: table.without({name!r}); or rename it, if it measures something")
 
 
 class TableSplits(Splits):
-    """Splits of a table, with the `code` that made its rows inputs: the same code takes new rows."""
+    """Splits of a table, and the `code` that encodes its rows, for use on new rows."""
 
     code: TableCode
 
 
 def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTIONS, *, classes: Sequence[str] | None = None,
                 categories: str = "one-hot", seed: int = 0, name: str = "table") -> TableSplits:
-    """Divide a table into training, validation and test sets, whose inputs are coded by what the training rows hold.
+    """Split a table into training, validation and test sets, with inputs encoded by statistics of the training rows.
 
-    target: the column to predict: words become classes (of `classes`, or all that occur, in the order of the alphabet), divided
-    so that each set has its share of each; numbers stay float32. categories: see TableCode. The division is a pure function of
-    the seed. Raises ArgumentError for targets that are not known everywhere or are no class.
+    target: the column to predict: words become classes (`classes`, by default all that occur, sorted), with a stratified split;
+    numbers are float32 targets. categories: see TableCode. The split is a pure function of the seed. Raises ArgumentError for
+    missing targets and unknown classes.
 
     >>> table = Table({"x": np.arange(20.0), "kind": ["a", "b"] * 10})
     >>> splits = split_table(table, "kind")
@@ -174,7 +205,7 @@ def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTION
     Dataset(table.train: 14 examples, inputs (1,) float32, targets () int64, 2 classes)
     """
     check_fractions(fractions)
-    targets, known = targets_of(table, target, classes)
+    targets, known = get_targets(table, target, classes)
     groups = np.zeros(len(table), np.int64) if known is None else targets
     parts = divided(groups, fractions, order(seed, 0, len(table), SPLITTING))
     for part, fraction, role in zip(parts, fractions, PARTS):
@@ -183,16 +214,16 @@ def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTION
     inputs = table.without(target)
     code = TableCode(inputs.rows(parts[0]), categories)
 
-    def taken(number: int) -> Dataset:
-        return Dataset(code(inputs.rows(parts[number])), targets[parts[number]], known, f"{name}.{PARTS[number]}")
+    def taken(index: int) -> Dataset:
+        return Dataset(code(inputs.rows(parts[index])), targets[parts[index]], known, f"{name}.{PARTS[index]}")
 
-    made = TableSplits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, name)
-    made.code = code
-    return made
+    splits = TableSplits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, name)
+    splits.code = code
+    return splits
 
 
-def targets_of(table: Table, target: str, classes: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """The targets, and the names of the classes if they are some."""
+def get_targets(table: Table, target: str, classes: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """The targets, and the class names for classification."""
     column = table[target]
     missing = missing_in(column)
     if missing.any():
@@ -206,12 +237,12 @@ def targets_of(table: Table, target: str, classes: Sequence[str] | None) -> tupl
         raise ArgumentError(f"target {target!r} has {len(known)} different words in {len(column)} rows, such as {known[0]!r:.60}",
                             why="each would be a class of its own", repair="if they are numbers, see how load_csv read them")
     number_of = {word: number for number, word in enumerate(known)}
-    found = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
-    if found.min() < 0:
-        row = int(found.argmin())
+    labels = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
+    if labels.min() < 0:
+        row = int(labels.argmin())
         raise ArgumentError(f"target {target!r} is {column[row]!r:.60} in row {row}, which is no class",
                             repair=f"classes are {known!r:.200}")
-    return found, known
+    return labels, known
 
 
 def adult(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
@@ -224,15 +255,15 @@ def adult(folder: Folder = None, categories: str = "one-hot") -> TableSplits:
     Licence: CC BY 4.0 (UCI). Source: Kohavi, "Scaling up the accuracy of naive-Bayes classifiers", 1996.
     """
     table = census(located("adult", "adult-train.csv", folder))
-    found = split_table(table, "income", (11 / 12, 1 / 12, 0), classes=("<=50K", ">50K"), categories=categories, name="adult")
+    splits = split_table(table, "income", (11 / 12, 1 / 12, 0), classes=("<=50K", ">50K"), categories=categories, name="adult")
 
     def test() -> Dataset:
         rows = census(located("adult", "adult-test.csv", folder))
-        return Dataset(found.code(rows.without("income")), (rows["income"] == ">50K").astype(np.int64), found.classes, "adult.test")
+        return Dataset(splits.code(rows.without("income")), (rows["income"] == ">50K").astype(np.int64), splits.classes, "adult.test")
 
-    made = TableSplits(found.train, found.validation, test, "adult")
-    made.code = found.code
-    return made
+    result = TableSplits(splits.train, splits.validation, test, "adult")
+    result.code = splits.code
+    return result
 
 
 def census(path: Path) -> Table:

@@ -1,4 +1,4 @@
-"""Words with their parts of speech: the English Web Treebank of Universal Dependencies."""
+"""Part-of-speech tagging: the English Web Treebank of Universal Dependencies."""
 
 from __future__ import annotations
 

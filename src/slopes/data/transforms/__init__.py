@@ -1,1 +1,1 @@
-"""Changes of inputs before or during training: standardizing, augmentation, spectrograms, tokens."""
+"""Transforms of inputs: standardization, augmentation, spectrograms, tokenization."""

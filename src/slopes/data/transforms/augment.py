@@ -1,7 +1,7 @@
-"""Augmentation: batches of pictures moved, turned, mirrored, cut, hidden in part, blurred by noise, mixed; new ones in every step.
+"""Data augmentation of image batches: shift, crop, flip, rotate, erase, noise, mixup.
 
-Functions of a batch (N, C, H, W) of floats, on tensors, so that they run eagerly and inside compiled steps alike. Each example gets
-its own random numbers, from `generator` or from the default one, which `slopes.seed` starts and `fit` seeds: a seed gives one result.
+Functions of a batch (N, C, H, W) of floats, on tensors, so that they run in eager mode and in compiled steps. Each example has its
+own random numbers, from `generator` or from the default one, which `slopes.seed` and `fit` seed: results are reproducible.
 
 >>> import slopes as sl
 >>> from slopes.data import augment
@@ -26,7 +26,7 @@ Numbers = int | float
 
 
 def shift(x: Any, by: int | tuple[int, int], fill: float = 0.0, generator: Generator | None = None) -> Tensor:
-    """Each picture moved by whole pixels, up to `by` (down and right, or a pair) in both directions, equally likely.
+    """Shift each image by a random number of pixels, up to `by` (vertically and horizontally, or a pair) in both directions.
 
     y[n, c, i, j] = x[n, c, i - r_n, j - s_n], and `fill` where that lies outside; r_n from -by[0] to by[0], s_n from -by[1] to
     by[1]. x: (N, C, H, W) floats; y: the same. Raises ShapeError for other shapes, ArgumentError for negative distances.
@@ -42,15 +42,15 @@ def shift(x: Any, by: int | tuple[int, int], fill: float = 0.0, generator: Gener
     height, width = x.shape[2:]
     rows = F.arange(height).reshape((1, height)) - whole(-down, down, x.shape[0], generator)  # (N, H)
     columns = F.arange(width).reshape((1, width)) - whole(-right, right, x.shape[0], generator)  # (N, W)
-    return picked(x, rows, columns, fill)
+    return gather_pixels(x, rows, columns, fill)
 
 
 def crop(x: Any, size: int | tuple[int, int], generator: Generator | None = None) -> Tensor:
-    """A part of height and width `size` of each picture, every place equally likely.
+    """Crop each image to `size` (height and width) at a random position.
 
     y[n, c, i, j] = x[n, c, i + r_n, j + s_n]; r_n from 0 to H - size[0], s_n from 0 to W - size[1]. x: (N, C, H, W) floats;
-    y: (N, C, *size). A margin first gives pictures of the old size, moved: crop(sl.pad(x, ...), size) is `shift`. Raises
-    ShapeError for a part larger than the picture. Source: Krizhevsky, Sutskever, Hinton, "ImageNet classification", 2012.
+    y: (N, C, *size). With padding first, crop(sl.pad(x, ...), size) is `shift`. Raises
+    ShapeError if size is larger than the image. Source: Krizhevsky, Sutskever, Hinton, "ImageNet classification", 2012.
 
     >>> import slopes as sl
     >>> from slopes.data import augment
@@ -64,13 +64,13 @@ def crop(x: Any, size: int | tuple[int, int], generator: Generator | None = None
                          repair="use a smaller size, or pad first")
     rows = F.arange(tall).reshape((1, tall)) + whole(0, height - tall, x.shape[0], generator)
     columns = F.arange(wide).reshape((1, wide)) + whole(0, width - wide, x.shape[0], generator)
-    return picked(x, rows, columns, None)
+    return gather_pixels(x, rows, columns, None)
 
 
 def flip(x: Any, p: float = 0.5, axis: int = 3, generator: Generator | None = None) -> Tensor:
-    """Each picture mirrored with probability p: left and right (axis 3), or top and bottom (axis 2).
+    """Flip each image with probability p: horizontally (axis 3) or vertically (axis 2).
 
-    x: (N, C, H, W); y: the same. Not for pictures whose mirror image means something else, such as digits.
+    x: (N, C, H, W); y: the same. Not for images whose mirror image has another meaning, such as digits.
     Raises ArgumentError for another axis or probability.
 
     >>> import slopes as sl
@@ -85,7 +85,7 @@ def flip(x: Any, p: float = 0.5, axis: int = 3, generator: Generator | None = No
 
 
 def rotate(x: Any, degrees: float, fill: float = 0.0, zoom: float = 0.0, generator: Generator | None = None) -> Tensor:
-    """Each picture turned about its middle by up to `degrees` either way, and scaled by 1 - zoom to 1 + zoom, equally likely.
+    """Rotate each image about its centre by a random angle up to `degrees`, and scale it by a random factor in 1 - zoom..1 + zoom.
 
     y at (u, v) is x at (u cos a - v sin a, u sin a + v cos a) / s, where u runs down and v to the right from the middle; between
     pixels x is interpolated linearly in both directions, outside it is `fill`. x: (N, C, H, W) floats; y: the same. Raises
@@ -107,13 +107,13 @@ def rotate(x: Any, degrees: float, fill: float = 0.0, zoom: float = 0.0, generat
     right = (F.arange(width, dtype=x.dtype) - (width - 1) / 2).reshape((1, 1, width))
     rows = (down * F.cos(angle) - right * F.sin(angle)) / scale + (height - 1) / 2  # (N, H, W): where each pixel comes from
     columns = (down * F.sin(angle) + right * F.cos(angle)) / scale + (width - 1) / 2
-    return interpolated(x, rows, columns, fill)
+    return interpolate(x, rows, columns, fill)
 
 
 def erase(x: Any, size: int | tuple[int, int], p: float = 1.0, fill: float = 0.0, generator: Generator | None = None) -> Tensor:
-    """With probability p, a rectangle of height and width `size` of each picture is replaced by `fill`.
+    """With probability p, replace a random rectangle of height and width `size` of each image by `fill`.
 
-    Its middle is equally likely on every pixel, so it may reach over the edge. x: (N, C, H, W) floats; y: the same.
+    Its centre is uniform over the pixels, so it may extend over the edge. x: (N, C, H, W) floats; y: the same.
     Source: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017.
 
     >>> import slopes as sl
@@ -133,9 +133,9 @@ def erase(x: Any, size: int | tuple[int, int], p: float = 1.0, fill: float = 0.0
 
 
 def noise(x: Any, std: float, generator: Generator | None = None) -> Tensor:
-    """y = x + e, e normal with mean 0 and deviation std, drawn for every number. x: floats of any shape; y: the same.
+    """y = x + e, e normal with mean 0 and standard deviation std, drawn for every element. x: floats of any shape; y: the same.
 
-    For small noise it is as if the squared slope of the loss with respect to the inputs were added to it, times std^2 / 2.
+    For small noise this is equivalent to adding std^2 / 2 times the squared gradient of the loss with respect to the inputs.
     Raises ArgumentError for a negative std. Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", 1995.
 
     >>> import slopes as sl
@@ -151,7 +151,7 @@ def noise(x: Any, std: float, generator: Generator | None = None) -> Tensor:
 
 def mixup(x: Any, targets: Any, classes: int | None = None, alpha: float = 0.2,
           generator: Generator | None = None) -> tuple[Tensor, Tensor]:
-    """Each example mixed with another one of the batch, and its target with the other's.
+    """Mix each example, and its target, with another example of the batch.
 
     y_n = w_n x_n + (1 - w_n) x_m(n), t_n likewise; m is a random permutation, w_n ~ Beta(alpha, alpha). Integer targets (N,) are
     first made one-hot, (N, classes); floats (N, ...), one-hot or numbers, are mixed as they are. `nn.cross_entropy` takes the
@@ -183,7 +183,7 @@ def mixup(x: Any, targets: Any, classes: int | None = None, alpha: float = 0.2,
 
 
 def beta(alpha: float, n: int, generator: Generator | None = None) -> Tensor:
-    """n numbers of the symmetric distribution Beta(alpha, alpha), without rejecting any, (n,) float32.
+    """n samples of Beta(alpha, alpha) without rejection, (n,) float32.
 
     1/2 + sign(c) / 2 sqrt((1 - s) c^2 / (s + (1 - s) c^2)), s = u^(1 / alpha), c = cos(2 pi v), u and v even in (0, 1): Bailey's
     polar method for Student's t distribution, carried over. Source: Devroye, "Random variate generation in one line of code", 1996.
@@ -195,7 +195,7 @@ def beta(alpha: float, n: int, generator: Generator | None = None) -> Tensor:
     return 0.5 + 0.5 * F.sign(c) * F.sqrt(wide / (s + wide))
 
 
-# What they share
+# Common parts
 
 
 def floats(name: str, x: Any) -> Tensor:
@@ -219,7 +219,7 @@ def pictures(name: str, x: Any) -> Tensor:
 def pair(name: str, value: int | tuple[int, int], least: int = 0) -> tuple[int, int]:
     """(down, right), both whole numbers."""
     both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(both) != 2 or not all(isinstance(each, (int, np.integer)) and each >= least for each in both):
+    if len(both) != 2 or not all(isinstance(extent, (int, np.integer)) and extent >= least for extent in both):
         raise ArgumentError(f"{name} is {value!r}", why=f"it is one whole number of at least {least}, or two: (height, width)")
     return int(both[0]), int(both[1])
 
@@ -236,32 +236,32 @@ def chance(name: str, p: float, n: int, generator: Generator | None) -> Tensor:
     return bernoulli(p, (n, 1, 1, 1), generator)
 
 
-def within(places: Tensor, length: int) -> Tensor:
-    """Whether a place lies in 0..length - 1."""
-    return (places >= 0) & (places < length)
+def within(indices: Tensor, length: int) -> Tensor:
+    """Whether an index lies in 0..length - 1."""
+    return (indices >= 0) & (indices < length)
 
 
-def picked(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) -> Tensor:
+def gather_pixels(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) -> Tensor:
     """y[n, c, i, j] = x[n, c, rows[n, i], columns[n, j]], and `fill` where that lies outside (None: it never does)."""
     n, _, height, width = x.shape
-    places = F.clip(rows, 0, height - 1).reshape((n, -1, 1)) * width + F.clip(columns, 0, width - 1).reshape((n, 1, -1))
-    found = at(x, places)
+    indices = F.clip(rows, 0, height - 1).reshape((n, -1, 1)) * width + F.clip(columns, 0, width - 1).reshape((n, 1, -1))
+    pixels = at(x, indices)
     if fill is None:
-        return found
+        return pixels
     known = within(rows, height).reshape((n, 1, -1, 1)) & within(columns, width).reshape((n, 1, 1, -1))
-    return F.where(known, found, fill)
+    return F.where(known, pixels, fill)
 
 
-def at(x: Tensor, places: Tensor) -> Tensor:
+def at(x: Tensor, indices: Tensor) -> Tensor:
     """y[n, c, i, j] = x[n, c] at the place places[n, i, j] of its pixels counted row by row."""
     n, channels, height, width = x.shape
-    _, tall, wide = places.shape
-    flat = places.reshape((n, 1, tall * wide)) + (F.arange(n * channels) * (height * width)).reshape((n, channels, 1))
+    _, tall, wide = indices.shape
+    flat = indices.reshape((n, 1, tall * wide)) + (F.arange(n * channels) * (height * width)).reshape((n, channels, 1))
     return F.take(x.reshape((-1,)), flat, axis=0).reshape((n, channels, tall, wide))
 
 
-def interpolated(x: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor:
-    """The pictures at places between pixels, rows and columns (N, H, W): each a mean of the four pixels around it."""
+def interpolate(x: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor:
+    """Bilinear interpolation of the images at fractional rows and columns (N, H, W)."""
     n, _, height, width = x.shape
     top, left = F.floor(rows), F.floor(columns)
     total: Any = 0.0

@@ -1,4 +1,4 @@
-"""Conditioning of inputs: centred, scaled, decorrelated by what the training data say; the numbers are kept and can be saved."""
+"""Conditioning of inputs with statistics of the training data: centring, scaling, whitening; savable and invertible."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...errors import ArgumentError, OutOfRangeError, ShapeError, left_to
-from ...files.arrays import as_array, check_finite, no_numbers
+from ...errors import ArgumentError, OutOfRangeError, ShapeError, missing_method
+from ...files.arrays import as_array, check_finite, not_numeric
 from ...files.reading import Path, refused
 from ...files.tensorfile import load_metadata, load_safetensors, save_safetensors
 from ..loaders.dataset import BLOCK, Dataset, exact_input, standardized
 
 PER = ("feature", "channel", "all")
 KINDS = ("pca", "zca")
-SMALLEST = 1e-12  # a direction whose variance is this share of the largest does not vary, but for rounding
+SMALLEST = 1e-12  # directions with a smaller share of the largest variance are constant up to rounding
 
 
 class Conditioner:
-    """Something learned from training inputs that can be done to any inputs, undone, saved and loaded.
+    """A transform fitted to training inputs, which can be applied to any inputs, inverted, saved and loaded.
 
     A subclass has `fields`, the names of its arrays, and two functions of (N, ...): `forward`, to float32, and `inverse`, to
     float64.
@@ -34,36 +34,36 @@ class Conditioner:
         return self.forward(as_inputs(given))
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
-        """What is done."""
-        raise left_to(self, "forward")
+        """Apply the transform."""
+        raise missing_method(self, "forward")
 
     def inverse(self, inputs: Any) -> np.ndarray:
-        """What undoes it."""
-        raise left_to(self, "inverse")
+        """Invert the transform."""
+        raise missing_method(self, "inverse")
 
     def save(self, path: Path) -> None:
-        """Write the numbers as safetensors, atomically."""
+        """Write the statistics as safetensors, atomically."""
         save_safetensors(path, {name: getattr(self, name) for name in self.fields}, {"slopes": type(self).__name__})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; DataError for another kind of file, missing arrays, and numbers that nothing can be done with."""
+        """Read what `save` wrote; DataError for another kind of file, missing arrays, and invalid values."""
         arrays, kind = load_safetensors(path), load_metadata(path).get("slopes", "")
         if kind != cls.__name__ or set(arrays) != set(cls.fields):
             raise refused(path, "contents", f"{kind or 'arrays'} with {', '.join(sorted(arrays)) or 'nothing'}",
                           f"a {cls.__name__} has {', '.join(cls.fields)}")
-        made = object.__new__(cls)
+        result = object.__new__(cls)
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise refused(path, f"array {name!r}", "a number in it is not finite")
-            setattr(made, name, array)
-        if not made.is_sound():
+            setattr(result, name, array)
+        if not result.is_sound():
             raise refused(path, "arrays", f"they do not fit each other: {', '.join(f'{k} {v.dtype}{v.shape}' for k, v in arrays.items())}")
-        return made
+        return result
 
     def is_sound(self) -> bool:
         """Whether the arrays, which were loaded, fit each other."""
-        raise left_to(self, "is_sound")
+        raise missing_method(self, "is_sound")
 
 
 class Standardize(Conditioner):
@@ -162,7 +162,7 @@ class Whiten(Conditioner):
         """A mean (D,), matrices (components, D), and the shape of so many components."""
         if self.matrix.ndim != 2 or self.shape.ndim != 1 or self.shape.dtype.kind not in "iu" or (self.shape < 1).any():
             return False
-        floats = all(each.dtype.kind == "f" for each in (self.mean, self.matrix, self.undo))
+        floats = all(array.dtype.kind == "f" for array in (self.mean, self.matrix, self.undo))
         return floats and self.undo.shape == self.matrix.shape == (math.prod(self.shape.tolist()), *self.mean.shape)
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
@@ -173,20 +173,20 @@ class Whiten(Conditioner):
 
     def inverse(self, inputs: Any) -> np.ndarray:
         """The examples (N, D) that whitening takes there; with fewer components, the nearest in the space of those kept."""
-        given = np.asarray(inputs, np.float32)
-        return given.reshape(len(given), -1) @ self.undo + self.mean
+        values = np.asarray(inputs, np.float32)
+        return values.reshape(len(values), -1) @ self.undo + self.mean
 
 
-def as_inputs(given: Dataset | Any) -> np.ndarray:
+def as_inputs(values: Dataset | Any) -> np.ndarray:
     """The inputs (N, ...) as float32 or float64, as they were given, all finite."""
-    found = exact_input(given) if isinstance(given, Dataset) else as_array(given, "inputs")
-    if found.dtype.kind not in "biuf":
-        raise no_numbers(found, "inputs")
-    found = found.astype(np.float32 if found.dtype.itemsize < 4 or found.dtype == np.float32 else np.float64, copy=False)
-    if found.ndim < 2 or not len(found):
-        raise ShapeError(f"inputs of shape {found.shape}", why="they are (N, ...): at least one example of at least one axis")
-    check_finite(found, "inputs")
-    return found
+    array = exact_input(values) if isinstance(values, Dataset) else as_array(values, "inputs")
+    if array.dtype.kind not in "biuf":
+        raise not_numeric(array, "inputs")
+    array = array.astype(np.float32 if array.dtype.itemsize < 4 or array.dtype == np.float32 else np.float64, copy=False)
+    if array.ndim < 2 or not len(array):
+        raise ShapeError(f"inputs of shape {array.shape}", why="they are (N, ...): at least one example of at least one axis")
+    check_finite(array, "inputs")
+    return array
 
 
 def checked_shape(inputs: np.ndarray, mean: np.ndarray) -> np.ndarray:

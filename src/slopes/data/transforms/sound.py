@@ -1,4 +1,4 @@
-"""What an ear hears: how much of each pitch is in a sound at each moment."""
+"""Spectrograms of sounds."""
 
 from __future__ import annotations
 

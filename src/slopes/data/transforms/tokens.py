@@ -1,4 +1,4 @@
-"""How text becomes a list of tokens: characters, or words by four rules; and back."""
+"""Tokenize text into characters or words, and join tokens back to text."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def words(text: str, lower: bool = False, elision: bool = False) -> list[str]:
     if not isinstance(text, str):
         raise DTypeError(f"{text!r:.80} is of type {type(text).__name__}, not text", why="words are found in text",
                          repair="leave out what is missing (None, nan); give sentences one by one")
-    made = composed(text)
-    return (ELIDED if elision else TOKEN).findall(made.lower() if lower else made)
+    result = composed(text)
+    return (ELIDED if elision else TOKEN).findall(result.lower() if lower else result)
 
 
 def composed(text: str) -> str:

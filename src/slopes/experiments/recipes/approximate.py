@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ... import nn, optim, random
-from ...errors import ArgumentError
+from ...errors import ArgumentError, DataError
 from ...inside.draw import colour
 from ...plot import Picture, View, new_figure
-from ...tensor import asarray, no_grad
-from ..experiment import Setting
+from ...tensor import asarray
+from ..answers import outputs
+from ..experiment import Config, Experiment, Facts, Learn, LoadedRun, Prediction, Report, Result, Setting
 from ..formula import formula
-from ..study import Findings, Study
 
-WIDTHS = (2, 4, 8)  # shown beside the wanted width
-PLACES = 400  # between which the error is looked for at ten times as many
+WIDTHS = (2, 4, 8)  # shown beside the width asked for
+POINTS = 400  # to fit to; the error is measured at ten times as many
 
 
 class Curve(nn.Module):
@@ -59,9 +58,9 @@ class Fits(View):
         figure = new_figure(6, 5)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         above.plot(self.x, self.y, color="black", linewidth=3, alpha=0.3, label=self.text)
-        for number, (width, fit) in enumerate(self.fits.items()):
-            above.plot(self.x, fit, color=colour(number), linewidth=1, label=f"{width} units")
-            below.plot(self.x, np.abs(fit - self.y), color=colour(number), linewidth=1)
+        for i, (width, fit) in enumerate(self.fits.items()):
+            above.plot(self.x, fit, color=colour(i), linewidth=1, label=f"{width} units")
+            below.plot(self.x, np.abs(fit - self.y), color=colour(i), linewidth=1)
         below.set_yscale("log")
         below.set_ylabel("|error|")
         below.set_xlabel("x")
@@ -69,48 +68,79 @@ class Fits(View):
         return Picture(figure)
 
 
-def fitted(function: Callable[[np.ndarray], np.ndarray], width: int, low: float, high: float, steps: int, seed: int) -> Curve:
-    """The network with so many units that comes nearest to the function, by L-BFGS on the squared error.
-
-    The places are Chebyshev's, closer to each other near both ends, where a curve that is fitted to even ones goes astray.
-    """
-    x = (low + high) / 2 - (high - low) / 2 * np.cos(np.pi * (np.arange(PLACES) + 0.5) / PLACES)
-    y = function(x)
-    spread = (float(y.min()), float(y.max()) if y.max() > y.min() else float(y.min()) + 1)
-    random.seed(seed)
-    net = Curve(width, (low, high), spread)
-    inputs, targets = asarray(x), asarray(y)
-    optim.minimize(lambda: nn.mse_loss(net(inputs), targets) / (spread[1] - spread[0]) ** 2, net, steps=steps, tolerance=1e-9, change=1e-13)
-    return net
+def nodes(low: float, high: float) -> np.ndarray:
+    """The points to fit to: Chebyshev's, denser near both ends, where a curve that is fitted to even ones swings."""
+    return (low + high) / 2 - (high - low) / 2 * np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
 
 
-def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> Findings:
-    """Fit with a few widths, and measure the largest error."""
-    low, high, function = values["low"], values["high"], formula(values["function"])
-    x = np.linspace(low, high, 10 * PLACES)
-    y = function(x) if high > low else np.array([np.nan])
+def span(config: Config) -> tuple[float, float]:
+    """The least and the largest value of the function at the points; they differ also for a constant."""
+    y = formula(config["function"])(nodes(config["low"], config["high"]))
+    low = float(y.min())
+    return low, float(y.max()) if y.max() > low else low + 1
+
+
+def values_of(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the interval, close to each other, and the function's values there; ArgumentError where it has none."""
+    low, high = config["low"], config["high"]
+    x = np.linspace(low, high, 10 * POINTS)
+    y = formula(config["function"])(x) if high > low else np.array([np.nan])
     if not np.isfinite(y).all():
-        raise ArgumentError(f"{values['function']} from {low:g} to {high:g} is not a finite function of an interval",
-                            repair="choose low below high, and no place where it has no value")
-    fits: dict[int, np.ndarray] = {}
-    for width in sorted({*(each for each in WIDTHS if each < values["hidden"]), values["hidden"]}):
-        net = fitted(function, width, low, high, values["steps"], seed)
-        with no_grad():
-            fits[width] = net(asarray(x)).numpy()
-        tell(f"{width} units: largest error {np.abs(fits[width] - y).max():.2g}")
+        raise ArgumentError(f"{config['function']} from {low:g} to {high:g} is not a finite function of an interval",
+                            repair="choose low below high, and an interval on which the function has a value everywhere")
+    return x, y
+
+
+def widths(config: Config) -> tuple[str, ...]:
+    """A network for each width, the one asked for last."""
+    return (*(str(width) for width in WIDTHS if width < config["hidden"]), str(config["hidden"]))
+
+
+def network(config: Config, facts: Facts, name: str) -> Curve:
+    """A network with so many units."""
+    return Curve(config["hidden"] if name == str(config["hidden"]) else int(name), (config["low"], config["high"]), span(config))
+
+
+def training(config: Config, data: tuple[np.ndarray, np.ndarray], name: str, net: Curve) -> Learn:
+    """The least squared error, by L-BFGS."""
+    x, (low, high) = nodes(config["low"], config["high"]), span(config)
+    inputs, targets = asarray(x), asarray(formula(config["function"])(x))
+    return Learn(lambda: optim.minimize(lambda: nn.mse_loss(net(inputs), targets) / (high - low) ** 2, net, steps=config["steps"],
+                                        tolerance=1e-9, change=1e-13))
+
+
+def report(result: Result[tuple[np.ndarray, np.ndarray]]) -> Report:
+    """The largest error of each width."""
+    config, (x, y) = result.config, result.data
+    fits = {int(name): outputs(net, x) for name, net in result.networks.items()}
     errors = {width: float(np.abs(fit - y).max()) for width, fit in fits.items()}
-    return Findings({"largest error": errors[values["hidden"]], **{f"with {width} units": error for width, error in errors.items()}},
-                    [f"{values['function']} on {low:g}..{high:g}", *(f"{w:4} units: largest error {e:.2e}" for w, e in errors.items())],
-                    {"fits.png": Fits(x, y, fits, values["function"]).draw}, net.state_dict())
+    return Report({"largest error": errors[config["hidden"]], **{f"with {width} units": error for width, error in errors.items()}},
+                  [f"{config['function']} on {config['low']:g}..{config['high']:g}",
+                   *(f"{width:4} units: largest error {error:.2e}" for width, error in errors.items())],
+                  {"fits.png": Fits(x, y, fits, config["function"]).draw})
 
 
-recipe = Study(
+def predict(run: LoadedRun, item: str, top: int) -> Prediction:
+    """The value of the widest network at x."""
+    try:
+        x = float(item)
+    except ValueError:
+        raise DataError(f"{item!r:.80} is not a number", why="the network is a function of one number", repair="give x, such as 0.5",
+                        where="") from None
+    low, high = run.config["low"], run.config["high"]
+    if not low <= x <= high:
+        raise DataError(f"x = {item} is outside the interval", why=f"the function was fitted from {low:g} to {high:g}",
+                        repair="choose x in it", where="")
+    return Prediction(f"{outputs(run.networks[str(run.config['hidden'])], np.array([x]))[0]:.6g}")
+
+
+recipe = Experiment(
     name="approximate",
     caption="one hidden layer fits a function given as text on an interval",
     expected="largest error below 0.01 for the default function",
-    investigate=investigate,
-    sizes={"function": Setting("sin(3 x) + x^2 / 4", "bends up and down, and grows: no line or parabola will do"),
-           "low": Setting(-3.0, "where the interval begins", least=-1e6), "high": Setting(3.0, "where it ends", least=-1e6),
-           "hidden": Setting(32, "twice what the default function needs for 1% error"),
-           "steps": Setting(1500, "L-BFGS gains nothing that can be seen after that")},
+    data=values_of, parts=widths, network=network, training=training, report=report, predict=predict, takes="X",
+    settings={"function": Setting("sin(3 x) + x^2 / 4", "bends up and down, and grows: neither a line nor a parabola fits it"),
+              "low": Setting(-3.0, "where the interval begins", least=-1e6), "high": Setting(3.0, "where it ends", least=-1e6),
+              "hidden": Setting(32, "twice what the default function needs for 1% error"),
+              "steps": Setting(1500, "L-BFGS gains nothing visible after that")},
 )

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from ... import data, functions, nn, optim, random, text
+from ... import data, functions, nn, optim, text
 from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...data.transforms import augment
+from ...files.images import load_image
 from ...plot import Picture, View, bare_grid, new_figure
 from ...tensor import Tensor, asarray, no_grad
-from ...train.fit import fit
 from ...train.mode import Mode
-from ...train.progress import Told
 from ...zoo.show_attend_tell import Captioner
-from ..experiment import Setting
-from ..study import Findings, Study
+from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
+from ..image import to_ink
 
-END = 0  # the number of the word that ends a sentence, and that stands before its first word
+END = 0  # the index of the word that ends a sentence, and that stands before its first word
 KINDS = {"one digit": "", "left of": " left of ", "above": " above ", "three digits": " below"}  # and by which words they are known
 PART, SHOWN = 100, 12  # pictures captioned side by side, and shown
 
@@ -43,8 +40,8 @@ class Captions(View):
         grid = bare_grid(figure, len(self.images), columns)
         for axes, image, written, true in zip(grid, self.images, self.written, self.true):
             axes.imshow(image, cmap="gray", interpolation="nearest")
-            told = written if written == true else f"{written} ({true})"
-            axes.set_title(textwrap.fill(told, 30), fontsize="small", color="#22543d" if written == true else "#9b2c2c")
+            shown = written if written == true else f"{written} ({true})"
+            axes.set_title(textwrap.fill(shown, 30), fontsize="small", color="#22543d" if written == true else "#9b2c2c")
         return Picture(figure)
 
 
@@ -90,13 +87,13 @@ def shifted(inputs: tuple[Tensor, Tensor], words: Tensor, by: int) -> tuple[tupl
 
 def written(net: Captioner, images: np.ndarray, longest: int, beams: int) -> list[str]:
     """The likeliest sentence about each picture, of those that a search among so many beginnings finds."""
-    begin, step, found = compile(lambda x: net.begin(x)), compile(net.step), []
+    begin, step, captions = compile(lambda x: net.begin(x)), compile(net.step), []
     with Mode(net, training=False), no_grad():
         for first in range(0, len(images), PART):
             part = images[first:first + PART]
             sentences = text.beam_search(step, begin(asarray(part)), np.full(len(part), END), END, length=longest, beams=beams)
-            found += [data.caption_text(row) for row in sentences.tokens.numpy()[:, 0]]
-    return found
+            captions += [data.caption_text(row) for row in sentences.tokens.numpy()[:, 0]]
+    return captions
 
 
 def looks(net: Captioner, image: np.ndarray, words: np.ndarray) -> Looks:
@@ -113,47 +110,69 @@ def kind_of(sentence: str) -> str:
     return next(kind for kind, words in reversed(KINDS.items()) if words in sentence)
 
 
-def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> Findings:
-    """Train on pictures of training digits; the share of pictures of test digits whose sentence is right to the last word."""
-    made = data.digit_captions(sizes=(values["pictures"], values["tested"], values["tested"]), seed=seed)
-    train, validation, test = made.train, made.validation, made.test
-    assert validation is not None and test is not None
-    random.seed(seed)
-    net = Captioner(train.inputs.shape[1:], len(data.CAPTION_WORDS), values["filters"], values["width"], values["hidden"],
-                    values["dropout"])
-    run = fit(net, lessons(train), loss=nn.token_cross_entropy, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=1.0,
-              epochs=values["epochs"], batch_size=values["batch"], validation=lessons(validation), metrics=[whole], seed=seed,
-              augment=partial(shifted, by=values["shift"]), progress=Told(tell))
-    answers, true = written(net, test.inputs, test.targets.shape[1], values["beams"]), [data.caption_text(row) for row in test.targets]
-    right = np.array([one == other for one, other in zip(answers, true)])
+def captions_of(config: Config) -> data.Splits:
+    """Images of training, validation and test digits, with sentences about them."""
+    return data.digit_captions(sizes=(config["pictures"], config["tested"], config["tested"]), seed=config.seed)
+
+
+def describe(config: Config, made: data.Splits) -> Facts:
+    """The shape of the images, the words, and the length of the longest sentence."""
+    return {"shape": list(made.train.inputs.shape[1:]), "words": list(data.CAPTION_WORDS), "longest": made.train.targets.shape[1]}
+
+
+def network(config: Config, facts: Facts, name: str) -> Captioner:
+    """The captioner."""
+    return Captioner(tuple(facts["shape"]), len(facts["words"]), config["filters"], config["width"], config["hidden"], config["dropout"])
+
+
+def training(config: Config, made: data.Splits, name: str, net: Captioner) -> Fit:
+    """Each word is predicted from the image and the words before it."""
+    assert made.validation is not None
+    return Fit(lessons(made.train), lessons(made.validation), loss=nn.token_cross_entropy, optimizer=optim.Adam(lr=config["rate"]),
+               schedule="cosine", clip=1.0, epochs=config["epochs"], batch_size=config["batch"], metrics=[whole],
+               augment=partial(shifted, by=config["shift"]))
+
+
+def report(result: Result[data.Splits]) -> Report:
+    """The share of images of test digits whose sentence is right to the last word."""
+    net, test, beams = result.run.net, result.data.test, result.config["beams"]
+    assert test is not None
+    answers, true = written(net, test.inputs, test.targets.shape[1], beams), [data.caption_text(row) for row in test.targets]
+    right = np.array([answer == sentence for answer, sentence in zip(answers, true)])
     kinds = np.array([kind_of(sentence) for sentence in true])
     by_kind = {kind: float(right[kinds == kind].mean()) for kind in KINDS if (kinds == kind).any()}
-    shown = np.argsort(right, kind="stable")[:SHOWN // 3]  # the first mistakes, then pictures as they come
+    shown = np.argsort(right, kind="stable")[:SHOWN // 3]  # the first mistakes, then images in their order
     shown = np.concatenate([shown, np.setdiff1d(np.arange(len(true)), shown)])[:SHOWN]
     view = Captions(test.inputs[shown, 0], [answers[i] for i in shown], [true[i] for i in shown])
     longest = int((test.targets != END).sum(axis=1).argmax())
-    return Findings({"captions right": text.exact_match(answers, true), **{f"right, {kind}": share for kind, share in by_kind.items()}},
-                    [f"{right.mean():.2%} of {len(true):,} captions are right to the last word",
-                     ", ".join(f"{kind} {share:.1%}" for kind, share in by_kind.items())],
-                    {"captions.png": view.draw, "looks.png": looks(net, test.inputs[longest], test.targets[longest]).draw,
-                     "curve.png": run.plot}, net.state_dict())
+    return Report({"captions right": text.exact_match(answers, true), **{f"right, {kind}": share for kind, share in by_kind.items()}},
+                  [f"{right.mean():.2%} of {len(true):,} captions are right to the last word",
+                   ", ".join(f"{kind} {share:.1%}" for kind, share in by_kind.items())],
+                  {"captions.png": view.draw, "looks.png": looks(net, test.inputs[longest], test.targets[longest]).draw,
+                   "curve.png": result.run.plot})
 
 
-recipe = Study(
+def predict(run: LoadedRun, item: str, top: int) -> Prediction:
+    """The likeliest sentence about an image file, which is scaled to the size of the images that were learned from."""
+    ink = to_ink(load_image(item, size=tuple(run.facts["shape"][1:]))[0].astype(np.float64)).astype(np.float32)
+    return Prediction(written(run.net, ink[None, None], run.facts["longest"], run.config["beams"])[0])
+
+
+recipe = Experiment(
     name="caption",
-    caption="pictures of one to three handwritten digits into sentences such as \"a seven left of a two\"",
-    expected="at least 90% of the captions right to the last word, on pictures of test digits",
-    investigate=investigate,
+    caption="images of one to three handwritten digits into sentences such as \"a seven left of a two\"",
+    expected="at least 90% of the captions right to the last word, on images of test digits",
+    data=captions_of, describe=describe, network=network, training=training, report=report, predict=predict,
     datasets=("mnist",),
-    sizes={"pictures": Setting(10000, "to learn from; with 4,000 about half of the sentences come out right"),
-           "tested": Setting(1000, "pictures to validate with, and to test with"),
-           "epochs": Setting(8, "nine tenths are right after the third; the last ones, with small steps, bring most of the rest"),
-           "batch": Setting(32, "310 steps an epoch"),
-           "filters": Setting(16, "of the first convolution; twice and four times as many of the next ones"),
-           "width": Setting(64, "numbers per word"),
-           "hidden": Setting(128, "units of the LSTM"),
-           "dropout": Setting(0.2, "of features, words and outputs"),
-           "shift": Setting(2, "each picture is moved by up to so many pixels each time: the sentence stays true"),
-           "beams": Setting(3, "beginnings that the search keeps; 1 takes the likeliest word each time"),
-           "rate": Setting(2e-3, "twice the usual, with a cosine down to 0: batch norm bears it")},
+    settings={"pictures": Setting(10000, "to learn from; with 4,000 about half of the sentences come out right"),
+              "tested": Setting(1000, "images to validate with, and to test with"),
+              "epochs": Setting(8, "nine tenths are right after the third; the last ones, with small steps, bring most of the rest"),
+              "batch": Setting(32, "310 steps an epoch"),
+              "filters": Setting(16, "of the first convolution; twice and four times as many of the next ones"),
+              "width": Setting(64, "length of the word embeddings"),
+              "hidden": Setting(128, "units of the LSTM"),
+              "dropout": Setting(0.2, "of features, words and outputs"),
+              "shift": Setting(2, "each image is shifted by up to this many pixels each time: the sentence stays true"),
+              "beams": Setting(3, "width of the beam search; 1 is greedy decoding"),
+              "rate": Setting(2e-3, "twice the usual learning rate, with a cosine down to 0: batch norm allows it")},
 )

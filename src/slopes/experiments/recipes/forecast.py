@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ... import data, nn, optim, random
+from ... import data, nn, optim
+from ...data.sets.series import SeriesSplits
+from ...errors import DataError
+from ...files.columns import is_words
+from ...files.csvfile import load_csv
 from ...inside.draw import colour
 from ...plot import Picture, View, finish, new_figure
-from ...tensor import asarray, no_grad
-from ...train.fit import fit
-from ...train.history import Run
-from ...train.progress import Told
 from ...train.stopping import EarlyStopping
 from ...zoo.recurrent_forecaster import Forecaster
-from ..experiment import Setting
-from ..study import Findings, Study
+from ..answers import outputs
+from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 
 SERIES = {"sunspots": data.sunspots, "temperatures": data.temperatures}
 NET, PERSISTENCE, SEASONAL = "network", "nothing changes", "one period ago"
@@ -27,7 +26,7 @@ SHOWN = 240  # values of the test part in the picture
 
 @dataclass
 class Outlook(View):
-    """Values of the test part, (N, horizon) in the series' units, what each way to forecast said of them, and when the first was."""
+    """Values of the test part, (N, horizon) in the series' units, the forecast of each method, and when the first was."""
 
     name: str
     times: tuple[str, ...]
@@ -36,7 +35,7 @@ class Outlook(View):
 
     def errors(self) -> dict[str, float]:
         """Each forecast's mean absolute error over all windows and steps."""
-        return {name: float(np.abs(each - self.truth).mean()) for name, each in self.forecasts.items()}
+        return {name: float(np.abs(values - self.truth).mean()) for name, values in self.forecasts.items()}
 
     def ratio(self) -> float:
         """The network's error as a share of that of the better plain forecast."""
@@ -48,14 +47,14 @@ class Outlook(View):
         windows, horizon = self.truth.shape
         firsts = range(0, min(windows, SHOWN), horizon)
         left.plot(np.concatenate([self.truth[first] for first in firsts]), color="black", linewidth=1, alpha=0.5, label="truth")
-        for number, (name, each) in enumerate(self.forecasts.items()):
+        for i, (name, values) in enumerate(self.forecasts.items()):
             for first in firsts if name != PERSISTENCE else ():
-                left.plot(np.arange(first, first + horizon), each[first], color=colour(number), linewidth=1.4 if name == NET else 0.8,
+                left.plot(np.arange(first, first + horizon), values[first], color=colour(i), linewidth=1.4 if name == NET else 0.8,
                           alpha=1 if name == NET else 0.5, label=name if first == 0 else None)
-            right.plot(np.arange(1, horizon + 1), np.abs(each - self.truth).mean(axis=0), ".-", color=colour(number), label=name)
+            right.plot(np.arange(1, horizon + 1), np.abs(values - self.truth).mean(axis=0), ".-", color=colour(i), label=name)
         left.set_title(f"{self.name}: forecasts of {horizon} steps, one after the other", fontsize="medium")
         marked = range(0, firsts[-1] + horizon, max(1, -(-(firsts[-1] + horizon) // 6)))
-        left.set_xticks(marked, [self.times[place] for place in marked])
+        left.set_xticks(marked, [self.times[step] for step in marked])
         right.set_title("mean absolute error", fontsize="medium")
         right.xaxis.get_major_locator().set_params(integer=True)
         right.set_ylim(bottom=0)
@@ -72,54 +71,95 @@ class Outlooks(View):
     def draw(self) -> Picture:
         """All of them in one picture."""
         figure = new_figure(10, 3.2 * len(self.rows))
-        for (left, right), each in zip(figure.subplots(len(self.rows), 2, squeeze=False, width_ratios=(3, 1)), self.rows):
-            each.draw_on(left, right)
+        for (left, right), view in zip(figure.subplots(len(self.rows), 2, squeeze=False, width_ratios=(3, 1)), self.rows):
+            view.draw_on(left, right)
         return Picture(figure)
 
 
-def learned(name: str, values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> tuple[Forecaster, Run, Outlook]:
-    """The network that learned a series, its run, and how it does on the test part, which nothing before has seen."""
-    splits = data.split_series(SERIES[name](), values["past"], values["horizon"])
-    random.seed(seed)
-    net = Forecaster(values["horizon"], values["hidden"], values["kind"])
-    run = fit(net, splits.train, loss=nn.l1_loss, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=1.0,
-              epochs=values["epochs"], batch_size=values["batch"], validation=splits.validation, seed=seed,
-              after_epoch=EarlyStopping(max(1, values["epochs"])), progress=Told(tell, f"{name}: "))
+def names(config: Config) -> tuple[str, ...]:
+    """A network for each series asked for."""
+    return tuple(SERIES) if config["series"] == "both" else (config["series"],)
+
+
+def splits_of(config: Config) -> dict[str, SeriesSplits]:
+    """The windows of each series."""
+    return {name: data.split_series(SERIES[name](), config["past"], config["horizon"]) for name in names(config)}
+
+
+def describe(config: Config, splits: dict[str, SeriesSplits]) -> Facts:
+    """The scale of each series, and its last values: where a forecast begins."""
+    return {name: {"mean": np.ravel(each.mean).tolist(), "std": np.ravel(each.std).tolist(),
+                   "last": np.ravel(each.series.values)[-config["past"]:].tolist()} for name, each in splits.items()}
+
+
+def network(config: Config, facts: Facts, name: str) -> Forecaster:
+    """The forecaster."""
+    return Forecaster(config["horizon"], config["hidden"], config["kind"])
+
+
+def training(config: Config, splits: dict[str, SeriesSplits], name: str, net: Forecaster) -> Fit:
+    """The training; the weights of the epoch with the lowest validation loss are kept."""
+    return Fit(splits[name].train, splits[name].validation, loss=nn.l1_loss, optimizer=optim.Adam(lr=config["rate"]), schedule="cosine",
+               clip=1.0, epochs=config["epochs"], batch_size=config["batch"], callbacks=[EarlyStopping(max(1, config["epochs"]))])
+
+
+def outlook(name: str, splits: SeriesSplits, net: Forecaster) -> Outlook:
+    """The forecasts of the test part, which nothing before has seen."""
     test = splits.test
     assert test is not None
-    with no_grad():
-        scaled = {NET: net(asarray(test.inputs)).numpy(), PERSISTENCE: splits.persistence(), SEASONAL: splits.seasonal()}
+    scaled = {NET: outputs(net, test.inputs), PERSISTENCE: splits.persistence(), SEASONAL: splits.seasonal()}
     times = splits.series.times[splits.firsts("test")[0, 0]:]
-    return net, run, Outlook(name, times, splits.unscaled(test.targets), {each: splits.unscaled(found) for each, found in scaled.items()})
+    return Outlook(name, times, splits.unscaled(test.targets), {way: splits.unscaled(values) for way, values in scaled.items()})
 
 
-def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> Findings:
-    """A network for each series; mean absolute errors on the test part."""
-    names = tuple(SERIES) if values["series"] == "both" else (values["series"],)
-    found = {name: learned(name, values, seed, tell) for name in names}
-    views = [view for _, _, view in found.values()]
-    lines = [f"{'mean absolute error':22}" + "".join(f"{each:>16}" for each in views[0].forecasts),
+def report(result: Result[dict[str, SeriesSplits]]) -> Report:
+    """Mean absolute errors on the test part of each series, beside the plain forecasts."""
+    views = [outlook(name, splits, result.networks[name]) for name, splits in result.data.items()]
+    lines = [f"{'mean absolute error':22}" + "".join(f"{way:>16}" for way in views[0].forecasts),
              *(f"{view.name:22}" + "".join(f"{error:16.2f}" for error in view.errors().values()) for view in views)]
-    return Findings(
+    return Report(
         {"error / plain forecast, worst series": max(view.ratio() for view in views),
          **{f"{view.name} error": view.errors()[NET] for view in views},
-         **{f"{view.name} error, {each}": view.errors()[each] for view in views for each in (PERSISTENCE, SEASONAL)}},
-        lines, {"forecast.png": Outlooks(views).draw, **{f"curve-{name}.png": run.plot for name, (_, run, _) in found.items()}},
-        {f"{name}.{path}": array for name, (net, _, _) in found.items() for path, array in net.state_dict().items()})
+         **{f"{view.name} error, {way}": view.errors()[way] for view in views for way in (PERSISTENCE, SEASONAL)}},
+        lines, {"forecast.png": Outlooks(views).draw, **{f"curve-{name}.png": run.plot for name, run in result.runs.items()}})
 
 
-recipe = Study(
+def predict(run: LoadedRun, item: str, top: int) -> Prediction:
+    """The next values: of a known series after its end (NAME), or of one in the last column of a CSV file (NAME=FILE)."""
+    name, _, path = item.partition("=")
+    if name not in run.networks:
+        raise DataError(f"{item!r:.80} names no series of this run", why=f"its series are {', '.join(run.networks)}",
+                        repair=f"give {next(iter(run.networks))}, or {next(iter(run.networks))}=FILE.csv", where="")
+    facts = run.facts[name]
+    past = last_values(path, run.config["past"]) if path else np.array(facts["last"])
+    scaled = (past - facts["mean"]) / facts["std"]
+    values = outputs(run.networks[name], scaled.astype(np.float32)[None, :, None])[0] * facts["std"][0] + facts["mean"][0]
+    return Prediction(", ".join(f"{value:.4g}" for value in values))
+
+
+def last_values(path: str, count: int) -> np.ndarray:
+    """The last values of the last column of a CSV file."""
+    table = load_csv(path)
+    column = table[table.names[-1]]
+    if is_words(column) or len(column) < count or not np.isfinite(column[-count:]).all():
+        raise DataError(f"{path}: column {table.names[-1]!r} does not end with {count} known numbers",
+                        why=f"the network forecasts from the last {count} values", repair="give a longer series, without gaps", where="")
+    return np.asarray(column[-count:], np.float64)
+
+
+recipe = Experiment(
     name="forecast",
     caption="sunspots of the next year, temperatures of the next days: a GRU beside the forecasts that need no learning",
     expected="on the test part, a smaller mean absolute error than \"nothing changes\" and \"as one period ago\", for both series",
-    investigate=investigate,
+    data=splits_of, describe=describe, parts=names, network=network, training=training, report=report, predict=predict,
+    takes="SERIES[=FILE.csv]",
     datasets=tuple(SERIES),
-    sizes={"series": Setting("both", "one network for each", ("both", *SERIES)),
-           "past": Setting(60, "months or days that are seen; with 36 the errors of validation are 2% larger"),
-           "horizon": Setting(12, "a year of months, or 12 days: far enough that \"nothing changes\" is a poor forecast"),
-           "kind": Setting("gru", "for sunspots better than an LSTM in validation, for temperatures as good", ("gru", "lstm", "rnn")),
-           "hidden": Setting(32, "2,000 windows that overlap are few: 64 units bring nothing in validation"),
-           "epochs": Setting(40, "the weights of the epoch with the lowest validation loss are kept, which comes before"),
-           "batch": Setting(64, "30 steps an epoch"),
-           "rate": Setting(1e-3, "the usual first choice, with a cosine down to 0")},
+    settings={"series": Setting("both", "one network for each", ("both", *SERIES)),
+              "past": Setting(60, "months or days that the network sees; with 36 the validation errors are 2% larger"),
+              "horizon": Setting(12, "a year of months, or 12 days: far enough that \"nothing changes\" is a poor forecast"),
+              "kind": Setting("gru", "in validation better than an LSTM on sunspots, as good on temperatures", ("gru", "lstm", "rnn")),
+              "hidden": Setting(32, "2,000 overlapping windows are little data: 64 units gain nothing in validation"),
+              "epochs": Setting(40, "the weights of the epoch with the lowest validation loss are kept, which is an earlier one"),
+              "batch": Setting(64, "30 steps an epoch"),
+              "rate": Setting(1e-3, "the usual first choice, with a cosine down to 0")},
 )

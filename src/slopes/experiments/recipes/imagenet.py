@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ... import data, nn, optim, random
+from ... import data, nn, optim
 from ...data.transforms import augment
 from ...files.atomic import saving
+from ...files.images import load_image
 from ...files.lock import locked
 from ...inside.confusion import Confusion
 from ...plot import mistakes
-from ...settings import cache_folder, expanded
+from ...settings import cache_folder, expand_home
 from ...tensor import Tensor
 from ...train.evaluate import evaluate
-from ...train.fit import fit
-from ...train.progress import Told
 from ...zoo.alexnet import alexnet
-from ..experiment import Setting
-from ..study import Findings, Study
+from ..answers import likeliest, outputs, probabilities
+from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 
 SAMPLE = 128  # pictures that are read beforehand: for the mean shade, and to see how fast the disk and the decoder are
 
@@ -45,83 +44,115 @@ class View(nn.Module):
         return (part - self.mean) / self.std
 
 
-def network(values: dict[str, Any], classes: int, shades: data.Standardize) -> nn.Module:
-    """AlexNet behind the view. Weights before rectified units start He normal: with smaller ones it stands still for epochs."""
-    net = alexnet((3, values["size"], values["size"]), classes, hidden=values["hidden"], dropout=values["dropout"])
+@dataclass
+class Pictures:
+    """The images of a folder, divided; mean and deviation of each channel, and how many images per second are read from the disk."""
+
+    splits: data.Splits
+    classes: tuple[str, ...]
+    scale: data.Standardize
+    per_second: float
+
+
+def made_folder(count: int, pixels: int, log: Callable[[str], None]) -> Path:
+    """A folder of PNG files, `count` of each class of Fashion-MNIST enlarged to pixels x pixels: made once, then used again."""
+    home = cache_folder() / "made"
+    folder = home / f"fashion-mnist-{count}-{pixels}"
+    with saving(home):
+        home.mkdir(parents=True, exist_ok=True)
+    with locked(home / f".{folder.name}.lock"):
+        if not folder.exists():
+            clothes = data.fashion_mnist().train
+            chosen = [np.flatnonzero(clothes.targets == label)[:count] for label in range(len(clothes.classes or ()))]
+            log(f"writing {sum(map(len, chosen)):,} pictures to {folder}")
+            data.save_image_folder(clothes.subset(np.concatenate(chosen)), folder, (pixels, pixels))
+    return folder
+
+
+def open_folder(config: Config) -> data.ImageFolder:
+    """The images of the folder asked for; damaged files are logged by name, if they are to be skipped."""
+    named = config["folder"]
+    folder = expand_home(named, "--folder") if named else made_folder(config["pictures"], config["pixels"], config.log)
+    images = data.image_folder(folder, config["size"] + config["margin"], skip_damaged=config["damaged"] == "skip")
+    for path, why in images.skipped:
+        config.log(f"skipped: {why}" if path in why else f"skipped: {path}: {why}")
+    config.log(repr(images))
+    return images
+
+
+def pictures_of(config: Config) -> Pictures:
+    """Seven tenths of the images to train, a tenth to validate, two tenths to test with; a sample of the first is read now."""
+    images = open_folder(config)
+    splits = data.split(images)
+    indices, started = np.arange(len(splits.train))[:: -(-len(splits.train) // SAMPLE)], time.perf_counter()
+    sample = splits.train.inputs[indices]
+    per_second = len(sample) / (time.perf_counter() - started)
+    config.log(f"reads {per_second:,.0f} pictures per second")
+    return Pictures(splits, tuple(images.classes), data.Standardize(sample, per="channel"), per_second)
+
+
+def describe(config: Config, pictures: Pictures) -> Facts:
+    """The classes, and the scale of each channel."""
+    return {"classes": list(pictures.classes), "mean": pictures.scale.mean.ravel().tolist(), "std": pictures.scale.std.ravel().tolist()}
+
+
+def network(config: Config, facts: Facts, name: str) -> nn.Module:
+    """AlexNet behind the view. Weights before rectified units start He normal: with smaller ones the loss is flat for epochs."""
+    size = config["size"]
+    net = alexnet((3, size, size), len(facts["classes"]), hidden=config["hidden"], dropout=config["dropout"])
     *before, _ = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     for weight in before:
         nn.init.kaiming_normal(weight)
-    return nn.Sequential(View(values["size"], shades.mean.astype(np.float32), shades.std.astype(np.float32)), net)
+    mean, std = (np.array(facts[key], np.float32).reshape(3, 1, 1) for key in ("mean", "std"))
+    return nn.Sequential(View(size, mean, std), net)
 
 
-def made_folder(count: int, pixels: int, tell: Callable[[str], None]) -> Path:
-    """A folder of PNG files, `count` of each class of Fashion-MNIST enlarged to pixels x pixels: made once, then found again."""
-    home = cache_folder() / "made"
-    place = home / f"fashion-mnist-{count}-{pixels}"
-    with saving(home):
-        home.mkdir(parents=True, exist_ok=True)
-    with locked(home / f".{place.name}.lock"):
-        if not place.exists():
-            clothes = data.fashion_mnist().train
-            chosen = [np.flatnonzero(clothes.targets == label)[:count] for label in range(len(clothes.classes or ()))]
-            tell(f"writing {sum(map(len, chosen)):,} pictures to {place}")
-            data.save_image_folder(clothes.subset(np.concatenate(chosen)), place, (pixels, pixels))
-    return place
+def training(config: Config, pictures: Pictures, name: str, net: nn.Module) -> Fit:
+    """The training."""
+    return Fit(pictures.splits.train, pictures.splits.validation, optimizer=optim.Adam(lr=config["rate"]), schedule="cosine",
+               epochs=config["epochs"], batch_size=config["batch"])
 
 
-def found_pictures(values: dict[str, Any], tell: Callable[[str], None]) -> data.ImageFolder:
-    """The pictures of the folder asked for; damaged ones are told by name, if they are to be skipped."""
-    folder = expanded(values["folder"], "--folder") if values["folder"] else made_folder(values["pictures"], values["pixels"], tell)
-    found = data.image_folder(folder, values["size"] + values["margin"], skip_damaged=values["damaged"] == "skip")
-    for path, why in found.skipped:
-        tell(f"skipped: {why}" if path in why else f"skipped: {path}: {why}")
-    tell(repr(found))
-    return found
-
-
-def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> Findings:
-    """Train on seven tenths of the pictures, watch a tenth, judge by two tenths; how many pictures per second were read and learned."""
-    found = found_pictures(values, tell)
-    parts = data.split(found)
-    assert parts.test is not None
-    numbers, started = np.arange(len(parts.train))[:: -(-len(parts.train) // SAMPLE)], time.perf_counter()
-    sample = parts.train.inputs[numbers]
-    read = len(sample) / (time.perf_counter() - started)
-    tell(f"reads {read:,.0f} pictures per second")
-    shades = data.Standardize(sample, per="channel")
-    random.seed(seed)
-    net = network(values, len(found.classes), shades)
-    run = fit(net, parts.train, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", epochs=values["epochs"],
-              batch_size=values["batch"], validation=parts.validation, seed=seed, progress=Told(tell))
-    test = evaluate(net, parts.test, batch_size=values["batch"])
+def report(result: Result[Pictures]) -> Report:
+    """The accuracy on test images; how many images per second were read and learned from."""
+    run, test_set, read = result.run, result.data.splits.test, result.data.per_second
+    assert test_set is not None
+    test = evaluate(run.net, test_set, batch_size=result.config["batch"])
     learned = run.epochs[-1].examples / run.epochs[-1].seconds if run.epochs else 0.0  # compiling belongs to the first epoch
-    table = Confusion.counted(test.targets, test.predicted, found.classes)
-    most = float(np.bincount(parts.test.targets).max() / len(parts.test))
-    return Findings({"test accuracy": test["accuracy"], "pictures read per second": read, "pictures learned per second": learned},
-                    [f"{test['accuracy']:.2%} of {len(parts.test):,} held-out pictures are recognised; always the same class: {most:.2%}",
-                     f"pictures per second: {read:,.0f} read and decoded, {learned:,.1f} learned from (reading beside it)"],
-                    {"curve.png": run.plot, "confusion.png": table.draw,
-                     "mistakes.png": lambda: mistakes(test, parts.test)}, net.state_dict())
+    table = Confusion.counted(test.targets, test.predicted, result.data.classes)
+    most = float(np.bincount(test_set.targets).max() / len(test_set))
+    return Report({"test accuracy": test["accuracy"], "pictures read per second": read, "pictures learned per second": learned},
+                  [f"{test['accuracy']:.2%} of {len(test_set):,} held-out pictures are recognised; always the same class: {most:.2%}",
+                   f"pictures per second: {read:,.0f} read and decoded, {learned:,.1f} learned from (reading at the same time)"],
+                  {"curve.png": run.plot, "confusion.png": table.draw, "mistakes.png": lambda: mistakes(test, test_set)})
 
 
-recipe = Study(
+def predict(run: LoadedRun, item: str, top: int) -> Prediction:
+    """The likeliest classes of an image file, which is scaled as those of the folder were."""
+    pixels = run.config["size"] + run.config["margin"]
+    logits = outputs(run.net, load_image(item, channels=3, size=(pixels, pixels))[None])
+    return Prediction(likeliest(run.facts["classes"], probabilities(logits)[0], top))
+
+
+recipe = Experiment(
     name="imagenet-like",
-    caption="AlexNet at 224 x 224 on a folder of pictures, one subfolder for each class, read from the disk as it learns",
+    caption="AlexNet at 224 x 224 on a folder of pictures, one subfolder for each class, read from the disk during the training",
     expected="the folder made from Fashion-MNIST: more than 60% of held-out pictures (chance: 10%) in a few minutes",
-    investigate=investigate,
+    data=pictures_of, describe=describe, network=network, training=training, report=report, predict=predict,
     datasets=("fashion-mnist", "a folder"),
-    sizes={"epochs": Setting(4, "a few minutes; more learn more"),
-           "folder": Setting("", "FOLDER/CLASS/*.png, .jpg, ...: your own pictures; without it a folder is made from Fashion-MNIST, once"),
-           "pictures": Setting(150, "of each class, in the folder that is made"),
-           "pixels": Setting(160, "height and width of the files that are made: larger than the 28 of Fashion-MNIST, so that decoding "
-                                  "is work as with photographs"),
-           "damaged": Setting("stop", "stop: a damaged file ends the training with an error that names it; skip: all files are tried "
-                                      "first, and what is damaged is named and left out", ("stop", "skip")),
-           "size": Setting(224, "height and width that the network sees, as published; at least 63"),
-           "margin": Setting(32, "files are scaled to so many pixels more, as published; the network sees any part of them while it "
-                                 "learns, mirrored half of the times, and the middle when it is judged"),
-           "batch": Setting(32, "pictures of one step; published are 128, which take four times the memory"),
-           "hidden": Setting(4096, "units of each of the two dense layers, as published: 55 of 58 million parameters"),
-           "dropout": Setting(0.5, "of what enters the dense layers, as published"),
-           "rate": Setting(2e-4, "of Adam, falling to 0 along a cosine; without batch norm higher ones may not learn at all")},
+    settings={"epochs": Setting(4, "a few minutes; accuracy still rises with more"),
+              "folder": Setting("", "FOLDER/CLASS/*.png, .jpg, ...: your own pictures; without it a folder is made from Fashion-MNIST, "
+                                    "once"),
+              "pictures": Setting(150, "of each class, in the folder that is made"),
+              "pixels": Setting(160, "height and width of the files that are made: larger than the 28 of Fashion-MNIST, so that decoding "
+                                     "costs as much as for photographs"),
+              "damaged": Setting("stop", "stop: a damaged file ends the training with an error that names it; skip: all files are read "
+                                         "first, and damaged ones are named and left out", ("stop", "skip")),
+              "size": Setting(224, "height and width of the network's input, as published; at least 63"),
+              "margin": Setting(32, "pixels by which files are scaled larger than that, as published: training takes random crops, "
+                                    "mirrored half of the time, evaluation the centre crop"),
+              "batch": Setting(32, "pictures of one step; published are 128, which take four times the memory"),
+              "hidden": Setting(4096, "units of each of the two dense layers, as published: 55 of 58 million parameters"),
+              "dropout": Setting(0.5, "of the inputs of the dense layers, as published"),
+              "rate": Setting(2e-4, "of Adam, with a cosine down to 0; without batch norm training with a higher one may fail")},
 )

@@ -8,9 +8,10 @@ from typing import Any
 from ... import nn, optim
 from ...data.transforms import augment
 from ...zoo.networks import lenet, regularized_lenet
-from ..experiment import Recipe, Setting
+from ..classification import image_classifier
+from ..experiment import Config, Setting
 
-recipe = Recipe(
+recipe = image_classifier(
     name="lenet",
     caption="LeNet (convolutions of 20 and 50 filters) on 28x28 images: 99.2% on MNIST after 3 epochs",
     network=lenet,
@@ -18,11 +19,11 @@ recipe = Recipe(
     epochs=Setting(3, "99.1 to 99.3% on MNIST; ten epochs bring 99.4%"),
     batch=Setting(64, "the published choice"),
     optimizer=Setting("adam", "learns fastest in few epochs"),
-    schedule=Setting("cosine", "ends with small steps: less luck in the last batches than with a constant rate"),
+    schedule=Setting("cosine", "ends with small steps: the last batches matter less than with a constant rate"),
     expected="MNIST: at least 99.1% of the test set",
 )
 
-published = Recipe(
+published = image_classifier(
     name="lenet-published",
     caption="LeNet as published: 75 epochs of plain gradient descent at rate 0.01; 99.38% on MNIST was reported",
     network=lenet,
@@ -37,28 +38,28 @@ published = Recipe(
 )
 
 
-def regularizers(values: dict[str, Any]) -> dict[str, Any]:
-    """What fit is given besides: moved pictures, a smoothed loss, an average of the weights, a limit to them."""
-    return {"augment": lambda x, y: (augment.shift(x, values["shift"]), y),
-            "loss": partial(nn.cross_entropy, label_smoothing=values["smoothing"]), "average": optim.Average(values["average"]),
-            "constrain": values["limit"]}
+def regularizers(config: Config) -> dict[str, Any]:
+    """More arguments of fit: shifted images, label smoothing, an average of the weights, a limit to their norm."""
+    return {"augment": lambda x, y: (augment.shift(x, config["shift"]), y),
+            "loss": partial(nn.cross_entropy, label_smoothing=config["smoothing"]), "average": optim.Average(config["average"]),
+            "constrain": config["limit"]}
 
 
-regularized = Recipe(
+regularized = image_classifier(
     name="lenet-regularized",
-    caption="LeNet with moved pictures, dropout, batch norm, weight decay, smoothed labels, limited and averaged weights",
+    caption="LeNet with shifted images, dropout, batch norm, weight decay, smoothed labels, limited and averaged weights",
     network=regularized_lenet,
     datasets=("mnist", "fashion"),
-    epochs=Setting(20, "what is regularized learns for longer before it learns by heart"),
+    epochs=Setting(20, "a regularized network overfits later"),
     batch=Setting(64, "the published choice"),
     optimizer=Setting("adamw", "decays weights apart from the gradient (by 0.01 of them, times the rate)"),
     schedule=Setting("cosine", "ends with small steps"),
     rates={"sgd": 0.05, "momentum": 0.02, "adam": 1e-3, "adamw": 2e-3},
-    rate_reason="batch norm bears twice the usual",
+    rate_reason="with batch norm, twice the usual learning rate works",
     sizes={"dropout": Setting(0.4, "of the dense layer's inputs and outputs; half of that on whole channels")},
-    options={"shift": Setting(2, "each picture is moved by up to so many pixels each time: what a digit is does not hang on its place"),
+    options={"shift": Setting(2, "each image is shifted by up to this many pixels each time: a digit does not depend on its position"),
              "smoothing": Setting(0.05, "a twentieth of every label is spread over all classes"),
-             "average": Setting(0.999, "a memory of the last 1,000 of 17,000 steps"),
+             "average": Setting(0.999, "decay of the average: about the last 1,000 of 17,000 steps"),
              "limit": Setting(3.0, "the length of the weights into a unit, as in Srivastava et al., 2014")},
     training=regularizers,
     expected="MNIST: at least 99.45% of the test set",

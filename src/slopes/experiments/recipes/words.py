@@ -2,66 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ... import data, optim, random, text
+from ... import data, optim, text
 from ...train.evaluate import evaluate
-from ...train.fit import fit
-from ...train.history import Run
-from ...train.progress import Told
+from ...train.training import Callback, Training
 from ...zoo.language import AdaptiveLanguageModel
 from ...zoo.tokens import LAYERS
-from ..experiment import Setting
-from ..study import Findings, Study
+from ..answers import vocabulary_facts, vocabulary_of
+from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 from ..writing import continued
 
 CUTOFFS = (2000, 10_000)  # the most frequent words have all features, those up to the second a quarter, others a sixteenth
 PROMPT, WRITTEN, HEAT = ("<eos>", "The", "first"), 60, 0.8
+UNKNOWN = "<unk>"  # a word of the files
+Articles = data.Splits[tuple[str, ...]]
 
 
-def investigate(values: dict[str, Any], seed: int, tell: Callable[[str], None]) -> Findings:
-    """Train on two million words; perplexity of the validation and the test articles, and a few sentences."""
-    articles = data.wikitext2()
-    assert articles.validation is not None and articles.test is not None
-    words = text.Vocabulary.build(articles.train, specials=())  # "<unk>" is a word of the files
-    parts = {"train": articles.train, "validation": articles.validation, "test": articles.test}
-    feeds = {part: text.Streams(words.encode(tokens), values["context"]) for part, tokens in parts.items()}
-    random.seed(seed)
-    cutoffs = tuple(cut for cut in CUTOFFS if cut < len(words))
-    net = AdaptiveLanguageModel(len(words), values["width"], values["depth"], values["kind"], values["dropout"], cutoffs)
-
-    def perplexity(run: Run) -> None:
-        tell(f"validation perplexity {text.perplexity(run.epochs[-1].validation['loss']):.1f}")
-
-    run = fit(net, feeds["train"], loss=net.loss, optimizer=optim.Adam(lr=values["rate"]), schedule="cosine", clip=values["clip"],
-              epochs=values["epochs"], batch_size=values["batch"], validation=feeds["validation"], seed=seed, progress=Told(tell),
-              after_epoch=perplexity)
-    found = {part: text.perplexity(evaluate(net, feeds[part], loss=net.loss, batch_size=values["batch"])["loss"])
-             for part in ("test", "validation")}
-    return Findings({f"{part} perplexity": value for part, value in found.items()},
-                    [f"perplexity {found['test']:.1f} on the test articles, {found['validation']:.1f} on the validation articles",
-                     f"what it writes (temperature {HEAT}):", written(net, words, seed)], {"curve.png": run.plot}, net.state_dict())
+def words_of(articles: Articles) -> text.Vocabulary:
+    """The words of the training articles."""
+    return text.Vocabulary.build(articles.train, specials=())
 
 
-def written(net: AdaptiveLanguageModel, words: text.Vocabulary, seed: int) -> str:
-    """Some words that the net writes after the prompt."""
-    return text.join_words([*PROMPT[1:], *continued(net, net.zero_state(1), PROMPT, words, WRITTEN, HEAT, seed)])
+def describe(config: Config, articles: Articles) -> Facts:
+    """The words, from frequent to rare, and where the groups of the softmax end."""
+    words = words_of(articles)
+    return {"words": vocabulary_facts(words), "cutoffs": [cut for cut in CUTOFFS if cut < len(words)]}
 
 
-recipe = Study(
+def network(config: Config, facts: Facts, name: str) -> AdaptiveLanguageModel:
+    """The language model."""
+    return AdaptiveLanguageModel(len(vocabulary_of(facts["words"])), config["width"], config["depth"], config["kind"], config["dropout"],
+                                 tuple(facts["cutoffs"]))
+
+
+class LogPerplexity(Callback):
+    """Logs the perplexity of the validation articles after each epoch."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def epoch_done(self, training: Training) -> None:
+        """One line."""
+        self.config.log(f"validation perplexity {text.perplexity(training.history.epochs[-1].validation['loss']):.1f}")
+
+
+def training(config: Config, articles: Articles, name: str, net: AdaptiveLanguageModel) -> Fit:
+    """The training; the perplexity of the validation articles is logged after each epoch."""
+    words = words_of(articles)
+    return Fit(text.Streams(words.encode(articles.train), config["context"]),
+               text.Streams(words.encode(articles.validation or ()), config["context"]), loss=net.loss,
+               optimizer=optim.Adam(lr=config["rate"]), schedule="cosine", clip=config["clip"], epochs=config["epochs"],
+               batch_size=config["batch"], callbacks=[LogPerplexity(config)])
+
+
+def report(result: Result[Articles]) -> Report:
+    """Perplexity of the validation and the test articles, and a few sentences."""
+    net, config, words = result.run.net, result.config, words_of(result.data)
+    parts = {"test": result.data.test or (), "validation": result.data.validation or ()}
+    scores = {name: text.perplexity(evaluate(net, text.Streams(words.encode(part), config["context"]), loss=net.loss,
+                                             batch_size=config["batch"])["loss"]) for name, part in parts.items()}
+    return Report({f"{name} perplexity": value for name, value in scores.items()},
+                  [f"perplexity {scores['test']:.1f} on the test articles, {scores['validation']:.1f} on the validation articles",
+                   f"a sample (temperature {HEAT}):", written(net, words, config.seed, PROMPT)], {"curve.png": result.run.plot})
+
+
+def written(net: AdaptiveLanguageModel, words: text.Vocabulary, seed: int, prompt: tuple[str, ...]) -> str:
+    """The prompt, without the end of the sentence before it, and the words that the network continues it with."""
+    return text.join_words([*prompt[1:], *continued(net, net.zero_state(1), prompt, words, WRITTEN, HEAT, seed)])
+
+
+def predict(run: LoadedRun, item: str, top: int) -> Prediction:
+    """A text that begins with the words of the item; words that training lacks are read as <unk>."""
+    words = vocabulary_of(run.facts["words"])
+    prompt = tuple(word if word in words else UNKNOWN for word in ("<eos>", *text.words(item)))
+    return Prediction(written(run.net, words, run.config.seed, prompt))
+
+
+recipe = Experiment(
     name="words",
     caption="words of Wikipedia's articles, one after the other: an LSTM with adaptive softmax and tied weights",
     expected="test perplexity at most 130",
-    investigate=investigate,
+    data=lambda config: data.wikitext2(), describe=describe, network=network, training=training, report=report, predict=predict,
+    takes="TEXT",
     datasets=("wikitext-2",),
-    sizes={"kind": Setting("lstm", "the usual choice for words", tuple(LAYERS)),
-           "epochs": Setting(10, "what fits into an hour on two cores"),
-           "batch": Setting(32, "streams that are read side by side"),
-           "context": Setting(35, "gradients go back through so many words, as in the literature; the state remembers more"),
-           "width": Setting(256, "numbers per frequent word, and units of each layer; rarer words have 64 and 16 numbers"),
-           "depth": Setting(2, "layers of the LSTM; a third gains little in an hour"),
-           "dropout": Setting(0.3, "two million words are few for so many weights"),
-           "rate": Setting(2e-3, "twice the usual, with a cosine down to 0"),
-           "clip": Setting(1.0, "a common limit for gradients through time")},
+    settings={"kind": Setting("lstm", "the usual choice for words", tuple(LAYERS)),
+              "epochs": Setting(10, "about an hour on two cores"),
+              "batch": Setting(32, "streams that are read side by side"),
+              "context": Setting(35, "words of truncated backpropagation through time, as published; the state reaches further back"),
+              "width": Setting(256, "embedding length of frequent words, and units of each layer; rarer words have 64 and 16"),
+              "depth": Setting(2, "layers of the LSTM; a third gains little in an hour"),
+              "dropout": Setting(0.3, "two million words are little for this many weights"),
+              "rate": Setting(2e-3, "twice the usual learning rate, with a cosine down to 0"),
+              "clip": Setting(1.0, "a common limit for gradients through time")},
 )

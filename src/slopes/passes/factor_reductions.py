@@ -1,0 +1,179 @@
+"""Sums over the same elements are taken once: what does not vary along the summed axes leaves the sum, and what sums to zero is left out.
+
+The gradients of a normalization contain, for one tensor g and the centred values c = x - mean(x), all of
+
+    sum(g)    sum(g * c)    sum(g * c * scale)    sum(g * c * weight)    sum(g * a + c * b)
+
+where scale, weight, a and b are the same for all elements of a sum. The third and the fourth are the second times a number, and as
+sum(c) = 0, the fifth is a * sum(g): two passes over memory instead of five.
+
+A factor leaves its sum only where that makes two sums one; alone, the sum is as cheap with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from ..costs import LONGEST_PRODUCT
+from ..graph.node import Node
+from ..graph.operation import build, build_node
+from ..graph.walk import topological
+from .match import aligned_shape, floating, number
+
+
+@dataclass(frozen=True)
+class Term:
+    """sign * (factors that do not vary along the summed axes) * (factors that vary)."""
+
+    negative: bool
+    fixed: tuple[Node, ...]
+    varying: tuple[Node, ...]
+
+
+def factor_reductions(roots: Sequence[Node]) -> list[Node]:
+    """The roots with their sums in terms of fewer sums."""
+    order = topological(roots)
+    place = {node: number for number, node in enumerate(order)}
+    sums = [node for node in order if node.op.name == "sum" and floating(node)]
+    found = {node: term for node in sums if (term := single_term(node, place)) is not None}
+    count: dict[tuple[object, ...], int] = {}
+    for node, term in found.items():
+        count[key(node, term)] = count.get(key(node, term), 0) + 1
+    chosen = {node: term for node, term in found.items() if count[key(node, term)] > 1 or node.args[0].op.name in ("add", "subtract")}
+    if not any(term.fixed or term.negative for term in chosen.values()):
+        return list(roots)
+    new: dict[Node, Node] = {}
+    for node in order:
+        if node in chosen:
+            new[node] = rebuilt(node, chosen[node], new.__getitem__)
+        else:
+            new[node] = node.op.make(*(new[arg] for arg in node.args), **node.params) if node.args else node
+    return [new[root] for root in roots]
+
+
+def key(node: Node, term: Term) -> tuple[object, ...]:
+    return node.params["axes"], node.args[0].shape, term.varying
+
+
+def single_term(node: Node, place: Mapping[Node, int]) -> Term | None:
+    """The one term that a sum comes down to, its factors in the order of `place`; None when it is a sum of several."""
+    term = term_of(node.args[0], node.params["axes"])
+    if term is None or not term.varying:
+        return None
+    return replace(term, varying=tuple(sorted(term.varying, key=place.__getitem__)))
+
+
+def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
+    """The term that x comes down to without addends that sum to zero over the axes; None where nothing is left.
+
+    A chain of additions may be long, so that it is walked with a stack.
+    """
+    known: dict[Node, Term | None] = {}
+    stack = [x]
+    while stack:
+        node = stack[-1]
+        term = product_of(node, axes)
+        waiting = [each for each in addends(term) if each not in known]
+        if waiting and not is_zero(term, axes):
+            stack += waiting
+            continue
+        known[stack.pop()] = None if is_zero(term, axes) else without_zeros(term, known)
+    return known[x]
+
+
+def product_of(x: Node, axes: tuple[int, ...]) -> Term:
+    """x as one product, its factors divided into those that do not vary along the axes and those that do."""
+    factors, negative = factors_of(x)
+    fixed = tuple(each for each in factors if constant_along(each, axes))
+    return Term(negative, fixed, tuple(each for each in factors if not constant_along(each, axes)))
+
+
+def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
+    return len(term.varying) == 1 and is_centred(term.varying[0], axes)
+
+
+def addends(term: Term) -> tuple[Node, ...]:
+    """The two nodes that a product with a single varying factor adds or subtracts; () for others."""
+    single = term.varying[0] if len(term.varying) == 1 else None
+    return single.args if single is not None and single.op.name in ("add", "subtract") and len(term.fixed) <= LONGEST_PRODUCT else ()
+
+
+def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
+    """A term in which one addend sums to zero is a product with the other one; where both remain it stays as it is."""
+    if not addends(term):
+        return term
+    first, second = (known[each] for each in addends(term))
+    if first is not None and second is not None:
+        return term
+    if second is not None and term.varying[0].op.name == "subtract":
+        second = replace(second, negative=not second.negative)
+    left = first or second
+    return None if left is None else Term(left.negative != term.negative, term.fixed + left.fixed, left.varying)
+
+
+def factors_of(x: Node) -> tuple[list[Node], bool]:
+    """The factors of a product of products, and whether it is negated."""
+    factors: list[Node] = []
+    stack, negative = [x], False
+    while stack:
+        each = stack.pop()
+        if each.op.name == "multiply" and len(factors) + len(stack) < LONGEST_PRODUCT:
+            stack += each.args
+        elif each.op.name == "negative":
+            negative = not negative
+            stack.append(each.args[0])
+        else:
+            factors.append(each)
+    return factors, negative
+
+
+def constant_along(x: Node, axes: tuple[int, ...]) -> bool:
+    """Whether a node is seen to hold one value along these axes."""
+    if x.op.name != "expand":
+        return number(x) is not None
+    source = aligned_shape(x.args[0], x.ndim)
+    return all(source[axis] == 1 for axis in axes)
+
+
+def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
+    """Whether x = y - mean(y) over these axes, so that it sums to zero."""
+    if x.op.name != "subtract":
+        return False
+    values, middle = x.args[0], unmoved(x.args[1])
+    count = prod(values.shape[axis] for axis in axes)
+    if middle.op.name == "divide":
+        means = [middle.args[0]] if number(middle.args[1]) == count else []
+    elif middle.op.name == "multiply":
+        share = (1 / middle.dtype.type(count)).item()
+        means = [total for total, by in (middle.args, middle.args[::-1]) if number(by) == share]
+    else:
+        means = []
+    return any(total.op.name == "sum" and total.args[0] is values and total.params["axes"] == axes for total in map(unmoved, means))
+
+
+def unmoved(x: Node) -> Node:
+    """The node behind changes of shape."""
+    while x.op.name in ("expand", "reshape"):
+        x = x.args[0]
+    return x
+
+
+def rebuilt(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
+    """The factors that do not vary, times the sum of the product of the others."""
+    axes = node.params["axes"]
+    product = new(term.varying[0])
+    for each in term.varying[1:]:
+        product = build_node("multiply", (product, new(each)), {})
+    result = build_node("sum", (product,), {"axes": axes})
+    for each in term.fixed:
+        result = build("multiply", result, without(new(each), axes))
+    return build("negative", result) if term.negative else result
+
+
+def without(x: Node, axes: tuple[int, ...]) -> Node:
+    """A node that holds one value along these axes, with the axes gone."""
+    first = build_node("slice", (x,), {"start": (0,) * x.ndim, "step": (1,) * x.ndim,
+                                       "stop": tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))})
+    return build_node("reshape", (first,), {"shape": tuple(n for axis, n in enumerate(x.shape) if axis not in axes)})

@@ -1,0 +1,37 @@
+"""What depends on fixed values alone (weights, while a network is used): a graph of its own, computed once for many calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from ..graph.node import Node
+from ..graph.operation import Variable, variable
+from ..graph.walk import substitute, topological
+from .fuse import has_own_kernel
+
+
+def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
+    """(the roots in terms of new variables, what each of these stands for): values made of the `fixed` variables, as far as they reach,
+    that cannot be computed element by element where they are read."""
+    order = topological(roots)
+    steady = depends_only_on(order, fixed)
+    worth: set[Node] = set()
+    for node in order:
+        if node in steady and (has_own_kernel(node) or any(arg in worth for arg in node.args)):
+            worth.add(node)
+    edge = dict.fromkeys(arg for node in order if node not in steady for arg in node.args if arg in worth)
+    stand_ins = {node: variable(node.shape, node.dtype, "prepared") for node in edge}
+    return substitute(roots, stand_ins), {stand_in: node for node, stand_in in stand_ins.items()}
+
+
+def depends_only_on(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
+    """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
+    found: set[Node] = set()
+    constants: set[Node] = set()
+    for node in order:
+        if node.op is Variable:
+            if node in fixed:
+                found.add(node)
+        elif all(arg in found or arg in constants for arg in node.args):
+            (found if any(arg in found for arg in node.args) else constants).add(node)
+    return found

@@ -1,0 +1,59 @@
+"""A chunk of a training: consecutive steps that ran as one native call, or as a few, with what each of them measured, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..tree import map_tree
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive steps of a training and their values: chunk["loss"] and chunk["accuracy"] are arrays (steps,), as all values are.
+
+    A metric is the mean over the batch of its step, measured before the update. A statistic is named by its path, as in
+    chunk["net.0.weight.grad/norm"].
+
+    first    the index of its first step, counted from the beginning of the training
+    counts   (steps,) the number of examples in each batch; of a loader without arrays, the number of targets that count
+    results  what the compiled steps returned, stacked: "loss", "metrics" (sum and weight by name), "means", "statistics"
+    """
+
+    first: int
+    counts: np.ndarray
+    results: dict[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """The number of steps."""
+        return len(self.counts)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all values."""
+        return ["loss", *self.results["metrics"], *self.results["statistics"]]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name == "loss":
+            return self.results["loss"]
+        if name in self.results["metrics"]:
+            total, weight = self.results["metrics"][name]
+            return np.divide(total, weight, out=np.zeros(self.steps), where=weight != 0)
+        if name in self.results["statistics"]:
+            return self.results["statistics"][name]
+        raise ArgumentError(f"this chunk has no value {name!r}", why=f"it has {', '.join(self.names)}",
+                            repair="name a metric in metrics= of the training to have it measured")
+
+    def __repr__(self) -> str:
+        return f"<Chunk: steps {self.first} to {self.first + self.steps - 1}, {', '.join(self.names)}>"
+
+
+def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks that follow each other as one."""
+    results = map_tree(lambda *parts: np.concatenate(parts), *(chunk.results for chunk in chunks))
+    return Chunk(chunks[0].first, np.concatenate([chunk.counts for chunk in chunks]), results)

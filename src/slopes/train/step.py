@@ -1,0 +1,104 @@
+"""The steps that are compiled: one that learns from a batch, one that only measures it; both return named results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import functions as F
+from ..data.loaders.inputs import call_with
+from ..nn.recurrent import detached
+from ..optim import Average
+from ..optim.optimizer import Optimizer
+from ..tensor import Tensor, enable_grad, no_grad
+from .carried import CarriedState
+from .draws import none_frozen
+from .metrics import Metric
+from .sources import Source
+from .spec import TrainSpec
+from .totals import Objective, PartResult, SumAndWeight, batch_results, measure_part, total, whole_loss
+
+
+class Forward:
+    """What training and evaluation share: the outputs of a net for a part of a batch, and its metrics."""
+
+    def __init__(self, net: Any, source: Source, objective: Objective, metrics: Mapping[str, Metric],
+                 carried: CarriedState | None) -> None:
+        self.net, self.source, self.objective, self.metrics, self.carried = net, source, objective, metrics, carried
+        self.ignored = source.ignored_labels(objective.ignored)
+
+    def outputs(self, inputs: Any) -> Any:
+        """The outputs for some inputs; a carried state goes on."""
+        return call_with(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
+
+    def metric_sums(self, outputs: Any, targets: Tensor) -> dict[str, SumAndWeight]:
+        """(sum, weight) of each metric."""
+        return {name: self.source.metric_sum(metric(outputs, targets), targets, self.ignored) for name, metric in self.metrics.items()}
+
+
+class TrainStep:
+    """One step of a training: forward, loss, gradients, update."""
+
+    def __init__(self, forward: Forward, spec: TrainSpec, optimizer: Optimizer, average: Average | None) -> None:
+        self.forward, self.spec, self.optimizer, self.average = forward, spec, optimizer, average
+        self.clip, self.constrain = spec.clip_function(), spec.constrain_function()
+        net = forward.net
+        self.code = forward.objective.loss, spec.augment, spec.penalty, *(module for _, module in net.named_modules())
+
+    def run(self, held: Any, batch: Any, rate: Tensor | None = None) -> dict[str, Any]:
+        """Learn from one batch; `rate` is the learning rate, where it changes from step to step. Returns the batch's results."""
+        if rate is not None:
+            self.optimizer.lr.assign(rate)
+        self.forward.net.zero_grad()
+        with none_frozen(*self.code):
+            parts = [self.measure(*part) for part in self.forward.source.parts(held, batch, self.spec.accumulate)]
+            losses, means = whole_loss(parts, self.forward.objective.summed)
+            penalized = self.penalized(losses)
+        for loss in penalized:
+            loss.backward()
+        self.update()
+        with no_grad():
+            return batch_results(parts, total(losses), means)
+
+    def measure(self, inputs: Any, targets: Tensor, share: Any) -> PartResult:
+        """The results of a part of a batch; its metrics compare with the targets as they were before augmentation."""
+        augment = self.spec.augment
+        seen, learned = (inputs, targets) if augment is None else augment(inputs, targets)
+        outputs = self.forward.outputs(seen)
+        with no_grad():
+            metrics = self.forward.metric_sums(detached(outputs), targets)
+        return measure_part(self.forward.objective.loss, outputs, learned, share, metrics)
+
+    def penalized(self, losses: list[Tensor]) -> list[Tensor]:
+        """The losses, the penalty added to the first."""
+        if self.spec.penalty is None:
+            return losses
+        first, *others = losses
+        return [first + self.spec.penalty(self.forward.net).astype(first.dtype), *others]
+
+    def update(self) -> None:
+        """Change the parameters, and their average."""
+        if self.clip is not None:
+            self.clip(self.optimizer.parameters)
+        self.optimizer.step()
+        if self.constrain is not None:
+            self.constrain(self.optimizer.parameters)
+        if self.average is not None:
+            self.average.update()
+
+
+def evaluation_step(forward: Forward, predicts: bool) -> Callable[..., dict[str, Any]]:
+    """The step of a measurement: the batch's results, and under "predicted" the class of each example where `predicts` is true."""
+
+    def step(held: Any, batch: Any, rate: None = None) -> dict[str, Any]:
+        with no_grad():
+            (inputs, targets, share), = forward.source.parts(held, batch)
+            outputs = forward.outputs(inputs)
+            predicted = {"predicted": F.argmax(outputs, axis=1)} if predicts else {}
+            metrics = forward.metric_sums(outputs, targets)
+            with enable_grad():  # a loss is taken apart by its derivatives
+                part = measure_part(forward.objective.loss, outputs, targets, share, metrics)
+            _, means = whole_loss([part], summed=False)
+            return batch_results([part], part.loss, means, **predicted)
+
+    return step
