@@ -13,11 +13,11 @@ from native_graphs import Processor, compile_nodes, host, plan
 from training import training_step
 
 import slopes as sl
-from slopes import nn, optim
+from slopes import native_backend, nn, optim
 from slopes.errors import ArgumentError, CompileError
 from slopes.graph.operation import variable
 from slopes.loops.target import TARGETS
-from slopes.machine import native, translate
+from slopes.machine import translate
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 
@@ -62,8 +62,8 @@ def lenet_step():
     """The graph of a training step with convolutions, normalization, dropout and Adam: (roots, updates)."""
     captured = []
     monkeypatch = pytest.MonkeyPatch()
-    original = native.compile_graph
-    monkeypatch.setattr(native, "compile_graph",
+    original = native_backend.compile_graph
+    monkeypatch.setattr(native_backend, "compile_graph",
                         lambda roots, updates, **rest: captured.append((roots, updates)) or original(roots, updates, **rest))
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.3),
                         nn.Linear(100, 16), nn.GELU(), nn.Linear(16, 10))

@@ -33,9 +33,9 @@ def clock(monkeypatch, tmp_path):
     monkeypatch.setattr(notice.time, "monotonic", lambda: now[0])
     plan = build.plan_program
 
-    def slow(*arguments):
+    def slow(*arguments, **options):
         now[0] += now_takes[0]
-        return plan(*arguments)
+        return plan(*arguments, **options)
 
     now_takes = [3.0]
     monkeypatch.setattr(build, "plan_program", slow)

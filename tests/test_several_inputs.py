@@ -93,7 +93,7 @@ def test_parts_of_a_data_set_hold_the_same_examples_of_every_input():
 @pytest.mark.parametrize("inputs, kind, text", [
     ((), ArgumentError, "the tuple of inputs is empty"), ((POINTS, WORDS[:9]), ShapeError, "data: 9 inputs[1] but 43 targets"),
     (((0, 1), (1, 0)), ShapeError, "a tuple are several inputs of the net, one is a list or an array"),
-    ((POINTS, np.full(43, np.nan)), NonFiniteError, "inputs[1] hold nan at [0]"), ((POINTS, ["a"]), DTypeError, "inputs[1] are of type")])
+    ((POINTS, np.full(43, np.nan)), NonFiniteError, "inputs[1] hold nan at [0]"), ((POINTS, ["a"]), DTypeError, "inputs[1] have dtype")])
 def test_inputs_that_do_not_fit_together_are_named(inputs, kind, text):
     with pytest.raises(kind) as caught:
         Dataset(inputs, LABELS)

@@ -54,7 +54,7 @@ def test_fit_save_and_load_solve_xor(tmp_path):
     assert sl.evaluate(run.net, XOR)["accuracy"] == 1.0
     saved = load_run(save_run(run, tmp_path / "run"))
     again = xor_net()
-    again.load_state_dict(saved.weights)
+    again.load_state_dict(saved.network.weights)
     assert sl.evaluate(again, XOR) == sl.evaluate(run.net, XOR)
 
 

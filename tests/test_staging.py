@@ -36,7 +36,7 @@ def made(seed: int) -> Run:
 def seeds(folder: Path) -> set[float]:
     """The seeds that weights, history and record of the run in a folder tell."""
     saved = load_run(folder)
-    return {*saved.weights["weight"].ravel().tolist(), *saved.history.losses, saved.settings["seed"]}
+    return {*saved.network.weights["weight"].ravel().tolist(), *saved.network.history.losses, saved.network.settings["seed"]}
 
 
 def names(folder: Path) -> list[str]:
@@ -236,4 +236,4 @@ def test_a_link_by_the_name_of_a_staging_folder_is_not_followed(tmp_path):
 
 def test_a_run_is_saved_and_loaded_by_fit_as_ever(tmp_path):
     run = sl.fit(nn.Linear(2, 2), Dataset(np.ones((4, 2), np.float32), np.arange(4) % 2), optimizer=optim.SGD(lr=0.1), progress=False)
-    assert load_run(save_run(run, tmp_path)).history == run.history
+    assert load_run(save_run(run, tmp_path)).network.history == run.history

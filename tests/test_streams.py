@@ -102,4 +102,4 @@ def test_a_training_is_saved_whatever_stands_behind_its_streams(tmp_path, redire
     done = subprocess.run(["sh", "-c", f"{TRAIN} {redirection}"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": source},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr and done.stderr.endswith(said)
-    assert done.returncode == code and len(load_run(tmp_path / "run").history.epochs) == 2
+    assert done.returncode == code and len(load_run(tmp_path / "run").network.history.epochs) == 2

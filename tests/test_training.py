@@ -299,7 +299,7 @@ def test_steps_are_repeated_with_the_rates_that_they_had():
 @pytest.mark.parametrize("settings, text", [
     ({"batch_size": 7}, "(?s)the state is of another training: batch_size is 7 here, 8 there, steps_per_epoch is 4 here, 3 there"),
     ({"seed": 5}, "seed is 5 here, 0 there"),
-    ({"optimizer": optim.Adam(lr=0.1)}, "(?s)does not fit this training.*missing: optimizer.weight.exp_avg .*the same net, optimizer, "),
+    ({"optimizer": optim.Adam(lr=0.1)}, "(?s)does not match this training.*missing: optimizer.weight.exp_avg .*the same net, optimizer, "),
     ({"callbacks": [sl.train.EarlyStopping()]}, "missing: callbacks.0.best"),
     ({"average": optim.Average()}, "missing: average.decay")])
 def test_a_state_of_another_training_is_refused_and_changes_nothing(settings, text):

@@ -70,7 +70,7 @@ def compare(ours, theirs, results, inputs):
 
 
 def states(layer, batch):
-    shape = (len(layer.places()), batch, H)
+    shape = (len(layer.suffixes()), batch, H)
     pairs = [both(numbers(f"state {number}", shape)) for number in range(layer.parts)]
     mine, other = (tuple(each[side] for each in pairs) for side in (0, 1))
     return pairs, (mine, other) if layer.parts == 2 else (mine[0], other[0])
