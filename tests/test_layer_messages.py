@@ -189,7 +189,7 @@ def test_wrong_arguments(make, text):
     (np.full((4, 10), 0.5), OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but not class "
      "probabilities\n  one sum is 5; along axis 1 they must be at least 0 and sum to 1\n"
      "  for regression, use nn.mse_loss; for classes, pass integers of shape (N,)"),
-    (np.eye(10)[:4, ::-1] * 2 - 0.1, OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but no "
+    (np.eye(10)[:4, ::-1] * 2 - 0.1, OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but not class "
      "probabilities of classes\n  one is -0.1; along axis 1 they must be at least 0 and sum to 1\n"
      "  for regression, use nn.mse_loss; for classes, pass integers of shape (N,)"),
     (np.eye(10, dtype=int)[:4], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (4, 10)\n"
