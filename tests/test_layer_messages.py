@@ -190,7 +190,7 @@ def test_wrong_arguments(make, text):
      "probabilities\n  one sum is 5; along axis 1 they must be at least 0 and sum to 1\n"
      "  for regression, use nn.mse_loss; for classes, pass integers of shape (N,)"),
     (np.eye(10)[:4, ::-1] * 2 - 0.1, OutOfRangeError, "cross_entropy: the labels are floats of the outputs' shape, but not class "
-     "probabilities of classes\n  one is -0.1; along axis 1 they must be at least 0 and sum to 1\n"
+     "probabilities\n  one is -0.1; along axis 1 they must be at least 0 and sum to 1\n"
      "  for regression, use nn.mse_loss; for classes, pass integers of shape (N,)"),
     (np.eye(10, dtype=int)[:4], ShapeError, "cross_entropy: outputs have shape (4, 10), labels (4, 10)\n"
      "  labels have the shape of the outputs without the class axis (axis 1)\n"
