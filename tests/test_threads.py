@@ -119,6 +119,25 @@ def test_helpers_that_do_not_come_in_time_are_left_out_and_come_again(pool):
             assert asleep(2)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_call_is_accepted_or_withdrawn_whatever_its_helpers_are_doing(pool, seed):
+    """More threads than processors, pauses after which helpers look, fall asleep or sleep, and callers that hardly wait."""
+    rng, program, counters = np.random.default_rng(seed), counting(), np.zeros(6, np.int64)
+    joined = set()
+    with thread_count(5):
+        for _ in range(400):
+            before = counters.copy()
+            program.spin_limit = int(rng.choice([-1, 0, 20, 2000, 1 << 40], p=[0.2, 0.2, 0.2, 0.2, 0.2]))
+            program.run(counters.ctypes.data, 0)
+            ran = counters - before
+            assert ran[0] == 1 and ran[1:].max() <= 1 and ran.sum() == program.joined
+            joined.add(program.joined)
+            if rng.random() < 0.5:
+                time.sleep(rng.choice([0, 2e-5, 6e-5, 1e-3]))
+            assert (counters - before == ran).all()  # nobody works on after the call
+    assert 5 in joined and len(joined) > 1
+
+
 def test_threads_that_others_hold_up_are_left_out_for_a_while(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(pools.time, "perf_counter", lambda: now[0])

@@ -249,7 +249,7 @@ class Entry:
         for name in names:
             llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
         llvm.add_symbol(*rest_function())
-        self._loaded = Loaded(object_codes(entry_text(host_target()), *host()))
+        self._loaded = Loaded(object_codes(entry_text(host_target()), *host()), ("serve", "enter", "rest", "pauses"))
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
         self._method = Method(b"enter", self._loaded.address("enter"), NO_ARGUMENTS, b"Run a native program.")
         self.rest = self._loaded.address("rest")

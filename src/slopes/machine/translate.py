@@ -202,7 +202,8 @@ class Loaded:
     """Object code in memory, all parts of it, ready to be called."""
 
     @undisturbed
-    def __init__(self, codes: Sequence[bytes]) -> None:
+    def __init__(self, codes: Sequence[bytes], names: Sequence[str] = ("program",)) -> None:
+        """Load the code and find the functions of these names: also under the lock, and where no signal handler comes between."""
         with _lock:
             triple, processor, features = host()
             machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, features=features, reloc="pic")
@@ -212,10 +213,11 @@ class Loaded:
             for code in codes:
                 self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
+            self._addresses = {name: self._engine.get_function_address(name) for name in names}
 
     def address(self, name: str) -> int:
-        """Where a function of this name begins."""
-        return self._engine.get_function_address(name)
+        """Where a function begins that was named when the code was loaded."""
+        return self._addresses[name]
 
     def program(self) -> Callable[..., None]:
         """The function `program`, with four pointers and three numbers, as Python calls it; this object must stay alive."""
