@@ -24,6 +24,7 @@ from ..graph.operation import variable
 from ..graph.walk import topological
 from ..nn.module import Module, entries
 from ..optim.optimizer import Optimizer
+from ..state_names import parameter_names
 from ..tensor import Tensor, Trace, asarray, tracing
 from ..tree import flatten, map_tree, named_leaves
 
@@ -86,26 +87,10 @@ def is_input(value: object, keyword: bool) -> bool:
 def name_inputs(f: Any, examples: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """Path -> leaf of every argument that is an input, such as "x" or "batch.images"."""
     found = {}
-    for keyword, pairs in ((False, zip(parameter_names(f, len(examples)), examples)), (True, named.items())):
+    for keyword, pairs in ((False, zip(parameter_names(code_owner(f), len(examples)), examples)), (True, named.items())):
         for name, value in pairs:
             found.update({path: leaf for path, leaf in named_leaves(value, name) if is_input(leaf, keyword)})
     return found
-
-
-PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def parameter_names(f: Any, count: int) -> list[str]:
-    """What the function calls its positional arguments."""
-    try:
-        known = list(inspect.signature(code_owner(f)).parameters.values())
-    except (TypeError, ValueError):
-        known = []
-    names = []
-    for number in range(count):
-        plain = number < len(known) and known[number].kind in PLAIN
-        names.append(known[number].name if plain else f"input {number + 1}")
-    return names
 
 
 def code_owner(f: Any) -> Any:
