@@ -24,6 +24,7 @@ from .graph import dtype as dtypes
 from .graph.dtype import DType, as_dtype, is_inexact, is_integer, promote, scalar_dtype
 from .graph.node import Node, next_serial
 from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant, variable
+from .graph.scopes import scopes
 from .graph.shape import Shape
 from .graph.walk import topological
 from .interrupts import mode, undisturbed
@@ -770,7 +771,7 @@ def perform(name: str, args: tuple, params: dict[str, Any]) -> Tensor:
 def compose(whole: Composite, args: tuple, params: dict[str, Any]) -> Any:
     """A function made of operations: one after the other into a trace, at once as a whole."""
     if mode.trace is not None:
-        return whole.make(*args, **params)
+        return whole.traced(*args, **params)
     return perform_now(whole, *whole.split(args, params))
 
 
@@ -1059,11 +1060,11 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     before = mode.trace
     trace.nest(before)
     with undisturbed() if before is None else contextlib.nullcontext():
-        mode.trace = trace
+        mode.trace, scopes.tracing = trace, True
         try:
             yield trace
         finally:
-            mode.trace = before
+            mode.trace, scopes.tracing = before, before is not None
 
 
 def note(path: str, value: Any) -> None:
