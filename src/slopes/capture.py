@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from .graph.walk import topological
 from .guards import Guards, guards_of
 from .state_names import parameter_names, state_names
 from .taps import tapped_node
-from .tensor import Parameter, Tensor, Trace
+from .tensor import Parameter, Tensor, Trace, memory_of
 from .trace_call import TensorSpec, spec_of, trace_call
 
 STATIC = (bool, int, float, complex, str, bytes, type(None))
@@ -65,6 +66,7 @@ class Captured:
     stepped: frozenset[int] = frozenset()  # arguments, by leaf, whose first axis is the step of many()
     guards: Guards = field(repr=False)
     gradient_owners: tuple[tuple[Tensor, bool], ...] = ()  # tensors whose .grad the function sets (True) or clears (False)
+    layers: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the layers that ran, by path
 
     @property
     def computed(self) -> tuple[Value, ...]:
@@ -90,13 +92,8 @@ class Captured:
 
     @property
     def regions(self) -> dict[Node, Region]:
-        """The innermost region of each node that depends on an input or on state: what depends on constants alone may be shared with
-        other graphs, and is in none."""
-        moving: set[Node] = set()
-        for node in topological(self.roots):
-            if node.op is Variable or not moving.isdisjoint(node.args):
-                moving.add(node)
-        return {node: node.region for node in topological(self.roots) if node in moving and node.region is not None}
+        """The innermost region of each node: see `regions_of`."""
+        return regions_of(self.roots)
 
     def __str__(self) -> str:
         lines = [f"captured {self.name}"]
@@ -125,21 +122,28 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
 
 
 def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure: tree.Structure, *, stepped: frozenset[int] = frozenset(),
-                 taps: Sequence[str] = (), storage: str = "float32") -> Captured:
-    """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step."""
+                 taps: Sequence[str] = (), storage: str = "float32", programmable: bool = True) -> Captured:
+    """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step.
+
+    A leaf may be a TensorSpec. `programmable`: refuse what no program can do, such as complex numbers, results of other types, and
+    random numbers of NumPy; a picture shows such a function too.
+    """
     specs = [one_step(spec_of(leaf)) if i in stepped else spec_of(leaf) for i, leaf in enumerate(leaves)]
+    check = refuse_draws if programmable else nullcontext
     with trace_call(specs, structure, storage) as call:
         trace = call.trace
         before = Captures(function, call.args, call.kwargs)
         trace.captured = before.arrays
-        with refuse_draws(before.sources):
+        with check(before.sources):
             results, returns = tree.flatten(function(*call.args, **call.kwargs))
-        nodes = [result_node(trace, value) for value in results]
+        nodes = [result_node(trace, value, programmable) for value in results]
         guards = guards_of(before, Captures(function, call.args, call.kwargs), trace)
-    before.warn_of_clocks()
+    if programmable:
+        before.warn_of_clocks()
+        check_inherited(trace)
     tapped = tuple(Value(tapped_node(trace, path), path) for path in taps)
-    check_inherited(trace)
-    names = state_names(function, trace)
+    names = state_names(function, trace, [(before.arrays[i][1] if (i := id(memory_of(array))) in before.arrays else "array", tensor)
+                                          for array, tensor in trace.arrays.values()])
     arguments = argument_values(function, call.leaves, structure)
     captured = Captured(
         name=getattr(function, "__name__", type(function).__name__), inputs=arguments,
@@ -151,8 +155,9 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
         results=tuple(value if node is None else None for value, node in zip(results, nodes)),
         is_python=tuple(node is None for node in nodes), arguments=structure, returns=returns, leaves=len(leaves), stepped=stepped,
         guards=guards, gradient_owners=tuple((tensor, gradient is not None) for tensor, gradient in trace.grads.items()
-                                             if tensor._value is not None))
-    check_types(captured.roots)
+                                             if tensor._value is not None), layers=dict(trace.layers))
+    if programmable:
+        check_types(captured.roots)
     check_leaves(captured.roots, {value.node for value in (*captured.inputs, *captured.state)})
     return captured
 
@@ -178,15 +183,30 @@ def argument_gradients(trace: Trace, traced: Sequence[Any], arguments: Sequence[
             for value, gradient in gradients if gradient is not None]
 
 
-def result_node(trace: Trace, value: Any) -> Node | None:
+def result_node(trace: Trace, value: Any, programmable: bool = True) -> Node | None:
     """The node of a tensor among the results, None for a Python value."""
     if isinstance(value, Tensor):
         return value._node_in(trace)
-    if isinstance(value, (*STATIC, np.ndarray)):
+    if isinstance(value, (*STATIC, np.ndarray)) or not programmable:
         return None
     raise TraceError(f"a compiled function returned {value!r} of type {type(value).__name__}",
                      why="results are tensors and Python values, nested in lists, tuples and dicts",
                      repair="return the tensors that you need")
+
+
+def regions_of(roots: Iterable[Node]) -> dict[Node, Region]:
+    """The innermost region of each node that the roots need and that depends on an input or on state.
+
+    What depends on constants alone may be shared with other graphs, and is in no region.
+    """
+    regions: dict[Node, Region] = {}
+    moving: set[Node] = set()
+    for node in topological(roots):
+        if node.op is Variable or not moving.isdisjoint(node.args):
+            moving.add(node)
+            if node.region is not None:
+                regions[node] = node.region
+    return regions
 
 
 def check_inherited(trace: Trace) -> None:
