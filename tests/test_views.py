@@ -210,7 +210,8 @@ def test_counts_that_only_layers_use_stay_inside_their_boxes():
 
 def texts_at(svg):
     """Every text of the picture, with its position."""
-    return {each.text.replace("\xa0", " "): (float(each.get("x")), float(each.get("y"))) for each in ElementTree.fromstring(svg).iter(f"{SVG}text")}
+    drawn = ElementTree.fromstring(svg).iter(f"{SVG}text")
+    return {each.text.replace("\xa0", " "): (float(each.get("x")), float(each.get("y"))) for each in drawn}
 
 
 def test_time_runs_from_left_to_right_and_each_step_is_one_box():
@@ -416,3 +417,10 @@ def test_a_function_that_no_program_can_run_is_drawn():
     shown = sl.graph(lambda x: (x * 1j, object()), sl.ones(2), backward=False)
     assert "complex64" in shown.text
     assert sl.graph(lambda x: x * np.random.rand(), sl.ones(2)).outputs[0].op.name == "multiply"
+
+
+def test_a_chain_of_boxes_stands_close_together():
+    net = nn.Sequential(*[nn.Tanh() for _ in range(6)])
+    size = {name: float(ElementTree.fromstring(sl.graph(f, sl.ones((2, 3)), backward=False, limit=1000).svg).get("height"))
+            for name, f in (("chain", net), ("wide", lambda x: net(x) + sl.exp(x) + sl.sin(x) + sl.cos(x)))}
+    assert size["chain"] < 0.8 * size["wide"]

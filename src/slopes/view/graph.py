@@ -20,7 +20,8 @@ LIMIT = 40  # with more boxes than this, the boxes of one layer or function beco
 MOST = 250  # with more boxes than this, only those nearest to the outputs are drawn
 
 TITLE, DETAIL = 13.0, 10.5
-HEIGHT, MARGIN, PANEL_GAP = 44.0, 28.0, 70.0
+HEIGHT, MARGIN, PANEL_GAP = 40.0, 28.0, 70.0
+LAYER_GAP, CHAIN_GAP = 38.0, 16.0  # between the layers of boxes; in a chain no edge bends, and less will do
 INK, QUIET, EDGE = "#1f2933", "#66727f", "#8a96a3"
 
 COLOURS = {  # kind: (fill, stroke)
@@ -112,10 +113,16 @@ def graph(f: Any, *examples: Any, backward: bool | None = None, limit: int = LIM
 class Panel:
     """One pass of the graph: its boxes, where they are, and how it is drawn. The backward pass runs against the direction."""
 
-    def __init__(self, heading: str, boxes: Boxes, backwards: bool, direction: str, gap: float = 38.0) -> None:
+    def __init__(self, heading: str, boxes: Boxes, backwards: bool, direction: str, gap: float | None = None) -> None:
         self.heading, self.boxes, self.backwards, self.down = heading, boxes, backwards, direction == "down"
+        self.layout = self.arrange(LAYER_GAP if gap is None else gap)
+        self.gap = gap if gap is not None else CHAIN_GAP if self.down and is_chain(self.layout) else LAYER_GAP
+        if gap is None and self.gap != LAYER_GAP:
+            self.layout = self.arrange(self.gap)
+
+    def arrange(self, gap: float) -> layout.Layout:
         sizes = (box_width, box_height) if self.down else (box_height, box_width)
-        self.layout = layout.arrange(boxes.boxes, boxes.edges, *sizes, layer_gap=gap)
+        return layout.arrange(self.boxes.boxes, self.boxes.edges, *sizes, layer_gap=gap)
 
     @property
     def width(self) -> float:
@@ -137,6 +144,11 @@ class Panel:
         x, y = self.centre(box, left, top)
         side = 0.5 if leaving != self.backwards else -0.5
         return (x + shift, y + side * HEIGHT) if self.down else (x + side * box_width(box), y + shift)
+
+
+def is_chain(arranged: layout.Layout) -> bool:
+    """Whether the boxes are a chain: no layer holds more than two, counting the edges that pass through it."""
+    return all(len(layer) <= 2 for layer in arranged.layers)
 
 
 def box_height(box: Box) -> float:
@@ -189,7 +201,7 @@ def stretch_shorter(panels: list[Panel]) -> None:
     short, long = sorted(panels, key=lambda panel: panel.layout.length)
     layers = len(short.layout.layers)
     if layers > 1:
-        gap = 38.0 + (long.layout.length - short.layout.length) / (layers - 1)
+        gap = short.gap + (long.layout.length - short.layout.length) / (layers - 1)
         panels[panels.index(short)] = Panel(short.heading, short.boxes, short.backwards, "down" if short.down else "right", gap)
 
 
