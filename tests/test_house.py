@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("costs", "errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams", "constraint"),
+    ("loading", "costs", "errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams", "constraint"),
     ("files",),
     ("plot",),
     ("graph",),
