@@ -12,7 +12,8 @@ import slopes as sl
 from slopes import nn
 from slopes.errors import ArgumentError, StateError, layer_stack
 from slopes.nn.module import Module
-from slopes.tensor import Trace, tracing, versions
+from slopes.trace import Trace, tracing
+from slopes.versions import versions
 
 
 class Nested(nn.Module):

@@ -20,7 +20,7 @@ from slopes.machine import native
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 from slopes.passes.storage import ALIGNMENT, Life, place
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 
 
 class Attention(nn.Module):

@@ -17,9 +17,11 @@ from .graph.operation import Variable
 from .graph.text import text
 from .graph.walk import topological
 from .guards import Guards, guards_of
+from .parameter import Parameter
 from .state_names import parameter_names, state_names
 from .taps import tapped_node
-from .tensor import Parameter, Tensor, Trace, tracing
+from .tensor import Tensor
+from .trace import Trace, tracing
 
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 

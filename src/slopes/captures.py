@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import memory_of
 from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, find_reads
 from .errors import TraceError, is_internal, warn
-from .tensor import Tensor, memory_of
+from .tensor import Tensor
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into

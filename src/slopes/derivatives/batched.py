@@ -14,7 +14,9 @@ from ..graph.shape import normalize_axis
 from ..graph.walk import substitute, topological
 from ..guarded import check_function
 from ..machine.reference import evaluate
-from ..tensor import Tensor, Trace, asarray, from_array, mode, tracing
+from ..modes import mode
+from ..tensor import Tensor, asarray, from_array
+from ..trace import Trace, tracing
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .follow import Function, Outputs, finish, node_of
 

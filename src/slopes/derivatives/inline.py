@@ -10,7 +10,8 @@ import numpy as np
 from ..graph.dtype import is_float
 from ..graph.walk import substitute
 from ..passes.stable import stable_to_differentiate
-from ..tensor import Tensor, Trace, asarray, tracing
+from ..tensor import Tensor, asarray
+from ..trace import Trace, tracing
 from ..tree import flatten, unflatten
 from .follow import node_of, tensor_around
 

@@ -8,9 +8,10 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph.dtype import bool_
 from ..graph.operation import build
+from ..modes import mode
 from ..ops import composite
 from ..random import bernoulli
-from ..tensor import Tensor, asarray, mode
+from ..tensor import Tensor, asarray
 from .creation import arange
 from .manipulation import concat
 from .parts import in_parts

@@ -16,7 +16,10 @@ from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer
 from ..graph.dtype import float32
 from ..graph.operation import build
 from ..guarded import FOREIGN, explain_error
-from ..tensor import Parameter, Tensor, asarray, mode, versions
+from ..modes import mode
+from ..parameter import Parameter
+from ..tensor import Tensor, asarray
+from ..versions import versions
 from .hyper_parameter import TracksChanges
 from .state import copy_state, load_arrays
 from .summary import Summary, summarize

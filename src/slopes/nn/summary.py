@@ -11,7 +11,10 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..graph.shape import Shape
-from ..tensor import Parameter, Tensor, Trace, no_grad, tracing
+from ..modes import no_grad
+from ..parameter import Parameter
+from ..tensor import Tensor
+from ..trace import Trace, tracing
 
 if TYPE_CHECKING:
     from .module import Module

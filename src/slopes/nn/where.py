@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import layer_stack, line_text, user_location
-from ..tensor import Tensor, mode
+from ..modes import mode
+from ..tensor import Tensor
 
 
 def layer_and_location(layer: Any, x: Tensor) -> tuple[str, str]:

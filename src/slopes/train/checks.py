@@ -15,6 +15,7 @@ from ..data.loaders.dataset import Dataset
 from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
 from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ..modes import no_grad
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.means import record_means
@@ -23,7 +24,8 @@ from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..random import Generator, using
-from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..tensor import Tensor, asarray
+from ..trace import Trace, tracing
 from ..tree import flatten, map_tree
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, warn_of_mode

@@ -25,7 +25,8 @@ from ..graph.walk import topological
 from ..nn.module import Module, entries
 from ..optim.optimizer import Optimizer
 from ..state_names import parameter_names
-from ..tensor import Tensor, Trace, asarray, tracing
+from ..tensor import Tensor, asarray
+from ..trace import Trace, tracing
 from ..tree import flatten, map_tree, named_leaves
 
 
