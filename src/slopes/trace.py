@@ -14,6 +14,7 @@ from .errors import GradientError, Location, TraceError
 from .graph.dtype import DType, as_dtype, is_inexact
 from .graph.node import Node, next_serial
 from .graph.operation import Constant, Variable, build_node, constant, variable
+from .graph.scopes import scopes
 from .graph.shape import Shape
 from .graph.walk import topological
 from .interrupts import undisturbed
@@ -177,11 +178,11 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     before = current_trace()
     trace.nest(before)
     with undisturbed() if before is None else contextlib.nullcontext():
-        mode.trace = trace
+        mode.trace, scopes.tracing = trace, True
         try:
             yield trace
         finally:
-            mode.trace = before
+            mode.trace, scopes.tracing = before, before is not None
 
 
 def note(path: str, value: Any) -> None:
