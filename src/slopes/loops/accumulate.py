@@ -11,11 +11,13 @@ import numpy as np
 
 from ..costs import SUM_CHUNK
 from ..graph.node import Node
-from .builder import BOOL, FLOAT32, FLOAT64, INT64, Builder, Value, Variable, type_text
+from .builder import Builder
+from .function_writer import Variable
 from .index import Axis, Index
 from .kernels import ReduceKernel, Reduction
 from .nest import Expr
 from .roots import combining, keeps_position
+from .values import BOOL, FLOAT32, FLOAT64, INT64, Value, type_text
 
 if TYPE_CHECKING:
     from .emit import Scope

@@ -9,14 +9,15 @@ import numpy as np
 
 from ..costs import UNROLLED
 from ..graph.node import Node
-from . import mathlib  # noqa: F401  (fills the builder's table of functions)
+from . import mathlib, memory  # noqa: F401  (mathlib fills the builder's table of functions)
 from .accumulate import Chunks, folding_of, reduction_loop
-from .builder import INT32, INT64, Builder, Value
+from .builder import Builder
 from .choose import repeats_along
 from .index import Axis, Index, Quotient, Remainder, RunTime
 from .kernels import MapKernel, NestKernel, ReduceKernel, Reduction
 from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Literal, Load, Position, Store, expressions
 from .plan_nest import read_in_common
+from .values import INT32, INT64, Value
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 WOVEN = (2, 4, 8, 16)  # so many vectors are put between each other, lane by lane, in memory
@@ -96,7 +97,7 @@ class Scope:
         narrow = high + lift < 2**31  # 32-bit lanes divide by multiplying; 64-bit ones would not
         x = Value(b.cast(inner, INT32).ref, UINT32, inner.lanes) if narrow else Value(inner.ref, UINT64, inner.lanes)
         divisor = b.const(atom.divisor, like=x)
-        found = b._two("udiv" if isinstance(atom, Quotient) else "urem", x, divisor)
+        found = b.binary("udiv" if isinstance(atom, Quotient) else "urem", x, divisor)
         wide = b.cast(found, INT64) if narrow else Value(found.ref, INT64, found.lanes)
         if isinstance(atom, Quotient) and lift:
             wide = b.sub(wide, b.const(lift // atom.divisor, like=wide))
@@ -169,29 +170,29 @@ class Scope:
         if low >= 0 and high < expr.buffer.size:
             mask = None
         if self.vector is None or self.lanes == 1 or self.vector not in expr.axes:
-            if mask is not None and mask.lanes > 1:
-                mask = b.horizontal("or", mask)
-            return b.load(pointer, expr.dtype, self.index(expr.offset, True, where), 1, mask)
+            if mask is not None:
+                mask = b.any_lane(mask)
+            return memory.load(b, pointer, expr.dtype, self.index(expr.offset, True, where), 1, mask)
         step = expr.offset.coefficient(self.vector)
         if step == 1:
-            return b.load(pointer, expr.dtype, self.index(expr.offset, True, where), self.lanes, mask)
+            return memory.load(b, pointer, expr.dtype, self.index(expr.offset, True, where), self.lanes, mask)
         if step in (-1, 2) and mask is None:
             return self._strided(expr, step, where)
         times, shift = repetition(expr.offset, self.vector)
         if times and self._full_lanes % times == 0:
             picks = [(lane + shift) // times for lane in range(self.lanes)]
             keep = None if mask is None else self._any_of_each(mask, picks)
-            few = b.load(pointer, expr.dtype, self.index(expr.offset, True, where), picks[-1] + 1, keep)
+            few = memory.load(b, pointer, expr.dtype, self.index(expr.offset, True, where), picks[-1] + 1, keep)
             return b.splat(few, self.lanes) if few.lanes == 1 else b.shuffle(few, None, picks)
-        if step is not None and mask is None and b.may_write_out(self.lanes):
-            return b.collect(pointer, expr.dtype, self.index(expr.offset, True, where), step, self.lanes)
-        return b.gather(pointer, expr.dtype, self.index(expr.offset, mask=where), mask)
+        if step is not None and mask is None and memory.may_scalarize(b, self.lanes):
+            return memory.load_strided(b, pointer, expr.dtype, self.index(expr.offset, True, where), step, self.lanes)
+        return memory.gather(b, pointer, expr.dtype, self.index(expr.offset, mask=where), mask)
 
     def _any_of_each(self, mask: Value, picks: Sequence[int]) -> Value:
         """For each element that several lanes share: whether one of them wants it."""
         b, lanes = self.b, range(len(picks))
         if picks[-1] == 0:
-            return mask if mask.lanes == 1 else b.horizontal("or", mask)
+            return b.any_lane(mask)
         sharing = [[lane for lane in lanes if picks[lane] == pick] for pick in range(picks[-1] + 1)]
         mask, found = b.splat(mask, len(picks)), None
         for turn in range(max(map(len, sharing))):
@@ -205,10 +206,10 @@ class Scope:
         b, pointer, n = self.b, self.pointers[expr.buffer], self.lanes
         first = self.index(expr.offset, True, where)
         if step == -1:
-            found = b.load(pointer, expr.dtype, b.sub(first, b.whole(n - 1)), n)
+            found = memory.load(b, pointer, expr.dtype, b.sub(first, b.whole(n - 1)), n)
             return b.shuffle(found, None, range(n - 1, -1, -1))
         # two vectors that together cover the 2 n - 1 elements without touching what lies behind them
-        low, high = b.load(pointer, expr.dtype, first, n), b.load(pointer, expr.dtype, b.add(first, b.whole(n - 1)), n)
+        low, high = memory.load(b, pointer, expr.dtype, first, n), memory.load(b, pointer, expr.dtype, b.add(first, b.whole(n - 1)), n)
         return b.shuffle(low, high, [2 * lane if 2 * lane < n else 2 * lane + 1 for lane in range(n)])
 
     def store(self, store: Store) -> None:
@@ -216,13 +217,13 @@ class Scope:
         b, pointer = self.b, self.pointers[store.buffer]
         value = self.expr(store.expr)
         if self.vector is None or self.lanes == 1:
-            b.store(value, pointer, self.index(store.offset))
+            memory.store(b, value, pointer, self.index(store.offset))
         elif store.offset.coefficient(self.vector) == 1:
-            b.store(b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True))
-        elif (step := store.offset.coefficient(self.vector)) is not None and b.may_write_out(self.lanes):
-            b.distribute(b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True), step)
+            memory.store(b, b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True))
+        elif (step := store.offset.coefficient(self.vector)) is not None and memory.may_scalarize(b, self.lanes):
+            memory.store_strided(b, b.splat(value, self.lanes), pointer, self.index(store.offset, scalar=True), step)
         else:
-            b.scatter(b.splat(value, self.lanes), pointer, self.index(store.offset))
+            memory.scatter(b, b.splat(value, self.lanes), pointer, self.index(store.offset))
 
     def stores(self, stores: Sequence[Store]) -> None:
         """All values first, then all stores: a kernel may overwrite what it read at the same place."""
@@ -270,8 +271,8 @@ def outer_loops(scope: Scope, axes: Sequence[Axis], dealt: int, blocks: int) -> 
         unit = stack.enter_context(b.loop(start, stop)) if chunk > 1 else start
         rest = unit
         for position, axis in reversed(list(enumerate(prefix))):
-            value = rest if position == 0 else b._two("urem", rest, b.whole(axis.extent))
-            rest = rest if position == 0 else b._two("udiv", rest, b.whole(axis.extent))
+            value = rest if position == 0 else b.binary("urem", rest, b.whole(axis.extent))
+            rest = rest if position == 0 else b.binary("udiv", rest, b.whole(axis.extent))
             stack.enter_context(scope.place(axis, value))
     else:
         for axis in prefix:
@@ -369,7 +370,7 @@ def _fetched_lines(scope: Scope, kernel: ReduceKernel, load: Load) -> list[Value
         return []
     with scope.place(step, scope.b.whole(0)):
         first = scope.index(load.offset, scalar=True)
-    return unwoven(scope.b, scope.b.load(scope.pointers[load.buffer], load.dtype, first, scope.lanes * step.extent), step.extent)
+    return unwoven(scope.b, memory.load(scope.b, scope.pointers[load.buffer], load.dtype, first, scope.lanes * step.extent), step.extent)
 
 
 def _finish_rows(scope: Scope, kernel: ReduceKernel, own: Reduction, totals: Sequence[Value]) -> None:
@@ -388,7 +389,7 @@ def _finish_rows(scope: Scope, kernel: ReduceKernel, own: Reduction, totals: Seq
     scope.accumulated = None
     with standing(scope, kernel, 0):
         for store, several in zip(own.stores, zip(*values)):
-            scope.b.store(woven(scope.b, several), scope.pointers[store.buffer], scope.index(store.offset, scalar=True))
+            memory.store(scope.b, woven(scope.b, several), scope.pointers[store.buffer], scope.index(store.offset, scalar=True))
 
 
 def side_by_side(offset: Index, few: Axis, vector: Axis | None) -> bool:

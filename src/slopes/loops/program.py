@@ -11,7 +11,7 @@ import numpy as np
 from ..costs import PHASES_IN_FUNCTION, SCALARIZED, SHARED_WORK, SMALL_PROGRAM, THREAD_WORK
 from ..graph.node import Node
 from .barrier import barrier_text
-from .builder import INT64, Builder, Value
+from .builder import Builder
 from .emit import Scope, emit_map, emit_reduce
 from .emit_contract import emit_contract
 from .index import Axis
@@ -36,6 +36,7 @@ from .nest import Buffer, root_of
 from .pipeline import LoopProgram, run_passes
 from .special import emit_cumulate, emit_scatter, emit_sort
 from .target import CONTEXT_BYTES, NEXT, STEP, Target
+from .values import INT64, Value
 
 EMITTERS: dict[type[Kernel], Callable[..., None]] = {
     MapKernel: emit_map, MixKernel: emit_mix, ReduceKernel: emit_reduce, ContractKernel: emit_contract, CumulateKernel: emit_cumulate,
@@ -131,7 +132,7 @@ class ProgramWriter:
                 owners.append(buffer)
             pointers[buffer] = places[key]
         b = Builder(self.target.lanes, self.target.fused, self.target.masked_arithmetic)
-        b.spare_lanes = self.spare_lanes
+        b.scalarize_budget = self.spare_lanes
         scope = Scope(b, pointers, self.site)
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(self.around[id(kernel)])}
         EMITTERS[type(kernel)](scope, kernel)
