@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,8 @@ from .index import Axis, Index
 from .kernels import ReduceKernel, Reduction
 from .nest import Expr
 from .roots import combining, keeps_position
+from .scope import Scope
 from .values import BOOL, FLOAT32, FLOAT64, INT64, Value, type_text
-
-if TYPE_CHECKING:
-    from .emit import Scope
 
 
 class Folding:

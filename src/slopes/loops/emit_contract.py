@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from ..costs import CHEAP_EPILOGUE
 from . import memory
 from .choose import expression_cost
-from .emit import Scope, outer_loops
+from .emit_nest import outer_loops
 from .function_writer import Variable
 from .index import Axis, Index, as_index, extent, unlinear
 from .kernels import ContractKernel
 from .lower import Reader
 from .nest import Load, Store, axes_of
 from .pack_panel import Tile, k_loops, pack_panel, panel_pitch, reads_in_place
+from .scope import Scope
 from .values import Value
 
 

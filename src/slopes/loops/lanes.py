@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from . import memory
-from .emit import Scope
 from .index import Axis, Index, as_index
 from .nest import Buffer, Load, Store
+from .scope import Scope
 from .values import Value
 
 

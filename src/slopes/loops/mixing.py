@@ -13,13 +13,14 @@ from ..ops.elementwise import Add, Multiply, Subtract
 from ..passes.fuse import Group
 from . import memory
 from .choose import choose
-from .emit import Scope, over_elements
+from .emit_nest import over_elements
 from .index import Axis, Index, as_index
 from .kernels import Kernel, MixKernel
 from .lanes import fetch, put
 from .lower import Reader, merge_axes
 from .nest import Buffer, Expr, Kept, Load, Places, Store, expressions, indices_of
 from .plan_nest import axes_for
+from .scope import Scope
 
 Matrix = tuple[tuple[float, ...], ...]
 

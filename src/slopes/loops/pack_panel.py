@@ -8,12 +8,12 @@ from math import gcd
 
 from . import memory
 from .builder import Builder
-from .emit import Scope
 from .index import Axis, Index, as_index
 from .kernels import ContractKernel
 from .lower import Reader
 from .nest import Choose, Expr, Load, expressions
 from .schedule import ContractSchedule
+from .scope import Scope
 from .values import Value
 
 

@@ -12,13 +12,14 @@ from ..graph.node import Node
 from ..passes.fuse import Group
 from . import memory
 from .choose import choose, even_blocks
-from .emit import Scope, over_elements
+from .emit_nest import over_elements
 from .index import Axis, Index, as_index, linear
 from .kernels import CumulateKernel, Kernel, NestKernel, ScatterKernel, ScatterLinesKernel, SortKernel
 from .lower import Reader
 from .nest import Buffer, Places, Store
 from .plan_nest import axes_for
 from .schedule import NestSchedule
+from .scope import Scope
 from .values import INT64, Value
 
 
