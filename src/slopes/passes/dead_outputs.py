@@ -10,6 +10,8 @@ from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.walk import rebuild_all, topological, users
+from ..ops.move import Slice
+from ..ops.scan import Scan
 from ..ops.segments import Segment, segments
 
 Key = Any
@@ -114,7 +116,7 @@ def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
     readers = users(order)
     found: dict[Key, Use] = {}
     for node in order:
-        if node.op.name != "scan":
+        if node.op is not Scan:
             continue
         p = node.params
         use = found.setdefault(key_of(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
@@ -130,17 +132,17 @@ def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
 
 
 def is_cut(node: Node) -> bool:
-    return node.op.name == "slice" and node.params["step"] == (1,)
+    return node.op is Slice and node.params["step"] == (1,)
 
 
 def replaced(roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        made = smaller.get(key_of(node)) if node.op.name == "scan" else None
+        made = smaller.get(key_of(node)) if node.op is Scan else None
         if made is not None:
             return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
         source = node.args[0]
-        if node.op.name == "slice" and source.op.name == "scan" and key_of(source) in smaller:
+        if node.op is Slice and source.op is Scan and key_of(source) in smaller:
             return smaller[key_of(source)].slice(args[0], node)
         return node if args == node.args else node.op.make(*args, **node.params)
 
@@ -150,7 +152,7 @@ def replaced(roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
 def change_bodies(roots: Sequence[Node], change: Callable[[Sequence[Node]], list[Node]]) -> list[Node]:
     """The graph with the outputs of every loop's body changed."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op.name == "scan":
+        if node.op is Scan:
             body = node.params["body"]
             return build_node("scan", args, {**node.params, "body": Body(body.inputs, change(body.outputs))})
         return node if args == node.args else node.op.make(*args, **node.params)

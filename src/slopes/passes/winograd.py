@@ -29,7 +29,9 @@ from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import rebuild_all, topological
+from ..ops.contract import Contract
 from ..ops.scan import Scan
+from ..ops.window import Window
 from .hoist_frozen import depends_only_on
 from .match import full
 
@@ -50,7 +52,7 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
         new = node.op.make(*args, **node.params)
         if node in steady:
             steady.add(new)
-        found = correlation(new) if new.op.name == "contract" else None
+        found = correlation(new) if new.op is Contract else None
         if found is None:
             return new
         found = replace(found, steady=found.filters and found.other in steady)
@@ -247,7 +249,7 @@ def correlation(node: Node) -> Correlation | None:
     p = node.params
     for which in (0, 1) if node.dtype == float32 else ():
         windows, other = node.args[which], node.args[1 - which]
-        if windows.op.name != "window" or not fits(windows):
+        if windows.op is not Window or not fits(windows):
             continue
         mine, its = (p["a_axes"], p["b_axes"])[::1 - 2 * which]
         counts, inside = tuple(mine[axis] for axis in windows.params["axes"]), tuple(mine[-2:])
