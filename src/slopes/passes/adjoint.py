@@ -12,13 +12,13 @@ first and adding overlaps later is cheaper, with the windows laid out so that ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 
 from ..costs import OVERLAP, WASTE
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological, users
 from ..ops.contract import Contract
 from ..ops.move import Slice
 from ..ops.window import Unwindow
@@ -27,10 +27,13 @@ from .winograd import correlation
 Separated = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 
-def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
+def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """Every unwindow, rewritten: of a separable contraction as a contraction of windows, of strided windows by phases."""
     order = topological(roots)
-    wanted = {node: part for node in order if node.op is Unwindow if (part := only_slice(node, order, roots)) is not None}
+    if not performs(order, Unwindow):
+        return list(roots)
+    readers = users(order)
+    wanted = {node: part for node in order if node.op is Unwindow and (part := only_slice(node, readers[node], roots)) is not None}
     slices = {part: node for node, part in wanted.items()}
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
@@ -39,12 +42,11 @@ def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
             return rewritten(args[0], new)
         return rewritten(new, None) if node.op is Unwindow and node not in wanted else new
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
-def only_slice(node: Node, order: Sequence[Node], roots: Sequence[Node]) -> Node | None:
+def only_slice(node: Node, readers: Sequence[Node], roots: Sequence[Node]) -> Node | None:
     """The plain slice that is all anyone reads of a node: the gradient of padding throws the border away."""
-    readers = [each for each in order if node in each.args]
     if len(readers) != 1 or node in roots or readers[0].op is not Slice or set(readers[0].params["step"]) != {1}:
         return None
     return readers[0]

@@ -12,7 +12,7 @@ A factor leaves its sum only where that makes two sums one; alone, the sum is as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -35,7 +35,7 @@ class Term:
     varying: tuple[Node, ...]
 
 
-def factor_reductions(roots: Sequence[Node]) -> list[Node]:
+def factor_reductions(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The roots with their sums in terms of fewer sums."""
     order = topological(roots)
     place = {node: number for number, node in enumerate(order)}

@@ -18,7 +18,7 @@ from math import prod
 from ..costs import OFTEN, WIDE
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological
 from ..ops.contract import Contract
 from ..ops.elementwise import Add
 from ..ops.index import ScatterAdd, Take
@@ -33,7 +33,10 @@ def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Nod
 
     Tables that are made of `fixed` variables alone are multiplied at no cost, however large they are.
     """
-    steady = depends_only_on(topological(roots), fixed)
+    order = topological(roots)
+    if not performs(order, Take, ScatterAdd):
+        return list(roots)
+    steady = depends_only_on(order, fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
@@ -47,7 +50,7 @@ def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Nod
             return with_row_added(new, steady)
         return of_sums(new) if new.op is ScatterAdd else new
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 def in_other_order(node: Node) -> Node:

@@ -28,7 +28,7 @@ from ..graph.body import Body
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological
 from ..ops.contract import Contract
 from ..ops.scan import Scan
 from ..ops.window import Window
@@ -46,7 +46,10 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
 
     Filters that are made of `fixed` variables alone change their coordinates at no cost.
     """
-    steady = depends_only_on(topological(roots), fixed)
+    order = topological(roots)
+    if not performs(order, Window):
+        return list(roots)
+    steady = depends_only_on(order, fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
@@ -60,7 +63,7 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
             return new
         return found.in_parts() if found.parts > 1 else found.at_once()
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 @dataclass(frozen=True)
