@@ -710,6 +710,7 @@ def choose(c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 class Where(Elementwise):
     "x where the condition holds, else y; the gradient goes to the chosen one only"
     accepts = ANY
+    conditions = 1
     domain = ((0, 1), (-3, 3), (-3, 3))
 
     @classmethod

@@ -23,6 +23,7 @@ from ..graph.node import Node
 from ..graph.operation import variable
 from ..graph.walk import topological
 from ..nn.module import Module, entries
+from ..ops.elementwise import StopGradient
 from ..optim.optimizer import Optimizer
 from ..state_names import parameter_names
 from ..tensor import Tensor, asarray
@@ -135,7 +136,7 @@ def output_nodes(result: Any, trace: Trace) -> list[Node]:
 
 def written(node: Node) -> Node:
     """What is written to a state tensor, before gradients are stopped there."""
-    return node.args[0] if node.op.name == "stop_gradient" else node
+    return node.args[0] if node.op is StopGradient else node
 
 
 # Names and roles
