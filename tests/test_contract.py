@@ -28,7 +28,8 @@ from slopes.errors import ArgumentError
 from slopes.graph.scopes import scopes
 from slopes.nn import init, losses
 from slopes.nn.hyper_parameter import HyperParameter
-from slopes.tensor import Trace, tracing, versions
+from slopes.trace import Trace, tracing
+from slopes.versions import versions
 
 EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}.items()}, **INTEGER_LAYERS}
 ALL_LOSSES = {**LOSSES, **OWN_LOSSES}

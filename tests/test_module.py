@@ -13,7 +13,8 @@ from slopes import nn
 from slopes.errors import ArgumentError, StateError
 from slopes.graph.scopes import running_layer, scopes
 from slopes.nn.module import Module
-from slopes.tensor import Trace, tracing, versions
+from slopes.trace import Trace, tracing
+from slopes.versions import versions
 
 
 class Nested(nn.Module):

@@ -20,9 +20,11 @@ from .graph.scopes import Region
 from .graph.text import text
 from .graph.walk import topological
 from .guards import Guards, guards_of
+from .parameter import Parameter
 from .state_names import parameter_names, state_names
 from .taps import tapped_node
-from .tensor import Parameter, Tensor, Trace, memory_of
+from .tensor import Tensor
+from .trace import Trace, memory_of
 from .trace_call import TensorSpec, spec_of, trace_call
 
 STATIC = (bool, int, float, complex, str, bytes, type(None))

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import memory_of
 from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, find_reads
 from .errors import is_internal, warn
 from .foreign_random import is_generator
-from .tensor import Tensor, memory_of
+from .tensor import Tensor
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into

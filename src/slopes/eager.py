@@ -106,7 +106,7 @@ def scalar_nodes(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Nod
         raise ArgumentError(f"{what.name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
                             repair="make a tensor of it first: sl.tensor(...)")
     beside = None
-    for arg in args[what.name == "where":]:  # the dtype of a condition is irrelevant for the result
+    for arg in args[what.conditions:]:
         if isinstance(arg, (np.ndarray, Node)):
             beside = arg.dtype
             break

@@ -12,7 +12,8 @@ import numpy as np
 from . import tree
 from .graph.dtype import DType
 from .graph.shape import Shape
-from .tensor import Tensor, Trace, tracing
+from .tensor import Tensor
+from .trace import Trace, tracing
 
 
 class TensorSpec:

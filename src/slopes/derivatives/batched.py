@@ -14,7 +14,9 @@ from ..graph.shape import normalize_axis
 from ..graph.walk import substitute, topological
 from ..guarded import check_function
 from ..machine.reference import evaluate
-from ..tensor import Tensor, Trace, asarray, from_array, mode
+from ..modes import mode
+from ..tensor import Tensor, asarray, from_array
+from ..trace import Trace
 from ..trace_call import TensorSpec, trace_args
 from ..tree import Structure, map_tree, named_leaves, unflatten
 from .follow import Function, Outputs, finish, node_of

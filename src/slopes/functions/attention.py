@@ -9,9 +9,10 @@ from ..errors import ShapeError
 from ..graph.dtype import bool_
 from ..graph.operation import build
 from ..graph.scopes import named_call
+from ..modes import mode
 from ..ops import composite
 from ..random import bernoulli
-from ..tensor import Tensor, asarray, mode
+from ..tensor import Tensor, asarray
 from .creation import arange
 from .manipulation import concat
 from .parts import in_parts

@@ -44,6 +44,8 @@ class Operation:
     kind: str = "leaf"
     reads_numbers: bool = False
     """Whether `make` builds something else for some values of a constant argument."""
+    conditions: int = 0
+    """How many of the first arguments are conditions, whose type has no part in the type of the result."""
     types: Sequence[DType] = NATIVE
     """The types that `samples` are tested in."""
 
@@ -281,13 +283,13 @@ def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
     """The graph node of operation `name`; Python numbers among the arguments take the type of the arrays beside them."""
     operation = Operation.table[name]
     if not all(isinstance(each, Node) for each in args):
-        args = lift(name, args)
+        args = lift(operation, args)
     return operation.make(*args, **params)
 
 
-def lift(name: str, args: tuple) -> tuple[Node, ...]:
+def lift(operation: type[Operation], args: tuple) -> tuple[Node, ...]:
     """Turn Python numbers and NumPy arrays among the arguments into constants."""
-    typed = args[1:] if name == "where" else args  # a condition says nothing of the type of what it chooses
+    name, typed = operation.name, args[operation.conditions:]
     beside = next((each.dtype for each in typed if isinstance(each, (Node, np.ndarray))), None)
     lifted = []
     for each in args:
@@ -326,6 +328,7 @@ class Composite:
     """
 
     reads_numbers = False
+    conditions = 0
 
     def __init__(self, function: Callable[..., Any], operands: int) -> None:
         self.make, self.traced, self.name, self.operands = function, named_call(function), function.__name__, operands

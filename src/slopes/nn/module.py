@@ -17,7 +17,10 @@ from ..graph.dtype import float32
 from ..graph.operation import build
 from ..graph.scopes import Region, plain_values, scopes
 from ..guarded import FOREIGN, explain_error
-from ..tensor import Parameter, Tensor, asarray, mode, versions
+from ..modes import mode
+from ..parameter import Parameter
+from ..tensor import Tensor, asarray
+from ..versions import versions
 from .hyper_parameter import TracksChanges
 from .state import copy_state, load_arrays
 from .summary import Summary, summarize

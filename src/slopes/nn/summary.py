@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..graph.shape import Shape
-from ..tensor import Parameter, no_grad
+from ..modes import no_grad
+from ..parameter import Parameter
 from ..trace_call import TensorSpec, trace_args
 
 if TYPE_CHECKING:

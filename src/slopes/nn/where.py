@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import line_text, user_location
 from ..graph.scopes import running_layer
-from ..tensor import Tensor, mode
+from ..modes import mode
+from ..tensor import Tensor
 
 
 def layer_and_location(layer: Any, x: Tensor) -> tuple[str, str]:

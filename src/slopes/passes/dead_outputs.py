@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological, users
+from ..graph.walk import performs, rebuild_all, topological, users
+from ..ops.move import Slice
+from ..ops.scan import Scan
 from ..ops.segments import Segment, segments
 
 Key = Any
 
 
-def eliminate_dead_scan_outputs(roots: Sequence[Node]) -> list[Node]:
+def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The same values from smaller loops: what one loop no longer reads may be dropped from the loop before it, and so on."""
     while True:
-        found = list(uses_of(roots).values())
+        order = topological(roots)
+        if not performs(order, Scan):
+            return list(roots)
+        found = list(uses_of(order, roots).values())
         new = [use.smaller() for use in found]
         if all(made is None for made in new):
             return list(roots)
-        roots = replaced(roots, {use.key: made for use, made in zip(found, new) if made is not None})
+        roots = replaced(order, roots, {use.key: made for use, made in zip(found, new) if made is not None})
 
 
 def key_of(scan: Node) -> Key:
@@ -108,13 +113,12 @@ class Smaller:
         raise AssertionError("a slice that was read has a segment")
 
 
-def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
+def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[Key, Use]:
     """The loops of a graph, and what is read of them."""
-    order = topological(roots)
     readers = users(order)
     found: dict[Key, Use] = {}
     for node in order:
-        if node.op.name != "scan":
+        if node.op is not Scan:
             continue
         p = node.params
         use = found.setdefault(key_of(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
@@ -130,29 +134,33 @@ def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
 
 
 def is_cut(node: Node) -> bool:
-    return node.op.name == "slice" and node.params["step"] == (1,)
+    return node.op is Slice and node.params["step"] == (1,)
 
 
-def replaced(roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
+def replaced(order: Sequence[Node], roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        made = smaller.get(key_of(node)) if node.op.name == "scan" else None
+        made = smaller.get(key_of(node)) if node.op is Scan else None
         if made is not None:
             return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
         source = node.args[0]
-        if node.op.name == "slice" and source.op.name == "scan" and key_of(source) in smaller:
+        if node.op is Slice and source.op is Scan and key_of(source) in smaller:
             return smaller[key_of(source)].slice(args[0], node)
         return node if args == node.args else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 def change_bodies(roots: Sequence[Node], change: Callable[[Sequence[Node]], list[Node]]) -> list[Node]:
     """The graph with the outputs of every loop's body changed."""
+    order = topological(roots)
+    if not performs(order, Scan):
+        return list(roots)
+
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op.name == "scan":
+        if node.op is Scan:
             body = node.params["body"]
             return build_node("scan", args, {**node.params, "body": Body(body.inputs, change(body.outputs))})
         return node if args == node.args else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)

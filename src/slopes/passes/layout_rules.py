@@ -22,7 +22,7 @@ def empty(node):
 @rule("a sum over nothing is 0, a product 1, any false, all true", "sum", "prod", "any", "all",
       example=pair(lambda a: (build("sum", a, axes=(0,)), full((3,), 0, a.dtype)), (0, 3)))
 def reduce_empty(node):
-    return full_like(node, node.op.name in ("prod", "all")) if node.args[0].size == 0 else None
+    return full_like(node, is_op(node, "prod", "all")) if node.args[0].size == 0 else None
 
 
 @rule("a sum of no products is 0", "contract",

@@ -15,6 +15,7 @@ from ..data.loaders.dataset import Dataset
 from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
 from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ..modes import no_grad
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.means import record_means
@@ -23,7 +24,7 @@ from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..random import Generator, using
-from ..tensor import Tensor, asarray, no_grad
+from ..tensor import Tensor, asarray
 from ..trace_call import batch_spec, trace_args
 from ..tree import flatten, map_tree
 from .metrics import is_labelled

@@ -9,9 +9,10 @@ import numpy as np
 from ..data.loaders.inputs import call_with, map_inputs
 from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from ..graph.walk import topological
+from ..modes import no_grad
 from ..nn.activations import Sigmoid
 from ..nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
-from ..tensor import Tensor, asarray, no_grad
+from ..tensor import Tensor, asarray
 from ..trace_call import batch_spec, trace_args
 from ..tree import map_tree
 from .metrics import is_labelled

@@ -7,10 +7,11 @@ from typing import Any
 
 from .. import functions as F
 from ..data.loaders.inputs import call_with
+from ..modes import enable_grad, no_grad
 from ..nn.recurrent import detached
 from ..optim import Average
 from ..optim.optimizer import Optimizer
-from ..tensor import Tensor, enable_grad, no_grad
+from ..tensor import Tensor
 from .carried import CarriedState
 from .metrics import Metric
 from .sources import Source

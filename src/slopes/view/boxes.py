@@ -13,6 +13,8 @@ from ..graph.operation import Constant, Variable
 from ..graph.scopes import Region
 from ..graph.text import line, type_text
 from ..graph.walk import topological
+from ..ops.contract import Contract
+from ..ops.window import Window
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 MARK = "·"
@@ -175,7 +177,7 @@ def title_of(node: Node, args: Sequence[Node], naming: Naming, known: Mapping[No
     words = [inline(arg) or (naming.call(arg) if arg in known else MARK) for arg in args]
     if node.op is Constant:
         return "constant"
-    if node.op.name == "contract" and (sides := matmul_sides(node)):
+    if node.op is Contract and (sides := matmul_sides(node)):
         exchanged, *turned = sides
         words = [word + mark for word, mark in zip(words, turned)][::-1 if exchanged else 1]
         return f"matmul({', '.join(words)})" if set(words) - {MARK} else "matmul"
@@ -185,10 +187,10 @@ def title_of(node: Node, args: Sequence[Node], naming: Naming, known: Mapping[No
 
 def parameters(node: Node) -> str:
     """The parameters that the shape alone does not tell."""
-    if node.op.name == "contract":
+    if node.op is Contract:
         return " " + contract_text(node)
     chosen = {key: node.params[key] for key in ("axes", "axis", "size", "stride", "descending", "step") if key in node.params}
-    if node.op.name == "window":
+    if node.op is Window:
         chosen.pop("axes")
     if node.op.kind == "reduce" and len(chosen.get("axes", ())) == len(node.args[0].shape):
         chosen.pop("axes")

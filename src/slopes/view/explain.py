@@ -15,9 +15,10 @@ import numpy as np
 
 from ..errors import GradientError
 from ..graph.node import Node
-from ..graph.operation import Variable, constant
+from ..graph.operation import Operation, Variable, constant
 from ..graph.walk import topological
 from ..machine.reference import evaluate
+from ..ops.elementwise import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from . import layout
 from .boxes import MARK, Naming, inline, title_of
 from .drawing import Drawing
@@ -234,8 +235,9 @@ class Gate:
         return x - self.width / 2, y - self.height / 2, x + self.width / 2, y + self.height / 2
 
 
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "maximum": "max", "minimum": "min"}
-INFIX = ("add", "subtract", "multiply", "divide")
+SYMBOLS: dict[type[Operation], str] = {
+    Add: "+", Subtract: "−", Multiply: "×", Divide: "÷", Negative: "−", Maximum: "max", Minimum: "min"}
+INFIX = (Add, Subtract, Multiply, Divide)
 
 
 def make_gate(node: Node, shown: Explanation) -> Gate:
@@ -251,10 +253,10 @@ def make_gate(node: Node, shown: Explanation) -> Gate:
 def formula(node: Node, names: Mapping[Node, str]) -> str:
     """`x + y` where the arguments have names, `+` where they have none."""
     words = [inline(arg) or names.get(arg, MARK) for arg in node.args]
-    symbol = SYMBOLS.get(node.op.name)
+    symbol = SYMBOLS.get(node.op)
     if not set(words) - {MARK}:
         return symbol or title_of(node, node.args, Naming({}), {})
-    if node.op.name in INFIX:
+    if node.op in INFIX:
         return f" {symbol} ".join(words)
     return f"{symbol or node.op.name}({', '.join(words)})"
 

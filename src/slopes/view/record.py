@@ -22,6 +22,7 @@ from ..graph.node import Node
 from ..graph.operation import variable
 from ..graph.scopes import Region
 from ..graph.walk import topological
+from ..ops.elementwise import StopGradient
 from ..tensor import Tensor, asarray
 from ..tree import flatten, unflatten
 
@@ -107,7 +108,7 @@ def output_nodes(captured: Captured) -> list[Node]:
 
 def written(node: Node) -> Node:
     """What is written to a state tensor, before gradients are stopped there."""
-    return node.args[0] if node.op.name == "stop_gradient" else node
+    return node.args[0] if node.op is StopGradient else node
 
 
 # Names and roles
