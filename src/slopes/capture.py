@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .arrays import memory_of
 from .captures import Captures
 from .errors import TraceError, line_text
 from .foreign_random import refuse_draws
@@ -24,7 +25,7 @@ from .parameter import Parameter
 from .state_names import parameter_names, state_names
 from .taps import tapped_node
 from .tensor import Tensor
-from .trace import Trace, memory_of
+from .trace import Trace
 from .trace_call import TensorSpec, spec_of, trace_call
 
 STATIC = (bool, int, float, complex, str, bytes, type(None))
@@ -130,7 +131,8 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
     A leaf may be a TensorSpec. `programmable`: refuse what no program can do, such as complex numbers, results of other types, and
     random numbers of NumPy; a picture shows such a function too.
     """
-    specs = [one_step(spec_of(leaf)) if i in stepped else spec_of(leaf) for i, leaf in enumerate(leaves)]
+    paths = argument_paths(function, len(leaves), structure)
+    specs = [argument_spec(leaf, path, i in stepped) for i, (leaf, path) in enumerate(zip(leaves, paths))]
     check = refuse_draws if programmable else nullcontext
     with trace_call(specs, structure, storage) as call:
         trace = call.trace
@@ -146,7 +148,8 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
     tapped = tuple(Value(tapped_node(trace, path), path) for path in taps)
     names = state_names(function, trace, [(before.arrays[i][1] if (i := id(memory_of(array))) in before.arrays else "array", tensor)
                                           for array, tensor in trace.arrays.values()])
-    arguments = argument_values(function, call.leaves, structure)
+    arguments = tuple(Value(value._node, path, None, i) for i, (value, path) in enumerate(zip(call.leaves, paths))
+                      if isinstance(value, Tensor) and value._node is not None)
     captured = Captured(
         name=getattr(function, "__name__", type(function).__name__), inputs=arguments,
         state=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.reads.items()),
@@ -164,18 +167,18 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
     return captured
 
 
-def one_step(spec: TensorSpec) -> TensorSpec:
-    """The spec of an argument at one step of many()."""
-    return TensorSpec(spec.shape[1:], spec.dtype, spec.requires_grad)
+def argument_spec(leaf: Any, path: str, stepped: bool) -> Any:
+    """The spec of a tensor or an array among the arguments, of one step where its first axis is the step; other values unchanged."""
+    spec = spec_of(leaf)
+    return TensorSpec(spec.shape[stepped:], spec.dtype, spec.requires_grad, path) if isinstance(spec, TensorSpec) else spec
 
 
-def argument_values(function: Any, traced: Sequence[Any], structure: tree.Structure) -> tuple[Value, ...]:
-    """The tensors among the arguments, under the names that the function gives them."""
-    args, kwargs = tree.unflatten(structure, list(range(len(traced))))
+def argument_paths(function: Any, count: int, structure: tree.Structure) -> list[str]:
+    """What the function calls each of the `count` leaves of its arguments, such as `x` or `batch.images`."""
+    args, kwargs = tree.unflatten(structure, list(range(count)))
     pairs = [*zip(parameter_names(function, len(args)), args), *kwargs.items()]
     paths = {index: path for name, value in pairs for path, index in tree.named_leaves(value, name)}
-    return tuple(Value(value._node, paths[i], None, i) for i, value in enumerate(traced)  # type: ignore[arg-type]
-                 if isinstance(value, Tensor))
+    return [paths[i] for i in range(count)]
 
 
 def argument_gradients(trace: Trace, traced: Sequence[Any], arguments: Sequence[Value]) -> list[Value]:

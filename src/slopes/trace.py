@@ -153,9 +153,9 @@ class Trace:
 
     def backward(self, node: Node, seed: Node) -> None:
         """Pull the gradient back to every leaf that requires one."""
-        leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
-        targets = [(each, leaves[each]) for each in topological([node]) if each in leaves]
-        gradients = pull_back(stable_to_differentiate([node]), [seed], [each for each, _ in targets])
+        leaves = {leaf: tensor for tensor, leaf in self.current.items() if tensor._requires_grad} | self.leaves
+        targets = [(leaf, leaves[leaf]) for leaf in topological([node]) if leaf in leaves]
+        gradients = pull_back(stable_to_differentiate([node]), [seed], [leaf for leaf, _ in targets])
         with no_grad():
             for (_, tensor), gradient in zip(targets, gradients):
                 if gradient is not None:
