@@ -29,7 +29,7 @@ FLOORS = (
     ("arrays", "numpy_calls", "versions", "modes", "interrupts", "levels", "eager", "backward", "tensor_fields", "owned",
      "tensor_errors", "conversions", "tensor", "parameter", "trace", "indexing", "methods", "functions", "derivatives",
      "bytecode", "captures", "guards", "state_names", "taps", "capture", "backend", "native_backend", "reference_backend", "bound",
-     "fast_call", "compile", "gradcheck", "random"),
+     "checked", "fast_call", "compile", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("experiments",),
