@@ -18,6 +18,7 @@ from . import tree
 from .backend import Backend, find_backend
 from .bound import MISS, Bound
 from .capture import STATIC, capture_call
+from .checked import CheckedBound
 from .derivatives.inline import call_inline
 from .errors import ArgumentError, TraceError, warn
 from .extras import on_demand
@@ -25,7 +26,7 @@ from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
 from .levels import levels
 from .modes import mode
-from .settings import debug_level
+from .settings import checks_ownership, debug_level
 from .tensor import Tensor
 from .versions import versions
 
@@ -190,7 +191,7 @@ class Compiled:
         if mode.recording and not version.captured.gradients and any(isinstance(leaf, Tensor) and is_computed(leaf) for leaf in leaves):
             return self._inlined(args, kwargs)  # a later `backward` may ask for the gradients of what it was computed from
         flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
-        self._recent = on_demand(FAST_CALL).fast_call(version, args) if flat and version.executable.has_fast_call else None
+        self._recent = on_demand(FAST_CALL).fast_call(version, args) if flat and version.has_fast_call else None
         return self._run(version, leaves, 1, False)
 
     def _run(self, version: Bound, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
@@ -278,7 +279,8 @@ class Compiled:
     def _trace(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int], key: Any, known: list[Bound]) -> None:
         """Put a version that is right for the present structure first: a new one, or one that was right before (eval and back)."""
         captured = capture_call(self.function, leaves, structure, stepped=moving, taps=self.taps, storage=self.storage)
-        fresh = Bound(self.function, captured, find_backend(self.backend))
+        bound = CheckedBound if checks_ownership() else Bound
+        fresh = bound(self.function, captured, find_backend(self.backend))
         same = next((version for version in known if version.same_as(fresh)), None)
         if same is None:
             self._count(self._reason(key, known))
