@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..costs import PANEL_VECTORS
 from ..passes.fuse import Group
 from .index import Axis, Index, as_index, extent
 from .lower import Reader, merge_axes
@@ -90,7 +91,7 @@ def panel_axes(sides: Sides) -> list[Axis]:
     chosen: list[Axis] = []
     for axis in reversed(sides.v_axes):
         beside = not chosen or all(_continues(offset, axis, chosen[0]) for offset in offsets)
-        if not beside and extent(chosen) >= 1.5 * sides.lanes:
+        if not beside and extent(chosen) >= PANEL_VECTORS * sides.lanes:
             break
         chosen.insert(0, axis)
     return chosen

@@ -17,7 +17,20 @@ from __future__ import annotations
 
 from math import prod
 
-from ..costs import BLOCK_MULTIPLIES, ENOUGH_BLOCKS, LONGEST_PANEL, REPACK_ROWS, SMALL_PRODUCT
+from ..costs import (
+    BLOCK_MULTIPLIES,
+    ENOUGH_BLOCKS,
+    EVEN_PART,
+    FEW_COLUMNS,
+    FEW_ROWS,
+    LONGEST_PANEL,
+    MAXIMUM_BLOCKS,
+    REPACK_ROWS,
+    REPACK_TILES,
+    SHORTEST_PART,
+    SMALL_PRODUCT,
+    SPLIT_MULTIPLIES,
+)
 from ..graph.node import Node
 from ..passes.fuse import Group
 from .choose import even_blocks, schedule_reduce
@@ -43,7 +56,7 @@ def worth_packing(root: Node) -> bool:
     shared = {label for label in p["out_axes"] if label in p["a_axes"] and label in p["b_axes"]}
     rows = prod(n for label, n in zip(p["a_axes"], a.shape) if label in p["out_axes"] and label not in shared)
     columns = prod(n for label, n in zip(p["b_axes"], b.shape) if label in p["out_axes"] and label not in shared)
-    return root.size * k >= SMALL_PRODUCT and k >= 2 and min(rows, columns) >= 4 and max(rows, columns) >= 8
+    return root.size * k >= SMALL_PRODUCT and k >= 2 and min(rows, columns) >= FEW_COLUMNS and max(rows, columns) >= FEW_ROWS
 
 
 def plan_contract(group: Group, buffers: Places, target: Target) -> list[Kernel]:
@@ -75,7 +88,7 @@ def tile_kernels(sides: Sides, group: Group, buffers: Places, target: Target) ->
     if lies_apart(sides, panels):
         sides.s, copying = strips_once(sides, rows, root, buffers, target)
         before += copying
-    least = rows if sides.fixed else max(8 * rows, REPACK_ROWS)  # rows for which packing a panel again pays
+    least = rows if sides.fixed else max(REPACK_TILES * rows, REPACK_ROWS)  # rows for which packing a panel again pays
     row_blocks = min(-(-ENOUGH_BLOCKS // units), max(1, height // least)) if units < ENOUGH_BLOCKS else 1
     parts = 1 if sides.fixed else k_parts(sides, units * row_blocks)
     added, stores, part = [], sides.stores, Axis(1, "part")
@@ -84,7 +97,7 @@ def tile_kernels(sides: Sides, group: Group, buffers: Places, target: Target) ->
         added = [adding]
     axes = [*sides.batch, *sides.v_axes, *sides.s_axes]
     kernel = ContractKernel(axes=axes, inner=sides.k_axes, stores=stores, nodes=group.nodes, node=root, a=sides.s, b=sides.v, part=part)
-    blocks = even_blocks(units * row_blocks * parts, max(ENOUGH_BLOCKS, min(64, kernel.work // BLOCK_MULTIPLIES)))
+    blocks = even_blocks(units * row_blocks * parts, max(ENOUGH_BLOCKS, min(MAXIMUM_BLOCKS, kernel.work // BLOCK_MULTIPLIES)))
     first_row = len(axes) - len(sides.s_axes)
     kernel.schedule = ContractSchedule(
         blocks, rows, vectors, sides.lanes, tuple(range(len(outer))), tuple(range(len(outer), first_row)),
@@ -99,14 +112,14 @@ def k_parts(sides: Sides, units: int) -> int:
         return 1
     wanted = -(-k // LONGEST_PANEL)
     multiplies = k * extent(sides.batch) * extent(sides.v_axes) * extent(sides.s_axes)
-    if units < ENOUGH_BLOCKS and multiplies > 4 * BLOCK_MULTIPLIES:
-        wanted = max(wanted, min(-(-ENOUGH_BLOCKS // units), k // 128))
+    if units < ENOUGH_BLOCKS and multiplies > SPLIT_MULTIPLIES:
+        wanted = max(wanted, min(-(-ENOUGH_BLOCKS // units), k // SHORTEST_PART))
     first = sides.k_axes[0].extent
     wanted = min(wanted, first)
     if wanted <= 1:
         return 1
     step = -(-first // wanted)
-    shorter = [each for each in range(step, 0, -1) if first % each == 0 and 3 * each >= 2 * step]
+    shorter = [even for even in range(step, 0, -1) if first % even == 0 and even >= EVEN_PART * step]
     return -(-first // (shorter[0] if shorter else step))  # parts of one size: no thread waits for a larger one
 
 
