@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from math import prod
 
+from ..costs import FILLED_LANES
 from ..graph.node import Node
 from ..graph.operation import variable
 from ..ops.elementwise import Add, Multiply, Subtract
@@ -144,7 +145,7 @@ def filled(axes: list[Axis], lanes: int) -> tuple[list[Axis], dict[Axis, Index],
     """
     if not axes:
         return axes, {}, None
-    if axes[-1].extent >= lanes and largest_part(axes[-1], lanes) < 3 * lanes // 4:
+    if axes[-1].extent >= lanes and largest_part(axes[-1], lanes) < int(FILLED_LANES * lanes):
         return axes, {}, axes[-1]
     parts: dict[Axis, int] = {}
     room = lanes

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import gcd
 
+from ..costs import IN_PLACE_TILES
 from . import memory
 from .builder import Builder
 from .index import Axis, Index, as_index
@@ -28,7 +29,7 @@ class Tile:
 
 def reads_in_place(v: Expr, tile: Tile, height: int, schedule: ContractSchedule) -> list[tuple[Axis, Load]] | None:
     """The vectors of V as they can be loaded where they lie, each side by side; None where they are not, or so often that packing pays."""
-    if not isinstance(v, Load) or not (schedule.prepacked or height <= 6 * schedule.mr):
+    if not isinstance(v, Load) or not (schedule.prepacked or height <= IN_PLACE_TILES * schedule.mr):
         return None
     read, first, found = Reader({}), 0, []
     for count in tile.vectors:

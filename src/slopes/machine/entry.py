@@ -38,7 +38,6 @@ from ..loops.target import Target
 from ..loops.values import BOOL, INT32, INT64, Value
 from .translate import Loaded, host, host_target, object_codes
 
-AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
 # A call: what to run, on what, by how many threads
