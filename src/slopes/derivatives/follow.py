@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.pullback import pull_back
-from ..autodiff.pushforward import zeros_like
 from ..errors import ArgumentError, GradientError
 from ..graph.dtype import is_float
 from ..graph.node import Node, next_serial
@@ -21,6 +20,7 @@ from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..levels import levels
 from ..machine.reference import evaluate
+from ..ops.fill import zeros_like
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Recording, Tensor, asarray, from_array, mode
 from ..tree import Structure, flatten, named_leaves, unflatten

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.shape import size
+from ..graph.shape import size, strides_of
 from ..graph.walk import topological
 from ..ops.segments import extent, segments
 from ..passes.dead_outputs import key_of
 from ..passes.fuse import Group, group, is_leaf
-from .index import Axis, Index, as_index, linear, strided, strides_of
+from .index import Axis, Index, as_index, linear, strided
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .mixing import plan_mix

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..graph.body import Body
+from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import build_node
+from ..graph.verify import fault
 from ..graph.walk import performs, rebuild_all, topological, users
 from ..ops.move import Slice
 from ..ops.scan import Scan
 from ..ops.segments import Segment, segments
 
-Key = Any
+Key = tuple[object, ...]
 
 
 def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
@@ -41,7 +42,7 @@ class Use:
 
     scan: Node
     parts: list[Segment]
-    reads: list[tuple[Any, int, int]] = field(default_factory=list)
+    reads: list[tuple[DType, int, int]] = field(default_factory=list)
     whole: bool = False  # read in a way that this pass does not look into
 
     @property
@@ -110,7 +111,7 @@ class Smaller:
             if old.dtype == part.dtype and old.start <= start and stop <= old.stop:
                 shift = new.stop - old.stop  # of a row of states that is no longer kept, the last one stays
                 return build_node("slice", (row,), {"start": (start + shift,), "stop": (stop + shift,), "step": (1,)})
-        raise AssertionError("a slice that was read has a segment")
+        raise fault(part, "it reads elements of several results of a loop")
 
 
 def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[Key, Use]:
