@@ -17,7 +17,10 @@ from .backend import Backend, Executable, site_error
 from .capture import Captured
 from .errors import SlopesError
 from .graph.dtype import plain
-from .tensor import Tensor, accumulate, from_array, mode, no_grad, versions
+from .modes import mode, no_grad
+from .owned import own_array, read_array
+from .tensor import Tensor, accumulate, from_array
+from .versions import versions
 
 GLANCE = 5e-5  # seconds between two looks whether a call is over
 MISS = object()  # what a fast call returns for arguments that need a closer look
@@ -78,11 +81,11 @@ class Bound:
     def state_array(self, i: int, tensor: Tensor) -> np.ndarray:
         """The array of a tensor of the state, as the executable uses it."""
         if tensor in self.overwritten:
-            return tensor._own_array()
+            return own_array(tensor)
         if i not in self.executable.keeps:
-            return tensor._read_array()
+            return read_array(tensor)
         if tensor._value is not self.kept.get(i):
-            self.kept[i] = tensor._own_array()  # memory that only compiled functions write to
+            self.kept[i] = own_array(tensor)  # memory that only compiled functions write to
         return self.kept[i]
 
     def wait_for(self, arrays: set[int]) -> None:

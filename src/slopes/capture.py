@@ -11,15 +11,20 @@ import numpy as np
 from . import tree
 from .captures import Captures
 from .errors import TraceError, line_text
+from .foreign_random import refuse_draws
 from .graph.dtype import is_complex
 from .graph.node import Node
 from .graph.operation import Variable
+from .graph.scopes import Region
 from .graph.text import text
 from .graph.walk import topological
 from .guards import Guards, guards_of
+from .parameter import Parameter
 from .state_names import parameter_names, state_names
 from .taps import tapped_node
-from .tensor import Parameter, Tensor, Trace, tracing
+from .tensor import Tensor
+from .trace import Trace
+from .trace_call import TensorSpec, spec_of, trace_call
 
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 
@@ -85,6 +90,16 @@ class Captured:
         assigned = {value.tensor for value in self.updates}
         return {value.node for value in self.state if isinstance(value.tensor, Parameter) and value.tensor not in assigned}
 
+    @property
+    def regions(self) -> dict[Node, Region]:
+        """The innermost region of each node that depends on an input or on state: what depends on constants alone may be shared with
+        other graphs, and is in none."""
+        moving: set[Node] = set()
+        for node in topological(self.roots):
+            if node.op is Variable or not moving.isdisjoint(node.args):
+                moving.add(node)
+        return {node: node.region for node in topological(self.roots) if node in moving and node.region is not None}
+
     def __str__(self) -> str:
         lines = [f"captured {self.name}"]
         for title in ("inputs", "state", "outputs", "updates", "taps", "gradients"):
@@ -114,28 +129,27 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
 def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure: tree.Structure, *, stepped: frozenset[int] = frozenset(),
                  taps: Sequence[str] = (), storage: str = "float32") -> Captured:
     """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step."""
-    trace = Trace(storage)
-    with tracing(trace):
-        traced = [traced_argument(trace, leaf, i in stepped) for i, leaf in enumerate(leaves)]
-        args, kwargs = tree.unflatten(structure, traced)
-        before = Captures(function, args, kwargs)
+    specs = [one_step(spec_of(leaf)) if i in stepped else spec_of(leaf) for i, leaf in enumerate(leaves)]
+    with trace_call(specs, structure, storage) as call:
+        trace = call.trace
+        before = Captures(function, call.args, call.kwargs)
         trace.captured = before.arrays
-        random = before.random_states()
-        results, returns = tree.flatten(function(*args, **kwargs))
+        with refuse_draws(before.sources):
+            results, returns = tree.flatten(function(*call.args, **call.kwargs))
         nodes = [result_node(trace, value) for value in results]
-        guards = guards_of(before, Captures(function, args, kwargs), trace)
-    before.check_repeatable(random)
+        guards = guards_of(before, Captures(function, call.args, call.kwargs), trace)
+    before.warn_of_clocks()
     tapped = tuple(Value(tapped_node(trace, path), path) for path in taps)
     check_inherited(trace)
     names = state_names(function, trace)
-    arguments = argument_values(function, traced, structure)
+    arguments = argument_values(function, call.leaves, structure)
     captured = Captured(
         name=getattr(function, "__name__", type(function).__name__), inputs=arguments,
         state=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.reads.items()),
         outputs=tuple(Value(node, path) for (path, _), node in zip(tree.named_leaves(tree.unflatten(returns, results), "result"), nodes)
                       if node is not None),
         updates=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.writes.items()),
-        taps=tapped, gradients=tuple(argument_gradients(trace, traced, arguments)),
+        taps=tapped, gradients=tuple(argument_gradients(trace, call.leaves, arguments)),
         results=tuple(value if node is None else None for value, node in zip(results, nodes)),
         is_python=tuple(node is None for node in nodes), arguments=structure, returns=returns, leaves=len(leaves), stepped=stepped,
         guards=guards, gradient_owners=tuple((tensor, gradient is not None) for tensor, gradient in trace.grads.items()
@@ -145,11 +159,9 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
     return captured
 
 
-def traced_argument(trace: Trace, leaf: Any, stepped: bool) -> Any:
-    """The stand-in for a tensor or array among the arguments; other values as they are."""
-    if not isinstance(leaf, (Tensor, np.ndarray)):
-        return leaf
-    return trace.argument(leaf.shape[stepped:], leaf.dtype.newbyteorder("="), isinstance(leaf, Tensor) and leaf._requires_grad)
+def one_step(spec: TensorSpec) -> TensorSpec:
+    """The spec of an argument at one step of many()."""
+    return TensorSpec(spec.shape[1:], spec.dtype, spec.requires_grad)
 
 
 def argument_values(function: Any, traced: Sequence[Any], structure: tree.Structure) -> tuple[Value, ...]:

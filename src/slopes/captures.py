@@ -7,7 +7,6 @@ import functools
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,13 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import memory_of
 from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, find_reads
-from .errors import TraceError, is_internal, warn
-from .tensor import Tensor, memory_of
+from .errors import is_internal, warn
+from .foreign_random import is_generator
+from .tensor import Tensor
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into
-PAUSE = 0.05  # seconds for which a generator that has drawn is watched again: another thread may be drawing
 UNKNOWN: Any = object()  # a value that only running the code would tell
 LIBRARY = __package__
 OPAQUE = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, CodeType, CellType, type(...), slice, range)
@@ -36,9 +36,6 @@ NOT_CALLED = frozenset(("__init__", "__new__", "__repr__", "__str__", "__del__",
 ANY_NAME = frozenset(("getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"))  # what reads attributes without naming them
 CLOCKS = frozenset(("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns",
                     "time.process_time", "time.thread_time", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"))
-
-
-SOURCES = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 
 
 class Slot(NamedTuple):
@@ -122,33 +119,12 @@ class Captures:
         self.seen.setdefault(key, value)
         return new
 
-    # ------------------------------------------------------------------ what a program cannot repeat
-    def random_states(self) -> dict[int, Any]:
-        """Where each generator of random numbers of Python and NumPy stands."""
-        return {address: state_of(source) for address, (source, _) in self.sources.items()}
-
-    def check_repeatable(self, before: dict[int, Any]) -> None:
-        """Refuse a function that drew random numbers which no program can draw, since `before`; warn of one that asks for the time.
-
-        Whether code that asks for the time has run cannot be known: the time has no state.
-        """
-        drawn = self.drawn_here(before)
-        if drawn:
-            raise TraceError(f"a compiled function drew random numbers from {', '.join(drawn)}: they would be the same in each call",
-                             why="numbers of Python and NumPy become part of the program when it is recorded",
-                             repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal, sl.permutation), or draw "
-                                    "them outside and pass them as arguments")
+    def warn_of_clocks(self) -> None:
+        """Warn of a function that asks for the time. Whether this code has run cannot be known: the time has no state."""
         if self.clocks:
             warn(f"a compiled function asks for the time ({', '.join(sorted(self.clocks))}), which is read only when it is recorded",
                  why="a program holds what Python computed while it was recorded",
                  repair="take the time outside of the function, and pass it as a tensor if the function computes with it")
-
-    def drawn_here(self, before: dict[int, Any]) -> list[str]:
-        """The generators that have drawn since `before`, but for those that go on drawing while this thread waits: another one's."""
-        drawn = {address: state_of(source) for address, (source, _) in self.sources.items() if state_of(source) != before[address]}
-        if drawn:
-            time.sleep(PAUSE)
-        return [self.sources[address][1] for address, state in drawn.items() if state_of(self.sources[address][0]) == state]
 
     # ------------------------------------------------------------------ code
     def read_function(self, function: FunctionType, known: dict[str, Any]) -> None:
@@ -317,7 +293,7 @@ class Captures:
 
     def reach_builtin(self, value: Any, shown: str) -> None:
         source = getattr(value, "__self__", None)
-        if is_source(source):
+        if is_generator(source):
             self.sources[id(source)] = source, shown
         home = source.__name__ if isinstance(source, type) else getattr(value, "__module__", "")
         if f"{home}.{value.__name__}" in CLOCKS:
@@ -333,7 +309,7 @@ class Captures:
         """What follows from an object, each kind in its way."""
         if isinstance(value, FunctionType):
             self.waiting.append(lambda: self.read_function(value, {}))
-        elif isinstance(value, MethodType) and is_source(value.__self__):
+        elif isinstance(value, MethodType) and is_generator(value.__self__):
             self.sources[id(value.__self__)] = value.__self__, shown
         elif isinstance(value, MethodType):
             self.reach_method(value)
@@ -345,7 +321,7 @@ class Captures:
         elif isinstance(value, ContextVar):
             self.slots[CONTEXT, id(value), ""] = Slot(CONTEXT, value, "", shown, value.get(None))
             self.reach(value.get(None), shown)
-        elif is_source(value):
+        elif is_generator(value):
             self.sources[id(value)] = value, shown
         elif isinstance(value, type):
             self.reach_class(value)
@@ -487,22 +463,6 @@ def items_of(container: Any) -> list[Any]:
 
 def is_large(container: Any) -> bool:
     return len(container) > LARGE
-
-
-def is_source(value: Any) -> bool:
-    """Whether this is a generator of random numbers of Python or NumPy that has a state; the system's has none."""
-    for module, names in SOURCES.items():
-        if module in sys.modules and isinstance(value, tuple([getattr(sys.modules[module], name) for name in names])):
-            return type(value).__name__ != "SystemRandom"
-    return False
-
-
-def state_of(source: Any) -> Any:
-    """Where a generator of random numbers stands, as something to compare."""
-    if hasattr(source, "getstate"):
-        return source.getstate()
-    state = (source.bit_generator if hasattr(source, "bit_generator") else source._bit_generator).state
-    return repr(state)
 
 
 def shown_type(value: Any) -> str:

@@ -24,8 +24,10 @@ from .extras import on_demand
 from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
 from .levels import levels
+from .modes import mode
 from .settings import debug_level
-from .tensor import Tensor, mode, versions
+from .tensor import Tensor
+from .versions import versions
 
 VERSIONS_KEPT = 4  # of one kind of arguments: a network in training and in use, and a little more
 PROGRAMS_KEPT = 64  # of one function: those used last

@@ -12,8 +12,9 @@ import numpy as np
 from .arrays import LARGE, check_memory, shorten
 from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, plain, scalar_dtype
-from .graph.node import Node, running_layer
+from .graph.node import Node
 from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
+from .graph.scopes import Region, scopes
 from .graph.shape import Shape
 from .graph.walk import topological
 from .machine.reference import check, evaluate
@@ -124,7 +125,7 @@ def cached_scalar(value: Any, beside: DType | None, zero: str) -> tuple[Node, No
 
 def leaf(array: np.ndarray) -> Node:
     """A leaf node with this array as its value."""
-    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), running_layer())
+    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), scopes.region)
 
 
 def value_of(node: Node) -> np.ndarray:
@@ -161,9 +162,9 @@ class Recipe:
     def record(self, nodes: list[Node]) -> Node:
         """The node of the result on these operands."""
         arrays = [each.value if each.value is not None else value_of(each) for each in nodes]
-        location, layer = user_location(), running_layer()
+        location, region = user_location(), scopes.region
         if self.single:
-            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
+            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, region)
         if self.result in self.inputs:
             return nodes[self.inputs.index(self.result)]
         if self.largest_array is not None:
@@ -173,7 +174,7 @@ class Recipe:
         known = [*nodes, *recording.constants]
         for pattern, args, place in recording.made:
             value = None if place is None else values[place]
-            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, layer))
+            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, region))
         return known[-1]
 
     @cached_property
@@ -204,8 +205,9 @@ class Recording:
         self.made = [(node, tuple(places[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
 
 
-def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int], layer: str) -> Recorded:
-    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, layer)
+def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int],
+                  region: Region | None) -> Recorded:
+    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, region)
     node.pattern = pattern
     return node
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import shorten
+from .arrays import memory_of, shorten
 from .bytecode import ATTRIBUTE, CELL, GLOBAL
 from .captures import CONTENTS, CONTEXT, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
-from .tensor import Trace, memory_of
+from .trace import Trace
 
 ARRAY = "array"
 COMPARED = 65536  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared

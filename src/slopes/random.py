@@ -14,8 +14,9 @@ from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.operation import constant
 from .graph.shape import Shape, check_dimensions, size, whole
 from .guarded import guarded
+from .modes import mode
 from .ops import composite
-from .tensor import Tensor, asarray, from_array, mode, perform, tensor
+from .tensor import Tensor, asarray, from_array, perform, tensor
 
 Sizes = int | Sequence[int]
 Key = tuple[Tensor, Tensor]
@@ -146,7 +147,7 @@ def draw_array(draw: Callable[..., Any], shape: Shape, kind: DType, generator: G
 
 def scale_and_shift(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
-    scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
+    scale, shift = (value if is_number(value) else asarray(value) for value in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
     return scaled if is_number(shift) and shift == 0 else scaled + shift
 
@@ -167,7 +168,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    low, high = (each if is_number(each) else asarray(each) for each in (low, high))
+    low, high = (value if is_number(value) else asarray(value) for value in (low, high))
     return draw_array(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 

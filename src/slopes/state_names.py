@@ -10,7 +10,8 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from .errors import SlopesError
-from .tensor import Tensor, Trace
+from .tensor import Tensor
+from .trace import Trace
 
 PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 INDEX = re.compile(r"\[(\w+)\]")

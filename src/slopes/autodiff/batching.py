@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError, SlopesError, line_text
 from ..graph.node import Node
 from ..graph.operation import build
+from ..graph.scopes import scopes
 from ..graph.walk import topological
 
 
@@ -14,9 +15,14 @@ def batch(outputs: Sequence[Node], inputs: Sequence[Node], batched_inputs: Seque
     """The outputs, each with a leading batch axis, when every input is replaced by its batch; the rest of the graph is shared."""
     size = batch_size(inputs, batched_inputs)
     batched: dict[Node, Node] = dict(zip(inputs, batched_inputs))
-    for node in topological(outputs, stop=lambda node: node in batched):
-        if node not in batched and any(arg in batched for arg in node.args):
-            batched[node] = batch_node(node, batched, size)
+    outer = scopes.region
+    try:
+        for node in topological(outputs, stop=lambda node: node in batched):
+            if node not in batched and any(arg in batched for arg in node.args):
+                scopes.region = node.region
+                batched[node] = batch_node(node, batched, size)
+    finally:
+        scopes.region = outer
     return [batched[node] if node in batched else along(node, size) for node in outputs]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import random, text
 from ..compile import compile
-from ..tensor import no_grad
+from ..modes import no_grad
 from ..train.mode import Mode
 
 

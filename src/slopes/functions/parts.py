@@ -13,8 +13,10 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..modes import mode
 from ..ops.checkpoint import checkpoint
-from ..tensor import Tensor, Trace, asarray, mode
+from ..tensor import Tensor, asarray
+from ..trace import Trace, current_trace
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .loop import Aside, stable_body, stand_ins
 from .manipulation import concat
@@ -88,7 +90,7 @@ def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Ten
 # ---------------------------------------------------------------------- inside of a compiled function
 def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
     """The result of all parts, as one loop: the function is recorded once."""
-    trace = mode.trace
+    trace = current_trace()
     assert trace is not None
     elements = [variable((size, *x.shape[1:]), x.dtype, "part") for x in xs]
     tensors, result_structure, nodes = recorded(trace, function, structure, elements, size)
@@ -96,9 +98,9 @@ def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
     fixed = outside(order, nodes, depending(order, elements))
     count = xs[0].shape[0] // size
     moving = [build_node("reshape", (x._node_in(trace),), {"shape": (count, *node.shape)}) for x, node in zip(xs, elements)]
-    found = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
-    followed = mode.recording and any(each._requires_grad for each in (*xs, *tensors))
-    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in found]
+    results = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
+    followed = mode.recording and any(tensor._requires_grad for tensor in (*xs, *tensors))
+    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in results]
     return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]
 
 

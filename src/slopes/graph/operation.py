@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, SlopesError, missing_method
 from .dtype import NATIVE, DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
+from .scopes import named_call
 from .shape import Shape
 
 
@@ -324,13 +325,16 @@ Node._apply = staticmethod(build_node)
 
 
 class Composite:
-    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole."""
+    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole.
+
+    `make` is the function, `traced` the same as a region of the graph that it builds.
+    """
 
     reads_numbers = False
     conditions = 0
 
     def __init__(self, function: Callable[..., Any], operands: int) -> None:
-        self.make, self.name, self.operands = function, function.__name__, operands
+        self.make, self.traced, self.name, self.operands = function, named_call(function), function.__name__, operands
         self.names = list(inspect.signature(function).parameters)[operands:]
 
     def split(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

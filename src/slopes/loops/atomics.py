@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .builder import INT64, Builder, Value, Variable, type_text
+from .builder import Builder
+from .function_writer import Variable
 from .target import SPINS, Target
+from .values import INT64, Value, type_text
 
 NAP = 2000  # rounds of a waiting loop in the shortest sleep
 

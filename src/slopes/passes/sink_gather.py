@@ -169,5 +169,5 @@ def sums(indices: Node, updates: Node, size: int, source: Node) -> Node:
 
 def placed(new: Node, source: Node) -> Node:
     """The new node, which tells of wrong indices at the user's line of its source."""
-    new.location, new.layer = source.location, source.layer
+    new.location, new.region = source.location, source.region
     return new

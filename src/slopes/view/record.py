@@ -26,7 +26,8 @@ from ..nn.module import Module, entries
 from ..ops.elementwise import StopGradient
 from ..optim.optimizer import Optimizer
 from ..state_names import parameter_names
-from ..tensor import Tensor, Trace, asarray, tracing
+from ..tensor import Tensor, asarray
+from ..trace import Trace, tracing
 from ..tree import flatten, map_tree, named_leaves
 
 

@@ -13,8 +13,9 @@ from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...inside import Filters
 from ...inside.draw import sheet
+from ...modes import no_grad
 from ...plot import Picture, View
-from ...tensor import asarray, no_grad
+from ...tensor import asarray
 from ...train.mode import Mode
 from ...zoo import autoencoders
 from ...zoo.variational import variational

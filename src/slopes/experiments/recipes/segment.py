@@ -10,8 +10,9 @@ from ... import data, optim
 from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...files.images import load_image
+from ...modes import no_grad
 from ...plot import Picture, View, new_figure
-from ...tensor import asarray, no_grad
+from ...tensor import asarray
 from ...train.mode import Mode
 from ...zoo.unet import UNet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting

@@ -11,8 +11,9 @@ from ... import data, nn, optim, text
 from ...compile import compile
 from ...data.loaders.examples import Examples
 from ...inside.attention import AttentionMaps
+from ...modes import no_grad
 from ...plot import Picture
-from ...tensor import asarray, no_grad
+from ...tensor import asarray
 from ...train.evaluate import evaluate
 from ...train.mode import Mode
 from ...zoo.seq2seq import Translator
