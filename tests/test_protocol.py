@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from operation_cases import OPERATIONS as OPERATION_CASES
-from operation_cases import cases
+from operation_cases import PARAMETERS, cases
 from test_house import modules, tree_of
 
 from slopes.autodiff.pullback import pull_back
@@ -194,3 +194,10 @@ def test_what_a_trap_says_has_its_place():
     assert isinstance(outside, OutOfRangeError) and "take: an index is outside axis 0 of size 3" in str(outside)
     assert look_up.op.may_trap(x.dtype) is False and build("remainder", x, x).op.may_trap(x.dtype)
     assert not build("remainder", x, x).op.may_trap(float64)
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.kind == "elementwise"], ids=lambda operation: operation.name)
+def test_emit_takes_the_parameters_of_meaning(operation):
+    (_, *meaning), (_, *emit) = (list(inspect.signature(function).parameters) for function in (operation.meaning, operation.emit))
+    assert len(meaning) == len(emit)
+    assert [name for name in meaning if name in PARAMETERS] == [name for name in emit if name in PARAMETERS]

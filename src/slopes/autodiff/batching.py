@@ -28,14 +28,14 @@ def batch(outputs: Sequence[Node], inputs: Sequence[Node], batched_inputs: Seque
 
 def batch_size(inputs: Sequence[Node], batched_inputs: Sequence[Node]) -> int:
     """The common length of the leading axes."""
-    sizes = {node.shape[0] if node.ndim else None for node in batched_inputs}
-    if len(sizes) != 1 or None in sizes:
+    sizes = {node.shape[0] for node in batched_inputs if node.ndim}
+    if len(sizes) != 1 or not all(node.ndim for node in batched_inputs):
         raise ShapeError(f"batch: leading axes {', '.join(str(node.shape) for node in batched_inputs)} are not of one length",
                          why="all batched inputs hold the same number of examples")
     for node, many in zip(inputs, batched_inputs):
         if many.shape[1:] != node.shape or many.dtype != node.dtype:
             raise ShapeError(f"batch: {many.dtype}{list(many.shape)} is no batch of {node.dtype}{list(node.shape)}")
-    return sizes.pop()  # type: ignore[return-value]
+    return sizes.pop()
 
 
 def batch_node(node: Node, batched: dict[Node, Node], size: int) -> Node:

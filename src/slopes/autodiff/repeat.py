@@ -22,11 +22,11 @@ from ..graph.operation import Constant, Variable, build_node, constant, variable
 from ..graph.walk import substitute, topological, users
 from ..ops.contract import Contract
 from ..ops.elementwise import Add
+from ..ops.fill import zeros_like
 from ..ops.reduce import Sum
 from ..ops.segments import Segment, entries, entry, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .pushforward import zeros_like
 
 
 @dataclass

@@ -11,11 +11,11 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import substitute, topological
 from ..ops.elementwise import Add
+from ..ops.fill import zeros_like
 from ..ops.move import Pad
 from ..ops.segments import Segment, elements, entries, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .pushforward import zeros_like
 from .repeat import Step, flipped, repeat
 
 

@@ -169,7 +169,10 @@ class Operation:
 
     @classmethod
     def emit(cls, b: Any, *xs: Any, **params: Any) -> Any:
-        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`)."""
+        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`).
+
+        It takes the parameters of the operation by the names that `meaning` gives them.
+        """
         raise missing_method(cls, "emit", "it says how the operation is compiled; eager code needs none")
 
     @classmethod

@@ -173,11 +173,4 @@ class Scope:
 
 def emit_operation(b: Builder, node: Node, args: Sequence[Value]) -> Value:
     """The native code of one elementwise operation."""
-    emit = node.op.emit
-    return emit(b, *args, **node.params) if node.params and wants_params(node) else emit(b, *args)
-
-
-def wants_params(node: Node) -> bool:
-    """Whether an emission takes the node's parameters (cast needs its type; alias does not care for its tag)."""
-    code = node.op.emit.__code__  # type: ignore[attr-defined]
-    return any(name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] for name in node.params)
+    return node.op.emit(b, *args, **node.params)

@@ -68,7 +68,7 @@ def by_phases(node: Node) -> Node:
     """
     p, g = node.params, node.args[0]
     strided = [j for j, (s, d) in enumerate(zip(p["stride"], p["dilation"])) if s > 1 and d == 1 and p["size"][j] > s]
-    if not strided or node.op.disjoint(node):  # type: ignore[attr-defined]
+    if not strided or node.op.disjoint(node):
         return node
     j = strided[0]
     axis, stride, length, inside = p["axes"][j], p["stride"][j], p["lengths"][j], node.ndim + j

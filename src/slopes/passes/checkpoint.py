@@ -9,8 +9,8 @@ from ..graph.node import Node
 from ..graph.operation import variable
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.checkpoint import Checkpoint
+from ..ops.fill import full
 from ..ops.scan import Scan
-from .match import full
 
 
 def lower_checkpoints(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..graph.body import Body
+from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import build_node
+from ..graph.verify import fault
 from ..graph.walk import performs, rebuild_all, topological, users
 from ..ops.move import Slice
 from ..ops.scan import Scan
-from ..ops.segments import Segment, segments
-
-Key = Any
+from ..ops.segments import LoopKey, Segment, loop_key, segments
 
 
 def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
@@ -30,23 +29,18 @@ def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] =
         roots = replaced(order, roots, {use.key: made for use, made in zip(found, new) if made is not None})
 
 
-def key_of(scan: Node) -> Key:
-    """What scans have in common that are one loop: all but the type of the results that they stand for."""
-    return scan.args, tuple((name, value) for name, value in scan.params.items() if name != "dtype")
-
-
 @dataclass
 class Use:
     """A loop, and the elements of its rows that are read: (type, first, last + 1)."""
 
     scan: Node
     parts: list[Segment]
-    reads: list[tuple[Any, int, int]] = field(default_factory=list)
+    reads: list[tuple[DType, int, int]] = field(default_factory=list)
     whole: bool = False  # read in a way that this pass does not look into
 
     @property
-    def key(self) -> Key:
-        return key_of(self.scan)
+    def key(self) -> LoopKey:
+        return loop_key(self.scan)
 
     def smaller(self) -> Smaller | None:
         """The loop reduced to what is needed; None when that is all of it."""
@@ -110,18 +104,18 @@ class Smaller:
             if old.dtype == part.dtype and old.start <= start and stop <= old.stop:
                 shift = new.stop - old.stop  # of a row of states that is no longer kept, the last one stays
                 return build_node("slice", (row,), {"start": (start + shift,), "stop": (stop + shift,), "step": (1,)})
-        raise AssertionError("a slice that was read has a segment")
+        raise fault(part, "it reads elements of several results of a loop")
 
 
-def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[Key, Use]:
+def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
     """The loops of a graph, and what is read of them."""
     readers = users(order)
-    found: dict[Key, Use] = {}
+    found: dict[LoopKey, Use] = {}
     for node in order:
         if node.op is not Scan:
             continue
         p = node.params
-        use = found.setdefault(key_of(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
+        use = found.setdefault(loop_key(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
         use.whole = use.whole or node in roots
         for reader in readers[node]:
             start, stop = (reader.params["start"][0], reader.params["stop"][0]) if is_cut(reader) else (0, 0)
@@ -137,15 +131,15 @@ def is_cut(node: Node) -> bool:
     return node.op is Slice and node.params["step"] == (1,)
 
 
-def replaced(order: Sequence[Node], roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
+def replaced(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        made = smaller.get(key_of(node)) if node.op is Scan else None
+        made = smaller.get(loop_key(node)) if node.op is Scan else None
         if made is not None:
             return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
         source = node.args[0]
-        if node.op is Slice and source.op is Scan and key_of(source) in smaller:
-            return smaller[key_of(source)].slice(args[0], node)
+        if node.op is Slice and source.op is Scan and loop_key(source) in smaller:
+            return smaller[loop_key(source)].slice(args[0], node)
         return node if args == node.args else node.op.make(*args, **node.params)
 
     return rebuild_all(order, roots, make)

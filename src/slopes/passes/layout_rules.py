@@ -7,8 +7,10 @@ from ..graph.dtype import accumulator
 from ..graph.node import Node
 from ..graph.operation import build
 from ..graph.rewrite import ANY, Phase
+from ..graph.shape import size
+from ..ops.fill import full, full_like
 from .arithmetic import pair
-from .match import aligned_shape, full, full_like, is_op, size, weight
+from .match import aligned_shape, is_op, weight
 
 layout = Phase("canonical", weight)
 rule = layout.rule

@@ -30,10 +30,10 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.contract import Contract
+from ..ops.fill import full
 from ..ops.scan import Scan
 from ..ops.window import Window
 from .hoist_frozen import depends_only_on
-from .match import full
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
@@ -158,8 +158,7 @@ class Correlation:
             other = variable((other.shape[0] // count, *other.shape[1:]), float32)
         windows = build_node("window", (some,), self.windows.params)
         operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
-        part = correlation(build_node("contract", operands, self.node.params))
-        assert part is not None
+        part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other)
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
                        for whole, step in ((picture, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
