@@ -43,6 +43,17 @@ def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | L
     return [each for pair in zip(before, [*kept, []]) for part in pair for each in part]
 
 
+def place_observers(kernels: Sequence[Kernel | Loop], observers: Sequence[Kernel | Loop]) -> list[Kernel | Loop]:
+    """The kernels with each observer behind all that writes what it reads, while that is still in the cache."""
+    behind: list[list[Kernel | Loop]] = [[] for _ in range(len(kernels) + 1)]
+    written = {name: i + 1 for i, kernel in enumerate(kernels) for name in memory(buffers_written(kernel))}
+    for observer in observers:
+        slot = max((written.get(name, 0) for name in memory(buffers_read(observer))), default=0)
+        behind[slot].append(observer)
+        written |= dict.fromkeys(memory(buffers_written(observer)), slot)
+    return [*behind[0], *(moved for i, kernel in enumerate(kernels) for moved in (kernel, *behind[i + 1]))]
+
+
 def _note(kernel: Kernel | Loop, place: int, reader: dict[object, int], writer: dict[object, int]) -> None:
     for noted, buffers in ((reader, buffers_read(kernel)), (writer, buffers_written(kernel))):
         for each in memory(buffers):
