@@ -47,7 +47,7 @@ def scan(step: Stepping, start: Any, sequences: Any = None, length: int | None =
     count = step_count(sequences, xs, length)
     begin, state_structure = flatten(start)
     state = [asarray(leaf) for leaf in begin]
-    run = eager if mode.trace is None else traced
+    run = eager if mode.trace is None else scan_in_graph
     return run(Loop(step, structure, state_structure), state, xs, count, reverse)
 
 
@@ -107,13 +107,13 @@ def eager(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
-def traced(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
+def scan_in_graph(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
     """The loop as one operation: the step is recorded once."""
     trace = mode.trace
     assert trace is not None
-    recorded = Recorded(trace, loop, state, xs, [])
+    recorded = RecordedStep(trace, loop, state, xs, [])
     while recorded.unknown:  # what a step assigns is carried from step to step, as the state is
-        recorded = Recorded(trace, loop, state, xs, [*recorded.assigned, *recorded.unknown])
+        recorded = RecordedStep(trace, loop, state, xs, [*recorded.assigned, *recorded.unknown])
     starts = [tensor._node_in(trace) for tensor in (*state, *recorded.assigned)]
     last, outputs, _ = repeat(Step(recorded.carries, recorded.elements, recorded.states, recorded.outputs), starts,
                               [x._node_in(trace) for x in xs], count, reverse)
@@ -123,7 +123,7 @@ def traced(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, revers
     return unflatten(loop.state, results[:len(state)]), unflatten(recorded.structure, results[len(state):])
 
 
-class Recorded:
+class RecordedStep:
     """One step, recorded: `assigned` are the tensors that it is known to assign, `unknown` those that it turned out to assign too."""
 
     def __init__(self, trace: Trace, loop: Loop, state: list[Tensor], xs: list[Tensor], assigned: list[Tensor]) -> None:
@@ -183,13 +183,13 @@ class Aside:
     def __exit__(self, *error: Any) -> None:
         trace = self.trace
         current = {tensor: self.current.get(tensor, node) for tensor, node in trace.reads.items()}
-        put_back(trace.writes, self.writes)
-        put_back(trace.current, current)
-        put_back(trace.grads, self.grads)
-        put_back(trace.notes, self.notes)
+        restore(trace.writes, self.writes)
+        restore(trace.current, current)
+        restore(trace.grads, self.grads)
+        restore(trace.notes, self.notes)
 
 
-def put_back(mine: dict[Any, Any], kept: dict[Any, Any]) -> None:
+def restore(mine: dict[Any, Any], kept: dict[Any, Any]) -> None:
     """Nested traces share these dictionaries: they stay the same objects."""
     mine.clear()
     mine.update(kept)

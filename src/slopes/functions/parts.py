@@ -47,7 +47,7 @@ def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
     whole = total - total % size
     if total <= size:
         return call(function, structure, xs, total)
-    run = eager if mode.trace is None else traced
+    run = eager if mode.trace is None else loop_in_graph
     results = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
     if whole < total:
         results.append(call(function, structure, [x[whole:] for x in xs], total - whole))
@@ -86,12 +86,12 @@ def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Ten
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
-def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
+def loop_in_graph(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
     """The result of all parts, as one loop: the function is recorded once."""
     trace = mode.trace
     assert trace is not None
     elements = [variable((size, *x.shape[1:]), x.dtype, "part") for x in xs]
-    tensors, result_structure, nodes = recorded(trace, function, structure, elements, size)
+    tensors, result_structure, nodes = record(trace, function, structure, elements, size)
     order = topological(nodes)
     fixed = outside(order, nodes, depending(order, elements))
     count = xs[0].shape[0] // size
@@ -102,8 +102,8 @@ def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
     return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]
 
 
-def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure, elements: Sequence[Node],
-             size: int) -> tuple[list[Tensor], Structure, list[Node]]:
+def record(trace: Trace, function: Callable[[Any], Any], structure: Structure, elements: Sequence[Node],
+           size: int) -> tuple[list[Tensor], Structure, list[Node]]:
     """What the function makes of one part: tensors, their structure, and their nodes."""
     with Aside(trace) as aside:
         leaves, result_structure = flatten(call(function, structure, stand_ins(trace, elements), size))

@@ -48,7 +48,7 @@ class Dropout(Dropping):
         return drop(x, self.p, x.shape, self.generator) if self.training else x
 
 
-class Together(Dropping):
+class SharedMaskDropout(Dropping):
     """Dropout that draws once per index of the axes `drawn` and applies the result to all other axes."""
 
     axes: tuple[str, ...]  # of x
@@ -64,7 +64,7 @@ class Together(Dropping):
         return drop(x, self.p, shape, self.generator) if self.training else x
 
 
-class Dropout2d(Together):
+class Dropout2d(SharedMaskDropout):
     """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw per channel and example; in eval mode y = x.
 
     x and y: (N, C, H, W). Neighbouring pixels are strongly correlated, so that dropping single pixels removes no information.
@@ -81,7 +81,7 @@ class Dropout2d(Together):
     axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it leaves out whole channels of pictures"
 
 
-class SequenceDropout(Together):
+class SequenceDropout(SharedMaskDropout):
     """Dropout of the same features in all time steps: y[n, t, f] = x[n, t, f] m[n, f] / (1 - p); in eval mode y = x.
 
     x and y: (batch, time, features). One draw per sequence and feature: a recurrent network cannot recover the value from the

@@ -122,7 +122,7 @@ class LongShortTerm(Unit):
         init.set_rows(w.bias_hh, self.hidden_size, 2 * self.hidden_size, 0.0)
 
 
-class Gated(Unit):
+class GatedUnit(Unit):
     """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or with z and 1 - z exchanged."""
 
     gates = 3

@@ -51,7 +51,7 @@ class Schedule:
         """Go on from the numbers that `named_state` gave."""
 
 
-class Stretched(Schedule):
+class FixedLength(Schedule):
     """A schedule over a fixed number of `steps`, by default all steps of the run."""
 
     steps: int | None
@@ -132,7 +132,7 @@ class Exponential(Schedule):
 
 
 @dataclass(frozen=True)
-class Linear(Stretched):
+class Linear(FixedLength):
     """start + (end - start) t / n: linear interpolation from `start` to `end`; n is `steps`, by default all steps of the run.
 
     The first step has the factor `start`; step n, the first with `end`, is the one after the last of n; later steps have `end`.
@@ -153,7 +153,7 @@ class Linear(Stretched):
 
 
 @dataclass(frozen=True)
-class Cosine(Stretched):
+class Cosine(FixedLength):
     """floor + (1 - floor) (1 + cos(pi t / n)) / 2: cosine annealing.
 
     n is `steps`, by default all steps of the run; after n steps it stays at `floor`, or, with restart=True, restarts at 1.
@@ -176,7 +176,7 @@ class Cosine(Stretched):
 
 
 @dataclass(frozen=True)
-class OneCycle(Stretched):
+class OneCycle(FixedLength):
     """From 1 / div up to 1 in the fraction `rise` of the steps, then down to 1 / (div final_div), along half cosines.
 
     With n steps (`steps`, by default all of the run) the peak is at step rise n - 1, and the last step, n - 1, has the lowest rate.
