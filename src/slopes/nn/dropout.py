@@ -59,7 +59,7 @@ class SharedMaskDropout(Dropping):
         if x.ndim != len(self.axes):
             what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape ({', '.join(self.axes)}), but x is {tuple(x.shape)}",
-                             why=self.why, repair="nn.Dropout leaves out single values", where=where)
+                             why=self.why, repair="nn.Dropout drops single values", where=where)
         shape = tuple(n if axis in self.drawn else 1 for axis, n in enumerate(x.shape))
         return drop(x, self.p, shape, self.generator) if self.training else x
 
@@ -67,7 +67,7 @@ class SharedMaskDropout(Dropping):
 class Dropout2d(SharedMaskDropout):
     """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw per channel and example; in eval mode y = x.
 
-    x and y: (N, C, H, W). Neighbouring pixels are strongly correlated, so that dropping single pixels removes no information.
+    x and y: (N, C, H, W). Neighbouring pixels are strongly correlated, so dropping single pixels removes little information.
     Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 4 axes.
     Source: Tompson et al., "Efficient object localization using convolutional networks", 2015.
 
@@ -78,7 +78,7 @@ class Dropout2d(SharedMaskDropout):
     [0.0, 2.0]
     """
 
-    axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it leaves out whole channels of pictures"
+    axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it drops whole channels of images"
 
 
 class SequenceDropout(SharedMaskDropout):
@@ -95,7 +95,7 @@ class SequenceDropout(SharedMaskDropout):
     (True, [0.0, 2.0])
     """
 
-    axes, drawn, why = ("batch", "time", "features"), (0, 2), "it leaves out the same features in all steps"
+    axes, drawn, why = ("batch", "time", "features"), (0, 2), "it drops the same features in all steps"
 
 
 SATURATION = -SELU_SCALE * SELU_ALPHA  # the limit of SELU as x goes to minus infinity

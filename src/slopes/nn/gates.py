@@ -68,7 +68,7 @@ class Unit(Module):
         for name, tensor in zip("hc", tensors):
             if tensor.shape != shape or tensor.dtype != dtype:
                 what, where = layer_and_location(self, tensor)
-                raise ShapeError(f"{what}: {name} of the given state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
+                raise ShapeError(f"{what}: {name} of the state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
                                  why=self.state_axes, repair="omit the state to start from zeros", where=where)
         return tuple(tensors)
 

@@ -44,7 +44,7 @@ def blank(shape: tuple[int, ...]) -> Parameter:
         return restore(Parameter, np.broadcast_to(np.zeros((), np.float32), shape), True)  # type: ignore[return-value]
     if mode.trace is not None:
         raise TraceError(f"a parameter of shape {shape} is created inside a function that is being traced",
-                         why="it would be created again in every call, and lose what it learned",
+                         why="it would be created again in every call, and lose its trained values",
                          repair="create layers outside the function, and use them inside")
     check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
     try:

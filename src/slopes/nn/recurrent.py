@@ -40,7 +40,7 @@ class Recurrent(Unit):
         check(type(self).__name__, self.constraints, values)
         if dropout and num_layers == 1:
             raise ArgumentError(f"{type(self).__name__}: dropout={dropout!r} with one layer", why="it is applied between layers",
-                                repair="put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout")
+                                repair="put nn.Dropout after the layer, set num_layers=2, or use input_dropout or hidden_dropout")
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias, self.bidirectional = bias, bidirectional
         for suffix in self.suffixes():

@@ -38,17 +38,17 @@ class Schedule:
         raise missing_method(self, "factor")
 
     def begin(self) -> None:
-        """Called by fit before the first step: reset what was observed in an earlier run."""
+        """Called by fit before the first step: forget the observations of an earlier run."""
 
     def observe(self, results: Mapping[str, float]) -> None:
         """Called by fit after every epoch with the validation loss and metrics (or those of training, without validation data)."""
 
     def named_state(self) -> dict[str, float]:
-        """What was observed so far, as numbers by name; a schedule that depends on the step alone has no state."""
+        """The observations so far, as numbers by name; a schedule that depends only on the step has no state."""
         return {}
 
     def load_named_state(self, state: Mapping[str, float]) -> None:
-        """Go on from the numbers that `named_state` gave."""
+        """Restore the numbers that `named_state` returned."""
 
 
 class FixedLength(Schedule):
@@ -135,7 +135,7 @@ class Exponential(Schedule):
 class Linear(FixedLength):
     """start + (end - start) t / n: linear interpolation from `start` to `end`; n is `steps`, by default all steps of the run.
 
-    The first step has the factor `start`; step n, the first with `end`, is the one after the last of n; later steps have `end`.
+    The first step has the factor `start`; step n, the first with `end`, is the one after the last of n; later steps have `end`, too.
 
     >>> from slopes.optim import schedules
     >>> [schedules.Linear()(step, 4) for step in range(4)]
