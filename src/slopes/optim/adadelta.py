@@ -18,7 +18,7 @@ from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 class Adadelta(Optimizer):
     """w <- w - lr d, where d = g sqrt(u + eps) / sqrt(v + eps): a step in the units of w.
 
-    v <- rho v + (1 - rho) g^2, then d, then u <- rho u + (1 - rho) d^2. g is the gradient plus weight_decay w. State beside each
+    v <- rho v + (1 - rho) g^2, then d, then u <- rho u + (1 - rho) d^2. g is the gradient plus weight_decay w. State of each
     parameter, of its shape and initially zeros: square_avg v and acc_delta u. Source: Zeiler, "ADADELTA: an adaptive learning rate
     method", 2012 (who has no lr: it is 1).
 

@@ -47,7 +47,7 @@ class OptionalTerm(HyperParameter):
 class Optimizer(TracksChanges):
     """The base class of optimizers. A subclass implements:
 
-    init(parameter) -> {name: array}: the initial state beside a parameter.
+    init(parameter) -> {name: array}: the initial state of a parameter.
     update(gradient, parameter, state, c) -> (new parameter, new state): a pure function of tensors, where c are the coefficients.
     coefficients(dtype) -> c: by default the hyper-parameters, as `c.lr`; computed once per step and dtype. Override it to add more.
 
@@ -107,7 +107,7 @@ class Optimizer(TracksChanges):
         return False
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
-        """The initial state beside this parameter."""
+        """The initial state of this parameter."""
         raise missing_method(self, "init")
 
     def coefficients(self, dtype: DType) -> Coefficients:
@@ -115,7 +115,7 @@ class Optimizer(TracksChanges):
         return self.cast(dtype)
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        """The new value of a parameter and the new state beside it."""
+        """The new value of a parameter and its new state."""
         raise missing_method(self, "update")
 
     def add_weight_decay(self, gradient: Tensor, parameter: Tensor, c: Coefficients) -> Tensor:
