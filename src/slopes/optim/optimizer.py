@@ -59,11 +59,27 @@ class Optimizer(TracksChanges):
     >>> opt = optim.SGD(net.parameters(), lr=0.1)
     >>> nn.mse_loss(net(sl.ones((4, 2))), sl.ones((4, 1))).backward()
     >>> opt.step()
+
+    An optimizer of your own, which uses the sign of the gradient only:
+
+    >>> class SignSGD(optim.Optimizer):
+    ...     def __init__(self, parameters=None, lr=0.01):
+    ...         super().__init__(lr)
+    ...         self.start(parameters)
+    ...     def init(self, parameter):
+    ...         return {}
+    ...     def update(self, gradient, parameter, state, c):
+    ...         return parameter - c.lr * sl.sign(gradient), {}
+    >>> w = sl.Parameter([1.0, -2.0])
+    >>> sign = SignSGD([w], lr=0.25)
+    >>> (w * w).sum().backward()
+    >>> sign.step()
+    >>> w.numpy().tolist()
+    [0.75, -1.75]
     """
 
     lr = HyperParameter(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {"lr": NOT_NEGATIVE, "maximize": FLAG}
-
 
     def __init__(self, lr: float, maximize: bool = False) -> None:
         check(type(self).__name__, {"maximize": FLAG}, {"maximize": maximize})

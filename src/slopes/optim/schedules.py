@@ -23,6 +23,13 @@ class Schedule:
 
     `sl.fit(..., schedule=s)` multiplies the optimizer's learning rate by s(step, steps) in every step. In your own loop, set
     `opt.lr = lr * s(step)` before opt.step(); this does not recompile. Any function (step, steps) -> factor works, too.
+
+    >>> from slopes.optim import schedules
+    >>> class InverseRoot(schedules.Schedule):
+    ...     def factor(self, step, steps):
+    ...         return (step + 1) ** -0.5
+    >>> InverseRoot()(3)
+    0.5
     """
 
     constraints: ClassVar[Mapping[str, Constraint]] = {}
