@@ -11,7 +11,7 @@ import slopes as sl
 from slopes import random
 from slopes.errors import ArgumentError, DTypeError, ShapeError
 from slopes.machine.reference import evaluate
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 
 DRAWS = {
     "uniform": lambda g: sl.uniform((3, 4), generator=g), "wide": lambda g: sl.uniform(5, -2., 3., dtype="float64", generator=g),

@@ -14,7 +14,7 @@ from slopes.loops.kernels import ContractKernel, Loop, leaves
 from slopes.machine.reference import evaluate
 from slopes.ops.scan import Scan
 from slopes.passes.dead_outputs import eliminate_dead_scan_outputs
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 from tests.native_graphs import compile_nodes, plan, run_nodes, same_bits
 from tests.operation_cases import cases
 

@@ -10,15 +10,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from .modes import mode
 
-class Mode(threading.local):
-    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded."""
-
-    trace: Any = None
-    recording: bool = True
-
-
-mode = Mode()
 _interrupted: list[Any] = []  # the traces of threads in which garbage is being collected (one at a time: collections do not nest)
 
 

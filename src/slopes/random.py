@@ -14,8 +14,9 @@ from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.operation import constant
 from .graph.shape import Shape, check_dimensions, size, whole
 from .guarded import guarded
+from .modes import mode
 from .ops import composite
-from .tensor import Tensor, asarray, from_array, mode, perform, tensor
+from .tensor import Tensor, asarray, from_array, perform, tensor
 
 Sizes = int | Sequence[int]
 Key = tuple[Tensor, Tensor]

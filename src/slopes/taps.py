@@ -6,7 +6,8 @@ import re
 
 from .errors import ArgumentError
 from .graph.node import Node
-from .tensor import Tensor, Trace
+from .tensor import Tensor
+from .trace import Trace
 
 INDEX = re.compile(r"\.(\d+)(?=\.|$)")  # net.0.weight is net[0].weight
 

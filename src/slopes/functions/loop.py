@@ -13,8 +13,10 @@ from ..graph.operation import variable
 from ..graph.shape import whole
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..modes import mode
 from ..passes.stable import stable_to_differentiate
-from ..tensor import Tensor, Trace, asarray, mode
+from ..tensor import Tensor, asarray
+from ..trace import Trace, current_trace
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .manipulation import flip, stack
 
@@ -110,7 +112,7 @@ def eager(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse
 # ---------------------------------------------------------------------- inside of a compiled function
 def scan_in_graph(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
     """The loop as one operation: the step is recorded once."""
-    trace = mode.trace
+    trace = current_trace()
     assert trace is not None
     recorded = RecordedStep(trace, loop, state, xs, [])
     while recorded.unknown:  # tensors that the step assigns are carried from step to step, like the state

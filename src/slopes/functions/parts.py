@@ -13,8 +13,10 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..modes import mode
 from ..ops.checkpoint import checkpoint
-from ..tensor import Tensor, Trace, asarray, mode
+from ..tensor import Tensor, asarray
+from ..trace import Trace, current_trace
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .loop import Aside, stable_body, stand_ins
 from .manipulation import concat
@@ -88,7 +90,7 @@ def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Ten
 # ---------------------------------------------------------------------- inside of a compiled function
 def loop_in_graph(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
     """The results of all parts, computed by one loop of the graph: the function is recorded once."""
-    trace = mode.trace
+    trace = current_trace()
     assert trace is not None
     elements = [variable((size, *x.shape[1:]), x.dtype, "part") for x in xs]
     tensors, result_structure, nodes = record(trace, function, structure, elements, size)

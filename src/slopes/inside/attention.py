@@ -11,9 +11,10 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError
+from ..modes import no_grad
 from ..nn.module import entries
 from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
+from ..tensor import asarray
 from ..train.mode import Mode
 from .watch import replace_forward
 

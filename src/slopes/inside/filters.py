@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError, ShapeError
+from ..modes import no_grad
 from ..plot import Picture, View
-from ..tensor import asarray, no_grad
+from ..tensor import asarray
 from ..train.mode import Mode
 from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at

@@ -11,8 +11,9 @@ import numpy as np
 from .. import nn
 from ..errors import ShapeError
 from ..nn.losses import cross_entropy
+from ..parameter import Parameter
 from ..plot import Picture, View, new_figure, tidy
-from ..tensor import Parameter, Tensor, asarray
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 from ..train.rates import own_copy
 from ..train.replay import restore_after

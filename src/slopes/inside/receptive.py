@@ -16,8 +16,9 @@ from ..nn.adaptive_pooling import GlobalAvgPool, GlobalMaxPool
 from ..nn.convolution import Convolution, TransposedConvolution
 from ..nn.module import entries
 from ..nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
+from ..parameter import Parameter
 from ..plot import Picture, View, new_figure
-from ..tensor import Parameter, tensor
+from ..tensor import tensor
 from ..train.mode import Mode
 from .draw import as_picture
 from .watch import Layer, find_layer, output_at

@@ -33,11 +33,11 @@ from ..loops.atomics import (
     spin_then_sleep,
     store,
 )
-from ..loops.builder import BOOL, INT32, INT64, Builder, Value
+from ..loops.builder import Builder
 from ..loops.target import Target
+from ..loops.values import BOOL, INT32, INT64, Value
 from .translate import Loaded, host, host_target, object_codes
 
-AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
 # A call: what to run, on what, by how many threads

@@ -11,7 +11,8 @@ from ..functions.attention import attend, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
 from ..graph.operation import build
 from ..ops.composite import matmul, mean, split, where
-from ..tensor import Parameter, Tensor, asarray
+from ..parameter import Parameter
+from ..tensor import Tensor, asarray
 from . import init
 from .dropout import Dropout
 from .linear import Linear

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..constraint import COUNT, FLAG, check
 from ..errors import ShapeError
-from ..tensor import Parameter, Tensor
+from ..parameter import Parameter
+from ..tensor import Tensor
 from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, Unit, Weights
 from .recurrent import conventions
 from .where import layer_and_location

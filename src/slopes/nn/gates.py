@@ -10,7 +10,8 @@ from ..errors import ArgumentError, ShapeError, missing_method
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
-from ..tensor import Parameter, Tensor
+from ..parameter import Parameter
+from ..tensor import Tensor
 from . import init
 from .module import Module
 from .where import layer_and_location

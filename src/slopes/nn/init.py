@@ -16,10 +16,12 @@ from ..constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..files import load_safetensors
 from ..graph.dtype import float32
+from ..modes import mode
+from ..parameter import Parameter
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
-from ..tensor import Parameter, Tensor, mode, restore
+from ..tensor import Tensor, restore
 
 T = TypeVar("T", bound=Tensor)
 

@@ -11,9 +11,10 @@ import numpy as np
 from ..constraint import SHARE, Constraint
 from ..errors import ArgumentError
 from ..graph.operation import build
+from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.state import copy_state, load_arrays
-from ..tensor import Tensor, no_grad
+from ..tensor import Tensor
 from .optimizer import named_parameters
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..errors import ArgumentError, GradientError, missing_method
 from ..graph.dtype import DType
+from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.module import Module, Parameters
 from ..nn.state import copy_state, load_arrays
-from ..tensor import Tensor, no_grad, versions
+from ..tensor import Tensor
+from ..versions import versions
 
 State = dict[str, Tensor]
 

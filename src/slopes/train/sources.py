@@ -15,8 +15,9 @@ from ..data.loaders.inputs import call_with, map_inputs
 from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
 from ..errors import ArgumentError
+from ..modes import no_grad
 from ..nn import losses
-from ..tensor import Tensor, asarray, no_grad
+from ..tensor import Tensor, asarray
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
 from .metrics import is_labelled, sum_of_counted, sum_over_examples

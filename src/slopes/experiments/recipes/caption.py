@@ -13,8 +13,9 @@ from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...data.transforms import augment
 from ...files.images import load_image
+from ...modes import no_grad
 from ...plot import Picture, View, bare_grid, new_figure
-from ...tensor import Tensor, asarray, no_grad
+from ...tensor import Tensor, asarray
 from ...train.mode import Mode
 from ...zoo.show_attend_tell import Captioner
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
@@ -149,7 +150,7 @@ def report(result: Result[data.Splits]) -> Report:
                   [f"{right.mean():.2%} of {len(true):,} captions are right to the last word",
                    ", ".join(f"{kind} {share:.1%}" for kind, share in by_kind.items())],
                   {"captions.png": view.draw, "looks.png": looks(net, test.inputs[longest], test.targets[longest]).draw,
-                   "curve.png": result.run.plot})
+                   **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:
