@@ -16,6 +16,7 @@ BANNED = frozenset({"found", "each", "place", "places", "told", "tell", "judge",
 AS_INDEX = frozenset({"number", "numbers"})  # as the target of a loop: say i, index or indices
 
 CLEAN = frozenset({
+    "functions", "gradcheck.py", "interrupts.py", "nn", "optim", "plot.py", "random.py",
     "__main__.py", "arrays.py", "backward.py", "calls.py", "cli.py", "costs.py", "errors.py", "extras.py", "files", "guarded.py",
     "indexing.py", "levels.py", "methods.py", "numpy_calls.py", "settings.py", "streams.py", "tree.py", "workers.py",
     "bytecode.py", "capture.py", "captures.py", "derivatives", "eager.py", "foreign_random.py", "guards.py", "state_names.py", "taps.py",

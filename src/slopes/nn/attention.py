@@ -107,7 +107,7 @@ class MultiheadAttention(Module):
 
     def check_padding(self, key: Tensor, mask: Tensor) -> Tensor:
         shape = key.shape[:2] if self.batch_first else key.shape[1::-1]
-        return self.checked_mask("key_padding_mask", mask, shape, (shape,))
+        return self.check_mask("key_padding_mask", mask, shape, (shape,))
 
     def clean_inputs(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Replace non-finite padding of the keys by 0: in the gradients of the weights, 0 times NaN would be NaN."""
@@ -149,11 +149,11 @@ class MultiheadAttention(Module):
             masks.append(padding.reshape((batch, 1, 1, keys)))
         if mask is not None:
             allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
-            mask = self.checked_mask("attn_mask", asarray(mask), (length, keys), allowed)
+            mask = self.check_mask("attn_mask", asarray(mask), (length, keys), allowed)
             masks.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
         return merge_masks(masks, q.dtype)
 
-    def checked_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
+    def check_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
         what, where = layer_and_location(self, mask)
         if mask.dtype != bool_ and not is_inexact(mask.dtype):
             raise DTypeError(f"{what} needs {name} of booleans or floats, but it is {mask.dtype}",
