@@ -13,7 +13,7 @@ import numpy as np
 
 from ..settings import MOST_THREADS
 from .buffer import ALIGNMENT
-from .entry import AWAKE, LOCK, SLOT, SLOTS, SPIN_LIMIT, closed_lock, entry, keep_forever
+from .entry import AWAKE, LOCK, SLOT, SLOTS, SPIN_LIMIT, entry, keep_forever
 
 LONGEST = 32  # the longest backoff, as a multiple of the time lost
 
@@ -89,7 +89,7 @@ class ThreadPool:
 
     def _start(self, index: int) -> None:
         address = self.address
-        self._write(SLOTS + SLOT * index + LOCK, closed_lock())
+        self._write(SLOTS + SLOT * index + LOCK, entry().helper_lock())
         _thread.start_new_thread(entry().serve, (address, index))  # not by `threading`, whose locks a signal handler may interrupt
 
 
