@@ -421,4 +421,4 @@ def test_a_wrong_instruction_set_in_the_environment_is_told(monkeypatch):
     assert text_of(ArgumentError, named_instruction_set) == """\
 SLOPES_CPU is 'mmx'
   it is the instruction set to compile for
-  set it to avx512, avx2 or sse, or unset it to use the best one"""
+  set it to avx512, avx2, sse, x86-64-v4, x86-64-v3, x86-64-v2, or host, the best one here"""

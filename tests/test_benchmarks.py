@@ -55,6 +55,18 @@ def test_first_weights_depend_on_nothing_but_their_name():
     assert np.all(weights("1.running_var", (100,)) > 0.8)
 
 
+def test_a_level_of_instructions_is_for_slopes_and_its_peers(monkeypatch):
+    for name in ("SLOPES_CPU", "TORCHINDUCTOR_CPP_MARCH", *measure.LEVELS["x86-64-v3"]):
+        monkeypatch.setenv(name, "")  # put back afterwards
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    measure.cap("x86-64-v3")
+    child = measure.environment(2, None)
+    assert child["SLOPES_CPU"] == "x86-64-v3" == measure.machine()["cpu"] and child["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert child["XLA_FLAGS"] == "--mine --xla_cpu_max_isa=AVX2" and child["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    results = {"machine": measure.machine() | {"processor": "a processor"}, "threads": 2}
+    assert report.where(results).startswith("a processor, compiled for x86-64-v3, 2 threads each")
+
+
 def test_names_choose_workloads_by_their_beginning():
     assert [each.name for each in chosen(["lenet", "gpt"])] == ["lenet-sgd", "lenet-adam", "gpt", "gpt-long"]
     with pytest.raises(SystemExit, match="no workload is called vgg"):

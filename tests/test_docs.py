@@ -92,6 +92,20 @@ def test_links_and_pictures_of_documents_exist(name):
     assert not missing, f"{name} points to {missing}"
 
 
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(BLOCK, "", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_point_to_headings_that_exist(name):
+    page = ROOT / name
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    missing = [f"{target}#{anchor}" for target, anchor in links if anchor not in anchors(page.parent / target if target else page)]
+    assert not missing, f"{name} points to {missing}"
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
 def test_an_example_runs(name, clean, monkeypatch, capsys):
     pytest.importorskip("sklearn")

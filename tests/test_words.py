@@ -18,6 +18,8 @@ AS_INDEX = frozenset({"number", "numbers"})  # as the target of a loop: say i, i
 CLEAN = frozenset({
     "__main__.py", "arrays.py", "backward.py", "calls.py", "cli.py", "costs.py", "errors.py", "extras.py", "files", "guarded.py",
     "indexing.py", "levels.py", "methods.py", "numpy_calls.py", "settings.py", "streams.py", "tree.py", "workers.py",
+    "bytecode.py", "capture.py", "captures.py", "derivatives", "eager.py", "foreign_random.py", "guards.py", "state_names.py", "taps.py",
+    "trace_call.py", "view",
 })  # folders and files without one
 LEFT = 705  # how many such names all others still have: lower it when it falls
 

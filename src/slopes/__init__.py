@@ -17,6 +17,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .loading import loading
+
 if TYPE_CHECKING:
     from . import data, experiments, files, functions, inside, nn, optim, random, text, train, view, zoo
     from .capture import Captured, capture
@@ -95,20 +97,24 @@ sys.modules[__name__].__class__ = Package
 
 
 def __getattr__(name: str) -> Any:
-    """Find a public name on first use, and keep it."""
+    """Look a public name up on first use, and keep its value."""
     if name.startswith("__"):
         raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+    with loading:
+        value = globals()[name] = public_value(name)
+    return value
+
+
+def public_value(name: str) -> Any:
+    """The submodule, class or function of this public name."""
     if name in SUBMODULES:
-        found = importlib.import_module("." + name, __name__)
-    elif name in HOME:
-        found = getattr(importlib.import_module("." + HOME[name], __name__), name)
-    else:
-        functions = importlib.import_module(".functions", __name__)
-        if name not in functions.__all__:
-            raise AttributeError(f"module 'slopes' has no attribute {name!r}")
-        found = getattr(functions, name)
-    globals()[name] = found
-    return found
+        return importlib.import_module("." + name, __name__)
+    if name in HOME:
+        return getattr(importlib.import_module("." + HOME[name], __name__), name)
+    functions = importlib.import_module(".functions", __name__)
+    if name not in functions.__all__:
+        raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+    return getattr(functions, name)
 
 
 def __dir__() -> list[str]:

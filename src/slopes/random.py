@@ -147,7 +147,7 @@ def draw_array(draw: Callable[..., Any], shape: Shape, kind: DType, generator: G
 
 def scale_and_shift(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
-    scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
+    scale, shift = (value if is_number(value) else asarray(value) for value in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
     return scaled if is_number(shift) and shift == 0 else scaled + shift
 
@@ -168,7 +168,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    low, high = (each if is_number(each) else asarray(each) for each in (low, high))
+    low, high = (value if is_number(value) else asarray(value) for value in (low, high))
     return draw_array(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 

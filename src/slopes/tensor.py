@@ -414,7 +414,7 @@ def perform(name: str, args: tuple, params: dict[str, Any]) -> Tensor:
 def compose(whole: Composite, args: tuple, params: dict[str, Any]) -> Any:
     """A function made of operations: one after the other into a trace, at once as a whole."""
     if mode.trace is not None:
-        return whole.make(*args, **params)
+        return whole.traced(*args, **params)
     return perform_now(whole, *whole.split(args, params))
 
 

@@ -14,6 +14,7 @@ from .errors import GradientError, Location, TraceError
 from .graph.dtype import DType, as_dtype, is_inexact
 from .graph.node import Node, next_serial
 from .graph.operation import Constant, Variable, build_node, constant, variable
+from .graph.scopes import scopes
 from .graph.shape import Shape
 from .graph.walk import topological
 from .interrupts import undisturbed
@@ -152,9 +153,9 @@ class Trace:
 
     def backward(self, node: Node, seed: Node) -> None:
         """Pull the gradient back to every leaf that requires one."""
-        leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
-        targets = [(each, leaves[each]) for each in topological([node]) if each in leaves]
-        gradients = pull_back(stable_to_differentiate([node]), [seed], [each for each, _ in targets])
+        leaves = {leaf: tensor for tensor, leaf in self.current.items() if tensor._requires_grad} | self.leaves
+        targets = [(leaf, leaves[leaf]) for leaf in topological([node]) if leaf in leaves]
+        gradients = pull_back(stable_to_differentiate([node]), [seed], [leaf for leaf, _ in targets])
         with no_grad():
             for (_, tensor), gradient in zip(targets, gradients):
                 if gradient is not None:
@@ -177,11 +178,11 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     before = current_trace()
     trace.nest(before)
     with undisturbed() if before is None else contextlib.nullcontext():
-        mode.trace = trace
+        mode.trace, scopes.tracing = trace, True
         try:
             yield trace
         finally:
-            mode.trace = before
+            mode.trace, scopes.tracing = before, before is not None
 
 
 def note(path: str, value: Any) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.pullback import pull_back
-from ..autodiff.pushforward import zeros_like
 from ..errors import ArgumentError, GradientError
 from ..graph.dtype import is_float
 from ..graph.node import Node, next_serial
@@ -22,6 +21,7 @@ from ..graph.walk import topological
 from ..levels import levels
 from ..machine.reference import evaluate
 from ..modes import Recording, mode
+from ..ops.fill import zeros_like
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Tensor, asarray, from_array
 from ..trace import current_trace

@@ -6,9 +6,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from ..autodiff.pushforward import ones_like, push_forward
+from ..autodiff.pushforward import push_forward
 from ..errors import ArgumentError, GradientError
 from ..guarded import check_function, describe
+from ..ops.fill import ones_like
 from ..tensor import asarray
 from ..tree import flatten, unflatten
 from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, node_of, scalar_output, stable_outputs

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph.dtype import bool_
 from ..graph.operation import build
+from ..graph.scopes import named_call
 from ..modes import mode
 from ..ops import composite
 from ..random import bernoulli
@@ -23,6 +24,7 @@ BLOCKS = 4  # of queries in causal attention: three eighths of the weights are n
 __all__ = ["scaled_dot_product_attention"]
 
 
+@named_call
 def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: Any = 0.0,
                                  is_causal: bool = False, scale: float | None = None) -> Tensor:
     """y = softmax(scale query key^T + mask) value, scale = 1 / sqrt(E) unless given.

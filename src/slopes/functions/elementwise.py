@@ -538,7 +538,7 @@ def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
     >>> sl.isclose([1., 2.], [1.000001, 2.1])
     tensor([ True, False])
     """
-    x, y = (each if is_inexact(each.dtype) else each.astype(float64) for each in (asarray(x), asarray(y)))
+    x, y = (arg if is_inexact(arg.dtype) else arg.astype(float64) for arg in (asarray(x), asarray(y)))
     near = abs(x - y) <= atol + rtol * abs(y)
     near = (x == y) | (near & isfinite(x) & isfinite(y))
     return near | (isnan(x) & isnan(y)) if equal_nan else near
@@ -660,7 +660,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     condition = asarray(condition)
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         x = asarray(x)
-    x, y = (each if isinstance(each, (Tensor, bool, int, float)) else asarray(each) for each in (x, y))
+    x, y = (choice if isinstance(choice, (Tensor, bool, int, float)) else asarray(choice) for choice in (x, y))
     if not isinstance(x, Tensor):  # a number takes the type of the other choice, not of the condition
         x = asarray(x, y.dtype if scalar_fits(x, y.dtype) else None)
     elif not isinstance(y, Tensor):

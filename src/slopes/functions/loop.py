@@ -105,7 +105,7 @@ def eager(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse
         rows.append(outputs)
     assert structure is not None
     columns = [stack(list(column)) for column in zip(*rows)]
-    return unflatten(loop.state, state), unflatten(structure, [flip(each, axis=0) for each in columns] if reverse else columns)
+    return unflatten(loop.state, state), unflatten(structure, [flip(column, axis=0) for column in columns] if reverse else columns)
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
@@ -116,7 +116,7 @@ def traced(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, revers
     recorded = Recorded(trace, loop, state, xs, [])
     while recorded.unknown:  # what a step assigns is carried from step to step, as the state is
         recorded = Recorded(trace, loop, state, xs, [*recorded.assigned, *recorded.unknown])
-    starts = [each._node_in(trace) for each in (*state, *recorded.assigned)]
+    starts = [tensor._node_in(trace) for tensor in (*state, *recorded.assigned)]
     last, outputs, _ = repeat(Step(recorded.carries, recorded.elements, recorded.states, recorded.outputs), starts,
                               [x._node_in(trace) for x in xs], count, reverse)
     for tensor, node in zip(recorded.assigned, last[len(state):]):
@@ -130,7 +130,7 @@ class Recorded:
 
     def __init__(self, trace: Trace, loop: Loop, state: list[Tensor], xs: list[Tensor], assigned: list[Tensor]) -> None:
         self.assigned = assigned
-        carries = [variable(each.shape, each.dtype, "state") for each in (*state, *assigned)]
+        carries = [variable(tensor.shape, tensor.dtype, "state") for tensor in (*state, *assigned)]
         elements = [variable(x.shape[1:], x.dtype, "element") for x in xs]
         with Aside(trace) as aside:
             for tensor, node in zip(assigned, carries[len(state):]):
@@ -140,13 +140,13 @@ class Recorded:
                 raise TraceError("scan: the step calls backward()", why="gradients of one step alone would be lost in the loop",
                                  repair="call backward() after the loop, or use sl.grad inside of the step")
             written = aside.assigned
-            self.unknown = [each for each in written if each not in set(assigned)]
-            states = [each._node_in(trace) for each in new] + [
-                trace.writes[each] if each in written else node for each, node in zip(assigned, carries[len(state):])]
-            body = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
+            self.unknown = [tensor for tensor in written if tensor not in set(assigned)]
+            states = [tensor._node_in(trace) for tensor in new] + [
+                trace.writes[tensor] if tensor in written else node for tensor, node in zip(assigned, carries[len(state):])]
+            body = stable_body([*states, *(tensor._node_in(trace) for tensor in outputs)], [*carries, *elements])
             self.states, self.outputs = body[:len(states)], body[len(states):]
         self.carries, self.elements = carries, elements
-        self.followed = mode.recording and any(each._requires_grad for each in (*state, *xs, *new, *outputs))
+        self.followed = mode.recording and any(tensor._requires_grad for tensor in (*state, *xs, *new, *outputs))
 
 
 def stable_body(results: list[Node], inputs: list[Node]) -> list[Node]:
@@ -180,7 +180,7 @@ class Aside:
     @property
     def assigned(self) -> list[Tensor]:
         """The tensors that were assigned since."""
-        return [each for each, node in self.trace.writes.items() if self.writes.get(each) is not node]
+        return [tensor for tensor, node in self.trace.writes.items() if self.writes.get(tensor) is not node]
 
     def __exit__(self, *error: Any) -> None:
         trace = self.trace

@@ -98,9 +98,9 @@ def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Te
     fixed = outside(order, nodes, depending(order, elements))
     count = xs[0].shape[0] // size
     moving = [build_node("reshape", (x._node_in(trace),), {"shape": (count, *node.shape)}) for x, node in zip(xs, elements)]
-    found = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
-    followed = mode.recording and any(each._requires_grad for each in (*xs, *tensors))
-    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in found]
+    results = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
+    followed = mode.recording and any(tensor._requires_grad for tensor in (*xs, *tensors))
+    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in results]
     return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]
 
 

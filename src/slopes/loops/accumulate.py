@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..costs import SUM_CHUNK
 from ..graph.node import Node
-from .builder import BOOL, FLOAT32, FLOAT64, INT64, Builder, Value, Variable, type_text
+from .builder import Builder
+from .function_writer import Variable
 from .index import Axis, Index
 from .kernels import ReduceKernel, Reduction
 from .nest import Expr
 from .roots import combining, keeps_position
-
-if TYPE_CHECKING:
-    from .emit import Scope
+from .scope import Scope
+from .values import BOOL, FLOAT32, FLOAT64, INT64, Value, type_text
 
 
 class Folding:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from ..costs import CHEAP_EPILOGUE
-from .builder import Value, Variable
+from . import memory
 from .choose import expression_cost
-from .emit import Scope, outer_loops
+from .emit_nest import outer_loops
+from .function_writer import Variable
 from .index import Axis, Index, as_index, extent, unlinear
 from .kernels import ContractKernel
 from .lower import Reader
 from .nest import Load, Store, axes_of
 from .pack_panel import Tile, k_loops, pack_panel, panel_pitch, reads_in_place
+from .scope import Scope
+from .values import Value
 
 
 def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
@@ -95,7 +98,7 @@ def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, v: list[tuple[Ax
         shift = scope.index(moving)
         for number in range(rows):
             place = b.add(bases[number], shift)
-            x = b.load(scope.pointers[kernel.a.buffer], dtype, place)
+            x = memory.load(b, scope.pointers[kernel.a.buffer], dtype, place)
             for total, vector in zip(sums[number], vectors):
                 total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
     finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
@@ -130,7 +133,7 @@ def load_vectors(scope: Scope, kernel: ContractKernel, tile: Tile, v: list[tuple
         return found
     base = b.mul(position, b.whole(panel_pitch(tile, schedule)))
     lanes, dtype = schedule.lanes, kernel.node.dtype
-    return [b.load("%scratch", dtype, b.add(base, b.whole(number * lanes)), lanes) for number in range(len(tile.vectors))]
+    return [memory.load(b, "%scratch", dtype, b.add(base, b.whole(number * lanes)), lanes) for number in range(len(tile.vectors))]
 
 
 def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store]) -> None:
@@ -155,13 +158,13 @@ def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Vari
     for number, totals in enumerate(sums):
         first = 0
         for count, total in zip(tile.vectors, totals):
-            b.store(b.first(total.get(), count), "%scratch", b.whole(base + number * pitch + first))
+            memory.store(b, b.first(total.get(), count), "%scratch", b.whole(base + number * pitch + first))
             first += count
     with b.loop(b.whole(0), b.whole(row.extent)) as i, scope.place(row, i):
         first = 0
         for count in tile.vectors:
             with scope.along(tile.lane, b.whole(first), count):
-                scope.accumulated = b.load("%scratch", dtype, b.add(b.whole(base + first), b.mul(i, b.whole(pitch))), count)
+                scope.accumulated = memory.load(b, "%scratch", dtype, b.add(b.whole(base + first), b.mul(i, b.whole(pitch))), count)
                 scope.forget()
                 scope.stores(stores)
             first += count

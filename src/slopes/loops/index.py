@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from math import gcd, prod
 from typing import Any
 
+from ..graph.shape import strides_of
+
 _axis_numbers = itertools.count()
 
 
@@ -269,15 +271,6 @@ def as_index(value: Any) -> Index:
     if isinstance(value, Index):
         return value
     return Index(None, value) if isinstance(value, int) else Index({value: 1})
-
-
-def strides_of(shape: Iterable[int]) -> tuple[int, ...]:
-    """The row-major strides of a shape, in elements."""
-    result, step = [], 1
-    for n in reversed(list(shape)):
-        result.append(step)
-        step *= n
-    return tuple(reversed(result))
 
 
 def linear(index: Iterable[Index], shape: Iterable[int]) -> Index:

@@ -49,6 +49,11 @@ class Kernel:
         return []
 
     @property
+    def epilogues(self) -> list[list[Store]]:
+        """The stores of one element in runs: a run computes all of its values before it writes the first, the next run starts after it."""
+        return [self.stores]
+
+    @property
     def results(self) -> list[Expr]:
         """The expressions that are stored."""
         return [store.expr for store in self.stores]
@@ -149,6 +154,10 @@ class ReduceKernel(NestKernel):
     @property
     def combined(self) -> list[Expr]:
         return [reduction.body for reduction in self.reductions]
+
+    @property
+    def epilogues(self) -> list[list[Store]]:
+        return [reduction.stores for reduction in self.reductions]
 
     @property
     def row_axis(self) -> Axis | None:

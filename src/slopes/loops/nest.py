@@ -8,7 +8,8 @@ from typing import Any
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from .index import Axis, Index, Quotient, Remainder, RunTime, strided, strides_of
+from ..graph.shape import strides_of
+from .index import Axis, Index, Quotient, Remainder, RunTime, strided
 
 
 class Buffer:

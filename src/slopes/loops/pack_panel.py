@@ -6,13 +6,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import gcd
 
-from .builder import Builder, Value
-from .emit import Scope
+from ..costs import IN_PLACE_TILES
+from . import memory
+from .builder import Builder
 from .index import Axis, Index, as_index
 from .kernels import ContractKernel
 from .lower import Reader
 from .nest import Choose, Expr, Load, expressions
 from .schedule import ContractSchedule
+from .scope import Scope
+from .values import Value
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Tile:
 
 def reads_in_place(v: Expr, tile: Tile, height: int, schedule: ContractSchedule) -> list[tuple[Axis, Load]] | None:
     """The vectors of V as they can be loaded where they lie, each side by side; None where they are not, or so often that packing pays."""
-    if not isinstance(v, Load) or not (schedule.prepacked or height <= 6 * schedule.mr):
+    if not isinstance(v, Load) or not (schedule.prepacked or height <= IN_PLACE_TILES * schedule.mr):
         return None
     read, first, found = Reader({}), 0, []
     for count in tile.vectors:
@@ -72,7 +75,7 @@ def pack_panel(scope: Scope, kernel: ContractKernel, v: Expr, tile: Tile, bounds
         for number, count in enumerate(pieces_of):
             with scope.place(group, scope.b.whole(number)), scope.along(within, scope.b.whole(0), count):
                 value = scope.b.splat(scope.expr(lanes), count)
-                scope.b.store(value, "%scratch", scope.b.add(base, scope.b.whole(number * size)))
+                memory.store(scope.b, value, "%scratch", scope.b.add(base, scope.b.whole(number * size)))
 
 
 def run_length(v: Expr, tile: Tile, kernel: ContractKernel) -> int:
@@ -115,7 +118,7 @@ def pack_transposed(scope: Scope, kernel: ContractKernel, v: Expr, tile: Tile, b
             position = b.add(b.mul(position, b.whole(axis.extent)), relative)
         position = b.mul(position, b.whole(last.extent))
         count = b.sub(stop, start)
-        square = b.sub(count, b._two("urem", count, b.whole(lanes)))
+        square = b.sub(count, b.binary("urem", count, b.whole(lanes)))
         with b.loop(b.whole(0), square, lanes) as i:
             _turn_squares(scope, v, tile, last, b.add(start, i), b.add(position, i), lanes, pitch)
         with b.loop(square, count) as i, scope.place(last, b.add(start, i)):
@@ -131,7 +134,7 @@ def _turn_squares(scope: Scope, v: Expr, tile: Tile, last: Axis, k: Value, posit
                 rows.append(scope.expr(v))
         rows += [rows[-1]] * (lanes - len(rows))  # lanes beyond the end hold anything: they are never stored
         for step, row in enumerate(transpose(b, rows)):
-            b.store(row, "%scratch", b.add(b.mul(b.add(position, b.whole(step)), b.whole(pitch)), b.whole(first)))
+            memory.store(b, row, "%scratch", b.add(b.mul(b.add(position, b.whole(step)), b.whole(pitch)), b.whole(first)))
 
 
 def _single_steps(scope: Scope, v: Expr, tile: Tile, base: Value, lanes: int) -> None:
@@ -139,7 +142,7 @@ def _single_steps(scope: Scope, v: Expr, tile: Tile, base: Value, lanes: int) ->
     for first in range(0, tile.lane.extent, lanes):
         count = min(lanes, tile.lane.extent - first)
         with scope.along(tile.lane, b.whole(first), count):
-            b.store(b.splat(scope.expr(v), count), "%scratch", b.add(base, b.whole(first)))
+            memory.store(b, b.splat(scope.expr(v), count), "%scratch", b.add(base, b.whole(first)))
 
 
 def transpose(b: Builder, rows: list[Value]) -> list[Value]:

@@ -12,7 +12,7 @@ from ..passes.fuse import is_leaf
 from ..passes.storage import Life, place
 from .choose import schedule_map
 from .index import Index, linear
-from .kernels import Kernel, Loop, MapKernel, Phases, ReduceKernel, buffers_read, buffers_written, leaves
+from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .nest import Buffer, Expr, Load, Places, Store, expressions, memory, root_of
 from .order import last_failing, place_updates
@@ -201,12 +201,14 @@ def may_write(program: LoopProgram, touches: Touches, root: Node, d: int) -> boo
 
 
 def reads_in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
-    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find addresses."""
+    """Whether a kernel reads `old` only at the element of `new` that the same epilogue stores: not to combine, nor to find addresses.
+
+    A sibling reduction that reads the element has an epilogue of its own, which may run after the new value was stored.
+    """
     if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.indirect]):
         return False
-    stores = kernel.first.stores if isinstance(kernel, ReduceKernel) else kernel.stores
-    offsets = {store.offset for store in stores if store.buffer is new}
-    return all(offset in offsets for offset in loads_of(old, kernel.results))
+    return all(offset in [store.offset for store in stores if store.buffer is new]
+               for stores in kernel.epilogues for offset in loads_of(old, [store.expr for store in stores]))
 
 
 def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:

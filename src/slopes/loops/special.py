@@ -10,15 +10,17 @@ import numpy as np
 from ..costs import MAXIMUM_BLOCKS, SCALAR_BLOCK, UPDATE_COLUMNS, UPDATE_SHARES
 from ..graph.node import Node
 from ..passes.fuse import Group
-from .builder import INT64, Value
+from . import memory
 from .choose import choose, even_blocks
-from .emit import Scope, over_elements
+from .emit_nest import over_elements
 from .index import Axis, Index, as_index, linear
 from .kernels import CumulateKernel, Kernel, NestKernel, ScatterKernel, ScatterLinesKernel, SortKernel
 from .lower import Reader
 from .nest import Buffer, Places, Store
 from .plan_nest import axes_for
 from .schedule import NestSchedule
+from .scope import Scope
+from .values import INT64, Value
 
 
 def plan_special(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
@@ -119,14 +121,14 @@ def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
     update = scope.expr(add.expr)
     if beside:
         place = scope.index(add.offset)
-        b.store(b.add(b.load(pointer, update.dtype, place), update), pointer, place)
+        memory.store(b, b.add(memory.load(b, pointer, update.dtype, place), update), pointer, place)
     elif scope.vector is not None and add.offset.coefficient(scope.vector) == 1 and _same_place(scope, add.offset):
         place = scope.index(add.offset, scalar=True)
-        old = b.load(pointer, update.dtype, place, scope.lanes)
-        b.store(b.add(old, update), pointer, place)
+        old = memory.load(b, pointer, update.dtype, place, scope.lanes)
+        memory.store(b, b.add(old, update), pointer, place)
     else:  # lanes differ in a parallel axis, so that no two of them add to one place
         places = b.splat(scope.index(add.offset), scope.lanes)
-        b.scatter(b.add(b.gather(pointer, update.dtype, places), update), pointer, places)
+        memory.scatter(b, b.add(memory.gather(b, pointer, update.dtype, places), update), pointer, places)
 
 
 def _same_place(scope: Scope, offset: Index) -> bool:
@@ -162,7 +164,7 @@ def _sort_line(scope: Scope, kernel: SortKernel) -> None:
     result, space = kernel.stores
     pointer, start = scope.pointers[space.buffer], scope.index(space.offset)
     with b.loop(b.whole(0), b.whole(n)) as i:
-        b.store(i, pointer, b.add(start, i))
+        memory.store(b, i, pointer, b.add(start, i))
     width, source, target = b.variable(b.whole(1)), b.variable(start), b.variable(b.add(start, b.whole(n)))
     with b.loop_while(lambda: b.compare("<", width.get(), b.whole(n))):
         _merge_pass(scope, kernel, pointer, width.get(), source.get(), target.get())
@@ -171,7 +173,7 @@ def _sort_line(scope: Scope, kernel: SortKernel) -> None:
         target.set(source_now)
         width.set(b.add(width.get(), width.get()))
     with b.loop(b.whole(0), b.whole(n)) as i, scope.place(kernel.inner[0], i):
-        b.store(b.load(pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
+        memory.store(b, memory.load(b, pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
 
 
 def _merge_pass(scope: Scope, kernel: SortKernel, pointer: str, width: Value, source: Value, target: Value) -> None:
@@ -186,11 +188,11 @@ def _merge_pass(scope: Scope, kernel: SortKernel, pointer: str, width: Value, so
         with b.loop(first, high) as k:
             i, j = left.get(), right.get()
             left_open, right_open = b.compare("<", i, middle), b.compare("<", j, high)
-            at_left = b.load(pointer, INT64, b.add(source, b.select(left_open, i, first)))
-            at_right = b.load(pointer, INT64, b.add(source, b.select(right_open, j, first)))
+            at_left = memory.load(b, pointer, INT64, b.add(source, b.select(left_open, i, first)))
+            at_right = memory.load(b, pointer, INT64, b.add(source, b.select(right_open, j, first)))
             sooner = _comes_before(scope, kernel, at_right, at_left)
             take_right = b.bit_and(right_open, b.bit_or(b.bit_not(left_open), sooner))
-            b.store(b.select(take_right, at_right, at_left), pointer, b.add(target, k))
+            memory.store(b, b.select(take_right, at_right, at_left), pointer, b.add(target, k))
             left.set(b.select(take_right, i, b.add(i, b.whole(1))))
             right.set(b.select(take_right, b.add(j, b.whole(1)), j))
         low.set(high)

@@ -27,6 +27,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from ..costs import POLL
 from ..loops.atomics import (
     atomic_load,
     atomic_store,
@@ -39,13 +40,12 @@ from ..loops.atomics import (
     spin_then_sleep,
     store,
 )
-from ..loops.builder import BOOL, INT32, INT64, Builder, Value
+from ..loops.builder import Builder
 from ..loops.target import Target
+from ..loops.values import BOOL, INT32, INT64, Value
 from ..settings import portable_entry
 from .translate import Loaded, host, host_target, object_codes
 
-AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
-POLL = 1000 if os.name == "nt" else 200  # microseconds after which a helper of the portable entry looks again
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
 # A call: what to run, on what, by how many threads
@@ -98,7 +98,7 @@ def rest_text() -> str:
 def poll_text() -> str:
     """The sleep of a helper that nobody wakes."""
     b = Builder(1)
-    b.line(f"call void @Sleep(i32 {POLL // 1000})" if os.name == "nt" else f"call i32 @usleep(i32 {POLL})")
+    b.line("call void @Sleep(i32 1)" if os.name == "nt" else f"call i32 @usleep(i32 {POLL})")
     return b.function("define void @poll() nounwind")
 
 

@@ -138,14 +138,14 @@ class MultiheadAttention(Module):
         """Combine both masks for attention_weights: booleans of visible keys, or floats to add."""
         batch, heads, length, _ = q.shape
         keys = k.shape[2]
-        found = []
+        masks = []
         if padding is not None:
-            found.append(padding.reshape((batch, 1, 1, keys)))
+            masks.append(padding.reshape((batch, 1, 1, keys)))
         if mask is not None:
             allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
             mask = self.checked_mask("attn_mask", asarray(mask), (length, keys), allowed)
-            found.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
-        return merge_masks(found, q.dtype)
+            masks.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
+        return merge_masks(masks, q.dtype)
 
     def checked_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
         what, where = layer_and_location(self, mask)

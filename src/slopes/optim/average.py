@@ -81,7 +81,7 @@ class Average(TracksChanges):
     def swapped(self) -> Iterator[Average]:
         """Within the block, the parameters have their averaged values; afterwards they are restored exactly."""
         self.check_bound("swapped")
-        before = [each.detach().numpy() for each in self.parameters]
+        before = [parameter.detach().numpy() for parameter in self.parameters]
         try:
             self.take()
             yield self

@@ -25,7 +25,7 @@ from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..random import Generator, using
 from ..tensor import Tensor, asarray
-from ..trace import Trace, tracing
+from ..trace_call import batch_spec, trace_args
 from ..tree import flatten, map_tree
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, warn_of_mode
@@ -239,10 +239,9 @@ def check_last_batch(net: Any, inputs: Any, count: int, batch_size: int) -> None
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return
-    trace = Trace()
     try:
-        with Mode(net, training=True), tracing(trace):
-            call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
+        with Mode(net, training=True), trace_args(map_inputs(batch_spec, inputs)) as call:
+            call_with(net, call.args[0])
     except ShapeError as error:
         fitting = [size for size in range(2, count + 1) if count % size != 1]
         repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"

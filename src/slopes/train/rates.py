@@ -20,7 +20,7 @@ from .training import Training
 
 CALL = 10  # steps per native call
 TOO_HIGH = 4.0  # it ends when the smoothed loss is this many times its best
-SETTLED = 10  # the smoothed loss of fewer steps is mostly noise: its slope is not looked at
+FIRST, LAST = 10, 5  # steps left out at the beginning, and before the lowest smoothed loss, where the steepest slope is searched
 KEPT = 0.9  # how much of the smoothed loss is kept at each step
 
 
@@ -28,9 +28,12 @@ KEPT = 0.9  # how much of the smoothed loss is kept at each step
 class RangeTest(pictures.View):
     """The result of a range test: the loss at each rate, as measured and smoothed, and the rate where it fell fastest.
 
-    suggestion  the rate at which the smoothed loss falls most steeply over the logarithm of the rate, the first ten steps left out, in
-                which noise outweighs the slope; None when it never fell
+    suggestion  the rate at which the smoothed loss falls most steeply over the logarithm of the rate; None when it never fell. The
+                first 10 steps are left out, as a mean of few losses is mostly noise, and the last 5 before the lowest smoothed loss,
+                as the mean lags behind: the loss itself already rises there
     highest     the rate at which the smoothed loss was lowest: above it, steps overshoot
+
+    Source: Gugger, "How do you find a good learning rate", 2018; the steps left out are those of fastai's learning rate finder.
     """
 
     rates: np.ndarray = field(repr=False)
@@ -116,7 +119,7 @@ def summary(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     rates, smoothed = rates[: len(losses)], smooth(losses)
     slopes = np.gradient(smoothed, np.log(rates))
     lowest = int(smoothed.argmin())
-    settled = min(SETTLED, lowest // 2)
-    steepest = settled + int(slopes[settled : lowest + 1].argmin())
+    first = min(FIRST, lowest // 2)
+    steepest = first + int(slopes[first : max(first, lowest - LAST) + 1].argmin())
     suggestion = float(rates[steepest]) if slopes[steepest] < 0 else None
     return RangeTest(rates, losses, smoothed, suggestion, float(rates[lowest]))

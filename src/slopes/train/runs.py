@@ -126,6 +126,9 @@ def save_run(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], *, r
                   "figures": dict(figures or {}), "lines": list(lines), "plots": list(plots or {}), "seconds": round(total, 2),
                   "interrupted": interrupted or any(run.interrupted for run in named.values()), "sha256": digests}
         save_json(stage / RECORD, record, RUN_SCHEMA, RUN_VERSION)
+    if not states:
+        with contextlib.suppress(OSError):  # of an unfinished run that was here before; run.json no longer names it
+            os.unlink(target / STATE)
     return target
 
 

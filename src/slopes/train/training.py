@@ -76,6 +76,12 @@ class Callback:
     def epoch_done(self, training: Training) -> None:
         """After each epoch and its validation; `training.history.epochs[-1]` is its record."""
 
+    def resumed(self, training: Training) -> None:
+        """After a saved state was loaded: the training goes on from `training.position`."""
+
+    def interrupted(self, training: Training) -> None:
+        """After Ctrl-C, before `end`: net and training are as the last step left them, so that `named_state` can be saved."""
+
     def end(self, training: Training) -> str | None:
         """However the training ends; `training.error` is the exception that ended it, if any. A text that is returned says what the
         net holds now, and is shown after an interruption."""
@@ -434,6 +440,8 @@ class Training:
         except DivergedError as error:
             self.fail(error)
             raise
+        for callback in self.callbacks:
+            callback.interrupted(self)
         self.result.interrupted = True
         self.end()
 
@@ -497,6 +505,8 @@ class Training:
         self.result.interrupted, self.result.message = False, ""
         self.batches = None
         self.replay = StepReplay(self.tensors, self.runner.run)
+        for callback in self.callbacks:
+            callback.resumed(self)
 
     def state_groups(self) -> dict[str, Group]:
         """Everything that changes besides tensors, by the prefix of its names."""

@@ -40,11 +40,11 @@ class Layout:
 
     def points(self, route: Sequence[Key]) -> list[tuple[float, float]]:
         """(across, along) of an edge's points: it passes straight through the layers between its ends, beside their boxes."""
-        found = []
+        points = []
         for key in route:
             half = self.thickness[key.layer] / 2 if isinstance(key, Dummy) else 0.0
-            found += [(self.across[key], self.along[key] + shift) for shift in ((-half, half) if half else (0.0,))]
-        return found
+            points += [(self.across[key], self.along[key] + shift) for shift in ((-half, half) if half else (0.0,))]
+        return points
 
 
 def arrange(keys: Sequence[Key], edges: Sequence[Edge], breadth: Callable[[Key], float], length: Callable[[Key], float],
@@ -99,8 +99,8 @@ def fill_layers(keys: Sequence[Key], edges: Sequence[Edge], rank: dict[Key, int]
     for key in keys:
         layers[rank[key]].append(key)
     routes = []
-    for number, (source, target) in enumerate(edges):
-        dummies = [Dummy(number, layer) for layer in range(rank[source] + 1, rank[target])]
+    for i, (source, target) in enumerate(edges):
+        dummies = [Dummy(i, layer) for layer in range(rank[source] + 1, rank[target])]
         for dummy in dummies:
             layers[dummy.layer].append(dummy)
         routes.append([source, *dummies, target])
@@ -126,9 +126,9 @@ def order(layers: list[list[Key]], above: dict[Key, list[Key]], below: dict[Key,
         todo = layers[1:] if downward else layers[-2::-1]
         for layer in todo:
             sort_layer(layer, above if downward else below, positions(layers))
-        found = crossings(layers, below)
-        if found < fewest:
-            best, fewest = [list(layer) for layer in layers], found
+        count = crossings(layers, below)
+        if count < fewest:
+            best, fewest = [list(layer) for layer in layers], count
     for layer, chosen in zip(layers, best):
         layer[:] = chosen
 
@@ -231,10 +231,10 @@ class Placing:
 
     def offsets(self, layer: list[Key]) -> list[float]:
         """The centres of a layer packed as tightly as the gap allows, the first at 0."""
-        found = [0.0] * len(layer)
+        offsets = [0.0] * len(layer)
         for index, (left, right) in enumerate(pairwise(layer)):
-            found[index + 1] = found[index] + (self.wide[left] + self.wide[right]) / 2 + self.gap
-        return found
+            offsets[index + 1] = offsets[index] + (self.wide[left] + self.wide[right]) / 2 + self.gap
+        return offsets
 
 
 def side_chains(layers: list[list[Key]], above: dict[Key, list[Key]], below: dict[Key, list[Key]]) -> set[Key]:
