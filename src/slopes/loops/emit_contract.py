@@ -31,7 +31,7 @@ def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
         if whole:
             with b.when(b.compare("<", scope.at[panels], b.whole(whole))):
                 full = Axis(whole, "panel")
-                with scope.place(full, scope.at[panels]):
+                with scope.bind(full, scope.at[panels]):
                     lane = Axis(width, "lane")
                     tile = Tile(as_index(full) * width + as_index(lane), lane, [schedule.lanes] * schedule.nr)
                     emit_panel(scope, kernel, tile, blocks)
@@ -59,7 +59,7 @@ def emit_panel(scope: Scope, kernel: ContractKernel, tile: Tile, blocks: Axis) -
         start = b.mul(scope.at[blocks], b.whole(per_block))
         stop = b.min(b.add(start, b.whole(per_block)), b.whole(whole))
         strip, row = Axis(whole, "strip"), Axis(schedule.mr, "row")
-        with b.loop(start, stop) as i, scope.place(strip, i):
+        with b.loop(start, stop) as i, scope.bind(strip, i):
             emit_tile(scope, kernel, tile, direct, as_index(strip) * schedule.mr + as_index(row), row, stores, bounds)
     if rest:
         row = Axis(rest, "row")
@@ -117,7 +117,7 @@ def row_bases(scope: Scope, kernel: ContractKernel, offset: Index, row: Axis) ->
     assert not mixed, "rows and steps of k do not separate"
     bases = []
     for number in range(row.extent):
-        with scope.place(row, scope.b.whole(number)):
+        with scope.bind(row, scope.b.whole(number)):
             bases.append(scope.index(fixed))
     return moving, bases
 
@@ -140,16 +140,16 @@ def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], 
     """The epilogue on registers, written out for every register of the tile."""
     b = scope.b
     for number, totals in enumerate(sums):
-        with scope.place(row, b.whole(number)):
+        with scope.bind(row, b.whole(number)):
             first = 0
             for count, total in zip(tile.vectors, totals):
                 with scope.along(tile.lane, b.whole(first), count):
                     value = total.get()
-                    scope.accumulated = b.first(value, count)
+                    scope.accumulator = b.first(value, count)
                     scope.forget()
                     scope.stores(stores)
                 first += count
-    scope.accumulated = None
+    scope.accumulator = None
 
 
 def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store], base: int, pitch: int) -> None:
@@ -160,12 +160,12 @@ def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Vari
         for count, total in zip(tile.vectors, totals):
             memory.store(b, b.first(total.get(), count), "%scratch", b.whole(base + number * pitch + first))
             first += count
-    with b.loop(b.whole(0), b.whole(row.extent)) as i, scope.place(row, i):
+    with b.loop(b.whole(0), b.whole(row.extent)) as i, scope.bind(row, i):
         first = 0
         for count in tile.vectors:
             with scope.along(tile.lane, b.whole(first), count):
-                scope.accumulated = memory.load(b, "%scratch", dtype, b.add(b.whole(base + first), b.mul(i, b.whole(pitch))), count)
+                scope.accumulator = memory.load(b, "%scratch", dtype, b.add(b.whole(base + first), b.mul(i, b.whole(pitch))), count)
                 scope.forget()
                 scope.stores(stores)
             first += count
-    scope.accumulated = None
+    scope.accumulator = None

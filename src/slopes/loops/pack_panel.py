@@ -12,7 +12,7 @@ from .builder import Builder
 from .index import Axis, Index, as_index
 from .kernels import ContractKernel
 from .lower import Reader
-from .nest import Choose, Expr, Load, expressions
+from .nest import Expr, Load, Select, expressions
 from .schedule import ContractSchedule
 from .scope import Scope
 from .values import Value
@@ -48,7 +48,7 @@ def k_loops(scope: Scope, kernel: ContractKernel, bounds: list[tuple[Value, Valu
     position = b.whole(0)
     for axis, (start, stop) in zip(kernel.inner, bounds):
         k = stack.enter_context(b.loop(start, stop))
-        stack.enter_context(scope.place(axis, k))
+        stack.enter_context(scope.bind(axis, k))
         relative = k if start.literal == 0 else b.sub(k, start)
         position = b.add(b.mul(position, b.whole(axis.extent)), relative)
     return position
@@ -73,7 +73,7 @@ def pack_panel(scope: Scope, kernel: ContractKernel, v: Expr, tile: Tile, bounds
         position = k_loops(scope, kernel, bounds, stack)
         base = scope.b.mul(position, scope.b.whole(panel_pitch(tile, schedule)))
         for number, count in enumerate(pieces_of):
-            with scope.place(group, scope.b.whole(number)), scope.along(within, scope.b.whole(0), count):
+            with scope.bind(group, scope.b.whole(number)), scope.along(within, scope.b.whole(0), count):
                 value = scope.b.splat(scope.expr(lanes), count)
                 memory.store(scope.b, value, "%scratch", scope.b.add(base, scope.b.whole(number * size)))
 
@@ -82,7 +82,7 @@ def run_length(v: Expr, tile: Tile, kernel: ContractKernel) -> int:
     """How many lanes in a row lie side by side in memory wherever the panel stands; 0 when too few to copy as vectors."""
     lanes = kernel.schedule.lanes
     loads = [expr for expr in expressions([v]) if isinstance(expr, Load) and tile.lane in expr.axes]
-    if not loads or any(isinstance(expr, Choose) for expr in expressions([v])):
+    if not loads or any(isinstance(expr, Select) for expr in expressions([v])):
         return 0
     innermost = kernel.panel[-1].extent if kernel.panel else 1
     for size in (lanes, lanes // 2, lanes // 4):
@@ -113,7 +113,7 @@ def pack_transposed(scope: Scope, kernel: ContractKernel, v: Expr, tile: Tile, b
         position = b.whole(0)
         for axis, (first, end) in zip(kernel.inner[:-1], bounds[:-1]):
             k = stack.enter_context(b.loop(first, end))
-            stack.enter_context(scope.place(axis, k))
+            stack.enter_context(scope.bind(axis, k))
             relative = k if first.literal == 0 else b.sub(k, first)
             position = b.add(b.mul(position, b.whole(axis.extent)), relative)
         position = b.mul(position, b.whole(last.extent))
@@ -121,7 +121,7 @@ def pack_transposed(scope: Scope, kernel: ContractKernel, v: Expr, tile: Tile, b
         square = b.sub(count, b.binary("urem", count, b.whole(lanes)))
         with b.loop(b.whole(0), square, lanes) as i:
             _turn_squares(scope, v, tile, last, b.add(start, i), b.add(position, i), lanes, pitch)
-        with b.loop(square, count) as i, scope.place(last, b.add(start, i)):
+        with b.loop(square, count) as i, scope.bind(last, b.add(start, i)):
             _single_steps(scope, v, tile, b.mul(b.add(position, i), b.whole(pitch)), lanes)
 
 
@@ -130,7 +130,7 @@ def _turn_squares(scope: Scope, v: Expr, tile: Tile, last: Axis, k: Value, posit
     for first in range(0, tile.lane.extent, lanes):
         rows = []
         for lane in range(first, min(first + lanes, tile.lane.extent)):
-            with scope.place(tile.lane, b.whole(lane)), scope.along(last, k, lanes):
+            with scope.bind(tile.lane, b.whole(lane)), scope.along(last, k, lanes):
                 rows.append(scope.expr(v))
         rows += [rows[-1]] * (lanes - len(rows))  # lanes beyond the end hold anything: they are never stored
         for step, row in enumerate(transpose(b, rows)):

@@ -133,7 +133,7 @@ def add_parts(sides: Sides, parts: int, group: Group, target: Target) -> tuple[A
     partial = Buffer("arena", parts * size, root.dtype)
     part, total = Axis(parts, "part"), Axis(parts, "part")
     read = Reader({})
-    store = Store(partial, as_index(part) * size + offset, read.accumulated(root.dtype, order))
+    store = Store(partial, as_index(part) * size + offset, read.accumulator(root.dtype, order))
     body = read.apply_load(partial, as_index(total) * size + offset)
     axes = [axis for axis in (*sides.batch, *sides.v_axes, *sides.s_axes) if axis.extent > 1]
     merged, terms = merge_axes(axes, used_indices(sides.stores, body))
