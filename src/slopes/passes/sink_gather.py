@@ -132,7 +132,7 @@ def taken_pays(rows: Node, other: Node, steady: Collection[Node]) -> bool:
 
 def note(made: Node, of: tuple[Node, Node], steady: set[Node]) -> None:
     """What is made of steady values is one, too."""
-    if all(each in steady for each in of):
+    if all(node in steady for node in of):
         steady.add(made)
 
 

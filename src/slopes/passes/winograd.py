@@ -55,13 +55,13 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
         new = node.op.make(*args, **node.params)
         if node in steady:
             steady.add(new)
-        found = correlation(new) if new.op is Contract else None
-        if found is None:
+        convolution = correlation(new) if new.op is Contract else None
+        if convolution is None:
             return new
-        found = replace(found, steady=found.filters and found.other in steady)
-        if not found.pays:
+        convolution = replace(convolution, steady=convolution.filters and convolution.other in steady)
+        if not convolution.pays:
             return new
-        return found.in_parts() if found.parts > 1 else found.at_once()
+        return convolution.in_parts() if convolution.parts > 1 else convolution.at_once()
 
     return rebuild_all(order, roots, make)
 
@@ -231,11 +231,11 @@ class Correlation:
 
     def tiled(self, labels: Labels) -> tuple[int, ...]:
         """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the places in a tile behind the tiles."""
-        found: list[int] = []
+        order: list[int] = []
         for label in self.node.params["out_axes"]:
-            place = self.counts.index(label) if label in self.counts else -1
-            found += [2 + labels.index(label)] if place < 0 else [2 + len(labels) + place, place]
-        return tuple(found)
+            axis = self.counts.index(label) if label in self.counts else -1
+            order += [2 + labels.index(label)] if axis < 0 else [2 + len(labels) + axis, axis]
+        return tuple(order)
 
 
 def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: int) -> Node:
@@ -307,7 +307,7 @@ def interpolation(n: int) -> Matrix:
 
 def vanishing(zeros: Sequence[float]) -> list[float]:
     """The coefficients, lowest first, of the product of x - p: exact, as the points are quarters."""
-    found = [1.0]
+    coefficients = [1.0]
     for p in zeros:
-        found = [low - p * same for low, same in zip([0.0, *found], [*found, 0.0])]
-    return found
+        coefficients = [low - p * same for low, same in zip([0.0, *coefficients], [*coefficients, 0.0])]
+    return coefficients
