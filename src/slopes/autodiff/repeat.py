@@ -230,14 +230,14 @@ class _Loop:
         """The states before (first = 0) or after (1) each step, in the order of the sequences."""
         part = self.parts[i]
         states = entries(self.rows[part.dtype], part, first, first + self.length)
-        return flipped(states) if self.reverse else states
+        return flip_steps(states) if self.reverse else states
 
     def output(self, i: int) -> Node:
         part = self.parts[len(self.step.states) + i]
         return entries(self.rows[part.dtype], part)
 
 
-def flipped(node: Node) -> Node:
+def flip_steps(node: Node) -> Node:
     """The same with the first axis backwards."""
     rank = node.ndim - 1
     return build_node("slice", (node,), {"start": (node.shape[0] - 1, *(0,) * rank), "stop": (-1, *node.shape[1:]),

@@ -16,7 +16,7 @@ from ..ops.move import Pad
 from ..ops.segments import Segment, elements, entries, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .repeat import Step, flipped, repeat
+from .repeat import Step, flip_steps, repeat
 
 
 def scan_pullback(g: Node, y: Node, *args: Node, body: Body, carries: int, moving: int, length: int, reverse: bool, kept: tuple[bool, ...],
@@ -90,7 +90,7 @@ class Backward:
 
     def in_order(self, states: Node) -> Node:
         """States come in the order of the steps, sequences in that of their elements."""
-        return flipped(states) if self.reverse else states
+        return flip_steps(states) if self.reverse else states
 
     def gradients(self) -> tuple[Node | None, ...]:
         """One gradient per argument of the scan."""

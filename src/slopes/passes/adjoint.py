@@ -39,8 +39,8 @@ def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> l
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         if node in slices and args[0].op is Unwindow:
-            return rewritten(args[0], new)
-        return rewritten(new, None) if node.op is Unwindow and node not in wanted else new
+            return best_form(args[0], new)
+        return best_form(new, None) if node.op is Unwindow and node not in wanted else new
 
     return rebuild_all(order, roots, make)
 
@@ -52,12 +52,12 @@ def only_slice(node: Node, readers: Sequence[Node], roots: Sequence[Node]) -> No
     return readers[0]
 
 
-def rewritten(node: Node, part: Node | None) -> Node:
+def best_form(node: Node, part: Node | None) -> Node:
     """An unwindow (or a slice of one) in the form that computes it best."""
-    sides = separated(node) if node.args[0].op is Contract else None
+    sides = separate(node) if node.args[0].op is Contract else None
     if sides is not None and (not wastes(node) or has_fewer_products(node, sides)):
-        return convolved(node, part, *sides)
-    summed = by_phases(multiplied_first(node, *sides) if sides is not None else node)
+        return as_convolution(node, part, *sides)
+    summed = by_phases(with_counts_last(node, *sides) if sides is not None else node)
     return summed if part is None else part.op.make(summed, **part.params)
 
 
@@ -98,7 +98,7 @@ def cut(x: Node, axis: int, start: int, step: int, stop: int | None = None) -> N
 
 def has_fewer_products(node: Node, sides: Separated) -> bool:
     """Whether the convolution of the padded gradient, in coordinates in which that takes few products, beats adding overlaps."""
-    product, convolution = node.args[0], convolved(node, None, *sides)
+    product, convolution = node.args[0], as_convolution(node, None, *sides)
     while convolution.op is Slice:
         convolution = convolution.args[0]
     other_way = correlation(convolution)
@@ -115,7 +115,7 @@ def wastes(node: Node) -> bool:
     return prod(p["lengths"]) > WASTE * prod(counts)
 
 
-def multiplied_first(node: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+def with_counts_last(node: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
     """The same unwindow, of a contraction that stores the places inside a window before the windows' counts."""
     product, rank = node.args[0], node.ndim
     p = product.params
@@ -127,7 +127,7 @@ def multiplied_first(node: Node, which: int, counts: tuple[int, ...], inside: tu
     return build_node("unwindow", (back,), node.params)
 
 
-def separated(node: Node) -> Separated | None:
+def separate(node: Node) -> Separated | None:
     """(which operand holds the windows' counts, their labels, the labels inside the windows), if no operand holds both."""
     product, axes, rank = node.args[0], node.params["axes"], node.ndim
     out = product.params["out_axes"]
@@ -140,7 +140,7 @@ def separated(node: Node) -> Separated | None:
     return None
 
 
-def convolved(node: Node, part: Node | None, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+def as_convolution(node: Node, part: Node | None, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
     """The contraction of windows over the gradient with the flipped weights, for the part of the result that is wanted."""
     product, p = node.args[0], node.params
     labels = product.params["a_axes"], product.params["b_axes"]
@@ -149,7 +149,7 @@ def convolved(node: Node, part: Node | None, which: int, counts: tuple[int, ...]
     gradient, weights = product.args[which], product.args[1 - which]
     count_axes = tuple(labels[which].index(label) for label in counts)
     for at, stride in zip(count_axes, p["stride"]):
-        gradient = spaced(gradient, at, stride)
+        gradient = insert_zeros(gradient, at, stride)
     widths = [(0, 0)] * gradient.ndim
     for at, axis, k, d in zip(count_axes, p["axes"], p["size"], p["dilation"]):
         (start, stop), reach, n = ranges[axis], d * (k - 1), gradient.shape[at]
@@ -170,7 +170,7 @@ def convolved(node: Node, part: Node | None, which: int, counts: tuple[int, ...]
     return result
 
 
-def spaced(x: Node, axis: int, stride: int) -> Node:
+def insert_zeros(x: Node, axis: int, stride: int) -> Node:
     """x with stride - 1 zeros between neighbours on an axis."""
     n = x.shape[axis]
     if stride == 1 or n == 1:

@@ -22,11 +22,11 @@ def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] =
         order = topological(roots)
         if not performs(order, Scan):
             return list(roots)
-        loops = list(uses_of(order, roots).values())
+        loops = list(loop_uses(order, roots).values())
         new = [use.smaller() for use in loops]
         if all(made is None for made in new):
             return list(roots)
-        roots = replaced(order, roots, {use.key: made for use, made in zip(loops, new) if made is not None})
+        roots = replace_loops(order, roots, {use.key: made for use, made in zip(loops, new) if made is not None})
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Smaller:
         raise fault(part, "it reads elements of several results of a loop")
 
 
-def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
+def loop_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
     """The loops of a graph, and what is read of them."""
     readers = users(order)
     loops: dict[LoopKey, Use] = {}
@@ -131,7 +131,7 @@ def is_cut(node: Node) -> bool:
     return node.op is Slice and node.params["step"] == (1,)
 
 
-def replaced(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
+def replace_loops(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         made = smaller.get(loop_key(node)) if node.op is Scan else None

@@ -50,7 +50,7 @@ def factor_reductions(roots: Sequence[Node], fixed: Collection[Node] = ()) -> li
     new: dict[Node, Node] = {}
     for node in order:
         if node in chosen:
-            new[node] = rebuilt(node, chosen[node], new.__getitem__)
+            new[node] = rebuild_sum(node, chosen[node], new.__getitem__)
         else:
             new[node] = node.op.make(*(new[arg] for arg in node.args), **node.params) if node.args else node
     return [new[root] for root in roots]
@@ -144,7 +144,7 @@ def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
     """Whether x = y - mean(y) over these axes, so that it sums to zero."""
     if x.op is not Subtract:
         return False
-    values, middle = x.args[0], unmoved(x.args[1])
+    values, middle = x.args[0], behind_reshapes(x.args[1])
     count = prod(values.shape[axis] for axis in axes)
     if middle.op is Divide:
         means = [middle.args[0]] if number(middle.args[1]) == count else []
@@ -153,17 +153,17 @@ def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
         means = [total for total, by in (middle.args, middle.args[::-1]) if number(by) == share]
     else:
         means = []
-    return any(total.op is Sum and total.args[0] is values and total.params["axes"] == axes for total in map(unmoved, means))
+    return any(total.op is Sum and total.args[0] is values and total.params["axes"] == axes for total in map(behind_reshapes, means))
 
 
-def unmoved(x: Node) -> Node:
+def behind_reshapes(x: Node) -> Node:
     """The node behind changes of shape."""
     while x.op in (Expand, Reshape):
         x = x.args[0]
     return x
 
 
-def rebuilt(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
+def rebuild_sum(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
     """The factors that do not vary, times the sum of the product of the others."""
     axes = node.params["axes"]
     product = new(term.varying[0])
@@ -171,11 +171,11 @@ def rebuilt(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
         product = build_node("multiply", (product, new(factor)), {})
     result = build_node("sum", (product,), {"axes": axes})
     for factor in term.fixed:
-        result = build("multiply", result, without(new(factor), axes))
+        result = build("multiply", result, drop_axes(new(factor), axes))
     return build("negative", result) if term.negative else result
 
 
-def without(x: Node, axes: tuple[int, ...]) -> Node:
+def drop_axes(x: Node, axes: tuple[int, ...]) -> Node:
     """A node that holds one value along these axes, with the axes gone."""
     first = build_node("slice", (x,), {"start": (0,) * x.ndim, "step": (1,) * x.ndim,
                                        "stop": tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))})
