@@ -10,7 +10,7 @@ import numpy as np
 from ..graph.node import Node
 from ..passes.fuse import is_leaf
 from ..passes.observers import observers
-from ..passes.storage import Life, place
+from ..passes.storage import Life, assign_offsets
 from .choose import schedule_map
 from .index import Index, linear
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
@@ -277,7 +277,7 @@ def assign_storage(program: LoopProgram) -> None:
 
     Last: it needs the first and the last phase that touch each buffer.
     """
-    program.offsets, arena = place(lives_of(program.phases))
+    program.offsets, arena = assign_offsets(lives_of(program.phases))
     program.arena = -(-arena // PAGE) * PAGE
     scratch = max((kernel.scratch_bytes for kernel in leaves(program.kernels)), default=0)
     # one line more than whole pages, so that the same element of two threads is never in the same set of a cache
