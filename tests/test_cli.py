@@ -59,10 +59,10 @@ def test_training_again_with_the_same_seed_writes_the_same_weights(trained, tmp_
     assert (tmp_path / "other" / name).read_bytes() != (trained[0] / name).read_bytes()
 
 
-def test_train_tells_what_the_curves_say(tmp_path):
+def test_train_prints_advice(tmp_path):
     result = slopes("train", "--epochs", 3, "--optimizer", "sgd", "--rate", "1e-5", "--out", tmp_path / "run", "--quiet")
     accuracy, _, remark, *_ = result.stdout.splitlines()
-    assert accuracy.startswith("test accuracy") and remark.startswith("the curves say: the loss hardly fell: from 2.")
+    assert accuracy.startswith("test accuracy") and remark.startswith("advice: the loss hardly fell: from 2.")
 
 
 def test_train_without_a_folder_makes_new_ones(tmp_path):

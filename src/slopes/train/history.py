@@ -127,8 +127,8 @@ class History:
     def from_fields(cls, fields: dict[str, Any], source: str) -> History:
         """Read parsed fields, whose schema and version are known to fit; `source` is named in errors."""
         check_fields({**NO_STATISTICS, **fields}, FIELDS, source)
-        epochs = [read_epoch(each, f"{source}: epochs[{i}]") for i, each in enumerate(fields["epochs"])]
-        losses = [real(each, f"{source}: losses[{i}]") for i, each in enumerate(fields["losses"])]
+        epochs = [read_epoch(epoch, f"{source}: epochs[{i}]") for i, epoch in enumerate(fields["epochs"])]
+        losses = [real(loss, f"{source}: losses[{i}]") for i, loss in enumerate(fields["losses"])]
         return cls(losses, epochs, float(fields["seconds"]), float(fields["compile_seconds"]), *read_statistics(fields, source))
 
 
@@ -172,7 +172,8 @@ def check_fields(fields: Any, expected: dict[str, Any], source: str) -> None:
 
 def type_names(kind: Any) -> str:
     """`int or float` for (int, float)."""
-    return " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    return " or ".join(option.__name__ for option in kinds)
 
 
 def real(value: Any, source: str) -> float:

@@ -96,7 +96,7 @@ class ChunkSizer:
         return self.steps_per_call
 
     def measure(self, steps: int, call: Callable[[], Results]) -> Results:
-        """The results of the call; its time decides the length of the next one, but a call that compiled tells nothing about speed."""
+        """The results of the call; its time decides the length of the next one, unless it was spent on compiling."""
         started, compiled = time.perf_counter(), self.program.compilations
         results = call()
         seconds = time.perf_counter() - started
@@ -117,17 +117,18 @@ class ArrayRunner(ChunkSizer):
     def __init__(self, program: StepProgram, inputs: Any, targets: Tensor, room: int) -> None:
         super().__init__(program)
         self.inputs, self.targets, self.room = inputs, targets, room
+        self.streamed = is_streamed(inputs)
 
     @property
     def limit(self) -> int:
         """How many steps the next call takes at most: of inputs that are read from the disk, all that were read at once."""
-        return sys.maxsize if is_streamed(self.inputs) else self.steps_per_call
+        return sys.maxsize if self.streamed else self.steps_per_call
 
     def run(self, batches: Any, rates: np.ndarray | None = None, first: int | None = None) -> Results:
         """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
         of the first step is given."""
         def call() -> Results:
-            held, indices = self.read(batches) if is_streamed(self.inputs) else ((self.inputs, self.targets), batches.indices)
+            held, indices = self.read(batches) if self.streamed else ((self.inputs, self.targets), batches.indices)
             return self.program.run(len(batches), held, indices, rates, first)
 
         return self.measure(len(batches), call)

@@ -16,7 +16,7 @@ from ..compile import compile
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.module import Buffer, entries
+from ..nn.module import Buffer, Module, entries
 from ..optim import Adam, schedules
 from ..random import Generator
 from .checks import check_average, check_kinds, check_optimizer, paired
@@ -152,7 +152,7 @@ class Training:
     True
     """
 
-    def __init__(self, net: Any, dataset: Any, spec: TrainSpec | None = None, *, callbacks: Iterable[Callback] = (),
+    def __init__(self, net: Module, dataset: Any, spec: TrainSpec | None = None, *, callbacks: Iterable[Callback] = (),
                  **settings: Any) -> None:
         spec = dataclasses.replace(TrainSpec() if spec is None else spec, **settings)
         self.net, self.spec, self.callbacks = net, spec, list(callbacks)
@@ -315,7 +315,7 @@ class Training:
         return self.result
 
     def events(self, steps: float = math.inf, calls: float = math.inf) -> Iterator[Event]:
-        """What happens within so many steps and native calls, one event after the other."""
+        """The events of at most `steps` steps and `calls` native calls, each after it happened."""
         try:
             if not self.begun:
                 self.begin()
@@ -522,7 +522,7 @@ class Training:
             callback.resumed(self)
 
     def state_groups(self) -> dict[str, Group]:
-        """Everything that changes besides tensors, by the prefix of its names."""
+        """Everything else that changes, by the prefix of its names."""
         schedule = {"schedule": self.schedule} if isinstance(self.schedule, schedules.Schedule) else {}
         return {**schedule, "epoch": self.epoch_metrics, "history": self.history, "position": Progress(self), "spec": Fixed(self),
                 **{f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}}
