@@ -28,7 +28,7 @@ def alexnet_layers(channels: int = 1) -> nn.Module:
 @pytest.mark.parametrize("measured", [False, True])
 def test_the_receptive_fields_of_lenet_are_not_the_published_ones(measured):
     net = lenet((1, 28, 28), 10)
-    sizes = [inside.receptive_field(net, (1, 28, 28), layer, place=(1, 1), measured=measured).size for layer in (0, 2, 3, 5)]
+    sizes = [inside.receptive_field(net, (1, 28, 28), layer, position=(1, 1), measured=measured).size for layer in (0, 2, 3, 5)]
     assert sizes == [(n, n) for n in (5, 6, 14, 16)]
 
 
@@ -65,7 +65,7 @@ def test_what_is_worked_out_is_not_what_the_gradient_says(seed):
 def test_a_unit_after_a_dense_or_global_layer_sees_everything():
     for net, layer in ((lenet((1, 28, 28), 10), 9), (small_resnet((3, 32, 32), 10), -1)):
         found = inside.receptive_field(net, (1, 28, 28) if layer == 9 else (3, 32, 32), layer)
-        assert found.size == found.sides and found.place == ()
+        assert found.size == found.sides and found.position == ()
 
 
 @pytest.mark.parametrize("axes, shape", [(1, (2, 30)), (3, (1, 9, 8, 7))])
@@ -77,10 +77,10 @@ def test_one_and_three_axes_in_space(axes, shape):
 
 def test_adaptive_pooling_and_borders():
     net = nn.Sequential(nn.AdaptiveAvgPool2d(4))
-    for place in ((0, 0), (1, 3), (3, 2)):
-        one, other = (inside.receptive_field(net, (1, 10, 7), 0, place=place, measured=way) for way in (False, True))
+    for position in ((0, 0), (1, 3), (3, 2)):
+        one, other = (inside.receptive_field(net, (1, 10, 7), 0, position=position, measured=way) for way in (False, True))
         assert one.box == other.box
-    corner = inside.receptive_field(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2)), (1, 9, 9), place=(0, 8))
+    corner = inside.receptive_field(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2)), (1, 9, 9), position=(0, 8))
     assert corner.size == (5, 5) and corner.box == ((0, 2), (6, 8))
 
 
@@ -92,8 +92,8 @@ def test_networks_of_other_structure_are_measured():
 
 
 def test_resnet_is_followed_through_its_shortcuts():
-    found = inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, place=(8, 8))
-    assert found.size == inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, place=(8, 8), measured=True).size
+    found = inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, position=(8, 8))
+    assert found.size == inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, position=(8, 8), measured=True).size
 
 
 def test_wrong_layers_and_places_are_named():
@@ -101,7 +101,7 @@ def test_wrong_layers_and_places_are_named():
     with pytest.raises(ArgumentError, match=r"there is no layer 'net\[12\]' in this network"):
         inside.receptive_field(net, (1, 28, 28), "net[12]")
     with pytest.raises(ArgumentError, match=r"net\[0\] has no unit at \(24, 0\)"):
-        inside.receptive_field(net, (1, 28, 28), 0, place=(24, 0))
+        inside.receptive_field(net, (1, 28, 28), 0, position=(24, 0))
 
 
 # Filters and maps
@@ -119,7 +119,7 @@ def test_filters_and_maps_are_the_network_s_own():
         inside.filters(mlp((1, 8, 8), 10))
     with pytest.raises(ShapeError, match="of 64 numbers"):
         inside.filters(mlp((1, 8, 8), 10), 1)
-    with pytest.raises(ShapeError, match="a map has a place"):
+    with pytest.raises(ShapeError, match="a map has a position"):
         inside.feature_maps(net, image, 9)
 
 

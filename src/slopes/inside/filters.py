@@ -24,7 +24,7 @@ class Filters(View):
     def draw(self) -> Picture:
         """Three input channels as colours; otherwise one picture per filter (its mean over inputs), blue below 0 and red above."""
         colours = self.weight.shape[1] == 3
-        images = [as_picture(each) for each in self.weight]
+        images = [as_picture(kernel) for kernel in self.weight]
         heading = f"{self.path}: {len(images)} filter{'s' if len(images) > 1 else ''}"
         return sheet(images, signed=not colours, heading=heading, size=0.7 if len(images) > 4 else 2.0)
 
@@ -43,7 +43,7 @@ def filters(net: nn.Module, layer: Layer = None, shape: tuple[int, ...] | None =
     (128, 1, 8, 8)
     """
     if layer is None:
-        convolutions = [each for _, each in net.named_modules() if isinstance(each, nn.Conv2d)]
+        convolutions = [module for _, module in net.named_modules() if isinstance(module, nn.Conv2d)]
         if not convolutions:
             raise ArgumentError("filters: this network has no 2-d convolution", repair="name a layer, for a dense one with shape=(C, H, W)")
         layer = convolutions[0]
@@ -86,6 +86,6 @@ def feature_maps(net: nn.Module, image: Any, layer: Layer) -> FeatureMaps:
     array = np.asarray(image, np.float32)
     output = layer_output(net, module, array[None])
     if output.ndim != 4:
-        raise ShapeError(f"feature_maps: {path} gives {output.shape[1:]} for a picture", why="a map has a place for each part of it",
+        raise ShapeError(f"feature_maps: {path} gives {output.shape[1:]} for a picture", why="a map has a position for each part of it",
                          repair="name a convolution or pooling layer")
     return FeatureMaps(output[0], path, array)

@@ -123,6 +123,7 @@ class Training:
     stop()               end after the chunk or epoch that was just done
     position             (epoch, step) of the next step;   ended: whether there is none
     history, result      losses and records of epochs; the Run
+    statistics           what the step measures of outputs, weights, gradients and updates: a train.Statistics in `statistics=`
     rate                 the learning rate of the next step. Setting it holds from that step on: without a schedule it becomes the
                          optimizer's rate, with one, `base_rate`, by which the schedule's factors are multiplied, is set so that the
                          next step has this rate
