@@ -202,7 +202,7 @@ class Recording:
         order = [node for node in self.replay.order if node not in fixed or node is result]
         self.constants = [node for node in fixed if node is not result]
         indices = {node: i for i, node in enumerate([*inputs, *self.constants, *order])}
-        self.made = [(node, tuple(indices[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
+        self.made = [(node, tuple(indices[arg] for arg in node.args), self.replay.slots.get(node)) for node in order]
 
 
 def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int],

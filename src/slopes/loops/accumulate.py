@@ -60,7 +60,7 @@ class Accumulator:
         """The lanes of each combined in the order of `reduce_lanes`; where there are a few, halves of all of them at once."""
         count, lanes = len(several), several[0][0].lanes
         if count == 1 or lanes % count or lanes & (lanes - 1):
-            return [self.reduce_lanes(each) for each in several]
+            return [self.reduce_lanes(variables) for variables in several]
         vectors = [self.result(variables) for variables in several]
         while vectors[0].lanes > self.b.lanes:
             half = vectors[0].lanes // 2
@@ -73,7 +73,7 @@ class Accumulator:
                          for half in (range(width // 2), range(width // 2, width)))
             vectors = [self.combine(self.b.shuffle(x, y, low), self.b.shuffle(x, y, high)) for x, y in pairs]
             width //= 2
-        return [self.b.lane(vectors[0], number) for number in range(count)]
+        return [self.b.lane(vectors[0], i) for i in range(count)]
 
     def _narrow(self, x: Value) -> Value:
         return self.b.lane(x, 0) if x.lanes == 1 else x
@@ -169,12 +169,12 @@ class FirstExtreme(Accumulator):
                 self.b.variable(self.b.const(0, dtype=INT64, lanes=lanes))]
 
     def accumulate(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
-        b, (best, place) = self.b, variables
+        b, (best, position) = self.b, variables
         x, old = b.splat(scope.expr(body), best.lanes), best.get()
         wins = self._beats(x, old)
         best.set(b.select(wins, x, old))
         here = scope.index(Index({self.inner[0]: 1})) if self.inner else b.whole(0)
-        place.set(b.select(wins, b.splat(here, best.lanes), place.get()))
+        position.set(b.select(wins, b.splat(here, best.lanes), position.get()))
 
     def _beats(self, x: Value, old: Value) -> Value:
         b = self.b

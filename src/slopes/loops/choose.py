@@ -95,7 +95,7 @@ def choose_vector(kernel: NestKernel, lanes: int) -> Axis | None:
 
 
 def vector_cost(kernel: NestKernel, axis: Axis, lanes: int) -> float:
-    steps = prod(each.extent for each in kernel.inner) or 1
+    steps = prod(inner.extent for inner in kernel.inner) or 1
     reads = [expr.offset for expr in expressions(kernel.combined) if isinstance(expr, Load)]
     finish = [expr.offset for expr in expressions(kernel.results) if isinstance(expr, Load)]
     finish += [store.offset for store in kernel.stores]

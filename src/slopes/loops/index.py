@@ -279,10 +279,10 @@ def linear(index: Iterable[Index], shape: Iterable[int]) -> Index:
 
 
 def strided(index: Iterable[Index], strides: Iterable[int]) -> Index:
-    """The position, when a step along each axis is so many elements."""
+    """The position, with the number of elements between neighbours on each axis."""
     total = Index()
-    for each, stride in zip(index, strides):
-        total = total + as_index(each) * stride
+    for step, stride in zip(index, strides):
+        total = total + as_index(step) * stride
     return total
 
 

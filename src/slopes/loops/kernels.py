@@ -283,7 +283,7 @@ class Loop:
         """What a buffer of the body is, seen from outside of the loop."""
         seen, inner = buffer, buffer
         while inner.base is not None:
-            if self.axis in axes_of(inner.place):
+            if self.axis in axes_of(inner.start):
                 seen = inner.base
             inner = inner.base
         return seen
@@ -303,11 +303,11 @@ def leaves(kernels: Iterable[Kernel | Loop]) -> list[Kernel]:
 def buffers_read(kernel: Kernel | Loop) -> list[Buffer]:
     """The buffers that a kernel loads from, in order of first use."""
     if isinstance(kernel, Loop):
-        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_read(inner)))
+        return list(dict.fromkeys(kernel.around(buffer) for inner in kernel.kernels for buffer in buffers_read(inner)))
     return list(dict.fromkeys(expr.buffer for expr in kernel.computed if isinstance(expr, Load)))
 
 
 def buffers_written(kernel: Kernel | Loop) -> list[Buffer]:
     if isinstance(kernel, Loop):
-        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_written(inner)))
+        return list(dict.fromkeys(kernel.around(buffer) for inner in kernel.kernels for buffer in buffers_written(inner)))
     return list(dict.fromkeys(store.buffer for store in kernel.stores))

@@ -14,12 +14,12 @@ from .nest import (
     AccumulatorRef,
     BoundsChecked,
     Buffer,
+    BufferMap,
     Compute,
     Condition,
     Expr,
     Literal,
     Load,
-    Places,
     Position,
     Select,
     axes_of,
@@ -38,12 +38,12 @@ class Reader:
     def __init__(self, buffers: dict[Node, Buffer], here: tuple[Index, ...] = (), inside: frozenset[Node] = frozenset(),
                  root: Node | None = None) -> None:
         self.buffers, self.here, self.inside, self.root = buffers, here, inside, root
-        self.outside = buffers.outside if isinstance(buffers, Places) else {}
+        self.outside = buffers.outside if isinstance(buffers, BufferMap) else {}
         self._known: dict[Any, Expr] = {}
         self._found: dict[tuple[Node, tuple[Index, ...]], Expr] = {}
 
     def __call__(self, node: Node, index: Sequence[Any]) -> Expr:
-        index = tuple(as_index(each) for each in index)
+        index = tuple(as_index(step) for step in index)
         key = (node, index)
         if key not in self._found:
             self._found[key] = self._read(node, index)
@@ -52,7 +52,7 @@ class Reader:
     def _read(self, node: Node, index: tuple[Index, ...]) -> Expr:
         if node is self.root:
             self._must_be_here(node, index)
-            return self._once(("accumulator",), lambda: AccumulatorRef(node.dtype, [axis for each in index for axis in axes_of(each)]))
+            return self._once(("accumulator",), lambda: AccumulatorRef(node.dtype, [axis for step in index for axis in axes_of(step)]))
         if node in self.inside:
             self._must_be_here(node, index)
         elif node in self.buffers:
@@ -113,8 +113,8 @@ class Reader:
     def substitute(self, expr: Expr, replacements: dict[Axis, Index]) -> Expr:
         """The expression with some loops expressed by others."""
         made: dict[int, Expr] = {}
-        for each in expressions([expr]):
-            made[id(each)] = self._substituted(each, replacements, made)
+        for inner in expressions([expr]):
+            made[id(inner)] = self._substituted(inner, replacements, made)
         return made[id(expr)]
 
     def _substituted(self, expr: Expr, replacements: dict[Axis, Index], made: dict[int, Expr]) -> Expr:

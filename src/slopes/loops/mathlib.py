@@ -193,7 +193,7 @@ def scale(b: Builder, x: Value, bits: Value, extra: int = 0) -> Value:
     form = format_of(x)
     both = b.sub(bits, b.const(form.pattern(form.magic) - 2 * form.bias - extra, like=bits))
     first = b.shr(both, b.const(1, like=both))
-    factors = (b.bitcast(shifted_left(b, each, form.mantissa), x.dtype) for each in (first, b.sub(both, first)))
+    factors = (b.bitcast(shifted_left(b, half, form.mantissa), x.dtype) for half in (first, b.sub(both, first)))
     for factor in factors:
         x = b.mul(x, factor)
     return x

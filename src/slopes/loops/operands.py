@@ -8,7 +8,7 @@ from ..costs import PANEL_VECTORS
 from ..passes.fuse import Group
 from .index import Axis, Index, as_index, extent
 from .lower import Reader, merge_axes
-from .nest import Expr, Load, Places, Store, axes_of, indices_of
+from .nest import BufferMap, Expr, Load, Store, axes_of, indices_of
 from .plan_nest import read_root, used_indices
 from .roots import inner_shape
 from .target import Target
@@ -34,7 +34,7 @@ class Operands:
     fixed: bool = False
 
 
-def operands_of(group: Group, buffers: Places, target: Target, swap: bool) -> Operands:
+def operands_of(group: Group, buffers: BufferMap, target: Target, swap: bool) -> Operands:
     """The contraction with the second argument as B (or, swapped, the first)."""
     root = group.root
     assert root is not None
@@ -59,7 +59,7 @@ def operands_of(group: Group, buffers: Places, target: Target, swap: bool) -> Op
     operands = Operands(a, b, batch=loops(True, True), m_axes=loops(True, False), n_axes=loops(False, True),
                         k_axes=[axis for axis in inner if axis.extent > 1], stores=stores, lanes=lanes)
     join_loops(operands)
-    operands.fixed = isinstance(buffers, Places) and buffers.is_fixed(operands.b)
+    operands.fixed = isinstance(buffers, BufferMap) and buffers.is_fixed(operands.b)
     return operands
 
 

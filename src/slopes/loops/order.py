@@ -25,22 +25,22 @@ def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | L
     earliest = min(len(kernels), last_failing([*kernels, *updates]) + 1)
     moved: set[int] = set()
     read = memory(buffer for kernel in kernels for buffer in buffers_read(kernel))
-    for number, kernel in enumerate(kernels):
-        place, written = number + 1, buffers_written(kernel)
-        given = {root_of(each) for each in written} & (olds.keys() | results)
+    for i, kernel in enumerate(kernels):
+        position, written = i + 1, buffers_written(kernel)
+        given = {root_of(buffer) for buffer in written} & (olds.keys() | results)
         if not given and (kernel.work <= FEW_ELEMENTS or not memory(written) & read):
-            place = max((writer.get(each, 0) for each in memory(buffers_read(kernel))), default=0)
-            before[place].append(kernel)
-            moved.add(number)
-        _note(kernel, place, reader, writer)
+            position = max((writer.get(buffer, 0) for buffer in memory(buffers_read(kernel))), default=0)
+            before[position].append(kernel)
+            moved.add(i)
+        _note(kernel, position, reader, writer)
     for update in updates:
         replaced = memory(olds[root_of(buffer)] for buffer in buffers_written(update) if root_of(buffer) in olds)
         needed = memory(buffers_read(update))
-        place = max([earliest, *(writer.get(each, 0) for each in needed), *(reader.get(each, 0) for each in replaced)])
-        before[place].append(update)
-        _note(update, place, reader, writer)
-    kept = [[kernel] if number not in moved else [] for number, kernel in enumerate(kernels)]
-    return [each for pair in zip(before, [*kept, []]) for part in pair for each in part]
+        position = max([earliest, *(writer.get(buffer, 0) for buffer in needed), *(reader.get(buffer, 0) for buffer in replaced)])
+        before[position].append(update)
+        _note(update, position, reader, writer)
+    kept = [[kernel] if i not in moved else [] for i, kernel in enumerate(kernels)]
+    return [kernel for pair in zip(before, [*kept, []]) for part in pair for kernel in part]
 
 
 def place_observers(kernels: Sequence[Kernel | Loop], observers: Sequence[Kernel | Loop]) -> list[Kernel | Loop]:
@@ -54,22 +54,22 @@ def place_observers(kernels: Sequence[Kernel | Loop], observers: Sequence[Kernel
     return [*behind[0], *(moved for i, kernel in enumerate(kernels) for moved in (kernel, *behind[i + 1]))]
 
 
-def _note(kernel: Kernel | Loop, place: int, reader: dict[object, int], writer: dict[object, int]) -> None:
+def _note(kernel: Kernel | Loop, position: int, reader: dict[object, int], writer: dict[object, int]) -> None:
     for noted, buffers in ((reader, buffers_read(kernel)), (writer, buffers_written(kernel))):
-        for each in memory(buffers):
-            noted[each] = max(noted.get(each, 0), place)
+        for shared in memory(buffers):
+            noted[shared] = max(noted.get(shared, 0), position)
 
 
 # ---------------------------------------------------------------------- errors
 def last_failing(kernels: Sequence[Kernel | Loop]) -> int:
     """The place of the last kernel that may be the first to report an error; -1 when none reports any."""
     checked: set[tuple[Buffer, int]] = set()
-    found = -1
-    for place, kernel in enumerate(kernels):
+    last = -1
+    for i, kernel in enumerate(kernels):
         if may_fail(kernel, checked):
-            found = place
+            last = i
         checked |= checks(kernel)
-    return found
+    return last
 
 
 def may_fail(kernel: Kernel | Loop, checked: set[tuple[Buffer, int]]) -> bool:
@@ -87,8 +87,8 @@ def checks(kernel: Kernel | Loop) -> set[tuple[Buffer, int]]:
         return set()
     if any(isinstance(expr, Select) for expr in kernel.computed):  # some are checked only where a condition holds
         return set()
-    found = {(whole_buffer(expr.inner), expr.size) for expr in kernel.computed if isinstance(expr, BoundsChecked)}
-    return {(buffer, bound) for buffer, bound in found if buffer is not None}
+    checked = {(whole_buffer(expr.inner), expr.size) for expr in kernel.computed if isinstance(expr, BoundsChecked)}
+    return {(buffer, bound) for buffer, bound in checked if buffer is not None}
 
 
 def whole_buffer(expr: Expr) -> Buffer | None:

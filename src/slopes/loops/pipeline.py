@@ -15,7 +15,7 @@ from .choose import schedule_map
 from .index import Index, linear
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
-from .nest import Buffer, Expr, Load, Places, Store, expressions, memory, root_of
+from .nest import Buffer, BufferMap, Expr, Load, Store, expressions, memory, root_of
 from .order import last_failing, place_observers, place_updates
 from .plan_nest import axes_for
 from .region import Grouped, group_nodes, phases_of, plan_groups, write_kernel
@@ -50,7 +50,7 @@ class LoopProgram:
     target: Target
     poison: bool = False
     arguments: dict[int, Buffer] = field(init=False)
-    buffers: Places = field(init=False)
+    buffers: BufferMap = field(init=False)
     groups: Grouped = field(default_factory=Grouped)
     kernels: list[Kernel | Loop] = field(default_factory=list)
     observers: list[Kernel | Loop] = field(default_factory=list)
@@ -63,7 +63,7 @@ class LoopProgram:
 
     def __post_init__(self) -> None:
         self.arguments = {i: Buffer("argument", node.size, node.dtype, node, i) for i, node in enumerate(self.inputs)}
-        self.buffers = Places({node: self.arguments[i] for i, node in enumerate(self.inputs)})
+        self.buffers = BufferMap({node: self.arguments[i] for i, node in enumerate(self.inputs)})
 
     @property
     def updated(self) -> set[int]:
@@ -227,7 +227,7 @@ def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
 
 
 def copy_value(source: Buffer | None, destination: Buffer, node: Node, target: Target) -> MapKernel:
-    return write_kernel(Reader(Places({} if source is None else {node: source})), node, destination, 0, target)
+    return write_kernel(Reader(BufferMap({} if source is None else {node: source})), node, destination, 0, target)
 
 
 # ---------------------------------------------------------------------- phases and memory
@@ -268,7 +268,7 @@ def poison_kernel(buffer: Buffer, lanes: int) -> MapKernel:
     """The kernel that overwrites a buffer with values that no result should be made of."""
     axes, here = axes_for((max(1, buffer.size),), "i")
     bad = np.nan if buffer.dtype.kind == "f" else True if buffer.dtype.kind == "b" else 77
-    store = Store(buffer, linear(here, (max(1, buffer.size),)), Reader(Places()).constant(bad, buffer.dtype))
+    store = Store(buffer, linear(here, (max(1, buffer.size),)), Reader(BufferMap()).constant(bad, buffer.dtype))
     return schedule_map(MapKernel(axes=axes, stores=[store]), lanes)
 
 
@@ -304,8 +304,8 @@ LOOP_PASSES: tuple[LoopPass, ...] = (
 
 def run_passes(program: LoopProgram, watch: Callable[[str, LoopProgram], None] | None = None) -> LoopProgram:
     """The program after every pass; `watch(name, program)` sees each result."""
-    for each in LOOP_PASSES:
-        each(program)
+    for loop_pass in LOOP_PASSES:
+        loop_pass(program)
         if watch is not None:
-            watch(each.__name__, program)
+            watch(loop_pass.__name__, program)
     return program

@@ -37,7 +37,7 @@ from .choose import even_blocks, schedule_reduce
 from .index import Axis, as_index, extent, linear
 from .kernels import ContractKernel, Kernel, ReduceKernel, Reduction
 from .lower import Reader, merge_axes
-from .nest import Buffer, Places, Store
+from .nest import Buffer, BufferMap, Store
 from .operands import Operands, operands_of, outer_axes, panel_axes, panel_extent, reads_single_elements
 from .pack_ahead import materialize_a, pack_a, prepack_b, strided_by_page
 from .plan_nest import used_indices
@@ -59,7 +59,7 @@ def worth_packing(root: Node) -> bool:
     return root.size * k >= SMALL_PRODUCT and k >= 2 and min(rows, columns) >= FEW_COLUMNS and max(rows, columns) >= FEW_ROWS
 
 
-def plan_contract(group: Group, buffers: Places, target: Target) -> list[Kernel]:
+def plan_contract(group: Group, buffers: BufferMap, target: Target) -> list[Kernel]:
     """The kernels of a contraction group: perhaps one that writes A out, the tiles, perhaps one that adds up parts."""
     root = group.root
     assert root is not None
@@ -72,7 +72,7 @@ def plan_contract(group: Group, buffers: Places, target: Target) -> list[Kernel]
     return before + tile_kernels(best, group, buffers, target)
 
 
-def tile_kernels(operands: Operands, group: Group, buffers: Places, target: Target) -> list[Kernel]:
+def tile_kernels(operands: Operands, group: Group, buffers: BufferMap, target: Target) -> list[Kernel]:
     """The tiles as one kernel; with k in parts, a second one adds them up."""
     root = group.root
     assert root is not None

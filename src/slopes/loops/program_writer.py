@@ -40,9 +40,9 @@ class ProgramWriter:
         b.line("%scratch = getelementptr inbounds i8, ptr %arena, i64 %place")
         with b.loop(b.whole(0), steps) as step:
             with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
-                place = b.fresh("step")
-                b.line(f"{place} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
-                b.line(f"store i64 {step.ref}, ptr {place}")
+                slot = b.fresh("step")
+                b.line(f"{slot} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
+                b.line(f"store i64 {step.ref}, ptr {slot}")
             runs = [phases[start:start + PHASES_IN_FUNCTION] for start in range(0, len(phases), PHASES_IN_FUNCTION)]
             waiting = False  # whether work of the first thread alone has yet to be waited for
             for i, run in enumerate(runs):
@@ -87,15 +87,15 @@ class ProgramWriter:
         kernels = leaves([kernel for phase in phases for kernel in phase])
         touched = {root_of(buffer) for kernel in kernels for buffer in self.kernels.calls[id(kernel)][1]}
         pointers = {}
-        for number in sorted({buffer.number for buffer in touched if buffer.kind == "argument"}):
-            slot, base, stride, here = (b.fresh(f"arg{number}.") for _ in range(4))
-            b.line(f"{slot} = getelementptr inbounds ptr, ptr %arguments, i64 {number}")
+        for i in sorted({buffer.number for buffer in touched if buffer.kind == "argument"}):
+            slot, base, stride, here = (b.fresh(f"arg{i}.") for _ in range(4))
+            b.line(f"{slot} = getelementptr inbounds ptr, ptr %arguments, i64 {i}")
             b.line(f"{base} = load ptr, ptr {slot}")
-            b.line(f"{stride}p = getelementptr inbounds i64, ptr %strides, i64 {number}")
+            b.line(f"{stride}p = getelementptr inbounds i64, ptr %strides, i64 {i}")
             b.line(f"{stride} = load i64, ptr {stride}p")
             moved = b.mul(step, Value(stride, INT64))
             b.line(f"{here} = getelementptr inbounds i8, ptr {base}, i64 {moved.ref}")
-            pointers[number] = here
+            pointers[i] = here
         return pointers
 
     def _phase(self, b: Builder, phase: Sequence[Kernel | Loop], arguments: dict[int, str], waiting: bool) -> bool:
@@ -174,14 +174,14 @@ class ProgramWriter:
         """Where a buffer lies, at the present step of the loops around."""
         if buffer.kind == "argument":
             return arguments[buffer.number]
-        base, place = "%arena", b.whole(self.offsets.get(buffer, 0))
+        base, offset = "%arena", b.whole(self.offsets.get(buffer, 0))
         if buffer.base is not None:
             base = self._pointer(b, buffer.base, arguments)
             scope = Scope(b, {}, self.kernels.site)
             scope.at = self.at
-            place = b.mul(scope.index(buffer.place), b.whole(buffer.dtype.itemsize))
+            offset = b.mul(scope.index(buffer.start), b.whole(buffer.dtype.itemsize))
         ref = b.fresh("buf")
-        b.line(f"{ref} = getelementptr inbounds i8, ptr {base}, i64 {place.ref}")
+        b.line(f"{ref} = getelementptr inbounds i8, ptr {base}, i64 {offset.ref}")
         return ref
 
 
@@ -197,4 +197,4 @@ def is_shared(phase: Sequence[Kernel | Loop]) -> bool:
 
 def all_phases(loop: Loop) -> Phases:
     """The phases of a loop, and of the loops in it."""
-    return [each for phase in loop.phases for each in ([phase] if not isinstance(phase[0], Loop) else all_phases(phase[0]))]
+    return [inner for phase in loop.phases for inner in ([phase] if not isinstance(phase[0], Loop) else all_phases(phase[0]))]

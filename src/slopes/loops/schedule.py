@@ -73,7 +73,7 @@ class ContractSchedule(Schedule):
     prepacked: bool = False
 
 
-CLASSES: dict[str, type[Schedule]] = {each.kind: each for each in (NestSchedule, ReduceSchedule, ContractSchedule)}
+CLASSES: dict[str, type[Schedule]] = {schedule.kind: schedule for schedule in (NestSchedule, ReduceSchedule, ContractSchedule)}
 
 
 def parse_schedule(text: str) -> Schedule:

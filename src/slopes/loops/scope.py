@@ -92,8 +92,8 @@ class Scope:
         narrow = high + lift < 2**31  # 32-bit lanes divide by multiplying; 64-bit ones would not
         x = Value(b.cast(inner, INT32).ref, UINT32, inner.lanes) if narrow else Value(inner.ref, UINT64, inner.lanes)
         divisor = b.const(atom.divisor, like=x)
-        found = b.binary("udiv" if isinstance(atom, Quotient) else "urem", x, divisor)
-        wide = b.cast(found, INT64) if narrow else Value(found.ref, INT64, found.lanes)
+        result = b.binary("udiv" if isinstance(atom, Quotient) else "urem", x, divisor)
+        wide = b.cast(result, INT64) if narrow else Value(result.ref, INT64, result.lanes)
         if isinstance(atom, Quotient) and lift:
             wide = b.sub(wide, b.const(lift // atom.divisor, like=wide))
         return wide

@@ -16,14 +16,14 @@ from .emit_nest import over_elements
 from .index import Axis, Index, as_index, linear
 from .kernels import CumulateKernel, Kernel, NestKernel, ScatterKernel, ScatterLinesKernel, SortKernel
 from .lower import Reader
-from .nest import Buffer, Places, Store
+from .nest import Buffer, BufferMap, Store
 from .plan_nest import axes_for
 from .schedule import NestSchedule
 from .scope import Scope
 from .values import INT64, Value
 
 
-def plan_special(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
+def plan_special(group: Group, buffers: BufferMap, lanes: int) -> list[Kernel]:
     """The kernel of a running total, a scatter or a sort."""
     node = group.nodes[0]
     return [PLANNERS[node.op.kernel or ""](node, buffers, lanes)]
@@ -45,7 +45,7 @@ def columns(kernel: Kernel, lanes: int) -> int:
 
 
 # ---------------------------------------------------------------------- running totals
-def plan_cumulate(node: Node, buffers: Places, lanes: int) -> CumulateKernel:
+def plan_cumulate(node: Node, buffers: BufferMap, lanes: int) -> CumulateKernel:
     axes, here = axes_for(node.shape, "i")
     along, = here[node.params["axis"]].terms or (None,)
     inner = [along] if isinstance(along, Axis) else []
@@ -77,22 +77,22 @@ def _cumulate(scope: Scope, kernel: CumulateKernel) -> None:
 
 
 # ---------------------------------------------------------------------- scattered additions
-def plan_scatter(node: Node, buffers: Places, lanes: int) -> ScatterKernel:
-    """Stores: zero every place, then add each update to the place that its index names."""
+def plan_scatter(node: Node, buffers: BufferMap, lanes: int) -> ScatterKernel:
+    """Stores: clear every element, then add each update to the element that its index names."""
     indices, updates = node.args
     axis, lines = node.params["axis"], node.op.by_line
     span = 1 if lines else indices.ndim
     _, here = axes_for(updates.shape, "i")
     read = Reader(buffers)
     at = here if lines else here[axis:axis + span]
-    place = read.dynamic(read(indices, at), node.params["size"], node)
+    row = read.dynamic(read(indices, at), node.params["size"], node)
     outer = (*here[:axis], *here[axis + span:])
     zero = Axis(node.params["size"], "z")
     buffer = buffers[node]
-    target = buffer.at((*here[:axis], place, *here[axis + span:]), node.shape)
+    target = buffer.at((*here[:axis], row, *here[axis + span:]), node.shape)
     cleared = buffer.at((*here[:axis], as_index(zero), *here[axis + span:]), node.shape)
-    steps = [each for index in here[axis:axis + span] for each in index.terms if isinstance(each, Axis)]
-    parallel = [each for index in outer for each in index.terms if isinstance(each, Axis)]
+    steps = [atom for index in here[axis:axis + span] for atom in index.terms if isinstance(atom, Axis)]
+    parallel = [atom for index in outer for atom in index.terms if isinstance(atom, Axis)]
     stores = [Store(buffer, cleared, read.constant(0, node.dtype)), Store(buffer, target, read(updates, here))]
     kernel = (ScatterLinesKernel if lines else ScatterKernel)(axes=parallel, inner=[zero, *steps], stores=stores, nodes=[node])
     kernel.schedule = schedule_scalar(kernel) if lines else choose(kernel, columns(kernel, lanes))
@@ -100,7 +100,7 @@ def plan_scatter(node: Node, buffers: Places, lanes: int) -> ScatterKernel:
 
 
 def emit_scatter(scope: Scope, kernel: ScatterKernel) -> None:
-    """for each place: 0; for each update, in order: add it to its place."""
+    """Clear all elements; then, for each update in order: add it to the element that its index names."""
     over_elements(scope, kernel, lambda: _scatter(scope, kernel))
 
 
@@ -120,32 +120,32 @@ def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
     pointer, beside = scope.pointers[add.buffer], scope.lanes == 1 or scope.vector is None
     update = scope.expr(add.expr)
     if beside:
-        place = scope.index(add.offset)
-        memory.store(b, b.add(memory.load(b, pointer, update.dtype, place), update), pointer, place)
-    elif scope.vector is not None and add.offset.coefficient(scope.vector) == 1 and _same_place(scope, add.offset):
-        place = scope.index(add.offset, scalar=True)
-        old = memory.load(b, pointer, update.dtype, place, scope.lanes)
-        memory.store(b, b.add(old, update), pointer, place)
-    else:  # lanes differ in a parallel axis, so that no two of them add to one place
-        places = b.splat(scope.index(add.offset), scope.lanes)
-        memory.scatter(b, b.add(memory.gather(b, pointer, update.dtype, places), update), pointer, places)
+        offset = scope.index(add.offset)
+        memory.store(b, b.add(memory.load(b, pointer, update.dtype, offset), update), pointer, offset)
+    elif scope.vector is not None and add.offset.coefficient(scope.vector) == 1 and _same_row(scope, add.offset):
+        offset = scope.index(add.offset, scalar=True)
+        old = memory.load(b, pointer, update.dtype, offset, scope.lanes)
+        memory.store(b, b.add(old, update), pointer, offset)
+    else:  # lanes differ in a parallel axis, so that no two of them add to one element
+        offsets = b.splat(scope.index(add.offset), scope.lanes)
+        memory.scatter(b, b.add(memory.gather(b, pointer, update.dtype, offsets), update), pointer, offsets)
 
 
-def _same_place(scope: Scope, offset: Index) -> bool:
+def _same_row(scope: Scope, offset: Index) -> bool:
     """Whether the index read from data is one for all lanes."""
     return all(isinstance(atom, Axis) or not atom.expr.uses(scope.vector) for atom in offset.terms if not isinstance(atom, Axis))  # type: ignore[union-attr]
 
 
 # ---------------------------------------------------------------------- sorting
-def plan_sort(node: Node, buffers: Places, lanes: int) -> SortKernel:
+def plan_sort(node: Node, buffers: BufferMap, lanes: int) -> SortKernel:
     axes, here = axes_for(node.shape, "i")
     axis = node.params["axis"]
-    along = next((each for each in here[axis].terms if isinstance(each, Axis)), Axis(1))
-    parallel = [each for each in axes if each is not along]
+    along = next((loop for loop in here[axis].terms if isinstance(loop, Axis)), Axis(1))
+    parallel = [loop for loop in axes if loop is not along]
     read = Reader(buffers)
-    rows = int(np.prod([each.extent for each in parallel], dtype=np.int64))
+    rows = int(np.prod([loop.extent for loop in parallel], dtype=np.int64))
     work = Buffer("arena", max(1, rows * 2 * along.extent), INT64)
-    line = linear([as_index(each) for each in parallel], [each.extent for each in parallel])
+    line = linear([as_index(loop) for loop in parallel], [loop.extent for loop in parallel])
     result = Store(buffers[node], buffers[node].at(here, node.shape), read.constant(0, INT64))
     space = Store(work, line * (2 * along.extent), read.constant(0, INT64))
     kernel = SortKernel(axes=parallel, inner=[along], stores=[result, space], nodes=[node], descending=node.params["descending"],
@@ -218,5 +218,5 @@ def is_special(node: Node) -> bool:
     return node.op.kernel in PLANNERS
 
 
-PLANNERS: dict[str, Callable[[Node, Places, int], Kernel]] = {
+PLANNERS: dict[str, Callable[[Node, BufferMap, int], Kernel]] = {
     "cumulative_sum": plan_cumulate, "scatter": plan_scatter, "sort": plan_sort}

@@ -284,12 +284,12 @@ class PortableEntry:
     def _pause(self) -> float:
         """Seconds that one round of a waiting loop takes."""
         pauses = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self._loaded.address("pauses"))
-        seconds = []
+        times = []
         for _ in range(4):
             start = time.perf_counter()
             pauses(500)
-            seconds.append((time.perf_counter() - start) / 500)
-        return max(min(seconds), 1e-9)
+            times.append((time.perf_counter() - start) / 500)
+        return max(min(times), 1e-9)
 
     def bound(self, call: int) -> Callable[[], int]:
         """A function without arguments that runs the call at this address and returns the error that it reports, or 0."""

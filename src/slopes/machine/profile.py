@@ -77,7 +77,7 @@ def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
     elapsed = (time.perf_counter() - start) / runs
     per_tick = seconds_per_tick(program, arguments, strides)
     rows = [row(kernel, float(ticks) * per_tick / runs) for kernel, ticks in zip(plan.kernels, program.clocks.copy())]
-    return Profile(sorted(rows, key=lambda each: -each.seconds), elapsed, peak())
+    return Profile(sorted(rows, key=lambda row: -row.seconds), elapsed, peak())
 
 
 def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
@@ -112,4 +112,4 @@ def row(kernel: Kernel, seconds: float) -> Row:
 
 def touched(kernel: Kernel) -> int:
     """The bytes of the buffers that a kernel reads and of those that it writes: at most as many elements of each as it takes steps."""
-    return sum(min(each.size, kernel.work) * each.dtype.itemsize for each in (*buffers_read(kernel), *buffers_written(kernel)))
+    return sum(min(buffer.size, kernel.work) * buffer.dtype.itemsize for buffer in (*buffers_read(kernel), *buffers_written(kernel)))

@@ -67,7 +67,7 @@ def host() -> tuple[str, str, str]:
 
 def instruction_set(triple: str, features: str) -> str:
     """The best instruction set that slopes knows on a processor with these features."""
-    on = {each[1:] for each in features.split(",") if each.startswith("+")}
+    on = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
     if triple.startswith(("aarch64", "arm64")):
         return "neon"
     if not triple.startswith(("x86_64", "amd64")):
