@@ -215,9 +215,9 @@ def load_unfinished(recipe: Experiment[Any], folder: Path, options: dict[str, An
     if saved.recipe != recipe.name:
         raise ArgumentError(f"--resume {folder}: this is a run of recipe {saved.recipe!r}, not of {recipe.name}",
                             repair=resume_hint(saved.recipe, folder))
-    if given := [f"--{name}" for name, value in options.items() if value is not None]:
-        raise ArgumentError(f"--resume with {', '.join(given)}", why="a run is continued with its own settings, in its own folder",
-                            repair=f"leave out {', '.join(given)}, or train again without --resume")
+    if conflicts := [f"--{name}" for name, value in options.items() if value is not None]:
+        raise ArgumentError(f"--resume with {', '.join(conflicts)}", why="a run is continued with its own settings, in its own folder",
+                            repair=f"leave out {', '.join(conflicts)}, or train again without --resume")
     prepare_folder(folder)
     return saved
 
@@ -263,7 +263,7 @@ def print_result(result: Result[Any]) -> None:
     seconds, compiling = (sum(getattr(history, name) for history in histories) for name in ("seconds", "compile_seconds"))
     click.echo(f"trained in {seconds:.1f} s ({compiling:.1f} s of it compiling){', interrupted' if result.interrupted else ''}")
     for remark in advice(result.run) if list(result.runs) == [""] else ():
-        click.echo(f"the curves say: {remark}")
+        click.echo(f"advice: {remark}")
     assert result.folder is not None
     click.echo(f"saved in {result.folder}: {', '.join(sorted(file.name for file in result.folder.iterdir() if file.is_file()))}")
     if result.states:
@@ -344,6 +344,7 @@ def facts() -> dict[str, str]:
         "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
         "target": translate.instruction_set(translate.host()[0], translate.host()[2]),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
+        "calls": on_demand("slopes.machine.entry").entry_class().name,
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",

@@ -165,6 +165,7 @@ PART: Annotated[int, Cost("characters", "the size of the parts of LLVM text that
 SPINS: Annotated[int, Cost("rounds", "how often a barrier looks before it lets other programs run")] = 4000
 NAP: Annotated[int, Cost("rounds of a waiting loop", "what the shortest sleep counts as")] = 2000
 AWAKE: Annotated[float, Cost("seconds", "how long a helper looks for work before it sleeps")] = 60e-6
+POLL: Annotated[int, Cost("microseconds", "after what time a sleeping helper of the portable entry looks for work again")] = 200
 WAKE_TIME: Annotated[float, Cost(
     "seconds", "in which time the system wakes a thread if it has a processor for it",
     "chosen; waking a second thread cost about 90 us: NOTES 7")] = 1e-4

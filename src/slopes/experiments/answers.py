@@ -19,7 +19,7 @@ def outputs(net: nn.Module, *inputs: np.ndarray) -> Any:
     """The outputs of a net in eval mode, without derivatives: arrays, in the net's own structure of them."""
     with Mode(net, training=False), no_grad():
         y = net(*map(asarray, inputs))
-        return y.numpy() if isinstance(y, Tensor) else tuple(each.numpy() for each in y)
+        return y.numpy() if isinstance(y, Tensor) else tuple(part.numpy() for part in y)
 
 
 def outputs_in_batches(net: nn.Module, forward: Callable[[Tensor], Tensor], inputs: np.ndarray, size: int) -> np.ndarray:

@@ -71,13 +71,14 @@ class Fit:
     def __init__(self, train: Any, validation: Any = None, **options: Any) -> None:
         self.train, self.validation, self.options = train, validation, options
 
-    def training(self, net: nn.Module | None, seed: int, callbacks: Sequence[Callback] = ()) -> Training:
+    def training(self, net: nn.Module, seed: int, callbacks: Sequence[Callback] = ()) -> Training:
         """The training, before its first step; these callbacks come after those of the options."""
         options = {**self.options, "callbacks": [*self.options.get("callbacks", ()), *callbacks]}
         return Training(net, self.train, validation=self.validation, seed=seed, **options)
 
     def run(self, net: nn.Module | None, seed: int, callbacks: Sequence[Callback] = (), state: State | None = None) -> Run:
         """Train the net; with a state, continue from it, to the same bits as without the interruption."""
+        assert net is not None, "an experiment with a Fit has a network"
         training = self.training(net, seed, callbacks)
         if state is not None:
             training.load_named_state(state)
@@ -106,7 +107,7 @@ class Learn:
 
 @dataclass
 class Report:
-    """Figures by name, of which the first is the one to judge by; lines to print; and functions that draw plots, by file name."""
+    """Figures by name, the most important first; lines to print; and functions that draw plots, by file name."""
 
     figures: dict[str, float]
     lines: list[str]

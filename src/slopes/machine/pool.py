@@ -14,7 +14,7 @@ import numpy as np
 from ..costs import AWAKE, LONGEST_BACKOFF
 from ..settings import MOST_THREADS
 from .buffer import ALIGNMENT
-from .entry import LOCK, SLOT, SLOTS, SPIN_LIMIT, closed_lock, entry, keep_forever
+from .entry import LOCK, SLOT, SLOTS, SPIN_LIMIT, entry, keep_forever
 
 
 class ContentionBackoff:
@@ -88,7 +88,7 @@ class ThreadPool:
 
     def _start(self, index: int) -> None:
         address = self.address
-        self._write(SLOTS + SLOT * index + LOCK, closed_lock())
+        self._write(SLOTS + SLOT * index + LOCK, entry().helper_lock())
         _thread.start_new_thread(entry().serve, (address, index))  # not by `threading`, whose locks a signal handler may interrupt
 
 

@@ -83,6 +83,7 @@ class Module(TracksChanges):
                 first = output[0] if isinstance(output, tuple) and output else output
                 if isinstance(first, Tensor):
                     mode.trace.note(region.name, first)
+                    mode.trace.outputs.setdefault(id(self), []).append(first._node_in(mode.trace))
             return output
         except SlopesError:
             raise

@@ -11,8 +11,10 @@ import numpy as np
 from .. import plot as pictures
 from ..constraint import COUNT, POSITIVE, check
 from ..errors import ArgumentError
+from ..nn.module import Module
 from ..optim import Adam
-from .checks import check_kinds, check_optimizer, paired
+from ..optim.optimizer import Optimizer
+from .checks import check_kinds, check_optimizer
 from .replay import DivergedError, restore_after
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
 from .totals import Loss
@@ -47,10 +49,11 @@ class RangeTest(pictures.View):
         return pictures.range_curve(self.rates, self.losses, self.smoothed, self.suggestion)
 
 
-def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, lowest: float = 1e-6,
-               highest: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0, clip: float | ParameterFunction | None = None,
-               accumulate: int = 1, augment: Augment | None = None, penalty: Penalty | None = None,
-               constrain: float | ParameterFunction | None = None, storage: str = "float32") -> RangeTest:
+def range_test(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None,
+               lowest: float = 1e-6, highest: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0,
+               clip: float | ParameterFunction | None = None, accumulate: int = 1, augment: Augment | None = None,
+               penalty: Penalty | None = None, constrain: float | ParameterFunction | None = None,
+               storage: str = "float32") -> RangeTest:
     """Train for a few steps with a rate that grows evenly in its logarithm from `lowest` to `highest`; everything is put back.
 
     Afterwards parameters, buffers, gradients, modes, random numbers and the optimizer are, to the bit, what they were: the optimizer
@@ -77,10 +80,10 @@ def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None
                      accumulate=accumulate, augment=augment, penalty=penalty, constrain=constrain, storage=storage,
                      schedule=lambda step, _: float(rates[step]))
     with restore_after(net):
-        return summary(rates, losses_of(Training(net, paired(dataset, targets), spec), steps))
+        return summary(rates, losses_of(Training(net, dataset if targets is None else (dataset, targets), spec), steps))
 
 
-def own_copy(optimizer: Any, net: Any) -> Any:
+def own_copy(optimizer: Optimizer, net: Module) -> Optimizer:
     """A copy of the optimizer with its own state, for the same parameters."""
     if optimizer.parameters:
         check_optimizer(optimizer, list(optimizer.parameters), net)

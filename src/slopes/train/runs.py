@@ -43,7 +43,7 @@ AGAIN = "restore the file from a copy, or train again"
 
 
 class TrainingState(NamedTuple):
-    """What a training needs besides its weights to go on: named arrays, and its position, such as {"epoch": 3, "step": 120}."""
+    """What a training needs in addition to its weights to continue: named arrays, and its position, such as {"epoch": 3, "step": 120}."""
 
     arrays: Mapping[str, np.ndarray]
     position: Mapping[str, int]

@@ -33,14 +33,14 @@ class Sheet(View):
 
     def draw(self) -> Picture:
         """One row below the other."""
-        images = [each for row in self.rows.values() for each in row]
+        images = [image for row in self.rows.values() for image in row]
         titles = [name if i == 0 else "" for name, row in self.rows.items() for i in range(len(row))]
         return sheet(images, titles if any(titles) else (), columns=len(next(iter(self.rows.values()))), size=0.8)
 
 
 def pca_error(train: np.ndarray, test: np.ndarray, count: int) -> tuple[float, np.ndarray]:
     """Mean squared error per pixel of `test` rebuilt from `count` principal components of `train`, and the rebuilt pictures."""
-    rows, new = (each.reshape(len(each), -1).astype(np.float64) for each in (train, test))
+    rows, new = (images.reshape(len(images), -1).astype(np.float64) for images in (train, test))
     mean = rows.mean(axis=0)
     directions = np.linalg.eigh((rows - mean).T @ (rows - mean))[1][:, ::-1][:, :count]
     rebuilt = mean + (new - mean) @ directions @ directions.T

@@ -81,13 +81,13 @@ def whole(logits: Tensor, words: Tensor) -> Tensor:
 
 
 def shifted(inputs: tuple[Tensor, Tensor], words: Tensor, by: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """The lesson with its picture moved by up to so many pixels."""
+    """The example with its image shifted by up to `by` pixels."""
     images, before = inputs
     return (augment.shift(images, by), before), words
 
 
 def written(net: Captioner, images: np.ndarray, longest: int, beams: int) -> list[str]:
-    """The likeliest sentence about each picture, of those that a search among so many beginnings finds."""
+    """The likeliest sentence about each image, by beam search."""
     begin, step, captions = compile(lambda x: net.begin(x)), compile(net.step), []
     with Mode(net, training=False), no_grad():
         for first in range(0, len(images), PART):

@@ -91,7 +91,7 @@ def report(result: Result[data.Splits]) -> Report:
     validation, test = result.data.validation, result.data.test
     assert validation is not None and test is not None
     answers = masked(result.run.net, test.inputs)
-    ious, plain = (overlap(test.targets, each, 2) for each in (answers, by_threshold(validation, test.inputs)))
+    ious, plain = (overlap(test.targets, masks, 2) for masks in (answers, by_threshold(validation, test.inputs)))
     view = Masks(test.inputs[:SHOWN, 0], test.targets[:SHOWN], answers[:SHOWN])
     return Report({"mean IoU": float(ious.mean()), "IoU of ink": float(ious[1]), "mean IoU of one threshold": float(plain.mean()),
                    "accuracy": float(np.mean(answers == test.targets))},

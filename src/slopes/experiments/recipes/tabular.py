@@ -48,7 +48,7 @@ class Answer(View):
 
     def ratio(self) -> float:
         """The network's error (of classes, the share that is wrong) over the smallest of scikit-learn's."""
-        wrong = [each if self.classes is None else 1 - each for each in (self.score(self.predicted), *self.beside.values())]
+        wrong = [value if self.classes is None else 1 - value for value in (self.score(self.predicted), *self.beside.values())]
         return wrong[0] / min(wrong[1:])
 
     def draw(self) -> Picture:
