@@ -198,7 +198,7 @@ class CachedOperation:
         order = [node for node in replay.order if node not in replay.fixed or node is self.result]
         constants = [node for node in replay.fixed if node is not self.result]
         indices = {node: i for i, node in enumerate([*self.inputs, *constants, *order])}
-        return replay, constants, [(node, tuple(indices[arg] for arg in node.args), replay.places.get(node)) for node in order]
+        return replay, constants, [(node, tuple(indices[arg] for arg in node.args), replay.indices.get(node)) for node in order]
 
 
 def largest_array(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:

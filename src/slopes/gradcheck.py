@@ -33,8 +33,8 @@ def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, st
     """
     check_function("check_grads", f)
     leaves, structure = flatten(args)
-    followed = [number for number, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS) and is_float(asarray(leaf).dtype)]
-    names = [path for number, arg in enumerate(args) for path, _ in named_leaves(arg, f"argument {number}")]
+    followed = [i for i, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS) and is_float(asarray(leaf).dtype)]
+    names = [path for i, arg in enumerate(args) for path, _ in named_leaves(arg, f"argument {i}")]
     if not followed:
         raise GradientError("check_grads: no argument is a float tensor", repair="give at least one")
 
