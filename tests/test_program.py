@@ -19,7 +19,7 @@ from slopes.loops.order import may_fail
 from slopes.machine import native
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
-from slopes.passes.storage import ALIGNMENT, Life, place
+from slopes.passes.storage import ALIGNMENT, Life, assign_offsets
 from slopes.trace import Trace, tracing
 
 
@@ -247,7 +247,7 @@ def test_places_of_values_that_live_at_once_never_overlap():
         for name in range(60):
             first = int(rng.integers(0, 30))
             lives[name] = Life(int(rng.integers(1, 5000)), first, first + int(rng.integers(0, 8)))
-        offsets, top = place(lives)
+        offsets, top = assign_offsets(lives)
         for one, life in lives.items():
             assert offsets[one] % ALIGNMENT == 0 and offsets[one] + life.nbytes <= top
             for other, its in lives.items():

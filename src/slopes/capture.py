@@ -52,6 +52,7 @@ class Captured:
     updates    the new values of tensors that the function assigns; each is in `state`, too
     taps       values to look at, by the paths that were asked for
     gradients  what is added to `.grad` of arguments that require a gradient
+    layers     the layers that ran, by path such as `net[0]`
     """
 
     name: str
@@ -110,7 +111,8 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
     """Record a function of tensors, as `sl.compile` does, without compiling it.
 
     Arguments are examples: of tensors and arrays only shape, dtype and whether they require a gradient count; Python values become
-    part of the graph. Raises TraceError where the function needs the value of a tensor, and what the function raises.
+    part of the graph. `captured.regions` names the call of a layer or a function that made each node, with its arguments. Raises
+    TraceError where the function needs the value of a tensor, and what the function raises.
 
     >>> import slopes as sl
     >>> w = sl.tensor([1., 2.], requires_grad=True)
@@ -119,6 +121,9 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
     >>> captured = sl.capture(loss, sl.zeros(2))
     >>> [value.path for value in captured.inputs], [value.path for value in captured.state]
     (['x'], ['w'])
+    >>> captured = sl.capture(lambda x: sl.softmax(x, axis=1), sl.zeros((2, 3)))
+    >>> {region.call for region in captured.regions.values()}
+    {'softmax(axis=1)'}
     """
     leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
     return capture_call(function, leaves, structure, taps=taps, storage=storage)

@@ -47,8 +47,8 @@ def batch_node(node: Node, batched: dict[Node, Node], size: int) -> Node:
         flags = (True,) * len(args)
     result = node.op.batch(args, flags, **node.params)
     if result.shape != (size, *node.shape) or result.dtype != node.dtype:
-        found, wanted = f"{result.dtype}{list(result.shape)}", f"{node.dtype}{[size, *node.shape]}"
-        raise SlopesError(f"vmap: {node.op.name} became {found}, not {wanted}",
+        actual, expected = f"{result.dtype}{list(result.shape)}", f"{node.dtype}{[size, *node.shape]}"
+        raise SlopesError(f"vmap: {node.op.name} became {actual}, not {expected}",
                           why="this is a fault in the operation's batch rule", where=f"built at {line_text(node.location)}")
     return result
 

@@ -31,7 +31,7 @@ def checkpoint_pullback(g: Node, y: Node, *args: Node, body: Body, moving: int, 
             elements.append((seed, read))
     wrt = [i for i, node in enumerate(inputs) if is_inexact(node.dtype)]
     gradients = pull_back([node for node, _ in seeded], [seed for _, seed in seeded], [inputs[i] for i in wrt])
-    pulled = {i: each for i, each in zip(wrt, gradients) if each is not None}
+    pulled = {i: gradient for i, gradient in zip(wrt, gradients) if gradient is not None}
     order = sorted(pulled, key=lambda i: (i < moving, i))  # what is the same for every part is summed: first
     back = Body([node for node, _ in (*elements, *fixed)], [pulled[i] for i in order])
     back_args = [arg for _, arg in (*elements, *fixed)]

@@ -25,8 +25,8 @@ def push_forward(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequenc
     pairs = [(node, seed) for node, seed in zip(outputs, seeds) if seed is not None]
     gradients = pull_back([node for node, _ in pairs], [seed for _, seed in pairs], [node for node, _ in moving])
     flowing = [(gradient, tangent) for gradient, (_, tangent) in zip(gradients, moving) if gradient is not None]
-    found = iter(pull_back([g for g, _ in flowing], [t for _, t in flowing], [seed for _, seed in pairs]))
-    results = [zeros_like(node) if seed is None else next(found) for node, seed in zip(outputs, seeds)]
+    pushed = iter(pull_back([g for g, _ in flowing], [t for _, t in flowing], [seed for _, seed in pairs]))
+    results = [zeros_like(node) if seed is None else next(pushed) for node, seed in zip(outputs, seeds)]
     filled = [zeros_like(node) if result is None else result for node, result in zip(outputs, results)]
     return without_seeds(filled, [seed for _, seed in pairs])
 

@@ -51,11 +51,11 @@ def repeat(step: Step, starts: Sequence[Node], sequences: Sequence[Node], length
     loop = _Loop(closed, [stand_ins[node] for node in starts], [stand_ins[node] for node in sequences], length, reverse)
     loop.hoist()
     totals = [loop.total(term) for term in closed.terms]
-    wanted = [loop.want(node) for node in closed.outputs]
+    outputs = [loop.want(node) for node in closed.outputs]
     loop.build()
-    results = [*(loop.last(number) for number in range(count)), *(get() for get in (*wanted, *totals))]
+    results = [*(loop.last(i) for i in range(count)), *(get() for get in (*outputs, *totals))]
     results = substitute(results, {variable: actual for actual, variable in stand_ins.items()})
-    return results[:count], results[count:count + len(wanted)], results[count + len(wanted):]
+    return results[:count], results[count:count + len(outputs)], results[count + len(outputs):]
 
 
 def close(step: Step, starts: Sequence[Node], sequences: Sequence[Node]) -> tuple[Step, dict[Node, Node]]:
@@ -76,11 +76,11 @@ def is_heavy(node: Node) -> bool:
 
 def depending(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
     """The nodes computed from any of the sources, these included."""
-    found = set(sources)
+    dependent = set(sources)
     for node in order:
-        if any(arg in found for arg in node.args):
-            found.add(node)
-    return found
+        if any(arg in dependent for arg in node.args):
+            dependent.add(node)
+    return dependent
 
 
 Get = Callable[[], Node]
@@ -153,12 +153,12 @@ class _Loop:
 
     def _accumulated(self, term: Node) -> Get:
         """Any other sum: carried along and added to in each step."""
-        number = len(self.step.carries)
+        i = len(self.step.carries)
         carry = variable(term.shape, term.dtype)
         self.step.carries.append(carry)
         self.step.states.append(carry + term)
         self.starts.append(zeros_like(term))
-        return lambda: self.last(number)
+        return lambda: self.last(i)
 
     def want(self, node: Node) -> Get:
         """The values of a node in all steps, stacked: to be asked for once the loop is built."""
@@ -172,8 +172,8 @@ class _Loop:
         if node not in carried:
             return lambda: self._alone(node)
         inside = set(topological(step.states))
-        tail = [each for each in order if each in carried and each not in inside]
-        if not any(is_heavy(each) for each in tail):
+        tail = [inner for inner in order if inner in carried and inner not in inside]
+        if not any(is_heavy(inner) for inner in tail):
             return self._stack(node)
         return self._sink(node, inside, depending(order, [*step.carries, *step.inputs]))
 
@@ -184,8 +184,8 @@ class _Loop:
     def _stack(self, node: Node) -> Get:
         if node not in self.stacked:
             self.stacked.append(node)
-        number = self.stacked.index(node)
-        return lambda: self.output(number)
+        i = self.stacked.index(node)
+        return lambda: self.output(i)
 
     def _sink(self, node: Node, inside: set[Node], moving: set[Node]) -> Get:
         """Stack what the last products are made of, and take these for all steps at once."""
@@ -193,14 +193,14 @@ class _Loop:
         stack = [node]
         seen: set[Node] = set()
         while stack:
-            each = stack.pop()
-            if each in seen or each not in moving:
+            inner = stack.pop()
+            if inner in seen or inner not in moving:
                 continue
-            seen.add(each)
-            if each in inside or each in self.step.inputs or each in self.step.carries:
-                front[each] = self.want(each)
+            seen.add(inner)
+            if inner in inside or inner in self.step.inputs or inner in self.step.carries:
+                front[inner] = self.want(inner)
             else:
-                stack.extend(each.args)
+                stack.extend(inner.args)
         return lambda: batch([node], list(front), [get() for get in front.values()])[0]
 
     # ------------------------------------------------------------------ the loop
@@ -222,22 +222,22 @@ class _Loop:
                 "body": body, "carries": len(states), "moving": len(used), "length": self.length, "reverse": self.reverse,
                 "kept": kept, "dtype": dtype})
 
-    def last(self, number: int) -> Node:
-        part = self.parts[number]
+    def last(self, i: int) -> Node:
+        part = self.parts[i]
         return entry(self.rows[part.dtype], part, self.length)
 
-    def history(self, number: int, first: int) -> Node:
+    def history(self, i: int, first: int) -> Node:
         """The states before (first = 0) or after (1) each step, in the order of the sequences."""
-        part = self.parts[number]
-        found = entries(self.rows[part.dtype], part, first, first + self.length)
-        return flipped(found) if self.reverse else found
+        part = self.parts[i]
+        states = entries(self.rows[part.dtype], part, first, first + self.length)
+        return flip_steps(states) if self.reverse else states
 
-    def output(self, number: int) -> Node:
-        part = self.parts[len(self.step.states) + number]
+    def output(self, i: int) -> Node:
+        part = self.parts[len(self.step.states) + i]
         return entries(self.rows[part.dtype], part)
 
 
-def flipped(node: Node) -> Node:
+def flip_steps(node: Node) -> Node:
     """The same with the first axis backwards."""
     rank = node.ndim - 1
     return build_node("slice", (node,), {"start": (node.shape[0] - 1, *(0,) * rank), "stop": (-1, *node.shape[1:]),
@@ -263,9 +263,9 @@ def kept_for_derivative(step: Step, outputs: Sequence[Node]) -> list[Node]:
     order = topological([*step.states, *outputs])
     moving = depending(order, [*step.carries, *step.inputs])
     sources = [node for node in order if node.op is Variable and is_inexact(node.dtype)]
-    found = pull_back(roots, [variable(node.shape, node.dtype) for node in roots], sources)
+    gradients = pull_back(roots, [variable(node.shape, node.dtype) for node in roots], sources)
     forward = set(order)
-    backward = [node for node in topological([each for each in found if each is not None]) if node not in forward]
+    backward = [node for node in topological([gradient for gradient in gradients if gradient is not None]) if node not in forward]
     read = {arg for node in backward for arg in node.args if arg in forward}
     known = {*step.carries, *step.inputs, *step.states, *outputs}
     readers = users(order)

@@ -16,7 +16,7 @@ from ..ops.move import Pad
 from ..ops.segments import Segment, elements, entries, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .repeat import Step, flipped, repeat
+from .repeat import Step, flip_steps, repeat
 
 
 def scan_pullback(g: Node, y: Node, *args: Node, body: Body, carries: int, moving: int, length: int, reverse: bool, kept: tuple[bool, ...],
@@ -90,7 +90,7 @@ class Backward:
 
     def in_order(self, states: Node) -> Node:
         """States come in the order of the steps, sequences in that of their elements."""
-        return flipped(states) if self.reverse else states
+        return flip_steps(states) if self.reverse else states
 
     def gradients(self) -> tuple[Node | None, ...]:
         """One gradient per argument of the scan."""
@@ -104,8 +104,8 @@ class Backward:
         later = [variable(self.parts[i].shape, self.parts[i].dtype) for i in flowing]
         seeds = self.seeds(outputs, dict(zip(flowing, later)))
         wrt = [node for node in (*before, *elements, *fixed) if is_inexact(node.dtype)]
-        found = pull_back([node for node, _ in seeds], [seed for _, seed in seeds], wrt)
-        pulled = {node: each for node, each in zip(wrt, found) if each is not None}
+        gradients = pull_back([node for node, _ in seeds], [seed for _, seed in seeds], wrt)
+        pulled = {node: gradient for node, gradient in zip(wrt, gradients) if gradient is not None}
         states = [pulled[before[i]] if before[i] in pulled else zeros_like(before[i]) for i in flowing]
         elements_with, fixed_with = ([node for node in nodes if node in pulled] for nodes in (elements, fixed))
         roots = [*states, *(pulled[node] for node in (*elements_with, *fixed_with))]
@@ -120,30 +120,30 @@ class Backward:
 
     def seeds(self, outputs: list[Node], later: dict[int, Node]) -> list[tuple[Node, Node]]:
         """(output of a step, its gradient): what later steps ask for, and what readers of the results do."""
-        found = []
-        for number, (node, part) in enumerate(zip(outputs, self.parts)):
-            state = number < self.carries
+        pairs = []
+        for i, (node, part) in enumerate(zip(outputs, self.parts)):
+            state = i < self.carries
             read = gradient_entries(self.g, part, int(state)) if part.dtype == self.dtype else None
             if read is not None:
                 read = self.sequence(node, self.in_order(read) if state else read)
-            both = [each for each in (later.get(number), read) if each is not None]
+            both = [gradient for gradient in (later.get(i), read) if gradient is not None]
             if both:
-                found.append((node, both[0] if len(both) == 1 else both[0] + both[1]))
-        return found
+                pairs.append((node, both[0] if len(both) == 1 else both[0] + both[1]))
+        return pairs
 
     def known_outputs(self, outputs: list[Node], order: list[Node]) -> dict[Node, Node]:
         """For each result of a step that the backward step reads, the input that brings it."""
         read, known = set(order), {}
-        for number, (node, part) in enumerate(zip(outputs, self.parts)):
+        for i, (node, part) in enumerate(zip(outputs, self.parts)):
             if node in read and node.args and node not in known:
                 row = self.row(part.dtype)
-                values = self.in_order(entries(row, part, 1)) if number < self.carries else entries(row, part)
+                values = self.in_order(entries(row, part, 1)) if i < self.carries else entries(row, part)
                 known[node] = self.sequence(node, values)
         return known
 
-    def with_first(self, number: int, gradient: Node) -> Node:
+    def with_first(self, i: int, gradient: Node) -> Node:
         """The gradient of a first state: what the loop sends back to it, and what its own readers do."""
-        part = self.parts[number]
+        part = self.parts[i]
         read = gradient_entries(self.g, part, 0, 1) if part.dtype == self.dtype else None
         return gradient if read is None else gradient + build_node("reshape", (read,), {"shape": part.shape})
 
@@ -155,8 +155,8 @@ def gradient_entries(g: Node, segment: Segment, first: int = 0, last: int | None
     """
     last = segment.count if last is None else last
     start, stop = segment.start + first * segment.size, segment.start + last * segment.size
-    found = gradient_elements(g, start, stop)
-    return None if found is None else build_node("reshape", (found,), {"shape": (last - first, *segment.shape)})
+    part = gradient_elements(g, start, stop)
+    return None if part is None else build_node("reshape", (part,), {"shape": (last - first, *segment.shape)})
 
 
 def gradient_elements(g: Node, start: int, stop: int) -> Node | None:

@@ -57,7 +57,7 @@ def narrow(above: Node, arg: Node) -> Node | None:
         return above.args[0] if above.args[0].shape == arg.shape else None
     if above.op not in (BitwiseInvert, BitwiseOr):
         return None
-    parts = [part for each in above.args if (part := narrow(each, arg)) is not None]
+    parts = [part for question in above.args if (part := narrow(question, arg)) is not None]
     return above.op.make(*parts) if len(parts) == len(above.args) else None
 
 

@@ -66,8 +66,8 @@ def replace(outputs: Sequence[Node], known: Mapping[Node, Node]) -> list[Node]:
 
 def with_bodies(order: Sequence[Node]) -> list[Node]:
     """Nodes in order, behind each loop the nodes of its body."""
-    found = []
+    nodes = []
     for node in order:
-        found.append(node)
-        found += [inner for body in node.params.values() if isinstance(body, Body) for inner in body.nodes()]
-    return found
+        nodes.append(node)
+        nodes += [inner for body in node.params.values() if isinstance(body, Body) for inner in body.nodes()]
+    return nodes

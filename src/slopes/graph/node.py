@@ -114,8 +114,8 @@ def next_serial() -> int:
 def intern(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
     """The one node of this operation, arguments and parameters; parameters must be hashable."""
     key = (op, args, tuple(sorted(params.items())), shape, dtype) if params else (op, args, shape, dtype)
-    found = _pool.get(key)
-    return found if found is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
+    known = _pool.get(key)
+    return known if known is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
 
 
 def fresh(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:

@@ -71,6 +71,10 @@ class Operation:
     inline_limit: int | None = None
     """How many instructions an argument may take that is computed where this operation reads it; None: no matter how many."""
 
+    # ------------------------------------------------------------------ compilation: observers
+    observes: bool = False
+    """Whether what reads the result only looks at the argument: the rest of the program is compiled as if it were not there."""
+
     # ------------------------------------------------------------------ compilation: kernels
     kernel: str | None = None
     """The way in which a kernel of its own computes it: reduce, position, unwindow, contract, mix, cumulative_sum, sort, scatter or loop.
@@ -273,10 +277,10 @@ def variable(shape: Shape, dtype: DType, name: str = "") -> Node:
 def build(name: str, *args: Any, **params: Any) -> Any:
     """Perform the operation `name`: on tensors eagerly (or traced), on nodes by building the graph."""
     chosen = None
-    for each in args:
-        if isinstance(each, Operators):
-            chosen = each
-            if not isinstance(each, Node):
+    for arg in args:
+        if isinstance(arg, Operators):
+            chosen = arg
+            if not isinstance(arg, Node):
                 break
     apply = build_node if chosen is None else type(chosen)._apply
     return apply(name, args, params)
@@ -285,7 +289,7 @@ def build(name: str, *args: Any, **params: Any) -> Any:
 def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
     """The graph node of operation `name`; Python numbers among the arguments take the type of the arrays beside them."""
     operation = Operation.table[name]
-    if not all(isinstance(each, Node) for each in args):
+    if not all(isinstance(arg, Node) for arg in args):
         args = lift(operation, args)
     return operation.make(*args, **params)
 
@@ -293,17 +297,17 @@ def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
 def lift(operation: type[Operation], args: tuple) -> tuple[Node, ...]:
     """Turn Python numbers and NumPy arrays among the arguments into constants."""
     name, typed = operation.name, args[operation.conditions:]
-    beside = next((each.dtype for each in typed if isinstance(each, (Node, np.ndarray))), None)
+    beside = next((arg.dtype for arg in typed if isinstance(arg, (Node, np.ndarray))), None)
     lifted = []
-    for each in args:
-        if isinstance(each, Node):
-            lifted.append(each)
-        elif isinstance(each, np.ndarray):
-            lifted.append(constant(each))
-        elif isinstance(each, (bool, int, float, complex, np.generic)):
-            lifted.append(number_beside(name, each, beside))
+    for arg in args:
+        if isinstance(arg, Node):
+            lifted.append(arg)
+        elif isinstance(arg, np.ndarray):
+            lifted.append(constant(arg))
+        elif isinstance(arg, (bool, int, float, complex, np.generic)):
+            lifted.append(number_beside(name, arg, beside))
         else:
-            raise ArgumentError(f"{name}: {each!r} of type {type(each).__name__} is no number and no tensor",
+            raise ArgumentError(f"{name}: {arg!r} of type {type(arg).__name__} is no number and no tensor",
                                 repair="make a tensor of it first: slopes.tensor(...)")
     return tuple(lifted)
 
@@ -355,9 +359,9 @@ def composed(operands: int) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
         @wraps(function)
         def perform(*args: Any, **params: Any) -> Any:
-            for each in args[:operands]:
-                if isinstance(each, Operators) and not isinstance(each, Node):
-                    return type(each)._compose(whole, args, params)
+            for arg in args[:operands]:
+                if isinstance(arg, Operators) and not isinstance(arg, Node):
+                    return type(arg)._compose(whole, args, params)
             return function(*args, **params)
 
         return perform

@@ -148,7 +148,7 @@ class Rewriting:
 
     def adopt(self, result: Node, node: Node) -> Node:
         """What a node became takes over the user's line and layer: messages and profiles go on naming them."""
-        for new in topological([result], stop=lambda each: each in self.done or each.location != self.here):
+        for new in topological([result], stop=lambda old: old in self.done or old.location != self.here):
             if new.location == self.here:
                 new.location, new.region = node.location, node.region
         return result

@@ -78,11 +78,11 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) 
     if type(axis) is int and -rank <= axis < rank:
         return (axis % rank,)
     axes = list(axis) if isinstance(axis, Iterable) else [axis]
-    found = sorted(normalize_axis(each, rank, operation) for each in axes)
-    if len(set(found)) < len(found):
+    rising = sorted(normalize_axis(i, rank, operation) for i in axes)
+    if len(set(rising)) < len(rising):
         raise ShapeError(f"{operation}: an axis is named twice in {tuple(axes)}",
                          why=f"counted from either end, in a tensor of {rank} axes", repair="name each axis once")
-    return tuple(found)
+    return tuple(rising)
 
 
 def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
@@ -91,11 +91,11 @@ def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
     if any(n is None or n < 0 for n in sizes):
         raise ShapeError(f"{operation}: {tuple(shape)} is no shape", why="sizes are whole numbers, 0 or more",
                          repair="compute sizes with //, and give -1 to reshape only")
-    found = tuple(n for n in sizes if n is not None)
-    if math.prod(n for n in found if n) >= MOST_ELEMENTS:
-        raise ShapeError(f"{operation}: no array of shape {found} exists", why="it would have more elements than memory has addresses",
+    dimensions = tuple(n for n in sizes if n is not None)
+    if math.prod(n for n in dimensions if n) >= MOST_ELEMENTS:
+        raise ShapeError(f"{operation}: no array of shape {dimensions} exists", why="it would have more elements than memory has addresses",
                          repair="look for a size that is too large")
-    return found
+    return dimensions
 
 
 def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:

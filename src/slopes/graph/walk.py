@@ -35,11 +35,11 @@ def performs(order: Iterable[Node], *operations: type[Operation]) -> bool:
 def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     """For each node, the nodes among `nodes` that take it as an argument, one entry per use."""
     nodes = list(nodes)
-    found: dict[Node, list[Node]] = {node: [] for node in nodes}
+    readers: dict[Node, list[Node]] = {node: [] for node in nodes}
     for node in nodes:
         for arg in node.args:
-            found.setdefault(arg, []).append(node)
-    return found
+            readers.setdefault(arg, []).append(node)
+    return readers
 
 
 def substitute(roots: Iterable[Node], replacements: dict[Node, Node]) -> list[Node]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..costs import PANEL_VECTORS
@@ -16,22 +15,27 @@ from .target import Target
 
 
 @dataclass
-class Sides:
-    """A contraction with its sides chosen: the operands as expressions, and the loops by role."""
+class Operands:
+    """C[m, n] = sum over k of A[m, k] B[k, n], each of m, n and k several loops: which argument is A, and the loops by role.
 
-    v: Expr
-    s: Expr
+    a, b    what the sum multiplies, as expressions
+    lanes   elements of a vector
+    fixed   whether B is the same in all steps of a loop around the contraction: it is packed once, before that loop
+    """
+
+    a: Expr
+    b: Expr
     batch: list[Axis]
-    v_axes: list[Axis]
-    s_axes: list[Axis]
+    m_axes: list[Axis]
+    n_axes: list[Axis]
     k_axes: list[Axis]
     stores: list[Store]
     lanes: int
-    fixed: bool = False  # whether V is the same in all steps of a loop around: it is packed once, before it
+    fixed: bool = False
 
 
-def sides_of(group: Group, buffers: Places, target: Target, swap: bool) -> Sides:
-    """The contraction with b (or, swapped, a) along the lanes."""
+def operands_of(group: Group, buffers: Places, target: Target, swap: bool) -> Operands:
+    """The contraction with the second argument as B (or, swapped, the first)."""
     root = group.root
     assert root is not None
     p, out = root.params, root.params["out_axes"]
@@ -40,58 +44,62 @@ def sides_of(group: Group, buffers: Places, target: Target, swap: bool) -> Sides
     read = Reader(buffers)
     here = tuple(as_index(axes[label]) if axes[label].extent > 1 else Index() for label in out)
     inside = tuple(as_index(axis) if axis.extent > 1 else Index() for axis in inner)
-    a, b = read_root(root, read, here, inside)
-    assert b is not None
+    first, second = read_root(root, read, here, inside)
+    assert second is not None
     finish = Reader(buffers, here, frozenset(group.nodes), root)
     stores = [Store(buffers[node], buffers[node].at(here, node.shape), finish(node, here)) for node in group.stored]
-    v, s = (a, b) if swap else (b, a)
-    v_labels, s_labels = (p["a_axes"], p["b_axes"]) if swap else (p["b_axes"], p["a_axes"])
+    a, b = (second, first) if swap else (first, second)
+    a_labels, b_labels = (p["b_axes"], p["a_axes"]) if swap else (p["a_axes"], p["b_axes"])
 
-    def chosen(test: Callable[[int], bool]) -> list[Axis]:
-        return [axes[label] for label in out if test(label) and axes[label].extent > 1]
+    def loops(in_a: bool, in_b: bool) -> list[Axis]:
+        labels = (label for label in out if (label in a_labels) == in_a and (label in b_labels) == in_b)
+        return [axes[label] for label in labels if axes[label].extent > 1]
 
     lanes = target.lanes * 4 // root.dtype.itemsize
-    sides = Sides(v, s, chosen(lambda n: n in v_labels and n in s_labels), chosen(lambda n: n in v_labels and n not in s_labels),
-                  chosen(lambda n: n in s_labels and n not in v_labels), [axis for axis in inner if axis.extent > 1], stores, lanes)
-    join_loops(sides)
-    sides.fixed = isinstance(buffers, Places) and buffers.is_fixed(sides.v)
-    return sides
+    operands = Operands(a, b, batch=loops(True, True), m_axes=loops(True, False), n_axes=loops(False, True),
+                        k_axes=[axis for axis in inner if axis.extent > 1], stores=stores, lanes=lanes)
+    join_loops(operands)
+    operands.fixed = isinstance(buffers, Places) and buffers.is_fixed(operands.b)
+    return operands
 
 
-def join_loops(sides: Sides) -> None:
+def join_loops(operands: Operands) -> None:
     """Loops of one role that everything walks through in one stride become one."""
     read = Reader({})
-    for role in ("v_axes", "s_axes", "k_axes"):
-        used = [*indices_of([sides.v, sides.s]), *used_indices(sides.stores, None)]
-        axes, terms = merge_axes(getattr(sides, role), used)
-        setattr(sides, role, axes)
-        sides.v, sides.s = read.substitute(sides.v, terms), read.substitute(sides.s, terms)
-        sides.stores = [Store(store.buffer, store.offset.substitute(terms), read.substitute(store.expr, terms)) for store in sides.stores]
+    for role in ("n_axes", "m_axes", "k_axes"):
+        used = [*indices_of([operands.b, operands.a]), *used_indices(operands.stores, None)]
+        axes, terms = merge_axes(getattr(operands, role), used)
+        setattr(operands, role, axes)
+        operands.b, operands.a = read.substitute(operands.b, terms), read.substitute(operands.a, terms)
+        operands.stores = [Store(store.buffer, store.offset.substitute(terms), read.substitute(store.expr, terms))
+                           for store in operands.stores]
 
 
-def reads_single_elements(sides: Sides) -> bool:
-    """Whether S is an element of a buffer whose place is a part that moves with k plus a part that does not."""
-    if not isinstance(sides.s, Load):
+def reads_single_elements(operands: Operands) -> bool:
+    """Whether A is an element of a buffer at an offset that is a sum of a part that depends on k alone and one that does not."""
+    if not isinstance(operands.a, Load):
         return False
-    k = set(sides.k_axes)
-    return all(axes <= k or not axes & k for axes in (axes_of(Index({atom: 1})) for atom in sides.s.offset.terms))
+    k = set(operands.k_axes)
+    return all(axes <= k or not axes & k for axes in (axes_of(Index({atom: 1})) for atom in operands.a.offset.terms))
 
 
-def outer_axes(sides: Sides) -> list[Axis]:
-    return sides.v_axes[: len(sides.v_axes) - len(panel_axes(sides))]
+def outer_axes(operands: Operands) -> list[Axis]:
+    """The loops of n around the panels."""
+    return operands.n_axes[: len(operands.n_axes) - len(panel_axes(operands))]
 
 
-def panel_extent(sides: Sides) -> int:
-    return extent(panel_axes(sides))
+def panel_extent(operands: Operands) -> int:
+    """How many columns of B the loops of a panel cover."""
+    return extent(panel_axes(operands))
 
 
-def panel_axes(sides: Sides) -> list[Axis]:
-    """The last loops of v that lie side by side in the result; more when those are too few to fill vectors."""
-    offsets = [store.offset for store in sides.stores]
+def panel_axes(operands: Operands) -> list[Axis]:
+    """The last loops of n that are neighbours in the result; more where these do not fill vectors."""
+    offsets = [store.offset for store in operands.stores]
     chosen: list[Axis] = []
-    for axis in reversed(sides.v_axes):
+    for axis in reversed(operands.n_axes):
         beside = not chosen or all(_continues(offset, axis, chosen[0]) for offset in offsets)
-        if not beside and extent(chosen) >= PANEL_VECTORS * sides.lanes:
+        if not beside and extent(chosen) >= PANEL_VECTORS * operands.lanes:
             break
         chosen.insert(0, axis)
     return chosen

@@ -199,7 +199,7 @@ def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
         body = read.select([(as_index(part) * step + as_index(within), 0, axis.extent)], body, identity)
     partial = Buffer("arena", parts * kernel.elements, node.dtype)
     offset = linear([as_index(each) for each in kernel.axes], [each.extent for each in kernel.axes])
-    store = Store(partial, as_index(part) * kernel.elements + offset, read.accumulated(node.dtype, kernel.axes))
+    store = Store(partial, as_index(part) * kernel.elements + offset, read.accumulator(node.dtype, kernel.axes))
     first = ReduceKernel(axes=[part, *kernel.axes], inner=[within if each is axis else each for each in kernel.inner],
                          reductions=[Reduction(node, body, [store])], nodes=kernel.nodes)
     total = Axis(parts, "part")

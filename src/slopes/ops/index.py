@@ -130,7 +130,7 @@ class Take(Index):
 def along(indices: Node, shape: Shape, axis: int) -> Node:
     """Batched indices (batch, ...) flattened onto one axis and repeated over all other axes of `shape` (batch, ...)."""
     n, many = indices.shape[0], prod(indices.shape[1:])
-    line = tuple({0: n, axis: many}.get(each, 1) for each in range(len(shape)))
+    line = tuple({0: n, axis: many}.get(i, 1) for i in range(len(shape)))
     return build("expand", build("reshape", indices, shape=line), shape=(*shape[:axis], many, *shape[axis + 1:]))
 
 
@@ -234,9 +234,9 @@ class TakeAlongAxis(Index):
 
 def line_places(indices: Any, axis: int) -> tuple:
     """An index of all axes: `indices` along one of them, on each of the others the place itself."""
-    places = list(grid(indices.shape))
-    places[axis] = indices
-    return tuple(places)
+    index = list(grid(indices.shape))
+    index[axis] = indices
+    return tuple(index)
 
 
 @lru_cache(maxsize=256)

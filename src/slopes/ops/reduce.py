@@ -265,9 +265,9 @@ class MaxFirst(Max):
         order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
         n = prod(x.shape[axis] for axis in axes)
         moved = build("permute", x, axes=order)
-        places = uint8 if n <= 256 else int64  # kept from the forward to the backward pass: an eighth of the memory
-        winner = build("cast", build("argmax", build("reshape", moved, shape=(*y.shape, n)), axis=y.ndim), dtype=places)
-        here = build("equal", build("iota", size=n, dtype=places), build("reshape", winner, shape=(*y.shape, 1)))
+        position_type = uint8 if n <= 256 else int64  # kept from the forward to the backward pass: an eighth of the memory
+        winner = build("cast", build("argmax", build("reshape", moved, shape=(*y.shape, n)), axis=y.ndim), dtype=position_type)
+        here = build("equal", build("iota", size=n, dtype=position_type), build("reshape", winner, shape=(*y.shape, 1)))
         spread = build("where", here, build("reshape", g, shape=(*y.shape, 1)), constant(0, g.dtype))
         back = build("reshape", spread, shape=moved.shape)
         return (build("permute", back, axes=tuple(order.index(axis) for axis in range(x.ndim))),)

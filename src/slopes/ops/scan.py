@@ -82,7 +82,7 @@ def scan(xp: Any, compute: Compute, arrays: Sequence[Any], body: Body, carries: 
         state = results[:carries]
         states.append(state)
         outputs.append(results[carries:])
-    columns = [[each[i] for each in states] if all_of_them else [state[i]] for i, all_of_them in enumerate(kept)]
+    columns = [[carried[i] for carried in states] if all_of_them else [state[i]] for i, all_of_them in enumerate(kept)]
     columns += [list(column) for column in zip(*(reversed(outputs) if reverse else outputs))]
     return in_row(xp, columns, body, dtype)
 

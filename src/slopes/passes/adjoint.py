@@ -39,8 +39,8 @@ def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> l
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         if node in slices and args[0].op is Unwindow:
-            return rewritten(args[0], new)
-        return rewritten(new, None) if node.op is Unwindow and node not in wanted else new
+            return best_form(args[0], new)
+        return best_form(new, None) if node.op is Unwindow and node not in wanted else new
 
     return rebuild_all(order, roots, make)
 
@@ -52,12 +52,12 @@ def only_slice(node: Node, readers: Sequence[Node], roots: Sequence[Node]) -> No
     return readers[0]
 
 
-def rewritten(node: Node, part: Node | None) -> Node:
+def best_form(node: Node, part: Node | None) -> Node:
     """An unwindow (or a slice of one) in the form that computes it best."""
-    found = separated(node) if node.args[0].op is Contract else None
-    if found is not None and (not wastes(node) or has_fewer_products(node, found)):
-        return convolved(node, part, *found)
-    summed = by_phases(multiplied_first(node, *found) if found is not None else node)
+    sides = separate(node) if node.args[0].op is Contract else None
+    if sides is not None and (not wastes(node) or has_fewer_products(node, sides)):
+        return as_convolution(node, part, *sides)
+    summed = by_phases(with_counts_last(node, *sides) if sides is not None else node)
     return summed if part is None else part.op.make(summed, **part.params)
 
 
@@ -75,13 +75,13 @@ def by_phases(node: Node) -> Node:
     count = -(-length // stride)
     parts = []
     for r in range(stride):
-        places = cut(g, inside, r, stride)
-        reached = g.shape[axis] + places.shape[inside] - 1
+        phase = cut(g, inside, r, stride)
+        reached = g.shape[axis] + phase.shape[inside] - 1
         lengths = tuple(reached if i == j else n for i, n in enumerate(p["lengths"]))
-        size = tuple(places.shape[inside] if i == j else n for i, n in enumerate(p["size"]))
+        size = tuple(phase.shape[inside] if i == j else n for i, n in enumerate(p["size"]))
         steps = tuple(1 if i == j else n for i, n in enumerate(p["stride"]))
-        part = by_phases(build_node("unwindow", (places,), {**p, "size": size, "stride": steps, "lengths": lengths}))
-        widths = tuple((0, count - reached if each == axis else 0) for each in range(node.ndim))
+        part = by_phases(build_node("unwindow", (phase,), {**p, "size": size, "stride": steps, "lengths": lengths}))
+        widths = tuple((0, count - reached if k == axis else 0) for k in range(node.ndim))
         part = build_node("pad", (part,), {"widths": widths, "value": 0})
         parts.append(build_node("reshape", (part,), {"shape": (*part.shape[:axis + 1], 1, *part.shape[axis + 1:])}))
     side_by_side = build_node("concat", tuple(parts), {"axis": axis + 1})
@@ -91,14 +91,14 @@ def by_phases(node: Node) -> Node:
 
 def cut(x: Node, axis: int, start: int, step: int, stop: int | None = None) -> Node:
     """x[start:stop:step] along one axis."""
-    ends = tuple(stop if stop is not None and each == axis else n for each, n in enumerate(x.shape))
-    return build_node("slice", (x,), {"start": tuple(start if each == axis else 0 for each in range(x.ndim)), "stop": ends,
-                                      "step": tuple(step if each == axis else 1 for each in range(x.ndim))})
+    ends = tuple(stop if stop is not None and i == axis else n for i, n in enumerate(x.shape))
+    return build_node("slice", (x,), {"start": tuple(start if i == axis else 0 for i in range(x.ndim)), "stop": ends,
+                                      "step": tuple(step if i == axis else 1 for i in range(x.ndim))})
 
 
-def has_fewer_products(node: Node, found: Separated) -> bool:
+def has_fewer_products(node: Node, sides: Separated) -> bool:
     """Whether the convolution of the padded gradient, in coordinates in which that takes few products, beats adding overlaps."""
-    product, convolution = node.args[0], convolved(node, None, *found)
+    product, convolution = node.args[0], as_convolution(node, None, *sides)
     while convolution.op is Slice:
         convolution = convolution.args[0]
     other_way = correlation(convolution)
@@ -115,7 +115,7 @@ def wastes(node: Node) -> bool:
     return prod(p["lengths"]) > WASTE * prod(counts)
 
 
-def multiplied_first(node: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+def with_counts_last(node: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
     """The same unwindow, of a contraction that stores the places inside a window before the windows' counts."""
     product, rank = node.args[0], node.ndim
     p = product.params
@@ -127,7 +127,7 @@ def multiplied_first(node: Node, which: int, counts: tuple[int, ...], inside: tu
     return build_node("unwindow", (back,), node.params)
 
 
-def separated(node: Node) -> Separated | None:
+def separate(node: Node) -> Separated | None:
     """(which operand holds the windows' counts, their labels, the labels inside the windows), if no operand holds both."""
     product, axes, rank = node.args[0], node.params["axes"], node.ndim
     out = product.params["out_axes"]
@@ -140,23 +140,24 @@ def separated(node: Node) -> Separated | None:
     return None
 
 
-def convolved(node: Node, part: Node | None, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
+def as_convolution(node: Node, part: Node | None, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
     """The contraction of windows over the gradient with the flipped weights, for the part of the result that is wanted."""
     product, p = node.args[0], node.params
     labels = product.params["a_axes"], product.params["b_axes"]
     ranges = {axis: (0, n) if part is None else (part.params["start"][axis], part.params["stop"][axis])
               for axis, n in enumerate(node.shape)}
     gradient, weights = product.args[which], product.args[1 - which]
-    places = tuple(labels[which].index(label) for label in counts)
-    for place, stride in zip(places, p["stride"]):
-        gradient = spaced(gradient, place, stride)
+    count_axes = tuple(labels[which].index(label) for label in counts)
+    for at, stride in zip(count_axes, p["stride"]):
+        gradient = insert_zeros(gradient, at, stride)
     widths = [(0, 0)] * gradient.ndim
-    for place, axis, k, d in zip(places, p["axes"], p["size"], p["dilation"]):
-        (start, stop), reach, n = ranges[axis], d * (k - 1), gradient.shape[place]
-        widths[place] = (max(0, reach - start), max(0, stop - n))
-        gradient = cut(gradient, place, max(0, start - reach), 1, min(n, stop))
+    for at, axis, k, d in zip(count_axes, p["axes"], p["size"], p["dilation"]):
+        (start, stop), reach, n = ranges[axis], d * (k - 1), gradient.shape[at]
+        widths[at] = (max(0, reach - start), max(0, stop - n))
+        gradient = cut(gradient, at, max(0, start - reach), 1, min(n, stop))
     padded = build_node("pad", (gradient,), {"widths": tuple(widths), "value": 0})
-    windows = build_node("window", (padded,), {"axes": places, "size": p["size"], "stride": (1,) * len(places), "dilation": p["dilation"]})
+    windows = build_node("window", (padded,), {
+        "axes": count_axes, "size": p["size"], "stride": (1,) * len(count_axes), "dilation": p["dilation"]})
     back = tuple(labels[1 - which].index(label) for label in inside)
     flipped = build_node("slice", (weights,), {
         "start": tuple(n - 1 if axis in back else 0 for axis, n in enumerate(weights.shape)),
@@ -169,7 +170,7 @@ def convolved(node: Node, part: Node | None, which: int, counts: tuple[int, ...]
     return result
 
 
-def spaced(x: Node, axis: int, stride: int) -> Node:
+def insert_zeros(x: Node, axis: int, stride: int) -> Node:
     """x with stride - 1 zeros between neighbours on an axis."""
     n = x.shape[axis]
     if stride == 1 or n == 1:

@@ -80,8 +80,8 @@ def multiply_one(node):
 
 @rule("x * -1 = -x", "multiply", example=pair(lambda a: (a * -1.0, -a)))
 def multiply_minus_one(node):
-    found = other(node, -1)
-    return -found if found is not None else None
+    factor = other(node, -1)
+    return -factor if factor is not None else None
 
 
 @rule("x * 0 = 0 (integers: a float could be NaN or infinite)", "multiply",

@@ -22,11 +22,11 @@ def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] =
         order = topological(roots)
         if not performs(order, Scan):
             return list(roots)
-        found = list(uses_of(order, roots).values())
-        new = [use.smaller() for use in found]
+        loops = list(loop_uses(order, roots).values())
+        new = [use.smaller() for use in loops]
         if all(made is None for made in new):
             return list(roots)
-        roots = replaced(order, roots, {use.key: made for use, made in zip(found, new) if made is not None})
+        roots = replace_loops(order, roots, {use.key: made for use, made in zip(loops, new) if made is not None})
 
 
 @dataclass
@@ -51,14 +51,14 @@ class Use:
         read = [self.touched(part) for part in self.parts]
         needed = set(needed_outputs(read, carries, inputs, outputs))
         kept = [every and self.touched(part, without=part.size) for part, every in zip(self.parts, p["kept"])]
-        numbers = [number for number in range(len(outputs)) if number in needed]
-        graph = set(topological([outputs[number] for number in numbers]))
+        live = [i for i in range(len(outputs)) if i in needed]
+        graph = set(topological([outputs[i] for i in live]))
         first = unique(self.scan.args, carries, carries + p["moving"])
-        args = [number for number, node in enumerate(inputs)
-                if (number in needed if number < carries else node in graph and first[number] == number)]
-        if len(numbers) == len(outputs) and len(args) == len(inputs) and tuple(kept) == p["kept"]:
+        args = [i for i, node in enumerate(inputs)
+                if (i in needed if i < carries else node in graph and first[i] == i)]
+        if len(live) == len(outputs) and len(args) == len(inputs) and tuple(kept) == p["kept"]:
             return None
-        return Smaller(self, numbers, args, tuple(kept[number] for number in numbers if number < carries), first)
+        return Smaller(self, live, args, tuple(kept[i] for i in live if i < carries), first)
 
     def touched(self, part: Segment, without: int = 0) -> bool:
         """Whether any element of a segment is read, the last few left aside."""
@@ -67,10 +67,10 @@ class Use:
 
 def needed_outputs(read: Sequence[bool], carries: int, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[int]:
     """The outputs that are read, and the states that these are computed from."""
-    needed = [number for number, flag in enumerate(read) if flag]
+    needed = [i for i, flag in enumerate(read) if flag]
     while True:
-        graph = set(topological([outputs[number] for number in needed]))
-        more = [number for number in range(carries) if number not in needed and inputs[number] in graph]
+        graph = set(topological([outputs[i] for i in needed]))
+        more = [i for i in range(carries) if i not in needed and inputs[i] in graph]
         if not more:
             return needed
         needed += more
@@ -79,23 +79,23 @@ def needed_outputs(read: Sequence[bool], carries: int, inputs: Sequence[Node], o
 def unique(args: Sequence[Node], carries: int, end: int) -> list[int]:
     """For each argument, the first one that is the same sequence or the same fixed value; states are all their own."""
     first: dict[tuple[Node, bool], int] = {}
-    return [number if number < carries else first.setdefault((arg, number < end), number) for number, arg in enumerate(args)]
+    return [i if i < carries else first.setdefault((arg, i < end), i) for i, arg in enumerate(args)]
 
 
 class Smaller:
     """A loop with fewer results, and where the remaining ones moved to."""
 
-    def __init__(self, use: Use, numbers: list[int], args: list[int], kept: tuple[bool, ...], first: list[int]) -> None:
+    def __init__(self, use: Use, live: list[int], args: list[int], kept: tuple[bool, ...], first: list[int]) -> None:
         p = use.scan.params
         carries, end, old = p["carries"], p["carries"] + p["moving"], p["body"]
-        inputs = [old.inputs[first[number]] for number in range(len(old.inputs))]
+        inputs = [old.inputs[first[i]] for i in range(len(old.inputs))]
         outputs = old.of(inputs)
         self.args = args
-        self.params = {**p, "body": Body([old.inputs[number] for number in args], [outputs[number] for number in numbers]),
-                       "carries": sum(number < carries for number in numbers), "kept": kept,
-                       "moving": sum(carries <= number < end for number in args)}
+        self.params = {**p, "body": Body([old.inputs[i] for i in args], [outputs[i] for i in live]),
+                       "carries": sum(i < carries for i in live), "kept": kept,
+                       "moving": sum(carries <= i < end for i in args)}
         new = segments(self.params["body"], self.params["carries"], p["length"], kept)
-        self.moved = [(use.parts[number], part) for number, part in zip(numbers, new)]
+        self.moved = [(use.parts[i], part) for i, part in zip(live, new)]
 
     def slice(self, row: Node, part: Node) -> Node:
         """A slice of the old row, taken from the new one."""
@@ -107,15 +107,15 @@ class Smaller:
         raise fault(part, "it reads elements of several results of a loop")
 
 
-def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
+def loop_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
     """The loops of a graph, and what is read of them."""
     readers = users(order)
-    found: dict[LoopKey, Use] = {}
+    loops: dict[LoopKey, Use] = {}
     for node in order:
         if node.op is not Scan:
             continue
         p = node.params
-        use = found.setdefault(loop_key(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
+        use = loops.setdefault(loop_key(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
         use.whole = use.whole or node in roots
         for reader in readers[node]:
             start, stop = (reader.params["start"][0], reader.params["stop"][0]) if is_cut(reader) else (0, 0)
@@ -124,19 +124,19 @@ def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
                 use.reads.append((node.dtype, start, stop))
             else:
                 use.whole = True
-    return found
+    return loops
 
 
 def is_cut(node: Node) -> bool:
     return node.op is Slice and node.params["step"] == (1,)
 
 
-def replaced(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
+def replace_loops(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         made = smaller.get(loop_key(node)) if node.op is Scan else None
         if made is not None:
-            return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
+            return build_node("scan", tuple(args[i] for i in made.args), {**made.params, "dtype": node.dtype})
         source = node.args[0]
         if node.op is Slice and source.op is Scan and loop_key(source) in smaller:
             return smaller[loop_key(source)].slice(args[0], node)

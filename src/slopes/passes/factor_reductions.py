@@ -38,19 +38,19 @@ class Term:
 def factor_reductions(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The roots with their sums in terms of fewer sums."""
     order = topological(roots)
-    place = {node: number for number, node in enumerate(order)}
+    position = {node: i for i, node in enumerate(order)}
     sums = [node for node in order if node.op is Sum and floating(node)]
-    found = {node: term for node in sums if (term := single_term(node, place)) is not None}
+    terms = {node: term for node in sums if (term := single_term(node, position)) is not None}
     count: dict[tuple[object, ...], int] = {}
-    for node, term in found.items():
+    for node, term in terms.items():
         count[key(node, term)] = count.get(key(node, term), 0) + 1
-    chosen = {node: term for node, term in found.items() if count[key(node, term)] > 1 or node.args[0].op in (Add, Subtract)}
+    chosen = {node: term for node, term in terms.items() if count[key(node, term)] > 1 or node.args[0].op in (Add, Subtract)}
     if not any(term.fixed or term.negative for term in chosen.values()):
         return list(roots)
     new: dict[Node, Node] = {}
     for node in order:
         if node in chosen:
-            new[node] = rebuilt(node, chosen[node], new.__getitem__)
+            new[node] = rebuild_sum(node, chosen[node], new.__getitem__)
         else:
             new[node] = node.op.make(*(new[arg] for arg in node.args), **node.params) if node.args else node
     return [new[root] for root in roots]
@@ -60,12 +60,12 @@ def key(node: Node, term: Term) -> tuple[object, ...]:
     return node.params["axes"], node.args[0].shape, term.varying
 
 
-def single_term(node: Node, place: Mapping[Node, int]) -> Term | None:
-    """The one term that a sum comes down to, its factors in the order of `place`; None when it is a sum of several."""
+def single_term(node: Node, position: Mapping[Node, int]) -> Term | None:
+    """The one term that a sum comes down to, its factors in the order of `position`; None when it is a sum of several."""
     term = term_of(node.args[0], node.params["axes"])
     if term is None or not term.varying:
         return None
-    return replace(term, varying=tuple(sorted(term.varying, key=place.__getitem__)))
+    return replace(term, varying=tuple(sorted(term.varying, key=position.__getitem__)))
 
 
 def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
@@ -78,7 +78,7 @@ def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
     while stack:
         node = stack[-1]
         term = product_of(node, axes)
-        waiting = [each for each in addends(term) if each not in known]
+        waiting = [addend for addend in addends(term) if addend not in known]
         if waiting and not is_zero(term, axes):
             stack += waiting
             continue
@@ -89,8 +89,8 @@ def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
 def product_of(x: Node, axes: tuple[int, ...]) -> Term:
     """x as one product, its factors divided into those that do not vary along the axes and those that do."""
     factors, negative = factors_of(x)
-    fixed = tuple(each for each in factors if constant_along(each, axes))
-    return Term(negative, fixed, tuple(each for each in factors if not constant_along(each, axes)))
+    fixed = tuple(factor for factor in factors if constant_along(factor, axes))
+    return Term(negative, fixed, tuple(factor for factor in factors if not constant_along(factor, axes)))
 
 
 def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
@@ -107,7 +107,7 @@ def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
     """A term in which one addend sums to zero is a product with the other one; where both remain it stays as it is."""
     if not addends(term):
         return term
-    first, second = (known[each] for each in addends(term))
+    first, second = (known[addend] for addend in addends(term))
     if first is not None and second is not None:
         return term
     if second is not None and term.varying[0].op is Subtract:
@@ -121,14 +121,14 @@ def factors_of(x: Node) -> tuple[list[Node], bool]:
     factors: list[Node] = []
     stack, negative = [x], False
     while stack:
-        each = stack.pop()
-        if each.op is Multiply and len(factors) + len(stack) < LONGEST_PRODUCT:
-            stack += each.args
-        elif each.op is Negative:
+        node = stack.pop()
+        if node.op is Multiply and len(factors) + len(stack) < LONGEST_PRODUCT:
+            stack += node.args
+        elif node.op is Negative:
             negative = not negative
-            stack.append(each.args[0])
+            stack.append(node.args[0])
         else:
-            factors.append(each)
+            factors.append(node)
     return factors, negative
 
 
@@ -144,7 +144,7 @@ def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
     """Whether x = y - mean(y) over these axes, so that it sums to zero."""
     if x.op is not Subtract:
         return False
-    values, middle = x.args[0], unmoved(x.args[1])
+    values, middle = x.args[0], behind_reshapes(x.args[1])
     count = prod(values.shape[axis] for axis in axes)
     if middle.op is Divide:
         means = [middle.args[0]] if number(middle.args[1]) == count else []
@@ -153,29 +153,29 @@ def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
         means = [total for total, by in (middle.args, middle.args[::-1]) if number(by) == share]
     else:
         means = []
-    return any(total.op is Sum and total.args[0] is values and total.params["axes"] == axes for total in map(unmoved, means))
+    return any(total.op is Sum and total.args[0] is values and total.params["axes"] == axes for total in map(behind_reshapes, means))
 
 
-def unmoved(x: Node) -> Node:
+def behind_reshapes(x: Node) -> Node:
     """The node behind changes of shape."""
     while x.op in (Expand, Reshape):
         x = x.args[0]
     return x
 
 
-def rebuilt(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
+def rebuild_sum(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
     """The factors that do not vary, times the sum of the product of the others."""
     axes = node.params["axes"]
     product = new(term.varying[0])
-    for each in term.varying[1:]:
-        product = build_node("multiply", (product, new(each)), {})
+    for factor in term.varying[1:]:
+        product = build_node("multiply", (product, new(factor)), {})
     result = build_node("sum", (product,), {"axes": axes})
-    for each in term.fixed:
-        result = build("multiply", result, without(new(each), axes))
+    for factor in term.fixed:
+        result = build("multiply", result, drop_axes(new(factor), axes))
     return build("negative", result) if term.negative else result
 
 
-def without(x: Node, axes: tuple[int, ...]) -> Node:
+def drop_axes(x: Node, axes: tuple[int, ...]) -> Node:
     """A node that holds one value along these axes, with the axes gone."""
     first = build_node("slice", (x,), {"start": (0,) * x.ndim, "step": (1,) * x.ndim,
                                        "stop": tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))})

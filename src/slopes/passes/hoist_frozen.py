@@ -30,12 +30,12 @@ def depends_only_on(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]
     """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
     if not fixed:
         return set()
-    found: set[Node] = set()
+    steady: set[Node] = set()
     constants: set[Node] = set()
     for node in order:
         if node.op is Variable:
             if node in fixed:
-                found.add(node)
-        elif all(arg in found or arg in constants for arg in node.args):
-            (found if any(arg in found for arg in node.args) else constants).add(node)
-    return found
+                steady.add(node)
+        elif all(arg in steady or arg in constants for arg in node.args):
+            (steady if any(arg in steady for arg in node.args) else constants).add(node)
+    return steady

@@ -36,8 +36,8 @@ def number(node: Node) -> Any:
 
 def holds(node: Node, value: float) -> bool:
     """Whether every element is this very number (a bool is no number here)."""
-    found = number(node)
-    return found is not None and not isinstance(found, bool) and found == value
+    held = number(node)
+    return held is not None and not isinstance(held, bool) and held == value
 
 
 def other(node: Node, value: float) -> Node | None:

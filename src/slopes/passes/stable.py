@@ -94,8 +94,8 @@ def minus(x: Node) -> Node:
 def log_one_plus(node):
     inner = node.args[0]  # digits of a small x are lost in 1 + x
     if is_op(inner, "add"):
-        found = other(inner, 1)
-        return None if found is None or is_op(found, "exp") else build("log1p", found)
+        addend = other(inner, 1)
+        return None if addend is None or is_op(addend, "exp") else build("log1p", addend)
     return build("log1p", -inner.args[1]) if is_op(inner, "subtract") and holds(inner.args[0], 1) else None
 
 
@@ -107,8 +107,8 @@ def exp_minus_one(node):
 
 @rule("-1 + exp(x) = expm1(x)", "add", example=pair(lambda a: (build("exp", a) + -1.0, build("expm1", a))))
 def exp_plus_minus_one(node):
-    found = other(node, -1)
-    return build("expm1", found.args[0]) if found is not None and is_op(found, "exp") else None
+    addend = other(node, -1)
+    return build("expm1", addend.args[0]) if addend is not None and is_op(addend, "exp") else None
 
 
 @rule("1 - exp(x) = -expm1(x)", "subtract", example=pair(lambda a: (1 - build("exp", a), -build("expm1", a))))
@@ -232,7 +232,7 @@ def log_moved(node):
         moves.append(inner)
         inner = inner.args[0]
     logarithm = build("log", inner)
-    result = next((better for each in LOGARITHMS if (better := each(logarithm)) is not None), None) if moves else None
+    result = next((better for rule in LOGARITHMS if (better := rule(logarithm)) is not None), None) if moves else None
     for move in reversed(moves) if result is not None else ():
         result = move.op.make(result, **move.params)
     return result

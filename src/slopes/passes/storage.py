@@ -21,19 +21,19 @@ class Life:
     last: int
 
 
-def place(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
+def assign_offsets(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     """An offset for each buffer, so that no two that live at once overlap, and the size of the arena.
 
     Two orders are tried, and the smaller arena is taken: buffers as they are born into the smallest gap that holds each (best
     fit), and the largest first, each as low as its neighbours in time allow. The second is left out for very many buffers.
     """
-    by_birth = place_by_birth(lives)
+    by_birth = assign_by_birth(lives)
     if len(lives) > BEST_FIT_BUFFERS:
         return by_birth
-    return min(by_birth, place_by_size(lives), key=lambda found: found[1])
+    return min(by_birth, assign_by_size(lives), key=lambda plan: plan[1])
 
 
-def place_by_size(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
+def assign_by_size(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     """The largest buffers first, each at the lowest place where no buffer stands that lives at the same time."""
     placed: list[tuple[int, int, int, int]] = []  # (first phase, last phase, offset, end)
     offsets: dict[Name, int] = {}
@@ -53,16 +53,16 @@ def aligned(nbytes: int) -> int:
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
 
 
-def place_by_birth(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
+def assign_by_birth(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     """Buffers in order of birth, larger ones first, each into the smallest gap that holds it."""
     offsets: dict[Name, int] = {}
     free: list[tuple[int, int]] = []  # (offset, size), by offset
     living: list[tuple[int, int, int]] = []  # (last phase, offset, size)
     top = 0
     for name, life in sorted(lives.items(), key=lambda item: (item[1].first, -item[1].nbytes)):
-        dead = [each for each in living if each[0] < life.first]
+        dead = [buffer for buffer in living if buffer[0] < life.first]
         if dead:
-            living = [each for each in living if each[0] >= life.first]
+            living = [buffer for buffer in living if buffer[0] >= life.first]
             for _, offset, size in dead:
                 free = _release(free, offset, size)
         size = aligned(life.nbytes)
@@ -79,7 +79,7 @@ def _take(free: list[tuple[int, int]], size: int) -> tuple[int, list[tuple[int, 
     if not fitting:
         return -1, free
     extent, offset = min(fitting)
-    rest = [each for each in free if each[0] != offset]
+    rest = [gap for gap in free if gap[0] != offset]
     if extent > size:
         rest.append((offset + size, extent - size))
     return offset, sorted(rest)

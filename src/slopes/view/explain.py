@@ -209,7 +209,7 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 @dataclass
 class Gate:
-    """A node of the circuit with its lines of text and its place."""
+    """A node of the circuit with its lines of text and its position."""
 
     node: Node
     title: str
@@ -328,14 +328,14 @@ def draw_labels(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[Wire], 
             continue
         local, product = labels[wire].pop(0)  # in the order of the arguments, as the wires are
         width = max(text_width(line, SMALL, mono=True) for line in (local, product))
-        x, y = free_place(points, width, 30.0, taken)
+        x, y = free_point(points, width, 30.0, taken)
         taken.append((x - width / 2, y - 15, x + width / 2, y + 15))
         canvas.box(x - width / 2 - 2, y - 15, width + 4, 29, "#ffffff", radius=4.0, fill_opacity=0.88)
         canvas.text(x, y - 3, local, SMALL, BLUE, mono=True)
         canvas.text(x, y + 10, product, SMALL, RED, mono=True)
 
 
-def free_place(points: Sequence[Point], width: float, height: float, taken: Sequence[tuple[float, float, float, float]]) -> Point:
+def free_point(points: Sequence[Point], width: float, height: float, taken: Sequence[tuple[float, float, float, float]]) -> Point:
     """The point of the wire, nearest to its middle, where a label of this size covers least."""
     def covered(point: Point) -> float:
         x, y = point

@@ -1,7 +1,7 @@
-"""Where the boxes of a graph go: layers by longest path, an order with few crossings, places with straight edges.
+"""Where the boxes of a graph go: layers by longest path, an order with few crossings, positions with straight edges.
 
 The method is that of K. Sugiyama, S. Tagawa and M. Toda, "Methods for visual understanding of hierarchical system structures"
-(1981): a long edge passes through a dummy in each layer on its way. Places within a layer are the exact least-squares answer
+(1981): a long edge passes through a dummy in each layer on its way. Positions within a layer are the exact least-squares answer
 (pool adjacent violators) to "as near to your neighbours as order and width allow", asked downwards and upwards in turn.
 """
 
@@ -218,7 +218,7 @@ class Placing:
         return 8.0 if isinstance(key, Dummy) else 1.0 + 0.25 * (len(self.above.get(key, ())) + len(self.below.get(key, ())))
 
     def settle(self, layer: list[Key], wishes: list[float], weights: list[float]) -> None:
-        """The places nearest to the wishes that keep the order and the gaps: least squares by pooling adjacent violators."""
+        """The positions nearest to the wishes that keep the order and the gaps: least squares by pooling adjacent violators."""
         offsets = self.offsets(layer)
         blocks: list[list[float]] = []  # sum of weight * wish, weight, members
         for wished, load, offset in zip(wishes, weights, offsets):
