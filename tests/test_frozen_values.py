@@ -23,7 +23,7 @@ import pytest
 import slopes as sl
 from slopes import SlopesError, nn, optim
 from slopes.bytecode import find_reads
-from slopes.captures import LARGE
+from slopes.capture_values import LARGE
 
 RATE, PICKED, FLAG, WEIGHTS, SCALAR = 2.0, "mean", True, np.ones(3, np.float32), np.float32(2)
 SETTINGS = {"rate": 2.0}

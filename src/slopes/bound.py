@@ -165,9 +165,9 @@ class Bound:
             with no_grad():
                 for value, gradient in zip(captured.gradients, tensors[outputs + taps:]):
                     accumulate(leaves[value.leaf], gradient)
-        values = iter(tensors)
-        found = [fixed if is_python else next(values) for fixed, is_python in zip(captured.results, captured.is_python)]
-        return tree.unflatten(captured.returns, found), tensors[outputs:outputs + taps]
+        computed = iter(tensors)
+        values = [fixed if is_python else next(computed) for fixed, is_python in zip(captured.results, captured.is_python)]
+        return tree.unflatten(captured.returns, values), tensors[outputs:outputs + taps]
 
     def mark_gradients(self) -> None:
         """Let parameters know that the last gradient stayed inside of the program."""

@@ -13,7 +13,8 @@ import numpy as np
 
 from .arrays import memory_of, shorten
 from .bytecode import ATTRIBUTE, CELL, GLOBAL
-from .captures import CONTENTS, CONTEXT, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
+from .capture_values import CONTENTS, CONTEXT, METHOD, UNKNOWN, Slot, is_large, items_of
+from .captures import Captures
 from .trace import Trace
 
 ARRAY = "array"

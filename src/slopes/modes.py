@@ -66,7 +66,7 @@ class Mode(threading.local):
 mode = Mode()
 
 
-class Recording(contextlib.ContextDecorator):
+class GradientMode(contextlib.ContextDecorator):
     """Whether operations are recorded for `backward` in a with-block or a decorated function."""
 
     def __init__(self, flag: bool) -> None:
@@ -81,7 +81,7 @@ class Recording(contextlib.ContextDecorator):
         mode.recording = self.before.pop()
 
 
-def no_grad() -> Recording:
+def no_grad() -> GradientMode:
     """A with-block (or decorator) in which nothing is recorded for `backward`.
 
     >>> import slopes as sl
@@ -90,10 +90,10 @@ def no_grad() -> Recording:
     ...     (x + 1).requires_grad
     False
     """
-    return Recording(False)
+    return GradientMode(False)
 
 
-def enable_grad() -> Recording:
+def enable_grad() -> GradientMode:
     """A with-block (or decorator) in which operations are recorded for `backward`, even inside of `no_grad`.
 
     >>> import slopes as sl
@@ -102,4 +102,4 @@ def enable_grad() -> Recording:
     ...     (x + 1).requires_grad
     True
     """
-    return Recording(True)
+    return GradientMode(True)

@@ -66,7 +66,7 @@ class Tensor(Conversions):
         """NumPy's functions of each element, its operators among them (array + tensor), are slopes' own operations of that meaning."""
         name = own_name(ufunc.__name__)
         if method == "__call__" and not options:
-            operands = tuple(each if isinstance(each, OPERANDS) else asarray(each) for each in inputs)
+            operands = tuple(value if isinstance(value, OPERANDS) else asarray(value) for value in inputs)
             if name in Operation.table:
                 return perform(name, operands, {})
             if (own := own_function(ufunc.__name__, operands, {})) is not None:
@@ -78,7 +78,7 @@ class Tensor(Conversions):
         own = own_function(function.__name__, args, options)
         if own is None:
             return on_values(function, function.__name__, args, options)
-        args = tree.map_tree(lambda each: asarray(each) if isinstance(each, np.ndarray) else each, args)
+        args = tree.map_tree(lambda value: asarray(value) if isinstance(value, np.ndarray) else value, args)
         return own(*args, **options)
 
     def __reduce__(self) -> tuple:
@@ -125,14 +125,14 @@ class Tensor(Conversions):
         trace = mode.trace
         if trace is None and self._value is None:
             raise value_error(self, "assign")
-        given = value if isinstance(value, Tensor) else Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
-        check_like(self, given)
+        new = value if isinstance(value, Tensor) else Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
+        check_like(self, new)
         if trace is not None:
-            trace.write(self, given._node_in(trace))
-        elif given is value:
-            rebind(self, given._shared())
+            trace.write(self, new._node_in(trace))
+        elif new is value:
+            rebind(self, new._shared())
         else:
-            own_copy(self, given._value)
+            own_copy(self, new._value)
         return self
 
     def _shared(self) -> np.ndarray:
@@ -308,10 +308,10 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
     >>> shared
     tensor([7., 0.])
     """
-    wanted = None if dtype is None else as_dtype(dtype)
-    if isinstance(data, Tensor) and copy is not True and wanted in (None, data.dtype):
+    target = None if dtype is None else as_dtype(dtype)
+    if isinstance(data, Tensor) and copy is not True and target in (None, data.dtype):
         return data
-    return new_tensor(data, wanted, copy)
+    return new_tensor(data, target, copy)
 
 
 def from_dlpack(array: Any) -> Tensor:
@@ -343,9 +343,9 @@ def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
     if depth > MAX_AXES:
         raise ShapeError(f"lists are nested in more than {MAX_AXES} levels", why="a tensor has an axis for each",
                          repair="sl.stack and sl.concat join tensors one axis at a time")
-    parts = [stacked(each, dtype, depth + 1) if isinstance(each, (list, tuple)) and holds(each, Tensor) else asarray(each, dtype)
-             for each in data]
-    shapes = {each.shape for each in parts}
+    parts = [stacked(item, dtype, depth + 1) if isinstance(item, (list, tuple)) and holds(item, Tensor) else asarray(item, dtype)
+             for item in data]
+    shapes = {item.shape for item in parts}
     if len(shapes) > 1:
         raise ShapeError(f"the lists do not have one shape: they hold {' and '.join(map(str, sorted(shapes)))}",
                          why="all rows of a tensor have the same length", repair="pad the shorter ones")
@@ -354,18 +354,18 @@ def stacked(data: list | tuple, dtype: DType, depth: int = 1) -> Tensor:
 
 def leaves_of(data: list | tuple, depth: int = 1) -> Iterator[Any]:
     """What nested lists hold besides lists."""
-    for each in data:
-        if isinstance(each, (list, tuple)) and depth < MAX_AXES:
-            yield from leaves_of(each, depth + 1)
+    for item in data:
+        if isinstance(item, (list, tuple)) and depth < MAX_AXES:
+            yield from leaves_of(item, depth + 1)
         else:
-            yield each
+            yield item
 
 
 def common_type(values: list[Any]) -> DType:
     """The type in which tensors, arrays and Python's numbers meet; numbers take that of the arrays, as in arithmetic."""
-    arrays = [each.dtype for each in values if isinstance(each, (Tensor, np.ndarray))]
-    beside = promote(*(as_dtype(each) for each in arrays))
-    return promote(beside, *(scalar_dtype(each, beside) for each in values if isinstance(each, Numbers)))
+    arrays = [value.dtype for value in values if isinstance(value, (Tensor, np.ndarray))]
+    beside = promote(*(as_dtype(value) for value in arrays))
+    return promote(beside, *(scalar_dtype(value, beside) for value in values if isinstance(value, Numbers)))
 
 
 def copied(x: Tensor, dtype: DType, copy: bool | None) -> Tensor:
@@ -397,7 +397,7 @@ def restore(cls: type[Tensor], array: np.ndarray, requires_grad: bool) -> Tensor
 
 def is_basic(index: Any) -> bool:
     """Whether an index is made of whole numbers, slices, None and ... only: then NumPy answers with a view."""
-    return all(type(each) in (int, slice, type(None), type(...)) for each in (index if type(index) is tuple else (index,)))
+    return all(type(item) in (int, slice, type(None), type(...)) for item in (index if type(index) is tuple else (index,)))
 
 
 # Performing operations
@@ -423,25 +423,25 @@ Methods._apply, Methods._compose = staticmethod(perform), staticmethod(compose)
 
 def perform_traced(trace: Recorder[Tensor], name: str, args: tuple, params: dict[str, Any]) -> Tensor:
     """Only build the node."""
-    wanted = any(isinstance(each, Tensor) and each._requires_grad for each in args)
-    node = build_node(name, tuple(trace.operand(each) for each in args), params)
-    if wanted and not mode.recording:
+    requires_grad = any(isinstance(arg, Tensor) and arg._requires_grad for arg in args)
+    node = build_node(name, tuple(trace.operand(arg) for arg in args), params)
+    if requires_grad and not mode.recording:
         return trace.tensor(build_node("stop_gradient", (node,), {}) if is_inexact(node.dtype) else node)
-    return trace.tensor(node, wanted and is_inexact(node.dtype))
+    return trace.tensor(node, requires_grad and is_inexact(node.dtype))
 
 
 def perform_now(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
     """Compute the value; record it where a gradient may be asked for."""
     if mode.recording:
-        for each in args:
-            if isinstance(each, Tensor) and each._requires_grad:
+        for arg in args:
+            if isinstance(arg, Tensor) and arg._requires_grad:
                 return perform_recorded(what, args, params)
     return perform_plain(what, args, params)
 
 
 def perform_recorded(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
     """Compute the value, and keep the node for `backward`."""
-    node = record(what, [each._leaf() if isinstance(each, Tensor) else each for each in args], params)
+    node = record(what, [arg._leaf() if isinstance(arg, Tensor) else arg for arg in args], params)
     made = from_array(node.value)  # type: ignore[arg-type]
     if is_inexact(node.dtype):
         made._node, made._requires_grad = node, True
@@ -450,10 +450,10 @@ def perform_recorded(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
 
 def perform_plain(what: What, args: tuple, params: dict[str, Any]) -> Tensor:
     """Only compute the value."""
-    result = compute(what, [each._value_now() if isinstance(each, Tensor) else each for each in args], params)
-    for each in args:
-        if isinstance(each, Tensor) and each._owned and (result.base is not None or result is each._value):
-            disown(each)  # the result may be a view of it
+    result = compute(what, [arg._value_now() if isinstance(arg, Tensor) else arg for arg in args], params)
+    for arg in args:
+        if isinstance(arg, Tensor) and arg._owned and (result.base is not None or result is arg._value):
+            disown(arg)  # the result may be a view of it
     return from_array(result)
 
 
@@ -469,11 +469,11 @@ def seed_of(node: Node, gradient: Any) -> Node:
                                 repair=f"reduce it first: x.sum().backward(), or give backward a gradient of shape {node.shape}")
         one = constant(1, node.dtype)
         return build_node("expand", (one,), {"shape": node.shape}) if node.shape else one
-    given = asarray(gradient, dtype=node.dtype)
-    if given.shape != node.shape:
-        raise GradientError(f"backward: the gradient has shape {given.shape}, the tensor {node.shape}",
+    start = asarray(gradient, dtype=node.dtype)
+    if start.shape != node.shape:
+        raise GradientError(f"backward: the gradient has shape {start.shape}, the tensor {node.shape}",
                             why="a gradient has the shape of its tensor")
-    return given._leaf() if mode.trace is None else given._node_in(mode.trace)
+    return start._leaf() if mode.trace is None else start._node_in(mode.trace)
 
 
 def backward_now(node: Node, seed: Node) -> None:

@@ -20,7 +20,7 @@ from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..levels import levels
 from ..machine.reference import evaluate
-from ..modes import Recording, mode
+from ..modes import GradientMode, mode
 from ..ops.fill import zeros_like
 from ..passes.stable import stable_to_differentiate
 from ..tensor import Tensor, asarray, from_array
@@ -77,7 +77,7 @@ def record_from(nodes: Iterable[Node]) -> Iterator[None]:
     count = len(levels.active)
     levels.active.extend(nodes)
     try:
-        with Recording(True):
+        with GradientMode(True):
             yield
     finally:
         del levels.active[count:]

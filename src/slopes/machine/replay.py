@@ -34,7 +34,7 @@ Step = tuple[Callable[..., Any], Callable[[list], Sequence[np.ndarray]], dict[st
 class Replay:
     """The steps that compute `roots` from the arrays of `inputs`; with `keep`, what every step computed.
 
-    `places` says where the value of a node stands in the list that a run fills: the inputs, then what does not depend on them,
+    `indices` says where in the list that a run fills the value of a node stands: the inputs, then what does not depend on them,
     then one value per step. An elementwise operation reads through the expansion of an argument, as NumPy broadcasts by itself;
     an expansion that nobody else reads is never computed. Arrays are let go after their last use.
     """
@@ -48,25 +48,25 @@ class Replay:
         needed = needed_nodes(self.order, roots, reads)
         steps = [node for node in self.order if node in needed and node in reads]
         self.constants = [read_only(array) for array in evaluate(self.fixed)]
-        self.slots = {node: slot for slot, node in enumerate([*inputs, *self.fixed, *steps])}
-        self.results = [self.slots[root] for root in roots]
-        dead = [()] * len(steps) if keep else last_uses([self.slots_of(reads[node]) for node in steps], self.results)
-        first = len(self.slots) - len(steps)
+        self.indices = {node: i for i, node in enumerate([*inputs, *self.fixed, *steps])}
+        self.results = [self.indices[root] for root in roots]
+        dead = [()] * len(steps) if keep else last_uses([self.indices_of(reads[node]) for node in steps], self.results)
+        first = len(self.indices) - len(steps)
         self.steps: list[Step] = [
-            (node.op.compute, picker(self.slots_of(reads[node])), node.params, tuple(slot for slot in slots if slot >= first), node)
-            for node, slots in zip(steps, dead)]
+            (node.op.compute, picker(self.indices_of(reads[node])), node.params, tuple(i for i in indices if i >= first), node)
+            for node, indices in zip(steps, dead)]
         self.checked = False
 
-    def slots_of(self, nodes: Sequence[Node]) -> tuple[int, ...]:
-        return tuple(self.slots[node] for node in nodes)
+    def indices_of(self, nodes: Sequence[Node]) -> tuple[int, ...]:
+        return tuple(self.indices[node] for node in nodes)
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The arrays of the roots."""
         values = self.values(arrays)
-        return [values[slot] for slot in self.results]
+        return [values[i] for i in self.results]
 
     def values(self, arrays: Sequence[np.ndarray]) -> list[Any]:
-        """The arrays of all slots, None where the last reader has run."""
+        """The values of all nodes, as far as they were kept."""
         values = [*arrays, *self.constants]
         quietly(take_steps, self.steps, values)
         if not self.checked:
@@ -85,8 +85,8 @@ def take_steps(steps: Sequence[Step], values: list[Any]) -> None:
     for compute, pick, params, dead, _ in steps:
         result = compute(*pick(values), **params)
         values.append(result if type(result) is np.ndarray else np.asarray(result))
-        for slot in dead:
-            values[slot] = None
+        for i in dead:
+            values[i] = None
 
 
 def fixed_nodes(order: Sequence[Node]) -> list[Node]:
@@ -117,16 +117,16 @@ def needed_nodes(order: Sequence[Node], roots: Sequence[Node], reads: dict[Node,
 
 
 def last_uses(uses: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[tuple[int, ...]]:
-    """For each step, the slots that nobody reads after it."""
+    """For each step, the indices that nobody reads after it."""
     seen, dead = set(kept), []
-    for slots in reversed(uses):
-        dead.append(tuple(set(slots) - seen))
-        seen.update(slots)
+    for indices in reversed(uses):
+        dead.append(tuple(set(indices) - seen))
+        seen.update(indices)
     return dead[::-1]
 
 
 def picker(indices: tuple[int, ...]) -> Callable[[list], Sequence[np.ndarray]]:
-    """A function that takes the values at these indices from a list."""
+    """A function that takes the values at these indices out of a list."""
     if len(indices) > 1:
         return itemgetter(*indices)
     return itemgetter(slice(indices[0], indices[0] + 1) if indices else slice(0))
