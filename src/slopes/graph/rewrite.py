@@ -155,12 +155,12 @@ class Rewriting:
 
     def error(self, what: str) -> RewriteError:
         """The error, with the firings that led to it."""
-        last = "; ".join(f"{rule.name}: {picture(before)} -> {picture(after)}" for rule, before, after in self.firings[-8:])
+        last = "; ".join(f"{rule.name}: {show(before)} -> {show(after)}" for rule, before, after in self.firings[-8:])
         return RewriteError(f"{self.phase.name}: {what}", why=f"the last rules were {last}",
                             repair="one of these rules does not lower the measure; this is a fault of slopes")
 
 
-def picture(node: Node) -> str:
+def show(node: Node) -> str:
     """A node and its arguments, in a few words."""
     return f"{node.op.name}({', '.join(f'{arg.op.name} {type_of(arg)}' for arg in node.args)})"
 

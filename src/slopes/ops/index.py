@@ -205,7 +205,7 @@ class TakeAlongAxis(Index):
 
     def compute(x, indices, axis):
         check_range("take_along_axis", indices, axis, x.shape[axis])
-        return x[line_places(indices, axis)]
+        return x[line_index(indices, axis)]
 
     def rule(x, indices, axis):
         check_indices("take_along_axis", indices, axis, x.ndim)
@@ -232,7 +232,7 @@ class TakeAlongAxis(Index):
         yield [real(3, 4), whole(3, 0, below=4)], {"axis": 1}
 
 
-def line_places(indices: Any, axis: int) -> tuple:
+def line_index(indices: Any, axis: int) -> tuple:
     """An index of all axes: `indices` along one of them, on each of the others the place itself."""
     index = list(grid(indices.shape))
     index[axis] = indices
@@ -267,9 +267,9 @@ class PutAlongAxis(Index):
         check_range("put_along_axis", indices, axis, size)
         shape = (*indices.shape[:axis], size, *indices.shape[axis + 1:])
         if indices.shape[axis] != 1:
-            return add_at(shape, updates, line_places(indices, axis))
+            return add_at(shape, updates, line_index(indices, axis))
         zeros = np.zeros(shape, updates.dtype)
-        zeros[line_places(indices, axis)] = updates  # one to a line: no place comes twice
+        zeros[line_index(indices, axis)] = updates  # one to a line: no place comes twice
         return zeros
 
     def rule(indices, updates, axis, size):
