@@ -17,7 +17,7 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, once, report  # noqa: E402
+from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
 from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
 
 SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
@@ -218,6 +218,14 @@ def test_unknown_peers_are_named(capsys):
     with pytest.raises(SystemExit):
         command.main(["tiny", "--peers", "eager,caffe"])
     assert "no peer is called caffe; there are eager, compile, jax, onnx" in capsys.readouterr().err
+
+
+def test_the_cost_of_statistics_is_measured_in_alternating_rounds(monkeypatch, capsys):
+    monkeypatch.setattr(observing, "EXAMPLES", 32)
+    monkeypatch.setattr(observing, "BATCH", 4)
+    observing.main(["--rounds", "2", "--steps", "4", "--every", "2"])
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("20 statistics of LeNet, batch 4") and second.startswith("  every 2: ") and third.startswith("  every 1: ")
 
 
 def test_accuracy_needs_the_images(monkeypatch, tmp_path):

@@ -20,7 +20,7 @@ from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-PROGRAMS = "tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch"
+PROGRAMS = "tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership"
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
@@ -41,6 +41,7 @@ def clean(tmp_path, monkeypatch):
     """A folder of its own, and the table of operations as it was before."""
     table = dict(Operation.table)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLOPES_CHECK", "")  # so that what a document sets is undone
     yield
     Operation.table.clear()
     Operation.table.update(table)

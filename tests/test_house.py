@@ -29,7 +29,7 @@ FLOORS = (
     ("arrays", "numpy_calls", "versions", "modes", "interrupts", "levels", "eager", "backward", "tensor_fields", "owned",
      "tensor_errors", "conversions", "tensor", "parameter", "trace", "indexing", "methods", "functions", "derivatives",
      "bytecode", "foreign_random", "captures", "guards", "state_names", "taps", "trace_call", "capture", "backend",
-     "native_backend", "reference_backend", "bound", "fast_call", "compile", "gradcheck", "random"),
+     "native_backend", "reference_backend", "bound", "checked", "fast_call", "compile", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("experiments",),

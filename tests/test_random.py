@@ -50,7 +50,7 @@ def test_seeds_of_64_bits_differ_and_wrong_ones_are_refused():
     first, second = sl.Generator(1), sl.Generator(1 + (1 << 32))
     assert sl.uniform(4, generator=first).tolist() != sl.uniform(4, generator=second).tolist()
     for wrong in (-1, 1 << 64, 0.5, "a", True):
-        with pytest.raises(ArgumentError, match="is no seed"):
+        with pytest.raises(ArgumentError, match="is not a seed"):
             sl.seed(wrong)
 
 

@@ -124,6 +124,16 @@ def test_regions_survive_the_optimizer_of_graphs():
     assert {"affine", "softmax"} <= {node.region.name for node in topological(optimized) if node.args}
 
 
+def test_a_profile_has_a_row_for_each_layer():
+    net = nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 8))
+    profile = sl.profile(sl.compile(step_of(net)), sl.zeros((32, 64)), np.zeros(32, np.int64), runs=1)
+    words = ", ".join(profile.layers)
+    assert all(name in words for name in ("net[0]", "net[0] gradient", "net[2] gradient", "cross_entropy", "cross_entropy gradient"))
+    assert sum(profile.layers.values()) == pytest.approx(sum(row.seconds for row in profile.rows))
+    assert list(profile.layers.values()) == sorted(profile.layers.values(), reverse=True)
+    assert str(profile).splitlines()[len(profile.rows) + 2].endswith("  layer")
+
+
 def test_a_batch_of_a_function_keeps_its_regions():
     net = Classes()
     captured = sl.capture(sl.vmap(lambda x: sl.softmax(net(x[None])[0])), sl.zeros((6, 4)))

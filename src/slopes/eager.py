@@ -141,7 +141,7 @@ class Recipe:
 
     def __init__(self, what: What, operands: Sequence[Node], params: dict[str, Any]) -> None:
         self.result: Node = what.make(*operands, **params)
-        self.inputs = [each for each in operands if each.op is Variable]
+        self.inputs = [operand for operand in operands if operand.op is Variable]
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
         self.largest_array = largest_array([self.result], self.inputs, what.name)
 
@@ -156,12 +156,12 @@ class Recipe:
         if not self.single:
             return self.replay.run(arrays)[0]
         node = self.result
-        found = quietly(node.op.compute, *arrays, **node.params)
-        return check(node, found if type(found) is np.ndarray else np.asarray(found))
+        result = quietly(node.op.compute, *arrays, **node.params)
+        return check(node, result if type(result) is np.ndarray else np.asarray(result))
 
     def record(self, nodes: list[Node]) -> Node:
         """The node of the result on these operands."""
-        arrays = [each.value if each.value is not None else value_of(each) for each in nodes]
+        arrays = [node.value if node.value is not None else value_of(node) for node in nodes]
         location, region = user_location(), scopes.region
         if self.single:
             return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, region)
@@ -172,8 +172,8 @@ class Recipe:
         recording = self.recording
         values = recording.replay.values(arrays)
         known = [*nodes, *recording.constants]
-        for pattern, args, place in recording.made:
-            value = None if place is None else values[place]
+        for pattern, args, index in recording.made:
+            value = None if index is None else values[index]
             known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, region))
         return known[-1]
 
@@ -201,8 +201,8 @@ class Recording:
         fixed = self.replay.fixed
         order = [node for node in self.replay.order if node not in fixed or node is result]
         self.constants = [node for node in fixed if node is not result]
-        places = {node: place for place, node in enumerate([*inputs, *self.constants, *order])}
-        self.made = [(node, tuple(places[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
+        indices = {node: i for i, node in enumerate([*inputs, *self.constants, *order])}
+        self.made = [(node, tuple(indices[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
 
 
 def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int],

@@ -164,6 +164,10 @@ class TraceError(SlopesError, TypeError):
     """Python code that a traced function cannot follow, such as a branch on a tensor's value."""
 
 
+class OwnershipError(SlopesError, RuntimeError):
+    """An array that a compiled function writes into, and that somebody else holds or changes (found with SLOPES_CHECK=1)."""
+
+
 class StateError(SlopesError, KeyError):
     """Names or shapes in a state that do not match the module's."""
 

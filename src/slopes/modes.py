@@ -21,6 +21,7 @@ class Recorder(Protocol[T]):
     grads: dict[T, T | None]
     notes: dict[str, Node]
     layers: dict[str, Any]
+    outputs: dict[int, list[Node]]
     captured: Collection[int]
 
     @property

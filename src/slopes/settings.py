@@ -18,6 +18,8 @@ VARIABLES = {
     "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder; without one, a temporary one)",
     "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
     "SLOPES_CPU": "instruction set to compile for on x86: avx512, avx2, sse, or its level x86-64-v4, -v3, -v2 (default: host, the best)",
+    "SLOPES_ENTRY": "portable: call programs through ctypes, as where CPython's C API is missing (default: by that API)",
+    "SLOPES_CHECK": "1: each call of a compiled function verifies who holds the arrays that it writes into (slow)",
     "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
 }
 
@@ -99,6 +101,20 @@ def debug_level() -> int:
     """The level named by SLOPES_DEBUG, 0 when unset or not a number."""
     text = os.environ.get("SLOPES_DEBUG", "0")
     return int(text) if text.isdigit() else 0
+
+
+def portable_entry() -> bool:
+    """Whether SLOPES_ENTRY asks for calls that use nothing of the interpreter; ArgumentError for another word."""
+    name = os.environ.get("SLOPES_ENTRY", "").strip().lower()
+    if name not in ("", "portable"):
+        raise ArgumentError(f"SLOPES_ENTRY is {name!r:.40}", why="it is the way in which Python calls compiled programs",
+                            repair="set it to portable, or unset it to use the quickest one", where="")
+    return name == "portable"
+
+
+def checks_ownership() -> bool:
+    """Whether SLOPES_CHECK asks for checks of who holds and changes the arrays of compiled functions."""
+    return os.environ.get("SLOPES_CHECK", "") not in ("", "0")
 
 
 def named_threads() -> int | None:

@@ -35,6 +35,7 @@ class Trace:
     leaves    nodes of traced tensors that require a gradient themselves
     notes     values by path, for taps: `net[0]` and, when a layer runs again, `net[0]#2`
     layers    the layers that ran, by path
+    outputs   the output of each call of a layer, by the layer's id
     captured  addresses of the NumPy arrays that the function finds outside: of a small one too, each call reads the present values
     copied    those of them that no program can read as they lie
     storage   the type in which what layers with weights take is kept: "float32" or "bfloat16"
@@ -51,6 +52,7 @@ class Trace:
         self.leaves: dict[Node, Tensor] = {}
         self.notes: dict[str, Node] = {}
         self.layers: dict[str, Any] = {}
+        self.outputs: dict[int, list[Node]] = {}
         self.arrays: dict[int, tuple[np.ndarray, Tensor]] = {}
         self.captured: Collection[int] = ()
         self.copied: list[np.ndarray] = []
@@ -59,8 +61,8 @@ class Trace:
         """Within another trace, share its state: whatever is read or written belongs to the outermost function."""
         if parent is not None:
             self.root, self.storage = parent.root, parent.storage
-            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "arrays",
-                         "captured", "copied"):
+            for name in ("reads", "writes", "current", "grads", "inherited", "leaves", "notes", "layers", "outputs",
+                         "arrays", "captured", "copied"):
                 setattr(self, name, getattr(parent, name))
 
     def argument(self, shape: Shape, dtype: Any, requires_grad: bool = False, name: str = "") -> Tensor:
@@ -153,9 +155,9 @@ class Trace:
 
     def backward(self, node: Node, seed: Node) -> None:
         """Pull the gradient back to every leaf that requires one."""
-        leaves = {each: tensor for tensor, each in self.current.items() if tensor._requires_grad} | self.leaves
-        targets = [(each, leaves[each]) for each in topological([node]) if each in leaves]
-        gradients = pull_back(stable_to_differentiate([node]), [seed], [each for each, _ in targets])
+        leaves = {leaf: tensor for tensor, leaf in self.current.items() if tensor._requires_grad} | self.leaves
+        targets = [(leaf, leaves[leaf]) for leaf in topological([node]) if leaf in leaves]
+        gradients = pull_back(stable_to_differentiate([node]), [seed], [leaf for leaf, _ in targets])
         with no_grad():
             for (_, tensor), gradient in zip(targets, gradients):
                 if gradient is not None:

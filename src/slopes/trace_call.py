@@ -17,12 +17,12 @@ from .trace import Trace, tracing
 
 
 class TensorSpec:
-    """A tensor argument of which shape and type are known, but no value: a leaf of trees, as a tensor is."""
+    """A tensor argument of which shape and type are known, but no value: a leaf of trees, as a tensor is. Its variable has this name."""
 
-    __slots__ = ("dtype", "requires_grad", "shape")
+    __slots__ = ("dtype", "name", "requires_grad", "shape")
 
-    def __init__(self, shape: Shape, dtype: DType | type, requires_grad: bool = False) -> None:
-        self.shape, self.dtype, self.requires_grad = shape, dtype, requires_grad
+    def __init__(self, shape: Shape, dtype: DType | type, requires_grad: bool = False, name: str = "") -> None:
+        self.shape, self.dtype, self.requires_grad, self.name = shape, dtype, requires_grad, name
 
 
 def spec_of(leaf: Any) -> Any:
@@ -56,7 +56,8 @@ def trace_call(leaves: Sequence[Any], structure: tree.Structure, storage: str = 
     """Trace what happens in the block. `leaves` are those of (args, kwargs); each TensorSpec among them becomes a traced tensor."""
     trace = Trace(storage)
     with tracing(trace):
-        traced = [trace.argument(leaf.shape, leaf.dtype, leaf.requires_grad) if isinstance(leaf, TensorSpec) else leaf for leaf in leaves]
+        traced = [trace.argument(leaf.shape, leaf.dtype, leaf.requires_grad, leaf.name) if isinstance(leaf, TensorSpec) else leaf
+                  for leaf in leaves]
         inputs = [tensor for tensor, leaf in zip(traced, leaves) if isinstance(leaf, TensorSpec)]
         yield TracedCall(trace, traced, inputs, *tree.unflatten(structure, traced))
 

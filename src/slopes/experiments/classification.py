@@ -96,7 +96,7 @@ def report(result: Result[data.Splits]) -> Report:
     right = int((test.predicted == test.targets).sum())
     return Report({"test accuracy": test["accuracy"], "test loss": test["loss"]},
                   [f"test accuracy {test['accuracy']:.2%} ({right:,} of {len(test.targets):,})"],
-                  {"curve.png": result.run.plot, "confusion.png": Confusion.counted(test.targets, test.predicted, test_set.classes).draw,
+                  {**result.curves, "confusion.png": Confusion.counted(test.targets, test.predicted, test_set.classes).draw,
                    "mistakes.png": lambda: mistakes(test, test_set)})
 
 

@@ -228,6 +228,11 @@ class Result(Generic[D]):
         return self.report.lines
 
     @property
+    def curves(self) -> dict[str, Callable[[], Picture]]:
+        """The learning curve of each part, by file name: `curve.png` of the only one, else `curve-PART.png`."""
+        return {f"curve-{name}.png" if name else "curve.png": run.plot for name, run in self.runs.items()}
+
+    @property
     def run(self) -> Run:
         """The run of the only part, or of the first."""
         return next(iter(self.runs.values()))

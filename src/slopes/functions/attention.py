@@ -140,7 +140,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, is
 
 
 def masked_weights(query: Tensor, key: Tensor, mask: Tensor | None, before: Any, scale: float | None) -> Tensor:
-    """The same, where `before` (L, S), if given, says which keys come before each query: at least one."""
+    """The same; `before` (L, S) is an optional mask of the keys that each query may see, at least one per query."""
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = composite.matmul(query * scale, composite.matrix_transpose(key))
     if before is not None:

@@ -71,6 +71,10 @@ class Operation:
     inline_limit: int | None = None
     """How many instructions an argument may take that is computed where this operation reads it; None: no matter how many."""
 
+    # ------------------------------------------------------------------ compilation: observers
+    observes: bool = False
+    """Whether what reads the result only looks at the argument: the rest of the program is compiled as if it were not there."""
+
     # ------------------------------------------------------------------ compilation: kernels
     kernel: str | None = None
     """The way in which a kernel of its own computes it: reduce, position, unwindow, contract, mix, cumulative_sum, sort, scatter or loop.

@@ -60,6 +60,11 @@ class Region:
         return tuple(reversed(chain))
 
     @property
+    def label(self) -> str:
+        """What a table calls it: the path of its layer, outside of layers the outermost function; `net[0] gradient` of gradients."""
+        return (self.layer or self.chain[0].name) + (" gradient" if self.forward is not None else "")
+
+    @property
     def call(self) -> str:
         """The function or the class with its arguments: `softmax(axis=1)`."""
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())

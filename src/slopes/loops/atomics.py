@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..costs import NAP, SPINS
 from .builder import Builder
 from .function_writer import Variable
-from .target import SPINS, Target
+from .target import Target
 from .values import INT64, Value, type_text
-
-NAP = 2000  # rounds of a waiting loop in the shortest sleep
 
 
 def field(b: Builder, pointer: str, offset: int) -> str:

@@ -30,12 +30,12 @@ def outer_loops(scope: Scope, axes: Sequence[Axis], dealt: int, blocks: int) -> 
         for position, axis in reversed(list(enumerate(prefix))):
             value = rest if position == 0 else b.binary("urem", rest, b.whole(axis.extent))
             rest = rest if position == 0 else b.binary("udiv", rest, b.whole(axis.extent))
-            stack.enter_context(scope.place(axis, value))
+            stack.enter_context(scope.bind(axis, value))
     else:
         for axis in prefix:
-            stack.enter_context(scope.place(axis, b.whole(0)))
+            stack.enter_context(scope.bind(axis, b.whole(0)))
     for axis in axes[dealt:]:
-        stack.enter_context(scope.place(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
+        stack.enter_context(scope.bind(axis, stack.enter_context(b.loop(b.whole(0), b.whole(axis.extent)))))
     return stack
 
 

@@ -78,7 +78,7 @@ class Remainder:
         return f"({self.inner} % {self.divisor})"
 
 
-class RunTime:
+class Indirect:
     """An index read from data: a scalar expression whose value was checked to lie in 0..size-1."""
 
     __slots__ = ("expr", "size")
@@ -94,7 +94,7 @@ class RunTime:
         return f"[{self.expr}]"
 
 
-Atom = Axis | Quotient | Remainder | RunTime
+Atom = Axis | Quotient | Remainder | Indirect
 
 
 class Index:
@@ -252,7 +252,7 @@ def _expand_indices(terms: dict[Any, int], constant: int) -> Index:
 
 
 def _substitute_atom(atom: Atom, replacements: Mapping[Any, Index]) -> Index:
-    if isinstance(atom, (Axis, RunTime)):
+    if isinstance(atom, (Axis, Indirect)):
         return replacements[atom] if atom in replacements else as_index(atom)
     if isinstance(atom, Quotient):
         return atom.inner.substitute(replacements) // atom.divisor

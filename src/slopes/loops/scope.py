@@ -11,15 +11,15 @@ from ..graph.node import Node
 from . import mathlib  # noqa: F401  (fills the builder's table of functions)
 from .access import load_lanes, store_lanes
 from .builder import Builder
-from .index import Axis, Index, Quotient, Remainder, RunTime
-from .nest import Accumulated, Buffer, Checked, Choose, Compute, Expr, Literal, Load, Position, Store
+from .index import Axis, Index, Indirect, Quotient, Remainder
+from .nest import AccumulatorRef, BoundsChecked, Buffer, Compute, Expr, Literal, Load, Position, Select, Store
 from .values import INT32, INT64, Value
 
 UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 
 
 class Scope:
-    """Emits expressions at one place of a loop nest: knows where each axis stands and which one runs along the lanes."""
+    """Emits expressions inside a loop nest, where each axis has a value and one of them runs along the lanes."""
 
     def __init__(self, b: Builder, pointers: dict[Buffer, str], site_of: Callable[[Node], int]) -> None:
         self.b, self.pointers, self.site_of = b, pointers, site_of
@@ -27,13 +27,13 @@ class Scope:
         self.vector: Axis | None = None
         self.lanes = 1
         self.full_lanes = b.lanes  # vectors start at multiples of this
-        self.accumulated: Value | None = None
+        self.accumulator: Value | None = None
         self._memo: dict[tuple[int, str], Value] = {}
         self._keep: list[Expr] = []  # the memo goes by id: what it knows must stay alive
 
     @contextmanager
-    def place(self, axis: Axis, value: Value) -> Iterator[None]:
-        """Inside, `axis` stands at `value`."""
+    def bind(self, axis: Axis, value: Value) -> Iterator[None]:
+        """Inside, `axis` has this value."""
         self.at[axis] = value
         self.forget()
         yield
@@ -45,12 +45,12 @@ class Scope:
         """Inside, `axis` runs over the lanes from `start` on."""
         before = self.vector, self.lanes
         self.vector, self.lanes = axis, lanes
-        with self.place(axis, start):
+        with self.bind(axis, start):
             yield
         self.vector, self.lanes = before
 
     def forget(self) -> None:
-        """Values known so far belong to another place."""
+        """Drop the values computed so far: they belong to another step of the loops."""
         self._memo.clear()
         self._keep.clear()
 
@@ -78,7 +78,7 @@ class Scope:
             if atom is not self.vector or scalar or self.lanes == 1:
                 return start
             return b.add(b.splat(start, self.lanes), b.lane_numbers(self.lanes))
-        if isinstance(atom, RunTime):
+        if isinstance(atom, Indirect):
             return self.expr(atom.expr, mask)
         assert isinstance(atom, (Quotient, Remainder))
         return self._divided(atom, scalar, mask)
@@ -108,7 +108,7 @@ class Scope:
         return self._memo[key]
 
     def know(self, expr: Expr, value: Value) -> None:
-        """Take an expression's value as computed, until this place is left."""
+        """Take an expression's value as computed until an axis takes another value."""
         self._memo[id(expr), ""] = value
         self._keep.append(expr)
 
@@ -118,15 +118,15 @@ class Scope:
             return load_lanes(self, expr, mask)
         if isinstance(expr, Literal):
             return b.const(expr.value, dtype=expr.dtype)
-        if isinstance(expr, Accumulated):
-            assert self.accumulated is not None
-            return self.accumulated
+        if isinstance(expr, AccumulatorRef):
+            assert self.accumulator is not None
+            return self.accumulator
         if isinstance(expr, Position):
             return b.cast(self.index(expr.index, mask=mask), expr.dtype)
-        if isinstance(expr, Choose):
-            return self._choose(expr, mask)
-        if isinstance(expr, Checked):
-            return self._checked(expr, mask)
+        if isinstance(expr, Select):
+            return self._select(expr, mask)
+        if isinstance(expr, BoundsChecked):
+            return self._bounds_checked(expr, mask)
         assert isinstance(expr, Compute)
         args = [self.expr(arg, mask) for arg in expr.args]
         if expr.node.op.may_trap(expr.dtype):
@@ -135,7 +135,7 @@ class Scope:
                 args[1] = b.select(mask, args[1], b.const(1, like=args[1]))
         return emit_operation(b, expr.node, b.match(*args))
 
-    def _choose(self, expr: Choose, mask: Value | None) -> Value:
+    def _select(self, expr: Select, mask: Value | None) -> Value:
         b, inside = self.b, mask
         chosen: Value | None = None
         for index, low, high in expr.conditions:
@@ -149,7 +149,7 @@ class Scope:
         inside = chosen if mask is None else b.bit_and(chosen, mask)
         return b.select(chosen, self.expr(expr.inner, inside), self.expr(expr.fill, mask))
 
-    def _checked(self, expr: Checked, mask: Value | None) -> Value:
+    def _bounds_checked(self, expr: BoundsChecked, mask: Value | None) -> Value:
         b = self.b
         x = b.cast(self.expr(expr.inner, mask), INT64)
         zero = b.const(0, like=x)
@@ -160,11 +160,11 @@ class Scope:
 
     # ------------------------------------------------------------------ stores
     def store(self, store: Store) -> None:
-        """Write one store's value at this place, for all lanes."""
+        """Write one store's value for all lanes."""
         store_lanes(self, store, self.expr(store.expr))
 
     def stores(self, stores: Sequence[Store]) -> None:
-        """All values first, then all stores: a kernel may overwrite what it read at the same place."""
+        """All values first, then all stores: a kernel may overwrite an element that it read."""
         for store in stores:
             self.expr(store.expr)
         for store in stores:

@@ -51,7 +51,7 @@ def plan_cumulate(node: Node, buffers: Places, lanes: int) -> CumulateKernel:
     inner = [along] if isinstance(along, Axis) else []
     read = Reader(buffers)
     body = read(node.args[0], here)
-    store = Store(buffers[node], buffers[node].at(here, node.shape), read.accumulated(node.dtype, axes))
+    store = Store(buffers[node], buffers[node].at(here, node.shape), read.accumulator(node.dtype, axes))
     parallel = [axis for axis in axes if axis not in inner]
     kernel = CumulateKernel(axes=parallel, inner=inner, stores=[store], nodes=[node], node=node, body=body)
     kernel.schedule = choose(kernel, lanes)
@@ -68,12 +68,12 @@ def _cumulate(scope: Scope, kernel: CumulateKernel) -> None:
     wide = np.dtype("float64") if dtype == np.float32 else dtype  # one rounding for each result, not for each step
     total = b.variable(b.const(0, dtype=wide, lanes=scope.lanes))
     axis = kernel.inner[0] if kernel.inner else Axis(1)
-    with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.place(axis, i):
+    with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.bind(axis, i):
         value = b.add(total.get(), b.cast(b.splat(scope.expr(kernel.body), scope.lanes), wide))
         total.set(value)
-        scope.accumulated = b.cast(value, dtype)
+        scope.accumulator = b.cast(value, dtype)
         scope.stores(kernel.stores)
-        scope.accumulated = None
+        scope.accumulator = None
 
 
 # ---------------------------------------------------------------------- scattered additions
@@ -106,7 +106,7 @@ def emit_scatter(scope: Scope, kernel: ScatterKernel) -> None:
 
 def _scatter(scope: Scope, kernel: ScatterKernel) -> None:
     b, (clear, add), (zero, *steps) = scope.b, kernel.stores, kernel.inner
-    with b.loop(b.whole(0), b.whole(zero.extent)) as i, scope.place(zero, i):
+    with b.loop(b.whole(0), b.whole(zero.extent)) as i, scope.bind(zero, i):
         scope.store(clear)
     _scatter_steps(scope, steps, add)
 
@@ -114,7 +114,7 @@ def _scatter(scope: Scope, kernel: ScatterKernel) -> None:
 def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
     b = scope.b
     if steps:
-        with b.loop(b.whole(0), b.whole(steps[0].extent)) as i, scope.place(steps[0], i):
+        with b.loop(b.whole(0), b.whole(steps[0].extent)) as i, scope.bind(steps[0], i):
             _scatter_steps(scope, steps[1:], add)
         return
     pointer, beside = scope.pointers[add.buffer], scope.lanes == 1 or scope.vector is None
@@ -172,7 +172,7 @@ def _sort_line(scope: Scope, kernel: SortKernel) -> None:
         source.set(target_now)
         target.set(source_now)
         width.set(b.add(width.get(), width.get()))
-    with b.loop(b.whole(0), b.whole(n)) as i, scope.place(kernel.inner[0], i):
+    with b.loop(b.whole(0), b.whole(n)) as i, scope.bind(kernel.inner[0], i):
         memory.store(b, memory.load(b, pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
 
 
@@ -203,7 +203,7 @@ def _comes_before(scope: Scope, kernel: SortKernel, i: Value, j: Value) -> Value
     b = scope.b
     keys = []
     for at in (i, j):
-        with scope.place(kernel.inner[0], at):
+        with scope.bind(kernel.inner[0], at):
             keys.append(scope.expr(kernel.body))
     x, y = keys if not kernel.descending else keys[::-1]
     if x.dtype.kind == "b":

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from .builder import Builder
 
-SPINS = 4000  # how often a barrier looks before it lets other programs run
 ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
 CONTEXT_BYTES = 448
 

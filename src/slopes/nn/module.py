@@ -83,6 +83,7 @@ class Module(TracksChanges):
                 first = output[0] if isinstance(output, tuple) and output else output
                 if isinstance(first, Tensor):
                     mode.trace.note(region.name, first)
+                    mode.trace.outputs.setdefault(id(self), []).append(first._node_in(mode.trace))
             return output
         except SlopesError:
             raise
@@ -223,7 +224,7 @@ class Entry:
     def __init__(self, key: str, display: str, value: Any) -> None:
         self.key, self.display, self.value = key, display, value
 
-    def inside(self) -> list[Entry]:
+    def contents(self) -> list[Entry]:
         """Entries of the modules, parameters, buffers and containers directly inside."""
         value = self.value
         if isinstance(value, Module):
@@ -297,7 +298,7 @@ def walk(start: Entry, enter: Any) -> Iterator[Entry]:
         if isinstance(value, LEAVES_AND_MODULES):
             yield entry
         if isinstance(value, CONTAINERS) or (isinstance(value, Module) and enter(entry)):
-            stack.extend(reversed(entry.inside()))
+            stack.extend(reversed(entry.contents()))
 
 
 class Running(threading.local):

@@ -12,6 +12,7 @@ from .checkpoint import lower_checkpoints
 from .dead_outputs import change_bodies, eliminate_dead_scan_outputs
 from .factor_reductions import factor_reductions
 from .lower_bfloat16 import lower_bfloat16
+from .observers import observers, separate_observers
 from .sink_gather import sink_gather
 from .stable import stable
 from .winograd import winograd
@@ -66,7 +67,19 @@ ORDER: tuple[Order, ...] = (
 
 def optimize(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None = None,
              fixed: Collection[Node] = ()) -> list[Node]:
-    """The roots after every pass; `watch(name, roots)` sees each result. What depends on `fixed` variables alone costs nothing."""
+    """The roots after every pass; `watch(name, roots)` sees each result. What depends on `fixed` variables alone costs nothing.
+
+    Where there are observers, the rest is what it would be without them.
+    """
+    result, observing = apply_passes(roots, watch, fixed), observers(roots)
+    if not observing:
+        return result
+    rest = iter(apply_passes([root for root in roots if root not in observing], None, fixed))
+    return separate_observers([root if before in observing else next(rest) for before, root in zip(roots, result)])
+
+
+def apply_passes(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None, fixed: Collection[Node]) -> list[Node]:
+    """The roots after every pass."""
     result = list(roots)
     for run in PASSES:
         result = run(result, fixed)

@@ -12,6 +12,7 @@ from .metrics import MetricLike
 from .progress import choose_reporter
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
+from .statistics import Statistics
 from .totals import Loss
 from .training import Callback, Training
 
@@ -21,7 +22,7 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
         schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
-        callbacks: Iterable[Callback] = (), storage: str = "float32") -> Run:
+        callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update; the whole step is one native
@@ -75,6 +76,8 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
     callbacks   objects that follow the training and may stop it: train.EarlyStopping, train.Snapshots, train.OnEpoch(function), a
                 train.Callback of your own. They see the net in eval mode, and draw random numbers of the caller's
     storage     "bfloat16": what layers with weights take is kept for the derivative in 16 bits, see sl.compile
+    statistics  names of norms, means, histograms, ... of outputs, weights, gradients and updates that the step itself measures, at
+                every 10th step or as a train.Statistics says: ["*.grad/norm", "net.0/std"]; run.history.statistics has the values
 
     `sl.Training` is the same as an object that is advanced by steps, looked at, saved and continued.
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
@@ -96,5 +99,5 @@ def fit(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None
     """
     spec = TrainSpec(loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation, metrics=metrics,
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
-                     constrain=constrain, storage=storage)
+                     constrain=constrain, storage=storage, statistics=statistics)
     return Training(net, paired(dataset, targets), spec, callbacks=[*callbacks, *choose_reporter(progress)]).run()

@@ -16,6 +16,7 @@ from .carried import CarriedState
 from .metrics import Metric
 from .sources import Source
 from .spec import TrainSpec
+from .statistics import StepStatistics
 from .totals import Objective, PartResult, SumAndWeight, batch_results, measure_part, total, whole_loss
 
 
@@ -55,6 +56,15 @@ class TrainStep:
         self.update()
         with no_grad():
             return batch_results(parts, total(losses), means)
+
+    def with_statistics(self, statistics: StepStatistics) -> Callable[..., dict[str, Any]]:
+        """The same step, which also measures these statistics."""
+
+        def step(held: Any, batch: Any, rate: Tensor | None = None) -> dict[str, Any]:
+            results = self.run(held, batch, rate)
+            return {**results, "statistics": statistics.measure(results)}
+
+        return step
 
     def measure(self, inputs: Any, targets: Tensor, share: Any) -> PartResult:
         """The results of a part of a batch; its metrics compare with the targets as they were before augmentation."""

@@ -9,20 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import data, nn, optim, random
-from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...inside import Filters
 from ...inside.draw import sheet
 from ...modes import no_grad
 from ...plot import Picture, View
 from ...tensor import asarray
-from ...train.mode import Mode
 from ...zoo import autoencoders
 from ...zoo.variational import variational
+from ..answers import outputs_in_batches
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 from ..image import read_image
 
 SHOWN = 10  # digits in pictures
+BATCH = 1000  # images reconstructed in one call
 
 
 @dataclass
@@ -83,9 +83,7 @@ def training(config: Config, digits: data.Splits, name: str, net: Any) -> Fit:
 
 def rebuilt(net: Any, images: np.ndarray) -> np.ndarray:
     """The reconstructions of images, in eval mode."""
-    ask = compile(lambda x: net.decode(net.encode(x)))
-    with Mode(net, training=False), no_grad():
-        return np.concatenate([ask(asarray(part)).numpy() for part in np.array_split(images, max(1, len(images) // 1000))])
+    return outputs_in_batches(net, lambda x: net.decode(net.encode(x)), images, BATCH)
 
 
 def report(result: Result[data.Splits]) -> Report:

@@ -150,7 +150,7 @@ def report(result: Result[data.Splits]) -> Report:
                   [f"{right.mean():.2%} of {len(true):,} captions are right to the last word",
                    ", ".join(f"{kind} {share:.1%}" for kind, share in by_kind.items())],
                   {"captions.png": view.draw, "looks.png": looks(net, test.inputs[longest], test.targets[longest]).draw,
-                   "curve.png": result.run.plot})
+                   **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

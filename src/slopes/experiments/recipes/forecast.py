@@ -121,7 +121,7 @@ def report(result: Result[dict[str, SeriesSplits]]) -> Report:
         {"error / plain forecast, worst series": max(view.ratio() for view in views),
          **{f"{view.name} error": view.errors()[NET] for view in views},
          **{f"{view.name} error, {way}": view.errors()[way] for view in views for way in (PERSISTENCE, SEASONAL)}},
-        lines, {"forecast.png": Outlooks(views).draw, **{f"curve-{name}.png": run.plot for name, run in result.runs.items()}})
+        lines, {"forecast.png": Outlooks(views).draw, **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import data, optim
-from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...files.images import load_image
-from ...modes import no_grad
 from ...plot import Picture, View, new_figure
-from ...tensor import asarray
-from ...train.mode import Mode
 from ...zoo.unet import UNet
+from ..answers import outputs_in_batches
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 
 SHOWN, PART = 6, 100  # pictures in the picture, and side by side when masks are made
@@ -58,9 +55,7 @@ def overlap(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
 
 def masked(net: UNet, images: np.ndarray) -> np.ndarray:
     """The likeliest class of each pixel, (N, H, W)."""
-    answer = compile(lambda x: net(x).argmax(axis=1))
-    with Mode(net, training=False), no_grad():
-        return np.concatenate([answer(asarray(images[first:first + PART])).numpy() for first in range(0, len(images), PART)])
+    return outputs_in_batches(net, lambda x: net(x).argmax(axis=1), images, PART)
 
 
 def by_threshold(validation: Dataset, images: np.ndarray) -> np.ndarray:
@@ -102,7 +97,7 @@ def report(result: Result[data.Splits]) -> Report:
                    "accuracy": float(np.mean(answers == test.targets))},
                   [f"intersection over union: mean {ious.mean():.3f}, of ink {ious[1]:.3f}",
                    f"one threshold for all pixels: mean {plain.mean():.3f}, of ink {plain[1]:.3f}"],
-                  {"masks.png": view.draw, "curve.png": result.run.plot})
+                  {"masks.png": view.draw, **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

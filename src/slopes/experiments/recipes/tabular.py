@@ -155,8 +155,7 @@ def report(result: Result[dict[str, TableSplits]]) -> Report:
          **{f"{answer.name} {answer.measure}, scikit-learn {label}": score
             for answer in answers for label, score in answer.beside.items()}},
         lines + ([] if compared else ["not compared with scikit-learn, which is not installed: pip install 'slopes[sklearn]'"]),
-        {**{f"{answer.name}.png": answer.draw for answer in answers},
-         **{f"curve-{name}.png": run.plot for name, run in result.runs.items()}})
+        {**{f"{answer.name}.png": answer.draw for answer in answers}, **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:
