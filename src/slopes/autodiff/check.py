@@ -28,7 +28,7 @@ def central_difference(function: Callable[[Arrays], Arrays], points: Arrays, dir
 
 
 def random_like(arrays: Arrays, seed: int) -> Arrays:
-    """Arrays of standard normal numbers, of the same shapes and types."""
+    """Arrays drawn from the standard normal distribution, of the same shapes and types."""
     generator = np.random.default_rng(seed)
     return [np.asarray(generator.standard_normal(array.shape), array.dtype) for array in arrays]
 
@@ -46,7 +46,7 @@ def directions(points: Arrays, names: Sequence[str], every: bool, seed: int) -> 
 
 
 def compare(along: str, derivatives: Arrays, expected: Arrays, tolerance: float) -> None:
-    """Raise GradientError unless derivative and difference agree: relative to the difference, or to 1 where that is larger."""
+    """Raise GradientError unless derivatives and differences agree, relative to max(1, |difference|)."""
     for i, (ours, theirs) in enumerate(zip(derivatives, expected)):
         error = np.abs(np.asarray(ours, np.float64) - theirs) / np.maximum(1, np.abs(theirs))
         if not np.all(error <= tolerance):

@@ -1,4 +1,4 @@
-"""What a checkpoint answers about derivatives: within each part it computes again what the derivative needs, so that nothing is kept."""
+"""Derivatives and batches of checkpoints: the derivative recomputes each part, so that no intermediate value is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .scan import batched_body, examples_first, gradient_entries, steps_first
 
 def checkpoint_pullback(g: Node, y: Node, *args: Node, body: Body, moving: int, length: int, summed: int,
                         dtype: DType) -> tuple[Node | None, ...]:
-    """The gradients, from a checkpoint whose body computes a part again and pulls its gradients back."""
+    """The gradients: a checkpoint whose body recomputes a part and pulls its gradients back."""
     inputs, outputs = body.fresh()
     elements, fixed = list(zip(inputs[:moving], args[:moving])), list(zip(inputs[moving:], args[moving:]))  # (input, what it is given)
     seeded = []

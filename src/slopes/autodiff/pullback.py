@@ -52,7 +52,7 @@ def active_nodes(order: Iterable[Node], sources: set[Node]) -> set[Node]:
 
 
 def send(node: Node, gradients: dict[Node, Node], active: set[Node], idle: dict[Node, Node], unbounded: set[Node]) -> None:
-    """Pass a node's gradient on to its arguments."""
+    """Propagate a node's gradient to its arguments."""
     if not any(arg in active for arg in node.args):
         return
     parts = node.op.pullback(gradients[node], node, *node.args, **node.params)

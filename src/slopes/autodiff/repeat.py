@@ -1,11 +1,11 @@
-"""Builds loops over time in which only what depends on the step before is repeated.
+"""Builds loops over time that repeat only what depends on the previous step.
 
-Given what one step computes, this
+Given the graph of one step, this
 
 * hoists: products of this step's input alone are taken before the loop, for all steps at once;
 * sinks: products that no later step asks for are taken after the loop, for all steps at once;
 * sums afterwards: the gradient of a weight is a sum over steps of products, that is one product over steps and batch;
-* keeps what a derivative will need: the results of products, and the states. Elementwise values are computed again.
+* keeps what a derivative will need: the results of products, and the states. Elementwise values are recomputed.
 
 All of these are the same sums in another order.
 """
@@ -31,7 +31,7 @@ from .pullback import pull_back
 
 @dataclass
 class Step:
-    """What one step computes: from the carries and this step's inputs (variables) to new carries, outputs and terms of sums.
+    """The graph of one step, from the carries and this step's inputs (variables) to new carries, outputs and terms of sums.
 
     All other leaves are values from outside, the same in every step.
     """
@@ -152,7 +152,7 @@ class _Loop:
         return one_moves
 
     def _accumulated(self, term: Node) -> Get:
-        """Any other sum: carried along and added to in each step."""
+        """Any other sum: a carry, to which each step adds."""
         i = len(self.step.carries)
         carry = variable(term.shape, term.dtype)
         self.step.carries.append(carry)
@@ -161,7 +161,7 @@ class _Loop:
         return lambda: self.last(i)
 
     def want(self, node: Node) -> Get:
-        """The values of a node in all steps, stacked: to be asked for once the loop is built."""
+        """The values of a node in all steps, stacked; call the result once the loop is built."""
         step = self.step
         order = topological([node])
         carried = depending(order, step.carries)
@@ -178,7 +178,7 @@ class _Loop:
         return self._sink(node, inside, depending(order, [*step.carries, *step.inputs]))
 
     def _alone(self, node: Node) -> Node:
-        """A value that no carry takes part in: computed without a loop."""
+        """A value that depends on no carry: computed without a loop."""
         return batch([node], self.step.inputs, self.sequences)[0] if self.step.inputs else along(node, self.length)
 
     def _stack(self, node: Node) -> Get:
@@ -188,7 +188,7 @@ class _Loop:
         return lambda: self.output(i)
 
     def _sink(self, node: Node, inside: set[Node], moving: set[Node]) -> Get:
-        """Stack what the last products are made of, and take these for all steps at once."""
+        """Stack the operands of the last products, and take the products for all steps at once."""
         front: dict[Node, Get] = {}
         stack = [node]
         seen: set[Node] = set()
@@ -257,7 +257,7 @@ def outside(order: Sequence[Node], roots: Sequence[Node], moving: set[Node]) -> 
 def kept_for_derivative(step: Step, outputs: Sequence[Node]) -> list[Node]:
     """The values inside a step that its pullback reads and that would take more than elementwise work to compute again.
 
-    Where a product goes into elementwise operations only (a sum with a bias), the value at the end of these is kept instead.
+    Where only elementwise operations read a product (a sum with a bias), the value at the end of their chain is kept instead.
     """
     roots = [node for node in dict.fromkeys([*step.states, *outputs]) if is_inexact(node.dtype)]
     order = topological([*step.states, *outputs])
@@ -286,7 +286,7 @@ def kept_for_derivative(step: Step, outputs: Sequence[Node]) -> list[Node]:
 
 
 def top(node: Node, readers: dict[Node, list[Node]], moving: set[Node]) -> Node:
-    """The end of the chain of elementwise operations of the same shape that a product alone goes into."""
+    """The end of the chain of elementwise operations of the same shape that starts at a product and has one reader at each link."""
     while len(readers[node]) == 1:
         after = readers[node][0]
         adds = after.op.kind == "elementwise" and len(after.args) == 2 and after.op.linear(after)

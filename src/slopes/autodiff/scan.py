@@ -1,4 +1,4 @@
-"""Back-propagation through time, and batches of loops: what a scan answers about derivatives."""
+"""Derivatives and batches of scans: back-propagation through time, and loops over batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def scan_pullback(g: Node, y: Node, *args: Node, body: Body, carries: int, movin
 
 def scan_batch(nodes: Sequence[Node], batched: Sequence[bool], body: Body, carries: int, moving: int, length: int, reverse: bool,
                kept: tuple[bool, ...], dtype: DType) -> Node:
-    """A scan over batches: every carry becomes a batch, as one may make batches of the others."""
+    """A scan over batches: every carry becomes a batch, because a batched argument may make it one."""
     size = next(node.shape[0] for node, flag in zip(nodes, batched) if flag)
     args = [along(node, size) if i < carries and not flag else
             steps_first(node) if flag and carries <= i < carries + moving else node
@@ -119,7 +119,7 @@ class Backward:
         return (*(starts.get(i) for i in range(carries)), *(rest.get(node) for node in (*elements, *fixed)))
 
     def seeds(self, outputs: list[Node], later: dict[int, Node]) -> list[tuple[Node, Node]]:
-        """(output of a step, its gradient): what later steps ask for, and what readers of the results do."""
+        """(output of a step, its gradient): the sum of the gradients from later steps and from readers of the results."""
         pairs = []
         for i, (node, part) in enumerate(zip(outputs, self.parts)):
             state = i < self.carries
@@ -132,7 +132,7 @@ class Backward:
         return pairs
 
     def known_outputs(self, outputs: list[Node], order: list[Node]) -> dict[Node, Node]:
-        """For each result of a step that the backward step reads, the input that brings it."""
+        """For each result of a step that the backward step reads, the input that supplies it."""
         read, known = set(order), {}
         for i, (node, part) in enumerate(zip(outputs, self.parts)):
             if node in read and node.args and node not in known:
@@ -142,7 +142,7 @@ class Backward:
         return known
 
     def with_first(self, i: int, gradient: Node) -> Node:
-        """The gradient of a first state: what the loop sends back to it, and what its own readers do."""
+        """The gradient of an initial state: from the loop, and from readers of the state itself."""
         part = self.parts[i]
         read = gradient_entries(self.g, part, 0, 1) if part.dtype == self.dtype else None
         return gradient if read is None else gradient + build_node("reshape", (read,), {"shape": part.shape})
@@ -151,7 +151,7 @@ class Backward:
 def gradient_entries(g: Node, segment: Segment, first: int = 0, last: int | None = None) -> Node | None:
     """`entries` of a gradient; None where it is zero because nobody read those values.
 
-    A gradient of a row is mostly a sum of pads, one for each slice that was read: each is looked at alone.
+    A gradient of a row is usually a sum of pads, one for each slice that was read; each is cut separately.
     """
     last = segment.count if last is None else last
     start, stop = segment.start + first * segment.size, segment.start + last * segment.size

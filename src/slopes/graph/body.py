@@ -1,4 +1,4 @@
-"""The body of a loop: a closed graph whose inputs are numbered, as a parameter of the operation that repeats it."""
+"""The body of a loop: a closed graph with numbered inputs, a parameter of the operation that repeats it."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ _serial = itertools.count()
 
 
 def next_serial() -> int:
-    """A number never given before in this process: the identity of a variable or a tag."""
+    """A new serial number of this process: the identity of a variable or a tag."""
     return next(_serial)
 
 
@@ -119,6 +119,6 @@ def intern(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], 
 
 
 def fresh(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
-    """A node that is found by no other expression: one that stands for itself."""
+    """A node that is not interned: no other expression becomes the same node."""
     region = scopes.region if args else None  # leaves such as constants are shared by many graphs
     return Node(op, args, params, shape, dtype, None, user_location(), region)

@@ -112,7 +112,7 @@ class Operation:
 
     @classmethod
     def attach(cls, **answers: Callable[..., Any]) -> None:
-        """Add answers that are written on a higher floor: the derivatives of loops are built by the package that pulls gradients back."""
+        """Add answers that are defined on a higher floor, as the derivatives of loops are."""
         for question, answer in answers.items():
             setattr(cls, question, staticmethod(answer))
 
@@ -130,7 +130,7 @@ class Operation:
 
     @classmethod
     def samples(cls) -> Iterable[tuple[list[Any], dict[str, Any]]]:
-        """(descriptions of inputs, parameters) for the tests that are made for every operation: see ops/samples.py."""
+        """(descriptions of inputs, parameters) for the tests that run for every operation: see ops/samples.py."""
         return ()
 
     # ------------------------------------------------------------------ values
@@ -207,7 +207,7 @@ class Operation:
 
     @classmethod
     def shows_argument(cls, node: Node) -> bool:
-        """Whether this node only shows elements of its first argument: it is that which gets memory where one of them needs it."""
+        """Whether this node is a view of its first argument: where the view would need a buffer, the argument gets it."""
         return False
 
     @classmethod
@@ -254,7 +254,7 @@ def constant(value: Any, dtype: DType | None = None) -> Node:
 
 @lru_cache(maxsize=1024, typed=True)
 def kept_constant(value: Any, dtype: DType, zero: str) -> Node:
-    """The same number in the same type is found again; `zero` tells 0.0 from -0.0, which are equal."""
+    """A cached constant of a number in a type; `zero` distinguishes 0.0 from -0.0, which compare equal."""
     return new_constant(value, dtype)
 
 

@@ -1,4 +1,4 @@
-"""All shape arithmetic; all shape errors are born here."""
+"""Shape arithmetic, and its errors."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
 
 
 def reshape_hint(old: Shape, new: Sequence[int]) -> str:
-    """The sizes that would hold the elements, when one -1 can settle it."""
+    """A repair: a size that would fit the number of elements, if changing one axis is enough."""
     if any(whole(n) is None for n in new):
         return "sizes are whole numbers; one of them may be -1"
     for axis in reversed(range(len(new))):

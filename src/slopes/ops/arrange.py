@@ -85,7 +85,7 @@ def flip(x: X, axis: int | Sequence[int] | None = None) -> X:
 
 
 def roll(x: X, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> X:
-    """Elements moved `shift` places along an axis, those that fall off coming in at the other end; None rolls x flattened."""
+    """Elements moved `shift` positions along an axis, those that fall off the end reappearing at the other; None rolls x flattened."""
     if axis is None:
         return build("reshape", roll(build("reshape", x, shape=(-1,)), shift, 0), shape=x.shape)
     shifts, axes = listed(shift, "roll"), listed(axis, "roll")
@@ -135,10 +135,10 @@ def permute_dims(x: X, axes: Sequence[int]) -> X:
 
 
 def moveaxis(x: X, source: int | Sequence[int], destination: int | Sequence[int]) -> X:
-    """Some axes moved to other places, the rest in their order."""
+    """Some axes moved to other positions, the rest in their order."""
     here, there = listed(source, "moveaxis"), listed(destination, "moveaxis")
     if len(here) != len(there):
-        raise ArgumentError(f"moveaxis: {len(here)} axes for {len(there)} places", repair="give a place for each axis")
+        raise ArgumentError(f"moveaxis: {len(here)} axes for {len(there)} positions", repair="give a position for each axis")
     for axes in (here, there):
         normalize_axes(axes, x.ndim, "moveaxis")  # none is named twice
     here, there = ([normalize_axis(i, x.ndim, "moveaxis") for i in axes] for axes in (here, there))
@@ -205,7 +205,7 @@ def diagonal(x: X, first: int = -2, second: int = -1) -> X:
 
 
 def one_hot(labels: X, classes: int, dtype: DType = default_float) -> X:
-    """1 at each label's place along a new last axis, 0 elsewhere; a label outside 0 .. classes - 1 is an OutOfRangeError."""
+    """1 at each label's position along a new last axis, 0 elsewhere; a label outside 0 .. classes - 1 is an OutOfRangeError."""
     indices = expand_dims(labels, -1)
     ones = build("expand", constant(1, dtype), shape=indices.shape)
     return build("place_along_axis", indices, ones, axis=labels.ndim, size=classes)

@@ -181,7 +181,7 @@ def check_divisor(name: str, y: np.ndarray) -> None:
 
 
 def divisor_error(node: Node, where: str) -> DivisionError:
-    """What compiled code reports, which does not count the zeros."""
+    """The error of compiled code, which does not count the zeros."""
     return DivisionError(f"{node.op.name}: integer division by zero", why="integers have no infinity to stand for the result",
                          repair="guard the divisor: sl.where(b == 0, 1, b)", where=where)
 
@@ -697,7 +697,7 @@ MANY = 1 << 12  # elements from which on a choice is taken bit by bit
 
 
 def choose(c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """np.where on bits: y ^ ((x ^ y) & mask), for np.where branches at every element, and conditions of data are not foreseen."""
+    """np.where on bits, y ^ ((x ^ y) & mask): np.where branches at every element, and the processor predicts random conditions badly."""
     whole = {4: np.int32, 8: np.int64}.get(x.itemsize)
     if whole is None or x.dtype.kind == "c":
         return np.where(c, x, y)

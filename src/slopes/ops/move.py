@@ -1,4 +1,4 @@
-"""Moves: operations that change where elements stand, never what they are."""
+"""Moves: operations that change the positions of elements, never their values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_batch(nodes: Sequence[Node], batched: Sequence[bool]) -> list[Node]:
 
 
 def move_axis(x: Node, source: int, target: int) -> Node:
-    """x with one axis moved to another place, the others in their order."""
+    """x with one axis moved to another position, the others in their order."""
     order = [axis for axis in range(x.ndim) if axis != source]
     order.insert(target, source)
     return build("permute", x, axes=tuple(order))

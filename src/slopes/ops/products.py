@@ -37,7 +37,7 @@ def matmul(a: X, b: X) -> X:
 
 
 def rows_product(x: X, weight: X) -> X:
-    """x W^T: the dot products of what lies along the last axis of x with the rows of a matrix, without transposing it."""
+    """x W^T: the dot products of the last axis of x with the rows of a matrix, without transposing the matrix."""
     *heads, k = range(x.ndim)
     return build("contract", x, weight, a_axes=(*heads, k), b_axes=(x.ndim, k), out_axes=(*heads, x.ndim))
 
@@ -182,7 +182,7 @@ def needed(parts: Sequence[Part], output: Sequence[Label]) -> set[Label]:
 
 
 def without_lonely(part: Part, wanted: set[Label]) -> Part:
-    """Axes that nobody else has are summed at once."""
+    """Axes that only this operand has are summed at once."""
     x, term = part
     lonely = tuple(k for k, label in enumerate(term) if label not in wanted)
     return (build("sum", x, axes=lonely) if lonely else x), [label for label in term if label in wanted]
@@ -195,7 +195,7 @@ def pair_size(parts: Sequence[Part], pair: tuple[int, int], output: Sequence[Lab
 
 
 def multiply(a: Part, b: Part, wanted: set[Label], output: Sequence[Label]) -> Part:
-    """Two operands contracted over what only they share; the result's axes stand in the order of the output where they can."""
+    """Two operands contracted over the labels that only they share; the result's axes follow the order of the output where possible."""
     (x, x_term), (y, y_term) = a, b
     labels = {label: k for k, label in enumerate(dict.fromkeys([*x_term, *y_term]))}
     out = [label for label in output if label in labels] + [label for label in labels if label in wanted and label not in output]

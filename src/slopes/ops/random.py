@@ -1,4 +1,4 @@
-"""Counter-based random bits: a pure function of a key and a counter, the same eagerly and compiled, in any order and number."""
+"""Counter-based random bits: a pure function of a key and a counter, the same eagerly and compiled, in any order."""
 
 from __future__ import annotations
 

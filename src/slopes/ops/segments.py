@@ -1,7 +1,7 @@
-"""Where the results of a loop lie: one flat row of elements for each type, in which each result has its segment.
+"""The layout of the results of a loop: one flat row of elements for each type, in which each result has its segment.
 
-An operation has one result, a loop has many. So the results of a loop are put one behind the other in a flat row, and slices of the
-row are what the graph reads. Everything that builds, differentiates, shrinks or compiles loops (ops/scan.py, ops/checkpoint.py,
+An operation has one result, a loop has many. So the results of a loop are concatenated in a flat row, and the graph
+reads slices of the row. Everything that builds, differentiates, shrinks or compiles loops (ops/scan.py, ops/checkpoint.py,
 autodiff/repeat.py, autodiff/scan.py, autodiff/checkpoint.py, passes/dead_outputs.py, loops/region.py, functions/loop.py) keeps to this:
 
 1. A row holds the results of one type (the parameter `dtype`). A loop with results of several types is several nodes, equal in their
@@ -61,12 +61,12 @@ def segments(body: Body, carries: int, length: int, kept: Sequence[bool]) -> lis
 
 
 def loop_key(node: Node) -> LoopKey:
-    """What nodes have in common that are one loop: everything but the type of the results that they stand for."""
+    """The same for all nodes that are one loop: arguments and parameters, without the type of the results."""
     return node.args, tuple((name, value) for name, value in node.params.items() if name != "dtype")
 
 
 def extent(row: Sequence[Segment], dtype: DType) -> int:
-    """How many elements the row of this type has."""
+    """The number of elements in the row of this type."""
     return max((segment.stop for segment in row if segment.dtype == dtype), default=0)
 
 

@@ -1,4 +1,4 @@
-"""The derivative of a convolution with respect to its input, said as a convolution: windows of the padded gradient, flipped weights.
+"""Input gradients of convolutions as convolutions: windows of the padded gradient times the flipped weights.
 
 The pullback of a window adds overlapping windows up. When these are a contraction of a gradient with weights, adding first and
 multiplying later is the same sum in another order:
@@ -6,8 +6,8 @@ multiplying later is the same sum in another order:
     dx[i] = sum over k of (G * W)[(i - k d) / s, k] = sum over j of pad(G)[i + j d] * W[K - 1 - j]
 
 which never writes the windows to memory and runs on the same packed kernel as the forward convolution. But it multiplies
-padding with weights: where that more than WASTE times the products (a valid convolution on a small picture, a stride), multiplying
-first and adding overlaps later is cheaper, with the windows laid out so that neighbouring sums read neighbouring memory.
+padding with weights. Where that takes more than WASTE times the products (an unpadded convolution of a small image, a stride),
+multiplying first and adding overlaps later is cheaper, with the windows laid out so that neighbouring sums read neighbouring memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Separated = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 
 def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
-    """Every unwindow, rewritten: of a separable contraction as a contraction of windows, of strided windows by phases."""
+    """Rewrite every unwindow: of a separable contraction as a contraction of windows, of strided windows by phases."""
     order = topological(roots)
     if not performs(order, Unwindow):
         return list(roots)
@@ -46,14 +46,14 @@ def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> l
 
 
 def only_slice(node: Node, readers: Sequence[Node], roots: Sequence[Node]) -> Node | None:
-    """The plain slice that is all anyone reads of a node: the gradient of padding throws the border away."""
+    """The only reader of a node if that is a slice without steps: the gradient of padding drops the border."""
     if len(readers) != 1 or node in roots or readers[0].op is not Slice or set(readers[0].params["step"]) != {1}:
         return None
     return readers[0]
 
 
 def best_form(node: Node, part: Node | None) -> Node:
-    """An unwindow (or a slice of one) in the form that computes it best."""
+    """An unwindow (or a slice of one) in its cheapest form."""
     sides = separate(node) if node.args[0].op is Contract else None
     if sides is not None and (not wastes(node) or has_fewer_products(node, sides)):
         return as_convolution(node, part, *sides)
@@ -62,7 +62,7 @@ def best_form(node: Node, part: Node | None) -> Node:
 
 
 def by_phases(node: Node) -> Node:
-    """Overlaps of strided windows, added up without strides: every s-th element meets every s-th place of the windows only.
+    """Overlaps of strided windows, added up without strides: every s-th element meets every s-th position in a window only.
 
     out[s q + r] = sum over m of g[q - m, r + s m]
     """
@@ -116,7 +116,7 @@ def wastes(node: Node) -> bool:
 
 
 def with_counts_last(node: Node, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
-    """The same unwindow, of a contraction that stores the places inside a window before the windows' counts."""
+    """The same unwindow, of a contraction whose result has the axes inside a window before the axes that count the windows."""
     product, rank = node.args[0], node.ndim
     p = product.params
     out = p["out_axes"]
@@ -128,7 +128,7 @@ def with_counts_last(node: Node, which: int, counts: tuple[int, ...], inside: tu
 
 
 def separate(node: Node) -> Separated | None:
-    """(which operand holds the windows' counts, their labels, the labels inside the windows), if no operand holds both."""
+    """(which operand holds the windows' counts, their labels, the labels inside the windows), if no operand holds both; else None."""
     product, axes, rank = node.args[0], node.params["axes"], node.ndim
     out = product.params["out_axes"]
     counts, inside = tuple(out[axis] for axis in axes), tuple(out[rank:])
@@ -141,7 +141,7 @@ def separate(node: Node) -> Separated | None:
 
 
 def as_convolution(node: Node, part: Node | None, which: int, counts: tuple[int, ...], inside: tuple[int, ...]) -> Node:
-    """The contraction of windows over the gradient with the flipped weights, for the part of the result that is wanted."""
+    """The contraction of windows over the gradient with the flipped weights, for the given part of the result, or for all of it."""
     product, p = node.args[0], node.params
     labels = product.params["a_axes"], product.params["b_axes"]
     ranges = {axis: (0, n) if part is None else (part.params["start"][axis], part.params["stop"][axis])

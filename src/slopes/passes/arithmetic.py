@@ -29,7 +29,7 @@ def x(shape=(2, 3), dtype=float32) -> Node:
 
 
 def pair(function, *shapes, dtype=float32):
-    """An example (before, expected), as function of fresh variables, one of each shape."""
+    """An example (before, expected), as a function of fresh variables, one for each shape."""
     return lambda: function(*(x(shape, dtype) for shape in shapes or ((2, 3),)))
 
 

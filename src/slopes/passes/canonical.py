@@ -1,4 +1,4 @@
-"""One form for each computation: constants carried out, neutral elements gone, moves merged, repetition as late as possible.
+"""One form for each computation: constants folded, identities removed, moves merged, broadcasting as late as possible.
 
 Equal subexpressions are one node already (nodes are interned), so every rule that makes two expressions alike also shares them.
 """

@@ -1,4 +1,4 @@
-"""Loops without what nobody reads: outputs and states of a scan that no slice of its row touches, and inputs that serve only these."""
+"""Dead results of loops are dropped: outputs and states of a scan that no slice of its row reads, and the inputs that only they need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..ops.segments import LoopKey, Segment, loop_key, segments
 
 
 def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
-    """The same values from smaller loops: what one loop no longer reads may be dropped from the loop before it, and so on."""
+    """The same values from smaller loops. Repeated: results that a smaller loop no longer reads are dropped from the loop before it."""
     while True:
         order = topological(roots)
         if not performs(order, Scan):
@@ -36,7 +36,7 @@ class Use:
     scan: Node
     parts: list[Segment]
     reads: list[tuple[DType, int, int]] = field(default_factory=list)
-    whole: bool = False  # read in a way that this pass does not look into
+    whole: bool = False  # read in another way than by slices of segments
 
     @property
     def key(self) -> LoopKey:
@@ -61,12 +61,12 @@ class Use:
         return Smaller(self, live, args, tuple(kept[i] for i in live if i < carries), first)
 
     def touched(self, part: Segment, without: int = 0) -> bool:
-        """Whether any element of a segment is read, the last few left aside."""
+        """Whether any element of a segment is read, without its last `without` elements."""
         return any(dtype == part.dtype and first < part.stop - without and part.start < last for dtype, first, last in self.reads)
 
 
 def needed_outputs(read: Sequence[bool], carries: int, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[int]:
-    """The outputs that are read, and the states that these are computed from."""
+    """The outputs that are read, and the states from which they are computed."""
     needed = [i for i, flag in enumerate(read) if flag]
     while True:
         graph = set(topological([outputs[i] for i in needed]))
@@ -83,7 +83,7 @@ def unique(args: Sequence[Node], carries: int, end: int) -> list[int]:
 
 
 class Smaller:
-    """A loop with fewer results, and where the remaining ones moved to."""
+    """A loop with fewer results, and the new segments of those that remain."""
 
     def __init__(self, use: Use, live: list[int], args: list[int], kept: tuple[bool, ...], first: list[int]) -> None:
         p = use.scan.params
@@ -108,7 +108,7 @@ class Smaller:
 
 
 def loop_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
-    """The loops of a graph, and what is read of them."""
+    """The loops of a graph, each with its reads."""
     readers = users(order)
     loops: dict[LoopKey, Use] = {}
     for node in order:
@@ -132,7 +132,7 @@ def is_cut(node: Node) -> bool:
 
 
 def replace_loops(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
-    """The graph with smaller loops in the places of larger ones."""
+    """The graph with smaller loops instead of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         made = smaller.get(loop_key(node)) if node.op is Scan else None
         if made is not None:

@@ -1,13 +1,13 @@
-"""Sums over the same elements are taken once: what does not vary along the summed axes leaves the sum, and what sums to zero is left out.
+"""Equal sums are computed once: factors that are constant along the summed axes leave the sum, addends that sum to zero are dropped.
 
 The gradients of a normalization contain, for one tensor g and the centred values c = x - mean(x), all of
 
     sum(g)    sum(g * c)    sum(g * c * scale)    sum(g * c * weight)    sum(g * a + c * b)
 
-where scale, weight, a and b are the same for all elements of a sum. The third and the fourth are the second times a number, and as
+where scale, weight, a and b are the same for all elements of a sum. The third and the fourth are multiples of the second; as
 sum(c) = 0, the fifth is a * sum(g): two passes over memory instead of five.
 
-A factor leaves its sum only where that makes two sums one; alone, the sum is as cheap with it.
+A factor leaves its sum only where two sums become one; a single sum is as cheap with the factor.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Term:
 
 
 def factor_reductions(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
-    """The roots with their sums in terms of fewer sums."""
+    """The roots in terms of fewer sums."""
     order = topological(roots)
     position = {node: i for i, node in enumerate(order)}
     sums = [node for node in order if node.op is Sum and floating(node)]
@@ -61,7 +61,7 @@ def key(node: Node, term: Term) -> tuple[object, ...]:
 
 
 def single_term(node: Node, position: Mapping[Node, int]) -> Term | None:
-    """The one term that a sum comes down to, its factors in the order of `position`; None when it is a sum of several."""
+    """The single term to which a sum reduces, its factors in the order of `position`; None when it is a sum of several."""
     term = term_of(node.args[0], node.params["axes"])
     if term is None or not term.varying:
         return None
@@ -69,9 +69,9 @@ def single_term(node: Node, position: Mapping[Node, int]) -> Term | None:
 
 
 def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
-    """The term that x comes down to without addends that sum to zero over the axes; None where nothing is left.
+    """The term to which x reduces without addends that sum to zero over the axes; None where nothing is left.
 
-    A chain of additions may be long, so that it is walked with a stack.
+    The walk uses a stack, because a chain of additions may be long.
     """
     known: dict[Node, Term | None] = {}
     stack = [x]
@@ -133,7 +133,7 @@ def factors_of(x: Node) -> tuple[list[Node], bool]:
 
 
 def constant_along(x: Node, axes: tuple[int, ...]) -> bool:
-    """Whether a node is seen to hold one value along these axes."""
+    """Whether a node certainly holds one value along these axes."""
     if x.op is not Expand:
         return number(x) is not None
     source = aligned_shape(x.args[0], x.ndim)

@@ -1,4 +1,4 @@
-"""Decides which values get memory of their own, and which of them share one loop nest; all others are computed where they are read."""
+"""Fusion: which values get buffers, and which of these share a loop nest; all others are computed where they are read."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def uses_of(order: list[Node], observing: set[Node]) -> dict[Node, list[Node]]:
 
 
 def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
-    """Whether a reduction's result is only read in this type, of fewer bytes: then it is stored so."""
+    """Whether a reduction's result is read only after this conversion to a smaller type: then it is stored in that type."""
     if not node.op.converts or node.dtype.itemsize >= node.args[0].dtype.itemsize:
         return False
     return has_own_kernel(node.args[0]) and shares_loops(node.args[0]) and set(uses[node.args[0]]) == {node}
@@ -88,10 +88,10 @@ class BufferSelection:
         return not is_leaf(node) and node not in self.nodes
 
     def measure(self, node: Node, use_count: int) -> None:
-        """Keep the cost of a node in view; give it memory when computing it again and again would cost more."""
+        """Record the cost of a node; give it a buffer when computing it for every reader would cost more."""
         cost, depth = self._inline_cost(node)
         if use_count > 1 and cost > CHEAP and node.op.kind == "move":
-            self._settle(node, CHEAP, windowed=False)  # what the view shows gets the memory: the view itself stays free
+            self._settle(node, CHEAP, windowed=False)  # the source gets the buffer; the view itself costs nothing
             cost, depth = self._inline_cost(node)
         if depth > MAXIMUM_DEPTH or cost > MAXIMUM_COST or (use_count > 1 and cost > CHEAP):
             self.nodes[node] = None
@@ -104,7 +104,7 @@ class BufferSelection:
         return node.op.inline_cost(node) + sum(self.cost[arg] for arg in inner), 1 + max((self.depth[arg] for arg in inner), default=0)
 
     def consider_arguments(self, node: Node) -> None:
-        """Give memory to arguments that this node would compute more than once per element."""
+        """Give buffers to arguments that this node would otherwise compute more than once per element."""
         limit = node.op.inline_limit
         if limit is not None:
             for arg in node.args:
@@ -116,7 +116,7 @@ class BufferSelection:
                 self._settle(arg, CHEAP if size(arg.shape) > 1 else SCALAR, windowed=node.op.overlaps)
 
     def _settle(self, node: Node, limit: int, windowed: bool) -> Node:
-        """Follow a view down to what it shows, and give that memory when it costs more than the limit; returns it."""
+        """Follow views down to their source, and give it a buffer when it costs more than the limit; returns the source."""
         while self.inlined(node) and node.op.shows_argument(node):
             if node.op.buffered_if_reread and windowed:
                 break
@@ -194,9 +194,9 @@ def fuse(nodes: list[Node], roots: list[Node], inputs: Inputs, own: dict[Node, i
 
 
 class ElementwiseFusion:
-    """Elementwise groups that a later one continues, element by element, moved into it where nobody between them needs their results.
+    """Merges an elementwise group into a later one that continues it, where no group between them reads its results.
 
-    What began in several places (the gates of a recurrent unit) becomes one kernel, which computes once what they share.
+    Groups that start apart (the gates of a recurrent unit) become one kernel, which computes common values once.
     """
 
     def __init__(self, roots: list[Node], inputs: Inputs, own: dict[Node, int]) -> None:
@@ -231,20 +231,20 @@ class ElementwiseFusion:
         return any(not self.readers.get(node, set()).isdisjoint(readers) for node in made.nodes)
 
     def height(self, nodes: list[Node]) -> int:
-        """How many values of one kernel are computed from each other, at most."""
+        """The length of the longest chain of values in one kernel."""
         heights: dict[Node, int] = {}
         for node in nodes:
             heights[node] = self.own[node] + max((heights[arg] for arg in self.inputs[node][0] if arg in heights), default=0)
         return max(heights.values())
 
     def stores(self, nodes: list[Node]) -> int:
-        """How many of them others need."""
+        """How many of them are read outside."""
         inside = set(nodes)
         return sum(node in self.roots or not self.readers.get(node, set()) <= inside for node in nodes)
 
 
 def own_heights(roots: list[Node], wanted: dict[Node, None]) -> dict[Node, int]:
-    """For each node, how many values above memory it is computed from, one from the other."""
+    """For each node, the length of the longest chain of values without buffers from which it is computed."""
     height: dict[Node, int] = {}
     for node in topological(roots):
         inlined = (height[arg] for arg in node.args if arg not in wanted and not is_leaf(arg))

@@ -1,4 +1,4 @@
-"""What depends on fixed values alone (weights, while a network is used): a graph of its own, computed once for many calls."""
+"""What depends on fixed variables alone (weights, in evaluation mode) becomes a graph of its own, computed once for many calls."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from .fuse import has_own_kernel
 
 
 def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """(the roots in terms of new variables, what each of these stands for): values made of the `fixed` variables, as far as they reach,
-    that cannot be computed element by element where they are read."""
+    """(roots in terms of new variables, the value of each new variable).
+
+    The values depend on `fixed` variables alone, and contain work that cannot be done element by element where they are read."""
     if not fixed:
         return list(roots), {}
     order = topological(roots)
@@ -27,7 +28,7 @@ def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[N
 
 
 def depends_only_on(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
-    """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
+    """The nodes that depend on fixed variables and on nothing else but constants; not those that depend on constants alone."""
     if not fixed:
         return set()
     steady: set[Node] = set()

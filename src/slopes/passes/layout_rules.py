@@ -1,4 +1,4 @@
-"""Canonical rules of moves and sums: chains of moves become one, repetition comes late, nothing is added up in vain."""
+"""Canonical rules of moves and sums: chains of moves become one, broadcasting comes late, needless sums disappear."""
 
 from __future__ import annotations
 

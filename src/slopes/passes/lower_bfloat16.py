@@ -1,4 +1,4 @@
-"""What is rounded to bfloat16 is kept as 16 bits: readers turn them into numbers as they read."""
+"""Values rounded to bfloat16 are stored as 16 bits, and widened to float32 where they are read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..graph.walk import performs, rebuild_all, topological
 from ..ops.bfloat import Bfloat16Value, RoundBfloat16
 from ..ops.move import Pad, Permute, Reshape, Slice
 
-MOVED = (Pad, Reshape, Permute, Slice)  # of numbers whose bits can be moved as well
+MOVED = (Pad, Reshape, Permute, Slice)  # moves that can act on the bits instead of the values
 
 
 def lower_bfloat16(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
-    """Every rounding as bits and their value; moves of the value as moves of the bits. An argument is in memory already: it stays."""
+    """Split every rounding into bits and their value, and move bits instead of values. Arguments stay: they are in memory as float32."""
     order = topological(roots)
     if not performs(order, RoundBfloat16, Bfloat16Value):
         return list(roots)

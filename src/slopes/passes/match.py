@@ -1,4 +1,4 @@
-"""Small questions that rewrite rules ask of nodes, and small nodes that they answer with."""
+"""The vocabulary of rewrite rules: predicates and small functions of nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE_SOURCE_MOVES = ("reshape", "permute", "expand", "slice")
 
 
 def weight(node: Node) -> int:
-    """A node's part of the measure: about the work it takes, and never nothing."""
+    """A node's part of the measure: about the work that it takes, at least 1."""
     if node.op.kind == "leaf" or number(node) is not None:
         return 1
     inputs = sum(arg.size for arg in node.args) if node.op.kind in ("reduce", "contract") else 0

@@ -1,11 +1,11 @@
-"""Rows of a table that are multiplied: each row once, however often it is taken.
+"""Products with rows of a table: each row is multiplied once, however often it is taken.
 
 A layer behind an embedding multiplies the same few rows again and again, once for each token. Taking rows and multiplying them
-can change places,
+commute,
 
     E[i] W = (E W)[i],
 
-which pays where the table E has fewer rows than are taken. So it is with derivatives: gradients of equal rows are added first,
+which pays where the table E has fewer rows than are taken. The same holds for derivatives: gradients of equal rows are added first,
 
     S[v] = sum of g[n] over the n with i[n] = v,    dW = E^T S instead of E[i]^T g,    dE = S W^T instead of adding up (g W^T)[n].
 """
@@ -29,9 +29,9 @@ Labels = tuple[int, ...]
 
 
 def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
-    """Every product with rows that are taken from a smaller table, or that are added up in one, as a product with the table.
+    """Rewrite products with rows taken from a smaller table, or added up in one, as products with the table.
 
-    Tables that are made of `fixed` variables alone are multiplied at no cost, however large they are.
+    Tables that depend on `fixed` variables alone are multiplied at no cost, however large they are.
     """
     order = topological(roots)
     if not performs(order, Take, ScatterAdd):
@@ -54,7 +54,7 @@ def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Nod
 
 
 def reshape_indices(node: Node) -> Node:
-    """Whole rows in another shape, as rows taken by numbers in that shape."""
+    """A reshape of whole rows, as rows taken by reshaped indices."""
     rows = node.args[0]
     if rows.op is not Take or rows.params["axis"]:
         return node
@@ -125,19 +125,19 @@ def gather_sum(node: Node, steady: set[Node]) -> Node:
 
 
 def table_pays(rows: Node, other: Node, steady: Collection[Node]) -> bool:
-    """Whether the whole table is rather combined with another value than the rows that are taken of it."""
+    """Whether combining the whole table with a value is cheaper than combining the rows that are taken."""
     table, indices = rows.args
     return (table in steady and other in steady) or pays(indices, table.shape[0], table.shape[1:])
 
 
 def note_steady(made: Node, of: tuple[Node, Node], steady: set[Node]) -> None:
-    """What is made of steady values is one, too."""
+    """A value that depends on steady values alone is steady, too."""
     if all(node in steady for node in of):
         steady.add(made)
 
 
 def pays(indices: Node, size: int, row: tuple[int, ...]) -> bool:
-    """Whether so many rows are taken of a table of so many, that each is worth multiplying once only."""
+    """Whether the number of rows taken, compared with the rows of the table, makes it worth multiplying each row once."""
     return indices.size >= OFTEN * size and prod(row) >= WIDE
 
 
@@ -168,6 +168,6 @@ def scatter_rows(indices: Node, updates: Node, size: int, source: Node) -> Node:
 
 
 def with_location(new: Node, source: Node) -> Node:
-    """The new node, which tells of wrong indices at the user's line of its source."""
+    """The new node, with the user's line of its source: errors about wrong indices name that line."""
     new.location, new.region = source.location, source.region
     return new

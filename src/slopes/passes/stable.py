@@ -1,10 +1,10 @@
-"""Numerically better forms of the same value: no overflow, no cancellation, wherever the form on paper was written down.
+"""Numerically stable forms of textbook formulas: no overflow, no cancellation.
 
 Every rule gives the same number up to rounding where the old form was accurate, and a better one where it overflowed,
 underflowed to a wrong limit, or cancelled; the comment of each says where that is.
 
 Traced functions take derivatives of the better form as well: the pullback of log(sum(exp x)) is inf / inf where the value, once
-rewritten, is finite. So the rules are applied a first time to what is differentiated, before its pullback is built.
+rewritten, is finite. So the rules are applied a first time to a function before its pullback is built.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RISKS = {"log": 5000, "log1p": 2000, "divide": 100, "subtract": 50, "sqrt": 10}
 
 
 def risk(node: Node) -> int:
-    """The weight of a node in the measure: what can overflow or lose digits weighs much, all else 1."""
+    """The weight of a node in the measure: large for operations that can overflow or lose digits, 1 for all others."""
     if is_op(node, "exp"):
         return 1 if not_above_zero(node.args[0]) or is_shifted(node.args[0]) else 1000
     return RISKS.get(node.op.name, 1)
@@ -43,10 +43,10 @@ def stable(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
 
 
 def stable_to_differentiate(roots: Sequence[Node], fixed: Iterable[Node] = ()) -> list[Node]:
-    """The roots in the form in which they are differentiated: stable, and canonical but for what derivatives stop at or start from.
+    """The roots in the form in which they are differentiated: stable, and canonical except for aliases and stopped gradients.
 
-    Graphs that are stable already stay as they are. So do `fixed` nodes, every alias, by which a derivative knows its argument, and
-    what is computed without exponentials and roots, of which all the rules speak that change a derivative.
+    Graphs that are stable already stay as they are. So do `fixed` nodes, every alias (it marks the argument of a
+    derivative), and all nodes without exponentials and roots: only rules about these change a derivative.
     """
     order = topological(roots)
     changing = depending(order, [node for node in order if is_op(node, "exp", "sqrt")]).difference(fixed)

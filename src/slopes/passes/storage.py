@@ -1,4 +1,4 @@
-"""The memory plan: every buffer gets a place in one arena, and places are used again once a buffer is dead."""
+"""The memory plan: every buffer gets an offset in one arena, and memory is reused once a buffer is dead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assign_offsets(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
 
 
 def assign_by_size(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
-    """The largest buffers first, each at the lowest place where no buffer stands that lives at the same time."""
+    """The largest buffers first, each at the lowest offset where it overlaps no buffer that lives at the same time."""
     placed: list[tuple[int, int, int, int]] = []  # (first phase, last phase, offset, end)
     offsets: dict[Name, int] = {}
     for name, life in sorted(lives.items(), key=lambda item: (-item[1].nbytes, item[1].first)):
@@ -86,7 +86,7 @@ def _take(free: list[tuple[int, int]], size: int) -> tuple[int, list[tuple[int, 
 
 
 def _release(free: list[tuple[int, int]], offset: int, size: int) -> list[tuple[int, int]]:
-    """Give a place back, joined with free neighbours."""
+    """Return memory to the free list, joined with free neighbours."""
     joined: list[tuple[int, int]] = []
     for start, extent in sorted([*free, (offset, size)]):
         if joined and joined[-1][0] + joined[-1][1] == start:

@@ -68,9 +68,9 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
 
 @dataclass(frozen=True)
 class Correlation:
-    """A contraction of the windows of a picture with filters (`filters`), or with a gradient that has an entry per window.
+    """A contraction of the windows of an image with filters (`filters`), or with a gradient that has an entry per window.
 
-    Labels: `counts` name the windows, `inside` the places in one; `apart` axes of both operands and the result, `mine` those of the
+    Labels: `counts` name the windows, `inside` the positions in one; `apart` axes of both operands and the result, `mine` those of the
     windows and the result, `others` those of the other operand and the result, `summed` those of both operands.
     """
 
@@ -87,7 +87,7 @@ class Correlation:
     others: Labels
     summed: Labels
     steady: bool = False  # whether the other operand is known before the call
-    transformed_filters: Node | None = None  # it, in its coordinates, where that was computed outside of a loop
+    transformed_filters: Node | None = None  # the other operand, transformed, where that was done outside of a loop
 
     @property
     def size(self) -> int:
@@ -133,18 +133,18 @@ class Correlation:
 
     @property
     def transformed_elements(self) -> int:
-        """The elements of all tiles that change their coordinates: the picture's, and the result's or the gradient's."""
+        """The elements of all tiles that are transformed: the image's, and the result's or the gradient's."""
         rows = self.extent(self.mine + self.summed) + self.extent(self.others + (self.mine if self.filters else self.summed))
         return self.n ** 2 * prod(self.tiles) * self.extent(self.apart) * rows
 
-    # ------------------------------------------------------------------ all at once, or some pictures after the other
+    # ------------------------------------------------------------------ all images at once, or part by part
     @property
     def parts(self) -> int:
-        """In how many parts the pictures are taken, so that the tiles of one stay in a cache. They must be the first axis everywhere."""
-        pictures, out = self.window_axes[0], self.node.params["out_axes"]
-        if pictures not in (self.mine[:1] if self.filters else self.summed) or pictures != (out if self.filters else self.other_axes)[0]:
+        """The number of parts of the images, so that a part's tiles stay in a cache; 1 unless images are the first axis everywhere."""
+        images, out = self.window_axes[0], self.node.params["out_axes"]
+        if images not in (self.mine[:1] if self.filters else self.summed) or images != (out if self.filters else self.other_axes)[0]:
             return 1
-        count = self.sizes[pictures]
+        count = self.sizes[images]
         nbytes = 4 * self.transformed_elements
         return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * TILE_BYTES or part == count))
 
@@ -152,16 +152,16 @@ class Correlation:
         return self.assemble(self.products())
 
     def in_parts(self) -> Node:
-        """The same in a loop over parts of the pictures: results of filters one behind the other, products of gradients added up."""
-        picture, count = self.windows.args[0], self.parts
-        some, other = variable((picture.shape[0] // count, *picture.shape[1:]), float32), variable(self.other.shape, float32)
+        """The same in a loop over parts of the images: results of filters one after another, products of gradients added up."""
+        image, count = self.windows.args[0], self.parts
+        some, other = variable((image.shape[0] // count, *image.shape[1:]), float32), variable(self.other.shape, float32)
         if not self.filters:
             other = variable((other.shape[0] // count, *other.shape[1:]), float32)
         windows = build_node("window", (some,), self.windows.params)
         operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
         part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other)
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
-                       for whole, step in ((picture, some), (self.other, other)) if whole.shape != step.shape)
+                       for whole, step in ((image, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
             filters = self.transform_filters()
             given = variable(filters.shape, float32)
@@ -179,7 +179,7 @@ class Correlation:
         return self.with_filters() if self.filters else self.with_gradients()
 
     def assemble(self, products: Node) -> Node:
-        """The result that the products are the coordinates of."""
+        """The result, from the products that are its coordinates."""
         labels, out = self.apart + self.others + self.mine, self.node.params["out_axes"]
         if not self.filters:
             order = self.inside + labels
@@ -216,7 +216,7 @@ class Correlation:
             "out_axes": near + self.apart + self.others + self.mine + (self.counts if self.filters else ())})
 
     def transform_input(self, columns: Labels) -> Node:
-        """B^T x for all tiles of the picture: (n, n, `columns`, tiles)."""
+        """B^T x for all tiles of the image: (n, n, `columns`, tiles)."""
         tiles = self.cut(self.windows.args[0], self.windows.params["axes"], self.n,
                          tuple(map(self.window_axes.index, columns + self.counts)))
         return mix(tiles, interpolation(self.n))
@@ -231,7 +231,7 @@ class Correlation:
         return build_node("permute", (tiles,), {"axes": (*order, x.ndim, x.ndim + 1)})
 
     def tile_order(self, labels: Labels) -> tuple[int, ...]:
-        """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the places in a tile behind the tiles."""
+        """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the positions in a tile behind the tiles."""
         order: list[int] = []
         for label in self.node.params["out_axes"]:
             axis = self.counts.index(label) if label in self.counts else -1
@@ -245,9 +245,9 @@ def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: 
 
 
 def correlation(node: Node) -> Correlation | None:
-    """What a contraction is, if one of its operands is windows of a picture, next to each other and of a size that fits.
+    """A contraction as a correlation, if one of its operands is the windows of an image, without stride and of a size that fits; else None.
 
-    Only of float32: who asks for float64 wants the last digits.
+    Only in float32: whoever chooses float64 needs its accuracy.
     """
     p = node.params
     for which in (0, 1) if node.dtype == float32 else ():
@@ -272,7 +272,7 @@ def correlation(node: Node) -> Correlation | None:
 
 
 def fits(windows: Node) -> bool:
-    """Whether windows are squares of a size for which there are coordinates, at every place of a picture."""
+    """Whether windows are squares of a supported size, at every position of an image."""
     p = windows.params
     return len(p["size"]) == 2 and len(set(p["size"])) == 1 and p["size"][0] in FILTERS and set(p["stride"] + p["dilation"]) == {1}
 
