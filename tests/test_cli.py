@@ -160,10 +160,14 @@ def test_the_list_names_every_recipe():
 def test_info_tells_version_processor_threads_and_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("SLOPES_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SLOPES_THREADS", "1")
+    monkeypatch.setenv("SLOPES_ENTRY", "")
     result = slopes("info")
     assert result.exit_code == 0
     facts = dict(line.split(maxsplit=1) for line in result.stdout.split("\n\n")[0].splitlines())
     assert facts["slopes"] == VERSION and facts["threads"].startswith("1 of ")
+    assert facts["calls"] == "CPython's C API"
+    monkeypatch.setenv("SLOPES_ENTRY", "portable")
+    assert "portable: through ctypes" in slopes("info").stdout
     assert facts["cache"] == f"{tmp_path / 'cache'} (not there yet)"
     assert "SLOPES_CACHE" in result.stdout and "SLOPES_DATA" in result.stdout
 

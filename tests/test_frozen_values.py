@@ -689,3 +689,9 @@ def test_a_function_that_reads_much_is_guarded_quickly():
     assert float(compiled(sl.ones(()))) == sum(range(900))
     objects[500].rate += 1
     assert float(compiled(sl.ones(()))) == sum(range(900)) + 1
+
+
+def test_a_generator_of_the_modules_is_watched_where_no_code_names_it():
+    compiled = sl.compile(lambda x: x * getattr(np, "ran" + "dom").rand())
+    with pytest.raises(SlopesError, match=r"drew random numbers from numpy\.random"):
+        compiled(sl.ones(2))

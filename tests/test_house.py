@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (
-    ("costs", "errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams", "constraint"),
+    ("loading", "costs", "errors", "settings", "tree", "extras", "calls", "guarded", "workers", "streams", "constraint"),
     ("files",),
     ("plot",),
     ("graph",),
@@ -26,9 +26,10 @@ FLOORS = (
     ("passes",),
     ("loops",),
     ("machine",),
-    ("arrays", "numpy_calls", "interrupts", "levels", "eager", "backward", "tensor", "indexing", "methods", "functions", "derivatives",
-     "bytecode", "captures", "guards", "state_names", "taps", "capture", "backend", "native_backend", "reference_backend", "bound",
-     "fast_call", "compile", "gradcheck", "random"),
+    ("arrays", "numpy_calls", "versions", "modes", "interrupts", "levels", "eager", "backward", "tensor_fields", "owned",
+     "tensor_errors", "conversions", "tensor", "parameter", "trace", "indexing", "methods", "functions", "derivatives",
+     "bytecode", "foreign_random", "captures", "guards", "state_names", "taps", "trace_call", "capture", "backend",
+     "native_backend", "reference_backend", "bound", "checked", "fast_call", "compile", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
     ("experiments",),

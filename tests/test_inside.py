@@ -113,7 +113,6 @@ def test_filters_and_maps_are_the_network_s_own():
     assert inside.filters(net, "net[3]").weight.shape == (50, 20, 5, 5)
     maps = inside.feature_maps(net, image, "2")
     assert np.array_equal(maps.maps, net[2](net[1](net[0](sl.tensor(image[None])))).detach().numpy()[0])
-    assert "forward" not in vars(net[2])
     with pytest.raises(ArgumentError, match="has no filters of pictures"):
         inside.filters(net, 1)
     with pytest.raises(ArgumentError, match="no 2-d convolution"):
@@ -230,7 +229,7 @@ def test_measuring_gradients_leaves_the_network_as_it_was():
     before, gradient = net.state_dict(), sl.ones((2, 4))
     net[3].weight.grad = gradient
     sl.seed(3)
-    inside.gradient_norms(net, RNG.normal(size=(8, 3)).astype(np.float32), np.zeros(8, np.int64))
+    inside.gradient_norms(net, RNG.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 2)
     first = sl.uniform(3).tolist()
     sl.seed(3)
     assert sl.uniform(3).tolist() == first and net[0].weight.grad is None and np.array_equal(net[3].weight.grad.numpy(), gradient.numpy())
@@ -248,7 +247,7 @@ def test_updates_are_measured_beside_their_weights():
 @pytest.mark.parametrize("bound", [True, False])
 def test_measuring_updates_leaves_everything_as_it_was(bound):
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
-    x, t = RNG.normal(size=(8, 3)).astype(np.float32), np.zeros(8, np.int64)
+    x, t = RNG.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 2
     optimizer = optim.Adam(net.parameters() if bound else None, lr=0.01)
     if bound:
         nn.cross_entropy(net(x), t).backward()
@@ -270,6 +269,41 @@ def test_an_update_of_zeros_has_no_size_beside_them():
         inside.update_sizes(net, x, t, optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1), nn.mse_loss)
 
 
+def watched_run():
+    x, labels = RNG.normal(size=(40, 4)).astype(np.float32), np.arange(40) % 3
+    statistics = sl.train.Statistics(["*.grad/norm", "net/mean", "net.weight/histogram"], 2)
+    return sl.fit(nn.Linear(4, 3), x, labels, batch_size=8, epochs=2, progress=False, statistics=statistics)
+
+
+def test_curves_and_histograms_are_those_of_the_history():
+    run = watched_run()
+    curves = inside.statistic_curves(run)
+    assert curves.names == ["net.weight.grad/norm", "net.bias.grad/norm", "net/mean"] and curves.steps.tolist() == [0, 2, 4, 6, 8]
+    assert [row.tolist() for row in curves.values] == [run.history.statistics[name] for name in curves.names]
+    assert inside.statistic_curves(run.history, ["net/*", "net.bias*"]).names == ["net.bias.grad/norm", "net/mean"]
+    counts = inside.histograms(run, "net.weight/histogram").counts
+    assert counts.tolist() == run.history.statistics["net.weight/histogram"] and (counts.sum(axis=1) == 12).all()
+    for function, name, text in ((inside.statistic_curves, "nothing", "no statistic is called 'nothing'"),
+                                 (inside.statistic_curves, "*/histogram", "'\\*/histogram' are histograms"),
+                                 (inside.histograms, "net/mean", "'net/mean' is no histogram"),
+                                 (inside.histograms, "nothing", "no statistic is called 'nothing'")):
+        with pytest.raises(ArgumentError, match=text):
+            function(run, name)
+
+
+def test_gradients_and_updates_are_those_of_the_step_that_fit_takes():
+    net, x, t = deep(nn.Tanh, False), RNG.normal(size=(16, 32)).astype(np.float32), np.ones((16, 32), np.float32)
+    plain = inside.gradient_norms(net, x, t, nn.mse_loss)
+    clipped = inside.gradient_norms(net, x, t, nn.mse_loss, clip=1e-3)
+    sizes = np.sqrt([weight.size for _, weight in net.named_parameters() if weight.ndim > 1])
+    assert np.sqrt(((clipped.norms * sizes) ** 2).sum()) <= 1e-3 and np.allclose(
+        clipped.norms / plain.norms, clipped.norms[0] / plain.norms[0], rtol=1e-4)
+    penalized = inside.gradient_norms(net, x, 0 * t, nn.mse_loss, penalty=lambda net: nn.l2_penalty(net), augment=lambda x, y: (0 * x, y))
+    assert (penalized.norms > 0).all() and not np.allclose(penalized.norms, plain.norms, rtol=0.1)
+    limited = inside.update_sizes(net, x, t, optim.SGD(lr=10.0), nn.mse_loss, constrain=1e-6)
+    assert (limited.ratios > 0.9).all()  # the update throws nearly all of each weight away
+
+
 def pictures():
     net, image = lenet((1, 28, 28), 10), RNG.random((1, 28, 28)).astype(np.float32)
     x = RNG.normal(size=(20, 4))
@@ -281,6 +315,7 @@ def pictures():
         "favourites": inside.maximise(net, (1, 28, 28), [1, 2], steps=2), "points": inside.projection(x),
         "names": inside.projection(x, [f"word{i}" for i in range(20)]), "classes": inside.projection(x, [i % 3 for i in range(20)]),
         "attention": inside.attention_maps(char_gpt(5, 4, 8, 1, 2), np.array([[1, 2, 3]]), queries="abc"),
+        "curves": inside.statistic_curves(watched_run()), "histograms": inside.histograms(watched_run(), "net.weight/histogram"),
         "norms": inside.gradient_norms(net, image[None], np.array([3])),
         "updates": inside.update_sizes(net, image[None], np.array([3]), optim.Adam())}
 

@@ -261,6 +261,44 @@ def test_a_module_that_is_being_loaded_is_said_to_be():
     assert extras.on_demand("slopes.machine.build").__name__ == "slopes.machine.build"
 
 
+def test_a_module_that_is_loaded_already_is_there_for_a_handler_too(monkeypatch):
+    nested = []
+
+    def import_module(name):
+        monkeypatch.undo()
+        nested.append(extras.on_demand(name))  # as a handler does which interrupts the look-up
+        return sys.modules[name]
+
+    monkeypatch.setattr(extras.importlib, "import_module", import_module)
+    assert nested == [] and extras.on_demand("slopes.machine.native") is native and nested == [native]
+
+
+@forks
+def test_a_child_finds_a_public_name_that_a_thread_of_the_parent_is_looking_up():
+    code = """
+import os, threading, time
+import slopes as sl
+
+looking = threading.Thread(target=lambda: sl.ones)
+looking.start()
+while "slopes.functions" not in __import__("sys").modules:
+    time.sleep(1e-4)
+child = os.fork()
+if child == 0:
+    os._exit(0 if sl.ones(3).sum().item() == 3 else 1)
+for _ in range(3000):
+    done, status = os.waitpid(child, os.WNOHANG)
+    if done:
+        break
+    time.sleep(0.01)
+else:
+    os.kill(child, 9)
+looking.join()
+print(done == child and os.waitstatus_to_exitcode(status))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "0", done.stderr
+
+
 def test_a_lock_that_the_same_thread_has_is_refused_at_once(tmp_path):
     with locked(tmp_path / "lock"), pytest.raises(SaveError, match="is already locked by this thread"), locked(tmp_path / "lock"):
         pass

@@ -16,11 +16,13 @@ BANNED = frozenset({"found", "each", "place", "places", "told", "tell", "judge",
 AS_INDEX = frozenset({"number", "numbers"})  # as the target of a loop: say i, index or indices
 
 CLEAN = frozenset({
+    "functions", "gradcheck.py", "interrupts.py", "nn", "optim", "plot.py", "random.py",
     "__main__.py", "arrays.py", "backward.py", "calls.py", "cli.py", "costs.py", "data", "errors.py", "experiments", "extras.py", "files",
-    "guarded.py", "indexing.py", "levels.py", "methods.py", "numpy_calls.py", "settings.py", "streams.py", "text", "tree.py",
-    "workers.py", "zoo",
+    "guarded.py", "indexing.py", "levels.py", "methods.py", "numpy_calls.py", "settings.py", "streams.py", "text", "tree.py", "workers.py",
+    "bytecode.py", "capture.py", "captures.py", "derivatives", "eager.py", "foreign_random.py", "guards.py", "state_names.py", "taps.py",
+    "trace_call.py", "train", "view", "zoo",
 })  # folders and files without one
-LEFT = 574  # how many such names all others still have: lower it when it falls
+LEFT = 385  # how many such names all others still have: lower it when it falls
 
 
 def bindings(tree: ast.AST) -> Iterator[str]:

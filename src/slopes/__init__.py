@@ -17,6 +17,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .loading import loading
+
 if TYPE_CHECKING:
     from . import data, experiments, files, functions, inside, nn, optim, random, text, train, view, zoo
     from .capture import Captured, capture
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
         uint32,
         uint64,
     )
+    from .modes import enable_grad, no_grad
+    from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
-    from .tensor import Parameter, Tensor, asarray, enable_grad, from_dlpack, no_grad, tensor
+    from .tensor import Tensor, asarray, from_dlpack, tensor
     from .train.evaluate import evaluate
     from .train.fit import fit
     from .train.training import Training
@@ -56,7 +60,9 @@ SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
-    "tensor": ("Tensor", "Parameter", "tensor", "asarray", "from_dlpack", "no_grad", "enable_grad"),
+    "tensor": ("Tensor", "tensor", "asarray", "from_dlpack"),
+    "parameter": ("Parameter",),
+    "modes": ("no_grad", "enable_grad"),
     "graph.dtype": ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                     "bool_", "complex64", "complex128"),
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
@@ -91,20 +97,24 @@ sys.modules[__name__].__class__ = Package
 
 
 def __getattr__(name: str) -> Any:
-    """Find a public name on first use, and keep it."""
+    """Look a public name up on first use, and keep its value."""
     if name.startswith("__"):
         raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+    with loading:
+        value = globals()[name] = public_value(name)
+    return value
+
+
+def public_value(name: str) -> Any:
+    """The submodule, class or function of this public name."""
     if name in SUBMODULES:
-        found = importlib.import_module("." + name, __name__)
-    elif name in HOME:
-        found = getattr(importlib.import_module("." + HOME[name], __name__), name)
-    else:
-        functions = importlib.import_module(".functions", __name__)
-        if name not in functions.__all__:
-            raise AttributeError(f"module 'slopes' has no attribute {name!r}")
-        found = getattr(functions, name)
-    globals()[name] = found
-    return found
+        return importlib.import_module("." + name, __name__)
+    if name in HOME:
+        return getattr(importlib.import_module("." + HOME[name], __name__), name)
+    functions = importlib.import_module(".functions", __name__)
+    if name not in functions.__all__:
+        raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+    return getattr(functions, name)
 
 
 def __dir__() -> list[str]:

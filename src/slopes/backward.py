@@ -96,4 +96,4 @@ def placeholder(node: Node, copies: dict[Node, Node]) -> Node:
         return node
     if node.op in (Variable, Constant):
         return variable(node.shape, node.dtype)
-    return Node(node.op, tuple(copies[arg] for arg in node.args), node.params, node.shape, node.dtype, None, node.location, node.layer)
+    return Node(node.op, tuple(copies[arg] for arg in node.args), node.params, node.shape, node.dtype, None, node.location, node.region)

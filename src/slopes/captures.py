@@ -7,7 +7,6 @@ import functools
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,13 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import memory_of
 from .bytecode import ATTRIBUTE, CELL, GLOBAL, ITEM, LOCAL, MODULE, Chain, Reads, find_reads
-from .errors import TraceError, is_internal, warn
-from .tensor import Tensor, memory_of
+from .errors import is_internal, warn
+from .foreign_random import is_generator
+from .tensor import Tensor
 
 CONTENTS, METHOD, CONTEXT = "contents", "method", "context"
 LARGE = 1000  # items: of a larger container only the number of items is compared, and it is not looked into
-PAUSE = 0.05  # seconds for which a generator that has drawn is watched again: another thread may be drawing
 UNKNOWN: Any = object()  # a value that only running the code would tell
 LIBRARY = __package__
 OPAQUE = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, CodeType, CellType, type(...), slice, range)
@@ -36,9 +36,6 @@ NOT_CALLED = frozenset(("__init__", "__new__", "__repr__", "__str__", "__del__",
 ANY_NAME = frozenset(("getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"))  # what reads attributes without naming them
 CLOCKS = frozenset(("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns",
                     "time.process_time", "time.thread_time", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"))
-
-
-SOURCES = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 
 
 class Slot(NamedTuple):
@@ -90,8 +87,8 @@ class Captures:
             self.first(id(plain), plain)
             self.first((id(plain), *map(id, owner)), plain)
             self.read_function(plain, {**dict(zip(arguments_of(plain), (*owner, *args))), **kwargs})
-        for each in (*owner, plain, *args, *kwargs.values()):
-            self.reach(each, shown_type(each))
+        for value in (*owner, plain, *args, *kwargs.values()):
+            self.reach(value, shown_type(value))
 
     def follow(self) -> None:
         """Follow everything that was reached, until nothing new is."""
@@ -108,13 +105,13 @@ class Captures:
         """The attributes of an object that some code reads from a value of which it is not known which object it is."""
         every = not ANY_NAME.isdisjoint(self.names)
         kind = value if isinstance(value, type) else type(value)
-        names = {*vars_of(value), *slots_of(value), *(name for each in own_classes(kind) for name in vars(each))}
+        names = {*vars_of(value), *slots_of(value), *(name for owner in own_classes(kind) for name in vars(owner))}
         for name in names if every and not isinstance(value, type) else names & self.names:
             if not (name.startswith("__") and name.endswith("__")) and self.first((id(value), name), value):
                 self.reach(self.attribute(value, name, f"{shown}.{name}"), f"{shown}.{name}")
-                for each in own_classes(kind):  # also what `super()` finds
-                    if isinstance(vars(each).get(name), FunctionType):
-                        self.reach(MethodType(vars(each)[name], value), f"{each.__name__}.{name}")
+                for owner in own_classes(kind):  # also what `super()` finds
+                    if isinstance(vars(owner).get(name), FunctionType):
+                        self.reach(MethodType(vars(owner)[name], value), f"{owner.__name__}.{name}")
 
     def first(self, key: Any, value: Any) -> bool:
         """Whether this is met for the first time."""
@@ -122,33 +119,12 @@ class Captures:
         self.seen.setdefault(key, value)
         return new
 
-    # ------------------------------------------------------------------ what a program cannot repeat
-    def random_states(self) -> dict[int, Any]:
-        """Where each generator of random numbers of Python and NumPy stands."""
-        return {address: state_of(source) for address, (source, _) in self.sources.items()}
-
-    def check_repeatable(self, before: dict[int, Any]) -> None:
-        """Refuse a function that drew random numbers which no program can draw, since `before`; warn of one that asks for the time.
-
-        Whether code that asks for the time has run cannot be known: the time has no state.
-        """
-        drawn = self.drawn_here(before)
-        if drawn:
-            raise TraceError(f"a compiled function drew random numbers from {', '.join(drawn)}: they would be the same in each call",
-                             why="numbers of Python and NumPy become part of the program when it is recorded",
-                             repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal, sl.permutation), or draw "
-                                    "them outside and pass them as arguments")
+    def warn_of_clocks(self) -> None:
+        """Warn of a function that asks for the time. Whether this code has run cannot be known: the time has no state."""
         if self.clocks:
             warn(f"a compiled function asks for the time ({', '.join(sorted(self.clocks))}), which is read only when it is recorded",
                  why="a program holds what Python computed while it was recorded",
                  repair="take the time outside of the function, and pass it as a tensor if the function computes with it")
-
-    def drawn_here(self, before: dict[int, Any]) -> list[str]:
-        """The generators that have drawn since `before`, but for those that go on drawing while this thread waits: another one's."""
-        drawn = {address: state_of(source) for address, (source, _) in self.sources.items() if state_of(source) != before[address]}
-        if drawn:
-            time.sleep(PAUSE)
-        return [self.sources[address][1] for address, state in drawn.items() if state_of(self.sources[address][0]) == state]
 
     # ------------------------------------------------------------------ code
     def read_function(self, function: FunctionType, known: dict[str, Any]) -> None:
@@ -242,7 +218,7 @@ class Captures:
         return self.remember(ATTRIBUTE, module, name, shown, value, guarded)
 
     def object_attribute(self, value: Any, name: str, shown: str, guarded: bool) -> Any:
-        raw = next((vars(each)[name] for each in type(value).__mro__ if name in vars(each)), UNKNOWN)
+        raw = next((vars(owner)[name] for owner in type(value).__mro__ if name in vars(owner)), UNKNOWN)
         own = vars_of(value)
         if name in own and not hasattr(type(raw), "__set__"):
             return self.remember(ATTRIBUTE, value, name, shown, own[name], guarded and not is_library(type(value)) and not tells(value))
@@ -256,7 +232,7 @@ class Captures:
 
     def class_attribute(self, owner: type, value: Any, name: str, shown: str, guarded: bool) -> Any:
         """What a class holds under a name, bound to the value through which it is read."""
-        home = next((each for each in owner.__mro__ if name in vars(each)), None)
+        home = next((base for base in owner.__mro__ if name in vars(base)), None)
         if home is None:
             return UNKNOWN
         raw, bound = vars(home)[name], None if isinstance(value, type) else value
@@ -317,7 +293,7 @@ class Captures:
 
     def reach_builtin(self, value: Any, shown: str) -> None:
         source = getattr(value, "__self__", None)
-        if is_source(source):
+        if is_generator(source):
             self.sources[id(source)] = source, shown
         home = source.__name__ if isinstance(source, type) else getattr(value, "__module__", "")
         if f"{home}.{value.__name__}" in CLOCKS:
@@ -327,25 +303,25 @@ class Captures:
         if guarded and not tells(value) and not isinstance(value, (tuple, frozenset)):
             self.slots.setdefault((CONTENTS, id(value), ""), Slot(CONTENTS, value, "", shown, items_of(value)))
         if self.first((id(value), guarded), value) and not is_large(value):
-            self.waiting.extend(functools.partial(self.reach, each, shown, guarded) for each in items_of(value))  # which may be deep
+            self.waiting.extend(functools.partial(self.reach, item, shown, guarded) for item in items_of(value))  # which may be deep
 
     def reach_other(self, value: Any, shown: str) -> None:
         """What follows from an object, each kind in its way."""
         if isinstance(value, FunctionType):
             self.waiting.append(lambda: self.read_function(value, {}))
-        elif isinstance(value, MethodType) and is_source(value.__self__):
+        elif isinstance(value, MethodType) and is_generator(value.__self__):
             self.sources[id(value.__self__)] = value.__self__, shown
         elif isinstance(value, MethodType):
             self.reach_method(value)
         elif isinstance(value, functools.partial):
-            for each in (value.func, *value.args, *value.keywords.values()):
-                self.reach(each, shown)
+            for part in (value.func, *value.args, *value.keywords.values()):
+                self.reach(part, shown)
         elif isinstance(value, weakref.ReferenceType):
             self.reach(value(), shown)
         elif isinstance(value, ContextVar):
             self.slots[CONTEXT, id(value), ""] = Slot(CONTEXT, value, "", shown, value.get(None))
             self.reach(value.get(None), shown)
-        elif is_source(value):
+        elif is_generator(value):
             self.sources[id(value)] = value, shown
         elif isinstance(value, type):
             self.reach_class(value)
@@ -364,21 +340,21 @@ class Captures:
     def reach_class(self, kind: type) -> None:
         if is_own_class(kind, self.package):
             self.objects.append((kind, kind.__name__))
-            for each in ("__init__", "__new__", "__post_init__"):
-                self.reach(self.attribute(kind, each, f"{kind.__name__}.{each}", False), f"{kind.__name__}.{each}")
+            for name in ("__init__", "__new__", "__post_init__"):
+                self.reach(self.attribute(kind, name, f"{kind.__name__}.{name}", False), f"{kind.__name__}.{name}")
 
     def reach_object(self, value: Any, shown: str) -> None:
         """An object with attributes. Those of slopes' own kinds are looked through: they tell of their changes."""
         kind = type(value)
         if is_library(kind) or tells(value):
-            self.waiting.extend(functools.partial(self.reach, each, f"{shown}.{name}", False) for name, each in vars_of(value).items())
+            self.waiting.extend(functools.partial(self.reach, item, f"{shown}.{name}", False) for name, item in vars_of(value).items())
         if not is_library(kind):
             self.objects.append((value, shown))
-        for each in own_classes(kind):
-            if is_own_class(each, self.package):
-                for name in called_by_others(each, kind):
+        for owner in own_classes(kind):
+            if is_own_class(owner, self.package):
+                for name in called_by_others(owner, kind):
                     self.class_attribute(kind, value, name, f"{kind.__name__}.{name}", True)
-                    self.reach(MethodType(vars(each)[name], value), f"{kind.__name__}.{name}")
+                    self.reach(MethodType(vars(owner)[name], value), f"{kind.__name__}.{name}")
 
     def is_own(self, code: CodeType) -> bool:
         """Whether code is looked into: the function's own package and everything that is not installed."""
@@ -435,12 +411,12 @@ def tells(value: Any) -> bool:
 
 def own_classes(kind: type) -> Iterator[type]:
     """The classes of an object that are the user's."""
-    return (each for each in kind.__mro__ if each is not object and not is_library(each) and each.__module__ != "builtins")
+    return (base for base in kind.__mro__ if base is not object and not is_library(base) and base.__module__ != "builtins")
 
 
 def called_by_others(own: type, kind: type) -> list[str]:
     """The methods of a class that run without being named: those for Python's operators, and those that slopes calls."""
-    inherited = {name for each in kind.__mro__ if is_library(each) for name in vars(each)}
+    inherited = {name for base in kind.__mro__ if is_library(base) for name in vars(base)}
     methods = [name for name, value in vars(own).items() if isinstance(value, FunctionType) or "__wrapped__" in vars_of(value)]
     return [name for name in methods if name not in NOT_CALLED and (name in inherited or (name.startswith("__") and name.endswith("__")))]
 
@@ -472,8 +448,8 @@ def vars_of(value: Any) -> dict[str, Any]:
 def slots_of(value: Any) -> list[str]:
     """The names of attributes that an object keeps in slots."""
     slots: list[str] = []
-    for each in type(value).__mro__:
-        names = vars(each).get("__slots__", ())
+    for base in type(value).__mro__:
+        names = vars(base).get("__slots__", ())
         slots += (names,) if isinstance(names, str) else names
     return slots
 
@@ -487,22 +463,6 @@ def items_of(container: Any) -> list[Any]:
 
 def is_large(container: Any) -> bool:
     return len(container) > LARGE
-
-
-def is_source(value: Any) -> bool:
-    """Whether this is a generator of random numbers of Python or NumPy that has a state; the system's has none."""
-    for module, names in SOURCES.items():
-        if module in sys.modules and isinstance(value, tuple([getattr(sys.modules[module], name) for name in names])):
-            return type(value).__name__ != "SystemRandom"
-    return False
-
-
-def state_of(source: Any) -> Any:
-    """Where a generator of random numbers stands, as something to compare."""
-    if hasattr(source, "getstate"):
-        return source.getstate()
-    state = (source.bit_generator if hasattr(source, "bit_generator") else source._bit_generator).state
-    return repr(state)
 
 
 def shown_type(value: Any) -> str:

@@ -344,6 +344,7 @@ def facts() -> dict[str, str]:
         "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
         "target": translate.instruction_set(translate.host()[0], translate.host()[2]),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
+        "calls": on_demand("slopes.machine.entry").entry_class().name,
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",

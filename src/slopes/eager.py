@@ -12,8 +12,9 @@ import numpy as np
 from .arrays import LARGE, check_memory, shorten
 from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, plain, scalar_dtype
-from .graph.node import Node, running_layer
+from .graph.node import Node
 from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
+from .graph.scopes import Region, scopes
 from .graph.shape import Shape
 from .graph.walk import topological
 from .machine.reference import check, evaluate
@@ -105,7 +106,7 @@ def scalar_nodes(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Nod
         raise ArgumentError(f"{what.name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
                             repair="make a tensor of it first: sl.tensor(...)")
     beside = None
-    for arg in args[what.name == "where":]:  # the dtype of a condition is irrelevant for the result
+    for arg in args[what.conditions:]:
         if isinstance(arg, (np.ndarray, Node)):
             beside = arg.dtype
             break
@@ -124,7 +125,7 @@ def cached_scalar(value: Any, beside: DType | None, zero: str) -> tuple[Node, No
 
 def leaf(array: np.ndarray) -> Node:
     """A leaf node with this array as its value."""
-    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), running_layer())
+    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), scopes.region)
 
 
 def value_of(node: Node) -> np.ndarray:
@@ -140,7 +141,7 @@ class Recipe:
 
     def __init__(self, what: What, operands: Sequence[Node], params: dict[str, Any]) -> None:
         self.result: Node = what.make(*operands, **params)
-        self.inputs = [each for each in operands if each.op is Variable]
+        self.inputs = [operand for operand in operands if operand.op is Variable]
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
         self.largest_array = largest_array([self.result], self.inputs, what.name)
 
@@ -155,15 +156,15 @@ class Recipe:
         if not self.single:
             return self.replay.run(arrays)[0]
         node = self.result
-        found = quietly(node.op.compute, *arrays, **node.params)
-        return check(node, found if type(found) is np.ndarray else np.asarray(found))
+        result = quietly(node.op.compute, *arrays, **node.params)
+        return check(node, result if type(result) is np.ndarray else np.asarray(result))
 
     def record(self, nodes: list[Node]) -> Node:
         """The node of the result on these operands."""
-        arrays = [each.value if each.value is not None else value_of(each) for each in nodes]
-        location, layer = user_location(), running_layer()
+        arrays = [node.value if node.value is not None else value_of(node) for node in nodes]
+        location, region = user_location(), scopes.region
         if self.single:
-            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
+            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, region)
         if self.result in self.inputs:
             return nodes[self.inputs.index(self.result)]
         if self.largest_array is not None:
@@ -171,9 +172,9 @@ class Recipe:
         recording = self.recording
         values = recording.replay.values(arrays)
         known = [*nodes, *recording.constants]
-        for pattern, args, place in recording.made:
-            value = None if place is None else values[place]
-            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, layer))
+        for pattern, args, index in recording.made:
+            value = None if index is None else values[index]
+            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, region))
         return known[-1]
 
     @cached_property
@@ -200,12 +201,13 @@ class Recording:
         fixed = self.replay.fixed
         order = [node for node in self.replay.order if node not in fixed or node is result]
         self.constants = [node for node in fixed if node is not result]
-        places = {node: place for place, node in enumerate([*inputs, *self.constants, *order])}
-        self.made = [(node, tuple(places[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
+        indices = {node: i for i, node in enumerate([*inputs, *self.constants, *order])}
+        self.made = [(node, tuple(indices[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
 
 
-def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int], layer: str) -> Recorded:
-    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, layer)
+def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int],
+                  region: Region | None) -> Recorded:
+    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, region)
     node.pattern = pattern
     return node
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
-import threading
+import sys
 from typing import Any
 
 from .errors import CompileError, MissingExtraError
+from .loading import loading
 
-_loading = threading.RLock()  # held while a module is loaded, and taken before a fork: no child inherits half of a module
 _unfinished: set[str] = set()
 
 
@@ -35,16 +34,13 @@ def on_demand(module: str) -> Any:
 
     Raises CompileError in a signal handler that interrupts the loading of this very module.
     """
-    with _loading:
+    with loading:
         if module in _unfinished:
             raise CompileError(f"{module} is being loaded at this moment", why="a signal handler interrupted that, and needs the module",
                                repair="compile some function before the handler is installed, or let the handler set a flag only")
-        _unfinished.add(module)
+        if module not in sys.modules:
+            _unfinished.add(module)
         try:
             return importlib.import_module(module)
         finally:
             _unfinished.discard(module)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release)

@@ -20,10 +20,13 @@ from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable, build_node, constant, variable
 from ..graph.walk import substitute, topological, users
+from ..ops.contract import Contract
+from ..ops.elementwise import Add
+from ..ops.fill import zeros_like
+from ..ops.reduce import Sum
 from ..ops.segments import Segment, entries, entry, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .pushforward import zeros_like
 
 
 @dataclass
@@ -119,17 +122,17 @@ class _Loop:
         moving = depending(topological([term]), [*self.step.carries, *self.step.inputs])
         if term not in moving:
             return lambda: term * constant(self.length, term.dtype)
-        if term.op.name == "add":
+        if term.op is Add:
             left, right = (self.total(arg) for arg in term.args)
             return lambda: left() + right()
-        if term.op.name == "sum":
+        if term.op is Sum:
             whole = self.want(term.args[0])
             axes = (0, *(axis + 1 for axis in term.params["axes"]))
             return lambda: build_node("sum", (whole(),), {"axes": axes})
         if len(term.args) == 1 and term.op.linear(term):
             inner = self.total(term.args[0])
             return lambda: term.op.make(inner(), **term.params)
-        if term.op.name == "contract":
+        if term.op is Contract:
             return self._total_product(term, moving)
         return self._accumulated(term)
 

@@ -10,10 +10,12 @@ from ..graph.dtype import DType, is_inexact
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import substitute, topological
+from ..ops.elementwise import Add
+from ..ops.fill import zeros_like
+from ..ops.move import Pad
 from ..ops.segments import Segment, elements, entries, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .pushforward import zeros_like
 from .repeat import Step, flipped, repeat
 
 
@@ -161,7 +163,7 @@ def gradient_elements(g: Node, start: int, stop: int) -> Node | None:
     terms, total = [g], None
     while terms:
         term = terms.pop()
-        if term.op.name == "add" and all(arg.shape == term.shape for arg in term.args):
+        if term.op is Add and all(arg.shape == term.shape for arg in term.args):
             terms.extend(reversed(term.args))
             continue
         part = padded_elements(term, start, stop)
@@ -172,7 +174,7 @@ def gradient_elements(g: Node, start: int, stop: int) -> Node | None:
 
 def padded_elements(term: Node, start: int, stop: int) -> Node | None:
     """Elements of a row that may be padded with zeros."""
-    if term.op.name == "pad" and term.params["value"] == 0:
+    if term.op is Pad and term.params["value"] == 0:
         (before, _), = term.params["widths"]
         low, high = max(start, before), min(stop, before + term.args[0].size)
         if low >= high:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..graph.node import Node
 from ..graph.operation import build, constant
+from ..ops.elementwise import BitwiseInvert, BitwiseOr, Multiply, Where
 from ..ops.reduce import respread
 
 
@@ -54,7 +55,7 @@ def narrow(above: Node, arg: Node) -> Node | None:
     """The question behind one that was repeated as `arg` is; None where each repetition asks another, for all of which none would do."""
     if above.op.broadcasts:
         return above.args[0] if above.args[0].shape == arg.shape else None
-    if above.op.name not in ("bitwise_invert", "bitwise_or"):
+    if above.op not in (BitwiseInvert, BitwiseOr):
         return None
     parts = [part for each in above.args if (part := narrow(each, arg)) is not None]
     return above.op.make(*parts) if len(parts) == len(above.args) else None
@@ -65,11 +66,11 @@ def settle(node: Node, position: int, part: Node, above: Node | None, unbounded:
     if above is None or not may_unsettle(node, position, unbounded):
         return part
     arg = node.args[position]
-    if arg.op.name == "where" and arg.args[0] is above:  # which does so itself
+    if arg.op is Where and arg.args[0] is above:  # which does so itself
         return part
     return build("where", above, constant(0, part.dtype), part)
 
 
 def may_unsettle(node: Node, position: int, unbounded: set[Node]) -> bool:
     """Whether 0 times the derivative by an argument may be NaN."""
-    return not node.op.bounded or (node.op.name == "multiply" and node.args[1 - position] in unbounded)
+    return not node.op.bounded or (node.op is Multiply and node.args[1 - position] in unbounded)

@@ -10,7 +10,8 @@ import numpy as np
 from .. import nn, text
 from ..compile import compile
 from ..errors import DataError
-from ..tensor import Tensor, asarray, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from .. import random, text
 from ..compile import compile
 from ..data.loaders.loader import Loader
-from ..tensor import no_grad
+from ..modes import no_grad
 from ..train.evaluate import evaluate
 from ..train.mode import Mode
 from ..train.totals import Loss

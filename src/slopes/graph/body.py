@@ -58,7 +58,7 @@ def replace(outputs: Sequence[Node], known: Mapping[Node, Node]) -> list[Node]:
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         made = node.op.make(*args, **node.params)
         if made.location == here:
-            made.location, made.layer = node.location, node.layer
+            made.location, made.region = node.location, node.region
         return made
 
     return rebuild(outputs, dict(known), make)

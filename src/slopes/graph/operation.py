@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, SlopesError, missing_method
 from .dtype import NATIVE, DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
+from .scopes import named_call
 from .shape import Shape
 
 
@@ -43,6 +44,8 @@ class Operation:
     kind: str = "leaf"
     reads_numbers: bool = False
     """Whether `make` builds something else for some values of a constant argument."""
+    conditions: int = 0
+    """How many of the first arguments are conditions, whose type has no part in the type of the result."""
     types: Sequence[DType] = NATIVE
     """The types that `samples` are tested in."""
 
@@ -67,6 +70,10 @@ class Operation:
     """About how many simple instructions one element takes: the measure that rewrite rules lower."""
     inline_limit: int | None = None
     """How many instructions an argument may take that is computed where this operation reads it; None: no matter how many."""
+
+    # ------------------------------------------------------------------ compilation: observers
+    observes: bool = False
+    """Whether what reads the result only looks at the argument: the rest of the program is compiled as if it were not there."""
 
     # ------------------------------------------------------------------ compilation: kernels
     kernel: str | None = None
@@ -166,7 +173,10 @@ class Operation:
 
     @classmethod
     def emit(cls, b: Any, *xs: Any, **params: Any) -> Any:
-        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`)."""
+        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`).
+
+        It takes the parameters of the operation by the names that `meaning` gives them.
+        """
         raise missing_method(cls, "emit", "it says how the operation is compiled; eager code needs none")
 
     @classmethod
@@ -280,13 +290,13 @@ def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
     """The graph node of operation `name`; Python numbers among the arguments take the type of the arrays beside them."""
     operation = Operation.table[name]
     if not all(isinstance(each, Node) for each in args):
-        args = lift(name, args)
+        args = lift(operation, args)
     return operation.make(*args, **params)
 
 
-def lift(name: str, args: tuple) -> tuple[Node, ...]:
+def lift(operation: type[Operation], args: tuple) -> tuple[Node, ...]:
     """Turn Python numbers and NumPy arrays among the arguments into constants."""
-    typed = args[1:] if name == "where" else args  # a condition says nothing of the type of what it chooses
+    name, typed = operation.name, args[operation.conditions:]
     beside = next((each.dtype for each in typed if isinstance(each, (Node, np.ndarray))), None)
     lifted = []
     for each in args:
@@ -319,12 +329,16 @@ Node._apply = staticmethod(build_node)
 
 
 class Composite:
-    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole."""
+    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole.
+
+    `make` is the function, `traced` the same as a region of the graph that it builds.
+    """
 
     reads_numbers = False
+    conditions = 0
 
     def __init__(self, function: Callable[..., Any], operands: int) -> None:
-        self.make, self.name, self.operands = function, function.__name__, operands
+        self.make, self.traced, self.name, self.operands = function, named_call(function), function.__name__, operands
         self.names = list(inspect.signature(function).parameters)[operands:]
 
     def split(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

@@ -150,7 +150,7 @@ class Rewriting:
         """What a node became takes over the user's line and layer: messages and profiles go on naming them."""
         for new in topological([result], stop=lambda each: each in self.done or each.location != self.here):
             if new.location == self.here:
-                new.location, new.layer = node.location, node.layer
+                new.location, new.region = node.location, node.region
         return result
 
     def error(self, what: str) -> RewriteError:

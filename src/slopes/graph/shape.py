@@ -16,6 +16,15 @@ def size(shape: Sequence[int]) -> int:
     return math.prod(shape)
 
 
+def strides_of(shape: Iterable[int]) -> tuple[int, ...]:
+    """The distance between neighbours along each axis when elements are counted in row-major order."""
+    result, step = [], 1
+    for n in reversed(list(shape)):
+        result.append(step)
+        step *= n
+    return tuple(reversed(result))
+
+
 def broadcast_shapes(operation: str, shapes: Sequence[Shape]) -> Shape:
     """The common shape of operands: sizes are equal, or one of them is 1, counted from the last axis."""
     if all(shape == shapes[0] for shape in shapes):

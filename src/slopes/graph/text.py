@@ -91,11 +91,16 @@ def parse(source: str, constants: Mapping[str, Node] | None = None) -> list[Node
     """The roots of a graph written by `text`: the same interned nodes, when variables and large constants still exist."""
     nodes: list[Node] = []
     for number, raw in enumerate(source.strip().splitlines(), start=1):
-        words = CODE.match(raw.strip())[0].strip()  # type: ignore[index]
+        words = without_comment(raw)
         if words.startswith("return"):
             return [reference(word, nodes, number) for word in words.split()[1:]]
         nodes.append(parse_line(words, nodes, constants or {}, number))
     raise ArgumentError("graph text: no line `return ...` at the end", why="it names the roots of the graph")
+
+
+def without_comment(raw: str) -> str:
+    code = CODE.match(raw.strip())
+    return code[0].strip() if code else ""
 
 
 def parse_line(words: str, nodes: list[Node], constants: Mapping[str, Node], number: int) -> Node:

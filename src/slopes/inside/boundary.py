@@ -12,8 +12,9 @@ from .. import nn
 from ..compile import compile
 from ..constraint import COUNT, check
 from ..errors import ArgumentError, ShapeError
+from ..modes import no_grad
 from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
+from ..tensor import asarray
 from ..train.mode import Mode
 from .draw import colour
 

@@ -10,10 +10,8 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError, ShapeError
 from ..plot import Picture, View
-from ..tensor import asarray, no_grad
-from ..train.mode import Mode
 from .draw import as_picture, sheet
-from .watch import Layer, find_layer, output_at
+from .watch import Layer, find_layer, layer_output
 
 
 @dataclass
@@ -86,9 +84,8 @@ def feature_maps(net: nn.Module, image: Any, layer: Layer) -> FeatureMaps:
     """
     path, module = find_layer(net, layer)
     array = np.asarray(image, np.float32)
-    with Mode(net, training=False, quiet=True), no_grad():
-        output = output_at(net, module, asarray(array[None])).numpy()
+    output = layer_output(net, module, array[None])
     if output.ndim != 4:
         raise ShapeError(f"feature_maps: {path} gives {output.shape[1:]} for a picture", why="a map has a place for each part of it",
                          repair="name a convolution or pooling layer")
-    return FeatureMaps(np.array(output[0]), path, array)
+    return FeatureMaps(output[0], path, array)

@@ -12,10 +12,11 @@ from ..compile import compile
 from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
 from ..errors import OutOfRangeError
 from ..functions import roll
+from ..parameter import Parameter
 from ..plot import Picture, View
 from ..random import Generator
 from ..random import normal as draw_normal
-from ..tensor import Parameter, Tensor, asarray
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at

@@ -16,11 +16,11 @@ from ..nn.adaptive_pooling import GlobalAvgPool, GlobalMaxPool
 from ..nn.convolution import Convolution, TransposedConvolution
 from ..nn.module import entries
 from ..nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
+from ..parameter import Parameter
 from ..plot import Picture, View, new_figure
-from ..tensor import Parameter, tensor
-from ..train.mode import Mode
+from ..tensor import Tensor
 from .draw import as_picture
-from .watch import Layer, find_layer, output_at
+from .watch import Layer, evaluate_once, find_layer, output_at, slope
 
 Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included
 Seen = tuple[np.ndarray, ...] | None  # the visible indices along every axis; None: all
@@ -222,8 +222,7 @@ def measure(net: nn.Module, shape: Shape, path: str, place: Shape) -> Box:
 
 def gradient(net: nn.Module, array: np.ndarray, layer: nn.Module, place: Shape) -> np.ndarray:
     """The gradient of all channels at a place, with respect to the input."""
-    x = tensor(array.astype(np.float32), requires_grad=True)
-    with Mode(net, training=False, quiet=True):
-        output = output_at(net, layer, x)
-        output[(slice(None), slice(None), *place)].sum().backward()
-    return np.array(x.grad.numpy())  # type: ignore[union-attr]
+    def function(x: Tensor) -> Tensor:
+        return slope(output_at(net, layer, x)[(slice(None), slice(None), *place)].sum(), x)
+
+    return np.array(evaluate_once(net, function, array.astype(np.float32)).numpy())

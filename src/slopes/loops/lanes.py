@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .builder import Value
-from .emit import Scope
+from . import memory
 from .index import Axis, Index, as_index
 from .nest import Buffer, Load, Store
+from .scope import Scope
+from .values import Value
 
 
 class Patterns:
@@ -65,7 +66,7 @@ def _fetch_rows(scope: Scope, buffer: Buffer, base: Index, wanted: dict[Load, li
     for start, places in pieces.items():
         at, reach = b.add(begin, b.whole(start)), places[-1] - start + 1
         mask = None if reach == width else b.compare("<", b.lane_numbers(width), b.const(reach, like=b.lane_numbers(width)))
-        vectors[start] = b.load(scope.pointers[buffer], buffer.dtype, at, width, mask)
+        vectors[start] = memory.load(b, scope.pointers[buffer], buffer.dtype, at, width, mask)
     return {load: picked(scope, [(vectors[start_of[place]], place - start_of[place]) for place in places])
             for load, places in wanted.items()}
 
@@ -123,7 +124,7 @@ def _put_rows(scope: Scope, buffer: Buffer, base: Index, sources: dict[int, tupl
     b, begin, run = scope.b, scope.index(base, scalar=True), list[int]()
     for place in [*sorted(sources), None]:
         if run and (place != run[-1] + 1 or len(run) == scope.lanes):
-            b.store(picked(scope, [sources[each] for each in run]), scope.pointers[buffer], b.add(begin, b.whole(run[0])))
+            memory.store(b, picked(scope, [sources[each] for each in run]), scope.pointers[buffer], b.add(begin, b.whole(run[0])))
             run = []
         if place is not None:
             run.append(place)

@@ -7,18 +7,21 @@ from dataclasses import replace
 from functools import cache
 from math import prod
 
+from ..costs import FILLED_LANES
 from ..graph.node import Node
 from ..graph.operation import variable
 from ..ops.elementwise import Add, Multiply, Subtract
 from ..passes.fuse import Group
+from . import memory
 from .choose import choose
-from .emit import Scope, over_elements
+from .emit_nest import over_elements
 from .index import Axis, Index, as_index
 from .kernels import Kernel, MixKernel
 from .lanes import fetch, put
 from .lower import Reader, merge_axes
-from .nest import Buffer, Expr, Kept, Load, Places, Store, expressions, indices_of
+from .nest import Buffer, Carried, Expr, Load, Places, Store, expressions, indices_of
 from .plan_nest import axes_for
+from .scope import Scope
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -50,7 +53,7 @@ def plan_mix(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
     read = Reader(buffers)
     arithmetic, matrix = Arithmetic(read, node), node.params["matrix"]
     first = arithmetic.applied(matrix, lines.elements(read))
-    kept: list[Expr] = [Kept(number, node.dtype) for number in range(lines.steps.extent)]
+    kept: list[Expr] = [Carried(number, node.dtype) for number in range(lines.steps.extent)]
     results = first if lines.far is None else arithmetic.applied(matrix, kept)
     stores = [Store(buffer, offset, each) for offset, each in zip(lines.places(buffer), results)]
     kernel = MixKernel(axes=axes, stores=stores, nodes=[node])
@@ -107,16 +110,16 @@ def _mix_vector(scope: Scope, kernel: MixKernel) -> None:
         _stored(scope, kernel.stores)
         return
     b, (steps, turns), bodies = scope.b, kernel.inner, kernel.carried
-    kept = {each.number: each for each in kernel.computed if isinstance(each, Kept)}
-    with b.loop(b.whole(0), b.whole(steps.extent)) as i, scope.place(steps, i):
+    kept = {each.number: each for each in kernel.computed if isinstance(each, Carried)}
+    with b.loop(b.whole(0), b.whole(steps.extent)) as i, scope.bind(steps, i):
         _fetched(scope, bodies)
         for number, body in enumerate(bodies):
             place = b.add(b.mul(i, b.whole(scope.lanes)), b.whole(number * steps.extent * scope.lanes))
-            b.store(b.splat(scope.expr(body), scope.lanes), "%scratch", place)
-    with b.loop(b.whole(0), b.whole(turns.extent)) as turn, scope.place(turns, turn):
+            memory.store(b, b.splat(scope.expr(body), scope.lanes), "%scratch", place)
+    with b.loop(b.whole(0), b.whole(turns.extent)) as turn, scope.bind(turns, turn):
         line = b.mul(turn, b.whole(steps.extent * scope.lanes))
         for number, each in kept.items():
-            scope.know(each, b.load("%scratch", each.dtype, b.add(line, b.whole(number * scope.lanes)), scope.lanes))
+            scope.know(each, memory.load(b, "%scratch", each.dtype, b.add(line, b.whole(number * scope.lanes)), scope.lanes))
         _stored(scope, kernel.stores)
 
 
@@ -142,7 +145,7 @@ def filled(axes: list[Axis], lanes: int) -> tuple[list[Axis], dict[Axis, Index],
     """
     if not axes:
         return axes, {}, None
-    if axes[-1].extent >= lanes and largest_part(axes[-1], lanes) < 3 * lanes // 4:
+    if axes[-1].extent >= lanes and largest_part(axes[-1], lanes) < int(FILLED_LANES * lanes):
         return axes, {}, axes[-1]
     parts: dict[Axis, int] = {}
     room = lanes

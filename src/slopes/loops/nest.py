@@ -8,7 +8,8 @@ from typing import Any
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from .index import Axis, Index, Quotient, Remainder, RunTime, strided, strides_of
+from ..graph.shape import strides_of
+from .index import Axis, Index, Indirect, Quotient, Remainder, strided
 
 
 class Buffer:
@@ -116,7 +117,7 @@ class Compute(Expr):
 Condition = tuple[Index, int, int]  # low <= index < high
 
 
-class Choose(Expr):
+class Select(Expr):
     """`inner` where all conditions hold (only there is it read at all), `fill` elsewhere."""
 
     __slots__ = ("conditions", "fill", "inner")
@@ -126,7 +127,7 @@ class Choose(Expr):
         self.axes = inner.axes | fill.axes | frozenset().union(*(axes_of(index) for index, _, _ in conditions))
 
 
-class Checked(Expr):
+class BoundsChecked(Expr):
     """An index from data, to be checked against an axis of `size` elements on behalf of `node`."""
 
     __slots__ = ("inner", "node", "size")
@@ -135,7 +136,7 @@ class Checked(Expr):
         self.inner, self.size, self.node, self.dtype, self.axes = inner, size, node, inner.dtype, inner.axes
 
 
-class Accumulated(Expr):
+class AccumulatorRef(Expr):
     """The finished reduction of this kernel, as its epilogue sees it."""
 
     __slots__ = ()
@@ -144,7 +145,7 @@ class Accumulated(Expr):
         self.dtype, self.axes = dtype, frozenset(axes)
 
 
-class Kept(Expr):
+class Carried(Expr):
     """A value that an earlier half of this kernel left, by its number."""
 
     __slots__ = ("number",)
@@ -181,31 +182,31 @@ def expressions(roots: Iterable[Expr]) -> list[Expr]:
 def children(expr: Expr) -> list[Expr]:
     """The expressions that an expression is made of, those inside its indices included."""
     if isinstance(expr, Load):
-        return run_time_parts(expr.offset)
+        return indirect_parts(expr.offset)
     if isinstance(expr, Position):
-        return run_time_parts(expr.index)
+        return indirect_parts(expr.index)
     if isinstance(expr, Compute):
         return list(expr.args)
-    if isinstance(expr, Checked):
+    if isinstance(expr, BoundsChecked):
         return [expr.inner]
-    if isinstance(expr, Choose):
-        return [expr.inner, expr.fill, *(part for index, _, _ in expr.conditions for part in run_time_parts(index))]
+    if isinstance(expr, Select):
+        return [expr.inner, expr.fill, *(part for index, _, _ in expr.conditions for part in indirect_parts(index))]
     return []
 
 
-def run_time_parts(index: Index) -> list[Expr]:
+def indirect_parts(index: Index) -> list[Expr]:
     """The expressions whose values an index is made of."""
-    return [atom.expr for atom in run_time_atoms(index)]
+    return [atom.expr for atom in indirect_atoms(index)]
 
 
-def run_time_atoms(index: Index) -> list[RunTime]:
+def indirect_atoms(index: Index) -> list[Indirect]:
     """The parts of an index that are read from data, those inside quotients and remainders included."""
-    found: list[RunTime] = []
+    found: list[Indirect] = []
     for atom in index.terms:
-        if isinstance(atom, RunTime):
+        if isinstance(atom, Indirect):
             found.append(atom)
         elif isinstance(atom, (Quotient, Remainder)):
-            found += run_time_atoms(atom.inner)
+            found += indirect_atoms(atom.inner)
     return found
 
 
@@ -217,7 +218,7 @@ def indices_of(roots: Iterable[Expr]) -> list[Index]:
             found.append(expr.offset)
         elif isinstance(expr, Position):
             found.append(expr.index)
-        elif isinstance(expr, Choose):
+        elif isinstance(expr, Select):
             found += [index for index, _, _ in expr.conditions]
     return found
 

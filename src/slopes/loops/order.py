@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from ..costs import FEW_ELEMENTS
 from .index import Axis
 from .kernels import Kernel, Loop, buffers_read, buffers_written
-from .nest import Buffer, Checked, Choose, Compute, Expr, Load, memory, root_of
+from .nest import BoundsChecked, Buffer, Compute, Expr, Load, Select, memory, root_of
 
 
 def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | Loop], olds: Mapping[Buffer, Buffer],
@@ -43,6 +43,17 @@ def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | L
     return [each for pair in zip(before, [*kept, []]) for part in pair for each in part]
 
 
+def place_observers(kernels: Sequence[Kernel | Loop], observers: Sequence[Kernel | Loop]) -> list[Kernel | Loop]:
+    """The kernels with each observer behind all that writes what it reads, while that is still in the cache."""
+    behind: list[list[Kernel | Loop]] = [[] for _ in range(len(kernels) + 1)]
+    written = {name: i + 1 for i, kernel in enumerate(kernels) for name in memory(buffers_written(kernel))}
+    for observer in observers:
+        slot = max((written.get(name, 0) for name in memory(buffers_read(observer))), default=0)
+        behind[slot].append(observer)
+        written |= dict.fromkeys(memory(buffers_written(observer)), slot)
+    return [*behind[0], *(moved for i, kernel in enumerate(kernels) for moved in (kernel, *behind[i + 1]))]
+
+
 def _note(kernel: Kernel | Loop, place: int, reader: dict[object, int], writer: dict[object, int]) -> None:
     for noted, buffers in ((reader, buffers_read(kernel)), (writer, buffers_written(kernel))):
         for each in memory(buffers):
@@ -65,7 +76,7 @@ def may_fail(kernel: Kernel | Loop, checked: set[tuple[Buffer, int]]) -> bool:
     """Whether a kernel checks a divisor, or an index that no earlier kernel has checked: (whose numbers, their bound)."""
     if isinstance(kernel, Loop):
         return any(may_fail(inner, set()) for inner in kernel.kernels)
-    return any((isinstance(expr, Checked) and (whole_buffer(expr.inner), expr.size) not in checked)
+    return any((isinstance(expr, BoundsChecked) and (whole_buffer(expr.inner), expr.size) not in checked)
                or (isinstance(expr, Compute) and checks_divisor(expr))
                for expr in kernel.computed)
 
@@ -74,9 +85,9 @@ def checks(kernel: Kernel | Loop) -> set[tuple[Buffer, int]]:
     """The buffers of which a kernel checks every number against a bound."""
     if isinstance(kernel, Loop):
         return set()
-    if any(isinstance(expr, Choose) for expr in kernel.computed):  # some are checked only where a condition holds
+    if any(isinstance(expr, Select) for expr in kernel.computed):  # some are checked only where a condition holds
         return set()
-    found = {(whole_buffer(expr.inner), expr.size) for expr in kernel.computed if isinstance(expr, Checked)}
+    found = {(whole_buffer(expr.inner), expr.size) for expr in kernel.computed if isinstance(expr, BoundsChecked)}
     return {(buffer, bound) for buffer, bound in found if buffer is not None}
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..graph.node import Node
 from ..passes.fuse import is_leaf
+from ..passes.observers import observers
 from ..passes.storage import Life, place
 from .choose import schedule_map
 from .index import Index, linear
-from .kernels import Kernel, Loop, MapKernel, Phases, ReduceKernel, buffers_read, buffers_written, leaves
+from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .nest import Buffer, Expr, Load, Places, Store, expressions, memory, root_of
-from .order import last_failing, place_updates
+from .order import last_failing, place_observers, place_updates
 from .plan_nest import axes_for
 from .region import Grouped, group_nodes, phases_of, plan_groups, write_kernel
 from .siblings import join_siblings as joined_siblings
@@ -34,6 +35,7 @@ class LoopProgram:
     buffers       where each value lies
     groups        the nodes that are computed together
     kernels       in the order in which they run
+    observers     kernels that only look at what the others compute, until they are put among them
     updates       kernels that write the new values of the program's state, until they are put among the others
     phases        runs of kernels that do not touch each other's results
     commit_point  the phase that first writes state: an error must have stopped the program before it; None without such a phase
@@ -51,6 +53,7 @@ class LoopProgram:
     buffers: Places = field(init=False)
     groups: Grouped = field(default_factory=Grouped)
     kernels: list[Kernel | Loop] = field(default_factory=list)
+    observers: list[Kernel | Loop] = field(default_factory=list)
     updates: list[Kernel | Loop] = field(default_factory=list)
     phases: Phases = field(default_factory=list)
     commit_point: int | None = None
@@ -75,7 +78,9 @@ class LoopProgram:
 
     @property
     def work(self) -> int:
-        return sum(kernel.work for kernel in self.kernels)
+        """The work of all kernels but observers."""
+        observing = {id(kernel) for kernel in self.observers}
+        return sum(kernel.work for kernel in self.kernels if id(kernel) not in observing)
 
     def __str__(self) -> str:
         runs = self.phases or [self.updates + self.kernels]
@@ -96,11 +101,14 @@ def group(program: LoopProgram) -> None:
 
 
 def plan(program: LoopProgram) -> None:
-    """Turn each group into kernels with schedules, and each scan into a loop of kernels.
+    """Turn each group into kernels with schedules, and each scan into a loop of kernels; those of observers are kept apart.
 
     Reads where values lie, which grouping has decided.
     """
-    program.kernels = plan_groups(program.groups, program.buffers, program.target)
+    observing = observers(program.roots)
+    for kernel in plan_groups(program.groups, program.buffers, program.target):
+        observes = any(root_of(buffer).node in observing for buffer in buffers_written(kernel))
+        (program.observers if observes else program.kernels).append(kernel)
 
 
 def separate_updates(program: LoopProgram) -> None:
@@ -127,16 +135,18 @@ def join_siblings(program: LoopProgram) -> None:
 
     Before the order is changed: the search looks back a few kernels only, and siblings are planned close to each other.
     """
-    program.kernels = joined_siblings(program.kernels, program.target.lanes)
+    program.kernels, program.observers = (
+        joined_siblings(kernels, program.target.lanes) for kernels in (program.kernels, program.observers))
 
 
 def order_updates(program: LoopProgram) -> None:
-    """Put each update behind all that it needs, while what it reads is still in the cache.
+    """Put each update behind all that it needs, while what it reads is still in the cache; then each observer likewise.
 
     Before outputs are written: only here is it known whether anything reads the old value later.
     """
     results = {program.buffers[root] for root in program.roots if not is_leaf(root)}
     program.kernels = place_updates(program.kernels, program.updates, program.old_buffers, results)
+    program.kernels = place_observers(program.kernels, program.observers)
     program.updates = []
 
 
@@ -201,12 +211,14 @@ def may_write(program: LoopProgram, touches: Touches, root: Node, d: int) -> boo
 
 
 def reads_in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
-    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find addresses."""
+    """Whether a kernel reads `old` only at the element of `new` that the same epilogue stores: not to combine, nor to find addresses.
+
+    A sibling reduction that reads the element has an epilogue of its own, which may run after the new value was stored.
+    """
     if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.indirect]):
         return False
-    stores = kernel.first.stores if isinstance(kernel, ReduceKernel) else kernel.stores
-    offsets = {store.offset for store in stores if store.buffer is new}
-    return all(offset in offsets for offset in loads_of(old, kernel.results))
+    return all(offset in [store.offset for store in stores if store.buffer is new]
+               for stores in kernel.epilogues for offset in loads_of(old, [store.expr for store in stores]))
 
 
 def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:

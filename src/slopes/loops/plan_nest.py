@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from ..costs import ACCUMULATORS, MAXIMUM_BLOCKS, PART_WORK, ROWS, SPLIT_WORK
+from ..costs import ACCUMULATORS, MAXIMUM_BLOCKS, PART_WORK, ROW_VECTORS, ROWS, SPLIT_ELEMENTS, SPLIT_WORK
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..passes.fuse import Group
@@ -80,7 +80,7 @@ def shared_rows(kernel: ReduceKernel, row: Axis, lanes: int) -> int:
     vectors, or what has to be collected from places apart."""
     vector = kernel.vector
     if vector is not None and vector in kernel.inner:
-        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= 4 * lanes else 1
+        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= ROW_VECTORS * lanes else 1
     if vector is None or not read_in_common(kernel, row, vector):
         return 1
     held = max(1, ACCUMULATORS // (kernel.schedule.lanes // lanes))
@@ -181,7 +181,7 @@ def read_overlap(root: Node, read: Reader, here: tuple[Index, ...], inside: tupl
 def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
     """A large reduction to few elements, done in parts that are added in a fixed order: the same bits for any number of threads."""
     node, body, stores = kernel.first.node, kernel.first.body, kernel.first.stores
-    if kernel.work < SPLIT_WORK or kernel.elements >= 256 or not kernel.inner or keeps_position(node):
+    if kernel.work < SPLIT_WORK or kernel.elements >= SPLIT_ELEMENTS or not kernel.inner or keeps_position(node):
         return [kernel]
     wanted = min(MAXIMUM_BLOCKS, -(-kernel.work // PART_WORK))
     # the outermost loop that is long enough, so that each part reads long runs of memory
@@ -199,7 +199,7 @@ def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
         body = read.select([(as_index(part) * step + as_index(within), 0, axis.extent)], body, identity)
     partial = Buffer("arena", parts * kernel.elements, node.dtype)
     offset = linear([as_index(each) for each in kernel.axes], [each.extent for each in kernel.axes])
-    store = Store(partial, as_index(part) * kernel.elements + offset, read.accumulated(node.dtype, kernel.axes))
+    store = Store(partial, as_index(part) * kernel.elements + offset, read.accumulator(node.dtype, kernel.axes))
     first = ReduceKernel(axes=[part, *kernel.axes], inner=[within if each is axis else each for each in kernel.inner],
                          reductions=[Reduction(node, body, [store])], nodes=kernel.nodes)
     total = Axis(parts, "part")

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.shape import size
+from ..graph.shape import size, strides_of
 from ..graph.walk import topological
-from ..ops.segments import extent, segments
-from ..passes.dead_outputs import key_of
+from ..ops.segments import extent, loop_key, segments
 from ..passes.fuse import Group, group, is_leaf
-from .index import Axis, Index, as_index, linear, strided, strides_of
+from .index import Axis, Index, as_index, linear, strided
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .mixing import plan_mix
@@ -46,7 +45,7 @@ def group_nodes(roots: Iterable[Node], places: Places) -> Grouped:
             if node not in places:
                 places[node] = made[node] = Buffer("arena", node.size, node.dtype, node)
         if each.root is not None and each.root.op.kind == "loop":
-            result.rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
+            result.rows.setdefault(loop_key(each.root), {})[each.root.dtype] = each.root
     result.joined = {each.nodes[0]: left for each in reversed(result.groups) if can_join(each)
                      if (left := join_parts(each.nodes[0], made, places)) is not None}
     return result
@@ -59,7 +58,7 @@ def plan_groups(grouped: Grouped, places: Places, target: Target) -> list[Kernel
     for each in grouped.groups:
         node = each.nodes[0]
         if each.root is not None and each.root.op.kind == "loop":
-            result += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
+            result += plan_loop(each.root, rows.pop(loop_key(each.root), {}), places, target)
         elif node in grouped.joined:
             buffer = places[node]
             strides = buffer.strides or strides_of(node.shape)

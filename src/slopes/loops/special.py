@@ -10,15 +10,17 @@ import numpy as np
 from ..costs import MAXIMUM_BLOCKS, SCALAR_BLOCK, UPDATE_COLUMNS, UPDATE_SHARES
 from ..graph.node import Node
 from ..passes.fuse import Group
-from .builder import INT64, Value
+from . import memory
 from .choose import choose, even_blocks
-from .emit import Scope, over_elements
+from .emit_nest import over_elements
 from .index import Axis, Index, as_index, linear
 from .kernels import CumulateKernel, Kernel, NestKernel, ScatterKernel, ScatterLinesKernel, SortKernel
 from .lower import Reader
 from .nest import Buffer, Places, Store
 from .plan_nest import axes_for
 from .schedule import NestSchedule
+from .scope import Scope
+from .values import INT64, Value
 
 
 def plan_special(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
@@ -49,7 +51,7 @@ def plan_cumulate(node: Node, buffers: Places, lanes: int) -> CumulateKernel:
     inner = [along] if isinstance(along, Axis) else []
     read = Reader(buffers)
     body = read(node.args[0], here)
-    store = Store(buffers[node], buffers[node].at(here, node.shape), read.accumulated(node.dtype, axes))
+    store = Store(buffers[node], buffers[node].at(here, node.shape), read.accumulator(node.dtype, axes))
     parallel = [axis for axis in axes if axis not in inner]
     kernel = CumulateKernel(axes=parallel, inner=inner, stores=[store], nodes=[node], node=node, body=body)
     kernel.schedule = choose(kernel, lanes)
@@ -66,12 +68,12 @@ def _cumulate(scope: Scope, kernel: CumulateKernel) -> None:
     wide = np.dtype("float64") if dtype == np.float32 else dtype  # one rounding for each result, not for each step
     total = b.variable(b.const(0, dtype=wide, lanes=scope.lanes))
     axis = kernel.inner[0] if kernel.inner else Axis(1)
-    with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.place(axis, i):
+    with b.loop(b.whole(0), b.whole(axis.extent)) as i, scope.bind(axis, i):
         value = b.add(total.get(), b.cast(b.splat(scope.expr(kernel.body), scope.lanes), wide))
         total.set(value)
-        scope.accumulated = b.cast(value, dtype)
+        scope.accumulator = b.cast(value, dtype)
         scope.stores(kernel.stores)
-        scope.accumulated = None
+        scope.accumulator = None
 
 
 # ---------------------------------------------------------------------- scattered additions
@@ -104,7 +106,7 @@ def emit_scatter(scope: Scope, kernel: ScatterKernel) -> None:
 
 def _scatter(scope: Scope, kernel: ScatterKernel) -> None:
     b, (clear, add), (zero, *steps) = scope.b, kernel.stores, kernel.inner
-    with b.loop(b.whole(0), b.whole(zero.extent)) as i, scope.place(zero, i):
+    with b.loop(b.whole(0), b.whole(zero.extent)) as i, scope.bind(zero, i):
         scope.store(clear)
     _scatter_steps(scope, steps, add)
 
@@ -112,21 +114,21 @@ def _scatter(scope: Scope, kernel: ScatterKernel) -> None:
 def _scatter_steps(scope: Scope, steps: list[Axis], add: Store) -> None:
     b = scope.b
     if steps:
-        with b.loop(b.whole(0), b.whole(steps[0].extent)) as i, scope.place(steps[0], i):
+        with b.loop(b.whole(0), b.whole(steps[0].extent)) as i, scope.bind(steps[0], i):
             _scatter_steps(scope, steps[1:], add)
         return
     pointer, beside = scope.pointers[add.buffer], scope.lanes == 1 or scope.vector is None
     update = scope.expr(add.expr)
     if beside:
         place = scope.index(add.offset)
-        b.store(b.add(b.load(pointer, update.dtype, place), update), pointer, place)
+        memory.store(b, b.add(memory.load(b, pointer, update.dtype, place), update), pointer, place)
     elif scope.vector is not None and add.offset.coefficient(scope.vector) == 1 and _same_place(scope, add.offset):
         place = scope.index(add.offset, scalar=True)
-        old = b.load(pointer, update.dtype, place, scope.lanes)
-        b.store(b.add(old, update), pointer, place)
+        old = memory.load(b, pointer, update.dtype, place, scope.lanes)
+        memory.store(b, b.add(old, update), pointer, place)
     else:  # lanes differ in a parallel axis, so that no two of them add to one place
         places = b.splat(scope.index(add.offset), scope.lanes)
-        b.scatter(b.add(b.gather(pointer, update.dtype, places), update), pointer, places)
+        memory.scatter(b, b.add(memory.gather(b, pointer, update.dtype, places), update), pointer, places)
 
 
 def _same_place(scope: Scope, offset: Index) -> bool:
@@ -162,7 +164,7 @@ def _sort_line(scope: Scope, kernel: SortKernel) -> None:
     result, space = kernel.stores
     pointer, start = scope.pointers[space.buffer], scope.index(space.offset)
     with b.loop(b.whole(0), b.whole(n)) as i:
-        b.store(i, pointer, b.add(start, i))
+        memory.store(b, i, pointer, b.add(start, i))
     width, source, target = b.variable(b.whole(1)), b.variable(start), b.variable(b.add(start, b.whole(n)))
     with b.loop_while(lambda: b.compare("<", width.get(), b.whole(n))):
         _merge_pass(scope, kernel, pointer, width.get(), source.get(), target.get())
@@ -170,8 +172,8 @@ def _sort_line(scope: Scope, kernel: SortKernel) -> None:
         source.set(target_now)
         target.set(source_now)
         width.set(b.add(width.get(), width.get()))
-    with b.loop(b.whole(0), b.whole(n)) as i, scope.place(kernel.inner[0], i):
-        b.store(b.load(pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
+    with b.loop(b.whole(0), b.whole(n)) as i, scope.bind(kernel.inner[0], i):
+        memory.store(b, memory.load(b, pointer, INT64, b.add(source.get(), i)), scope.pointers[result.buffer], scope.index(result.offset))
 
 
 def _merge_pass(scope: Scope, kernel: SortKernel, pointer: str, width: Value, source: Value, target: Value) -> None:
@@ -186,11 +188,11 @@ def _merge_pass(scope: Scope, kernel: SortKernel, pointer: str, width: Value, so
         with b.loop(first, high) as k:
             i, j = left.get(), right.get()
             left_open, right_open = b.compare("<", i, middle), b.compare("<", j, high)
-            at_left = b.load(pointer, INT64, b.add(source, b.select(left_open, i, first)))
-            at_right = b.load(pointer, INT64, b.add(source, b.select(right_open, j, first)))
+            at_left = memory.load(b, pointer, INT64, b.add(source, b.select(left_open, i, first)))
+            at_right = memory.load(b, pointer, INT64, b.add(source, b.select(right_open, j, first)))
             sooner = _comes_before(scope, kernel, at_right, at_left)
             take_right = b.bit_and(right_open, b.bit_or(b.bit_not(left_open), sooner))
-            b.store(b.select(take_right, at_right, at_left), pointer, b.add(target, k))
+            memory.store(b, b.select(take_right, at_right, at_left), pointer, b.add(target, k))
             left.set(b.select(take_right, i, b.add(i, b.whole(1))))
             right.set(b.select(take_right, b.add(j, b.whole(1)), j))
         low.set(high)
@@ -201,7 +203,7 @@ def _comes_before(scope: Scope, kernel: SortKernel, i: Value, j: Value) -> Value
     b = scope.b
     keys = []
     for at in (i, j):
-        with scope.place(kernel.inner[0], at):
+        with scope.bind(kernel.inner[0], at):
             keys.append(scope.expr(kernel.body))
     x, y = keys if not kernel.descending else keys[::-1]
     if x.dtype.kind == "b":

@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from ..costs import CROWDED, LARGE_ARENA, SLOWER, STALL, WAKE_TIME, WORK_TIME
 from ..errors import TooLargeError
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import pool as pools
@@ -21,11 +22,6 @@ from .buffer import aligned_bytes, available_memory, give_back_freed
 from .entry import CALL, entry
 from .translate import Loaded
 
-LARGE = 1 << 25  # bytes from which on an arena is worth some milliseconds of tidying up
-WAKE_TIME = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
-WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
-CROWDED, STALL = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
-SLOWER = 1.01  # how fast a program's usual time is forgotten
 ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
     CALL.index, ("arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined"))
 
@@ -139,7 +135,7 @@ class Program:
         room = self.manifest.arena + count * self.manifest.scratch
         if self._arena is None or self._room < room:
             self._arena, self._room, self._ready = None, 0, 0  # the old one makes room for the new
-            if room >= LARGE:
+            if room >= LARGE_ARENA:
                 give_back_freed()
             free = available_memory()
             if free is not None and room > free:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..costs import REPLAY_FOLDED
 from ..graph.node import Node
 from ..graph.operation import Constant
 from ..graph.walk import topological
 from .reference import check, evaluate
-
-FOLDED = 1 << 14  # elements: what depends on no input and is no larger than this is computed once
 
 _quiet = contextvars.Context()
 _quiet.run(np.seterr, all="ignore")
@@ -95,7 +94,7 @@ def fixed_nodes(order: Sequence[Node]) -> list[Node]:
     fixed: dict[Node, None] = {}
     for node in order:
         alone = node.op is Constant or (node.args and all(arg in fixed for arg in node.args))
-        if alone and (node.size <= FOLDED or node.op is Constant or node.op.broadcasts):
+        if alone and (node.size <= REPLAY_FOLDED or node.op is Constant or node.op.broadcasts):
             fixed[node] = None
     return list(fixed)
 

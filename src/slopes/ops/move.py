@@ -11,7 +11,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph.dtype import exists_in, is_inexact, promote
 from ..graph.node import Node
 from ..graph.operation import Operation, build
-from ..graph.shape import Shape, check_dimensions, reshape_shape, size, slice_count
+from ..graph.shape import Shape, check_dimensions, reshape_shape, slice_count, strides_of
 from .elementwise import convert
 from .samples import real
 
@@ -51,11 +51,6 @@ def flip_axes(x: Node, axes: Sequence[int]) -> Node:
     back = [axis in axes for axis in range(x.ndim)]
     return build("slice", x, start=tuple(n - 1 if b else 0 for n, b in zip(x.shape, back)),
                  stop=tuple(-1 if b else n for n, b in zip(x.shape, back)), step=tuple(-1 if b else 1 for b in back))
-
-
-def strides_of(shape: Shape) -> list[int]:
-    """The distance between neighbours along each axis when elements are counted in row-major order."""
-    return [size(shape[axis + 1:]) for axis in range(len(shape))]
 
 
 class Reshape(Move):

@@ -5,14 +5,14 @@ row are what the graph reads. Everything that builds, differentiates, shrinks or
 autodiff/repeat.py, autodiff/scan.py, autodiff/checkpoint.py, passes/dead_outputs.py, loops/region.py, functions/loop.py) keeps to this:
 
 1. A row holds the results of one type (the parameter `dtype`). A loop with results of several types is several nodes, equal in their
-   arguments and in all parameters but `dtype`; they are one loop, and compiled code runs it once.
+   arguments and in all parameters but `dtype` (`loop_key`); they are one loop, and compiled code runs it once.
 2. In a row the segments stand in the order of the body's outputs: first the carries, then the outputs of the steps. `segments` alone
    says where each begins.
 3. The segment of a carry holds the initial state and the state after each step (length + 1 values) if `kept` says so, else the last
    state alone. An output has a value for each step.
 4. States stand in the order in which steps run; outputs in the order of the sequences' elements, also when the loop runs `reverse`.
-5. Only slices that lie inside one segment may be taken of a row (`entry`, `entries`), so that a pass can drop segments that no slice
-   touches.
+5. Rows are read by slices that lie inside one segment (`entry`, `entries`), so that a pass can drop the segments that no slice touches.
+   A row that is read in any other way, or is a result of the graph itself, keeps all its segments.
 6. A derivative needs all states: a scan is differentiated while every carry is `kept`; dropping states comes later.
 """
 
@@ -26,6 +26,8 @@ from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.shape import Shape, size
+
+LoopKey = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ def segments(body: Body, carries: int, length: int, kept: Sequence[bool]) -> lis
         ends[node.dtype] = segment.stop
         row.append(segment)
     return row
+
+
+def loop_key(node: Node) -> LoopKey:
+    """What nodes have in common that are one loop: everything but the type of the results that they stand for."""
+    return node.args, tuple((name, value) for name, value in node.params.items() if name != "dtype")
 
 
 def extent(row: Sequence[Segment], dtype: DType) -> int:

@@ -12,44 +12,49 @@ first and adding overlaps later is cheaper, with the windows laid out so that ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 
 from ..costs import OVERLAP, WASTE
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological, users
+from ..ops.contract import Contract
+from ..ops.move import Slice
+from ..ops.window import Unwindow
 from .winograd import correlation
 
 Separated = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 
-def convolve_gradients(roots: Sequence[Node]) -> list[Node]:
+def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """Every unwindow, rewritten: of a separable contraction as a contraction of windows, of strided windows by phases."""
     order = topological(roots)
-    wanted = {node: part for node in order if node.op.name == "unwindow" if (part := only_slice(node, order, roots)) is not None}
+    if not performs(order, Unwindow):
+        return list(roots)
+    readers = users(order)
+    wanted = {node: part for node in order if node.op is Unwindow and (part := only_slice(node, readers[node], roots)) is not None}
     slices = {part: node for node, part in wanted.items()}
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
-        if node in slices and args[0].op.name == "unwindow":
+        if node in slices and args[0].op is Unwindow:
             return rewritten(args[0], new)
-        return rewritten(new, None) if node.op.name == "unwindow" and node not in wanted else new
+        return rewritten(new, None) if node.op is Unwindow and node not in wanted else new
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
-def only_slice(node: Node, order: Sequence[Node], roots: Sequence[Node]) -> Node | None:
+def only_slice(node: Node, readers: Sequence[Node], roots: Sequence[Node]) -> Node | None:
     """The plain slice that is all anyone reads of a node: the gradient of padding throws the border away."""
-    readers = [each for each in order if node in each.args]
-    if len(readers) != 1 or node in roots or readers[0].op.name != "slice" or set(readers[0].params["step"]) != {1}:
+    if len(readers) != 1 or node in roots or readers[0].op is not Slice or set(readers[0].params["step"]) != {1}:
         return None
     return readers[0]
 
 
 def rewritten(node: Node, part: Node | None) -> Node:
     """An unwindow (or a slice of one) in the form that computes it best."""
-    found = separated(node) if node.args[0].op.name == "contract" else None
+    found = separated(node) if node.args[0].op is Contract else None
     if found is not None and (not wastes(node) or has_fewer_products(node, found)):
         return convolved(node, part, *found)
     summed = by_phases(multiplied_first(node, *found) if found is not None else node)
@@ -63,7 +68,7 @@ def by_phases(node: Node) -> Node:
     """
     p, g = node.params, node.args[0]
     strided = [j for j, (s, d) in enumerate(zip(p["stride"], p["dilation"])) if s > 1 and d == 1 and p["size"][j] > s]
-    if not strided or node.op.disjoint(node):  # type: ignore[attr-defined]
+    if not strided or node.op.disjoint(node):
         return node
     j = strided[0]
     axis, stride, length, inside = p["axes"][j], p["stride"][j], p["lengths"][j], node.ndim + j
@@ -94,7 +99,7 @@ def cut(x: Node, axis: int, start: int, step: int, stop: int | None = None) -> N
 def has_fewer_products(node: Node, found: Separated) -> bool:
     """Whether the convolution of the padded gradient, in coordinates in which that takes few products, beats adding overlaps."""
     product, convolution = node.args[0], convolved(node, None, *found)
-    while convolution.op.name == "slice":
+    while convolution.op is Slice:
         convolution = convolution.args[0]
     other_way = correlation(convolution)
     if other_way is None:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..graph.body import Body
+from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological, users
-from ..ops.segments import Segment, segments
+from ..graph.verify import fault
+from ..graph.walk import performs, rebuild_all, topological, users
+from ..ops.move import Slice
+from ..ops.scan import Scan
+from ..ops.segments import LoopKey, Segment, loop_key, segments
 
-Key = Any
 
-
-def eliminate_dead_scan_outputs(roots: Sequence[Node]) -> list[Node]:
+def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The same values from smaller loops: what one loop no longer reads may be dropped from the loop before it, and so on."""
     while True:
-        found = list(uses_of(roots).values())
+        order = topological(roots)
+        if not performs(order, Scan):
+            return list(roots)
+        found = list(uses_of(order, roots).values())
         new = [use.smaller() for use in found]
         if all(made is None for made in new):
             return list(roots)
-        roots = replaced(roots, {use.key: made for use, made in zip(found, new) if made is not None})
-
-
-def key_of(scan: Node) -> Key:
-    """What scans have in common that are one loop: all but the type of the results that they stand for."""
-    return scan.args, tuple((name, value) for name, value in scan.params.items() if name != "dtype")
+        roots = replaced(order, roots, {use.key: made for use, made in zip(found, new) if made is not None})
 
 
 @dataclass
@@ -36,12 +35,12 @@ class Use:
 
     scan: Node
     parts: list[Segment]
-    reads: list[tuple[Any, int, int]] = field(default_factory=list)
+    reads: list[tuple[DType, int, int]] = field(default_factory=list)
     whole: bool = False  # read in a way that this pass does not look into
 
     @property
-    def key(self) -> Key:
-        return key_of(self.scan)
+    def key(self) -> LoopKey:
+        return loop_key(self.scan)
 
     def smaller(self) -> Smaller | None:
         """The loop reduced to what is needed; None when that is all of it."""
@@ -105,19 +104,18 @@ class Smaller:
             if old.dtype == part.dtype and old.start <= start and stop <= old.stop:
                 shift = new.stop - old.stop  # of a row of states that is no longer kept, the last one stays
                 return build_node("slice", (row,), {"start": (start + shift,), "stop": (stop + shift,), "step": (1,)})
-        raise AssertionError("a slice that was read has a segment")
+        raise fault(part, "it reads elements of several results of a loop")
 
 
-def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
+def uses_of(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
     """The loops of a graph, and what is read of them."""
-    order = topological(roots)
     readers = users(order)
-    found: dict[Key, Use] = {}
+    found: dict[LoopKey, Use] = {}
     for node in order:
-        if node.op.name != "scan":
+        if node.op is not Scan:
             continue
         p = node.params
-        use = found.setdefault(key_of(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
+        use = found.setdefault(loop_key(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
         use.whole = use.whole or node in roots
         for reader in readers[node]:
             start, stop = (reader.params["start"][0], reader.params["stop"][0]) if is_cut(reader) else (0, 0)
@@ -130,29 +128,33 @@ def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
 
 
 def is_cut(node: Node) -> bool:
-    return node.op.name == "slice" and node.params["step"] == (1,)
+    return node.op is Slice and node.params["step"] == (1,)
 
 
-def replaced(roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
+def replaced(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
     """The graph with smaller loops in the places of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        made = smaller.get(key_of(node)) if node.op.name == "scan" else None
+        made = smaller.get(loop_key(node)) if node.op is Scan else None
         if made is not None:
             return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
         source = node.args[0]
-        if node.op.name == "slice" and source.op.name == "scan" and key_of(source) in smaller:
-            return smaller[key_of(source)].slice(args[0], node)
+        if node.op is Slice and source.op is Scan and loop_key(source) in smaller:
+            return smaller[loop_key(source)].slice(args[0], node)
         return node if args == node.args else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 def change_bodies(roots: Sequence[Node], change: Callable[[Sequence[Node]], list[Node]]) -> list[Node]:
     """The graph with the outputs of every loop's body changed."""
+    order = topological(roots)
+    if not performs(order, Scan):
+        return list(roots)
+
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op.name == "scan":
+        if node.op is Scan:
             body = node.params["body"]
             return build_node("scan", args, {**node.params, "body": Body(body.inputs, change(body.outputs))})
         return node if args == node.args else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)

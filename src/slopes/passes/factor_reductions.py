@@ -12,7 +12,7 @@ A factor leaves its sum only where that makes two sums one; alone, the sum is as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -20,6 +20,9 @@ from ..costs import LONGEST_PRODUCT
 from ..graph.node import Node
 from ..graph.operation import build, build_node
 from ..graph.walk import topological
+from ..ops.elementwise import Add, Divide, Multiply, Negative, Subtract
+from ..ops.move import Expand, Reshape
+from ..ops.reduce import Sum
 from .match import aligned_shape, floating, number
 
 
@@ -32,16 +35,16 @@ class Term:
     varying: tuple[Node, ...]
 
 
-def factor_reductions(roots: Sequence[Node]) -> list[Node]:
+def factor_reductions(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The roots with their sums in terms of fewer sums."""
     order = topological(roots)
     place = {node: number for number, node in enumerate(order)}
-    sums = [node for node in order if node.op.name == "sum" and floating(node)]
+    sums = [node for node in order if node.op is Sum and floating(node)]
     found = {node: term for node in sums if (term := single_term(node, place)) is not None}
     count: dict[tuple[object, ...], int] = {}
     for node, term in found.items():
         count[key(node, term)] = count.get(key(node, term), 0) + 1
-    chosen = {node: term for node, term in found.items() if count[key(node, term)] > 1 or node.args[0].op.name in ("add", "subtract")}
+    chosen = {node: term for node, term in found.items() if count[key(node, term)] > 1 or node.args[0].op in (Add, Subtract)}
     if not any(term.fixed or term.negative for term in chosen.values()):
         return list(roots)
     new: dict[Node, Node] = {}
@@ -97,7 +100,7 @@ def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
 def addends(term: Term) -> tuple[Node, ...]:
     """The two nodes that a product with a single varying factor adds or subtracts; () for others."""
     single = term.varying[0] if len(term.varying) == 1 else None
-    return single.args if single is not None and single.op.name in ("add", "subtract") and len(term.fixed) <= LONGEST_PRODUCT else ()
+    return single.args if single is not None and single.op in (Add, Subtract) and len(term.fixed) <= LONGEST_PRODUCT else ()
 
 
 def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
@@ -107,7 +110,7 @@ def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
     first, second = (known[each] for each in addends(term))
     if first is not None and second is not None:
         return term
-    if second is not None and term.varying[0].op.name == "subtract":
+    if second is not None and term.varying[0].op is Subtract:
         second = replace(second, negative=not second.negative)
     left = first or second
     return None if left is None else Term(left.negative != term.negative, term.fixed + left.fixed, left.varying)
@@ -119,9 +122,9 @@ def factors_of(x: Node) -> tuple[list[Node], bool]:
     stack, negative = [x], False
     while stack:
         each = stack.pop()
-        if each.op.name == "multiply" and len(factors) + len(stack) < LONGEST_PRODUCT:
+        if each.op is Multiply and len(factors) + len(stack) < LONGEST_PRODUCT:
             stack += each.args
-        elif each.op.name == "negative":
+        elif each.op is Negative:
             negative = not negative
             stack.append(each.args[0])
         else:
@@ -131,7 +134,7 @@ def factors_of(x: Node) -> tuple[list[Node], bool]:
 
 def constant_along(x: Node, axes: tuple[int, ...]) -> bool:
     """Whether a node is seen to hold one value along these axes."""
-    if x.op.name != "expand":
+    if x.op is not Expand:
         return number(x) is not None
     source = aligned_shape(x.args[0], x.ndim)
     return all(source[axis] == 1 for axis in axes)
@@ -139,23 +142,23 @@ def constant_along(x: Node, axes: tuple[int, ...]) -> bool:
 
 def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
     """Whether x = y - mean(y) over these axes, so that it sums to zero."""
-    if x.op.name != "subtract":
+    if x.op is not Subtract:
         return False
     values, middle = x.args[0], unmoved(x.args[1])
     count = prod(values.shape[axis] for axis in axes)
-    if middle.op.name == "divide":
+    if middle.op is Divide:
         means = [middle.args[0]] if number(middle.args[1]) == count else []
-    elif middle.op.name == "multiply":
+    elif middle.op is Multiply:
         share = (1 / middle.dtype.type(count)).item()
         means = [total for total, by in (middle.args, middle.args[::-1]) if number(by) == share]
     else:
         means = []
-    return any(total.op.name == "sum" and total.args[0] is values and total.params["axes"] == axes for total in map(unmoved, means))
+    return any(total.op is Sum and total.args[0] is values and total.params["axes"] == axes for total in map(unmoved, means))
 
 
 def unmoved(x: Node) -> Node:
     """The node behind changes of shape."""
-    while x.op.name in ("expand", "reshape"):
+    while x.op in (Expand, Reshape):
         x = x.args[0]
     return x
 

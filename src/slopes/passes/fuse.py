@@ -10,6 +10,7 @@ from ..graph.node import Node
 from ..graph.operation import Constant, Variable
 from ..graph.shape import size
 from ..graph.walk import topological, users
+from .observers import observers
 
 
 @dataclass
@@ -43,7 +44,7 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
     """The nodes that get a buffer, arguments before users."""
     roots = list(roots)
     order = topological(roots)
-    uses = users(order)
+    uses = uses_of(order, observers(roots))
     wanted = BufferSelection()
     wanted.nodes.update((root, None) for root in roots if not is_leaf(root))
     for node in order:
@@ -57,6 +58,12 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
     for node in [each for each in wanted.nodes if each.op.joins]:  # its parts are computed where they belong
         wanted.nodes.update((arg, None) for arg in node.args if arg.op.kind == "elementwise" and set(uses[arg]) == {node})
     return {node: None for node in order if node in wanted.nodes}
+
+
+def uses_of(order: list[Node], observing: set[Node]) -> dict[Node, list[Node]]:
+    """For each node those that read it; observers are readers of each other only."""
+    uses = users(node for node in order if node not in observing)
+    return {**uses, **{node: readers for node, readers in users(order).items() if node in observing}} if observing else uses
 
 
 def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
@@ -151,15 +158,23 @@ def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[
 
 
 def group(roots: Iterable[Node]) -> list[Group]:
-    """All kernels in an order in which each finds what it reads."""
+    """All kernels in an order in which each finds what it reads; those of observers come last, and compute nothing else."""
     roots = list(roots)
-    wanted = materialize(roots)
+    wanted, observing = materialize(roots), observers(roots)
     inputs = {node: direct_inputs(node, wanted) for node in wanted}
     own = own_heights(roots, wanted)
+    rest = [node for node in wanted if node not in observing]
+    groups = fuse(rest, roots, inputs, own) + fuse([node for node in wanted if node in observing], roots, inputs, own)
+    _choose_stores(groups, roots, inputs, {node: i for i, fused in enumerate(groups) for node in fused.nodes})
+    return groups
+
+
+def fuse(nodes: list[Node], roots: list[Node], inputs: dict[Node, tuple[set[Node], set[Node]]], own: dict[Node, int]) -> list[Group]:
+    """Some of the nodes with memory in groups that share loops."""
     heights: dict[Node, int] = {}
     groups: list[Group] = []
     place: dict[Node, int] = {}
-    for node in wanted:
+    for node in nodes:
         chosen = _join(node, inputs, groups, place)
         if chosen is not None:
             members = set(groups[chosen].nodes)
@@ -172,9 +187,7 @@ def group(roots: Iterable[Node]) -> list[Group]:
         else:
             groups[chosen].nodes.append(node)
         place[node] = chosen
-    groups = ElementwiseFusion(roots, inputs, own).joined(groups)
-    _choose_stores(groups, roots, inputs, {node: number for number, each in enumerate(groups) for node in each.nodes})
-    return groups
+    return ElementwiseFusion(roots, {node: inputs[node] for node in nodes}, own).joined(groups)
 
 
 class ElementwiseFusion:

@@ -13,6 +13,8 @@ from .fuse import has_own_kernel
 def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
     """(the roots in terms of new variables, what each of these stands for): values made of the `fixed` variables, as far as they reach,
     that cannot be computed element by element where they are read."""
+    if not fixed:
+        return list(roots), {}
     order = topological(roots)
     steady = depends_only_on(order, fixed)
     worth: set[Node] = set()
@@ -26,6 +28,8 @@ def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[N
 
 def depends_only_on(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
     """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
+    if not fixed:
+        return set()
     found: set[Node] = set()
     constants: set[Node] = set()
     for node in order:

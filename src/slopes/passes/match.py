@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import Constant, build, constant
+from ..graph.operation import Constant
 
 ONE_SOURCE_MOVES = ("reshape", "permute", "expand", "slice")
 
@@ -47,15 +46,6 @@ def other(node: Node, value: float) -> Node | None:
     return a if holds(b, value) else b if holds(a, value) else None
 
 
-def full(shape: tuple[int, ...], value: Any, dtype: Any) -> Node:
-    """One number everywhere."""
-    return build("expand", constant(value, dtype), shape=shape)
-
-
-def full_like(node: Node, value: Any) -> Node:
-    return full(node.shape, value, node.dtype)
-
-
 def is_op(node: Node, *names: str) -> bool:
     return node.op.name in names
 
@@ -67,7 +57,3 @@ def floating(node: Node) -> bool:
 def aligned_shape(source: Node, rank: int) -> tuple[int, ...]:
     """The shape of an expand's source, with ones in front up to the rank of the result."""
     return (1,) * (rank - source.ndim) + source.shape
-
-
-def size(shape: tuple[int, ...]) -> int:
-    return prod(shape)

@@ -18,7 +18,11 @@ from math import prod
 from ..costs import OFTEN, WIDE
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological
+from ..ops.contract import Contract
+from ..ops.elementwise import Add
+from ..ops.index import ScatterAdd, Take
+from ..ops.move import Expand, Permute, Reshape
 from .hoist_frozen import depends_only_on
 
 Labels = tuple[int, ...]
@@ -29,27 +33,30 @@ def sink_gather(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Nod
 
     Tables that are made of `fixed` variables alone are multiplied at no cost, however large they are.
     """
-    steady = depends_only_on(topological(roots), fixed)
+    order = topological(roots)
+    if not performs(order, Take, ScatterAdd):
+        return list(roots)
+    steady = depends_only_on(order, fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         if node in steady:
             steady.add(new)
-        if new.op.name == "reshape":
+        if new.op is Reshape:
             return in_other_order(new)
-        if new.op.name == "contract":
+        if new.op is Contract:
             return with_rows(new, steady)
-        if new.op.name == "add":
+        if new.op is Add:
             return with_row_added(new, steady)
-        return of_sums(new) if new.op.name == "scatter_add" else new
+        return of_sums(new) if new.op is ScatterAdd else new
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 def in_other_order(node: Node) -> Node:
     """Whole rows in another shape, as rows taken by numbers in that shape."""
     rows = node.args[0]
-    if rows.op.name != "take" or rows.params["axis"]:
+    if rows.op is not Take or rows.params["axis"]:
         return node
     table, indices = rows.args
     row = table.shape[1:]
@@ -64,7 +71,7 @@ def with_rows(product: Node, steady: set[Node]) -> Node:
     p = product.params
     for which in (0, 1):
         rows, other = product.args[which], product.args[1 - which]
-        if rows.op.name != "take" or rows.params["axis"] or not taken_pays(rows, other, steady):
+        if rows.op is not Take or rows.params["axis"] or not taken_pays(rows, other, steady):
             continue
         mine, its, out = (p["a_axes"], p["b_axes"])[which], (p["a_axes"], p["b_axes"])[1 - which], p["out_axes"]
         table, indices = rows.args
@@ -86,7 +93,7 @@ def with_rows(product: Node, steady: set[Node]) -> Node:
 def of_sums(node: Node) -> Node:
     """The sums of (g W)[n] as S W."""
     indices, product = node.args
-    if product.op.name != "contract" or node.params["axis"] or not pays(indices, node.params["size"], node.shape[1:]):
+    if product.op is not Contract or node.params["axis"] or not pays(indices, node.params["size"], node.shape[1:]):
         return node
     p = product.params
     counted, kept = p["out_axes"][:indices.ndim], p["out_axes"][indices.ndim:]
@@ -103,9 +110,9 @@ def of_sums(node: Node) -> Node:
 def with_row_added(node: Node, steady: set[Node]) -> Node:
     """E[i] + b as (E + b)[i], for a row b that is added to all of them."""
     for x, y in (node.args, node.args[::-1]):
-        moved = x.params["axes"] if x.op.name == "permute" else tuple(range(x.ndim))
-        rows = x.args[0] if x.op.name == "permute" else x
-        if rows.op.name != "take" or rows.params["axis"] or y.op.name != "expand" or node.shape != x.shape:
+        moved = x.params["axes"] if x.op is Permute else tuple(range(x.ndim))
+        rows = x.args[0] if x.op is Permute else x
+        if rows.op is not Take or rows.params["axis"] or y.op is not Expand or node.shape != x.shape:
             continue
         table, indices = rows.args
         own = tuple(range(indices.ndim, rows.ndim))
@@ -162,5 +169,5 @@ def sums(indices: Node, updates: Node, size: int, source: Node) -> Node:
 
 def placed(new: Node, source: Node) -> Node:
     """The new node, which tells of wrong indices at the user's line of its source."""
-    new.location, new.layer = source.location, source.layer
+    new.location, new.region = source.location, source.region
     return new

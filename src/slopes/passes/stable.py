@@ -10,7 +10,7 @@ rewritten, is finite. So the rules are applied a first time to what is different
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ..autodiff.repeat import depending
 from ..graph.dtype import is_float
@@ -37,7 +37,7 @@ STABLE = Phase("stable", risk, once=True)
 rule = STABLE.rule
 
 
-def stable(roots: Sequence[Node]) -> list[Node]:
+def stable(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The same values, computed so that they neither overflow nor cancel where that can be avoided."""
     return rewrite(roots, STABLE)
 

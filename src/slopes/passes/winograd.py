@@ -28,10 +28,12 @@ from ..graph.body import Body
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological
+from ..ops.contract import Contract
+from ..ops.fill import full
 from ..ops.scan import Scan
+from ..ops.window import Window
 from .hoist_frozen import depends_only_on
-from .match import full
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
@@ -44,13 +46,16 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
 
     Filters that are made of `fixed` variables alone change their coordinates at no cost.
     """
-    steady = depends_only_on(topological(roots), fixed)
+    order = topological(roots)
+    if not performs(order, Window):
+        return list(roots)
+    steady = depends_only_on(order, fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         if node in steady:
             steady.add(new)
-        found = correlation(new) if new.op.name == "contract" else None
+        found = correlation(new) if new.op is Contract else None
         if found is None:
             return new
         found = replace(found, steady=found.filters and found.other in steady)
@@ -58,7 +63,7 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
             return new
         return found.in_parts() if found.parts > 1 else found.at_once()
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 @dataclass(frozen=True)
@@ -153,8 +158,7 @@ class Correlation:
             other = variable((other.shape[0] // count, *other.shape[1:]), float32)
         windows = build_node("window", (some,), self.windows.params)
         operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
-        part = correlation(build_node("contract", operands, self.node.params))
-        assert part is not None
+        part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other)
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
                        for whole, step in ((picture, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
@@ -247,7 +251,7 @@ def correlation(node: Node) -> Correlation | None:
     p = node.params
     for which in (0, 1) if node.dtype == float32 else ():
         windows, other = node.args[which], node.args[1 - which]
-        if windows.op.name != "window" or not fits(windows):
+        if windows.op is not Window or not fits(windows):
             continue
         mine, its = (p["a_axes"], p["b_axes"])[::1 - 2 * which]
         counts, inside = tuple(mine[axis] for axis in windows.params["axes"]), tuple(mine[-2:])

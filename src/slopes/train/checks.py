@@ -15,6 +15,7 @@ from ..data.loaders.dataset import Dataset
 from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
 from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ..modes import no_grad
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.means import record_means
@@ -23,7 +24,8 @@ from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..random import Generator, using
-from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..tensor import Tensor, asarray
+from ..trace_call import batch_spec, trace_args
 from ..tree import flatten, map_tree
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, warn_of_mode
@@ -240,10 +242,9 @@ def check_last_batch(net: Module, inputs: Any, count: int, batch_size: int) -> N
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return
-    trace = Trace()
     try:
-        with Mode(net, training=True), tracing(trace):
-            call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
+        with Mode(net, training=True), trace_args(map_inputs(batch_spec, inputs)) as call:
+            call_with(net, call.args[0])
     except ShapeError as error:
         fitting = [size for size in range(2, count + 1) if count % size != 1]
         repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"

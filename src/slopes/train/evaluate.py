@@ -16,6 +16,7 @@ from .metrics import Metric, MetricLike, find_metrics
 from .mode import Mode
 from .sources import Source, source_of
 from .step import Forward, evaluation_step
+from .step_program import StepProgram
 from .totals import Loss, Objective
 
 
@@ -62,7 +63,7 @@ class Evaluator:
         self.batch_size = source.evaluation_batch_size(batch_size)
         self.predicts = source.labelled and source.targets.ndim == 1 and len(source.targets) > 0
         carried = source.carried_state(net, self.batch_size)
-        program = compile(evaluation_step(Forward(net, source, objective, metrics, carried), self.predicts))
+        program = StepProgram(compile(evaluation_step(Forward(net, source, objective, metrics, carried), self.predicts)))
         self.runner = source.runner(program, self.batch_size, carried)
 
     def run(self) -> Evaluation:

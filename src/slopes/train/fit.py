@@ -13,6 +13,7 @@ from .metrics import MetricLike
 from .progress import choose_reporter
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
+from .statistics import Statistics
 from .totals import Loss
 from .training import Callback, Training
 
@@ -22,7 +23,7 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
         schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
-        callbacks: Iterable[Callback] = (), storage: str = "float32") -> Run:
+        callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update. The whole step is one native
@@ -74,6 +75,8 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     callbacks   objects that follow the training and may stop it: train.EarlyStopping, train.Snapshots, train.OnEpoch(function), a
                 train.Callback of your own. They see the net in eval mode, and draw from the caller's random numbers
     storage     "bfloat16": inputs of layers with weights are stored for the derivative in 16 bits, see sl.compile
+    statistics  names of norms, means, histograms, ... of outputs, weights, gradients and updates that the step itself measures, at
+                every 10th step or as a train.Statistics says: ["*.grad/norm", "net.0/std"]; run.history.statistics has the values
 
     `sl.Training` is the same as an object that is advanced by steps, looked at, saved and continued.
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
@@ -95,5 +98,6 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     """
     spec = TrainSpec(loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation, metrics=metrics,
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
-                     constrain=constrain, storage=storage)
-    return Training(net, dataset if targets is None else (dataset, targets), spec, callbacks=[*callbacks, *choose_reporter(progress)]).run()
+                     constrain=constrain, storage=storage, statistics=statistics)
+    data = dataset if targets is None else (dataset, targets)
+    return Training(net, data, spec, callbacks=[*callbacks, *choose_reporter(progress)]).run()

@@ -9,10 +9,12 @@ import numpy as np
 from ..data.loaders.inputs import call_with, map_inputs
 from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from ..graph.walk import topological
+from ..modes import no_grad
 from ..nn.activations import Sigmoid
 from ..nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
 from ..nn.module import Module
-from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..tensor import Tensor, asarray
+from ..trace_call import batch_spec, trace_args
 from ..tree import map_tree
 from .metrics import is_labelled
 from .mode import Mode
@@ -41,10 +43,9 @@ def of_slopes(code: Any) -> bool:
 
 def traced_loss(loss: Loss, outputs: Any, targets: np.ndarray, count: int) -> Any:
     """The loss of `count` examples, with shapes instead of numbers."""
-    trace = Trace()
-    with tracing(trace), no_grad():
-        args = map_tree(lambda leaf: trace.argument((count, *leaf.shape[1:]), leaf.dtype) if is_batch(leaf) else leaf, outputs)
-        return loss(args, trace.argument((count, *targets.shape[1:]), targets.dtype))
+    outputs = map_tree(lambda leaf: batch_spec(leaf, count) if is_batch(leaf) else leaf, outputs)
+    with trace_args(outputs, batch_spec(targets, count)) as call, no_grad():
+        return loss(*call.args)
 
 
 def is_batch(x: Any) -> bool:
@@ -127,11 +128,11 @@ def warn_of_outputs(net: Module, loss: Loss, inputs: Any) -> None:
     """Warn of outputs that this loss is not made for: the net would learn slowly or nothing, without an error."""
     if loss not in (cross_entropy, nll_loss, binary_cross_entropy_with_logits):
         return
-    trace = Trace()
     with Mode(net, training=False), no_grad():
         values = call_with(net, map_inputs(lambda array: asarray(array[:LOOKED_AT]), inputs)).numpy()
-        with tracing(trace):
-            outputs = call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
+        with trace_args(map_inputs(batch_spec, inputs)) as call:
+            outputs = call_with(net, call.args[0])
+    trace = call.trace
     last = [trace.layers[path] for path, node in trace.notes.items() if node is outputs._node and path in trace.layers]
     if loss is binary_cross_entropy_with_logits:
         if any(isinstance(layer, Sigmoid) for layer in last):

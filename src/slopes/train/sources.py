@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..compile import Compiled
 from ..data.loaders.inputs import call_with, map_inputs
 from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
 from ..errors import ArgumentError
+from ..modes import no_grad
 from ..nn import losses
 from ..nn.module import Module
-from ..tensor import Tensor, asarray, no_grad
+from ..tensor import Tensor, asarray
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
 from .metrics import is_labelled, sum_of_counted, sum_over_examples
@@ -25,6 +25,7 @@ from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
 from .spec import Augment
+from .step_program import StepProgram
 from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
 from .totals import Loss, Objective
 
@@ -92,7 +93,7 @@ class ArraySource:
         batch = self.batch_size(batch_size)
         return max(1, min(len(self.targets) // batch, examples_per_call(self.inputs) // batch))
 
-    def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> ArrayRunner:
+    def runner(self, program: StepProgram, batch_size: int, carried: CarriedState | None) -> ArrayRunner:
         """What runs the compiled step."""
         room = self.steps_read(batch_size) * self.batch_size(batch_size) if self.streamed else 0
         return ArrayRunner(program, as_input_tensors(self.inputs), as_tensor(self.targets), room)
@@ -168,7 +169,7 @@ class LoaderSource:
         """The batches of an epoch from step `start` on."""
         return LoaderEpoch(self.loader.batches(batch_size, seed, epoch, start), begins=start == 0)
 
-    def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> LoaderRunner:
+    def runner(self, program: StepProgram, batch_size: int, carried: CarriedState | None) -> LoaderRunner:
         """What runs the compiled step; a carried state begins each epoch with zeros."""
         return LoaderRunner(program, None if carried is None else carried.clear)
 

@@ -33,7 +33,9 @@ from .schedule import find_schedule
 from .sources import Source, source_of
 from .spec import TrainSpec
 from .state import Group, collect_state, restore_state
+from .statistics import find_statistics
 from .step import Forward, TrainStep
+from .step_program import StepProgram
 from .totals import Loss
 
 
@@ -163,6 +165,7 @@ class Training:
         with random.using(Generator(spec.seed)):  # a loss or an augmentation that draws does so here, too
             self.source, held_out = self.check_data(dataset, validation)
         self.metrics = find_metrics(spec.metrics, self.source.labelled)
+        self.statistics = find_statistics(spec.statistics, net)
         self.bind()
         self.batch_size = self.source.batch_size(spec.batch_size)
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
@@ -199,12 +202,20 @@ class Training:
         """The compiled step, what runs it, and what repeats it after a loss that is not finite."""
         carried = self.source.carried_state(self.net, self.batch_size)
         step = TrainStep(Forward(self.net, self.source, self.objective, self.metrics, carried), self.spec, self.optimizer, self.average)
-        self.runner = self.source.runner(compile(step.run, storage=self.spec.storage), self.batch_size, carried)
+        program = self.compile_step(step)
+        self.runner = self.source.runner(program, self.batch_size, carried)
         self.tensors = state_tensors(self.net, self.generator, optimizer=self.optimizer, average=self.average, carried=carried)
         self.replay = StepReplay(self.tensors, self.runner.run)
         learned = {id(parameter) for parameter in self.optimizer.parameters}
         self.watched = [(entry.display, entry.value) for entry in entries(self.net)
                         if (id(entry.value) in learned or isinstance(entry.value, Buffer)) and is_finite(entry.value.peek())]
+
+    def compile_step(self, step: TrainStep) -> StepProgram:
+        """The step, and the one that measures statistics as well, where there are any."""
+        plain, statistics = compile(step.run, storage=self.spec.storage), self.statistics
+        if statistics is None:
+            return StepProgram(plain)
+        return StepProgram(plain, compile(step.with_statistics(statistics), storage=self.spec.storage), statistics.every)
 
     def prepare_record(self) -> None:
         """Position, history and result, before the first step."""
@@ -340,6 +351,7 @@ class Training:
         """The next native call, and what it measured; a loss that is not finite ends the training."""
         with self.timed(), self.learning():
             chunk = self.call(limit)
+            self.history.add_statistics(chunk)
             self.check_losses(chunk["loss"].astype(np.float64))
             self.epoch_metrics.add(chunk)
             self.position = Position(self.position.epoch, self.position.step + chunk.steps)
@@ -354,9 +366,9 @@ class Training:
         self.replay.before(first, self.check_weights)
         batches = self.take_batches(limit)
         rates = self.rates(len(batches))
-        results = self.runner.run(batches, rates)
+        results = self.runner.run(batches, rates, first)
         self.replay.after(first, batches.without_inputs(), rates)
-        return Chunk(first, batches.counts, results)
+        return Chunk(first, batches.counts, results, 1 if self.statistics is None else self.statistics.every)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
@@ -456,9 +468,10 @@ class Training:
     def check_losses(self, losses: np.ndarray) -> None:
         """Record the losses; where one is not finite, rewind to before the last step whose loss was, and raise."""
         bad = ~np.isfinite(losses)
-        self.history.losses.extend(losses[: int(bad.argmax()) + 1 if bad.any() else None].tolist())
+        self.history.losses.extend(losses.tolist())
         if not bad.any():
             return
+        self.history.truncate(self.history.steps - len(losses) + int(bad.argmax()) + 1)
         self.replay.rewind(self.history.steps - 1)
         broken = self.broken()
         self.replay.rewind(max(0, self.history.steps - 2))
@@ -474,7 +487,7 @@ class Training:
             return
         with self.learning():
             step, names = self.replay.first_broken(self.history.steps, self.broken)
-        del self.history.losses[step + 1 :]
+        self.history.truncate(step + 1)
         self.stop_with(broken_weights(names, self.history.losses, self.steps_per_epoch))
 
     def stop_with(self, error: DivergedError) -> NoReturn:

@@ -13,7 +13,8 @@ from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..data.loaders.dataset import Dataset
 from ..errors import ArgumentError, ShapeError, missing_method
 from ..extras import require
-from ..tensor import asarray, no_grad
+from ..modes import no_grad
+from ..tensor import asarray
 from ..train.fit import fit
 from ..train.mode import Mode
 

@@ -12,8 +12,9 @@ from ... import data, nn, optim, random
 from ...data.loaders.dataset import Dataset
 from ...inside import Filters
 from ...inside.draw import sheet
+from ...modes import no_grad
 from ...plot import Picture, View
-from ...tensor import asarray, no_grad
+from ...tensor import asarray
 from ...zoo import autoencoders
 from ...zoo.variational import variational
 from ..answers import outputs_in_batches

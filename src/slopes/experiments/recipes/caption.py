@@ -13,8 +13,9 @@ from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...data.transforms import augment
 from ...files.images import load_image
+from ...modes import no_grad
 from ...plot import Picture, View, bare_grid, new_figure
-from ...tensor import Tensor, asarray, no_grad
+from ...tensor import Tensor, asarray
 from ...train.mode import Mode
 from ...zoo.show_attend_tell import Captioner
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting

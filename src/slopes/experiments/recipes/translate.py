@@ -11,7 +11,8 @@ from ... import data, nn, optim, text
 from ...compile import compile
 from ...data.loaders.examples import Examples
 from ...inside.attention import AttentionMaps
-from ...tensor import asarray, no_grad
+from ...modes import no_grad
+from ...tensor import asarray
 from ...train.evaluate import evaluate
 from ...train.mode import Mode
 from ...zoo.seq2seq import Translator
@@ -109,7 +110,7 @@ def report(result: Result[Pairs]) -> Report:
     plots = result.curves
     if isinstance(net, Translator):
         plots["attention.png"] = attention(net, languages, SHOWN[0], shown[SHOWN[0]]).draw
-    return Report({"BLEU": score.score, "BLEU of one of the translations known": lenient.score, "validation loss": loss},
+    return Report({"BLEU": score.score, "BLEU against all known translations": lenient.score, "validation loss": loss},
                   [f"BLEU {score.score:.2f} on {len(pairs.test):,} pairs whose English sentences are not in training ({score.signature})",
                    f"BLEU {lenient.score:.2f} where any of a sentence's translations among these pairs will do",
                    *(f"{sentence} -> {answer}" for sentence, answer in shown.items())], plots)
