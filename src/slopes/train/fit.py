@@ -99,4 +99,5 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     spec = TrainSpec(loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation, metrics=metrics,
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
                      constrain=constrain, storage=storage, statistics=statistics)
-    return Training(net, dataset if targets is None else (dataset, targets), spec, callbacks=[*callbacks, *choose_reporter(progress)]).run()
+    data = dataset if targets is None else (dataset, targets)
+    return Training(net, data, spec, callbacks=[*callbacks, *choose_reporter(progress)]).run()
