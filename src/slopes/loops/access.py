@@ -14,7 +14,7 @@ from .values import Value
 
 
 class VectorPosition(Protocol):
-    """Where a vector stands in a loop nest, as far as loads and stores must know.
+    """The position of a vector in a loop nest, as loads and stores need it.
 
     vector      the axis that runs along the lanes; None where values are scalars
     lanes       of the vector here
@@ -32,7 +32,7 @@ class VectorPosition(Protocol):
 
 
 def load_lanes(at: VectorPosition, expr: Load, mask: Value | None) -> Value:
-    """Side by side, the same for all lanes, or from anywhere; the mask matters only where the address could be wrong."""
+    """A vector of neighbours, one element for all lanes, strided elements, or a gather; the mask matters where an index may be wrong."""
     b, pointer = at.b, at.pointers[expr.buffer]
     where, (low, high) = mask, expr.offset.bounds
     if low >= 0 and high < expr.buffer.size:
@@ -58,7 +58,7 @@ def load_lanes(at: VectorPosition, expr: Load, mask: Value | None) -> Value:
 
 
 def _any_of_each(at: VectorPosition, mask: Value, picks: Sequence[int]) -> Value:
-    """For each element that several lanes share: whether one of them wants it."""
+    """For each element that several lanes share: whether the mask holds for one of them."""
     b, lanes = at.b, range(len(picks))
     if picks[-1] == 0:
         return b.any_lane(mask)
@@ -72,13 +72,13 @@ def _any_of_each(at: VectorPosition, mask: Value, picks: Sequence[int]) -> Value
 
 
 def _load_strided(at: VectorPosition, expr: Load, step: int, where: Value | None) -> Value:
-    """Every second element, or elements backwards: whole vectors and a shuffle, where a gather would fetch one by one."""
+    """Every second element, or elements in reverse: whole vectors and a shuffle, where a gather would load them one by one."""
     b, pointer, n = at.b, at.pointers[expr.buffer], at.lanes
     first = at.index(expr.offset, True, where)
     if step == -1:
         ascending = memory.load(b, pointer, expr.dtype, b.sub(first, b.whole(n - 1)), n)
         return b.shuffle(ascending, None, range(n - 1, -1, -1))
-    # two vectors that together cover the 2 n - 1 elements without touching what lies behind them
+    # two vectors that together cover the 2 n - 1 elements without reading beyond them
     low, high = memory.load(b, pointer, expr.dtype, first, n), memory.load(b, pointer, expr.dtype, b.add(first, b.whole(n - 1)), n)
     return b.shuffle(low, high, [2 * lane if 2 * lane < n else 2 * lane + 1 for lane in range(n)])
 

@@ -1,4 +1,4 @@
-"""How reductions accumulate: their variables, how a term is combined, how lanes are joined; long float32 sums in chunks."""
+"""Accumulators of reductions: variables, combining of terms, reduction of lanes; long float32 sums in chunks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Accumulator:
         while vectors[0].lanes > self.b.lanes:
             half = vectors[0].lanes // 2
             vectors = [self.combine(self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))) for x in vectors]
-        width = vectors[0].lanes  # of what is left of each vector
+        width = vectors[0].lanes  # lanes of each vector that are not combined yet
         while len(vectors) > 1 or width > 1:
             pairs: list[tuple[Value, Value | None]] = [*zip(vectors[::2], vectors[1::2])] or [(vectors[0], None)]
             starts = range(0, (1 if len(vectors) == 1 else 2) * vectors[0].lanes, width)
@@ -111,7 +111,7 @@ class ChunkedSum(Accumulator):
 
 
 class Chunks:
-    """Where the loops of a reduction are cut, so that sums are taken in chunks: every few steps of one axis."""
+    """How the loops of a long sum are divided into chunks: every few steps of one axis."""
 
     def __init__(self, axis: Axis, stride: int) -> None:
         self.axis, self.stride = axis, stride
@@ -157,7 +157,7 @@ def reduction_loop(b: Builder, axis: Axis, chunks: Chunks | None, stop: int, ste
 
 
 class FirstExtreme(Accumulator):
-    """argmax and argmin: the best value so far and where it first stood; a NaN beats every number."""
+    """argmax and argmin: the best value so far and its first position; a NaN beats every number."""
 
     def __init__(self, b: Builder, node: Node, inner: Sequence[Axis], sign: str) -> None:
         super().__init__(b, node)

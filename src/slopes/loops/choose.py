@@ -116,7 +116,7 @@ def repeats_along(offset: Index, axis: Axis) -> bool:
 
 
 def access_cost(offset: Index, axis: Axis, lanes: int) -> float:
-    """Per element: 1/lanes for neighbours, less for one element that serves all lanes, much for strangers, more for distant ones."""
+    """Per element: 1 / lanes for neighbours, less for one element that serves all lanes, more for a gather, most over long distances."""
     if axis not in axes_of(offset):
         return SHARED_ACCESS / lanes
     step = offset.coefficient(axis)

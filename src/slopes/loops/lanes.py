@@ -120,7 +120,7 @@ def put(scope: Scope, stores: Sequence[Store], values: Sequence[Value]) -> list[
 
 
 def _put_rows(scope: Scope, buffer: Buffer, base: Index, sources: dict[int, tuple[Value, int]]) -> None:
-    """Runs of neighbouring elements, whichever lanes of whichever values they are."""
+    """Store runs of neighbouring elements, each run a shuffle of lanes of the values."""
     b, begin, run = scope.b, scope.index(base, scalar=True), list[int]()
     for index in [*sorted(sources), None]:
         if run and (index != run[-1] + 1 or len(run) == scope.lanes):

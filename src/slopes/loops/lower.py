@@ -149,14 +149,14 @@ class Reader:
 
 
 class NotHereError(CompileError):
-    """A value of this kernel is needed at another place than where it is computed: the two cannot share one loop nest."""
+    """A value of this kernel is needed at another element than the one that is computed: the two cannot share one loop nest."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(f"{node} is read elsewhere than it is stored")
 
 
 def merge_axes(axes: list[Axis], indices: Sequence[Index]) -> tuple[list[Axis], dict[Axis, Index]]:
-    """Join neighbouring loops that every index walks through in one stride; returns the new axes and the old ones in their terms."""
+    """Merge neighbouring loops that every index walks through in one stride; returns the new axes and the old ones in their terms."""
     merged: list[Axis] = []
     groups: list[list[Axis]] = []
     for axis in axes:

@@ -654,7 +654,7 @@ def size_of_rest(b: Builder, x: Value, y: Value) -> Value:
 
 
 def signed_rest(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
-    """x minus a whole multiple of y, with the sign of y; and with the sign of x, where that is what is left of it."""
+    """x minus a whole multiple of y, with the sign of y; and the same remainder with the sign of x."""
     rest = b.copysign(size_of_rest(b, x, y), x)
     opposite = is_less(b, b.mul(b.copysign(b.const(1.0, like=x), rest), b.copysign(b.const(1.0, like=y), y)), 0.0)
     nothing = b.compare("==", rest, b.const(0.0, like=x))

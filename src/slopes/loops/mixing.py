@@ -68,8 +68,8 @@ def plan_mix(group: Group, buffers: BufferMap, lanes: int) -> list[Kernel]:
 class Lines:
     """How the elements along the mixed axes are walked through: `steps` lines that run along the near axis, then `turns` along the far one.
 
-    What is near is written out, element by element, while lines are read, what is far while they are stored: elements that lie side
-    by side in memory should be near when they are read, or far when they are stored. Mixed axes that come last are those of tiles
+    The near axis is unrolled while lines are read, the far one while they are stored: neighbours in memory should be near when they
+    are read, or far when they are stored. Mixed axes that come last are those of tiles
     of an image, which is read; those that come first are planes of whole values, from which an image is stored.
     """
 

@@ -1,4 +1,4 @@
-"""In which order kernels run: updates of the program's state as soon as they may, while what they read is still in the cache."""
+"""The order of kernels: the program's state is updated as early as possible, while the values that an update reads are in the cache."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .nest import BoundsChecked, Buffer, Compute, Expr, Load, Select, memory, ro
 
 def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | Loop], olds: Mapping[Buffer, Buffer],
                   results: Set[Buffer]) -> list[Kernel | Loop]:
-    """The kernels with each update behind all that it needs: `olds` are the old values by the buffers of the new ones,
-    `results` the buffers of what else the program gives.
+    """The kernels with each update after everything that it depends on: `olds` are the old values by the buffers of the new ones,
+    `results` the buffers of the program's other results.
 
-    An update stands behind everything that writes what it reads, everything that reads the value which it replaces, and every
-    kernel that may report an error. The order of updates that depend on each other is kept. What only updates read (parts of a
+    An update runs after all kernels that write what it reads, all that read the value which it replaces, and all that may report
+    an error. The order of updates that depend on each other is kept. What only updates read (parts of a
     sum), and a few numbers (an optimizer's factors), are computed as soon as they can be too.
     """
     before: list[list[Kernel | Loop]] = [[] for _ in range(len(kernels) + 1)]  # what is moved to run before kernel i
@@ -62,7 +62,7 @@ def _note(kernel: Kernel | Loop, position: int, reader: dict[object, int], write
 
 # ---------------------------------------------------------------------- errors
 def last_failing(kernels: Sequence[Kernel | Loop]) -> int:
-    """The place of the last kernel that may be the first to report an error; -1 when none reports any."""
+    """The index of the last kernel that may be the first to report an error; -1 when none reports any."""
     checked: set[tuple[Buffer, int]] = set()
     last = -1
     for i, kernel in enumerate(kernels):
@@ -73,7 +73,7 @@ def last_failing(kernels: Sequence[Kernel | Loop]) -> int:
 
 
 def may_fail(kernel: Kernel | Loop, checked: set[tuple[Buffer, int]]) -> bool:
-    """Whether a kernel checks a divisor, or an index that no earlier kernel has checked: (whose numbers, their bound)."""
+    """Whether a kernel checks a divisor, or an index that no earlier kernel has checked: given as (buffer, bound)."""
     if isinstance(kernel, Loop):
         return any(may_fail(inner, set()) for inner in kernel.kernels)
     return any((isinstance(expr, BoundsChecked) and (whole_buffer(expr.inner), expr.size) not in checked)
@@ -82,7 +82,7 @@ def may_fail(kernel: Kernel | Loop, checked: set[tuple[Buffer, int]]) -> bool:
 
 
 def checks(kernel: Kernel | Loop) -> set[tuple[Buffer, int]]:
-    """The buffers of which a kernel checks every number against a bound."""
+    """The buffers whose every element a kernel checks, with the bounds."""
     if isinstance(kernel, Loop):
         return set()
     if any(isinstance(expr, Select) for expr in kernel.computed):  # some are checked only where a condition holds
@@ -92,7 +92,7 @@ def checks(kernel: Kernel | Loop) -> set[tuple[Buffer, int]]:
 
 
 def whole_buffer(expr: Expr) -> Buffer | None:
-    """The buffer of which an expression reads every element, as the loops run."""
+    """The buffer that an expression reads whole, over all steps of the loops; None where it reads a part."""
     if not isinstance(expr, Load) or expr.offset.constant:
         return None
     step = 1

@@ -84,7 +84,7 @@ def pack_panel(scope: Scope, kernel: ContractKernel, columns: Expr, tile: Tile, 
 
 
 def run_length(columns: Expr, tile: Tile, kernel: ContractKernel) -> int:
-    """How many lanes in a row lie side by side in memory wherever the panel stands; 0 when too few to copy as vectors."""
+    """How many consecutive lanes are neighbours in memory in every panel; 0 when too few to copy as vectors."""
     lanes = kernel.schedule.lanes
     loads = [expr for expr in expressions([columns]) if isinstance(expr, Load) and tile.lane in expr.axes]
     if not loads or any(isinstance(expr, Select) for expr in expressions([columns])):

@@ -32,7 +32,7 @@ class LoopProgram:
     roots, inputs, destinations  as `plan_program` takes them: roots[k] is written to argument destinations[k]
     poison        whether every buffer is overwritten when it is dead: a test of the memory plan
     arguments     the buffers of the arguments, by their index
-    buffers       where each value lies
+    buffers       the buffer of each value
     groups        the nodes that are computed together
     kernels       in the order in which they run
     observers     kernels that only look at what the others compute, until they are put among them
@@ -103,7 +103,7 @@ def group(program: LoopProgram) -> None:
 def plan(program: LoopProgram) -> None:
     """Turn each group into kernels with schedules, and each scan into a loop of kernels; those of observers are kept apart.
 
-    Reads where values lie, which grouping has decided.
+    Reads which values have buffers, as grouping has decided.
     """
     observing = observers(program.roots)
     for kernel in plan_groups(program.groups, program.buffers, program.target):
@@ -114,7 +114,7 @@ def plan(program: LoopProgram) -> None:
 def separate_updates(program: LoopProgram) -> None:
     """Take out the kernels that write state and that no other kernel needs, so that they can run later.
 
-    Before siblings are joined: a kernel that computes an update and something else besides could not be moved.
+    Before siblings are joined: a kernel that computes an update together with another value could not be moved.
     """
     olds = program.old_buffers
     needed: set[object] = set()
@@ -280,7 +280,7 @@ def assign_storage(program: LoopProgram) -> None:
     program.offsets, arena = assign_offsets(lives_of(program.phases))
     program.arena = -(-arena // PAGE) * PAGE
     scratch = max((kernel.scratch_bytes for kernel in leaves(program.kernels)), default=0)
-    # one line more than whole pages, so that the same element of two threads is never in the same set of a cache
+    # whole pages plus one line, so that one element in the scratch memory of two threads is never in the same set of a cache
     program.scratch = -(-scratch // PAGE) * PAGE + 64 if scratch else 0
 
 

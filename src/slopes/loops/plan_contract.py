@@ -8,7 +8,7 @@ A contraction is C[m, n] = sum over k of A[m, k] B[k, n], where m, n and k each 
 * Before that, a panel of B (all k, as many columns as a tile has lanes) is packed into a scratch row of memory, in the order in
   which the tile reads it. Windows, padding, transposes and cheap arithmetic happen during packing: a convolution never exists as a
   matrix in memory. A panel whose elements are already in this order is read where it is.
-* A is packed only where its steps of k lie on different pages: single elements may lie anywhere.
+* A is packed only where its steps of k lie on different pages: single elements may be read from anywhere.
 * When the tile is finished, the epilogue (bias, activation, an optimizer's update ...) is computed on the registers and stored.
 * When there are too few tiles for all threads, k is split into fixed parts whose results a second kernel adds in a fixed order.
 """

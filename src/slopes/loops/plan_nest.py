@@ -77,7 +77,7 @@ def replace_loops(reduction: Reduction, terms: dict[Axis, Index], read: Reader) 
 
 def shared_rows(kernel: ReduceKernel, row: Axis, lanes: int) -> int:
     """How many rows to take at once: products with a vector share its elements and the sums across lanes, other products whole
-    vectors, or what has to be collected from places apart."""
+    vectors, or elements that have to be gathered."""
     vector = kernel.vector
     if vector is not None and vector in kernel.inner:
         return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= ROW_VECTORS * lanes else 1
@@ -88,13 +88,13 @@ def shared_rows(kernel: ReduceKernel, row: Axis, lanes: int) -> int:
 
 
 def read_in_common(kernel: Kernel, row: Axis, vector: Axis) -> list[Load]:
-    """What differs from lane to lane, but not from row to row."""
+    """The loads that differ from lane to lane, but not from row to row."""
     return [expr for expr in expressions(kernel.combined)
             if isinstance(expr, Load) and expr.uses(vector) and not expr.uses(row)]
 
 
 def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[list[Axis], dict[Axis, Index]]:
-    """Loops of which something takes quotients become two, so that neighbours in the inner one are neighbours everywhere.
+    """Loops whose index is divided somewhere become two, so that neighbours in the inner one are neighbours everywhere.
 
     Returns the new loops and the split ones in their terms. Only where the inner loop fills a vector.
     """
@@ -112,7 +112,7 @@ def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[
 
 
 def run_lengths(axis: Axis, indices: Sequence[Index]) -> set[int]:
-    """By what the place on an axis is divided, where the runs between two steps of the quotient start at multiples of the divisor."""
+    """The divisors of an axis, where the runs between two steps of the quotient start at multiples of the divisor."""
     lengths: set[int] = set()
     stack = list(indices)
     while stack:
@@ -165,7 +165,7 @@ def read_root(root: Node, read: Reader, here: tuple[Index, ...], inside: tuple[I
 
 
 def read_overlap(root: Node, read: Reader, here: tuple[Index, ...], inside: tuple[Index, ...]) -> Expr:
-    """The contribution to one element from the windows in which it stands at place `inside`: at most one per axis."""
+    """The contribution to one element from the windows that have it at position `inside`: at most one per axis."""
     p, source = root.params, root.args[0]
     index, conditions = list(here), []
     for axis, k, stride, dilation in zip(p["axes"], inside, p["stride"], p["dilation"]):
@@ -208,7 +208,7 @@ def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
 
 
 def map_kernel(axes: list[Axis], buffer: Buffer, offset: Index, value: Expr, nodes: list[Node], lanes: int) -> MapKernel:
-    """The kernel that writes one value to `place` in a buffer, for all steps of the loops."""
+    """The kernel that writes one value to `offset` in a buffer, for all steps of the loops."""
     read = Reader({})
     axes, terms = merge_axes(axes, [offset, *indices_of([value])])
     store = Store(buffer, offset.substitute(terms), read.substitute(value, terms))

@@ -83,7 +83,7 @@ class ProgramWriter:
         return waiting
 
     def _argument_pointers(self, b: Builder, phases: Phases, step: Value) -> dict[int, str]:
-        """Where each argument stands in this step: its pointer plus step times its stride in bytes."""
+        """The address of each argument in this step: its pointer plus step times its stride in bytes."""
         kernels = leaves([kernel for phase in phases for kernel in phase])
         touched = {root_of(buffer) for kernel in kernels for buffer in self.kernels.calls[id(kernel)][1]}
         pointers = {}
@@ -152,7 +152,7 @@ class ProgramWriter:
     def _leave_when(self, b: Builder, stop: Value) -> None:
         with b.when(stop):
             b.line(self.leave)
-            b.label(b.fresh("gone")[1:])  # what follows a return is never reached, but a block must stand there
+            b.label(b.fresh("gone")[1:])  # code after a return is never reached, but LLVM requires a block
 
     def _call(self, b: Builder, kernel: Kernel, arguments: dict[int, str], block: Value) -> None:
         name, owners = self.kernels.calls[id(kernel)]
@@ -171,7 +171,7 @@ class ProgramWriter:
         b.line(f"{b.fresh('old')} = atomicrmw add ptr {clock}, i64 {ticks.ref} monotonic")
 
     def _pointer(self, b: Builder, buffer: Buffer, arguments: dict[int, str]) -> str:
-        """Where a buffer lies, at the present step of the loops around."""
+        """The address of a buffer, at the current step of the loops around."""
         if buffer.kind == "argument":
             return arguments[buffer.number]
         base, offset = "%arena", b.whole(self.offsets.get(buffer, 0))

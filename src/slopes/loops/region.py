@@ -27,7 +27,7 @@ from .target import Target
 class Grouped:
     """Groups of nodes whose results have memory.
 
-    rows    the results of each loop, by type: they are one loop, planned where the first of them stands
+    rows    the results of each loop, by type: they are one loop, planned at the first of them
     joined  the concats whose arguments are computed where they belong: those that must still be copied there, with their offsets
     """
 
@@ -175,7 +175,7 @@ class _LoopPlan:
                        for part, every in zip(self.parts, self.kept)]
 
     def state(self, i: int, later: int) -> Index:
-        """Where the state before (0) or after (1) a step lies."""
+        """The index of the first element of the state before (0) or after (1) a step."""
         part = self.parts[i]
         if self.kept[i]:
             return (self.step + later) * part.size + part.start

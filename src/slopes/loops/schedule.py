@@ -58,7 +58,7 @@ class ContractSchedule(Schedule):
     rows        the axes of A's rows
     row_blocks  into how many blocks the rows are divided
     k_parts     into how many parts the sum is divided; a second kernel adds these up
-    prepacked   whether B lies in memory as packed panels already
+    prepacked   whether B is already in memory as packed panels
     """
 
     kind = "contract"

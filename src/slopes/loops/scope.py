@@ -1,4 +1,4 @@
-"""Where code stands in a loop nest, and the values of indices and expressions there."""
+"""The values of indices and expressions inside a loop nest: scalars, or vectors along one of its axes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .builder import Builder
 
-ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
+ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # offsets in the context, one cache line each
 CONTEXT_BYTES = 448
 
 

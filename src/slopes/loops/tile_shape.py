@@ -111,7 +111,7 @@ def best_micro_tile(width: int, height: int, lanes: int, registers: int, m_axes:
 
 
 def pieces(total: int, step: int) -> list[tuple[int, int]]:
-    """(size, how many): whole steps, and what is left."""
+    """(size, count): whole steps, and the remainder."""
     whole, rest = divmod(total, step)
     return ([(step, whole)] if whole else []) + ([(rest, 1)] if rest else [])
 

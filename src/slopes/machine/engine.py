@@ -29,7 +29,7 @@ ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
 # ---------------------------------------------------------------------- programs
 @dataclass(frozen=True)
 class Manifest:
-    """What is needed to run a compiled program besides its code; `sites` are numbers of nodes of the graph."""
+    """What is needed to run a compiled program, apart from its code; `sites` are indices of nodes of the graph."""
 
     arena: int
     scratch: int
@@ -56,7 +56,7 @@ class Program:
         self._enter = entry().bound(self._call.ctypes.data)
         self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
         self._ready = 0  # the number of threads that the arena has room for
-        self._usual: dict[int, float] = {}  # seconds of a step on so many threads
+        self._usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
         self.stall = STALL
         self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
         _alive.add(self)
@@ -127,7 +127,7 @@ class Program:
         return self.call[JOINED] if self.call[THREADS] > 1 else 1
 
     def _make_room(self, count: int) -> None:
-        """Have memory for so many threads."""
+        """Allocate memory for this many threads."""
         self.call[ARENA], self.call[THREADS] = self._arena_for(count), count
         self._ready = count
 

@@ -55,7 +55,7 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
 
 
 def compile_optimized(optimized: list[Node], updates: Sequence[Node | None], keep: Sequence[Node] = ()) -> Native:
-    """Compile a graph as it stands."""
+    """Compile a graph without optimizing it."""
     order = topological(optimized)
     leaves = [node for node in order if node.op is Variable or (node.op is Constant and node.shape != ())]
     inputs = list(dict.fromkeys([*keep, *[node for node in updates if node is not None], *leaves]))

@@ -21,7 +21,7 @@ from .notice import look
 from .split import split
 from .threads import thread_count
 
-LOOK = 0.2  # seconds after which somebody who waits is told how it goes
+LOOK = 0.2  # seconds between two calls of `look` by a thread that waits for a compilation
 P = ParamSpec("P")
 T = TypeVar("T")
 
