@@ -170,12 +170,12 @@ def GPT(vocabulary: int, context: int, width: int, depth: int, heads: int) -> La
     layers, norm = Sequential(*(block(width, heads) for _ in range(depth))), LayerNorm(width)
 
     def apply(p: Scope, tokens: Any) -> Any:
-        x = p("words.weight")[tokens] + p("places.weight")[:tokens.shape[1]]
+        x = p("words.weight")[tokens] + p("positions.weight")[:tokens.shape[1]]
         decoder = p.under("decoder")
         return norm.apply(decoder.under("norm"), layers.apply(decoder.under("layers"), x)) @ p("words.weight").T
 
     shapes = inside(decoder=Layer(apply, inside(layers=layers, norm=norm)))
-    return Layer(apply, {"words.weight": (vocabulary, width), "places.weight": (context, width), **shapes})
+    return Layer(apply, {"words.weight": (vocabulary, width), "positions.weight": (context, width), **shapes})
 
 
 def recurrent(gates: int, before: int, hidden: int, states: int, step: Callable[..., tuple[Any, ...]]) -> Layer:

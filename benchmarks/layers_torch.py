@@ -33,7 +33,7 @@ class Skip(nn.Module):
 
 
 class GlobalAvgPool(nn.Module):
-    """The mean over all places."""
+    """The mean over all positions."""
 
     def forward(self, x: Any) -> Any:
         return x.mean((2, 3))
@@ -74,12 +74,12 @@ class GPT(nn.Module):
 
     def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int) -> None:
         super().__init__()
-        self.words, self.places = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
+        self.words, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
         layers = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
         self.decoder = nn.ModuleDict({"layers": layers, "norm": nn.LayerNorm(width, bias=False)})
 
     def forward(self, tokens: Any) -> Any:
-        x = self.words(tokens) + self.places.weight[:tokens.shape[1]]
+        x = self.words(tokens) + self.positions.weight[:tokens.shape[1]]
         return functional.linear(self.decoder["norm"](self.decoder["layers"](x)), self.words.weight)
 
 

@@ -18,6 +18,7 @@ from slopes.errors import ArgumentError, DataError, NonFiniteError, OutOfRangeEr
 from slopes.files.images import QUIET
 from slopes.train import streaming
 from slopes.train.sources import ArraySource
+from slopes.train.step_program import StepProgram
 
 
 def pgm(array):
@@ -212,7 +213,7 @@ def test_parts_of_any_length_compile_no_more_often_than_whole_and_last_batches(f
         return {"inputs": sl.take(inputs, indices, axis=0).sum(), "targets": sl.take(targets, indices, axis=0).sum()}
 
     source = ArraySource(found)
-    steps, epoch = source.runner(sl.compile(sums), 7, None), source.epoch(7, seed=0, epoch=0)
+    steps, epoch = source.runner(StepProgram(sl.compile(sums)), 7, None), source.epoch(7, seed=0, epoch=0)
     done = [steps.run(batches) for batches in iter(lambda: epoch.take(steps.limit), None)]
     assert [len(each["inputs"]) for each in done] == [3, 3, 1, 1] and steps.program.compilations <= 3
     np.testing.assert_allclose(sum(each["inputs"].sum() for each in done), np.asarray(found.inputs).sum(), rtol=1e-5)

@@ -15,6 +15,7 @@ from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from slopes.text.buckets import adaptive_boundaries
 from slopes.train.progress import CallbackReporter
 from slopes.train.runner import LoaderEpoch, LoaderRunner, StackedBatches
+from slopes.train.step_program import StepProgram
 from slopes.zoo.language import LanguageModel
 
 WORD = np.tile([1, 2, 0, 3, 1, 3], 40)  # the token after 1 depends on the one before it: 3 1 2 0 3 1 3 1 2 ...
@@ -230,7 +231,7 @@ def test_a_run_that_diverges_goes_back_to_its_last_sound_step():
 def test_steps_are_repeated_as_they_were_also_over_the_end_of_an_epoch():
     found = []
 
-    runner = LoaderRunner(sl.compile(lambda held, batch, rate: {"sum": sum(batch).sum()}), lambda: found.append("begin"))
+    runner = LoaderRunner(StepProgram(sl.compile(lambda held, batch, rate: {"sum": sum(batch).sum()})), lambda: found.append("begin"))
     calls = []
     for _ in range(2):
         epoch = LoaderEpoch(text.Streams(WORD, 30).batches(2), begins=True)

@@ -7,7 +7,8 @@ import pytest
 
 import slopes as sl
 from slopes import nn
-from slopes.graph.build import variable
+from slopes.graph.build import constant, variable
+from slopes.graph.node import varies
 from slopes.graph.scopes import FUNCTION, named_call, plain_values, scopes
 from slopes.graph.walk import topological
 from slopes.passes.pipeline import optimize
@@ -52,10 +53,23 @@ def test_a_softmax_inside_a_layer_inside_a_sequential():
 
 def test_each_node_is_in_the_innermost_region():
     _, captured = softmax_net()
-    names = {node.op.name: node.region.name for node in nodes_of(captured) if node.args}
+    names = {node.op.name: node.region.name for node in nodes_of(captured) if node.region}
     assert names["exp"] == names["divide"] == "softmax" and names["contract"] == "affine"
     assert names["multiply"] == "net[1]", "the product by 2 is the layer's own"
-    assert all(node.layer.startswith("net[") for node in nodes_of(captured) if node.args)
+    assert all(node.layer.startswith("net[") for node in nodes_of(captured) if node.args and varies(node))
+
+
+def test_a_node_of_constants_is_in_no_region_whoever_made_it_first():
+    twice = constant(np.arange(3.0)) + constant(np.full(3, 4.0))  # made outside, and again in a layer: one node
+    captured = sl.capture(nn.Sequential(nn.Linear(3, 3), Adds()), sl.zeros((2, 3)))
+    assert twice in nodes_of(captured) and twice.region is None
+    other = constant(np.arange(3.0)) + constant(np.full(3, 5.0))
+    assert other.region is None
+
+
+class Adds(nn.Module):
+    def forward(self, x):
+        return x + (sl.tensor(np.arange(3.0)) + sl.tensor(np.full(3, 4.0))).astype(sl.float32)
 
 
 def test_two_calls_of_one_layer_are_two_regions():
@@ -120,8 +134,8 @@ def test_gradients_are_in_the_region_of_gradients_of_what_they_belong_to():
 def test_regions_survive_the_optimizer_of_graphs():
     net, _ = softmax_net()
     optimized = optimize(sl.capture(net, sl.zeros((5, 4))).roots)
-    assert {node.layer for node in topological(optimized) if node.args} == {"net[0]", "net[1]"}
-    assert {"affine", "softmax"} <= {node.region.name for node in topological(optimized) if node.args}
+    assert {node.layer for node in topological(optimized) if varies(node) and node.args} == {"net[0]", "net[1]"}
+    assert {"affine", "softmax"} <= {node.region.name for node in topological(optimized) if node.region}
 
 
 def test_a_profile_has_a_row_for_each_layer():

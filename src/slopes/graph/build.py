@@ -37,6 +37,8 @@ class Constant(Operation):
 class Variable(Operation):
     """A value given when the graph runs: an input, a parameter, a piece of state."""
 
+    varies = True
+
 
 def constant(value: Any, dtype: DType | None = None) -> Node:
     """The constant node of a number or array."""

@@ -49,6 +49,8 @@ class Operation:
     kind: str = "leaf"
     reads_numbers: bool = False
     """Whether `make` builds something else for some values of a constant argument."""
+    varies: bool = False
+    """Whether it is a leaf whose value is only known when the graph runs."""
     conditions: int = 0
     """How many of the first arguments are conditions, whose type has no part in the type of the result."""
     types: Sequence[DType] = NATIVE
@@ -283,7 +285,18 @@ def intern(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], 
     return known if known is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
 
 
+def varies(node: Node) -> bool:
+    """Whether a node depends on a variable; only such nodes are in regions."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if node.region is not None or node.op.varies:
+            return True
+        stack.extend(node.args)
+    return False
+
+
 def fresh(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
     """A node that is not interned: no other expression becomes the same node."""
-    region = scopes.region if args else None  # leaves such as constants are shared by many graphs
+    region = scopes.region if any(map(varies, args)) else None  # all else is shared by many graphs, and belongs to none
     return Node(op, args, params, shape, dtype, None, user_location(), region)
