@@ -31,6 +31,7 @@ FLOORS = (
      "fast_call", "compile", "gradcheck", "random"),
     ("nn", "optim", "data", "text"),
     ("train", "inside", "zoo"),
+    ("tables",),
     ("experiments",),
     ("view", "studio", "cli", "__main__"),
 )
