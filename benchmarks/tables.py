@@ -119,7 +119,7 @@ def scores(name: str, seed: int, scratch: Path) -> dict[str, Any]:
     began, busy = time.perf_counter(), time.process_time()
     study = train_table(Question(file, columns[-1], spelling=Spelling(delimiter=",")), seed=seed, explain=False)
     first = "accuracy" if study.model.classes else "RMSE"
-    found = {label: study.standings[peer].scores[first].value for label, peer in PEERS.items()}
+    found = {label: study.standings[peer][first].value for label, peer in PEERS.items()}
     return {"scores": {label: 1 - value if study.model.classes else value for label, value in found.items()},
             "task": study.model.schema.target.task, "rows": len(study.prepared.targets), "columns": len(columns) - 1,
             "fit seconds": sum(member.run.history.seconds for member in study.trained.members),
@@ -134,8 +134,9 @@ def means(results: Results, name: str) -> dict[str, float]:
 
 def ranks(errors: dict[str, float]) -> dict[str, float]:
     """The rank of each model, 1 for the smallest error; equal errors share the mean of their ranks."""
-    values = np.array([errors[label] for label in RANKED])
-    return {label: float((values < errors[label]).sum() + ((values == errors[label]).sum() + 1) / 2) for label in RANKED}
+    exact = {label: round(errors[label], 12) for label in RANKED}  # means of the same errors in another order are equal
+    values = np.array(list(exact.values()))
+    return {label: float((values < exact[label]).sum() + ((values == exact[label]).sum() + 1) / 2) for label in RANKED}
 
 
 def markdown(results: Results) -> str:
@@ -144,8 +145,8 @@ def markdown(results: Results) -> str:
     found = {name: means(results, name) for name in TABLES if means(results, name)}
     for name, errors in found.items():
         row = next(row for key, row in results["rows"].items() if key.startswith(f"{name}, seed "))
-        best = min(errors[label] for label in RANKED)
-        cells = [f"**{text}**" if errors[label] == best and label in RANKED else text for label in PEERS
+        best = {label for label, rank in ranks(errors).items() if rank == min(ranks(errors).values())}
+        cells = [f"**{text}**" if label in best else text for label in PEERS
                  for text in [f"{errors[label]:.1%}" if row["task"] == "classification" else f"{errors[label]:.4g}"]]
         lines.append(f"| {name}{' *' if name in TUNED else ''} | {row['rows']:,} x {row['columns']} | "
                      f"{'wrong' if row['task'] == 'classification' else 'RMSE'} | {' | '.join(cells)} |")

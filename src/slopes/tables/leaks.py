@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from .schema import Schema
+from .scores import r_squared
 
-SURE = 0.995  # of the rows right, or of the variance explained
+SURE, SURE_VARIANCE = 0.995, 0.97  # of the rows right; of the variance explained
 LEAST_ROWS = 50
 GROUPS = 64  # of equally many rows, into which numbers are divided
 
@@ -17,20 +18,52 @@ GROUPS = 64  # of equally many rows, into which numbers are divided
 def leaking_columns(schema: Schema, columns: Mapping[str, np.ndarray], targets: np.ndarray, rows: np.ndarray) -> list[str]:
     """The columns of which one alone predicts the target of nearly all of these rows, in words for the user.
 
-    Half of the rows decide what is predicted for each category, or for each of 64 ranges of a number, and the other half tests it.
-    Both halves must be better than what is always predicted. Of too few rows (50) nothing is said.
+    Half of the rows decide what is predicted for each category, for each of 64 ranges of a number, or, where numbers are predicted,
+    on the line between the numbers beside it; the other half tests it. Of too few rows (50) nothing is said.
     """
     if len(rows) < LEAST_ROWS:
         return []
-    half = len(rows) // 2
+    seen, new = rows[: len(rows) // 2], rows[len(rows) // 2 :]
     found = []
     for column in schema.inputs:
-        values = groups_of(columns[column.name])
-        share = share_predicted(values[rows[:half]], targets[rows[:half]], values[rows[half:]], targets[rows[half:]])
-        if share >= SURE:
+        share = share_predicted(columns[column.name], targets, seen, new)
+        if share >= (SURE if schema.target.classes else SURE_VARIANCE):
             found.append(f"column {column.name!r} alone predicts {share:.1%} of {schema.target.column.name!r}: is it known before the "
                          "target is? If not, leave it out (--without), for it will not help with new rows")
     return found
+
+
+def share_predicted(values: np.ndarray, targets: np.ndarray, seen: np.ndarray, new: np.ndarray) -> float:
+    """The share of the new rows that a column predicts, of classes, or of their variance; 0 where a constant does nearly as well."""
+    if targets.dtype.kind == "i":
+        predicted = by_groups(groups_of(values), targets, seen, new)
+        usual = Counter(targets[seen].tolist()).most_common(1)[0][0]
+        share = float((predicted == targets[new]).mean())
+        return share if share > (targets[new] == usual).mean() + (1 - SURE) else 0.0
+    words = values.dtype.kind == "O"
+    share = r_squared(by_groups(values, targets, seen, new) if words else between(values, targets, seen, new), targets[new])
+    return share if np.isfinite(share) else 0.0
+
+
+def by_groups(values: np.ndarray, targets: np.ndarray, seen: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """For each new row the most frequent class, or the mean, of the seen rows with its value."""
+    def summary(group: list[float]) -> float:
+        return Counter(group).most_common(1)[0][0] if targets.dtype.kind == "i" else sum(group) / len(group)
+
+    groups: defaultdict[object, list[float]] = defaultdict(list)
+    for value, target in zip(values[seen].tolist(), targets[seen].tolist()):
+        groups[value].append(target)
+    guess, usual = {value: summary(group) for value, group in groups.items()}, summary(targets[seen].tolist())
+    return np.array([guess.get(value, usual) for value in values[new].tolist()])
+
+
+def between(values: np.ndarray, targets: np.ndarray, seen: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """For each new row the number on the line between the seen ones beside it; the mean for gaps."""
+    known = seen[~np.isnan(values[seen])]
+    if not known.size:
+        return np.full(len(new), targets[seen].mean())
+    ordered = known[np.argsort(values[known], kind="stable")]
+    return np.where(np.isnan(values[new]), targets[seen].mean(), np.interp(np.nan_to_num(values[new]), values[ordered], targets[ordered]))
 
 
 def groups_of(values: np.ndarray) -> np.ndarray:
@@ -41,19 +74,3 @@ def groups_of(values: np.ndarray) -> np.ndarray:
     distinct = np.unique(known)
     edges = distinct if distinct.size <= GROUPS else np.unique(np.quantile(known, np.linspace(0, 1, GROUPS + 1)[1:-1]))
     return np.where(np.isnan(values), -1, np.searchsorted(edges, np.nan_to_num(values)))
-
-
-def share_predicted(values: np.ndarray, targets: np.ndarray, new_values: np.ndarray, new_targets: np.ndarray) -> float:
-    """The share of new rows that are right, or the share of their variance that is explained; 0 where a constant does as well."""
-    classify = targets.dtype.kind == "i"
-    by_value: defaultdict[object, list[float]] = defaultdict(list)
-    for value, target in zip(values.tolist(), targets.tolist()):
-        by_value[value].append(target)
-    usual = Counter(targets.tolist()).most_common(1)[0][0] if classify else float(targets.mean())
-    guess = {value: Counter(each).most_common(1)[0][0] if classify else sum(each) / len(each) for value, each in by_value.items()}
-    predicted = np.array([guess.get(value, usual) for value in new_values.tolist()])
-    if classify:
-        share = float((predicted == new_targets).mean())
-        return share if share > (new_targets == usual).mean() + (1 - SURE) else 0.0
-    spread = float(((new_targets - usual) ** 2).sum())
-    return 1 - float(((predicted - new_targets) ** 2).sum()) / spread if spread else 0.0

@@ -83,7 +83,7 @@ def split_time(times: np.ndarray, column: str, members: int, test_share: float =
                             why="rows are learned from and tested in the order of time", repair="leave such rows out of the file")
     sequence = np.argsort(times, kind="stable")
     cut = cut_between(times[sequence], len(times) - max(1, round(len(times) * test_share)))
-    chosen = cut_between(times[sequence[:cut]], cut - max(1, cut // members))
+    chosen = cut_between(times[sequence[:cut]], cut - max(1, cut // members)) if cut else 0
     if not 0 < chosen < cut < len(times):
         raise ArgumentError(f"--time {column}: too few different times in {len(times)} rows",
                             why="earlier rows are learned from, later ones choose and test", repair="name a column of times")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -78,10 +77,7 @@ class Prepared:
         return {name: values[indices] for name, values in self.columns.items()}
 
 
-class Standing(NamedTuple):
-    """A model's scores on the test rows, with their intervals."""
-
-    scores: dict[str, Interval]
+Standing = dict[str, Interval]  # a model's scores on the test rows, by name
 
 
 @dataclass
@@ -307,7 +303,7 @@ def combine(model: TableModel, trained: Trained, settings: Settings, targets: np
 
 def standing(predicted: np.ndarray, targets: np.ndarray, classify: bool, seed: int) -> Standing:
     """All scores of predictions, with their intervals."""
-    return Standing({score.name: score.interval(predicted, targets, seed) for score in scores_for(classify)})
+    return {score.name: score.interval(predicted, targets, seed) for score in scores_for(classify)}
 
 
 def add_baselines(study: Study) -> None:
