@@ -29,6 +29,7 @@ examples:
   python -m benchmarks                                      all workloads
   python -m benchmarks lenet gpt --rounds 21                lenet-sgd, lenet-adam, gpt and gpt-long, more rounds
   python -m benchmarks infer-lenet-1 --peers onnx,eager     beside onnxruntime and PyTorch as it is only
+  python -m benchmarks lenet --cpu x86-64-v3                as on a machine with AVX2 only
   python -m benchmarks all --json benchmarks/results.json   everything, kept in a file
   python -m benchmarks table benchmarks/results.json --into README.md docs/performance.md
 """
@@ -157,6 +158,8 @@ def parser(name: str) -> argparse.ArgumentParser:
         text = f"of {', '.join(measure.PEERS)} (default: all that are installed)"
         found.add_argument("--peers", type=peers, default=tuple(measure.PEERS), metavar="NAME,...", help=text)
         found.add_argument("--warm-cache", action="store_true", help="let slopes use the user's cache of compiled programs")
+    text = "compile for this x86-64 level, in slopes and its peers (onnxruntime cannot be told), which this processor must have"
+    found.add_argument("--cpu", choices=tuple(measure.LEVELS), help=f"{text}; default: what the processor has")
     found.add_argument("--threads", type=int, default=2, help="threads for each system (default %(default)s)")
     found.add_argument("--json", type=Path, metavar="FILE", help="keep results, every round included, in FILE; what is measured anew "
                        "replaces what it has; results of other machines or libraries go into another file")
@@ -190,6 +193,8 @@ def main(arguments: list[str]) -> None:
         return
     name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else ("", arguments)
     options = parser(name).parse_args(rest)
+    if options.cpu:
+        measure.cap(options.cpu)
     if options.json and options.json.exists():
         report.check(options.json, complete(options, {}))  # now rather than after the first row
     report.show(complete(options, COMMANDS[name].run(options)))

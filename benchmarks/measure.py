@@ -49,6 +49,24 @@ PEERS = {
 }
 
 
+LEVELS = {  # what each library has to be told to use no more than an instruction set; onnxruntime has no such switch
+    "x86-64-v2": {"ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "ATEN_CPU_CAPABILITY": "default",
+                  "OPENBLAS_CORETYPE": "Nehalem", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"},
+    "x86-64-v3": {"ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
+                  "OPENBLAS_CORETYPE": "Haswell", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
+    "x86-64-v4": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "MKL_ENABLE_INSTRUCTIONS": "AVX512", "ATEN_CPU_CAPABILITY": "avx512",
+                  "OPENBLAS_CORETYPE": "SkylakeX", "XLA_FLAGS": "--xla_cpu_max_isa=AVX512"},
+}
+
+
+def cap(level: str) -> None:
+    """Have slopes and its peers compile for an x86-64 level: by environment variables, which the processes of this run inherit."""
+    os.environ["SLOPES_CPU"] = level
+    os.environ["TORCHINDUCTOR_CPP_MARCH"] = level
+    for name, value in LEVELS[level].items():
+        os.environ[name] = f"{os.environ.get(name, '')} {value}".strip() if name == "XLA_FLAGS" else value
+
+
 @dataclass(frozen=True)
 class Options:
     """How to measure."""
@@ -203,8 +221,9 @@ def quartiles(values: list[float]) -> tuple[float, float]:
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on: processor, cores, versions."""
-    return {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
+    """The machine and software of a measurement: processor, instruction set, cores, versions."""
+    return {"processor": processor(), "cpu": os.environ.get("SLOPES_CPU", "host"), "cores": os.cpu_count(),
+            "system": platform.platform(), "python": platform.python_version(),
             **{name: installed(name) for name in ("slopes", "numpy", "llvmlite", "torch", "jax", "jaxlib", "onnxruntime")}}
 
 

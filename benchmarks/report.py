@@ -154,7 +154,8 @@ def where(results: Results) -> str:
     """The machine and the versions."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {machine[name]}" for name in ("torch", "jax", "onnxruntime") if machine.get(name))
-    return f"{machine['processor']}, {results['threads']} threads each, Python {machine['python']}, {versions}"
+    processor = machine["processor"] + (f", compiled for {machine['cpu']}" if machine.get("cpu", "host") != "host" else "")
+    return f"{processor}, {results['threads']} threads each, Python {machine['python']}, {versions}"
 
 
 def full_row(name: str, row: Results, peers: Iterable[str]) -> list[str]:

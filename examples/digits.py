@@ -1,4 +1,4 @@
-"""Handwritten digits: data, network, training, test, and a picture of the computation, from Python."""
+"""Handwritten digits: data, network, training, test, and a drawing of the computation graph, from Python."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def loss(images, labels):
     return nn.cross_entropy(net(images), labels)
 
 
-picture = sl.graph(loss, digits.test.inputs[:32], digits.test.targets[:32])
-print("wrote", picture.save("digits-graph.svg"))
+graph = sl.graph(loss, digits.test.inputs[:32], digits.test.targets[:32])
+print("wrote", graph.save("digits-graph.svg"))

@@ -171,7 +171,7 @@ def guards(side: str = "behind") -> Iterator[None]:
         return found
 
     native._programs.clear()
-    with (patch.object(pipeline, "place", plan.place), patch.object(engine, "Program", made),
+    with (patch.object(pipeline, "assign_offsets", plan.place), patch.object(engine, "Program", made),
           patch.object(native, "compile_optimized", compiled), patch.object(cache, "load_cached", lambda key: None),
           patch.object(cache, "store_cached", lambda *_: None)):
         yield

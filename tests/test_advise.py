@@ -42,7 +42,7 @@ def test_sound_curves_earn_no_remark():
 def test_a_straight_line_wants_a_higher_rate():
     for noise in (0.0, 0.1):
         found, = advice(run_of(curve(0.3, noise)))
-        assert found.sign == "the loss falls in a straight line" and "raise the rate" in found.repair
+        assert found.sign == "the loss falls linearly" and "raise the learning rate" in found.repair
         assert float(found.evidence.split("by ")[1].split(" ")[0]) > float(found.evidence.split("by ")[2].split(" ")[0])
 
 
@@ -57,16 +57,16 @@ def test_a_loss_that_hardly_falls_wants_another_rate():
 def test_a_loss_that_rises_wants_a_lower_rate():
     falling = curve(8)
     found, = advice(run_of(np.concatenate([falling[: STEPS // 2], falling[: STEPS // 2][::-1]])))
-    assert found.sign == "the loss rose" and "lower the rate" in found.repair
+    assert found.sign == "the loss rose" and "lower the learning rate" in found.repair
     step = int(found.evidence.split("step ")[1].split(" ")[0].replace(",", ""))
     assert 850 <= step <= 1150 and found.evidence.endswith("at the end")
-    assert str(found).startswith("the loss rose: from 0.") and ". Lower the rate" in str(found)
+    assert str(found).startswith("the loss rose: from 0.") and ". Lower the learning rate" in str(found)
 
 
 def test_a_jagged_loss_wants_a_lower_rate():
     waves = curve(8, 0.05) + 0.4 * (1 + np.sin(np.arange(STEPS) / STEPS * 40 + 2.41)) * (np.arange(STEPS) > STEPS // 10)
     found, = advice(run_of(waves))
-    assert found.sign == "the loss goes up and down" and "% of its movement" in found.evidence
+    assert found.sign == "the loss oscillates" and "% of its movement" in found.evidence
 
 
 @pytest.mark.parametrize("losses", [[], [1.0] * 59, [1.0] * 30 + [float("nan")] + [1.0] * 60])
@@ -77,7 +77,7 @@ def test_short_and_failed_runs_earn_no_remark(losses):
 def test_learning_by_heart_wants_regularization():
     held_out = [0.9, 0.7, 0.6, 0.62, 0.65, 0.7, 0.72, 0.8]
     found, = advice(run_of([], [epoch(n, 1 / (n + 1), each) for n, each in enumerate(held_out)]))
-    assert found.sign == "it overfits" and "from 0.6 in epoch 3 to 0.8" in found.evidence and "EarlyStopping" in found.repair
+    assert found.sign == "the network overfits" and "from 0.6 in epoch 3 to 0.8" in found.evidence and "EarlyStopping" in found.repair
     assert advice(run_of([], [epoch(n, 1 - 0.01 * n, each) for n, each in enumerate(held_out)])) == []  # it does not overfit
     one_bad_epoch = [0.9, 0.7, 0.6, 0.61, 0.6, 0.62, 0.6, 0.8]
     assert advice(run_of([], [epoch(n, 1 / (n + 1), each) for n, each in enumerate(one_bad_epoch)])) == []
@@ -86,7 +86,7 @@ def test_learning_by_heart_wants_regularization():
 def test_a_gap_of_accuracy_wants_regularization():
     found, = advice(run_of([], [epoch(0, 1.0, 0.9), epoch(1, 0.1, 0.5, 0.99, 0.90)]))
     assert found.sign == "validation is far behind"
-    assert found.evidence == "accuracy 99.00% while learning, 90.00% on validation data"
+    assert found.evidence == "accuracy 99.00% in training, 90.00% on validation data"
     assert advice(run_of([], [epoch(0, 1.0, 0.9), epoch(1, 0.1, 0.5, 0.95, 0.93)])) == []
 
 
@@ -100,16 +100,16 @@ def scaled(factor, seed=0, labels=None, rate=0.1):
 
 def test_a_net_that_answers_as_by_chance_is_told():
     found, = advice(scaled(255))
-    assert found.sign == "it answers as by chance" and "saying the same of every example reaches 2.302 and 10.17%" in found.evidence
-    assert "scale the inputs" in found.repair
-    assert "it answers as by chance" not in signs(scaled(1))
+    assert found.sign == "the network predicts no better than chance" and "a constant prediction reaches 2.302 and 10.17%" in found.evidence
+    assert "standardize the inputs" in found.repair
+    assert "the network predicts no better than chance" not in signs(scaled(1))
 
 
 def test_one_class_only_is_told():
     found = sl.data.digits().train
     with pytest.warns(UserWarning, match="targets are class 3"):
         run = sl.fit(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), found.subset(found.targets == 3), epochs=2, progress=False)
-    assert signs(run) == ["there is one class only"]
+    assert signs(run) == ["there is only one class"]
 
 
 def test_chance_is_the_entropy_and_the_commonest_class():
@@ -122,7 +122,7 @@ def test_chance_is_the_entropy_and_the_commonest_class():
         run.chance = chance
         return signs(run)
 
-    assert told(0.70, 0.50) == told(0.692, 0.515) == ["it answers as by chance"]
+    assert told(0.70, 0.50) == told(0.692, 0.515) == ["the network predicts no better than chance"]
     assert told(0.70, 0.53) == told(0.68, 0.50) == told(0.70, 0.50, chance=None) == told(0.70, 0.50, losses=jumped[:40]) == []
 
 
@@ -142,6 +142,6 @@ def digits(rate, seed=0, examples=None, epochs=8):
 
 def test_trainings_on_digits():
     assert [signs(digits(0.05, seed)) for seed in range(5)] == [[]] * 5
-    assert signs(digits(3e-4)) == ["the loss falls in a straight line"]
+    assert signs(digits(3e-4)) == ["the loss falls linearly"]
     assert signs(digits(1.5)) in (["the loss hardly fell"], ["the loss rose"])  # it explodes: the last digits decide how it ends
     assert "validation is far behind" in signs(digits(0.05, examples=100, epochs=60))

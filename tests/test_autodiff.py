@@ -20,7 +20,7 @@ from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops.elementwise import Elementwise
 from slopes.passes.canonical import canonical
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 from slopes.tree import flatten, unflatten
 
 F64 = np.dtype("float64")

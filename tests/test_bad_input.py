@@ -99,7 +99,7 @@ SGD.step: none of the 1 parameters has a gradient (0)
     "a probability above 1": (ArgumentError, lambda: sl.bernoulli(2.0, (3,)), """\
 bernoulli: p is 2.0
   a probability lies between 0 and 1
-  a share of 30 in 100 is p=0.3
+  30% is p=0.3
   at LINE"""),
 }
 
@@ -170,7 +170,7 @@ a Python branch depends on the value of a tensor (bool[]), which is not known wh
 def test_a_layer_made_inside_of_a_compiled_function():
     assert text_of(TraceError, lambda: sl.compile(lambda x: nn.Linear(3, 2)(x))(sl.ones((1, 3)))) == """\
 a parameter of shape (2, 3) is created inside a function that is being traced
-  it would be created again in every call, and lose what it learned
+  it would be created again in every call, and lose its trained values
   create layers outside the function, and use them inside
   at LINE"""
 
@@ -421,4 +421,4 @@ def test_a_wrong_instruction_set_in_the_environment_is_told(monkeypatch):
     assert text_of(ArgumentError, named_instruction_set) == """\
 SLOPES_CPU is 'mmx'
   it is the instruction set to compile for
-  set it to avx512, avx2 or sse, or unset it to use the best one"""
+  set it to avx512, avx2, sse, x86-64-v4, x86-64-v3, x86-64-v2, or host, the best one here"""

@@ -17,7 +17,7 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, once, report  # noqa: E402
+from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
 from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
 
 SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
@@ -53,6 +53,18 @@ def test_first_weights_depend_on_nothing_but_their_name():
     assert np.array_equal(weights("0.weight", (3, 4)), weights("0.weight", (3, 4)))
     assert not np.array_equal(weights("0.weight", (3, 4)), weights("1.weight", (3, 4)))
     assert np.all(weights("1.running_var", (100,)) > 0.8)
+
+
+def test_a_level_of_instructions_is_for_slopes_and_its_peers(monkeypatch):
+    for name in ("SLOPES_CPU", "TORCHINDUCTOR_CPP_MARCH", *measure.LEVELS["x86-64-v3"]):
+        monkeypatch.setenv(name, "")  # put back afterwards
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    measure.cap("x86-64-v3")
+    child = measure.environment(2, None)
+    assert child["SLOPES_CPU"] == "x86-64-v3" == measure.machine()["cpu"] and child["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert child["XLA_FLAGS"] == "--mine --xla_cpu_max_isa=AVX2" and child["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    results = {"machine": measure.machine() | {"processor": "a processor"}, "threads": 2}
+    assert report.where(results).startswith("a processor, compiled for x86-64-v3, 2 threads each")
 
 
 def test_names_choose_workloads_by_their_beginning():
@@ -206,6 +218,14 @@ def test_unknown_peers_are_named(capsys):
     with pytest.raises(SystemExit):
         command.main(["tiny", "--peers", "eager,caffe"])
     assert "no peer is called caffe; there are eager, compile, jax, onnx" in capsys.readouterr().err
+
+
+def test_the_cost_of_statistics_is_measured_in_alternating_rounds(monkeypatch, capsys):
+    monkeypatch.setattr(observing, "EXAMPLES", 32)
+    monkeypatch.setattr(observing, "BATCH", 4)
+    observing.main(["--rounds", "2", "--steps", "4", "--every", "2"])
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("20 statistics of LeNet, batch 4") and second.startswith("  every 2: ") and third.startswith("  every 1: ")
 
 
 def test_accuracy_needs_the_images(monkeypatch, tmp_path):

@@ -59,10 +59,10 @@ def test_training_again_with_the_same_seed_writes_the_same_weights(trained, tmp_
     assert (tmp_path / "other" / name).read_bytes() != (trained[0] / name).read_bytes()
 
 
-def test_train_tells_what_the_curves_say(tmp_path):
+def test_train_prints_advice(tmp_path):
     result = slopes("train", "--epochs", 3, "--optimizer", "sgd", "--rate", "1e-5", "--out", tmp_path / "run", "--quiet")
     accuracy, _, remark, *_ = result.stdout.splitlines()
-    assert accuracy.startswith("test accuracy") and remark.startswith("the curves say: the loss hardly fell: from 2.")
+    assert accuracy.startswith("test accuracy") and remark.startswith("advice: the loss hardly fell: from 2.")
 
 
 def test_train_without_a_folder_makes_new_ones(tmp_path):
@@ -160,10 +160,14 @@ def test_the_list_names_every_recipe():
 def test_info_tells_version_processor_threads_and_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("SLOPES_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SLOPES_THREADS", "1")
+    monkeypatch.setenv("SLOPES_ENTRY", "")
     result = slopes("info")
     assert result.exit_code == 0
     facts = dict(line.split(maxsplit=1) for line in result.stdout.split("\n\n")[0].splitlines())
     assert facts["slopes"] == VERSION and facts["threads"].startswith("1 of ")
+    assert facts["calls"] == "CPython's C API"
+    monkeypatch.setenv("SLOPES_ENTRY", "portable")
+    assert "portable: through ctypes" in slopes("info").stdout
     assert facts["cache"] == f"{tmp_path / 'cache'} (not there yet)"
     assert "SLOPES_CACHE" in result.stdout and "SLOPES_DATA" in result.stdout
 

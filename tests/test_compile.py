@@ -13,7 +13,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.errors import ArgumentError, DivisionError, GradientError, OutOfRangeError, TraceError
 from slopes.graph.operation import build
-from slopes.tensor import mode
+from slopes.modes import mode
 
 
 def array(*shape, dtype=np.float32):

@@ -240,7 +240,7 @@ CALLED = "layer called at test_containers.py:LINE"
      "  for one example, add the batch axis: x.reshape(1, 2, 3)"),
     (nn.GlobalMaxPool(), (2, 3, 0), "GlobalMaxPool() at net needs x of shape (N, C, ...) with at least one position, but x is (2, 3, 0)"),
     (nn.Dropout2d(0.5), (2, 3), "Dropout2d(0.5) at net needs x of shape (N, C, H, W), but x is (2, 3)\n"
-     "  it leaves out whole channels of pictures\n  nn.Dropout leaves out single values"),
+     "  it drops whole channels of images\n  nn.Dropout drops single values"),
     (nn.AdaptiveMaxPool2d(2), (2, 3, 4), "AdaptiveMaxPool2d(2x2) at net needs x of shape (N, C, H, W), but x is (2, 3, 4)\n"
      "  for one example, add the batch axis: x.reshape(1, 2, 3, 4)"),
 ])

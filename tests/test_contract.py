@@ -24,10 +24,12 @@ from learning_parts import (
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.errors import ArgumentError, layer_stack
+from slopes.errors import ArgumentError
+from slopes.graph.scopes import scopes
 from slopes.nn import init, losses
 from slopes.nn.hyper_parameter import HyperParameter
-from slopes.tensor import Trace, tracing, versions
+from slopes.trace import Trace, tracing
+from slopes.versions import versions
 
 EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}.items()}, **INTEGER_LAYERS}
 ALL_LOSSES = {**LOSSES, **OWN_LOSSES}
@@ -120,7 +122,7 @@ class TestLayers:
     def test_its_text_names_it_and_it_leaves_no_path_behind(self, layer):
         net = made(layer)
         net(example(layer))
-        assert repr(net).startswith(layer.split("(")[0]) and not layer_stack.paths
+        assert repr(net).startswith(layer.split("(")[0]) and scopes.region is None
 
     def test_a_batch_of_one_gives_the_same_example(self, layer):
         if layer.startswith("Flatten(0") or EXAMPLES[layer][0][0] == 1:

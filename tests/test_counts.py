@@ -15,7 +15,7 @@ from training import training_step
 import slopes as sl
 from slopes import nn, optim
 from slopes.loops.target import TARGETS
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 from slopes.zoo import networks
 
 KERNELS: dict[str, dict[str, int]] = {

@@ -20,7 +20,7 @@ from slopes.graph.operation import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-PROGRAMS = "tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch"
+PROGRAMS = "tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership"
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
@@ -41,6 +41,7 @@ def clean(tmp_path, monkeypatch):
     """A folder of its own, and the table of operations as it was before."""
     table = dict(Operation.table)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLOPES_CHECK", "")  # so that what a document sets is undone
     yield
     Operation.table.clear()
     Operation.table.update(table)
@@ -88,6 +89,20 @@ def test_links_and_pictures_of_documents_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)|src=\"(?!https?:)([^\"]+)\"", text)
     missing = [each for pair in links for each in pair if each and not ((ROOT / name).parent / each).exists()]
+    assert not missing, f"{name} points to {missing}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(BLOCK, "", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_point_to_headings_that_exist(name):
+    page = ROOT / name
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    missing = [f"{target}#{anchor}" for target, anchor in links if anchor not in anchors(page.parent / target if target else page)]
     assert not missing, f"{name} points to {missing}"
 
 

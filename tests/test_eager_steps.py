@@ -111,13 +111,13 @@ def test_threads_replay_at_the_same_time():
 
 def test_numbers_are_values_not_structure():
     w = sl.Parameter(array(3))
-    before = len(eager._recipes), len(backward._plans)
+    before = len(eager._cached), len(backward._replays)
     for number in np.linspace(0.1, 5, 30):
         w.grad = None
         (w * float(number)).sum().backward()
         np.testing.assert_allclose(w.grad.numpy(), np.float32(number))
-    assert len(eager._recipes) - before[0] <= 2
-    assert len(backward._plans) - before[1] <= 1
+    assert len(eager._cached) - before[0] <= 2
+    assert len(backward._replays) - before[1] <= 1
 
 
 def test_the_exponent_of_a_power_is_structure():
@@ -218,9 +218,9 @@ def test_one_plan_serves_every_step_of_a_training():
     step = training(nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)), nn.cross_entropy)
     inputs, labels = sl.tensor(array(8, 6)), sl.tensor(np.arange(8) % 3)
     first = step(inputs, labels)
-    before = len(backward._plans), len(eager._recipes)
+    before = len(backward._replays), len(eager._cached)
     losses = [step(inputs, labels) for _ in range(20)]
-    assert (len(backward._plans), len(eager._recipes)) == before
+    assert (len(backward._replays), len(eager._cached)) == before
     assert losses[-1] < losses[0] < first
 
 
@@ -266,14 +266,14 @@ def test_a_graph_may_be_pulled_back_again():
     assert a.grad.item() == 12
 
 
-def test_old_plans_are_forgotten(monkeypatch):
+def test_old_replays_are_forgotten(monkeypatch):
     monkeypatch.setattr(backward, "STEPS_LIMIT", 12)
-    monkeypatch.setattr(backward, "_plans", {})
+    monkeypatch.setattr(backward, "_replays", {})
     for n in range(1, 9):
         a = sl.Parameter(array(n))
         (a * a).sum().backward()
         np.testing.assert_allclose(a.grad.numpy(), 2 * array(n))
-    assert 1 <= len(backward._plans) < 8
+    assert 1 <= len(backward._replays) < 8
 
 
 def test_a_long_chain_is_no_recursion():

@@ -216,7 +216,7 @@ def test_vector_norms_of_every_order_are_numpys(order):
 
 @pytest.mark.parametrize("order", [math.nan, "fro", None])
 def test_what_is_no_order_of_a_norm_is_refused(order):
-    with pytest.raises(ArgumentError, match="is no order of a norm"):
+    with pytest.raises(ArgumentError, match="is not the order of a norm"):
         sl.vector_norm([1.0], ord=order)
 
 

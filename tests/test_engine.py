@@ -13,7 +13,7 @@ from native_graphs import Processor, compile_nodes, host, plan
 from training import training_step
 
 import slopes as sl
-from slopes import native_backend, nn, optim
+from slopes import native_backend, nn, optim, settings
 from slopes.errors import ArgumentError, CompileError
 from slopes.graph.operation import variable
 from slopes.loops.target import TARGETS
@@ -130,6 +130,13 @@ def test_a_named_instruction_set_is_compiled_for_unless_the_processor_lacks_it(m
     monkeypatch.setenv("SLOPES_CPU", "avx512")
     with pytest.raises(ArgumentError, match="SLOPES_CPU is avx512, which this processor does not have"):
         translate.host()
+
+
+@pytest.mark.parametrize("text, name", [
+    ("x86-64-v4", "avx512"), ("X86-64-v3", "avx2"), ("x86-64-v2", "sse"), ("avx2", "avx2"), ("host", None)])
+def test_levels_and_instruction_sets_are_one(monkeypatch, text, name):
+    monkeypatch.setenv("SLOPES_CPU", text)
+    assert settings.named_instruction_set() == name
 
 
 def test_code_that_llvm_refuses_says_whose_fault_it_is():

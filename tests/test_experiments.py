@@ -144,8 +144,8 @@ def test_an_experiment_leaves_its_figures_settings_and_seed(tmp_path):
 class Interrupting(Learn):
     """A part that Ctrl-C ends."""
 
-    def run(self, net, seed, reporter):
-        return replace(super().run(net, seed, reporter), interrupted=True)
+    def run(self, net, seed, callbacks=(), state=None):
+        return replace(super().run(net, seed, callbacks, state), interrupted=True)
 
 
 def test_parts_after_an_interrupted_one_are_not_trained_and_what_was_is_saved(tmp_path, monkeypatch):

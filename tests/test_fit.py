@@ -499,7 +499,7 @@ REFUSED = [
     ({"epochs": -1}, ArgumentError, "epochs is -1"),
     ({"metrics": ["acuracy"]}, ArgumentError, "did you mean 'accuracy'?"),
     ({"schedule": "cosin"}, ArgumentError, "no schedule is called 'cosin'"),
-    ({"seed": -1}, ArgumentError, "seed -1 is no seed"),
+    ({"seed": -1}, ArgumentError, "seed -1 is not a seed"),
     ({"data": Pair(np.zeros((4, 5), np.float32), np.zeros(4, int))}, ShapeError, "Linear(2 -> 8)"),
 ]
 

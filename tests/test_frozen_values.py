@@ -23,7 +23,7 @@ import pytest
 import slopes as sl
 from slopes import SlopesError, nn, optim
 from slopes.bytecode import find_reads
-from slopes.captures import LARGE
+from slopes.capture_values import LARGE
 
 RATE, PICKED, FLAG, WEIGHTS, SCALAR = 2.0, "mean", True, np.ones(3, np.float32), np.float32(2)
 SETTINGS = {"rate": 2.0}
@@ -689,3 +689,9 @@ def test_a_function_that_reads_much_is_guarded_quickly():
     assert float(compiled(sl.ones(()))) == sum(range(900))
     objects[500].rate += 1
     assert float(compiled(sl.ones(()))) == sum(range(900)) + 1
+
+
+def test_a_generator_of_the_modules_is_watched_where_no_code_names_it():
+    compiled = sl.compile(lambda x: x * getattr(np, "ran" + "dom").rand())
+    with pytest.raises(SlopesError, match=r"drew random numbers from numpy\.random"):
+        compiled(sl.ones(2))

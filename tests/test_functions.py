@@ -10,7 +10,7 @@ import pytest
 import slopes as sl
 from slopes.errors import ArgumentError, DivisionError, DTypeError, OutOfRangeError, ShapeError, TraceError
 from slopes.machine.reference import evaluate
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 
 X = np.array([[0.3, -1.2, 2.5], [0.9, 0.0, -0.4]])
 P = np.abs(X) + 0.5

@@ -13,7 +13,8 @@ from fuzz.shrinking import shrunk, without_unread
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.loops.builder import MATH, Builder, Value
+from slopes.loops.builder import MATH, Builder
+from slopes.loops.values import Value
 
 SAMPLE = 400  # programs, about two minutes on two processors that have nothing else to do
 NOT_OPTIMIZERS = {"Average", "Optimizer", "clip_by_norm", "clip_by_value", "limit_norm", "minimize", "schedules"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 
 
 def t(data):

@@ -10,7 +10,7 @@ import pytest
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.tensor import versions
+from slopes.versions import versions
 
 SIZE = 400_000
 

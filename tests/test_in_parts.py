@@ -113,7 +113,7 @@ def test_what_cannot_be_taken_in_parts_is_said():
         sl.compile(lambda x: sl.in_parts(net, x, 2))(x)
     with pytest.raises(ArgumentError, match="size is 0"):
         sl.in_parts(lambda rows: rows, x, 0)
-    with pytest.raises(ShapeError, match="first axes of one length"):
+    with pytest.raises(ShapeError, match="first axes must have the same length"):
         sl.in_parts(lambda rows: rows[0], (x, sl.ones(3)), 2)
     with pytest.raises(ShapeError, match="is a single number"):
         sl.in_parts(lambda rows: rows, sl.tensor(1.0), 2)

@@ -28,7 +28,7 @@ def alexnet_layers(channels: int = 1) -> nn.Module:
 @pytest.mark.parametrize("measured", [False, True])
 def test_the_receptive_fields_of_lenet_are_not_the_published_ones(measured):
     net = lenet((1, 28, 28), 10)
-    sizes = [inside.receptive_field(net, (1, 28, 28), layer, place=(1, 1), measured=measured).size for layer in (0, 2, 3, 5)]
+    sizes = [inside.receptive_field(net, (1, 28, 28), layer, position=(1, 1), measured=measured).size for layer in (0, 2, 3, 5)]
     assert sizes == [(n, n) for n in (5, 6, 14, 16)]
 
 
@@ -65,7 +65,7 @@ def test_what_is_worked_out_is_not_what_the_gradient_says(seed):
 def test_a_unit_after_a_dense_or_global_layer_sees_everything():
     for net, layer in ((lenet((1, 28, 28), 10), 9), (small_resnet((3, 32, 32), 10), -1)):
         found = inside.receptive_field(net, (1, 28, 28) if layer == 9 else (3, 32, 32), layer)
-        assert found.size == found.sides and found.place == ()
+        assert found.size == found.sides and found.position == ()
 
 
 @pytest.mark.parametrize("axes, shape", [(1, (2, 30)), (3, (1, 9, 8, 7))])
@@ -77,10 +77,10 @@ def test_one_and_three_axes_in_space(axes, shape):
 
 def test_adaptive_pooling_and_borders():
     net = nn.Sequential(nn.AdaptiveAvgPool2d(4))
-    for place in ((0, 0), (1, 3), (3, 2)):
-        one, other = (inside.receptive_field(net, (1, 10, 7), 0, place=place, measured=way) for way in (False, True))
+    for position in ((0, 0), (1, 3), (3, 2)):
+        one, other = (inside.receptive_field(net, (1, 10, 7), 0, position=position, measured=way) for way in (False, True))
         assert one.box == other.box
-    corner = inside.receptive_field(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2)), (1, 9, 9), place=(0, 8))
+    corner = inside.receptive_field(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2)), (1, 9, 9), position=(0, 8))
     assert corner.size == (5, 5) and corner.box == ((0, 2), (6, 8))
 
 
@@ -92,8 +92,8 @@ def test_networks_of_other_structure_are_measured():
 
 
 def test_resnet_is_followed_through_its_shortcuts():
-    found = inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, place=(8, 8))
-    assert found.size == inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, place=(8, 8), measured=True).size
+    found = inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, position=(8, 8))
+    assert found.size == inside.receptive_field(resnet((3, 64, 64), 10, width=4), (3, 64, 64), 4, position=(8, 8), measured=True).size
 
 
 def test_wrong_layers_and_places_are_named():
@@ -101,7 +101,7 @@ def test_wrong_layers_and_places_are_named():
     with pytest.raises(ArgumentError, match=r"there is no layer 'net\[12\]' in this network"):
         inside.receptive_field(net, (1, 28, 28), "net[12]")
     with pytest.raises(ArgumentError, match=r"net\[0\] has no unit at \(24, 0\)"):
-        inside.receptive_field(net, (1, 28, 28), 0, place=(24, 0))
+        inside.receptive_field(net, (1, 28, 28), 0, position=(24, 0))
 
 
 # Filters and maps
@@ -113,14 +113,13 @@ def test_filters_and_maps_are_the_network_s_own():
     assert inside.filters(net, "net[3]").weight.shape == (50, 20, 5, 5)
     maps = inside.feature_maps(net, image, "2")
     assert np.array_equal(maps.maps, net[2](net[1](net[0](sl.tensor(image[None])))).detach().numpy()[0])
-    assert "forward" not in vars(net[2])
     with pytest.raises(ArgumentError, match="has no filters of pictures"):
         inside.filters(net, 1)
     with pytest.raises(ArgumentError, match="no 2-d convolution"):
         inside.filters(mlp((1, 8, 8), 10))
     with pytest.raises(ShapeError, match="of 64 numbers"):
         inside.filters(mlp((1, 8, 8), 10), 1)
-    with pytest.raises(ShapeError, match="a map has a place"):
+    with pytest.raises(ShapeError, match="a map has a position"):
         inside.feature_maps(net, image, 9)
 
 
@@ -230,7 +229,7 @@ def test_measuring_gradients_leaves_the_network_as_it_was():
     before, gradient = net.state_dict(), sl.ones((2, 4))
     net[3].weight.grad = gradient
     sl.seed(3)
-    inside.gradient_norms(net, RNG.normal(size=(8, 3)).astype(np.float32), np.zeros(8, np.int64))
+    inside.gradient_norms(net, RNG.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 2)
     first = sl.uniform(3).tolist()
     sl.seed(3)
     assert sl.uniform(3).tolist() == first and net[0].weight.grad is None and np.array_equal(net[3].weight.grad.numpy(), gradient.numpy())
@@ -248,7 +247,7 @@ def test_updates_are_measured_beside_their_weights():
 @pytest.mark.parametrize("bound", [True, False])
 def test_measuring_updates_leaves_everything_as_it_was(bound):
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
-    x, t = RNG.normal(size=(8, 3)).astype(np.float32), np.zeros(8, np.int64)
+    x, t = RNG.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 2
     optimizer = optim.Adam(net.parameters() if bound else None, lr=0.01)
     if bound:
         nn.cross_entropy(net(x), t).backward()
@@ -270,6 +269,41 @@ def test_an_update_of_zeros_has_no_size_beside_them():
         inside.update_sizes(net, x, t, optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1), nn.mse_loss)
 
 
+def watched_run():
+    x, labels = RNG.normal(size=(40, 4)).astype(np.float32), np.arange(40) % 3
+    statistics = sl.train.Statistics(["*.grad/norm", "net/mean", "net.weight/histogram"], 2)
+    return sl.fit(nn.Linear(4, 3), x, labels, batch_size=8, epochs=2, progress=False, statistics=statistics)
+
+
+def test_curves_and_histograms_are_those_of_the_history():
+    run = watched_run()
+    curves = inside.statistic_curves(run)
+    assert curves.names == ["net.weight.grad/norm", "net.bias.grad/norm", "net/mean"] and curves.steps.tolist() == [0, 2, 4, 6, 8]
+    assert [row.tolist() for row in curves.values] == [run.history.statistics[name] for name in curves.names]
+    assert inside.statistic_curves(run.history, ["net/*", "net.bias*"]).names == ["net.bias.grad/norm", "net/mean"]
+    counts = inside.histograms(run, "net.weight/histogram").counts
+    assert counts.tolist() == run.history.statistics["net.weight/histogram"] and (counts.sum(axis=1) == 12).all()
+    for function, name, text in ((inside.statistic_curves, "nothing", "no statistic is called 'nothing'"),
+                                 (inside.statistic_curves, "*/histogram", "'\\*/histogram' are histograms"),
+                                 (inside.histograms, "net/mean", "'net/mean' is no histogram"),
+                                 (inside.histograms, "nothing", "no statistic is called 'nothing'")):
+        with pytest.raises(ArgumentError, match=text):
+            function(run, name)
+
+
+def test_gradients_and_updates_are_those_of_the_step_that_fit_takes():
+    net, x, t = deep(nn.Tanh, False), RNG.normal(size=(16, 32)).astype(np.float32), np.ones((16, 32), np.float32)
+    plain = inside.gradient_norms(net, x, t, nn.mse_loss)
+    clipped = inside.gradient_norms(net, x, t, nn.mse_loss, clip=1e-3)
+    sizes = np.sqrt([weight.size for _, weight in net.named_parameters() if weight.ndim > 1])
+    assert np.sqrt(((clipped.norms * sizes) ** 2).sum()) <= 1e-3 and np.allclose(
+        clipped.norms / plain.norms, clipped.norms[0] / plain.norms[0], rtol=1e-4)
+    penalized = inside.gradient_norms(net, x, 0 * t, nn.mse_loss, penalty=lambda net: nn.l2_penalty(net), augment=lambda x, y: (0 * x, y))
+    assert (penalized.norms > 0).all() and not np.allclose(penalized.norms, plain.norms, rtol=0.1)
+    limited = inside.update_sizes(net, x, t, optim.SGD(lr=10.0), nn.mse_loss, constrain=1e-6)
+    assert (limited.ratios > 0.9).all()  # the update throws nearly all of each weight away
+
+
 def pictures():
     net, image = lenet((1, 28, 28), 10), RNG.random((1, 28, 28)).astype(np.float32)
     x = RNG.normal(size=(20, 4))
@@ -281,6 +315,7 @@ def pictures():
         "favourites": inside.maximise(net, (1, 28, 28), [1, 2], steps=2), "points": inside.projection(x),
         "names": inside.projection(x, [f"word{i}" for i in range(20)]), "classes": inside.projection(x, [i % 3 for i in range(20)]),
         "attention": inside.attention_maps(char_gpt(5, 4, 8, 1, 2), np.array([[1, 2, 3]]), queries="abc"),
+        "curves": inside.statistic_curves(watched_run()), "histograms": inside.histograms(watched_run(), "net.weight/histogram"),
         "norms": inside.gradient_norms(net, image[None], np.array([3])),
         "updates": inside.update_sizes(net, image[None], np.array([3]), optim.Adam())}
 

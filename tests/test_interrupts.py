@@ -11,7 +11,7 @@ import pytest
 
 import slopes as sl
 from slopes import nn
-from slopes.tensor import current_trace
+from slopes.trace import current_trace
 
 
 class Handled:

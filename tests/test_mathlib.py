@@ -11,8 +11,10 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from slopes.loops.builder import INT64, MATH, Builder, Value
+from slopes.loops import memory
+from slopes.loops.builder import MATH, Builder
 from slopes.loops.mathlib import ERROR_BOUNDS
+from slopes.loops.values import INT64, Value
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -44,7 +46,7 @@ def assembly_text(name: str, dtype: np.dtype, lanes: int) -> str:
     b = Builder(lanes)
     pointers = ["%x0", "%x1"][: 2 if name in TWO_ARGUMENTS else 1]
     with b.loop(b.whole(0), Value("%n", INT64), lanes) as i:
-        b.store(b.math(name, *(b.load(pointer, dtype, i, lanes) for pointer in pointers)), "%y", i)
+        memory.store(b, b.math(name, *(memory.load(b, pointer, dtype, i, lanes) for pointer in pointers)), "%y", i)
     arguments = ", ".join(f"ptr noalias {pointer}" for pointer in [*pointers, "%y"])
     return "\n".join([*sorted(b.declarations), b.function(f"define void @f(i64 %n, {arguments}, ptr %error)")])
 

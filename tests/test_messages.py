@@ -7,7 +7,7 @@ import pytest
 
 import slopes as sl
 from slopes.errors import SlopesError
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 
 
 def text_of(f) -> str:

@@ -10,9 +10,11 @@ import pytest
 
 import slopes as sl
 from slopes import nn
-from slopes.errors import ArgumentError, StateError, layer_stack
+from slopes.errors import ArgumentError, StateError
+from slopes.graph.scopes import running_layer, scopes
 from slopes.nn.module import Module
-from slopes.tensor import Trace, tracing, versions
+from slopes.trace import Trace, tracing
+from slopes.versions import versions
 
 
 class Nested(nn.Module):
@@ -118,7 +120,7 @@ def test_a_layer_knows_its_path_while_it_runs():
 
     class Watching(nn.Module):
         def forward(self, x):
-            seen.append(layer_stack.paths[-1])
+            seen.append(running_layer())
             return x
 
     class Outer(nn.Module):
@@ -137,7 +139,7 @@ def test_a_layer_knows_its_path_while_it_runs():
     net.name = "model"
     net.body[0] is not None and net(sl.ones((1,)))
     assert seen[0] == "model.body[0]"
-    assert not layer_stack.paths
+    assert scopes.region is None
 
 
 def test_a_layer_that_hangs_nowhere_is_named_by_its_kind():
@@ -145,7 +147,7 @@ def test_a_layer_that_hangs_nowhere_is_named_by_its_kind():
 
     class Inner(nn.Module):
         def forward(self, x):
-            seen.append(layer_stack.paths[-1])
+            seen.append(running_layer())
             return x
 
     loose = Inner()
@@ -161,7 +163,7 @@ def test_a_layer_that_hangs_nowhere_is_named_by_its_kind():
 def test_the_path_is_taken_back_when_a_layer_fails():
     with pytest.raises(sl.SlopesError):
         nn.Sequential(nn.Linear(3, 2))(sl.ones((1, 4)))
-    assert not layer_stack.paths
+    assert scopes.region is None
 
 
 def test_outputs_are_noted_by_path_in_a_trace():

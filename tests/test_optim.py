@@ -8,7 +8,7 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import ArgumentError, GradientError, StateError
-from slopes.tensor import versions
+from slopes.versions import versions
 
 
 def descend(opt, parameters, loss, steps):

@@ -10,7 +10,7 @@ from native_graphs import Reported, compile_nodes, plan, same_bits
 
 from slopes.errors import CompileError
 from slopes.graph.operation import build, variable
-from slopes.loops import program
+from slopes.loops import program_writer
 from slopes.machine import split, translate
 from slopes.ops import composite as c
 
@@ -33,7 +33,7 @@ def names(text: str) -> list[str]:
 def sizes(request, monkeypatch):
     """Characters of a part, and phases of a function."""
     monkeypatch.setattr(split, "PART", request.param[0])
-    monkeypatch.setattr(program, "PHASES_IN_FUNCTION", request.param[1])
+    monkeypatch.setattr(program_writer, "PHASES_IN_FUNCTION", request.param[1])
     return request.param
 
 

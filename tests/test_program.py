@@ -14,13 +14,13 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.operation import build, constant, variable
-from slopes.loops.kernels import buffers_read, buffers_written
+from slopes.loops.kernels import ReduceKernel, buffers_read, buffers_written
 from slopes.loops.order import may_fail
 from slopes.machine import native
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
-from slopes.passes.storage import ALIGNMENT, Life, place
-from slopes.tensor import Trace, tracing
+from slopes.passes.storage import ALIGNMENT, Life, assign_offsets
+from slopes.trace import Trace, tracing
 
 
 class Attention(nn.Module):
@@ -177,6 +177,25 @@ def test_updates_that_read_each_other_see_the_old_values():
             np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("axis", [0, 1], ids=["a lane for each element", "sums along the lanes"])
+@pytest.mark.parametrize("update_first", [True, False], ids=["stored first", "stored last"])
+def test_a_sibling_reduction_reads_the_old_state(axis, update_first):
+    """Two sums over one matrix share a kernel: one makes the new state, the other reads the old one, element by element."""
+    x, state = node(96, 96), node(96)
+    env = arrays(x, state)
+    new = state + build("sum", x, axes=(axis,))
+    used = build("sum", build("exp", new * 0.01), axes=(0,))  # a later kernel needs the new state: its update cannot be moved away
+    beside = state * build("sum", x * x, axes=(axis,))
+    roots, updates = ([new, used, beside], [state, None, None]) if update_first else ([beside, new, used], [None, state, None])
+    compiled = compile_nodes(roots, updates)
+    joined = [kernel for kernel in compiled.plan.kernels if isinstance(kernel, ReduceKernel) and len(kernel.reductions) == 2]
+    assert len(joined) == 1, "the two sums are no siblings any more"
+    for poison in (False, True):
+        results = compile_nodes(roots, updates, poison=poison).run(env)
+        for ours, expected in zip(results, evaluate(roots, env)):
+            np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3)
+
+
 def test_leaves_may_be_results_and_updates_in_any_mixture():
     a, b, k = node(7), node(7), node(7)
     env = arrays(a, b, k)
@@ -228,7 +247,7 @@ def test_places_of_values_that_live_at_once_never_overlap():
         for name in range(60):
             first = int(rng.integers(0, 30))
             lives[name] = Life(int(rng.integers(1, 5000)), first, first + int(rng.integers(0, 8)))
-        offsets, top = place(lives)
+        offsets, top = assign_offsets(lives)
         for one, life in lives.items():
             assert offsets[one] % ALIGNMENT == 0 and offsets[one] + life.nbytes <= top
             for other, its in lives.items():

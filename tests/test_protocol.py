@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from operation_cases import OPERATIONS as OPERATION_CASES
-from operation_cases import cases
+from operation_cases import PARAMETERS, cases
 from test_house import modules, tree_of
 
 from slopes.autodiff.pullback import pull_back
@@ -44,6 +45,52 @@ def questions(module: str) -> Iterator[tuple[str, int]]:
 def test_code_asks_only_what_is_declared(module):
     wrong = [f"line {line}: {name}" for name, line in questions(module) if name not in declared(Operation) and not name.startswith("_")]
     assert not wrong, f"{module} asks of an operation what Operation does not declare: {'; '.join(wrong)}"
+
+
+REWRITE_RULES = {"slopes.passes.arithmetic", "slopes.passes.layout_rules", "slopes.passes.stable"}
+MAY_COMPARE_NAMES = {
+    **dict.fromkeys(REWRITE_RULES, "a rule is an equation between operations"),
+    "slopes.passes.match": "the vocabulary of the rules",
+    "slopes.graph.rewrite": "looks up the rules of a head",
+    "slopes.graph.verify": "looks whether the table holds this very operation",
+}
+
+
+def name_comparisons(tree: ast.AST) -> Iterator[int]:
+    """The lines where the name of an operation decides: compared, looked up in a table, or given to `is_op`."""
+    for node in ast.walk(tree):
+        asked: list[ast.AST] = []
+        if isinstance(node, ast.Compare):
+            asked = [node.left, *node.comparators]
+        elif isinstance(node, ast.Subscript):
+            asked = [node.slice]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            asked = list(node.args)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "is_op":
+            yield node.lineno
+        yield from (node.lineno for part in asked if isinstance(part, ast.Attribute) and part.attr == "name"
+                    and (getattr(part.value, "attr", None) == "op" or getattr(part.value, "id", None) in ("op", "operation")))
+
+
+@pytest.mark.parametrize("text, count", [
+    ('node.op.name == "add"', 1), ('op.name != "add"', 1), ('node.op.name in ("add", "sum")', 1), ("COSTS.get(node.op.name, 1)", 1),
+    ("COSTS[node.op.name]", 1), ('"add" == node.args[0].op.name', 1), ('is_op(node, "add")', 1), ("operation.name in COSTS", 1),
+    ("node.op is Add", 0), ("print(node.op.name)", 0), ('recipe.name == "lenet"', 0), ("COSTS[node.op]", 0)])
+def test_comparisons_of_names_are_seen(text, count):
+    assert len(list(name_comparisons(ast.parse(text)))) == count
+
+
+@pytest.mark.parametrize("module", modules())
+def test_only_rewrite_rules_compare_the_names_of_operations(module):
+    lines = list(name_comparisons(tree_of(module)))
+    if module in MAY_COMPARE_NAMES:
+        assert lines, f"{module} no longer compares names: take it off the list"
+    else:
+        assert not lines, f"{module}, lines {lines}: ask the class (`node.op is Slice`) or a question that Operation declares"
+
+
+def test_modules_of_rewrite_rules_define_rules():
+    assert all(getattr(importlib.import_module(module), "rule", None) is not None for module in REWRITE_RULES)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -147,3 +194,10 @@ def test_what_a_trap_says_has_its_place():
     assert isinstance(outside, OutOfRangeError) and "take: an index is outside axis 0 of size 3" in str(outside)
     assert look_up.op.may_trap(x.dtype) is False and build("remainder", x, x).op.may_trap(x.dtype)
     assert not build("remainder", x, x).op.may_trap(float64)
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.kind == "elementwise"], ids=lambda operation: operation.name)
+def test_emit_takes_the_parameters_of_meaning(operation):
+    (_, *meaning), (_, *emit) = (list(inspect.signature(function).parameters) for function in (operation.meaning, operation.emit))
+    assert len(meaning) == len(emit)
+    assert [name for name in meaning if name in PARAMETERS] == [name for name in emit if name in PARAMETERS]

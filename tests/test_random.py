@@ -11,7 +11,7 @@ import slopes as sl
 from slopes import random
 from slopes.errors import ArgumentError, DTypeError, ShapeError
 from slopes.machine.reference import evaluate
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 
 DRAWS = {
     "uniform": lambda g: sl.uniform((3, 4), generator=g), "wide": lambda g: sl.uniform(5, -2., 3., dtype="float64", generator=g),
@@ -50,7 +50,7 @@ def test_seeds_of_64_bits_differ_and_wrong_ones_are_refused():
     first, second = sl.Generator(1), sl.Generator(1 + (1 << 32))
     assert sl.uniform(4, generator=first).tolist() != sl.uniform(4, generator=second).tolist()
     for wrong in (-1, 1 << 64, 0.5, "a", True):
-        with pytest.raises(ArgumentError, match="is no seed"):
+        with pytest.raises(ArgumentError, match="is not a seed"):
             sl.seed(wrong)
 
 

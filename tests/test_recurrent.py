@@ -405,7 +405,7 @@ def test_wrong_lengths(lengths, kind, text):
      "GRU(5 -> 3) needs a tensor h as its state, but got a tuple of 2\n"
      "  pass the state that it returned, or omit it to start from zeros\n  in net, at test_recurrent.py:LINE"),
     (lambda: nn.GRU(F, H, 2), lambda: sl.zeros((B, H)), ShapeError,
-     "GRU(5 -> 3, 2 layers) at net: h of the given state is float32[4, 3], not float32[2, 4, 3]\n"
+     "GRU(5 -> 3, 2 layers) at net: h of the state is float32[4, 3], not float32[2, 4, 3]\n"
      "  its axes are (layers * directions, batch, hidden)\n  omit the state to start from zeros\n  " + CALLED),
 ])
 def test_a_wrong_state(make, state, kind, text):
@@ -414,7 +414,7 @@ def test_a_wrong_state(make, state, kind, text):
 
 def test_a_wrong_state_of_a_cell():
     assert message(ShapeError, lambda: nn.LSTMCell(F, H)(sl.zeros((B, F)), (sl.zeros((B, H)), sl.zeros((1, H))))) == (
-        "LSTMCell(5 -> 3) at net: c of the given state is float32[1, 3], not float32[4, 3]\n"
+        "LSTMCell(5 -> 3) at net: c of the state is float32[1, 3], not float32[4, 3]\n"
         f"  its axes are (batch, hidden)\n  omit the state to start from zeros\n  {CALLED}")
 
 
@@ -427,7 +427,7 @@ def test_a_sequence_for_a_cell():
 def test_dropout_between_layers_of_which_there_is_one():
     assert message(ArgumentError, lambda: nn.LSTM(F, H, dropout=0.5)) == (
         "LSTM: dropout=0.5 with one layer\n  it is applied between layers\n"
-        "  put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout\n  at test_recurrent.py:LINE")
+        "  put nn.Dropout after the layer, set num_layers=2, or use input_dropout or hidden_dropout\n  at test_recurrent.py:LINE")
 
 
 def test_a_forget_bias_without_a_bias():
@@ -442,4 +442,4 @@ def test_blocks_that_do_not_divide():
 def test_sequence_dropout_of_other_axes():
     assert message(ShapeError, lambda: nn.SequenceDropout(0.5)(sl.zeros((B, F)))) == (
         "SequenceDropout(0.5) at net needs x of shape (batch, time, features), but x is (4, 5)\n"
-        f"  it leaves out the same features in all steps\n  nn.Dropout leaves out single values\n  {CALLED}")
+        f"  it drops the same features in all steps\n  nn.Dropout drops single values\n  {CALLED}")

@@ -14,7 +14,7 @@ from slopes.loops.kernels import ContractKernel, Loop, leaves
 from slopes.machine.reference import evaluate
 from slopes.ops.scan import Scan
 from slopes.passes.dead_outputs import eliminate_dead_scan_outputs
-from slopes.tensor import Trace, tracing
+from slopes.trace import Trace, tracing
 from tests.native_graphs import compile_nodes, plan, run_nodes, same_bits
 from tests.operation_cases import cases
 
@@ -266,7 +266,7 @@ def test_an_index_that_is_wrong_in_a_later_step_names_the_line():
     (lambda: sl.scan(lambda h, x: ((h, h), x), sl.tensor(0.0), sl.ones(3)), ArgumentError, "the step returned a state"),
     (lambda: sl.scan(lambda h, x: (h + x, x), sl.tensor(0.0), sl.ones((3, 2))), ShapeError,
      r"part 0 of the state is float32\[\] before the step and float32\[2\] after it"),
-    (lambda: sl.scan(lambda h, x: (h, x), sl.tensor(0.0), (sl.ones(3), sl.ones(4))), ShapeError, "do not agree on a number of steps"),
+    (lambda: sl.scan(lambda h, x: (h, x), sl.tensor(0.0), (sl.ones(3), sl.ones(4))), ShapeError, "do not have the same number of steps"),
     (lambda: sl.scan(lambda h, x: (h, x), sl.tensor(0.0)), ShapeError, "no sequences and length=None"),
     (lambda: sl.scan(lambda h, x: (h, x), sl.tensor(0.0), sl.ones((0, 2))), ShapeError, "there are no steps"),
     (lambda: sl.scan(lambda h, x: (h, x), sl.tensor(0.0), sl.tensor(1.0)), ShapeError, "sequences is a single number"),

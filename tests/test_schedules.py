@@ -16,7 +16,7 @@ from slopes.optim import schedules
 from slopes.train import OnEpoch
 
 CLASSES = [each for each in vars(schedules).values() if inspect.isclass(each) and issubclass(each, schedules.Schedule)
-           and each not in (schedules.Schedule, schedules.Stretched)]
+           and each not in (schedules.Schedule, schedules.FixedLength)]
 NEEDED = {"Step": {"every": 3}, "MultiStep": {"at": (2, 5)}, "Exponential": {"decay": 0.9}, "WarmUp": {"steps": 3},
           "PerEpoch": {"schedule": schedules.Exponential(0.5), "steps_per_epoch": 4}}
 

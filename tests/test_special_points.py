@@ -171,7 +171,7 @@ def test_trained_weights_of_losses_keep_their_gradient_at_zero():
 
 @pytest.mark.parametrize("ord", [nan, "2", None, True])
 def test_vector_norm_refuses_what_is_no_power(ord):
-    with pytest.raises(sl.errors.ArgumentError, match=r"vector_norm: ord=.* is no order of a norm"):
+    with pytest.raises(sl.errors.ArgumentError, match=r"vector_norm: ord=.* is not the order of a norm"):
         sl.vector_norm(sl.ones(3), ord=ord)
 
 

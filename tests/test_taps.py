@@ -36,6 +36,15 @@ def test_taps_show_what_the_call_computed():
     assert seen["net"].shape == (4, 2)
 
 
+def test_attention_weights_are_tapped_where_the_layer_does_not_return_them():
+    net, x = nn.MultiheadAttention(8, 2, batch_first=True), np.random.default_rng(0).normal(size=(3, 5, 8)).astype(np.float32)
+    tapped = sl.compile(lambda x: net(x, is_causal=True), taps=["net.attention"])
+    y = tapped(sl.asarray(x))
+    expected, weights = net(sl.asarray(x), is_causal=True, need_weights=True, average_attn_weights=False)
+    np.testing.assert_allclose(tapped.tapped["net.attention"].numpy(), weights.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize(("path", "text"), [
     ("net[7]", """compile: nothing at path 'net[7]' to tap
   a path names a layer's output (net[0]), a tensor of a layer (net[0].weight), or that with .grad or .update

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 import slopes as sl
+from slopes.arrays import aligned_empty
 from slopes.errors import ArgumentError, DTypeError, GradientError, OutOfRangeError, ShapeError, TraceError
 from slopes.machine.reference import evaluate
-from slopes.tensor import Trace, aligned_empty, current_trace, note, origin, tracing, versions
+from slopes.owned import own_array, read_array
+from slopes.trace import Trace, current_trace, note, origin, tracing
+from slopes.versions import versions
 
 # Making and showing
 
@@ -394,11 +397,11 @@ def unrecorded(w, f):
 @pytest.mark.parametrize("how", EXPOSURES)
 def test_a_program_never_writes_into_memory_that_others_hold(how):
     w = sl.Parameter([1., 2.])
-    own = w._own_array()
-    assert w._own_array() is own  # stays owned while nobody else holds it
+    own = own_array(w)
+    assert own_array(w) is own  # stays owned while nobody else holds it
     held, before = EXPOSURES[how](w), versions.state
     text = str(held)
-    fresh = w._own_array()
+    fresh = own_array(w)
     assert fresh is not own
     assert versions.state > before
     fresh[...] = 77
@@ -408,11 +411,11 @@ def test_a_program_never_writes_into_memory_that_others_hold(how):
 
 def test_reading_does_not_give_memory_away():
     w = sl.Parameter([1., 2.])
-    own, before = w._own_array(), versions.state
+    own, before = own_array(w), versions.state
     repr(w), float(w[0].item()), w.shape
     with sl.no_grad():
         (w * 2).sum().item()
-    w._own_array()[...] = 5
+    own_array(w)[...] = 5
     assert w.tolist() == [5, 5]
     del own, before
 
@@ -420,7 +423,7 @@ def test_reading_does_not_give_memory_away():
 def test_the_leaf_of_an_overwritten_parameter_is_forgotten():
     w = sl.Parameter([3.])
     loss = (w * w).sum()
-    w._own_array()[...] = 50
+    own_array(w)[...] = 50
     loss.backward()
     assert w.grad.tolist() == [6]
     w.grad = None
@@ -430,7 +433,7 @@ def test_the_leaf_of_an_overwritten_parameter_is_forgotten():
 
 def test_a_strided_array_is_made_contiguous_for_reading():
     x = sl.tensor(np.arange(6.).reshape(2, 3)).T
-    assert x._read_array().flags.c_contiguous
+    assert read_array(x).flags.c_contiguous
     assert x.tolist() == [[0, 3], [1, 4], [2, 5]]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -60,9 +61,14 @@ define void @program(ptr %context, ptr %arguments, ptr %strides, ptr %arena, i64
 }"""
 
 
-@pytest.fixture
-def pool(monkeypatch):
-    """A pool of its own, in the place of the process's."""
+ENTRIES = {"CPython": entry.entry, "portable": cache(entry.PortableEntry)}
+
+
+@pytest.fixture(params=ENTRIES)
+def pool(request, monkeypatch):
+    """A pool of its own, in the place of the process's, for both entries."""
+    for module in (pools, engine):
+        monkeypatch.setattr(module, "entry", ENTRIES[request.param])
     monkeypatch.setattr(pools, "pool", pools.ThreadPool())
     return pools.pool
 

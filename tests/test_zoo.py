@@ -57,7 +57,7 @@ def test_the_character_gpt_has_the_published_size():
         net = networks.char_gpt()
     summary = net.summary(np.zeros((1, 64), np.int64))
     assert summary.rows[0].output == (1, 64, 65) and summary.parameters == 804_096
-    assert summary.parameters - net.places.weight.size == 795_904  # "0.80M", as nanoGPT prints it
+    assert summary.parameters - net.positions.weight.size == 795_904  # "0.80M", as nanoGPT prints it
     assert net.head.weight is net.words.weight
 
 

@@ -201,7 +201,7 @@ def test_a_captioner_looks_where_its_keys_point():
     _, weights = net.attended(*tensors((PICTURES, TARGET)))
     assert weights.shape == (3, 5, 2)
     np.testing.assert_allclose(array(weights).sum(axis=2), 1, rtol=1e-5)
-    net.places.assign(np.stack([np.zeros(8), 1e4 * array(net.keys.weight)[0]]).astype(np.float32))  # far along one key's direction
+    net.positions.assign(np.stack([np.zeros(8), 1e4 * array(net.keys.weight)[0]]).astype(np.float32))  # far along one key's direction
     _, weights = net.attended(*tensors((PICTURES, TARGET)))
     assert set(np.round(array(weights[..., 1]).reshape(-1))) <= {0, 1} and ((array(weights) > 0.99).any(axis=2)).mean() > 0.9
 

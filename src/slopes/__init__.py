@@ -42,8 +42,10 @@ if TYPE_CHECKING:
         uint32,
         uint64,
     )
+    from .modes import enable_grad, no_grad
+    from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
-    from .tensor import Parameter, Tensor, asarray, enable_grad, from_dlpack, no_grad, tensor
+    from .tensor import Tensor, asarray, from_dlpack, tensor
     from .train.evaluate import evaluate
     from .train.fit import fit
     from .train.training import Training
@@ -58,7 +60,9 @@ SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
-    "tensor": ("Tensor", "Parameter", "tensor", "asarray", "from_dlpack", "no_grad", "enable_grad"),
+    "tensor": ("Tensor", "tensor", "asarray", "from_dlpack"),
+    "parameter": ("Parameter",),
+    "modes": ("no_grad", "enable_grad"),
     "graph.dtype": ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                     "bool_", "complex64", "complex128"),
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),

@@ -158,3 +158,10 @@ def too_large(shape: Shape, dtype: DType, count: int, free: int | None, made_by:
 def address_of(array: np.ndarray) -> int:
     """The address of an array's first element."""
     return array.__array_interface__["data"][0]
+
+
+def memory_of(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory of a view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

@@ -60,6 +60,10 @@ class Executable:
         """Take the arrays of the state, in the order of `captured.state`; None for those not in `reads`. They stay bound."""
         raise NotImplementedError
 
+    def holding(self) -> Sequence[np.ndarray] | None:
+        """Which bound arrays it holds, once for each reference; None: unknown. For SLOPES_CHECK, which counts who else does."""
+        return None
+
     def refresh(self, version: int) -> None:
         """Bound arrays may have new values when `version` is another number than before: recompute what was kept of them."""
 

@@ -15,34 +15,34 @@ from .graph.walk import topological
 from .machine.replay import Replay
 
 Key = tuple[Any, ...]
-STEPS_LIMIT = 100_000  # replay steps of all cached plans
+STEPS_LIMIT = 100_000  # of all cached replays
 NEEDS_GRADIENT = "wanted"  # stands in a key behind a node whose gradient is asked for
 
-_plans: dict[Key, Plan] = {}
+_replays: dict[Key, GradientReplay] = {}
 
 
 def gradients(root: Node, seed: Node) -> list[tuple[Any, np.ndarray]]:
     """(tensor, gradient of seed * root) for every tensor whose node `root` depends on."""
-    order, owners, key = outline([root, seed] if seed is not root else [root])
-    plan = _plans.get(key)
-    if plan is None:
-        plan = Plan(order, root, seed, list(owners))
-        remember(key, plan)
-    arrays = plan.replay.run([value_of(order[index]) for index in plan.reads])
-    return [(owners[index], array) for index, array in zip(plan.reached, arrays)]
+    order, owners, key = structure_of([root, seed] if seed is not root else [root])
+    replay = _replays.get(key)
+    if replay is None:
+        replay = GradientReplay(order, root, seed, list(owners))
+        remember(key, replay)
+    arrays = replay.run([value_of(order[index]) for index in replay.reads])
+    return [(owners[index], array) for index, array in zip(replay.reached, arrays)]
 
 
-def remember(key: Key, plan: Plan) -> None:
-    """Cache a new plan, and evict the oldest while there are too many steps."""
-    _plans[key] = plan
-    while len(_plans) > 1 and sum(len(old.replay.steps) for old in list(_plans.values())) > STEPS_LIMIT:
-        _plans.pop(next(iter(_plans)), None)
+def remember(key: Key, replay: GradientReplay) -> None:
+    """Cache a new replay, and evict the oldest while there are too many steps."""
+    _replays[key] = replay
+    while len(_replays) > 1 and sum(len(old.steps) for old in list(_replays.values())) > STEPS_LIMIT:
+        _replays.pop(next(iter(_replays)), None)
 
 
-def outline(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
-    """The nodes that the roots need, users before arguments; the owners by the node's place; and all that a pullback depends on.
+def structure_of(roots: Sequence[Node]) -> tuple[list[Node], dict[int, Any], Key]:
+    """The nodes that the roots need, users before arguments; the owners by the node's index; and all that a pullback depends on.
 
-    The key holds for each node what it says of its arguments, whether its gradient is wanted, and the places of its arguments.
+    The key holds for each node what it says of its arguments, whether its gradient is asked for, and the indices of its arguments.
     """
     order = list(roots)
     index_of = {node: i for i, node in enumerate(order)}
@@ -70,11 +70,11 @@ def description(node: Node) -> Any:
     return node.op, tuple(sorted(node.params.items())), node.shape, node.dtype
 
 
-class Plan:
+class GradientReplay(Replay):
     """The cached computation of gradients for one graph structure.
 
-    reads    the places of the nodes whose values they start from
-    reached  the places of the nodes whose gradients they give
+    reads    the indices of the nodes whose values they start from
+    reached  the indices of the nodes whose gradients they give
     """
 
     def __init__(self, order: Sequence[Node], root: Node, seed: Node, targets: Sequence[int]) -> None:
@@ -87,7 +87,7 @@ class Plan:
         known = {copies[node]: i for i, node in enumerate(order) if node.value is not None and copies[node] is not node}
         inputs = [node for node in topological(roots, stop=known.__contains__) if node in known]
         self.reads = [known[node] for node in inputs]
-        self.replay = Replay(roots, inputs)
+        super().__init__(roots, inputs)
 
 
 def placeholder(node: Node, copies: dict[Node, Node]) -> Node:
@@ -96,4 +96,4 @@ def placeholder(node: Node, copies: dict[Node, Node]) -> Node:
         return node
     if node.op in (Variable, Constant):
         return variable(node.shape, node.dtype)
-    return Node(node.op, tuple(copies[arg] for arg in node.args), node.params, node.shape, node.dtype, None, node.location, node.layer)
+    return Node(node.op, tuple(copies[arg] for arg in node.args), node.params, node.shape, node.dtype, None, node.location, node.region)

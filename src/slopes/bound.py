@@ -17,7 +17,10 @@ from .backend import Backend, Executable, site_error
 from .capture import Captured
 from .errors import SlopesError
 from .graph.dtype import plain
-from .tensor import Tensor, accumulate, from_array, mode, no_grad, versions
+from .modes import mode, no_grad
+from .owned import own_array, read_array
+from .tensor import Tensor, accumulate, from_array
+from .versions import versions
 
 GLANCE = 5e-5  # seconds between two looks whether a call is over
 MISS = object()  # what a fast call returns for arguments that need a closer look
@@ -37,7 +40,7 @@ class Bound:
         self.results = [(value.node.shape, value.node.dtype) for value in captured.computed]
         self.recording = mode.recording
         self.bound_state = self.bound_gradients = -1
-        self.held: list[np.ndarray] = []  # the arrays that are bound now
+        self.held: list[np.ndarray] = []  # the arrays that are bound now, one for each of `executable.reads`
         if self.writes:
             with versions.gate:
                 versions.writers.add(self)
@@ -52,6 +55,11 @@ class Bound:
         return (self.executable.same_as(other.executable) and mine.returns == theirs.returns and mine.is_python == theirs.is_python
                 and equal_values(mine.results, theirs.results) and list(map(id, self.state)) == list(map(id, other.state))
                 and list(map(id, self.writes)) == list(map(id, other.writes)))
+
+    @property
+    def has_fast_call(self) -> bool:
+        """Whether fast_call.py knows a quicker way to call it again."""
+        return self.executable.has_fast_call
 
     # ------------------------------------------------------------------ state
     def bind(self) -> None:
@@ -78,11 +86,11 @@ class Bound:
     def state_array(self, i: int, tensor: Tensor) -> np.ndarray:
         """The array of a tensor of the state, as the executable uses it."""
         if tensor in self.overwritten:
-            return tensor._own_array()
+            return own_array(tensor)
         if i not in self.executable.keeps:
-            return tensor._read_array()
+            return read_array(tensor)
         if tensor._value is not self.kept.get(i):
-            self.kept[i] = tensor._own_array()  # memory that only compiled functions write to
+            self.kept[i] = own_array(tensor)  # memory that only compiled functions write to
         return self.kept[i]
 
     def wait_for(self, arrays: set[int]) -> None:
@@ -101,7 +109,7 @@ class Bound:
             saved = (executable.save(), self.held) if nested else None
             try:
                 arguments, results = self.ready(leaves, steps, stacked)
-                failed = executable.run(arguments, results, steps)
+                failed = self.execute(arguments, results, steps)
             finally:
                 versions.written += bool(self.writes)  # also when Ctrl-C comes right after the program
                 if saved is not None:
@@ -115,6 +123,10 @@ class Bound:
         self.executable.refresh(versions.written)
         arguments = [self.argument(leaves[value.leaf]) for value in self.captured.inputs]
         return arguments, [aligned_empty((steps, *shape) if stacked else shape, dtype) for shape, dtype in self.results]
+
+    def execute(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
+        """Run on what is bound."""
+        return self.executable.run(arguments, results, steps)
 
     def restore(self, saved: Any, held: list[np.ndarray]) -> None:
         """Leave everything prepared as the call had it that this one interrupted, and alive what it reads."""
@@ -135,7 +147,7 @@ class Bound:
         with self.executable.turns.turn():
             before = [np.array(tensor._value) for tensor in self.writes]
             arguments, results = self.ready(leaves, 1, False)
-            self.executable.run(arguments, results, 1)
+            self.execute(arguments, results, 1)
             profile = self.executable.profile(runs)  # type: ignore[attr-defined]
         for tensor, array in zip(self.writes, before):
             tensor.assign(array)
@@ -153,9 +165,9 @@ class Bound:
             with no_grad():
                 for value, gradient in zip(captured.gradients, tensors[outputs + taps:]):
                     accumulate(leaves[value.leaf], gradient)
-        values = iter(tensors)
-        found = [fixed if is_python else next(values) for fixed, is_python in zip(captured.results, captured.is_python)]
-        return tree.unflatten(captured.returns, found), tensors[outputs:outputs + taps]
+        computed = iter(tensors)
+        values = [fixed if is_python else next(computed) for fixed, is_python in zip(captured.results, captured.is_python)]
+        return tree.unflatten(captured.returns, values), tensors[outputs:outputs + taps]
 
     def mark_gradients(self) -> None:
         """Let parameters know that the last gradient stayed inside of the program."""

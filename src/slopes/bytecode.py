@@ -42,7 +42,7 @@ def find_reads(code: CodeType) -> Reads:
     >>> [(chain.root, chain.links) for chain in find_reads(f.__code__).chains if chain.kind == GLOBAL]
     [('settings', (('item', 'scale'),)), ('config', (('attribute', 'shift'),))]
     """
-    steps = [each for each in dis.get_instructions(code) if each.opname not in SKIPPED]
+    steps = [step for step in dis.get_instructions(code) if step.opname not in SKIPPED]
     once = assigned_once(steps)
     chains: list[Chain] = []
     current: Chain | None = None
@@ -63,9 +63,9 @@ def find_reads(code: CodeType) -> Reads:
             chains.append(Chain(COMPUTED, "", ((ATTRIBUTE, "__dict__"),)))  # a pattern reads attributes that only its class names
         imported = step.argval if step.opname == "IMPORT_NAME" else imported
         current = Chain(MODULE, imported, ((ATTRIBUTE, step.argval),)) if step.opname == "IMPORT_FROM" else chain_root(step)
-    counted = frozenset((STORES[each.opname], each.argval) for i, each in enumerate(steps)
-                        if each.opname in STORES and any(map(is_in_place, steps[max(0, i - NEAR):i])))
-    return Reads(tuple(chains), counted, tuple(each for each in code.co_consts if isinstance(each, CodeType)))
+    counted = frozenset((STORES[step.opname], step.argval) for i, step in enumerate(steps)
+                        if step.opname in STORES and any(map(is_in_place, steps[max(0, i - NEAR):i])))
+    return Reads(tuple(chains), counted, tuple(inner for inner in code.co_consts if isinstance(inner, CodeType)))
 
 
 def extend(current: Chain | None, step: dis.Instruction, after: dis.Instruction | None) -> Chain | None:

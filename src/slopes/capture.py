@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from . import tree
+from .arrays import memory_of
 from .captures import Captures
 from .errors import TraceError, line_text
+from .foreign_random import refuse_draws
 from .graph.dtype import is_complex
 from .graph.node import Node
 from .graph.operation import Variable
+from .graph.scopes import Region
 from .graph.text import text
 from .graph.walk import topological
 from .guards import Guards, guards_of
+from .parameter import Parameter
 from .state_names import parameter_names, state_names
 from .taps import tapped_node
-from .tensor import Parameter, Tensor, Trace, tracing
+from .tensor import Tensor
+from .trace import Trace
+from .trace_call import TensorSpec, spec_of, trace_call
 
 STATIC = (bool, int, float, complex, str, bytes, type(None))
 
@@ -45,6 +52,7 @@ class Captured:
     updates    the new values of tensors that the function assigns; each is in `state`, too
     taps       values to look at, by the paths that were asked for
     gradients  what is added to `.grad` of arguments that require a gradient
+    layers     the layers that ran, by path such as `net[0]`
     """
 
     name: str
@@ -62,6 +70,7 @@ class Captured:
     stepped: frozenset[int] = frozenset()  # arguments, by leaf, whose first axis is the step of many()
     guards: Guards = field(repr=False)
     gradient_owners: tuple[tuple[Tensor, bool], ...] = ()  # tensors whose .grad the function sets (True) or clears (False)
+    layers: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the layers that ran, by path
 
     @property
     def computed(self) -> tuple[Value, ...]:
@@ -85,6 +94,11 @@ class Captured:
         assigned = {value.tensor for value in self.updates}
         return {value.node for value in self.state if isinstance(value.tensor, Parameter) and value.tensor not in assigned}
 
+    @property
+    def regions(self) -> dict[Node, Region]:
+        """The innermost region of each node: see `regions_of`."""
+        return regions_of(self.roots)
+
     def __str__(self) -> str:
         lines = [f"captured {self.name}"]
         for title in ("inputs", "state", "outputs", "updates", "taps", "gradients"):
@@ -97,7 +111,8 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
     """Record a function of tensors, as `sl.compile` does, without compiling it.
 
     Arguments are examples: of tensors and arrays only shape, dtype and whether they require a gradient count; Python values become
-    part of the graph. Raises TraceError where the function needs the value of a tensor, and what the function raises.
+    part of the graph. `captured.regions` names the call of a layer or a function that made each node, with its arguments. Raises
+    TraceError where the function needs the value of a tensor, and what the function raises.
 
     >>> import slopes as sl
     >>> w = sl.tensor([1., 2.], requires_grad=True)
@@ -106,59 +121,69 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
     >>> captured = sl.capture(loss, sl.zeros(2))
     >>> [value.path for value in captured.inputs], [value.path for value in captured.state]
     (['x'], ['w'])
+    >>> captured = sl.capture(lambda x: sl.softmax(x, axis=1), sl.zeros((2, 3)))
+    >>> {region.call for region in captured.regions.values()}
+    {'softmax(axis=1)'}
     """
     leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
     return capture_call(function, leaves, structure, taps=taps, storage=storage)
 
 
 def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure: tree.Structure, *, stepped: frozenset[int] = frozenset(),
-                 taps: Sequence[str] = (), storage: str = "float32") -> Captured:
-    """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step."""
-    trace = Trace(storage)
-    with tracing(trace):
-        traced = [traced_argument(trace, leaf, i in stepped) for i, leaf in enumerate(leaves)]
-        args, kwargs = tree.unflatten(structure, traced)
-        before = Captures(function, args, kwargs)
+                 taps: Sequence[str] = (), storage: str = "float32", programmable: bool = True) -> Captured:
+    """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step.
+
+    A leaf may be a TensorSpec. `programmable`: refuse what no program can do, such as complex numbers, results of other types, and
+    random numbers of NumPy; a picture shows such a function too.
+    """
+    paths = argument_paths(function, len(leaves), structure)
+    specs = [argument_spec(leaf, path, i in stepped) for i, (leaf, path) in enumerate(zip(leaves, paths))]
+    check = refuse_draws if programmable else nullcontext
+    with trace_call(specs, structure, storage) as call:
+        trace = call.trace
+        before = Captures(function, call.args, call.kwargs)
         trace.captured = before.arrays
-        random = before.random_states()
-        results, returns = tree.flatten(function(*args, **kwargs))
-        nodes = [result_node(trace, value) for value in results]
-        guards = guards_of(before, Captures(function, args, kwargs), trace)
-    before.check_repeatable(random)
+        with check(before.sources):
+            results, returns = tree.flatten(function(*call.args, **call.kwargs))
+        nodes = [result_node(trace, value, programmable) for value in results]
+        guards = guards_of(before, Captures(function, call.args, call.kwargs), trace)
+    if programmable:
+        before.warn_of_clocks()
+        check_inherited(trace)
     tapped = tuple(Value(tapped_node(trace, path), path) for path in taps)
-    check_inherited(trace)
-    names = state_names(function, trace)
-    arguments = argument_values(function, traced, structure)
+    names = state_names(function, trace, [(before.arrays[i][1] if (i := id(memory_of(array))) in before.arrays else "array", tensor)
+                                          for array, tensor in trace.arrays.values()])
+    arguments = tuple(Value(value._node, path, None, i) for i, (value, path) in enumerate(zip(call.leaves, paths))
+                      if isinstance(value, Tensor) and value._node is not None)
     captured = Captured(
         name=getattr(function, "__name__", type(function).__name__), inputs=arguments,
         state=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.reads.items()),
         outputs=tuple(Value(node, path) for (path, _), node in zip(tree.named_leaves(tree.unflatten(returns, results), "result"), nodes)
                       if node is not None),
         updates=tuple(Value(node, names[tensor], tensor) for tensor, node in trace.writes.items()),
-        taps=tapped, gradients=tuple(argument_gradients(trace, traced, arguments)),
+        taps=tapped, gradients=tuple(argument_gradients(trace, call.leaves, arguments)),
         results=tuple(value if node is None else None for value, node in zip(results, nodes)),
         is_python=tuple(node is None for node in nodes), arguments=structure, returns=returns, leaves=len(leaves), stepped=stepped,
         guards=guards, gradient_owners=tuple((tensor, gradient is not None) for tensor, gradient in trace.grads.items()
-                                             if tensor._value is not None))
-    check_types(captured.roots)
+                                             if tensor._value is not None), layers=dict(trace.layers))
+    if programmable:
+        check_types(captured.roots)
     check_leaves(captured.roots, {value.node for value in (*captured.inputs, *captured.state)})
     return captured
 
 
-def traced_argument(trace: Trace, leaf: Any, stepped: bool) -> Any:
-    """The stand-in for a tensor or array among the arguments; other values as they are."""
-    if not isinstance(leaf, (Tensor, np.ndarray)):
-        return leaf
-    return trace.argument(leaf.shape[stepped:], leaf.dtype.newbyteorder("="), isinstance(leaf, Tensor) and leaf._requires_grad)
+def argument_spec(leaf: Any, path: str, stepped: bool) -> Any:
+    """The spec of a tensor or an array among the arguments, of one step where its first axis is the step; other values unchanged."""
+    spec = spec_of(leaf)
+    return TensorSpec(spec.shape[stepped:], spec.dtype, spec.requires_grad, path) if isinstance(spec, TensorSpec) else spec
 
 
-def argument_values(function: Any, traced: Sequence[Any], structure: tree.Structure) -> tuple[Value, ...]:
-    """The tensors among the arguments, under the names that the function gives them."""
-    args, kwargs = tree.unflatten(structure, list(range(len(traced))))
+def argument_paths(function: Any, count: int, structure: tree.Structure) -> list[str]:
+    """What the function calls each of the `count` leaves of its arguments, such as `x` or `batch.images`."""
+    args, kwargs = tree.unflatten(structure, list(range(count)))
     pairs = [*zip(parameter_names(function, len(args)), args), *kwargs.items()]
     paths = {index: path for name, value in pairs for path, index in tree.named_leaves(value, name)}
-    return tuple(Value(value._node, paths[i], None, i) for i, value in enumerate(traced)  # type: ignore[arg-type]
-                 if isinstance(value, Tensor))
+    return [paths[i] for i in range(count)]
 
 
 def argument_gradients(trace: Trace, traced: Sequence[Any], arguments: Sequence[Value]) -> list[Value]:
@@ -168,15 +193,30 @@ def argument_gradients(trace: Trace, traced: Sequence[Any], arguments: Sequence[
             for value, gradient in gradients if gradient is not None]
 
 
-def result_node(trace: Trace, value: Any) -> Node | None:
+def result_node(trace: Trace, value: Any, programmable: bool = True) -> Node | None:
     """The node of a tensor among the results, None for a Python value."""
     if isinstance(value, Tensor):
         return value._node_in(trace)
-    if isinstance(value, (*STATIC, np.ndarray)):
+    if isinstance(value, (*STATIC, np.ndarray)) or not programmable:
         return None
     raise TraceError(f"a compiled function returned {value!r} of type {type(value).__name__}",
                      why="results are tensors and Python values, nested in lists, tuples and dicts",
                      repair="return the tensors that you need")
+
+
+def regions_of(roots: Iterable[Node]) -> dict[Node, Region]:
+    """The innermost region of each node that the roots need and that depends on an input or on state.
+
+    What depends on constants alone may be shared with other graphs, and is in no region.
+    """
+    regions: dict[Node, Region] = {}
+    moving: set[Node] = set()
+    for node in topological(roots):
+        if node.op is Variable or not moving.isdisjoint(node.args):
+            moving.add(node)
+            if node.region is not None:
+                regions[node] = node.region
+    return regions
 
 
 def check_inherited(trace: Trace) -> None:

@@ -21,13 +21,14 @@ from .errors import ArgumentError, SlopesError
 from .experiments.catalog import RECIPES, find_recipe
 from .experiments.experiment import Experiment, Prediction, Result, Setting
 from .experiments.run import load
+from .experiments.run import resume as resume_run
 from .experiments.run import run as run_experiment
 from .extras import on_demand
 from .machine.threads import thread_count
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
 from .streams import Lenient
 from .train.advise import advice
-from .train.runs import holds_run, prepare_folder
+from .train.runs import SavedRun, holds_run, load_run, prepare_folder
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -109,6 +110,7 @@ def train() -> None:
       slopes train
       slopes train lenet --dataset fashion --epochs 10
       slopes train mlp --optimizer momentum --rate 0.05 --out runs/faster
+      slopes train mlp --resume runs/faster    continue it after Ctrl-C or a crash
     """
 
 
@@ -167,29 +169,62 @@ def common_options() -> list[click.Parameter]:
     return [
         click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR",
                      help="folder with local copies of the data sets, such as DIR/mnist  [default: SLOPES_DATA, else downloads]"),
-        click.Option(["--seed"], type=Number(0), default=0, show_default=True,
-                     help="of initial weights, order of examples and dropout: the same seed gives the same result"),
+        click.Option(["--seed"], type=Number(0),
+                     help="of initial weights, order of examples and dropout: the same seed gives the same result  [default: 0]"),
         click.Option(["--threads"], type=Number(1, most=MOST_THREADS),
                      help="number of threads; the result does not depend on it  [default: all]"),
         click.Option(["--out"], type=click.Path(path_type=Path), metavar="RUN",
                      help="run folder to write  [default: a new one in runs/]"),
         click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),
+        click.Option(["--resume"], type=click.Path(path_type=Path), metavar="RUN",
+                     help="continue the interrupted run in this folder, with its settings: the result is the same as without the "
+                          "interruption. Such as --resume runs/lenet"),
         click.Option(["--quiet"], is_flag=True, help="print no progress, only the results"),
     ]
 
 
-def train_recipe(recipe: Experiment[Any], data: Path | None, seed: int, threads: int | None, out: Path | None, replace: bool,
-                 quiet: bool, **args: Any) -> None:
+def train_recipe(recipe: Experiment[Any], data: Path | None, seed: int | None, threads: int | None, out: Path | None, replace: bool,
+                 quiet: bool, resume: Path | None, **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
-    folder = choose_folder(recipe.name, out, replace)
-    values = recipe.resolve(**args)
+    if resume is None:
+        folder = choose_folder(recipe.name, out, replace)
+        values, seed = recipe.resolve(**args), seed or 0
+    else:
+        folder, saved = resume, load_unfinished(recipe, resume, {**args, "seed": seed, "out": out, "replace": replace or None})
+        values, seed = saved.hyperparameters, saved.seed
     if not quiet:
         click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
-    result = run_experiment(recipe, values, folder, seed=seed, progress=False if quiet else None)
+    progress = False if quiet else None
+    try:
+        result = run_experiment(recipe, values, folder, seed=seed, progress=progress) if resume is None else \
+            resume_run(saved, progress=progress)
+    except KeyboardInterrupt:
+        if not holds_run(folder):
+            raise
+        click.echo(f"interrupted; {resume_hint(recipe.name, folder)}", err=True)
+        sys.exit(INTERRUPTED)
     print_result(result)
     if result.save_error or result.interrupted:
         sys.exit(1 if result.save_error else INTERRUPTED)
+
+
+def load_unfinished(recipe: Experiment[Any], folder: Path, options: dict[str, Any]) -> SavedRun:
+    """The run to continue, which is of this recipe; its settings are its own, not those of the command line."""
+    saved = load_run(folder)
+    if saved.recipe != recipe.name:
+        raise ArgumentError(f"--resume {folder}: this is a run of recipe {saved.recipe!r}, not of {recipe.name}",
+                            repair=resume_hint(saved.recipe, folder))
+    if conflicts := [f"--{name}" for name, value in options.items() if value is not None]:
+        raise ArgumentError(f"--resume with {', '.join(conflicts)}", why="a run is continued with its own settings, in its own folder",
+                            repair=f"leave out {', '.join(conflicts)}, or train again without --resume")
+    prepare_folder(folder)
+    return saved
+
+
+def resume_hint(recipe: str, folder: Path) -> str:
+    """The command that continues a run."""
+    return f"to continue: slopes train {recipe} --resume {shlex.quote(str(folder))}"
 
 
 def use_settings(data: Path | None, threads: int | None) -> None:
@@ -228,9 +263,11 @@ def print_result(result: Result[Any]) -> None:
     seconds, compiling = (sum(getattr(history, name) for history in histories) for name in ("seconds", "compile_seconds"))
     click.echo(f"trained in {seconds:.1f} s ({compiling:.1f} s of it compiling){', interrupted' if result.interrupted else ''}")
     for remark in advice(result.run) if list(result.runs) == [""] else ():
-        click.echo(f"the curves say: {remark}")
+        click.echo(f"advice: {remark}")
     assert result.folder is not None
     click.echo(f"saved in {result.folder}: {', '.join(sorted(file.name for file in result.folder.iterdir() if file.is_file()))}")
+    if result.states:
+        click.echo(resume_hint(result.experiment.name, result.folder))
     if result.experiment.predict is not None:
         click.echo(f"next: slopes predict {result.folder} {result.experiment.takes}...")
 
@@ -307,6 +344,7 @@ def facts() -> dict[str, str]:
         "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
         "target": translate.instruction_set(translate.host()[0], translate.host()[2]),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
+        "calls": on_demand("slopes.machine.entry").entry_class().name,
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",

@@ -18,14 +18,17 @@ from . import tree
 from .backend import Backend, find_backend
 from .bound import MISS, Bound
 from .capture import STATIC, capture_call
+from .checked import CheckedBound
 from .derivatives.inline import call_inline
 from .errors import ArgumentError, TraceError, warn
 from .extras import on_demand
 from .graph.dtype import masked_error
 from .guards import PYTHON_VALUE
 from .levels import levels
-from .settings import debug_level
-from .tensor import Tensor, mode, versions
+from .modes import mode
+from .settings import checks_ownership, debug_level
+from .tensor import Tensor
+from .versions import versions
 
 VERSIONS_KEPT = 4  # of one kind of arguments: a network in training and in use, and a little more
 PROGRAMS_KEPT = 64  # of one function: those used last
@@ -100,7 +103,7 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
 
 
 def profile(function: Compiled, *args: Any, runs: int = 20, **kwargs: Any) -> Any:
-    """Where the time of a compiled function goes: a table of its kernels with time, GFLOP/s and the lines they come from.
+    """Where the time of a compiled function goes: a table of its kernels with time, GFLOP/s and lines, and one by layer.
 
     Runs a timed twin of the program on these arguments `runs` times; the function's state is put back as it was.
 
@@ -179,8 +182,8 @@ class Compiled:
         if mode.trace is not None:  # inside of another compiled function: part of its program
             return self.function(*args, **kwargs)
         recent = self._recent
-        if recent is not None and not kwargs and (found := recent(args)) is not MISS:
-            return found  # the usual call needs no walk through a tree
+        if recent is not None and not kwargs and (result := recent(args)) is not MISS:
+            return result  # the usual call needs no walk through a tree
         if levels.active:
             return self._inlined(args, kwargs)
         leaves, structure = tree.flatten((args, dict(sorted(kwargs.items()))))
@@ -188,7 +191,7 @@ class Compiled:
         if mode.recording and not version.captured.gradients and any(isinstance(leaf, Tensor) and is_computed(leaf) for leaf in leaves):
             return self._inlined(args, kwargs)  # a later `backward` may ask for the gradients of what it was computed from
         flat = not kwargs and len(args) == len(leaves) and all(isinstance(arg, Tensor) for arg in args)
-        self._recent = on_demand(FAST_CALL).fast_call(version, args) if flat and version.executable.has_fast_call else None
+        self._recent = on_demand(FAST_CALL).fast_call(version, args) if flat and version.has_fast_call else None
         return self._run(version, leaves, 1, False)
 
     def _run(self, version: Bound, leaves: Sequence[Any], steps: int, stacked: bool) -> Any:
@@ -227,17 +230,17 @@ class Compiled:
         return self._run(self._version(leaves, structure, moving), leaves, steps, True)
 
     def _moving(self, parts: list, stepped: Sequence[int], steps: int) -> list[int]:
-        """The numbers of the leaves that move with the step."""
-        found, start = [], 0
+        """The indices of the leaves that move with the step."""
+        indices, start = [], 0
         for position, (leaves, _) in enumerate(parts):
             if position in stepped:
-                for number, leaf in enumerate(leaves, start):
+                for i, leaf in enumerate(leaves, start):
                     if not isinstance(leaf, (Tensor, np.ndarray)) or not leaf.ndim or leaf.shape[0] < steps:
                         raise ArgumentError(f"many: argument {position} does not hold {steps} steps",
                                             why="the first axis of a stepped argument is the step")
-                    found.append(number)
+                    indices.append(i)
             start += len(leaves)
-        return found
+        return indices
 
     def profile(self, *args: Any, runs: int = 20, **kwargs: Any) -> Any:
         """Where the time of a call with these arguments goes, kernel by kernel; state is put back as it was."""
@@ -250,7 +253,7 @@ class Compiled:
         with self._lock:
             known = self._versions.pop(key, [])
             try:
-                right = next((each for each in known if each.is_current()), None)
+                right = next((version for version in known if version.is_current()), None)
                 if right is None:
                     self._trace(leaves, structure, moving, key, known)
                     self._forget(known)
@@ -276,8 +279,9 @@ class Compiled:
     def _trace(self, leaves: Sequence[Any], structure: Any, moving: frozenset[int], key: Any, known: list[Bound]) -> None:
         """Put a version that is right for the present structure first: a new one, or one that was right before (eval and back)."""
         captured = capture_call(self.function, leaves, structure, stepped=moving, taps=self.taps, storage=self.storage)
-        fresh = Bound(self.function, captured, find_backend(self.backend))
-        same = next((each for each in known if each.same_as(fresh)), None)
+        bound = CheckedBound if checks_ownership() else Bound
+        fresh = bound(self.function, captured, find_backend(self.backend))
+        same = next((version for version in known if version.same_as(fresh)), None)
         if same is None:
             self._count(self._reason(key, known))
             if debug_level():
@@ -317,14 +321,15 @@ class Compiled:
         if self._last is None:
             return "first call"
         old_structure, old_moving, old_leaves, old_recording = self._last
-        structure, moving, found, recording = key
+        structure, moving, present_leaves, recording = key
         if structure != old_structure:
             return "the arguments are nested differently"
         if moving != old_moving:
             return "other arguments move with the step"
         if recording != old_recording:
             return "gradients are recorded now" if recording else "gradients are no longer recorded"
-        changed = [f"argument {i} is {_shown(new)}, was {_shown(old)}" for i, (new, old) in enumerate(zip(found, old_leaves)) if new != old]
+        changed = [f"argument {i} is {_shown(new)}, was {_shown(old)}" for i, (new, old) in enumerate(zip(present_leaves, old_leaves))
+                   if new != old]
         return "; ".join(changed)
 
 
@@ -335,10 +340,10 @@ def is_computed(x: Tensor) -> bool:
 
 def _named(module: str | None, name: str) -> Any:
     """What has this qualified name in a module that is loaded, None if nothing."""
-    found: Any = sys.modules.get(module or "")
+    value: Any = sys.modules.get(module or "")
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
+        value = getattr(value, part, None)
+    return value
 
 
 _alive: WeakSet[Compiled] = WeakSet()

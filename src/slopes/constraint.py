@@ -91,7 +91,7 @@ OPTIONAL_SIZES = Constraint("a whole number of at least 1, one per axis, or None
                             lambda value: value is None or are_sizes(value, 1), (0, -2, 1.5, (3, 0), ()))
 MARGINS = Constraint("a whole number of at least 0, or one per axis", lambda value: are_sizes(value, 0), (-1, 1.5, (0, -1), "3"))
 RISING = Constraint("rising whole numbers of at least 1",
-                    lambda value: isinstance(value, (tuple, list)) and len(value) > 0 and all(is_count(each) for each in value)
+                    lambda value: isinstance(value, (tuple, list)) and len(value) > 0 and all(is_count(item) for item in value)
                     and all(one < other for one, other in pairwise(value)), ((), (5, 5), (9, 3), (0, 2), 3, ("2",)))
 PADDING = Constraint("a whole number of at least 0, one per axis, 'same' or 'valid'",
                      lambda value: value in ("same", "valid") if isinstance(value, str) else are_sizes(value, 0),

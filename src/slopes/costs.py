@@ -1,119 +1,192 @@
-"""Every constant of the compiler's cost model in one table: its unit, what it decides, and what it is based on.
+"""Every constant of the compiler's cost model in one table: its value, unit, what it decides, and what it is based on.
 
 A basis of "chosen" means that no measurement of the value itself is on record. "NOTES n" is section n of benchmarks/NOTES.md; all of
 these measurements were taken in November 2026 on the processor that section 2 names, an AMD EPYC (Zen 4), with AVX-512.
 "derived" follows from a property of the hardware or of the number format. To calibrate for another machine, change values here.
+`table()` returns all of them by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
-
-T = TypeVar("T", int, float)
+import sys
+from typing import Annotated, NamedTuple, get_type_hints
 
 
-@dataclass(frozen=True)
-class Cost:
-    """One constant: `decides` completes the sentence "this value decides ...", `basis` says where it comes from."""
+class Cost(NamedTuple):
+    """What a constant means: `decides` completes the sentence "this value decides ...", `basis` says where it comes from."""
 
-    name: str
-    value: float
     unit: str
     decides: str
-    basis: str
-
-
-TABLE: list[Cost] = []
-
-
-def enter(name: str, value: T, unit: str, decides: str, basis: str = "chosen") -> T:
-    """Write a constant into the table; returns its value."""
-    TABLE.append(Cost(name, value, unit, decides, basis))
-    return value
+    basis: str = "chosen"
 
 
 # ---------------------------------------------------------------------- graph passes
-FOLDED = enter("FOLDED", 1024, "elements", "up to which size operations on constants are carried out when a graph is compiled")
-MAXIMUM_PADS = enter("MAXIMUM_PADS", 16, "terms", "how many padded terms of one sum are joined")
-LONGEST_PRODUCT = enter("LONGEST_PRODUCT", 8, "factors", "how long a product may be whose factors are taken out of a sum")
-OFTEN = enter("OFTEN", 2, "rows taken for each row of the table", "whether a table is multiplied before rows of it are taken",
-              "chosen; the gain in the case that it was made for: NOTES 26")
-WIDE = enter("WIDE", 16, "numbers in a row", "from which width a product costs more than taking or adding one more row")
-WASTE = enter("WASTE", 1.8, "multiplications for each one needed", "when an input gradient is multiplied first and its windows added "
-              "afterwards, instead of convolving a padded gradient", "chosen; at 2.25 adding afterwards was faster: NOTES 4")
-OVERLAP = enter("OVERLAP", 30, "multiplications", "the price of adding one element of a window to its position in the result")
-WORTH_ROUNDING = enter("WORTH_ROUNDING", 1.2, "times fewer products", "whether tiles with more points, and larger errors, are used")
-TILE_BYTES = enter("TILE_BYTES", 20 << 20, "bytes", "how many transformed tiles are made and used before the next ones",
-                     "chosen; parts of 12 MB were as fast as all at once: NOTES 23")
-TRANSFORM = enter("TRANSFORM", 28.0, "multiplications", "the price of one element of a tile that changes its coordinates, each way: "
-                  "whether a convolution is computed in fewer products", "chosen; 32 channels gain and 16 do not: NOTES 23")
+FOLDED: Annotated[int, Cost("elements", "up to which size operations on constants are carried out when a graph is compiled")] = 1024
+MAXIMUM_PADS: Annotated[int, Cost("terms", "how many padded terms of one sum are joined")] = 16
+LONGEST_PRODUCT: Annotated[int, Cost("factors", "how long a product may be whose factors are taken out of a sum")] = 8
+OFTEN: Annotated[int, Cost(
+    "rows taken for each row of the table", "whether a table is multiplied before rows of it are taken",
+    "chosen; the gain in the case that it was made for: NOTES 26")] = 2
+WIDE: Annotated[int, Cost("numbers in a row", "from which width a product costs more than taking or adding one more row")] = 16
+WASTE: Annotated[float, Cost(
+    "multiplications for each one needed",
+    "when an input gradient is multiplied first and its windows added afterwards, instead of convolving a padded gradient",
+    "chosen; at 2.25 adding afterwards was faster: NOTES 4")] = 1.8
+OVERLAP: Annotated[int, Cost("multiplications", "the price of adding one element of a window to its position in the result")] = 30
+WORTH_ROUNDING: Annotated[float, Cost("times fewer products", "whether tiles with more points, and larger errors, are used")] = 1.2
+TILE_BYTES: Annotated[int, Cost(
+    "bytes", "how many transformed tiles are made and used before the next ones",
+    "chosen; parts of 12 MB were as fast as all at once: NOTES 23")] = 20 << 20
+TRANSFORM: Annotated[float, Cost(
+    "multiplications",
+    "the price of one element of a tile that changes its coordinates, each way: whether a convolution is computed in fewer products",
+    "chosen; 32 channels gain and 16 do not: NOTES 23")] = 28.0
 
 # ---------------------------------------------------------------------- fusion
-CHEAP = enter("CHEAP", 4, "instructions", "up to which cost a value that is used in several kernels is computed again in each")
-SCALAR = enter("SCALAR", 16, "instructions", "up to which cost a single number is computed again by each kernel that reads it")
-PROLOGUE = enter("PROLOGUE", 2, "instructions", "how much a contraction may compute for each element that it packs")
-MAXIMUM_DEPTH = enter("MAXIMUM_DEPTH", 24, "nested expressions", "the depth of one kernel: bounds recursion and register pressure")
-MAXIMUM_HEIGHT = enter("MAXIMUM_HEIGHT", 64, "values, each computed from the one before", "the height of one kernel: bounds recursion")
-MAXIMUM_COST = enter("MAXIMUM_COST", 400, "instructions", "the inlined expression of one kernel: bounds the time to compile it")
-MAXIMUM_STORES = enter("MAXIMUM_STORES", 8, "stores", "how many values one kernel writes")
-MAXIMUM_NODES = enter("MAXIMUM_NODES", 24, "nodes", "how large the groups are that are still joined")
-LOOK_BACK = enter("LOOK_BACK", 32, "kernels", "how many earlier kernels are considered for sharing loops")
+CHEAP: Annotated[int, Cost("instructions", "up to which cost a value that is used in several kernels is computed again in each")] = 4
+SCALAR: Annotated[int, Cost("instructions", "up to which cost a single number is computed again by each kernel that reads it")] = 16
+MAXIMUM_DEPTH: Annotated[int, Cost("nested expressions", "the depth of one kernel: bounds recursion and register pressure")] = 24
+MAXIMUM_HEIGHT: Annotated[int, Cost("values, each computed from the one before", "the height of one kernel: bounds recursion")] = 64
+MAXIMUM_COST: Annotated[int, Cost("instructions", "the inlined expression of one kernel: bounds the time to compile it")] = 400
+MAXIMUM_STORES: Annotated[int, Cost("stores", "how many values one kernel writes")] = 8
+MAXIMUM_NODES: Annotated[int, Cost("nodes", "how large the groups are that are still joined")] = 24
+LOOK_BACK: Annotated[int, Cost("kernels", "how many earlier kernels are considered for sharing loops")] = 32
 
 # ---------------------------------------------------------------------- loop nests
-BLOCK_WORK = enter("BLOCK_WORK", 16384, "element steps", "the size of the blocks that threads take: some microseconds each")
-MAXIMUM_BLOCKS = enter("MAXIMUM_BLOCKS", 64, "blocks", "into how many blocks a kernel is divided at most")
-SCATTERED = enter("SCATTERED", 10, "times the price of a neighbouring lane", "the price of a lane that is not next to its neighbour "
-                  "in memory: which loop runs along the lanes", "chosen; without it loops were vectorized with gathers: NOTES 3")
-SPLIT_WORK = enter("SPLIT_WORK", 131_072, "element steps", "from which size a reduction to few elements is done in parts",
-                   "chosen; a product of 100,352 steps was slower in four parts: NOTES 25")
-PART_WORK = enter("PART_WORK", 32_768, "element steps", "the size of such a part")
-ROWS = enter("ROWS", 4, "rows", "how many rows of a matrix are multiplied with a vector at once", "NOTES 25: 0.47 to 0.43 ms for an LSTM "
-             "at batch 1, 6.4 to 5.8 us for an MLP")
-ACCUMULATORS = enter("ACCUMULATORS", 16, "vectors", "how many sums stay in registers while rows share what they read")
-SIBLING_WORK = enter("SIBLING_WORK", 4096, "element steps", "from which size reductions over the same loops become one kernel")
-SIBLING_REACH = enter("SIBLING_REACH", 12, "kernels", "how many earlier kernels are searched for a sibling")
-MOST_SIBLINGS = enter("MOST_SIBLINGS", 3, "reductions", "how many siblings join the first reduction of a kernel")
-UNROLLED = enter("UNROLLED", 192, "instructions", "up to which size the inner loops of a reduction are unrolled")
-SUM_CHUNK = enter("SUM_CHUNK", 128, "terms", "how many float32 terms are added before their sum is added in float64",
-                  "derived: bounds the error by 128 units in the last place of the sum of magnitudes")
-FEW_ELEMENTS = enter("FEW_ELEMENTS", 64, "element steps", "up to which size a kernel counts as scalar work and runs as early as it can")
-UPDATE_COLUMNS = enter("UPDATE_COLUMNS", 256, "elements", "how many elements of a row are added to a table at once",
-                       "NOTES 26: adding up rows 2.6 to 0.5 ms")
-UPDATE_SHARES = enter("UPDATE_SHARES", 4, "pieces", "into how many pieces such a row is divided at least")
-SCALAR_BLOCK = enter("SCALAR_BLOCK", 4096, "element steps", "the size of a block of a kernel that works element by element")
+BLOCK_WORK: Annotated[int, Cost("element steps", "the size of the blocks that threads take: some microseconds each")] = 16384
+MAXIMUM_BLOCKS: Annotated[int, Cost("blocks", "into how many blocks a kernel is divided at most")] = 64
+SCATTERED: Annotated[int, Cost(
+    "times the price of a neighbouring lane",
+    "the price of a lane that is not next to its neighbour in memory: which loop runs along the lanes",
+    "chosen; without it loops were vectorized with gathers: NOTES 3")] = 10
+SHARED_ACCESS: Annotated[float, Cost("times the price of a neighbouring lane", "the price of one element that serves all lanes")] = 0.5
+REPEATED_ACCESS: Annotated[float, Cost(
+    "times the price of a neighbouring lane", "the price of elements that a few neighbouring lanes share")] = 2.0
+STRIDED_ACCESS: Annotated[float, Cost(
+    "times the price of a neighbouring lane", "the price of every second element, or of elements backwards, which are shuffled")] = 3.0
+FAR_SCATTERED: Annotated[float, Cost(
+    "times the price of a neighbouring lane", "the price of a lane that is FAR_STRIDE elements or more from its neighbour")] = 20.0
+FAR_STRIDE: Annotated[int, Cost("elements", "from which distance on the lanes of an access are far from each other")] = 64
+JOINED_LANES: Annotated[float, Cost("steps for each halving", "the price of joining the lanes of a reduction when it is done")] = 2.0
+SUM_VECTORS: Annotated[int, Cost(
+    "vectors", "how many vectors of sums a reduction along the lanes keeps, so that none waits for the one before")] = 4
+STEP_INSTRUCTIONS: Annotated[int, Cost("instructions", "how much of an expression counts as one element step")] = 4
+SPLIT_WORK: Annotated[int, Cost(
+    "element steps", "from which size a reduction to few elements is done in parts",
+    "chosen; a product of 100,352 steps was slower in four parts: NOTES 25")] = 131_072
+PART_WORK: Annotated[int, Cost("element steps", "the size of such a part")] = 32_768
+SPLIT_ELEMENTS: Annotated[int, Cost(
+    "elements", "from how many results on a reduction has enough of them to share, and is not done in parts")] = 256
+ROWS: Annotated[int, Cost(
+    "rows", "how many rows of a matrix are multiplied with a vector at once",
+    "NOTES 25: 0.47 to 0.43 ms for an LSTM at batch 1, 6.4 to 5.8 us for an MLP")] = 4
+ROW_VECTORS: Annotated[int, Cost("vectors", "how long rows are at least for ROWS of them to be taken at once")] = 4
+ACCUMULATORS: Annotated[int, Cost("vectors", "how many sums stay in registers while rows share what they read")] = 16
+SIBLING_WORK: Annotated[int, Cost("element steps", "from which size reductions over the same loops become one kernel")] = 4096
+SIBLING_REACH: Annotated[int, Cost("kernels", "how many earlier kernels are searched for a sibling")] = 12
+MOST_SIBLINGS: Annotated[int, Cost("reductions", "how many siblings join the first reduction of a kernel")] = 3
+UNROLLED: Annotated[int, Cost("instructions", "up to which size the inner loops of a reduction are unrolled")] = 192
+SUM_CHUNK: Annotated[int, Cost(
+    "terms", "how many float32 terms are added before their sum is added in float64",
+    "derived: bounds the error by 128 units in the last place of the sum of magnitudes")] = 128
+FEW_ELEMENTS: Annotated[int, Cost("element steps", "up to which size a kernel counts as scalar work and runs as early as it can")] = 64
+UPDATE_COLUMNS: Annotated[int, Cost(
+    "elements", "how many elements of a row are added to a table at once", "NOTES 26: adding up rows 2.6 to 0.5 ms")] = 256
+UPDATE_SHARES: Annotated[int, Cost("pieces", "into how many pieces such a row is divided at least")] = 4
+SCALAR_BLOCK: Annotated[int, Cost("element steps", "the size of a block of a kernel that works element by element")] = 4096
+FILLED_LANES: Annotated[float, Cost(
+    "of all lanes", "how much of a vector one axis must fill; with less, several short axes share the lanes")] = 0.75
 
 # ---------------------------------------------------------------------- contractions
-SMALL_PRODUCT = enter("SMALL_PRODUCT", 16384, "multiply-adds", "up to which size a contraction is a plain reduction, which compiles faster")
-POINTERS = enter("POINTERS", 12, "rows", "how many unevenly spaced rows of a tile have a pointer in a register each", "derived: x86-64 has "
-                 "15 registers for addresses; the effect: NOTES 5")
-UNEVEN = enter("UNEVEN", 1.1, "times the price of a tile", "the price of unevenly spaced rows, up to POINTERS of them")
-FAR_UNEVEN = enter("FAR_UNEVEN", 1.5, "times the price of a tile", "the price of more unevenly spaced rows than POINTERS")
-SCATTER = enter("SCATTER", 2.5, "cycles", "the price of storing an element that is not next to its neighbour",
-                "NOTES 5: predicted 70 and measured 75 GFLOP/s")
-LONGEST_PANEL = enter("LONGEST_PANEL", 4096, "steps of k", "the length of a packed panel, which must stay in the second-level cache")
-PAGE_STRIDE = enter("PAGE_STRIDE", 2048, "bytes", "from which distance between steps of k packing A pays",
-                    "chosen; at 4096 copying brought 54 to 11 ms: NOTES 20")
-LONG_K = enter("LONG_K", 256, "steps of k", "from which length packing A pays")
-WORTH_PACKING_A = enter("WORTH_PACKING_A", 2, "panels", "how many panels must read the same A for packing it to pay")
-REPACK_ROWS = enter("REPACK_ROWS", 160, "rows", "how high blocks of rows are at least, since each of them packs its panel again",
-                    "NOTES 5: blocks that were too low made LeNet's weight gradient slower")
-ENOUGH_BLOCKS = enter("ENOUGH_BLOCKS", 12, "blocks", "how many units of work keep a few threads evenly busy")
-BLOCK_MULTIPLIES = enter("BLOCK_MULTIPLIES", 150_000, "multiply-adds", "the size of a block of a contraction")
-WAY = enter("WAY", 4096, "bytes", "the distance at which addresses share a set of the first-level cache", "derived: 64 sets of 64 bytes")
-WAYS = enter("WAYS", 8, "lines", "how many lines one of its sets holds: how many rows a tile has", "derived: 8 ways; the effect, 5.8 to 8 "
-             "times: NOTES 17")
-CHEAP_EPILOGUE = enter("CHEAP_EPILOGUE", 8, "instructions", "up to which cost an epilogue is unrolled for every register of a tile")
+SMALL_PRODUCT: Annotated[int, Cost("multiply-adds", "up to which size a contraction is a plain reduction, which compiles faster")] = 16384
+FEW_COLUMNS: Annotated[int, Cost("rows or columns", "below which size of its shorter side a product is a plain reduction")] = 4
+FEW_ROWS: Annotated[int, Cost("rows or columns", "below which size of its longer side a product is a plain reduction")] = 8
+MOST_VECTORS: Annotated[int, Cost("vectors", "how wide a tile is at most")] = 4
+TILE_STEP: Annotated[float, Cost("cycles", "what a step of k costs beside its arithmetic")] = 0.75
+TILE_LATENCY: Annotated[float, Cost("cycles", "the least that a step of k takes, as a multiply-add waits for the one before")] = 5.0
+BROADCAST: Annotated[float, Cost("cycles", "the price of reading one element of A into all lanes")] = 0.5
+NARROW_TILE: Annotated[float, Cost(
+    "times the price of a product", "the price of a tile one vector wide, which loads for each product")] = 1.15
+BETTER_TILE: Annotated[float, Cost("of the cycles of the best so far", "how much better a narrower tile must be to be taken")] = 0.999
+PACK_COPIED: Annotated[float, Cost("cycles", "the price of packing a run of neighbours, divided by the length of the run")] = 2.0
+PACK_TRANSPOSED: Annotated[float, Cost("cycles", "the price of packing an element whose neighbours lie along k")] = 0.4
+PACK_GATHERED: Annotated[float, Cost("cycles", "the price of packing an element without neighbours")] = 1.2
+PACK_COMPUTED: Annotated[float, Cost("cycles", "the price of packing an element that is computed")] = 1.0
+LAID_OUT: Annotated[float, Cost("cycles", "the price of writing an element of A that is computed before the tiles run")] = 1.0
+PANEL_VECTORS: Annotated[float, Cost(
+    "vectors", "how wide a panel of neighbours is enough; narrower ones take in elements from elsewhere")] = 1.5
+IN_PLACE_TILES: Annotated[int, Cost("tiles", "up to how many tiles read a panel where it lies, instead of packing it")] = 6
+POINTERS: Annotated[int, Cost(
+    "rows", "how many unevenly spaced rows of a tile have a pointer in a register each",
+    "derived: x86-64 has 15 registers for addresses; the effect: NOTES 5")] = 12
+UNEVEN: Annotated[float, Cost("times the price of a tile", "the price of unevenly spaced rows, up to POINTERS of them")] = 1.1
+FAR_UNEVEN: Annotated[float, Cost("times the price of a tile", "the price of more unevenly spaced rows than POINTERS")] = 1.5
+SCATTER: Annotated[float, Cost(
+    "cycles", "the price of storing an element that is not next to its neighbour", "NOTES 5: predicted 70 and measured 75 GFLOP/s")] = 2.5
+LONGEST_PANEL: Annotated[int, Cost("steps of k", "the length of a packed panel, which must stay in the second-level cache")] = 4096
+PAGE_STRIDE: Annotated[int, Cost(
+    "bytes", "from which distance between steps of k packing A pays", "chosen; at 4096 copying brought 54 to 11 ms: NOTES 20")] = 2048
+LONG_K: Annotated[int, Cost("steps of k", "from which length packing A pays")] = 256
+WORTH_PACKING_A: Annotated[int, Cost("panels", "how many panels must read the same A for packing it to pay")] = 2
+REPACK_ROWS: Annotated[int, Cost(
+    "rows", "how high blocks of rows are at least, since each of them packs its panel again",
+    "NOTES 5: blocks that were too low made LeNet's weight gradient slower")] = 160
+REPACK_TILES: Annotated[int, Cost("tiles", "how many tiles high such blocks are at least")] = 8
+ENOUGH_BLOCKS: Annotated[int, Cost("blocks", "how many units of work keep a few threads evenly busy")] = 12
+BLOCK_MULTIPLIES: Annotated[int, Cost("multiply-adds", "the size of a block of a contraction")] = 150_000
+SPLIT_MULTIPLIES: Annotated[int, Cost(
+    "multiply-adds", "from which size the sum of a contraction of few blocks is divided into parts")] = 600_000
+SHORTEST_PART: Annotated[int, Cost("steps of k", "how long such a part is at least")] = 128
+EVEN_PART: Annotated[float, Cost(
+    "of the length of a part", "down to which length parts are shortened for all of them to be equally long")] = 2 / 3
+WAY: Annotated[int, Cost(
+    "bytes", "the distance at which addresses share a set of the first-level cache", "derived: 64 sets of 64 bytes")] = 4096
+WAYS: Annotated[int, Cost(
+    "lines", "how many lines one of its sets holds: how many rows a tile has", "derived: 8 ways; the effect, 5.8 to 8 times: NOTES 17")] = 8
+CHEAP_EPILOGUE: Annotated[int, Cost("instructions", "up to which cost an epilogue is unrolled for every register of a tile")] = 8
 
 # ---------------------------------------------------------------------- programs
-THREAD_WORK = enter("THREAD_WORK", 300_000, "element steps", "from which size a program runs on several threads",
-                    "chosen; waking a second thread cost about 90 us: NOTES 7")
-SHARED_WORK = enter("SHARED_WORK", 4096, "element steps", "from which size of a kernel threads share a phase")
-PHASES_IN_FUNCTION = enter("PHASES_IN_FUNCTION", 32, "phases", "where a program is divided into functions, as LLVM's time grows faster "
-                           "than their length", "NOTES 12: 6,000 kernels 20.7 to 1.7 s, together with PART")
-SMALL_PROGRAM = enter("SMALL_PROGRAM", 50_000, "element steps", "up to which size of a program lanes are loaded and stored one by one",
-                      "NOTES 11: larger programs compile longer and gain nothing")
-SCALARIZED = enter("SCALARIZED", 512, "lanes of a kernel", "how many lanes are loaded and stored one by one", "chosen; the effect, 954 to "
-                   "293 ns: NOTES 11")
-BEST_FIT_BUFFERS = enter("BEST_FIT_BUFFERS", 1000, "buffers", "from which number on only the faster order of the memory plan is tried")
-PART = enter("PART", 60_000, "characters", "the size of the parts of LLVM text that are translated at once", "NOTES 12")
+THREAD_WORK: Annotated[int, Cost(
+    "element steps", "from which size a program runs on several threads",
+    "chosen; waking a second thread cost about 90 us: NOTES 7")] = 300_000
+SHARED_WORK: Annotated[int, Cost("element steps", "from which size of a kernel threads share a phase")] = 4096
+PHASES_IN_FUNCTION: Annotated[int, Cost(
+    "phases", "where a program is divided into functions, as LLVM's time grows faster than their length",
+    "NOTES 12: 6,000 kernels 20.7 to 1.7 s, together with PART")] = 32
+SMALL_PROGRAM: Annotated[int, Cost(
+    "element steps", "up to which size of a program lanes are loaded and stored one by one",
+    "NOTES 11: larger programs compile longer and gain nothing")] = 50_000
+SCALARIZED: Annotated[int, Cost(
+    "lanes of a kernel", "how many lanes are loaded and stored one by one", "chosen; the effect, 954 to 293 ns: NOTES 11")] = 512
+BEST_FIT_BUFFERS: Annotated[int, Cost("buffers", "from which number on only the faster order of the memory plan is tried")] = 1000
+PART: Annotated[int, Cost("characters", "the size of the parts of LLVM text that are translated at once", "NOTES 12")] = 60_000
+
+# ---------------------------------------------------------------------- running
+SPINS: Annotated[int, Cost("rounds", "how often a barrier looks before it lets other programs run")] = 4000
+NAP: Annotated[int, Cost("rounds of a waiting loop", "what the shortest sleep counts as")] = 2000
+AWAKE: Annotated[float, Cost("seconds", "how long a helper looks for work before it sleeps")] = 60e-6
+POLL: Annotated[int, Cost("microseconds", "after what time a sleeping helper of the portable entry looks for work again")] = 200
+WAKE_TIME: Annotated[float, Cost(
+    "seconds", "in which time the system wakes a thread if it has a processor for it",
+    "chosen; waking a second thread cost about 90 us: NOTES 7")] = 1e-4
+WORK_TIME: Annotated[float, Cost("seconds for each element step", "how long a thread is waited for: no processor is faster")] = 3e-11
+CROWDED: Annotated[int, Cost("times the usual time", "how slow a run is that other programs have held up")] = 2
+STALL: Annotated[float, Cost("seconds", "how much longer than that it took at least")] = 5e-4
+SLOWER: Annotated[float, Cost("times the usual time for each run", "how fast a program's usual time is forgotten")] = 1.01
+LONGEST_BACKOFF: Annotated[int, Cost("times the time lost", "for how long fewer threads run at most, after runs that were held up")] = 32
+LARGE_ARENA: Annotated[int, Cost(
+    "bytes", "from which size of an arena on unused memory is tidied up first, which takes milliseconds")] = 1 << 25
+REPLAY_FOLDED: Annotated[int, Cost(
+    "elements", "up to which size a value that depends on no input is computed once for all replays of an eager step")] = 1 << 14
+
+
+def table() -> dict[str, tuple[float, Cost]]:
+    """The value and the meaning of each constant, by its name.
+
+    >>> value, meaning = table()["FOLDED"]
+    >>> value, meaning.unit
+    (1024, 'elements')
+    """
+    module = sys.modules[__name__]
+    hints = get_type_hints(module, include_extras=True)
+    return {name: (getattr(module, name), hint.__metadata__[0]) for name, hint in hints.items()}

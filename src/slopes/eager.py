@@ -1,4 +1,18 @@
-"""Eager execution: run an operation on arrays, with a recipe that is cached per operation, shapes and dtypes."""
+"""Eager execution: run an operation on arrays; how it is run is cached per operation, shapes and dtypes.
+
+An operation on tensors goes through five things, each built once and used again:
+
+    Composite        a function made of operations, such as softmax: eagerly it is one operation (graph/operation.py)
+    CachedOperation  the graph of one operation or composite on operands of given shapes and dtypes, with casts and broadcasts
+    Replay           a graph as a list of steps on NumPy, which runs without asking the graph (machine/replay.py)
+    Recorded         a node with its value, for `backward`; its `pattern` is the node of the cached graph that it was computed by
+    GradientReplay   the replay of the gradients of one structure of recorded nodes (backward.py)
+
+`compute` looks the cached operation up and runs it: a single operation by its `compute`, anything else by its replay. `record` does
+the same by a replay that keeps what each step computed, and makes one recorded node for each. `backward` walks through the recorded
+nodes once, for a key of their patterns and of how they hang together; under this key the gradients were derived the first time, and
+are replayed from the recorded values from then on.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +26,9 @@ import numpy as np
 from .arrays import LARGE, check_memory, shorten
 from .errors import ArgumentError, TooLargeError, user_location
 from .graph.dtype import DType, plain, scalar_dtype
-from .graph.node import Node, running_layer
+from .graph.node import Node
 from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
+from .graph.scopes import Region, scopes
 from .graph.shape import Shape
 from .graph.walk import topological
 from .machine.reference import check, evaluate
@@ -43,7 +58,7 @@ def compute(what: What, args: Sequence[Any], params: dict[str, Any]) -> np.ndarr
         else:
             key.append(operand)
     try:
-        return recipe_for(key, params).compute(arrays)
+        return cached_operation(key, params).compute(arrays)
     except MemoryError as error:
         raise out_of_memory(what, arrays, error) from (None if isinstance(error, TooLargeError) else error)
 
@@ -60,7 +75,7 @@ def record(what: What, args: Sequence[Any], params: dict[str, Any]) -> Node:
             nodes.append(node)
             key += (node.shape, node.dtype)
     try:
-        return recipe_for(key, params).record(nodes)
+        return cached_operation(key, params).record(nodes)
     except MemoryError as error:
         raise out_of_memory(what, nodes, error) from (None if isinstance(error, TooLargeError) else error)
 
@@ -105,7 +120,7 @@ def scalar_nodes(what: What, value: Any, args: Sequence[Any]) -> tuple[Node, Nod
         raise ArgumentError(f"{what.name}: {shorten(value)} of type {type(value).__name__} is no number and no tensor",
                             repair="make a tensor of it first: sl.tensor(...)")
     beside = None
-    for arg in args[what.name == "where":]:  # the dtype of a condition is irrelevant for the result
+    for arg in args[what.conditions:]:
         if isinstance(arg, (np.ndarray, Node)):
             beside = arg.dtype
             break
@@ -124,7 +139,7 @@ def cached_scalar(value: Any, beside: DType | None, zero: str) -> tuple[Node, No
 
 def leaf(array: np.ndarray) -> Node:
     """A leaf node with this array as its value."""
-    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), running_layer())
+    return Node(Variable, (), {}, array.shape, array.dtype, array, user_location(), scopes.region)
 
 
 def value_of(node: Node) -> np.ndarray:
@@ -132,15 +147,15 @@ def value_of(node: Node) -> np.ndarray:
     return node.value if node.value is not None else evaluate([node])[0]
 
 
-# Recipes
+# How an operation is run
 
 
-class Recipe:
+class CachedOperation:
     """The graph of an operation on operands of given shapes and dtypes, including casts and broadcasts."""
 
     def __init__(self, what: What, operands: Sequence[Node], params: dict[str, Any]) -> None:
         self.result: Node = what.make(*operands, **params)
-        self.inputs = [each for each in operands if each.op is Variable]
+        self.inputs = [operand for operand in operands if operand.op is Variable]
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
         self.largest_array = largest_array([self.result], self.inputs, what.name)
 
@@ -155,30 +170,35 @@ class Recipe:
         if not self.single:
             return self.replay.run(arrays)[0]
         node = self.result
-        found = quietly(node.op.compute, *arrays, **node.params)
-        return check(node, found if type(found) is np.ndarray else np.asarray(found))
+        result = quietly(node.op.compute, *arrays, **node.params)
+        return check(node, result if type(result) is np.ndarray else np.asarray(result))
 
     def record(self, nodes: list[Node]) -> Node:
         """The node of the result on these operands."""
-        arrays = [each.value if each.value is not None else value_of(each) for each in nodes]
-        location, layer = user_location(), running_layer()
+        arrays = [node.value if node.value is not None else value_of(node) for node in nodes]
+        location, region = user_location(), scopes.region
         if self.single:
-            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, layer)
+            return make_recorded(self.result, tuple(nodes), self.compute(arrays), location, region)
         if self.result in self.inputs:
             return nodes[self.inputs.index(self.result)]
         if self.largest_array is not None:
             check_memory(*self.largest_array)
-        recording = self.recording
-        values = recording.replay.values(arrays)
-        known = [*nodes, *recording.constants]
-        for pattern, args, place in recording.made:
-            value = None if place is None else values[place]
-            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, layer))
+        replay, constants, steps = self.recorded_steps
+        values = replay.values(arrays)
+        known = [*nodes, *constants]
+        for pattern, args, index in steps:
+            value = None if index is None else values[index]
+            known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, region))
         return known[-1]
 
     @cached_property
-    def recording(self) -> Recording:
-        return Recording(self.result, self.inputs)
+    def recorded_steps(self) -> tuple[Replay, list[Node], list[tuple[Node, tuple[int, ...], int | None]]]:
+        """The replay that keeps all values, its constants, and what to record: nodes, with the indices of their arguments and value."""
+        replay = Replay([self.result], self.inputs, keep=True)
+        order = [node for node in replay.order if node not in replay.fixed or node is self.result]
+        constants = [node for node in replay.fixed if node is not self.result]
+        indices = {node: i for i, node in enumerate([*self.inputs, *constants, *order])}
+        return replay, constants, [(node, tuple(indices[arg] for arg in node.args), replay.indices.get(node)) for node in order]
 
 
 def largest_array(roots: Sequence[Node], inputs: Sequence[Node], name: str) -> tuple[int, Shape, DType, str] | None:
@@ -192,37 +212,26 @@ def byte_size(node: Node) -> int:
     return node.size * node.dtype.itemsize
 
 
-class Recording:
-    """What to record of a recipe of several nodes: for each node the indices of its arguments, and of its value if it has one."""
-
-    def __init__(self, result: Node, inputs: list[Node]) -> None:
-        self.replay = Replay([result], inputs, keep=True)
-        fixed = self.replay.fixed
-        order = [node for node in self.replay.order if node not in fixed or node is result]
-        self.constants = [node for node in fixed if node is not result]
-        places = {node: place for place, node in enumerate([*inputs, *self.constants, *order])}
-        self.made = [(node, tuple(places[arg] for arg in node.args), self.replay.places.get(node)) for node in order]
-
-
-def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int], layer: str) -> Recorded:
-    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, layer)
+def make_recorded(pattern: Node, args: tuple[Node, ...], value: np.ndarray | None, location: tuple[str, int],
+                  region: Region | None) -> Recorded:
+    node = Recorded(pattern.op, args, pattern.params, pattern.shape, pattern.dtype, value, location, region)
     node.pattern = pattern
     return node
 
 
-_recipes: dict[tuple, Recipe] = {}
-RECIPES_LIMIT = 4096
+_cached: dict[tuple, CachedOperation] = {}
+CACHED_LIMIT = 4096
 
 
-def recipe_for(key: list[Any], params: dict[str, Any]) -> Recipe:
-    """The cached recipe of [operation, then for each operand its shape and dtype, or its node if it is a constant] and parameters."""
+def cached_operation(key: list[Any], params: dict[str, Any]) -> CachedOperation:
+    """The cached form of [operation, then for each operand its shape and dtype, or its node if it is a constant] and parameters."""
     full = (*key, *params.items(), *map(type, params.values())) if params else tuple(key)  # True is no axis 1
-    recipe = _recipes.get(full)
-    if recipe is None:
-        if len(_recipes) >= RECIPES_LIMIT:
-            _recipes.clear()
-        recipe = _recipes[full] = Recipe(key[0], placeholders(key[1:]), params)
-    return recipe
+    cached = _cached.get(full)
+    if cached is None:
+        if len(_cached) >= CACHED_LIMIT:
+            _cached.clear()
+        cached = _cached[full] = CachedOperation(key[0], placeholders(key[1:]), params)
+    return cached
 
 
 def placeholders(described: list[Any]) -> list[Node]:

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from types import FrameType
 
 import numpy as np
@@ -18,14 +19,7 @@ NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep  # it calls back 
 PYTHON = os.path.dirname(os.__file__) + os.sep  # the standard library: its frames (contextlib, json) are nobody's own line
 
 
-class LayerStack(threading.local):
-    """The paths of the layers whose forward pass is running, outermost first."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-
-
-layer_stack = LayerStack()
+contexts: list[Callable[[], str]] = []  # functions that say where else an error happened: `in net[0]`, "" where they know nothing
 
 Location = tuple[str, int]
 
@@ -114,8 +108,7 @@ def say_once(text: str) -> None:
 
 def default_where() -> str:
     """The running layer, if any, and the user's own line."""
-    layer = f"in {layer_stack.paths[-1]}, " if layer_stack.paths else ""
-    return f"{layer}at {line_text(user_location())}"
+    return ", ".join(filter(None, [*(context() for context in contexts), f"at {line_text(user_location())}"]))
 
 
 class ShapeError(SlopesError, ValueError):
@@ -169,6 +162,10 @@ class NonFiniteError(SlopesError, ArithmeticError):
 
 class TraceError(SlopesError, TypeError):
     """Python code that a traced function cannot follow, such as a branch on a tensor's value."""
+
+
+class OwnershipError(SlopesError, RuntimeError):
+    """An array that a compiled function writes into, and that somebody else holds or changes (found with SLOPES_CHECK=1)."""
 
 
 class StateError(SlopesError, KeyError):

@@ -8,8 +8,11 @@ from typing import Any
 
 from .arrays import Shelf
 from .bound import MISS, Bound
+from .modes import mode
 from .native_backend import NativeExecutable
-from .tensor import Tensor, from_array, mode, versions
+from .owned import find_address
+from .tensor import Tensor, from_array
+from .versions import versions
 
 
 def fast_call(bound: Bound, leaves: tuple) -> Callable[[tuple], Any] | None:
@@ -45,7 +48,7 @@ def fast_call(bound: Bound, leaves: tuple) -> Callable[[tuple], Any] | None:
                 array = arg._value
                 if array is None or array.shape != shape or array.dtype is not dtype:
                     return MISS
-                address = arg._address or arg._find_address()
+                address = arg._address or find_address(arg)
                 if not address:
                     return MISS
                 table[slot] = address

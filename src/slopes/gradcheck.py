@@ -1,4 +1,4 @@
-"""check_grads: the derivatives of a user's function against central differences, and what is compiled of it against eager mode."""
+"""check_grads: compare derivatives of a function with central differences, and compiled with eager results."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ def check_grads(f: Function, *args: Any, order: int = 2, every: bool = False, st
                 tolerance: float | None = None, seed: int = 0, compiled: bool = True) -> None:
     """Check the derivatives of `f` at `args` against central differences, (f(x + h v) - f(x - h v)) / 2h, eager and compiled.
 
-    Raises GradientError, naming output, direction and both numbers, where they differ by more than `tolerance`. Float arguments
-    are taken in float64. `order=2` checks the derivative's own derivative too; `every=True` goes along each axis of each argument
-    instead of one random direction v. Forward and reverse mode are compared with each other as well, and so are `f` and its
-    derivatives in eager mode with what `sl.compile` makes of them: an operation of your own may have native code that differs from
-    its meaning. `compiled=False` leaves that out, for functions that cannot be traced.
+    Raises GradientError, with output, direction and both numbers, if they differ by more than `tolerance`. Float arguments are
+    converted to float64. `order=2` also checks second derivatives; `every=True` tests every coordinate of every argument instead of
+    one random direction v. Forward mode is also compared with reverse mode, and eager with compiled results, which finds native
+    code of a custom operation that differs from its meaning. Pass `compiled=False` for functions that cannot be traced.
 
     >>> import slopes as sl
     >>> sl.check_grads(lambda x, w: (x @ w).tanh(), sl.tensor([[1., 2.]]), sl.tensor([[.1], [.2]]))
     """
     check_function("check_grads", f)
     leaves, structure = flatten(args)
-    followed = [number for number, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS) and is_float(asarray(leaf).dtype)]
-    names = [path for number, arg in enumerate(args) for path, _ in named_leaves(arg, f"argument {number}")]
+    followed = [i for i, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS) and is_float(asarray(leaf).dtype)]
+    names = [path for i, arg in enumerate(args) for path, _ in named_leaves(arg, f"argument {i}")]
     if not followed:
-        raise GradientError("check_grads: no argument is a float tensor", repair="give at least one")
+        raise GradientError("check_grads: no argument is a float tensor", repair="pass at least one")
 
     def flat(*tensors: Tensor) -> list[Tensor]:
         values = dict(zip(followed, tensors))

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import shorten
+from .arrays import memory_of, shorten
 from .bytecode import ATTRIBUTE, CELL, GLOBAL
-from .captures import CONTENTS, CONTEXT, METHOD, UNKNOWN, Captures, Slot, is_large, items_of
-from .tensor import Trace, memory_of
+from .capture_values import CONTENTS, CONTEXT, METHOD, UNKNOWN, Slot, is_large, items_of
+from .captures import Captures
+from .trace import Trace
 
 ARRAY = "array"
 COMPARED = 65536  # bytes: of larger arrays, what NumPy computes from them while a function is traced is not compared
@@ -31,9 +32,9 @@ class Guards:
     """
 
     def __init__(self, captures: Captures, inputs: Iterable[np.ndarray], copied: Iterable[np.ndarray]) -> None:
-        read = {id(each) for each in inputs}
-        by_value = [*copied, *(each for each, _ in captures.arrays.values() if id(each) not in read and each.nbytes <= COMPARED)]
-        self.slots = [*captures.slots.values(), *(self.array_slot(each, captures) for each in {id(a): a for a in by_value}.values())]
+        read = {id(array) for array in inputs}
+        by_value = [*copied, *(array for array, _ in captures.arrays.values() if id(array) not in read and array.nbytes <= COMPARED)]
+        self.slots = [*captures.slots.values(), *(self.array_slot(array, captures) for array in {id(a): a for a in by_value}.values())]
         self.namespace: dict[str, Any] = next((slot.holder for slot in self.slots if slot.kind == GLOBAL), {})
         self.values = [slot.value for slot in self.slots]
         self.hold = self.made()
@@ -45,9 +46,9 @@ class Guards:
         """The function that compares: values are its defaults, cells its free variables, globals its globals."""
         if not self.slots:
             return always
-        tests = " and ".join(test_text(number, slot, slot.holder is self.namespace) for number, slot in enumerate(self.slots))
+        tests = " and ".join(test_text(i, slot, slot.holder is self.namespace) for i, slot in enumerate(self.slots))
         self.names = list(dict.fromkeys(PART.findall(tests)))
-        cells = {f"{PREFIX}cell{number}": slot.holder for number, slot in enumerate(self.slots) if slot.kind == CELL}
+        cells = {f"{PREFIX}cell{i}": slot.holder for i, slot in enumerate(self.slots) if slot.kind == CELL}
         outer = "".join(f"  {name} = None\n" for name in cells)
         text = (f"def make():\n{outer}  def hold({', '.join(f'{name}=None' for name in self.names)}):\n    try:\n"
                 f"      return {tests}\n    except Exception:\n      return False\n")
@@ -57,8 +58,8 @@ class Guards:
     def parts(self) -> dict[str, Any]:
         """What the tests may speak of."""
         parts = {f"{PREFIX}same_": same_items}
-        for number, (slot, value) in enumerate(zip(self.slots, self.values)):
-            parts |= {f"{PREFIX}held{number}_": slot.holder, f"{PREFIX}name{number}_": slot.name, f"{PREFIX}value{number}_": value}
+        for i, (slot, value) in enumerate(zip(self.slots, self.values)):
+            parts |= {f"{PREFIX}held{i}_": slot.holder, f"{PREFIX}name{i}_": slot.name, f"{PREFIX}value{i}_": value}
         return parts
 
     def defaults(self) -> tuple:
@@ -67,11 +68,11 @@ class Guards:
 
     def changed(self) -> str:
         """What is no longer the same, in words; "" where all values are equal. What is equal but another object is taken over."""
-        for number, slot in enumerate(self.slots):
+        for i, slot in enumerate(self.slots):
             present = now(slot)
-            if not (equal_items if slot.kind == CONTENTS else equal)(present, self.values[number]):
-                return described(slot, self.values[number], present)
-            self.values[number] = present
+            if not (equal_items if slot.kind == CONTENTS else equal)(present, self.values[i]):
+                return described(slot, self.values[i], present)
+            self.values[i] = present
         if isinstance(self.hold, FunctionType) and self.slots:
             self.hold.__defaults__ = self.defaults()
         return ""
@@ -116,7 +117,7 @@ def test_text(number: int, slot: Slot, near: bool) -> str:
 
 
 def inner_code(code: CodeType) -> CodeType:
-    return next(each for each in code.co_consts if isinstance(each, CodeType))
+    return next(inner for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 def same_items(container: Any, items: list) -> bool:

@@ -10,15 +10,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from .modes import mode
 
-class Mode(threading.local):
-    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded."""
-
-    trace: Any = None
-    recording: bool = True
-
-
-mode = Mode()
 _interrupted: list[Any] = []  # the traces of threads in which garbage is being collected (one at a time: collections do not nest)
 
 
@@ -28,11 +21,11 @@ class Outside:
     def __init__(self, handler: Callable[[int, FrameType | None], Any]) -> None:
         self.handler = handler
 
-    def __call__(self, number: int, frame: FrameType | None) -> Any:
+    def __call__(self, signum: int, frame: FrameType | None) -> Any:
         before = mode.trace, mode.recording
         mode.trace, mode.recording = None, True
         try:
-            return self.handler(number, frame)
+            return self.handler(signum, frame)
         finally:
             mode.trace, mode.recording = before
 
@@ -48,17 +41,17 @@ def undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))}
-    outside = {number: Outside(handler) for number, handler in handlers.items()
+    handlers = {signum: handler for signum in signal.valid_signals() if callable(handler := signal.getsignal(signum))}
+    outside = {signum: Outside(handler) for signum, handler in handlers.items()
                if handler is not signal.default_int_handler and not isinstance(handler, Outside)}
-    for number, handler in outside.items():
-        signal.signal(number, handler)
+    for signum, handler in outside.items():
+        signal.signal(signum, handler)
     try:
         yield
     finally:
-        for number, handler in outside.items():
-            if signal.getsignal(number) is handler:  # else the function has set another one
-                signal.signal(number, handler.handler)
+        for signum, handler in outside.items():
+            if signal.getsignal(signum) is handler:  # else the function has set another one
+                signal.signal(signum, handler.handler)
 
 
 def collecting(phase: str, info: dict[str, int]) -> None:

@@ -68,6 +68,19 @@ class Methods(Operators):
     def __rmatmul__(self, other: Any) -> Any:
         return composite.matmul(other, self) if hasattr(other, "shape") else NotImplemented
 
+    def _in_place(self, symbol: str) -> Any:
+        """x += y makes a new tensor and gives it the name x: a parameter, or another start of gradients, stays what it was."""
+        return NotImplemented
+
+    def __iadd__(self, other: Any) -> Any: return self._in_place("+=")
+    def __isub__(self, other: Any) -> Any: return self._in_place("-=")
+    def __imul__(self, other: Any) -> Any: return self._in_place("*=")
+    def __itruediv__(self, other: Any) -> Any: return self._in_place("/=")
+    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=")
+    def __imod__(self, other: Any) -> Any: return self._in_place("%=")
+    def __ipow__(self, other: Any) -> Any: return self._in_place("**=")
+    def __imatmul__(self, other: Any) -> Any: return self._in_place("@=")
+
     def __len__(self) -> int:
         if not self.shape:
             raise ShapeError("len: a 0-d tensor has no axes and so no length", repair="its size is 1; item() gives its number")

@@ -78,6 +78,10 @@ class NativeExecutable(Executable):
         if self.prologue is not None:
             self.prologue.bind(arrays)
 
+    def holding(self) -> Sequence[np.ndarray]:
+        """The parameters of the prologue: the table has addresses only."""
+        return [] if self.prologue is None else self.prologue.bound
+
     def refresh(self, version: int) -> None:
         """Compute what depends on parameters alone anew, if one of them may have changed."""
         if self.prologue is not None:

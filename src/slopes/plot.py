@@ -97,11 +97,11 @@ def limits(losses: np.ndarray) -> tuple[float, float]:
 
 def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]]) -> None:
     """Every step's loss, faint; its running mean, strong; the validation loss at the end of each epoch."""
-    ends = np.cumsum([each["steps"] for each in epochs])
+    ends = np.cumsum([epoch["steps"] for epoch in epochs])
     positions = np.arange(1, len(losses) + 1)
     axes.plot(positions, losses, color=MUTED, linewidth=0.6, label="each step")
     means = running_mean(losses, max(1, len(losses) // 50))
-    validation = [each["validation"]["loss"] for each in epochs] if epochs and epochs[0]["validation"] else []
+    validation = [epoch["validation"]["loss"] for epoch in epochs] if epochs and epochs[0]["validation"] else []
     axes.plot(positions, means, color=TRAIN, label="running mean")
     if validation:
         axes.plot(ends, validation, "o-", color=VALIDATION, markersize=4, label="validation")
@@ -116,14 +116,14 @@ def draw_losses(axes: Any, losses: np.ndarray, epochs: Sequence[dict[str, Any]])
 
 def draw_metrics(axes: Any, names: Sequence[str], epochs: Sequence[dict[str, Any]], shares: bool) -> None:
     """Each metric per epoch: in training, and on the validation data."""
-    numbers = np.arange(1, len(epochs) + 1)
+    positions = np.arange(1, len(epochs) + 1)
     for i, name in enumerate(names):
         style = ("-", "--", ":", "-.")[i % 4]
-        values = [each["metrics"][name] for each in epochs]
-        axes.plot(numbers, values, "o" + style, color=TRAIN, markersize=4, label="training")
+        values = [epoch["metrics"][name] for epoch in epochs]
+        axes.plot(positions, values, "o" + style, color=TRAIN, markersize=4, label="training")
         if epochs[0]["validation"]:
-            values = [each["validation"][name] for each in epochs]
-            axes.plot(numbers, values, "o" + style, color=VALIDATION, markersize=4, label="validation")
+            values = [epoch["validation"][name] for epoch in epochs]
+            axes.plot(positions, values, "o" + style, color=VALIDATION, markersize=4, label="validation")
     axes.xaxis.set_major_locator(whole_numbers(9))
     if shares:
         axes.yaxis.set_major_formatter(require("matplotlib.ticker", "plot", "a picture").PercentFormatter(1))

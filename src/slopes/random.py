@@ -14,8 +14,9 @@ from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.operation import constant
 from .graph.shape import Shape, check_dimensions, size, whole
 from .guarded import guarded
+from .modes import mode
 from .ops import composite
-from .tensor import Tensor, asarray, from_array, mode, perform, tensor
+from .tensor import Tensor, asarray, from_array, perform, tensor
 
 Sizes = int | Sequence[int]
 Key = tuple[Tensor, Tensor]
@@ -60,7 +61,7 @@ def key_of(seed: int) -> np.ndarray:
     """The two words of a seed."""
     value = whole(seed)
     if value is None or not 0 <= value < 1 << 64:
-        raise ArgumentError(f"seed {seed!r} is no seed", why="a seed is a whole number from 0 to 2^64 - 1")
+        raise ArgumentError(f"seed {seed!r} is not a seed", why="a seed is an integer from 0 to 2^64 - 1")
     return np.array([value & 0xFFFFFFFF, value >> 32], np.uint32)
 
 
@@ -81,8 +82,7 @@ in_use = Using()
 def using(generator: Generator) -> Iterator[Generator]:
     """A block in which `generator` replaces the default one, in this thread only.
 
-    A function that is compiled in the block goes on drawing from this generator. `fit` runs in such a block, with a generator of
-    its own.
+    A function compiled in the block continues to draw from this generator. `fit` runs in such a block, with its own generator.
 
     >>> import slopes as sl
     >>> from slopes import random
@@ -103,13 +103,12 @@ def using(generator: Generator) -> Iterator[Generator]:
 
 
 def current() -> Generator:
-    """The generator of the innermost `using` block of this thread; outside of any, the default one."""
+    """The generator of the innermost `using` block of this thread; outside of such blocks, the default one."""
     return in_use.generators[-1] if in_use.generators else default
 
 
 def seed(n: int) -> None:
-    """Begin the default sequence of random numbers anew from seed `n`, a whole number from 0 to 2^64 - 1; in a block of `using`, that
-    of its generator.
+    """Restart the default generator, or in a block of `using` its generator, with seed `n`, an integer from 0 to 2^64 - 1.
 
     >>> import slopes as sl
     >>> sl.seed(0)
@@ -146,7 +145,7 @@ def draw_array(draw: Callable[..., Any], shape: Shape, kind: DType, generator: G
 
 def scale_and_shift(x: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale * x."""
-    scale, shift = (each if is_number(each) else asarray(each) for each in (scale, shift))
+    scale, shift = (value if is_number(value) else asarray(value) for value in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
     return scaled if is_number(shift) and shift == 0 else scaled + shift
 
@@ -167,7 +166,7 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     ((2, 3), True)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    low, high = (each if is_number(each) else asarray(each) for each in (low, high))
+    low, high = (value if is_number(value) else asarray(value) for value in (low, high))
     return draw_array(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
 
 
@@ -189,7 +188,7 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
 def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | None = None) -> Tensor:
     """True with probability p, a number or a tensor that broadcasts to `shape` (by default p's shape), as bool.
 
-    Raises ArgumentError for a number p outside of 0 to 1.
+    Raises ArgumentError for a number p outside 0..1.
 
     >>> import slopes as sl
     >>> sl.bernoulli(1., (3,))
@@ -197,7 +196,7 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
     """
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise ArgumentError(f"bernoulli: p is {p}", why="a probability lies between 0 and 1",
-                            repair="a share of 30 in 100 is p=0.3")
+                            repair="30% is p=0.3")
     target = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
     return composite.bernoulli(*(generator or current()).draw(), START, probability, target)

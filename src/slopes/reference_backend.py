@@ -38,6 +38,10 @@ class Interpreter(Executable):
         """Keep the arrays."""
         self.arrays = [array for array in arrays if array is not None]
 
+    def holding(self) -> Sequence[np.ndarray]:
+        """All of them."""
+        return self.arrays
+
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Evaluate all roots for each step; state changes only after the whole step was computed."""
         captured = self.captured

@@ -17,12 +17,15 @@ VARIABLES = {
     "SLOPES_DATA": "folder with local copies of the data sets (default: none; they are downloaded to the cache)",
     "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder; without one, a temporary one)",
     "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
-    "SLOPES_CPU": "instruction set to compile for: avx512, avx2 or sse, on x86 (default: the best that the processor has)",
+    "SLOPES_CPU": "instruction set to compile for on x86: avx512, avx2, sse, or its level x86-64-v4, -v3, -v2 (default: host, the best)",
+    "SLOPES_ENTRY": "portable: call programs through ctypes, as where CPython's C API is missing (default: by that API)",
+    "SLOPES_CHECK": "1: each call of a compiled function verifies who holds the arrays that it writes into (slow)",
     "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
 }
 
 MOST_THREADS = 1024
 INSTRUCTION_SETS = "avx512", "avx2", "sse"  # of x86, each a part of the one before
+LEVELS = {"x86-64-v4": "avx512", "x86-64-v3": "avx2", "x86-64-v2": "sse"}  # the names that x86's psABI has for them
 
 
 def data_folder() -> Path | None:
@@ -100,6 +103,20 @@ def debug_level() -> int:
     return int(text) if text.isdigit() else 0
 
 
+def portable_entry() -> bool:
+    """Whether SLOPES_ENTRY asks for calls that use nothing of the interpreter; ArgumentError for another word."""
+    name = os.environ.get("SLOPES_ENTRY", "").strip().lower()
+    if name not in ("", "portable"):
+        raise ArgumentError(f"SLOPES_ENTRY is {name!r:.40}", why="it is the way in which Python calls compiled programs",
+                            repair="set it to portable, or unset it to use the quickest one", where="")
+    return name == "portable"
+
+
+def checks_ownership() -> bool:
+    """Whether SLOPES_CHECK asks for checks of who holds and changes the arrays of compiled functions."""
+    return os.environ.get("SLOPES_CHECK", "") not in ("", "0")
+
+
 def named_threads() -> int | None:
     """The number of threads named by SLOPES_THREADS, or None when unset; ArgumentError for anything but a number of threads."""
     text = os.environ.get("SLOPES_THREADS", "").strip()
@@ -112,9 +129,12 @@ def named_threads() -> int | None:
 
 
 def named_instruction_set() -> str | None:
-    """The instruction set named by SLOPES_CPU, or None when unset; ArgumentError for a name that is none."""
-    name = os.environ.get("SLOPES_CPU", "").strip().lower()
-    if name and name not in INSTRUCTION_SETS:
-        raise ArgumentError(f"SLOPES_CPU is {name!r:.40}", why="it is the instruction set to compile for",
-                            repair="set it to avx512, avx2 or sse, or unset it to use the best one", where="")
-    return name or None
+    """The instruction set named by SLOPES_CPU, or None when unset or "host"; ArgumentError for an unknown name."""
+    text = os.environ.get("SLOPES_CPU", "").strip().lower()
+    if text in ("", "host"):
+        return None
+    name = LEVELS.get(text, text)
+    if name not in INSTRUCTION_SETS:
+        raise ArgumentError(f"SLOPES_CPU is {text!r:.40}", why="it is the instruction set to compile for",
+                            repair=f"set it to {', '.join(INSTRUCTION_SETS)}, {', '.join(LEVELS)}, or host, the best one here", where="")
+    return name

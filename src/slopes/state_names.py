@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import Any
 
 from .errors import SlopesError
-from .tensor import Tensor, Trace
+from .tensor import Tensor
+from .trace import Trace
 
 PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 INDEX = re.compile(r"\[(\w+)\]")
 
 
-def state_names(function: Any, trace: Trace) -> dict[Tensor, str]:
-    """A distinct name for each tensor that the trace read: its path in the object that holds it, as far as one can be reached."""
+def state_names(function: Any, trace: Trace, arrays: Iterable[tuple[str, Tensor]] = ()) -> dict[Tensor, str]:
+    """A distinct name for each tensor that the trace read: its path in the object that holds it, as far as one can be reached.
+
+    `arrays` are the tensors that stand for NumPy arrays outside of the function, with their names.
+    """
     paths: dict[int, str] = {}
-    for path, tensor in (*reachable_state(function), *layer_state(trace)):
+    for path, tensor in (*reachable_state(function), *layer_state(trace), *arrays):
         paths.setdefault(id(tensor), path)
     names: dict[Tensor, str] = {}
     for tensor in trace.reads:
@@ -80,7 +84,7 @@ def layer_state(trace: Trace) -> Iterator[tuple[str, Tensor]]:
 def parameter_names(function: Any, count: int) -> list[str]:
     """What the function calls its positional arguments; `input 1`, ... where it has no name for them."""
     try:
-        known = list(inspect.signature(function).parameters.values())
+        known = list(inspect.signature(getattr(function, "forward", function)).parameters.values())  # of a layer: its forward
     except (TypeError, ValueError):
         known = []
     return [known[i].name if i < len(known) and known[i].kind in PLAIN else f"input {i + 1}" for i in range(count)]

@@ -1,4 +1,4 @@
-"""Taps: values inside of a captured function, looked up by their paths."""
+"""Taps: values inside of a captured function, looked up by their paths, or by the tensor that they belong to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 from .errors import ArgumentError
 from .graph.node import Node
-from .tensor import Tensor, Trace
+from .tensor import Tensor
+from .trace import Trace
 
 INDEX = re.compile(r"\.(\d+)(?=\.|$)")  # net.0.weight is net[0].weight
 
@@ -18,7 +19,7 @@ def tapped_node(trace: Trace, path: str) -> Node:
         return trace.notes[name]
     tensor = tensor_at(trace, name)
     if tensor is not None:
-        return trace.writes.get(tensor) or trace.read(tensor)
+        return value_node(trace, tensor)
     base, _, kind = name.rpartition(".")
     tensor = tensor_at(trace, base)
     if tensor is not None and kind == "grad":
@@ -29,6 +30,24 @@ def tapped_node(trace: Trace, path: str) -> Node:
     raise ArgumentError(f"compile: nothing at path {path!r} to tap",
                         why="a path names a layer's output (net[0]), a tensor of a layer (net[0].weight), or that with .grad or .update",
                         repair=f"the layers are {near}")
+
+
+def noted(trace: Trace, path: str) -> list[Node]:
+    """All that was noted under a path, in order."""
+    nodes: list[Node] = []
+    while (name := path if not nodes else f"{path}#{len(nodes) + 1}") in trace.notes:
+        nodes.append(trace.notes[name])
+    return nodes
+
+
+def value_node(trace: Trace, tensor: Tensor) -> Node:
+    """The value of a layer's tensor at the end of the function."""
+    return trace.writes.get(tensor) or trace.read(tensor)
+
+
+def value_before(trace: Trace, tensor: Tensor) -> Node:
+    """The value of a layer's tensor at the beginning of the function."""
+    return trace.reads.get(tensor) or trace.read(tensor)
 
 
 def gradient_node(trace: Trace, tensor: Tensor, path: str) -> Node:

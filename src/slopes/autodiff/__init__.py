@@ -1,10 +1,10 @@
-"""How a computation changes: reverse mode, forward mode, batching, and the check against differences, all graph to graph."""
+"""Automatic differentiation: reverse mode, forward mode, batching, and checks against finite differences, all from graph to graph."""
 
 from ..ops.checkpoint import Checkpoint
 from ..ops.scan import Scan
 from .checkpoint import checkpoint_batch, checkpoint_pullback
 from .scan import scan_batch, scan_pullback
 
-# Loops answer here what they cannot on their own floor: their derivatives are loops that this package builds.
+# The derivatives of loops are loops, which this package builds: they are attached here.
 Scan.attach(pullback=scan_pullback, batch=scan_batch)
 Checkpoint.attach(pullback=checkpoint_pullback, batch=checkpoint_batch)

@@ -28,7 +28,7 @@ def central_difference(function: Callable[[Arrays], Arrays], points: Arrays, dir
 
 
 def random_like(arrays: Arrays, seed: int) -> Arrays:
-    """Arrays of standard normal numbers, of the same shapes and types."""
+    """Arrays drawn from the standard normal distribution, of the same shapes and types."""
     generator = np.random.default_rng(seed)
     return [np.asarray(generator.standard_normal(array.shape), array.dtype) for array in arrays]
 
@@ -38,21 +38,21 @@ def directions(points: Arrays, names: Sequence[str], every: bool, seed: int) -> 
     if not every:
         yield "a random direction", random_like(points, seed)
         return
-    for number, (name, point) in enumerate(zip(names, points)):
+    for i, (name, point) in enumerate(zip(names, points)):
         for index in np.ndindex(point.shape):
-            axis = [np.zeros_like(each) for each in points]
-            axis[number][index] = 1
+            axis = [np.zeros_like(array) for array in points]
+            axis[i][index] = 1
             yield f"{name}[{', '.join(map(str, index))}]" if index else name, axis
 
 
-def compare(along: str, found: Arrays, expected: Arrays, tolerance: float) -> None:
-    """Raise GradientError unless derivative and difference agree: relative to the difference, or to 1 where that is larger."""
-    for number, (ours, theirs) in enumerate(zip(found, expected)):
+def compare(along: str, derivatives: Arrays, expected: Arrays, tolerance: float) -> None:
+    """Raise GradientError unless derivatives and differences agree, relative to max(1, |difference|)."""
+    for i, (ours, theirs) in enumerate(zip(derivatives, expected)):
         error = np.abs(np.asarray(ours, np.float64) - theirs) / np.maximum(1, np.abs(theirs))
         if not np.all(error <= tolerance):
             index = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
-            place = f" at {tuple(map(int, index))}" if index else ""
-            raise GradientError(f"check_grads: output {number}{place} along {along}: "
+            position = f" at {tuple(map(int, index))}" if index else ""
+            raise GradientError(f"check_grads: output {i}{position} along {along}: "
                                 f"the derivative is {float(ours[index]):.9g}, the central difference {float(theirs[index]):.9g}",
                                 why=f"they differ by more than the tolerance {tolerance:g}",
                                 repair="near a kink or jump no difference is right: try another point, step= or tolerance=")
@@ -90,7 +90,7 @@ def check_graph(evaluate: Evaluate, outputs: Sequence[Node], env: Mapping[Node, 
         tangents = evaluate(push_forward(outputs, wrt, [constant(move) for move in moves]), env)
         compare(along, tangents, central_difference(run, points, moves, step), tolerance)
         seeds = random_like([np.zeros(node.shape, node.dtype) for node in outputs], seed + 1)
-        pulled = pull_back(outputs, [constant(each) for each in seeds], wrt)
-        found = evaluate([node for node in pulled if node is not None], env)
+        pulled = pull_back(outputs, [constant(array) for array in seeds], wrt)
+        gradients = evaluate([node for node in pulled if node is not None], env)
         flowing = [move for move, node in zip(moves, pulled) if node is not None]
-        check_transposed(tangents, seeds, flowing, found, tolerance)
+        check_transposed(tangents, seeds, flowing, gradients, tolerance)

@@ -1,4 +1,4 @@
-"""What a checkpoint answers about derivatives: within each part it computes again what the derivative needs, so that nothing is kept."""
+"""Derivatives and batches of checkpoints: the derivative recomputes each part, so that no intermediate value is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .scan import batched_body, examples_first, gradient_entries, steps_first
 
 def checkpoint_pullback(g: Node, y: Node, *args: Node, body: Body, moving: int, length: int, summed: int,
                         dtype: DType) -> tuple[Node | None, ...]:
-    """The gradients, from a checkpoint whose body computes a part again and pulls its gradients back."""
+    """The gradients: a checkpoint whose body recomputes a part and pulls its gradients back."""
     inputs, outputs = body.fresh()
     elements, fixed = list(zip(inputs[:moving], args[:moving])), list(zip(inputs[moving:], args[moving:]))  # (input, what it is given)
     seeded = []
@@ -31,7 +31,7 @@ def checkpoint_pullback(g: Node, y: Node, *args: Node, body: Body, moving: int, 
             elements.append((seed, read))
     wrt = [i for i, node in enumerate(inputs) if is_inexact(node.dtype)]
     gradients = pull_back([node for node, _ in seeded], [seed for _, seed in seeded], [inputs[i] for i in wrt])
-    pulled = {i: each for i, each in zip(wrt, gradients) if each is not None}
+    pulled = {i: gradient for i, gradient in zip(wrt, gradients) if gradient is not None}
     order = sorted(pulled, key=lambda i: (i < moving, i))  # what is the same for every part is summed: first
     back = Body([node for node, _ in (*elements, *fixed)], [pulled[i] for i in order])
     back_args = [arg for _, arg in (*elements, *fixed)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import GradientError, line_text
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
+from ..graph.scopes import scopes
 from ..graph.walk import topological
 from .untaken import settle, unbounded_nodes, untaken
 
@@ -15,7 +16,8 @@ def pull_back(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node
     """For each node of `wrt`, the gradient of sum(seeds * outputs); None where no output depends on it differentiably.
 
     Every operation's pullback is asked once, in reverse topological order, with the sum of what its users sent; so a gradient
-    has its node's shape, and the gradients are graphs that can be differentiated again.
+    has its node's shape, and the gradients are graphs that can be differentiated again. What a pullback makes is in the region of
+    gradients of its node's region.
     """
     sources = set(wrt)
     order = topological(outputs)
@@ -27,11 +29,16 @@ def pull_back(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node
         if output in active:
             check_seed(output, seed)
             accumulate(gradients, output, seed)
-    for node in reversed(order):
-        if node in gradients and node.args and node in active:
-            send(node, gradients, active, idle, unbounded)
-            if node not in sources:
-                del gradients[node]
+    outer = scopes.region
+    try:
+        for node in reversed(order):
+            if node in gradients and node.args and node in active:
+                scopes.region = node.region and node.region.gradient
+                send(node, gradients, active, idle, unbounded)
+                if node not in sources:
+                    del gradients[node]
+    finally:
+        scopes.region = outer
     return [gradients.get(node) for node in wrt]
 
 
@@ -45,7 +52,7 @@ def active_nodes(order: Iterable[Node], sources: set[Node]) -> set[Node]:
 
 
 def send(node: Node, gradients: dict[Node, Node], active: set[Node], idle: dict[Node, Node], unbounded: set[Node]) -> None:
-    """Pass a node's gradient on to its arguments."""
+    """Propagate a node's gradient to its arguments."""
     if not any(arg in active for arg in node.args):
         return
     parts = node.op.pullback(gradients[node], node, *node.args, **node.params)

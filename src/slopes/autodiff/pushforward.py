@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..graph.dtype import DType, is_inexact
+from ..graph.dtype import is_inexact
 from ..graph.node import Node
-from ..graph.operation import build, constant, variable
+from ..graph.operation import variable
 from ..graph.walk import substitute, topological
+from ..ops.fill import zeros_like
 from .pullback import check_seed, pull_back
 
 
@@ -24,8 +25,8 @@ def push_forward(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequenc
     pairs = [(node, seed) for node, seed in zip(outputs, seeds) if seed is not None]
     gradients = pull_back([node for node, _ in pairs], [seed for _, seed in pairs], [node for node, _ in moving])
     flowing = [(gradient, tangent) for gradient, (_, tangent) in zip(gradients, moving) if gradient is not None]
-    found = iter(pull_back([g for g, _ in flowing], [t for _, t in flowing], [seed for _, seed in pairs]))
-    results = [zeros_like(node) if seed is None else next(found) for node, seed in zip(outputs, seeds)]
+    pushed = iter(pull_back([g for g, _ in flowing], [t for _, t in flowing], [seed for _, seed in pairs]))
+    results = [zeros_like(node) if seed is None else next(pushed) for node, seed in zip(outputs, seeds)]
     filled = [zeros_like(node) if result is None else result for node, result in zip(outputs, results)]
     return without_seeds(filled, [seed for _, seed in pairs])
 
@@ -34,17 +35,3 @@ def without_seeds(results: list[Node], seeds: list[Node]) -> list[Node]:
     """The results, with zeros for the dummy seeds where these are still mentioned (no value can depend on them)."""
     mentioned = set(topological(results)) & set(seeds)
     return substitute(results, {seed: zeros_like(seed) for seed in mentioned}) if mentioned else results
-
-
-def full(shape: tuple[int, ...], value: float, dtype: DType) -> Node:
-    """One number everywhere: a scalar constant, expanded."""
-    scalar = constant(value, dtype)
-    return build("expand", scalar, shape=shape) if shape else scalar
-
-
-def zeros_like(node: Node) -> Node:
-    return full(node.shape, 0, node.dtype)
-
-
-def ones_like(node: Node) -> Node:
-    return full(node.shape, 1, node.dtype)

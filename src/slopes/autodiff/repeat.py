@@ -1,11 +1,11 @@
-"""Builds loops over time in which only what depends on the step before is repeated.
+"""Builds loops over time that repeat only what depends on the previous step.
 
-Given what one step computes, this
+Given the graph of one step, this
 
 * hoists: products of this step's input alone are taken before the loop, for all steps at once;
 * sinks: products that no later step asks for are taken after the loop, for all steps at once;
 * sums afterwards: the gradient of a weight is a sum over steps of products, that is one product over steps and batch;
-* keeps what a derivative will need: the results of products, and the states. Elementwise values are computed again.
+* keeps what a derivative will need: the results of products, and the states. Elementwise values are recomputed.
 
 All of these are the same sums in another order.
 """
@@ -20,15 +20,18 @@ from ..graph.dtype import is_inexact
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable, build_node, constant, variable
 from ..graph.walk import substitute, topological, users
+from ..ops.contract import Contract
+from ..ops.elementwise import Add
+from ..ops.fill import zeros_like
+from ..ops.reduce import Sum
 from ..ops.segments import Segment, entries, entry, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .pushforward import zeros_like
 
 
 @dataclass
 class Step:
-    """What one step computes: from the carries and this step's inputs (variables) to new carries, outputs and terms of sums.
+    """The graph of one step, from the carries and this step's inputs (variables) to new carries, outputs and terms of sums.
 
     All other leaves are values from outside, the same in every step.
     """
@@ -48,11 +51,11 @@ def repeat(step: Step, starts: Sequence[Node], sequences: Sequence[Node], length
     loop = _Loop(closed, [stand_ins[node] for node in starts], [stand_ins[node] for node in sequences], length, reverse)
     loop.hoist()
     totals = [loop.total(term) for term in closed.terms]
-    wanted = [loop.want(node) for node in closed.outputs]
+    outputs = [loop.want(node) for node in closed.outputs]
     loop.build()
-    results = [*(loop.last(number) for number in range(count)), *(get() for get in (*wanted, *totals))]
+    results = [*(loop.last(i) for i in range(count)), *(get() for get in (*outputs, *totals))]
     results = substitute(results, {variable: actual for actual, variable in stand_ins.items()})
-    return results[:count], results[count:count + len(wanted)], results[count + len(wanted):]
+    return results[:count], results[count:count + len(outputs)], results[count + len(outputs):]
 
 
 def close(step: Step, starts: Sequence[Node], sequences: Sequence[Node]) -> tuple[Step, dict[Node, Node]]:
@@ -73,11 +76,11 @@ def is_heavy(node: Node) -> bool:
 
 def depending(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
     """The nodes computed from any of the sources, these included."""
-    found = set(sources)
+    dependent = set(sources)
     for node in order:
-        if any(arg in found for arg in node.args):
-            found.add(node)
-    return found
+        if any(arg in dependent for arg in node.args):
+            dependent.add(node)
+    return dependent
 
 
 Get = Callable[[], Node]
@@ -119,17 +122,17 @@ class _Loop:
         moving = depending(topological([term]), [*self.step.carries, *self.step.inputs])
         if term not in moving:
             return lambda: term * constant(self.length, term.dtype)
-        if term.op.name == "add":
+        if term.op is Add:
             left, right = (self.total(arg) for arg in term.args)
             return lambda: left() + right()
-        if term.op.name == "sum":
+        if term.op is Sum:
             whole = self.want(term.args[0])
             axes = (0, *(axis + 1 for axis in term.params["axes"]))
             return lambda: build_node("sum", (whole(),), {"axes": axes})
         if len(term.args) == 1 and term.op.linear(term):
             inner = self.total(term.args[0])
             return lambda: term.op.make(inner(), **term.params)
-        if term.op.name == "contract":
+        if term.op is Contract:
             return self._total_product(term, moving)
         return self._accumulated(term)
 
@@ -149,16 +152,16 @@ class _Loop:
         return one_moves
 
     def _accumulated(self, term: Node) -> Get:
-        """Any other sum: carried along and added to in each step."""
-        number = len(self.step.carries)
+        """Any other sum: a carry, to which each step adds."""
+        i = len(self.step.carries)
         carry = variable(term.shape, term.dtype)
         self.step.carries.append(carry)
         self.step.states.append(carry + term)
         self.starts.append(zeros_like(term))
-        return lambda: self.last(number)
+        return lambda: self.last(i)
 
     def want(self, node: Node) -> Get:
-        """The values of a node in all steps, stacked: to be asked for once the loop is built."""
+        """The values of a node in all steps, stacked; call the result once the loop is built."""
         step = self.step
         order = topological([node])
         carried = depending(order, step.carries)
@@ -169,35 +172,35 @@ class _Loop:
         if node not in carried:
             return lambda: self._alone(node)
         inside = set(topological(step.states))
-        tail = [each for each in order if each in carried and each not in inside]
-        if not any(is_heavy(each) for each in tail):
+        tail = [inner for inner in order if inner in carried and inner not in inside]
+        if not any(is_heavy(inner) for inner in tail):
             return self._stack(node)
         return self._sink(node, inside, depending(order, [*step.carries, *step.inputs]))
 
     def _alone(self, node: Node) -> Node:
-        """A value that no carry takes part in: computed without a loop."""
+        """A value that depends on no carry: computed without a loop."""
         return batch([node], self.step.inputs, self.sequences)[0] if self.step.inputs else along(node, self.length)
 
     def _stack(self, node: Node) -> Get:
         if node not in self.stacked:
             self.stacked.append(node)
-        number = self.stacked.index(node)
-        return lambda: self.output(number)
+        i = self.stacked.index(node)
+        return lambda: self.output(i)
 
     def _sink(self, node: Node, inside: set[Node], moving: set[Node]) -> Get:
-        """Stack what the last products are made of, and take these for all steps at once."""
+        """Stack the operands of the last products, and take the products for all steps at once."""
         front: dict[Node, Get] = {}
         stack = [node]
         seen: set[Node] = set()
         while stack:
-            each = stack.pop()
-            if each in seen or each not in moving:
+            inner = stack.pop()
+            if inner in seen or inner not in moving:
                 continue
-            seen.add(each)
-            if each in inside or each in self.step.inputs or each in self.step.carries:
-                front[each] = self.want(each)
+            seen.add(inner)
+            if inner in inside or inner in self.step.inputs or inner in self.step.carries:
+                front[inner] = self.want(inner)
             else:
-                stack.extend(each.args)
+                stack.extend(inner.args)
         return lambda: batch([node], list(front), [get() for get in front.values()])[0]
 
     # ------------------------------------------------------------------ the loop
@@ -219,22 +222,22 @@ class _Loop:
                 "body": body, "carries": len(states), "moving": len(used), "length": self.length, "reverse": self.reverse,
                 "kept": kept, "dtype": dtype})
 
-    def last(self, number: int) -> Node:
-        part = self.parts[number]
+    def last(self, i: int) -> Node:
+        part = self.parts[i]
         return entry(self.rows[part.dtype], part, self.length)
 
-    def history(self, number: int, first: int) -> Node:
+    def history(self, i: int, first: int) -> Node:
         """The states before (first = 0) or after (1) each step, in the order of the sequences."""
-        part = self.parts[number]
-        found = entries(self.rows[part.dtype], part, first, first + self.length)
-        return flipped(found) if self.reverse else found
+        part = self.parts[i]
+        states = entries(self.rows[part.dtype], part, first, first + self.length)
+        return flip_steps(states) if self.reverse else states
 
-    def output(self, number: int) -> Node:
-        part = self.parts[len(self.step.states) + number]
+    def output(self, i: int) -> Node:
+        part = self.parts[len(self.step.states) + i]
         return entries(self.rows[part.dtype], part)
 
 
-def flipped(node: Node) -> Node:
+def flip_steps(node: Node) -> Node:
     """The same with the first axis backwards."""
     rank = node.ndim - 1
     return build_node("slice", (node,), {"start": (node.shape[0] - 1, *(0,) * rank), "stop": (-1, *node.shape[1:]),
@@ -254,15 +257,15 @@ def outside(order: Sequence[Node], roots: Sequence[Node], moving: set[Node]) -> 
 def kept_for_derivative(step: Step, outputs: Sequence[Node]) -> list[Node]:
     """The values inside a step that its pullback reads and that would take more than elementwise work to compute again.
 
-    Where a product goes into elementwise operations only (a sum with a bias), the value at the end of these is kept instead.
+    Where only elementwise operations read a product (a sum with a bias), the value at the end of their chain is kept instead.
     """
     roots = [node for node in dict.fromkeys([*step.states, *outputs]) if is_inexact(node.dtype)]
     order = topological([*step.states, *outputs])
     moving = depending(order, [*step.carries, *step.inputs])
     sources = [node for node in order if node.op is Variable and is_inexact(node.dtype)]
-    found = pull_back(roots, [variable(node.shape, node.dtype) for node in roots], sources)
+    gradients = pull_back(roots, [variable(node.shape, node.dtype) for node in roots], sources)
     forward = set(order)
-    backward = [node for node in topological([each for each in found if each is not None]) if node not in forward]
+    backward = [node for node in topological([gradient for gradient in gradients if gradient is not None]) if node not in forward]
     read = {arg for node in backward for arg in node.args if arg in forward}
     known = {*step.carries, *step.inputs, *step.states, *outputs}
     readers = users(order)
@@ -283,7 +286,7 @@ def kept_for_derivative(step: Step, outputs: Sequence[Node]) -> list[Node]:
 
 
 def top(node: Node, readers: dict[Node, list[Node]], moving: set[Node]) -> Node:
-    """The end of the chain of elementwise operations of the same shape that a product alone goes into."""
+    """The end of the chain of elementwise operations of the same shape that starts at a product and has one reader at each link."""
     while len(readers[node]) == 1:
         after = readers[node][0]
         adds = after.op.kind == "elementwise" and len(after.args) == 2 and after.op.linear(after)

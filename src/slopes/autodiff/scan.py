@@ -1,4 +1,4 @@
-"""Back-propagation through time, and batches of loops: what a scan answers about derivatives."""
+"""Derivatives and batches of scans: back-propagation through time, and loops over batches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from ..graph.dtype import DType, is_inexact
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import substitute, topological
+from ..ops.elementwise import Add
+from ..ops.fill import zeros_like
+from ..ops.move import Pad
 from ..ops.segments import Segment, elements, entries, segments
 from .batching import along, batch
 from .pullback import pull_back
-from .pushforward import zeros_like
-from .repeat import Step, flipped, repeat
+from .repeat import Step, flip_steps, repeat
 
 
 def scan_pullback(g: Node, y: Node, *args: Node, body: Body, carries: int, moving: int, length: int, reverse: bool, kept: tuple[bool, ...],
@@ -27,7 +29,7 @@ def scan_pullback(g: Node, y: Node, *args: Node, body: Body, carries: int, movin
 
 def scan_batch(nodes: Sequence[Node], batched: Sequence[bool], body: Body, carries: int, moving: int, length: int, reverse: bool,
                kept: tuple[bool, ...], dtype: DType) -> Node:
-    """A scan over batches: every carry becomes a batch, as one may make batches of the others."""
+    """A scan over batches: every carry becomes a batch, because a batched argument may make it one."""
     size = next(node.shape[0] for node, flag in zip(nodes, batched) if flag)
     args = [along(node, size) if i < carries and not flag else
             steps_first(node) if flag and carries <= i < carries + moving else node
@@ -88,7 +90,7 @@ class Backward:
 
     def in_order(self, states: Node) -> Node:
         """States come in the order of the steps, sequences in that of their elements."""
-        return flipped(states) if self.reverse else states
+        return flip_steps(states) if self.reverse else states
 
     def gradients(self) -> tuple[Node | None, ...]:
         """One gradient per argument of the scan."""
@@ -102,8 +104,8 @@ class Backward:
         later = [variable(self.parts[i].shape, self.parts[i].dtype) for i in flowing]
         seeds = self.seeds(outputs, dict(zip(flowing, later)))
         wrt = [node for node in (*before, *elements, *fixed) if is_inexact(node.dtype)]
-        found = pull_back([node for node, _ in seeds], [seed for _, seed in seeds], wrt)
-        pulled = {node: each for node, each in zip(wrt, found) if each is not None}
+        gradients = pull_back([node for node, _ in seeds], [seed for _, seed in seeds], wrt)
+        pulled = {node: gradient for node, gradient in zip(wrt, gradients) if gradient is not None}
         states = [pulled[before[i]] if before[i] in pulled else zeros_like(before[i]) for i in flowing]
         elements_with, fixed_with = ([node for node in nodes if node in pulled] for nodes in (elements, fixed))
         roots = [*states, *(pulled[node] for node in (*elements_with, *fixed_with))]
@@ -117,31 +119,31 @@ class Backward:
         return (*(starts.get(i) for i in range(carries)), *(rest.get(node) for node in (*elements, *fixed)))
 
     def seeds(self, outputs: list[Node], later: dict[int, Node]) -> list[tuple[Node, Node]]:
-        """(output of a step, its gradient): what later steps ask for, and what readers of the results do."""
-        found = []
-        for number, (node, part) in enumerate(zip(outputs, self.parts)):
-            state = number < self.carries
+        """(output of a step, its gradient): the sum of the gradients from later steps and from readers of the results."""
+        pairs = []
+        for i, (node, part) in enumerate(zip(outputs, self.parts)):
+            state = i < self.carries
             read = gradient_entries(self.g, part, int(state)) if part.dtype == self.dtype else None
             if read is not None:
                 read = self.sequence(node, self.in_order(read) if state else read)
-            both = [each for each in (later.get(number), read) if each is not None]
+            both = [gradient for gradient in (later.get(i), read) if gradient is not None]
             if both:
-                found.append((node, both[0] if len(both) == 1 else both[0] + both[1]))
-        return found
+                pairs.append((node, both[0] if len(both) == 1 else both[0] + both[1]))
+        return pairs
 
     def known_outputs(self, outputs: list[Node], order: list[Node]) -> dict[Node, Node]:
-        """For each result of a step that the backward step reads, the input that brings it."""
+        """For each result of a step that the backward step reads, the input that supplies it."""
         read, known = set(order), {}
-        for number, (node, part) in enumerate(zip(outputs, self.parts)):
+        for i, (node, part) in enumerate(zip(outputs, self.parts)):
             if node in read and node.args and node not in known:
                 row = self.row(part.dtype)
-                values = self.in_order(entries(row, part, 1)) if number < self.carries else entries(row, part)
+                values = self.in_order(entries(row, part, 1)) if i < self.carries else entries(row, part)
                 known[node] = self.sequence(node, values)
         return known
 
-    def with_first(self, number: int, gradient: Node) -> Node:
-        """The gradient of a first state: what the loop sends back to it, and what its own readers do."""
-        part = self.parts[number]
+    def with_first(self, i: int, gradient: Node) -> Node:
+        """The gradient of an initial state: from the loop, and from readers of the state itself."""
+        part = self.parts[i]
         read = gradient_entries(self.g, part, 0, 1) if part.dtype == self.dtype else None
         return gradient if read is None else gradient + build_node("reshape", (read,), {"shape": part.shape})
 
@@ -149,19 +151,19 @@ class Backward:
 def gradient_entries(g: Node, segment: Segment, first: int = 0, last: int | None = None) -> Node | None:
     """`entries` of a gradient; None where it is zero because nobody read those values.
 
-    A gradient of a row is mostly a sum of pads, one for each slice that was read: each is looked at alone.
+    A gradient of a row is usually a sum of pads, one for each slice that was read; each is cut separately.
     """
     last = segment.count if last is None else last
     start, stop = segment.start + first * segment.size, segment.start + last * segment.size
-    found = gradient_elements(g, start, stop)
-    return None if found is None else build_node("reshape", (found,), {"shape": (last - first, *segment.shape)})
+    part = gradient_elements(g, start, stop)
+    return None if part is None else build_node("reshape", (part,), {"shape": (last - first, *segment.shape)})
 
 
 def gradient_elements(g: Node, start: int, stop: int) -> Node | None:
     terms, total = [g], None
     while terms:
         term = terms.pop()
-        if term.op.name == "add" and all(arg.shape == term.shape for arg in term.args):
+        if term.op is Add and all(arg.shape == term.shape for arg in term.args):
             terms.extend(reversed(term.args))
             continue
         part = padded_elements(term, start, stop)
@@ -172,7 +174,7 @@ def gradient_elements(g: Node, start: int, stop: int) -> Node | None:
 
 def padded_elements(term: Node, start: int, stop: int) -> Node | None:
     """Elements of a row that may be padded with zeros."""
-    if term.op.name == "pad" and term.params["value"] == 0:
+    if term.op is Pad and term.params["value"] == 0:
         (before, _), = term.params["widths"]
         low, high = max(start, before), min(stop, before + term.args[0].size)
         if low >= high:

@@ -1,4 +1,4 @@
-"""What a choice does not take: its gradient is 0 there, and stays 0 on its way back, whatever the derivatives of that branch are.
+"""Elements that a choice does not take have gradient 0, and keep it on the way back, whatever the derivatives of that branch are.
 
 Of where(x > 0, sqrt(x), x) the gradient for sqrt is 0 at x = -1, and so would be that for x, were the derivative of sqrt not NaN there,
 and 0 * NaN not NaN. So the elements of a gradient that no choice took are remembered while it passes element by element through
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from ..graph.node import Node
 from ..graph.operation import build, constant
+from ..ops.elementwise import BitwiseInvert, BitwiseOr, Multiply, Where
 from ..ops.reduce import respread
 
 
 def unbounded_nodes(order: Sequence[Node]) -> set[Node]:
-    """The nodes that an unbounded function leads to, element by element: they may be infinite or NaN."""
+    """The nodes computed element by element from an unbounded function: they may be infinite or NaN."""
     unbounded: set[Node] = set()
     for node in order:
         if not node.op.bounded or (node.op.kind == "elementwise" and any(arg in unbounded for arg in node.args)):
@@ -38,7 +39,7 @@ def either(a: Node | None, b: Node | None) -> Node | None:
 
 
 def pass_on(node: Node, above: Node) -> Sequence[Node | None]:
-    """For each argument, the elements that lead to no others than these elements of the node."""
+    """For each argument, the elements that influence only these elements of the node."""
     if node.op.kind == "elementwise":
         return (above,) * len(node.args)
     if node.op.reads_once and node.op.linear(node):  # its pullback takes each gradient to the elements that it came from, unchanged
@@ -51,12 +52,12 @@ def pass_on(node: Node, above: Node) -> Sequence[Node | None]:
 
 
 def narrow(above: Node, arg: Node) -> Node | None:
-    """The question behind one that was repeated as `arg` is; None where each repetition asks another, for all of which none would do."""
+    """The mask of an argument from that of its broadcast; None where the copies have different masks."""
     if above.op.broadcasts:
         return above.args[0] if above.args[0].shape == arg.shape else None
-    if above.op.name not in ("bitwise_invert", "bitwise_or"):
+    if above.op not in (BitwiseInvert, BitwiseOr):
         return None
-    parts = [part for each in above.args if (part := narrow(each, arg)) is not None]
+    parts = [part for question in above.args if (part := narrow(question, arg)) is not None]
     return above.op.make(*parts) if len(parts) == len(above.args) else None
 
 
@@ -65,11 +66,11 @@ def settle(node: Node, position: int, part: Node, above: Node | None, unbounded:
     if above is None or not may_unsettle(node, position, unbounded):
         return part
     arg = node.args[position]
-    if arg.op.name == "where" and arg.args[0] is above:  # which does so itself
+    if arg.op is Where and arg.args[0] is above:  # which does so itself
         return part
     return build("where", above, constant(0, part.dtype), part)
 
 
 def may_unsettle(node: Node, position: int, unbounded: set[Node]) -> bool:
     """Whether 0 times the derivative by an argument may be NaN."""
-    return not node.op.bounded or (node.op.name == "multiply" and node.args[1 - position] in unbounded)
+    return not node.op.bounded or (node.op is Multiply and node.args[1 - position] in unbounded)

@@ -9,13 +9,16 @@ from typing import Any
 from ..autodiff.batching import batch
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
+from ..graph.operation import build_node
 from ..graph.shape import normalize_axis
 from ..graph.walk import substitute, topological
 from ..guarded import check_function
 from ..machine.reference import evaluate
-from ..tensor import Tensor, Trace, asarray, from_array, mode, tracing
-from ..tree import Structure, flatten, named_leaves, unflatten
+from ..modes import mode
+from ..tensor import Tensor, asarray, from_array
+from ..trace import Trace
+from ..trace_call import TensorSpec, trace_args
+from ..tree import Structure, map_tree, named_leaves, unflatten
 from .follow import Function, Outputs, finish, node_of
 
 
@@ -38,13 +41,13 @@ def vmap(f: Function, in_axes: int | Sequence[int | None] | None = 0, out_axes: 
     def mapped(*args: Any, **kwargs: Any) -> Any:
         axes = argument_axes(args, in_axes)
         outer = Batched(args, axes)
-        trace = Trace()
-        with tracing(trace):
-            outputs = Outputs("vmap", f(*outer.examples(trace), **kwargs))
-        outer.check_writes(trace)
-        nodes = batch(outputs.nodes, outer.variables, outer.nodes)
+        with trace_args(*outer.examples) as call:
+            outputs = Outputs("vmap", f(*call.args, **kwargs))
+        variables = [tensor._node_in(call.trace) for tensor in call.inputs]
+        check_writes(call.trace, variables)
+        nodes = batch(outputs.nodes, variables, outer.nodes)
         nodes = [from_front(node, axis) for node, axis in zip(nodes, output_axes(outputs.structure, out_axes))]
-        return unflatten(outputs.structure, finish(settle(trace, nodes)))
+        return unflatten(outputs.structure, finish(settle(call.trace, nodes)))
 
     return mapped
 
@@ -69,13 +72,12 @@ def output_axes(structure: Structure, out_axes: int | Sequence[int]) -> list[int
 
 
 class Batched:
-    """The arguments of a batched call: nodes with the batch axis in front, and variables for a single example."""
+    """The arguments of a batched call: nodes with the batch axis in front, and specs of a single example."""
 
     def __init__(self, args: tuple, axes: list[int | None]) -> None:
         self.args, self.axes = args, axes
-        self.variables: list[Node] = []
         self.nodes: list[Node] = []
-        self.flags: list[bool] = []
+        self.specs: list[TensorSpec] = []
         lengths: dict[int, str] = {}
         for i, (arg, axis) in enumerate(zip(args, axes)):
             if axis is not None:
@@ -93,29 +95,25 @@ class Batched:
             raise ShapeError(f"vmap: {where} has {first} examples, {here} has {second}",
                              why="all batch axes are of one length", repair="name the batch axis of each argument in in_axes=")
         self.nodes.append(node)
-        self.variables.append(variable(node.shape[1:], node.dtype))
-        self.flags.append(tensor._requires_grad)
+        self.specs.append(TensorSpec(node.shape[1:], node.dtype, tensor._requires_grad))
 
-    def examples(self, trace: Trace) -> list[Any]:
-        """The arguments for a single example."""
-        ready = iter([trace.tensor(node, flag) for node, flag in zip(self.variables, self.flags)])
-        result = []
-        for arg, axis in zip(self.args, self.axes):
-            structure = flatten(arg)[1]
-            result.append(arg if axis is None else unflatten(structure, [next(ready) for _ in range(structure.leaves)]))
-        return result
+    @property
+    def examples(self) -> list[Any]:
+        """The arguments for a single example: specs in place of what has a batch axis."""
+        specs = iter(self.specs)
+        return [arg if axis is None else map_tree(lambda leaf: next(specs), arg) for arg, axis in zip(self.args, self.axes)]
 
-    def check_writes(self, trace: Trace) -> None:
-        """TraceError if the function assigns state a different value for each example."""
-        own = set(self.variables)
-        if mode.trace is None and trace.grads:
-            raise TraceError("vmap: the function calls backward()",
-                             why="the batch has many gradients, a tensor's `.grad` holds one",
-                             repair="take sl.grad of a function inside of vmap instead")
-        if any(node in own for node in topological(trace.writes.values())):
-            raise TraceError("vmap: the function assigns a value that depends on the example to a tensor outside of it",
-                             why="the batch has many values, the tensor holds one",
-                             repair="return the value, and combine the batch of them")
+
+def check_writes(trace: Trace, variables: Sequence[Node]) -> None:
+    """TraceError if the function of one example, which these variables stand for, assigns state a different value for each example."""
+    if mode.trace is None and trace.grads:
+        raise TraceError("vmap: the function calls backward()",
+                         why="the batch has many gradients, a tensor's `.grad` holds one",
+                         repair="take sl.grad of a function inside of vmap instead")
+    if not set(variables).isdisjoint(topological(trace.writes.values())):
+        raise TraceError("vmap: the function assigns a value that depends on the example to a tensor outside of it",
+                         why="the batch has many values, the tensor holds one",
+                         repair="return the value, and combine the batch of them")
 
 
 def settle(trace: Trace, nodes: list[Node]) -> list[Node]:

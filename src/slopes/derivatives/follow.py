@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.pullback import pull_back
-from ..autodiff.pushforward import zeros_like
 from ..errors import ArgumentError, GradientError
 from ..graph.dtype import is_float
 from ..graph.node import Node, next_serial
@@ -21,8 +20,11 @@ from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..levels import levels
 from ..machine.reference import evaluate
+from ..modes import GradientMode, mode
+from ..ops.fill import zeros_like
 from ..passes.stable import stable_to_differentiate
-from ..tensor import Recording, Tensor, asarray, from_array, mode
+from ..tensor import Tensor, asarray, from_array
+from ..trace import current_trace
 from ..tree import Structure, flatten, named_leaves, unflatten
 
 Function = Callable[..., Any]
@@ -60,7 +62,7 @@ def finish(nodes: Sequence[Node]) -> list[Tensor]:
 
 def reaching_outside(nodes: Sequence[Node]) -> set[Node]:
     """The float nodes that depend on anything that an enclosing derivative or a later backward() may differentiate."""
-    trace, reaching = mode.trace, set(levels.active)
+    trace, reaching = current_trace(), set(levels.active)
     if trace is not None:
         reaching |= {*trace.leaves, *(node for tensor, node in trace.current.items() if tensor._requires_grad)}
     for node in topological(nodes):
@@ -75,7 +77,7 @@ def record_from(nodes: Iterable[Node]) -> Iterator[None]:
     count = len(levels.active)
     levels.active.extend(nodes)
     try:
-        with Recording(True):
+        with GradientMode(True):
             yield
     finally:
         del levels.active[count:]

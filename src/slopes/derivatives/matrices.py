@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.batching import batch
-from ..autodiff.pushforward import push_forward, zeros_like
+from ..autodiff.pushforward import push_forward
 from ..graph.dtype import is_float
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.shape import Shape
 from ..guarded import check_function
+from ..ops.fill import zeros_like
 from ..tree import unflatten
 from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, stable_outputs
 from .modes import grad

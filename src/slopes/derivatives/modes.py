@@ -6,9 +6,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from ..autodiff.pushforward import ones_like, push_forward
+from ..autodiff.pushforward import push_forward
 from ..errors import ArgumentError, GradientError
 from ..guarded import check_function, describe
+from ..ops.fill import ones_like
 from ..tensor import asarray
 from ..tree import flatten, unflatten
 from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, node_of, scalar_output, stable_outputs
@@ -17,9 +18,9 @@ from .follow import Function, Inputs, Outputs, finish, gradients_or_zeros, node_
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The function that computes the gradient of `f`, d f / d argument, in the shape of that argument.
 
-    `f` returns a single number; with `has_aux=True` a pair of it and anything else, and the result is (gradient, else). The
-    argument named by `argnums` may be a tree of float tensors; a tuple of numbers gives a tuple of gradients. Raises
-    GradientError when `f` returns more than one number, or an argument is no float.
+    `f` returns a scalar; with `has_aux=True` it returns a pair (scalar, anything), and the result is (gradient, anything). The
+    argument with index `argnums` may be a tree of float tensors; a tuple of indices gives a tuple of gradients. Raises
+    GradientError if the output is not a scalar, or an argument is not float.
 
     Reverse mode: Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
 
@@ -44,7 +45,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *,
                    name: str = "value_and_grad") -> Function:
-    """The function that computes (f, gradient of f) in one go; with `has_aux=True` ((f, else), gradient). See `grad`.
+    """The function that computes (f, gradient of f) together; with `has_aux=True` ((f, anything), gradient). See `grad`.
 
     >>> import slopes as sl
     >>> sl.value_and_grad(lambda a, b: a * b, argnums=(0, 1))(sl.tensor(2.), sl.tensor(3.))
@@ -104,7 +105,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
 
 
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """(f(*args), J tangents): how the output moves when the arguments move along `tangents`, which are shaped like them.
+    """(f(*args), J tangents): the directional derivative along `tangents`, which have the structure of the arguments.
 
     >>> import slopes as sl
     >>> sl.jvp(lambda x: x * x, (sl.tensor(3.),), (sl.tensor(1.),))

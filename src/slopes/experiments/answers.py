@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import nn, text
+from ..compile import compile
 from ..errors import DataError
-from ..tensor import Tensor, asarray, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 
 
@@ -17,7 +19,14 @@ def outputs(net: nn.Module, *inputs: np.ndarray) -> Any:
     """The outputs of a net in eval mode, without derivatives: arrays, in the net's own structure of them."""
     with Mode(net, training=False), no_grad():
         y = net(*map(asarray, inputs))
-        return y.numpy() if isinstance(y, Tensor) else tuple(each.numpy() for each in y)
+        return y.numpy() if isinstance(y, Tensor) else tuple(part.numpy() for part in y)
+
+
+def outputs_in_batches(net: nn.Module, forward: Callable[[Tensor], Tensor], inputs: np.ndarray, size: int) -> np.ndarray:
+    """forward(inputs) of a net in eval mode, without derivatives, compiled for batches of `size` and concatenated."""
+    program = compile(forward)
+    with Mode(net, training=False), no_grad():
+        return np.concatenate([program(asarray(inputs[first:first + size])).numpy() for first in range(0, len(inputs), size)])
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ from .recipes import (
     words,
 )
 
-RECIPES: dict[str, Experiment[Any]] = {each.name: each for each in (
+RECIPES: dict[str, Experiment[Any]] = {recipe.name: recipe for recipe in (
     digits.recipe, perceptron.recipe, approximate.recipe, features.recipe, compare.recipe, softmax.recipe, mlp.recipe, lenet.recipe,
     lenet.published, lenet.regularized, fashion.recipe, autoencoder.recipe, forecast.recipe, tabular.recipe, speech.recipe,
     recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagger.recipe,

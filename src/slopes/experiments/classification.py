@@ -29,8 +29,8 @@ RATES = {"sgd": 0.1, "momentum": 0.02, "adam": 1e-3, "adamw": 1e-3}
 class Classifier:
     """The parts in which image classifiers differ.
 
-    network(shape, classes, **sizes) -> Module; `sizes` are those of its hyper-parameters; `options` are hyper-parameters of which
-    `training` makes more arguments of fit.
+    network(shape, classes, **sizes) -> Module; `sizes` are those of its hyper-parameters; `options` are hyper-parameters from which
+    `training` makes further arguments of fit.
     """
 
     network: Callable[..., nn.Module]
@@ -58,7 +58,7 @@ class Classifier:
     def build(self, config: Config, facts: Facts, name: str) -> nn.Module:
         """The untrained network for images of a data set."""
         frame = FRAMES[facts["name"]]
-        if list(facts["shape"]) != [1, frame.size, frame.size] or not all(isinstance(each, str) for each in facts["classes"]):
+        if list(facts["shape"]) != [1, frame.size, frame.size] or not all(isinstance(label, str) for label in facts["classes"]):
             raise ValueError(f"shape {facts['shape']!r:.40}, classes {facts['classes']!r:.40}")
         return self.network(tuple(facts["shape"]), len(facts["classes"]), **{size: config[size] for size in self.sizes})
 
@@ -96,7 +96,7 @@ def report(result: Result[data.Splits]) -> Report:
     right = int((test.predicted == test.targets).sum())
     return Report({"test accuracy": test["accuracy"], "test loss": test["loss"]},
                   [f"test accuracy {test['accuracy']:.2%} ({right:,} of {len(test.targets):,})"],
-                  {"curve.png": result.run.plot, "confusion.png": Confusion.counted(test.targets, test.predicted, test_set.classes).draw,
+                  {**result.curves, "confusion.png": Confusion.counted(test.targets, test.predicted, test_set.classes).draw,
                    "mistakes.png": lambda: mistakes(test, test_set)})
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError, SaveError
 from ..plot import Picture
-from ..train.fit import fit
 from ..train.history import History, Run
-from ..train.runs import SavedRun
-from ..train.training import Callback
+from ..train.runs import SavedRun, TrainingState
+from ..train.training import Callback, Training
 
 D = TypeVar("D")
 Facts = dict[str, Any]  # a description of the data that JSON can hold
+State = Mapping[str, np.ndarray]  # Training.named_state()
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Config(Mapping[str, Any]):
 class Part(Protocol):
     """One training of an experiment."""
 
-    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
-        """Train and return the run."""
+    def run(self, net: nn.Module | None, seed: int, callbacks: Sequence[Callback] = (), state: State | None = None) -> Run:
+        """Train, from a state that an earlier run of this part was in, if there is one, and return the run."""
 
 
 class Fit:
-    """A training by slopes.fit: training data, validation data, and the other arguments of fit.
+    """A training by gradients: training data, validation data, and the other arguments of slopes.fit.
 
     With an average of the weights among them (optim.Average), the net holds the averaged weights in the end: validation is measured
     with these.
@@ -71,23 +71,34 @@ class Fit:
     def __init__(self, train: Any, validation: Any = None, **options: Any) -> None:
         self.train, self.validation, self.options = train, validation, options
 
-    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
-        """Train the net."""
-        run = fit(net, self.train, validation=self.validation, seed=seed, progress=reporter, **self.options)
-        average = self.options.get("average")
-        if average is not None and run.history.steps:
-            average.take()
+    def training(self, net: nn.Module, seed: int, callbacks: Sequence[Callback] = ()) -> Training:
+        """The training, before its first step; these callbacks come after those of the options."""
+        options = {**self.options, "callbacks": [*self.options.get("callbacks", ()), *callbacks]}
+        return Training(net, self.train, validation=self.validation, seed=seed, **options)
+
+    def run(self, net: nn.Module | None, seed: int, callbacks: Sequence[Callback] = (), state: State | None = None) -> Run:
+        """Train the net; with a state, continue from it, to the same bits as without the interruption."""
+        assert net is not None, "an experiment with a Fit has a network"
+        training = self.training(net, seed, callbacks)
+        if state is not None:
+            training.load_named_state(state)
+        run = training.run()
+        if training.average is not None and run.history.steps:
+            training.average.take()
         return run
 
 
 class Learn:
-    """A training by another method than fit, such as L-BFGS or the perceptron's rule: a function, whose value is then `result`."""
+    """A training by another method, such as L-BFGS or the perceptron's rule: a function, whose value is then `result`.
+
+    It has no state to continue from: after an interruption it is done again.
+    """
 
     def __init__(self, learn: Callable[[], Any]) -> None:
         self.learn = learn
         self.result: Any = None
 
-    def run(self, net: nn.Module | None, seed: int, reporter: bool | Callback | None) -> Run:
+    def run(self, net: nn.Module | None, seed: int, callbacks: Sequence[Callback] = (), state: State | None = None) -> Run:
         """Call the function."""
         started = time.perf_counter()
         self.result = self.learn()
@@ -96,7 +107,7 @@ class Learn:
 
 @dataclass
 class Report:
-    """Figures by name, of which the first is the one to judge by; lines to print; and functions that draw plots, by file name."""
+    """Figures by name, the most important first; lines to print; and functions that draw plots, by file name."""
 
     figures: dict[str, float]
     lines: list[str]
@@ -188,8 +199,9 @@ class Experiment(Generic[D]):
 class Result(Generic[D]):
     """One run of an experiment: its data and facts, each part with its run, the report, and where it was saved.
 
-    `runs` holds those parts that were trained: all but the ones after an interrupted one. `save_error` is the error that prevented
-    saving into the folder asked for; `notes` name plots that could not be drawn.
+    `runs` holds those parts that were trained: all but the ones after an interrupted one. `states` are, after an interruption, the
+    states to continue from. `save_error` is the error that prevented saving into the folder asked for; `notes` name plots that could
+    not be drawn.
     """
 
     experiment: Experiment[D]
@@ -201,6 +213,7 @@ class Result(Generic[D]):
     report: Report = field(default_factory=lambda: Report({}, []))
     seconds: float = 0.0
     interrupted: bool = False
+    states: dict[str, TrainingState] = field(default_factory=dict)
     folder: Path | None = None
     save_error: SaveError | None = None
     notes: list[str] = field(default_factory=list)
@@ -214,6 +227,11 @@ class Result(Generic[D]):
     def lines(self) -> list[str]:
         """The report in lines of text."""
         return self.report.lines
+
+    @property
+    def curves(self) -> dict[str, Callable[[], Picture]]:
+        """The learning curve of each part, by file name: `curve.png` of the only one, else `curve-PART.png`."""
+        return {f"curve-{name}.png" if name else "curve.png": run.plot for name, run in self.runs.items()}
 
     @property
     def run(self) -> Run:
@@ -232,8 +250,9 @@ class Result(Generic[D]):
 
     @property
     def kept(self) -> dict[str, Run]:
-        """The runs whose networks are kept in the run folder."""
-        return {name: run for name, run in self.runs.items() if self.experiment.is_kept(name)}
+        """The runs whose networks are kept in the run folder: all of an interrupted experiment, so that it can be continued."""
+        return {name: run for name, run in self.runs.items()
+                if self.experiment.is_kept(name) or (self.interrupted and self.experiment.network is not None)}
 
 
 @dataclass

@@ -23,7 +23,7 @@ from .run import run
 
 SCHEMA = "slopes.report"
 LONG = ("lenet-published", "words")  # run when named, and with one seed
-SHARES = ("accuracy", "right", "network", "linear", "tree", "regression", "polar", "crosses", "/ PCA")
+SHARES = ("accuracy", "converged", "right", "network", "linear", "tree", "regression", "polar", "crosses", "/ PCA")
 
 
 @dataclass
@@ -86,7 +86,7 @@ def known(path: Path, settings: dict[str, Any]) -> Row | None:
 
 def table(results: Sequence[Row]) -> str:
     """The table of the documents: one row per recipe, in the order of `slopes train --list`."""
-    rows = ["| command | result (mean, least to most) | expected | seeds | seconds per seed |", "|---|---|---|---|---|"]
+    rows = ["| command | result (mean, smallest to largest) | target | seeds | seconds per seed |", "|---|---|---|---|---|"]
     for name, recipe in RECIPES.items():
         rows_of = [row for row in results if row.recipe == name]
         if rows_of:
@@ -98,9 +98,11 @@ def table(results: Sequence[Row]) -> str:
 def document(results: Sequence[Row]) -> str:
     """The page of results: versions and machines, and the table."""
     machines = [row.made_with for row in results]
-    made = sorted({f"slopes {machine['slopes']}, {machine['machine']}, threads: {machine['threads']}" for machine in machines})
-    return (f"# Results of the recipes\n\nWritten by `python -m slopes.experiments.report` ({'; '.join(made)}). Each figure is the mean "
-            f"over the seeds, with the least and the largest; seconds are those of that machine, whatever else it did.\n\n{table(results)}")
+    made = sorted({f"slopes {machine['slopes']} on {machine['machine']}" for machine in machines})
+    threads = sorted({machine["threads"] for machine in machines})
+    return (f"# Results of the recipes\n\nWritten by `python -m slopes.experiments.report` ({'; '.join(made)}; threads: "
+            f"{' or '.join(map(str, threads))}). Each figure is the mean over the seeds, with the smallest and the largest value in "
+            f"brackets. The times are from a machine that was also doing other work.\n\n{table(results)}")
 
 
 def figures_text(results: Sequence[Row], most: int = 3) -> str:

@@ -14,10 +14,11 @@ from ..files.reading import refused
 from ..plot import Picture
 from ..streams import stderr
 from ..train.interrupt import Interrupts
-from ..train.progress import CallbackReporter, Lines
-from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, load_run, save_somewhere
+from ..train.progress import CallbackReporter, Lines, choose_reporter
+from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, TrainingState, load_run, save_somewhere
 from ..train.training import Callback
 from .catalog import find_recipe
+from .checkpoints import Checkpoints, check_facts, description, saved_states
 from .experiment import Config, Experiment, LoadedRun, Report, Result
 
 D = TypeVar("D")
@@ -30,15 +31,40 @@ def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, fold
 
     The seed decides initial weights, order of examples, dropout and whatever the experiment draws. `log` takes lines of progress;
     without it they are shown as fit shows them (see `progress` there). After Ctrl-C the part that learns ends early; what is
-    left of the parts is not trained, and then nothing is reported, but what was trained is saved. A folder that cannot be written
-    in the end is replaced by a temporary one: `result.save_error`. Raises ArgumentError for values that the experiment does not take.
+    left of the parts is not trained, and then nothing is reported, but what was trained is saved, and `resume` can continue. In a
+    long run the folder is also written about every ten seconds, for the case that the process is killed. A folder that cannot be
+    written in the end is replaced by a temporary one: `result.save_error`. Raises ArgumentError for values that the experiment does
+    not take.
     """
-    started = time.perf_counter()
-    config = Config(experiment.resolve(**values or {}), seed, logger(progress) if log is None else log)
+    values = experiment.resolve(**values or {})
+    return carry_out(experiment, values, seed, None if folder is None else Path(folder), log, progress)
+
+
+def resume(saved: SavedRun, *, log: Callable[[str], None] | None = None, progress: bool | Callback | None = None) -> Result[Any]:
+    """Continue an interrupted run, `load_run(folder)`, with its own settings, and write the finished one into its folder.
+
+    The result has the same bits as that of a run without the interruption. Of several trainings those that were finished are
+    restored, the interrupted one continues, and the others follow; trainings by other methods than gradients are done again.
+    Raises ArgumentError for a run that is finished or holds no state, and DataError for other data than those it was begun with.
+    """
+    experiment = find_recipe(saved.recipe)
+    saved_states(saved, experiment)
+    return carry_out(experiment, known_values(experiment, saved), saved.seed, saved.folder, log, progress, saved)
+
+
+def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, folder: Path | None, log: Callable[[str], None] | None,
+              progress: bool | Callback | None, saved: SavedRun | None = None) -> Result[D]:
+    """Run an experiment from its beginning, or from a saved run on."""
+    started = time.perf_counter() - (0 if saved is None else saved.seconds)
+    config = Config(values, seed, logger(progress) if log is None else log)
+    states = {} if saved is None else saved_states(saved, experiment)
     with random.using(random.Generator(seed)):
         data = experiment.data(config)
         result = Result(experiment, config, data, experiment.describe(config, data))
-        train(result, log, progress)
+        if saved is not None:
+            check_facts(saved, result.facts)
+        checkpoints = None if folder is None else Checkpoints(result, folder, started)
+        train(result, states, checkpoints, log, progress)
         with Interrupts() as late:  # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
@@ -53,8 +79,9 @@ def logger(progress: bool | Callback | None) -> Callable[[str], None]:
     return (lambda line: None) if progress is False else Lines(stderr()).log
 
 
-def train(result: Result[D], log: Callable[[str], None] | None, progress: bool | Callback | None) -> None:
-    """Make the networks and train them, part by part, until one is interrupted."""
+def train(result: Result[D], states: Mapping[str, TrainingState], checkpoints: Checkpoints | None, log: Callable[[str], None] | None,
+          progress: bool | Callback | None) -> None:
+    """Make the networks and train them, each from its state if there is one, until one is interrupted."""
     experiment, config = result.experiment, result.config
     names = experiment.parts(config)
     for name in names:
@@ -64,10 +91,14 @@ def train(result: Result[D], log: Callable[[str], None] | None, progress: bool |
         part = result.trained[name] = experiment.training(config, result.data, name, net)
         if log is None and name and progress is None:
             config.log(f"{name}:")
-        reporter = progress if log is None else CallbackReporter(log, f"{name}: " if name else "")
-        result.runs[name] = part.run(net, config.seed, reporter)
+        callbacks = choose_reporter(progress if log is None else CallbackReporter(log, f"{name}: " if name else ""))
+        if checkpoints is not None:
+            checkpoints.part = name
+            callbacks.append(checkpoints)
+        result.runs[name] = part.run(net, config.seed, callbacks, states[name].arrays if name in states else None)
         if result.runs[name].interrupted:
             result.interrupted = True
+            result.states = {} if checkpoints is None else checkpoints.states
             break
 
 
@@ -78,13 +109,12 @@ def unfinished(result: Result[D]) -> str:
         else ""
 
 
-def save(result: Result[D], folder: str | os.PathLike[str]) -> None:
+def save(result: Result[D], folder: Path) -> None:
     """Write the run folder."""
     plots, result.notes = draw(result.report)
     result.folder, result.save_error = save_somewhere(
-        result.kept, folder, recipe=result.experiment.name, hyperparameters=dict(result.config), seed=result.config.seed,
-        data=result.facts, figures=result.figures, lines=result.lines, plots=plots, seconds=result.seconds,
-        interrupted=result.interrupted)
+        result.kept, folder, **description(result), figures=result.figures, lines=result.lines, plots=plots, seconds=result.seconds,
+        interrupted=result.interrupted, states=result.states)
 
 
 def draw(report: Report) -> tuple[dict[str, Picture], list[str]]:

@@ -8,9 +8,11 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph.dtype import bool_
 from ..graph.operation import build
+from ..graph.scopes import named_call
+from ..modes import mode
 from ..ops import composite
 from ..random import bernoulli
-from ..tensor import Tensor, asarray, mode
+from ..tensor import Tensor, asarray
 from .creation import arange
 from .manipulation import concat
 from .parts import in_parts
@@ -22,6 +24,7 @@ BLOCKS = 4  # of queries in causal attention: three eighths of the weights are n
 __all__ = ["scaled_dot_product_attention"]
 
 
+@named_call
 def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: Any = 0.0,
                                  is_causal: bool = False, scale: float | None = None) -> Tensor:
     """y = softmax(scale query key^T + mask) value, scale = 1 / sqrt(E) unless given.
@@ -137,7 +140,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, is
 
 
 def masked_weights(query: Tensor, key: Tensor, mask: Tensor | None, before: Any, scale: float | None) -> Tensor:
-    """The same, where `before` (L, S), if given, says which keys come before each query: at least one."""
+    """The same; `before` (L, S) is an optional mask of the keys that each query may see, at least one per query."""
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = composite.matmul(query * scale, composite.matrix_transpose(key))
     if before is not None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import aligned_empty
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph.dtype import DType, as_dtype, default_float, exists_in, float64, is_complex, is_inexact, is_integer, scalar_dtype
 from ..graph.shape import check_dimensions
+from ..modes import mode
 from ..ops import composite
-from ..tensor import Tensor, aligned_empty, asarray, from_array, mode, perform, tensor
+from ..tensor import Tensor, asarray, from_array, perform, tensor
 from .elementwise import floor
 
 __all__ = [

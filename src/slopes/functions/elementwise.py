@@ -25,7 +25,7 @@ def unary(name: str, x: Any) -> Tensor:
 
 
 def binary(name: str, x: Any, y: Any) -> Tensor:
-    """Two operands; a Python number beside a tensor takes its type, anything else becomes a tensor."""
+    """Apply a binary operation; a Python number takes the dtype of the tensor operand, anything else becomes a tensor."""
     if not isinstance(x, Tensor) and not (isinstance(y, Tensor) and isinstance(x, (bool, int, float))):
         x = asarray(x)
     if not isinstance(y, Tensor) and not isinstance(y, (bool, int, float)):
@@ -37,7 +37,7 @@ def binary(name: str, x: Any, y: Any) -> Tensor:
 
 
 def add(x: Any, y: Any) -> Tensor:
-    """x + y, elementwise. Shapes broadcast, types promote; raises ShapeError and DTypeError where they cannot.
+    """x + y, elementwise, with broadcasting and type promotion; raises ShapeError and DTypeError if they fail.
 
     >>> sl.add([1., 2.], 0.5)
     tensor([1.5, 2.5])
@@ -46,7 +46,7 @@ def add(x: Any, y: Any) -> Tensor:
 
 
 def subtract(x: Any, y: Any) -> Tensor:
-    """x - y, elementwise. Shapes broadcast, types promote.
+    """x - y, elementwise, with broadcasting and type promotion.
 
     >>> sl.subtract([1, 2], [3, 1])
     tensor([-2,  1])
@@ -55,7 +55,7 @@ def subtract(x: Any, y: Any) -> Tensor:
 
 
 def multiply(x: Any, y: Any) -> Tensor:
-    """x y, elementwise (not the matrix product: that is `matmul`). Shapes broadcast, types promote.
+    """x y, elementwise, with broadcasting and type promotion (the matrix product is `matmul`).
 
     >>> sl.multiply([[1.], [2.]], [3., 4.])
     tensor([[3., 4.],
@@ -65,7 +65,7 @@ def multiply(x: Any, y: Any) -> Tensor:
 
 
 def divide(x: Any, y: Any) -> Tensor:
-    """x / y, elementwise; integers become float32, and a division by 0 gives inf or NaN as IEEE 754 says.
+    """x / y, elementwise; integers become float32, and division by 0 gives inf or NaN (IEEE 754).
 
     >>> sl.divide([1, 2], 4)
     tensor([0.25, 0.5 ])
@@ -94,7 +94,7 @@ def remainder(x: Any, y: Any) -> Tensor:
 def pow(x: Any, y: Any) -> Tensor:
     """x to the power y; d/dx = y x^(y-1), d/dy = x^y log x (for x > 0). ArgumentError for integers to a constant negative power.
 
-    x^0 is 1 with gradient 0, for any x; d/dy is taken as 0 where x <= 0, though there is none below 0 (PyTorch: nan).
+    x^0 is 1 with gradient 0, for any x; d/dy is defined as 0 where x <= 0 (PyTorch: nan below 0).
 
     >>> sl.pow([1., 2., 3.], 2)
     tensor([1., 4., 9.])
@@ -103,7 +103,7 @@ def pow(x: Any, y: Any) -> Tensor:
 
 
 def maximum(x: Any, y: Any) -> Tensor:
-    """The larger of x and y; NaN if either is NaN. Of equals, each gets half of the gradient.
+    """The larger of x and y; NaN if either is NaN. Equal values get half of the gradient each.
 
     >>> sl.maximum([1., 5.], [3., 2.])
     tensor([3., 5.])
@@ -112,7 +112,7 @@ def maximum(x: Any, y: Any) -> Tensor:
 
 
 def minimum(x: Any, y: Any) -> Tensor:
-    """The smaller of x and y; NaN if either is NaN. Of equals, each gets half of the gradient.
+    """The smaller of x and y; NaN if either is NaN. Equal values get half of the gradient each.
 
     >>> sl.minimum([1., 5.], [3., 2.])
     tensor([1., 2.])
@@ -188,7 +188,7 @@ def exp(x: Any) -> Tensor:
 
 
 def expm1(x: Any) -> Tensor:
-    """exp(x) - 1, exact also near 0.
+    """exp(x) - 1, accurate near 0.
 
     >>> sl.expm1([1e-8])
     tensor([1.e-08])
@@ -206,7 +206,7 @@ def log(x: Any) -> Tensor:
 
 
 def log1p(x: Any) -> Tensor:
-    """log(1 + x), exact also near 0.
+    """log(1 + x), accurate near 0.
 
     >>> sl.log1p([1e-8])
     tensor([1.e-08])
@@ -233,10 +233,10 @@ def log10(x: Any) -> Tensor:
 
 
 def logaddexp(x: Any, y: Any) -> Tensor:
-    """log(exp x + exp y), with the larger of the two taken out so that nothing overflows; integers become float32.
+    """log(exp x + exp y), computed without overflow; integers become float32.
 
-    The gradient is softmax of the two, in the limit where they are infinite: all of it goes to the only inf, none to -inf beside a
-    larger number, half to each of two equal infinities (whose shares PyTorch leaves nan).
+    The gradient is the softmax of x and y. For infinities it is the limit: 1 for a single inf, 0 for -inf beside a larger number,
+    1/2 for two equal infinities (PyTorch: nan).
 
     >>> sl.logaddexp([1000., float("-inf")], [0., float("-inf")])
     tensor([1000.,  -inf])
@@ -307,7 +307,7 @@ def tan(x: Any) -> Tensor:
 
 
 def asin(x: Any) -> Tensor:
-    """The angle in -pi/2 .. pi/2 whose sine is x; NaN outside of -1 .. 1.
+    """The angle in -pi/2 .. pi/2 whose sine is x; NaN outside -1 .. 1.
 
     >>> sl.asin([0.])
     tensor([0.])
@@ -316,7 +316,7 @@ def asin(x: Any) -> Tensor:
 
 
 def acos(x: Any) -> Tensor:
-    """The angle in 0 .. pi whose cosine is x; NaN outside of -1 .. 1.
+    """The angle in 0 .. pi whose cosine is x; NaN outside -1 .. 1.
 
     >>> sl.acos([1.])
     tensor([0.])
@@ -370,7 +370,7 @@ def tanh(x: Any) -> Tensor:
 
 
 def asinh(x: Any) -> Tensor:
-    """The number whose hyperbolic sine is x.
+    """The inverse hyperbolic sine.
 
     >>> sl.asinh([0.])
     tensor([0.])
@@ -379,7 +379,7 @@ def asinh(x: Any) -> Tensor:
 
 
 def acosh(x: Any) -> Tensor:
-    """The number, 0 or more, whose hyperbolic cosine is x; NaN below 1.
+    """The inverse hyperbolic cosine, at least 0; NaN for x < 1.
 
     >>> sl.acosh([1.])
     tensor([0.])
@@ -388,7 +388,7 @@ def acosh(x: Any) -> Tensor:
 
 
 def atanh(x: Any) -> Tensor:
-    """The number whose hyperbolic tangent is x; NaN outside of -1 .. 1.
+    """The inverse hyperbolic tangent; NaN outside -1 .. 1.
 
     >>> sl.atanh([0.])
     tensor([0.])
@@ -400,7 +400,7 @@ def atanh(x: Any) -> Tensor:
 
 
 def floor(x: Any) -> Tensor:
-    """The largest whole number not above x; no gradient.
+    """Round down to an integer; no gradient.
 
     >>> sl.floor([1.5, -1.5])
     tensor([ 1., -2.])
@@ -409,7 +409,7 @@ def floor(x: Any) -> Tensor:
 
 
 def ceil(x: Any) -> Tensor:
-    """The smallest whole number not below x; no gradient.
+    """Round up to an integer; no gradient.
 
     >>> sl.ceil([1.5, -1.5])
     tensor([ 2., -1.])
@@ -418,7 +418,7 @@ def ceil(x: Any) -> Tensor:
 
 
 def trunc(x: Any) -> Tensor:
-    """x without its fraction; no gradient.
+    """Round toward 0 to an integer; no gradient.
 
     >>> sl.trunc([1.5, -1.5])
     tensor([ 1., -1.])
@@ -427,7 +427,7 @@ def trunc(x: Any) -> Tensor:
 
 
 def round(x: Any) -> Tensor:
-    """The nearest whole number, the even one of two (as Python and IEEE 754 do); no gradient.
+    """Round to the nearest integer, ties to even (as Python and IEEE 754); no gradient.
 
     >>> sl.round([0.5, 1.5, 2.6])
     tensor([0., 2., 3.])
@@ -436,7 +436,7 @@ def round(x: Any) -> Tensor:
 
 
 def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
-    """Each element, but at least `min` and at most `max`; None means no bound, a bound of NaN gives NaN.
+    """Clamp each element to at least `min` and at most `max`; None means no bound, and a bound of NaN gives NaN.
 
     Types promote as in arithmetic: integers with a bound of 0.5 become float32. Where min > max, the result is max.
 
@@ -531,14 +531,14 @@ def isfinite(x: Any) -> Tensor:
 
 
 def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Whether |x - y| <= atol + rtol |y|, elementwise; infinities of one sign are close, NaN only with equal_nan.
+    """Whether |x - y| <= atol + rtol |y|, elementwise; equal infinities are close, two NaN only with equal_nan.
 
-    Integers are compared as float64, where their differences do not wrap around.
+    Integers are compared as float64, so that differences do not wrap around.
 
     >>> sl.isclose([1., 2.], [1.000001, 2.1])
     tensor([ True, False])
     """
-    x, y = (each if is_inexact(each.dtype) else each.astype(float64) for each in (asarray(x), asarray(y)))
+    x, y = (arg if is_inexact(arg.dtype) else arg.astype(float64) for arg in (asarray(x), asarray(y)))
     near = abs(x - y) <= atol + rtol * abs(y)
     near = (x == y) | (near & isfinite(x) & isfinite(y))
     return near | (isnan(x) & isnan(y)) if equal_nan else near
@@ -548,7 +548,7 @@ def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 
 
 def logical_and(x: Any, y: Any) -> Tensor:
-    """Whether both are true; numbers are true unless 0.
+    """Logical and, elementwise; nonzero numbers are true.
 
     >>> sl.logical_and([True, True], [True, False])
     tensor([ True, False])
@@ -557,7 +557,7 @@ def logical_and(x: Any, y: Any) -> Tensor:
 
 
 def logical_or(x: Any, y: Any) -> Tensor:
-    """Whether at least one is true; numbers are true unless 0.
+    """Logical or, elementwise; nonzero numbers are true.
 
     >>> sl.logical_or([True, False], [False, False])
     tensor([ True, False])
@@ -566,7 +566,7 @@ def logical_or(x: Any, y: Any) -> Tensor:
 
 
 def logical_xor(x: Any, y: Any) -> Tensor:
-    """Whether exactly one is true; numbers are true unless 0.
+    """Exclusive or, elementwise; nonzero numbers are true.
 
     >>> sl.logical_xor([True, True], [True, False])
     tensor([False,  True])
@@ -575,7 +575,7 @@ def logical_xor(x: Any, y: Any) -> Tensor:
 
 
 def logical_not(x: Any) -> Tensor:
-    """Whether it is false; numbers are true unless 0.
+    """Logical negation, elementwise; nonzero numbers are true.
 
     >>> sl.logical_not([True, False])
     tensor([False,  True])
@@ -588,7 +588,7 @@ def truth(x: Any) -> Tensor:
 
 
 def bitwise_and(x: Any, y: Any) -> Tensor:
-    """The bits set in both, for integers and bool.
+    """Bitwise and, for integers and bool.
 
     >>> sl.bitwise_and([6], [3])
     tensor([2])
@@ -597,7 +597,7 @@ def bitwise_and(x: Any, y: Any) -> Tensor:
 
 
 def bitwise_or(x: Any, y: Any) -> Tensor:
-    """The bits set in either, for integers and bool.
+    """Bitwise or, for integers and bool.
 
     >>> sl.bitwise_or([6], [3])
     tensor([7])
@@ -606,7 +606,7 @@ def bitwise_or(x: Any, y: Any) -> Tensor:
 
 
 def bitwise_xor(x: Any, y: Any) -> Tensor:
-    """The bits set in exactly one, for integers and bool.
+    """Bitwise exclusive or, for integers and bool.
 
     >>> sl.bitwise_xor([6], [3])
     tensor([5])
@@ -615,7 +615,7 @@ def bitwise_xor(x: Any, y: Any) -> Tensor:
 
 
 def bitwise_invert(x: Any) -> Tensor:
-    """All bits turned over, for integers and bool.
+    """Invert all bits, for integers and bool.
 
     >>> sl.bitwise_invert([6])
     tensor([-7])
@@ -624,7 +624,7 @@ def bitwise_invert(x: Any) -> Tensor:
 
 
 def bitwise_left_shift(x: Any, y: Any) -> Tensor:
-    """The bits of x moved up by y places: x 2^y, for integers.
+    """Shift the bits of x left by y: x 2^y, for integers.
 
     >>> sl.bitwise_left_shift([3], 2)
     tensor([12])
@@ -633,7 +633,7 @@ def bitwise_left_shift(x: Any, y: Any) -> Tensor:
 
 
 def bitwise_right_shift(x: Any, y: Any) -> Tensor:
-    """The bits of x moved down by y places: floor(x / 2^y), for integers.
+    """Shift the bits of x right by y: floor(x / 2^y), for integers.
 
     >>> sl.bitwise_right_shift([12], 2)
     tensor([3])
@@ -645,11 +645,11 @@ def bitwise_right_shift(x: Any, y: Any) -> Tensor:
 
 
 def where(condition: Any, x: Any, y: Any) -> Tensor:
-    """x where the condition is true, y elsewhere; all three broadcast. The gradient goes to the chosen one only.
+    """x where the condition is true, y elsewhere; all three broadcast. The gradient flows to the selected values only.
 
-    What is not chosen may be infinite or NaN, and so may be its derivatives: behind functions of each element, sums and changes of shape
-    the gradient is 0 there (elsewhere 0 times infinity makes it NaN). The same holds for what `maximum`, `minimum` and `clip` leave out.
-    Behind other functions, and where a value goes into the branch in two ways, choose the argument as well:
+    A value that is not selected, and its derivative, may be infinite or NaN: its gradient is 0 if it was computed by elementwise
+    functions, sums and changes of shape. The same holds for values that `maximum`, `minimum` and `clip` discard. After other
+    functions, and where an argument enters the branch in two ways, select the argument as well:
     where(x > 0, f(where(x > 0, x, 1)), 0).
 
     >>> sl.where([True, False], 1., 0.)
@@ -660,8 +660,8 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     condition = asarray(condition)
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         x = asarray(x)
-    x, y = (each if isinstance(each, (Tensor, bool, int, float)) else asarray(each) for each in (x, y))
-    if not isinstance(x, Tensor):  # a number takes the type of the other choice, not of the condition
+    x, y = (choice if isinstance(choice, (Tensor, bool, int, float)) else asarray(choice) for choice in (x, y))
+    if not isinstance(x, Tensor):  # a number takes the dtype of the other choice, not of the condition
         x = asarray(x, y.dtype if scalar_fits(x, y.dtype) else None)
     elif not isinstance(y, Tensor):
         y = asarray(y, x.dtype if scalar_fits(y, x.dtype) else None)
@@ -669,14 +669,14 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 
 
 def scalar_fits(value: Any, dtype: DType) -> bool:
-    """Whether a Python number takes this type beside a tensor of it (a fraction beside integers does not)."""
+    """Whether a Python number takes this dtype next to a tensor (a fraction next to integers does not)."""
     return scalar_dtype(value, dtype) == dtype
 
 
 def astype(x: Any, dtype: Any) -> Tensor:
-    """x in another data type; floats lose their fraction on the way to integers. Raises DTypeError for unknown types.
+    """Convert x to another dtype; conversion to integers truncates. Raises DTypeError for unknown dtypes.
 
-    A float outside of an integer type's range becomes its smallest or largest number, NaN becomes 0; integers wrap around.
+    A float outside the range of an integer dtype becomes its smallest or largest value, NaN becomes 0; integers wrap around.
 
     >>> sl.astype([1.9, -1.9], "int32")
     tensor([ 1, -1], dtype=int32)
@@ -685,7 +685,7 @@ def astype(x: Any, dtype: Any) -> Tensor:
 
 
 def stop_gradient(x: Any) -> Tensor:
-    """x itself, through which no gradient flows.
+    """x without its history: no gradient flows through it.
 
     >>> x = sl.tensor(2., requires_grad=True)
     >>> (x * sl.stop_gradient(x)).backward()
@@ -696,10 +696,10 @@ def stop_gradient(x: Any) -> Tensor:
 
 
 def round_bfloat16(x: Any) -> Tensor:
-    """The nearest bfloat16, a number with 8 bits of precision and the range of float32, as float32; the even one of two.
+    """Round to bfloat16, which has 8 bits of precision and the range of float32; ties to even. The result is float32.
 
-    In a compiled function it is kept in memory as 16 bits. The gradient passes as if nothing were rounded. Raises DTypeError unless x
-    is float32. Source: Kalamkar et al., "A study of BFLOAT16 for deep learning training", 2019.
+    A compiled function stores it in 16 bits. The gradient ignores the rounding. Raises DTypeError unless x is float32.
+    Source: Kalamkar et al., "A study of BFLOAT16 for deep learning training", 2019.
 
     >>> sl.round_bfloat16(sl.tensor([1.0, 3.14159, 1e-30]))
     tensor([1.000000e+00, 3.140625e+00, 9.984021e-31])

@@ -99,7 +99,7 @@ def vector_norm(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: boo
             [0. , 0. ]])
     """
     if isinstance(ord, bool) or not isinstance(ord, (int, float, np.number)) or ord != ord:
-        raise ArgumentError(f"vector_norm: ord={ord!r} is no order of a norm", repair="choose 2, 1, inf or another number")
+        raise ArgumentError(f"vector_norm: ord={ord!r} is not the order of a norm", repair="choose 2, 1, inf or another number")
     x = composite.as_float(asarray(x))
     if (ord < 0 or ord == math.inf) and composite.nothing_along(x, axis, "vector_norm"):
         raise ShapeError(f"vector_norm: ord={ord} over no elements of a tensor of shape {x.shape}",

@@ -13,8 +13,10 @@ from ..graph.operation import variable
 from ..graph.shape import whole
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..modes import mode
 from ..passes.stable import stable_to_differentiate
-from ..tensor import Tensor, Trace, asarray, mode
+from ..tensor import Tensor, asarray
+from ..trace import Trace, current_trace
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .manipulation import flip, stack
 
@@ -26,12 +28,13 @@ Stepping = Callable[[Any, Any], tuple[Any, Any]]
 def scan(step: Stepping, start: Any, sequences: Any = None, length: int | None = None, reverse: bool = False) -> tuple[Any, Any]:
     """(last state, outputs of all steps): state, output = step(state, element), for each element of the first axis.
 
-    `start`, `sequences` and what a step returns are trees of tensors; a step must return a state of the structure, shapes and
-    types of `start`. Outputs are stacked along a new first axis. Without sequences the step runs `length` times and gets None;
-    with `reverse` the last element comes first, and outputs stay beside their elements. Eagerly this is a Python loop; in a
-    compiled function it is one loop in the program, however many steps there are: products of the sequences alone are taken
-    before it, products that no later step asks for and gradients of weights after it. Tensors that the step assigns (a
-    generator's state, running means) are carried along. Raises ArgumentError or ShapeError when the state changes its kind.
+    `start`, `sequences` and the results of a step are trees of tensors; the state of a step must have the structure, shapes and
+    dtypes of `start`. Outputs are stacked along a new first axis. Without sequences the step runs `length` times, with None as
+    element; with `reverse` it starts at the last element, and output i still belongs to element i. In eager mode this is a Python
+    loop; in a compiled function it is one loop of the program for any number of steps, and the compiler moves out of it the products
+    that do not depend on the state, those that no later step needs, and the gradients of weights. Tensors that the step assigns (a
+    generator's state, running means) are carried too. Raises ArgumentError or ShapeError when a step returns a state of another
+    structure, shape or dtype.
 
     >>> import slopes as sl
     >>> sl.scan(lambda total, x: (total + x, total * x), sl.tensor(0.), sl.tensor([1., 2., 3.]))
@@ -39,15 +42,15 @@ def scan(step: Stepping, start: Any, sequences: Any = None, length: int | None =
     """
     check_function("scan", step)
     if length is not None and whole(length) is None:
-        raise ArgumentError(f"scan: length={length!r} is no number of steps", repair="give a whole number, or None beside sequences")
+        raise ArgumentError(f"scan: length={length!r} is not a number of steps", repair="pass an integer, or None with sequences")
     if not isinstance(reverse, bool):
-        raise ArgumentError(f"scan: reverse={reverse!r}", repair="give True or False")
+        raise ArgumentError(f"scan: reverse={reverse!r}", repair="pass True or False")
     leaves, structure = flatten(sequences)
     xs = [asarray(leaf) for leaf in leaves]
     count = step_count(sequences, xs, length)
     begin, state_structure = flatten(start)
     state = [asarray(leaf) for leaf in begin]
-    run = eager if mode.trace is None else traced
+    run = eager if mode.trace is None else scan_in_graph
     return run(Loop(step, structure, state_structure), state, xs, count, reverse)
 
 
@@ -55,11 +58,11 @@ def step_count(sequences: Any, xs: Sequence[Tensor], length: int | None) -> int:
     """The common length of the first axes."""
     for path, leaf in named_leaves(sequences, "sequences"):
         if not asarray(leaf).ndim:
-            raise ShapeError(f"scan: {path} is a single number", why="its first axis is the time", repair="give a tensor of steps")
+            raise ShapeError(f"scan: {path} is a single number", why="the first axis is time", repair="pass a tensor with a time axis")
     lengths = {x.shape[0] for x in xs} | ({length} if length is not None else set())
     if len(lengths) != 1:
         shapes = ", ".join(str(x.shape) for x in xs) or "no sequences"
-        raise ShapeError(f"scan: sequences of shapes {shapes} and length={length} do not agree on a number of steps",
+        raise ShapeError(f"scan: sequences of shapes {shapes} and length={length} do not have the same number of steps",
                          repair="give sequences with first axes of one length, or without sequences length=")
     count = lengths.pop()
     if count < 1:
@@ -83,7 +86,7 @@ class Loop:
         leaves, structure = flatten(result[0])
         if structure != self.state:
             raise ArgumentError(f"scan: the step returned a state {structure}, it was given {self.state}",
-                                repair="return the new state in the containers of the old one")
+                                repair="return the new state in the same containers as the old one")
         output_leaves, outputs = flatten(result[1])
         new = [asarray(leaf) for leaf in leaves]
         for i, (before, after) in enumerate(zip(state, new)):
@@ -103,18 +106,18 @@ def eager(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse
         rows.append(outputs)
     assert structure is not None
     columns = [stack(list(column)) for column in zip(*rows)]
-    return unflatten(loop.state, state), unflatten(structure, [flip(each, axis=0) for each in columns] if reverse else columns)
+    return unflatten(loop.state, state), unflatten(structure, [flip(column, axis=0) for column in columns] if reverse else columns)
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
-def traced(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
+def scan_in_graph(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, reverse: bool) -> tuple[Any, Any]:
     """The loop as one operation: the step is recorded once."""
-    trace = mode.trace
+    trace = current_trace()
     assert trace is not None
-    recorded = Recorded(trace, loop, state, xs, [])
-    while recorded.unknown:  # what a step assigns is carried from step to step, as the state is
-        recorded = Recorded(trace, loop, state, xs, [*recorded.assigned, *recorded.unknown])
-    starts = [each._node_in(trace) for each in (*state, *recorded.assigned)]
+    recorded = RecordedStep(trace, loop, state, xs, [])
+    while recorded.unknown:  # tensors that the step assigns are carried from step to step, like the state
+        recorded = RecordedStep(trace, loop, state, xs, [*recorded.assigned, *recorded.unknown])
+    starts = [tensor._node_in(trace) for tensor in (*state, *recorded.assigned)]
     last, outputs, _ = repeat(Step(recorded.carries, recorded.elements, recorded.states, recorded.outputs), starts,
                               [x._node_in(trace) for x in xs], count, reverse)
     for tensor, node in zip(recorded.assigned, last[len(state):]):
@@ -123,12 +126,12 @@ def traced(loop: Loop, state: list[Tensor], xs: list[Tensor], count: int, revers
     return unflatten(loop.state, results[:len(state)]), unflatten(recorded.structure, results[len(state):])
 
 
-class Recorded:
-    """One step, recorded: `assigned` are the tensors that it is known to assign, `unknown` those that it turned out to assign too."""
+class RecordedStep:
+    """A recorded step: `assigned` are the tensors that it is known to assign, `unknown` others that it assigned in this recording."""
 
     def __init__(self, trace: Trace, loop: Loop, state: list[Tensor], xs: list[Tensor], assigned: list[Tensor]) -> None:
         self.assigned = assigned
-        carries = [variable(each.shape, each.dtype, "state") for each in (*state, *assigned)]
+        carries = [variable(tensor.shape, tensor.dtype, "state") for tensor in (*state, *assigned)]
         elements = [variable(x.shape[1:], x.dtype, "element") for x in xs]
         with Aside(trace) as aside:
             for tensor, node in zip(assigned, carries[len(state):]):
@@ -138,29 +141,29 @@ class Recorded:
                 raise TraceError("scan: the step calls backward()", why="gradients of one step alone would be lost in the loop",
                                  repair="call backward() after the loop, or use sl.grad inside of the step")
             written = aside.assigned
-            self.unknown = [each for each in written if each not in set(assigned)]
-            states = [each._node_in(trace) for each in new] + [
-                trace.writes[each] if each in written else node for each, node in zip(assigned, carries[len(state):])]
-            body = stable_body([*states, *(each._node_in(trace) for each in outputs)], [*carries, *elements])
+            self.unknown = [tensor for tensor in written if tensor not in set(assigned)]
+            states = [tensor._node_in(trace) for tensor in new] + [
+                trace.writes[tensor] if tensor in written else node for tensor, node in zip(assigned, carries[len(state):])]
+            body = stable_body([*states, *(tensor._node_in(trace) for tensor in outputs)], [*carries, *elements])
             self.states, self.outputs = body[:len(states)], body[len(states):]
         self.carries, self.elements = carries, elements
-        self.followed = mode.recording and any(each._requires_grad for each in (*state, *xs, *new, *outputs))
+        self.followed = mode.recording and any(tensor._requires_grad for tensor in (*state, *xs, *new, *outputs))
 
 
 def stable_body(results: list[Node], inputs: list[Node]) -> list[Node]:
-    """What a body computes of its inputs, in the form in which it is differentiated; what it reads from outside stays as it is."""
+    """The results of a loop body, rewritten for stable derivatives; nodes from outside the body are not changed."""
     order = topological(results)
     inside = depending(order, inputs)
     return stable_to_differentiate(results, [node for node in order if node not in inside])
 
 
 def stand_ins(trace: Trace, nodes: Sequence[Node]) -> list[Tensor]:
-    """The tensors that a function is recorded with."""
+    """Tensors that stand for the arguments while a function is recorded."""
     return [trace.tensor(node, mode.recording and is_float(node.dtype)) for node in nodes]
 
 
 class Aside:
-    """A trace whose assignments, gradients and notes are put back afterwards: only what was read for the first time stays."""
+    """Restores the assignments, gradients and notes of a trace afterwards; tensors read for the first time remain recorded."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -172,24 +175,24 @@ class Aside:
 
     @property
     def called_backward(self) -> bool:
-        """Whether gradients have changed since."""
+        """Whether gradients have changed in this block."""
         return self.trace.grads != self.grads
 
     @property
     def assigned(self) -> list[Tensor]:
-        """The tensors that were assigned since."""
-        return [each for each, node in self.trace.writes.items() if self.writes.get(each) is not node]
+        """The tensors that were assigned in this block."""
+        return [tensor for tensor, node in self.trace.writes.items() if self.writes.get(tensor) is not node]
 
     def __exit__(self, *error: Any) -> None:
         trace = self.trace
         current = {tensor: self.current.get(tensor, node) for tensor, node in trace.reads.items()}
-        put_back(trace.writes, self.writes)
-        put_back(trace.current, current)
-        put_back(trace.grads, self.grads)
-        put_back(trace.notes, self.notes)
+        restore(trace.writes, self.writes)
+        restore(trace.current, current)
+        restore(trace.grads, self.grads)
+        restore(trace.notes, self.notes)
 
 
-def put_back(mine: dict[Any, Any], kept: dict[Any, Any]) -> None:
-    """Nested traces share these dictionaries: they stay the same objects."""
+def restore(mine: dict[Any, Any], kept: dict[Any, Any]) -> None:
+    """Restore the contents of a dictionary in place, since nested traces share it."""
     mine.clear()
     mine.update(kept)

@@ -1,4 +1,4 @@
-"""Functions that move elements about: reshaping, joining, cutting, repeating, padding."""
+"""Functions that rearrange elements: reshape, transpose, concatenate, split, repeat, pad."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def all_tensors(xs: Sequence[Any]) -> list[Tensor]:
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Tensor:
-    """The same elements, in row-major order, in another shape; one size may be -1. Raises ShapeError unless the number fits.
+    """Reshape x in row-major order; one size may be -1 and is inferred. Raises ShapeError if the number of elements differs.
 
     >>> sl.reshape(sl.arange(6), (2, -1))
     tensor([[0, 1, 2],
@@ -37,7 +37,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
 
 
 def flatten(x: Any, start: int = 0) -> Tensor:
-    """The axes from `start` on made one: start=1 keeps a batch axis. Raises ShapeError for an axis that does not exist.
+    """Merge the axes from `start` on into one; start=1 keeps the batch axis. Raises ShapeError for an axis that does not exist.
 
     >>> sl.flatten(sl.zeros((2, 3, 4)), start=1).shape
     (2, 12)
@@ -46,7 +46,7 @@ def flatten(x: Any, start: int = 0) -> Tensor:
 
 
 def permute_dims(x: Any, axes: int | Sequence[int]) -> Tensor:
-    """The axes in another order: axis i of the result is axis axes[i] of x. Raises ShapeError unless each is named once.
+    """Permute the axes: axis i of the result is axis axes[i] of x. Raises ShapeError unless `axes` is a permutation.
 
     >>> sl.permute_dims(sl.zeros((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
@@ -55,7 +55,7 @@ def permute_dims(x: Any, axes: int | Sequence[int]) -> Tensor:
 
 
 def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
-    """Some axes moved to other places, the rest left in their order. Raises ShapeError for an axis or a place that is named twice.
+    """Move axes from positions `source` to `destination`; the others keep their order. Raises ShapeError for duplicate positions.
 
     >>> sl.moveaxis(sl.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
@@ -64,7 +64,7 @@ def moveaxis(x: Any, source: Axis, destination: Axis) -> Tensor:
 
 
 def expand_dims(x: Any, axis: int = 0) -> Tensor:
-    """A new axis of size 1 at position `axis`.
+    """Insert an axis of size 1 at position `axis`.
 
     >>> sl.expand_dims([1., 2.], -1).shape
     (2, 1)
@@ -73,7 +73,7 @@ def expand_dims(x: Any, axis: int = 0) -> Tensor:
 
 
 def squeeze(x: Any, axis: Axis | None = None) -> Tensor:
-    """The axes of size 1 left out: those named, or all. Raises ShapeError for an axis of another size.
+    """Remove axes of size 1: those in `axis`, or all. Raises ShapeError for an axis of another size.
 
     >>> sl.squeeze(sl.zeros((1, 3, 1)), 0).shape
     (3, 1)
@@ -82,7 +82,7 @@ def squeeze(x: Any, axis: Axis | None = None) -> Tensor:
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
-    """Axes of size 1 repeated and new axes put in front, until the shape is reached. Raises ShapeError where it cannot be.
+    """Broadcast x to a shape: repeat axes of size 1 and insert axes in front. Raises ShapeError if the shapes do not match.
 
     >>> sl.broadcast_to([1., 2.], (2, 2))
     tensor([[1., 2.],
@@ -92,7 +92,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
 
 
 def broadcast_arrays(*xs: Any) -> list[Tensor]:
-    """All tensors in their common shape.
+    """Broadcast all tensors to their common shape.
 
     >>> [x.shape for x in sl.broadcast_arrays([[1.], [2.]], [1., 2., 3.])]
     [(2, 3), (2, 3)]
@@ -103,7 +103,7 @@ def broadcast_arrays(*xs: Any) -> list[Tensor]:
 
 
 def concat(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
-    """Tensors one after another along an axis (None: flattened first). Raises ShapeError unless all other sizes are equal.
+    """Concatenate tensors along an axis (None: flatten them first). Raises ShapeError unless all other sizes are equal.
 
     >>> sl.concat([[1., 2.], [3.]])
     tensor([1., 2., 3.])
@@ -112,7 +112,7 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
 
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
-    """Tensors of one shape side by side along a new axis.
+    """Stack tensors of equal shape along a new axis.
 
     >>> sl.stack([[1., 2.], [3., 4.]], axis=1)
     tensor([[1., 3.],
@@ -129,7 +129,7 @@ def some_tensors(xs: Sequence[Any], name: str) -> list[Tensor]:
 
 
 def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
-    """The slices along an axis, which vanishes.
+    """The slices of x along an axis, as a tuple of tensors without that axis.
 
     >>> sl.unstack([[1, 2], [3, 4]])
     (tensor([1, 2]), tensor([3, 4]))
@@ -138,7 +138,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
 
 
 def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-    """x cut along an axis into a number of equal parts, or into parts of the given sizes. Raises ShapeError unless they fit.
+    """Split x along an axis into equal parts, or into parts of these sizes. Raises ShapeError unless they add up.
 
     >>> sl.split(sl.arange(5), [2, 3])
     (tensor([0, 1]), tensor([2, 3, 4]))
@@ -147,7 +147,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor,
 
 
 def flip(x: Any, axis: Axis | None = None) -> Tensor:
-    """The elements in reverse order along some axes (None: all).
+    """Reverse the order of the elements along axes (None: all).
 
     >>> sl.flip([1, 2, 3])
     tensor([3, 2, 1])
@@ -156,7 +156,7 @@ def flip(x: Any, axis: Axis | None = None) -> Tensor:
 
 
 def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
-    """The elements moved on by `shift` places; those that fall off come in at the other end.
+    """Shift the elements along axes by `shift`; elements beyond the end re-enter at the start.
 
     >>> sl.roll([1, 2, 3], 1)
     tensor([3, 1, 2])
@@ -165,7 +165,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
 
 
 def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
-    """The whole tensor repeated along each axis.
+    """Repeat the whole tensor along each axis.
 
     >>> sl.tile([1, 2], (2,))
     tensor([1, 2, 1, 2])
@@ -174,7 +174,7 @@ def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
 
 
 def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Each element repeated in place, all as often or each by its own number (axis None: of the flattened tensor).
+    """Repeat each element: a number of times, or one number per element (axis None: of the flattened tensor).
 
     >>> sl.repeat([1, 2], 2)
     tensor([1, 1, 2, 2])
@@ -183,7 +183,7 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Ten
 
 
 def diagonal(x: Any, first: int = -2, second: int = -1) -> Tensor:
-    """The elements with equal positions on two axes of one size, which become one axis at the end.
+    """The diagonal of two axes of equal size, as a new last axis.
 
     >>> sl.diagonal([[1, 2], [3, 4]])
     tensor([1, 4])
@@ -192,10 +192,10 @@ def diagonal(x: Any, first: int = -2, second: int = -1) -> Tensor:
 
 
 def pad(x: Any, widths: int | Sequence[Any], value: Any = 0) -> Tensor:
-    """Elements of one value added before and after each axis; `widths` is a number, a pair, or one pair (before, after) per axis.
+    """Pad each axis with a constant; `widths` is a number, a pair (before, after), or one pair per axis.
 
-    `value` is a number or a 0-d tensor, which gets a gradient. Raises ArgumentError for widths that are no such pairs, or a value
-    that is no number, ShapeError for another number of pairs than x has axes.
+    `value` is a number or a 0-d tensor, which gets a gradient. Raises ArgumentError for other widths or values, ShapeError unless
+    there is one pair per axis.
 
     >>> sl.pad([1., 2.], (1, 2))
     tensor([0., 1., 2., 0., 0.])

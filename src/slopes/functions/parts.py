@@ -13,8 +13,10 @@ from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..guarded import check_function
+from ..modes import mode
 from ..ops.checkpoint import checkpoint
-from ..tensor import Tensor, Trace, asarray, mode
+from ..tensor import Tensor, asarray
+from ..trace import Trace, current_trace
 from ..tree import Structure, flatten, named_leaves, unflatten
 from .loop import Aside, stable_body, stand_ins
 from .manipulation import concat
@@ -43,11 +45,11 @@ def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
     xs = [asarray(leaf) for leaf in leaves]
     total = row_count(sequences, xs)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ArgumentError(f"in_parts: size is {size!r}", why="so many rows are taken at a time", repair="take at least one")
+        raise ArgumentError(f"in_parts: size is {size!r}", why="it is the number of rows to compute at a time", repair="pass at least 1")
     whole = total - total % size
     if total <= size:
         return call(function, structure, xs, total)
-    run = eager if mode.trace is None else traced
+    run = eager if mode.trace is None else loop_in_graph
     results = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)
     if whole < total:
         results.append(call(function, structure, [x[whole:] for x in xs], total - whole))
@@ -59,12 +61,12 @@ def row_count(sequences: Any, xs: Sequence[Tensor]) -> int:
     """The common length of the first axes."""
     for path, leaf in named_leaves(sequences, "sequences"):
         if not asarray(leaf).ndim:
-            raise ShapeError(f"in_parts: {path} is a single number", why="its first axis is cut into parts",
-                             repair="let the function read what is the same for all parts from outside")
+            raise ShapeError(f"in_parts: {path} is a single number", why="the first axis is split into parts",
+                             repair="let the function read a value that is the same for all parts, instead of passing it")
     lengths = {x.shape[0] for x in xs}
     if len(lengths) != 1 or 0 in lengths:
         raise ShapeError(f"in_parts: sequences of shapes {', '.join(str(x.shape) for x in xs) or 'none'}",
-                         why="they have first axes of one length, at least 1")
+                         why="their first axes must have the same length, at least 1")
     return lengths.pop()
 
 
@@ -86,31 +88,31 @@ def eager(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Ten
 
 
 # ---------------------------------------------------------------------- inside of a compiled function
-def traced(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
-    """The result of all parts, as one loop: the function is recorded once."""
-    trace = mode.trace
+def loop_in_graph(function: Callable[[Any], Any], structure: Structure, xs: Sequence[Tensor], size: int) -> list[Any]:
+    """The results of all parts, computed by one loop of the graph: the function is recorded once."""
+    trace = current_trace()
     assert trace is not None
     elements = [variable((size, *x.shape[1:]), x.dtype, "part") for x in xs]
-    tensors, result_structure, nodes = recorded(trace, function, structure, elements, size)
+    tensors, result_structure, nodes = record(trace, function, structure, elements, size)
     order = topological(nodes)
     fixed = outside(order, nodes, depending(order, elements))
     count = xs[0].shape[0] // size
     moving = [build_node("reshape", (x._node_in(trace),), {"shape": (count, *node.shape)}) for x, node in zip(xs, elements)]
-    found = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
-    followed = mode.recording and any(each._requires_grad for each in (*xs, *tensors))
-    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in found]
+    results = checkpoint(Body([*elements, *fixed], nodes), [*moving, *fixed], len(moving), count, 0)
+    followed = mode.recording and any(tensor._requires_grad for tensor in (*xs, *tensors))
+    rows = [build_node("reshape", (node,), {"shape": (count * size, *node.shape[2:])}) for node in results]
     return [unflatten(result_structure, [trace.tensor(row, followed and is_float(row.dtype)) for row in rows])]
 
 
-def recorded(trace: Trace, function: Callable[[Any], Any], structure: Structure, elements: Sequence[Node],
-             size: int) -> tuple[list[Tensor], Structure, list[Node]]:
-    """What the function makes of one part: tensors, their structure, and their nodes."""
+def record(trace: Trace, function: Callable[[Any], Any], structure: Structure, elements: Sequence[Node],
+           size: int) -> tuple[list[Tensor], Structure, list[Node]]:
+    """The results of the function for one part: tensors, their structure, and their nodes."""
     with Aside(trace) as aside:
         leaves, result_structure = flatten(call(function, structure, stand_ins(trace, elements), size))
         tensors = [asarray(leaf) for leaf in leaves]
         if aside.called_backward or aside.assigned:
             what = "calls backward()" if aside.called_backward else "assigns a tensor"
             raise TraceError(f"in_parts: the function {what}",
-                             why="it is computed again for the derivative, and must do the same each time",
-                             repair="leave that out, or use sl.scan, whose steps may assign tensors")
+                             why="the derivative computes it again, which must have the same effect",
+                             repair="remove that, or use sl.scan, whose steps may assign tensors")
         return tensors, result_structure, stable_body([tensor._node_in(trace) for tensor in tensors], list(elements))

@@ -130,7 +130,7 @@ def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the maximum along `axis` (None: in the flattened tensor), the first of equals, as int64.
+    """The index of the maximum along `axis` (None: in the flattened tensor), the first among equals, as int64.
 
     >>> sl.argmax([[1., 5.], [3., 2.]], axis=1)
     tensor([1, 0])
@@ -139,7 +139,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the minimum along `axis` (None: in the flattened tensor), the first of equals, as int64.
+    """The index of the minimum along `axis` (None: in the flattened tensor), the first among equals, as int64.
 
     >>> sl.argmin([[1., 5.], [3., 2.]], axis=1)
     tensor([0, 1])
@@ -150,7 +150,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Cumulative sums along `axis` (optional for 1-d tensors): y_i = x_0 + ... + x_i.
 
-    Integers are added as int64 or uint64. With `dtype`, elements become that type first, and the result is of it.
+    Integers are added as int64 or uint64. With `dtype`, elements are cast to it first, and it is the dtype of the result.
 
     >>> sl.cumulative_sum([1, 2, 3])
     tensor([1, 3, 6])
@@ -175,7 +175,8 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`: positive, summing to 1, for logits of any size (Bridle 1990).
 
-    A logit of -inf has value and gradient 0; only -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
+    A logit of -inf has value and gradient 0. If all logits are -inf, or one is inf, the result is nan, as in PyTorch. An empty axis
+    stays empty.
 
     >>> sl.softmax([10000., 10000.])
     tensor([0.5, 0.5])
@@ -186,7 +187,7 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """x - log(sum(exp(x))) along `axis`: the logarithm of softmax, accurate even where softmax underflows to 0.
 
-    A logit of -inf stays -inf; only -inf gives nan, as in PyTorch, and so does inf. An empty axis stays empty.
+    A logit of -inf stays -inf. If all logits are -inf, or one is inf, the result is nan, as in PyTorch. An empty axis stays empty.
 
     >>> sl.log_softmax([10000., 0.])
     tensor([     0., -10000.])

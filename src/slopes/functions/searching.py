@@ -83,22 +83,23 @@ def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor,
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:
-    """The indices of nonzero elements, one tensor per axis. TraceError while compiling: the size depends on values.
+    """The indices of nonzero elements, one tensor per axis.
 
-    Raises ShapeError for a 0-d tensor.
+    Raises TraceError while compiling, because the size depends on values, and ShapeError for a 0-d tensor.
 
     >>> sl.nonzero([0, 3, 0, 5])
     (tensor([1, 3]),)
     """
     x = asarray(x)
     if not x.ndim:
-        raise ShapeError("nonzero: a 0-d tensor has no axes to give positions on", repair="x.reshape(1) has one; or ask bool(x)")
+        raise ShapeError("nonzero: a 0-d tensor has no axes", repair="use x.reshape(1), or bool(x)")
     return tuple(map(from_array, np.nonzero(x._known("nonzero"))))
 
 
 def unique(x: Any) -> Tensor:
-    """The distinct elements in ascending order; the gradient goes to the first of equals. TraceError while compiling: the size depends
-    on values.
+    """The distinct elements in ascending order; the gradient goes to the first of equal elements.
+
+    Raises TraceError while compiling, because the size depends on values.
 
     >>> sl.unique([3, 1, 3])
     tensor([1, 3])

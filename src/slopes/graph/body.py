@@ -1,4 +1,4 @@
-"""The body of a loop: a closed graph whose inputs are numbered, as a parameter of the operation that repeats it."""
+"""The body of a loop: a closed graph with numbered inputs, a parameter of the operation that repeats it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def replace(outputs: Sequence[Node], known: Mapping[Node, Node]) -> list[Node]:
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         made = node.op.make(*args, **node.params)
         if made.location == here:
-            made.location, made.layer = node.location, node.layer
+            made.location, made.region = node.location, node.region
         return made
 
     return rebuild(outputs, dict(known), make)
@@ -66,8 +66,8 @@ def replace(outputs: Sequence[Node], known: Mapping[Node, Node]) -> list[Node]:
 
 def with_bodies(order: Sequence[Node]) -> list[Node]:
     """Nodes in order, behind each loop the nodes of its body."""
-    found = []
+    nodes = []
     for node in order:
-        found.append(node)
-        found += [inner for body in node.params.values() if isinstance(body, Body) for inner in body.nodes()]
-    return found
+        nodes.append(node)
+        nodes += [inner for body in node.params.values() if isinstance(body, Body) for inner in body.nodes()]
+    return nodes

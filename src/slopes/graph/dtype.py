@@ -30,15 +30,15 @@ def as_dtype(dtype: object) -> DType:
     if dtype is int:
         return default_int
     try:
-        found = np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
+        known = np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
     except (TypeError, ValueError, DeprecationWarning):
-        found = None
-    if found is None or found not in ALL:  # NumPy takes None for float64
+        known = None
+    if known is None or known not in ALL:  # NumPy takes None for float64
         types = "the types are " + ", ".join(t.name for t in ALL)
         if isinstance(dtype, np.dtype):  # that of an array
             raise DTypeError(f"{dtype!r} is not a data type of slopes", why=types, repair=cast_hint(dtype))
         raise DTypeError(f"{dtype!r} is not a data type of slopes", repair=types)
-    return found
+    return known
 
 
 def cast_hint(dtype: DType) -> str:

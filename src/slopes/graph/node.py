@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Location, layer_stack, user_location
+from ..errors import Location, user_location
 from .dtype import DType
+from .scopes import Region, scopes
 from .shape import Shape
 
 if TYPE_CHECKING:
@@ -64,25 +65,30 @@ class Node(Operators):
     """One value of a computation: an operation, its arguments (nodes) and parameters, and what follows from them.
 
     `value` is the array when it is already known: always for constants, and for whatever ran eagerly.
-    `location` is the user's (file, line) that built it first; `layer` the path of the layer that was running then.
+    `location` is the user's (file, line) that built it first; `region` the call of a layer or function that was running then.
     `owner` refers weakly to the tensor that gets the gradient of this node, if one does.
     """
 
-    __slots__ = ("__weakref__", "args", "dtype", "layer", "location", "op", "owner", "params", "shape", "value")
+    __slots__ = ("__weakref__", "args", "dtype", "location", "op", "owner", "params", "region", "shape", "value")
     op: type[Operation]
     args: tuple[Node, ...]
     params: dict[str, Any]
     shape: Shape
     dtype: DType
     location: Location
-    layer: str
+    region: Region | None
     value: np.ndarray | None
     owner: weakref.ref | None
 
     def __init__(self, op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType,
-                 value: np.ndarray | None, location: Location, layer: str) -> None:
+                 value: np.ndarray | None, location: Location, region: Region | None) -> None:
         self.op, self.args, self.params, self.shape, self.dtype = op, args, params, shape, dtype
-        self.value, self.location, self.layer, self.owner = value, location, layer, None
+        self.value, self.location, self.region, self.owner = value, location, region, None
+
+    @property
+    def layer(self) -> str:
+        """The path of the layer that it was made in, "" outside of layers."""
+        return "" if self.region is None else self.region.layer
 
     @property
     def ndim(self) -> int:
@@ -101,23 +107,18 @@ _serial = itertools.count()
 
 
 def next_serial() -> int:
-    """A number never given before in this process: the identity of a variable or a tag."""
+    """A new serial number of this process: the identity of a variable or a tag."""
     return next(_serial)
 
 
 def intern(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
     """The one node of this operation, arguments and parameters; parameters must be hashable."""
     key = (op, args, tuple(sorted(params.items())), shape, dtype) if params else (op, args, shape, dtype)
-    found = _pool.get(key)
-    return found if found is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
+    known = _pool.get(key)
+    return known if known is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
 
 
 def fresh(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
-    """A node that is found by no other expression: one that stands for itself."""
-    return Node(op, args, params, shape, dtype, None, user_location(), running_layer())
-
-
-def running_layer() -> str:
-    """The path of the innermost layer that is running, "" outside of all."""
-    paths = layer_stack.paths
-    return paths[-1] if paths else ""
+    """A node that is not interned: no other expression becomes the same node."""
+    region = scopes.region if args else None  # leaves such as constants are shared by many graphs
+    return Node(op, args, params, shape, dtype, None, user_location(), region)

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, SlopesError, missing_method
 from .dtype import NATIVE, DType, plain, scalar_dtype
 from .node import Node, Operators, intern, next_serial
+from .scopes import named_call
 from .shape import Shape
 
 
@@ -43,6 +44,8 @@ class Operation:
     kind: str = "leaf"
     reads_numbers: bool = False
     """Whether `make` builds something else for some values of a constant argument."""
+    conditions: int = 0
+    """How many of the first arguments are conditions, whose type has no part in the type of the result."""
     types: Sequence[DType] = NATIVE
     """The types that `samples` are tested in."""
 
@@ -67,6 +70,10 @@ class Operation:
     """About how many simple instructions one element takes: the measure that rewrite rules lower."""
     inline_limit: int | None = None
     """How many instructions an argument may take that is computed where this operation reads it; None: no matter how many."""
+
+    # ------------------------------------------------------------------ compilation: observers
+    observes: bool = False
+    """Whether what reads the result only looks at the argument: the rest of the program is compiled as if it were not there."""
 
     # ------------------------------------------------------------------ compilation: kernels
     kernel: str | None = None
@@ -105,7 +112,7 @@ class Operation:
 
     @classmethod
     def attach(cls, **answers: Callable[..., Any]) -> None:
-        """Add answers that are written on a higher floor: the derivatives of loops are built by the package that pulls gradients back."""
+        """Add answers that are defined on a higher floor, as the derivatives of loops are."""
         for question, answer in answers.items():
             setattr(cls, question, staticmethod(answer))
 
@@ -123,7 +130,7 @@ class Operation:
 
     @classmethod
     def samples(cls) -> Iterable[tuple[list[Any], dict[str, Any]]]:
-        """(descriptions of inputs, parameters) for the tests that are made for every operation: see ops/samples.py."""
+        """(descriptions of inputs, parameters) for the tests that run for every operation: see ops/samples.py."""
         return ()
 
     # ------------------------------------------------------------------ values
@@ -166,7 +173,10 @@ class Operation:
 
     @classmethod
     def emit(cls, b: Any, *xs: Any, **params: Any) -> Any:
-        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`)."""
+        """The result for vectors of elements, in terms of a builder of native code (loops/builder.py `Builder`).
+
+        It takes the parameters of the operation by the names that `meaning` gives them.
+        """
         raise missing_method(cls, "emit", "it says how the operation is compiled; eager code needs none")
 
     @classmethod
@@ -197,7 +207,7 @@ class Operation:
 
     @classmethod
     def shows_argument(cls, node: Node) -> bool:
-        """Whether this node only shows elements of its first argument: it is that which gets memory where one of them needs it."""
+        """Whether this node is a view of its first argument: where the view would need a buffer, the argument gets it."""
         return False
 
     @classmethod
@@ -244,7 +254,7 @@ def constant(value: Any, dtype: DType | None = None) -> Node:
 
 @lru_cache(maxsize=1024, typed=True)
 def kept_constant(value: Any, dtype: DType, zero: str) -> Node:
-    """The same number in the same type is found again; `zero` tells 0.0 from -0.0, which are equal."""
+    """A cached constant of a number in a type; `zero` distinguishes 0.0 from -0.0, which compare equal."""
     return new_constant(value, dtype)
 
 
@@ -267,10 +277,10 @@ def variable(shape: Shape, dtype: DType, name: str = "") -> Node:
 def build(name: str, *args: Any, **params: Any) -> Any:
     """Perform the operation `name`: on tensors eagerly (or traced), on nodes by building the graph."""
     chosen = None
-    for each in args:
-        if isinstance(each, Operators):
-            chosen = each
-            if not isinstance(each, Node):
+    for arg in args:
+        if isinstance(arg, Operators):
+            chosen = arg
+            if not isinstance(arg, Node):
                 break
     apply = build_node if chosen is None else type(chosen)._apply
     return apply(name, args, params)
@@ -279,25 +289,25 @@ def build(name: str, *args: Any, **params: Any) -> Any:
 def build_node(name: str, args: tuple, params: dict[str, Any]) -> Node:
     """The graph node of operation `name`; Python numbers among the arguments take the type of the arrays beside them."""
     operation = Operation.table[name]
-    if not all(isinstance(each, Node) for each in args):
-        args = lift(name, args)
+    if not all(isinstance(arg, Node) for arg in args):
+        args = lift(operation, args)
     return operation.make(*args, **params)
 
 
-def lift(name: str, args: tuple) -> tuple[Node, ...]:
+def lift(operation: type[Operation], args: tuple) -> tuple[Node, ...]:
     """Turn Python numbers and NumPy arrays among the arguments into constants."""
-    typed = args[1:] if name == "where" else args  # a condition says nothing of the type of what it chooses
-    beside = next((each.dtype for each in typed if isinstance(each, (Node, np.ndarray))), None)
+    name, typed = operation.name, args[operation.conditions:]
+    beside = next((arg.dtype for arg in typed if isinstance(arg, (Node, np.ndarray))), None)
     lifted = []
-    for each in args:
-        if isinstance(each, Node):
-            lifted.append(each)
-        elif isinstance(each, np.ndarray):
-            lifted.append(constant(each))
-        elif isinstance(each, (bool, int, float, complex, np.generic)):
-            lifted.append(number_beside(name, each, beside))
+    for arg in args:
+        if isinstance(arg, Node):
+            lifted.append(arg)
+        elif isinstance(arg, np.ndarray):
+            lifted.append(constant(arg))
+        elif isinstance(arg, (bool, int, float, complex, np.generic)):
+            lifted.append(number_beside(name, arg, beside))
         else:
-            raise ArgumentError(f"{name}: {each!r} of type {type(each).__name__} is no number and no tensor",
+            raise ArgumentError(f"{name}: {arg!r} of type {type(arg).__name__} is no number and no tensor",
                                 repair="make a tensor of it first: slopes.tensor(...)")
     return tuple(lifted)
 
@@ -319,12 +329,16 @@ Node._apply = staticmethod(build_node)
 
 
 class Composite:
-    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole."""
+    """A pure function of tensors made of operations, in the form of an operation: computed at once it is looked up as a whole.
+
+    `make` is the function, `traced` the same as a region of the graph that it builds.
+    """
 
     reads_numbers = False
+    conditions = 0
 
     def __init__(self, function: Callable[..., Any], operands: int) -> None:
-        self.make, self.name, self.operands = function, function.__name__, operands
+        self.make, self.traced, self.name, self.operands = function, named_call(function), function.__name__, operands
         self.names = list(inspect.signature(function).parameters)[operands:]
 
     def split(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
@@ -345,9 +359,9 @@ def composed(operands: int) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
         @wraps(function)
         def perform(*args: Any, **params: Any) -> Any:
-            for each in args[:operands]:
-                if isinstance(each, Operators) and not isinstance(each, Node):
-                    return type(each)._compose(whole, args, params)
+            for arg in args[:operands]:
+                if isinstance(arg, Operators) and not isinstance(arg, Node):
+                    return type(arg)._compose(whole, args, params)
             return function(*args, **params)
 
         return perform

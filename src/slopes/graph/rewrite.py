@@ -53,7 +53,7 @@ class Phase:
         return add
 
     def measure(self, roots: Iterable[Node]) -> int:
-        """What every rule of this phase makes smaller."""
+        """The quantity that every rule of this phase lowers."""
         roots = list(roots)
         if self.once:
             return sum(self.weight(node) for node in topological(roots))
@@ -85,7 +85,7 @@ def rewrite(roots: Sequence[Node], phase: Phase, budget: int | None = None, log:
 
 
 class Rewriting:
-    """One run of a phase: what every node became."""
+    """One run of a phase, with the result for every node."""
 
     def __init__(self, phase: Phase, budget: int, log: list[Firing] | None) -> None:
         self.phase, self.budget, self.log = phase, budget, log
@@ -147,20 +147,20 @@ class Rewriting:
             raise self.error(f"more than {self.budget} rules fired")
 
     def adopt(self, result: Node, node: Node) -> Node:
-        """What a node became takes over the user's line and layer: messages and profiles go on naming them."""
-        for new in topological([result], stop=lambda each: each in self.done or each.location != self.here):
+        """The new nodes take over the user's line and region, which messages and profiles name."""
+        for new in topological([result], stop=lambda old: old in self.done or old.location != self.here):
             if new.location == self.here:
-                new.location, new.layer = node.location, node.layer
+                new.location, new.region = node.location, node.region
         return result
 
     def error(self, what: str) -> RewriteError:
         """The error, with the firings that led to it."""
-        last = "; ".join(f"{rule.name}: {picture(before)} -> {picture(after)}" for rule, before, after in self.firings[-8:])
+        last = "; ".join(f"{rule.name}: {show(before)} -> {show(after)}" for rule, before, after in self.firings[-8:])
         return RewriteError(f"{self.phase.name}: {what}", why=f"the last rules were {last}",
                             repair="one of these rules does not lower the measure; this is a fault of slopes")
 
 
-def picture(node: Node) -> str:
+def show(node: Node) -> str:
     """A node and its arguments, in a few words."""
     return f"{node.op.name}({', '.join(f'{arg.op.name} {type_of(arg)}' for arg in node.args)})"
 

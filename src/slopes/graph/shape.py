@@ -1,4 +1,4 @@
-"""All shape arithmetic; all shape errors are born here."""
+"""Shape arithmetic, and its errors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ MOST_ELEMENTS = 1 << 60
 
 def size(shape: Sequence[int]) -> int:
     return math.prod(shape)
+
+
+def strides_of(shape: Iterable[int]) -> tuple[int, ...]:
+    """The distance between neighbours along each axis when elements are counted in row-major order."""
+    result, step = [], 1
+    for n in reversed(list(shape)):
+        result.append(step)
+        step *= n
+    return tuple(reversed(result))
 
 
 def broadcast_shapes(operation: str, shapes: Sequence[Shape]) -> Shape:
@@ -69,11 +78,11 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int, operation: str) 
     if type(axis) is int and -rank <= axis < rank:
         return (axis % rank,)
     axes = list(axis) if isinstance(axis, Iterable) else [axis]
-    found = sorted(normalize_axis(each, rank, operation) for each in axes)
-    if len(set(found)) < len(found):
+    rising = sorted(normalize_axis(i, rank, operation) for i in axes)
+    if len(set(rising)) < len(rising):
         raise ShapeError(f"{operation}: an axis is named twice in {tuple(axes)}",
                          why=f"counted from either end, in a tensor of {rank} axes", repair="name each axis once")
-    return tuple(found)
+    return tuple(rising)
 
 
 def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
@@ -82,11 +91,11 @@ def check_dimensions(shape: Sequence[int], operation: str) -> Shape:
     if any(n is None or n < 0 for n in sizes):
         raise ShapeError(f"{operation}: {tuple(shape)} is no shape", why="sizes are whole numbers, 0 or more",
                          repair="compute sizes with //, and give -1 to reshape only")
-    found = tuple(n for n in sizes if n is not None)
-    if math.prod(n for n in found if n) >= MOST_ELEMENTS:
-        raise ShapeError(f"{operation}: no array of shape {found} exists", why="it would have more elements than memory has addresses",
+    dimensions = tuple(n for n in sizes if n is not None)
+    if math.prod(n for n in dimensions if n) >= MOST_ELEMENTS:
+        raise ShapeError(f"{operation}: no array of shape {dimensions} exists", why="it would have more elements than memory has addresses",
                          repair="look for a size that is too large")
-    return found
+    return dimensions
 
 
 def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
@@ -106,7 +115,7 @@ def reshape_shape(old: Shape, new: Sequence[int]) -> Shape:
 
 
 def reshape_hint(old: Shape, new: Sequence[int]) -> str:
-    """The sizes that would hold the elements, when one -1 can settle it."""
+    """A repair: a size that would fit the number of elements, if changing one axis is enough."""
     if any(whole(n) is None for n in new):
         return "sizes are whole numbers; one of them may be -1"
     for axis in reversed(range(len(new))):

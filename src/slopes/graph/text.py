@@ -34,7 +34,7 @@ CODE = re.compile(rf"(?:{QUOTED}|[^'\"#])*")  # a line without its comment
 def text(roots: Sequence[Node], locations: bool = True) -> str:
     """The graph that the roots need, one node per line, arguments before users, the roots on the last line."""
     order = topological(roots)
-    names = {node: f"%{number}" for number, node in enumerate(order)}
+    names = {node: f"%{i}" for i, node in enumerate(order)}
     lines = [line(node, names) + (f"  # {where(node)}" if locations and node.args else "") for node in order]
     return "\n".join([*lines, " ".join(["return", *(names[root] for root in roots)])])
 
@@ -83,19 +83,24 @@ def digest(array: np.ndarray) -> str:
 
 def large_constants(roots: Sequence[Node]) -> dict[str, Node]:
     """The constants that `text` writes as a digest, by that digest: what `parse` asks for."""
-    found = (node for node in topological(roots) if node.op is Constant)
-    return {digest(node.params["value"].array): node for node in found if is_large(node.params["value"].array)}
+    constants = (node for node in topological(roots) if node.op is Constant)
+    return {digest(node.params["value"].array): node for node in constants if is_large(node.params["value"].array)}
 
 
 def parse(source: str, constants: Mapping[str, Node] | None = None) -> list[Node]:
     """The roots of a graph written by `text`: the same interned nodes, when variables and large constants still exist."""
     nodes: list[Node] = []
-    for number, raw in enumerate(source.strip().splitlines(), start=1):
-        words = CODE.match(raw.strip())[0].strip()  # type: ignore[index]
+    for i, raw in enumerate(source.strip().splitlines(), start=1):
+        words = without_comment(raw)
         if words.startswith("return"):
-            return [reference(word, nodes, number) for word in words.split()[1:]]
-        nodes.append(parse_line(words, nodes, constants or {}, number))
+            return [reference(word, nodes, i) for word in words.split()[1:]]
+        nodes.append(parse_line(words, nodes, constants or {}, i))
     raise ArgumentError("graph text: no line `return ...` at the end", why="it names the roots of the graph")
+
+
+def without_comment(raw: str) -> str:
+    code = CODE.match(raw.strip())
+    return code[0].strip() if code else ""
 
 
 def parse_line(words: str, nodes: list[Node], constants: Mapping[str, Node], number: int) -> Node:
@@ -129,7 +134,7 @@ def parse_param(key: str, value: str) -> Any:
 def parse_body(source: str) -> Body:
     """The body whose inputs, then outputs, are the roots of a graph."""
     roots = parse(source)
-    inputs = [node for number, node in enumerate(roots) if node.params.get("serial") == -1 - number]
+    inputs = [node for i, node in enumerate(roots) if node.params.get("serial") == -1 - i]
     return Body(inputs, roots[len(inputs):])
 
 
@@ -141,7 +146,7 @@ def literal(value: str) -> Any:
 
 def parse_constant(value: str, dtype: np.dtype, shape: tuple[int, ...], constants: Mapping[str, Node], number: int) -> Node:
     if not value.startswith("<"):
-        flat = [literal(each.strip()) for each in value.strip("[]").split(",") if each.strip()]
+        flat = [literal(element.strip()) for element in value.strip("[]").split(",") if element.strip()]
         return constant(np.array(flat, dtype).reshape(shape))
     if value.strip("<>") not in constants:
         raise ArgumentError(f"graph text, line {number}: the large constant {value} was not given",

@@ -1,4 +1,4 @@
-"""Whether a graph is well formed: every node re-derived from its operation's own rule."""
+"""Checks that a graph is well formed: every node follows from its operation's own rule."""
 
 from __future__ import annotations
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from .node import Node
+
+if TYPE_CHECKING:
+    from .operation import Operation
 
 
 def topological(roots: Iterable[Node], stop: Callable[[Node], bool] = lambda node: False) -> list[Node]:
@@ -23,14 +27,19 @@ def topological(roots: Iterable[Node], stop: Callable[[Node], bool] = lambda nod
     return list(done)
 
 
+def performs(order: Iterable[Node], *operations: type[Operation]) -> bool:
+    """Whether any of the nodes performs one of these operations."""
+    return any(node.op in operations for node in order)
+
+
 def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     """For each node, the nodes among `nodes` that take it as an argument, one entry per use."""
     nodes = list(nodes)
-    found: dict[Node, list[Node]] = {node: [] for node in nodes}
+    readers: dict[Node, list[Node]] = {node: [] for node in nodes}
     for node in nodes:
         for arg in node.args:
-            found.setdefault(arg, []).append(node)
-    return found
+            readers.setdefault(arg, []).append(node)
+    return readers
 
 
 def substitute(roots: Iterable[Node], replacements: dict[Node, Node]) -> list[Node]:
@@ -50,10 +59,9 @@ def rebuild(roots: Iterable[Node], known: dict[Node, Node], make: Callable[[Node
     return [new[root] for root in roots]
 
 
-def rebuild_all(roots: Iterable[Node], make: Callable[[Node, tuple[Node, ...]], Node]) -> list[Node]:
-    """Rebuild graphs bottom-up: `make(node, new arguments)` is asked for every node that has arguments."""
-    roots = list(roots)
+def rebuild_all(order: Iterable[Node], roots: Iterable[Node], make: Callable[[Node, tuple[Node, ...]], Node]) -> list[Node]:
+    """Rebuild graphs bottom-up: `make(node, new arguments)` is asked for every node of the topological `order` that has arguments."""
     new: dict[Node, Node] = {}
-    for node in topological(roots):
+    for node in order:
         new[node] = make(node, tuple(new[arg] for arg in node.args)) if node.args else node
     return [new[root] for root in roots]

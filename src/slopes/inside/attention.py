@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,12 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError
+from ..nn.attention import ATTENTION
 from ..nn.module import entries
 from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
-from ..train.mode import Mode
-from .watch import replace_forward
+from ..taps import noted
+from ..tensor import Tensor
+from .watch import evaluate_once, recorded
 
 TICKS = 24  # most positions to label in the figure
 
@@ -58,15 +58,17 @@ def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), ke
     >>> import slopes as sl
     >>> from slopes.zoo.networks import char_gpt
     >>> seen = sl.inside.attention_maps(char_gpt(vocabulary=5, context=8, width=16, depth=2, heads=4), np.array([[1, 2, 3]]))
-    >>> [each.shape for each in seen.weights.values()], float(seen.weights["net.decoder.layers[0].self_attn"][0, 0, 1:].sum())
+    >>> [maps.shape for maps in seen.weights.values()], float(seen.weights["net.decoder.layers[0].self_attn"][0, 0, 1:].sum())
     ([(4, 3, 3), (4, 3, 3)], 0.0)
     """
-    weights: dict[str, np.ndarray] = {}
-    with ExitStack() as stack, Mode(net, training=False, quiet=True), no_grad():
-        for path, module in module_paths(net):
-            if isinstance(module, nn.MultiheadAttention):
-                stack.enter_context(replace_forward(module, recording_forward(module, path, weights, example)))
-        net(*(asarray(x) for x in inputs))
+    def function(*args: Any) -> dict[str, Tensor]:
+        net(*args)
+        trace = recorded()
+        weights = {path: noted(trace, f"{path}.{ATTENTION}") for path, module in module_paths(net)
+                   if isinstance(module, nn.MultiheadAttention)}
+        return {path: trace.tensor(nodes[-1])[example] for path, nodes in weights.items() if nodes}
+
+    weights = {path: np.array(tensor.numpy()) for path, tensor in evaluate_once(net, function, *inputs).items()}
     if not weights:
         raise ArgumentError("attention_maps: this network has no attention", why="no nn.MultiheadAttention in it was called")
     return AttentionMaps(weights, list(queries), list(queries if keys is None else keys))
@@ -75,16 +77,3 @@ def attention_maps(net: nn.Module, *inputs: Any, queries: Sequence[str] = (), ke
 def module_paths(net: nn.Module) -> list[tuple[str, nn.Module]]:
     """(path for display, module) of all modules."""
     return [(entry.display, entry.value) for entry in entries(net) if isinstance(entry.value, nn.Module)]
-
-
-def recording_forward(module: nn.MultiheadAttention, path: str, weights_by_path: dict[str, np.ndarray], example: int) -> Any:
-    """The layer's forward method, extended to record its weights."""
-    original = module.forward
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        need_weights, averaged = kwargs.pop("need_weights", False), kwargs.pop("average_attn_weights", True)
-        y, weights = original(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
-        weights_by_path[path] = np.array(weights.numpy()[example])
-        return (y, weights.mean(axis=1) if averaged else weights) if need_weights else y
-
-    return forward

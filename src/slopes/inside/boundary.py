@@ -12,8 +12,9 @@ from .. import nn
 from ..compile import compile
 from ..constraint import COUNT, check
 from ..errors import ArgumentError, ShapeError
+from ..modes import no_grad
 from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad
+from ..tensor import asarray
 from ..train.mode import Mode
 from .draw import colour
 
@@ -62,8 +63,8 @@ def boundary(model: Any, x: Any, y: Any, points: int = 200, margin: float = 0.1,
 
     >>> import numpy as np, slopes as sl
     >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
-    >>> found = sl.inside.boundary(lambda points: points[:, 0] > 0.5, x, y, points=50)
-    >>> found.decided.shape, float(found.decided.mean())
+    >>> regions = sl.inside.boundary(lambda points: points[:, 0] > 0.5, x, y, points=50)
+    >>> regions.decided.shape, float(regions.decided.mean())
     ((50, 50), 0.5)
     """
     check("boundary", {"points": COUNT}, {"points": points})
@@ -92,8 +93,8 @@ def predictor(model: Any) -> Callable[[np.ndarray], Any]:
     return predict
 
 
-def predict_classes(net: nn.Module, places: np.ndarray) -> np.ndarray:
+def predict_classes(net: nn.Module, points: np.ndarray) -> np.ndarray:
     """The classes that a network predicts."""
     with Mode(net, training=False), no_grad():
-        outputs = compile(lambda x: net(x))(asarray(places.astype(np.float32))).numpy()
+        outputs = compile(lambda x: net(x))(asarray(points.astype(np.float32))).numpy()
     return (outputs.reshape(-1) > 0).astype(int) if outputs.ndim == 1 or outputs.shape[1] == 1 else outputs.argmax(axis=1)

@@ -31,8 +31,8 @@ class Confusion(View):
         Raises ShapeError for lengths that differ, OutOfRangeError for a label that is none of the classes, DTypeError for fractions.
 
         >>> import slopes as sl
-        >>> found = sl.inside.Confusion.counted([0, 0, 1, 1, 1], [0, 1, 1, 1, 1], ["cat", "dog"])
-        >>> found.counts.tolist(), found.recall.tolist(), found.mistakes()
+        >>> matrix = sl.inside.Confusion.counted([0, 0, 1, 1, 1], [0, 1, 1, 1, 1], ["cat", "dog"])
+        >>> matrix.counts.tolist(), matrix.recall.tolist(), matrix.mistakes()
         ([[1, 1], [0, 3]], [0.5, 1.0], [('cat', 'dog', 1)])
         """
         true, guessed = as_labels(targets, "targets"), as_labels(predicted, "predictions")

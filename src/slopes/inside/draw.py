@@ -27,7 +27,7 @@ def sheet(images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int
     if heading:
         figure.suptitle(heading, fontsize="medium")
     grid = bare_grid(figure, len(images), columns)
-    limit = max((float(np.abs(each).max()) for each in images if each.size), default=0.0) or 1.0
+    limit = max((float(np.abs(image).max()) for image in images if image.size), default=0.0) or 1.0
     for i, (axes, image) in enumerate(zip(grid, images)):
         show(axes, np.asarray(image), limit if signed else None)
         if i < len(titles):

@@ -12,8 +12,9 @@ from ..compile import compile
 from ..constraint import COUNT, REAL, check
 from ..errors import ArgumentError, OutOfRangeError
 from ..functions import softmax
+from ..modes import no_grad
 from ..plot import Picture, View, new_figure
-from ..tensor import asarray, no_grad, tensor
+from ..tensor import asarray, tensor
 from ..train.mode import Mode
 from .draw import as_picture, show
 

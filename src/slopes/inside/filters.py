@@ -10,10 +10,8 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError, ShapeError
 from ..plot import Picture, View
-from ..tensor import asarray, no_grad
-from ..train.mode import Mode
 from .draw import as_picture, sheet
-from .watch import Layer, find_layer, output_at
+from .watch import Layer, find_layer, layer_output
 
 
 @dataclass
@@ -26,7 +24,7 @@ class Filters(View):
     def draw(self) -> Picture:
         """Three input channels as colours; otherwise one picture per filter (its mean over inputs), blue below 0 and red above."""
         colours = self.weight.shape[1] == 3
-        images = [as_picture(each) for each in self.weight]
+        images = [as_picture(kernel) for kernel in self.weight]
         heading = f"{self.path}: {len(images)} filter{'s' if len(images) > 1 else ''}"
         return sheet(images, signed=not colours, heading=heading, size=0.7 if len(images) > 4 else 2.0)
 
@@ -45,7 +43,7 @@ def filters(net: nn.Module, layer: Layer = None, shape: tuple[int, ...] | None =
     (128, 1, 8, 8)
     """
     if layer is None:
-        convolutions = [each for _, each in net.named_modules() if isinstance(each, nn.Conv2d)]
+        convolutions = [module for _, module in net.named_modules() if isinstance(module, nn.Conv2d)]
         if not convolutions:
             raise ArgumentError("filters: this network has no 2-d convolution", repair="name a layer, for a dense one with shape=(C, H, W)")
         layer = convolutions[0]
@@ -86,9 +84,8 @@ def feature_maps(net: nn.Module, image: Any, layer: Layer) -> FeatureMaps:
     """
     path, module = find_layer(net, layer)
     array = np.asarray(image, np.float32)
-    with Mode(net, training=False, quiet=True), no_grad():
-        output = output_at(net, module, asarray(array[None])).numpy()
+    output = layer_output(net, module, array[None])
     if output.ndim != 4:
-        raise ShapeError(f"feature_maps: {path} gives {output.shape[1:]} for a picture", why="a map has a place for each part of it",
+        raise ShapeError(f"feature_maps: {path} gives {output.shape[1:]} for a picture", why="a map has a position for each part of it",
                          repair="name a convolution or pooling layer")
-    return FeatureMaps(np.array(output[0]), path, array)
+    return FeatureMaps(output[0], path, array)

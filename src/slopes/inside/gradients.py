@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,15 @@ import numpy as np
 from .. import nn
 from ..errors import ShapeError
 from ..nn.losses import cross_entropy
+from ..optim import SGD
+from ..parameter import Parameter
 from ..plot import Picture, View, new_figure, tidy
-from ..tensor import Parameter, Tensor, asarray
-from ..train.mode import Mode
+from ..tensor import Tensor
+from ..train.checks import paired
 from ..train.rates import own_copy
 from ..train.replay import restore_after
-from .watch import Layer, find_layer, replace_forward
+from ..train.training import Training
+from .watch import Layer, evaluate_once, find_layer, last_output, slope
 
 Loss = Callable[[Any, Tensor], Tensor]
 USUAL = (1e-3, 1e-2)  # typical ratio of update size to weight size in successful training
@@ -72,12 +76,14 @@ def finish(axes: Any, names: list[str], title: str) -> None:
     tidy(axes, "", "")
 
 
-def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross_entropy) -> GradientNorms:
-    """The root mean square of each weight's gradient (parameters of two axes or more), for one batch, in training mode.
+def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss | None = None, **settings: Any) -> GradientNorms:
+    """The root mean square of each weight's gradient (parameters of two axes or more), in a training step of `sl.fit` on one batch.
 
+    loss, and settings such as clip, augment, penalty, accumulate and storage, are those of `fit`: gradients are the ones that its
+    update uses. To follow them while a net learns, see the statistics of train.Statistics.
     A decrease by orders of magnitude from the last layer to the first is a vanishing gradient (deep sigmoid networks), an increase an
     exploding one; ReLU networks with He initialization preserve the size. The network and its gradients are restored afterwards.
-    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+    Raises what `fit` raises. Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -87,11 +93,19 @@ def gradient_norms(net: nn.Module, inputs: Any, targets: Any, loss: Loss = cross
     True
     """
     weights = named_weights(net)
-    with restore_after(net), Mode(net, training=True, quiet=True):
-        loss(net(asarray(inputs)), asarray(targets)).backward()
-        norms = np.array([0.0 if weight.grad is None else size(weight.grad.numpy()) for _, weight in weights])
+    names = [f"net.{name}.grad/norm" for name, _ in weights]
+    measured = measure_step(net, inputs, targets, names, loss=loss, optimizer=SGD(lr=0.0), **settings)
+    norms = [norm / math.sqrt(math.prod(weight.shape)) for norm, (_, weight) in zip(measured, weights)]
     sizes = np.array([size(weight.detach().numpy()) for _, weight in weights])
-    return GradientNorms([name for name, _ in weights], norms, sizes, "root mean square of gradients, by weight")
+    return GradientNorms([name for name, _ in weights], np.array(norms), sizes, "root mean square of gradients, by weight")
+
+
+def measure_step(net: nn.Module, inputs: Any, targets: Any, names: Sequence[str], **settings: Any) -> list[float]:
+    """Statistics of one training step whose batch is all these examples; everything is afterwards as it was."""
+    examples = len(inputs[0] if isinstance(inputs, tuple) else inputs)
+    with restore_after(net):
+        chunk = Training(net, paired(inputs, targets), batch_size=max(1, examples), statistics=names, **settings).advance(1)
+    return [float(chunk[name][0]) for name in names]
 
 
 def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: Layer, loss: Loss = cross_entropy,
@@ -113,22 +127,18 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
     ...         for t in range(x.shape[1]):
     ...             state = 0.5 * state + x[:, t]
     ...         return state
-    >>> found = sl.inside.gradient_norms_over_time(Faint(), sl.ones((4, 5, 1)), sl.zeros((4, 1)), "inputs", nn.mse_loss)
-    >>> (found.norms[1:] / found.norms[:-1]).round(3).tolist()
+    >>> over_time = sl.inside.gradient_norms_over_time(Faint(), sl.ones((4, 5, 1)), sl.zeros((4, 1)), "inputs", nn.mse_loss)
+    >>> (over_time.norms[1:] / over_time.norms[:-1]).round(3).tolist()
     [2.0, 2.0, 2.0, 2.0]
     """
     path, module = find_layer(net, layer)
-    original = module.forward
-    probes: list[Parameter] = []
 
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        output = original(*args, **kwargs)
-        probes.append(Parameter(np.zeros(output.shape, output.dtype)))
-        return output + probes[-1]
+    def function(x: Tensor, targets: Tensor) -> Tensor:
+        value = loss(net(x), targets)
+        return slope(value, last_output(module))
 
-    with restore_after(net), replace_forward(module, forward), Mode(net, training=False, quiet=True):
-        loss(net(asarray(inputs)), asarray(targets)).backward()
-    slopes = probes[-1].grad.numpy()  # type: ignore[union-attr]
+    with restore_after(net):
+        slopes = evaluate_once(net, function, inputs, targets).numpy()
     if not 0 < axis < slopes.ndim:
         raise ShapeError(f"gradient_norms_over_time: {path} gives {slopes.shape}, which has no axis {axis} of steps")
     rows = np.moveaxis(slopes, axis, 1).reshape(slopes.shape[0], slopes.shape[axis], -1)
@@ -136,13 +146,14 @@ def gradient_norms_over_time(net: nn.Module, inputs: Any, targets: Any, layer: L
     return GradientNorms([str(t) for t in range(len(norms))], norms, np.zeros(0), f"gradient at each step of {path}")
 
 
-def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss: Loss = cross_entropy) -> UpdateSizes:
-    """|w' - w| / |w| of each weight w (parameters of two axes or more), where w' is w after one step of the optimizer.
+def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss: Loss | None = None, **settings: Any) -> UpdateSizes:
+    """|w' - w| / |w| of each weight w (parameters of two axes or more), where w' is w after a training step of `sl.fit` on one batch.
 
+    loss, and settings such as clip, augment, penalty and constrain, are those of `fit`.
     About 0.001 to 0.01 is typical: with much more, the learning rate is too high for this layer; with much less, it hardly learns.
     The state (moments) of an optimizer that has trained the net is used; net, gradients and optimizer are restored afterwards.
-    An all-zero weight has the ratio infinity if it changes, otherwise 0. Raises ArgumentError for an optimizer of another net.
-    Source: Karpathy, notes of Stanford's course CS231n, "Neural networks, part 3: learning and evaluation", 2015.
+    An all-zero weight has the ratio infinity if it changes, otherwise 0. Raises what `fit` raises, ArgumentError for an optimizer of
+    another net. Source: Karpathy, notes of Stanford's course CS231n, "Neural networks, part 3: learning and evaluation", 2015.
 
     >>> import slopes as sl
     >>> from slopes import nn, optim
@@ -151,17 +162,10 @@ def update_sizes(net: nn.Module, inputs: Any, targets: Any, optimizer: Any, loss
     >>> bool(abs(fast[0] / slow[0] - 10) < 0.01)
     True
     """
-    copy = own_copy(optimizer, net)
-    if not copy.parameters:
-        copy.bind(net.parameters())
-    weights = named_weights(net)
-    before = [np.array(each.detach().numpy()) for _, each in weights]
-    with restore_after(net), Mode(net, training=True, quiet=True):
-        loss(net(asarray(inputs)), asarray(targets)).backward()
-        copy.step()
-        changes = [size(each.detach().numpy() - old) for (_, each), old in zip(weights, before)]
-    ratios = [0.0 if not step else step / size(old) if old.any() else np.inf for step, old in zip(changes, before)]
-    return UpdateSizes([name for name, _ in weights], np.array(ratios))
+    names = [name for name, _ in named_weights(net)]
+    ratios = measure_step(net, inputs, targets, [f"net.{name}.update/ratio" for name in names], loss=loss,
+                          optimizer=own_copy(optimizer, net), **settings)
+    return UpdateSizes(names, np.array(ratios))
 
 
 def named_weights(net: nn.Module) -> list[tuple[str, Parameter]]:

@@ -12,10 +12,11 @@ from ..compile import compile
 from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
 from ..errors import OutOfRangeError
 from ..functions import roll
+from ..parameter import Parameter
 from ..plot import Picture, View
 from ..random import Generator
 from ..random import normal as draw_normal
-from ..tensor import Parameter, Tensor, asarray
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 from .draw import as_picture, sheet
 from .watch import Layer, find_layer, output_at
@@ -32,7 +33,7 @@ class Favourites(View):
 
     def draw(self) -> Picture:
         """A grid of the images, labelled with their units."""
-        return sheet([as_picture(each) for each in self.images], [f"unit {each}" for each in self.units], size=1.1,
+        return sheet([as_picture(image) for image in self.images], [f"unit {unit}" for unit in self.units], size=1.1,
                      heading=f"what units of {self.path} like")
 
 
@@ -41,7 +42,7 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
     """Gradient ascent on the input: for each of `units` of a layer (default: the network's outputs), the picture x (C, H, W) that
     makes mean activation - decay mean x^2 large.
 
-    A unit of a convolution counts with its mean over places. `smooth` (0 to 1) is the share of a 3x3 blur that is mixed into x after
+    A unit of a convolution counts with its mean over positions. `smooth` (0 to 1) is the share of a 3x3 blur that is mixed into x after
     each step, without which the pictures are noise that only the network sees. Adam with `rate`; the seed draws the starting noise.
     Raises OutOfRangeError for a unit that is none. Source: Erhan et al., "Visualizing higher-layer features of a deep network", 2009;
     blur: Yosinski et al., "Understanding neural networks through deep visualization", 2015.
@@ -54,7 +55,7 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
     """
     check("maximise", {"steps": COUNT, "rate": POSITIVE, "decay": NOT_NEGATIVE}, {"steps": steps, "rate": rate, "decay": decay})
     path, module = find_layer(net, net if layer is None else layer)
-    chosen = [int(each) for each in np.atleast_1d(units)]
+    chosen = [int(unit) for unit in np.atleast_1d(units)]
     picture = Parameter(draw_normal((len(chosen), *shape), std=0.1, generator=Generator(seed)).numpy())
     ascent = optim.Adam([picture], lr=rate)
 
@@ -62,7 +63,7 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
         """The activation of each picture's own unit."""
         output = output_at(net, module, picture)
         width = output.shape[1]
-        if not all(0 <= each < width for each in chosen):
+        if not all(0 <= unit < width for unit in chosen):
             raise OutOfRangeError(f"maximise: units {chosen} of {path}, which has {width}: 0 to {width - 1}")
         selected = np.eye(width, dtype=np.float32)[chosen].reshape((len(chosen), width) + (1,) * (output.ndim - 2))
         return (output * asarray(selected)).sum(axis=1).reshape((len(chosen), -1)).mean(axis=1)
@@ -78,16 +79,16 @@ def maximise(net: nn.Module, shape: tuple[int, ...], units: Any, layer: Layer = 
             picture.assign(picture.detach() * (1 - smooth) + blur(picture.detach()) * smooth)
         return activation.detach()
 
-    flags = [(each, each.requires_grad) for each in net.parameters()]
+    flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
     with Mode(net, training=False):
         try:
-            for each, _ in flags:
-                each.requires_grad = False
+            for parameter, _ in flags:
+                parameter.requires_grad = False
             step.many(steps)
             activations = np.array(step().numpy())
         finally:
-            for each, before in flags:
-                each.requires_grad = before
+            for parameter, before in flags:
+                parameter.requires_grad = before
     return Favourites(np.array(picture.detach().numpy()), activations, chosen, path)
 
 

@@ -16,11 +16,11 @@ from ..nn.adaptive_pooling import GlobalAvgPool, GlobalMaxPool
 from ..nn.convolution import Convolution, TransposedConvolution
 from ..nn.module import entries
 from ..nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
+from ..parameter import Parameter
 from ..plot import Picture, View, new_figure
-from ..tensor import Parameter, tensor
-from ..train.mode import Mode
+from ..tensor import Tensor
 from .draw import as_picture
-from .watch import Layer, find_layer, output_at
+from .watch import Layer, evaluate_once, find_layer, output_at, slope
 
 Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included
 Seen = tuple[np.ndarray, ...] | None  # the visible indices along every axis; None: all
@@ -35,11 +35,11 @@ POINTWISE = (nn.Identity, nn.Threshold, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyRe
 
 @dataclass
 class ReceptiveField(View):
-    """What a unit sees: its layer's path, its place in the layer, `size` along each axis (what padding stands for counts), the `box`
+    """What a unit sees: its layer's path, its position in the layer, `size` along each axis (what padding stands for counts), the `box`
     ((first, last) along each axis, within the picture), the picture's sides, and the picture to draw it on, if one was given."""
 
     path: str
-    place: Shape
+    position: Shape
     size: Shape
     box: Box
     sides: Shape
@@ -55,18 +55,19 @@ class ReceptiveField(View):
         (top, bottom), (left, right) = self.box[:2] if len(self.box) > 1 else ((0, 0), self.box[0])
         corners = [(left - 0.5, top - 0.5), (right + 0.5, top - 0.5), (right + 0.5, bottom + 0.5), (left - 0.5, bottom + 0.5)]
         axes.plot(*zip(*corners, corners[0]), color="#e53e3e", linewidth=2)
-        axes.set_title(f"{self.path}, unit {', '.join(map(str, self.place)) or '-'}: {' x '.join(map(str, self.size))}", fontsize="small")
+        unit = ", ".join(map(str, self.position)) or "-"
+        axes.set_title(f"{self.path}, unit {unit}: {' x '.join(map(str, self.size))}", fontsize="small")
         return Picture(figure)
 
 
-def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Shape | None = None, image: Any = None,
+def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, position: Shape | None = None, image: Any = None,
                     measured: bool = False) -> ReceptiveField:
-    """The part of the input that a unit of `layer` (default: the last that has places) depends on, for inputs of `shape` (C, H, W).
+    """The part of the input that a unit of `layer` (default: the last that has positions) depends on, for inputs of `shape` (C, H, W).
 
-    place: the unit's place in its layer, by default the middle. In a layer with kernel k, stride s, padding p and dilation d, output a
+    position: the unit's in its layer, by default the middle. In a layer with kernel k, stride s, padding p and dilation d, output a
     sees the inputs a s - p + d u, 0 <= u < k; and so on from layer to layer down to the input. This works for Sequential, Residual
     and Parallel of the usual layers. measured=True takes any network: a copy of it gets equal positive weights, and the gradient
-    says what counts. Raises ArgumentError for a layer or a place that there is not, or a structure that must be measured.
+    says what counts. Raises ArgumentError for a layer or a position that there is not, or a structure that must be measured.
     Source: Araujo, Norris, Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.
 
     >>> import slopes as sl
@@ -74,7 +75,7 @@ def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Sh
     >>> net = lenet((1, 28, 28), 10)
     >>> [sl.inside.receptive_field(net, (1, 28, 28), layer).size for layer in (0, 2, 3, 5)]
     [(5, 5), (6, 6), (14, 14), (16, 16)]
-    >>> sl.inside.receptive_field(net, (1, 28, 28), 3, place=(0, 0)).box
+    >>> sl.inside.receptive_field(net, (1, 28, 28), 3, position=(0, 0)).box
     ((0, 13), (0, 13))
     """
     shapes = {row.path: row.output for row in net.summary((1, *shape)).rows}
@@ -83,10 +84,10 @@ def receptive_field(net: nn.Module, shape: Shape, layer: Layer = None, place: Sh
     if output is None:
         raise ArgumentError(f"receptive_field: {path} is not used for inputs of {shape}", repair="name another layer")
     sides = tuple(output[2:])
-    chosen = tuple(side // 2 for side in sides) if place is None else tuple(place)
+    chosen = tuple(side // 2 for side in sides) if position is None else tuple(position)
     if len(chosen) != len(sides) or any(not 0 <= at < side for at, side in zip(chosen, sides)):
         raise ArgumentError(f"receptive_field: {path} has no unit at {chosen}",
-                            why=f"its places are {' x '.join(map(str, sides)) or 'none'}")
+                            why=f"its positions are {' x '.join(map(str, sides)) or 'none'}")
     if measured:
         box = wide = measure(net, shape, path, chosen)
     else:
@@ -100,27 +101,27 @@ def last_spatial_layer(net: nn.Module, shapes: dict[str, Shape | None], shape: S
     layers = [entry for entry in entries(net) if isinstance(entry.value, nn.Module) and not entry.value.children()
              and len(shapes.get(entry.display) or ()) == len(shape) + 1]
     if not layers:
-        raise ArgumentError("receptive_field: no layer has places", repair="name a layer: every unit of a dense one sees everything")
+        raise ArgumentError("receptive_field: no layer has positions", repair="name a layer: every unit of a dense one sees everything")
     return layers[-1].display, layers[-1].value
 
 
 # Computed
 
 
-def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Shape | None], place: Shape, within: bool) -> Box:
-    """The box around what the unit at `place` of `target` sees: within the picture, or with what lies in the padding."""
+def follow(net: nn.Module, shape: Shape, target: nn.Module, shapes: dict[str, Shape | None], position: Shape, within: bool) -> Box:
+    """The box around what the unit at `position` of `target` sees: within the picture, or with what lies in the padding."""
     chain = chain_to(net, target)
     if chain is None:
         raise ArgumentError(f"receptive_field: how {target.describe()} hangs in this network cannot be read off its structure",
                             why="that takes Sequential, Residual and Parallel", repair="measure it: measured=True")
-    paths = {id(each.value): each.display for each in entries(net)}
-    before: list[Shape] = [(1, *shape), *(tuple(shapes[paths[id(each)]] or ()) for each in chain)]
-    visible: Seen = tuple(np.array([at]) for at in place) if len(before[-1]) > 2 else None
+    paths = {id(entry.value): entry.display for entry in entries(net)}
+    before: list[Shape] = [(1, *shape), *(tuple(shapes[paths[id(layer)]] or ()) for layer in chain)]
+    visible: Seen = tuple(np.array([at]) for at in position) if len(before[-1]) > 2 else None
     for layer, input_shape in zip(chain[::-1], before[-2::-1]):
         visible = visible_inputs(layer, visible, input_shape, within)
     if visible is None:
         return tuple((0, side - 1) for side in shape[1:])
-    return tuple((int(each.min()), int(each.max())) for each in visible)
+    return tuple((int(indices.min()), int(indices.max())) for indices in visible)
 
 
 def chain_to(net: nn.Module, target: nn.Module) -> list[nn.Module] | None:
@@ -135,7 +136,7 @@ def chain_to(net: nn.Module, target: nn.Module) -> list[nn.Module] | None:
                 return done + chain
             done.append(layer)
     if isinstance(net, nn.Parallel):
-        return next((chain for each in net.layers if (chain := chain_to(each, target)) is not None), None)
+        return next((chain for layer in net.layers if (chain := chain_to(layer, target)) is not None), None)
     return None
 
 
@@ -147,13 +148,13 @@ def visible_inputs(layer: nn.Module, visible: Seen, input_shape: Shape, within: 
     if isinstance(layer, nn.Sequential):
         return visible_through(layer.layers, visible, input_shape, within)
     if isinstance(layer, nn.Parallel):
-        return functools.reduce(union, [visible_inputs(each, visible, input_shape, within) for each in layer.layers])
+        return functools.reduce(union, [visible_inputs(branch, visible, input_shape, within) for branch in layer.layers])
     if visible is None or isinstance(layer, WHOLE):
         return None
     if isinstance(layer, POINTWISE):
         return visible
     result = [window(layer, axis, indices, input_shape[2 + axis]) for axis, indices in enumerate(visible)]
-    return tuple(each[(each >= 0) & (each < side)] if within else each for each, side in zip(result, input_shape[2:]))
+    return tuple(indices[(indices >= 0) & (indices < side)] if within else indices for indices, side in zip(result, input_shape[2:]))
 
 
 def visible_through(layers: list[nn.Module], visible: Seen, input_shape: Shape, within: bool) -> Seen:
@@ -201,11 +202,11 @@ def union(one: Seen, other: Seen) -> Seen:
 # Measured
 
 
-def measure(net: nn.Module, shape: Shape, path: str, place: Shape) -> Box:
+def measure(net: nn.Module, shape: Shape, path: str, position: Shape) -> Box:
     """Where the gradient of the unit is not 0, for a copy of the network with equal positive weights.
 
     With such weights outputs rise where inputs rise, so of two inputs, one that rises along all axes and one that falls, maximum pooling
-    lets the gradient pass to the last place of a window in the one and to the first in the other.
+    lets the gradient pass to the last position of a window in the one and to the first in the other.
     """
     twin = copy.deepcopy(net)
     for _, module in twin.named_modules():
@@ -215,15 +216,14 @@ def measure(net: nn.Module, shape: Shape, path: str, place: Shape) -> Box:
                 held.assign(np.full(held.shape, level, held.dtype))
     rising = np.broadcast_to(np.indices(shape[1:]).sum(axis=0) + 1.0, (1, *shape)) / sum(shape[1:])
     layer = find_layer(twin, path)[1]
-    marked = sum(np.abs(gradient(twin, each, layer, place)) for each in (rising, np.flip(rising, tuple(range(2, rising.ndim)))))
+    marked = sum(np.abs(gradient(twin, image, layer, position)) for image in (rising, np.flip(rising, tuple(range(2, rising.ndim)))))
     visible = np.argwhere(np.asarray(marked).reshape(shape).any(axis=0))
     return tuple((int(low), int(high)) for low, high in zip(visible.min(axis=0), visible.max(axis=0)))
 
 
-def gradient(net: nn.Module, array: np.ndarray, layer: nn.Module, place: Shape) -> np.ndarray:
-    """The gradient of all channels at a place, with respect to the input."""
-    x = tensor(array.astype(np.float32), requires_grad=True)
-    with Mode(net, training=False, quiet=True):
-        output = output_at(net, layer, x)
-        output[(slice(None), slice(None), *place)].sum().backward()
-    return np.array(x.grad.numpy())  # type: ignore[union-attr]
+def gradient(net: nn.Module, array: np.ndarray, layer: nn.Module, position: Shape) -> np.ndarray:
+    """The gradient of all channels at a position, with respect to the input."""
+    def function(x: Tensor) -> Tensor:
+        return slope(output_at(net, layer, x)[(slice(None), slice(None), *position)].sum(), x)
+
+    return np.array(evaluate_once(net, function, array.astype(np.float32)).numpy())

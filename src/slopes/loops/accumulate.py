@@ -1,27 +1,26 @@
-"""How reductions accumulate: their variables, how a term is combined, how lanes are joined; long float32 sums in chunks."""
+"""Accumulators of reductions: variables, combining of terms, reduction of lanes; long float32 sums in chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..costs import SUM_CHUNK
 from ..graph.node import Node
-from .builder import BOOL, FLOAT32, FLOAT64, INT64, Builder, Value, Variable, type_text
+from .builder import Builder
+from .function_writer import Variable
 from .index import Axis, Index
 from .kernels import ReduceKernel, Reduction
 from .nest import Expr
 from .roots import combining, keeps_position
+from .scope import Scope
+from .values import BOOL, FLOAT32, FLOAT64, INT64, Value, type_text
 
-if TYPE_CHECKING:
-    from .emit import Scope
 
-
-class Folding:
+class Accumulator:
     """A reduction with one accumulator: the operation says where it starts and how it combines."""
 
     def __init__(self, b: Builder, node: Node) -> None:
@@ -30,11 +29,11 @@ class Folding:
     def start(self, lanes: int) -> list[Variable]:
         return [self.b.variable(self.b.const(self.op.identity(self.node.dtype), dtype=self.node.dtype, lanes=lanes))]
 
-    def combine(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
+    def accumulate(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
         x = scope.b.splat(scope.b.cast(scope.expr(body), self.node.dtype), variables[0].lanes)
-        variables[0].set(self.two(variables[0].get(), x))
+        variables[0].set(self.combine(variables[0].get(), x))
 
-    def two(self, x: Value, y: Value) -> Value:
+    def combine(self, x: Value, y: Value) -> Value:
         return self.op.combine(self.b, x, y)
 
     def result(self, variables: list[Variable]) -> Value:
@@ -43,48 +42,48 @@ class Folding:
     def end_chunk(self) -> None:
         """A chunk of the terms has been combined."""
 
-    def fold(self, variables: list[Variable]) -> Value:
+    def reduce_lanes(self, variables: list[Variable]) -> Value:
         """The lanes combined pairwise, always in the same order."""
         x = self.result(variables)
         while x.lanes > 1:
             half = x.lanes // 2
             low, high = self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))
             low, high = self._narrow(low), self._narrow(high)
-            joined = self.two(low, high)
+            joined = self.combine(low, high)
             if x.lanes % 2:
                 last = self.b.lane(x, x.lanes - 1)
-                joined = self.two(joined, last) if half == 1 else self._add_to_first(joined, last)
+                joined = self.combine(joined, last) if half == 1 else self._add_to_first(joined, last)
             x = joined
         return x
 
-    def fold_all(self, several: list[list[Variable]]) -> list[Value]:
-        """The lanes of each combined in the order of `fold`; where there are a few, halves of all of them at once."""
+    def reduce_lanes_of_all(self, several: list[list[Variable]]) -> list[Value]:
+        """The lanes of each combined in the order of `reduce_lanes`; where there are a few, halves of all of them at once."""
         count, lanes = len(several), several[0][0].lanes
         if count == 1 or lanes % count or lanes & (lanes - 1):
-            return [self.fold(each) for each in several]
+            return [self.reduce_lanes(variables) for variables in several]
         vectors = [self.result(variables) for variables in several]
         while vectors[0].lanes > self.b.lanes:
             half = vectors[0].lanes // 2
-            vectors = [self.two(self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))) for x in vectors]
-        width = vectors[0].lanes  # of what is left of each vector
+            vectors = [self.combine(self.b.shuffle(x, None, range(half)), self.b.shuffle(x, None, range(half, 2 * half))) for x in vectors]
+        width = vectors[0].lanes  # lanes of each vector that are not combined yet
         while len(vectors) > 1 or width > 1:
             pairs: list[tuple[Value, Value | None]] = [*zip(vectors[::2], vectors[1::2])] or [(vectors[0], None)]
             starts = range(0, (1 if len(vectors) == 1 else 2) * vectors[0].lanes, width)
             low, high = ([start + lane for start in starts for lane in half]
                          for half in (range(width // 2), range(width // 2, width)))
-            vectors = [self.two(self.b.shuffle(x, y, low), self.b.shuffle(x, y, high)) for x, y in pairs]
+            vectors = [self.combine(self.b.shuffle(x, y, low), self.b.shuffle(x, y, high)) for x, y in pairs]
             width //= 2
-        return [self.b.lane(vectors[0], number) for number in range(count)]
+        return [self.b.lane(vectors[0], i) for i in range(count)]
 
     def _narrow(self, x: Value) -> Value:
         return self.b.lane(x, 0) if x.lanes == 1 else x
 
     def _add_to_first(self, x: Value, last: Value) -> Value:
-        first = self.two(self.b.lane(x, 0), last)
+        first = self.combine(self.b.lane(x, 0), last)
         return self.b.new(f"insertelement {type_text(x.dtype, x.lanes)} {x.ref}, {type_text(x.dtype)} {first.ref}, i64 0", x.dtype, x.lanes)
 
 
-class ChunkedSum(Folding):
+class ChunkedSum(Accumulator):
     """A sum of float32 with two accumulators: of the present chunk in float32, of the chunks before it in float64.
 
     Of n terms added one by one, each addition rounds a sum of up to n terms: an error of up to n eps of the sum of magnitudes.
@@ -103,20 +102,20 @@ class ChunkedSum(Folding):
 
     def end_chunk(self) -> None:
         for chunk, before in self.pairs:
-            before.set(self.two(before.get(), self.b.cast(chunk.get(), FLOAT64)))
+            before.set(self.combine(before.get(), self.b.cast(chunk.get(), FLOAT64)))
             chunk.set(self.b.const(0, dtype=FLOAT32, lanes=chunk.lanes))
 
     def result(self, variables: list[Variable]) -> Value:
         chunk, before = variables
-        return self.b.cast(self.two(before.get(), self.b.cast(chunk.get(), FLOAT64)), FLOAT32)
+        return self.b.cast(self.combine(before.get(), self.b.cast(chunk.get(), FLOAT64)), FLOAT32)
 
 
 class Chunks:
-    """Where the loops of a reduction are cut, so that sums are taken in chunks: every few steps of one axis."""
+    """How the loops of a long sum are divided into chunks: every few steps of one axis."""
 
     def __init__(self, axis: Axis, stride: int) -> None:
         self.axis, self.stride = axis, stride
-        self.foldings: list[Folding] = []
+        self.accumulators: list[Accumulator] = []
 
     @classmethod
     def of(cls, kernel: ReduceKernel, loops: Sequence[tuple[Axis, int]], lanes: int = 1) -> Chunks | None:
@@ -132,8 +131,8 @@ class Chunks:
         return None
 
     def end(self) -> None:
-        for folding in self.foldings:
-            folding.end_chunk()
+        for accumulator in self.accumulators:
+            accumulator.end_chunk()
 
 
 def is_long_sum(node: Node) -> bool:
@@ -157,8 +156,8 @@ def reduction_loop(b: Builder, axis: Axis, chunks: Chunks | None, stop: int, ste
         chunks.end()
 
 
-class FirstExtreme(Folding):
-    """argmax and argmin: the best value so far and where it first stood; a NaN beats every number."""
+class FirstExtreme(Accumulator):
+    """argmax and argmin: the best value so far and its first position; a NaN beats every number."""
 
     def __init__(self, b: Builder, node: Node, inner: Sequence[Axis], sign: str) -> None:
         super().__init__(b, node)
@@ -169,13 +168,13 @@ class FirstExtreme(Folding):
         return [self.b.variable(self.b.const(worst, dtype=self.source, lanes=lanes)),
                 self.b.variable(self.b.const(0, dtype=INT64, lanes=lanes))]
 
-    def combine(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
-        b, (best, place) = self.b, variables
+    def accumulate(self, variables: list[Variable], scope: Scope, body: Expr) -> None:
+        b, (best, position) = self.b, variables
         x, old = b.splat(scope.expr(body), best.lanes), best.get()
         wins = self._beats(x, old)
         best.set(b.select(wins, x, old))
         here = scope.index(Index({self.inner[0]: 1})) if self.inner else b.whole(0)
-        place.set(b.select(wins, b.splat(here, best.lanes), place.get()))
+        position.set(b.select(wins, b.splat(here, best.lanes), position.get()))
 
     def _beats(self, x: Value, old: Value) -> Value:
         b = self.b
@@ -199,11 +198,11 @@ def _extreme_value(dtype: np.dtype, low: bool) -> float | int | bool:
     return int(limits.min if low else limits.max)
 
 
-def folding_of(reduction: Reduction, inner: Sequence[Axis], b: Builder, chunks: Chunks | None) -> Folding:
+def accumulator_of(reduction: Reduction, inner: Sequence[Axis], b: Builder, chunks: Chunks | None) -> Accumulator:
     """How a reduction over these loops accumulates."""
     if keeps_position(reduction.node):
         return FirstExtreme(b, reduction.node, inner, reduction.node.op.comparison)
     if chunks is None or not is_long_sum(reduction.node):
-        return Folding(b, reduction.node)
-    chunks.foldings.append(ChunkedSum(b, reduction.node))
-    return chunks.foldings[-1]
+        return Accumulator(b, reduction.node)
+    chunks.accumulators.append(ChunkedSum(b, reduction.node))
+    return chunks.accumulators[-1]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .builder import INT64, Builder, Value, Variable, type_text
-from .target import SPINS, Target
-
-NAP = 2000  # rounds of a waiting loop in the shortest sleep
+from ..costs import NAP, SPINS
+from .builder import Builder
+from .function_writer import Variable
+from .target import Target
+from .values import INT64, Value, type_text
 
 
 def field(b: Builder, pointer: str, offset: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .atomics import atomic_load, atomic_store, fetch_add, field, load, spin_then_sleep, store
-from .builder import INT32, INT64, Builder, Value
+from .builder import Builder
 from .target import COUNT, ERROR, GENERATION, NEXT, STOP, YIELD, Target
+from .values import INT32, INT64, Value
 
 CONTEXT, THREADS = "%context", Value("%threads", INT64)
 

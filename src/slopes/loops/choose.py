@@ -7,7 +7,19 @@ from math import prod
 
 import numpy as np
 
-from ..costs import BLOCK_WORK, MAXIMUM_BLOCKS, SCATTERED
+from ..costs import (
+    BLOCK_WORK,
+    FAR_SCATTERED,
+    FAR_STRIDE,
+    JOINED_LANES,
+    MAXIMUM_BLOCKS,
+    REPEATED_ACCESS,
+    SCATTERED,
+    SHARED_ACCESS,
+    STEP_INSTRUCTIONS,
+    STRIDED_ACCESS,
+    SUM_VECTORS,
+)
 from .index import Axis, Index, Quotient, as_index
 from .kernels import Kernel, MapKernel, NestKernel, ReduceKernel
 from .nest import Compute, Expr, Load, axes_of, expressions
@@ -25,7 +37,7 @@ def schedule_reduce(kernel: ReduceKernel, lanes: int, vector: Axis | None = None
     """The kernel with the schedule that its cost asks for; a long vector loop keeps several vectors of sums."""
     vector = vector or choose_vector(kernel, lanes)
     width = lanes
-    while vector is not None and width < 4 * lanes and 2 * width <= vector.extent:
+    while vector is not None and width < SUM_VECTORS * lanes and 2 * width <= vector.extent:
         width *= 2
     plain = choose_blocks(kernel, vector, width)
     kernel.schedule = ReduceSchedule(plain.blocks, plain.vector, plain.lanes, plain.prefix, plain.split)
@@ -40,7 +52,7 @@ def choose(kernel: NestKernel, lanes: int, vector: Axis | None = None) -> NestSc
 def choose_blocks(kernel: NestKernel, vector: Axis | None, width: int) -> NestSchedule:
     """Blocks of about equal work, with `width` elements of the vector axis in each vector."""
     outer = [axis for axis in kernel.axes if axis is not vector]
-    cost = kernel.work * max(1, body_cost(kernel) // 4)
+    cost = kernel.work * max(1, body_cost(kernel) // STEP_INSTRUCTIONS)
     wanted = max(1, min(MAXIMUM_BLOCKS, cost // BLOCK_WORK))
     prefix, units = 0, 1
     while prefix < len(outer) and units < wanted:
@@ -83,17 +95,17 @@ def choose_vector(kernel: NestKernel, lanes: int) -> Axis | None:
 
 
 def vector_cost(kernel: NestKernel, axis: Axis, lanes: int) -> float:
-    steps = prod(each.extent for each in kernel.inner) or 1
+    steps = prod(inner.extent for inner in kernel.inner) or 1
     reads = [expr.offset for expr in expressions(kernel.combined) if isinstance(expr, Load)]
     finish = [expr.offset for expr in expressions(kernel.results) if isinstance(expr, Load)]
     finish += [store.offset for store in kernel.stores]
     total = float(steps * sum(access_cost(offset, axis, lanes) for offset in reads))
     inside = axis in kernel.inner
     total += sum(1.0 if inside else access_cost(offset, axis, lanes) for offset in finish)
-    total += 2 * np.log2(lanes) if inside else 0  # joining the lanes at the end
+    total += JOINED_LANES * np.log2(lanes) if inside else 0  # joining the lanes at the end
     vectors = -(-axis.extent // lanes)
     occupied = axis.extent / (vectors * lanes)
-    work = (steps * max(1, body_cost(kernel) // 4) + len(finish)) / lanes
+    work = (steps * max(1, body_cost(kernel) // STEP_INSTRUCTIONS) + len(finish)) / lanes
     return (total + work) / occupied
 
 
@@ -104,12 +116,12 @@ def repeats_along(offset: Index, axis: Axis) -> bool:
 
 
 def access_cost(offset: Index, axis: Axis, lanes: int) -> float:
-    """Per element: 1/lanes for neighbours, less for one element that serves all lanes, much for strangers, more for distant ones."""
+    """Per element: 1 / lanes for neighbours, less for one element that serves all lanes, more for a gather, most over long distances."""
     if axis not in axes_of(offset):
-        return 0.5 / lanes
+        return SHARED_ACCESS / lanes
     step = offset.coefficient(axis)
     if step is None and repeats_along(offset, axis):
-        return 2 / lanes
+        return REPEATED_ACCESS / lanes
     if step is None or abs(step) > 2:
-        return (SCATTERED if step is None or abs(step) < 64 else 2 * SCATTERED) / lanes
-    return (1 if step == 1 else 3) / lanes
+        return (SCATTERED if step is None or abs(step) < FAR_STRIDE else FAR_SCATTERED) / lanes
+    return (1 if step == 1 else STRIDED_ACCESS) / lanes

@@ -1,18 +1,21 @@
-"""The code of a packed contraction: loops over panels, blocks of rows and parts of k; in each, tiles that stay in registers."""
+"""The code of a packed contraction: loops over panels, blocks of rows and parts of k; in each, micro-tiles that stay in registers."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
 from ..costs import CHEAP_EPILOGUE
-from .builder import Value, Variable
+from . import memory
 from .choose import expression_cost
-from .emit import Scope, outer_loops
+from .emit_nest import outer_loops
+from .function_writer import Variable
 from .index import Axis, Index, as_index, extent, unlinear
 from .kernels import ContractKernel
 from .lower import Reader
 from .nest import Load, Store, axes_of
 from .pack_panel import Tile, k_loops, pack_panel, panel_pitch, reads_in_place
+from .scope import Scope
+from .values import Value
 
 
 def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
@@ -28,7 +31,7 @@ def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
         if whole:
             with b.when(b.compare("<", scope.at[panels], b.whole(whole))):
                 full = Axis(whole, "panel")
-                with scope.place(full, scope.at[panels]):
+                with scope.bind(full, scope.at[panels]):
                     lane = Axis(width, "lane")
                     tile = Tile(as_index(full) * width + as_index(lane), lane, [schedule.lanes] * schedule.nr)
                     emit_panel(scope, kernel, tile, blocks)
@@ -42,22 +45,22 @@ def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
 def emit_panel(scope: Scope, kernel: ContractKernel, tile: Tile, blocks: Axis) -> None:
     """Pack one panel (unless it can be read in place), then the tiles of this block's rows."""
     schedule, b, read = kernel.schedule, scope.b, Reader({})
-    placed = dict(zip(kernel.panel, unlinear(tile.v, tuple(axis.extent for axis in kernel.panel))))
-    v = read.substitute(kernel.b, placed)
+    placed = dict(zip(kernel.panel, unlinear(tile.column, tuple(axis.extent for axis in kernel.panel))))
+    columns = read.substitute(kernel.b, placed)
     bounds = k_bounds(scope, kernel)
     height = extent(kernel.rows)
-    direct = reads_in_place(v, tile, height, schedule)
+    direct = reads_in_place(columns, tile, height, schedule)
     if direct is None:
-        pack_panel(scope, kernel, v, tile, bounds)
+        pack_panel(scope, kernel, columns, tile, bounds)
     stores = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in kernel.stores]
     whole, rest = divmod(height, schedule.mr)
     per_block = -(-whole // blocks.extent) if whole else 0
     if whole:
         start = b.mul(scope.at[blocks], b.whole(per_block))
         stop = b.min(b.add(start, b.whole(per_block)), b.whole(whole))
-        strip, row = Axis(whole, "strip"), Axis(schedule.mr, "row")
-        with b.loop(start, stop) as i, scope.place(strip, i):
-            emit_tile(scope, kernel, tile, direct, as_index(strip) * schedule.mr + as_index(row), row, stores, bounds)
+        rows, row = Axis(whole, "rows"), Axis(schedule.mr, "row")
+        with b.loop(start, stop) as i, scope.bind(rows, i):
+            emit_tile(scope, kernel, tile, direct, as_index(rows) * schedule.mr + as_index(row), row, stores, bounds)
     if rest:
         row = Axis(rest, "row")
         with b.when(b.compare("==", scope.at[blocks], b.whole(blocks.extent - 1))):
@@ -76,27 +79,26 @@ def k_bounds(scope: Scope, kernel: ContractKernel) -> list[tuple[Value, Value]]:
     return bounds
 
 
-def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, v: list[tuple[Axis, Load]] | None, s: Index, row: Axis, stores: list[Store],
-              bounds: list[tuple[Value, Value]]) -> None:
-    """One tile: all its sums start at zero, run over k in registers, and are finished and stored."""
+def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, direct: list[tuple[Axis, Load]] | None, m: Index, row: Axis,
+              stores: list[Store], bounds: list[tuple[Value, Value]]) -> None:
+    """One micro-tile: all its sums start at zero, run over k in registers, and are finished and stored."""
     schedule, b, read = kernel.schedule, scope.b, Reader({})
     assert isinstance(kernel.a, Load)
-    placed = dict(zip(kernel.rows, unlinear(s, tuple(axis.extent for axis in kernel.rows))))
+    placed = dict(zip(kernel.rows, unlinear(m, tuple(axis.extent for axis in kernel.rows))))
     other = read.substitute(kernel.a, placed)
     assert isinstance(other, Load)
     offset = other.offset
     dtype, rows = kernel.node.dtype, row.extent
-    whole = [count if v is not None else schedule.lanes for count in tile.vectors]
+    whole = [count if direct is not None else schedule.lanes for count in tile.vectors]
     sums = [[b.variable(b.const(0, dtype=dtype, lanes=count)) for count in whole] for _ in range(rows)]
     with ExitStack() as stack:
         moving, bases = row_bases(scope, kernel, offset, row)
         position = k_loops(scope, kernel, bounds, stack)
-        vectors = load_vectors(scope, kernel, tile, v, position)
+        vectors = load_vectors(scope, kernel, tile, direct, position)
         shift = scope.index(moving)
-        for number in range(rows):
-            place = b.add(bases[number], shift)
-            x = b.load(scope.pointers[kernel.a.buffer], dtype, place)
-            for total, vector in zip(sums[number], vectors):
+        for base, totals in zip(bases, sums):
+            x = memory.load(b, scope.pointers[kernel.a.buffer], dtype, b.add(base, shift))
+            for total, vector in zip(totals, vectors):
                 total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
     finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
     if expression_cost([store.expr for store in finished]) <= CHEAP_EPILOGUE:
@@ -106,63 +108,63 @@ def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, v: list[tuple[Ax
 
 
 def row_bases(scope: Scope, kernel: ContractKernel, offset: Index, row: Axis) -> tuple[Index, list[Value]]:
-    """S's offset as a part that moves with k and, for each row, a part that does not."""
+    """The offset of A as a part that moves with k and, for each row, a part that does not."""
     inner = set(kernel.inner)
     moving = Index({atom: c for atom, c in offset.terms.items() if axes_of(Index({atom: 1})) & inner})
     fixed = offset - moving
     mixed = row in axes_of(moving)
     assert not mixed, "rows and steps of k do not separate"
     bases = []
-    for number in range(row.extent):
-        with scope.place(row, scope.b.whole(number)):
+    for i in range(row.extent):
+        with scope.bind(row, scope.b.whole(i)):
             bases.append(scope.index(fixed))
     return moving, bases
 
 
-def load_vectors(scope: Scope, kernel: ContractKernel, tile: Tile, v: list[tuple[Axis, Load]] | None, position: Value) -> list[Value]:
-    """One step of k of the panel, from scratch or from where it lies."""
+def load_vectors(scope: Scope, kernel: ContractKernel, tile: Tile, direct: list[tuple[Axis, Load]] | None, position: Value) -> list[Value]:
+    """One step of k of a panel of B: packed in scratch, or read in place."""
     b, schedule = scope.b, kernel.schedule
-    if v is not None:
-        found = []
-        for within, part in v:
+    if direct is not None:
+        vectors = []
+        for within, part in direct:
             with scope.along(within, b.whole(0), within.extent):
-                found.append(scope.expr(part))
-        return found
+                vectors.append(scope.expr(part))
+        return vectors
     base = b.mul(position, b.whole(panel_pitch(tile, schedule)))
     lanes, dtype = schedule.lanes, kernel.node.dtype
-    return [b.load("%scratch", dtype, b.add(base, b.whole(number * lanes)), lanes) for number in range(len(tile.vectors))]
+    return [memory.load(b, "%scratch", dtype, b.add(base, b.whole(i * lanes)), lanes) for i in range(len(tile.vectors))]
 
 
 def store_tile(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store]) -> None:
-    """The epilogue on registers, written out for every register of the tile."""
+    """The epilogue on registers, unrolled over the registers of the tile."""
     b = scope.b
-    for number, totals in enumerate(sums):
-        with scope.place(row, b.whole(number)):
+    for i, totals in enumerate(sums):
+        with scope.bind(row, b.whole(i)):
             first = 0
             for count, total in zip(tile.vectors, totals):
                 with scope.along(tile.lane, b.whole(first), count):
                     value = total.get()
-                    scope.accumulated = b.first(value, count)
+                    scope.accumulator = b.first(value, count)
                     scope.forget()
                     scope.stores(stores)
                 first += count
-    scope.accumulated = None
+    scope.accumulator = None
 
 
 def store_tile_by_rows(scope: Scope, tile: Tile, row: Axis, sums: list[list[Variable]], stores: list[Store], base: int, pitch: int) -> None:
-    """A long epilogue once, in a loop over the rows: the sums wait behind the panel in scratch."""
+    """A long epilogue once, in a loop over the rows: the sums are kept behind the panel in scratch."""
     b, dtype = scope.b, sums[0][0].dtype
-    for number, totals in enumerate(sums):
+    for i, totals in enumerate(sums):
         first = 0
         for count, total in zip(tile.vectors, totals):
-            b.store(b.first(total.get(), count), "%scratch", b.whole(base + number * pitch + first))
+            memory.store(b, b.first(total.get(), count), "%scratch", b.whole(base + i * pitch + first))
             first += count
-    with b.loop(b.whole(0), b.whole(row.extent)) as i, scope.place(row, i):
+    with b.loop(b.whole(0), b.whole(row.extent)) as row_index, scope.bind(row, row_index):
         first = 0
         for count in tile.vectors:
             with scope.along(tile.lane, b.whole(first), count):
-                scope.accumulated = b.load("%scratch", dtype, b.add(b.whole(base + first), b.mul(i, b.whole(pitch))), count)
+                scope.accumulator = memory.load(b, "%scratch", dtype, b.add(b.whole(base + first), b.mul(row_index, b.whole(pitch))), count)
                 scope.forget()
                 scope.stores(stores)
             first += count
-    scope.accumulated = None
+    scope.accumulator = None

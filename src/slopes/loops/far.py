@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .builder import Builder, Value, type_text
+from .builder import Builder
+from .values import Value, type_text
 
 FLOAT64 = np.dtype("float64")
 
@@ -27,14 +28,13 @@ def replaced(b: Builder, lanes_far: Value, function: Callable[..., tuple[Value, 
 
     The function gets float64 scalars; in lanes that are not far these are `usual`, so that it need not bear anything else.
     """
-    variables = [b.variable(each) for each in results]
-    anywhere = lanes_far if lanes_far.lanes == 1 else b.horizontal("or", lanes_far)
-    with b.when(anywhere):
-        safe = [b.select(lanes_far, b.cast(each, FLOAT64), b.const(usual, dtype=FLOAT64)) for each in args]
+    variables = [b.variable(x) for x in results]
+    with b.when(b.any_lane(lanes_far)):
+        safe = [b.select(lanes_far, b.cast(x, FLOAT64), b.const(usual, dtype=FLOAT64)) for x in args]
         with b.loop(b.whole(0), b.whole(lanes_far.lanes)) as lane:
             one_far = at(b, lanes_far, lane)
-            found = function(b, *(at(b, each, lane) for each in safe))
-            for variable, new in zip(variables, found):
+            values = function(b, *(at(b, x, lane) for x in safe))
+            for variable, new in zip(variables, values):
                 vector = variable.get()
                 kept = b.select(one_far, b.cast(new, vector.dtype), at(b, vector, lane))
                 variable.set(put(b, vector, kept, lane))

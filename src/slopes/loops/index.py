@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from math import gcd, prod
 from typing import Any
 
+from ..graph.shape import strides_of
+
 _axis_numbers = itertools.count()
 
 
@@ -76,7 +78,7 @@ class Remainder:
         return f"({self.inner} % {self.divisor})"
 
 
-class RunTime:
+class Indirect:
     """An index read from data: a scalar expression whose value was checked to lie in 0..size-1."""
 
     __slots__ = ("expr", "size")
@@ -92,7 +94,7 @@ class RunTime:
         return f"[{self.expr}]"
 
 
-Atom = Axis | Quotient | Remainder | RunTime
+Atom = Axis | Quotient | Remainder | Indirect
 
 
 class Index:
@@ -250,7 +252,7 @@ def _expand_indices(terms: dict[Any, int], constant: int) -> Index:
 
 
 def _substitute_atom(atom: Atom, replacements: Mapping[Any, Index]) -> Index:
-    if isinstance(atom, (Axis, RunTime)):
+    if isinstance(atom, (Axis, Indirect)):
         return replacements[atom] if atom in replacements else as_index(atom)
     if isinstance(atom, Quotient):
         return atom.inner.substitute(replacements) // atom.divisor
@@ -271,25 +273,16 @@ def as_index(value: Any) -> Index:
     return Index(None, value) if isinstance(value, int) else Index({value: 1})
 
 
-def strides_of(shape: Iterable[int]) -> tuple[int, ...]:
-    """The row-major strides of a shape, in elements."""
-    result, step = [], 1
-    for n in reversed(list(shape)):
-        result.append(step)
-        step *= n
-    return tuple(reversed(result))
-
-
 def linear(index: Iterable[Index], shape: Iterable[int]) -> Index:
     """The position in row-major order."""
     return strided(index, strides_of(shape))
 
 
 def strided(index: Iterable[Index], strides: Iterable[int]) -> Index:
-    """The position, when a step along each axis is so many elements."""
+    """The position, with the number of elements between neighbours on each axis."""
     total = Index()
-    for each, stride in zip(index, strides):
-        total = total + as_index(each) * stride
+    for step, stride in zip(index, strides):
+        total = total + as_index(step) * stride
     return total
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ..graph.node import Node
 from .index import Axis, extent
-from .nest import Buffer, Expr, Load, Store, axes_of, expressions, run_time_parts
+from .nest import Buffer, Expr, Load, Store, axes_of, expressions, indirect_parts
 from .schedule import ContractSchedule, NestSchedule, ReduceSchedule, Schedule
 
 
@@ -49,6 +49,11 @@ class Kernel:
         return []
 
     @property
+    def epilogues(self) -> list[list[Store]]:
+        """The stores of one element in runs: a run computes all of its values before it writes the first, the next run starts after it."""
+        return [self.stores]
+
+    @property
     def results(self) -> list[Expr]:
         """The expressions that are stored."""
         return [store.expr for store in self.stores]
@@ -56,7 +61,7 @@ class Kernel:
     @property
     def indirect(self) -> list[Expr]:
         """The expressions in the addresses of the stores, where these are read from data."""
-        return [part for store in self.stores for part in run_time_parts(store.offset)]
+        return [part for store in self.stores for part in indirect_parts(store.offset)]
 
     @cached_property
     def computed(self) -> list[Expr]:
@@ -102,7 +107,7 @@ class MixKernel(NestKernel):
     """for each vector of the loops: combine line by line, then across the lines what the first half carried over.
 
     inner    the loop over the lines and the loop over the results; none where only one axis is mixed
-    carried  the expressions of one line that the second half reads as `Kept` values, by their index
+    carried  the expressions of one line that the second half reads as `Carried` values, by their index
     """
 
     kind = "mix"
@@ -149,6 +154,10 @@ class ReduceKernel(NestKernel):
     @property
     def combined(self) -> list[Expr]:
         return [reduction.body for reduction in self.reductions]
+
+    @property
+    def epilogues(self) -> list[list[Store]]:
+        return [reduction.stores for reduction in self.reductions]
 
     @property
     def row_axis(self) -> Axis | None:
@@ -274,7 +283,7 @@ class Loop:
         """What a buffer of the body is, seen from outside of the loop."""
         seen, inner = buffer, buffer
         while inner.base is not None:
-            if self.axis in axes_of(inner.place):
+            if self.axis in axes_of(inner.start):
                 seen = inner.base
             inner = inner.base
         return seen
@@ -294,11 +303,11 @@ def leaves(kernels: Iterable[Kernel | Loop]) -> list[Kernel]:
 def buffers_read(kernel: Kernel | Loop) -> list[Buffer]:
     """The buffers that a kernel loads from, in order of first use."""
     if isinstance(kernel, Loop):
-        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_read(inner)))
+        return list(dict.fromkeys(kernel.around(buffer) for inner in kernel.kernels for buffer in buffers_read(inner)))
     return list(dict.fromkeys(expr.buffer for expr in kernel.computed if isinstance(expr, Load)))
 
 
 def buffers_written(kernel: Kernel | Loop) -> list[Buffer]:
     if isinstance(kernel, Loop):
-        return list(dict.fromkeys(kernel.around(each) for inner in kernel.kernels for each in buffers_written(inner)))
+        return list(dict.fromkeys(kernel.around(buffer) for inner in kernel.kernels for buffer in buffers_written(inner)))
     return list(dict.fromkeys(store.buffer for store in kernel.stores))

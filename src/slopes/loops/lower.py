@@ -9,22 +9,22 @@ from ..errors import CompileError
 from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import Constant
-from .index import Axis, Index, RunTime, as_index, extent
+from .index import Axis, Index, Indirect, as_index, extent
 from .nest import (
-    Accumulated,
+    AccumulatorRef,
+    BoundsChecked,
     Buffer,
-    Checked,
-    Choose,
+    BufferMap,
     Compute,
     Condition,
     Expr,
     Literal,
     Load,
-    Places,
     Position,
+    Select,
     axes_of,
     expressions,
-    run_time_atoms,
+    indirect_atoms,
 )
 
 
@@ -38,12 +38,12 @@ class Reader:
     def __init__(self, buffers: dict[Node, Buffer], here: tuple[Index, ...] = (), inside: frozenset[Node] = frozenset(),
                  root: Node | None = None) -> None:
         self.buffers, self.here, self.inside, self.root = buffers, here, inside, root
-        self.outside = buffers.outside if isinstance(buffers, Places) else {}
+        self.outside = buffers.outside if isinstance(buffers, BufferMap) else {}
         self._known: dict[Any, Expr] = {}
         self._found: dict[tuple[Node, tuple[Index, ...]], Expr] = {}
 
     def __call__(self, node: Node, index: Sequence[Any]) -> Expr:
-        index = tuple(as_index(each) for each in index)
+        index = tuple(as_index(step) for step in index)
         key = (node, index)
         if key not in self._found:
             self._found[key] = self._read(node, index)
@@ -52,7 +52,7 @@ class Reader:
     def _read(self, node: Node, index: tuple[Index, ...]) -> Expr:
         if node is self.root:
             self._must_be_here(node, index)
-            return self._once(("accumulated",), lambda: Accumulated(node.dtype, [axis for each in index for axis in axes_of(each)]))
+            return self._once(("accumulator",), lambda: AccumulatorRef(node.dtype, [axis for step in index for axis in axes_of(step)]))
         if node in self.inside:
             self._must_be_here(node, index)
         elif node in self.buffers:
@@ -100,21 +100,21 @@ class Reader:
                 needed.append((index, low, high))
         if not needed:
             return inner
-        return self._once(("choose", tuple(needed), id(inner), id(fill)), lambda: Choose(tuple(needed), inner, fill))
+        return self._once(("select", tuple(needed), id(inner), id(fill)), lambda: Select(tuple(needed), inner, fill))
 
     def apply_load(self, buffer: Buffer, offset: Index) -> Expr:
         """An element of a buffer that belongs to no node."""
         return self._once(("load", buffer, offset), lambda: Load(buffer, offset))
 
-    def accumulated(self, dtype: DType, axes: Sequence[Axis]) -> Expr:
+    def accumulator(self, dtype: DType, axes: Sequence[Axis]) -> Expr:
         """The finished reduction of a kernel with these parallel loops."""
-        return self._once(("accumulated",), lambda: Accumulated(dtype, axes))
+        return self._once(("accumulator",), lambda: AccumulatorRef(dtype, axes))
 
     def substitute(self, expr: Expr, replacements: dict[Axis, Index]) -> Expr:
         """The expression with some loops expressed by others."""
         made: dict[int, Expr] = {}
-        for each in expressions([expr]):
-            made[id(each)] = self._substituted(each, replacements, made)
+        for inner in expressions([expr]):
+            made[id(inner)] = self._substituted(inner, replacements, made)
         return made[id(expr)]
 
     def _substituted(self, expr: Expr, replacements: dict[Axis, Index], made: dict[int, Expr]) -> Expr:
@@ -126,37 +126,37 @@ class Reader:
             return self.index_value(self._index(expr.index, replacements, made), expr.dtype)
         if isinstance(expr, Compute):
             return self.apply(expr.node, tuple(made[id(arg)] for arg in expr.args))
-        if isinstance(expr, Checked):
-            return Checked(made[id(expr.inner)], expr.size, expr.node)
-        if isinstance(expr, Accumulated):
+        if isinstance(expr, BoundsChecked):
+            return BoundsChecked(made[id(expr.inner)], expr.size, expr.node)
+        if isinstance(expr, AccumulatorRef):
             new = [axes_of(replacements[axis]) if axis in replacements else {axis} for axis in expr.axes]
-            return self.accumulated(expr.dtype, [axis for axes in new for axis in axes])
-        assert isinstance(expr, Choose)
+            return self.accumulator(expr.dtype, [axis for axes in new for axis in axes])
+        assert isinstance(expr, Select)
         conditions = [(self._index(index, replacements, made), low, high) for index, low, high in expr.conditions]
         return self.select(conditions, made[id(expr.inner)], made[id(expr.fill)])
 
     def _index(self, index: Index, replacements: dict[Axis, Index], made: dict[int, Expr]) -> Index:
-        changed = {atom: as_index(RunTime(made[id(atom.expr)], atom.size)) for atom in run_time_atoms(index)
+        changed = {atom: as_index(Indirect(made[id(atom.expr)], atom.size)) for atom in indirect_atoms(index)
                    if made.get(id(atom.expr), atom.expr) is not atom.expr}
         return index.substitute({**replacements, **changed})
 
     def dynamic(self, expr: Expr, size: int, node: Node) -> Index:
         """An index read from data; the generated code checks that it lies in 0..size-1."""
-        key = ("run time", id(expr), size)
+        key = ("indirect", id(expr), size)
         if key not in self._known:
-            self._known[key] = as_index(RunTime(Checked(expr, size, node), size))  # type: ignore[assignment]
+            self._known[key] = as_index(Indirect(BoundsChecked(expr, size, node), size))  # type: ignore[assignment]
         return self._known[key]  # type: ignore[return-value]
 
 
 class NotHereError(CompileError):
-    """A value of this kernel is needed at another place than where it is computed: the two cannot share one loop nest."""
+    """A value of this kernel is needed at another element than the one that is computed: the two cannot share one loop nest."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(f"{node} is read elsewhere than it is stored")
 
 
 def merge_axes(axes: list[Axis], indices: Sequence[Index]) -> tuple[list[Axis], dict[Axis, Index]]:
-    """Join neighbouring loops that every index walks through in one stride; returns the new axes and the old ones in their terms."""
+    """Merge neighbouring loops that every index walks through in one stride; returns the new axes and the old ones in their terms."""
     merged: list[Axis] = []
     groups: list[list[Axis]] = []
     for axis in axes:

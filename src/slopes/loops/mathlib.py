@@ -22,9 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ops.special import CENTRE, FAR, NEAR
-from .builder import MATH, Builder, Value
+from . import integer_division
+from .builder import MATH, Builder
 from .coefficients import POLYNOMIALS
 from .far import far_angle, far_rest, replaced
+from .fma import fma
+from .values import Value
 
 FLOAT64 = np.dtype("float64")
 
@@ -102,7 +105,7 @@ def horner(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
     """c0 + x (c1 + x (c2 + ...))"""
     result = b.const(coefficients[-1], like=x)
     for coefficient in reversed(coefficients[:-1]):
-        result = b.fma(result, x, b.const(coefficient, like=x))
+        result = fma(b, result, x, b.const(coefficient, like=x))
     return result
 
 
@@ -134,13 +137,13 @@ def is_greater(b: Builder, x: Value, bound: float) -> Value:
 def odd_series(b: Builder, name: str, x: Value) -> Value:
     """x + x^3 P(x^2)"""
     square = b.mul(x, x)
-    return b.fma(b.mul(square, x), polynomial(b, name, square), x)
+    return fma(b, b.mul(square, x), polynomial(b, name, square), x)
 
 
 def product(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
     """x y as an exact sum of two floats (the fma keeps LLVM from fusing the product into a later sum)."""
-    high = b.fma(x, y, b.const(-0.0, like=x))
-    return high, b.fma(x, y, b.neg(high))
+    high = fma(b, x, y, b.const(-0.0, like=x))
+    return high, fma(b, x, y, b.neg(high))
 
 
 def ordered_sum(b: Builder, large: Value, small: Value) -> tuple[Value, Value]:
@@ -152,7 +155,7 @@ def ordered_sum(b: Builder, large: Value, small: Value) -> tuple[Value, Value]:
 def whole_part(b: Builder, x: Value, factor: float) -> tuple[Value, Value]:
     """The nearest whole number to x * factor, as a float, and as the lowest bits of an integer."""
     magic = b.const(format_of(x).magic, like=x)
-    shifted = b.fma(x, b.const(factor, like=x), magic)
+    shifted = fma(b, x, b.const(factor, like=x), magic)
     return b.sub(shifted, magic), b.bitcast(shifted, format_of(x).bits)
 
 
@@ -167,9 +170,9 @@ def exp_reduced(b: Builder, x: Value) -> tuple[Value, Value]:
     """x = n log(2) + r: exp(r) - 1, and the bits that end in n."""
     high, low = format_of(x).ln2
     n, bits = whole_part(b, x, LOG2_E)
-    r = b.fma(n, b.const(-high, like=x), x)
-    r = b.fma(n, b.const(-low, like=x), r)
-    return b.fma(b.mul(r, r), polynomial(b, "exp", r), r), bits
+    r = fma(b, n, b.const(-high, like=x), x)
+    r = fma(b, n, b.const(-low, like=x), r)
+    return fma(b, b.mul(r, r), polynomial(b, "exp", r), r), bits
 
 
 def scale_within(b: Builder, x: Value, bits: Value) -> Value:
@@ -190,7 +193,7 @@ def scale(b: Builder, x: Value, bits: Value, extra: int = 0) -> Value:
     form = format_of(x)
     both = b.sub(bits, b.const(form.pattern(form.magic) - 2 * form.bias - extra, like=bits))
     first = b.shr(both, b.const(1, like=both))
-    factors = (b.bitcast(shifted_left(b, each, form.mantissa), x.dtype) for each in (first, b.sub(both, first)))
+    factors = (b.bitcast(shifted_left(b, half, form.mantissa), x.dtype) for half in (first, b.sub(both, first)))
     for factor in factors:
         x = b.mul(x, factor)
     return x
@@ -219,7 +222,7 @@ def expm1(b: Builder, x: Value) -> Value:
     largest = math.log(float(np.finfo(form.dtype).max)) + 0.02
     rest, bits = exp_reduced(b, clip(b, x, -0.75 * form.mantissa - 2, largest))
     half = half_power(b, bits, form)  # the largest 2^n fits when halved
-    result = b.fma(rest, half, plus(b, half, -0.5))
+    result = fma(b, rest, half, plus(b, half, -0.5))
     return b.select(is_less(b, b.abs(x), 2.0 ** (-form.mantissa - 1)), x, b.add(result, result))
 
 
@@ -257,13 +260,13 @@ def log_reduced(b: Builder, k: Value, f: Value) -> Value:
     high, low = (b.const(part, like=f) for part in format_of(f).ln2)
     square = b.mul(f, f)
     if f.dtype == SINGLE.dtype:
-        rest = b.fma(f, polynomial(b, "log", f), b.const(-0.5, like=f))
-        small = b.fma(square, rest, b.mul(k, low))
+        rest = fma(b, f, polynomial(b, "log", f), b.const(-0.5, like=f))
+        small = fma(b, square, rest, b.mul(k, low))
     else:
         s = b.div(f, plus(b, f, 2.0))
         z, half = b.mul(s, s), scaled(b, square, 0.5)
-        small = b.sub(b.fma(s, b.fma(z, polynomial(b, "log_ratio", z), half), b.mul(k, low)), half)
-    return b.fma(k, high, b.add(f, small))
+        small = b.sub(fma(b, s, fma(b, z, polynomial(b, "log_ratio", z), half), b.mul(k, low)), half)
+    return fma(b, k, high, b.add(f, small))
 
 
 def log_edges(b: Builder, x: Value, result: Value, zero: float) -> Value:
@@ -286,7 +289,7 @@ def log1p(b: Builder, x: Value) -> Value:
     quarter_bits = b.sub(b.const(2 * form.bias + 2, like=field), field)  # 4 / 2^k: 1 / 2^k itself could be denormal
     quarter = b.bitcast(shifted_left(b, quarter_bits, form.mantissa), form.dtype)
     rest = b.multiply_add(quarter, b.const(0.25, like=x), b.const(-1.0, like=x))
-    f = b.fma(scaled(b, x, 0.25), quarter, rest)
+    f = fma(b, scaled(b, x, 0.25), quarter, rest)
     result = log_edges(b, x, log_reduced(b, k, f), -1.0)
     return b.select(is_less(b, b.abs(x), 2.0 ** (-form.mantissa - 2)), x, result)
 
@@ -300,7 +303,7 @@ def angle_reduced(b: Builder, x: Value) -> tuple[Value, Value]:
     n, bits = whole_part(b, wide, TWO_OVER_PI)
     r = wide
     for part in HALF_PI_64[: 2 if x.dtype == SINGLE.dtype else 3]:
-        r = b.fma(n, b.const(-part, like=wide), r)
+        r = fma(b, n, b.const(-part, like=wide), r)
     size = b.abs(wide)
     large = b.bit_and(is_greater(b, size, LARGEST_ANGLE), is_less(b, size, math.inf))  # inf leaves NaN in r
     r, bits = replaced(b, large, far_angle, (wide,), (r, bits), usual=2 * LARGEST_ANGLE)
@@ -309,8 +312,8 @@ def angle_reduced(b: Builder, x: Value) -> tuple[Value, Value]:
 
 def cos_series(b: Builder, r: Value) -> Value:
     square = b.mul(r, r)
-    start = b.fma(square, b.const(-0.5, like=r), b.const(1.0, like=r))
-    return b.fma(b.mul(square, square), polynomial(b, "cos", square), start)
+    start = fma(b, square, b.const(-0.5, like=r), b.const(1.0, like=r))
+    return fma(b, b.mul(square, square), polynomial(b, "cos", square), start)
 
 
 def has_bit(b: Builder, bits: Value, mask: int) -> Value:
@@ -353,15 +356,15 @@ def half_angle(b: Builder, x: Value) -> tuple[Value, Value]:
     size = b.abs(x)
     large = is_greater(b, size, 0.5)
     half = b.const(0.5, like=x)
-    square = b.select(large, b.fma(size, b.const(-0.5, like=x), half), b.mul(size, size))
+    square = b.select(large, fma(b, size, b.const(-0.5, like=x), half), b.mul(size, size))
     base = b.select(large, b.sqrt(square), size)
-    return b.fma(b.mul(base, square), polynomial(b, "asin", square), base), large
+    return fma(b, b.mul(base, square), polynomial(b, "asin", square), base), large
 
 
 def from_half_pi(b: Builder, angle: Value, factor: float, turns: int = 1) -> Value:
     """turns pi / 2 + factor angle"""
     high, low = format_of(angle).half_pi
-    return plus(b, b.fma(angle, b.const(factor, like=angle), b.const(turns * low, like=angle)), turns * high)
+    return plus(b, fma(b, angle, b.const(factor, like=angle), b.const(turns * low, like=angle)), turns * high)
 
 
 @native("asin")
@@ -447,7 +450,7 @@ def tanh(b: Builder, x: Value) -> Value:
     size = b.min(b.abs(x), b.const(format_of(x).tanh_limit, like=x))
     rest, bits = exp_reduced(b, b.add(size, size))
     power = scale_within(b, b.const(1.0, like=x), bits)
-    t = b.fma(rest, power, plus(b, power, -1.0))
+    t = fma(b, rest, power, plus(b, power, -1.0))
     return b.copysign(b.div(t, plus(b, t, 2.0)), x)
 
 
@@ -476,7 +479,7 @@ def asinh(b: Builder, x: Value) -> Value:
 @native("acosh")
 def acosh(b: Builder, x: Value) -> Value:
     over = plus(b, x, -1.0)
-    rest = b.sqrt(b.fma(over, over, b.add(over, over)))
+    rest = b.sqrt(fma(b, over, over, b.add(over, over)))
     return b.select(is_less(b, x, 1.0), b.const(math.nan, like=x), log_of_sum(b, over, rest))
 
 
@@ -504,7 +507,7 @@ def erf(b: Builder, x: Value) -> Value:
     low = b.min(size, b.const(1.0, like=x))
     square = b.mul(low, low)
     if x.dtype == SINGLE.dtype:
-        near = b.fma(x, polynomial(b, "erf_near", square), x)
+        near = fma(b, x, polynomial(b, "erf_near", square), x)
         far = polynomial(b, "erf_far", plus(b, clip(b, size, 1.0, 3.95), -2.475))
         far = b.select(is_greater(b, size, ERF_IS_ONE), b.const(1.0, like=x), far)  # exactly: gelu multiplies 1 - erf by x
     else:
@@ -515,7 +518,7 @@ def erf(b: Builder, x: Value) -> Value:
 
 def erf_far_double(b: Builder, x: Value) -> Value:
     shape = horner(b, b.div(plus(b, x, -CENTRE), plus(b, x, CENTRE)), FAR)
-    return b.fma(exp_within(b, b.neg(b.mul(x, x))), b.neg(shape), b.const(1.0, like=x))
+    return fma(b, exp_within(b, b.neg(b.mul(x, x))), b.neg(shape), b.const(1.0, like=x))
 
 
 @native("rsqrt")
@@ -565,8 +568,8 @@ def power_single(b: Builder, size: Value, y: Value) -> Value:
     s = b.div(f, plus(b, f, 2.0))
     z = b.mul(s, s)
     ratio = horner(b, z, POLYNOMIALS["log_ratio", 4])
-    natural = b.fma(b.mul(s, z), ratio, b.add(s, s))
-    logarithm = edges_of_log(b, size, b.fma(natural, b.const(LOG2_E, like=natural), k))
+    natural = fma(b, b.mul(s, z), ratio, b.add(s, s))
+    logarithm = edges_of_log(b, size, fma(b, natural, b.const(LOG2_E, like=natural), k))
     exponent = clip(b, times_exponent(b, b.cast(y, FLOAT64), logarithm), -200.0, 200.0)
     n, bits = whole_part(b, exponent, 1.0)
     return b.cast(scale_within(b, horner(b, b.sub(exponent, n), POLYNOMIALS["exp2", 4]), bits), size.dtype)
@@ -577,11 +580,11 @@ def power_double(b: Builder, size: Value, y: Value) -> Value:
     y = clip(b, y, -(2.0**70), 2.0**70)  # the smallest logarithm that is not 0 is 2^-53
     high, low = log_twice(b, *split(b, size))
     main = times_exponent(b, y, edges_of_log(b, size, high))
-    small = b.fma(y, low, b.fma(y, high, b.neg(main)))
+    small = fma(b, y, low, fma(b, y, high, b.neg(main)))
     inside = is_less(b, b.abs(main), 1000.0)
     small = b.select(inside, small, b.const(0.0, like=y))
     rest, bits = exp_reduced(b, clip(b, main, -1000.0, 1000.0))
-    correction = b.fma(small, rest, small)  # exp(r + small) - exp(r)
+    correction = fma(b, small, rest, small)  # exp(r + small) - exp(r)
     return scale(b, plus(b, b.add(rest, correction), 1.0), bits)
 
 
@@ -589,31 +592,31 @@ def log_twice(b: Builder, k: Value, f: Value) -> tuple[Value, Value]:
     """k log(2) + log(1 + f) as a sum of two floats, good to about 2^-64 of its size."""
     s, s_low = quotient_twice(b, f)
     z, z_low = product(b, s, s)
-    z_low = b.fma(b.add(s, s), s_low, z_low)
+    z_low = fma(b, b.add(s, s), s_low, z_low)
     tail = b.mul(z, polynomial(b, "log_twice", z))
     factor, factor_low = ordered_sum(b, b.const(TWO_THIRDS_64[0], like=f), tail)
     factor_low = plus(b, factor_low, TWO_THIRDS_64[1])
     cube, cube_low = product_twice(b, (s, s_low), (z, z_low))
     series, series_low = product_twice(b, (cube, cube_low), (factor, factor_low))
     main, main_low = ordered_sum(b, b.add(s, s), series)
-    main_low = b.add(main_low, b.fma(s_low, b.const(2.0, like=f), series_low))
+    main_low = b.add(main_low, fma(b, s_low, b.const(2.0, like=f), series_low))
     short, rest = (b.const(part, like=f) for part in LN2_SHORT_64)
-    total, total_low = ordered_sum(b, b.fma(k, short, b.const(-0.0, like=f)), main)
-    return ordered_sum(b, total, b.add(total_low, b.fma(k, rest, main_low)))
+    total, total_low = ordered_sum(b, fma(b, k, short, b.const(-0.0, like=f)), main)
+    return ordered_sum(b, total, b.add(total_low, fma(b, k, rest, main_low)))
 
 
 def quotient_twice(b: Builder, f: Value) -> tuple[Value, Value]:
     """f / (2 + f) as a sum of two floats."""
     bottom, bottom_low = ordered_sum(b, b.const(2.0, like=f), f)
     s = b.div(f, bottom)
-    left = b.fma(b.neg(s), bottom_low, b.fma(b.neg(s), bottom, f))
+    left = fma(b, b.neg(s), bottom_low, fma(b, b.neg(s), bottom, f))
     return s, b.div(left, bottom)
 
 
 def product_twice(b: Builder, x: tuple[Value, Value], y: tuple[Value, Value]) -> tuple[Value, Value]:
     """The product of two sums of two floats."""
     high, low = product(b, x[0], y[0])
-    return high, b.fma(x[0], y[1], b.fma(x[1], y[0], low))
+    return high, fma(b, x[0], y[1], fma(b, x[1], y[0], low))
 
 
 def whole_power(b: Builder, x: Value, y: Value) -> Value:
@@ -640,7 +643,7 @@ def size_of_rest(b: Builder, x: Value, y: Value) -> Value:
     rest = size
     for _ in range(3):
         quotient = b.trunc(b.min(b.div(rest, divisor), largest))
-        rest = b.fma(b.neg(quotient), divisor, rest)
+        rest = fma(b, b.neg(quotient), divisor, rest)
     rest = b.select(b.compare("<", rest, zero), b.add(rest, divisor), rest)
     inside = b.bit_and(b.compare("<", rest, divisor), b.compare(">=", rest, zero))
     defined = b.bit_and(is_less(b, size, math.inf), is_greater(b, divisor, 0.0))
@@ -651,7 +654,7 @@ def size_of_rest(b: Builder, x: Value, y: Value) -> Value:
 
 
 def signed_rest(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
-    """x minus a whole multiple of y, with the sign of y; and with the sign of x, where that is what is left of it."""
+    """x minus a whole multiple of y, with the sign of y; and the same remainder with the sign of x."""
     rest = b.copysign(size_of_rest(b, x, y), x)
     opposite = is_less(b, b.mul(b.copysign(b.const(1.0, like=x), rest), b.copysign(b.const(1.0, like=y), y)), 0.0)
     nothing = b.compare("==", rest, b.const(0.0, like=x))
@@ -661,11 +664,13 @@ def signed_rest(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
 
 @native("remainder")
 def remainder(b: Builder, x: Value, y: Value) -> Value:
-    return signed_rest(b, x, y)[0]
+    return signed_rest(b, x, y)[0] if x.dtype.kind == "f" else integer_division.remainder(b, x, y)
 
 
 @native("floor_divide")
 def floor_divide(b: Builder, x: Value, y: Value) -> Value:
+    if x.dtype.kind != "f":
+        return integer_division.floor_divide(b, x, y)
     signed, rest = signed_rest(b, x, y)
     zero, one = b.const(0.0, like=x), b.const(1.0, like=x)
     quotient = b.div(b.sub(x, rest), y)

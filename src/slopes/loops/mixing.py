@@ -1,4 +1,4 @@
-"""The kernel of a mix: a vector of lines is read and combined, line by line; then what was kept is combined across the lines."""
+"""The kernel of a mix: a vector of lines is read and combined, line by line; then the results are combined across the lines."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from dataclasses import replace
 from functools import cache
 from math import prod
 
+from ..costs import FILLED_LANES
 from ..graph.node import Node
 from ..graph.operation import variable
 from ..ops.elementwise import Add, Multiply, Subtract
 from ..passes.fuse import Group
+from . import memory
 from .choose import choose
-from .emit import Scope, over_elements
+from .emit_nest import over_elements
 from .index import Axis, Index, as_index
 from .kernels import Kernel, MixKernel
 from .lanes import fetch, put
 from .lower import Reader, merge_axes
-from .nest import Buffer, Expr, Kept, Load, Places, Store, expressions, indices_of
+from .nest import Buffer, BufferMap, Carried, Expr, Load, Store, expressions, indices_of
 from .plan_nest import axes_for
+from .scope import Scope
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -35,14 +38,14 @@ class SubtractProduct(Subtract, abstract=True):
     def emit(b, x, y): return b.decrease(x, y)
 
 
-def plan_mix(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
+def plan_mix(group: Group, buffers: BufferMap, lanes: int) -> list[Kernel]:
     """One kernel whose loops are the axes that are not mixed, in the order of the argument."""
     node = group.root
     assert node is not None
     shape, mixed, buffer = node.args[0].shape, node.params["axes"], buffers[node]
     axes, here = axes_for([1 if axis in mixed else n for axis, n in enumerate(shape)], "i")
     lines = Lines(node, here)
-    used = [*indices_of(lines.elements(Reader(buffers), ends_only=True)), lines.places(buffer)[0]]
+    used = [*indices_of(lines.elements(Reader(buffers), ends_only=True)), lines.offsets(buffer)[0]]
     axes, terms = merge_axes(axes, used)
     here = tuple(index.substitute(terms) for index in here)
     axes, terms, vector = filled(axes, lanes)
@@ -50,9 +53,9 @@ def plan_mix(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
     read = Reader(buffers)
     arithmetic, matrix = Arithmetic(read, node), node.params["matrix"]
     first = arithmetic.applied(matrix, lines.elements(read))
-    kept: list[Expr] = [Kept(number, node.dtype) for number in range(lines.steps.extent)]
-    results = first if lines.far is None else arithmetic.applied(matrix, kept)
-    stores = [Store(buffer, offset, each) for offset, each in zip(lines.places(buffer), results)]
+    carried: list[Expr] = [Carried(i, node.dtype) for i in range(lines.steps.extent)]
+    results = first if lines.far is None else arithmetic.applied(matrix, carried)
+    stores = [Store(buffer, offset, result) for offset, result in zip(lines.offsets(buffer), results)]
     kernel = MixKernel(axes=axes, stores=stores, nodes=[node])
     if lines.far is not None:
         kernel.inner, kernel.carried = [lines.steps, lines.turns], first
@@ -65,9 +68,9 @@ def plan_mix(group: Group, buffers: Places, lanes: int) -> list[Kernel]:
 class Lines:
     """How the elements along the mixed axes are walked through: `steps` lines that run along the near axis, then `turns` along the far one.
 
-    What is near is written out, element by element, while lines are read, what is far while they are stored: elements that lie side
-    by side in memory should be near when they are read, or far when they are stored. Mixed axes that come last are those of tiles
-    of a picture, which is read; those that come first make up planes of whole values, of which a picture is stored.
+    The near axis is unrolled while lines are read, the far one while they are stored: neighbours in memory should be near when they
+    are read, or far when they are stored. Mixed axes that come last are those of tiles
+    of an image, which is read; those that come first are planes of whole values, from which an image is stored.
     """
 
     def __init__(self, node: Node, here: tuple[Index, ...]) -> None:
@@ -80,13 +83,13 @@ class Lines:
         """The elements of one line: of a step of the far axis."""
         count = self.node.args[0].shape[self.near]
         wanted = {0, count - 1} if ends_only else range(count)  # those between have other constants in their indices, no other terms
-        return [read(self.node.args[0], self.at(number, self.steps)) for number in wanted]
+        return [read(self.node.args[0], self.at(i, self.steps)) for i in wanted]
 
-    def places(self, buffer: Buffer) -> list[Index]:
+    def offsets(self, buffer: Buffer) -> list[Index]:
         """Where the results along the far axis (or the only one) are stored, for one turn of the near one."""
         rows, order = range(len(self.node.params["matrix"])), self.node.params["order"]
-        found = [self.at(row, None) if self.far is None else self.at(self.turns, row) for row in rows]
-        return [buffer.at([index[axis] for axis in order], self.node.shape) for index in found]
+        indices = [self.at(row, None) if self.far is None else self.at(self.turns, row) for row in rows]
+        return [buffer.at([index[axis] for axis in order], self.node.shape) for index in indices]
 
     def at(self, near: Axis | int, far: Axis | int | None) -> tuple[Index, ...]:
         index = list(self.here)
@@ -97,37 +100,37 @@ class Lines:
 
 
 def emit_mix(scope: Scope, kernel: MixKernel) -> None:
-    """for each vector of the loops: the lines' results are kept, then those across the lines are stored."""
+    """for each vector of the loops: combine along the lines, then across them, and store."""
     over_elements(scope, kernel, lambda: _mix_vector(scope, kernel))
 
 
 def _mix_vector(scope: Scope, kernel: MixKernel) -> None:
     if not kernel.inner:
-        _fetched(scope, kernel.results)
-        _stored(scope, kernel.stores)
+        _load_rows(scope, kernel.results)
+        _store_rows(scope, kernel.stores)
         return
     b, (steps, turns), bodies = scope.b, kernel.inner, kernel.carried
-    kept = {each.number: each for each in kernel.computed if isinstance(each, Kept)}
-    with b.loop(b.whole(0), b.whole(steps.extent)) as i, scope.place(steps, i):
-        _fetched(scope, bodies)
-        for number, body in enumerate(bodies):
-            place = b.add(b.mul(i, b.whole(scope.lanes)), b.whole(number * steps.extent * scope.lanes))
-            b.store(b.splat(scope.expr(body), scope.lanes), "%scratch", place)
-    with b.loop(b.whole(0), b.whole(turns.extent)) as turn, scope.place(turns, turn):
+    carried = {expr.index: expr for expr in kernel.computed if isinstance(expr, Carried)}
+    with b.loop(b.whole(0), b.whole(steps.extent)) as i, scope.bind(steps, i):
+        _load_rows(scope, bodies)
+        for j, body in enumerate(bodies):
+            offset = b.add(b.mul(i, b.whole(scope.lanes)), b.whole(j * steps.extent * scope.lanes))
+            memory.store(b, b.splat(scope.expr(body), scope.lanes), "%scratch", offset)
+    with b.loop(b.whole(0), b.whole(turns.extent)) as turn, scope.bind(turns, turn):
         line = b.mul(turn, b.whole(steps.extent * scope.lanes))
-        for number, each in kept.items():
-            scope.know(each, b.load("%scratch", each.dtype, b.add(line, b.whole(number * scope.lanes)), scope.lanes))
-        _stored(scope, kernel.stores)
+        for j, expr in carried.items():
+            scope.know(expr, memory.load(b, "%scratch", expr.dtype, b.add(line, b.whole(j * scope.lanes)), scope.lanes))
+        _store_rows(scope, kernel.stores)
 
 
-def _fetched(scope: Scope, roots: Sequence[Expr]) -> None:
-    """Read what these expressions load, as rows where that is possible."""
+def _load_rows(scope: Scope, roots: Sequence[Expr]) -> None:
+    """Load what these expressions read, as rows of memory where possible."""
     if scope.vector is not None and scope.lanes > 1:
-        for load, value in fetch(scope, (each for each in expressions(roots) if isinstance(each, Load))).items():
+        for load, value in fetch(scope, (expr for expr in expressions(roots) if isinstance(expr, Load))).items():
             scope.know(load, value)
 
 
-def _stored(scope: Scope, stores: Sequence[Store]) -> None:
+def _store_rows(scope: Scope, stores: Sequence[Store]) -> None:
     if scope.vector is None or scope.lanes == 1:
         scope.stores(stores)
         return
@@ -142,7 +145,7 @@ def filled(axes: list[Axis], lanes: int) -> tuple[list[Axis], dict[Axis, Index],
     """
     if not axes:
         return axes, {}, None
-    if axes[-1].extent >= lanes and largest_part(axes[-1], lanes) < 3 * lanes // 4:
+    if axes[-1].extent >= lanes and largest_part(axes[-1], lanes) < int(FILLED_LANES * lanes):
         return axes, {}, axes[-1]
     parts: dict[Axis, int] = {}
     room = lanes
@@ -180,18 +183,18 @@ class Arithmetic:
             column[i], column[j] = self.add(column[i], column[j]), self.subtract(column[i], column[j])
             matrix = tuple(tuple(0.0 if k == (j if row[i] == row[j] else i) else row[i] if k in (i, j) else c for k, c in enumerate(row))
                            for row in matrix)
-        found: dict[int, Expr] = {}
+        rows: dict[int, Expr] = {}
         for i, j in alike(matrix):
             same = self.weighted([c if c == d else 0.0 for c, d in zip(matrix[i], matrix[j])], column)
             other = self.weighted([c if c != d else 0.0 for c, d in zip(matrix[i], matrix[j])], column)
-            found[i], found[j] = self.add(same, other), self.subtract(same, other)
-        return [found[i] if i in found else self.weighted(row, column) for i, row in enumerate(matrix)]
+            rows[i], rows[j] = self.add(same, other), self.subtract(same, other)
+        return [rows[i] if i in rows else self.weighted(row, column) for i, row in enumerate(matrix)]
 
     def weighted(self, row: Sequence[float], column: Sequence[Expr]) -> Expr:
         """The sum of products; an element times 1 or -1 needs no product, and the first term is one to add to."""
         total: Expr | None = None
-        for c, each in sorted(((c, each) for c, each in zip(row, column) if c), key=lambda term: term[0] < 0):
-            part = each if abs(c) == 1 else self.read.apply(self.times, (each, self.read.constant(abs(c), self.dtype)))
+        for c, element in sorted(((c, element) for c, element in zip(row, column) if c), key=lambda term: term[0] < 0):
+            part = element if abs(c) == 1 else self.read.apply(self.times, (element, self.read.constant(abs(c), self.dtype)))
             if total is None:
                 total = part if c > 0 else self.subtract(self.read.constant(0.0, self.dtype), part)
             else:

@@ -8,40 +8,46 @@ from typing import Any
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from .index import Axis, Index, Quotient, Remainder, RunTime, strided, strides_of
+from ..graph.shape import strides_of
+from .index import Axis, Index, Indirect, Quotient, Remainder, strided
 
 
 class Buffer:
-    """A row of elements in memory: an argument of the program, or a place in its arena."""
+    """A row of elements in memory: an argument of the program, a range of its arena, or a part of another buffer.
 
-    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "parts", "place", "size", "strides")
+    base, start  of a part: the buffer that it is in, and the index of its first element there, which may move with a loop
+    strides      of a part: from one element to the next on each axis, where it is not a run of the base's elements
+    parts        the buffers that are parts of this one, at a fixed index
+    """
+
+    __slots__ = ("base", "dtype", "kind", "name", "node", "number", "parts", "size", "start", "strides")
 
     def __init__(self, kind: str, size: int, dtype: DType, node: Node | None = None, number: int = 0, name: str = "") -> None:
-        # "argument": given by the caller as pointer `number`; "arena": placed by the memory plan; "part": of another buffer
+        # "argument": the caller's pointer of this number; "arena": an offset that the memory plan chooses; "part": of another buffer
         self.kind = kind
         self.size, self.dtype, self.node, self.number, self.name = size, dtype, node, number, name
         self.base: Buffer | None = None
-        self.place: Index = Index()
-        self.parts: list[Buffer] = []  # those that stay where they are
-        self.strides: tuple[int, ...] | None = None  # from one element to the next on each axis, where it is not all of the base's rows
+        self.start: Index = Index()
+        self.parts: list[Buffer] = []
+        self.strides: tuple[int, ...] | None = None
 
     @staticmethod
-    def part(base: Buffer, place: Index, node: Node) -> Buffer:
-        """The elements of `base` from `place` on, which moves with the loop that it is in."""
+    def part(base: Buffer, start: Index, node: Node) -> Buffer:
+        """The elements of `base` from `start` on, an index that moves with the loop around."""
         made = Buffer("part", node.size, base.dtype, node)
-        made.become_part(base, place)
+        made.become_part(base, start)
         return made
 
-    def become_part(self, base: Buffer, place: Index, strides: tuple[int, ...] | None = None) -> None:
-        """Lie in another buffer from now on; with `strides`, in places of its rows."""
-        self.kind, self.base, self.place, self.strides = "part", base, place, strides
+    def become_part(self, base: Buffer, start: Index, strides: tuple[int, ...] | None = None) -> None:
+        """Be a part of another buffer from now on; with `strides`, of its rows."""
+        self.kind, self.base, self.start, self.strides = "part", base, start, strides
         if strides is not None:
-            self.size = base.size - place.constant
-        if not place.terms:
+            self.size = base.size - start.constant
+        if not start.terms:
             base.parts.append(self)
 
     def at(self, index: Sequence[Index], shape: Sequence[int]) -> Index:
-        """Where an element of the value of this shape lies."""
+        """The index in the buffer of an element of a value of this shape."""
         return strided(index, self.strides or strides_of(shape))
 
     @property
@@ -54,15 +60,15 @@ class Buffer:
 
 def axes_of(index: Index) -> frozenset[Axis]:
     """Every axis that an index depends on."""
-    found: set[Axis] = set()
+    axes: set[Axis] = set()
     for atom in index.terms:
         if isinstance(atom, Axis):
-            found.add(atom)
+            axes.add(atom)
         elif isinstance(atom, (Quotient, Remainder)):
-            found |= axes_of(atom.inner)
+            axes |= axes_of(atom.inner)
         else:
-            found |= atom.expr.axes
-    return frozenset(found)
+            axes |= atom.expr.axes
+    return frozenset(axes)
 
 
 class Expr:
@@ -116,7 +122,7 @@ class Compute(Expr):
 Condition = tuple[Index, int, int]  # low <= index < high
 
 
-class Choose(Expr):
+class Select(Expr):
     """`inner` where all conditions hold (only there is it read at all), `fill` elsewhere."""
 
     __slots__ = ("conditions", "fill", "inner")
@@ -126,7 +132,7 @@ class Choose(Expr):
         self.axes = inner.axes | fill.axes | frozenset().union(*(axes_of(index) for index, _, _ in conditions))
 
 
-class Checked(Expr):
+class BoundsChecked(Expr):
     """An index from data, to be checked against an axis of `size` elements on behalf of `node`."""
 
     __slots__ = ("inner", "node", "size")
@@ -135,7 +141,7 @@ class Checked(Expr):
         self.inner, self.size, self.node, self.dtype, self.axes = inner, size, node, inner.dtype, inner.axes
 
 
-class Accumulated(Expr):
+class AccumulatorRef(Expr):
     """The finished reduction of this kernel, as its epilogue sees it."""
 
     __slots__ = ()
@@ -144,13 +150,13 @@ class Accumulated(Expr):
         self.dtype, self.axes = dtype, frozenset(axes)
 
 
-class Kept(Expr):
-    """A value that an earlier half of this kernel left, by its number."""
+class Carried(Expr):
+    """A value that an earlier half of this kernel carries over, by its index."""
 
-    __slots__ = ("number",)
+    __slots__ = ("index",)
 
-    def __init__(self, number: int, dtype: DType) -> None:
-        self.number, self.dtype, self.axes = number, dtype, frozenset()
+    def __init__(self, index: int, dtype: DType) -> None:
+        self.index, self.dtype, self.axes = index, dtype, frozenset()
 
 
 @dataclass
@@ -181,54 +187,54 @@ def expressions(roots: Iterable[Expr]) -> list[Expr]:
 def children(expr: Expr) -> list[Expr]:
     """The expressions that an expression is made of, those inside its indices included."""
     if isinstance(expr, Load):
-        return run_time_parts(expr.offset)
+        return indirect_parts(expr.offset)
     if isinstance(expr, Position):
-        return run_time_parts(expr.index)
+        return indirect_parts(expr.index)
     if isinstance(expr, Compute):
         return list(expr.args)
-    if isinstance(expr, Checked):
+    if isinstance(expr, BoundsChecked):
         return [expr.inner]
-    if isinstance(expr, Choose):
-        return [expr.inner, expr.fill, *(part for index, _, _ in expr.conditions for part in run_time_parts(index))]
+    if isinstance(expr, Select):
+        return [expr.inner, expr.fill, *(part for index, _, _ in expr.conditions for part in indirect_parts(index))]
     return []
 
 
-def run_time_parts(index: Index) -> list[Expr]:
+def indirect_parts(index: Index) -> list[Expr]:
     """The expressions whose values an index is made of."""
-    return [atom.expr for atom in run_time_atoms(index)]
+    return [atom.expr for atom in indirect_atoms(index)]
 
 
-def run_time_atoms(index: Index) -> list[RunTime]:
+def indirect_atoms(index: Index) -> list[Indirect]:
     """The parts of an index that are read from data, those inside quotients and remainders included."""
-    found: list[RunTime] = []
+    atoms: list[Indirect] = []
     for atom in index.terms:
-        if isinstance(atom, RunTime):
-            found.append(atom)
+        if isinstance(atom, Indirect):
+            atoms.append(atom)
         elif isinstance(atom, (Quotient, Remainder)):
-            found += run_time_atoms(atom.inner)
-    return found
+            atoms += indirect_atoms(atom.inner)
+    return atoms
 
 
 def indices_of(roots: Iterable[Expr]) -> list[Index]:
     """Every index that the expressions use."""
-    found: list[Index] = []
+    indices: list[Index] = []
     for expr in expressions(roots):
         if isinstance(expr, Load):
-            found.append(expr.offset)
+            indices.append(expr.offset)
         elif isinstance(expr, Position):
-            found.append(expr.index)
-        elif isinstance(expr, Choose):
-            found += [index for index, _, _ in expr.conditions]
-    return found
+            indices.append(expr.index)
+        elif isinstance(expr, Select):
+            indices += [index for index, _, _ in expr.conditions]
+    return indices
 
 
 def memory(buffers: Iterable[Buffer]) -> set[object]:
-    """What buffers have in common when they share memory: arguments with one number are one place, parts belong to their base."""
-    found: set[object] = set()
-    for each in buffers:
-        found.add(("argument", each.number) if each.kind == "argument" else each)
-        found |= memory(each.parts)
-    return found
+    """A set that intersects with that of other buffers which share their memory: arguments of one number, parts and their base."""
+    shared: set[object] = set()
+    for buffer in buffers:
+        shared.add(("argument", buffer.number) if buffer.kind == "argument" else buffer)
+        shared |= memory(buffer.parts)
+    return shared
 
 
 def root_of(buffer: Buffer) -> Buffer:
@@ -238,8 +244,8 @@ def root_of(buffer: Buffer) -> Buffer:
     return buffer
 
 
-class Places(dict[Node, Buffer]):
-    """Where values lie: nodes in buffers; and the inputs of a loop's body as elements of nodes outside, at the present step."""
+class BufferMap(dict[Node, Buffer]):
+    """The buffer of each node that has memory; and the inputs of a loop's body as elements of nodes outside, at the current step."""
 
     def __init__(self, buffers: Mapping[Node, Buffer] | None = None) -> None:
         super().__init__(buffers or {})
@@ -251,6 +257,5 @@ class Places(dict[Node, Buffer]):
 
     def is_fixed(self, expr: Expr) -> bool:
         """Whether an expression has the same values in all steps of the loop around."""
-        found = expressions([expr])
-        return self.axis is not None and self.axis not in expr.axes and all(
-            each.buffer in self.fixed for each in found if isinstance(each, Load))
+        loads = [inner for inner in expressions([expr]) if isinstance(inner, Load)]
+        return self.axis is not None and self.axis not in expr.axes and all(load.buffer in self.fixed for load in loads)

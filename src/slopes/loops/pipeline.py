@@ -9,13 +9,14 @@ import numpy as np
 
 from ..graph.node import Node
 from ..passes.fuse import is_leaf
-from ..passes.storage import Life, place
+from ..passes.observers import observers
+from ..passes.storage import Life, assign_offsets
 from .choose import schedule_map
 from .index import Index, linear
-from .kernels import Kernel, Loop, MapKernel, Phases, ReduceKernel, buffers_read, buffers_written, leaves
+from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
-from .nest import Buffer, Expr, Load, Places, Store, expressions, memory, root_of
-from .order import last_failing, place_updates
+from .nest import Buffer, BufferMap, Expr, Load, Store, expressions, memory, root_of
+from .order import last_failing, place_observers, place_updates
 from .plan_nest import axes_for
 from .region import Grouped, group_nodes, phases_of, plan_groups, write_kernel
 from .siblings import join_siblings as joined_siblings
@@ -31,9 +32,10 @@ class LoopProgram:
     roots, inputs, destinations  as `plan_program` takes them: roots[k] is written to argument destinations[k]
     poison        whether every buffer is overwritten when it is dead: a test of the memory plan
     arguments     the buffers of the arguments, by their index
-    buffers       where each value lies
+    buffers       the buffer of each value
     groups        the nodes that are computed together
     kernels       in the order in which they run
+    observers     kernels that only look at what the others compute, until they are put among them
     updates       kernels that write the new values of the program's state, until they are put among the others
     phases        runs of kernels that do not touch each other's results
     commit_point  the phase that first writes state: an error must have stopped the program before it; None without such a phase
@@ -48,9 +50,10 @@ class LoopProgram:
     target: Target
     poison: bool = False
     arguments: dict[int, Buffer] = field(init=False)
-    buffers: Places = field(init=False)
+    buffers: BufferMap = field(init=False)
     groups: Grouped = field(default_factory=Grouped)
     kernels: list[Kernel | Loop] = field(default_factory=list)
+    observers: list[Kernel | Loop] = field(default_factory=list)
     updates: list[Kernel | Loop] = field(default_factory=list)
     phases: Phases = field(default_factory=list)
     commit_point: int | None = None
@@ -60,7 +63,7 @@ class LoopProgram:
 
     def __post_init__(self) -> None:
         self.arguments = {i: Buffer("argument", node.size, node.dtype, node, i) for i, node in enumerate(self.inputs)}
-        self.buffers = Places({node: self.arguments[i] for i, node in enumerate(self.inputs)})
+        self.buffers = BufferMap({node: self.arguments[i] for i, node in enumerate(self.inputs)})
 
     @property
     def updated(self) -> set[int]:
@@ -75,7 +78,9 @@ class LoopProgram:
 
     @property
     def work(self) -> int:
-        return sum(kernel.work for kernel in self.kernels)
+        """The work of all kernels but observers."""
+        observing = {id(kernel) for kernel in self.observers}
+        return sum(kernel.work for kernel in self.kernels if id(kernel) not in observing)
 
     def __str__(self) -> str:
         runs = self.phases or [self.updates + self.kernels]
@@ -96,17 +101,20 @@ def group(program: LoopProgram) -> None:
 
 
 def plan(program: LoopProgram) -> None:
-    """Turn each group into kernels with schedules, and each scan into a loop of kernels.
+    """Turn each group into kernels with schedules, and each scan into a loop of kernels; those of observers are kept apart.
 
-    Reads where values lie, which grouping has decided.
+    Reads which values have buffers, as grouping has decided.
     """
-    program.kernels = plan_groups(program.groups, program.buffers, program.target)
+    observing = observers(program.roots)
+    for kernel in plan_groups(program.groups, program.buffers, program.target):
+        observes = any(root_of(buffer).node in observing for buffer in buffers_written(kernel))
+        (program.observers if observes else program.kernels).append(kernel)
 
 
 def separate_updates(program: LoopProgram) -> None:
     """Take out the kernels that write state and that no other kernel needs, so that they can run later.
 
-    Before siblings are joined: a kernel that computes an update and something else besides could not be moved.
+    Before siblings are joined: a kernel that computes an update together with another value could not be moved.
     """
     olds = program.old_buffers
     needed: set[object] = set()
@@ -127,16 +135,18 @@ def join_siblings(program: LoopProgram) -> None:
 
     Before the order is changed: the search looks back a few kernels only, and siblings are planned close to each other.
     """
-    program.kernels = joined_siblings(program.kernels, program.target.lanes)
+    program.kernels, program.observers = (
+        joined_siblings(kernels, program.target.lanes) for kernels in (program.kernels, program.observers))
 
 
 def order_updates(program: LoopProgram) -> None:
-    """Put each update behind all that it needs, while what it reads is still in the cache.
+    """Put each update behind all that it needs, while what it reads is still in the cache; then each observer likewise.
 
     Before outputs are written: only here is it known whether anything reads the old value later.
     """
     results = {program.buffers[root] for root in program.roots if not is_leaf(root)}
     program.kernels = place_updates(program.kernels, program.updates, program.old_buffers, results)
+    program.kernels = place_observers(program.kernels, program.observers)
     program.updates = []
 
 
@@ -201,12 +211,14 @@ def may_write(program: LoopProgram, touches: Touches, root: Node, d: int) -> boo
 
 
 def reads_in_step(kernel: Kernel | Loop, old: Buffer, new: Buffer) -> bool:
-    """Whether a kernel reads `old` only at the element of `new` that it stores in the same step: not to combine, nor to find addresses."""
+    """Whether a kernel reads `old` only at the element of `new` that the same epilogue stores: not to combine, nor to find addresses.
+
+    A sibling reduction that reads the element has an epilogue of its own, which may run after the new value was stored.
+    """
     if isinstance(kernel, Loop) or loads_of(old, [*kernel.combined, *kernel.indirect]):
         return False
-    stores = kernel.first.stores if isinstance(kernel, ReduceKernel) else kernel.stores
-    offsets = {store.offset for store in stores if store.buffer is new}
-    return all(offset in offsets for offset in loads_of(old, kernel.results))
+    return all(offset in [store.offset for store in stores if store.buffer is new]
+               for stores in kernel.epilogues for offset in loads_of(old, [store.expr for store in stores]))
 
 
 def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
@@ -215,7 +227,7 @@ def loads_of(buffer: Buffer, roots: Sequence[Expr]) -> list[Index]:
 
 
 def copy_value(source: Buffer | None, destination: Buffer, node: Node, target: Target) -> MapKernel:
-    return write_kernel(Reader(Places({} if source is None else {node: source})), node, destination, 0, target)
+    return write_kernel(Reader(BufferMap({} if source is None else {node: source})), node, destination, 0, target)
 
 
 # ---------------------------------------------------------------------- phases and memory
@@ -256,7 +268,7 @@ def poison_kernel(buffer: Buffer, lanes: int) -> MapKernel:
     """The kernel that overwrites a buffer with values that no result should be made of."""
     axes, here = axes_for((max(1, buffer.size),), "i")
     bad = np.nan if buffer.dtype.kind == "f" else True if buffer.dtype.kind == "b" else 77
-    store = Store(buffer, linear(here, (max(1, buffer.size),)), Reader(Places()).constant(bad, buffer.dtype))
+    store = Store(buffer, linear(here, (max(1, buffer.size),)), Reader(BufferMap()).constant(bad, buffer.dtype))
     return schedule_map(MapKernel(axes=axes, stores=[store]), lanes)
 
 
@@ -265,10 +277,10 @@ def assign_storage(program: LoopProgram) -> None:
 
     Last: it needs the first and the last phase that touch each buffer.
     """
-    program.offsets, arena = place(lives_of(program.phases))
+    program.offsets, arena = assign_offsets(lives_of(program.phases))
     program.arena = -(-arena // PAGE) * PAGE
     scratch = max((kernel.scratch_bytes for kernel in leaves(program.kernels)), default=0)
-    # one line more than whole pages, so that the same element of two threads is never in the same set of a cache
+    # whole pages plus one line, so that one element in the scratch memory of two threads is never in the same set of a cache
     program.scratch = -(-scratch // PAGE) * PAGE + 64 if scratch else 0
 
 
@@ -292,8 +304,8 @@ LOOP_PASSES: tuple[LoopPass, ...] = (
 
 def run_passes(program: LoopProgram, watch: Callable[[str, LoopProgram], None] | None = None) -> LoopProgram:
     """The program after every pass; `watch(name, program)` sees each result."""
-    for each in LOOP_PASSES:
-        each(program)
+    for loop_pass in LOOP_PASSES:
+        loop_pass(program)
         if watch is not None:
-            watch(each.__name__, program)
+            watch(loop_pass.__name__, program)
     return program

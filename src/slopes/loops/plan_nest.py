@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from ..costs import ACCUMULATORS, MAXIMUM_BLOCKS, PART_WORK, ROWS, SPLIT_WORK
+from ..costs import ACCUMULATORS, MAXIMUM_BLOCKS, PART_WORK, ROW_VECTORS, ROWS, SPLIT_ELEMENTS, SPLIT_WORK
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
 from ..passes.fuse import Group
@@ -77,10 +77,10 @@ def replace_loops(reduction: Reduction, terms: dict[Axis, Index], read: Reader) 
 
 def shared_rows(kernel: ReduceKernel, row: Axis, lanes: int) -> int:
     """How many rows to take at once: products with a vector share its elements and the sums across lanes, other products whole
-    vectors, or what has to be collected from places apart."""
+    vectors, or elements that have to be gathered."""
     vector = kernel.vector
     if vector is not None and vector in kernel.inner:
-        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= 4 * lanes else 1
+        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= ROW_VECTORS * lanes else 1
     if vector is None or not read_in_common(kernel, row, vector):
         return 1
     held = max(1, ACCUMULATORS // (kernel.schedule.lanes // lanes))
@@ -88,45 +88,45 @@ def shared_rows(kernel: ReduceKernel, row: Axis, lanes: int) -> int:
 
 
 def read_in_common(kernel: Kernel, row: Axis, vector: Axis) -> list[Load]:
-    """What differs from lane to lane, but not from row to row."""
+    """The loads that differ from lane to lane, but not from row to row."""
     return [expr for expr in expressions(kernel.combined)
             if isinstance(expr, Load) and expr.uses(vector) and not expr.uses(row)]
 
 
 def split_axes(axes: list[Axis], indices: Sequence[Index], lanes: int) -> tuple[list[Axis], dict[Axis, Index]]:
-    """Loops of which something takes quotients become two, so that neighbours in the inner one are neighbours everywhere.
+    """Loops whose index is divided somewhere become two, so that neighbours in the inner one are neighbours everywhere.
 
     Returns the new loops and the split ones in their terms. Only where the inner loop fills a vector.
     """
-    found: list[Axis] = []
+    result: list[Axis] = []
     terms: dict[Axis, Index] = {}
     for axis in axes:
-        runs = [each for each in run_lengths(axis, indices) if each >= lanes and axis.extent % each == 0]
+        runs = [length for length in run_lengths(axis, indices) if length >= lanes and axis.extent % length == 0]
         if not runs or min(runs) == axis.extent:
-            found.append(axis)
+            result.append(axis)
             continue
         outer, inner = Axis(axis.extent // min(runs), axis.name), Axis(min(runs), axis.name)
-        found += [outer, inner]
+        result += [outer, inner]
         terms[axis] = as_index(outer) * inner.extent + as_index(inner)
-    return found, terms
+    return result, terms
 
 
 def run_lengths(axis: Axis, indices: Sequence[Index]) -> set[int]:
-    """By what the place on an axis is divided, where the runs between two steps of the quotient start at multiples of the divisor."""
-    found: set[int] = set()
+    """The divisors of an axis, where the runs between two steps of the quotient start at multiples of the divisor."""
+    lengths: set[int] = set()
     stack = list(indices)
     while stack:
         for atom in stack.pop().terms:
             if isinstance(atom, (Quotient, Remainder)):
                 stack.append(atom.inner)
-                others = [c for each, c in atom.inner.terms.items() if each is not axis]
+                others = [c for other, c in atom.inner.terms.items() if other is not axis]
                 if atom.inner.terms.get(axis) == 1 and not any(c % atom.divisor for c in (*others, atom.inner.constant)):
-                    found.add(atom.divisor)
-    return found
+                    lengths.add(atom.divisor)
+    return lengths
 
 
 def used_indices(stores: Sequence[Store], body: Expr | None, other: Expr | None = None) -> list[Index]:
-    roots = [store.expr for store in stores] + [each for each in (body, other) if each is not None]
+    roots = [store.expr for store in stores] + [expr for expr in (body, other) if expr is not None]
     return [*indices_of(roots), *(store.offset for store in stores)]
 
 
@@ -165,7 +165,7 @@ def read_root(root: Node, read: Reader, here: tuple[Index, ...], inside: tuple[I
 
 
 def read_overlap(root: Node, read: Reader, here: tuple[Index, ...], inside: tuple[Index, ...]) -> Expr:
-    """The contribution to one element from the windows in which it stands at place `inside`: at most one per axis."""
+    """The contribution to one element from the windows that have it at position `inside`: at most one per axis."""
     p, source = root.params, root.args[0]
     index, conditions = list(here), []
     for axis, k, stride, dilation in zip(p["axes"], inside, p["stride"], p["dilation"]):
@@ -181,11 +181,11 @@ def read_overlap(root: Node, read: Reader, here: tuple[Index, ...], inside: tupl
 def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
     """A large reduction to few elements, done in parts that are added in a fixed order: the same bits for any number of threads."""
     node, body, stores = kernel.first.node, kernel.first.body, kernel.first.stores
-    if kernel.work < SPLIT_WORK or kernel.elements >= 256 or not kernel.inner or keeps_position(node):
+    if kernel.work < SPLIT_WORK or kernel.elements >= SPLIT_ELEMENTS or not kernel.inner or keeps_position(node):
         return [kernel]
     wanted = min(MAXIMUM_BLOCKS, -(-kernel.work // PART_WORK))
     # the outermost loop that is long enough, so that each part reads long runs of memory
-    axis = next((each for each in kernel.inner if each.extent >= wanted), max(kernel.inner, key=lambda each: each.extent))
+    axis = next((loop for loop in kernel.inner if loop.extent >= wanted), max(kernel.inner, key=lambda loop: loop.extent))
     parts = min(axis.extent, wanted)
     step = -(-axis.extent // parts)
     parts = -(-axis.extent // step)
@@ -198,18 +198,18 @@ def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
         identity = read.constant(combining(node).identity(node.dtype).item(), node.dtype)
         body = read.select([(as_index(part) * step + as_index(within), 0, axis.extent)], body, identity)
     partial = Buffer("arena", parts * kernel.elements, node.dtype)
-    offset = linear([as_index(each) for each in kernel.axes], [each.extent for each in kernel.axes])
-    store = Store(partial, as_index(part) * kernel.elements + offset, read.accumulated(node.dtype, kernel.axes))
-    first = ReduceKernel(axes=[part, *kernel.axes], inner=[within if each is axis else each for each in kernel.inner],
+    offset = linear([as_index(loop) for loop in kernel.axes], [loop.extent for loop in kernel.axes])
+    store = Store(partial, as_index(part) * kernel.elements + offset, read.accumulator(node.dtype, kernel.axes))
+    first = ReduceKernel(axes=[part, *kernel.axes], inner=[within if loop is axis else loop for loop in kernel.inner],
                          reductions=[Reduction(node, body, [store])], nodes=kernel.nodes)
     total = Axis(parts, "part")
     added = Reduction(node, read.apply_load(partial, as_index(total) * kernel.elements + offset), stores)
     return [first, ReduceKernel(axes=kernel.axes, inner=[total], reductions=[added], nodes=kernel.nodes)]
 
 
-def map_kernel(axes: list[Axis], buffer: Buffer, place: Index, value: Expr, nodes: list[Node], lanes: int) -> MapKernel:
-    """The kernel that writes one value to `place` in a buffer, for all steps of the loops."""
+def map_kernel(axes: list[Axis], buffer: Buffer, offset: Index, value: Expr, nodes: list[Node], lanes: int) -> MapKernel:
+    """The kernel that writes one value to `offset` in a buffer, for all steps of the loops."""
     read = Reader({})
-    axes, terms = merge_axes(axes, [place, *indices_of([value])])
-    store = Store(buffer, place.substitute(terms), read.substitute(value, terms))
+    axes, terms = merge_axes(axes, [offset, *indices_of([value])])
+    store = Store(buffer, offset.substitute(terms), read.substitute(value, terms))
     return schedule_map(MapKernel(axes=axes, stores=[store], nodes=nodes), lanes)

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.shape import size
+from ..graph.shape import size, strides_of
 from ..graph.walk import topological
-from ..ops.segments import extent, segments
-from ..passes.dead_outputs import key_of
+from ..ops.segments import extent, loop_key, segments
 from ..passes.fuse import Group, group, is_leaf
-from .index import Axis, Index, as_index, linear, strided, strides_of
+from .index import Axis, Index, as_index, linear, strided
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .mixing import plan_mix
-from .nest import Buffer, Load, Places, memory
+from .nest import Buffer, BufferMap, Load, memory
 from .plan_contract import plan_contract, worth_packing
 from .plan_nest import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
@@ -28,7 +27,7 @@ from .target import Target
 class Grouped:
     """Groups of nodes whose results have memory.
 
-    rows    the results of each loop, by type: they are one loop, planned where the first of them stands
+    rows    the results of each loop, by type: they are one loop, planned at the first of them
     joined  the concats whose arguments are computed where they belong: those that must still be copied there, with their offsets
     """
 
@@ -37,61 +36,61 @@ class Grouped:
     joined: dict[Node, list[tuple[Node, int]]] = field(default_factory=dict)
 
 
-def group_nodes(roots: Iterable[Node], places: Places) -> Grouped:
+def group_nodes(roots: Iterable[Node], buffers: BufferMap) -> Grouped:
     """Which nodes are computed together; values that have no memory yet get a buffer in the arena."""
     result = Grouped(group(dict.fromkeys(root for root in roots if not is_leaf(root))))
     made: dict[Node, Buffer] = {}
-    for each in result.groups:
-        for node in each.stored:
-            if node not in places:
-                places[node] = made[node] = Buffer("arena", node.size, node.dtype, node)
-        if each.root is not None and each.root.op.kind == "loop":
-            result.rows.setdefault(key_of(each.root), {})[each.root.dtype] = each.root
-    result.joined = {each.nodes[0]: left for each in reversed(result.groups) if can_join(each)
-                     if (left := join_parts(each.nodes[0], made, places)) is not None}
+    for part in result.groups:
+        for node in part.stored:
+            if node not in buffers:
+                buffers[node] = made[node] = Buffer("arena", node.size, node.dtype, node)
+        if part.root is not None and part.root.op.kind == "loop":
+            result.rows.setdefault(loop_key(part.root), {})[part.root.dtype] = part.root
+    result.joined = {part.nodes[0]: left for part in reversed(result.groups) if can_join(part)
+                     if (left := join_parts(part.nodes[0], made, buffers)) is not None}
     return result
 
 
-def plan_groups(grouped: Grouped, places: Places, target: Target) -> list[Kernel | Loop]:
+def plan_groups(grouped: Grouped, buffers: BufferMap, target: Target) -> list[Kernel | Loop]:
     """The kernels of all groups, in order."""
     result: list[Kernel | Loop] = []
     rows = dict(grouped.rows)
-    for each in grouped.groups:
-        node = each.nodes[0]
-        if each.root is not None and each.root.op.kind == "loop":
-            result += plan_loop(each.root, rows.pop(key_of(each.root), {}), places, target)
+    for part in grouped.groups:
+        node = part.nodes[0]
+        if part.root is not None and part.root.op.kind == "loop":
+            result += plan_loop(part.root, rows.pop(loop_key(part.root), {}), buffers, target)
         elif node in grouped.joined:
-            buffer = places[node]
+            buffer = buffers[node]
             strides = buffer.strides or strides_of(node.shape)
-            result += [write_kernel(Reader(places), arg, buffer, start, target, strides) for arg, start in grouped.joined[node]]
-        elif 0 not in each.shape:
-            result += plan_group(each, places, target)
+            result += [write_kernel(Reader(buffers), arg, buffer, start, target, strides) for arg, start in grouped.joined[node]]
+        elif 0 not in part.shape:
+            result += plan_group(part, buffers, target)
     return result
 
 
-def kernels_of(roots: Iterable[Node], places: Places, target: Target) -> list[Kernel | Loop]:
+def kernels_of(roots: Iterable[Node], buffers: BufferMap, target: Target) -> list[Kernel | Loop]:
     """The kernels that compute the roots of a loop's body, in order."""
-    return plan_groups(group_nodes(roots, places), places, target)
+    return plan_groups(group_nodes(roots, buffers), buffers, target)
 
 
-def can_join(each: Group) -> bool:
+def can_join(group: Group) -> bool:
     """Whether a group is values put one behind the other."""
-    node = each.nodes[0]
-    return node.op.joins and len(each.nodes) == 1 and node.size > 0
+    node = group.nodes[0]
+    return node.op.joins and len(group.nodes) == 1 and node.size > 0
 
 
-def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tuple[Node, int]] | None:
+def join_parts(node: Node, made: dict[Node, Buffer], buffers: BufferMap) -> list[tuple[Node, int]] | None:
     """Let the parts of a concat be computed where they belong; returns those that must be copied there, with their first elements.
 
     None when all of them must be copied, and side by side: then one kernel writes whole rows.
     """
-    base, axis = places[node], node.params["axis"]
+    base, axis = buffers[node], node.params["axis"]
     strides = base.strides or strides_of(node.shape)
     whole = size(node.shape[:axis]) == 1 and base.strides is None  # the parts are runs of memory
     copied, start = [], 0
     for arg in node.args:
         source = arg
-        while whole and source.op.keeps_order and source not in places:
+        while whole and source.op.keeps_order and source not in buffers:
             source = source.args[0]
         mine = made.get(source)
         if mine is not None and mine.kind == "arena" and mine.base is None and not mine.parts:
@@ -102,56 +101,56 @@ def join_parts(node: Node, made: dict[Node, Buffer], places: Places) -> list[tup
     return copied if whole or len(copied) < len(node.args) else None
 
 
-def plan_group(each: Group, places: Places, target: Target) -> list[Kernel]:
-    if each.root is None:
-        return plan_nest(each, places, target.lanes)
-    if is_special(each.root):
-        return plan_special(each, places, target.lanes)
-    if each.root.op.kind == "mix":
-        return plan_mix(each, places, target.lanes)
-    if each.root.op.kind == "contract" and worth_packing(each.root):
-        return plan_contract(each, places, target)
-    return plan_nest(each, places, target.lanes)
+def plan_group(group: Group, buffers: BufferMap, target: Target) -> list[Kernel]:
+    if group.root is None:
+        return plan_nest(group, buffers, target.lanes)
+    if is_special(group.root):
+        return plan_special(group, buffers, target.lanes)
+    if group.root.op.kind == "mix":
+        return plan_mix(group, buffers, target.lanes)
+    if group.root.op.kind == "contract" and worth_packing(group.root):
+        return plan_contract(group, buffers, target)
+    return plan_nest(group, buffers, target.lanes)
 
 
 def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = None) -> Phases:
     """Runs of kernels that do not touch each other's results; `guarded` starts one, a loop is one of its own."""
-    found: Phases = []
+    phases: Phases = []
     reads: set[object] = set()
     writes: set[object] = set()
     for kernel in kernels:
         r, w = memory(buffers_read(kernel)), memory(buffers_written(kernel))
-        alone = isinstance(kernel, Loop) or (bool(found) and isinstance(found[-1][0], Loop))
-        if not found or kernel is guarded or alone or r & writes or w & writes or w & reads:
-            found.append([])
+        alone = isinstance(kernel, Loop) or (bool(phases) and isinstance(phases[-1][0], Loop))
+        if not phases or kernel is guarded or alone or r & writes or w & writes or w & reads:
+            phases.append([])
             reads, writes = set(), set()
-        found[-1].append(kernel)
+        phases[-1].append(kernel)
         reads |= r
         writes |= w
-    return found
+    return phases
 
 
-def copy_kernel(source: Buffer, start: int, destination: Buffer, place: int, node: Node, target: Target) -> MapKernel:
-    """Copy the value of a node: `start` and `place` are its first elements in the two buffers."""
+def copy_kernel(source: Buffer, start: int, destination: Buffer, first: int, node: Node, target: Target) -> MapKernel:
+    """Copy the value of a node: `start` and `first` are the indices of its first element in the two buffers."""
     axes, here = axes_for((node.size,), "i")
     offset = linear(here, (node.size,))
-    return map_kernel(axes, destination, offset + place, Load(source, offset + start), [node], target.lanes)
+    return map_kernel(axes, destination, offset + first, Load(source, offset + start), [node], target.lanes)
 
 
-def write_kernel(read: Reader, node: Node, destination: Buffer, place: int, target: Target,
+def write_kernel(read: Reader, node: Node, destination: Buffer, first: int, target: Target,
                  strides: tuple[int, ...] | None = None) -> MapKernel:
-    """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from `place` on."""
+    """Write a value that is a view, an element of a sequence or a constant to the elements of a buffer from index `first` on."""
     axes, here = axes_for(node.shape, "i")
-    at = strided(here, strides or strides_of(node.shape)) + place
+    at = strided(here, strides or strides_of(node.shape)) + first
     return map_kernel(axes, destination, at, read(node, here), [node], target.lanes)
 
 
 # ---------------------------------------------------------------------- loops
-def plan_loop(scan: Node, rows: dict[DType, Node], places: Places, target: Target) -> list[Kernel | Loop]:
-    """First states put into their places, the loop, and last states of carries of which no more is kept."""
+def plan_loop(scan: Node, rows: dict[DType, Node], buffers: BufferMap, target: Target) -> list[Kernel | Loop]:
+    """The kernels that copy the first states, the loop, and those that copy the last states of carries without a row of states."""
     if not rows:
         return []  # planned with another type of its results
-    return _LoopPlan(scan, rows, places, target).kernels()
+    return _LoopPlan(scan, rows, buffers, target).kernels()
 
 
 class _LoopPlan:
@@ -160,13 +159,13 @@ class _LoopPlan:
     A carry that is kept has a row of states: a step reads one and writes the next. Of any other there are two, in turn.
     """
 
-    def __init__(self, scan: Node, rows: dict[DType, Node], places: Places, target: Target) -> None:
+    def __init__(self, scan: Node, rows: dict[DType, Node], buffers: BufferMap, target: Target) -> None:
         p = scan.params
-        self.scan, self.target, self.places, self.carries, self.kept = scan, target, places, p["carries"], p["kept"]
+        self.scan, self.target, self.buffers, self.carries, self.kept = scan, target, buffers, p["carries"], p["kept"]
         self.inputs, self.outputs = p["body"].fresh()
-        places.origin.update(zip(topological(self.outputs), topological(p["body"].outputs)))
+        buffers.origin.update(zip(topological(self.outputs), topological(p["body"].outputs)))
         self.parts = segments(p["body"], p["carries"], p["length"], p["kept"])
-        self.rows = {dtype: places[rows[dtype]] if dtype in rows else Buffer("arena", extent(self.parts, dtype), dtype)
+        self.rows = {dtype: buffers[rows[dtype]] if dtype in rows else Buffer("arena", extent(self.parts, dtype), dtype)
                      for dtype in dict.fromkeys(part.dtype for part in self.parts)}
         self.axis = Axis(p["length"], "t")
         step = as_index(self.axis)
@@ -175,24 +174,24 @@ class _LoopPlan:
         self.states = [self.rows[part.dtype] if every else Buffer("arena", 2 * part.size, part.dtype)
                        for part, every in zip(self.parts, self.kept)]
 
-    def state(self, number: int, later: int) -> Index:
-        """Where the state before (0) or after (1) a step lies."""
-        part = self.parts[number]
-        if self.kept[number]:
+    def state(self, i: int, later: int) -> Index:
+        """The index of the first element of the state before (0) or after (1) a step."""
+        part = self.parts[i]
+        if self.kept[i]:
             return (self.step + later) * part.size + part.start
         return (self.step + later) % 2 * part.size
 
     def kernels(self) -> list[Kernel | Loop]:
-        inner, end = Places(self.places), self.carries + self.scan.params["moving"]
+        inner, end = BufferMap(self.buffers), self.carries + self.scan.params["moving"]
         for node in topological(self.outputs):
             inner.pop(node, None)  # the same constant outside may not have been written yet: it is written here too
-        for number, (node, arg) in enumerate(zip(self.inputs, self.scan.args)):
-            if number < self.carries:
-                inner[node] = Buffer.part(self.states[number], self.state(number, 0), node)
+        for i, (node, arg) in enumerate(zip(self.inputs, self.scan.args)):
+            if i < self.carries:
+                inner[node] = Buffer.part(self.states[i], self.state(i, 0), node)
             else:
-                inner.outside[node] = arg, (self.element,) if number < end else ()
-        inner.fixed, inner.axis = frozenset({*self.places.values(), *self.places.fixed} - {*self.rows.values(), *self.states}), self.axis
-        copies = self.place_results(inner)
+                inner.outside[node] = arg, (self.element,) if i < end else ()
+        inner.fixed, inner.axis = frozenset({*self.buffers.values(), *self.buffers.fixed} - {*self.rows.values(), *self.states}), self.axis
+        copies = self.assign_results(inner)
         body = kernels_of(self.outputs, inner, self.target)
         body += [write_kernel(Reader(inner), node, part, 0, self.target) for node, part in copies]
         before, inside = self.parted([kernel for kernel in body if kernel.elements], inner)
@@ -201,14 +200,14 @@ class _LoopPlan:
         loop = [Loop(self.axis, phases_of(inside), [self.scan])] if inside else []
         return [*self.first_states(), *before, *loop, *self.last_states()]
 
-    def parted(self, kernels: list[Kernel | Loop], inner: Places) -> tuple[list[Kernel | Loop], list[Kernel | Loop]]:
+    def parted(self, kernels: list[Kernel | Loop], inner: BufferMap) -> tuple[list[Kernel | Loop], list[Kernel | Loop]]:
         """The kernels that do the same in each step, to be run once before the loop, and the others."""
         before: list[Kernel | Loop] = []
         inside: list[Kernel | Loop] = []
         fixed = set(inner.fixed)
-        writers = Counter(each for kernel in kernels for each in buffers_written(kernel))
+        writers = Counter(buffer for kernel in kernels for buffer in buffers_written(kernel))
         for kernel in kernels:
-            alone = all(writers[each] == 1 for each in buffers_written(kernel))
+            alone = all(writers[buffer] == 1 for buffer in buffers_written(kernel))
             if alone and not isinstance(kernel, Loop) and self.is_fixed(kernel, fixed):
                 before.append(kernel)
                 fixed |= set(buffers_written(kernel))
@@ -219,32 +218,32 @@ class _LoopPlan:
     def is_fixed(self, kernel: Kernel, fixed: set[Buffer]) -> bool:
         """Whether a kernel reads nothing that moves with the step, and writes memory of its own."""
         moves = any(self.axis in expr.axes for expr in (*kernel.results, *kernel.combined, *kernel.indirect))
-        own = all(each.kind == "arena" for each in buffers_written(kernel))
-        return own and not moves and all(each in fixed for each in buffers_read(kernel))
+        own = all(buffer.kind == "arena" for buffer in buffers_written(kernel))
+        return own and not moves and all(buffer in fixed for buffer in buffers_read(kernel))
 
-    def place_results(self, inner: Places) -> list[tuple[Node, Buffer]]:
-        """Let each result be computed where it belongs; returns those that must be copied there."""
+    def assign_results(self, inner: BufferMap) -> list[tuple[Node, Buffer]]:
+        """Let each result be computed in its part of a row; returns those that must be copied there."""
         copies = []
-        for number, (node, part) in enumerate(zip(self.outputs, self.parts)):
-            if number < self.carries:
-                place = Buffer.part(self.states[number], self.state(number, 1), node)
+        for i, (node, part) in enumerate(zip(self.outputs, self.parts)):
+            if i < self.carries:
+                result = Buffer.part(self.states[i], self.state(i, 1), node)
             else:
-                place = Buffer.part(self.rows[part.dtype], self.element * part.size + part.start, node)
+                result = Buffer.part(self.rows[part.dtype], self.element * part.size + part.start, node)
             if is_leaf(node) or node in inner:
-                copies.append((node, place))
+                copies.append((node, result))
             else:
-                inner[node] = place
+                inner[node] = result
         return copies
 
     def first_states(self) -> list[Kernel]:
-        read = Reader(self.places)
+        read = Reader(self.buffers)
         return [write_kernel(read, arg, state, part.start if every else 0, self.target)
                 for arg, state, part, every in zip(self.scan.args, self.states, self.parts, self.kept) if part.size]
 
     def last_states(self) -> list[Kernel]:
-        found: list[Kernel] = []
-        for number, (state, part) in enumerate(zip(self.states, self.parts)):
-            if not self.kept[number] and part.size:
+        copies: list[Kernel] = []
+        for i, (state, part) in enumerate(zip(self.states, self.parts)):
+            if not self.kept[i] and part.size:
                 start = self.axis.extent % 2 * part.size
-                found.append(copy_kernel(state, start, self.rows[part.dtype], part.start, self.outputs[number], self.target))
-        return found
+                copies.append(copy_kernel(state, start, self.rows[part.dtype], part.start, self.outputs[i], self.target))
+        return copies

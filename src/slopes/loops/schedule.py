@@ -58,7 +58,7 @@ class ContractSchedule(Schedule):
     rows        the axes of A's rows
     row_blocks  into how many blocks the rows are divided
     k_parts     into how many parts the sum is divided; a second kernel adds these up
-    prepacked   whether B lies in memory as packed panels already
+    prepacked   whether B is already in memory as packed panels
     """
 
     kind = "contract"
@@ -73,7 +73,7 @@ class ContractSchedule(Schedule):
     prepacked: bool = False
 
 
-CLASSES: dict[str, type[Schedule]] = {each.kind: each for each in (NestSchedule, ReduceSchedule, ContractSchedule)}
+CLASSES: dict[str, type[Schedule]] = {schedule.kind: schedule for schedule in (NestSchedule, ReduceSchedule, ContractSchedule)}
 
 
 def parse_schedule(text: str) -> Schedule:

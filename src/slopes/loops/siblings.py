@@ -15,7 +15,7 @@ from .roots import keeps_position
 
 
 def join_siblings(kernels: Sequence[Kernel | Loop], lanes: int) -> list[Kernel | Loop]:
-    """Reductions over the same loops that read the same memory become one kernel, where the first of them stands."""
+    """Reductions over the same loops that read the same memory become one kernel, in the position of the first."""
     result: list[Kernel | Loop] = []
     for kernel in kernels:
         if isinstance(kernel, ReduceKernel) and (i := find_sibling(kernel, result)) is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SPINS = 4000  # how often a barrier looks before it lets other programs run
-ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # places in the context, one cache line each
+from .builder import Builder
+
+ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # offsets in the context, one cache line each
 CONTEXT_BYTES = 448
 
 
@@ -18,6 +19,10 @@ class Target:
     pause: str  # the instruction that a waiting loop gives way with
     fused: bool = True  # whether it multiplies and adds in one instruction
     masked_arithmetic: bool = False  # whether its instructions can leave lanes out
+
+    def builder(self, scalarize_budget: int = 0) -> Builder:
+        """A builder of functions for this processor."""
+        return Builder(self.lanes, self.fused, self.masked_arithmetic, scalarize_budget)
 
     @property
     def declared(self) -> list[str]:

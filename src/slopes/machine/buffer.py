@@ -25,7 +25,7 @@ def available_memory() -> int | None:
 
     None when the system does not tell.
     """
-    known = [each for each in (machine_memory(), container_memory()) if each is not None]
+    known = [limit for limit in (machine_memory(), container_memory()) if limit is not None]
     return min(known, default=None)
 
 
@@ -58,8 +58,8 @@ def control_groups(root: str, membership: str) -> Iterator[tuple[str, Sequence[s
             lines = [line.rstrip("\n").split(":", 2) for line in file]
     except OSError:
         return
-    for number, controllers, path in (line for line in lines if len(line) == 3):
-        if number == "0":
+    for hierarchy, controllers, path in (line for line in lines if len(line) == 3):
+        if hierarchy == "0":
             yield from ((folder, VERSION_2, "memory.current") for folder in around(root, path))
         elif "memory" in controllers.split(","):
             yield from ((folder, VERSION_1, "memory.usage_in_bytes") for folder in around(os.path.join(root, "memory"), path))
@@ -75,10 +75,10 @@ def number_in(path: str) -> int | None:
     """The number in a file; None when there is none, or it means no limit."""
     try:
         with open(path, encoding="ascii") as file:
-            found = int(file.read())
+            limit = int(file.read())
     except (OSError, ValueError):  # "max" too
         return None
-    return found if found < UNLIMITED else None
+    return limit if limit < UNLIMITED else None
 
 
 def cached_files(folder: str) -> int:

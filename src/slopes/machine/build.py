@@ -44,11 +44,11 @@ def report(plan: Plan, planning: float, compiling: float) -> None:
     out = sys.stderr
     print(f"slopes: {len(plan.kernels)} kernels in {len(plan.phases)} phases, planned in {planning * 1e3:.0f} ms, compiled in "
           f"{compiling * 1e3:.0f} ms, {plan.arena / 2**20:.1f} MiB arena, {'all threads' if plan.parallel else 'one thread'}", file=out)
-    for number, phase in enumerate(plan.phases):
+    for i, phase in enumerate(plan.phases):
         for kernel in leaves(phase):
             what = ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes))
             loops = [axis.extent for axis in kernel.axes], [axis.extent for axis in kernel.inner]
-            print(f"  phase {number}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.blocks} blocks: {what}", file=out)
+            print(f"  phase {i}: {kernel.kind} {loops[0]} over {loops[1]}, {kernel.blocks} blocks: {what}", file=out)
             if level >= 3:
                 print(f"    {kernel.schedule}", *(f"    {store.buffer}[{store.offset}]" for store in kernel.stores), sep="\n", file=out)
     if level >= 4:

@@ -107,11 +107,11 @@ def unpack(data: bytes, key: str, secret: bytes) -> tuple[Manifest, list[bytes]]
     head, body = data[:len(MAGIC) + DIGEST], data[len(MAGIC) + DIGEST:]
     if not hmac.compare_digest(head, MAGIC + hmac.digest(secret, body, "sha256")) or body[:64] != key.encode():
         return None
-    pieces, place = [], 64
-    while place < len(body):
-        size, = struct.unpack("<Q", body[place:place + 8])
-        pieces.append(body[place + 8:place + 8 + size])
-        place += 8 + size
+    pieces, offset = [], 64
+    while offset < len(body):
+        size, = struct.unpack("<Q", body[offset:offset + 8])
+        pieces.append(body[offset + 8:offset + 8 + size])
+        offset += 8 + size
     fields = json.loads(pieces[0])
     fields["sites"] = tuple(fields["sites"])
     fields["kernels"] = tuple((kind, work) for kind, work in fields["kernels"])
@@ -160,15 +160,15 @@ class Folder:
         except OSError as error:
             raise Untrusted(f"{self.path / name} is a link") if error.errno == errno.ELOOP else error from None
         with os.fdopen(handle, "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise Untrusted(f"{self.path / name} is no file")
-            check_own(found, self.path / name)
-            if found.st_size > MOST:
+            check_own(status, self.path / name)
+            if status.st_size > MOST:
                 raise Untrusted(f"{self.path / name} is larger than all programs together may be")
             with contextlib.suppress(OSError):
                 os.utime(file.fileno() if os.utime in os.supports_fd else self.path / name)  # was used now
-            return file.read(found.st_size)
+            return file.read(status.st_size)
 
     def write(self, name: str, data: bytes, replace: bool = True) -> None:
         """Write a file under another name, then give it its own: a reader never sees half of one."""
@@ -191,20 +191,20 @@ class Folder:
     def entry(self, key: str) -> tuple[Manifest, list[bytes]] | None:
         """The program in an entry; None, which is said once, when it cannot be trusted."""
         try:
-            found = unpack(self.read(f"{key}.bin"), key, self.secret())
+            program = unpack(self.read(f"{key}.bin"), key, self.secret())
             reason = f"an entry of {self.path} is damaged, or was not written with its key"
         except Untrusted as error:
-            found, reason = None, str(error)
-        if found is None:
+            program, reason = None, str(error)
+        if program is None:
             say_once(f"slopes: {reason}: the program is compiled anew and the entry replaced")
-        return found
+        return program
 
     def secret(self) -> bytes:
         """What this user's digests are keyed with: 32 random bytes in a file that only this user can read, made when missing."""
         with contextlib.suppress(FileNotFoundError, Untrusted):
-            found = self.read(KEY)
-            if len(found) == KEY_BYTES:
-                return found
+            secret = self.read(KEY)
+            if len(secret) == KEY_BYTES:
+                return secret
         self.remove(KEY)
         self.new_secret()
         return self.read(KEY)
@@ -224,12 +224,12 @@ class Folder:
     def tidy(self) -> None:
         """Remove what killed processes left, and the entries that were not used for longest when there are too many bytes."""
         entries, size = [], 0
-        for name, found in self.files():
-            if name.endswith(".tmp") and time.time() - found.st_mtime > STALE:
+        for name, status in self.files():
+            if name.endswith(".tmp") and time.time() - status.st_mtime > STALE:
                 self.remove(name)
             elif name.endswith(".bin"):
-                entries.append((found.st_mtime, name, found.st_size))
-                size += found.st_size
+                entries.append((status.st_mtime, name, status.st_size))
+                size += status.st_size
         if size > MOST:
             for _, name, count in sorted(entries):
                 self.remove(name)
@@ -272,19 +272,19 @@ def descend(path: Path, create: bool) -> int:
         os.close(handle)
 
 
-def check_above(found: os.stat_result, path: Path, trusted: set[int]) -> None:
+def check_above(status: os.stat_result, path: Path, trusted: set[int]) -> None:
     """A folder above: whoever can write there could put another folder in the place of ours."""
-    if found.st_uid not in trusted:
-        raise Untrusted(f"a folder above {path} belongs to user {found.st_uid}")
-    if found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+    if status.st_uid not in trusted:
+        raise Untrusted(f"a folder above {path} belongs to user {status.st_uid}")
+    if status.st_mode & OTHERS_WRITE and not status.st_mode & stat.S_ISVTX:
         raise Untrusted(f"others may write to a folder above {path}")
 
 
-def check_own(found: os.stat_result, path: Path) -> None:
+def check_own(status: os.stat_result, path: Path) -> None:
     """Ours, and nobody else may write to it."""
     if not HAS_OWNERS:
         return
-    if found.st_uid != os.geteuid():
-        raise Untrusted(f"{path} belongs to user {found.st_uid}, not to this one")
-    if found.st_mode & OTHERS_WRITE:
+    if status.st_uid != os.geteuid():
+        raise Untrusted(f"{path} belongs to user {status.st_uid}, not to this one")
+    if status.st_mode & OTHERS_WRITE:
         raise Untrusted(f"others may write to {path}")

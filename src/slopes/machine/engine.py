@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from ..costs import CROWDED, LARGE_ARENA, SLOWER, STALL, WAKE_TIME, WORK_TIME
 from ..errors import TooLargeError
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import pool as pools
@@ -21,11 +22,6 @@ from .buffer import aligned_bytes, available_memory, give_back_freed
 from .entry import CALL, entry
 from .translate import Loaded
 
-LARGE = 1 << 25  # bytes from which on an arena is worth some milliseconds of tidying up
-WAKE_TIME = 1e-4  # seconds in which the system wakes a thread if it has a processor for it
-WORK_TIME = 3e-11  # seconds that a processor takes for an element step, at least
-CROWDED, STALL = 2, 5e-4  # a run that takes so many times as long as usual, and so many seconds more, was held up by other programs
-SLOWER = 1.01  # how fast a program's usual time is forgotten
 ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
     CALL.index, ("arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined"))
 
@@ -33,7 +29,7 @@ ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
 # ---------------------------------------------------------------------- programs
 @dataclass(frozen=True)
 class Manifest:
-    """What is needed to run a compiled program besides its code; `sites` are numbers of nodes of the graph."""
+    """What is needed to run a compiled program, apart from its code; `sites` are indices of nodes of the graph."""
 
     arena: int
     scratch: int
@@ -60,7 +56,7 @@ class Program:
         self._enter = entry().bound(self._call.ctypes.data)
         self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
         self._ready = 0  # the number of threads that the arena has room for
-        self._usual: dict[int, float] = {}  # seconds of a step on so many threads
+        self._usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
         self.stall = STALL
         self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
         _alive.add(self)
@@ -131,7 +127,7 @@ class Program:
         return self.call[JOINED] if self.call[THREADS] > 1 else 1
 
     def _make_room(self, count: int) -> None:
-        """Have memory for so many threads."""
+        """Allocate memory for this many threads."""
         self.call[ARENA], self.call[THREADS] = self._arena_for(count), count
         self._ready = count
 
@@ -139,7 +135,7 @@ class Program:
         room = self.manifest.arena + count * self.manifest.scratch
         if self._arena is None or self._room < room:
             self._arena, self._room, self._ready = None, 0, 0  # the old one makes room for the new
-            if room >= LARGE:
+            if room >= LARGE_ARENA:
                 give_back_freed()
             free = available_memory()
             if free is not None and room > free:

@@ -7,20 +7,27 @@ A call is a block of memory with everything that a program needs to run (CALL). 
 them as long as their help is worth; those that did not come (the system has given their processor to others) are left out, so
 that they hold nobody up. Results do not depend on who comes. A helper that joined gets the word to begin once it is known how
 many are in.
+
+There are two entries. That of CPython is a function of its C API. The portable one uses nothing of any interpreter: `run` is called
+through ctypes, and helpers that sleep look for work again and again (POLL). It is for other interpreters, and for CPython without the
+global lock, which has no stable interface yet; SLOPES_ENTRY=portable asks for it. Programs and results are the same.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from ..costs import POLL
 from ..loops.atomics import (
     atomic_load,
     atomic_store,
@@ -33,11 +40,12 @@ from ..loops.atomics import (
     spin_then_sleep,
     store,
 )
-from ..loops.builder import BOOL, INT32, INT64, Builder, Value
+from ..loops.builder import Builder
 from ..loops.target import Target
+from ..loops.values import BOOL, INT32, INT64, Value
+from ..settings import portable_entry
 from .translate import Loaded, host, host_target, object_codes
 
-AWAKE = 60e-6  # seconds that a helper looks for work before it sleeps
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
 # A call: what to run, on what, by how many threads
@@ -49,17 +57,17 @@ PENDING, CURRENT, SPIN_LIMIT, SLOTS = 0, 64, 128, 192
 SLOT, LOCK = 128, 8  # a slot's size (two cache lines: processors fetch them in pairs), and where in it the lock is
 
 
-def entry_text(target: Target) -> str:
+def entry_text(target: Target, portable: bool) -> str:
     """LLVM code of everything here."""
-    return "\n".join([declarations(target), rest_text(), pauses_text(target), dispatch_text(target), serve_text(target), run_text(),
-                      enter_text(), ""])
+    text = [*target.declared, *SYSTEM, rest_text(), pauses_text(target), run_text()]
+    if portable:
+        return "\n".join([*text, poll_text(), dispatch_text(target, lambda b, slot: None), serve_text(target, sleep_and_poll), ""])
+    return "\n".join([*text, *CPYTHON, dispatch_text(target, wake), serve_text(target, sleep_on_lock), enter_text(), ""])
 
 
-def declarations(target: Target) -> str:
-    rest = "declare void @SwitchToThread()" if os.name == "nt" else "declare i32 @usleep(i32)"
-    return "\n".join([*target.declared, rest, "declare i32 @PyThread_acquire_lock(ptr, i32)", "declare void @PyThread_release_lock(ptr)",
-                      "declare ptr @PyLong_AsVoidPtr(ptr)", "declare ptr @PyEval_SaveThread()", "declare void @PyEval_RestoreThread(ptr)",
-                      "declare ptr @PyLong_FromLongLong(i64)"])
+SYSTEM = ["declare void @SwitchToThread()", "declare void @Sleep(i32)"] if os.name == "nt" else ["declare i32 @usleep(i32)"]
+CPYTHON = ["declare i32 @PyThread_acquire_lock(ptr, i32)", "declare void @PyThread_release_lock(ptr)", "declare ptr @PyLong_AsVoidPtr(ptr)",
+           "declare ptr @PyEval_SaveThread()", "declare void @PyEval_RestoreThread(ptr)", "declare ptr @PyLong_FromLongLong(i64)"]
 
 
 # ---------------------------------------------------------------------- the caller
@@ -85,6 +93,13 @@ def rest_text() -> str:
     b = Builder(1)
     b.line("call void @SwitchToThread()" if os.name == "nt" else "call i32 @usleep(i32 1)")
     return b.function("define void @rest() nounwind")
+
+
+def poll_text() -> str:
+    """The sleep of a helper that nobody wakes."""
+    b = Builder(1)
+    b.line("call void @Sleep(i32 1)" if os.name == "nt" else f"call i32 @usleep(i32 {POLL})")
+    return b.function("define void @poll() nounwind")
 
 
 def pauses_text(target: Target) -> str:
@@ -121,13 +136,15 @@ def run_text() -> str:
     return b.function("define i64 @run(ptr %call) nounwind", f"ret i64 {error.ref}")
 
 
-def dispatch_text(target: Target) -> str:
+def dispatch_text(target: Target, rouse: Callable[[Builder, str], None]) -> str:
     """Post the call to the helpers, begin with those who accept in time, and wait until all have finished."""
     b = Builder(1)
     pool, threads = call_field(b, "%call", "pool").ref, call_field(b, "%call", "threads")
     b.line(f"store ptr %call, ptr {field(b, pool, CURRENT)}")
     with each_slot(b, pool, threads) as slot:
-        post(b, slot)
+        before = exchange(b, slot, POSTED, "seq_cst")
+        with b.when(b.compare("==", before, b.whole(ASLEEP))):
+            rouse(b, slot)
     joined = gather(b, target, pool, threads, call_field(b, "%call", "spin_limit"))
     store(b, field(b, "%call", 8 * CALL.index("joined")), joined)
     pending = field(b, pool, PENDING)
@@ -152,11 +169,9 @@ def each_slot(b: Builder, pool: str, threads: Value) -> Iterator[str]:
         yield slot_address(b, pool, index)
 
 
-def post(b: Builder, slot: str) -> None:
-    """Post the call to one helper; wake it if it sleeps."""
-    before = exchange(b, slot, POSTED, "seq_cst")
-    with b.when(b.compare("==", before, b.whole(ASLEEP))):
-        b.line(f"call void @PyThread_release_lock(ptr {load(b, field(b, slot, LOCK), 'ptr').ref})")
+def wake(b: Builder, slot: str) -> None:
+    """Wake a helper that sleeps on its lock."""
+    b.line(f"call void @PyThread_release_lock(ptr {load(b, field(b, slot, LOCK), 'ptr').ref})")
 
 
 def gather(b: Builder, target: Target, pool: str, threads: Value, spin_limit: Value) -> Value:
@@ -174,7 +189,7 @@ def gather(b: Builder, target: Target, pool: str, threads: Value, spin_limit: Va
 
 
 # ---------------------------------------------------------------------- the helpers
-def serve_text(target: Target) -> str:
+def serve_text(target: Target, rest: Callable[[Builder, str], None]) -> str:
     """The life of a helper: look for a call, sleep when none comes, accept it, wait for GO, work. It never returns."""
     b = Builder(1)
     slot = slot_address(b, "%pool", Value("%index", INT64))
@@ -184,8 +199,9 @@ def serve_text(target: Target) -> str:
         accepted = compare_exchange(b, slot, POSTED, ACCEPTED)
         with b.when(accepted):
             work(b, target, slot)
-        with b.when(b.bit_and(b.bit_not(accepted), b.compare(">=", spins, limit))):
-            sleep_until_posted(b, slot)
+        idle = b.bit_and(b.bit_not(accepted), b.compare(">=", spins, limit))
+        with b.when(idle), b.when(compare_exchange(b, slot, WAITING, ASLEEP)):  # unless a call was posted meanwhile
+            rest(b, slot)
     return b.function("define void @serve(ptr %pool, i64 %index) nounwind", "unreachable")
 
 
@@ -203,13 +219,18 @@ def look(b: Builder, target: Target, slot: str, limit: Value) -> Value:
     return spins.get()
 
 
-def sleep_until_posted(b: Builder, slot: str) -> None:
-    """Sleep on the slot's lock, unless a call was posted meanwhile; the lock may also open without one."""
+def sleep_on_lock(b: Builder, slot: str) -> None:
+    """Sleep on the slot's lock until a call is posted; the lock may also open without one."""
     lock = load(b, field(b, slot, LOCK), "ptr").ref
-    with b.when(compare_exchange(b, slot, WAITING, ASLEEP)):
+    b.line(f"call i32 @PyThread_acquire_lock(ptr {lock}, i32 1)")
+    with b.loop_while(lambda: b.compare("==", atomic_load(b, slot, "acquire"), b.whole(ASLEEP))):
         b.line(f"call i32 @PyThread_acquire_lock(ptr {lock}, i32 1)")
-        with b.loop_while(lambda: b.compare("==", atomic_load(b, slot, "acquire"), b.whole(ASLEEP))):
-            b.line(f"call i32 @PyThread_acquire_lock(ptr {lock}, i32 1)")
+
+
+def sleep_and_poll(b: Builder, slot: str) -> None:
+    """Sleep for short times until a call is posted."""
+    with b.loop_while(lambda: b.compare("==", atomic_load(b, slot, "acquire"), b.whole(ASLEEP))):
+        b.line("call void @poll()")
 
 
 def work(b: Builder, target: Target, slot: str) -> None:
@@ -223,12 +244,14 @@ def work(b: Builder, target: Target, slot: str) -> None:
 
 
 # ---------------------------------------------------------------------- in this process
-@lru_cache(maxsize=1)
-def rest_function() -> tuple[str, int]:
-    """Name and address of the system's function that lets other programs run for a moment."""
-    if os.name == "nt":
-        return "SwitchToThread", ctypes.cast(ctypes.windll.kernel32.SwitchToThread, ctypes.c_void_p).value or 0  # type: ignore[attr-defined]
-    return "usleep", ctypes.cast(ctypes.CDLL(None).usleep, ctypes.c_void_p).value or 0
+def system_functions() -> dict[str, int]:
+    """Names and addresses of the system's functions by which a thread lets other programs run for a moment, or sleeps."""
+    library = ctypes.windll.kernel32 if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
+    return {name: address_of_function(getattr(library, name)) for name in (("SwitchToThread", "Sleep") if os.name == "nt" else ("usleep",))}
+
+
+def address_of_function(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 class Method(ctypes.Structure):
@@ -240,18 +263,20 @@ class Method(ctypes.Structure):
 NO_ARGUMENTS = 4  # METH_NOARGS
 
 
-class Entry:
-    """The functions of this file, loaded. It is never let go: helpers wait in it until the process ends."""
+class PortableEntry:
+    """The functions of this file, loaded, without anything of the interpreter. It is never let go: helpers wait in it to the end."""
+
+    name = "portable: through ctypes, helpers poll"
+    functions: tuple[str, ...] = ("serve", "run", "rest", "pauses")
+    symbols: tuple[str, ...] = ()  # of the interpreter
 
     def __init__(self) -> None:
-        names = ("PyThread_acquire_lock", "PyThread_release_lock", "PyLong_AsVoidPtr", "PyEval_SaveThread", "PyEval_RestoreThread",
-                 "PyLong_FromLongLong")
-        for name in names:
-            llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
-        llvm.add_symbol(*rest_function())
-        self._loaded = Loaded(object_codes(entry_text(host_target()), *host()), ("serve", "enter", "rest", "pauses"))
+        for name, address in system_functions().items():
+            llvm.add_symbol(name, address)
+        for name in self.symbols:
+            llvm.add_symbol(name, address_of_function(getattr(ctypes.pythonapi, name)))
+        self._loaded = Loaded(object_codes(entry_text(host_target(), portable=not self.symbols), *host()), self.functions)
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
-        self._method = Method(b"enter", self._loaded.address("enter"), NO_ARGUMENTS, b"Run a native program.")
         self.rest = self._loaded.address("rest")
         self.pause = self._pause()
         keep_forever(self)
@@ -259,35 +284,71 @@ class Entry:
     def _pause(self) -> float:
         """Seconds that one round of a waiting loop takes."""
         pauses = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self._loaded.address("pauses"))
-        found = []
+        times = []
         for _ in range(4):
             start = time.perf_counter()
             pauses(500)
-            found.append((time.perf_counter() - start) / 500)
-        return max(min(found), 1e-9)
+            times.append((time.perf_counter() - start) / 500)
+        return max(min(times), 1e-9)
 
-    def bound(self, call: int) -> Any:
-        """A Python function without arguments that runs the call at this address and returns the error that it reports, or 0."""
+    def bound(self, call: int) -> Callable[[], int]:
+        """A function without arguments that runs the call at this address and returns the error that it reports, or 0."""
+        return partial(ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self._loaded.address("run")), call)
+
+    def helper_lock(self) -> int:
+        """The lock on which a new helper sleeps."""
+        return 0
+
+
+class Entry(PortableEntry):
+    """The same by CPython's C API: a call takes a fraction of a microsecond less, and helpers sleep until they are woken."""
+
+    name = "CPython's C API"
+    functions = ("serve", "enter", "rest", "pauses")
+    symbols = ("PyThread_acquire_lock", "PyThread_release_lock", "PyLong_AsVoidPtr", "PyEval_SaveThread", "PyEval_RestoreThread",
+               "PyLong_FromLongLong")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._method = Method(b"enter", self._loaded.address("enter"), NO_ARGUMENTS, b"Run a native program.")
+
+    def bound(self, call: int) -> Callable[[], int]:
+        """A built-in function that runs the call."""
         make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
         return make(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(self._method), call, None)
 
+    def helper_lock(self) -> int:
+        """A new lock of the interpreter, which can be used without it: whoever wants it next waits until it is released once."""
+        make = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThread_allocate_lock", ctypes.pythonapi))
+        take = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)(("PyThread_acquire_lock", ctypes.pythonapi))
+        lock = make()
+        if not lock:
+            raise RuntimeError("the system gives no more locks")
+        take(lock, 1)
+        return lock
+
+
+def entry_class() -> type[PortableEntry]:
+    """CPython's entry where its C API is known to be there, unless SLOPES_ENTRY asks for the portable one.
+
+    All functions that it uses belong to the stable ABI of CPython; builds without the global lock have none yet.
+    """
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return Entry if platform.python_implementation() == "CPython" and locked and not portable_entry() else PortableEntry
+
 
 @lru_cache(maxsize=1)
-def entry() -> Entry:
-    return Entry()
+def entry() -> PortableEntry:
+    """That of this process."""
+    return entry_class()()
+
+
+_kept: list[object] = []
 
 
 def keep_forever(thing: object) -> None:
     """Not to be freed even when the interpreter ends: threads that it does not know of may still look at it."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
-
-
-def closed_lock() -> int:
-    """A new lock of the interpreter, which can be used without it: whoever wants it next waits until it is released once."""
-    make = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThread_allocate_lock", ctypes.pythonapi))
-    take = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)(("PyThread_acquire_lock", ctypes.pythonapi))
-    lock = make()
-    if not lock:
-        raise RuntimeError("the system gives no more locks")
-    take(lock, 1)
-    return lock
+    if hasattr(ctypes, "pythonapi"):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    else:
+        _kept.append(thing)  # other interpreters free nothing at their end

@@ -55,10 +55,10 @@ def compile_graph(roots: Sequence[Node], updates: Sequence[Node | None], keep: S
 
 
 def compile_optimized(optimized: list[Node], updates: Sequence[Node | None], keep: Sequence[Node] = ()) -> Native:
-    """Compile a graph as it stands."""
+    """Compile a graph without optimizing it."""
     order = topological(optimized)
-    found = [node for node in order if node.op is Variable or (node.op is Constant and node.shape != ())]
-    inputs = list(dict.fromkeys([*keep, *[each for each in updates if each is not None], *found]))
+    leaves = [node for node in order if node.op is Variable or (node.op is Constant and node.shape != ())]
+    inputs = list(dict.fromkeys([*keep, *[node for node in updates if node is not None], *leaves]))
     numbers = {node: i for i, node in enumerate(inputs)}
     destinations, fresh = [], len(inputs)
     for update in updates:
@@ -77,9 +77,9 @@ def compile_optimized(optimized: list[Node], updates: Sequence[Node | None], kee
 def load_or_build(key: str, roots: list[Node], order: list[Node], inputs: list[Node],
                   destinations: list[int]) -> tuple[engine.Program, bool]:
     """The program from the cache on disk, or built now and kept there."""
-    found = cache.load_cached(key)
-    if found is not None:
-        return engine.Program(*found), True
+    program = cache.load_cached(key)
+    if program is not None:
+        return engine.Program(*program), True
     return on_demand(BUILDER).build(key, roots, order, inputs, destinations), False
 
 
@@ -87,9 +87,9 @@ def describe(order: list[Node], inputs: list[Node], roots: list[Node], destinati
     """The graph as text in which equal computations are equal: no names, no numbers of variables, no lines of source."""
     numbers = {node: i for i, node in enumerate([*inputs, *(node for node in order if node not in set(inputs))])}
     lines = []
-    for node, number in numbers.items():
+    for node, i in numbers.items():
         params = "" if node.op is Variable or (node.op is Constant and node.shape) else params_text(node)
-        lines.append(f"{number} {node.op.name} {[numbers[arg] for arg in node.args]} {params} {node.dtype} {node.shape}")
+        lines.append(f"{i} {node.op.name} {[numbers[arg] for arg in node.args]} {params} {node.dtype} {node.shape}")
     lines.append(f"{[numbers[root] for root in roots]} {destinations}")
     return "\n".join(lines)
 

@@ -9,7 +9,9 @@ from functools import lru_cache, reduce
 
 import numpy as np
 
-from ..loops.builder import FLOAT32, INT64, Builder, Value
+from ..loops import memory
+from ..loops.builder import Builder
+from ..loops.values import FLOAT32, INT64, Value
 from . import translate
 
 SUMS = 12  # independent sums, so that none waits for the one before
@@ -54,12 +56,12 @@ def multiply_adds() -> float:
 def loop_text(lanes: int) -> str:
     """A loop of multiply-adds on registers alone; the sums are stored at the end, so that none can be left out."""
     b = Builder(lanes)
-    x = b.load("%out", FLOAT32, b.whole(0), lanes)
+    x = memory.load(b, "%out", FLOAT32, b.whole(0), lanes)
     sums = [b.variable(b.const(0.0, like=x)) for _ in range(SUMS)]
     with b.loop(b.whole(0), Value("%turns", INT64)):
         for total in sums:
             total.set(b.multiply_add(total.get(), x, x))
-    b.store(reduce(b.add, [total.get() for total in sums]), "%out", b.whole(0))
+    memory.store(b, reduce(b.add, [total.get() for total in sums]), "%out", b.whole(0))
     body = b.function("define void @program(ptr %out, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %turns)")
     return "\n".join([*sorted(b.declarations), body, ""])
 

@@ -11,11 +11,10 @@ import time
 
 import numpy as np
 
+from ..costs import AWAKE, LONGEST_BACKOFF
 from ..settings import MOST_THREADS
 from .buffer import ALIGNMENT
-from .entry import AWAKE, LOCK, SLOT, SLOTS, SPIN_LIMIT, closed_lock, entry, keep_forever
-
-LONGEST = 32  # the longest backoff, as a multiple of the time lost
+from .entry import LOCK, SLOT, SLOTS, SPIN_LIMIT, entry, keep_forever
 
 
 class ContentionBackoff:
@@ -45,7 +44,7 @@ class ContentionBackoff:
         if self.factor:
             self._out += 1
             self._until = time.perf_counter() + self.factor * seconds
-        self.factor = min(2 * self.factor, LONGEST) or 1
+        self.factor = min(2 * self.factor, LONGEST_BACKOFF) or 1
 
     def record_success(self) -> None:
         """A run on all threads took its usual time."""
@@ -89,7 +88,7 @@ class ThreadPool:
 
     def _start(self, index: int) -> None:
         address = self.address
-        self._write(SLOTS + SLOT * index + LOCK, closed_lock())
+        self._write(SLOTS + SLOT * index + LOCK, entry().helper_lock())
         _thread.start_new_thread(entry().serve, (address, index))  # not by `threading`, whose locks a signal handler may interrupt
 
 

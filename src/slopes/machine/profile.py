@@ -22,6 +22,7 @@ class Row:
 
     gflops: two operations for each multiply-add of a contraction, None for other kernels. gbytes: all that it reads and writes,
     once per run of the kernel; what stays in a cache is faster than memory. share: of what one core can do, by whichever is nearer.
+    region: the layers (`net[0]`, `net[0] gradient`), and outside of layers the functions, whose operations it performs.
     """
 
     seconds: float
@@ -32,15 +33,24 @@ class Row:
     loops: str
     operations: str
     lines: str
+    region: str = ""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The kernels of a program, slowest first; prints as a table. `sl.roofline(profile)` draws it."""
+    """The kernels of a program, slowest first; prints as a table, and as another by layer. `sl.roofline(profile)` draws it."""
 
     rows: list[Row]
     seconds: float  # of one run, by the clock
     peak: Peak
+
+    @property
+    def layers(self) -> dict[str, float]:
+        """The seconds of each layer or function, the slowest first; layers whose operations share kernels are one entry."""
+        seconds: dict[str, float] = {}
+        for row in self.rows:
+            seconds[row.region] = seconds.get(row.region, 0.0) + row.seconds
+        return dict(sorted(seconds.items(), key=lambda item: -item[1]))
 
     def __str__(self) -> str:
         head = (f"{self.seconds * 1e3:.3f} ms a run; a core's peak is {self.peak.gflops:.0f} GFLOP/s and {self.peak.gbytes:.0f} GB/s\n"
@@ -48,6 +58,9 @@ class Profile:
         total = sum(row.seconds for row in self.rows) or 1.0
         lines = [f"{row.seconds * 1e3:8.3f} {row.seconds / total:6.1%} {'' if row.gflops is None else f'{row.gflops:.1f}':>8} "
                  f"{row.gbytes:6.1f} {row.share:5.0%}  {row.kind} {row.loops}: {row.operations}  # {row.lines}" for row in self.rows]
+        if any(row.region for row in self.rows):
+            lines += [f"{'ms':>8} {'time':>6}  layer"]
+            lines += [f"{seconds * 1e3:8.3f} {seconds / total:6.1%}  {region or 'other'}" for region, seconds in self.layers.items()]
         return "\n".join([head, *lines])
 
 
@@ -64,7 +77,7 @@ def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
     elapsed = (time.perf_counter() - start) / runs
     per_tick = seconds_per_tick(program, arguments, strides)
     rows = [row(kernel, float(ticks) * per_tick / runs) for kernel, ticks in zip(plan.kernels, program.clocks.copy())]
-    return Profile(sorted(rows, key=lambda each: -each.seconds), elapsed, peak())
+    return Profile(sorted(rows, key=lambda row: -row.seconds), elapsed, peak())
 
 
 def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
@@ -93,9 +106,10 @@ def row(kernel: Kernel, seconds: float) -> Row:
     return Row(seconds, gflops or None, gbytes, max(gflops / roof.gflops, gbytes / roof.gbytes), kernel.kind,
                f"{[axis.extent for axis in kernel.axes]} over {[axis.extent for axis in kernel.inner]}" if kernel.inner
                else f"{[axis.extent for axis in kernel.axes]}",
-               ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes)) or "copy", " ".join(lines))
+               ", ".join(dict.fromkeys(node.op.name for node in kernel.nodes)) or "copy", " ".join(lines),
+               ", ".join(dict.fromkeys(node.region.label for node in kernel.nodes if node.region is not None)))
 
 
 def touched(kernel: Kernel) -> int:
     """The bytes of the buffers that a kernel reads and of those that it writes: at most as many elements of each as it takes steps."""
-    return sum(min(each.size, kernel.work) * each.dtype.itemsize for each in (*buffers_read(kernel), *buffers_written(kernel)))
+    return sum(min(buffer.size, kernel.work) * buffer.dtype.itemsize for buffer in (*buffers_read(kernel), *buffers_written(kernel)))

@@ -75,11 +75,11 @@ def check(node: Node, array: np.ndarray) -> np.ndarray:
     """The array, which must be what its node promises."""
     if array.dtype == node.dtype and array.shape == node.shape:
         return array
-    found, promised = f"{array.dtype.name}{list(array.shape)}", f"{node.dtype.name}{list(node.shape)}"
+    received, promised = f"{array.dtype.name}{list(array.shape)}", f"{node.dtype.name}{list(node.shape)}"
     if node.op is Variable:
-        raise ArgumentError(f"evaluate: variable {label(node)} is {promised}, but was given {found}",
+        raise ArgumentError(f"evaluate: variable {label(node)} is {promised}, but was given {received}",
                             repair="give an array of the variable's own shape and type")
-    raise SlopesError(f"{node.op.name}: its rule promises {promised}, its meaning returned {found}",
+    raise SlopesError(f"{node.op.name}: its rule promises {promised}, its meaning returned {received}",
                       why="rule and meaning of an operation must agree; this is a fault of slopes, not of your program",
                       repair="please report it with the line below", where=f"{node.op.name} built at {line_text(node.location)}")
 

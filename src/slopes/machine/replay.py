@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..costs import REPLAY_FOLDED
 from ..graph.node import Node
 from ..graph.operation import Constant
 from ..graph.walk import topological
 from .reference import check, evaluate
-
-FOLDED = 1 << 14  # elements: what depends on no input and is no larger than this is computed once
 
 _quiet = contextvars.Context()
 _quiet.run(np.seterr, all="ignore")
@@ -35,7 +34,7 @@ Step = tuple[Callable[..., Any], Callable[[list], Sequence[np.ndarray]], dict[st
 class Replay:
     """The steps that compute `roots` from the arrays of `inputs`; with `keep`, what every step computed.
 
-    `places` says where the value of a node stands in the list that a run fills: the inputs, then what does not depend on them,
+    `indices` says where in the list that a run fills the value of a node stands: the inputs, then what does not depend on them,
     then one value per step. An elementwise operation reads through the expansion of an argument, as NumPy broadcasts by itself;
     an expansion that nobody else reads is never computed. Arrays are let go after their last use.
     """
@@ -49,25 +48,25 @@ class Replay:
         needed = needed_nodes(self.order, roots, reads)
         steps = [node for node in self.order if node in needed and node in reads]
         self.constants = [read_only(array) for array in evaluate(self.fixed)]
-        self.places = {node: place for place, node in enumerate([*inputs, *self.fixed, *steps])}
-        self.results = [self.places[root] for root in roots]
-        dead = [()] * len(steps) if keep else last_uses([self.places_of(reads[node]) for node in steps], self.results)
-        first = len(self.places) - len(steps)
+        self.indices = {node: i for i, node in enumerate([*inputs, *self.fixed, *steps])}
+        self.results = [self.indices[root] for root in roots]
+        dead = [()] * len(steps) if keep else last_uses([self.indices_of(reads[node]) for node in steps], self.results)
+        first = len(self.indices) - len(steps)
         self.steps: list[Step] = [
-            (node.op.compute, picker(self.places_of(reads[node])), node.params, tuple(place for place in places if place >= first), node)
-            for node, places in zip(steps, dead)]
+            (node.op.compute, picker(self.indices_of(reads[node])), node.params, tuple(i for i in indices if i >= first), node)
+            for node, indices in zip(steps, dead)]
         self.checked = False
 
-    def places_of(self, nodes: Sequence[Node]) -> tuple[int, ...]:
-        return tuple(self.places[node] for node in nodes)
+    def indices_of(self, nodes: Sequence[Node]) -> tuple[int, ...]:
+        return tuple(self.indices[node] for node in nodes)
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The arrays of the roots."""
         values = self.values(arrays)
-        return [values[place] for place in self.results]
+        return [values[i] for i in self.results]
 
     def values(self, arrays: Sequence[np.ndarray]) -> list[Any]:
-        """The arrays at all places, as far as they were kept."""
+        """The values of all nodes, as far as they were kept."""
         values = [*arrays, *self.constants]
         quietly(take_steps, self.steps, values)
         if not self.checked:
@@ -86,8 +85,8 @@ def take_steps(steps: Sequence[Step], values: list[Any]) -> None:
     for compute, pick, params, dead, _ in steps:
         result = compute(*pick(values), **params)
         values.append(result if type(result) is np.ndarray else np.asarray(result))
-        for place in dead:
-            values[place] = None
+        for i in dead:
+            values[i] = None
 
 
 def fixed_nodes(order: Sequence[Node]) -> list[Node]:
@@ -95,7 +94,7 @@ def fixed_nodes(order: Sequence[Node]) -> list[Node]:
     fixed: dict[Node, None] = {}
     for node in order:
         alone = node.op is Constant or (node.args and all(arg in fixed for arg in node.args))
-        if alone and (node.size <= FOLDED or node.op is Constant or node.op.broadcasts):
+        if alone and (node.size <= REPLAY_FOLDED or node.op is Constant or node.op.broadcasts):
             fixed[node] = None
     return list(fixed)
 
@@ -105,7 +104,7 @@ def read_by(node: Node, given: Collection[Node]) -> tuple[Node, ...]:
     if node.op.kind != "elementwise":
         return node.args
     narrow = tuple(arg.args[0] if arg.op.broadcasts and arg not in given else arg for arg in node.args)
-    return narrow if np.broadcast_shapes(*(each.shape for each in narrow)) == node.shape else node.args
+    return narrow if np.broadcast_shapes(*(arg.shape for arg in narrow)) == node.shape else node.args
 
 
 def needed_nodes(order: Sequence[Node], roots: Sequence[Node], reads: dict[Node, tuple[Node, ...]]) -> Collection[Node]:
@@ -118,19 +117,19 @@ def needed_nodes(order: Sequence[Node], roots: Sequence[Node], reads: dict[Node,
 
 
 def last_uses(uses: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[tuple[int, ...]]:
-    """For each step, the places that nobody reads after it."""
+    """For each step, the indices that nobody reads after it."""
     seen, dead = set(kept), []
-    for places in reversed(uses):
-        dead.append(tuple(set(places) - seen))
-        seen.update(places)
+    for indices in reversed(uses):
+        dead.append(tuple(set(indices) - seen))
+        seen.update(indices)
     return dead[::-1]
 
 
-def picker(places: tuple[int, ...]) -> Callable[[list], Sequence[np.ndarray]]:
-    """A function that takes the values at these places out of a list."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+def picker(indices: tuple[int, ...]) -> Callable[[list], Sequence[np.ndarray]]:
+    """A function that takes the values at these indices out of a list."""
+    if len(indices) > 1:
+        return itemgetter(*indices)
+    return itemgetter(slice(indices[0], indices[0] + 1) if indices else slice(0))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

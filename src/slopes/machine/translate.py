@@ -21,7 +21,7 @@ from .notice import look
 from .split import split
 from .threads import thread_count
 
-LOOK = 0.2  # seconds after which somebody who waits is told how it goes
+LOOK = 0.2  # seconds between two calls of `look` by a thread that waits for a compilation
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def host() -> tuple[str, str, str]:
 
 def instruction_set(triple: str, features: str) -> str:
     """The best instruction set that slopes knows on a processor with these features."""
-    on = {each[1:] for each in features.split(",") if each.startswith("+")}
+    on = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
     if triple.startswith(("aarch64", "arm64")):
         return "neon"
     if not triple.startswith(("x86_64", "amd64")):

@@ -20,7 +20,7 @@ from ..functions import (
     tanh,
 )
 from ..guarded import guarded
-from ..tensor import Parameter
+from ..parameter import Parameter
 from . import init
 from .activations import ELU, GELU, SELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, Threshold
 from .adaptive_pooling import (

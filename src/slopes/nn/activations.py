@@ -25,7 +25,7 @@ class Threshold(Module):
     """y = 1 where x >= threshold, otherwise 0; its derivative is 0 everywhere. Any shape.
 
     The threshold unit of McCulloch and Pitts, "A logical calculus of the ideas immanent in nervous activity", 1943.
-    (PyTorch's class of this name is another function: it keeps x above the threshold.)
+    (PyTorch's Threshold is different: it returns x above the threshold.)
 
     >>> import slopes as sl
     >>> sl.nn.Threshold()(sl.tensor([-1.0, 0.0, 2.0])).numpy().tolist()

@@ -10,14 +10,18 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions.attention import attend, attention_weights, fits
 from ..graph.dtype import bool_, is_inexact
 from ..graph.operation import build
+from ..graph.scopes import running_layer
 from ..ops.composite import matmul, mean, split, where
-from ..tensor import Parameter, Tensor, asarray
+from ..parameter import Parameter
+from ..tensor import Tensor, asarray
+from ..trace import current_trace, note
 from . import init
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
 from .where import layer_and_location
 
+ATTENTION = "attention"  # the name, below the layer's path, of the weights (N, h, L, S) in a recorded function
 Mask = Any  # a Tensor or NumPy array of booleans (True hides) or of floats (added to the scores), or None
 
 
@@ -32,7 +36,8 @@ class MultiheadAttention(Module):
     Masks are PyTorch's: in key_padding_mask (N, S) and attn_mask (L, S), (N h, L, S) or (N, h, L, S), True hides a key and floats
     are added to the scores; is_causal hides later positions. A position whose keys are all hidden has y = b_o (PyTorch: NaN).
     Values at positions hidden by key_padding_mask may be NaN or infinite: they have no effect. Unlike in PyTorch, key and value
-    are optional and weights are returned only on request.
+    are optional and weights are returned only on request. Compiled functions have the weights (N, h, L, S) of each head at the tap
+    `PATH.attention`.
 
     in_proj_weight: (3 embed_dim, embed_dim), the rows of q, k, v stacked (with another kdim or vdim: q_proj_weight,
     k_proj_weight, v_proj_weight), initially Xavier uniform; in_proj_bias: (3 embed_dim,), initially zeros; out_proj: a Linear
@@ -90,6 +95,8 @@ class MultiheadAttention(Module):
             query, key, value = self.clean_inputs(query, key, value, key_padding_mask)
         q, k, v = map(self.split_heads, self.project(query, key, value))  # (N, h, L or S, d)
         mask = self.merge_masks(q, k, key_padding_mask, attn_mask)
+        if current_trace() is not None and running_layer():  # a program has them only where somebody taps them
+            note(f"{running_layer()}.{ATTENTION}", attention_weights(q, k, mask, is_causal))
         if not need_weights and (self.dropout is None or not self.dropout.training):
             return self.out_proj(self.join_heads(attend(q, k, v, mask, is_causal)))
         weights = attention_weights(q, k, mask, is_causal)  # (N, h, L, S)
@@ -100,7 +107,7 @@ class MultiheadAttention(Module):
 
     def check_padding(self, key: Tensor, mask: Tensor) -> Tensor:
         shape = key.shape[:2] if self.batch_first else key.shape[1::-1]
-        return self.checked_mask("key_padding_mask", mask, shape, (shape,))
+        return self.check_mask("key_padding_mask", mask, shape, (shape,))
 
     def clean_inputs(self, query: Tensor, key: Tensor, value: Tensor, padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Replace non-finite padding of the keys by 0: in the gradients of the weights, 0 times NaN would be NaN."""
@@ -137,16 +144,16 @@ class MultiheadAttention(Module):
         """Combine both masks for attention_weights: booleans of visible keys, or floats to add."""
         batch, heads, length, _ = q.shape
         keys = k.shape[2]
-        found = []
+        masks = []
         if padding is not None:
-            found.append(padding.reshape((batch, 1, 1, keys)))
+            masks.append(padding.reshape((batch, 1, 1, keys)))
         if mask is not None:
             allowed = ((length, keys), (batch * heads, length, keys), (batch, heads, length, keys))
-            mask = self.checked_mask("attn_mask", asarray(mask), (length, keys), allowed)
-            found.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
-        return merge_masks(found, q.dtype)
+            mask = self.check_mask("attn_mask", asarray(mask), (length, keys), allowed)
+            masks.append(mask.reshape((batch, heads, length, keys)) if mask.ndim == 3 else mask)
+        return merge_masks(masks, q.dtype)
 
-    def checked_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
+    def check_mask(self, name: str, mask: Tensor, expected: tuple[int, ...], allowed: tuple[tuple[int, ...], ...]) -> Tensor:
         what, where = layer_and_location(self, mask)
         if mask.dtype != bool_ and not is_inexact(mask.dtype):
             raise DTypeError(f"{what} needs {name} of booleans or floats, but it is {mask.dtype}",

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..constraint import COUNT, FLAG, check
 from ..errors import ShapeError
-from ..tensor import Parameter, Tensor
-from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, Unit, Weights
+from ..parameter import Parameter
+from ..tensor import Tensor
+from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, Unit, Weights
 from .recurrent import conventions
 from .where import layer_and_location
 
@@ -85,7 +86,7 @@ class LSTMCell(LongShortTerm, Cell):
         self.set_forget_bias(self.weights(), forget_bias)
 
 
-class GRUCell(Gated, Cell):
+class GRUCell(GatedUnit, Cell):
     """One step of GRU: h' from x and h, with GRU's two conventions for the reset and the update gate.
 
     x: (batch, input_size), h: (batch, hidden_size) or None for zeros -> h' (batch, hidden_size). weight_ih:

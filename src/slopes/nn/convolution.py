@@ -8,7 +8,8 @@ from typing import Any
 from ..constraint import COUNT, FLAG, MARGINS, PADDING, SIZES, check, per_axis
 from ..errors import ArgumentError, ShapeError
 from ..ops import composite
-from ..tensor import Parameter, Tensor
+from ..parameter import Parameter
+from ..tensor import Tensor
 from . import init
 from .module import Module
 from .sequential import Sequential

@@ -48,7 +48,7 @@ class Dropout(Dropping):
         return drop(x, self.p, x.shape, self.generator) if self.training else x
 
 
-class Together(Dropping):
+class SharedMaskDropout(Dropping):
     """Dropout that draws once per index of the axes `drawn` and applies the result to all other axes."""
 
     axes: tuple[str, ...]  # of x
@@ -59,15 +59,15 @@ class Together(Dropping):
         if x.ndim != len(self.axes):
             what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs x of shape ({', '.join(self.axes)}), but x is {tuple(x.shape)}",
-                             why=self.why, repair="nn.Dropout leaves out single values", where=where)
+                             why=self.why, repair="nn.Dropout drops single values", where=where)
         shape = tuple(n if axis in self.drawn else 1 for axis, n in enumerate(x.shape))
         return drop(x, self.p, shape, self.generator) if self.training else x
 
 
-class Dropout2d(Together):
+class Dropout2d(SharedMaskDropout):
     """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw per channel and example; in eval mode y = x.
 
-    x and y: (N, C, H, W). Neighbouring pixels are strongly correlated, so that dropping single pixels removes no information.
+    x and y: (N, C, H, W). Neighbouring pixels are strongly correlated, so dropping single pixels removes little information.
     Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 4 axes.
     Source: Tompson et al., "Efficient object localization using convolutional networks", 2015.
 
@@ -78,10 +78,10 @@ class Dropout2d(Together):
     [0.0, 2.0]
     """
 
-    axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it leaves out whole channels of pictures"
+    axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it drops whole channels of images"
 
 
-class SequenceDropout(Together):
+class SequenceDropout(SharedMaskDropout):
     """Dropout of the same features in all time steps: y[n, t, f] = x[n, t, f] m[n, f] / (1 - p); in eval mode y = x.
 
     x and y: (batch, time, features). One draw per sequence and feature: a recurrent network cannot recover the value from the
@@ -95,7 +95,7 @@ class SequenceDropout(Together):
     (True, [0.0, 2.0])
     """
 
-    axes, drawn, why = ("batch", "time", "features"), (0, 2), "it leaves out the same features in all steps"
+    axes, drawn, why = ("batch", "time", "features"), (0, 2), "it drops the same features in all steps"
 
 
 SATURATION = -SELU_SCALE * SELU_ALPHA  # the limit of SELU as x goes to minus infinity

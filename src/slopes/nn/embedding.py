@@ -12,7 +12,8 @@ from ..functions import arange, zeros
 from ..graph.dtype import int64, is_integer
 from ..graph.operation import build
 from ..ops.composite import concat, matmul, where
-from ..tensor import Parameter, Tensor, tensor
+from ..parameter import Parameter
+from ..tensor import Tensor, tensor
 from . import init
 from .module import Module
 from .where import known_value, layer_and_location

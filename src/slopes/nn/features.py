@@ -109,14 +109,14 @@ class Bins(Module):
         Bins(2 -> 4)
         """
         bins = cls.__new__(cls)
-        bins.set_edges([np.asarray(each, np.float32) for each in edges])
+        bins.set_edges([np.asarray(column, np.float32) for column in edges])
         return bins
 
     def set_edges(self, edges: list[np.ndarray]) -> None:
         """Buffers of the column of each bin, where it begins, and how wide it is."""
-        self.column = Buffer(np.repeat(np.arange(len(edges)), [len(each) - 1 for each in edges]))
-        self.low = Buffer(np.concatenate([each[:-1] for each in edges]))
-        self.width = Buffer(np.concatenate([np.diff(each) for each in edges]))
+        self.column = Buffer(np.repeat(np.arange(len(edges)), [len(column) - 1 for column in edges]))
+        self.low = Buffer(np.concatenate([column[:-1] for column in edges]))
+        self.width = Buffer(np.concatenate([np.diff(column) for column in edges]))
         self.outputs = len(edges) + self.low.size
 
     def forward(self, x: Tensor) -> Tensor:

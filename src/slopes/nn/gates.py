@@ -10,7 +10,8 @@ from ..errors import ArgumentError, ShapeError, missing_method
 from ..functions import zeros
 from ..graph.dtype import DType, promote
 from ..ops.composite import matmul, part, relu, sigmoid, split
-from ..tensor import Parameter, Tensor
+from ..parameter import Parameter
+from ..tensor import Tensor
 from . import init
 from .module import Module
 from .where import layer_and_location
@@ -68,7 +69,7 @@ class Unit(Module):
         for name, tensor in zip("hc", tensors):
             if tensor.shape != shape or tensor.dtype != dtype:
                 what, where = layer_and_location(self, tensor)
-                raise ShapeError(f"{what}: {name} of the given state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
+                raise ShapeError(f"{what}: {name} of the state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
                                  why=self.state_axes, repair="omit the state to start from zeros", where=where)
         return tuple(tensors)
 
@@ -122,7 +123,7 @@ class LongShortTerm(Unit):
         init.set_rows(w.bias_hh, self.hidden_size, 2 * self.hidden_size, 0.0)
 
 
-class Gated(Unit):
+class GatedUnit(Unit):
     """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or with z and 1 - z exchanged."""
 
     gates = 3

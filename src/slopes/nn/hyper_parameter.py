@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..constraint import Constraint, as_python, check
-from ..tensor import Tensor, versions
+from ..tensor import Tensor
+from ..versions import versions
 
 
 class HyperParameter:

@@ -16,20 +16,22 @@ from ..constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..files import load_safetensors
 from ..graph.dtype import float32
+from ..modes import mode
+from ..parameter import Parameter
 from ..random import Generator
 from ..random import normal as draw_normal
 from ..random import uniform as draw_uniform
-from ..tensor import Parameter, Tensor, mode, restore
+from ..tensor import Tensor, restore
 
 T = TypeVar("T", bound=Tensor)
 
-class Sketching(threading.local):
+class ShapesOnly(threading.local):
     """Whether this thread creates parameters without allocating memory."""
 
     on = False
 
 
-sketching = Sketching()
+shapes_only_mode = ShapesOnly()
 DRAWING = 8  # temporary arrays of a parameter's size that drawing its random values needs
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 MODE = one_of("fan_in", "fan_out")
@@ -40,11 +42,11 @@ CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": R
 
 def blank(shape: tuple[int, ...]) -> Parameter:
     """A float32 parameter of zeros; TooLargeError if memory does not suffice for it and for drawing its values."""
-    if sketching.on:
+    if shapes_only_mode.on:
         return restore(Parameter, np.broadcast_to(np.zeros((), np.float32), shape), True)  # type: ignore[return-value]
     if mode.trace is not None:
         raise TraceError(f"a parameter of shape {shape} is created inside a function that is being traced",
-                         why="it would be created again in every call, and lose what it learned",
+                         why="it would be created again in every call, and lose its trained values",
                          repair="create layers outside the function, and use them inside")
     check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
     try:
@@ -65,11 +67,11 @@ def shapes_only() -> Iterator[None]:
     >>> net.summary((1, 1_000_000)).parameters
     1000001000000
     """
-    before, sketching.on = sketching.on, True
+    before, shapes_only_mode.on = shapes_only_mode.on, True
     try:
         yield
     finally:
-        sketching.on = before
+        shapes_only_mode.on = before
 
 
 def zeros(parameter: T) -> T:
@@ -287,7 +289,7 @@ def fans(parameter: Tensor) -> tuple[int, int]:
 
 def fill(parameter: T, values: Callable[[], np.ndarray | Tensor]) -> T:
     """Compute and assign the values, unless parameters are created without memory."""
-    if not sketching.on:
+    if not shapes_only_mode.on:
         array = values()
         parameter.assign(np.asarray(array.numpy() if isinstance(array, Tensor) else array, parameter.dtype))
     return parameter

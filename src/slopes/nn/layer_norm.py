@@ -9,8 +9,9 @@ import numpy as np
 from ..constraint import COUNT, FLAG, OPTIONAL_POSITIVE, POSITIVE, SIZES, check
 from ..errors import ArgumentError, ShapeError
 from ..graph.operation import build
+from ..modes import no_grad
 from ..ops.composite import mean
-from ..tensor import Tensor, no_grad
+from ..tensor import Tensor
 from . import init
 from .convolution import divisors, per_channel
 from .module import Module

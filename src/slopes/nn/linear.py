@@ -7,7 +7,8 @@ import math
 from ..constraint import COUNT, FLAG, check
 from ..errors import ShapeError
 from ..ops.composite import affine, rows_product
-from ..tensor import Parameter, Tensor
+from ..parameter import Parameter
+from ..tensor import Tensor
 from . import init
 from .module import Module
 from .where import layer_and_location

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, che
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..graph.dtype import is_float, is_integer
 from ..graph.operation import build, composed
+from ..graph.scopes import named_call
 from ..guarded import guarded
 from ..ops import composite
 from ..ops.activations import decay
@@ -38,7 +38,9 @@ CONSTRAINTS: dict[str, dict[str, Constraint]] = {
 # Classes
 
 
-in_nn = partial(guarded, owner="nn")
+def in_nn(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a loss: its nodes are a region, and wrong arguments raise errors of slopes."""
+    return guarded(named_call(function), owner="nn")
 
 
 @in_nn

@@ -12,11 +12,15 @@ import numpy as np
 
 from ..arrays import shorten
 from ..constraint import Constraint
-from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, layer_stack, line_text, user_location
+from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, line_text, user_location
 from ..graph.dtype import float32
 from ..graph.operation import build
+from ..graph.scopes import Region, plain_values, scopes
 from ..guarded import FOREIGN, explain_error
-from ..tensor import Parameter, Tensor, asarray, mode, versions
+from ..modes import mode
+from ..parameter import Parameter
+from ..tensor import Tensor, asarray
+from ..versions import versions
 from .hyper_parameter import TracksChanges
 from .state import copy_state, load_arrays
 from .summary import Summary, summarize
@@ -67,18 +71,19 @@ class Module(TracksChanges):
                             repair="define forward(self, x), which computes the output")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        path = current_path(self)
-        layer_stack.paths.append(path)
+        outer = scopes.region
+        scopes.region = region = call_region(self, outer)
         try:
             args = tuple([asarray(arg) if isinstance(arg, np.ndarray) and arg.dtype.kind in NUMBERS else arg for arg in args])
             if mode.trace is not None and mode.trace.storage == "bfloat16" and own_parameters(self):
                 args = tuple(map(round_to_bfloat16, args))
             output = self.forward(*args, **kwargs)
             if mode.trace is not None:
-                mode.trace.layers[path] = self
+                mode.trace.layers[region.name] = self
                 first = output[0] if isinstance(output, tuple) and output else output
                 if isinstance(first, Tensor):
-                    mode.trace.note(path, first)
+                    mode.trace.note(region.name, first)
+                    mode.trace.outputs.setdefault(id(self), []).append(first._node_in(mode.trace))
             return output
         except SlopesError:
             raise
@@ -88,16 +93,16 @@ class Module(TracksChanges):
             if isinstance(args[0], np.ndarray):
                 asarray(args[0])  # raises an error about its dtype
             if not isinstance(args[0], Tensor) and (isinstance(error, AttributeError) or is_single(self)):
-                raise not_a_tensor(self, path, args[0]) from error
+                raise not_a_tensor(self, region.name, args[0]) from error
             if is_single(self):
                 raise explain_error(self.forward, f"nn.{type(self).__name__}", args, kwargs, error) from error
             raise
         except RecursionError:
-            if len(layer_stack.paths) > 1:
+            if outer is not None and outer.layer:
                 raise  # only the outermost layer has stack space left for a message
             raise too_deep(self) from None
         finally:
-            layer_stack.paths.pop()
+            scopes.region = outer
 
     # Submodules and parameters
 
@@ -219,7 +224,7 @@ class Entry:
     def __init__(self, key: str, display: str, value: Any) -> None:
         self.key, self.display, self.value = key, display, value
 
-    def inside(self) -> list[Entry]:
+    def contents(self) -> list[Entry]:
         """Entries of the modules, parameters, buffers and containers directly inside."""
         value = self.value
         if isinstance(value, Module):
@@ -293,18 +298,18 @@ def walk(start: Entry, enter: Any) -> Iterator[Entry]:
         if isinstance(value, LEAVES_AND_MODULES):
             yield entry
         if isinstance(value, CONTAINERS) or (isinstance(value, Module) and enter(entry)):
-            stack.extend(reversed(entry.inside()))
+            stack.extend(reversed(entry.contents()))
 
 
 class Running(threading.local):
-    """The paths of all submodules of the outermost module that is running in this thread."""
+    """The regions of all submodules of the outermost module that is running in this thread, by address."""
 
     def __init__(self) -> None:
-        self.paths: dict[int, str] = {}
+        self.regions: dict[int, Region] = {}
 
 
 running = Running()
-_paths: WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = WeakKeyDictionary()
+_regions: WeakKeyDictionary[Module, tuple[int, dict[int, Region]]] = WeakKeyDictionary()
 
 
 def is_single(layer: Module) -> bool:
@@ -328,22 +333,38 @@ def not_a_tensor(layer: Module, path: str, value: Any) -> ArgumentError:
                          where=f"layer called at {line_text(user_location())}")
 
 
-def current_path(module: Module) -> str:
-    """The path under which this call of `module` runs: "net" for the outermost, "net[0]", "net.head" for those inside it."""
-    if not layer_stack.paths:
-        running.paths = paths_in(module)
-    path = running.paths.get(id(module))
-    if path is None:  # it is not reachable from the outermost module
-        return module.name if module.name != Module.name else type(module).__name__
-    return path
+def call_region(module: Module, outer: Region | None) -> Region:
+    """The region of a call of `module` inside of `outer`: "net" for the outermost layer, "net[0]", "net.head" for those inside it.
+
+    While a function is traced each call is a region of its own, with arguments; otherwise those of one layer share one.
+    """
+    if outer is None or not outer.layer:
+        running.regions = regions_in(module)
+    region = running.regions.get(id(module))
+    if region is None:  # it is not reachable from the outermost module
+        region = layer_region(module, module.name if module.name != Module.name else type(module).__name__)
+    if not scopes.tracing:
+        return region
+    return Region(region.name, region.kind, region.layer, arguments_of(module), outer)
 
 
-def paths_in(root: Module) -> dict[int, str]:
-    version, paths = _paths.get(root, (-1, {}))
+def layer_region(module: Module, path: str) -> Region:
+    """The region of a layer at this path, where nothing is traced."""
+    return Region(path, type(module).__name__, path, {}, None)
+
+
+def arguments_of(module: Module) -> dict[str, Any]:
+    """The attributes of a layer that are plain values, such as stride and padding, and its mode."""
+    own = {name: value for name, value in vars(module).items() if not name.startswith("_") and name not in Module.__dict__}
+    return plain_values({**own, "training": module.training})
+
+
+def regions_in(root: Module) -> dict[int, Region]:
+    version, regions = _regions.get(root, (-1, {}))
     if version != versions.structure:
-        paths = {id(entry.value): entry.display for entry in entries(root) if isinstance(entry.value, Module)}
-        _paths[root] = (versions.structure, paths)
-    return paths
+        regions = {id(entry.value): layer_region(entry.value, entry.display) for entry in entries(root) if isinstance(entry.value, Module)}
+        _regions[root] = (versions.structure, regions)
+    return regions
 
 
 def tree_text(root: Module) -> str:

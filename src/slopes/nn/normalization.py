@@ -10,8 +10,9 @@ import numpy as np
 from ..constraint import COUNT, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
 from ..errors import ShapeError
 from ..graph.operation import build
+from ..modes import no_grad
 from ..ops.composite import mean
-from ..tensor import Tensor, no_grad
+from ..tensor import Tensor
 from . import init
 from .convolution import LETTERS
 from .hyper_parameter import HyperParameter

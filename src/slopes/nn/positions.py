@@ -9,7 +9,8 @@ import numpy as np
 from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, check
 from ..errors import ArgumentError, ShapeError
 from ..ops.composite import part, stack
-from ..tensor import Parameter, Tensor, tensor
+from ..parameter import Parameter
+from ..tensor import Tensor, tensor
 from . import init
 from .module import Module
 from .where import layer_and_location

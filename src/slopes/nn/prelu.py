@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..constraint import COUNT, REAL, check
 from ..errors import ShapeError
 from ..ops.composite import where
-from ..tensor import Parameter, Tensor
+from ..parameter import Parameter
+from ..tensor import Tensor
 from .init import blank, constant
 from .module import Module
 from .where import layer_and_location

@@ -14,7 +14,7 @@ from ..ops.composite import concat, stack, where
 from ..tensor import Tensor, asarray
 from ..tree import map_tree
 from .dropout import Dropout, SequenceDropout
-from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, Gated, LongShortTerm, State, Unit, Weights
+from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, State, Unit, Weights
 from .where import known_value, layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": LAYERS, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
@@ -40,7 +40,7 @@ class Recurrent(Unit):
         check(type(self).__name__, self.constraints, values)
         if dropout and num_layers == 1:
             raise ArgumentError(f"{type(self).__name__}: dropout={dropout!r} with one layer", why="it is applied between layers",
-                                repair="put nn.Dropout after the layer, give num_layers=2, or use input_dropout or hidden_dropout")
+                                repair="put nn.Dropout after the layer, set num_layers=2, or use input_dropout or hidden_dropout")
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias, self.bidirectional = bias, bidirectional
         for suffix in self.suffixes():
@@ -67,7 +67,7 @@ class Recurrent(Unit):
         self.check_input(x)
         starts = self.starts(x, state)
         y = asarray(x).permute_dims((1, 0, 2))  # the loop runs over the first axis
-        inside = None if lengths is None else self.inside(lengths, x)
+        inside = None if lengths is None else self.step_mask(lengths, x)
         y = y if inside is None else where(inside, y, 0)  # padding may have any values
         ends: list[State] = []
         for layer in range(self.num_layers):
@@ -119,7 +119,7 @@ class Recurrent(Unit):
         tensors = self.check_state(state, (count, *shape), dtype)
         return [tuple(tensor[i] for tensor in tensors) for i in range(count)]
 
-    def inside(self, lengths: Any, x: Tensor) -> Tensor:
+    def step_mask(self, lengths: Any, x: Tensor) -> Tensor:
         """The mask (T, N, 1) of steps within the lengths."""
         lengths = asarray(lengths)
         self.check_lengths(lengths, x)
@@ -241,7 +241,7 @@ class LSTM(LongShortTerm, Recurrent):
             self.set_forget_bias(self.weights(suffix), forget_bias)
 
 
-class GRU(Gated, Recurrent):
+class GRU(GatedUnit, Recurrent):
     """The gated recurrent unit: r, z = sigmoid(W x_t + U h_(t-1) + b), n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + b_n')),
     h_t = z h_(t-1) + (1 - z) n.
 
@@ -276,7 +276,7 @@ class GRU(Gated, Recurrent):
         return super().details() + conventions(self)
 
 
-def conventions(unit: Gated) -> str:
+def conventions(unit: GatedUnit) -> str:
     """The arguments of a GRU that differ from PyTorch's conventions."""
     return (", reset='before'" if unit.reset == "before" else "") + (", update='replaces'" if unit.update == "replaces" else "")
 

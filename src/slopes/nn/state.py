@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..conversions import shared
 from ..errors import StateError
-from ..tensor import Tensor, shared
+from ..tensor import Tensor
 
 MAX_LISTED = 20  # names listed per kind of problem; the others are counted
 

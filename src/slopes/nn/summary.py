@@ -11,7 +11,9 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..graph.shape import Shape
-from ..tensor import Parameter, Tensor, Trace, no_grad, tracing
+from ..modes import no_grad
+from ..parameter import Parameter
+from ..trace_call import TensorSpec, trace_args
 
 if TYPE_CHECKING:
     from .module import Module
@@ -67,17 +69,17 @@ def summarize(root: Module, modules: Modules, examples: Iterable[Any]) -> Summar
 
 def output_shapes(root: Module, modules: Sequence[Module], examples: Iterable[Any]) -> dict[str, Shape]:
     """The output shape of every module by path; tracing computes nothing and changes no state."""
-    trace = Trace()
-    with eval_mode(modules), tracing(trace), no_grad():
-        root(*(argument(trace, example) for example in examples))
-    return {path: tuple(node.shape) for path, node in trace.notes.items()}
+    with eval_mode(modules), trace_args(*map(example_spec, examples)) as call, no_grad():
+        root(*call.args)
+    return {path: tuple(node.shape) for path, node in call.trace.notes.items()}
 
 
-def argument(trace: Trace, example: Any) -> Tensor:
+def example_spec(example: Any) -> TensorSpec:
+    """The spec of an input, given as its shape or as an array like it."""
     if isinstance(example, (tuple, list)) and all(isinstance(n, (int, np.integer)) for n in example):
-        return trace.argument(tuple(int(n) for n in example), np.float32)
+        return TensorSpec(tuple(int(n) for n in example), np.float32)
     if hasattr(example, "shape") and hasattr(example, "dtype"):
-        return trace.argument(tuple(example.shape), example.dtype)
+        return TensorSpec(tuple(example.shape), example.dtype)
     raise ArgumentError(f"summary: {example!r} is neither a shape nor an example",
                         repair="pass the shape of a batch, such as (1, 1, 28, 28), or an example array")
 

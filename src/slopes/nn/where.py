@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import layer_stack, line_text, user_location
-from ..tensor import Tensor, mode
+from ..errors import line_text, user_location
+from ..graph.scopes import running_layer
+from ..modes import mode
+from ..tensor import Tensor
 
 
 def layer_and_location(layer: Any, x: Tensor) -> tuple[str, str]:
     """("Linear(784 -> 128) at net[0]", "x built at train.py:41; layer called at model.py:17")."""
-    path = layer_stack.paths[-1] if layer_stack.paths else ""
+    path = running_layer()
     built = f"x built at {line_text(x._node.location)}; " if x._node is not None else ""
     return layer.describe() + (f" at {path}" if path else ""), f"{built}layer called at {line_text(user_location())}"
 

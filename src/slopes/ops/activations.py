@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..graph.operation import build, composed, constant
+from ..graph.scopes import named_call
 from .statistics import as_float
 
 X = Any  # a Node or a Tensor
@@ -27,6 +28,7 @@ def relu(x: X) -> X:
     return where(x <= 0, 0, x)
 
 
+@named_call
 def leaky_relu(x: X, slope: float = 0.01) -> X:
     """x where x > 0, else slope * x."""
     x = as_float(x)
@@ -46,6 +48,7 @@ def sigmoid(x: X) -> X:
     return where(x < 0, small, 1.0) / (small + 1)
 
 
+@named_call
 def softplus(x: X, beta: float = 1) -> X:
     """log(1 + exp(beta x)) / beta, a smooth relu: as max(x, 0) + log1p(exp(-|beta x|)) / beta."""
     x = as_float(x)
@@ -65,6 +68,7 @@ def log_sigmoid(x: X) -> X:
     return -softplus(-as_float(x))
 
 
+@named_call
 def elu(x: X, alpha: float = 1.0) -> X:
     """x where x > 0, else alpha * (exp(x) - 1) (Clevert et al. 2016)."""
     x = as_float(x)
@@ -74,6 +78,7 @@ def elu(x: X, alpha: float = 1.0) -> X:
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # with these, mean 0 and variance 1 are a fixed point
 
 
+@named_call
 def selu(x: X) -> X:
     """1.0507 times elu with alpha = 1.6733 (Klambauer et al. 2017)."""
     return elu(x, SELU_ALPHA) * SELU_SCALE

@@ -19,9 +19,9 @@ X = Any  # a Node or a Tensor
 
 def part(x: X, axis: int, start: int, stop: int, step: int = 1) -> X:
     """x[start:stop:step] along one axis, everything along the others; positions as range() takes them."""
-    return build("slice", x, start=tuple(start if each == axis else 0 for each in range(x.ndim)),
-                 stop=tuple(stop if each == axis else n for each, n in enumerate(x.shape)),
-                 step=tuple(step if each == axis else 1 for each in range(x.ndim)))
+    return build("slice", x, start=tuple(start if i == axis else 0 for i in range(x.ndim)),
+                 stop=tuple(stop if i == axis else n for i, n in enumerate(x.shape)),
+                 step=tuple(step if i == axis else 1 for i in range(x.ndim)))
 
 
 def is_single(given: Any) -> bool:
@@ -33,7 +33,7 @@ def listed(given: Any, name: str) -> list[int]:
     """One whole number or several, as a list."""
     several = [given] if is_single(given) else given
     try:
-        return [index(each) for each in several]
+        return [index(value) for value in several]
     except TypeError as error:
         raise ArgumentError(f"{name}: {given!r} is no whole number and no list of them", repair="give whole numbers") from error
 
@@ -79,24 +79,24 @@ def split(x: X, sections: int | Sequence[int], axis: int = 0) -> tuple[X, ...]:
 
 def flip(x: X, axis: int | Sequence[int] | None = None) -> X:
     """x read backwards along some axes; None means all."""
-    for each in normalize_axes(axis, x.ndim, "flip"):
-        x = part(x, each, x.shape[each] - 1, -1, -1)
+    for i in normalize_axes(axis, x.ndim, "flip"):
+        x = part(x, i, x.shape[i] - 1, -1, -1)
     return x
 
 
 def roll(x: X, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> X:
-    """Elements moved `shift` places along an axis, those that fall off coming in at the other end; None rolls x flattened."""
+    """Elements moved `shift` positions along an axis, those that fall off the end reappearing at the other; None rolls x flattened."""
     if axis is None:
         return build("reshape", roll(build("reshape", x, shape=(-1,)), shift, 0), shape=x.shape)
     shifts, axes = listed(shift, "roll"), listed(axis, "roll")
     shifts = shifts * len(axes) if len(shifts) == 1 else shifts
     if len(shifts) != len(axes):
         raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes", repair="give one shift, or one for each axis")
-    for by, each in zip(shifts, axes):
-        place = normalize_axis(each, x.ndim, "roll")
-        n = x.shape[place]
+    for by, i in zip(shifts, axes):
+        along = normalize_axis(i, x.ndim, "roll")
+        n = x.shape[along]
         cut = n - by % n if n else 0
-        x = build("concat", part(x, place, cut, n), part(x, place, 0, cut), axis=place) if 0 < cut < n else x
+        x = build("concat", part(x, along, cut, n), part(x, along, 0, cut), axis=along) if 0 < cut < n else x
     return x
 
 
@@ -135,16 +135,16 @@ def permute_dims(x: X, axes: Sequence[int]) -> X:
 
 
 def moveaxis(x: X, source: int | Sequence[int], destination: int | Sequence[int]) -> X:
-    """Some axes moved to other places, the rest in their order."""
+    """Some axes moved to other positions, the rest in their order."""
     here, there = listed(source, "moveaxis"), listed(destination, "moveaxis")
     if len(here) != len(there):
-        raise ArgumentError(f"moveaxis: {len(here)} axes for {len(there)} places", repair="give a place for each axis")
+        raise ArgumentError(f"moveaxis: {len(here)} axes for {len(there)} positions", repair="give a position for each axis")
     for axes in (here, there):
         normalize_axes(axes, x.ndim, "moveaxis")  # none is named twice
-    here, there = ([normalize_axis(each, x.ndim, "moveaxis") for each in axes] for axes in (here, there))
+    here, there = ([normalize_axis(i, x.ndim, "moveaxis") for i in axes] for axes in (here, there))
     order = [axis for axis in range(x.ndim) if axis not in here]
-    for place, axis in sorted(zip(there, here)):
-        order.insert(place, axis)
+    for target, axis in sorted(zip(there, here)):
+        order.insert(target, axis)
     return build("permute", x, axes=tuple(order))
 
 
@@ -158,11 +158,11 @@ def matrix_transpose(x: X) -> X:
 def squeeze(x: X, axis: int | Sequence[int]) -> X:
     """x without some axes of size 1."""
     axes = normalize_axes(axis, x.ndim, "squeeze")
-    for each in axes:
-        if x.shape[each] != 1:
-            raise ShapeError(f"squeeze: axis {each} of shape {x.shape} has size {x.shape[each]}, not 1",
+    for i in axes:
+        if x.shape[i] != 1:
+            raise ShapeError(f"squeeze: axis {i} of shape {x.shape} has size {x.shape[i]}, not 1",
                              repair="only axes of size 1 vanish: reduce this one, or take one element of it")
-    return build("reshape", x, shape=tuple(n for each, n in enumerate(x.shape) if each not in axes))
+    return build("reshape", x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 def expand_dims(x: X, axis: int = 0) -> X:
@@ -195,7 +195,7 @@ def matrix_shape(x: X, name: str) -> tuple[int, int]:
 
 def diagonal(x: X, first: int = -2, second: int = -1) -> X:
     """The elements with equal positions on two axes, which become one axis at the end."""
-    first, second = (normalize_axis(each, x.ndim, "diagonal") for each in (first, second))
+    first, second = (normalize_axis(i, x.ndim, "diagonal") for i in (first, second))
     if first == second or x.shape[first] != x.shape[second]:
         raise ShapeError(f"diagonal: axes {first} and {second} of shape {x.shape} are not two axes of one size")
     rest, n = [axis for axis in range(x.ndim) if axis not in (first, second)], x.shape[first]
@@ -205,10 +205,10 @@ def diagonal(x: X, first: int = -2, second: int = -1) -> X:
 
 
 def one_hot(labels: X, classes: int, dtype: DType = default_float) -> X:
-    """1 at each label's place along a new last axis, 0 elsewhere; a label outside 0 .. classes - 1 is an OutOfRangeError."""
-    places = expand_dims(labels, -1)
-    ones = build("expand", constant(1, dtype), shape=places.shape)
-    return build("place_along_axis", places, ones, axis=labels.ndim, size=classes)
+    """1 at each label's position along a new last axis, 0 elsewhere; a label outside 0 .. classes - 1 is an OutOfRangeError."""
+    indices = expand_dims(labels, -1)
+    ones = build("expand", constant(1, dtype), shape=indices.shape)
+    return build("place_along_axis", indices, ones, axis=labels.ndim, size=classes)
 
 
 def argsort(x: X, axis: int = -1, descending: bool = False) -> X:
@@ -228,8 +228,8 @@ def top_k(x: X, k: int, axis: int = -1, largest: bool = True) -> tuple[X, X]:
     if not hasattr(k, "__index__") or not 0 <= k <= x.shape[axis]:
         raise ArgumentError(f"top_k: k={k} of axis {axis} with size {x.shape[axis]}",
                             repair=f"choose k from 0 to {x.shape[axis]}")
-    places = part(argsort(x, axis, descending=largest), axis, 0, k)
-    return build("take_along_axis", x, places, axis=axis), places
+    indices = part(argsort(x, axis, descending=largest), axis, 0, k)
+    return build("take_along_axis", x, indices, axis=axis), indices
 
 
 def flatten(x: X, start: int = 1) -> X:

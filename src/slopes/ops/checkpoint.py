@@ -1,4 +1,4 @@
-"""Checkpoint: a body applied to one part of its arguments after the other; its derivative computes each part again."""
+"""Checkpoint: a body applied to its arguments part by part; its derivative recomputes each part."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Checkpoint(Operation):
     """The results of a body for each of `length` parts, as one flat row: all results of one type, segment by segment.
 
     Arguments are sequences (`moving`; part t is element t of the first axis) and values that are the same for every part. Of the
-    body's outputs the first `summed` are added up over the parts, the others stand one behind the other. The derivative knows no more
-    than the arguments: within each part it computes again what it needs, so that nothing of a part is kept.
-    Source: Chen et al., "Training deep nets with sublinear memory cost", 2016 (computing again instead of keeping).
+    body's outputs the first `summed` are added up over the parts, the others are stacked. The derivative keeps the arguments alone: within
+    each part it recomputes what it needs.
+    Source: Chen et al., "Training deep nets with sublinear memory cost", 2016 (recomputation).
     """
 
     kind = kernel = "loop"

@@ -155,9 +155,9 @@ class Axes(NamedTuple):
 
     def ends(self, summed: Labels) -> tuple[Labels, Labels]:
         """The labels before and after those that are summed, if these stand together; else none."""
-        places = [place for place, label in enumerate(self.labels) if label in summed]
-        first, last = places[0], places[-1]
-        return (self.labels[:first], self.labels[last + 1:]) if last - first + 1 == len(places) else ((), ())
+        positions = [i for i, label in enumerate(self.labels) if label in summed]
+        first, last = positions[0], positions[-1]
+        return (self.labels[:first], self.labels[last + 1:]) if last - first + 1 == len(positions) else ((), ())
 
 
 @lru_cache(maxsize=4096)
@@ -181,14 +181,14 @@ def matrices(a: Shape, b: Shape, a_strides: Shape, b_strides: Shape, a_axes: Lab
                             tuple(sizes[label] for label in out), tuple(range(len(out))))
         lead, columns = one.ends(summed)
         if rows and lead and columns and around(out, rows) == ((), ()):
-            found = rows + columns + lead
+            order = rows + columns + lead
             return Matrices(exchanged, other.matrix((), rows, summed), one.matrix((), summed, columns + lead),
-                            tuple(sizes[label] for label in found), tuple(map(found.index, out)))
+                            tuple(sizes[label] for label in order), tuple(map(order.index, out)))
     rows = tuple(label for label in out if label in a_axes and label not in batch)
     columns = tuple(label for label in out if label in b_axes and label not in batch)
-    found = batch + rows + columns
+    order = batch + rows + columns
     return Matrices(False, x.matrix(batch, rows, summed), y.matrix(batch, summed, columns),
-                    tuple(sizes[label] for label in found), tuple(map(found.index, out)))
+                    tuple(sizes[label] for label in order), tuple(map(order.index, out)))
 
 
 def around(out: Labels, rows: Labels) -> tuple[Labels, Labels]:

@@ -45,7 +45,7 @@ class Elementwise(Operation, abstract=True):
         params = cls.prepare(params)
         args = cls.meet(args)
         shape, dtype = cls.rule(*args, **params)
-        return intern(cls, tuple(spread(each, shape) for each in args), params, shape, dtype)
+        return intern(cls, tuple(spread(arg, shape) for arg in args), params, shape, dtype)
 
     @classmethod
     def prepare(cls, params: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +55,8 @@ class Elementwise(Operation, abstract=True):
     @classmethod
     def meet(cls, args: tuple[Node, ...]) -> tuple[Node, ...]:
         """The arguments in their common type."""
-        dtype = cls.operand_dtype(promote(*(each.dtype for each in args)))
-        return tuple(convert(each, dtype) for each in args)
+        dtype = cls.operand_dtype(promote(*(arg.dtype for arg in args)))
+        return tuple(convert(arg, dtype) for arg in args)
 
     @classmethod
     def operand_dtype(cls, dtype: DType) -> DType:
@@ -67,8 +67,8 @@ class Elementwise(Operation, abstract=True):
 
     @classmethod
     def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
-        dtype = cls.operand_dtype(promote(*(each.dtype for each in args)))
-        return broadcast_shapes(cls.name, [each.shape for each in args]), bool_ if cls.result == "bool" else dtype
+        dtype = cls.operand_dtype(promote(*(arg.dtype for arg in args)))
+        return broadcast_shapes(cls.name, [arg.shape for arg in args]), bool_ if cls.result == "bool" else dtype
 
     @classmethod
     def batch(cls, nodes: Sequence[Node], batched: Sequence[bool], **params: Any) -> Node:
@@ -80,7 +80,7 @@ class Elementwise(Operation, abstract=True):
         return (None,) * len(args)
 
     def lower(read, index, node):
-        return read.apply(node, tuple(read(each, index) for each in node.args))
+        return read.apply(node, tuple(read(arg, index) for arg in node.args))
 
     @classmethod
     def inline_cost(cls, node: Node) -> int:
@@ -181,7 +181,7 @@ def check_divisor(name: str, y: np.ndarray) -> None:
 
 
 def divisor_error(node: Node, where: str) -> DivisionError:
-    """What compiled code reports, which does not count the zeros."""
+    """The error of compiled code, which does not count the zeros."""
     return DivisionError(f"{node.op.name}: integer division by zero", why="integers have no infinity to stand for the result",
                          repair="guard the divisor: sl.where(b == 0, 1, b)", where=where)
 
@@ -198,7 +198,7 @@ class FloorDivide(Elementwise):
         check_divisor("floor_divide", y)
         return np.floor_divide(x, y)
 
-    def emit(b, x, y): return b.math("floor_divide", x, y) if x.dtype.kind == "f" else b.idiv(x, y)
+    def emit(b, x, y): return b.math("floor_divide", x, y)
     def may_trap(dtype): return is_integer(dtype)
     def trap_error(node, where): return divisor_error(node, where)
 
@@ -216,7 +216,7 @@ class Remainder(Elementwise):
         return np.remainder(x, y)
 
     def pullback(g, r, x, y): return g, -(g * build("floor_divide", x, y))
-    def emit(b, x, y): return b.math("remainder", x, y) if x.dtype.kind == "f" else b.irem(x, y)
+    def emit(b, x, y): return b.math("remainder", x, y)
     def may_trap(dtype): return is_integer(dtype)
     def trap_error(node, where): return divisor_error(node, where)
 
@@ -697,7 +697,7 @@ MANY = 1 << 12  # elements from which on a choice is taken bit by bit
 
 
 def choose(c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """np.where on bits: y ^ ((x ^ y) & mask), for np.where branches at every element, and conditions of data are not foreseen."""
+    """np.where on bits, y ^ ((x ^ y) & mask): np.where branches at every element, and the processor predicts random conditions badly."""
     whole = {4: np.int32, 8: np.int64}.get(x.itemsize)
     if whole is None or x.dtype.kind == "c":
         return np.where(c, x, y)
@@ -710,6 +710,7 @@ def choose(c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 class Where(Elementwise):
     "x where the condition holds, else y; the gradient goes to the chosen one only"
     accepts = ANY
+    conditions = 1
     domain = ((0, 1), (-3, 3), (-3, 3))
 
     @classmethod
@@ -722,7 +723,7 @@ class Where(Elementwise):
 
     @classmethod
     def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
-        return broadcast_shapes(cls.name, [each.shape for each in args]), promote(args[1].dtype, args[2].dtype)
+        return broadcast_shapes(cls.name, [arg.shape for arg in args]), promote(args[1].dtype, args[2].dtype)
 
     def meaning(xp, c, x, y): return xp.where(c, x, y)
     def compute(c, x, y): return choose(c, x, y) if c.size >= MANY else np.where(c, x, y)
@@ -797,6 +798,19 @@ class Alias(Elementwise):
     def pullback(g, y, x, tag): return (g,)
     def linear(node): return True
     def emit(b, x, tag): return x
+
+
+class Observe(Elementwise):
+    "x itself, for those who only look at it: see passes/observers.py"
+    accepts = ANY
+    cost = 0
+    observes = True
+    same_numbers = True
+
+    def meaning(xp, x): return x
+    def pullback(g, y, x): return (g,)
+    def linear(node): return True
+    def emit(b, x): return x
 
 
 class StopGradient(Elementwise):

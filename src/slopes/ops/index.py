@@ -18,7 +18,7 @@ from .samples import real, whole
 
 
 class Index(Operation, abstract=True):
-    """The place of an element is a value of the graph."""
+    """An operation in which the position of an element is a value of the graph."""
 
     kind = "index"
 
@@ -130,12 +130,12 @@ class Take(Index):
 def along(indices: Node, shape: Shape, axis: int) -> Node:
     """Batched indices (batch, ...) flattened onto one axis and repeated over all other axes of `shape` (batch, ...)."""
     n, many = indices.shape[0], prod(indices.shape[1:])
-    line = tuple({0: n, axis: many}.get(each, 1) for each in range(len(shape)))
+    line = tuple({0: n, axis: many}.get(i, 1) for i in range(len(shape)))
     return build("expand", build("reshape", indices, shape=line), shape=(*shape[:axis], many, *shape[axis + 1:]))
 
 
 class ScatterAdd(Index):
-    """Updates added to zeros at the places named by `indices`: the adjoint of take."""
+    """Updates added to zeros at the positions named by `indices`: the adjoint of take."""
 
     kernel = "scatter"
     inline_limit = -1  # both arguments are in memory, whatever they cost
@@ -205,7 +205,7 @@ class TakeAlongAxis(Index):
 
     def compute(x, indices, axis):
         check_range("take_along_axis", indices, axis, x.shape[axis])
-        return x[line_places(indices, axis)]
+        return x[line_index(indices, axis)]
 
     def rule(x, indices, axis):
         check_indices("take_along_axis", indices, axis, x.ndim)
@@ -232,11 +232,11 @@ class TakeAlongAxis(Index):
         yield [real(3, 4), whole(3, 0, below=4)], {"axis": 1}
 
 
-def line_places(indices: Any, axis: int) -> tuple:
-    """An index of all axes: `indices` along one of them, on each of the others the place itself."""
-    places = list(grid(indices.shape))
-    places[axis] = indices
-    return tuple(places)
+def line_index(indices: Any, axis: int) -> tuple:
+    """An index of all axes: `indices` along one of them, the position itself along the others."""
+    index = list(grid(indices.shape))
+    index[axis] = indices
+    return tuple(index)
 
 
 @lru_cache(maxsize=256)
@@ -254,7 +254,7 @@ def check_lines(name: str, x: Node, indices: Node, axis: int) -> None:
 
 
 class PutAlongAxis(Index):
-    """Updates added to zeros, each line along the axis at its own places: the adjoint of take_along_axis."""
+    """Updates added to zeros, each line along the axis at its own positions: the adjoint of take_along_axis."""
 
     kernel = "scatter"
     by_line = True
@@ -267,16 +267,16 @@ class PutAlongAxis(Index):
         check_range("put_along_axis", indices, axis, size)
         shape = (*indices.shape[:axis], size, *indices.shape[axis + 1:])
         if indices.shape[axis] != 1:
-            return add_at(shape, updates, line_places(indices, axis))
+            return add_at(shape, updates, line_index(indices, axis))
         zeros = np.zeros(shape, updates.dtype)
-        zeros[line_places(indices, axis)] = updates  # one to a line: no place comes twice
+        zeros[line_index(indices, axis)] = updates  # one for each line: no position comes twice
         return zeros
 
     def rule(indices, updates, axis, size):
         check_indices("put_along_axis", indices, axis, updates.ndim)
         if updates.shape != indices.shape:
             raise ShapeError(f"put_along_axis: updates of shape {updates.shape} do not match indices of shape {indices.shape}",
-                             why="each update goes to one place")
+                             why="each update goes to one position")
         return updates.shape[:axis] + check_dimensions((size,), "put_along_axis") + updates.shape[axis + 1:], updates.dtype
 
     def pullback(g, y, indices, updates, axis, size):

@@ -1,4 +1,4 @@
-"""Moves: operations that change where elements stand, never what they are."""
+"""Moves: operations that change the positions of elements, never their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph.dtype import exists_in, is_inexact, promote
 from ..graph.node import Node
 from ..graph.operation import Operation, build
-from ..graph.shape import Shape, check_dimensions, reshape_shape, size, slice_count
+from ..graph.shape import Shape, check_dimensions, reshape_shape, slice_count, strides_of
 from .elementwise import convert
 from .samples import real
 
@@ -40,7 +40,7 @@ def with_batch(nodes: Sequence[Node], batched: Sequence[bool]) -> list[Node]:
 
 
 def move_axis(x: Node, source: int, target: int) -> Node:
-    """x with one axis moved to another place, the others in their order."""
+    """x with one axis moved to another position, the others in their order."""
     order = [axis for axis in range(x.ndim) if axis != source]
     order.insert(target, source)
     return build("permute", x, axes=tuple(order))
@@ -51,11 +51,6 @@ def flip_axes(x: Node, axes: Sequence[int]) -> Node:
     back = [axis in axes for axis in range(x.ndim)]
     return build("slice", x, start=tuple(n - 1 if b else 0 for n, b in zip(x.shape, back)),
                  stop=tuple(-1 if b else n for n, b in zip(x.shape, back)), step=tuple(-1 if b else 1 for b in back))
-
-
-def strides_of(shape: Shape) -> list[int]:
-    """The distance between neighbours along each axis when elements are counted in row-major order."""
-    return [size(shape[axis + 1:]) for axis in range(len(shape))]
 
 
 class Reshape(Move):
@@ -87,13 +82,13 @@ class Reshape(Move):
     def lower(read, index, node):
         """Axes that the reshape leaves as they are keep their index, also where it lies outside (what is read there is not used)."""
         source = node.args[0]
-        found = [0] * source.ndim
+        source_index = [0] * source.ndim
         for old, new in regrouped(source.shape, node.shape):
             shape = tuple(source.shape[axis] for axis in old)
-            place = sum(index[axis] * stride for axis, stride in zip(new, strides_of(tuple(node.shape[axis] for axis in new))))
-            for number, (axis, n, stride) in enumerate(zip(old, shape, strides_of(shape))):
-                found[axis] = place // stride % n if number else place // stride
-        return read(source, tuple(found))
+            position = sum(index[axis] * stride for axis, stride in zip(new, strides_of(tuple(node.shape[axis] for axis in new))))
+            for k, (axis, n, stride) in enumerate(zip(old, shape, strides_of(shape))):
+                source_index[axis] = position // stride % n if k else position // stride
+        return read(source, tuple(source_index))
 
     @staticmethod
     def samples():
@@ -327,7 +322,7 @@ class Concat(Move):
     def make(cls, *xs: Node, axis: int) -> Node:  # type: ignore[override]
         if len(xs) == 1 and 0 <= axis < xs[0].ndim:
             return xs[0]
-        return super().make(*(convert(x, promote(*(each.dtype for each in xs))) for x in xs), axis=axis)
+        return super().make(*(convert(x, promote(*(one.dtype for one in xs))) for x in xs), axis=axis)
 
     def meaning(xp, *xs, axis):
         return xp.concat(xs, axis=axis)
@@ -356,8 +351,8 @@ class Concat(Move):
         axis, end, result = node.params["axis"], 0, read.constant(0, node.dtype)
         for x in node.args:
             begin, end = end, end + x.shape[axis]
-            place = index[axis] - begin if end > begin + 1 else 0  # a part of one element is read there whatever the index says
-            own = (*index[:axis], place, *index[axis + 1:])
+            position = index[axis] - begin if end > begin + 1 else 0  # a part of one element is read there whatever the index says
+            own = (*index[:axis], position, *index[axis + 1:])
             result = read.select([(index[axis], begin, end)], read(x, own), result)
         return result
 
@@ -374,17 +369,17 @@ class Concat(Move):
 def regrouped(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
     """The axes of two shapes of equal size in the smallest groups of equal size, without axes of one element."""
     axes = [[axis for axis, n in enumerate(shape) if n != 1] for shape in (old, new)]
-    found: list[tuple[list[int], list[int]]] = []
+    groups: list[tuple[list[int], list[int]]] = []
     left, right = 1, 1  # sizes of the groups so far
     for axis in axes[0]:
         if left == right:
-            found.append(([], []))
-        found[-1][0].append(axis)
+            groups.append(([], []))
+        groups[-1][0].append(axis)
         left *= old[axis]
         while right < left and axes[1]:
-            found[-1][1].append(axes[1].pop(0))
-            right *= new[found[-1][1][-1]]
-    return found
+            groups[-1][1].append(axes[1].pop(0))
+            right *= new[groups[-1][1][-1]]
+    return groups
 
 
 def without(shape: Shape, axis: int) -> Shape:
@@ -394,6 +389,6 @@ def without(shape: Shape, axis: int) -> Shape:
 
 def between(x: Node, axis: int, begin: int, end: int) -> Node:
     """The elements begin .. end - 1 along one axis."""
-    start = tuple(begin if each == axis else 0 for each in range(x.ndim))
-    stop = tuple(end if each == axis else n for each, n in enumerate(x.shape))
+    start = tuple(begin if i == axis else 0 for i in range(x.ndim))
+    stop = tuple(end if i == axis else n for i, n in enumerate(x.shape))
     return build("slice", x, start=start, stop=stop, step=(1,) * x.ndim)

@@ -22,9 +22,9 @@ def matmul(a: X, b: X) -> X:
         raise ShapeError(f"matmul: shapes {a.shape} and {b.shape}: a 0-d tensor is no matrix", repair="multiply with *")
     inner = b.shape[-1] if b.ndim == 1 else b.shape[-2]
     if a.shape[-1] != inner:
-        place = "axis 0" if b.ndim == 1 else f"axis {b.ndim - 2}"
+        side = "axis 0" if b.ndim == 1 else f"axis {b.ndim - 2}"
         raise ShapeError(f"matmul: a {a.shape} and b {b.shape} do not fit: "
-                         f"the last axis of a has {a.shape[-1]}, {place} of b has {inner}",
+                         f"the last axis of a has {a.shape[-1]}, {side} of b has {inner}",
                          why="(..., n, k) times (..., k, m) gives (..., n, m)", repair=transposed_hint(a, b))
     k, row, column = 0, 1, 2
     a_axes, b_axes = ((row, k) if a.ndim > 1 else (k,)), ((k, column) if b.ndim > 1 else (k,))
@@ -37,7 +37,7 @@ def matmul(a: X, b: X) -> X:
 
 
 def rows_product(x: X, weight: X) -> X:
-    """x W^T: the dot products of what lies along the last axis of x with the rows of a matrix, without transposing it."""
+    """x W^T: the dot products of the last axis of x with the rows of a matrix, without transposing the matrix."""
     *heads, k = range(x.ndim)
     return build("contract", x, weight, a_axes=(*heads, k), b_axes=(x.ndim, k), out_axes=(*heads, x.ndim))
 
@@ -149,7 +149,7 @@ def without_repeats(x: X, term: list[Label]) -> Part:
         if x.shape[first] != x.shape[second]:
             raise ShapeError(f"einsum: letter {label!r} names axes {first} and {second} of an operand of shape {x.shape}",
                              why="axes of one letter have one size", repair="use two letters, or cut the axes to one size")
-        x, term = diagonal(x, first, second), [each for k, each in enumerate(term) if k not in (first, second)] + [label]
+        x, term = diagonal(x, first, second), [kept for k, kept in enumerate(term) if k not in (first, second)] + [label]
     return x, term
 
 
@@ -182,7 +182,7 @@ def needed(parts: Sequence[Part], output: Sequence[Label]) -> set[Label]:
 
 
 def without_lonely(part: Part, wanted: set[Label]) -> Part:
-    """Axes that nobody else has are summed at once."""
+    """Axes that only this operand has are summed at once."""
     x, term = part
     lonely = tuple(k for k, label in enumerate(term) if label not in wanted)
     return (build("sum", x, axes=lonely) if lonely else x), [label for label in term if label in wanted]
@@ -195,9 +195,9 @@ def pair_size(parts: Sequence[Part], pair: tuple[int, int], output: Sequence[Lab
 
 
 def multiply(a: Part, b: Part, wanted: set[Label], output: Sequence[Label]) -> Part:
-    """Two operands contracted over what only they share; the result's axes stand in the order of the output where they can."""
+    """Two operands contracted over the labels that only they share; the result's axes follow the order of the output where possible."""
     (x, x_term), (y, y_term) = a, b
-    number = {label: k for k, label in enumerate(dict.fromkeys([*x_term, *y_term]))}
-    out = [label for label in output if label in number] + [label for label in number if label in wanted and label not in output]
-    return build("contract", x, y, a_axes=tuple(map(number.__getitem__, x_term)), b_axes=tuple(map(number.__getitem__, y_term)),
-                 out_axes=tuple(map(number.__getitem__, out))), out
+    labels = {label: k for k, label in enumerate(dict.fromkeys([*x_term, *y_term]))}
+    out = [label for label in output if label in labels] + [label for label in labels if label in wanted and label not in output]
+    return build("contract", x, y, a_axes=tuple(map(labels.__getitem__, x_term)), b_axes=tuple(map(labels.__getitem__, y_term)),
+                 out_axes=tuple(map(labels.__getitem__, out))), out

@@ -1,4 +1,4 @@
-"""Counter-based random bits: a pure function of a key and a counter, the same eagerly and compiled, in any order and number."""
+"""Counter-based random bits: a pure function of a key and a counter, the same eagerly and compiled, in any order."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class RandomBits(Elementwise):
 
     @classmethod
     def meet(cls, args: tuple[Node, ...]) -> tuple[Node, ...]:
-        if any(each.dtype != uint32 for each in args):
-            seen = ", ".join(each.dtype.name for each in args)
+        if any(arg.dtype != uint32 for arg in args):
+            seen = ", ".join(arg.dtype.name for arg in args)
             raise DTypeError(f"random_bits: key and counter are {seen}", why="all three must be uint32",
                              repair="cast: x.astype('uint32')")
         return args

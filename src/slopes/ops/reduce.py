@@ -92,7 +92,7 @@ def add_up(b: typing.Any, acc: typing.Any, x: typing.Any) -> typing.Any:
 class Sum(Total):
     """The sum over some axes; 0 over none.
 
-    Of float32 the error is at most about 2 CHUNK eps of the sum of magnitudes, however many numbers there are: sums of more than
+    Of float32 the error is at most about 2 CHUNK eps of the sum of magnitudes, for any number of terms: sums of more than
     CHUNK terms are carried on in float64.
     """
 
@@ -122,7 +122,7 @@ class Sum(Total):
 class Prod(Total):
     """The product over some axes; 1 over none.
 
-    The derivative multiplies all others, through products from the left and from the right, so that zeros are no special case.
+    The derivative multiplies all others, through products from the left and from the right, so that zeros need no special case.
     """
 
     def meaning(xp, x, axes):
@@ -256,7 +256,7 @@ class Min(Extreme):
 
 
 class MaxFirst(Max):
-    """The largest element over some axes, of which only the first (in row-major order) gets the gradient, as in pooling."""
+    """The largest element over some axes; only the first of equals (in row-major order) gets the gradient, as in pooling."""
 
     def untaken(y, x, axes):
         return None
@@ -265,9 +265,9 @@ class MaxFirst(Max):
         order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
         n = prod(x.shape[axis] for axis in axes)
         moved = build("permute", x, axes=order)
-        places = uint8 if n <= 256 else int64  # kept from the forward to the backward pass: an eighth of the memory
-        winner = build("cast", build("argmax", build("reshape", moved, shape=(*y.shape, n)), axis=y.ndim), dtype=places)
-        here = build("equal", build("iota", size=n, dtype=places), build("reshape", winner, shape=(*y.shape, 1)))
+        position_type = uint8 if n <= 256 else int64  # kept from the forward to the backward pass: an eighth of the memory
+        winner = build("cast", build("argmax", build("reshape", moved, shape=(*y.shape, n)), axis=y.ndim), dtype=position_type)
+        here = build("equal", build("iota", size=n, dtype=position_type), build("reshape", winner, shape=(*y.shape, 1)))
         spread = build("where", here, build("reshape", g, shape=(*y.shape, 1)), constant(0, g.dtype))
         back = build("reshape", spread, shape=moved.shape)
         return (build("permute", back, axes=tuple(order.index(axis) for axis in range(x.ndim))),)
@@ -316,7 +316,7 @@ class All(Truth):
 
 
 class Position(Operation, abstract=True):
-    """Where along an axis the extreme element stands: the first of equals, NaN before all, as int64."""
+    """The position of the extreme element along an axis, as int64: the first of equals, NaN before all others."""
 
     kind = "reduce"
     kernel = "position"

@@ -31,7 +31,7 @@ def further(start: X, by: int) -> X:
 
 
 def words(dtype: DType) -> int:
-    """How many 32-bit words a uniform number of this type takes."""
+    """The number of 32-bit words for a uniform number of this type."""
     if dtype not in (float32, float64):
         raise DTypeError(f"random numbers of type {dtype} do not exist", repair="draw float32 or float64, then cast")
     return 1 if dtype == float32 else 2
@@ -40,7 +40,7 @@ def words(dtype: DType) -> int:
 def whole(key0: X, key1: X, start: X, shape: Shape, dtype: DType, total: int) -> X:
     """A whole number below 2^24 (float32) or 2^53 (float64), in the float type, which holds it exactly.
 
-    `total` elements are drawn in all, of which these may be a part: second words come behind the first words of all of them.
+    These may be a part of a draw of `total` elements: the second words follow the first words of the whole draw.
     """
     if words(dtype) == 1:
         return build("cast", bits(key0, key1, start, shape) >> 8, dtype=dtype)
@@ -56,7 +56,7 @@ def unit(dtype: DType) -> float:
 def uniform(key0: X, key1: X, start: X, shape: Shape, dtype: DType = default_float, total: int | None = None) -> X:
     """Numbers in [0, 1), all multiples of 2^-24 (float32) or 2^-53 (float64); uses uniform_counters(shape, dtype) counters.
 
-    With `total`, the numbers from `start` on of a draw of so many elements.
+    With `total`, a part of a draw of `total` elements: its numbers from counter `start` on.
     """
     return whole(key0, key1, start, shape, dtype, size_of(shape) if total is None else total) * unit(dtype)
 
@@ -68,7 +68,7 @@ def uniform_counters(shape: Shape, dtype: DType = default_float) -> int:
 def normal(key0: X, key1: X, start: X, shape: Shape, dtype: DType = default_float, total: int | None = None) -> X:
     """Standard normal numbers sqrt(-2 log u) cos(2 pi v), u in (0, 1] (Box, Muller 1958); uses normal_counters(shape, dtype).
 
-    With `total`, the numbers from `start` on of a draw of so many elements.
+    With `total`, a part of a draw of `total` elements: its numbers from counter `start` on.
     """
     total = size_of(shape) if total is None else total
     u = (whole(key0, key1, start, shape, dtype, total) + 1) * unit(dtype)

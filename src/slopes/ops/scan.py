@@ -1,4 +1,4 @@
-"""Scan: a body repeated over time, each step seeing the state that the one before left behind."""
+"""Scan: a body repeated over time, each step starting from the state that the previous one returned."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Scan(Operation):
 
     Arguments are first states (`carries` of them), sequences (`moving`; step t sees element t of the first axis, from the last
     one backwards with `reverse`) and values that are the same in every step. The body takes a state, an element and those
-    values to the new state and this step's outputs. `kept` says of which carries all states are kept, not the last one alone.
+    values to the new state and this step's outputs. `kept` says for each carry whether all its states are kept, or the last alone.
     """
 
     kind = kernel = "loop"
@@ -82,13 +82,13 @@ def scan(xp: Any, compute: Compute, arrays: Sequence[Any], body: Body, carries: 
         state = results[:carries]
         states.append(state)
         outputs.append(results[carries:])
-    columns = [[each[i] for each in states] if all_of_them else [state[i]] for i, all_of_them in enumerate(kept)]
+    columns = [[carried[i] for carried in states] if all_of_them else [state[i]] for i, all_of_them in enumerate(kept)]
     columns += [list(column) for column in zip(*(reversed(outputs) if reverse else outputs))]
     return in_row(xp, columns, body, dtype)
 
 
 def in_row(xp: Any, columns: Sequence[Sequence[Any]], body: Body, dtype: DType) -> Any:
-    """The values of the outputs of this type, one behind the other, flattened."""
+    """The values of the outputs of this type, flattened, one after another."""
     return xp.concat([xp.reshape(value, (-1,)) for node, column in zip(body.outputs, columns) if node.dtype == dtype for value in column])
 
 
@@ -102,7 +102,7 @@ def portable(xp: Any) -> Compute:
 
 
 def by_numpy(node: Node, args: list[Any]) -> Any:
-    """Nodes computed as they are at once."""
+    """Nodes computed as in eager mode."""
     return node.value if node.value is not None else np.asarray(node.op.compute(*args, **node.params))
 
 
@@ -116,7 +116,7 @@ def evaluate_body(compute: Compute, body: Body, args: Sequence[Any]) -> list[Any
 
 
 def check_args(name: str, args: Sequence[Node], body: Body, moving: range, length: int) -> None:
-    """Refuse arguments of other types and shapes than the body takes: a sequence (`moving`) holds an element for each of `length` steps."""
+    """Raise ShapeError for arguments that the body does not take; a sequence (`moving`) has an element for each of `length` steps."""
     for i, (arg, node) in enumerate(zip(args, body.inputs)):
         shape = (length, *node.shape) if i in moving else node.shape
         if arg.shape != shape or arg.dtype != node.dtype:

@@ -1,18 +1,18 @@
-"""Where the results of a loop lie: one flat row of elements for each type, in which each result has its segment.
+"""The layout of the results of a loop: one flat row of elements for each type, in which each result has its segment.
 
-An operation has one result, a loop has many. So the results of a loop are put one behind the other in a flat row, and slices of the
-row are what the graph reads. Everything that builds, differentiates, shrinks or compiles loops (ops/scan.py, ops/checkpoint.py,
+An operation has one result, a loop has many. So the results of a loop are concatenated in a flat row, and the graph
+reads slices of the row. Everything that builds, differentiates, shrinks or compiles loops (ops/scan.py, ops/checkpoint.py,
 autodiff/repeat.py, autodiff/scan.py, autodiff/checkpoint.py, passes/dead_outputs.py, loops/region.py, functions/loop.py) keeps to this:
 
 1. A row holds the results of one type (the parameter `dtype`). A loop with results of several types is several nodes, equal in their
-   arguments and in all parameters but `dtype`; they are one loop, and compiled code runs it once.
+   arguments and in all parameters but `dtype` (`loop_key`); they are one loop, and compiled code runs it once.
 2. In a row the segments stand in the order of the body's outputs: first the carries, then the outputs of the steps. `segments` alone
    says where each begins.
 3. The segment of a carry holds the initial state and the state after each step (length + 1 values) if `kept` says so, else the last
    state alone. An output has a value for each step.
 4. States stand in the order in which steps run; outputs in the order of the sequences' elements, also when the loop runs `reverse`.
-5. Only slices that lie inside one segment may be taken of a row (`entry`, `entries`), so that a pass can drop segments that no slice
-   touches.
+5. Rows are read by slices that lie inside one segment (`entry`, `entries`), so that a pass can drop the segments that no slice touches.
+   A row that is read in any other way, or is a result of the graph itself, keeps all its segments.
 6. A derivative needs all states: a scan is differentiated while every carry is `kept`; dropping states comes later.
 """
 
@@ -26,6 +26,8 @@ from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import build_node
 from ..graph.shape import Shape, size
+
+LoopKey = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,13 @@ def segments(body: Body, carries: int, length: int, kept: Sequence[bool]) -> lis
     return row
 
 
+def loop_key(node: Node) -> LoopKey:
+    """The same for all nodes that are one loop: arguments and parameters, without the type of the results."""
+    return node.args, tuple((name, value) for name, value in node.params.items() if name != "dtype")
+
+
 def extent(row: Sequence[Segment], dtype: DType) -> int:
-    """How many elements the row of this type has."""
+    """The number of elements in the row of this type."""
     return max((segment.stop for segment in row if segment.dtype == dtype), default=0)
 
 

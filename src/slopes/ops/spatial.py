@@ -21,11 +21,11 @@ Pairs = tuple[tuple[int, int], ...]
 
 def per_axis(value: int | Sequence[int], rank: int, what: str, least: int = 1) -> Sizes:
     """One whole number for each spatial axis."""
-    numbers = (value,) * rank if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(numbers) != rank or any(int(n) != n or n < least for n in numbers):
+    values = (value,) * rank if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(values) != rank or any(int(n) != n or n < least for n in values):
         raise ArgumentError(f"{what} {value!r} does not fit {rank} spatial axes",
                             why=f"it takes one whole number, {least} or more, for all axes or one for each")
-    return tuple(int(n) for n in numbers)
+    return tuple(int(n) for n in values)
 
 
 def padding_pairs(padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, what: str) -> Pairs:
@@ -40,8 +40,8 @@ def padding_pairs(padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, w
         return tuple((total // 2, total - total // 2) for total in totals)
     if isinstance(padding, str):
         raise ArgumentError(f"{what}: padding={padding!r} is not known", repair='give numbers, "same" or "valid"')
-    if not isinstance(padding, (int, np.integer)) and any(not isinstance(each, (int, np.integer)) for each in padding):
-        pairs = [tuple(each) if isinstance(each, Sequence) else (each, each) for each in padding]
+    if not isinstance(padding, (int, np.integer)) and any(not isinstance(width, (int, np.integer)) for width in padding):
+        pairs = [tuple(width) if isinstance(width, Sequence) else (width, width) for width in padding]
         flat = per_axis([n for pair in pairs for n in pair], 2 * len(kernel), f"{what}: padding", 0)
         return tuple(zip(flat[::2], flat[1::2]))
     return tuple((n, n) for n in per_axis(padding, len(kernel), f"{what}: padding", 0))
@@ -81,13 +81,13 @@ def convolution(x: X, w: X, stride: Any = 1, padding: Any = 0, dilation: Any = 1
     pairs = padding_pairs(padding, kernel, stride, dilation, "convolution")
     check_fit("convolution", x, kernel, dilation, pairs)
     x = pad_spatial(x, pairs)
-    place, inner = tuple(range(4, 4 + rank)), tuple(range(4 + rank, 4 + 2 * rank))
+    counts, inner = tuple(range(4, 4 + rank)), tuple(range(4 + rank, 4 + 2 * rank))
     if groups == 1:
-        return build("contract", windows(x, kernel, stride, dilation), w, a_axes=(0, 1, *place, *inner), b_axes=(2, 1, *inner),
-                     out_axes=(0, 2, *place))
+        return build("contract", windows(x, kernel, stride, dilation), w, a_axes=(0, 1, *counts, *inner), b_axes=(2, 1, *inner),
+                     out_axes=(0, 2, *counts))
     view = windows(grouped(x, 1, groups), kernel, stride, dilation)  # (N, G, C/G, *out, *kernel)
-    y = build("contract", view, grouped(w, 0, groups), a_axes=(0, 3, 1, *place, *inner), b_axes=(3, 2, 1, *inner),
-              out_axes=(0, 3, 2, *place))
+    y = build("contract", view, grouped(w, 0, groups), a_axes=(0, 3, 1, *counts, *inner), b_axes=(3, 2, 1, *inner),
+              out_axes=(0, 3, 2, *counts))
     return build("reshape", y, shape=(x.shape[0], w.shape[0], *y.shape[3:]))
 
 
@@ -128,9 +128,9 @@ def transposed_convolution(x: X, w: X, stride: Any = 1, padding: Any = 0, output
     pairs = padding_pairs(padding, kernel, (1,) * rank, dilation, "transposed convolution")
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation)):
         raise ArgumentError(f"transposed convolution: output_padding {extra} is not below stride {stride} or dilation {dilation}")
-    place, inner = tuple(range(4, 4 + rank)), tuple(range(4 + rank, 4 + 2 * rank))
-    y = build("contract", grouped(x, 1, groups), grouped(w, 0, groups), a_axes=(0, 3, 1, *place), b_axes=(3, 1, 2, *inner),
-              out_axes=(0, 3, 2, *place, *inner))
+    counts, inner = tuple(range(4, 4 + rank)), tuple(range(4 + rank, 4 + 2 * rank))
+    y = build("contract", grouped(x, 1, groups), grouped(w, 0, groups), a_axes=(0, 3, 1, *counts), b_axes=(3, 1, 2, *inner),
+              out_axes=(0, 3, 2, *counts, *inner))
     y = build("reshape", y, shape=(x.shape[0], w.shape[1] * groups, *y.shape[3:]))
     lengths = tuple((n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(x.shape[2:], stride, dilation, kernel))
     y = build("unwindow", y, axes=tuple(range(2, 2 + rank)), size=kernel, stride=stride, dilation=dilation, lengths=lengths)

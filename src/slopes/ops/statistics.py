@@ -25,7 +25,7 @@ def reduce(name: str, x: X, axis: Axis = None, keepdims: bool = False) -> X:
 
 
 def kept_as_ones(x: X, axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(1 if each in axes else n for each, n in enumerate(x.shape))
+    return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
 
 
 def as_float(x: X) -> X:
@@ -38,7 +38,7 @@ def mean(x: X, axis: Axis = None, keepdims: bool = False) -> X:
     """sum(x) / n over some axes; integers are averaged as float32; NaN over no elements."""
     x = as_float(x)
     axes = normalize_axes(axis, x.ndim, "mean")
-    return reduce("sum", x, axes, keepdims) / prod(x.shape[each] for each in axes)
+    return reduce("sum", x, axes, keepdims) / prod(x.shape[i] for i in axes)
 
 
 @composed(1)
@@ -50,7 +50,7 @@ def var(x: X, axis: Axis = None, correction: float = 0, keepdims: bool = False) 
         raise ArgumentError(f"var: the correction is {correction!r}", why="it says how many fewer elements to divide by",
                             repair="give a Python number, such as correction=1")
     centred = x - mean(x, axes, keepdims=True)
-    return reduce("sum", centred * centred, axes, keepdims) / max(prod(x.shape[each] for each in axes) - correction, 0)
+    return reduce("sum", centred * centred, axes, keepdims) / max(prod(x.shape[i] for i in axes) - correction, 0)
 
 
 @composed(1)
@@ -88,12 +88,12 @@ def logsumexp(x: X, axis: Axis = None, keepdims: bool = False) -> X:
 
 
 def without(x: X, axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for each, n in enumerate(x.shape) if each not in axes)
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
 
 
 def nothing_along(x: X, axes: Axis, name: str) -> bool:
     """Whether there are no elements along these axes."""
-    return any(x.shape[each] == 0 for each in normalize_axes(axes, x.ndim, name))
+    return any(x.shape[i] == 0 for i in normalize_axes(axes, x.ndim, name))
 
 
 def shifted(x: X, axis: Axis, name: str) -> X:

@@ -36,9 +36,9 @@ def check(name: str, rank: int, axes: Sizes, size: Sizes, stride: Sizes, dilatio
                             why="each windowed axis takes one of each")
     if len(set(axes)) < len(axes) or any(not 0 <= axis < rank for axis in axes):
         raise ShapeError(f"{name}: axes {axes} are not different axes of a tensor of {rank} axes")
-    for what, numbers in (("size", size), ("stride", stride), ("dilation", dilation)):
-        if any(n < 1 for n in numbers):
-            raise ArgumentError(f"{name}: {what} {numbers} must be 1 or more on each axis")
+    for what, values in (("size", size), ("stride", stride), ("dilation", dilation)):
+        if any(n < 1 for n in values):
+            raise ArgumentError(f"{name}: {what} {values} must be 1 or more on each axis")
 
 
 def replace(shape: tuple, axes: Sizes, sizes: tuple) -> tuple:
@@ -126,8 +126,8 @@ class Unwindow(Operation):
             term = g[(..., *at)]
             for axis, k, s, d, length in zip(axes, at, stride, dilation, lengths):
                 term = spread(xp, term, axis, s)
-                term = padded(xp, term, [(k * d, length - k * d - term.shape[axis]) if each == axis else (0, 0)
-                                         for each in range(term.ndim)], 0)
+                term = padded(xp, term, [(k * d, length - k * d - term.shape[axis]) if i == axis else (0, 0)
+                                         for i in range(term.ndim)], 0)
             result = added(xp, result, term)
         return result
 

@@ -1,4 +1,4 @@
-"""Adadelta: every weight moves by about as much as it moved lately, so that no rate has to be chosen."""
+"""Adadelta: step sizes from running means of earlier steps, without a learning rate to choose."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 
 
 class Adadelta(Optimizer):
-    """w <- w - lr d, where d = g sqrt(u + eps) / sqrt(v + eps): a step in the unit of w, not in that of its inverse.
+    """w <- w - lr d, where d = g sqrt(u + eps) / sqrt(v + eps): a step in the units of w.
 
-    v <- rho v + (1 - rho) g^2, then d, then u <- rho u + (1 - rho) d^2. g is the gradient plus weight_decay w. State beside each
-    parameter, of its shape and at first zeros: square_avg v and acc_delta u. Source: Zeiler, "ADADELTA: an adaptive learning rate
+    v <- rho v + (1 - rho) g^2, then d, then u <- rho u + (1 - rho) d^2. g is the gradient plus weight_decay w. State of each
+    parameter, of its shape and initially zeros: square_avg v and acc_delta u. Source: Zeiler, "ADADELTA: an adaptive learning rate
     method", 2012 (who has no lr: it is 1).
 
     >>> import slopes as sl

@@ -1,4 +1,4 @@
-"""AdaGrad: every weight at its own rate, smaller the more it has moved already."""
+"""Adagrad: a learning rate per weight, which decreases with the sum of its squared gradients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 class Adagrad(Optimizer):
     """w <- w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps), where s <- s + g^2 sums the squares of all gradients so far.
 
-    g is the gradient plus weight_decay w. State beside each parameter: sum s, of its shape, at first initial_accumulator_value;
+    g is the gradient plus weight_decay w. State of each parameter: sum s, of its shape, initially initial_accumulator_value;
     the number of steps t is shared, and counted only with an lr_decay. Source: Duchi, Hazan, Singer, "Adaptive subgradient methods
     for online learning and stochastic optimization", 2011.
 

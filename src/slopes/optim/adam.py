@@ -78,7 +78,7 @@ class Adam(Moments):
     """w <- w - lr m_hat / (sqrt(v_hat) + eps), with running means m and v of the gradient and of its square.
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t).
-    g is the gradient plus weight_decay w (in AdamW the decay is not part of g). State beside each parameter: exp_avg m and
+    g is the gradient plus weight_decay w (in AdamW the decay is not part of g). State of each parameter: exp_avg m and
     exp_avg_sq v, of its shape, initially zeros; the number of steps t is shared. A weight decay of 0 at construction is not part
     of the compiled program. Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
 

@@ -11,9 +11,10 @@ import numpy as np
 from ..constraint import SHARE, Constraint
 from ..errors import ArgumentError
 from ..graph.operation import build
+from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.state import copy_state, load_arrays
-from ..tensor import Tensor, no_grad
+from ..tensor import Tensor
 from .optimizer import named_parameters
 
 
@@ -80,7 +81,7 @@ class Average(TracksChanges):
     def swapped(self) -> Iterator[Average]:
         """Within the block, the parameters have their averaged values; afterwards they are restored exactly."""
         self.check_bound("swapped")
-        before = [each.detach().numpy() for each in self.parameters]
+        before = [parameter.detach().numpy() for parameter in self.parameters]
         try:
             self.take()
             yield self

@@ -6,7 +6,8 @@ from typing import Any
 
 from .. import functions as F
 from ..constraint import POSITIVE, check
-from ..tensor import Tensor, asarray, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray
 from .optimizer import named_parameters
 
 

@@ -93,7 +93,7 @@ class Descent:
         """Perform all steps; the parameters end at the last accepted point, even after an exception."""
         self.point = self.objective.point()
         try:
-            self.here = Trial(0.0, *self.look(self.point))
+            self.here = Trial(0.0, *self.evaluate(self.point))
             self.values = [self.here.value]
             if not math.isfinite(self.here.value):
                 raise NonFiniteError("minimize: the loss is not finite at the start", why="it has no descent direction there",
@@ -103,7 +103,7 @@ class Descent:
             self.objective.move(self.point)
         return Minimum(self.here.value, self.values, self.largest(), self.objective.evaluations, converged, reason)
 
-    def look(self, point: np.ndarray, direction: np.ndarray | None = None) -> tuple[float, float, np.ndarray]:
+    def evaluate(self, point: np.ndarray, direction: np.ndarray | None = None) -> tuple[float, float, np.ndarray]:
         """Value, slope along the direction, and gradient."""
         value, gradient = self.objective.at(point)
         return value, 0.0 if direction is None else float(gradient @ direction), gradient
@@ -131,7 +131,7 @@ class Descent:
         if start.slope > -self.change:
             return "the slope along the direction is almost 0", True
         first, reach = self.lr * self.method.first_step(start.gradient), float(np.abs(direction).max())
-        end = self.search(lambda step: Trial(step, *self.look(self.point + step * direction, direction)), start, first, reach)
+        end = self.search(lambda step: Trial(step, *self.evaluate(self.point + step * direction, direction)), start, first, reach)
         if end is start or not math.isfinite(end.value):
             return "the line search found no lower point", False
         change = end.step * direction

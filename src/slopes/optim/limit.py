@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import functions as F
 from ..constraint import POSITIVE, check
-from ..tensor import no_grad
+from ..modes import no_grad
 from .optimizer import named_parameters
 
 

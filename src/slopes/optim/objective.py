@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..autodiff.pushforward import ones_like
 from ..compile import compile
 from ..derivatives.follow import finish, gradients_or_zeros, node_of
 from ..derivatives.matrices import jacobian_blocks, reshape
 from ..errors import ArgumentError, GradientError, ShapeError
+from ..ops.fill import ones_like
 from ..tensor import Tensor
 from .optimizer import named_parameters
 

@@ -12,10 +12,12 @@ import numpy as np
 from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..errors import ArgumentError, GradientError, missing_method
 from ..graph.dtype import DType
+from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.module import Module, Parameters
 from ..nn.state import copy_state, load_arrays
-from ..tensor import Tensor, no_grad, versions
+from ..tensor import Tensor
+from ..versions import versions
 
 State = dict[str, Tensor]
 
@@ -47,7 +49,7 @@ class OptionalTerm(HyperParameter):
 class Optimizer(TracksChanges):
     """The base class of optimizers. A subclass implements:
 
-    init(parameter) -> {name: array}: the initial state beside a parameter.
+    init(parameter) -> {name: array}: the initial state of a parameter.
     update(gradient, parameter, state, c) -> (new parameter, new state): a pure function of tensors, where c are the coefficients.
     coefficients(dtype) -> c: by default the hyper-parameters, as `c.lr`; computed once per step and dtype. Override it to add more.
 
@@ -59,11 +61,27 @@ class Optimizer(TracksChanges):
     >>> opt = optim.SGD(net.parameters(), lr=0.1)
     >>> nn.mse_loss(net(sl.ones((4, 2))), sl.ones((4, 1))).backward()
     >>> opt.step()
+
+    An optimizer of your own, which uses the sign of the gradient only:
+
+    >>> class SignSGD(optim.Optimizer):
+    ...     def __init__(self, parameters=None, lr=0.01):
+    ...         super().__init__(lr)
+    ...         self.start(parameters)
+    ...     def init(self, parameter):
+    ...         return {}
+    ...     def update(self, gradient, parameter, state, c):
+    ...         return parameter - c.lr * sl.sign(gradient), {}
+    >>> w = sl.Parameter([1.0, -2.0])
+    >>> sign = SignSGD([w], lr=0.25)
+    >>> (w * w).sum().backward()
+    >>> sign.step()
+    >>> w.numpy().tolist()
+    [0.75, -1.75]
     """
 
     lr = HyperParameter(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {"lr": NOT_NEGATIVE, "maximize": FLAG}
-
 
     def __init__(self, lr: float, maximize: bool = False) -> None:
         check(type(self).__name__, {"maximize": FLAG}, {"maximize": maximize})
@@ -107,7 +125,7 @@ class Optimizer(TracksChanges):
         return False
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
-        """The initial state beside this parameter."""
+        """The initial state of this parameter."""
         raise missing_method(self, "init")
 
     def coefficients(self, dtype: DType) -> Coefficients:
@@ -115,7 +133,7 @@ class Optimizer(TracksChanges):
         return self.cast(dtype)
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        """The new value of a parameter and the new state beside it."""
+        """The new value of a parameter and its new state."""
         raise missing_method(self, "update")
 
     def add_weight_decay(self, gradient: Tensor, parameter: Tensor, c: Coefficients) -> Tensor:

@@ -19,7 +19,7 @@ class RMSprop(Optimizer):
     """w <- w - lr g / (sqrt(v) + eps), where v <- alpha v + (1 - alpha) g^2 is a running mean of the squared gradient.
 
     With centered=True v is replaced by the variance v - m^2, where m <- alpha m + (1 - alpha) g. With momentum the step is
-    lr b, where b <- momentum b + g / (sqrt(v) + eps). g is the gradient plus weight_decay w. State beside each parameter, of its
+    lr b, where b <- momentum b + g / (sqrt(v) + eps). g is the gradient plus weight_decay w. State of each parameter, of its
     shape and initially zeros: square_avg v, grad_avg m (centered), momentum_buffer b (momentum). Source: Tieleman and Hinton,
     "Lecture 6.5: rmsprop", 2012; centered: Graves, "Generating sequences with recurrent neural networks", 2013.
 

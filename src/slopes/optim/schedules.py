@@ -23,6 +23,13 @@ class Schedule:
 
     `sl.fit(..., schedule=s)` multiplies the optimizer's learning rate by s(step, steps) in every step. In your own loop, set
     `opt.lr = lr * s(step)` before opt.step(); this does not recompile. Any function (step, steps) -> factor works, too.
+
+    >>> from slopes.optim import schedules
+    >>> class InverseRoot(schedules.Schedule):
+    ...     def factor(self, step, steps):
+    ...         return (step + 1) ** -0.5
+    >>> InverseRoot()(3)
+    0.5
     """
 
     constraints: ClassVar[Mapping[str, Constraint]] = {}
@@ -38,20 +45,20 @@ class Schedule:
         raise missing_method(self, "factor")
 
     def begin(self) -> None:
-        """Called by fit before the first step: reset what was observed in an earlier run."""
+        """Called by fit before the first step: forget the observations of an earlier run."""
 
     def observe(self, results: Mapping[str, float]) -> None:
         """Called by fit after every epoch with the validation loss and metrics (or those of training, without validation data)."""
 
     def named_state(self) -> dict[str, float]:
-        """What was observed so far, as numbers by name; a schedule that depends on the step alone has no state."""
+        """The observations so far, as numbers by name; a schedule that depends only on the step has no state."""
         return {}
 
     def load_named_state(self, state: Mapping[str, float]) -> None:
-        """Go on from the numbers that `named_state` gave."""
+        """Restore the numbers that `named_state` returned."""
 
 
-class Stretched(Schedule):
+class FixedLength(Schedule):
     """A schedule over a fixed number of `steps`, by default all steps of the run."""
 
     steps: int | None
@@ -132,10 +139,10 @@ class Exponential(Schedule):
 
 
 @dataclass(frozen=True)
-class Linear(Stretched):
+class Linear(FixedLength):
     """start + (end - start) t / n: linear interpolation from `start` to `end`; n is `steps`, by default all steps of the run.
 
-    The first step has the factor `start`; step n, the first with `end`, is the one after the last of n; later steps have `end`.
+    The first step has the factor `start`; step n, the first with `end`, is the one after the last of n; later steps have `end`, too.
 
     >>> from slopes.optim import schedules
     >>> [schedules.Linear()(step, 4) for step in range(4)]
@@ -153,7 +160,7 @@ class Linear(Stretched):
 
 
 @dataclass(frozen=True)
-class Cosine(Stretched):
+class Cosine(FixedLength):
     """floor + (1 - floor) (1 + cos(pi t / n)) / 2: cosine annealing.
 
     n is `steps`, by default all steps of the run; after n steps it stays at `floor`, or, with restart=True, restarts at 1.
@@ -176,7 +183,7 @@ class Cosine(Stretched):
 
 
 @dataclass(frozen=True)
-class OneCycle(Stretched):
+class OneCycle(FixedLength):
     """From 1 / div up to 1 in the fraction `rise` of the steps, then down to 1 / (div final_div), along half cosines.
 
     With n steps (`steps`, by default all of the run) the peak is at step rise n - 1, and the last step, n - 1, has the lowest rate.

@@ -86,7 +86,7 @@ def narrow(along: Along, start: Trial, near: Trial, far: Trial, tries: int, reac
     low, high = (near, far) if near.value <= far.value else (far, near)
     hesitant = False
     while tries < TRIES and abs(high.step - low.step) * reach >= 1e-9:
-        step, hesitant = inside(low, high, hesitant)
+        step, hesitant = next_step(low, high, hesitant)
         trial = along(step)
         tries += 1
         if not decreases_enough(trial, start) or trial.value >= low.value:
@@ -98,7 +98,7 @@ def narrow(along: Along, start: Trial, near: Trial, far: Trial, tries: int, reac
     return low
 
 
-def inside(low: Trial, high: Trial, hesitant: bool) -> tuple[float, bool]:
+def next_step(low: Trial, high: Trial, hesitant: bool) -> tuple[float, bool]:
     """The next step inside the bracket, and whether it is close to an end, which is not allowed twice in a row."""
     left, right = sorted((low.step, high.step))
     step, margin = lowest_of_cubic(low, high, left, right), 0.1 * (right - left)

@@ -18,7 +18,7 @@ from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 class SGD(Optimizer):
     """w <- w - lr v, where v = g, or with momentum m: v <- m v + (1 - dampening) g; with nesterov: w <- w - lr (g + m v).
 
-    g is the gradient plus weight_decay w. The first v is g itself. State beside each parameter, with momentum only:
+    g is the gradient plus weight_decay w. The first v is g itself. State of each parameter, with momentum only:
     momentum_buffer v, of its shape, initially zeros. Momentum and weight decay that are 0 at construction are not part of the
     compiled program; setting one later adds it (and compiles once more). maximize=True performs gradient ascent.
     Sources: Robbins and Monro, "A stochastic approximation method", 1951; Polyak, "Some methods of speeding up the convergence of

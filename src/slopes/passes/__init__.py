@@ -1,1 +1,1 @@
-"""The same value, said better: passes from graph to graph."""
+"""Graph optimisation: passes from graph to graph that keep every value."""

@@ -16,7 +16,8 @@ from ..graph.dtype import bool_, float32, is_float, is_integer
 from ..graph.node import Node
 from ..graph.operation import Constant, build, constant, variable
 from ..graph.rewrite import ANY, Phase
-from .match import full_like, holds, is_op, number, other, weight
+from ..ops.fill import full_like
+from .match import holds, is_op, number, other, weight
 
 arithmetic = Phase("canonical", weight)
 rule = arithmetic.rule
@@ -28,7 +29,7 @@ def x(shape=(2, 3), dtype=float32) -> Node:
 
 
 def pair(function, *shapes, dtype=float32):
-    """An example (before, expected), as function of fresh variables, one of each shape."""
+    """An example (before, expected), as a function of fresh variables, one for each shape."""
     return lambda: function(*(x(shape, dtype) for shape in shapes or ((2, 3),)))
 
 
@@ -79,8 +80,8 @@ def multiply_one(node):
 
 @rule("x * -1 = -x", "multiply", example=pair(lambda a: (a * -1.0, -a)))
 def multiply_minus_one(node):
-    found = other(node, -1)
-    return -found if found is not None else None
+    factor = other(node, -1)
+    return -factor if factor is not None else None
 
 
 @rule("x * 0 = 0 (integers: a float could be NaN or infinite)", "multiply",
@@ -89,8 +90,8 @@ def multiply_zero(node):
     return full_like(node, 0) if is_integer(node.dtype) and other(node, 0) is not None else None
 
 
-@rule("x / 1 = x", "divide", example=pair(lambda a: (a / 1.0, a)))
-def divide_one(node):
+@rule("x / 1 = x, x ** 1 = x", "divide", "pow", example=pair(lambda a: (build("pow", a / 1.0, full_like(a, 1)), a)))
+def one_on_the_right(node):
     return node.args[0] if holds(node.args[1], 1) else None
 
 
@@ -101,11 +102,6 @@ def divide_power_of_two(node):
         return None
     mantissa, exponent = math.frexp(divisor)
     return node.args[0] * (1 / divisor) if abs(mantissa) == 0.5 and abs(exponent) < 100 else None
-
-
-@rule("x ** 1 = x", "pow", example=pair(lambda a: (build("pow", a, full_like(a, 1)), a)))
-def power_one(node):
-    return node.args[0] if holds(node.args[1], 1) else None
 
 
 @rule("x ** 2 = x x", "pow", example=pair(lambda a: (build("pow", a, full_like(a, 2)), a * a)))

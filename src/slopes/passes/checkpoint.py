@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.operation import variable
-from ..graph.walk import rebuild_all
+from ..graph.walk import performs, rebuild_all, topological
 from ..ops.checkpoint import Checkpoint
+from ..ops.fill import full
 from ..ops.scan import Scan
-from .match import full
 
 
-def lower_checkpoints(roots: Sequence[Node]) -> list[Node]:
+def lower_checkpoints(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """Every `checkpoint` as a `scan`."""
+    order = topological(roots)
+    if not performs(order, Checkpoint):
+        return list(roots)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         return loop(args, **node.params) if node.op is Checkpoint else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 def loop(args: tuple[Node, ...], body: Body, moving: int, length: int, summed: int, dtype: object) -> Node:

@@ -1,33 +1,32 @@
-"""Loops without what nobody reads: outputs and states of a scan that no slice of its row touches, and inputs that serve only these."""
+"""Dead results of loops are dropped: outputs and states of a scan that no slice of its row reads, and the inputs that only they need."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..graph.body import Body
+from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.operation import build_node
-from ..graph.walk import rebuild_all, topological, users
-from ..ops.segments import Segment, segments
+from ..graph.verify import fault
+from ..graph.walk import performs, rebuild_all, topological, users
+from ..ops.move import Slice
+from ..ops.scan import Scan
+from ..ops.segments import LoopKey, Segment, loop_key, segments
 
-Key = Any
 
-
-def eliminate_dead_scan_outputs(roots: Sequence[Node]) -> list[Node]:
-    """The same values from smaller loops: what one loop no longer reads may be dropped from the loop before it, and so on."""
+def eliminate_dead_scan_outputs(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+    """The same values from smaller loops. Repeated: results that a smaller loop no longer reads are dropped from the loop before it."""
     while True:
-        found = list(uses_of(roots).values())
-        new = [use.smaller() for use in found]
+        order = topological(roots)
+        if not performs(order, Scan):
+            return list(roots)
+        loops = list(loop_uses(order, roots).values())
+        new = [use.smaller() for use in loops]
         if all(made is None for made in new):
             return list(roots)
-        roots = replaced(roots, {use.key: made for use, made in zip(found, new) if made is not None})
-
-
-def key_of(scan: Node) -> Key:
-    """What scans have in common that are one loop: all but the type of the results that they stand for."""
-    return scan.args, tuple((name, value) for name, value in scan.params.items() if name != "dtype")
+        roots = replace_loops(order, roots, {use.key: made for use, made in zip(loops, new) if made is not None})
 
 
 @dataclass
@@ -36,12 +35,12 @@ class Use:
 
     scan: Node
     parts: list[Segment]
-    reads: list[tuple[Any, int, int]] = field(default_factory=list)
-    whole: bool = False  # read in a way that this pass does not look into
+    reads: list[tuple[DType, int, int]] = field(default_factory=list)
+    whole: bool = False  # read in another way than by slices of segments
 
     @property
-    def key(self) -> Key:
-        return key_of(self.scan)
+    def key(self) -> LoopKey:
+        return loop_key(self.scan)
 
     def smaller(self) -> Smaller | None:
         """The loop reduced to what is needed; None when that is all of it."""
@@ -52,26 +51,26 @@ class Use:
         read = [self.touched(part) for part in self.parts]
         needed = set(needed_outputs(read, carries, inputs, outputs))
         kept = [every and self.touched(part, without=part.size) for part, every in zip(self.parts, p["kept"])]
-        numbers = [number for number in range(len(outputs)) if number in needed]
-        graph = set(topological([outputs[number] for number in numbers]))
+        live = [i for i in range(len(outputs)) if i in needed]
+        graph = set(topological([outputs[i] for i in live]))
         first = unique(self.scan.args, carries, carries + p["moving"])
-        args = [number for number, node in enumerate(inputs)
-                if (number in needed if number < carries else node in graph and first[number] == number)]
-        if len(numbers) == len(outputs) and len(args) == len(inputs) and tuple(kept) == p["kept"]:
+        args = [i for i, node in enumerate(inputs)
+                if (i in needed if i < carries else node in graph and first[i] == i)]
+        if len(live) == len(outputs) and len(args) == len(inputs) and tuple(kept) == p["kept"]:
             return None
-        return Smaller(self, numbers, args, tuple(kept[number] for number in numbers if number < carries), first)
+        return Smaller(self, live, args, tuple(kept[i] for i in live if i < carries), first)
 
     def touched(self, part: Segment, without: int = 0) -> bool:
-        """Whether any element of a segment is read, the last few left aside."""
+        """Whether any element of a segment is read, without its last `without` elements."""
         return any(dtype == part.dtype and first < part.stop - without and part.start < last for dtype, first, last in self.reads)
 
 
 def needed_outputs(read: Sequence[bool], carries: int, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[int]:
-    """The outputs that are read, and the states that these are computed from."""
-    needed = [number for number, flag in enumerate(read) if flag]
+    """The outputs that are read, and the states from which they are computed."""
+    needed = [i for i, flag in enumerate(read) if flag]
     while True:
-        graph = set(topological([outputs[number] for number in needed]))
-        more = [number for number in range(carries) if number not in needed and inputs[number] in graph]
+        graph = set(topological([outputs[i] for i in needed]))
+        more = [i for i in range(carries) if i not in needed and inputs[i] in graph]
         if not more:
             return needed
         needed += more
@@ -80,23 +79,23 @@ def needed_outputs(read: Sequence[bool], carries: int, inputs: Sequence[Node], o
 def unique(args: Sequence[Node], carries: int, end: int) -> list[int]:
     """For each argument, the first one that is the same sequence or the same fixed value; states are all their own."""
     first: dict[tuple[Node, bool], int] = {}
-    return [number if number < carries else first.setdefault((arg, number < end), number) for number, arg in enumerate(args)]
+    return [i if i < carries else first.setdefault((arg, i < end), i) for i, arg in enumerate(args)]
 
 
 class Smaller:
-    """A loop with fewer results, and where the remaining ones moved to."""
+    """A loop with fewer results, and the new segments of those that remain."""
 
-    def __init__(self, use: Use, numbers: list[int], args: list[int], kept: tuple[bool, ...], first: list[int]) -> None:
+    def __init__(self, use: Use, live: list[int], args: list[int], kept: tuple[bool, ...], first: list[int]) -> None:
         p = use.scan.params
         carries, end, old = p["carries"], p["carries"] + p["moving"], p["body"]
-        inputs = [old.inputs[first[number]] for number in range(len(old.inputs))]
+        inputs = [old.inputs[first[i]] for i in range(len(old.inputs))]
         outputs = old.of(inputs)
         self.args = args
-        self.params = {**p, "body": Body([old.inputs[number] for number in args], [outputs[number] for number in numbers]),
-                       "carries": sum(number < carries for number in numbers), "kept": kept,
-                       "moving": sum(carries <= number < end for number in args)}
+        self.params = {**p, "body": Body([old.inputs[i] for i in args], [outputs[i] for i in live]),
+                       "carries": sum(i < carries for i in live), "kept": kept,
+                       "moving": sum(carries <= i < end for i in args)}
         new = segments(self.params["body"], self.params["carries"], p["length"], kept)
-        self.moved = [(use.parts[number], part) for number, part in zip(numbers, new)]
+        self.moved = [(use.parts[i], part) for i, part in zip(live, new)]
 
     def slice(self, row: Node, part: Node) -> Node:
         """A slice of the old row, taken from the new one."""
@@ -105,19 +104,18 @@ class Smaller:
             if old.dtype == part.dtype and old.start <= start and stop <= old.stop:
                 shift = new.stop - old.stop  # of a row of states that is no longer kept, the last one stays
                 return build_node("slice", (row,), {"start": (start + shift,), "stop": (stop + shift,), "step": (1,)})
-        raise AssertionError("a slice that was read has a segment")
+        raise fault(part, "it reads elements of several results of a loop")
 
 
-def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
-    """The loops of a graph, and what is read of them."""
-    order = topological(roots)
+def loop_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[LoopKey, Use]:
+    """The loops of a graph, each with its reads."""
     readers = users(order)
-    found: dict[Key, Use] = {}
+    loops: dict[LoopKey, Use] = {}
     for node in order:
-        if node.op.name != "scan":
+        if node.op is not Scan:
             continue
         p = node.params
-        use = found.setdefault(key_of(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
+        use = loops.setdefault(loop_key(node), Use(node, segments(p["body"], p["carries"], p["length"], p["kept"])))
         use.whole = use.whole or node in roots
         for reader in readers[node]:
             start, stop = (reader.params["start"][0], reader.params["stop"][0]) if is_cut(reader) else (0, 0)
@@ -126,33 +124,37 @@ def uses_of(roots: Sequence[Node]) -> dict[Key, Use]:
                 use.reads.append((node.dtype, start, stop))
             else:
                 use.whole = True
-    return found
+    return loops
 
 
 def is_cut(node: Node) -> bool:
-    return node.op.name == "slice" and node.params["step"] == (1,)
+    return node.op is Slice and node.params["step"] == (1,)
 
 
-def replaced(roots: Sequence[Node], smaller: dict[Key, Smaller]) -> list[Node]:
-    """The graph with smaller loops in the places of larger ones."""
+def replace_loops(order: Sequence[Node], roots: Sequence[Node], smaller: dict[LoopKey, Smaller]) -> list[Node]:
+    """The graph with smaller loops instead of larger ones."""
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        made = smaller.get(key_of(node)) if node.op.name == "scan" else None
+        made = smaller.get(loop_key(node)) if node.op is Scan else None
         if made is not None:
-            return build_node("scan", tuple(args[number] for number in made.args), {**made.params, "dtype": node.dtype})
+            return build_node("scan", tuple(args[i] for i in made.args), {**made.params, "dtype": node.dtype})
         source = node.args[0]
-        if node.op.name == "slice" and source.op.name == "scan" and key_of(source) in smaller:
-            return smaller[key_of(source)].slice(args[0], node)
+        if node.op is Slice and source.op is Scan and loop_key(source) in smaller:
+            return smaller[loop_key(source)].slice(args[0], node)
         return node if args == node.args else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 def change_bodies(roots: Sequence[Node], change: Callable[[Sequence[Node]], list[Node]]) -> list[Node]:
     """The graph with the outputs of every loop's body changed."""
+    order = topological(roots)
+    if not performs(order, Scan):
+        return list(roots)
+
     def make(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op.name == "scan":
+        if node.op is Scan:
             body = node.params["body"]
             return build_node("scan", args, {**node.params, "body": Body(body.inputs, change(body.outputs))})
         return node if args == node.args else node.op.make(*args, **node.params)
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)

@@ -1,18 +1,18 @@
-"""Sums over the same elements are taken once: what does not vary along the summed axes leaves the sum, and what sums to zero is left out.
+"""Equal sums are computed once: factors that are constant along the summed axes leave the sum, addends that sum to zero are dropped.
 
 The gradients of a normalization contain, for one tensor g and the centred values c = x - mean(x), all of
 
     sum(g)    sum(g * c)    sum(g * c * scale)    sum(g * c * weight)    sum(g * a + c * b)
 
-where scale, weight, a and b are the same for all elements of a sum. The third and the fourth are the second times a number, and as
+where scale, weight, a and b are the same for all elements of a sum. The third and the fourth are multiples of the second; as
 sum(c) = 0, the fifth is a * sum(g): two passes over memory instead of five.
 
-A factor leaves its sum only where that makes two sums one; alone, the sum is as cheap with it.
+A factor leaves its sum only where two sums become one; a single sum is as cheap with the factor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -20,6 +20,9 @@ from ..costs import LONGEST_PRODUCT
 from ..graph.node import Node
 from ..graph.operation import build, build_node
 from ..graph.walk import topological
+from ..ops.elementwise import Add, Divide, Multiply, Negative, Subtract
+from ..ops.move import Expand, Reshape
+from ..ops.reduce import Sum
 from .match import aligned_shape, floating, number
 
 
@@ -32,22 +35,22 @@ class Term:
     varying: tuple[Node, ...]
 
 
-def factor_reductions(roots: Sequence[Node]) -> list[Node]:
-    """The roots with their sums in terms of fewer sums."""
+def factor_reductions(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+    """The roots in terms of fewer sums."""
     order = topological(roots)
-    place = {node: number for number, node in enumerate(order)}
-    sums = [node for node in order if node.op.name == "sum" and floating(node)]
-    found = {node: term for node in sums if (term := single_term(node, place)) is not None}
+    position = {node: i for i, node in enumerate(order)}
+    sums = [node for node in order if node.op is Sum and floating(node)]
+    terms = {node: term for node in sums if (term := single_term(node, position)) is not None}
     count: dict[tuple[object, ...], int] = {}
-    for node, term in found.items():
+    for node, term in terms.items():
         count[key(node, term)] = count.get(key(node, term), 0) + 1
-    chosen = {node: term for node, term in found.items() if count[key(node, term)] > 1 or node.args[0].op.name in ("add", "subtract")}
+    chosen = {node: term for node, term in terms.items() if count[key(node, term)] > 1 or node.args[0].op in (Add, Subtract)}
     if not any(term.fixed or term.negative for term in chosen.values()):
         return list(roots)
     new: dict[Node, Node] = {}
     for node in order:
         if node in chosen:
-            new[node] = rebuilt(node, chosen[node], new.__getitem__)
+            new[node] = rebuild_sum(node, chosen[node], new.__getitem__)
         else:
             new[node] = node.op.make(*(new[arg] for arg in node.args), **node.params) if node.args else node
     return [new[root] for root in roots]
@@ -57,25 +60,25 @@ def key(node: Node, term: Term) -> tuple[object, ...]:
     return node.params["axes"], node.args[0].shape, term.varying
 
 
-def single_term(node: Node, place: Mapping[Node, int]) -> Term | None:
-    """The one term that a sum comes down to, its factors in the order of `place`; None when it is a sum of several."""
+def single_term(node: Node, position: Mapping[Node, int]) -> Term | None:
+    """The single term to which a sum reduces, its factors in the order of `position`; None when it is a sum of several."""
     term = term_of(node.args[0], node.params["axes"])
     if term is None or not term.varying:
         return None
-    return replace(term, varying=tuple(sorted(term.varying, key=place.__getitem__)))
+    return replace(term, varying=tuple(sorted(term.varying, key=position.__getitem__)))
 
 
 def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
-    """The term that x comes down to without addends that sum to zero over the axes; None where nothing is left.
+    """The term to which x reduces without addends that sum to zero over the axes; None where nothing is left.
 
-    A chain of additions may be long, so that it is walked with a stack.
+    The walk uses a stack, because a chain of additions may be long.
     """
     known: dict[Node, Term | None] = {}
     stack = [x]
     while stack:
         node = stack[-1]
         term = product_of(node, axes)
-        waiting = [each for each in addends(term) if each not in known]
+        waiting = [addend for addend in addends(term) if addend not in known]
         if waiting and not is_zero(term, axes):
             stack += waiting
             continue
@@ -86,8 +89,8 @@ def term_of(x: Node, axes: tuple[int, ...]) -> Term | None:
 def product_of(x: Node, axes: tuple[int, ...]) -> Term:
     """x as one product, its factors divided into those that do not vary along the axes and those that do."""
     factors, negative = factors_of(x)
-    fixed = tuple(each for each in factors if constant_along(each, axes))
-    return Term(negative, fixed, tuple(each for each in factors if not constant_along(each, axes)))
+    fixed = tuple(factor for factor in factors if constant_along(factor, axes))
+    return Term(negative, fixed, tuple(factor for factor in factors if not constant_along(factor, axes)))
 
 
 def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
@@ -97,17 +100,17 @@ def is_zero(term: Term, axes: tuple[int, ...]) -> bool:
 def addends(term: Term) -> tuple[Node, ...]:
     """The two nodes that a product with a single varying factor adds or subtracts; () for others."""
     single = term.varying[0] if len(term.varying) == 1 else None
-    return single.args if single is not None and single.op.name in ("add", "subtract") and len(term.fixed) <= LONGEST_PRODUCT else ()
+    return single.args if single is not None and single.op in (Add, Subtract) and len(term.fixed) <= LONGEST_PRODUCT else ()
 
 
 def without_zeros(term: Term, known: Mapping[Node, Term | None]) -> Term | None:
     """A term in which one addend sums to zero is a product with the other one; where both remain it stays as it is."""
     if not addends(term):
         return term
-    first, second = (known[each] for each in addends(term))
+    first, second = (known[addend] for addend in addends(term))
     if first is not None and second is not None:
         return term
-    if second is not None and term.varying[0].op.name == "subtract":
+    if second is not None and term.varying[0].op is Subtract:
         second = replace(second, negative=not second.negative)
     left = first or second
     return None if left is None else Term(left.negative != term.negative, term.fixed + left.fixed, left.varying)
@@ -118,20 +121,20 @@ def factors_of(x: Node) -> tuple[list[Node], bool]:
     factors: list[Node] = []
     stack, negative = [x], False
     while stack:
-        each = stack.pop()
-        if each.op.name == "multiply" and len(factors) + len(stack) < LONGEST_PRODUCT:
-            stack += each.args
-        elif each.op.name == "negative":
+        node = stack.pop()
+        if node.op is Multiply and len(factors) + len(stack) < LONGEST_PRODUCT:
+            stack += node.args
+        elif node.op is Negative:
             negative = not negative
-            stack.append(each.args[0])
+            stack.append(node.args[0])
         else:
-            factors.append(each)
+            factors.append(node)
     return factors, negative
 
 
 def constant_along(x: Node, axes: tuple[int, ...]) -> bool:
-    """Whether a node is seen to hold one value along these axes."""
-    if x.op.name != "expand":
+    """Whether a node certainly holds one value along these axes."""
+    if x.op is not Expand:
         return number(x) is not None
     source = aligned_shape(x.args[0], x.ndim)
     return all(source[axis] == 1 for axis in axes)
@@ -139,40 +142,40 @@ def constant_along(x: Node, axes: tuple[int, ...]) -> bool:
 
 def is_centred(x: Node, axes: tuple[int, ...]) -> bool:
     """Whether x = y - mean(y) over these axes, so that it sums to zero."""
-    if x.op.name != "subtract":
+    if x.op is not Subtract:
         return False
-    values, middle = x.args[0], unmoved(x.args[1])
+    values, middle = x.args[0], behind_reshapes(x.args[1])
     count = prod(values.shape[axis] for axis in axes)
-    if middle.op.name == "divide":
+    if middle.op is Divide:
         means = [middle.args[0]] if number(middle.args[1]) == count else []
-    elif middle.op.name == "multiply":
+    elif middle.op is Multiply:
         share = (1 / middle.dtype.type(count)).item()
         means = [total for total, by in (middle.args, middle.args[::-1]) if number(by) == share]
     else:
         means = []
-    return any(total.op.name == "sum" and total.args[0] is values and total.params["axes"] == axes for total in map(unmoved, means))
+    return any(total.op is Sum and total.args[0] is values and total.params["axes"] == axes for total in map(behind_reshapes, means))
 
 
-def unmoved(x: Node) -> Node:
+def behind_reshapes(x: Node) -> Node:
     """The node behind changes of shape."""
-    while x.op.name in ("expand", "reshape"):
+    while x.op in (Expand, Reshape):
         x = x.args[0]
     return x
 
 
-def rebuilt(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
+def rebuild_sum(node: Node, term: Term, new: Callable[[Node], Node]) -> Node:
     """The factors that do not vary, times the sum of the product of the others."""
     axes = node.params["axes"]
     product = new(term.varying[0])
-    for each in term.varying[1:]:
-        product = build_node("multiply", (product, new(each)), {})
+    for factor in term.varying[1:]:
+        product = build_node("multiply", (product, new(factor)), {})
     result = build_node("sum", (product,), {"axes": axes})
-    for each in term.fixed:
-        result = build("multiply", result, without(new(each), axes))
+    for factor in term.fixed:
+        result = build("multiply", result, drop_axes(new(factor), axes))
     return build("negative", result) if term.negative else result
 
 
-def without(x: Node, axes: tuple[int, ...]) -> Node:
+def drop_axes(x: Node, axes: tuple[int, ...]) -> Node:
     """A node that holds one value along these axes, with the axes gone."""
     first = build_node("slice", (x,), {"start": (0,) * x.ndim, "step": (1,) * x.ndim,
                                        "stop": tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))})

@@ -1,4 +1,4 @@
-"""Decides which values get memory of their own, and which of them share one loop nest; all others are computed where they are read."""
+"""Fusion: which values get buffers, and which of these share a loop nest; all others are computed where they are read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from ..graph.node import Node
 from ..graph.operation import Constant, Variable
 from ..graph.shape import size
 from ..graph.walk import topological, users
+from .observers import observers
+
+Inputs = dict[Node, tuple[set[Node], set[Node]]]
+"""For each node with memory, the others that it reads: at the element being computed alone, and elsewhere too."""
 
 
 @dataclass
@@ -43,7 +47,7 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
     """The nodes that get a buffer, arguments before users."""
     roots = list(roots)
     order = topological(roots)
-    uses = users(order)
+    uses = uses_of(order, observers(roots))
     wanted = BufferSelection()
     wanted.nodes.update((root, None) for root in roots if not is_leaf(root))
     for node in order:
@@ -54,13 +58,19 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
             wanted.nodes[node] = None
         elif node not in wanted.nodes:
             wanted.measure(node, len(set(uses[node])))
-    for node in [each for each in wanted.nodes if each.op.joins]:  # its parts are computed where they belong
+    for node in [joined for joined in wanted.nodes if joined.op.joins]:  # its parts are computed where they belong
         wanted.nodes.update((arg, None) for arg in node.args if arg.op.kind == "elementwise" and set(uses[arg]) == {node})
     return {node: None for node in order if node in wanted.nodes}
 
 
+def uses_of(order: list[Node], observing: set[Node]) -> dict[Node, list[Node]]:
+    """For each node those that read it; observers are readers of each other only."""
+    uses = users(node for node in order if node not in observing)
+    return {**uses, **{node: readers for node, readers in users(order).items() if node in observing}} if observing else uses
+
+
 def narrows(node: Node, uses: dict[Node, list[Node]]) -> bool:
-    """Whether a reduction's result is only read in this type, of fewer bytes: then it is stored so."""
+    """Whether a reduction's result is read only after this conversion to a smaller type: then it is stored in that type."""
     if not node.op.converts or node.dtype.itemsize >= node.args[0].dtype.itemsize:
         return False
     return has_own_kernel(node.args[0]) and shares_loops(node.args[0]) and set(uses[node.args[0]]) == {node}
@@ -78,10 +88,10 @@ class BufferSelection:
         return not is_leaf(node) and node not in self.nodes
 
     def measure(self, node: Node, use_count: int) -> None:
-        """Keep the cost of a node in view; give it memory when computing it again and again would cost more."""
+        """Record the cost of a node; give it a buffer when computing it for every reader would cost more."""
         cost, depth = self._inline_cost(node)
         if use_count > 1 and cost > CHEAP and node.op.kind == "move":
-            self._settle(node, CHEAP, windowed=False)  # what the view shows gets the memory: the view itself stays free
+            self._settle(node, CHEAP, windowed=False)  # the source gets the buffer; the view itself costs nothing
             cost, depth = self._inline_cost(node)
         if depth > MAXIMUM_DEPTH or cost > MAXIMUM_COST or (use_count > 1 and cost > CHEAP):
             self.nodes[node] = None
@@ -94,7 +104,7 @@ class BufferSelection:
         return node.op.inline_cost(node) + sum(self.cost[arg] for arg in inner), 1 + max((self.depth[arg] for arg in inner), default=0)
 
     def consider_arguments(self, node: Node) -> None:
-        """Give memory to arguments that this node would compute more than once per element."""
+        """Give buffers to arguments that this node would otherwise compute more than once per element."""
         limit = node.op.inline_limit
         if limit is not None:
             for arg in node.args:
@@ -106,7 +116,7 @@ class BufferSelection:
                 self._settle(arg, CHEAP if size(arg.shape) > 1 else SCALAR, windowed=node.op.overlaps)
 
     def _settle(self, node: Node, limit: int, windowed: bool) -> Node:
-        """Follow a view down to what it shows, and give that memory when it costs more than the limit; returns it."""
+        """Follow views down to their source, and give it a buffer when it costs more than the limit; returns the source."""
         while self.inlined(node) and node.op.shows_argument(node):
             if node.op.buffered_if_reread and windowed:
                 break
@@ -123,12 +133,12 @@ class BufferSelection:
         """Whether an elementwise value is computed from a reduction or contraction of its own shape: it is that one's epilogue."""
         stack = [node]
         while stack:
-            each = stack.pop()
-            if each in self.nodes:
-                if has_own_kernel(each) and shares_loops(each):
+            current = stack.pop()
+            if current in self.nodes:
+                if has_own_kernel(current) and shares_loops(current):
                     return True
-            elif each.op.kind == "elementwise":
-                stack.extend(each.args)
+            elif current.op.kind == "elementwise":
+                stack.extend(current.args)
         return False
 
 
@@ -146,21 +156,29 @@ def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[
         if arg in wanted or is_leaf(arg):
             (here if same else elsewhere).add(arg)
         else:
-            stack.extend((each, same and arg.op.kind == "elementwise") for each in arg.args)
+            stack.extend((inner, same and arg.op.kind == "elementwise") for inner in arg.args)
     return here - elsewhere, elsewhere
 
 
 def group(roots: Iterable[Node]) -> list[Group]:
-    """All kernels in an order in which each finds what it reads."""
+    """All kernels in an order in which each finds what it reads; those of observers come last, and compute nothing else."""
     roots = list(roots)
-    wanted = materialize(roots)
+    wanted, observing = materialize(roots), observers(roots)
     inputs = {node: direct_inputs(node, wanted) for node in wanted}
     own = own_heights(roots, wanted)
+    rest = [node for node in wanted if node not in observing]
+    groups = fuse(rest, roots, inputs, own) + fuse([node for node in wanted if node in observing], roots, inputs, own)
+    _choose_stores(groups, roots, inputs, {node: i for i, fused in enumerate(groups) for node in fused.nodes})
+    return groups
+
+
+def fuse(nodes: list[Node], roots: list[Node], inputs: Inputs, own: dict[Node, int]) -> list[Group]:
+    """Some of the nodes with memory in groups that share loops."""
     heights: dict[Node, int] = {}
     groups: list[Group] = []
-    place: dict[Node, int] = {}
-    for node in wanted:
-        chosen = _join(node, inputs, groups, place)
+    group_of: dict[Node, int] = {}
+    for node in nodes:
+        chosen = _join(node, inputs, groups, group_of)
         if chosen is not None:
             members = set(groups[chosen].nodes)
             heights[node] = own[node] + max((heights[arg] for arg in inputs[node][0] if arg in members), default=0)
@@ -171,19 +189,17 @@ def group(roots: Iterable[Node]) -> list[Group]:
             chosen = len(groups) - 1
         else:
             groups[chosen].nodes.append(node)
-        place[node] = chosen
-    groups = ElementwiseFusion(roots, inputs, own).joined(groups)
-    _choose_stores(groups, roots, inputs, {node: number for number, each in enumerate(groups) for node in each.nodes})
-    return groups
+        group_of[node] = chosen
+    return ElementwiseFusion(roots, {node: inputs[node] for node in nodes}, own).joined(groups)
 
 
 class ElementwiseFusion:
-    """Elementwise groups that a later one continues, element by element, moved into it where nobody between them needs their results.
+    """Merges an elementwise group into a later one that continues it, where no group between them reads its results.
 
-    What began in several places (the gates of a recurrent unit) becomes one kernel, which computes once what they share.
+    Groups that start apart (the gates of a recurrent unit) become one kernel, which computes common values once.
     """
 
-    def __init__(self, roots: list[Node], inputs: dict[Node, tuple[set[Node], set[Node]]], own: dict[Node, int]) -> None:
+    def __init__(self, roots: list[Node], inputs: Inputs, own: dict[Node, int]) -> None:
         self.inputs, self.own = inputs, own
         self.readers: dict[Node, set[Node]] = {}
         for reader, kinds in inputs.items():
@@ -193,18 +209,18 @@ class ElementwiseFusion:
 
     def joined(self, groups: list[Group]) -> list[Group]:
         """The groups, fewer and larger."""
-        found = list(groups)
-        for number, later in enumerate(groups):
-            for before in range(number - 1, max(-1, number - LOOK_BACK), -1):
-                between = {node for each in found[before + 1:number] for node in each.nodes}
-                if found[before].nodes and self.continues(later, found[before]) and not self.read_by(between, found[before]):
-                    later.nodes[:0] = found[before].nodes
-                    found[before] = Group([])
-        return [each for each in found if each.nodes]
+        result = list(groups)
+        for i, later in enumerate(groups):
+            for before in range(i - 1, max(-1, i - LOOK_BACK), -1):
+                between = {node for group in result[before + 1:i] for node in group.nodes}
+                if result[before].nodes and self.continues(later, result[before]) and not self.read_by(between, result[before]):
+                    later.nodes[:0] = result[before].nodes
+                    result[before] = Group([])
+        return [group for group in result if group.nodes]
 
     def continues(self, later: Group, earlier: Group) -> bool:
         """Whether both are elementwise over the same elements, and the later one reads of the earlier only the element that it computes."""
-        if later.shape != earlier.shape or any(each.nodes[0].op.kind != "elementwise" or each.root for each in (later, earlier)):
+        if later.shape != earlier.shape or any(group.nodes[0].op.kind != "elementwise" or group.root for group in (later, earlier)):
             return False
         made, nodes = set(earlier.nodes), earlier.nodes + later.nodes
         here, elsewhere = (set().union(*(self.inputs[node][kind] for node in later.nodes)) for kind in (0, 1))
@@ -215,20 +231,20 @@ class ElementwiseFusion:
         return any(not self.readers.get(node, set()).isdisjoint(readers) for node in made.nodes)
 
     def height(self, nodes: list[Node]) -> int:
-        """How many values of one kernel are computed from each other, at most."""
+        """The length of the longest chain of values in one kernel."""
         heights: dict[Node, int] = {}
         for node in nodes:
             heights[node] = self.own[node] + max((heights[arg] for arg in self.inputs[node][0] if arg in heights), default=0)
         return max(heights.values())
 
     def stores(self, nodes: list[Node]) -> int:
-        """How many of them others need."""
+        """How many of them are read outside."""
         inside = set(nodes)
         return sum(node in self.roots or not self.readers.get(node, set()) <= inside for node in nodes)
 
 
 def own_heights(roots: list[Node], wanted: dict[Node, None]) -> dict[Node, int]:
-    """For each node, how many values above memory it is computed from, one from the other."""
+    """For each node, the length of the longest chain of values without buffers from which it is computed."""
     height: dict[Node, int] = {}
     for node in topological(roots):
         inlined = (height[arg] for arg in node.args if arg not in wanted and not is_leaf(arg))
@@ -236,21 +252,21 @@ def own_heights(roots: list[Node], wanted: dict[Node, None]) -> dict[Node, int]:
     return height
 
 
-def _join(node: Node, inputs: dict[Node, tuple[set[Node], set[Node]]], groups: list[Group], place: dict[Node, int]) -> int | None:
+def _join(node: Node, inputs: Inputs, groups: list[Group], group_of: dict[Node, int]) -> int | None:
     """The latest earlier group whose loops can compute this node too."""
     if node.op.kind != "elementwise":
         return None
     here, elsewhere = inputs[node]
-    earliest = max((place[arg] for arg in here if arg in place), default=-1)
-    barrier = max((place[arg] for arg in elsewhere if arg in place), default=-1)
+    earliest = max((group_of[arg] for arg in here if arg in group_of), default=-1)
+    barrier = max((group_of[arg] for arg in elsewhere if arg in group_of), default=-1)
     first = max(earliest, barrier + 1, len(groups) - LOOK_BACK, 0)
-    for number in range(first, len(groups)):
-        if _fits(node, here, groups[number], inputs):
-            return number
+    for i in range(first, len(groups)):
+        if _fits(node, here, groups[i], inputs):
+            return i
     return None
 
 
-def _fits(node: Node, here: set[Node], candidate: Group, inputs: dict[Node, tuple[set[Node], set[Node]]]) -> bool:
+def _fits(node: Node, here: set[Node], candidate: Group, inputs: Inputs) -> bool:
     if candidate.shape != node.shape or len(candidate.nodes) >= MAXIMUM_STORES:
         return False
     if candidate.root is not None and not shares_loops(candidate.root):
@@ -264,10 +280,10 @@ def _fits(node: Node, here: set[Node], candidate: Group, inputs: dict[Node, tupl
     return candidate.root is None and any(shared & inputs[member][0] for member in members)
 
 
-def _choose_stores(groups: list[Group], roots: list[Node], inputs: dict[Node, tuple[set[Node], set[Node]]], place: dict[Node, int]) -> None:
+def _choose_stores(groups: list[Group], roots: list[Node], inputs: Inputs, group_of: dict[Node, int]) -> None:
     """Within a group, only what others read is written to memory."""
     needed = set(roots)
     for node, (here, elsewhere) in inputs.items():
-        needed |= {arg for arg in here | elsewhere if arg in place and place[arg] != place[node]}
-    for each in groups:
-        each.stored = [node for node in each.nodes if node in needed]
+        needed |= {arg for arg in here | elsewhere if arg in group_of and group_of[arg] != group_of[node]}
+    for group in groups:
+        group.stored = [node for node in group.nodes if node in needed]

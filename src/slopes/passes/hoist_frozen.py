@@ -1,4 +1,4 @@
-"""What depends on fixed values alone (weights, while a network is used): a graph of its own, computed once for many calls."""
+"""What depends on fixed variables alone (weights, in evaluation mode) becomes a graph of its own, computed once for many calls."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from .fuse import has_own_kernel
 
 
 def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """(the roots in terms of new variables, what each of these stands for): values made of the `fixed` variables, as far as they reach,
-    that cannot be computed element by element where they are read."""
+    """(roots in terms of new variables, the value of each new variable).
+
+    The values depend on `fixed` variables alone, and contain work that cannot be done element by element where they are read."""
+    if not fixed:
+        return list(roots), {}
     order = topological(roots)
     steady = depends_only_on(order, fixed)
     worth: set[Node] = set()
@@ -25,13 +28,15 @@ def hoist_frozen(roots: Sequence[Node], fixed: Collection[Node]) -> tuple[list[N
 
 
 def depends_only_on(order: Iterable[Node], fixed: Collection[Node]) -> set[Node]:
-    """The nodes made of fixed variables and of constants. What is made of constants alone is none."""
-    found: set[Node] = set()
+    """The nodes that depend on fixed variables and on nothing else but constants; not those that depend on constants alone."""
+    if not fixed:
+        return set()
+    steady: set[Node] = set()
     constants: set[Node] = set()
     for node in order:
         if node.op is Variable:
             if node in fixed:
-                found.add(node)
-        elif all(arg in found or arg in constants for arg in node.args):
-            (found if any(arg in found for arg in node.args) else constants).add(node)
-    return found
+                steady.add(node)
+        elif all(arg in steady or arg in constants for arg in node.args):
+            (steady if any(arg in steady for arg in node.args) else constants).add(node)
+    return steady

@@ -1,4 +1,4 @@
-"""Canonical rules of moves and sums: chains of moves become one, repetition comes late, nothing is added up in vain."""
+"""Canonical rules of moves and sums: chains of moves become one, broadcasting comes late, needless sums disappear."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from ..graph.dtype import accumulator
 from ..graph.node import Node
 from ..graph.operation import build
 from ..graph.rewrite import ANY, Phase
+from ..graph.shape import size
+from ..ops.fill import full, full_like
 from .arithmetic import pair
-from .match import aligned_shape, full, full_like, is_op, size, weight
+from .match import aligned_shape, is_op, weight
 
 layout = Phase("canonical", weight)
 rule = layout.rule
@@ -22,7 +24,7 @@ def empty(node):
 @rule("a sum over nothing is 0, a product 1, any false, all true", "sum", "prod", "any", "all",
       example=pair(lambda a: (build("sum", a, axes=(0,)), full((3,), 0, a.dtype)), (0, 3)))
 def reduce_empty(node):
-    return full_like(node, node.op.name in ("prod", "all")) if node.args[0].size == 0 else None
+    return full_like(node, is_op(node, "prod", "all")) if node.args[0].size == 0 else None
 
 
 @rule("a sum of no products is 0", "contract",

@@ -1,19 +1,18 @@
-"""Small questions that rewrite rules ask of nodes, and small nodes that they answer with."""
+"""The vocabulary of rewrite rules: predicates and small functions of nodes."""
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import Constant, build, constant
+from ..graph.operation import Constant
 
 ONE_SOURCE_MOVES = ("reshape", "permute", "expand", "slice")
 
 
 def weight(node: Node) -> int:
-    """A node's part of the measure: about the work it takes, and never nothing."""
+    """A node's part of the measure: about the work that it takes, at least 1."""
     if node.op.kind == "leaf" or number(node) is not None:
         return 1
     inputs = sum(arg.size for arg in node.args) if node.op.kind in ("reduce", "contract") else 0
@@ -37,23 +36,14 @@ def number(node: Node) -> Any:
 
 def holds(node: Node, value: float) -> bool:
     """Whether every element is this very number (a bool is no number here)."""
-    found = number(node)
-    return found is not None and not isinstance(found, bool) and found == value
+    held = number(node)
+    return held is not None and not isinstance(held, bool) and held == value
 
 
 def other(node: Node, value: float) -> Node | None:
     """The argument beside one that holds `value`, of an operation whose two arguments may be exchanged."""
     a, b = node.args
     return a if holds(b, value) else b if holds(a, value) else None
-
-
-def full(shape: tuple[int, ...], value: Any, dtype: Any) -> Node:
-    """One number everywhere."""
-    return build("expand", constant(value, dtype), shape=shape)
-
-
-def full_like(node: Node, value: Any) -> Node:
-    return full(node.shape, value, node.dtype)
 
 
 def is_op(node: Node, *names: str) -> bool:
@@ -67,7 +57,3 @@ def floating(node: Node) -> bool:
 def aligned_shape(source: Node, rank: int) -> tuple[int, ...]:
     """The shape of an expand's source, with ones in front up to the rank of the result."""
     return (1,) * (rank - source.ndim) + source.shape
-
-
-def size(shape: tuple[int, ...]) -> int:
-    return prod(shape)

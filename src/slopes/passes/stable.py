@@ -1,16 +1,16 @@
-"""Numerically better forms of the same value: no overflow, no cancellation, wherever the form on paper was written down.
+"""Numerically stable forms of textbook formulas: no overflow, no cancellation.
 
 Every rule gives the same number up to rounding where the old form was accurate, and a better one where it overflowed,
 underflowed to a wrong limit, or cancelled; the comment of each says where that is.
 
 Traced functions take derivatives of the better form as well: the pullback of log(sum(exp x)) is inf / inf where the value, once
-rewritten, is finite. So the rules are applied a first time to what is differentiated, before its pullback is built.
+rewritten, is finite. So the rules are applied a first time to a function before its pullback is built.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ..autodiff.repeat import depending
 from ..graph.dtype import is_float
@@ -27,7 +27,7 @@ RISKS = {"log": 5000, "log1p": 2000, "divide": 100, "subtract": 50, "sqrt": 10}
 
 
 def risk(node: Node) -> int:
-    """The weight of a node in the measure: what can overflow or lose digits weighs much, all else 1."""
+    """The weight of a node in the measure: large for operations that can overflow or lose digits, 1 for all others."""
     if is_op(node, "exp"):
         return 1 if not_above_zero(node.args[0]) or is_shifted(node.args[0]) else 1000
     return RISKS.get(node.op.name, 1)
@@ -37,16 +37,16 @@ STABLE = Phase("stable", risk, once=True)
 rule = STABLE.rule
 
 
-def stable(roots: Sequence[Node]) -> list[Node]:
+def stable(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
     """The same values, computed so that they neither overflow nor cancel where that can be avoided."""
     return rewrite(roots, STABLE)
 
 
 def stable_to_differentiate(roots: Sequence[Node], fixed: Iterable[Node] = ()) -> list[Node]:
-    """The roots in the form in which they are differentiated: stable, and canonical but for what derivatives stop at or start from.
+    """The roots in the form in which they are differentiated: stable, and canonical except for aliases and stopped gradients.
 
-    Graphs that are stable already stay as they are. So do `fixed` nodes, every alias, by which a derivative knows its argument, and
-    what is computed without exponentials and roots, of which all the rules speak that change a derivative.
+    Graphs that are stable already stay as they are. So do `fixed` nodes, every alias (it marks the argument of a
+    derivative), and all nodes without exponentials and roots: only rules about these change a derivative.
     """
     order = topological(roots)
     changing = depending(order, [node for node in order if is_op(node, "exp", "sqrt")]).difference(fixed)
@@ -94,8 +94,8 @@ def minus(x: Node) -> Node:
 def log_one_plus(node):
     inner = node.args[0]  # digits of a small x are lost in 1 + x
     if is_op(inner, "add"):
-        found = other(inner, 1)
-        return None if found is None or is_op(found, "exp") else build("log1p", found)
+        addend = other(inner, 1)
+        return None if addend is None or is_op(addend, "exp") else build("log1p", addend)
     return build("log1p", -inner.args[1]) if is_op(inner, "subtract") and holds(inner.args[0], 1) else None
 
 
@@ -107,8 +107,8 @@ def exp_minus_one(node):
 
 @rule("-1 + exp(x) = expm1(x)", "add", example=pair(lambda a: (build("exp", a) + -1.0, build("expm1", a))))
 def exp_plus_minus_one(node):
-    found = other(node, -1)
-    return build("expm1", found.args[0]) if found is not None and is_op(found, "exp") else None
+    addend = other(node, -1)
+    return build("expm1", addend.args[0]) if addend is not None and is_op(addend, "exp") else None
 
 
 @rule("1 - exp(x) = -expm1(x)", "subtract", example=pair(lambda a: (1 - build("exp", a), -build("expm1", a))))
@@ -232,7 +232,7 @@ def log_moved(node):
         moves.append(inner)
         inner = inner.args[0]
     logarithm = build("log", inner)
-    result = next((better for each in LOGARITHMS if (better := each(logarithm)) is not None), None) if moves else None
+    result = next((better for rule in LOGARITHMS if (better := rule(logarithm)) is not None), None) if moves else None
     for move in reversed(moves) if result is not None else ():
         result = move.op.make(result, **move.params)
     return result

@@ -1,4 +1,4 @@
-"""The memory plan: every buffer gets a place in one arena, and places are used again once a buffer is dead."""
+"""The memory plan: every buffer gets an offset in one arena, and memory is reused once a buffer is dead."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Life:
     last: int
 
 
-def place(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
+def assign_offsets(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     """An offset for each buffer, so that no two that live at once overlap, and the size of the arena.
 
     Two orders are tried, and the smaller arena is taken: buffers as they are born into the smallest gap that holds each (best
     fit), and the largest first, each as low as its neighbours in time allow. The second is left out for very many buffers.
     """
-    by_birth = place_by_birth(lives)
+    by_birth = assign_by_birth(lives)
     if len(lives) > BEST_FIT_BUFFERS:
         return by_birth
-    return min(by_birth, place_by_size(lives), key=lambda found: found[1])
+    return min(by_birth, assign_by_size(lives), key=lambda plan: plan[1])
 
 
-def place_by_size(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
-    """The largest buffers first, each at the lowest place where no buffer stands that lives at the same time."""
+def assign_by_size(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
+    """The largest buffers first, each at the lowest offset where it overlaps no buffer that lives at the same time."""
     placed: list[tuple[int, int, int, int]] = []  # (first phase, last phase, offset, end)
     offsets: dict[Name, int] = {}
     for name, life in sorted(lives.items(), key=lambda item: (-item[1].nbytes, item[1].first)):
@@ -53,16 +53,16 @@ def aligned(nbytes: int) -> int:
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
 
 
-def place_by_birth(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
+def assign_by_birth(lives: Mapping[Name, Life]) -> tuple[dict[Name, int], int]:
     """Buffers in order of birth, larger ones first, each into the smallest gap that holds it."""
     offsets: dict[Name, int] = {}
     free: list[tuple[int, int]] = []  # (offset, size), by offset
     living: list[tuple[int, int, int]] = []  # (last phase, offset, size)
     top = 0
     for name, life in sorted(lives.items(), key=lambda item: (item[1].first, -item[1].nbytes)):
-        dead = [each for each in living if each[0] < life.first]
+        dead = [buffer for buffer in living if buffer[0] < life.first]
         if dead:
-            living = [each for each in living if each[0] >= life.first]
+            living = [buffer for buffer in living if buffer[0] >= life.first]
             for _, offset, size in dead:
                 free = _release(free, offset, size)
         size = aligned(life.nbytes)
@@ -79,14 +79,14 @@ def _take(free: list[tuple[int, int]], size: int) -> tuple[int, list[tuple[int, 
     if not fitting:
         return -1, free
     extent, offset = min(fitting)
-    rest = [each for each in free if each[0] != offset]
+    rest = [gap for gap in free if gap[0] != offset]
     if extent > size:
         rest.append((offset + size, extent - size))
     return offset, sorted(rest)
 
 
 def _release(free: list[tuple[int, int]], offset: int, size: int) -> list[tuple[int, int]]:
-    """Give a place back, joined with free neighbours."""
+    """Return memory to the free list, joined with free neighbours."""
     joined: list[tuple[int, int]] = []
     for start, extent in sorted([*free, (offset, size)]):
         if joined and joined[-1][0] + joined[-1][1] == start:

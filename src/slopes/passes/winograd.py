@@ -28,10 +28,12 @@ from ..graph.body import Body
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.operation import build_node, variable
-from ..graph.walk import rebuild_all, topological
+from ..graph.walk import performs, rebuild_all, topological
+from ..ops.contract import Contract
+from ..ops.fill import full
 from ..ops.scan import Scan
+from ..ops.window import Window
 from .hoist_frozen import depends_only_on
-from .match import full
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
@@ -44,28 +46,31 @@ def winograd(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
 
     Filters that are made of `fixed` variables alone change their coordinates at no cost.
     """
-    steady = depends_only_on(topological(roots), fixed)
+    order = topological(roots)
+    if not performs(order, Window):
+        return list(roots)
+    steady = depends_only_on(order, fixed)
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         if node in steady:
             steady.add(new)
-        found = correlation(new) if new.op.name == "contract" else None
-        if found is None:
+        convolution = correlation(new) if new.op is Contract else None
+        if convolution is None:
             return new
-        found = replace(found, steady=found.filters and found.other in steady)
-        if not found.pays:
+        convolution = replace(convolution, steady=convolution.filters and convolution.other in steady)
+        if not convolution.pays:
             return new
-        return found.in_parts() if found.parts > 1 else found.at_once()
+        return convolution.in_parts() if convolution.parts > 1 else convolution.at_once()
 
-    return rebuild_all(roots, make)
+    return rebuild_all(order, roots, make)
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """A contraction of the windows of a picture with filters (`filters`), or with a gradient that has an entry per window.
+    """A contraction of the windows of an image with filters (`filters`), or with a gradient that has an entry per window.
 
-    Labels: `counts` name the windows, `inside` the places in one; `apart` axes of both operands and the result, `mine` those of the
+    Labels: `counts` name the windows, `inside` the positions in one; `apart` axes of both operands and the result, `mine` those of the
     windows and the result, `others` those of the other operand and the result, `summed` those of both operands.
     """
 
@@ -82,7 +87,7 @@ class Correlation:
     others: Labels
     summed: Labels
     steady: bool = False  # whether the other operand is known before the call
-    changed_other: Node | None = None  # it, in its coordinates, where that was computed outside of a loop
+    transformed_filters: Node | None = None  # the other operand, transformed, where that was done outside of a loop
 
     @property
     def size(self) -> int:
@@ -124,62 +129,62 @@ class Correlation:
         tiles = prod(self.tiles) * self.extent(self.apart)
         indirect = self.n ** 2 * tiles * self.extent(self.mine + self.others + self.summed)
         filters = 0 if self.steady else self.n ** 2 * self.extent(self.apart + self.others + self.summed)
-        return indirect + TRANSFORM * (self.changed + filters)
+        return indirect + TRANSFORM * (self.transformed_elements + filters)
 
     @property
-    def changed(self) -> int:
-        """The elements of all tiles that change their coordinates: the picture's, and the result's or the gradient's."""
+    def transformed_elements(self) -> int:
+        """The elements of all tiles that are transformed: the image's, and the result's or the gradient's."""
         rows = self.extent(self.mine + self.summed) + self.extent(self.others + (self.mine if self.filters else self.summed))
         return self.n ** 2 * prod(self.tiles) * self.extent(self.apart) * rows
 
-    # ------------------------------------------------------------------ all at once, or some pictures after the other
+    # ------------------------------------------------------------------ all images at once, or part by part
     @property
     def parts(self) -> int:
-        """In how many parts the pictures are taken, so that the tiles of one stay in a cache. They must be the first axis everywhere."""
-        pictures, out = self.window_axes[0], self.node.params["out_axes"]
-        if pictures not in (self.mine[:1] if self.filters else self.summed) or pictures != (out if self.filters else self.other_axes)[0]:
+        """The number of parts of the images, so that a part's tiles stay in a cache; 1 unless images are the first axis everywhere."""
+        images, out = self.window_axes[0], self.node.params["out_axes"]
+        if images not in (self.mine[:1] if self.filters else self.summed) or images != (out if self.filters else self.other_axes)[0]:
             return 1
-        count = self.sizes[pictures]
-        return next(part for part in range(1, count + 1) if count % part == 0 and (4 * self.changed <= part * TILE_BYTES or part == count))
+        count = self.sizes[images]
+        nbytes = 4 * self.transformed_elements
+        return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * TILE_BYTES or part == count))
 
     def at_once(self) -> Node:
-        return self.placed(self.products())
+        return self.assemble(self.products())
 
     def in_parts(self) -> Node:
-        """The same in a loop over parts of the pictures: results of filters one behind the other, products of gradients added up."""
-        picture, count = self.windows.args[0], self.parts
-        some, other = variable((picture.shape[0] // count, *picture.shape[1:]), float32), variable(self.other.shape, float32)
+        """The same in a loop over parts of the images: results of filters one after another, products of gradients added up."""
+        image, count = self.windows.args[0], self.parts
+        some, other = variable((image.shape[0] // count, *image.shape[1:]), float32), variable(self.other.shape, float32)
         if not self.filters:
             other = variable((other.shape[0] // count, *other.shape[1:]), float32)
         windows = build_node("window", (some,), self.windows.params)
         operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
-        part = correlation(build_node("contract", operands, self.node.params))
-        assert part is not None
+        part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other)
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
-                       for whole, step in ((picture, some), (self.other, other)) if whole.shape != step.shape)
+                       for whole, step in ((image, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
-            filters = self.filters_changed()
+            filters = self.transform_filters()
             given = variable(filters.shape, float32)
-            body = Body([some, given], [replace(part, changed_other=given).at_once()])
+            body = Body([some, given], [replace(part, transformed_filters=given).at_once()])
             row = loop(body, (*moving, filters), carries=0, moving=1, length=count)
             return build_node("reshape", (row,), {"shape": self.node.shape})
         products = part.products()
         total = variable(products.shape, float32)
         body = Body([total, some, other], [build_node("add", (total, products), {})])
         row = loop(body, (full(products.shape, 0, float32), *moving), carries=1, moving=2, length=count)
-        return self.placed(build_node("reshape", (row,), {"shape": products.shape}))
+        return self.assemble(build_node("reshape", (row,), {"shape": products.shape}))
 
     def products(self) -> Node:
         """The summed products: (n, n, `apart`, `others`, `mine`), with filters followed by the tiles."""
         return self.with_filters() if self.filters else self.with_gradients()
 
-    def placed(self, products: Node) -> Node:
-        """The result that the products are the coordinates of."""
+    def assemble(self, products: Node) -> Node:
+        """The result, from the products that are its coordinates."""
         labels, out = self.apart + self.others + self.mine, self.node.params["out_axes"]
         if not self.filters:
             order = self.inside + labels
-            return mixed_back(products, evaluation(self.n, self.size), tuple(order.index(label) for label in out))
-        tiles = mixed_back(products, evaluation(self.n, self.step), self.tiled(labels))
+            return mix_back(products, evaluation(self.n, self.size), tuple(order.index(label) for label in out))
+        tiles = mix_back(products, evaluation(self.n, self.step), self.tile_order(labels))
         shape = [self.tiles[self.counts.index(label)] * self.step if label in self.counts else self.sizes[label] for label in out]
         whole = build_node("reshape", (tiles,), {"shape": tuple(shape)})
         stop = tuple(self.sizes[label] for label in out)
@@ -187,34 +192,34 @@ class Correlation:
 
     def with_filters(self) -> Node:
         """Windows with filters: a product for each tile."""
-        filters = self.filters_changed() if self.changed_other is None else self.changed_other
-        return self.contracted(filters, self.apart + self.summed + self.others)
+        filters = self.transform_filters() if self.transformed_filters is None else self.transformed_filters
+        return self.contract_tiles(filters, self.apart + self.summed + self.others)
 
-    def filters_changed(self) -> Node:
+    def transform_filters(self) -> Node:
         """G w for all filters: (n, n, `apart`, `summed`, `others`)."""
         order = self.apart + self.summed + self.others + self.inside
         last = build_node("permute", (self.other,), {"axes": tuple(map(self.other_axes.index, order))})
-        return mixed(last, evaluation(self.n, self.size, scaled=True))
+        return mix(last, evaluation(self.n, self.size, scaled=True))
 
     def with_gradients(self) -> Node:
         """Windows with an entry for each, tile by tile: summed over the tiles."""
         rows = self.apart + self.others + self.summed
         tiles = self.cut(self.other, tuple(map(self.other_axes.index, self.counts)), self.step,
                          tuple(map(self.other_axes.index, rows + self.counts)))
-        return self.contracted(mixed(tiles, evaluation(self.n, self.step, scaled=True)), rows + self.counts)
+        return self.contract_tiles(mix(tiles, evaluation(self.n, self.step, scaled=True)), rows + self.counts)
 
-    def contracted(self, other: Node, rows: Labels) -> Node:
+    def contract_tiles(self, other: Node, rows: Labels) -> Node:
         near = -1, -2
         columns = self.apart + (self.summed + self.mine if self.filters else self.mine + self.summed)
-        return build_node("contract", (other, self.in_coordinates(columns)), {
+        return build_node("contract", (other, self.transform_input(columns)), {
             "a_axes": near + rows, "b_axes": near + columns + self.counts,
             "out_axes": near + self.apart + self.others + self.mine + (self.counts if self.filters else ())})
 
-    def in_coordinates(self, columns: Labels) -> Node:
-        """B^T x for all tiles of the picture: (n, n, `columns`, tiles)."""
+    def transform_input(self, columns: Labels) -> Node:
+        """B^T x for all tiles of the image: (n, n, `columns`, tiles)."""
         tiles = self.cut(self.windows.args[0], self.windows.params["axes"], self.n,
                          tuple(map(self.window_axes.index, columns + self.counts)))
-        return mixed(tiles, interpolation(self.n))
+        return mix(tiles, interpolation(self.n))
 
     def cut(self, x: Node, axes: Labels, size: int, order: Labels) -> Node:
         """Tiles of `size` by `size`, `step` apart on two axes of x, filled up with zeros; axes in this order, those in a tile last."""
@@ -225,13 +230,13 @@ class Correlation:
         tiles = build_node("window", (whole,), {"axes": axes, "size": (size,) * 2, "stride": (self.step,) * 2, "dilation": (1, 1)})
         return build_node("permute", (tiles,), {"axes": (*order, x.ndim, x.ndim + 1)})
 
-    def tiled(self, labels: Labels) -> tuple[int, ...]:
-        """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the places in a tile behind the tiles."""
-        found: list[int] = []
+    def tile_order(self, labels: Labels) -> tuple[int, ...]:
+        """The order that puts (rows, columns, `labels`, tiles) as the result's axes, the positions in a tile behind the tiles."""
+        order: list[int] = []
         for label in self.node.params["out_axes"]:
-            place = self.counts.index(label) if label in self.counts else -1
-            found += [2 + labels.index(label)] if place < 0 else [2 + len(labels) + place, place]
-        return tuple(found)
+            axis = self.counts.index(label) if label in self.counts else -1
+            order += [2 + labels.index(label)] if axis < 0 else [2 + len(labels) + axis, axis]
+        return tuple(order)
 
 
 def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: int) -> Node:
@@ -240,14 +245,14 @@ def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: 
 
 
 def correlation(node: Node) -> Correlation | None:
-    """What a contraction is, if one of its operands is windows of a picture, next to each other and of a size that fits.
+    """A contraction as a correlation, if one of its operands is the windows of an image, without stride and of a size that fits; else None.
 
-    Only of float32: who asks for float64 wants the last digits.
+    Only in float32: whoever chooses float64 needs its accuracy.
     """
     p = node.params
     for which in (0, 1) if node.dtype == float32 else ():
         windows, other = node.args[which], node.args[1 - which]
-        if windows.op.name != "window" or not fits(windows):
+        if windows.op is not Window or not fits(windows):
             continue
         mine, its = (p["a_axes"], p["b_axes"])[::1 - 2 * which]
         counts, inside = tuple(mine[axis] for axis in windows.params["axes"]), tuple(mine[-2:])
@@ -267,18 +272,18 @@ def correlation(node: Node) -> Correlation | None:
 
 
 def fits(windows: Node) -> bool:
-    """Whether windows are squares of a size for which there are coordinates, at every place of a picture."""
+    """Whether windows are squares of a supported size, at every position of an image."""
     p = windows.params
     return len(p["size"]) == 2 and len(set(p["size"])) == 1 and p["size"][0] in FILTERS and set(p["stride"] + p["dilation"]) == {1}
 
 
-def mixed(x: Node, matrix: Matrix) -> Node:
+def mix(x: Node, matrix: Matrix) -> Node:
     """The matrix applied along the last two axes, which come first in the result."""
     axes = x.ndim - 2, x.ndim - 1
     return build_node("mix", (x,), {"matrix": matrix, "axes": axes, "order": (*axes, *range(x.ndim - 2))})
 
 
-def mixed_back(x: Node, matrix: Matrix, order: tuple[int, ...]) -> Node:
+def mix_back(x: Node, matrix: Matrix, order: tuple[int, ...]) -> Node:
     """The transposed matrix applied along the first two axes."""
     return build_node("mix", (x,), {"matrix": tuple(zip(*matrix)), "axes": (0, 1), "order": order})
 
@@ -303,7 +308,7 @@ def interpolation(n: int) -> Matrix:
 
 def vanishing(zeros: Sequence[float]) -> list[float]:
     """The coefficients, lowest first, of the product of x - p: exact, as the points are quarters."""
-    found = [1.0]
+    coefficients = [1.0]
     for p in zeros:
-        found = [low - p * same for low, same in zip([0.0, *found], [*found, 0.0])]
-    return found
+        coefficients = [low - p * same for low, same in zip([0.0, *coefficients], [*coefficients, 0.0])]
+    return coefficients

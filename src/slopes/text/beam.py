@@ -10,7 +10,8 @@ from .. import tree
 from ..compile import Compiled, compile
 from ..errors import ArgumentError, ShapeError
 from ..functions import arange, concat, full, log_softmax, take, take_along_axis, top_k, where
-from ..tensor import Tensor, asarray, from_array, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray, from_array
 from .generation import Step
 from .sampling import FEW, scores, select_top
 from .vocabulary import check_whole

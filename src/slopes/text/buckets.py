@@ -82,7 +82,7 @@ def buckets(lengths: Any, batch_size: int, seed: int | None = None, epoch: int =
     limits = adaptive_boundaries(lengths) if limits is None else checked_limits(limits, lengths)
     sequence = np.arange(len(lengths)) if seed is None else order(seed, epoch, len(lengths))
     bucket_of = np.searchsorted(limits, lengths[sequence])
-    result = [Bucket(members[batch], limit) for number, limit in enumerate(limits) if len(members := sequence[bucket_of == number])
+    result = [Bucket(members[batch], limit) for i, limit in enumerate(limits) if len(members := sequence[bucket_of == i])
             for batch in batches(None, 0, len(members), batch_size)]
     return result if seed is None else [result[i] for i in order(seed, epoch, len(result), BUCKETING)]
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..tensor import Tensor, asarray, from_array, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray, from_array
 from .sampling import greedy
 from .vocabulary import check_whole
 

@@ -123,7 +123,7 @@ class Rows(Loader):
         lengths = checked_lengths(np.max([[len(row) for row in column] for column in columns], axis=0))
         limits = adaptive_boundaries(np.maximum(lengths, 1), limits) if isinstance(limits, int) else checked_limits(limits, lengths)
         home = np.searchsorted(limits, lengths)
-        self.buckets = [bucket(parts, targets, np.flatnonzero(home == number)) for number in np.unique(home)]
+        self.buckets = [bucket(parts, targets, np.flatnonzero(home == i)) for i in np.unique(home)]
         self.counted = sum(int((targets != IGNORED).sum()) for _, targets in self.buckets)
 
     def steps(self, batch_size: int) -> int:
@@ -140,15 +140,15 @@ class Rows(Loader):
         mixed = range(len(plan)) if seed is None else order(seed, epoch, len(plan), BUCKETING)
         return (self.batch(*plan[i], batch_size) for i in mixed[start:])
 
-    def batch(self, number: int, rows: np.ndarray, batch_size: int) -> Batch:
+    def batch(self, bucket_index: int, rows: np.ndarray, batch_size: int) -> Batch:
         """These rows of a bucket, filled up with the first one: to the size of a batch, or of a smaller bucket."""
-        arrays, targets = self.buckets[number]
+        arrays, targets = self.buckets[bucket_index]
         size = min(batch_size, max(2, len(targets)))
         whole = np.concatenate((rows, np.repeat(rows[:1], size - len(rows))))
-        wanted = targets[whole]
-        wanted[len(rows):] = IGNORED
-        found = tuple(array[whole] for array in arrays)
-        return Batch(found if len(found) > 1 else found[0], wanted)
+        batch_targets = targets[whole]
+        batch_targets[len(rows):] = IGNORED
+        inputs = tuple(array[whole] for array in arrays)
+        return Batch(inputs if len(inputs) > 1 else inputs[0], batch_targets)
 
 
 def one_each(targets: Any) -> Any:
@@ -167,7 +167,7 @@ def one_each(targets: Any) -> Any:
 
 def check_labelled(targets: Any) -> None:
     """Every example has a label that counts: the loss of a batch without any would be a mean of nothing."""
-    idle = [number for number, row in enumerate(targets) if not (np.asarray(row) != IGNORED).any()]
+    idle = [i for i, row in enumerate(targets) if not (np.asarray(row) != IGNORED).any()]
     if idle:
         raise ArgumentError(f"Rows: example {idle[0]} has no label that counts", why=f"it has none, or all are {IGNORED}; so do "
                             f"{len(idle)} of {len(targets)} examples", repair="leave these out: there is nothing to learn from them")
@@ -184,7 +184,7 @@ def padded(rows: list[Any], value: int) -> np.ndarray:
 
 
 def long_enough(ids: Any, least: int, owner: str) -> np.ndarray:
-    found = checked_sequence(ids, owner)
-    if len(found) < least:
-        raise ShapeError(f"{owner}: a text of {len(found)} tokens", why=f"it takes at least {least}", repair="give a longer text")
-    return found
+    tokens = checked_sequence(ids, owner)
+    if len(tokens) < least:
+        raise ShapeError(f"{owner}: a text of {len(tokens)} tokens", why=f"it takes at least {least}", repair="give a longer text")
+    return tokens

@@ -63,14 +63,14 @@ class Subwords:
 
     def encode(self, sentence: str, bos: bool = False, eos: bool = False) -> np.ndarray:
         """The numbers (T,) int64 of the sentence's pieces, with <bos> before and <eos> after them if asked for."""
-        found = self.engine.encode(sentence, add_special_tokens=False).ids
-        return np.array([*([self.bos] if bos else []), *found, *([self.eos] if eos else [])], np.int64)
+        pieces = self.engine.encode(sentence, add_special_tokens=False).ids
+        return np.array([*([self.bos] if bos else []), *pieces, *([self.eos] if eos else [])], np.int64)
 
-    def decode(self, numbers: Any) -> str:
+    def decode(self, indices: Any) -> str:
         """The sentence of numbers (T,), up to the first <eos>, without the other special tokens."""
-        found = as_indices(numbers)
-        end = np.flatnonzero(found == self.eos)
-        kept = found[: end[0]] if end.size else found
+        indices = as_indices(indices)
+        end = np.flatnonzero(indices == self.eos)
+        kept = indices[: end[0]] if end.size else indices
         return str(self.engine.decode(kept.tolist(), skip_special_tokens=True))
 
     def save(self, path: Path) -> None:

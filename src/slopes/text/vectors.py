@@ -28,23 +28,23 @@ class WordVectors:
     array([ 0., -1.], dtype=float32)
     """
 
-    __slots__ = ("number_of", "vectors", "words")
+    __slots__ = ("index_of", "vectors", "words")
 
     def __init__(self, words: list[str], vectors: np.ndarray) -> None:
         self.words, self.vectors = tuple(words), vectors
-        self.number_of = {word: number for number, word in enumerate(self.words)}
+        self.index_of = {word: index for index, word in enumerate(self.words)}
 
     def __len__(self) -> int:
         return len(self.words)
 
     def __contains__(self, word: object) -> bool:
-        return word in self.number_of
+        return word in self.index_of
 
     def __getitem__(self, word: str) -> np.ndarray:
-        if word not in self.number_of:
+        if word not in self.index_of:
             raise OutOfRangeError(f"there is no vector for {word!r:.80}", why=f"there are {len(self)} words",
                                   repair="ask first: word in vectors")
-        return self.vectors[self.number_of[word]]
+        return self.vectors[self.index_of[word]]
 
     def __repr__(self) -> str:
         return f"WordVectors({len(self)} words, {self.vectors.shape[1]} numbers each)"
@@ -67,8 +67,8 @@ class WordVectors:
         mean, deviation = float(self.vectors.mean(dtype=np.float64)), float(self.vectors.std(dtype=np.float64))
         drawn = np.random.Generator(np.random.Philox(key=np.array([seed, 0], np.uint64))).standard_normal((len(vocabulary), size))
         table = (mean + deviation * drawn).astype(np.float32)
-        known = np.array([token in self.number_of for token in vocabulary.tokens])
-        table[known] = self.vectors[[self.number_of[token] for token in vocabulary.tokens if token in self.number_of]]
+        known = np.array([token in self.index_of for token in vocabulary.tokens])
+        table[known] = self.vectors[[self.index_of[token] for token in vocabulary.tokens if token in self.index_of]]
         if PAD in vocabulary.specials:
             table[vocabulary.pad] = 0
         return Table(table, known)
@@ -85,8 +85,8 @@ class WordVectors:
         lengths = np.linalg.norm(self.vectors, axis=1) * np.linalg.norm(vector)
         cosines = self.vectors @ vector / np.where(lengths > 0, lengths, 1)
         best = np.argsort(-cosines, kind="stable")
-        kept = [number for number in best[: count + 1] if self.words[number] != word] if isinstance(word, str) else best
-        return [(self.words[number], round(float(cosines[number]), 6) + 0.0) for number in kept[:count]]
+        kept = [i for i in best[: count + 1] if self.words[i] != word] if isinstance(word, str) else best
+        return [(self.words[i], round(float(cosines[i]), 6) + 0.0) for i in kept[:count]]
 
 
 class Table(NamedTuple):
@@ -113,7 +113,7 @@ def load_vectors(path: Path, words: Container[str] | None = None, limit: int | N
     WordVectors(2 words, 2 numbers each)
     """
     size, claim = first_line(path, limit)
-    found: dict[str, np.ndarray] = {}
+    vectors: dict[str, np.ndarray] = {}
     seen: set[str] = set()
     for line_number, line in text_lines(path, limit):
         if line_number == 1 and claim is not None:
@@ -123,13 +123,13 @@ def load_vectors(path: Path, words: Container[str] | None = None, limit: int | N
             raise wrong_line(path, line_number, f"the word {word!r:.80} occurs twice", "a word has one vector")
         seen.add(word)
         if words is None or word in words:
-            found[word] = parse_vector(parts, path, line_number)
+            vectors[word] = parse_vector(parts, path, line_number)
     if claim is not None and claim != len(seen):
         raise wrong_line(path, 1, f"the head claims {claim} words, but {len(seen)} follow")
-    if not found:
+    if not vectors:
         raise ArgumentError(f"{os.fspath(path)}: none of its {len(seen)} words is wanted",
                             repair="compare capitals: are its words in small letters?")
-    return WordVectors(list(found), np.stack(list(found.values())))
+    return WordVectors(list(vectors), np.stack(list(vectors.values())))
 
 
 def first_line(path: Path, limit: int | None) -> tuple[int, int | None]:

@@ -31,17 +31,17 @@ class Vocabulary:
     array([5, 1, 3])
     """
 
-    __slots__ = ("number_of", "specials", "tokens")
+    __slots__ = ("index_of", "specials", "tokens")
     tokens: tuple[str, ...]
     specials: tuple[str, ...]
-    number_of: dict[str, int]
+    index_of: dict[str, int]
 
     def __init__(self, tokens: Iterable[str], specials: Sequence[str] = SPECIALS) -> None:
         self.specials = checked_specials(specials)
         self.tokens = (*self.specials, *tokens)
         check_text(self.tokens)
-        self.number_of = {token: number for number, token in enumerate(self.tokens)}
-        if len(self.number_of) != len(self.tokens):
+        self.index_of = {token: index for index, token in enumerate(self.tokens)}
+        if len(self.index_of) != len(self.tokens):
             twice = Counter(self.tokens).most_common(1)[0][0]
             raise ArgumentError(f"token {twice!r:.80} occurs twice", why="a token has one number",
                                 repair="Vocabulary.build(tokens) counts tokens of a text; this class takes different ones")
@@ -73,7 +73,7 @@ class Vocabulary:
         return len(self.tokens)
 
     def __contains__(self, token: object) -> bool:
-        return token in self.number_of
+        return token in self.index_of
 
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} tokens, {len(self.specials)} of them special)"
@@ -88,7 +88,7 @@ class Vocabulary:
         if token not in self.specials:
             raise ArgumentError(f"this vocabulary has no {token}", why=f"its special tokens are {self.specials}",
                                 repair="build it with the usual ones: leave specials= out")
-        return self.number_of[token]
+        return self.index_of[token]
 
     @property
     def pad(self) -> int:
@@ -115,17 +115,17 @@ class Vocabulary:
 
         Raises OutOfRangeError for an unknown token if the vocabulary has no <unk>.
         """
-        unknown = self.number_of.get(UNK, -1) if UNK in self.specials else -1
+        unknown = self.index_of.get(UNK, -1) if UNK in self.specials else -1
         tokens = list(tokens)
         check_text(tokens)
-        numbers = np.array([self.number_of.get(token, unknown) for token in tokens], np.int64)
-        if numbers.size and numbers.min() < 0:
-            place = int(numbers.argmin())
-            raise OutOfRangeError(f"token {place} is {tokens[place]!r:.80}, which the vocabulary does not know",
+        indices = np.array([self.index_of.get(token, unknown) for token in tokens], np.int64)
+        if indices.size and indices.min() < 0:
+            position = int(indices.argmin())
+            raise OutOfRangeError(f"token {position} is {tokens[position]!r:.80}, which the vocabulary does not know",
                                   why="it has no <unk> to stand for it", repair="build it with specials=('<unk>',), or from all texts")
-        return np.concatenate(([self.bos] if bos else [], numbers, [self.eos] if eos else [])).astype(np.int64)
+        return np.concatenate(([self.bos] if bos else [], indices, [self.eos] if eos else [])).astype(np.int64)
 
-    def decode(self, numbers: Any, specials: bool = False) -> list[str]:
+    def decode(self, indices: Any, specials: bool = False) -> list[str]:
         """The tokens of the indices (T,) up to the first <eos>, without <pad> and <bos>; with `specials` all of them.
 
         Raises OutOfRangeError for an invalid index.
@@ -134,10 +134,10 @@ class Vocabulary:
         >>> text.Vocabulary("ab").decode([2, 4, 5, 3, 0])
         ['a', 'b']
         """
-        found = as_indices(numbers)
-        if found.size and not 0 <= found.min() <= found.max() < len(self):
-            raise OutOfRangeError(f"the numbers run from {found.min()} to {found.max()}, but there are {len(self)} tokens")
-        tokens = [self.tokens[number] for number in found]
+        indices = as_indices(indices)
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
+            raise OutOfRangeError(f"the numbers run from {indices.min()} to {indices.max()}, but there are {len(self)} tokens")
+        tokens = [self.tokens[index] for index in indices]
         if specials:
             return tokens
         end = tokens.index(EOS) if EOS in self.specials and EOS in tokens else None
@@ -151,7 +151,7 @@ class Vocabulary:
         >>> text.Vocabulary("ab").coverage("abba!")
         0.8
         """
-        known = [token in self.number_of for token in tokens]
+        known = [token in self.index_of for token in tokens]
         if not known:
             raise ArgumentError("coverage: there is no token")
         return sum(known) / len(known)
@@ -214,9 +214,9 @@ def count_tokens(tokens: Iterable[Any]) -> Counter[str]:
     return counts
 
 
-def as_indices(numbers: Any) -> np.ndarray:
+def as_indices(indices: Any) -> np.ndarray:
     """(T,) integers of an array, a tensor or a list."""
-    array = np.asarray(numbers)
+    array = np.asarray(indices)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise DTypeError(f"numbers of tokens are {array.dtype} of shape {array.shape}", why="one row of integers is decoded",
                          repair="decode the rows of a batch one by one")

@@ -5,9 +5,10 @@ from .metrics import Metric
 from .rates import RangeTest, range_test
 from .snapshots import Snapshots
 from .spec import TrainSpec
+from .statistics import Statistics
 from .stopping import EarlyStopping
 from .training import Callback, OnEpoch, Training
 from .tuning import Between, search
 
-__all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Snapshots", "TrainSpec", "Training",
-           "advice", "range_test", "search"]
+__all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Snapshots", "Statistics", "TrainSpec",
+           "Training", "advice", "range_test", "search"]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..tensor import Tensor, asarray, from_array, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray, from_array
 from ..tree import flatten, map_tree
 from .mode import Mode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..data.loaders.dataset import Dataset
 from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
 from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ..modes import no_grad
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.means import record_means
@@ -23,7 +24,8 @@ from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
 from ..random import Generator, using
-from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..tensor import Tensor, asarray
+from ..trace_call import batch_spec, trace_args
 from ..tree import flatten, map_tree
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, warn_of_mode
@@ -38,7 +40,7 @@ BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the t
 def check_dataset(dataset: Any, role: str = "dataset") -> tuple[Any, np.ndarray]:
     """Inputs and targets as arrays: as many of one as of the other, at least one, and none is nan or infinite.
 
-    Inputs that are read as they are used stay what they are: nothing is read here.
+    Streamed inputs are returned unchanged and not read.
     """
     if not (hasattr(dataset, "inputs") and hasattr(dataset, "targets")):
         raise ArgumentError(f"{role} is a {type(dataset).__name__} without inputs and targets", repair=repair_kind(dataset))
@@ -56,12 +58,13 @@ def check_dataset(dataset: Any, role: str = "dataset") -> tuple[Any, np.ndarray]
             raise DTypeError(f"{role}.{name} are of type {array.dtype}, not numbers", why="a network computes with real numbers",
                              repair="give words and categories numbers: classes, y = np.unique(y, return_inverse=True)")
     for array, name in named:
-        check_finite(array, f"{role}.{name}")
+        if isinstance(array, np.ndarray):
+            check_finite(array, f"{role}.{name}")
     return inputs, targets
 
 
 def as_held(inputs: Any) -> Any:
-    """Each input as an array, but for those that are read as they are used: nothing is read here."""
+    """Each input as an array, except streamed ones, which are not read."""
     return map_inputs(lambda array: array if is_streamed(array) else np.asarray(array), inputs)
 
 
@@ -73,17 +76,19 @@ def repair_kind(dataset: Any) -> str:
 
 
 def paired(dataset: Any, targets: Any = None) -> Any:
-    """The data set: as it is, or made of inputs and targets that were given one by one or as a pair."""
+    """The data set: as it is, or made of inputs and targets, passed separately or as a pair."""
     if targets is None:
-        return Dataset(*dataset) if type(dataset) is tuple and len(dataset) == 2 else dataset
+        if not (type(dataset) is tuple and len(dataset) == 2):
+            return dataset
+        dataset, targets = dataset
     if hasattr(dataset, "targets") or isinstance(dataset, Loader):
         raise ArgumentError(f"targets are given twice: a {type(dataset).__name__} has its own", repair="leave one of them out")
     return Dataset(dataset, targets)
 
 
 def check_finite(array: np.ndarray, name: str) -> None:
-    """No value is nan or infinite; the error names the first example with one. What lies on the disk is not read for it."""
-    if is_streamed(array) or not np.issubdtype(array.dtype, np.inexact):
+    """No value is nan or infinite; the error names the first example with one."""
+    if not np.issubdtype(array.dtype, np.inexact):
         return
     flat = array.reshape(-1)
     for start in range(0, flat.size, BLOCK):
@@ -125,7 +130,7 @@ def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Any, loss: Any, inputs: Any, targets: np.ndarray, role: str, augment: Any, usual: bool) -> Objective:
+def check_trial(net: Module, loss: Loss, inputs: Any, targets: np.ndarray, role: str, augment: Any, usual: bool) -> Objective:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class. `usual`: nobody
@@ -159,7 +164,7 @@ def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> No
                             repair="give examples whose targets count, or another ignore_index")
 
 
-def try_loss(net: Any, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
+def try_loss(net: Module, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
     """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
     with record_means() as notes:
         value = loss(outputs, targets)
@@ -183,7 +188,7 @@ def doubled(x: Any) -> Any:
     return concat([x, x], 0) if isinstance(x, Tensor) and x.ndim else x
 
 
-def check_arguments(net: Any, inputs: Any, role: str) -> None:
+def check_arguments(net: Module, inputs: Any, role: str) -> None:
     """The net takes as many arguments as there are inputs."""
     args = inputs_of(inputs)
     signature = inspect.signature(net.forward)
@@ -232,15 +237,14 @@ def check_loss(value: Any) -> None:
                          repair='take its mean: reduction="mean", or .mean() at its end')
 
 
-def check_last_batch(net: Any, inputs: Any, count: int, batch_size: int) -> None:
+def check_last_batch(net: Module, inputs: Any, count: int, batch_size: int) -> None:
     """A last batch of one example is refused now when the net cannot learn from it (batch normalization), not after an epoch."""
     batch = min(batch_size, count)
     if count % batch != 1 and batch != 1:
         return
-    trace = Trace()
     try:
-        with Mode(net, training=True), tracing(trace):
-            call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
+        with Mode(net, training=True), trace_args(map_inputs(batch_spec, inputs)) as call:
+            call_with(net, call.args[0])
     except ShapeError as error:
         fitting = [size for size in range(2, count + 1) if count % size != 1]
         repair = f"use a batch size such as {min(fitting, key=lambda size: abs(size - batch))}" if fitting else "use more examples"
@@ -249,7 +253,7 @@ def check_last_batch(net: Any, inputs: Any, count: int, batch_size: int) -> None
                          why=error.what, repair=repair) from error
 
 
-def check_optimizer(optimizer: Any, bound: list[Any], net: Any) -> None:
+def check_optimizer(optimizer: Optimizer, bound: Sequence[Tensor], net: Module) -> None:
     """A bound optimizer changes parameters of this net only."""
     own = {id(parameter) for parameter in net.parameters()}
     foreign = sum(id(parameter) not in own for parameter in bound)
@@ -260,7 +264,7 @@ def check_optimizer(optimizer: Any, bound: list[Any], net: Any) -> None:
                             repair=f"make a new one: optim.{name}(lr=...), without parameters: fit binds it")
 
 
-def check_average(average: Any, net: Any) -> None:
+def check_average(average: Any, net: Module) -> None:
     """An average is an optim.Average, of this net's parameters if of any."""
     if average is not None and not isinstance(average, Average):
         raise ArgumentError(f"average is {shorten(average)}, not an average", repair="for example average=optim.Average(0.999)")

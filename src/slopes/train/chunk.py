@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..tree import map_tree
+from .step_program import join_results
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,24 @@ class Chunk:
     """Consecutive steps of a training and their values: chunk["loss"] and chunk["accuracy"] are arrays (steps,), as all values are.
 
     A metric is the mean over the batch of its step, measured before the update. A statistic is named by its path, as in
-    chunk["net.0.weight.grad/norm"].
+    chunk["net.0.weight.grad/norm"], and has a value for each of `measured_steps` only: an empty array where there is none.
 
     first    the index of its first step, counted from the beginning of the training
     counts   (steps,) the number of examples in each batch; of a loader without arrays, the number of targets that count
     results  what the compiled steps returned, stacked: "loss", "metrics" (sum and weight by name), "means", "statistics"
+    every    statistics, if there are any, are measured at the steps of the training that this divides
     """
 
     first: int
     counts: np.ndarray
     results: dict[str, Any]
+    every: int = 1
+
+    @property
+    def measured_steps(self) -> list[int]:
+        """The steps of the training at which statistics were measured, in this chunk."""
+        start = -(-self.first // self.every) * self.every
+        return list(range(start, self.first + self.steps, self.every)) if self.results["statistics"] else []
 
     @property
     def steps(self) -> int:
@@ -47,7 +55,7 @@ class Chunk:
         if name in self.results["statistics"]:
             return self.results["statistics"][name]
         raise ArgumentError(f"this chunk has no value {name!r}", why=f"it has {', '.join(self.names)}",
-                            repair="name a metric in metrics= of the training to have it measured")
+                            repair="name a metric in metrics=, or a statistic in statistics= of the training to have it measured")
 
     def __repr__(self) -> str:
         return f"<Chunk: steps {self.first} to {self.first + self.steps - 1}, {', '.join(self.names)}>"
@@ -55,5 +63,5 @@ class Chunk:
 
 def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """Chunks that follow each other as one."""
-    results = map_tree(lambda *parts: np.concatenate(parts), *(chunk.results for chunk in chunks))
-    return Chunk(chunks[0].first, np.concatenate([chunk.counts for chunk in chunks]), results)
+    results = join_results([chunk.results for chunk in chunks])
+    return Chunk(chunks[0].first, np.concatenate([chunk.counts for chunk in chunks]), results, chunks[0].every)

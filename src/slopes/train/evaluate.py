@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..compile import compile
+from ..nn.module import Module
 from .checks import check_counts, check_kinds, paired
 from .chunk import Chunk
 from .epoch_metrics import EpochMetrics
@@ -15,6 +16,7 @@ from .metrics import Metric, MetricLike, find_metrics
 from .mode import Mode
 from .sources import Source, source_of
 from .step import Forward, evaluation_step
+from .step_program import StepProgram
 from .totals import Loss, Objective
 
 
@@ -28,15 +30,15 @@ class Evaluation(dict):
     targets: np.ndarray = np.zeros(0, np.int64)
 
 
-def evaluate(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None,
+def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None,
              metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
     dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Loader; or inputs and targets are given one by one. loss and
     metrics as in fit. The result is a dict such as {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted`;
-    inside.confusion tells which are taken for which. Means are over all that counts, as in fit, whatever the batch size: over
-    examples, weighed as the loss weighs them, without those that it leaves out. Of a loader without arrays they are over the targets that
-    count, and nothing is predicted: sl.text.perplexity(result["loss"]).
+    inside.confusion makes their confusion matrix. As in fit, means are over examples, weighted as the loss weights them and without those
+    that it ignores, for any batch size; for a loader without arrays, over the targets that are not ignored, and there are no
+    predictions: sl.text.perplexity(result["loss"]).
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
     >>> import numpy as np, slopes as sl
@@ -56,12 +58,12 @@ def evaluate(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None =
 class Evaluator:
     """Measures one net on one data set, as often as needed, with one compilation."""
 
-    def __init__(self, net: Any, source: Source, objective: Objective, metrics: Mapping[str, Metric], batch_size: int) -> None:
+    def __init__(self, net: Module, source: Source, objective: Objective, metrics: Mapping[str, Metric], batch_size: int) -> None:
         self.net, self.source, self.metrics, self.summed = net, source, metrics, objective.summed
         self.batch_size = source.evaluation_batch_size(batch_size)
         self.predicts = source.labelled and source.targets.ndim == 1 and len(source.targets) > 0
         carried = source.carried_state(net, self.batch_size)
-        program = compile(evaluation_step(Forward(net, source, objective, metrics, carried), self.predicts))
+        program = StepProgram(compile(evaluation_step(Forward(net, source, objective, metrics, carried), self.predicts)))
         self.runner = source.runner(program, self.batch_size, carried)
 
     def run(self) -> Evaluation:

@@ -12,10 +12,13 @@ import numpy as np
 from .. import plot as pictures
 from ..errors import DataError
 from ..files.jsonfile import check_version, parse_object, plain
+from .chunk import Chunk
 from .metrics import Metric, metric_of
 
 SCHEMA, VERSION = "slopes.history", 1
-FIELDS = {"schema": str, "version": int, "losses": list, "epochs": list, "seconds": (int, float), "compile_seconds": (int, float)}
+NO_STATISTICS: dict[str, Any] = {"statistics": {}, "statistics_steps": []}
+FIELDS = {"schema": str, "version": int, "losses": list, "epochs": list, "seconds": (int, float), "compile_seconds": (int, float),
+          "statistics": dict, "statistics_steps": list}
 AGAIN = "restore the file from a copy, or train again"
 EPOCH_FIELDS = {"epoch": int, "loss": (int, float), "metrics": dict, "validation": dict, "examples": int, "steps": int,
                 "seconds": (int, float)}
@@ -48,21 +51,39 @@ def figures(values: Mapping[str, float], metrics: Mapping[str, Metric]) -> list[
 
 @dataclass
 class History:
-    """The losses of all steps in order, the epochs, the seconds in all and those of them spent on compiling."""
+    """The losses of all steps in order, the epochs, the seconds in all and those of them spent on compiling.
+
+    statistics: by name, a value (of a histogram a list) for each of `statistics_steps`, see train.Statistics.
+    """
 
     losses: list[float] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     seconds: float = 0.0
     compile_seconds: float = 0.0
+    statistics: dict[str, list[Any]] = field(default_factory=dict)
+    statistics_steps: list[int] = field(default_factory=list)
 
     @property
     def steps(self) -> int:
         """How many steps were taken."""
         return len(self.losses)
 
+    def add_statistics(self, chunk: Chunk) -> None:
+        """Add the statistics of a chunk."""
+        self.statistics_steps += chunk.measured_steps
+        for name, values in chunk.results["statistics"].items():
+            self.statistics.setdefault(name, []).extend(values.tolist())
+
+    def truncate(self, steps: int) -> None:
+        """Forget all steps after the first `steps`."""
+        del self.losses[steps:]
+        measured = sum(step < steps for step in self.statistics_steps)
+        for values in (self.statistics_steps, *self.statistics.values()):
+            del values[measured:]
+
     def content(self) -> dict[str, Any]:
-        """The fields, as plain dicts and lists."""
-        return asdict(self)
+        """The fields, as plain dicts and lists; statistics only where there are any."""
+        return {name: value for name, value in asdict(self).items() if value or name not in NO_STATISTICS}
 
     def named_state(self) -> dict[str, Any]:
         """The history as arrays by name, a row per step or per epoch."""
@@ -72,7 +93,9 @@ class History:
         for group in ("metrics", "validation"):
             names = getattr(self.epochs[0], group) if self.epochs else ()
             state |= {f"{group}.{name}": np.array([getattr(epoch, group)[name] for epoch in self.epochs]) for name in names}
-        return state
+        if self.statistics:
+            state["statistics.steps"] = np.array(self.statistics_steps, np.int64)
+        return state | {f"statistics.{name}": np.array(values) for name, values in self.statistics.items()}
 
     def load_named_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Become the history whose arrays `named_state` gave; lists that others hold are changed in place."""
@@ -83,6 +106,11 @@ class History:
         self.epochs[:] = [Epoch(i, float(state["loss"][i]), rows("metrics.", i), rows("validation.", i), int(state["examples"][i]),
                                 int(state["steps"][i]), float(state["epoch_seconds"][i])) for i in range(len(state["loss"]))]
         self.seconds, self.compile_seconds = float(state["seconds"]), float(state["compile_seconds"])
+        statistics = {name.removeprefix("statistics."): np.asarray(array).tolist() for name, array in state.items()
+                      if name.startswith("statistics.")}
+        self.statistics_steps[:] = statistics.pop("steps", [])
+        self.statistics.clear()
+        self.statistics.update(statistics)
 
     def to_json(self) -> str:
         """The history as JSON text with schema and version; `from_json` reads it back, to the last bit."""
@@ -98,10 +126,23 @@ class History:
     @classmethod
     def from_fields(cls, fields: dict[str, Any], source: str) -> History:
         """Read parsed fields, whose schema and version are known to fit; `source` is named in errors."""
-        check_fields(fields, FIELDS, source)
-        epochs = [read_epoch(each, f"{source}: epochs[{i}]") for i, each in enumerate(fields["epochs"])]
-        losses = [real(each, f"{source}: losses[{i}]") for i, each in enumerate(fields["losses"])]
-        return cls(losses, epochs, float(fields["seconds"]), float(fields["compile_seconds"]))
+        check_fields({**NO_STATISTICS, **fields}, FIELDS, source)
+        epochs = [read_epoch(epoch, f"{source}: epochs[{i}]") for i, epoch in enumerate(fields["epochs"])]
+        losses = [real(loss, f"{source}: losses[{i}]") for i, loss in enumerate(fields["losses"])]
+        return cls(losses, epochs, float(fields["seconds"]), float(fields["compile_seconds"]), *read_statistics(fields, source))
+
+
+def read_statistics(fields: dict[str, Any], source: str) -> tuple[dict[str, list[Any]], list[int]]:
+    """The statistics and their steps, as many values of each as there are steps."""
+    statistics, steps = fields.get("statistics", {}), fields.get("statistics_steps", [])
+    for name, values in statistics.items():
+        if not isinstance(values, list) or len(values) != len(steps):
+            raise DataError(f"{source}: statistics[{name!r}] is not a list of {len(steps)} values", why="statistics_steps has as many",
+                            repair=AGAIN, where="")
+        for i, value in enumerate(values):
+            for figure in value if isinstance(value, list) else [value]:
+                real(figure, f"{source}: statistics[{name!r}][{i}]")
+    return statistics, steps
 
 
 def read_epoch(fields: Any, source: str) -> Epoch:
@@ -131,7 +172,8 @@ def check_fields(fields: Any, expected: dict[str, Any], source: str) -> None:
 
 def type_names(kind: Any) -> str:
     """`int or float` for (int, float)."""
-    return " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    return " or ".join(option.__name__ for option in kinds)
 
 
 def real(value: Any, source: str) -> float:

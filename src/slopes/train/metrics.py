@@ -97,8 +97,8 @@ def find_metrics(metrics: Iterable[MetricLike] | MetricLike | None, labelled: bo
 
 
 def metric_of(name: str, metrics: Mapping[str, Metric]) -> Metric:
-    """The metric that a figure of a run belongs to: one of these `metrics`, the loss, a known one, or a number of which nothing is
-    known."""
+    """The metric that a figure of a run belongs to: one of these `metrics`, the loss, a known one, or a plain
+    number."""
     return metrics.get(name) or ({"loss": LOSS} | METRICS).get(name) or Metric(name)
 
 

@@ -9,21 +9,25 @@ import numpy as np
 from ..data.loaders.inputs import call_with, map_inputs
 from ..errors import ArgumentError, OutOfRangeError, ShapeError, warn
 from ..graph.walk import topological
+from ..modes import no_grad
 from ..nn.activations import Sigmoid
 from ..nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
-from ..tensor import Tensor, Trace, asarray, no_grad, tracing
+from ..nn.module import Module
+from ..tensor import Tensor, asarray
+from ..trace_call import batch_spec, trace_args
 from ..tree import map_tree
 from .metrics import is_labelled
 from .mode import Mode
+from .totals import Loss
 
-BATCH = 64  # examples with which a loss of one's own is tried, where there are as many
+BATCH = 64  # examples with which a custom loss is tried, if there are as many
 ODD = 97  # a number of examples that is no other size
 LOOKED_AT = 4  # examples whose outputs are looked at
-NAMED = 5  # so many classes are listed
+NAMED = 5  # classes that are listed
 
 
-def check_shapes(loss: Any, outputs: Any, targets: np.ndarray, usual: bool) -> None:
-    """The loss takes outputs and targets of their shapes: tried without numbers, so that errors speak of the shapes that there are."""
+def check_shapes(loss: Loss, outputs: Any, targets: np.ndarray, usual: bool) -> None:
+    """The loss accepts outputs and targets of these shapes: traced for the whole data set, so that errors name its shapes."""
     if usual and loss is mse_loss:
         check_numbers(tuple(outputs.shape[1:]), targets)
     count = len(targets) if of_slopes(loss) else min(len(targets), BATCH)
@@ -37,12 +41,11 @@ def of_slopes(code: Any) -> bool:
     return (getattr(code, "__module__", None) or "").startswith(__package__.partition(".")[0] + ".")
 
 
-def traced_loss(loss: Any, outputs: Any, targets: np.ndarray, count: int) -> Any:
-    """The loss of so many examples, of which only the shapes are known."""
-    trace = Trace()
-    with tracing(trace), no_grad():
-        args = map_tree(lambda leaf: trace.argument((count, *leaf.shape[1:]), leaf.dtype) if is_batch(leaf) else leaf, outputs)
-        return loss(args, trace.argument((count, *targets.shape[1:]), targets.dtype))
+def traced_loss(loss: Loss, outputs: Any, targets: np.ndarray, count: int) -> Any:
+    """The loss of `count` examples, with shapes instead of numbers."""
+    outputs = map_tree(lambda leaf: batch_spec(leaf, count) if is_batch(leaf) else leaf, outputs)
+    with trace_args(outputs, batch_spec(targets, count)) as call, no_grad():
+        return loss(*call.args)
 
 
 def is_batch(x: Any) -> bool:
@@ -50,8 +53,8 @@ def is_batch(x: Any) -> bool:
     return isinstance(x, Tensor) and x.shape[:1] == (1,)
 
 
-def check_pairing(loss: Any, outputs: Tensor, targets: np.ndarray) -> None:
-    """A loss of one's own does not compare every output with every target, where outputs are (N, 1) and targets (N,) or the like."""
+def check_pairing(loss: Loss, outputs: Tensor, targets: np.ndarray) -> None:
+    """A custom loss does not compare every output with every target, as it would where outputs are (N, 1) and targets (N,)."""
     one, other = tuple(outputs.shape[1:]), targets.shape[1:]
     if {one, other} != {(), (1,)}:
         return
@@ -113,7 +116,7 @@ def label_repair(targets: np.ndarray, classes: int, wrong: np.ndarray) -> str:
     return f"number the classes from 0, or leave unlabelled examples out{marked}"
 
 
-def warn_of_mode(net: Any) -> None:
+def warn_of_mode(net: Module) -> None:
     """Warn of layers that are in train mode after the net was called in eval mode: its forward switched them."""
     switched = [path or net.name for path, module in net.named_modules() if module.training]
     if switched:
@@ -121,15 +124,15 @@ def warn_of_mode(net: Any) -> None:
              "units, or takes the moments of the batch, where the net is used or measured, too", repair="leave that call out")
 
 
-def warn_of_outputs(net: Any, loss: Any, inputs: Any) -> None:
-    """Warn of outputs that this loss is not for: it would learn slowly, or nothing, and say nothing."""
+def warn_of_outputs(net: Module, loss: Loss, inputs: Any) -> None:
+    """Warn of outputs that this loss is not made for: the net would learn slowly or nothing, without an error."""
     if loss not in (cross_entropy, nll_loss, binary_cross_entropy_with_logits):
         return
-    trace = Trace()
     with Mode(net, training=False), no_grad():
         values = call_with(net, map_inputs(lambda array: asarray(array[:LOOKED_AT]), inputs)).numpy()
-        with tracing(trace):
-            outputs = call_with(net, map_inputs(lambda array: trace.argument((1, *array.shape[1:]), array.dtype), inputs))
+        with trace_args(map_inputs(batch_spec, inputs)) as call:
+            outputs = call_with(net, call.args[0])
+    trace = call.trace
     last = [trace.layers[path] for path, node in trace.notes.items() if node is outputs._node and path in trace.layers]
     if loss is binary_cross_entropy_with_logits:
         if any(isinstance(layer, Sigmoid) for layer in last):
@@ -151,7 +154,7 @@ def are_probabilities(values: np.ndarray) -> bool:
     return inside and bool((np.abs(values.sum(axis=1) - 1) < 1e-5).all())
 
 
-def warn_of_classes(loss: Any, dataset: Any, validation: Any) -> None:
+def warn_of_classes(loss: Loss, dataset: Any, validation: Any) -> None:
     """Warn of one class only, and of classes that are in the validation data but not in the training data."""
     if loss not in (cross_entropy, nll_loss) or not is_labelled(dataset.targets):
         return
@@ -177,7 +180,7 @@ def warn_of_unseen_classes(dataset: Any, validation: Any) -> None:
              repair="divide the data class by class, as slopes.data.split does, or leave these classes out")
 
 
-def warn_of_zeros(net: Any) -> None:
+def warn_of_zeros(net: Module) -> None:
     """Warn of weights that are all 0, in two layers or more: no gradient reaches any but the last."""
     weights = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     if len(weights) > 1 and not any(np.any(parameter.detach().numpy()) for parameter in weights):
@@ -185,7 +188,7 @@ def warn_of_zeros(net: Any) -> None:
              "bias learns", repair="begin with small random weights, as layers do: nn.init.kaiming_uniform(layer.weight)")
 
 
-def check_learns(net: Any) -> None:
+def check_learns(net: Module) -> None:
     """At least one of the net's parameters, if it has any, learns."""
     parameters = net.parameters()
     if parameters and not any(parameter.requires_grad for parameter in parameters):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..nn.module import Module
+
 
 class Mode:
     """While entered, the net is in train or eval mode, except for what is frozen; afterwards every module is in the mode it had.
 
-    With `quiet`, compiled functions are not told: only for blocks in which nothing runs but programs that always run in this
-    mode, so that going back and forth does not trace everything again.
+    With `quiet`, the change is hidden from compiled functions, which would trace again: only for blocks that run nothing but programs
+    compiled for this mode.
     """
 
-    def __init__(self, net: Any, training: bool, quiet: bool = False) -> None:
+    def __init__(self, net: Module, training: bool, quiet: bool = False) -> None:
         self.modules = [module for _, module in net.named_modules()]
         self.before = [module.training for module in self.modules]
         self.inside = [training and learns for learns in learning(net)]
@@ -32,13 +34,13 @@ class Mode:
                 self.assign(module, "training", mode)
 
 
-def learning(net: Any) -> list[bool]:
+def learning(net: Module) -> list[bool]:
     """For each module, whether it is in train mode while the net learns."""
     whole = net.training or net.left_in_use
     return [not is_frozen(module, whole) for _, module in net.named_modules()]
 
 
-def put_in_use(net: Any) -> None:
+def put_in_use(net: Module) -> None:
     """Put a net that learns into eval mode, ready for use; which of its layers learn is kept for the training that goes on."""
     for (_, module), learns in zip(net.named_modules(), learning(net)):
         if module.training:

@@ -14,6 +14,7 @@ from ..machine import notice
 from ..streams import lenient, stderr
 from .chunk import Chunk
 from .history import figures
+from .replay import at_step
 from .training import Callback, Training
 
 QUIET_SECONDS = 10.0  # plain lines within an epoch come no closer than this
@@ -41,6 +42,10 @@ class Lines(Callback):
     def begin(self, training: Training) -> None:
         """The clock of the first line starts."""
         self.last = time.monotonic()
+
+    def resumed(self, training: Training) -> None:
+        """A line that says where the training goes on."""
+        self.log(resumed_text(training))
 
     def chunk_done(self, training: Training, chunk: Chunk) -> None:
         """A line when the last one is old enough."""
@@ -78,6 +83,17 @@ class CallbackReporter(Lines):
         self.last = time.monotonic()
 
 
+def examples_done(training: Training) -> int:
+    """How many examples were learned from, those of every epoch counted again."""
+    return training.position.epoch * training.examples + training.epoch_metrics.examples
+
+
+def resumed_text(training: Training) -> str:
+    """Where a training goes on."""
+    steps = training.history.steps
+    return f"already trained: {steps} steps" if training.ended else f"continues {at_step(steps, training.steps_per_epoch)}"
+
+
 class Speed(ProgressColumn):
     """Examples per second, from rich's own measure."""
 
@@ -104,11 +120,16 @@ class Live(Callback):
         self.progress.start()
         notice.covered.append(self)
 
+    def resumed(self, training: Training) -> None:
+        """Move the bar without counting the examples of earlier processes as speed."""
+        self.progress.tasks[self.task].completed = examples_done(training)
+        self.progress.console.print(resumed_text(training), highlight=False, soft_wrap=True)
+
     def chunk_done(self, training: Training, chunk: Chunk) -> None:
         """Move the bar and redraw."""
         means, epoch = training.epoch_metrics, training.position.epoch
         shown = "  ".join([f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)])
-        self.progress.update(self.task, completed=epoch * training.examples + means.examples, figures=shown,
+        self.progress.update(self.task, completed=examples_done(training), figures=shown,
                              description=f"epoch {epoch + 1}/{training.spec.epochs}")
         self.progress.refresh()
 

@@ -11,8 +11,10 @@ import numpy as np
 from .. import plot as pictures
 from ..constraint import COUNT, POSITIVE, check
 from ..errors import ArgumentError
+from ..nn.module import Module
 from ..optim import Adam
-from .checks import check_kinds, check_optimizer, paired
+from ..optim.optimizer import Optimizer
+from .checks import check_kinds, check_optimizer
 from .replay import DivergedError, restore_after
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
 from .totals import Loss
@@ -20,7 +22,7 @@ from .training import Training
 
 CALL = 10  # steps per native call
 TOO_HIGH = 4.0  # it ends when the smoothed loss is this many times its best
-SETTLED = 10  # the smoothed loss of fewer steps is mostly noise: its slope is not looked at
+FIRST, LAST = 10, 5  # steps left out at the beginning, and before the lowest smoothed loss, where the steepest slope is searched
 KEPT = 0.9  # how much of the smoothed loss is kept at each step
 
 
@@ -28,9 +30,12 @@ KEPT = 0.9  # how much of the smoothed loss is kept at each step
 class RangeTest(pictures.View):
     """The result of a range test: the loss at each rate, as measured and smoothed, and the rate where it fell fastest.
 
-    suggestion  the rate at which the smoothed loss falls most steeply over the logarithm of the rate, the first ten steps left out, in
-                which noise outweighs the slope; None when it never fell
+    suggestion  the rate at which the smoothed loss falls most steeply over the logarithm of the rate; None when it never fell. The
+                first 10 steps are left out, as a mean of few losses is mostly noise, and the last 5 before the lowest smoothed loss,
+                as the mean lags behind: the loss itself already rises there
     highest     the rate at which the smoothed loss was lowest: above it, steps overshoot
+
+    Source: Gugger, "How do you find a good learning rate", 2018; the steps left out are those of fastai's learning rate finder.
     """
 
     rates: np.ndarray = field(repr=False)
@@ -44,10 +49,11 @@ class RangeTest(pictures.View):
         return pictures.range_curve(self.rates, self.losses, self.smoothed, self.suggestion)
 
 
-def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Any = None, lowest: float = 1e-6,
-               highest: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0, clip: float | ParameterFunction | None = None,
-               accumulate: int = 1, augment: Augment | None = None, penalty: Penalty | None = None,
-               constrain: float | ParameterFunction | None = None, storage: str = "float32") -> RangeTest:
+def range_test(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None,
+               lowest: float = 1e-6, highest: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0,
+               clip: float | ParameterFunction | None = None, accumulate: int = 1, augment: Augment | None = None,
+               penalty: Penalty | None = None, constrain: float | ParameterFunction | None = None,
+               storage: str = "float32") -> RangeTest:
     """Train for a few steps with a rate that grows evenly in its logarithm from `lowest` to `highest`; everything is put back.
 
     Afterwards parameters, buffers, gradients, modes, random numbers and the optimizer are, to the bit, what they were: the optimizer
@@ -74,10 +80,10 @@ def range_test(net: Any, dataset: Any, targets: Any = None, *, loss: Loss | None
                      accumulate=accumulate, augment=augment, penalty=penalty, constrain=constrain, storage=storage,
                      schedule=lambda step, _: float(rates[step]))
     with restore_after(net):
-        return summary(rates, losses_of(Training(net, paired(dataset, targets), spec), steps))
+        return summary(rates, losses_of(Training(net, dataset if targets is None else (dataset, targets), spec), steps))
 
 
-def own_copy(optimizer: Any, net: Any) -> Any:
+def own_copy(optimizer: Optimizer, net: Module) -> Optimizer:
     """A copy of the optimizer with its own state, for the same parameters."""
     if optimizer.parameters:
         check_optimizer(optimizer, list(optimizer.parameters), net)
@@ -116,7 +122,7 @@ def summary(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     rates, smoothed = rates[: len(losses)], smooth(losses)
     slopes = np.gradient(smoothed, np.log(rates))
     lowest = int(smoothed.argmin())
-    settled = min(SETTLED, lowest // 2)
-    steepest = settled + int(slopes[settled : lowest + 1].argmin())
+    first = min(FIRST, lowest // 2)
+    steepest = first + int(slopes[first : max(first, lowest - LAST) + 1].argmin())
     suggestion = float(rates[steepest]) if slopes[steepest] < 0 else None
     return RangeTest(rates, losses, smoothed, suggestion, float(rates[lowest]))

@@ -98,7 +98,7 @@ class StepReplay:
         self.due = 0.0
 
     def before(self, step: int, check: Callable[[], None]) -> None:
-        """Take a snapshot before step `step` when the last one is old enough, and `check` raises nothing: snapshots are sound."""
+        """Take a snapshot before step `step` when the last one is old enough, and `check` raises nothing: a snapshot is finite."""
         started = time.monotonic()
         if started < self.due:
             return
@@ -140,7 +140,7 @@ class StepReplay:
 
 
 def is_finite(array: np.ndarray) -> bool:
-    """Whether no element is nan or infinite; the sum of squares tells it quickly, unless it overflows."""
+    """Whether no element is nan or infinite; the sum of squares is a fast test, unless it overflows."""
     if array.dtype.kind not in "fc":
         return True
     flat = array.reshape(-1)

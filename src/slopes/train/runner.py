@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ..compile import Compiled
 from ..data.loaders.inputs import map_inputs
 from ..data.loaders.loader import IGNORED, Batch
 from ..data.loaders.stream import prefetched
 from ..errors import ArgumentError
 from ..tensor import Tensor, asarray
 from ..tree import map_tree, named_leaves
+from .step_program import Results, StepProgram
 from .streaming import gather_inputs, is_streamed
 
 CALL_SECONDS = 0.1  # long enough that Python costs nothing, short enough that Ctrl-C and the progress line feel alive
 GROWTH = 4  # a call is at most this many times longer than the last: the first measurements are rough
-
-Results = dict[str, Any]  # a tree of arrays whose first axis is the step
 
 
 @dataclass
@@ -88,7 +86,7 @@ CallBatches = IndexBatches | StackedBatches
 class ChunkSizer:
     """Decides how many steps the next call takes, from how long the last one took."""
 
-    def __init__(self, program: Compiled) -> None:
+    def __init__(self, program: StepProgram) -> None:
         self.program = program
         self.steps_per_call, self.compile_seconds = 1, 0.0
 
@@ -98,9 +96,9 @@ class ChunkSizer:
         return self.steps_per_call
 
     def measure(self, steps: int, call: Callable[[], Results]) -> Results:
-        """The results of the call; its time decides the length of the next one, but a call that compiled tells nothing about speed."""
+        """The results of the call; its time decides the length of the next one, unless it was spent on compiling."""
         started, compiled = time.perf_counter(), self.program.compilations
-        results = map_tree(lambda tensor: np.array(tensor.numpy()), call())
+        results = call()
         seconds = time.perf_counter() - started
         if self.program.compilations > compiled:
             self.compile_seconds += seconds
@@ -116,49 +114,49 @@ class ArrayRunner(ChunkSizer):
     Where inputs are read from the disk, those in memory for one call are always `room` examples: another shape would be compiled anew.
     """
 
-    def __init__(self, program: Compiled, inputs: Any, targets: Tensor, room: int) -> None:
+    def __init__(self, program: StepProgram, inputs: Any, targets: Tensor, room: int) -> None:
         super().__init__(program)
         self.inputs, self.targets, self.room = inputs, targets, room
+        self.streamed = is_streamed(inputs)
 
     @property
     def limit(self) -> int:
         """How many steps the next call takes at most: of inputs that are read from the disk, all that were read at once."""
-        return sys.maxsize if is_streamed(self.inputs) else self.steps_per_call
+        return sys.maxsize if self.streamed else self.steps_per_call
 
-    def run(self, batches: Any, rates: np.ndarray | None = None) -> Results:
-        """One native call over these batches, with the learning rate of each step where it changes."""
-        rate = None if rates is None else asarray(rates)
-
+    def run(self, batches: Any, rates: np.ndarray | None = None, first: int | None = None) -> Results:
+        """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
+        of the first step is given."""
         def call() -> Results:
-            held, indices = self.read(batches) if is_streamed(self.inputs) else ((self.inputs, self.targets), asarray(batches.indices))
-            return self.program.many(len(batches), held, indices, rate, stepped=(1, 2))
+            held, indices = self.read(batches) if self.streamed else ((self.inputs, self.targets), batches.indices)
+            return self.program.run(len(batches), held, indices, rates, first)
 
         return self.measure(len(batches), call)
 
-    def read(self, batches: IndexBatches) -> tuple[tuple[Any, Tensor], Tensor]:
+    def read(self, batches: IndexBatches) -> tuple[tuple[Any, Tensor], np.ndarray]:
         """(inputs, targets) in memory for this call, and the indices into them; filled up to the usual room."""
         needed = batches.indices.reshape(-1)
         inputs = gather_inputs(self.inputs, needed) if batches.inputs is None else batches.inputs
         filled = np.arange(max(self.room, needed.size)) % needed.size
         inputs = map_inputs(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
-        return (inputs, asarray(self.targets.numpy()[needed[filled]])), asarray(np.arange(needed.size).reshape(batches.indices.shape))
+        return (inputs, asarray(self.targets.numpy()[needed[filled]])), np.arange(needed.size).reshape(batches.indices.shape)
 
 
 class LoaderRunner(ChunkSizer):
     """Runs `step((), (inputs, targets), rate)` over stacked batches; `begin` is called before the first batch of an epoch, also when it
     is repeated."""
 
-    def __init__(self, program: Compiled, begin: Callable[[], None] | None = None) -> None:
+    def __init__(self, program: StepProgram, begin: Callable[[], None] | None = None) -> None:
         super().__init__(program)
         self.begin = begin
 
-    def run(self, batches: Any, rates: np.ndarray | None = None) -> Results:
-        """One native call over these batches, with the learning rate of each step where it changes."""
+    def run(self, batches: Any, rates: np.ndarray | None = None, first: int | None = None) -> Results:
+        """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
+        of the first step is given."""
         if batches.begins and self.begin is not None:
             self.begin()
-        batch = map_tree(asarray, batches.inputs), asarray(batches.targets)
-        rate = None if rates is None else asarray(rates)
-        return self.measure(len(batches), lambda: self.program.many(len(batches), (), batch, rate, stepped=(1, 2)))
+        batch = batches.inputs, batches.targets
+        return self.measure(len(batches), lambda: self.program.run(len(batches), (), batch, rates, first))
 
 
 class IndexEpoch:

@@ -43,7 +43,7 @@ AGAIN = "restore the file from a copy, or train again"
 
 
 class TrainingState(NamedTuple):
-    """What a training needs besides its weights to go on: named arrays, and its position, such as {"epoch": 3, "step": 120}."""
+    """What a training needs in addition to its weights to continue: named arrays, and its position, such as {"epoch": 3, "step": 120}."""
 
     arrays: Mapping[str, np.ndarray]
     position: Mapping[str, int]
@@ -126,6 +126,9 @@ def save_run(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], *, r
                   "figures": dict(figures or {}), "lines": list(lines), "plots": list(plots or {}), "seconds": round(total, 2),
                   "interrupted": interrupted or any(run.interrupted for run in named.values()), "sha256": digests}
         save_json(stage / RECORD, record, RUN_SCHEMA, RUN_VERSION)
+    if not states:
+        with contextlib.suppress(OSError):  # of an unfinished run that was here before; run.json no longer names it
+            os.unlink(target / STATE)
     return target
 
 

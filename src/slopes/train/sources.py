@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..compile import Compiled
 from ..data.loaders.inputs import call_with, map_inputs
 from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
 from ..errors import ArgumentError
+from ..modes import no_grad
 from ..nn import losses
-from ..tensor import Tensor, asarray, no_grad
+from ..nn.module import Module
+from ..tensor import Tensor, asarray
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
 from .metrics import is_labelled, sum_of_counted, sum_over_examples
 from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
+from .spec import Augment
+from .step_program import StepProgram
 from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
 from .totals import Loss, Objective
 
@@ -38,7 +41,7 @@ class ArraySource:
     def __init__(self, dataset: Any, role: str = "dataset") -> None:
         self.inputs, self.targets = check_dataset(dataset, role)
         self.role, self.classes = role, getattr(dataset, "classes", None)
-        self.labelled = is_labelled(self.targets)
+        self.labelled, self.streamed = is_labelled(self.targets), is_streamed(self.inputs)
 
     def usual_loss(self) -> Loss:
         """The cross-entropy for class labels, the squared error for floats."""
@@ -46,12 +49,12 @@ class ArraySource:
 
     # Checks before anything is compiled
 
-    def check_loss(self, net: Any, loss: Loss | None, augment: Any = None) -> Objective:
-        """Try net and loss (None: the usual one) on one example; tells what kind of loss it is."""
+    def check_loss(self, net: Module, loss: Loss | None, augment: Augment | None = None) -> Objective:
+        """Try net and loss (None: the default for these targets) on one example; the objective says what kind of loss it is."""
         usual, loss = loss is None, self.usual_loss() if loss is None else loss
         return check_trial(net, loss, self.inputs, self.targets, self.role, augment, usual)
 
-    def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+    def check_training(self, net: Module, loss: Loss, batch_size: int, held_out: Source | None) -> None:
         """Refuse a last batch that the net cannot learn from; warn of outputs that the loss is not for, and of missing classes."""
         check_last_batch(net, self.inputs, len(self.targets), batch_size)
         warn_of_outputs(net, loss, self.inputs)
@@ -69,7 +72,7 @@ class ArraySource:
 
     def evaluation_batch_size(self, batch_size: int) -> int:
         """The size of a batch for a measurement: at most what is read at once of inputs that lie on the disk."""
-        return min(batch_size, examples_per_call(self.inputs)) if is_streamed(self.inputs) else batch_size
+        return min(batch_size, examples_per_call(self.inputs)) if self.streamed else batch_size
 
     def examples(self, batch_size: int) -> int:
         """The number of examples of an epoch."""
@@ -83,19 +86,19 @@ class ArraySource:
         """The batches of an epoch from step `start` on, in the order of the seed or as stored."""
         indices = np.arange(len(self.targets)) if seed is None else order(seed, epoch, len(self.targets))
         batches = IndexEpoch(indices, self.batch_size(batch_size), start)
-        return StreamedEpoch(batches, self.inputs, self.steps_read(batch_size)) if is_streamed(self.inputs) else batches
+        return StreamedEpoch(batches, self.inputs, self.steps_read(batch_size)) if self.streamed else batches
 
     def steps_read(self, batch_size: int) -> int:
         """How many batches are read at once, where inputs are read from the disk."""
         batch = self.batch_size(batch_size)
         return max(1, min(len(self.targets) // batch, examples_per_call(self.inputs) // batch))
 
-    def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> ArrayRunner:
+    def runner(self, program: StepProgram, batch_size: int, carried: CarriedState | None) -> ArrayRunner:
         """What runs the compiled step."""
-        room = self.steps_read(batch_size) * self.batch_size(batch_size) if is_streamed(self.inputs) else 0
+        room = self.steps_read(batch_size) * self.batch_size(batch_size) if self.streamed else 0
         return ArrayRunner(program, as_input_tensors(self.inputs), as_tensor(self.targets), room)
 
-    def carried_state(self, net: Any, batch_size: int) -> None:
+    def carried_state(self, net: Module, batch_size: int) -> None:
         """Examples of arrays have nothing to do with those before them."""
 
     # Inside of the compiled step
@@ -132,8 +135,8 @@ class LoaderSource:
 
     # Checks before anything is compiled
 
-    def check_loss(self, net: Any, loss: Loss | None, augment: Any = None) -> Objective:
-        """Try net and loss (None: the usual one) on one example; tells what kind of loss it is."""
+    def check_loss(self, net: Module, loss: Loss | None, augment: Augment | None = None) -> Objective:
+        """Try net and loss (None: the default for these targets) on one example; the objective says what kind of loss it is."""
         loss = self.usual_loss() if loss is None else loss
         batch = next((batch for batch in self.loader.batches(1) if batch.counted), None)
         if batch is None:
@@ -143,7 +146,7 @@ class LoaderSource:
             check_arguments(net, inputs, self.role)
             return try_loss(net, loss, call_with(net, inputs), inputs, targets, augment)
 
-    def check_training(self, net: Any, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+    def check_training(self, net: Module, loss: Loss, batch_size: int, held_out: Source | None) -> None:
         """Nothing more is known before batches are made."""
 
     # The batches of an epoch
@@ -166,11 +169,11 @@ class LoaderSource:
         """The batches of an epoch from step `start` on."""
         return LoaderEpoch(self.loader.batches(batch_size, seed, epoch, start), begins=start == 0)
 
-    def runner(self, program: Compiled, batch_size: int, carried: CarriedState | None) -> LoaderRunner:
+    def runner(self, program: StepProgram, batch_size: int, carried: CarriedState | None) -> LoaderRunner:
         """What runs the compiled step; a carried state begins each epoch with zeros."""
         return LoaderRunner(program, None if carried is None else carried.clear)
 
-    def carried_state(self, net: Any, batch_size: int) -> CarriedState | None:
+    def carried_state(self, net: Module, batch_size: int) -> CarriedState | None:
         """The state that the net carries from batch to batch, if batches go on where those before them stopped."""
         return CarriedState(net, next(iter(self.loader.batches(batch_size))).inputs) if self.carries else None
 
@@ -216,6 +219,6 @@ def take_examples(inputs: Any, indices: Tensor) -> Any:
 
 
 def cuts(size: int, count: int) -> list[tuple[int, int]]:
-    """Where to cut so many rows into `count` parts of nearly equal length, none of them empty."""
+    """(start, stop) of at most `count` non-empty parts of nearly equal length."""
     count = min(count, size)
     return list(itertools.pairwise(size * i // count for i in range(count + 1)))

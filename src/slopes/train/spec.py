@@ -15,6 +15,7 @@ from ..tensor import Tensor
 from .checks import check_counts
 from .metrics import MetricLike
 from .schedule import Schedule
+from .statistics import Statistics, statistics_of
 from .totals import Loss
 
 ParameterFunction = Callable[[list[Tensor]], Any]
@@ -26,7 +27,8 @@ Penalty = Callable[[Any], Tensor]
 class TrainSpec:
     """The settings of a training, all with defaults; `sl.fit` documents each of them.
 
-    Raises ArgumentError for a batch_size or accumulate below 1, epochs below 0, and a penalty, clip or constrain that can do nothing.
+    Raises ArgumentError for a batch_size or accumulate below 1, epochs below 0, and a penalty, clip, constrain or statistics that can
+    do nothing.
 
     >>> from slopes.train import TrainSpec
     >>> TrainSpec(epochs=3, schedule="cosine").batch_size
@@ -48,9 +50,12 @@ class TrainSpec:
     penalty: Penalty | None = None
     constrain: float | ParameterFunction | None = None
     storage: str = "float32"
+    statistics: Statistics | Iterable[str] | str | None = None
 
     def __post_init__(self) -> None:
         check_counts(self.batch_size, self.epochs, self.accumulate)
+        if self.statistics is not None:
+            object.__setattr__(self, "statistics", statistics_of(self.statistics))
         if self.penalty is not None and not callable(self.penalty):
             raise ArgumentError(f"penalty is {self.penalty!r}, not a function of the net",
                                 repair="for example penalty=lambda net: 1e-5 * nn.l1_penalty(net)")

@@ -15,7 +15,7 @@ GROWING = "history", "epoch", "callbacks"  # groups whose arrays may have other 
 
 
 class Group(Protocol):
-    """A part of a training that has state besides tensors."""
+    """A part of a training with state that is not held in tensors."""
 
     def named_state(self) -> Mapping[str, Any]: ...
     def load_named_state(self, state: Mapping[str, Any]) -> None: ...

@@ -7,15 +7,16 @@ from typing import Any
 
 from .. import functions as F
 from ..data.loaders.inputs import call_with
+from ..modes import enable_grad, no_grad
 from ..nn.recurrent import detached
 from ..optim import Average
 from ..optim.optimizer import Optimizer
-from ..tensor import Tensor, enable_grad, no_grad
+from ..tensor import Tensor
 from .carried import CarriedState
-from .draws import none_frozen
 from .metrics import Metric
 from .sources import Source
 from .spec import TrainSpec
+from .statistics import StepStatistics
 from .totals import Objective, PartResult, SumAndWeight, batch_results, measure_part, total, whole_loss
 
 
@@ -42,23 +43,28 @@ class TrainStep:
     def __init__(self, forward: Forward, spec: TrainSpec, optimizer: Optimizer, average: Average | None) -> None:
         self.forward, self.spec, self.optimizer, self.average = forward, spec, optimizer, average
         self.clip, self.constrain = spec.clip_function(), spec.constrain_function()
-        net = forward.net
-        self.code = forward.objective.loss, spec.augment, spec.penalty, *(module for _, module in net.named_modules())
 
     def run(self, held: Any, batch: Any, rate: Tensor | None = None) -> dict[str, Any]:
         """Learn from one batch; `rate` is the learning rate, where it changes from step to step. Returns the batch's results."""
         if rate is not None:
             self.optimizer.lr.assign(rate)
         self.forward.net.zero_grad()
-        with none_frozen(*self.code):
-            parts = [self.measure(*part) for part in self.forward.source.parts(held, batch, self.spec.accumulate)]
-            losses, means = whole_loss(parts, self.forward.objective.summed)
-            penalized = self.penalized(losses)
-        for loss in penalized:
+        parts = [self.measure(*part) for part in self.forward.source.parts(held, batch, self.spec.accumulate)]
+        losses, means = whole_loss(parts, self.forward.objective.summed)
+        for loss in self.penalized(losses):
             loss.backward()
         self.update()
         with no_grad():
             return batch_results(parts, total(losses), means)
+
+    def with_statistics(self, statistics: StepStatistics) -> Callable[..., dict[str, Any]]:
+        """The same step, which also measures these statistics."""
+
+        def step(held: Any, batch: Any, rate: Tensor | None = None) -> dict[str, Any]:
+            results = self.run(held, batch, rate)
+            return {**results, "statistics": statistics.measure(results)}
+
+        return step
 
     def measure(self, inputs: Any, targets: Tensor, share: Any) -> PartResult:
         """The results of a part of a batch; its metrics compare with the targets as they were before augmentation."""

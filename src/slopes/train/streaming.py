@@ -1,4 +1,4 @@
-"""Inputs that are read from the disk as they are used, beside those that are in memory."""
+"""Inputs that are streamed from disk, next to those in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STREAMED_BYTES = 1 << 26  # bytes of inputs read from the disk for one call, and
 
 
 def is_streamed(inputs: Any) -> bool:
-    """Whether an input, or one of several, is read as it is used."""
+    """Whether an input, or one of several, is streamed from disk."""
     return any(not isinstance(array, (Tensor, np.ndarray)) and isinstance(array, Streamed) for array in inputs_of(inputs))
 
 
@@ -25,7 +25,7 @@ def as_tensor(array: Any) -> Tensor:
 
 
 def as_input_tensors(inputs: Any) -> Any:
-    """Each input as a tensor, except for those that are read as they are used."""
+    """Each input as a tensor, except streamed ones."""
     return map_inputs(lambda array: array if is_streamed(array) else as_tensor(array), inputs)
 
 

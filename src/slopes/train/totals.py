@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from ..autodiff.pullback import pull_back
 from ..graph.operation import build_node, constant
 from ..nn.means import Mean, Notes, record_means
-from ..tensor import Tensor, current_trace
+from ..tensor import Tensor
+from ..trace import current_trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 SumAndWeight = tuple[Tensor, Tensor]

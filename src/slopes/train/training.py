@@ -16,7 +16,7 @@ from ..compile import compile
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.module import Buffer, entries
+from ..nn.module import Buffer, Module, entries
 from ..optim import Adam, schedules
 from ..random import Generator
 from .checks import check_average, check_kinds, check_optimizer, paired
@@ -33,7 +33,9 @@ from .schedule import find_schedule
 from .sources import Source, source_of
 from .spec import TrainSpec
 from .state import Group, collect_state, restore_state
+from .statistics import find_statistics
 from .step import Forward, TrainStep
+from .step_program import StepProgram
 from .totals import Loss
 
 
@@ -76,6 +78,12 @@ class Callback:
     def epoch_done(self, training: Training) -> None:
         """After each epoch and its validation; `training.history.epochs[-1]` is its record."""
 
+    def resumed(self, training: Training) -> None:
+        """After a saved state was loaded: the training goes on from `training.position`."""
+
+    def interrupted(self, training: Training) -> None:
+        """After Ctrl-C, before `end`: net and training are as the last step left them, so that `named_state` can be saved."""
+
     def end(self, training: Training) -> str | None:
         """However the training ends; `training.error` is the exception that ended it, if any. A text that is returned says what the
         net holds now, and is shown after an interruption."""
@@ -115,6 +123,7 @@ class Training:
     stop()               end after the chunk or epoch that was just done
     position             (epoch, step) of the next step;   ended: whether there is none
     history, result      losses and records of epochs; the Run
+    statistics           what the step measures of outputs, weights, gradients and updates: a train.Statistics in `statistics=`
     rate                 the learning rate of the next step. Setting it holds from that step on: without a schedule it becomes the
                          optimizer's rate, with one, `base_rate`, by which the schedule's factors are multiplied, is set so that the
                          next step has this rate
@@ -144,7 +153,7 @@ class Training:
     True
     """
 
-    def __init__(self, net: Any, dataset: Any, spec: TrainSpec | None = None, *, callbacks: Iterable[Callback] = (),
+    def __init__(self, net: Module, dataset: Any, spec: TrainSpec | None = None, *, callbacks: Iterable[Callback] = (),
                  **settings: Any) -> None:
         spec = dataclasses.replace(TrainSpec() if spec is None else spec, **settings)
         self.net, self.spec, self.callbacks = net, spec, list(callbacks)
@@ -157,6 +166,7 @@ class Training:
         with random.using(Generator(spec.seed)):  # a loss or an augmentation that draws does so here, too
             self.source, held_out = self.check_data(dataset, validation)
         self.metrics = find_metrics(spec.metrics, self.source.labelled)
+        self.statistics = find_statistics(spec.statistics, net)
         self.bind()
         self.batch_size = self.source.batch_size(spec.batch_size)
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
@@ -193,12 +203,20 @@ class Training:
         """The compiled step, what runs it, and what repeats it after a loss that is not finite."""
         carried = self.source.carried_state(self.net, self.batch_size)
         step = TrainStep(Forward(self.net, self.source, self.objective, self.metrics, carried), self.spec, self.optimizer, self.average)
-        self.runner = self.source.runner(compile(step.run, storage=self.spec.storage), self.batch_size, carried)
+        program = self.compile_step(step)
+        self.runner = self.source.runner(program, self.batch_size, carried)
         self.tensors = state_tensors(self.net, self.generator, optimizer=self.optimizer, average=self.average, carried=carried)
         self.replay = StepReplay(self.tensors, self.runner.run)
         learned = {id(parameter) for parameter in self.optimizer.parameters}
         self.watched = [(entry.display, entry.value) for entry in entries(self.net)
                         if (id(entry.value) in learned or isinstance(entry.value, Buffer)) and is_finite(entry.value.peek())]
+
+    def compile_step(self, step: TrainStep) -> StepProgram:
+        """The step, and the one that measures statistics as well, where there are any."""
+        plain, statistics = compile(step.run, storage=self.spec.storage), self.statistics
+        if statistics is None:
+            return StepProgram(plain)
+        return StepProgram(plain, compile(step.with_statistics(statistics), storage=self.spec.storage), statistics.every)
 
     def prepare_record(self) -> None:
         """Position, history and result, before the first step."""
@@ -298,7 +316,7 @@ class Training:
         return self.result
 
     def events(self, steps: float = math.inf, calls: float = math.inf) -> Iterator[Event]:
-        """What happens within so many steps and native calls, one event after the other."""
+        """The events of at most `steps` steps and `calls` native calls, each after it happened."""
         try:
             if not self.begun:
                 self.begin()
@@ -334,6 +352,7 @@ class Training:
         """The next native call, and what it measured; a loss that is not finite ends the training."""
         with self.timed(), self.learning():
             chunk = self.call(limit)
+            self.history.add_statistics(chunk)
             self.check_losses(chunk["loss"].astype(np.float64))
             self.epoch_metrics.add(chunk)
             self.position = Position(self.position.epoch, self.position.step + chunk.steps)
@@ -348,9 +367,9 @@ class Training:
         self.replay.before(first, self.check_weights)
         batches = self.take_batches(limit)
         rates = self.rates(len(batches))
-        results = self.runner.run(batches, rates)
+        results = self.runner.run(batches, rates, first)
         self.replay.after(first, batches.without_inputs(), rates)
-        return Chunk(first, batches.counts, results)
+        return Chunk(first, batches.counts, results, 1 if self.statistics is None else self.statistics.every)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
@@ -434,6 +453,8 @@ class Training:
         except DivergedError as error:
             self.fail(error)
             raise
+        for callback in self.callbacks:
+            callback.interrupted(self)
         self.result.interrupted = True
         self.end()
 
@@ -448,9 +469,10 @@ class Training:
     def check_losses(self, losses: np.ndarray) -> None:
         """Record the losses; where one is not finite, rewind to before the last step whose loss was, and raise."""
         bad = ~np.isfinite(losses)
-        self.history.losses.extend(losses[: int(bad.argmax()) + 1 if bad.any() else None].tolist())
+        self.history.losses.extend(losses.tolist())
         if not bad.any():
             return
+        self.history.truncate(self.history.steps - len(losses) + int(bad.argmax()) + 1)
         self.replay.rewind(self.history.steps - 1)
         broken = self.broken()
         self.replay.rewind(max(0, self.history.steps - 2))
@@ -466,7 +488,7 @@ class Training:
             return
         with self.learning():
             step, names = self.replay.first_broken(self.history.steps, self.broken)
-        del self.history.losses[step + 1 :]
+        self.history.truncate(step + 1)
         self.stop_with(broken_weights(names, self.history.losses, self.steps_per_epoch))
 
     def stop_with(self, error: DivergedError) -> NoReturn:
@@ -497,9 +519,11 @@ class Training:
         self.result.interrupted, self.result.message = False, ""
         self.batches = None
         self.replay = StepReplay(self.tensors, self.runner.run)
+        for callback in self.callbacks:
+            callback.resumed(self)
 
     def state_groups(self) -> dict[str, Group]:
-        """Everything that changes besides tensors, by the prefix of its names."""
+        """Everything else that changes, by the prefix of its names."""
         schedule = {"schedule": self.schedule} if isinstance(self.schedule, schedules.Schedule) else {}
         return {**schedule, "epoch": self.epoch_metrics, "history": self.history, "position": Progress(self), "spec": Fixed(self),
                 **{f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}}

@@ -22,12 +22,12 @@ from .training import Callback, Training
 
 RUNNING, DONE, BEHIND, FAILED, INTERRUPTED = "running", "done", "fell behind", "failed", "interrupted"
 Log = Callable[[str], None]
-WIDE = 5.0  # figures so many times as large as others are drawn on a logarithmic scale
+WIDE = 5.0  # the scale is logarithmic where the largest figure is this many times the smallest
 
 
 @dataclass(frozen=True)
 class Between:
-    """Any number from `low` to `high`; a whole one if both are whole; evenly in the logarithm with `log=True`, as rates want it.
+    """Any number from `low` to `high`, an integer if both are; log-uniform with `log=True`, the usual choice for learning rates.
 
     Raises ArgumentError unless low < high are finite, and both above 0 where the logarithm is taken.
 
@@ -141,11 +141,11 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
     """Call `train(trial)` with settings from `space`, again and again, and return the results.
 
     train     makes a net with the trial's settings (trial["rate"]), trains it and returns the Run, whose last validation figure
-              counts, or a number. With fit(..., callbacks=[trial]), a training that is worse after an epoch than the median of
-              those before it was at that point, ends there: most of the time goes to those that promise something
-    space     name -> Between(low, high, log=...), or a list of what there is to choose from
-    trials    how many trainings. The first ten settings are drawn at random, later ones where good ones were found more often
-              than bad ones (tree-structured Parzen estimator)
+              counts, or a number. With fit(..., callbacks=[trial]), a training that after an epoch is worse than the median of
+              earlier trainings was after the same epoch is pruned: most of the time goes to promising settings
+    space     name -> Between(low, high, log=...), or a list of choices
+    trials    number of trainings. The first ten settings are drawn at random, later ones by a tree-structured Parzen estimator, where
+              good results are more likely
     metric    "loss", or a metric of the run's validation data: its name, or a train.Metric, which says whether lower is better; of
               a name that is not one of fit's, higher is
     seed      the same seed and the same results give the same settings

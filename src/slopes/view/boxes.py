@@ -1,8 +1,7 @@
-"""What a picture of a graph shows: nodes as boxes with small constants inside, without broadcasting, and layers as one box."""
+"""What a picture of a graph shows: nodes as boxes with small constants inside, without broadcasting, and regions as one box."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,16 +10,21 @@ import numpy as np
 from ..errors import line_text
 from ..graph.node import Node
 from ..graph.operation import Constant, Variable
+from ..graph.scopes import Region
 from ..graph.text import line, type_text
 from ..graph.walk import topological
+from ..ops.contract import Contract
+from ..ops.window import Window
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 MARK = "·"
+REGIONS = ("layer", "function")
+LISTED = 40  # nodes of a region that its tip lists
 
 
 @dataclass
 class Box:
-    """One box: a node, or all nodes of a layer."""
+    """One box: a node, or all nodes of a region, whose kind is "layer" or "function"."""
 
     title: str
     detail: str
@@ -29,6 +33,11 @@ class Box:
     tip: str = ""
     nodes: list[Node] = field(default_factory=list)
     role: str = ""  # input, parameter, state, output, gradient or nothing
+
+    @property
+    def is_region(self) -> bool:
+        """Whether it is the box of a layer or a function."""
+        return self.kind in REGIONS
 
     def __hash__(self) -> int:
         return id(self)
@@ -49,47 +58,46 @@ class Boxes:
 
 @dataclass
 class Naming:
-    """What the nodes of a graph are called: `numbers` as in its text, `names` the user's, `roles` of inputs and outputs."""
+    """What the nodes of a graph are called: `labels` as in its text, `names` the user's, `roles` of inputs and outputs."""
 
-    numbers: dict[Node, str]
+    labels: dict[Node, str]
     names: dict[Node, str] = field(default_factory=dict)
     roles: dict[Node, str] = field(default_factory=dict)
-    mentioned: set[Node] = field(default_factory=set)  # nodes that a box calls by their number: their own box must show it
+    mentioned: set[Node] = field(default_factory=set)  # nodes that a box calls by their label: their own box must show it
 
     def call(self, node: Node) -> str:
         if node not in self.names:
             self.mentioned.add(node)
-        return self.names.get(node) or self.numbers.get(node, "")
+        return self.names.get(node) or self.labels.get(node, "")
 
     def name(self, node: Node) -> str:
         """What stands before the equals sign in a node's box."""
-        return self.names.get(node) or (self.numbers[node] if node in self.mentioned else "")
+        return self.names.get(node) or (self.labels[node] if node in self.mentioned else "")
 
 
-def make_boxes(roots: Sequence[Node], naming: Naming, given: Mapping[Node, object],
-               layers: Mapping[Node, Passage] | None = None) -> Boxes:
-    """The boxes that the roots need. Nodes in `given` are drawn elsewhere: they appear by name inside the boxes that use them.
+def make_boxes(roots: Sequence[Node], naming: Naming, known: Mapping[Node, object], regions: Mapping[Node, Region]) -> Boxes:
+    """The boxes that the roots need. Nodes in `known` are drawn elsewhere: they appear by name inside the boxes that use them.
 
-    With `layers`, the nodes of one passage become one box.
+    The nodes of one of the `regions` become one box; a function that shows one node is that node's box.
     """
-    order = [node for node in topological(roots, stop=lambda node: node in given) if node not in given]
+    order = [node for node in topological(roots, stop=lambda node: node in known) if node not in known]
     shown = {node: [behind(arg, naming) for arg in node.args] for node in order if is_shown(node, roots, naming)}
-    groups = group(shown, layers) if layers is not None else {node: node for node in shown}
-    members: dict[Node | Call, list[Node]] = {}
+    groups = group(shown, regions)
+    members: dict[Key, list[Node]] = {}
     hidden = inner(shown, groups, roots, naming)
     for node in shown:
         if node not in hidden:
             members.setdefault(groups[node], []).append(node)
-    found = Boxes(left_out=any(is_quiet(node, naming) for node in order))
+    result = Boxes(left_out=any(is_quiet(node, naming) for node in order))
     for key, inside in members.items():
-        box = layer_box(key, inside, naming) if isinstance(key, Call) else node_box(key, shown[key], naming, given)
-        found.boxes.append(box)
-        found.box_of.update(dict.fromkeys(inside, box))
-    found.edges = edges(shown, found.box_of)
-    return found
+        single = inside[0] if not isinstance(key, Part) or (len(inside) == 1 and not key.region.is_layer) else None
+        box = region_box(key, inside, naming) if single is None else node_box(single, shown[single], naming, known)  # type: ignore[arg-type]
+        result.boxes.append(box)
+        result.box_of.update(dict.fromkeys(inside, box))
+    result.edges = edges(shown, result.box_of)
+    return result
 
 
-Passage = tuple[str, int]  # the path of a layer, or the text of a line; and the line of the traced function that called it, or 0
 Shown = Mapping[Node, Sequence[Node]]  # each node that is drawn, with the arguments that its edges come from
 
 
@@ -113,13 +121,13 @@ def behind(node: Node, naming: Naming) -> Node:
 
 
 def edges(shown: Shown, box_of: Mapping[Node, Box]) -> list[tuple[Box, Box]]:
-    """One edge per use; several uses between two layers' boxes are one."""
-    found: dict[tuple[Box, Box, int], None] = {}
+    """One edge per use; several uses between two regions' boxes are one."""
+    uses: dict[tuple[Box, Box, int], None] = {}
     for node, args in shown.items():
-        for number, arg in enumerate(args):
+        for i, arg in enumerate(args):
             if arg in box_of and box_of[arg] is not box_of[node]:
-                found[(box_of[arg], box_of[node], -1 if box_of[node].kind == "layer" else number)] = None
-    return [(source, target) for source, target, _ in found]
+                uses[(box_of[arg], box_of[node], -1 if box_of[node].is_region else i)] = None
+    return [(source, target) for source, target, _ in uses]
 
 
 def inline(node: Node) -> str | None:
@@ -138,13 +146,13 @@ def short_number(value: float | int | bool | complex) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def node_box(node: Node, args: Sequence[Node], naming: Naming, given: Mapping[Node, object]) -> Box:
+def node_box(node: Node, args: Sequence[Node], naming: Naming, known: Mapping[Node, object]) -> Box:
     """The box of one node whose edges come from `args`."""
     role = naming.roles.get(node, "")
     kind = role if role in ("input", "parameter", "state", "seed") else node.op.kind
     kind = "constant" if node.op is Constant else kind
     name = naming.names.get(node, "")
-    title = (name or role or "variable") if node.op is Variable else title_of(node, args, naming, given)
+    title = (name or role or "variable") if node.op is Variable else title_of(node, args, naming, known)
     tip = tip_line(node, naming) + (f"\n{node.layer}, " if node.layer else "\n") + line_text(node.location)
     return Box(title, type_text(node.dtype, node.shape), kind, "" if node.op is Variable else name, tip, [node], role)
 
@@ -155,21 +163,21 @@ def tip_line(node: Node, naming: Naming) -> str:
 
 
 class Everything(dict):
-    """Names for any node: its number, or ? for one outside the graph."""
+    """Names for any node: its label, or ? for one outside the graph."""
 
     def __init__(self, naming: Naming) -> None:
         self.naming = naming
 
     def __getitem__(self, node: Node) -> str:
-        return self.naming.numbers.get(node, "?")
+        return self.naming.labels.get(node, "?")
 
 
-def title_of(node: Node, args: Sequence[Node], naming: Naming, given: Mapping[Node, object]) -> str:
+def title_of(node: Node, args: Sequence[Node], naming: Naming, known: Mapping[Node, object]) -> str:
     """The operation's name, with the arguments that are not drawn as edges: `add(·, 1)`, `multiply(·, h)`."""
-    words = [inline(arg) or (naming.call(arg) if arg in given else MARK) for arg in args]
+    words = [inline(arg) or (naming.call(arg) if arg in known else MARK) for arg in args]
     if node.op is Constant:
         return "constant"
-    if node.op.name == "contract" and (sides := matmul_sides(node)):
+    if node.op is Contract and (sides := matmul_sides(node)):
         exchanged, *turned = sides
         words = [word + mark for word, mark in zip(words, turned)][::-1 if exchanged else 1]
         return f"matmul({', '.join(words)})" if set(words) - {MARK} else "matmul"
@@ -179,10 +187,10 @@ def title_of(node: Node, args: Sequence[Node], naming: Naming, given: Mapping[No
 
 def parameters(node: Node) -> str:
     """The parameters that the shape alone does not tell."""
-    if node.op.name == "contract":
+    if node.op is Contract:
         return " " + contract_text(node)
     chosen = {key: node.params[key] for key in ("axes", "axis", "size", "stride", "descending", "step") if key in node.params}
-    if node.op.name == "window":
+    if node.op is Window:
         chosen.pop("axes")
     if node.op.kind == "reduce" and len(chosen.get("axes", ())) == len(node.args[0].shape):
         chosen.pop("axes")
@@ -206,7 +214,7 @@ def contract_text(node: Node) -> str:
 def contract_letters(node: Node) -> list[str]:
     """The axes of both operands and of the result, a letter each."""
     sides = [node.params[key] for key in ("a_axes", "b_axes", "out_axes")]
-    letters = {label: LETTERS[number % len(LETTERS)] for number, label in enumerate(dict.fromkeys(sides[0] + sides[1]))}
+    letters = {label: LETTERS[i % len(LETTERS)] for i, label in enumerate(dict.fromkeys(sides[0] + sides[1]))}
     return ["".join(letters[label] for label in side) for side in sides]
 
 
@@ -219,42 +227,37 @@ def matmul_sides(node: Node) -> tuple[bool, str, str] | None:
 
 
 @dataclass(frozen=True)
-class Call:
-    """One passage through a layer: its path, and which passage it is (a tied layer runs more than once)."""
+class Part:
+    """The nodes of a region that become one box: all of them, unless boxes would form a cycle."""
 
-    layer: str
-    number: int
+    region: Region
+    index: int
 
 
-def group(shown: Shown, layers: Mapping[Node, Passage]) -> dict[Node, Node | Call]:
-    """For every node its Call, or itself. Boxes never form a cycle: a node that would close one starts a new Call."""
-    group_of: dict[Node, Node | Call] = {}
-    sources: dict[Node | Call, set[Node | Call]] = {}
-    latest: dict[Passage, Call] = {}
-    counts: Counter[str] = Counter()
+Key = Node | Part
 
-    def new_call(passage: Passage) -> Call:
-        counts[passage[0]] += 1
-        return Call(passage[0], counts[passage[0]])
 
+def group(shown: Shown, regions: Mapping[Node, Region]) -> dict[Node, Key]:
+    """For every node the part of its region, or itself. Boxes never form a cycle: a node that would close one starts a new part."""
+    key_of: dict[Node, Key] = {}
+    sources: dict[Key, set[Key]] = {}
+    latest: dict[Region, Part] = {}
     for node, args in shown.items():
-        key: Node | Call = node
-        if node in layers and node.args:
-            passage = layers[node]
-            key = latest.get(passage) or new_call(passage)
-            outside = {group_of[arg] for arg in args if arg in group_of} - {key}
-            if reaches(outside, key, sources):
-                key = new_call(passage)
-            latest[passage] = key
-        group_of[node] = key
-        sources.setdefault(key, set()).update(group_of[arg] for arg in args if arg in group_of and group_of[arg] != key)
-    return group_of
+        key: Key = node
+        if node in regions and node.args:
+            region = regions[node]
+            part = latest.get(region) or Part(region, 0)
+            outside = {key_of[arg] for arg in args if arg in key_of} - {part}
+            key = latest[region] = Part(region, part.index + 1) if reaches(outside, part, sources) else part
+        key_of[node] = key
+        sources.setdefault(key, set()).update(key_of[arg] for arg in args if arg in key_of and key_of[arg] != key)
+    return key_of
 
 
-def inner(shown: Shown, groups: Mapping[Node, Node | Call], roots: Sequence[Node], naming: Naming) -> set[Node]:
-    """What nothing but layers uses stays inside of their boxes: constants and counts, the parameters of one layer, and what several
+def inner(shown: Shown, groups: Mapping[Node, Key], roots: Sequence[Node], naming: Naming) -> set[Node]:
+    """What nothing but regions uses stays inside of their boxes: constants and counts, the parameters of one layer, and what several
     calls of a layer share because it is computed from parameters alone."""
-    users: dict[Node, list[Node | Call]] = {}
+    users: dict[Node, list[Key]] = {}
     for node, args in shown.items():
         for arg in args:
             users.setdefault(arg, []).append(groups[node])
@@ -263,18 +266,18 @@ def inner(shown: Shown, groups: Mapping[Node, Node | Call], roots: Sequence[Node
     for node, args in shown.items():
         if naming.roles.get(node) in ("parameter", "state") or (args and own.issuperset(args)):
             own.add(node)
-        calls = {user for user in users.get(node, ()) if isinstance(user, Call)}
-        if node in roots or len(calls) < len(set(users.get(node, ()))):
+        parts = {user for user in users.get(node, ()) if isinstance(user, Part)}
+        if node in roots or len(parts) < len(set(users.get(node, ()))):
             continue
         nameless = node not in naming.names and node not in naming.roles
         constant = nameless and not args and node.op is not Variable
-        shared = node in own and len({call.layer for call in calls}) == 1 and (not args or (nameless and len(calls) > 1))
-        if constant or shared:
+        one_layer = len({part.region.name for part in parts}) == 1 and all(part.region.is_layer for part in parts)
+        if constant or (node in own and one_layer and (not args or (nameless and len(parts) > 1))):
             inside.add(node)
     return inside
 
 
-def reaches(start: set[Node | Call], target: Node | Call, sources: Mapping[Node | Call, set[Node | Call]]) -> bool:
+def reaches(start: set[Key], target: Key, sources: Mapping[Key, set[Key]]) -> bool:
     """Whether any of `start` is computed from `target`."""
     stack, seen = list(start), set(start)
     while stack:
@@ -287,16 +290,16 @@ def reaches(start: set[Node | Call], target: Node | Call, sources: Mapping[Node 
     return False
 
 
-def layer_box(call: Call, members: Sequence[Node], naming: Naming) -> Box:
-    """One box for all nodes of a layer: its path, and what leaves it."""
-    inside = set(members)
+def region_box(part: Part, members: Sequence[Node], naming: Naming) -> Box:
+    """One box for all nodes of a region: the path of the layer or the name of the function, and what leaves it."""
+    region, inside = part.region, set(members)
     used = {arg for node in members for arg in node.args if arg in inside}
     results = [node for node in members if node not in used] or [members[-1]]
-    count = f"{len(members)} operations" if len(members) > 1 else "1 operation"
-    tip = "\n".join(tip_line(node, naming) for node in members[:40]) + ("\n..." if len(members) > 40 else "")
+    count = f"{len(members)} {'gradient ' if region.forward is not None else ''}operation{'s' if len(members) > 1 else ''}"
+    lines = [region.call, *(tip_line(node, naming) for node in members[:LISTED]), *["..."] * (len(members) > LISTED)]
     role = next((naming.roles[node] for node in members if node in naming.roles), "")
     names = [naming.names[node] for node in members if node in naming.names]
+    detail, name = f"{type_text(results[-1].dtype, results[-1].shape)}  {count}", names[-1] if names else ""
     if role == "gradient":
-        return Box(call.layer, ", ".join(names), "layer", "", tip, list(members), role)
-    detail = f"{type_text(results[-1].dtype, results[-1].shape)}  {count}"
-    return Box(call.layer, detail, "layer", names[-1] if names else "", tip, list(members), role)
+        detail, name = ", ".join(names), ""
+    return Box(region.name, detail, "layer" if region.is_layer else "function", name, "\n".join(lines), list(members), role)

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..errors import GradientError
 from ..graph.node import Node
-from ..graph.operation import Variable, constant
+from ..graph.operation import Operation, Variable, constant
 from ..graph.walk import topological
 from ..machine.reference import evaluate
+from ..ops.elementwise import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from . import layout
 from .boxes import MARK, Naming, inline, title_of
 from .drawing import Drawing
@@ -134,14 +135,13 @@ def short_names(nodes: Sequence[Node], recording: Recording) -> dict[Node, str]:
 def steps_of(node: Node, shown: Explanation) -> list[Step]:
     """What this node sends to each of its arguments that carries a gradient."""
     upstream = shown.gradient_of[node]
-    wanted = [number for number, arg in enumerate(node.args) if arg in shown.gradient_of]
-    if not wanted:
+    indices = [i for i, arg in enumerate(node.args) if arg in shown.gradient_of]
+    if not indices:
         return []
-    env = {each: shown.value_of[each] for each in (node, *node.args) if each in shown.value_of}
+    env = {part: shown.value_of[part] for part in (node, *node.args) if part in shown.value_of}
     products = pulled(node, constant(upstream), env)
-    locals_ = local_gradients(node, env, wanted)
-    return [Step(node, node.args[number], upstream, locals_[number], products[number])
-            for number in wanted if products[number] is not None]
+    locals_ = local_gradients(node, env, indices)
+    return [Step(node, node.args[i], upstream, locals_[i], products[i]) for i in indices if products[i] is not None]
 
 
 def pulled(node: Node, seed: Node, env: dict[Node, np.ndarray]) -> list[Any]:
@@ -151,16 +151,15 @@ def pulled(node: Node, seed: Node, env: dict[Node, np.ndarray]) -> list[Any]:
     return [None if part is None else next(arrays) for part in parts]
 
 
-def local_gradients(node: Node, env: dict[Node, np.ndarray], wanted: Sequence[int]) -> dict[int, np.ndarray | None]:
-    """d node / d arg for each wanted argument: ones pulled back or, where elements mix, each element in turn."""
+def local_gradients(node: Node, env: dict[Node, np.ndarray], indices: Sequence[int]) -> dict[int, np.ndarray | None]:
+    """d node / d arg for each argument in `indices`: ones pulled back or, where elements mix, each element in turn."""
     if node.op.kind == "elementwise" or node.size == 1:
         pieces = pulled(node, constant(np.ones(node.shape, node.dtype)), env)
-        return {number: pieces[number] for number in wanted}
-    if node.size * max(node.args[number].size for number in wanted) > JACOBIAN:
-        return dict.fromkeys(wanted)
+        return {i: pieces[i] for i in indices}
+    if node.size * max(node.args[i].size for i in indices) > JACOBIAN:
+        return dict.fromkeys(indices)
     rows = [pulled(node, constant(row.reshape(node.shape)), env) for row in np.eye(node.size, dtype=node.dtype)]
-    return {number: np.stack([row[number] for row in rows]).reshape(*node.shape, *node.args[number].shape)
-            for number in wanted}
+    return {i: np.stack([row[i] for row in rows]).reshape(*node.shape, *node.args[i].shape) for i in indices}
 
 
 # The table
@@ -210,7 +209,7 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 @dataclass
 class Gate:
-    """A node of the circuit with its lines of text and its place."""
+    """A node of the circuit with its lines of text and its position."""
 
     node: Node
     title: str
@@ -234,8 +233,9 @@ class Gate:
         return x - self.width / 2, y - self.height / 2, x + self.width / 2, y + self.height / 2
 
 
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "maximum": "max", "minimum": "min"}
-INFIX = ("add", "subtract", "multiply", "divide")
+SYMBOLS: dict[type[Operation], str] = {
+    Add: "+", Subtract: "−", Multiply: "×", Divide: "÷", Negative: "−", Maximum: "max", Minimum: "min"}
+INFIX = (Add, Subtract, Multiply, Divide)
 
 
 def make_gate(node: Node, shown: Explanation) -> Gate:
@@ -251,10 +251,10 @@ def make_gate(node: Node, shown: Explanation) -> Gate:
 def formula(node: Node, names: Mapping[Node, str]) -> str:
     """`x + y` where the arguments have names, `+` where they have none."""
     words = [inline(arg) or names.get(arg, MARK) for arg in node.args]
-    symbol = SYMBOLS.get(node.op.name)
+    symbol = SYMBOLS.get(node.op)
     if not set(words) - {MARK}:
         return symbol or title_of(node, node.args, Naming({}), {})
-    if node.op.name in INFIX:
+    if node.op in INFIX:
         return f" {symbol} ".join(words)
     return f"{symbol or node.op.name}({', '.join(words)})"
 
@@ -271,7 +271,7 @@ def draw(shown: Explanation) -> str:
     labels: dict[Wire, list[Label]] = {}
     for step in shown.steps:
         labels.setdefault((step.arg, step.node), []).append(wire_label(step))
-    lines = [line for found in labels.values() for label in found for line in label]
+    lines = [line for group in labels.values() for label in group for line in label]
     room = 40 + max((text_width(line, SMALL, mono=True) for line in lines), default=0.0)
     placed = layout.arrange(shown.nodes, wires, lambda node: gates[node].height + 4, lambda node: gates[node].width, 34.0, room)
     top = MARGIN + 34
@@ -311,9 +311,9 @@ def draw_wires(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[Wire], p
         arriving.setdefault(node, []).append(index)
     for node, indices in arriving.items():
         indices.sort(key=lambda index: paths[index][-2][1])
-        for place, index in enumerate(indices):
+        for order, index in enumerate(indices):
             x, y = paths[index][-1]
-            paths[index][-1] = x - gates[node].width / 2, y + (place - (len(indices) - 1) / 2) * 13
+            paths[index][-1] = x - gates[node].width / 2, y + (order - (len(indices) - 1) / 2) * 13
     for (arg, _), points in zip(wires, paths):
         points[0] = points[0][0] + gates[arg].width / 2, points[0][1]
         canvas.path(points, EDGE, 1.4, arrow=True, down=False)
@@ -328,21 +328,21 @@ def draw_labels(canvas: Canvas, gates: dict[Node, Gate], wires: Sequence[Wire], 
             continue
         local, product = labels[wire].pop(0)  # in the order of the arguments, as the wires are
         width = max(text_width(line, SMALL, mono=True) for line in (local, product))
-        x, y = free_place(points, width, 30.0, taken)
+        x, y = free_point(points, width, 30.0, taken)
         taken.append((x - width / 2, y - 15, x + width / 2, y + 15))
         canvas.box(x - width / 2 - 2, y - 15, width + 4, 29, "#ffffff", radius=4.0, fill_opacity=0.88)
         canvas.text(x, y - 3, local, SMALL, BLUE, mono=True)
         canvas.text(x, y + 10, product, SMALL, RED, mono=True)
 
 
-def free_place(points: Sequence[Point], width: float, height: float, taken: Sequence[tuple[float, float, float, float]]) -> Point:
+def free_point(points: Sequence[Point], width: float, height: float, taken: Sequence[tuple[float, float, float, float]]) -> Point:
     """The point of the wire, nearest to its middle, where a label of this size covers least."""
-    def covered(place: Point) -> float:
-        x, y = place
+    def covered(point: Point) -> float:
+        x, y = point
         return sum(overlap(x, width, left, right) * overlap(y, height, top, bottom) for left, top, right, bottom in taken)
     candidates = [between(first, second, share) for first, second in pairwise(points) for share in (0.5, 0.4, 0.6, 0.3, 0.7)]
     candidates += [(x, y + shift) for x, y in candidates[:5] for shift in (-16.0, 16.0, -30.0, 30.0)]
-    return min(candidates, key=lambda place: round(covered(place)))
+    return min(candidates, key=lambda point: round(covered(point)))
 
 
 def overlap(centre: float, size: float, low: float, high: float) -> float:

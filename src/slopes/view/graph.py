@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..errors import ArgumentError
 from ..graph.node import Node
+from ..graph.scopes import Region
 from ..graph.text import text as listing
 from ..graph.walk import topological
 from . import layout
-from .boxes import Box, Boxes, Naming, Passage, make_boxes
+from .boxes import Box, Boxes, Naming, make_boxes
 from .drawing import Drawing
 from .record import Recording, record, title_of_function
 from .svg import Canvas, text_width
 
-LIMIT = 40  # with more boxes than this, the boxes of one layer become one
+LIMIT = 40  # with more boxes than this, the boxes of one layer or function become one
 MOST = 250  # with more boxes than this, only those nearest to the outputs are drawn
 
 TITLE, DETAIL = 13.0, 10.5
-HEIGHT, MARGIN, PANEL_GAP = 44.0, 28.0, 70.0
+HEIGHT, MARGIN, PANEL_GAP = 40.0, 28.0, 70.0
+LAYER_GAP, CHAIN_GAP = 38.0, 16.0  # between the layers of boxes; in a chain no edge bends, and less will do
 INK, QUIET, EDGE = "#1f2933", "#66727f", "#8a96a3"
 
 COLOURS = {  # kind: (fill, stroke)
@@ -28,10 +29,10 @@ COLOURS = {  # kind: (fill, stroke)
     "constant": ("#eceff2", "#98a4b0"), "seed": ("#ffe0e6", "#d1435b"), "gradient": ("#ffd9e0", "#d1435b"),
     "elementwise": ("#ffffff", "#7b8794"), "reduce": ("#e9defb", "#7c4fc4"), "move": ("#eef2f6", "#a3afbb"),
     "contract": ("#ffdcc9", "#d9652b"), "index": ("#d3f2e8", "#1c9a76"), "order": ("#d3f2e8", "#1c9a76"),
-    "layer": ("#e3e8ff", "#4f5fc9"), "leaf": ("#eceff2", "#98a4b0"),
+    "layer": ("#e3e8ff", "#4f5fc9"), "function": ("#f3e6ff", "#8a4fc9"), "leaf": ("#eceff2", "#98a4b0"),
 }
 MEANING = {"elementwise": "element by element", "move": "moves elements", "contract": "sum of products", "reduce": "reduction",
-           "index": "indexing", "layer": "a layer", "seed": "gradient", "leaf": "other"}
+           "index": "indexing", "layer": "a layer", "function": "a function", "seed": "gradient", "leaf": "other"}
 DIRECTIONS = ("down", "right")
 
 
@@ -54,19 +55,19 @@ class Graph(Drawing):
 
     @property
     def naming(self) -> Naming:
-        """Numbers as in the text, the user's names, and the part that each node plays."""
-        numbers = {node: f"%{number}" for number, node in enumerate(topological(self.roots))}
-        return Naming(numbers, self.recording.names, self.recording.roles)
+        """Labels as in the text, the user's names, and the part that each node plays."""
+        labels = {node: f"%{i}" for i, node in enumerate(topological(self.roots))}
+        return Naming(labels, self.recording.names, self.recording.roles)
 
     @property
     def text(self) -> str:
         """Who is who, then every node on a line of its own."""
         naming = self.naming
-        heads = [f"# {role}s: " + ", ".join(f"{naming.names.get(node, '?')} = {naming.numbers[node]}" for node in nodes)
+        heads = [f"# {role}s: " + ", ".join(f"{naming.names.get(node, '?')} = {naming.labels[node]}" for node in nodes)
                  for role in ("input", "parameter", "state") if (nodes := self.playing(role, naming))]
-        heads.append("# outputs: " + ", ".join(naming.numbers[node] for node in self.outputs))
+        heads.append("# outputs: " + ", ".join(naming.labels[node] for node in self.outputs))
         if self.gradients:
-            heads.append("# gradients: " + ", ".join(f"{name} = {naming.numbers[node]}" for name, node in self.gradients.items()))
+            heads.append("# gradients: " + ", ".join(f"{name} = {naming.labels[node]}" for name, node in self.gradients.items()))
         return "\n".join([*heads, self.listing])
 
     @property
@@ -75,7 +76,7 @@ class Graph(Drawing):
         return listing(self.roots)
 
     def playing(self, role: str, naming: Naming) -> list[Node]:
-        return [node for node in naming.numbers if naming.roles.get(node) == role]
+        return [node for node in naming.labels if naming.roles.get(node) == role]
 
     @property
     def svg(self) -> str:
@@ -90,8 +91,9 @@ def graph(f: Any, *examples: Any, backward: bool | None = None, limit: int = LIM
     The backward graph is that of the output with respect to the inputs that require a gradient and all parameters; it is
     drawn when the output is one number and there is something to differentiate (`backward=None`), always with
     `backward=True` (the output is then summed) and never with `backward=False`. A graph of more than `limit` boxes shows
-    one box per layer, and outside of layers one per line of your program. `direction="right"` draws from left to right: a
-    loop over time then has its steps side by side. Raises ArgumentError for another direction.
+    one box per layer, and one per function, such as a loss or a softmax, that is called outside of layers.
+    `direction="right"` draws from left to right: a loop over time then has its steps side by side. Raises ArgumentError for
+    another direction.
 
     >>> import slopes as sl
     >>> x, y = sl.tensor(2.0, requires_grad=True), sl.tensor(3.0)
@@ -111,10 +113,16 @@ def graph(f: Any, *examples: Any, backward: bool | None = None, limit: int = LIM
 class Panel:
     """One pass of the graph: its boxes, where they are, and how it is drawn. The backward pass runs against the direction."""
 
-    def __init__(self, heading: str, boxes: Boxes, backwards: bool, direction: str, gap: float = 38.0) -> None:
+    def __init__(self, heading: str, boxes: Boxes, backwards: bool, direction: str, gap: float | None = None) -> None:
         self.heading, self.boxes, self.backwards, self.down = heading, boxes, backwards, direction == "down"
+        self.layout = self.arrange(LAYER_GAP if gap is None else gap)
+        self.gap = gap if gap is not None else CHAIN_GAP if self.down and is_chain(self.layout) else LAYER_GAP
+        if gap is None and self.gap != LAYER_GAP:
+            self.layout = self.arrange(self.gap)
+
+    def arrange(self, gap: float) -> layout.Layout:
         sizes = (box_width, box_height) if self.down else (box_height, box_width)
-        self.layout = layout.arrange(boxes.boxes, boxes.edges, *sizes, layer_gap=gap)
+        return layout.arrange(self.boxes.boxes, self.boxes.edges, *sizes, layer_gap=gap)
 
     @property
     def width(self) -> float:
@@ -136,6 +144,11 @@ class Panel:
         x, y = self.centre(box, left, top)
         side = 0.5 if leaving != self.backwards else -0.5
         return (x + shift, y + side * HEIGHT) if self.down else (x + side * box_width(box), y + shift)
+
+
+def is_chain(arranged: layout.Layout) -> bool:
+    """Whether the boxes are a chain: no layer holds more than two, counting the edges that pass through it."""
+    return all(len(layer) <= 2 for layer in arranged.layers)
 
 
 def box_height(box: Box) -> float:
@@ -173,7 +186,7 @@ def make_panels(graph: Graph, naming: Naming) -> tuple[list[Panel], list[str]]:
     backward, more = fit_backward(graph, naming) if graph.gradients else (Boxes(), [])
     forward, notes = fit(graph.outputs, naming, {}, graph)
     for box in forward.boxes:
-        if box.kind != "layer" and box.nodes[0].args:
+        if not box.is_region and box.nodes[0].args:
             box.name = naming.name(box.nodes[0])
     panels = [Panel(f"{graph.title}: forward" if graph.gradients else graph.title, forward, False, graph.direction)]
     if backward.boxes:
@@ -188,7 +201,7 @@ def stretch_shorter(panels: list[Panel]) -> None:
     short, long = sorted(panels, key=lambda panel: panel.layout.length)
     layers = len(short.layout.layers)
     if layers > 1:
-        gap = 38.0 + (long.layout.length - short.layout.length) / (layers - 1)
+        gap = short.gap + (long.layout.length - short.layout.length) / (layers - 1)
         panels[panels.index(short)] = Panel(short.heading, short.boxes, short.backwards, "down" if short.down else "right", gap)
 
 
@@ -200,51 +213,51 @@ def fit_backward(graph: Graph, naming: Naming) -> tuple[Boxes, list[str]]:
         names[node] = f"∂/∂{name}" if node not in names else names[node] + f", ∂/∂{name}"
     roles = naming.roles | dict.fromkeys(graph.gradients.values(), "gradient")
     roots = [node for node in graph.gradients.values() if node not in known]
-    return fit(roots, Naming(naming.numbers, names, roles, naming.mentioned), known, graph)
+    return fit(roots, Naming(naming.labels, names, roles, naming.mentioned), known, graph)
 
 
-def fit(roots: Sequence[Node], naming: Naming, given: Mapping[Node, object], graph: Graph) -> tuple[Boxes, list[str]]:
-    """The boxes, by layer when they are many; only those nearest to the outputs when they are too many even so."""
-    found = make_boxes(roots, naming, given)
-    layers = {node: path for node, path in graph.recording.layers.items() if path}
+def fit(roots: Sequence[Node], naming: Naming, known: Mapping[Node, object], graph: Graph) -> tuple[Boxes, list[str]]:
+    """The boxes, by region when they are many; only those nearest to the outputs when they are too many even so."""
+    boxes = make_boxes(roots, naming, known, {})
     notes = []
-    lines = long_lines(graph.recording.lines) if layers else {}
-    depth = max((path_depth(path) for path in layers.values()), default=0)
-    for cut in range(depth, 0, -1) if depth else (0,):
-        if len(found.boxes) > graph.limit:
-            shallow = {node: (cut_path(path, cut), graph.recording.calls.get(node, 0)) for node, path in layers.items()}
-            found = make_boxes(roots, naming, given, {**lines, **shallow})
-            notes = ["The operations of one layer are one box here; the text of the graph lists them all."]
-    if found.left_out:
+    chains = visible_chains(graph.recording.regions)
+    deepest = max(map(len, chains.values()), default=0)
+    for depth in range(deepest, min(deepest, 2) - 1, -1) if chains else ():
+        if len(boxes.boxes) > graph.limit:
+            boxes = make_boxes(roots, naming, known, {node: chain[:depth][-1] for node, chain in chains.items()})
+            notes = ["The operations of one layer or function are one box here; the text of the graph lists them all."]
+    if boxes.left_out:
         notes.append("Broadcasting (expand, and reshape by axes of size 1) is not drawn; the text of the graph lists it.")
-    for box in found.boxes:
+    for box in boxes.boxes:
         if box.kind == "layer":
-            box.title = graph.recording.describe.get(box.title, box.title)
-    if len(found.boxes) > MOST:
-        notes.append(f"{len(found.boxes) - MOST} more boxes, further from the output, are not drawn; the text lists them all.")
-        keep = set(found.boxes[-MOST:])
-        found.boxes = found.boxes[-MOST:]
-        found.edges = [edge for edge in found.edges if edge[0] in keep and edge[1] in keep]
-    return found, notes
+            box.title = graph.recording.descriptions.get(box.title, box.title)
+    if len(boxes.boxes) > MOST:
+        notes.append(f"{len(boxes.boxes) - MOST} more boxes, further from the output, are not drawn; the text lists them all.")
+        kept = set(boxes.boxes[-MOST:])
+        boxes.boxes = boxes.boxes[-MOST:]
+        boxes.edges = [edge for edge in boxes.edges if edge[0] in kept and edge[1] in kept]
+    return boxes, notes
 
 
-FEW = 3  # operations of a line outside of layers that stay boxes of their own
+def visible_chains(regions: Mapping[Node, Region]) -> dict[Node, tuple[Region, ...]]:
+    """The regions of each node that may be its box, outermost first: layers, and the functions that a network calls by itself.
+
+    What a layer without layers inside calls is its own business, as is what a function calls; an outermost layer shows its functions.
+    """
+    every = {region for innermost in regions.values() for region in innermost.chain}
+    containers = {region.parent for region in every if region.is_layer} | {region for region in every if region.parent is None}
+    return {node: visible(region, containers) for node, region in regions.items()}
 
 
-def long_lines(lines: Mapping[Node, str]) -> dict[Node, Passage]:
-    """The nodes of lines that make many: `nn.cross_entropy(scores, labels)` is one box."""
-    counts = Counter(lines.values())
-    return {node: (line, 0) for node, line in lines.items() if line and counts[line] > FEW}
-
-
-def path_depth(path: str) -> int:
-    return path.count(".") + path.count("[")
-
-
-def cut_path(path: str, depth: int) -> str:
-    """The path up to `depth` steps below the outermost module: ("net.block[0].conv", 2) -> "net.block[0]"."""
-    pieces = path.replace("[", ".[").split(".")
-    return ".".join(pieces[:depth + 1]).replace(".[", "[")
+def visible(region: Region, containers: Collection[Region | None]) -> tuple[Region, ...]:
+    chain: list[Region] = []
+    for part in region.chain:
+        if chain and not part.is_layer and chain[-1] not in containers:
+            break
+        chain.append(part)
+        if not part.is_layer:
+            break
+    return tuple(chain)
 
 
 def box_title(box: Box) -> str:
@@ -275,16 +288,16 @@ def ports(panel: Panel) -> list[tuple[float, float]]:
     routes, across = panel.layout.routes, panel.layout.across
     leaving: dict[Any, list[int]] = {}
     entering: dict[Any, list[int]] = {}
-    for number, route in enumerate(routes):
-        leaving.setdefault(route[0], []).append(number)
-        entering.setdefault(route[-1], []).append(number)
+    for i, route in enumerate(routes):
+        leaving.setdefault(route[0], []).append(i)
+        entering.setdefault(route[-1], []).append(i)
     shift = [[0.0, 0.0] for _ in routes]
     for side, groups, step in ((0, leaving, 1), (1, entering, -2)):
-        for box, numbers in groups.items():
-            numbers.sort(key=lambda number: across[routes[number][step]])
-            space = min(22.0, 0.6 * (box_width(box) if panel.down else HEIGHT) / len(numbers))
-            for place, number in enumerate(numbers):
-                shift[number][side] = (place - (len(numbers) - 1) / 2) * space
+        for box, indices in groups.items():
+            indices.sort(key=lambda i: across[routes[i][step]])
+            space = min(22.0, 0.6 * (box_width(box) if panel.down else HEIGHT) / len(indices))
+            for order, i in enumerate(indices):
+                shift[i][side] = (order - (len(indices) - 1) / 2) * space
     return [(start, end) for start, end in shift]
 
 

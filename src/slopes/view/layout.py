@@ -1,7 +1,7 @@
-"""Where the boxes of a graph go: layers by longest path, an order with few crossings, places with straight edges.
+"""Where the boxes of a graph go: layers by longest path, an order with few crossings, positions with straight edges.
 
 The method is that of K. Sugiyama, S. Tagawa and M. Toda, "Methods for visual understanding of hierarchical system structures"
-(1981): a long edge passes through a dummy in each layer on its way. Places within a layer are the exact least-squares answer
+(1981): a long edge passes through a dummy in each layer on its way. Positions within a layer are the exact least-squares answer
 (pool adjacent violators) to "as near to your neighbours as order and width allow", asked downwards and upwards in turn.
 """
 
@@ -40,11 +40,11 @@ class Layout:
 
     def points(self, route: Sequence[Key]) -> list[tuple[float, float]]:
         """(across, along) of an edge's points: it passes straight through the layers between its ends, beside their boxes."""
-        found = []
+        points = []
         for key in route:
             half = self.thickness[key.layer] / 2 if isinstance(key, Dummy) else 0.0
-            found += [(self.across[key], self.along[key] + shift) for shift in ((-half, half) if half else (0.0,))]
-        return found
+            points += [(self.across[key], self.along[key] + shift) for shift in ((-half, half) if half else (0.0,))]
+        return points
 
 
 def arrange(keys: Sequence[Key], edges: Sequence[Edge], breadth: Callable[[Key], float], length: Callable[[Key], float],
@@ -99,8 +99,8 @@ def fill_layers(keys: Sequence[Key], edges: Sequence[Edge], rank: dict[Key, int]
     for key in keys:
         layers[rank[key]].append(key)
     routes = []
-    for number, (source, target) in enumerate(edges):
-        dummies = [Dummy(number, layer) for layer in range(rank[source] + 1, rank[target])]
+    for i, (source, target) in enumerate(edges):
+        dummies = [Dummy(i, layer) for layer in range(rank[source] + 1, rank[target])]
         for dummy in dummies:
             layers[dummy.layer].append(dummy)
         routes.append([source, *dummies, target])
@@ -126,9 +126,9 @@ def order(layers: list[list[Key]], above: dict[Key, list[Key]], below: dict[Key,
         todo = layers[1:] if downward else layers[-2::-1]
         for layer in todo:
             sort_layer(layer, above if downward else below, positions(layers))
-        found = crossings(layers, below)
-        if found < fewest:
-            best, fewest = [list(layer) for layer in layers], found
+        count = crossings(layers, below)
+        if count < fewest:
+            best, fewest = [list(layer) for layer in layers], count
     for layer, chosen in zip(layers, best):
         layer[:] = chosen
 
@@ -218,7 +218,7 @@ class Placing:
         return 8.0 if isinstance(key, Dummy) else 1.0 + 0.25 * (len(self.above.get(key, ())) + len(self.below.get(key, ())))
 
     def settle(self, layer: list[Key], wishes: list[float], weights: list[float]) -> None:
-        """The places nearest to the wishes that keep the order and the gaps: least squares by pooling adjacent violators."""
+        """The positions nearest to the wishes that keep the order and the gaps: least squares by pooling adjacent violators."""
         offsets = self.offsets(layer)
         blocks: list[list[float]] = []  # sum of weight * wish, weight, members
         for wished, load, offset in zip(wishes, weights, offsets):
@@ -231,10 +231,10 @@ class Placing:
 
     def offsets(self, layer: list[Key]) -> list[float]:
         """The centres of a layer packed as tightly as the gap allows, the first at 0."""
-        found = [0.0] * len(layer)
+        offsets = [0.0] * len(layer)
         for index, (left, right) in enumerate(pairwise(layer)):
-            found[index + 1] = found[index] + (self.wide[left] + self.wide[right]) / 2 + self.gap
-        return found
+            offsets[index + 1] = offsets[index] + (self.wide[left] + self.wide[right]) / 2 + self.gap
+        return offsets
 
 
 def side_chains(layers: list[list[Key]], above: dict[Key, list[Key]], below: dict[Key, list[Key]]) -> set[Key]:

@@ -37,9 +37,9 @@ def roofline(profile: Profile) -> Picture:
     reach = np.logspace(np.log10(min([0.1, *x])), np.log10(max([100.0, *x * 1.5])), 200)
     axes.plot(reach, np.minimum(profile.peak.gflops, reach * profile.peak.gbytes), color=MUTED, zorder=0,
               label=f"one core: {profile.peak.gflops:.0f} GFLOP/s, {profile.peak.gbytes:.0f} GB/s")
-    for number, row in enumerate(rows[:NAMED]):
-        axes.annotate(f"{number + 1}", (intensity(row), rate(row)), ha="center", va="center", fontsize=8)
-    names = "\n".join(f"{number + 1}  {row.seconds / max(profile.seconds, 1e-12):.0%}  {shortened(row)}" for number, row in
+    for i, row in enumerate(rows[:NAMED]):
+        axes.annotate(f"{i + 1}", (intensity(row), rate(row)), ha="center", va="center", fontsize=8)
+    names = "\n".join(f"{i + 1}  {row.seconds / max(profile.seconds, 1e-12):.0%}  {shortened(row)}" for i, row in
                       enumerate(rows[:NAMED]))
     axes.text(0.99, 0.02, names, transform=axes.transAxes, ha="right", va="bottom", fontsize=7)
     axes.set_xscale("log")

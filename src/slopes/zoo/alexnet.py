@@ -8,7 +8,7 @@ from .shapes import features
 
 def alexnet(shape: tuple[int, ...], classes: int, groups: int = 1, final_pool: bool = True, hidden: int = 4096,
             dropout: float = 0.5) -> nn.Module:
-    """AlexNet for pictures of `shape` (at least 63x63), published for (3, 224, 224), 1000 classes and twice 4096 hidden units.
+    """AlexNet for images of `shape` (at least 63x63), published for (3, 224, 224), 1000 classes and twice 4096 hidden units.
 
     groups=1 is the one-tower form, 62,378,344 parameters; groups=2 splits convolutions 2, 4 and 5 as the two GPUs did, 60,965,224.
     final_pool=False leaves out the last pooling, as some tables do: 43,264 instead of 9,216 features, 201,838,952 parameters.

@@ -106,7 +106,7 @@ def contractive(shape: Shape, code: int = 256, weight: float = 1e-3, draws: int 
 
 
 def denoising(shape: Shape, code: int = 1024, noise: float = 0.3) -> AutoEncoder:
-    """More units than inputs, kept meaningful by noise: a share of each picture is blotted out, and to be restored.
+    """More units than inputs, kept meaningful by noise: a share of the pixels is masked, and the image is to be restored.
 
     Source: Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008.
     """
@@ -134,8 +134,8 @@ def convolutional(shape: Shape, channels: int = 16, code: int = 30) -> AutoEncod
 def halves(shape: Shape, code: int, hidden: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder with these hidden layers, mirrored."""
     sizes = (math.prod(shape), *hidden)
-    down = [each for before, after in pairwise(sizes) for each in (nn.Linear(before, after), nn.ReLU())]
-    up = [each for before, after in zip(hidden[::-1], sizes[-2::-1]) for each in (nn.ReLU(), nn.Linear(before, after))]
+    down = [layer for before, after in pairwise(sizes) for layer in (nn.Linear(before, after), nn.ReLU())]
+    up = [layer for before, after in zip(hidden[::-1], sizes[-2::-1]) for layer in (nn.ReLU(), nn.Linear(before, after))]
     return (nn.Sequential(nn.Flatten(), *down, nn.Linear(sizes[-1], code)),
             nn.Sequential(nn.Linear(code, sizes[-1]), *up, nn.Unflatten(1, shape)))
 

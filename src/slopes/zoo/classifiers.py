@@ -13,7 +13,8 @@ from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..data.loaders.dataset import Dataset
 from ..errors import ArgumentError, ShapeError, missing_method
 from ..extras import require
-from ..tensor import asarray, no_grad
+from ..modes import no_grad
+from ..tensor import asarray
 from ..train.fit import fit
 from ..train.mode import Mode
 
@@ -254,7 +255,7 @@ class Network(Probable):
 class DecisionTree(Classifier):
     """scikit-learn's decision tree (CART) under this interface, to compare with: questions of the kind x_d <= c, one after another.
 
-    depth: at most so many questions for an example (None: until every leaf is pure). Needs scikit-learn: pip install
+    depth: the largest depth (None: until every leaf is pure). Needs scikit-learn: pip install
     'slopes[sklearn]', else MissingExtraError. Source: Breiman et al., Classification and Regression Trees, 1984.
 
     >>> from slopes.zoo.classifiers import DecisionTree

@@ -45,10 +45,10 @@ class Recommender(nn.Module):
         user, item = x[:, 0], x[:, 1]
         y = self.mean + self.users(user)[:, 0] + self.items(item)[:, 0]
         if self.tables:
-            p, q = (table(each) for table, each in zip(self.tables, (user, item)))
+            p, q = (table(index) for table, index in zip(self.tables, (user, item)))
             y = y + (p * q).sum(axis=1)
         if self.mlp is not None:
-            y = y + self.mlp(concat([table(each) for table, each in zip(self.inputs, (user, item))], axis=1))[:, 0]
+            y = y + self.mlp(concat([table(index) for table, index in zip(self.inputs, (user, item))], axis=1))[:, 0]
         return y
 
 

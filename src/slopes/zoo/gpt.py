@@ -1,4 +1,4 @@
-"""GPT: a transformer that reads from left to right and says at each place what comes next."""
+"""GPT: a transformer that reads from left to right and says at each position what comes next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..tensor import Tensor
 
 
 class GPT(nn.Module):
-    """The logits of the next token, for each place of a sequence.
+    """The logits of the next token, for each position of a sequence.
 
     tokens: integers (N, L), 0 <= token < vocabulary, L <= context; y: (N, L, vocabulary), where y[:, t] has seen the tokens 0 to t.
     `begin` and `step` write token by token. Layers are pre-norm with GELU and no biases; the output's weights are the embedding's
@@ -30,7 +30,7 @@ class GPT(nn.Module):
 
     def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
         self.words = nn.Embedding(vocabulary, width)
-        self.places = nn.LearnedEncoding(context, width)
+        self.positions = nn.LearnedEncoding(context, width)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True, bias=False)
         self.decoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width, bias=False))
@@ -46,11 +46,11 @@ class GPT(nn.Module):
                 nn.init.normal(parameter, std=0.02 / math.sqrt(2 * depth) if last else 0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        x = self.dropout(self.places(self.words(tokens)))  # (N, L, width)
+        x = self.dropout(self.positions(self.words(tokens)))  # (N, L, width)
         return self.head(self.decoder(x, is_causal=True))
 
     def begin(self, rows: int) -> dict[str, Tensor]:
-        """The state before the first token of so many texts; the first axis counts texts."""
+        """The state before the first token, for `rows` texts; the first axis counts texts."""
         return {"tokens": zeros((rows, self.context), int64), "count": zeros((rows, 1), int64)}
 
     def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -66,5 +66,5 @@ class GPT(nn.Module):
 
 def char_gpt(vocabulary: int = 65, context: int = 64, width: int = 128, depth: int = 4, heads: int = 4,
              dropout: float = 0.0) -> nn.Module:
-    """nanoGPT's small model for a CPU, over characters: 804,096 parameters, 795,904 (0.80 M) without those of the places."""
+    """nanoGPT's small model for a CPU, over characters: 804,096 parameters, 795,904 (0.80 M) without those of the positions."""
     return GPT(vocabulary, context, width, depth, heads, dropout)

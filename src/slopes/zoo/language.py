@@ -56,7 +56,7 @@ class LanguageModel(nn.Module):
         return self.head(self.dropout(outputs)), rows_first(last)
 
     def zero_state(self, rows: int) -> Any:
-        """The state before the first token of so many texts; the first axis counts texts."""
+        """The state before the first token, for `rows` texts; the first axis counts texts."""
         return zero_state(self.memory, rows)
 
     def step(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -116,7 +116,7 @@ class AdaptiveLanguageModel(nn.Module):
         return -nn.weighted_mean(log_p, counted)
 
     def zero_state(self, rows: int) -> Any:
-        """The state before the first token of so many texts; the first axis counts texts."""
+        """The state before the first token, for `rows` texts; the first axis counts texts."""
         return zero_state(self.memory, rows)
 
     def step(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -126,7 +126,7 @@ class AdaptiveLanguageModel(nn.Module):
 
 
 def zero_state(memory: Any, rows: int) -> Any:
-    """The state of a recurrent layer before the first token of so many texts, rows first."""
+    """The state of a recurrent layer before the first token, for `rows` texts, rows first."""
     start = zeros((rows, memory.num_layers, memory.hidden_size))
     return start if memory.parts == 1 else (start,) * memory.parts
 

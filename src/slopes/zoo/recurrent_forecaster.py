@@ -1,4 +1,4 @@
-"""From the past of a series to its next values: a recurrent net that tells by how much they will differ from the last one."""
+"""From the past of a series to its next values: a recurrent net that predicts their differences from the last one."""
 
 from __future__ import annotations
 

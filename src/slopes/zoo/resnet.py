@@ -13,7 +13,7 @@ STAGES = {18: ("basic", (2, 2, 2, 2)), 34: ("basic", (3, 4, 6, 3)), 50: ("bottle
 
 
 def resnet(shape: tuple[int, ...], classes: int, depth: int = 18, width: int = 64) -> nn.Module:
-    """ResNet of 18, 34, 50, 101 or 152 layers for large pictures: ResNet-18 has 11,689,512 parameters for (3, 224, 224) and 1000
+    """ResNet of 18, 34, 50, 101 or 152 layers for large images: ResNet-18 has 11,689,512 parameters for (3, 224, 224) and 1000
     classes (512 features), ResNet-50 has 25,557,032 (2048 features). `width` is the number of filters of the first stage.
 
     Where a stage begins, its first 3x3 convolution halves the size and a 1x1 convolution is the shortcut. Convolutions start He
@@ -32,7 +32,7 @@ def resnet(shape: tuple[int, ...], classes: int, depth: int = 18, width: int = 6
 
 
 def small_resnet(shape: tuple[int, ...], classes: int, depth: int = 20, width: int = 16) -> nn.Module:
-    """ResNet of 6n + 2 layers for small pictures: ResNet-20 has 269,722 parameters for (3, 32, 32) and 10 classes.
+    """ResNet of 6n + 2 layers for small images: ResNet-20 has 269,722 parameters for (3, 32, 32) and 10 classes.
 
     Three stages of n blocks with 16, 32 and 64 filters; shortcuts between stages have no weights: they skip every other place and
     fill the new channels with zeros (the paper's option A).

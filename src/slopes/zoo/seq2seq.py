@@ -19,7 +19,7 @@ class Translator(nn.Module):
     begins with s = tanh(W' [last states of the reader]).
 
     source: integers (N, S), target: integers (N, T), both filled up with 0 at their ends; the target begins with its word for
-    the beginning, and y[:, t] (N, T, target_words) tells what comes after target[:, t]. `attended` gives the attention map too;
+    the beginning, and y[:, t] (N, T, target_words) are the logits of the token after target[:, t]. `attended` gives the attention map too;
     `begin` and `step` write word by word.
     Sources: Bahdanau, Cho, Bengio, "Neural machine translation by jointly learning to align and translate", 2015; Luong, Pham,
     Manning, "Effective approaches to attention-based neural machine translation", 2015 (this form: global, "general" score;
@@ -29,7 +29,7 @@ class Translator(nn.Module):
     >>> net = Translator(source_words=20, target_words=30, width=8, hidden=6)
     >>> source, target = sl.tensor([[4, 5, 6], [7, 0, 0]]), sl.tensor([[2, 9, 9, 8], [2, 5, 0, 0]])
     >>> logits, weights = net.attended(source, target)
-    >>> logits.shape, weights.shape, [round(float(each), 4) for each in weights[1, 0]]
+    >>> logits.shape, weights.shape, [round(float(weight), 4) for weight in weights[1, 0]]
     ((2, 4, 30), (2, 4, 3), [1.0, 0.0, 0.0])
     >>> logits, state = net.step(sl.tensor([2, 2]), net.begin(source))
     >>> logits.shape
@@ -51,7 +51,7 @@ class Translator(nn.Module):
         return self.attended(source, target)[0]
 
     def attended(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """(logits (N, T, target_words), weights (N, T, S)): how much each place of the target looks at each of the source."""
+        """(logits (N, T, target_words), weights (N, T, S)): how much each position of the target looks at each of the source."""
         logits, weights, _ = self.write(target, self.begin(source))
         return logits, weights
 

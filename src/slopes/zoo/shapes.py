@@ -1,4 +1,4 @@
-"""How many features a part of a network gives for pictures of a size: what the dense layer after it must take."""
+"""How many features a part of a network gives for images of a size: what the dense layer after it must take."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def rows_first(state: Any) -> Any:
     >>> rows_first(sl.zeros((2, 5, 3))).shape
     (5, 2, 3)
     """
-    return map_tree(lambda each: permute_dims(each, (1, 0, 2)), state)
+    return map_tree(lambda array: permute_dims(array, (1, 0, 2)), state)
 
 
 def last_of_both(state: Any, parts: int) -> Tensor:

@@ -17,10 +17,10 @@ class Transformer(nn.Module):
     """The logits of each next word of a translation.
 
     source: integers (N, S), target: integers (N, T), both filled up with 0 at their ends; the target begins with its word for the
-    beginning, and y[:, t] (N, T, target_words) tells what comes after target[:, t]. Embeddings are scaled by sqrt(width), places
+    beginning, and y[:, t] (N, T, target_words) are the logits after target[:, t]. Embeddings are scaled by sqrt(width), positions
     are sinusoids; layers are post-norm with ReLU as published, or pre-norm with norm_first=True (which needs no warm-up). The last
     layer's weights are the target's embedding (tied). As published ("base": width 512, depth 6, heads 8, hidden 2048), 44,138,496
-    parameters besides the two embeddings and the last bias. `begin` and `step` write word by word.
+    parameters without the two embeddings and the last bias. `begin` and `step` write word by word.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
     >>> import slopes as sl
@@ -38,7 +38,7 @@ class Transformer(nn.Module):
         options: dict[str, Any] = {"batch_first": True, "norm_first": norm_first}
         self.source = nn.Embedding(source_words, width, 0)
         self.target = nn.Embedding(target_words, width, 0)
-        self.places = nn.SinusoidalEncoding(width)
+        self.positions = nn.SinusoidalEncoding(width)
         self.dropout = make_dropout(dropout)
         reading = nn.TransformerEncoderLayer(width, heads, hidden, dropout, **options)
         writing = nn.TransformerDecoderLayer(width, heads, hidden, dropout, **options)
@@ -59,24 +59,24 @@ class Transformer(nn.Module):
         return self.encoder(self.embedded(self.source, source), src_key_padding_mask=source == 0)
 
     def write(self, target: Tensor, memory: Tensor, hidden: Tensor) -> Tensor:
-        """The logits (N, T, target_words), given the encoder's memory and which of its places are hidden."""
+        """The logits (N, T, target_words), given the encoder's memory and which of its positions are hidden."""
         y = self.decoder(self.embedded(self.target, target), memory, tgt_is_causal=True, memory_key_padding_mask=hidden)
         return self.head(y)
 
     def embedded(self, table: nn.Embedding, tokens: Tensor) -> Tensor:
-        return self.dropout(self.places(table(tokens) * math.sqrt(self.width)))
+        return self.dropout(self.positions(table(tokens) * math.sqrt(self.width)))
 
     def begin(self, source: Tensor, length: int = 50) -> dict[str, Tensor]:
         """The state before the first word of at most `length`; the first axis counts sentences."""
         rows = source.shape[0]
         return {"memory": self.read(source), "hidden": source == 0, "written": zeros((rows, length), int64),
-                "place": zeros((rows, 1), int64)}
+                "position": zeros((rows, 1), int64)}
 
     def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """(logits (N, target_words), state) after one more word (N,); all words before are read again."""
-        place, rows = state["place"], tokens.shape[0]
+        position, rows = state["position"], tokens.shape[0]
         length = state["written"].shape[1]
-        written = where(arange(length).reshape((1, length)) == place, tokens.reshape((rows, 1)), state["written"])
+        written = where(arange(length).reshape((1, length)) == position, tokens.reshape((rows, 1)), state["written"])
         logits = self.write(written, state["memory"], state["hidden"])
-        here = place.reshape((rows, 1, 1)).broadcast_to((rows, 1, logits.shape[2]))
-        return take_along_axis(logits, here, axis=1)[:, 0], {**state, "written": written, "place": place + 1}
+        here = position.reshape((rows, 1, 1)).broadcast_to((rows, 1, logits.shape[2]))
+        return take_along_axis(logits, here, axis=1)[:, 0], {**state, "written": written, "position": position + 1}

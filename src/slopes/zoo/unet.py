@@ -1,4 +1,4 @@
-"""U-Net: down to see what there is, up again to say where; each level hands its picture across."""
+"""U-Net: an encoder, a decoder, and a skip connection at each level."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class UNet(nn.Module):
     """One class per pixel: levels of two 3x3 convolutions, pooled on the way down, enlarged and joined on the way up.
 
     shape: (C, H, W); x: (N, C, H, W), y: (N, classes, H, W), the logits of each pixel. Level l has width 2^l filters. Any size of
-    at least 2^(levels - 1) pixels will do: where a size is odd, the enlarged picture is filled up with zeros.
+    at least 2^(levels - 1) pixels will do: where a size is odd, the enlarged image is filled up with zeros.
     Source: Ronneberger, Fischer, Brox, "U-Net", 2015; with padding and batch norm, as it is built today.
 
     >>> import slopes as sl
@@ -24,8 +24,8 @@ class UNet(nn.Module):
         filters = [width * 2 ** level for level in range(levels)]
         self.down = [double(before, after) for before, after in zip([shape[0], *filters], filters)]
         self.pool = nn.MaxPool2d(2)
-        self.enlarge = [nn.ConvTranspose2d(2 * each, each, 2, stride=2) for each in filters[:-1]]
-        self.up = [double(2 * each, each) for each in filters[:-1]]
+        self.enlarge = [nn.ConvTranspose2d(2 * count, count, 2, stride=2) for count in filters[:-1]]
+        self.up = [double(2 * count, count) for count in filters[:-1]]
         self.head = nn.Conv2d(width, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,5 +51,5 @@ def enlarged_to(like: Tensor, x: Tensor) -> Tensor:
 
 
 def small_unet(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Module:
-    """A U-Net of three levels, for pictures such as digits: 117,090 parameters for one channel and two classes."""
+    """A U-Net of three levels, for images such as digits: 117,090 parameters for one channel and two classes."""
     return UNet(shape, classes, width)

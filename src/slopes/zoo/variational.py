@@ -21,7 +21,7 @@ class Guess(NamedTuple):
 
 
 class VariationalAutoEncoder(nn.Module):
-    """encoder(x) = (m, log s^2); h = m + s e with e standard normal (in use h = m); decoder(h) = logits of the pixels, Bernoulli.
+    """encoder(x) = (m, log s^2); h = m + s e with e standard normal (in eval mode h = m); decoder(h) = logits of the pixels, Bernoulli.
 
     loss = the mean over examples of [cross-entropy of all pixels + KL(N(m, s^2) || N(0, 1))], with
     KL = 1/2 sum (m^2 + s^2 - log s^2 - 1): minus the evidence lower bound. Writing h so lets the gradient pass through the draw.

@@ -1,4 +1,4 @@
-"""The vision transformer: a picture as a sequence of patches."""
+"""The vision transformer: an image as a sequence of patches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..tensor import Tensor
 class VisionTransformer(nn.Module):
     """A transformer encoder over patches of `patch` x `patch` pixels and one token more, whose output is classified.
 
-    shape: (C, H, W); x: (N, C, H, W), y: (N, classes). Layers are pre-norm with GELU; the places are learned, one vector each.
+    shape: (C, H, W); x: (N, C, H, W), y: (N, classes). Layers are pre-norm with GELU; the positions are learned, one vector each.
     Raises ArgumentError unless patches cover the picture. Source: Dosovitskiy et al., "An image is worth 16x16 words", 2021.
 
     >>> import slopes as sl
@@ -33,7 +33,7 @@ class VisionTransformer(nn.Module):
         count = math.prod(side // patch for side in sides)
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.token = nn.init.blank((1, 1, width))
-        self.places = nn.LearnedEncoding(count + 1, width)
+        self.positions = nn.LearnedEncoding(count + 1, width)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         layer = nn.TransformerEncoderLayer(width, heads, hidden, dropout, "gelu", 1e-6, batch_first=True, norm_first=True)
         self.encoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width, 1e-6))
@@ -42,7 +42,7 @@ class VisionTransformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         patches = self.patches(x).flatten(2).mT  # (N, patches, width)
         token = self.token.broadcast_to((x.shape[0], 1, patches.shape[2]))
-        y = self.encoder(self.dropout(self.places(concat([token, patches], axis=1))))  # (N, 1 + patches, width)
+        y = self.encoder(self.dropout(self.positions(concat([token, patches], axis=1))))  # (N, 1 + patches, width)
         return self.head(y[:, 0])
 
 
@@ -53,5 +53,5 @@ def vit_b16(shape: tuple[int, ...], classes: int, dropout: float = 0.0) -> nn.Mo
 
 def small_vit(shape: tuple[int, ...], classes: int, patch: int = 4, width: int = 64, depth: int = 4, heads: int = 4,
               dropout: float = 0.1) -> nn.Module:
-    """A vision transformer for small pictures, such as digits: patches of 4x4, 4 layers of 64."""
+    """A vision transformer for small images, such as digits: patches of 4x4, 4 layers of 64."""
     return VisionTransformer(shape, classes, patch, width, depth, heads, 2 * width, dropout)

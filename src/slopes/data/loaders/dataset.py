@@ -38,7 +38,7 @@ class Dataset(ArrayLoader):
     name: str
 
     def __init__(self, inputs: Any, targets: Any, classes: Sequence[str] | None = None, name: str = "data") -> None:
-        checked = [as_numbers(each, field, keep=("uint8", "bool")) for each, field in zip(inputs_of(inputs), input_names(inputs))]
+        checked = [as_numbers(array, field, keep=("uint8", "bool")) for array, field in zip(inputs_of(inputs), input_names(inputs))]
         self.inputs = tuple(checked) if isinstance(inputs, tuple) else checked[0]
         self.exact = None if isinstance(inputs, tuple) else kept_exact(inputs, checked[0])
         self.targets = as_numbers(targets, "targets")
@@ -56,24 +56,24 @@ class Dataset(ArrayLoader):
         self._freeze()
 
     def _freeze(self) -> None:
-        for each in (*inputs_of(self.inputs), self.targets, *(() if self.exact is None else (self.exact,))):
-            each.flags.writeable = False
+        for array in (*inputs_of(self.inputs), self.targets, *(() if self.exact is None else (self.exact,))):
+            array.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes is not None else ""
-        inputs = " and ".join(f"{each.shape[1:]} {each.dtype}" for each in inputs_of(self.inputs))
+        inputs = " and ".join(f"{array.shape[1:]} {array.dtype}" for array in inputs_of(self.inputs))
         targets = f"{self.targets.shape[1:]} {self.targets.dtype}"
         return f"Dataset({self.name}: {len(self)} examples, inputs {inputs}, targets {targets}{classes})"
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """(inputs, targets) of one example, a slice, or an array of numbers."""
-        return map_inputs(lambda each: each[index], self.inputs), self.targets[index]
+        return map_inputs(lambda array: array[index], self.inputs), self.targets[index]
 
     def _with(self, inputs: Any, targets: np.ndarray, name: str, exact: np.ndarray | None = None) -> Dataset:
-        """A dataset of numbers that are known to be sound: not checked again."""
+        """A dataset of numbers that are known to be valid: not checked again."""
         made = object.__new__(Dataset)
         made.inputs, made.targets, made.classes, made.name, made.exact = inputs, targets, self.classes, name, exact
         made._freeze()
@@ -143,12 +143,12 @@ def varies(as_numbers: np.ndarray) -> bool:
     return bool(as_numbers.size and as_numbers.max() > as_numbers.min())
 
 
-def kept_exact(given: Any, narrow: np.ndarray, share: float = 2.0**-22) -> np.ndarray | None:
+def kept_exact(values: Any, narrow: np.ndarray, share: float = 2.0**-22) -> np.ndarray | None:
     """The float64 numbers that were given (as a copy), where a feature of them loses digits in float32, else None.
 
     A feature does when rounding changes it by more than `share` of the range in which it varies.
     """
-    wide = np.asarray(given)
+    wide = np.asarray(values)
     if wide.dtype.kind != "f" or wide.dtype.itemsize < 8 or not wide.ndim:
         return None
     low, high, error = (np.zeros(wide.shape[1:]) for _ in range(3))
@@ -176,15 +176,15 @@ def only_input(dataset: Dataset) -> np.ndarray:
 def check_lengths(inputs: Any, targets: np.ndarray, name: str) -> None:
     if not inputs_of(inputs):
         raise ArgumentError(f"{name}: the tuple of inputs is empty", repair="give an array, or a tuple of arrays")
-    for each, field in zip(inputs_of(inputs), input_names(inputs)):
-        if not each.ndim or not targets.ndim:
-            raise ShapeError(f"{name}: {field} {each.shape} and targets {targets.shape} need a first axis that counts examples")
-        if len(each) != len(targets):
+    for array, field in zip(inputs_of(inputs), input_names(inputs)):
+        if not array.ndim or not targets.ndim:
+            raise ShapeError(f"{name}: {field} {array.shape} and targets {targets.shape} need a first axis that counts examples")
+        if len(array) != len(targets):
             several = "a tuple are several inputs of the net, one is a list or an array; " if isinstance(inputs, tuple) else ""
-            raise ShapeError(f"{name}: {len(each)} {field} but {len(targets)} targets", why="each example has one of each",
-                             repair=f"{several}look where they were cut: {field} are {each.shape}, targets {targets.shape}")
-        if not len(each):
-            raise ShapeError(f"{name}: there is no example", why=f"{field} are {each.shape}", repair="give at least one")
+            raise ShapeError(f"{name}: {len(array)} {field} but {len(targets)} targets", why="each example has one of each",
+                             repair=f"{several}look where they were cut: {field} are {array.shape}, targets {targets.shape}")
+        if not len(array):
+            raise ShapeError(f"{name}: there is no example", why=f"{field} are {array.shape}", repair="give at least one")
 
 
 def check_labels(targets: np.ndarray, classes: tuple[str, ...], name: str) -> None:
@@ -194,7 +194,7 @@ def check_labels(targets: np.ndarray, classes: tuple[str, ...], name: str) -> No
                          repair="targets.astype(np.int64), or leave classes out")
     wrong = (targets < 0) | (targets >= len(classes))
     if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise OutOfRangeError(f"{name}: target {place[0]} is {targets[place]}, but there are {len(classes)} classes",
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise OutOfRangeError(f"{name}: target {index[0]} is {targets[index]}, but there are {len(classes)} classes",
                               why=f"labels run from 0 to {len(classes) - 1}",
                               repair="subtract the smallest label, or name all classes")

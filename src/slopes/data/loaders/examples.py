@@ -40,7 +40,7 @@ class Examples:
             raise ShapeError(f"{name}: {len(self.inputs)} inputs but {len(self.targets)} targets", why="each example has one of each")
         if not self.inputs:
             raise ShapeError(f"{name}: there is no example", repair="give at least one")
-        gap = next((number for number, each in enumerate(self.inputs) if is_missing(each)), None)
+        gap = next((i for i, example in enumerate(self.inputs) if is_missing(example)), None)
         if gap is not None:
             raise ArgumentError(f"{name}: input {gap} is {self.inputs[gap]!r}: nothing is known there",
                                 why="an input is text, or a tuple of words", repair="leave such examples out")
@@ -65,9 +65,9 @@ class Examples:
         >>> data.Examples("abc", np.array([0, 1, 0])).subset([2, 0]).inputs
         ('c', 'a')
         """
-        numbers = checked_index(index, len(self))
-        targets = self.targets[numbers] if isinstance(self.targets, np.ndarray) else [self.targets[i] for i in numbers]
-        return Examples([self.inputs[i] for i in numbers], targets, self.classes, self.name if name is None else name)
+        indices = checked_index(index, len(self))
+        targets = self.targets[indices] if isinstance(self.targets, np.ndarray) else [self.targets[i] for i in indices]
+        return Examples([self.inputs[i] for i in indices], targets, self.classes, self.name if name is None else name)
 
 
 def labels(targets: np.ndarray) -> np.ndarray:

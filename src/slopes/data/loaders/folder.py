@@ -46,19 +46,19 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def read(self, number: int) -> np.ndarray:
+    def read(self, index: int) -> np.ndarray:
         """One picture (channels, H, W); DataError naming its file when it is damaged."""
-        return load_image(self.paths[number], self.channels, self.size, self.most_pixels)
+        return load_image(self.paths[index], self.channels, self.size, self.most_pixels)
 
-    def gather(self, numbers: np.ndarray) -> np.ndarray:
+    def gather(self, indices: np.ndarray) -> np.ndarray:
         """The pictures of these numbers, in their order, read by `readers` threads."""
-        made = np.empty((len(numbers), *self.shape[1:]), np.float32)
+        made = np.empty((len(indices), *self.shape[1:]), np.float32)
 
-        def fill(place: int) -> None:
-            made[place] = self.read(int(numbers[place]))
+        def fill(i: int) -> None:
+            made[i] = self.read(int(indices[i]))
 
         with Workers(self.readers, thread_name_prefix="slopes-read") as pool:
-            for _ in pool.map(fill, range(len(numbers))):  # raises what a reader raised, the first in order
+            for _ in pool.map(fill, range(len(indices))):  # raises what a reader raised, the first in order
                 pass
         return made
 
@@ -66,8 +66,8 @@ class Pictures:
         """Picture of a number; pictures of a slice or of an array of numbers or booleans."""
         if isinstance(index, (int, np.integer)):
             return self.read(range(len(self))[index])
-        numbers = np.arange(len(self))[index] if isinstance(index, slice) else checked_index(index, len(self))
-        return self.gather(numbers % max(1, len(self)))
+        indices = np.arange(len(self))[index] if isinstance(index, slice) else checked_index(index, len(self))
+        return self.gather(indices % max(1, len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
@@ -97,12 +97,12 @@ class ImageFolder(ArrayLoader):
 
     def subset(self, index: Any, name: str | None = None) -> ImageFolder:
         """The pictures that a slice, an array of numbers, or an array of booleans selects."""
-        numbers = np.arange(len(self))[index] if isinstance(index, slice) else checked_index(index, len(self))
-        if not len(numbers):
+        indices = np.arange(len(self))[index] if isinstance(index, slice) else checked_index(index, len(self))
+        if not len(indices):
             raise ShapeError(f"the subset of {self.name} has no example", repair="select at least one")
         own = self.inputs
-        chosen = Pictures([own.paths[number] for number in numbers], own.size, own.channels, own.readers, own.most_pixels)
-        return ImageFolder(chosen, self.targets[numbers], self.classes, self.name if name is None else name)
+        chosen = Pictures([own.paths[i] for i in indices], own.size, own.channels, own.readers, own.most_pixels)
+        return ImageFolder(chosen, self.targets[indices], self.classes, self.name if name is None else name)
 
     def load(self) -> Dataset:
         """All pictures in memory, for a set that fits."""
@@ -130,9 +130,9 @@ def image_folder(folder: Path, size: int | tuple[int, int], channels: int = 3, *
     classes = sorted(entry.name for entry in entries_of(root) if entry.is_dir())
     if not classes:
         raise refused(root, "folder", "it has no subfolders", "each class is a subfolder with its pictures", "move them into some")
-    found = [(path, number) for number, name in enumerate(classes) for path in pictures_of(root, name)]
-    whole = ImageFolder(Pictures([path for path, _ in found], (int(both[0]), int(both[1])), channels, readers, most_pixels),
-                        np.array([number for _, number in found], np.int64), tuple(classes), root.name or "pictures")
+    examples = [(path, label) for label, name in enumerate(classes) for path in pictures_of(root, name)]
+    whole = ImageFolder(Pictures([path for path, _ in examples], (int(both[0]), int(both[1])), channels, readers, most_pixels),
+                        np.array([label for _, label in examples], np.int64), tuple(classes), root.name or "pictures")
     return without_damaged(whole) if skip_damaged else whole
 
 
@@ -154,22 +154,22 @@ def pictures_of(root: FilePath, name: str) -> Iterator[str]:
 
 def without_damaged(whole: ImageFolder) -> ImageFolder:
     """The pictures that can be read; an error when a class is left without one."""
-    def problem(number: int) -> str:
+    def problem(index: int) -> str:
         try:
-            whole.inputs.read(number)
+            whole.inputs.read(index)
         except DataError as error:
             return str(error.what)
         return ""
 
     with Workers(whole.inputs.readers) as pool:
         problems = list(pool.map(problem, range(len(whole))))
-    sound = np.array([not each for each in problems])
-    skipped = tuple((os.fspath(path), each) for path, each in zip(whole.inputs.paths, problems) if each)
-    empty = set(range(len(whole.classes))) - set(whole.targets[sound].tolist())
+    readable = np.array([not reason for reason in problems])
+    skipped = tuple((os.fspath(path), reason) for path, reason in zip(whole.inputs.paths, problems) if reason)
+    empty = set(range(len(whole.classes))) - set(whole.targets[readable].tolist())
     if empty:
         name = whole.classes[min(empty)]
         raise DataError(f"{whole.name}: every picture of class {name!r} is damaged", why=skipped[0][1],
                         repair="replace some, or remove the class")
-    kept = whole.subset(sound)
+    kept = whole.subset(readable)
     kept.skipped = skipped
     return kept

@@ -30,4 +30,4 @@ def folds(groups: Any, count: int = 10, seed: int = 0) -> tuple[np.ndarray, ...]
                             "something is left to learn from", repair="choose 10, or one per example for leave-one-out")
     shuffled = order(seed, 0, len(groups), SPLITTING)
     dealt = shuffled[np.argsort(groups[shuffled], kind="stable")]  # class by class, each in random order
-    return tuple(np.sort(dealt[number::count]) for number in range(count))
+    return tuple(np.sort(dealt[i::count]) for i in range(count))

@@ -45,10 +45,10 @@ def uniforms(words: np.ndarray) -> np.ndarray:
     return (words >> np.uint64(11)) * 2.0**-53
 
 
-def check_words(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not 0 <= number < 2**64:
-            raise ArgumentError(f"{name} is {number!r}", why=f"{name} must be an integer from 0 to 2**64 - 1")
+def check_words(**words: int) -> None:
+    for name, word in words.items():
+        if isinstance(word, bool) or not isinstance(word, (int, np.integer)) or not 0 <= word < 2**64:
+            raise ArgumentError(f"{name} is {word!r}", why=f"{name} must be an integer from 0 to 2**64 - 1")
 
 
 def batches(seed: int | None, epoch: int, n: int, batch_size: int, start: int = 0) -> Iterator[np.ndarray]:

@@ -88,15 +88,15 @@ def split(dataset: Divided, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: 
             raise ArgumentError(f"the {name} set of {dataset.name} would be empty: {fraction} of {len(dataset)} examples",
                                 repair="give it a larger fraction, or 0 to leave it out")
 
-    def taken(number: int) -> Divided:
-        return dataset.subset(parts[number], f"{dataset.name}.{PARTS[number]}")
+    def make_part(index: int) -> Divided:
+        return dataset.subset(parts[index], f"{dataset.name}.{PARTS[index]}")
 
-    return Splits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, dataset.name)
+    return Splits(make_part(0), make_part(1) if fractions[1] else None, (lambda: make_part(2)) if fractions[2] else None, dataset.name)
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
-    sound = len(fractions) == 3 and all(0 <= fraction <= 1 for fraction in fractions) and abs(sum(fractions) - 1) < 1e-9
-    if not sound or not fractions[0]:
+    valid = len(fractions) == 3 and all(0 <= fraction <= 1 for fraction in fractions) and abs(sum(fractions) - 1) < 1e-9
+    if not valid or not fractions[0]:
         raise ArgumentError(f"fractions are {tuple(fractions)}",
                             why="train, validation and test each need one from 0 to 1, train more than 0, which sum to 1",
                             repair="for example (0.7, 0.1, 0.2), or (0.8, 0.2, 0)")

@@ -45,9 +45,9 @@ def save_image_folder(dataset: Dataset, folder: Path, size: tuple[int, int] | No
             whole = stage / "whole"
             for name in names:
                 (whole / name).mkdir(parents=True)
-            for number, (picture, label) in enumerate(zip(dataset.inputs, dataset.targets.tolist())):
+            for i, (picture, label) in enumerate(zip(dataset.inputs, dataset.targets.tolist())):
                 shades = as_bytes(picture if size is None else resize(picture, size))
-                image.fromarray(shades).save(whole / names[label] / f"{number:0{digits}d}.png")
+                image.fromarray(shades).save(whole / names[label] / f"{i:0{digits}d}.png")
             os.replace(whole, target)
     return target
 

@@ -22,7 +22,7 @@ END = 0  # the number of the word that ends a sentence, and fills what is left o
 CAPTION_WORDS = ("<end>", "a", "an", *WORDS, "left", "of", "above", "and", "below")
 LONGEST = 11  # "a seven left of a two and a five below", and the end
 INK = 0.25  # a pixel brighter than this belongs to the digit
-NUMBER_OF = {word: number for number, word in enumerate(CAPTION_WORDS)}
+INDEX_OF = {word: index for index, word in enumerate(CAPTION_WORDS)}
 
 Example = Callable[["Draw", Dataset], tuple[np.ndarray, np.ndarray]]
 
@@ -30,8 +30,8 @@ Example = Callable[["Draw", Dataset], tuple[np.ndarray, np.ndarray]]
 class Draw:
     """Random choices for one example, one after the other; example i has its own, whatever comes before it."""
 
-    def __init__(self, seed: int, part: int, number: int, count: int) -> None:
-        self.words, self.next = random_words(seed, COMPOSING, count, number, part), 0
+    def __init__(self, seed: int, part: int, example: int, count: int) -> None:
+        self.words, self.next = random_words(seed, COMPOSING, count, example, part), 0
 
     def below(self, n: int) -> int:
         """A number from 0 to n - 1: the next word modulo n."""
@@ -79,8 +79,8 @@ def composed(name: str, example: Example, words: int, classes: tuple[str, ...], 
     def made(digits_of: Dataset | None, part: int) -> Dataset:
         if digits_of is None or digits_of.inputs.shape[1:] != (1, DIGIT, DIGIT):
             raise ShapeError(f"digit_{name} needs digits of {DIGIT} x {DIGIT} pixels in each set")
-        pairs = [example(Draw(seed, part, number, words), digits_of) for number in range(sizes[part])]
-        inputs, targets = (np.stack(each) for each in zip(*pairs))
+        pairs = [example(Draw(seed, part, i, words), digits_of) for i in range(sizes[part])]
+        inputs, targets = (np.stack(arrays) for arrays in zip(*pairs))
         return Dataset(inputs, targets, classes, f"{name}.{('train', 'validation', 'test')[part]}")
 
     return Splits(made(digits.train, 0), made(digits.validation, 1), lambda: made(digits.test, 2), name)
@@ -142,19 +142,19 @@ def with_article(digit: int) -> str:
 
 def tokens(sentence: str) -> np.ndarray:
     """The numbers of the words, filled up with ends."""
-    numbers = [NUMBER_OF[word] for word in sentence.split()]
-    return np.array(numbers + [END] * (LONGEST - len(numbers)), np.int64)
+    indices = [INDEX_OF[word] for word in sentence.split()]
+    return np.array(indices + [END] * (LONGEST - len(indices)), np.int64)
 
 
-def caption_text(numbers: Any) -> str:
+def caption_text(indices: Any) -> str:
     """The sentence of words' numbers, up to the first end.
 
     >>> caption_text([1, 10, 13, 14, 2, 11, 0, 0])
     'a seven left of an eight'
     """
-    words = [int(each) for each in np.asarray(numbers).reshape(-1)]
+    words = [int(index) for index in np.asarray(indices).reshape(-1)]
     end = words.index(END) if END in words else len(words)
-    return " ".join(CAPTION_WORDS[each] for each in words[:end])
+    return " ".join(CAPTION_WORDS[index] for index in words[:end])
 
 
 def masked(draw: Draw, digits: Dataset, *, digits_told: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -100,10 +100,10 @@ def download(label: str, source: DataSource, file: str, target: Path) -> None:
 
 def repair_of(label: str, source: DataSource, file: str) -> str:
     name, known = label.partition("/")[0], source.files[file]
-    wanted = f"the {len(known.pieces)} files {source.mirrors[0]}{known.pieces[0]} ..." if known.pieces \
+    missing = f"the {len(known.pieces)} files {source.mirrors[0]}{known.pieces[0]} ..." if known.pieces \
         else f"{source.mirrors[0]}{source.archive or known.path or file}"
     inside = f" ({file} of it)" if source.archive else f", as {file}," if known.path or known.pieces else ""
-    return (f"check the network and try again; or bring {wanted}{inside} here by other means, into FOLDER/{source.folder or name}, "
+    return (f"check the network and try again; or bring {missing}{inside} here by other means, into FOLDER/{source.folder or name}, "
             f"and say SLOPES_DATA=FOLDER or --data FOLDER")
 
 

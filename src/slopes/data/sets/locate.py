@@ -40,8 +40,8 @@ def subfolder(name: str) -> str:
 def candidates(home: Path, name: str, file: str) -> Iterator[Path]:
     """All places where a local copy may lie, the likeliest first."""
     bare = file.removesuffix(".gz")
-    for place in (home / subfolder(name), home / name, home):
-        yield from (place / each for each in (file, bare if bare != file else f"{file}.gz"))
+    for folder in (home / subfolder(name), home / name, home):
+        yield from (folder / variant for variant in (file, bare if bare != file else f"{file}.gz"))
 
 
 def not_another(path: Path, name: str, file: str) -> Path:
@@ -58,4 +58,4 @@ def found_sets() -> list[str]:
     """The data sets whose files are all here: in the local copy or in the cache."""
     homes = [home for home in (data_folder(), cache_folder() / "data") if home is not None]
     return [name for name, source in SOURCES.items()
-            if any(all(any(each.is_file() for each in candidates(home, name, file)) for file in source.files) for home in homes)]
+            if any(all(any(path.is_file() for path in candidates(home, name, file)) for file in source.files) for home in homes)]

@@ -45,8 +45,8 @@ def ratings(users: int = 400, items: int = 300, per_user: int = 60, rank: int = 
     user_taste, item_taste = (rank**-0.25 * normals(seed, 2 + part, n * rank).reshape(n, rank) for part, n in enumerate((users, items)))
     clear = (MEAN + user_bias[:, None] + item_bias + user_taste @ item_taste.T).astype(np.float32)
     pairs = rated(seed, users, items, per_user)
-    given = clear[pairs[:, 0], pairs[:, 1]] + noise * normals(seed, 5, len(pairs))
-    parts = split(Dataset(pairs, given, name="ratings"), FRACTIONS, seed=seed)
+    scores = clear[pairs[:, 0], pairs[:, 1]] + noise * normals(seed, 5, len(pairs))
+    parts = split(Dataset(pairs, scores, name="ratings"), FRACTIONS, seed=seed)
     splits = RatingSplits(parts.train, parts.validation, parts._test, "ratings")
     splits.users, splits.items, splits.noise, splits.clear = users, items, noise, clear
     return splits

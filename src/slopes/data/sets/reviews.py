@@ -39,10 +39,10 @@ def rt_polarity(folder: Folder = None, fold: int = 0, seed: int = 0) -> Splits[E
 
 def sentences_of(file: str, folder: Folder) -> list[str]:
     path = located("rt-polarity", file, folder)
-    return [sentence_at(line, number, path) for number, line in text_lines(path)]
+    return [sentence_at(line, line_number, path) for line_number, line in text_lines(path)]
 
 
-def sentence_at(line: str, number: int, path: str | os.PathLike[str]) -> str:
+def sentence_at(line: str, line_number: int, path: str | os.PathLike[str]) -> str:
     if not line.strip():
-        raise wrong_line(path, number, "the line is blank", "each line is a sentence")
+        raise wrong_line(path, line_number, "the line is blank", "each line is a sentence")
     return line.strip()

@@ -104,7 +104,7 @@ class SeriesSplits(Splits):
         >>> round(float(np.abs(splits.persistence() - splits.test.targets).mean() * splits.std), 4)
         1.0
         """
-        return self.taken(self.firsts(part) - 1 + np.zeros(self.horizon, np.int64))
+        return self.values_at(self.firsts(part) - 1 + np.zeros(self.horizon, np.int64))
 
     def seasonal(self, part: str = "test", period: int | None = None) -> np.ndarray:
         """The forecast that all is as it was one period ago: the value `period` steps before, or as many periods as are needed.
@@ -124,7 +124,7 @@ class SeriesSplits(Splits):
         if indices.min() < 0:
             raise ArgumentError(f"seasonal: the {part} windows begin less than {period} steps after the series",
                                 repair="use a shorter period, or ask for a later part")
-        return self.taken(indices)
+        return self.values_at(indices)
 
     def firsts(self, part: str) -> np.ndarray:
         """The place of the first target of each window, (N, 1)."""
@@ -132,9 +132,9 @@ class SeriesSplits(Splits):
             raise ArgumentError(f"there is no part {part!r}", repair=f"choose one of {', '.join(self.starts)}")
         return self.starts[part][:, None] + self.size
 
-    def taken(self, places: np.ndarray) -> np.ndarray:
-        """The scaled values at these places."""
-        return standardized(self.series.values, self.mean, self.std)[places]
+    def values_at(self, indices: np.ndarray) -> np.ndarray:
+        """The scaled values at these indices."""
+        return standardized(self.series.values, self.mean, self.std)[indices]
 
     def unscaled(self, values: Any) -> np.ndarray:
         """Forecasts in the units of the series: value * std + mean, float64."""
@@ -165,11 +165,11 @@ def split_series(series: Series, size: int, horizon: int = 1, fractions: Sequenc
               for part, first, last, share in zip(PARTS, cuts, cuts[1:], fractions) if share}
     numbers = standardized(values, mean, std)
 
-    def taken(part: str) -> Dataset:
+    def make_part(part: str) -> Dataset:
         return Dataset(*cut(numbers, starts[part], size, horizon), name=f"{series.name}.{part}")
 
-    splits = SeriesSplits(taken("train"), taken("validation") if fractions[1] else None,
-                        (lambda: taken("test")) if fractions[2] else None, series.name)
+    splits = SeriesSplits(make_part("train"), make_part("validation") if fractions[1] else None,
+                        (lambda: make_part("test")) if fractions[2] else None, series.name)
     splits.series, splits.size, splits.horizon, splits.mean, splits.std, splits.starts = series, size, horizon, mean, std, starts
     return splits
 

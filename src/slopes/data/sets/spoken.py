@@ -62,23 +62,23 @@ def spoken_digits(folder: Folder = None, features: str = "mel", speaker: str | N
         raise ArgumentError(f"spoken_digits: features={features!r}, seconds={seconds}",
                             repair=f"features are {', '.join(FEATURES)}; seconds from 0.05 to 60")
     made = partial(as_dataset, features=features, length=round(seconds * RATE))
-    heard = [each for each in recordings(located(NAME, TRAIN, folder)) if each.speaker != speaker]
+    heard = [recording for recording in recordings(located(NAME, TRAIN, folder)) if recording.speaker != speaker]
 
     def test() -> Dataset:
         files = (TEST,) if speaker is None else (TRAIN, TEST)
-        found = (each for file in files for each in recordings(located(NAME, file, folder)))
-        return made([each for each in found if speaker in (None, each.speaker)], "test")
+        tested = (recording for file in files for recording in recordings(located(NAME, file, folder)))
+        return made([recording for recording in tested if speaker in (None, recording.speaker)], "test")
 
-    return Splits(made([each for each in heard if each.number != HELD_OUT], "train"),
-                  made([each for each in heard if each.number == HELD_OUT], "validation"), test, NAME)
+    return Splits(made([recording for recording in heard if recording.number != HELD_OUT], "train"),
+                  made([recording for recording in heard if recording.number == HELD_OUT], "validation"), test, NAME)
 
 
-def as_dataset(found: list[Recording], part: str, features: str, length: int) -> Dataset:
+def as_dataset(chosen: list[Recording], part: str, features: str, length: int) -> Dataset:
     """The recordings as inputs of one size."""
-    waves = np.zeros((len(found), length), np.float32)
-    for row, each in zip(waves, found):
-        row[: each.wave.size] = each.wave[:length]
-    return Dataset(FEATURES[features](waves)[:, None], [each.digit for each in found], WORDS, f"{NAME}.{part}")
+    waves = np.zeros((len(chosen), length), np.float32)
+    for row, recording in zip(waves, chosen):
+        row[: recording.wave.size] = recording.wave[:length]
+    return Dataset(FEATURES[features](waves)[:, None], [recording.digit for recording in chosen], WORDS, f"{NAME}.{part}")
 
 
 def recordings(path: FilePath) -> Iterator[Recording]:

@@ -36,10 +36,10 @@ def names(folder: Folder = None, repeats: bool = False) -> Splits[Examples]:
 def names_of(label: int, folder: Folder) -> list[str]:
     path = located("names", f"{LANGUAGES[label]}.txt", folder)
     made = []
-    for number, line in text_lines(path):
+    for line_number, line in text_lines(path):
         name = composed(line.strip())
         if not name:
-            raise wrong_line(path, number, "the line is blank", "each line is a name")
+            raise wrong_line(path, line_number, "the line is blank", "each line is a name")
         made.append(name)
     return made
 
@@ -54,6 +54,6 @@ def by_spelling(groups: list[tuple[str, int]]) -> list[np.ndarray]:
     return [np.flatnonzero(np.isin(spelling_of, part)) for part in parts]
 
 
-def examples(found: list[tuple[str, int]], name: str) -> Examples:
-    inputs, labels = zip(*found)
+def examples(lines: list[tuple[str, int]], name: str) -> Examples:
+    inputs, labels = zip(*lines)
     return Examples(inputs, np.array(labels), LANGUAGES, f"names.{name}")

@@ -98,8 +98,8 @@ class TableCode:
     def __init__(self, training: Table, categories: str = "one-hot") -> None:
         if categories not in CODES:
             raise ArgumentError(f"categories={categories!r}", repair=f"choose one of {', '.join(map(repr, CODES))}")
-        self.set_columns([word_column(name, each, categories == "one-hot") if is_words(each) else number_column(name, each)
-                          for name, each in training.columns.items()])
+        self.set_columns([word_column(name, column, categories == "one-hot") if is_words(column) else number_column(name, column)
+                          for name, column in training.columns.items()])
 
     def __call__(self, table: Table) -> np.ndarray:
         """The features of each row, (N, features) float32; ArgumentError for a table that lacks a column or has other kinds."""
@@ -134,8 +134,8 @@ class TableCode:
         True
         """
         code = cls.__new__(cls)
-        code.set_columns([WordColumn(each["name"], tuple(each["words"]), each["one_hot"]) if "words" in each else NumberColumn(**each)
-                          for each in facts])
+        code.set_columns([WordColumn(fact["name"], tuple(fact["words"]), fact["one_hot"]) if "words" in fact else NumberColumn(**fact)
+                          for fact in facts])
         return code
 
     def set_columns(self, columns: list[NumberColumn | WordColumn]) -> None:
@@ -214,10 +214,10 @@ def split_table(table: Table, target: str, fractions: Sequence[float] = FRACTION
     inputs = table.without(target)
     code = TableCode(inputs.rows(parts[0]), categories)
 
-    def taken(index: int) -> Dataset:
+    def make_part(index: int) -> Dataset:
         return Dataset(code(inputs.rows(parts[index])), targets[parts[index]], known, f"{name}.{PARTS[index]}")
 
-    splits = TableSplits(taken(0), taken(1) if fractions[1] else None, (lambda: taken(2)) if fractions[2] else None, name)
+    splits = TableSplits(make_part(0), make_part(1) if fractions[1] else None, (lambda: make_part(2)) if fractions[2] else None, name)
     splits.code = code
     return splits
 
@@ -236,8 +236,8 @@ def get_targets(table: Table, target: str, classes: Sequence[str] | None) -> tup
     if len(column) >= FEW_ROWS and len(known) > EACH_ITS_OWN * len(column):
         raise ArgumentError(f"target {target!r} has {len(known)} different words in {len(column)} rows, such as {known[0]!r:.60}",
                             why="each would be a class of its own", repair="if they are numbers, see how load_csv read them")
-    number_of = {word: number for number, word in enumerate(known)}
-    labels = np.array([number_of.get(word, -1) for word in column.tolist()], np.int64)
+    label_of = {word: label for label, word in enumerate(known)}
+    labels = np.array([label_of.get(word, -1) for word in column.tolist()], np.int64)
     if labels.min() < 0:
         row = int(labels.argmin())
         raise ArgumentError(f"target {target!r} is {column[row]!r:.60} in row {row}, which is no class",
@@ -296,11 +296,11 @@ def wine_quality(folder: Folder = None, colour: str | None = None, grades: bool 
     """
     if colour not in (None, "red", "white"):
         raise ArgumentError(f"wine_quality: colour={colour!r}", repair="choose 'red', 'white', or None for both")
-    tables = {each: wines(located("wine-quality", f"winequality-{each}.csv", folder)) for each in ("red", "white")
-              if colour in (None, each)}
-    columns = {name: np.concatenate([each[name] for each in tables.values()]) for name in WINE}
+    tables = {kind: wines(located("wine-quality", f"winequality-{kind}.csv", folder)) for kind in ("red", "white")
+              if colour in (None, kind)}
+    columns = {name: np.concatenate([table[name] for table in tables.values()]) for name in WINE}
     if colour is None:
-        columns["colour"] = np.repeat(list(tables), [len(each) for each in tables.values()])
+        columns["colour"] = np.repeat(list(tables), [len(table) for table in tables.values()])
     if grades:
         columns["quality"] = columns["quality"].astype(np.int64).astype(str)
     return split_table(Table(columns), "quality", classes=tuple("3456789") if grades else None, name="wine-quality")

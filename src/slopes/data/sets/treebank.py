@@ -11,7 +11,7 @@ from ..loaders.examples import Examples
 from ..loaders.splits import Splits
 from .locate import Folder, located
 
-NUMBER_OF = {tag: number for number, tag in enumerate(TAGS)}
+INDEX_OF = {tag: index for index, tag in enumerate(TAGS)}
 
 
 def ud_english_ewt(folder: Folder = None) -> Splits[Examples]:
@@ -28,5 +28,5 @@ def ud_english_ewt(folder: Folder = None) -> Splits[Examples]:
 
 def part(stem: str, name: str, folder: Folder) -> Examples:
     sentences = load_conllu(located("ud-english-ewt", f"en_ewt-ud-{stem}.conllu", folder))
-    targets = [np.array([NUMBER_OF[tag] for tag in each.tags], np.int64) for each in sentences]
-    return Examples([each.words for each in sentences], targets, TAGS, f"ud-english-ewt.{name}")
+    targets = [np.array([INDEX_OF[tag] for tag in sentence.tags], np.int64) for sentence in sentences]
+    return Examples([sentence.words for sentence in sentences], targets, TAGS, f"ud-english-ewt.{name}")

@@ -27,11 +27,11 @@ class Conditioner:
 
     fields: tuple[str, ...]
 
-    def __call__(self, given: Any) -> Any:
+    def __call__(self, inputs: Any) -> Any:
         """The conditioned inputs, of a Dataset as a Dataset with the same targets; (N, ...) float32."""
-        if isinstance(given, Dataset):
-            return given._with(self.forward(as_inputs(given)), given.targets, given.name)
-        return self.forward(as_inputs(given))
+        if isinstance(inputs, Dataset):
+            return inputs._with(self.forward(as_inputs(inputs)), inputs.targets, inputs.name)
+        return self.forward(as_inputs(inputs))
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """Apply the transform."""
@@ -155,7 +155,7 @@ class Whiten(Conditioner):
         if kind == "zca":
             matrix, undo = matrix @ kept.T, kept @ undo
         self.mean = mean
-        self.matrix, self.undo = (np.ascontiguousarray(each, np.float32) for each in (matrix.T, undo))
+        self.matrix, self.undo = (np.ascontiguousarray(matrix, np.float32) for matrix in (matrix.T, undo))
         self.shape = np.array(inputs.shape[1:] if kind == "zca" else (len(matrix.T),), np.int64)
 
     def is_sound(self) -> bool:

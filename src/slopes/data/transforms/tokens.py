@@ -60,7 +60,7 @@ def composed(text: str) -> str:
     if len(text) < LONG or text.isascii():
         return unicodedata.normalize("NFC", text)
     parts = accents().split(text)
-    return "".join(part if number % 2 else unicodedata.normalize("NFC", part) for number, part in enumerate(parts))
+    return "".join(part if i % 2 else unicodedata.normalize("NFC", part) for i, part in enumerate(parts))
 
 
 @functools.cache

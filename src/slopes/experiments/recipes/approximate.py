@@ -97,7 +97,7 @@ def widths(config: Config) -> tuple[str, ...]:
 
 
 def network(config: Config, facts: Facts, name: str) -> Curve:
-    """A network with so many units."""
+    """The network with `name` hidden units."""
     return Curve(config["hidden"] if name == str(config["hidden"]) else int(name), (config["low"], config["high"]), span(config))
 
 

@@ -9,19 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import data, nn, optim, random
-from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...inside import Filters
 from ...inside.draw import sheet
+from ...modes import no_grad
 from ...plot import Picture, View
-from ...tensor import asarray, no_grad
-from ...train.mode import Mode
+from ...tensor import asarray
 from ...zoo import autoencoders
 from ...zoo.variational import variational
+from ..answers import outputs_in_batches
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 from ..image import read_image
 
 SHOWN = 10  # digits in pictures
+BATCH = 1000  # images reconstructed in one call
 
 
 @dataclass
@@ -32,14 +33,14 @@ class Sheet(View):
 
     def draw(self) -> Picture:
         """One row below the other."""
-        images = [each for row in self.rows.values() for each in row]
+        images = [image for row in self.rows.values() for image in row]
         titles = [name if i == 0 else "" for name, row in self.rows.items() for i in range(len(row))]
         return sheet(images, titles if any(titles) else (), columns=len(next(iter(self.rows.values()))), size=0.8)
 
 
 def pca_error(train: np.ndarray, test: np.ndarray, count: int) -> tuple[float, np.ndarray]:
     """Mean squared error per pixel of `test` rebuilt from `count` principal components of `train`, and the rebuilt pictures."""
-    rows, new = (each.reshape(len(each), -1).astype(np.float64) for each in (train, test))
+    rows, new = (images.reshape(len(images), -1).astype(np.float64) for images in (train, test))
     mean = rows.mean(axis=0)
     directions = np.linalg.eigh((rows - mean).T @ (rows - mean))[1][:, ::-1][:, :count]
     rebuilt = mean + (new - mean) @ directions @ directions.T
@@ -82,9 +83,7 @@ def training(config: Config, digits: data.Splits, name: str, net: Any) -> Fit:
 
 def rebuilt(net: Any, images: np.ndarray) -> np.ndarray:
     """The reconstructions of images, in eval mode."""
-    ask = compile(lambda x: net.decode(net.encode(x)))
-    with Mode(net, training=False), no_grad():
-        return np.concatenate([ask(asarray(part)).numpy() for part in np.array_split(images, max(1, len(images) // 1000))])
+    return outputs_in_batches(net, lambda x: net.decode(net.encode(x)), images, BATCH)
 
 
 def report(result: Result[data.Splits]) -> Report:

@@ -13,8 +13,9 @@ from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...data.transforms import augment
 from ...files.images import load_image
+from ...modes import no_grad
 from ...plot import Picture, View, bare_grid, new_figure
-from ...tensor import Tensor, asarray, no_grad
+from ...tensor import Tensor, asarray
 from ...train.mode import Mode
 from ...zoo.show_attend_tell import Captioner
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
@@ -80,13 +81,13 @@ def whole(logits: Tensor, words: Tensor) -> Tensor:
 
 
 def shifted(inputs: tuple[Tensor, Tensor], words: Tensor, by: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """The lesson with its picture moved by up to so many pixels."""
+    """The example with its image shifted by up to `by` pixels."""
     images, before = inputs
     return (augment.shift(images, by), before), words
 
 
 def written(net: Captioner, images: np.ndarray, longest: int, beams: int) -> list[str]:
-    """The likeliest sentence about each picture, of those that a search among so many beginnings finds."""
+    """The likeliest sentence about each image, by beam search."""
     begin, step, captions = compile(lambda x: net.begin(x)), compile(net.step), []
     with Mode(net, training=False), no_grad():
         for first in range(0, len(images), PART):
@@ -149,7 +150,7 @@ def report(result: Result[data.Splits]) -> Report:
                   [f"{right.mean():.2%} of {len(true):,} captions are right to the last word",
                    ", ".join(f"{kind} {share:.1%}" for kind, share in by_kind.items())],
                   {"captions.png": view.draw, "looks.png": looks(net, test.inputs[longest], test.targets[longest]).draw,
-                   "curve.png": result.run.plot})
+                   **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

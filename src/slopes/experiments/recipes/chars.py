@@ -8,15 +8,14 @@ import numpy as np
 
 from ... import data, nn, optim, text
 from ...data.loaders.loader import Loader
-from ...train.evaluate import evaluate
 from ...zoo.gpt import GPT
 from ...zoo.language import char_model
 from ...zoo.tokens import LAYERS
 from ..answers import vocabulary_facts, vocabulary_of
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
-from ..writing import continued
+from ..writing import continued, losses_of, text_report
 
-PROMPT, WRITTEN, HEAT = "ROMEO:\n", 400, 0.8
+PROMPT, WRITTEN = "ROMEO:\n", 400
 Plays = data.Splits[str]
 
 
@@ -64,17 +63,16 @@ def report(result: Result[Plays]) -> Report:
     """The loss on the validation and test parts, and a scene that the network writes."""
     net, letters, config = result.run.net, letters_of(result.data), result.config
     parts = {"validation": result.data.validation or "", "test": result.data.test or ""}
-    losses = {name: evaluate(net, loader(config, net, letters.encode(part)), batch_size=config["batch"])["loss"]
-              for name, part in parts.items()}
-    return Report({"validation loss": losses["validation"], "test loss": losses["test"], "steps": result.run.history.steps},
-                  [f"validation loss {losses['validation']:.4f} nats per character, test loss {losses['test']:.4f}",
-                   f"a sample (temperature {HEAT}):", written(net, letters, config.seed, PROMPT)], {"curve.png": result.run.plot})
+    losses = losses_of(net, {name: loader(config, net, letters.encode(part)) for name, part in parts.items()}, config["batch"])
+    return text_report(result, {**{f"{name} loss": loss for name, loss in losses.items()}, "steps": result.run.history.steps},
+                       f"validation loss {losses['validation']:.4f} nats per character, test loss {losses['test']:.4f}",
+                       written(net, letters, config.seed, PROMPT))
 
 
 def written(net: Any, letters: text.Vocabulary, seed: int, prompt: str) -> str:
     """The prompt, and the text that the network continues it with."""
     state = net.begin(1) if isinstance(net, GPT) else net.zero_state(1)
-    return prompt + "".join(continued(net, state, prompt, letters, WRITTEN, HEAT, seed))
+    return prompt + "".join(continued(net, state, prompt, letters, WRITTEN, seed))
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

@@ -88,8 +88,8 @@ def splits_of(config: Config) -> dict[str, SeriesSplits]:
 
 def describe(config: Config, splits: dict[str, SeriesSplits]) -> Facts:
     """The scale of each series, and its last values: where a forecast begins."""
-    return {name: {"mean": np.ravel(each.mean).tolist(), "std": np.ravel(each.std).tolist(),
-                   "last": np.ravel(each.series.values)[-config["past"]:].tolist()} for name, each in splits.items()}
+    return {name: {"mean": np.ravel(parts.mean).tolist(), "std": np.ravel(parts.std).tolist(),
+                   "last": np.ravel(parts.series.values)[-config["past"]:].tolist()} for name, parts in splits.items()}
 
 
 def network(config: Config, facts: Facts, name: str) -> Forecaster:
@@ -121,7 +121,7 @@ def report(result: Result[dict[str, SeriesSplits]]) -> Report:
         {"error / plain forecast, worst series": max(view.ratio() for view in views),
          **{f"{view.name} error": view.errors()[NET] for view in views},
          **{f"{view.name} error, {way}": view.errors()[way] for view in views for way in (PERSISTENCE, SEASONAL)}},
-        lines, {"forecast.png": Outlooks(views).draw, **{f"curve-{name}.png": run.plot for name, run in result.runs.items()}})
+        lines, {"forecast.png": Outlooks(views).draw, **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

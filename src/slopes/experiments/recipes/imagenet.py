@@ -124,7 +124,7 @@ def report(result: Result[Pictures]) -> Report:
     return Report({"test accuracy": test["accuracy"], "pictures read per second": read, "pictures learned per second": learned},
                   [f"{test['accuracy']:.2%} of {len(test_set):,} held-out pictures are recognised; always the same class: {most:.2%}",
                    f"pictures per second: {read:,.0f} read and decoded, {learned:,.1f} learned from (reading at the same time)"],
-                  {"curve.png": run.plot, "confusion.png": table.draw, "mistakes.png": lambda: mistakes(test, test_set)})
+                  {**result.curves, "confusion.png": table.draw, "mistakes.png": lambda: mistakes(test, test_set)})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

@@ -8,7 +8,8 @@ from ... import data, nn, optim, random, text
 from ...compile import compile
 from ...data.loaders.examples import Examples
 from ...inside.confusion import Confusion
-from ...tensor import asarray, no_grad
+from ...modes import no_grad
+from ...tensor import asarray
 from ...train.mode import Mode
 from ...zoo.language import LanguageModel
 from ...zoo.sentence import SentenceEncoder

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import data, optim
-from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...files.images import load_image
 from ...plot import Picture, View, new_figure
-from ...tensor import asarray, no_grad
-from ...train.mode import Mode
 from ...zoo.unet import UNet
+from ..answers import outputs_in_batches
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
 
 SHOWN, PART = 6, 100  # pictures in the picture, and side by side when masks are made
@@ -57,9 +55,7 @@ def overlap(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
 
 def masked(net: UNet, images: np.ndarray) -> np.ndarray:
     """The likeliest class of each pixel, (N, H, W)."""
-    answer = compile(lambda x: net(x).argmax(axis=1))
-    with Mode(net, training=False), no_grad():
-        return np.concatenate([answer(asarray(images[first:first + PART])).numpy() for first in range(0, len(images), PART)])
+    return outputs_in_batches(net, lambda x: net(x).argmax(axis=1), images, PART)
 
 
 def by_threshold(validation: Dataset, images: np.ndarray) -> np.ndarray:
@@ -95,13 +91,13 @@ def report(result: Result[data.Splits]) -> Report:
     validation, test = result.data.validation, result.data.test
     assert validation is not None and test is not None
     answers = masked(result.run.net, test.inputs)
-    ious, plain = (overlap(test.targets, each, 2) for each in (answers, by_threshold(validation, test.inputs)))
+    ious, plain = (overlap(test.targets, masks, 2) for masks in (answers, by_threshold(validation, test.inputs)))
     view = Masks(test.inputs[:SHOWN, 0], test.targets[:SHOWN], answers[:SHOWN])
     return Report({"mean IoU": float(ious.mean()), "IoU of ink": float(ious[1]), "mean IoU of one threshold": float(plain.mean()),
                    "accuracy": float(np.mean(answers == test.targets))},
                   [f"intersection over union: mean {ious.mean():.3f}, of ink {ious[1]:.3f}",
                    f"one threshold for all pixels: mean {plain.mean():.3f}, of ink {plain[1]:.3f}"],
-                  {"masks.png": view.draw, "curve.png": result.run.plot})
+                  {"masks.png": view.draw, **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

@@ -95,7 +95,7 @@ def training(config: Config, recordings: dict[str, Voices], name: str, net: nn.M
 def report(result: Result[dict[str, Voices]]) -> Report:
     """The accuracy on the data set's own test, and on speakers that a network never heard."""
     tests = {name: evaluate(result.networks[name], heard.test) for name, heard in result.data.items()}
-    test, strangers = tests.pop(ALL), {name.removeprefix("without "): each["accuracy"] for name, each in tests.items()}
+    test, strangers = tests.pop(ALL), {name.removeprefix("without "): score["accuracy"] for name, score in tests.items()}
     table = Confusion.counted(test.targets, test.predicted, result.data[ALL].test.classes)
     mean = float(np.mean(list(strangers.values())))
     return Report(

@@ -48,7 +48,7 @@ class Answer(View):
 
     def ratio(self) -> float:
         """The network's error (of classes, the share that is wrong) over the smallest of scikit-learn's."""
-        wrong = [each if self.classes is None else 1 - each for each in (self.score(self.predicted), *self.beside.values())]
+        wrong = [value if self.classes is None else 1 - value for value in (self.score(self.predicted), *self.beside.values())]
         return wrong[0] / min(wrong[1:])
 
     def draw(self) -> Picture:
@@ -155,8 +155,7 @@ def report(result: Result[dict[str, TableSplits]]) -> Report:
          **{f"{answer.name} {answer.measure}, scikit-learn {label}": score
             for answer in answers for label, score in answer.beside.items()}},
         lines + ([] if compared else ["not compared with scikit-learn, which is not installed: pip install 'slopes[sklearn]'"]),
-        {**{f"{answer.name}.png": answer.draw for answer in answers},
-         **{f"curve-{name}.png": run.plot for name, run in result.runs.items()}})
+        {**{f"{answer.name}.png": answer.draw for answer in answers}, **result.curves})
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

@@ -84,7 +84,7 @@ def report(result: Result[Bank]) -> Report:
     score = evaluate(net, reader.rows(test), metrics="token_accuracy", batch_size=config["batch"])
     return Report({"accuracy": score["token_accuracy"], "loss": score["loss"]},
                   [f"{score['token_accuracy']:.2%} of the words of the test set are tagged right",
-                   tagged(net, reader, result.facts["classes"], SENTENCE.split())], {"curve.png": result.run.plot})
+                   tagged(net, reader, result.facts["classes"], SENTENCE.split())], result.curves)
 
 
 def tagged(net: nn.Module, reader: Reader, classes: Sequence[str], words: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ from ... import data, nn, optim, text
 from ...compile import compile
 from ...data.loaders.examples import Examples
 from ...inside.attention import AttentionMaps
-from ...plot import Picture
-from ...tensor import asarray, no_grad
+from ...modes import no_grad
+from ...tensor import asarray
 from ...train.evaluate import evaluate
 from ...train.mode import Mode
 from ...zoo.seq2seq import Translator
@@ -107,10 +107,10 @@ def report(result: Result[Pairs]) -> Report:
     score = text.bleu([answers[sentence] for sentence in pairs.test.inputs], list(map(plain, pairs.test.targets)), lowercase=True)
     lenient = text.bleu([answers[sentence] for sentence in references], list(references.values()), lowercase=True)
     shown = translated(net, languages, SHOWN, config["beams"])
-    plots: dict[str, Callable[[], Picture]] = {"curve.png": result.run.plot}
+    plots = result.curves
     if isinstance(net, Translator):
         plots["attention.png"] = attention(net, languages, SHOWN[0], shown[SHOWN[0]]).draw
-    return Report({"BLEU": score.score, "BLEU of one of the translations known": lenient.score, "validation loss": loss},
+    return Report({"BLEU": score.score, "BLEU against all known translations": lenient.score, "validation loss": loss},
                   [f"BLEU {score.score:.2f} on {len(pairs.test):,} pairs whose English sentences are not in training ({score.signature})",
                    f"BLEU {lenient.score:.2f} where any of a sentence's translations among these pairs will do",
                    *(f"{sentence} -> {answer}" for sentence, answer in shown.items())], plots)

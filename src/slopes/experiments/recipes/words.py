@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from ... import data, optim, text
-from ...train.evaluate import evaluate
 from ...train.training import Callback, Training
 from ...zoo.language import AdaptiveLanguageModel
 from ...zoo.tokens import LAYERS
 from ..answers import vocabulary_facts, vocabulary_of
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Prediction, Report, Result, Setting
-from ..writing import continued
+from ..writing import continued, losses_of, text_report
 
 CUTOFFS = (2000, 10_000)  # the most frequent words have all features, those up to the second a quarter, others a sixteenth
-PROMPT, WRITTEN, HEAT = ("<eos>", "The", "first"), 60, 0.8
+PROMPT, WRITTEN = ("<eos>", "The", "first"), 60
 UNKNOWN = "<unk>"  # a word of the files
 Articles = data.Splits[tuple[str, ...]]
 
@@ -58,16 +57,17 @@ def report(result: Result[Articles]) -> Report:
     """Perplexity of the validation and the test articles, and a few sentences."""
     net, config, words = result.run.net, result.config, words_of(result.data)
     parts = {"test": result.data.test or (), "validation": result.data.validation or ()}
-    scores = {name: text.perplexity(evaluate(net, text.Streams(words.encode(part), config["context"]), loss=net.loss,
-                                             batch_size=config["batch"])["loss"]) for name, part in parts.items()}
-    return Report({f"{name} perplexity": value for name, value in scores.items()},
-                  [f"perplexity {scores['test']:.1f} on the test articles, {scores['validation']:.1f} on the validation articles",
-                   f"a sample (temperature {HEAT}):", written(net, words, config.seed, PROMPT)], {"curve.png": result.run.plot})
+    losses = losses_of(net, {name: text.Streams(words.encode(part), config["context"]) for name, part in parts.items()},
+                       config["batch"], net.loss)
+    scores = {name: text.perplexity(loss) for name, loss in losses.items()}
+    return text_report(result, {f"{name} perplexity": value for name, value in scores.items()},
+                       f"perplexity {scores['test']:.1f} on the test articles, {scores['validation']:.1f} on the validation articles",
+                       written(net, words, config.seed, PROMPT))
 
 
 def written(net: AdaptiveLanguageModel, words: text.Vocabulary, seed: int, prompt: tuple[str, ...]) -> str:
     """The prompt, without the end of the sentence before it, and the words that the network continues it with."""
-    return text.join_words([*prompt[1:], *continued(net, net.zero_state(1), prompt, words, WRITTEN, HEAT, seed)])
+    return text.join_words([*prompt[1:], *continued(net, net.zero_state(1), prompt, words, WRITTEN, seed)])
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:
