@@ -35,7 +35,7 @@ FLOORS = (
     ("train", "inside", "zoo"),
     ("tables",),
     ("experiments",),
-    ("view", "studio", "cli", "__main__"),
+    ("view", "studio", "table_commands", "cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 

@@ -236,8 +236,13 @@ def train_table(question: Question, settings: Settings = DEFAULTS, *, seed: int 
     compare: also measure the baselines; explain: also the importance of columns. `log` takes lines of progress.
     Raises DataError and ArgumentError for whatever is wrong with the file or the question (`prepare`).
     """
+    return study_of(prepare(question, settings, seed), settings, seed, compare=compare, explain=explain, log=log, progress=progress)
+
+
+def study_of(prepared: Prepared, settings: Settings, seed: int, *, compare: bool = True, explain: bool = True,
+             log: Callable[[str], None] = lambda line: None, progress: bool | Callback | None = False) -> Study:
+    """The same of a table that is prepared."""
     started = time.perf_counter()
-    prepared = prepare(question, settings, seed)
     study = learn(prepared, settings, seed, log, progress)
     if compare and not study.trained.interrupted:
         log("baselines ...")
