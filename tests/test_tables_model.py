@@ -275,6 +275,13 @@ def test_a_column_that_gives_the_target_away_and_rare_classes_are_said(tmp_path)
     assert any("classes with few rows: awful (4)" in note for note in prepared.notes)
 
 
+def test_a_class_of_one_row_can_be_trained_with(tmp_path):
+    content = rows(80)
+    content[0][6] = "awful"
+    study = train_table(Question(write(tmp_path / "t.csv", NAMES, content), "grade", without=["price"]), QUICK, explain=False)
+    assert study.predicted.shape[1] == 3 and np.isfinite(study.standings[NETWORK]["log loss"].value)
+
+
 def test_classes_can_weigh_the_same(tmp_path):
     content = rows(400)
     few = [row for row in content if row[6] == "bad"][:25] + [row for row in content if row[6] == "good"]

@@ -103,6 +103,11 @@ def test_names_that_are_empty_or_there_twice_become_distinct_and_that_is_said(wr
     assert len(table.notes) == 2
 
 
+def test_many_names_that_are_there_many_times_take_no_time(write):
+    table = read_table(write(",".join(["x"] * 50_000) + "\n" + ",".join(["1"] * 50_000) + "\n"))
+    assert list(table.columns)[-1] == "x (50000)"
+
+
 def test_a_file_without_header(write):
     table = read_table(write("1,2\n3,4\n"), Spelling(header=False))
     assert list(table.columns) == ["column 1", "column 2"] and len(table) == 2

@@ -39,9 +39,10 @@ class Encoding:
 
     def __call__(self, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(features (N, numbers + flags) float32, codes (N, embeddings) int64): numbers stand first."""
-        values = [(encoder, columns[encoder.name]) for encoder in self.encoders]
-        parts = [*(encoder.encode_numbers(each) for encoder, each in values), *(encoder.encode_flags(each) for encoder, each in values)]
-        codes = np.concatenate([encoder.encode_codes(each) for encoder, each in values], axis=1)
+        pairs = [(encoder, columns[encoder.name]) for encoder in self.encoders]
+        parts = [*(encoder.encode_numbers(values) for encoder, values in pairs),
+                 *(encoder.encode_flags(values) for encoder, values in pairs)]
+        codes = np.concatenate([encoder.encode_codes(values) for encoder, values in pairs], axis=1)
         return np.concatenate(parts, axis=1).astype(np.float32), codes
 
     def unknown(self, columns: Mapping[str, np.ndarray]) -> dict[str, int]:

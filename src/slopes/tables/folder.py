@@ -36,7 +36,7 @@ def account(study: Study) -> dict[str, Any]:
     scores = {model: {name: list(interval) for name, interval in standing.items()} for model, standing in study.standings.items()}
     return {"split": study.prepared.split.how, "notes": study.prepared.notes, "scores": scores, "importance": study.importance,
             "best epochs": [member.best_epoch for member in study.trained.members], "coverage": study.coverage, "R2": study.r_squared,
-            "calibration error": study.calibration_error, "calibration": [list(each) for each in study.calibration]}
+            "calibration error": study.calibration_error, "calibration": list(map(list, study.calibration))}
 
 
 def load_model(folder: str | os.PathLike[str]) -> TableModel:
@@ -62,8 +62,8 @@ def rebuild(saved: SavedRun, facts: Mapping[str, Any]) -> TableModel:
     schema, encoding = Schema.from_fields(facts["schema"]), Encoding.from_fields(facts["encoding"])
     if [encoder.name for encoder in encoding.encoders] != [column.name for column in schema.inputs]:
         raise damaged(saved, "encoding", "its columns are not those of the schema")
-    variants = [Variant(Architecture(**each["architecture"]), each["edges"], float(each["weight"]), float(each["temperature"]))
-                for each in facts["variants"]]
+    variants = [Variant(Architecture(**fields["architecture"]), fields["edges"], float(fields["weight"]), float(fields["temperature"]))
+                for fields in facts["variants"]]
     model = TableModel(schema, encoding, variants, [], float(facts["mean"]), float(facts["std"]), float(facts["margin"]))
     if len(facts["nets"]) != len(saved.networks):
         raise damaged(saved, "nets", f"{len(facts['nets'])} are described, but there are {len(saved.networks)}")

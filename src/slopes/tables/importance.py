@@ -28,5 +28,5 @@ def permutation_importance(model: TableModel, columns: Mapping[str, np.ndarray],
     losses = {}
     for name in columns:
         exchanged = [{**columns, name: columns[name][order(seed, 3 + i, len(rows), RATING)]} for i in range(REPEATS)]
-        losses[name] = float(np.mean([sign * (score(model.predict(each), targets) - whole) for each in exchanged]))
+        losses[name] = float(np.mean([sign * (score(model.predict(inputs), targets) - whole) for inputs in exchanged]))
     return dict(sorted(losses.items(), key=lambda pair: -pair[1]))

@@ -24,13 +24,13 @@ def leaking_columns(schema: Schema, columns: Mapping[str, np.ndarray], targets: 
     if len(rows) < LEAST_ROWS:
         return []
     seen, new = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-    found = []
+    leaks = []
     for column in schema.inputs:
         share = share_predicted(columns[column.name], targets, seen, new)
         if share >= (SURE if schema.target.classes else SURE_VARIANCE):
-            found.append(f"column {column.name!r} alone predicts {share:.1%} of {schema.target.column.name!r}: is it known before the "
+            leaks.append(f"column {column.name!r} alone predicts {share:.1%} of {schema.target.column.name!r}: is it known before the "
                          "target is? If not, leave it out (--without), for it will not help with new rows")
-    return found
+    return leaks
 
 
 def share_predicted(values: np.ndarray, targets: np.ndarray, seen: np.ndarray, new: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import BinaryIO
 
 from ..files.csvfile import MOST_COLUMNS, MOST_TEXT
@@ -123,13 +123,14 @@ def distinct_names(names: Sequence[str], path: Path, notes: list[str]) -> list[s
     """The names, each its own: a second `size` becomes `size (2)`, an empty name `column 3`; notes say so."""
     given = Counter(name.strip() for name in names)
     used: set[str] = set()
+    counters: dict[str, Iterator[int]] = {}
     result = []
-    for i, name in enumerate(names, 1):
-        base = name.strip() or f"column {i}"
-        unique = base if base not in used else next(each for k in range(2, len(names) + 2)
-                                                    if (each := f"{base} ({k})") not in used and each not in given)
-        if unique != name.strip():
-            seen = f"{name.strip()!r}, like an earlier one" if name.strip() else "''"
+    for i, name in enumerate(map(str.strip, names), 1):
+        base = name or f"column {i}"
+        numbered = (f"{base} ({k})" for k in counters.setdefault(base, count(2)))
+        unique = base if base not in used else next(word for word in numbered if word not in used and word not in given)
+        if unique != name:
+            seen = f"{name!r}, like an earlier one" if name else "''"
             notes.append(f"{os.path.basename(path)}: column {i} is called {seen}: it is taken as {unique!r}")
         used.add(unique)
         result.append(unique)

@@ -104,7 +104,7 @@ class Schema:
 
 def read_column(content: Mapping[str, Any]) -> Column:
     """A column from its JSON form; KeyError, TypeError or ValueError for another one."""
-    wrong = set(content) ^ {each.name for each in fields(Column)}
+    wrong = set(content) ^ {column_field.name for column_field in fields(Column)}
     if wrong:
         raise KeyError(f"missing or unknown fields {sorted(wrong)}")
     for name in ("rows", "missing", "distinct"):

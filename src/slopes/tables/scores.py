@@ -122,4 +122,4 @@ def calibration_error(predicted: np.ndarray, targets: np.ndarray) -> float:
 
     Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", 2017.
     """
-    return sum(each.rows * abs(each.confidence - each.accuracy) for each in calibration(predicted, targets)) / len(targets)
+    return sum(group.rows * abs(group.confidence - group.accuracy) for group in calibration(predicted, targets)) / len(targets)

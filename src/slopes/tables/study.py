@@ -120,9 +120,9 @@ def prepare(question: Question, settings: Settings, seed: int) -> Prepared:
                           leave_out=[*question.without, *([question.group] if question.group else [])])
     notes = list(schema.notes)
     more = [same_columns(path, schema) for path in (question.valid, question.test) if path is not None]
-    parts = [with_targets(each, schema, notes) for each in (table, *more)]
+    parts = [with_targets(part, schema, notes) for part in (table, *more)]
     typed_parts = [typed_columns(schema, part) for part in parts]
-    columns = {column.name: np.concatenate([each[column.name] for each in typed_parts]) for column in schema.inputs}
+    columns = {column.name: np.concatenate([part[column.name] for part in typed_parts]) for column in schema.inputs}
     targets = np.concatenate([targets_of(schema, part) for part in parts])
     split = choose_split(question, schema, parts, targets, settings, seed)
     prepared = Prepared(schema, columns, targets, split, notes)
@@ -196,7 +196,7 @@ def choose_split(question: Question, schema: Schema, parts: Sequence[TextTable],
 
 def time_values(table: TextTable, schema: Schema, column: str) -> np.ndarray:
     """The values of the column of times: dates or numbers."""
-    about = next((each for each in schema.columns if each.name == column), None)
+    about = next((known for known in schema.columns if known.name == column), None)
     if about is None or about.kind not in ("date", "number", "identifier"):
         raise ArgumentError(f"--time {column}: " + (f"it is a {about.kind}" if about else f"{table.path} has no such column"),
                             why="rows are ordered by dates or numbers", repair="name a column of these")
