@@ -18,6 +18,7 @@ from slopes.tables.report import lines_of
 from slopes.tables.spelling import Spelling
 from slopes.tables.study import NETWORK, Question, Study, prepare, train_table
 from slopes.tables.training import Settings
+from slopes.train.training import Callback
 
 SMALL = (Architecture(bins=8, width=32, layers=2), Architecture(width=32, layers=2))
 QUICK = Settings(folds=2, variants=SMALL, least_steps=150, most_steps=200)
@@ -315,3 +316,25 @@ def test_test_files_of_another_schema_are_errors(table, tmp_path, change, messag
     change(names, content)
     with pytest.raises(DataError, match=message):
         prepare(Question(table, "grade", test=write(tmp_path / "test.csv", names, content)), QUICK, seed=0)
+
+
+class Impatient(Callback):
+    """Ctrl-C in the second epoch of the third network."""
+
+    begun = 0
+
+    def begin(self, training) -> None:
+        """Count the networks."""
+        self.begun += 1
+
+    def epoch_done(self, training) -> None:
+        """Interrupt."""
+        if self.begun == 3 and len(training.history.epochs) == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_training_keeps_what_was_learned(table, tmp_path):
+    study = train_table(Question(table, "price", without=["grade"]), QUICK, progress=Impatient())
+    assert study.trained.interrupted and len(study.trained.members) == 3 and list(study.standings) == [NETWORK]
+    path, _ = save_study(study, tmp_path / "run")
+    assert np.array_equal(load_model(path).predict(study.prepared.rows(study.prepared.split.test)), study.predicted)

@@ -23,7 +23,7 @@ class Architecture:
     bins: int = 0
     width: int = 128
     layers: int = 3
-    dropout: float = 0.2
+    dropout: float = 0.3
     embedding: int = 8
 
     def __post_init__(self) -> None:

@@ -41,13 +41,13 @@ class Settings:
 
     folds: int = 4
     variants: tuple[Architecture, ...] = (Architecture(bins=48), Architecture())
-    rate: float = 5e-3
+    rate: float = 8e-3
     decay: float = 0.02
-    smoothing: float = 0.05
+    smoothing: float = 0.1
     batch: int = 256
-    epochs: int = 100
+    epochs: int = 60
     least_steps: int = 1000
-    most_steps: int = 4000
+    most_steps: int = 2500
     balanced: bool = False
 
     def __post_init__(self) -> None:
