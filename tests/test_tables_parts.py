@@ -20,8 +20,10 @@ from slopes.tables.encoders import (
     fit_encoder,
     read_encoder,
 )
-from slopes.tables.encoding import Encoding
+from slopes.tables.encoding import Encoding, Widths
+from slopes.tables.forward import Forward
 from slopes.tables.leaks import leaking_columns
+from slopes.tables.network import Architecture, TableNetwork
 from slopes.tables.schema import Column, Schema, Target
 from slopes.tables.scores import CLASS_SCORES, NUMBER_SCORES, calibration_error, r_squared
 from slopes.tables.spelling import OPEN
@@ -278,3 +280,21 @@ def test_a_rare_class_is_not_given_away_by_noise():
     generator = np.random.default_rng(0)
     targets = (generator.random(1000) < 0.002).astype(np.int64)
     assert leaking_columns(schema_of({"noise": "number"}), {"noise": generator.normal(size=1000)}, targets, np.arange(1000)) == []
+
+
+# Outputs of networks
+
+
+def test_compiled_outputs_are_those_without_compiling():
+    net = TableNetwork(Widths(2, 1, (5,)), [[0.0, 1.0, 2.0], [0.0, 0.5]], 3, Architecture(bins=2, width=8, layers=2))
+    generator = np.random.default_rng(0)
+    features, codes = generator.normal(size=(5000, 3)).astype(np.float32), generator.integers(0, 5, (5000, 1))
+    forward = Forward(net)
+    many = forward(features, codes)
+    few = np.concatenate([forward(features[i : i + 1000], codes[i : i + 1000]) for i in range(0, 5000, 1000)])
+    assert many.shape == (5000, 3) and np.allclose(many, few, atol=1e-5) and net.training
+
+
+def test_no_rows_have_no_outputs():
+    net = TableNetwork(Widths(2, 0, ()), [], 1, Architecture(width=8, layers=1))
+    assert Forward(net)(np.zeros((0, 2), np.float32), np.zeros((0, 0), np.int64)).shape == (0, 1)

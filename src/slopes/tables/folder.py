@@ -11,6 +11,7 @@ from ..errors import ArgumentError, DataError, SaveError, SlopesError
 from ..files.reading import refused
 from ..train.runs import AGAIN, RECORD, SavedRun, load_run, save_somewhere
 from .encoding import Encoding
+from .forward import Forward
 from .model import TableModel, Variant
 from .network import Architecture, TableNetwork
 from .report import lines_of
@@ -67,7 +68,7 @@ def rebuild(saved: SavedRun, facts: Mapping[str, Any]) -> TableModel:
     model = TableModel(schema, encoding, variants, [], float(facts["mean"]), float(facts["std"]), float(facts["margin"]))
     if len(facts["nets"]) != len(saved.networks):
         raise damaged(saved, "nets", f"{len(facts['nets'])} are described, but there are {len(saved.networks)}")
-    model.nets = [(index, network(saved, model, index, name)) for index, name in zip(facts["nets"], saved.networks)]
+    model.nets = [(index, Forward(network(saved, model, index, name))) for index, name in zip(facts["nets"], saved.networks)]
     return model
 
 

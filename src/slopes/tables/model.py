@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
 from .calibrate import softmax
 from .encoding import Encoding
+from .forward import Forward
 from .network import Architecture
 from .schema import Schema
-from .training import outputs_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class TableModel:
     schema: Schema
     encoding: Encoding
     variants: Sequence[Variant]
-    nets: Sequence[tuple[int, nn.Module]]
+    nets: Sequence[tuple[int, Forward]]
     mean: float = 0.0
     std: float = 1.0
     margin: float = 0.0
@@ -62,9 +61,9 @@ class TableModel:
         """The same of encoded rows: the mean of the networks' probabilities, or of their numbers."""
         total = np.zeros((len(features), self.outputs))
         sizes = np.bincount([index for index, _ in self.nets])
-        for index, net in self.nets:
+        for index, forward in self.nets:
             if self.variants[index].weight:
-                total += self.variants[index].weight / sizes[index] * self.answers(index, outputs_of(net, features, codes))
+                total += self.variants[index].weight / sizes[index] * self.answers(index, forward(features, codes))
         return total if self.classes else total[:, 0]
 
     def answers(self, index: int, outputs: np.ndarray) -> np.ndarray:

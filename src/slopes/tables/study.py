@@ -16,6 +16,7 @@ from .baselines import Rows, baselines
 from .calibrate import best_share, best_temperature, margin
 from .dates import parse_dates
 from .encoding import Encoding
+from .forward import Forward
 from .importance import permutation_importance
 from .leaks import leaking_columns
 from .model import TableModel, Variant
@@ -286,7 +287,7 @@ def scale_of(targets: np.ndarray) -> tuple[float, float]:
 
 def combine(model: TableModel, trained: Trained, settings: Settings, targets: np.ndarray) -> TableModel:
     """The model of the trained networks: weights of the variants, temperatures and margin, from rows that were not learned from."""
-    model.nets = [(member.variant, member.run.net) for member in trained.members]
+    model.nets = [(member.variant, Forward(member.run.net)) for member in trained.members]
     edges = {member.variant: member.edges for member in trained.members}
     known = np.flatnonzero(np.isfinite(trained.held_out[sorted(edges), :, 0]).all(axis=0))
     outputs, targets = trained.held_out[:, known], targets[known]
@@ -298,7 +299,7 @@ def combine(model: TableModel, trained: Trained, settings: Settings, targets: np
         return float(surprise(predicted, targets).mean() if model.classes else ((predicted[:, 0] - targets) ** 2).mean())
 
     if len(answers) == 2:
-        share = best_share(lambda x: loss(x * answers[0] + (1 - x) * answers[1]))
+        share = round(best_share(lambda x: loss(x * answers[0] + (1 - x) * answers[1])), 2)
         model.variants = [replace(variant, weight=weight) for variant, weight in zip(model.variants, (share, 1 - share))]
     mixed = np.sum([variant.weight * answer for variant, answer in zip(model.variants, answers)], axis=0)
     if not model.classes:

@@ -12,17 +12,15 @@ import numpy as np
 from .. import nn, optim, random
 from ..constraint import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check
 from ..data.loaders.dataset import Dataset
-from ..tensor import asarray, no_grad
 from ..train.fit import fit
 from ..train.history import Run
-from ..train.mode import Mode
 from ..train.stopping import EarlyStopping
 from ..train.training import Callback
 from .encoding import Widths
+from .forward import Forward
 from .network import Architecture, TableNetwork
 from .splits import ALL
 
-ROWS_AT_ONCE = 4096  # when predicting
 RATE_BATCH = 256
 
 
@@ -164,16 +162,5 @@ def loss_for(targets: np.ndarray, settings: Settings) -> Callable[..., Any]:
 
 def add_outputs(total: np.ndarray, counts: np.ndarray, net: nn.Module, examples: Examples, rows: np.ndarray) -> None:
     """Add the net's outputs for some rows to a total that begins as nan."""
-    total[rows] = np.where(np.isnan(total[rows]), 0.0, total[rows]) + outputs_of(net, examples.features[rows], examples.codes[rows])
+    total[rows] = np.where(np.isnan(total[rows]), 0.0, total[rows]) + Forward(net)(examples.features[rows], examples.codes[rows])
     counts[rows] += 1
-
-
-def outputs_of(net: nn.Module, features: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """The outputs of a net in eval mode, (N, outputs) float32."""
-    parts = []
-    with Mode(net, training=False), no_grad():
-        for first in range(0, len(features), ROWS_AT_ONCE):
-            chosen = slice(first, first + ROWS_AT_ONCE)
-            inputs = (features[chosen], codes[chosen]) if codes.shape[1] else (features[chosen],)
-            parts.append(net(*map(asarray, inputs)).numpy())
-    return np.concatenate(parts)
