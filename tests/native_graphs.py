@@ -11,8 +11,8 @@ import numpy as np
 from guards import GuardedProgram
 
 from slopes import settings
+from slopes.graph.build import Constant, Variable
 from slopes.graph.node import Node
-from slopes.graph.operation import Constant, Variable
 from slopes.graph.walk import topological
 from slopes.loops.program import Plan, Target, plan_program
 from slopes.loops.target import TARGETS

@@ -12,9 +12,9 @@ import numpy as np
 import slopes.autodiff
 import slopes.ops  # noqa: F401
 from slopes.errors import DTypeError
+from slopes.graph.build import build, variable
 from slopes.graph.dtype import NATIVE, bool_, float64
-from slopes.graph.node import Node
-from slopes.graph.operation import Operation, build, variable
+from slopes.graph.node import Node, Operation
 from slopes.ops.elementwise import Elementwise
 
 OPERATIONS = {name: operation for name, operation in sorted(Operation.table.items()) if operation.kind != "leaf"}

@@ -7,7 +7,7 @@ import pytest
 from native_graphs import run_nodes
 
 from slopes.autodiff.pullback import pull_back
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c

@@ -14,7 +14,8 @@ from slopes.autodiff.check import check_graph
 from slopes.autodiff.pullback import pull_back
 from slopes.autodiff.pushforward import push_forward
 from slopes.errors import ArgumentError, GradientError, ShapeError, SlopesError, TraceError
-from slopes.graph.operation import Operation, build, constant, variable
+from slopes.graph.build import build, constant, variable
+from slopes.graph.node import Operation
 from slopes.graph.verify import verify
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate

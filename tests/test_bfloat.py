@@ -9,7 +9,7 @@ from training import training_step
 import slopes as sl
 from slopes import data, nn, optim
 from slopes.errors import ArgumentError, DTypeError
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.machine.reference import evaluate
 
 EDGES = [0.0, -0.0, 1.0, 1.00390625, 1.01171875, 1.0039063, 3.3895314e38, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan, 1e-45, 9.2e-41, -1e-39]

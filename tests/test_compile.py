@@ -12,7 +12,7 @@ from training import mean_square, training_step
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import ArgumentError, DivisionError, GradientError, OutOfRangeError, TraceError
-from slopes.graph.operation import build
+from slopes.graph.build import build
 from slopes.modes import mode
 
 

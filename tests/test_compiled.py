@@ -8,8 +8,8 @@ from operation_cases import OPERATIONS, Case, cases
 
 import slopes as sl
 from slopes.errors import DivisionError, OutOfRangeError
+from slopes.graph.build import build
 from slopes.graph.dtype import NATIVE, float32, float64
-from slopes.graph.operation import build
 from slopes.ops import composite as c
 from slopes.tensor import perform
 

@@ -12,8 +12,10 @@ import slopes as sl
 from slopes import data
 from slopes.data.sets import composed
 from slopes.errors import DataError
+from slopes.experiments.experiment import Config
 from slopes.experiments.recipes import caption, recommend, segment
-from slopes.experiments.run import load
+from slopes.experiments.run import known_values, load, rebuilt
+from slopes.train.runs import load_run
 from slopes.zoo import show_attend_tell as captioner
 
 # recommend
@@ -100,6 +102,10 @@ def test_captions_are_learned_and_where_each_word_looked(strokes, tmp_path):
     (tmp_path / "digits.pgm").write_bytes(b"P5 56 56 255\n" + (image[0] * 255).round().astype("u1").tobytes())
     sentence = load(tmp_path / "run").predict(str(tmp_path / "digits.pgm")).text
     assert sentence == caption.written(found.run.net, np.rint(image * 255)[None].astype(np.float32) / 255, 11, 2)[0]
+    saved, network = load_run(tmp_path / "run"), load(tmp_path / "run").net
+    saved.network.weights["places"] = saved.network.weights.pop("positions")  # its name in runs of older versions
+    older = rebuilt(caption.recipe, saved, Config(known_values(caption.recipe, saved), saved.seed), next(iter(saved.networks)))
+    assert np.array_equal(older.positions.numpy(), network.positions.numpy())
 
 
 def test_lessons_end_with_the_sentence():

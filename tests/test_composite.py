@@ -11,7 +11,7 @@ import slopes as sl
 from slopes.autodiff.check import check_graph
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
-from slopes.graph.operation import constant, variable
+from slopes.graph.build import constant, variable
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c

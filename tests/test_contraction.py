@@ -9,8 +9,8 @@ import pytest
 from native_graphs import Processor, compile_nodes, host, kinds, plan, same_bits
 
 from slopes.autodiff.pullback import pull_back
+from slopes.graph.build import build, constant, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, constant, variable
 from slopes.loops import emit_contract, pack_panel, plan_contract
 from slopes.loops.kernels import ContractKernel, MapKernel
 from slopes.loops.target import TARGETS

@@ -16,7 +16,7 @@ import pytest
 
 import slopes as sl
 from slopes.data.sets.sources import SOURCES
-from slopes.graph.operation import Operation
+from slopes.graph.node import Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -11,7 +11,9 @@ import pytest
 import slopes as sl
 from slopes import backward, eager, nn, optim
 from slopes.errors import ArgumentError, GradientError, SlopesError
-from slopes.graph.operation import Operation, build, composed, constant, variable
+from slopes.graph.build import build, constant, variable
+from slopes.graph.composite import composed
+from slopes.graph.node import Operation
 from slopes.machine.reference import evaluate
 from slopes.machine.replay import Replay, quietly
 

@@ -12,8 +12,9 @@ import pytest
 import slopes.ops  # noqa: F401  (fills the table)
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import ArgumentError, DivisionError, DTypeError, ShapeError
+from slopes.graph.build import build, constant, variable
 from slopes.graph.dtype import NATIVE, promote
-from slopes.graph.operation import Operation, build, constant, variable
+from slopes.graph.node import Operation
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops.bfloat import Bits  # of one type each: tests/test_bfloat.py

@@ -15,7 +15,7 @@ from training import training_step
 import slopes as sl
 from slopes import native_backend, nn, optim, settings
 from slopes.errors import ArgumentError, CompileError
-from slopes.graph.operation import variable
+from slopes.graph.build import variable
 from slopes.loops.target import TARGETS
 from slopes.machine import translate
 from slopes.machine.reference import evaluate

@@ -12,7 +12,8 @@ import pytest
 import slopes as sl
 from slopes import data, nn, optim
 from slopes.errors import ArgumentError, MissingMethodError, ShapeError, SlopesError
-from slopes.graph.operation import Operation, build
+from slopes.graph.build import build
+from slopes.graph.node import Operation
 from slopes.ops.elementwise import Elementwise
 
 X = np.array([[0.3, -0.7, 1.2], [0.9, 0.1, -0.4]], np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 from native_graphs import compile_nodes, kinds, plan, run_nodes
 
 from slopes.autodiff.pullback import pull_back
+from slopes.graph.build import build, constant, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, constant, variable
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 from slopes.passes.fuse import MAXIMUM_HEIGHT, MAXIMUM_STORES, group, materialize

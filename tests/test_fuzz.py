@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from native_graphs import compile_nodes, same_bits
 
+from slopes.graph.build import build, constant, variable
 from slopes.graph.dtype import bool_, float32, float64, int8, int32, int64, uint8, uint32
 from slopes.graph.node import Node
-from slopes.graph.operation import build, constant, variable
 from slopes.graph.text import text
 from slopes.graph.walk import topological
 from slopes.loops.index import Axis, Index, Quotient, Remainder, as_index

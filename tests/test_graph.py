@@ -12,8 +12,8 @@ import pytest
 import slopes.ops  # noqa: F401  (fills the table of operations)
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import ArgumentError, SlopesError
-from slopes.graph.node import Node
-from slopes.graph.operation import Operation, build, constant, variable
+from slopes.graph.build import build, constant, variable
+from slopes.graph.node import Node, Operation
 from slopes.graph.rewrite import Phase, RewriteError, rewrite
 from slopes.graph.text import large_constants, parse, text
 from slopes.graph.verify import GraphError, verify

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -122,6 +123,30 @@ def test_several_threads_may_look_and_several_functions_write():
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+def test_a_value_is_handed_out_while_another_function_with_the_same_program_waits_at_the_gate():
+    """Two functions run one native program: one is idle, a thread is in the other and has to bind its state anew."""
+    weights = [sl.Parameter(sl.zeros(3)) for _ in range(2)]
+    steps = [sl.compile(partial(add_to, weight)) for weight in weights]
+    for step in steps * 2:
+        step(sl.ones(3))
+    program, = {program for step in steps for program in step.programs}
+    thread = threading.Thread(target=steps[1], args=(sl.ones(3),))
+    with versions.gate:
+        weights[1].assign(sl.zeros(3))
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not program.binding and time.monotonic() < deadline:
+            time.sleep(1e-3)
+        value = weights[0].numpy()  # hands out an array that the idle function has bound
+    thread.join(60)
+    assert value.tolist() == [2, 2, 2] and weights[1].tolist() == [1, 1, 1]
+
+
+def add_to(weight, x):
+    weight.assign(weight + x)
+    return weight * 1
 
 
 def test_steps_between_which_nobody_looks_write_in_place():

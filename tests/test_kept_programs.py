@@ -9,8 +9,8 @@ import weakref
 import pytest
 
 import slopes as sl
+from slopes.graph.build import variable
 from slopes.graph.dtype import float32
-from slopes.graph.operation import variable
 from slopes.loops.program import plan_program
 from slopes.machine import translate
 from slopes.machine.buffer import give_back_freed

@@ -7,7 +7,7 @@ import pytest
 from native_graphs import processors, run_nodes, same_bits
 
 import slopes as sl
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 
 BOUND = 2 * 128 * 2.0**-23  # relative to the sum of magnitudes, as the docstring of sl.sum states
 SUMS = {

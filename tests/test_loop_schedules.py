@@ -11,7 +11,7 @@ from native_graphs import plan
 from benchmarks import engine_slopes
 from benchmarks.workloads import WORKLOADS
 from slopes.errors import ArgumentError
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.loops.kernels import ContractKernel, Kernel, leaves
 from slopes.loops.pipeline import LOOP_PASSES, LoopProgram, run_passes
 from slopes.loops.program import write_program

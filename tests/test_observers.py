@@ -7,8 +7,8 @@ import pytest
 from native_graphs import compile_nodes, same_bits
 from test_fuzz import close, draw
 
+from slopes.graph.build import build, variable
 from slopes.graph.dtype import float32
-from slopes.graph.operation import build, variable
 from slopes.graph.text import text
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate

@@ -11,9 +11,9 @@ from operation_cases import OPERATIONS, Case, cases, declares, is_smooth
 from slopes.autodiff.batching import batch
 from slopes.autodiff.check import check_graph
 from slopes.autodiff.pullback import pull_back
+from slopes.graph.build import variable
 from slopes.graph.dtype import NATIVE, float32, float64, int32
 from slopes.graph.node import Node
-from slopes.graph.operation import variable
 from slopes.machine.reference import evaluate
 from slopes.ops.elementwise import Elementwise
 

@@ -7,8 +7,8 @@ import pytest
 from native_graphs import Reported, compile_nodes, same_bits
 
 from slopes.autodiff.pullback import pull_back
+from slopes.graph.build import build, constant, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, constant, variable
 from slopes.loops.kernels import Kernel, buffers_written
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c

@@ -9,7 +9,7 @@ import pytest
 from native_graphs import Reported, compile_nodes, plan, same_bits
 
 from slopes.errors import CompileError
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.loops import program_writer
 from slopes.machine import split, translate
 from slopes.ops import composite as c

@@ -11,8 +11,8 @@ import pytest
 
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.body import Body, with_bodies
+from slopes.graph.build import build, constant, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, constant, variable
 from slopes.graph.verify import verify
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate

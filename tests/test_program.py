@@ -13,7 +13,7 @@ from native_graphs import compile_nodes, plan, same_bits
 import slopes as sl
 from slopes import nn, optim
 from slopes.autodiff.pullback import pull_back
-from slopes.graph.operation import build, constant, variable
+from slopes.graph.build import build, constant, variable
 from slopes.loops.kernels import ReduceKernel, buffers_read, buffers_written
 from slopes.loops.order import may_fail
 from slopes.machine import native

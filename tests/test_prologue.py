@@ -11,7 +11,7 @@ from training import mean_square, training_step
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import OutOfRangeError
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.passes.hoist_frozen import hoist_frozen
 
 DRAW = np.random.default_rng(0)

@@ -15,8 +15,9 @@ from test_house import modules, tree_of
 
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import DivisionError, OutOfRangeError
+from slopes.graph.build import build, constant, variable
 from slopes.graph.dtype import float64
-from slopes.graph.operation import Operation, build, constant, variable
+from slopes.graph.node import Operation
 from slopes.machine.reference import evaluate
 
 OPERATIONS = [operation for _, operation in sorted(Operation.table.items())]

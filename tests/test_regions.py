@@ -7,7 +7,7 @@ import pytest
 
 import slopes as sl
 from slopes import nn
-from slopes.graph.operation import variable
+from slopes.graph.build import variable
 from slopes.graph.scopes import FUNCTION, named_call, plain_values, scopes
 from slopes.graph.walk import topological
 from slopes.passes.pipeline import optimize

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slopes.graph.operation import Variable, build, constant, variable
+from slopes.graph.build import Variable, build, constant, variable
 from slopes.graph.rewrite import rewrite
 from slopes.graph.verify import verify
 from slopes.graph.walk import topological

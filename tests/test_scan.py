@@ -7,7 +7,7 @@ import pytest
 
 import slopes as sl
 from slopes.errors import ArgumentError, ShapeError, TraceError
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.graph.text import parse, text
 from slopes.graph.walk import topological
 from slopes.loops.kernels import ContractKernel, Loop, leaves

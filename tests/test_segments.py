@@ -8,8 +8,8 @@ import pytest
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import ArgumentError
 from slopes.graph.body import Body
+from slopes.graph.build import build, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, variable
 from slopes.graph.walk import topological
 from slopes.loops.kernels import Loop
 from slopes.machine.reference import evaluate

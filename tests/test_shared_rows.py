@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from native_graphs import compile_nodes, plan, same_bits
 
+from slopes.graph.build import build, constant, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, constant, variable
 from slopes.loops.kernels import ReduceKernel
 from slopes.loops.target import TARGETS
 from slopes.machine.reference import evaluate

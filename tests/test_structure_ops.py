@@ -8,8 +8,8 @@ from operation_cases import OPERATIONS, cases, declares
 
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, SlopesError
+from slopes.graph.build import build, constant, variable
 from slopes.graph.dtype import float64, int64
-from slopes.graph.operation import build, constant, variable
 from slopes.machine.reference import evaluate
 from slopes.ops.move import regrouped
 

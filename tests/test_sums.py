@@ -9,8 +9,8 @@ import pytest
 from native_graphs import compile_nodes, kinds, plan, same_bits
 
 from slopes.autodiff.pullback import pull_back
+from slopes.graph.build import build, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, variable
 from slopes.graph.walk import topological
 from slopes.loops.kernels import ReduceKernel
 from slopes.machine.reference import evaluate

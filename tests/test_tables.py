@@ -8,8 +8,8 @@ from native_graphs import run_nodes
 
 import slopes as sl
 from slopes.autodiff.pullback import pull_back
+from slopes.graph.build import build, variable
 from slopes.graph.dtype import int64
-from slopes.graph.operation import build, variable
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.passes.pipeline import optimize

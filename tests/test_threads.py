@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from native_graphs import Reported, compile_nodes, same_bits, thread_count
 
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.machine import engine, entry, threads, translate
 from slopes.machine import pool as pools
 from slopes.machine.reference import evaluate

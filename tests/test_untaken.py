@@ -7,7 +7,7 @@ import pytest
 
 import slopes as sl
 from slopes.autodiff.pullback import pull_back
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.graph.walk import topological
 
 RUNS = pytest.mark.parametrize("run", [lambda f: f, sl.compile], ids=["eager", "compiled"])

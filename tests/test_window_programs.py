@@ -9,7 +9,7 @@ import pytest
 from native_graphs import plan, processors
 from window_programs import Draw, difference
 
-from slopes.graph.operation import build, variable
+from slopes.graph.build import build, variable
 from slopes.loops.target import TARGETS
 
 SAMPLE = 60

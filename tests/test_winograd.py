@@ -8,7 +8,7 @@ from native_graphs import run_nodes
 
 import slopes as sl
 from slopes.autodiff.pullback import pull_back
-from slopes.graph.operation import variable
+from slopes.graph.build import variable
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c

@@ -15,8 +15,8 @@ from native_graphs import Processor, compile_nodes, processors
 
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import SlopesError
+from slopes.graph.build import build, variable
 from slopes.graph.node import Node
-from slopes.graph.operation import build, variable
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 from slopes.settings import INSTRUCTION_SETS

@@ -16,10 +16,13 @@ from .graph.node import Node
 
 
 class Turns:
-    """One thread at a time: `lock` is held during a call, `turn` tells whether it interrupts one of the same thread."""
+    """One thread at a time: `lock` is held during a call, `turn` tells whether it interrupts one of the same thread.
+
+    binding    whether the thread that has the lock is binding arrays, and may wait for the gate of `versions`
+    """
 
     def __init__(self) -> None:
-        self.lock, self.entered = threading.RLock(), False
+        self.lock, self.entered, self.binding = threading.RLock(), False, False
 
     @contextmanager
     def turn(self) -> Iterator[bool]:

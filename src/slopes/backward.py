@@ -9,8 +9,8 @@ import numpy as np
 
 from .autodiff.pullback import pull_back
 from .eager import Recorded, value_of
+from .graph.build import Constant, Variable, variable
 from .graph.node import Node
-from .graph.operation import Constant, Variable, variable
 from .graph.walk import topological
 from .machine.replay import Replay
 

@@ -65,9 +65,14 @@ class Bound:
     def bind(self) -> None:
         """Bind the arrays of all state; tensors that the executable writes must own theirs."""
         self.held = []  # before the gate: who holds it waits only for calls that write
-        with versions.gate:
-            while self.bound_state != versions.state:  # a signal handler may hand out what is bound already
-                self.bound_state = self.bind_state(versions.state)
+        turns = self.executable.turns
+        before, turns.binding = turns.binding, True
+        try:
+            with versions.gate:
+                while self.bound_state != versions.state:  # a signal handler may hand out what is bound already
+                    self.bound_state = self.bind_state(versions.state)
+        finally:
+            turns.binding = before
 
     def bind_state(self, version: int) -> int:
         """Bind the arrays; returns the version of the state that this leaves, unless someone else changes it too."""
@@ -94,8 +99,12 @@ class Bound:
         return self.kept[i]
 
     def wait_for(self, arrays: set[int]) -> None:
-        """Wait until a call that is writing into one of these arrays, given by id, is over."""
-        while not arrays.isdisjoint(map(id, self.held)):
+        """Wait until a call that is writing into one of these arrays, given by id, is over.
+
+        Another captured function may run the same program, and the call that has it be one of that: if it stops at the gate, which
+        whoever waits here holds, nobody writes.
+        """
+        while not arrays.isdisjoint(map(id, self.held)) and not self.executable.turns.binding:
             if self.executable.turns.lock.acquire(blocking=False):
                 self.executable.turns.lock.release()
                 return

@@ -14,9 +14,9 @@ from .arrays import memory_of
 from .captures import Captures
 from .errors import TraceError, line_text
 from .foreign_random import refuse_draws
+from .graph.build import Variable
 from .graph.dtype import is_complex
 from .graph.node import Node
-from .graph.operation import Variable
 from .graph.scopes import Region
 from .graph.text import text
 from .graph.walk import topological

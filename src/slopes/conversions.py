@@ -12,8 +12,8 @@ from . import tree
 from .arrays import shorten
 from .errors import ArgumentError, DTypeError, SlopesError
 from .graph import dtype as dtypes
+from .graph.build import Constant
 from .graph.dtype import is_integer
-from .graph.operation import Constant
 from .modes import mode
 from .numpy_calls import WITHOUT_GRADIENT
 from .owned import disown, hand_out

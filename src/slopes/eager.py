@@ -25,9 +25,10 @@ import numpy as np
 
 from .arrays import LARGE, check_memory, shorten
 from .errors import ArgumentError, TooLargeError, user_location
+from .graph.build import Constant, Variable, constant, too_large, variable
+from .graph.composite import Composite
 from .graph.dtype import DType, plain, scalar_dtype
-from .graph.node import Node
-from .graph.operation import Composite, Constant, Operation, Variable, constant, too_large, variable
+from .graph.node import Node, Operation
 from .graph.scopes import Region, scopes
 from .graph.shape import Shape
 from .graph.walk import topological

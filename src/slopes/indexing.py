@@ -9,8 +9,8 @@ import numpy as np
 
 from .arrays import from_python
 from .errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from .graph.build import build
 from .graph.dtype import plain
-from .graph.operation import build
 from .graph.shape import broadcast_shapes, size
 
 Cut = tuple[int, int, int]  # start, stop, step of one axis, as Python's range takes them

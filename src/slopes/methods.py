@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, ShapeError, missing_method
+from .graph.build import build
 from .graph.dtype import DType, as_dtype, promote, scalar_dtype
-from .graph.node import Operators
-from .graph.operation import build
+from .graph.operators import Operators
 from .graph.shape import Shape, normalize_axis, size
 from .guarded import guarded
 from .indexing import select

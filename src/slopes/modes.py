@@ -28,7 +28,7 @@ class Recorder(Protocol[T]):
     def root(self) -> Recorder[T]:
         """The outermost of nested traces."""
 
-    def given(self, data: Any, dtype: DType | None) -> T:
+    def embed(self, data: Any, dtype: DType | None) -> T:
         """Data that appears in the function, as a tensor."""
 
     def operand(self, value: Any) -> Any:

@@ -11,8 +11,8 @@ from .arrays import address_of, aligned_empty
 from .backend import Executable, site_error
 from .capture import Captured
 from .extras import on_demand
+from .graph.build import Constant
 from .graph.node import Node
-from .graph.operation import Constant
 from .machine.native import Native, compile_graph
 
 PROFILER = "slopes.machine.profile"  # loaded when somebody asks where the time goes

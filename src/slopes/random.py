@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, ShapeError
+from .graph.build import constant
 from .graph.dtype import DType, as_dtype, default_float, uint32
-from .graph.operation import constant
 from .graph.shape import Shape, check_dimensions, size, whole
 from .guarded import guarded
 from .modes import mode

@@ -14,9 +14,10 @@ from .backward import gradients
 from .conversions import Conversions, gradient_wanted, on_values
 from .eager import Numbers, What, compute, leaf, record
 from .errors import ArgumentError, GradientError, ShapeError
+from .graph.build import Constant, Variable, build_node, constant
+from .graph.composite import Composite
 from .graph.dtype import DType, as_dtype, is_inexact, promote, scalar_dtype
-from .graph.node import Node
-from .graph.operation import Composite, Constant, Operation, Variable, build_node, constant
+from .graph.node import Node, Operation
 from .methods import Methods
 from .modes import Recorder, mode, no_grad
 from .numpy_calls import own_function, own_name
@@ -334,7 +335,7 @@ def new_tensor(data: Any, dtype: DType | None, copy: bool | None) -> Tensor:
     if isinstance(data, Tensor) and (mode.trace is not None or gradient_wanted(data)):
         return copied(data, data.dtype if dtype is None else dtype, copy)
     if mode.trace is not None:
-        return mode.trace.given(data, dtype)
+        return mode.trace.embed(data, dtype)
     return from_array(to_array(data, dtype, copy))
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from .arrays import address_of, memory_of, to_array
 from .autodiff.pullback import pull_back
 from .errors import GradientError, Location, TraceError
+from .graph.build import Constant, Variable, build_node, constant, variable
 from .graph.dtype import DType, as_dtype, is_inexact
 from .graph.node import Node, next_serial
-from .graph.operation import Constant, Variable, build_node, constant, variable
 from .graph.scopes import scopes
 from .graph.shape import Shape
 from .graph.walk import topological
@@ -78,7 +78,7 @@ class Trace:
         made._bind(None, node, self, requires_grad)
         return made
 
-    def given(self, data: Any, dtype: DType | None) -> Tensor:
+    def embed(self, data: Any, dtype: DType | None) -> Tensor:
         """Data that appears in the function: small data is part of the program, a large array is state that is read."""
         array = to_array(data, dtype, None)
         if isinstance(data, np.ndarray) and (self.is_captured(data) or (array.nbytes > CONSTANT_LIMIT and array is data)):

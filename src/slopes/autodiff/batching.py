@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError, SlopesError, line_text
+from ..graph.build import build
 from ..graph.node import Node
-from ..graph.operation import build
 from ..graph.scopes import scopes
 from ..graph.walk import topological
 

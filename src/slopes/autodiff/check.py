@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ..errors import GradientError
+from ..graph.build import constant
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import constant
 from .pullback import pull_back
 from .pushforward import push_forward
 

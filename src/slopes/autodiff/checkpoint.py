@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..graph.body import Body
+from ..graph.build import build_node, variable
 from ..graph.dtype import DType, is_inexact
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
 from ..ops.checkpoint import checkpoint, layout
 from .pullback import pull_back
 from .scan import batched_body, examples_first, gradient_entries, steps_first

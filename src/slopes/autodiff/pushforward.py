@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..graph.build import variable
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
-from ..graph.operation import variable
 from ..graph.walk import substitute, topological
 from ..ops.fill import zeros_like
 from .pullback import check_seed, pull_back

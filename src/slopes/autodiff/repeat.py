@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..graph.body import Body
+from ..graph.build import Constant, Variable, build_node, constant, variable
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
-from ..graph.operation import Constant, Variable, build_node, constant, variable
 from ..graph.walk import substitute, topological, users
 from ..ops.contract import Contract
 from ..ops.elementwise import Add

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ..errors import ArgumentError
 from ..graph.body import Body
+from ..graph.build import build_node, variable
 from ..graph.dtype import DType, is_inexact
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
 from ..graph.walk import substitute, topological
 from ..ops.elementwise import Add
 from ..ops.fill import zeros_like

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..graph.build import build, constant
 from ..graph.node import Node
-from ..graph.operation import build, constant
 from ..ops.elementwise import BitwiseInvert, BitwiseOr, Multiply, Where
 from ..ops.reduce import respread
 

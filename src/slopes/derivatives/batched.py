@@ -8,8 +8,8 @@ from typing import Any
 
 from ..autodiff.batching import batch
 from ..errors import ArgumentError, ShapeError, TraceError
+from ..graph.build import build_node
 from ..graph.node import Node
-from ..graph.operation import build_node
 from ..graph.shape import normalize_axis
 from ..graph.walk import substitute, topological
 from ..guarded import check_function

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..autodiff.pullback import pull_back
 from ..errors import ArgumentError, GradientError
+from ..graph.build import build_node
 from ..graph.dtype import is_float
 from ..graph.node import Node, next_serial
-from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..levels import levels
 from ..machine.reference import evaluate

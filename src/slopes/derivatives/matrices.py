@@ -10,9 +10,9 @@ import numpy as np
 
 from ..autodiff.batching import batch
 from ..autodiff.pushforward import push_forward
+from ..graph.build import build_node, variable
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
 from ..graph.shape import Shape
 from ..guarded import check_function
 from ..ops.fill import zeros_like

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from .. import nn, random
 from ..errors import ArgumentError, DataError, MissingExtraError, SlopesError
@@ -23,6 +26,7 @@ from .experiment import Config, Experiment, LoadedRun, Report, Result
 
 D = TypeVar("D")
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)  # of facts that are none
+OLDER_NAMES = {"places": "positions"}  # parameters of the recipes' networks that once had another name
 
 
 def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, folder: str | os.PathLike[str] | None = None, *,
@@ -157,7 +161,7 @@ def rebuilt(experiment: Experiment[Any], saved: SavedRun, config: Config, name: 
     """
     if experiment.network is None or name not in experiment.parts(config):
         raise damaged(saved, "networks", f"{name!r} is none of recipe {experiment.name}")
-    network = saved.networks[name]
+    network = replace(saved.networks[name], weights=present_paths(saved.networks[name].weights))
     claimed = Claimed(config, saved)
     try:
         with nn.init.shapes_only():
@@ -169,6 +173,15 @@ def rebuilt(experiment: Experiment[Any], saved: SavedRun, config: Config, name: 
         raise damaged(saved, "data", f"it does not describe a network ({type(error).__name__}: {error!s:.100})") from error
     net.load_state_dict(network.weights)
     return net.eval()
+
+
+def present_paths(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights under the paths that the networks of the recipes have now.
+
+    >>> list(present_paths({"places.weight": np.zeros(3), "words.weight": np.zeros(2)}))
+    ['positions.weight', 'words.weight']
+    """
+    return {".".join(OLDER_NAMES.get(part, part) for part in path.split(".")): array for path, array in weights.items()}
 
 
 class Claimed(Config):

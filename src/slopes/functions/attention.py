@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ..errors import ShapeError
+from ..graph.build import build
 from ..graph.dtype import bool_
-from ..graph.operation import build
 from ..graph.scopes import named_call
 from ..modes import mode
 from ..ops import composite

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..autodiff.repeat import Step, depending, repeat
 from ..errors import ArgumentError, ShapeError, TraceError
+from ..graph.build import variable
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import variable
 from ..graph.shape import whole
 from ..graph.walk import topological
 from ..guarded import check_function

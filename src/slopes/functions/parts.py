@@ -8,9 +8,9 @@ from typing import Any
 from ..autodiff.repeat import depending, outside
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..graph.body import Body
+from ..graph.build import build_node, variable
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
 from ..graph.walk import topological
 from ..guarded import check_function
 from ..modes import mode

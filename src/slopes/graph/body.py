@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import user_location
+from .build import Variable, variable
 from .node import Node, intern
-from .operation import Variable, variable
 from .walk import rebuild, topological
 
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from ..errors import ArgumentError, line_text
 from .body import Body
+from .build import Constant, Frozen, constant
 from .dtype import as_dtype
-from .node import Node, intern
-from .operation import Constant, Frozen, Operation, constant
+from .node import Node, Operation, intern
 from .walk import topological
 
 INLINE = 16  # constants of up to this many elements are written out, larger ones as a digest

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from ..errors import SlopesError, line_text
 from .body import Body
 from .dtype import ALL
-from .node import Node, intern
-from .operation import Operation
+from .node import Node, Operation, intern
 from .text import type_text
 from .walk import topological
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .node import Node
 
 if TYPE_CHECKING:
-    from .operation import Operation
+    from .node import Operation
 
 
 def topological(roots: Iterable[Node], stop: Callable[[Node], bool] = lambda node: False) -> list[Node]:

@@ -12,7 +12,7 @@ from .. import nn
 from ..autodiff.pullback import pull_back
 from ..compile import compile
 from ..errors import ArgumentError
-from ..graph.operation import constant
+from ..graph.build import constant
 from ..nn.module import entries
 from ..tensor import Tensor, asarray
 from ..trace import Trace, current_trace

@@ -63,12 +63,12 @@ def _any_of_each(at: VectorPosition, mask: Value, picks: Sequence[int]) -> Value
     if picks[-1] == 0:
         return b.any_lane(mask)
     sharing = [[lane for lane in lanes if picks[lane] == pick] for pick in range(picks[-1] + 1)]
-    mask, wanted = b.splat(mask, len(picks)), None
+    mask, active = b.splat(mask, len(picks)), None
     for turn in range(max(map(len, sharing))):
         one = b.shuffle(mask, None, [own[min(turn, len(own) - 1)] for own in sharing])
-        wanted = one if wanted is None else b.bit_or(wanted, one)
-    assert wanted is not None
-    return wanted
+        active = one if active is None else b.bit_or(active, one)
+    assert active is not None
+    return active
 
 
 def _load_strided(at: VectorPosition, expr: Load, step: int, where: Value | None) -> Value:

@@ -53,24 +53,24 @@ def choose_blocks(kernel: NestKernel, vector: Axis | None, width: int) -> NestSc
     """Blocks of about equal work, with `width` elements of the vector axis in each vector."""
     outer = [axis for axis in kernel.axes if axis is not vector]
     cost = kernel.work * max(1, body_cost(kernel) // STEP_INSTRUCTIONS)
-    wanted = max(1, min(MAXIMUM_BLOCKS, cost // BLOCK_WORK))
+    count = max(1, min(MAXIMUM_BLOCKS, cost // BLOCK_WORK))
     prefix, units = 0, 1
-    while prefix < len(outer) and units < wanted:
+    while prefix < len(outer) and units < count:
         units *= outer[prefix].extent
         prefix += 1
-    blocks, split = even_blocks(units, wanted), 0
-    if not outer and vector in kernel.axes and vector is not None and wanted > 1:
+    blocks, split = even_blocks(units, count), 0
+    if not outer and vector in kernel.axes and vector is not None and count > 1:
         pieces = vector.extent // width  # a single long loop: blocks are runs of whole vectors
-        split = -(-pieces // min(wanted, max(1, pieces))) * width if pieces > 1 else 0
+        split = -(-pieces // min(count, max(1, pieces))) * width if pieces > 1 else 0
         blocks = -(-(pieces * width) // split) if split else 1
     return NestSchedule(blocks, None if vector is None else kernel.loops.index(vector), width, prefix, split)
 
 
-def even_blocks(units: int, wanted: int) -> int:
-    """How many blocks of equal size (the last one perhaps smaller) cover the units, at most about `wanted`."""
+def even_blocks(units: int, count: int) -> int:
+    """How many blocks of equal size (the last one perhaps smaller) cover the units, at most about `count`."""
     if units == 0:
         return 0
-    chunk = -(-units // min(units, wanted))
+    chunk = -(-units // min(units, count))
     return -(-units // chunk)
 
 

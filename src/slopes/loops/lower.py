@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import CompileError
+from ..graph.build import Constant
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.operation import Constant
 from .index import Axis, Index, Indirect, as_index, extent
 from .nest import (
     AccumulatorRef,

@@ -8,8 +8,8 @@ from functools import cache
 from math import prod
 
 from ..costs import FILLED_LANES
+from ..graph.build import variable
 from ..graph.node import Node
-from ..graph.operation import variable
 from ..ops.elementwise import Add, Multiply, Subtract
 from ..passes.fuse import Group
 from . import memory
@@ -82,8 +82,8 @@ class Lines:
     def elements(self, read: Reader, ends_only: bool = False) -> list[Expr]:
         """The elements of one line: of a step of the far axis."""
         count = self.node.args[0].shape[self.near]
-        wanted = {0, count - 1} if ends_only else range(count)  # those between have other constants in their indices, no other terms
-        return [read(self.node.args[0], self.at(i, self.steps)) for i in wanted]
+        indices = {0, count - 1} if ends_only else range(count)  # those between have other constants in their indices, no other terms
+        return [read(self.node.args[0], self.at(i, self.steps)) for i in indices]
 
     def offsets(self, buffer: Buffer) -> list[Index]:
         """Where the results along the far axis (or the only one) are stored, for one turn of the near one."""

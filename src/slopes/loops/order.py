@@ -27,8 +27,8 @@ def place_updates(kernels: Sequence[Kernel | Loop], updates: Sequence[Kernel | L
     read = memory(buffer for kernel in kernels for buffer in buffers_read(kernel))
     for i, kernel in enumerate(kernels):
         position, written = i + 1, buffers_written(kernel)
-        given = {root_of(buffer) for buffer in written} & (olds.keys() | results)
-        if not given and (kernel.work <= FEW_ELEMENTS or not memory(written) & read):
+        external = {root_of(buffer) for buffer in written} & (olds.keys() | results)
+        if not external and (kernel.work <= FEW_ELEMENTS or not memory(written) & read):
             position = max((writer.get(buffer, 0) for buffer in memory(buffers_read(kernel))), default=0)
             before[position].append(kernel)
             moved.add(i)

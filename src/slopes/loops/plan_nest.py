@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 
 from ..costs import ACCUMULATORS, MAXIMUM_BLOCKS, PART_WORK, ROW_VECTORS, ROWS, SPLIT_ELEMENTS, SPLIT_WORK
+from ..graph.build import build_node, variable
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
 from ..passes.fuse import Group
 from .choose import even_blocks, schedule_map, schedule_reduce
 from .index import Axis, Index, Quotient, Remainder, as_index, linear
@@ -183,10 +183,10 @@ def split_reduction(kernel: ReduceKernel) -> list[ReduceKernel]:
     node, body, stores = kernel.first.node, kernel.first.body, kernel.first.stores
     if kernel.work < SPLIT_WORK or kernel.elements >= SPLIT_ELEMENTS or not kernel.inner or keeps_position(node):
         return [kernel]
-    wanted = min(MAXIMUM_BLOCKS, -(-kernel.work // PART_WORK))
+    count = min(MAXIMUM_BLOCKS, -(-kernel.work // PART_WORK))
     # the outermost loop that is long enough, so that each part reads long runs of memory
-    axis = next((loop for loop in kernel.inner if loop.extent >= wanted), max(kernel.inner, key=lambda loop: loop.extent))
-    parts = min(axis.extent, wanted)
+    axis = next((loop for loop in kernel.inner if loop.extent >= count), max(kernel.inner, key=lambda loop: loop.extent))
+    parts = min(axis.extent, count)
     step = -(-axis.extent // parts)
     parts = -(-axis.extent // step)
     if parts < 2:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..graph.node import Node
-from ..graph.operation import Operation
+from ..graph.node import Node, Operation
 
 
 def keeps_position(root: Node | None) -> bool:

@@ -34,8 +34,8 @@ def schedule_scalar(kernel: NestKernel) -> NestSchedule:
     schedule = choose(kernel, 1)
     if schedule.vector is None:
         return schedule
-    wanted = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_BLOCK))
-    return replace(schedule, vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, wanted))
+    count = max(1, min(MAXIMUM_BLOCKS, kernel.work // SCALAR_BLOCK))
+    return replace(schedule, vector=None, split=0, lanes=1, prefix=len(kernel.axes), blocks=even_blocks(kernel.elements, count))
 
 
 def columns(kernel: Kernel, lanes: int) -> int:

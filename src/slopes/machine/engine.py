@@ -65,6 +65,7 @@ class Program:
         """As when nobody ever ran it: made new, or copied by a fork while some thread, which the child has not got, was in it."""
         self._context[:] = 0
         self._context[YIELD:YIELD + 8].view(np.uint64)[0] = entry().rest
+        self.binding = False  # whether the thread that holds the lock is binding arrays
         self.lock = threading.RLock()  # held from preparing to the end of a run, see `turn`
         self.entered = [False]  # whether the thread that holds the lock is between the two
         self.prepared: tuple[int, int] | None = None  # the very tables with which it can be entered again for one step

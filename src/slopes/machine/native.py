@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 from .. import settings
 from ..extras import on_demand
 from ..graph.body import Body, with_bodies
+from ..graph.build import Constant, Frozen, Variable
 from ..graph.node import Node
-from ..graph.operation import Constant, Frozen, Variable
 from ..graph.text import text as graph_text
 from ..graph.walk import topological
 from ..passes.hoist_frozen import hoist_frozen

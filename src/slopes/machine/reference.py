@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, SlopesError, line_text
+from ..graph.build import Variable
 from ..graph.node import Node
-from ..graph.operation import Variable
 from ..graph.walk import topological
 
 Values = Mapping[Node, Any]
@@ -22,16 +22,16 @@ def evaluate(roots: Sequence[Node], env: Values | None = None, remember: bool = 
     user has run; with `remember=True` every array is kept on its node instead (so that a later gradient finds it). `xp` is the
     namespace of the array API that computes.
     """
-    given = {node: check(node, np.asarray(array)) for node, array in (env or {}).items()}
-    order = topological(roots, stop=lambda node: node in given or node.value is not None)
+    inputs = {node: check(node, np.asarray(array)) for node, array in (env or {}).items()}
+    order = topological(roots, stop=lambda node: node in inputs or node.value is not None)
     values: dict[Node, np.ndarray] = {}
     waiting = count_uses(order, roots)
     with np.errstate(all="ignore"):
         for node in order:
-            values[node] = run(node, given, values, xp)
+            values[node] = run(node, inputs, values, xp)
             if remember and node.op.kind != "leaf":
                 node.value = values[node]
-            if node.args and node not in given:
+            if node.args and node not in inputs:
                 release(node, values, waiting)
     return [values[root] for root in roots]
 
@@ -48,10 +48,10 @@ def count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, int]:
     return waiting
 
 
-def run(node: Node, given: Values, values: dict[Node, np.ndarray], xp: Any = np) -> np.ndarray:
+def run(node: Node, inputs: Values, values: dict[Node, np.ndarray], xp: Any = np) -> np.ndarray:
     """The array of one node whose arguments have theirs."""
-    if node in given:
-        return given[node]
+    if node in inputs:
+        return inputs[node]
     if node.value is not None:
         return node.value
     if node.op is Variable:

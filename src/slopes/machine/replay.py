@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..costs import REPLAY_FOLDED
+from ..graph.build import Constant
 from ..graph.node import Node
-from ..graph.operation import Constant
 from ..graph.walk import topological
 from .reference import check, evaluate
 
@@ -40,11 +40,11 @@ class Replay:
     """
 
     def __init__(self, roots: Sequence[Node], inputs: Sequence[Node], keep: bool = False) -> None:
-        given = set(inputs)
-        self.order = [node for node in topological(roots, stop=given.__contains__) if node not in given]
+        known = set(inputs)
+        self.order = [node for node in topological(roots, stop=known.__contains__) if node not in known]
         self.fixed = fixed_nodes(self.order)
         fixed = set(self.fixed)
-        reads = {node: read_by(node, given) for node in self.order if node not in fixed}
+        reads = {node: read_by(node, known) for node in self.order if node not in fixed}
         needed = needed_nodes(self.order, roots, reads)
         steps = [node for node in self.order if node in needed and node in reads]
         self.constants = [read_only(array) for array in evaluate(self.fixed)]
@@ -99,11 +99,11 @@ def fixed_nodes(order: Sequence[Node]) -> list[Node]:
     return list(fixed)
 
 
-def read_by(node: Node, given: Collection[Node]) -> tuple[Node, ...]:
-    """The nodes whose values an operation is computed from: its arguments, or what they expand where that is not given."""
+def read_by(node: Node, known: Collection[Node]) -> tuple[Node, ...]:
+    """The nodes whose values an operation is computed from: its arguments, or what they expand where that is not known."""
     if node.op.kind != "elementwise":
         return node.args
-    narrow = tuple(arg.args[0] if arg.op.broadcasts and arg not in given else arg for arg in node.args)
+    narrow = tuple(arg.args[0] if arg.op.broadcasts and arg not in known else arg for arg in node.args)
     return narrow if np.broadcast_shapes(*(arg.shape for arg in narrow)) == node.shape else node.args
 
 

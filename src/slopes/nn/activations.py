@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..constraint import POSITIVE, REAL, WHOLE, check, one_of
-from ..graph.operation import build
+from ..graph.build import build
 from ..ops import composite
 from ..tensor import Tensor
 from .module import Module

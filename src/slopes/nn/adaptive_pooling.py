@@ -8,7 +8,7 @@ import numpy as np
 
 from ..constraint import SIZES, check, per_axis
 from ..errors import ShapeError, missing_method
-from ..graph.operation import build
+from ..graph.build import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
 from .convolution import check_channels

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..constraint import COUNT, FLAG, POSITIVE, RISING, check
 from ..errors import ArgumentError, ShapeError
+from ..graph.build import build
 from ..graph.dtype import is_integer
-from ..graph.operation import build
 from ..ops.composite import concat, log_softmax, part, where
 from ..tensor import Tensor, asarray
 from .linear import Linear

@@ -8,8 +8,8 @@ from typing import Any
 from ..constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions.attention import attend, attention_weights, fits
+from ..graph.build import build
 from ..graph.dtype import bool_, is_inexact
-from ..graph.operation import build
 from ..graph.scopes import running_layer
 from ..ops.composite import matmul, mean, split, where
 from ..parameter import Parameter

@@ -9,8 +9,8 @@ import numpy as np
 from ..constraint import COUNT, OPTIONAL_WHOLE, check, one_of
 from ..errors import DTypeError, OutOfRangeError, ShapeError
 from ..functions import arange, zeros
+from ..graph.build import build
 from ..graph.dtype import int64, is_integer
-from ..graph.operation import build
 from ..ops.composite import concat, matmul, where
 from ..parameter import Parameter
 from ..tensor import Tensor, tensor

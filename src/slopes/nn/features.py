@@ -10,7 +10,7 @@ import numpy as np
 from ..constraint import COUNT, check
 from ..errors import NonFiniteError, ShapeError
 from ..functions import clip, take
-from ..graph.operation import build
+from ..graph.build import build
 from ..ops.composite import concat, matmul, stack, where
 from ..tensor import Tensor, asarray, tensor
 from .module import Buffer, Module

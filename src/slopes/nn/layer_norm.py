@@ -8,7 +8,7 @@ import numpy as np
 
 from ..constraint import COUNT, FLAG, OPTIONAL_POSITIVE, POSITIVE, SIZES, check
 from ..errors import ArgumentError, ShapeError
-from ..graph.operation import build
+from ..graph.build import build
 from ..modes import no_grad
 from ..ops.composite import mean
 from ..tensor import Tensor

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..constraint import OPTIONAL_WHOLE, POSITIVE, SHARE_OR_ONE, Constraint, check, one_of
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from ..graph.build import build
+from ..graph.composite import composed
 from ..graph.dtype import is_float, is_integer
-from ..graph.operation import build, composed
 from ..graph.scopes import named_call
 from ..guarded import guarded
 from ..ops import composite

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..errors import ShapeError
-from ..graph.operation import build
+from ..graph.build import build
 from ..tensor import Tensor, asarray
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from ..arrays import shorten
 from ..constraint import Constraint
 from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, line_text, user_location
+from ..graph.build import build
 from ..graph.dtype import float32
-from ..graph.operation import build
 from ..graph.scopes import Region, plain_values, scopes
 from ..guarded import FOREIGN, explain_error
 from ..modes import mode

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..constraint import COUNT, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
 from ..errors import ShapeError
-from ..graph.operation import build
+from ..graph.build import build
 from ..modes import no_grad
 from ..ops.composite import mean
 from ..tensor import Tensor

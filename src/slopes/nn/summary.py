@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,8 +15,18 @@ from ..modes import no_grad
 from ..parameter import Parameter
 from ..trace_call import TensorSpec, trace_args
 
-if TYPE_CHECKING:
-    from .module import Module
+
+class Layer(Protocol):
+    """What the summary asks a module."""
+
+    def describe(self) -> str:
+        """The module without its children, as text."""
+
+    def children(self) -> Sequence[Any]:
+        """The modules that it holds."""
+
+    def __call__(self, *args: Any) -> Any:
+        """The output."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,10 @@ class Summary:
         return f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
 
 
-Modules = Sequence[tuple[str, "Module", list[Parameter]]]  # (path, module, its own parameters)
+Modules = Sequence[tuple[str, Layer, list[Parameter]]]  # (path, module, its own parameters)
 
 
-def summarize(root: Module, modules: Modules, examples: Iterable[Any]) -> Summary:
+def summarize(root: Layer, modules: Modules, examples: Iterable[Any]) -> Summary:
     """The summary of `root`, whose modules are `modules`, called with `examples` (shapes, arrays or tensors)."""
     shapes = output_shapes(root, [module for _, module, _ in modules], examples)
     known: dict[int, Parameter] = {}
@@ -67,7 +77,7 @@ def summarize(root: Module, modules: Modules, examples: Iterable[Any]) -> Summar
     return Summary(tuple(rows), sum(parameter.size for parameter in known.values()), trainable)
 
 
-def output_shapes(root: Module, modules: Sequence[Module], examples: Iterable[Any]) -> dict[str, Shape]:
+def output_shapes(root: Layer, modules: Sequence[Layer], examples: Iterable[Any]) -> dict[str, Shape]:
     """The output shape of every module by path; tracing computes nothing and changes no state."""
     with eval_mode(modules), trace_args(*map(example_spec, examples)) as call, no_grad():
         root(*call.args)
@@ -85,7 +95,7 @@ def example_spec(example: Any) -> TensorSpec:
 
 
 @contextmanager
-def eval_mode(modules: Sequence[Module]) -> Iterator[None]:
+def eval_mode(modules: Sequence[Layer]) -> Iterator[None]:
     """All modules in eval mode; afterwards restored, without a notification of changes."""
     before = [(vars(module), vars(module).get("training")) for module in modules]
     for attributes, _ in before:

@@ -6,7 +6,8 @@ from math import pi, sqrt
 from typing import Any
 
 from ..errors import ArgumentError
-from ..graph.operation import build, composed, constant
+from ..graph.build import build, constant
+from ..graph.composite import composed
 from ..graph.scopes import named_call
 from .statistics import as_float
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..graph.build import build, constant
 from ..graph.dtype import DType, default_float, int64
-from ..graph.operation import build, constant
 from ..graph.shape import normalize_axes, normalize_axis
 
 X = Any  # a Node or a Tensor
@@ -24,18 +24,18 @@ def part(x: X, axis: int, start: int, stop: int, step: int = 1) -> X:
                  step=tuple(step if i == axis else 1 for i in range(x.ndim)))
 
 
-def is_single(given: Any) -> bool:
+def is_single(value: Any) -> bool:
     """Whether this is one whole number; arrays and tensors of one number are, too."""
-    return hasattr(given, "__index__") and not getattr(given, "ndim", 0)
+    return hasattr(value, "__index__") and not getattr(value, "ndim", 0)
 
 
-def listed(given: Any, name: str) -> list[int]:
+def listed(value: Any, name: str) -> list[int]:
     """One whole number or several, as a list."""
-    several = [given] if is_single(given) else given
+    several = [value] if is_single(value) else value
     try:
         return [index(value) for value in several]
     except TypeError as error:
-        raise ArgumentError(f"{name}: {given!r} is no whole number and no list of them", repair="give whole numbers") from error
+        raise ArgumentError(f"{name}: {value!r} is no whole number and no list of them", repair="give whole numbers") from error
 
 
 def concat(xs: Sequence[X], axis: int | None = 0) -> X:

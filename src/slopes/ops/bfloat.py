@@ -21,7 +21,7 @@ class Bits(Elementwise, abstract=True):
     accepts = ""  # no kind as a whole
     beyond_standard = "it has no way to see the bits of a float"
     taken: DType = float32
-    given: DType = float32
+    result_dtype: DType = float32
 
     @classmethod
     def operand_dtype(cls, dtype: DType) -> DType:
@@ -33,12 +33,12 @@ class Bits(Elementwise, abstract=True):
     @classmethod
     def rule(cls, *args: Node, **params: Any) -> tuple[Shape, DType]:
         cls.operand_dtype(args[0].dtype)
-        return args[0].shape, cls.given
+        return args[0].shape, cls.result_dtype
 
 
 class Bfloat16Bits(Bits):
     "The nearest bfloat16, the even one of two, as its 16 bits; NaN for NaN"
-    given = uint16
+    result_dtype = uint16
     cost = 6
     buffered = True
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..graph.body import Body
+from ..graph.build import build, build_node, variable
 from ..graph.dtype import DType, float32, float64
-from ..graph.node import Node
-from ..graph.operation import Operation, build, build_node, variable
+from ..graph.node import Node, Operation
 from .samples import real
 from .scan import Compute, by_numpy, check_args, evaluate_body, in_row, matrix_product, portable
 from .segments import Segment, entries, entry, extent, segments

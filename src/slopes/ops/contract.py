@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph.build import build
 from ..graph.dtype import ALL, bool_, promote
-from ..graph.node import Node
-from ..graph.operation import Operation, build
+from ..graph.node import Node, Operation
 from ..graph.shape import Shape
 from .elementwise import convert
 from .reduce import add_up, zero

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, DivisionError, DTypeError
+from ..graph.build import Constant, build, constant
 from ..graph.dtype import DType, as_dtype, bool_, complex64, float32, float64, in_namespace, is_complex, is_inexact, is_integer, promote
-from ..graph.node import Node, intern
-from ..graph.operation import Constant, Operation, build, constant
+from ..graph.node import Node, Operation, intern
 from ..graph.shape import Shape, broadcast_shapes
 from .special import erf as numpy_erf
 

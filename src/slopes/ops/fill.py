@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..graph.build import build, constant
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.operation import build, constant
 from ..graph.shape import Shape
 
 

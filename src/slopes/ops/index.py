@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, OutOfRangeError, ShapeError
+from ..graph.build import build
 from ..graph.dtype import in_namespace, int64, is_complex, is_integer
-from ..graph.node import Node
-from ..graph.operation import Operation, build
+from ..graph.node import Node, Operation
 from ..graph.shape import Shape, check_dimensions
 from .move import added, move_axis, with_batch, without
 from .samples import real, whole

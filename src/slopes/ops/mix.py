@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph.build import build
 from ..graph.dtype import float32, float64, is_float
-from ..graph.operation import Operation, build
+from ..graph.node import Operation
 from .samples import real
 
 Matrix = tuple[tuple[float, ...], ...]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..graph.build import build
 from ..graph.dtype import exists_in, is_inexact, promote
-from ..graph.node import Node
-from ..graph.operation import Operation, build
+from ..graph.node import Node, Operation
 from ..graph.shape import Shape, check_dimensions, reshape_shape, slice_count, strides_of
 from .elementwise import convert
 from .samples import real

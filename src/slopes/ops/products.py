@@ -9,7 +9,8 @@ from math import prod
 from typing import Any
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.operation import build, composed
+from ..graph.build import build
+from ..graph.composite import composed
 from ..graph.shape import broadcast_shapes, normalize_axis
 from .arrange import diagonal
 
@@ -181,23 +182,23 @@ def needed(parts: Sequence[Part], output: Sequence[Label]) -> set[Label]:
     return set(output).union(*(term for _, term in parts))
 
 
-def without_lonely(part: Part, wanted: set[Label]) -> Part:
+def without_lonely(part: Part, kept: set[Label]) -> Part:
     """Axes that only this operand has are summed at once."""
     x, term = part
-    lonely = tuple(k for k, label in enumerate(term) if label not in wanted)
-    return (build("sum", x, axes=lonely) if lonely else x), [label for label in term if label in wanted]
+    lonely = tuple(k for k, label in enumerate(term) if label not in kept)
+    return (build("sum", x, axes=lonely) if lonely else x), [label for label in term if label in kept]
 
 
 def pair_size(parts: Sequence[Part], pair: tuple[int, int], output: Sequence[Label], sizes: dict[Label, int]) -> int:
     """The number of elements that the product of two operands would have."""
-    wanted = needed([part for k, part in enumerate(parts) if k not in pair], output)
-    return prod(sizes[label] for label in {*parts[pair[0]][1], *parts[pair[1]][1]} & wanted)
+    kept = needed([part for k, part in enumerate(parts) if k not in pair], output)
+    return prod(sizes[label] for label in {*parts[pair[0]][1], *parts[pair[1]][1]} & kept)
 
 
-def multiply(a: Part, b: Part, wanted: set[Label], output: Sequence[Label]) -> Part:
+def multiply(a: Part, b: Part, kept: set[Label], output: Sequence[Label]) -> Part:
     """Two operands contracted over the labels that only they share; the result's axes follow the order of the output where possible."""
     (x, x_term), (y, y_term) = a, b
     labels = {label: k for k, label in enumerate(dict.fromkeys([*x_term, *y_term]))}
-    out = [label for label in output if label in labels] + [label for label in labels if label in wanted and label not in output]
+    out = [label for label in output if label in labels] + [label for label in labels if label in kept and label not in output]
     return build("contract", x, y, a_axes=tuple(map(labels.__getitem__, x_term)), b_axes=tuple(map(labels.__getitem__, y_term)),
                  out_axes=tuple(map(labels.__getitem__, out))), out

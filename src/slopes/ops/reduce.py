@@ -9,9 +9,9 @@ from math import prod
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
+from ..graph.build import build, constant
 from ..graph.dtype import DType, accumulator, bool_, float32, float64, int64, is_complex, is_float, uint8
-from ..graph.node import Node
-from ..graph.operation import Operation, build, constant
+from ..graph.node import Node, Operation
 from ..graph.shape import Shape
 from .elementwise import convert
 from .move import flip_axes

@@ -10,8 +10,8 @@ from math import pi
 from typing import Any
 
 from ..errors import ArgumentError, DTypeError
+from ..graph.build import build
 from ..graph.dtype import DType, default_float, float32, float64, int64, uint32, uint64
-from ..graph.operation import build
 from ..graph.shape import Shape
 from ..graph.shape import size as size_of
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..graph.body import Body
+from ..graph.build import build, variable
 from ..graph.dtype import DType, float32, float64
-from ..graph.node import Node
-from ..graph.operation import Operation, build, variable
+from ..graph.node import Node, Operation
 from ..graph.text import type_text
 from ..graph.walk import topological
 from .samples import real

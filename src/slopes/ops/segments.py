@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..graph.body import Body
+from ..graph.build import build_node
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.operation import build_node
 from ..graph.shape import Shape, size
 
 LoopKey = tuple[object, ...]

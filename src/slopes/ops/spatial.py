@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.operation import build, composed, constant
+from ..graph.build import build, constant
+from ..graph.composite import composed
 from ..graph.shape import window_count
 from .arrange import part
 from .reduce import lowest

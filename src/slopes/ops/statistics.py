@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..graph.build import build, constant
+from ..graph.composite import composed
 from ..graph.dtype import default_float, is_inexact
-from ..graph.operation import build, composed, constant
 from ..graph.shape import normalize_axes
 
 X = Any  # a Node or a Tensor

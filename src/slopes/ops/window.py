@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..graph.operation import Operation, build
+from ..graph.build import build
+from ..graph.node import Operation
 from ..graph.shape import window_count
 from .move import Move, added, padded
 from .reduce import add_up, zero

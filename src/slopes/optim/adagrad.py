@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..constraint import NOT_NEGATIVE, Constraint, check
+from ..graph.build import build
 from ..graph.dtype import DType
-from ..graph.operation import build
 from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
 from .optimizer import Coefficients, Optimizer, OptionalTerm, State

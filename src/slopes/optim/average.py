@@ -10,7 +10,7 @@ import numpy as np
 
 from ..constraint import SHARE, Constraint
 from ..errors import ArgumentError
-from ..graph.operation import build
+from ..graph.build import build
 from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.state import copy_state, load_arrays

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..constraint import FLAG, NOT_NEGATIVE, SHARE_OR_ONE, Constraint, check
 from ..errors import ArgumentError
+from ..graph.build import build
+from ..graph.composite import composed
 from ..graph.dtype import DType
-from ..graph.operation import build, composed
 from ..tensor import Tensor
 from .optimizer import Coefficients, Optimizer, OptionalTerm, State
 

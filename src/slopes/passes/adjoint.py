@@ -16,8 +16,8 @@ from collections.abc import Collection, Sequence
 from math import prod
 
 from ..costs import OVERLAP, WASTE
+from ..graph.build import build_node
 from ..graph.node import Node
-from ..graph.operation import build_node
 from ..graph.walk import performs, rebuild_all, topological, users
 from ..ops.contract import Contract
 from ..ops.move import Slice
@@ -33,14 +33,14 @@ def convolve_gradients(roots: Sequence[Node], fixed: Collection[Node] = ()) -> l
     if not performs(order, Unwindow):
         return list(roots)
     readers = users(order)
-    wanted = {node: part for node in order if node.op is Unwindow and (part := only_slice(node, readers[node], roots)) is not None}
-    slices = {part: node for node, part in wanted.items()}
+    sliced = {node: part for node in order if node.op is Unwindow and (part := only_slice(node, readers[node], roots)) is not None}
+    slices = {part: node for node, part in sliced.items()}
 
     def make(node: Node, args: tuple[Node, ...]) -> Node:
         new = node.op.make(*args, **node.params)
         if node in slices and args[0].op is Unwindow:
             return best_form(args[0], new)
-        return best_form(new, None) if node.op is Unwindow and node not in wanted else new
+        return best_form(new, None) if node.op is Unwindow and node not in sliced else new
 
     return rebuild_all(order, roots, make)
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..costs import FOLDED
 from ..errors import SlopesError
+from ..graph.build import Constant, build, constant, variable
 from ..graph.dtype import bool_, float32, is_float, is_integer
 from ..graph.node import Node
-from ..graph.operation import Constant, build, constant, variable
 from ..graph.rewrite import ANY, Phase
 from ..ops.fill import full_like
 from .match import holds, is_op, number, other, weight

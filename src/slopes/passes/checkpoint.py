@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ..graph.body import Body
+from ..graph.build import variable
 from ..graph.node import Node
-from ..graph.operation import variable
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.checkpoint import Checkpoint
 from ..ops.fill import full

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..graph.body import Body
+from ..graph.build import build_node
 from ..graph.dtype import DType
 from ..graph.node import Node
-from ..graph.operation import build_node
 from ..graph.verify import fault
 from ..graph.walk import performs, rebuild_all, topological, users
 from ..ops.move import Slice

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from ..costs import LONGEST_PRODUCT
+from ..graph.build import build, build_node
 from ..graph.node import Node
-from ..graph.operation import build, build_node
 from ..graph.walk import topological
 from ..ops.elementwise import Add, Divide, Multiply, Negative, Subtract
 from ..ops.move import Expand, Reshape

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..costs import CHEAP, LOOK_BACK, MAXIMUM_COST, MAXIMUM_DEPTH, MAXIMUM_HEIGHT, MAXIMUM_NODES, MAXIMUM_STORES, SCALAR
+from ..graph.build import Constant, Variable
 from ..graph.node import Node
-from ..graph.operation import Constant, Variable
 from ..graph.shape import size
 from ..graph.walk import topological, users
 from .observers import observers
@@ -48,19 +48,19 @@ def materialize(roots: Iterable[Node]) -> dict[Node, None]:
     roots = list(roots)
     order = topological(roots)
     uses = uses_of(order, observers(roots))
-    wanted = BufferSelection()
-    wanted.nodes.update((root, None) for root in roots if not is_leaf(root))
+    selection = BufferSelection()
+    selection.nodes.update((root, None) for root in roots if not is_leaf(root))
     for node in order:
         if is_leaf(node):
             continue
-        wanted.consider_arguments(node)
+        selection.consider_arguments(node)
         if has_own_kernel(node) or narrows(node, uses) or node.op.buffered:
-            wanted.nodes[node] = None
-        elif node not in wanted.nodes:
-            wanted.measure(node, len(set(uses[node])))
-    for node in [joined for joined in wanted.nodes if joined.op.joins]:  # its parts are computed where they belong
-        wanted.nodes.update((arg, None) for arg in node.args if arg.op.kind == "elementwise" and set(uses[arg]) == {node})
-    return {node: None for node in order if node in wanted.nodes}
+            selection.nodes[node] = None
+        elif node not in selection.nodes:
+            selection.measure(node, len(set(uses[node])))
+    for node in [joined for joined in selection.nodes if joined.op.joins]:  # its parts are computed where they belong
+        selection.nodes.update((arg, None) for arg in node.args if arg.op.kind == "elementwise" and set(uses[arg]) == {node})
+    return {node: None for node in order if node in selection.nodes}
 
 
 def uses_of(order: list[Node], observing: set[Node]) -> dict[Node, list[Node]]:
@@ -142,7 +142,7 @@ class BufferSelection:
         return False
 
 
-def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[Node]]:
+def direct_inputs(node: Node, stored: dict[Node, None]) -> tuple[set[Node], set[Node]]:
     """The nodes with memory that `node` reads: those read only at the element being computed, and those read elsewhere too."""
     here: set[Node] = set()
     elsewhere: set[Node] = set()
@@ -153,7 +153,7 @@ def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[
         if (arg, same) in seen:
             continue
         seen.add((arg, same))
-        if arg in wanted or is_leaf(arg):
+        if arg in stored or is_leaf(arg):
             (here if same else elsewhere).add(arg)
         else:
             stack.extend((inner, same and arg.op.kind == "elementwise") for inner in arg.args)
@@ -163,11 +163,11 @@ def direct_inputs(node: Node, wanted: dict[Node, None]) -> tuple[set[Node], set[
 def group(roots: Iterable[Node]) -> list[Group]:
     """All kernels in an order in which each finds what it reads; those of observers come last, and compute nothing else."""
     roots = list(roots)
-    wanted, observing = materialize(roots), observers(roots)
-    inputs = {node: direct_inputs(node, wanted) for node in wanted}
-    own = own_heights(roots, wanted)
-    rest = [node for node in wanted if node not in observing]
-    groups = fuse(rest, roots, inputs, own) + fuse([node for node in wanted if node in observing], roots, inputs, own)
+    stored, observing = materialize(roots), observers(roots)
+    inputs = {node: direct_inputs(node, stored) for node in stored}
+    own = own_heights(roots, stored)
+    rest = [node for node in stored if node not in observing]
+    groups = fuse(rest, roots, inputs, own) + fuse([node for node in stored if node in observing], roots, inputs, own)
     _choose_stores(groups, roots, inputs, {node: i for i, fused in enumerate(groups) for node in fused.nodes})
     return groups
 
@@ -243,11 +243,11 @@ class ElementwiseFusion:
         return sum(node in self.roots or not self.readers.get(node, set()) <= inside for node in nodes)
 
 
-def own_heights(roots: list[Node], wanted: dict[Node, None]) -> dict[Node, int]:
+def own_heights(roots: list[Node], stored: dict[Node, None]) -> dict[Node, int]:
     """For each node, the length of the longest chain of values without buffers from which it is computed."""
     height: dict[Node, int] = {}
     for node in topological(roots):
-        inlined = (height[arg] for arg in node.args if arg not in wanted and not is_leaf(arg))
+        inlined = (height[arg] for arg in node.args if arg not in stored and not is_leaf(arg))
         height[node] = 0 if is_leaf(node) else 1 + max(inlined, default=0)
     return height
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from ..graph.build import Variable, variable
 from ..graph.node import Node
-from ..graph.operation import Variable, variable
 from ..graph.walk import substitute, topological
 from .fuse import has_own_kernel
 

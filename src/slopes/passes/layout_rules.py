@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..costs import MAXIMUM_PADS
+from ..graph.build import build
 from ..graph.dtype import accumulator
 from ..graph.node import Node
-from ..graph.operation import build
 from ..graph.rewrite import ANY, Phase
 from ..graph.shape import size
 from ..ops.fill import full, full_like

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from ..graph.build import Variable, build_node
 from ..graph.node import Node
-from ..graph.operation import Variable, build_node
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.bfloat import Bfloat16Value, RoundBfloat16
 from ..ops.move import Pad, Permute, Reshape, Slice

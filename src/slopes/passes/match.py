@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..graph.build import Constant
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import Constant
 
 ONE_SOURCE_MOVES = ("reshape", "permute", "expand", "slice")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..graph.build import Constant, Variable, build_node
 from ..graph.node import Node
-from ..graph.operation import Constant, Variable, build_node
 from ..graph.walk import topological
 
 

@@ -16,8 +16,8 @@ from collections.abc import Collection, Sequence
 from math import prod
 
 from ..costs import OFTEN, WIDE
+from ..graph.build import build_node
 from ..graph.node import Node
-from ..graph.operation import build_node
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.contract import Contract
 from ..ops.elementwise import Add

@@ -13,9 +13,9 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 
 from ..autodiff.repeat import depending
+from ..graph.build import build, constant
 from ..graph.dtype import is_float
 from ..graph.node import Node
-from ..graph.operation import build, constant
 from ..graph.rewrite import Firing, Phase, rewrite
 from ..graph.walk import topological
 from ..ops.activations import sigmoid, softplus

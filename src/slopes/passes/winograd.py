@@ -25,9 +25,9 @@ from math import prod
 
 from ..costs import TILE_BYTES, TRANSFORM, WORTH_ROUNDING
 from ..graph.body import Body
+from ..graph.build import build_node, variable
 from ..graph.dtype import float32
 from ..graph.node import Node
-from ..graph.operation import build_node, variable
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.contract import Contract
 from ..ops.fill import full
@@ -164,8 +164,8 @@ class Correlation:
                        for whole, step in ((image, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
             filters = self.transform_filters()
-            given = variable(filters.shape, float32)
-            body = Body([some, given], [replace(part, transformed_filters=given).at_once()])
+            transformed = variable(filters.shape, float32)
+            body = Body([some, transformed], [replace(part, transformed_filters=transformed).at_once()])
             row = loop(body, (*moving, filters), carries=0, moving=1, length=count)
             return build_node("reshape", (row,), {"shape": self.node.shape})
         products = part.products()

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from .. import functions as F
 from ..constraint import COUNT, check
 from ..errors import ArgumentError
+from ..graph.build import build_node
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
-from ..graph.operation import build_node
 from ..graph.walk import topological
 from ..modes import no_grad
 from ..nn.module import Buffer, Module, entries

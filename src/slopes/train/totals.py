@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..autodiff.pullback import pull_back
-from ..graph.operation import build_node, constant
+from ..graph.build import build_node, constant
 from ..nn.means import Mean, Notes, record_means
 from ..tensor import Tensor
 from ..trace import current_trace

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import line_text
+from ..graph.build import Constant, Variable
 from ..graph.node import Node
-from ..graph.operation import Constant, Variable
 from ..graph.scopes import Region
 from ..graph.text import line, type_text
 from ..graph.walk import topological

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError
-from ..graph.node import Node
-from ..graph.operation import Operation, Variable, constant
+from ..graph.build import Variable, constant
+from ..graph.node import Node, Operation
 from ..graph.walk import topological
 from ..machine.reference import evaluate
 from ..ops.elementwise import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract

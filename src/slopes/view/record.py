@@ -17,9 +17,9 @@ from ..autodiff.pullback import active_nodes, pull_back
 from ..capture import Captured, capture_call, regions_of
 from ..compile import Compiled
 from ..errors import ArgumentError, GradientError
+from ..graph.build import variable
 from ..graph.dtype import is_inexact
 from ..graph.node import Node
-from ..graph.operation import variable
 from ..graph.scopes import Region
 from ..graph.walk import topological
 from ..ops.elementwise import StopGradient
