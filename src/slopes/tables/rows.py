@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
@@ -121,14 +120,14 @@ def clean(text: str, missing: frozenset[str]) -> str:
 
 def distinct_names(names: Sequence[str], path: Path, notes: list[str]) -> list[str]:
     """The names, each its own: a second `size` becomes `size (2)`, an empty name `column 3`; notes say so."""
-    given = Counter(name.strip() for name in names)
+    originals = frozenset(map(str.strip, names))
     used: set[str] = set()
     counters: dict[str, Iterator[int]] = {}
     result = []
     for i, name in enumerate(map(str.strip, names), 1):
         base = name or f"column {i}"
         numbered = (f"{base} ({k})" for k in counters.setdefault(base, count(2)))
-        unique = base if base not in used else next(word for word in numbered if word not in used and word not in given)
+        unique = base if base not in used else next(word for word in numbered if word not in used and word not in originals)
         if unique != name:
             seen = f"{name!r}, like an earlier one" if name else "''"
             notes.append(f"{os.path.basename(path)}: column {i} is called {seen}: it is taken as {unique!r}")
