@@ -52,8 +52,8 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("gradcheck", "data", "nn"),
     ("optim", "text"),
     ("train",),
-    ("inside", "zoo"),
-    ("experiments",),
+    ("inside", "zoo", "tables"),
+    ("experiments", "table_commands"),
     # what people see
     ("view", "studio"),
     ("cli",),

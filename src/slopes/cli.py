@@ -27,6 +27,8 @@ from .extras import on_demand
 from .machine.threads import thread_count
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
 from .streams import Lenient
+from .table_commands import evaluate_tables, predict_tables, table_command
+from .tables.folder import KIND as TABLE
 from .train.advise import advice
 from .train.runs import SavedRun, holds_run, load_run, prepare_folder
 
@@ -65,15 +67,17 @@ class Recipes(click.Group):
         return super().parse_args(context, args)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The recipe's command; wrong usage when there is none."""
+        """The recipe's command, or that for own tables; wrong usage when there is none."""
+        if name == TABLE:
+            return table_command(table_folder, INTERRUPTED)
         try:
             return recipe_command(find_recipe(name))
         except ArgumentError as error:
             context.fail(f"{error.what}; {error.why}; {error.repair}")
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """All recipes."""
-        return list(RECIPES)
+        """All recipes, and own data."""
+        return [*RECIPES, TABLE]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -250,6 +254,12 @@ def choose_folder(name: str, out: Path | None, replace: bool) -> Path:
     return prepare_folder(out)
 
 
+def table_folder(threads: int | None, out: Path | None, replace: bool) -> Path:
+    """The settings and the run folder of `slopes train table`."""
+    use_settings(None, threads)
+    return choose_folder(TABLE, out, replace)
+
+
 def print_result(result: Result[Any]) -> None:
     """The last lines: how good, how long, saved where, and the command to use it with."""
     for note in result.notes:
@@ -277,7 +287,7 @@ def print_result(result: Result[Any]) -> None:
 @click.argument("items", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--top", type=Number(1), default=1, show_default=True, help="how many classes to print, the most probable first")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
-              help="folder for pictures that networks make  [default: this one]")
+              help="folder for pictures that networks make; of own tables the file of predictions, or a folder  [default: this one]")
 def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
     """Predict with the networks of the folder RUN, for each INPUT.
 
@@ -286,14 +296,20 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
     out, scaled and centred as in the training data; an image of the data's own size (28 x 28 or 8 x 8) is taken as it is. Language
     models take a text to continue, the tagger, the translator and the mood classifier a sentence, table networks a CSV file with
     the columns of the table, the forecaster a series, the speech network a WAV file. Networks that make pictures (masks,
-    reconstructions) write them as PNG files.
+    reconstructions) write them as PNG files. A run of `slopes train table` writes a CSV file with a row of predictions for each row
+    of a file of any length.
 
     \b
     Examples:
       slopes predict runs/lenet seven.png photo.jpg --top 3
       slopes predict runs/chars "JULIET:"
       slopes predict runs/tabular houses.csv
+      slopes predict runs/table new.csv --out predictions.csv
     """
+    saved = load_run(run)
+    if saved.recipe == TABLE:
+        predict_tables(saved, items, out)
+        return
     loaded = load(run)
     failed = False
     for item in items:
@@ -305,6 +321,22 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
             click.echo(error_text(error), err=True)
     if failed:
         sys.exit(1)
+
+
+@command.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def evaluate(run: Path, files: tuple[str, ...]) -> None:
+    """Measure the networks of the folder RUN on rows whose targets are known: a CSV file like the one that they learned from.
+
+    RUN is a folder that `slopes train table` wrote. Prints the scores with 95% intervals, and what was noticed in the file: columns
+    that it lacks, values that cannot be read, categories that no training row had.
+
+    \b
+    Example:
+      slopes evaluate runs/table labelled.csv
+    """
+    evaluate_tables(load_run(run), files)
 
 
 def written_picture(prediction: Prediction, item: str, folder: Path) -> str:

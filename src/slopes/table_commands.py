@@ -1,0 +1,163 @@
+"""The commands for own tables: `slopes train table`, and predicting and evaluating files with the run that it leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from .errors import ArgumentError
+from .settings import MOST_THREADS
+from .tables.folder import model_of, save_study
+from .tables.predictions import evaluate_file, predict_file
+from .tables.report import prepared_lines, result_lines
+from .tables.schema import KINDS, TASKS, Kind, Task
+from .tables.spelling import spelling_of
+from .tables.study import Question, Study, prepare, study_of
+from .tables.training import Settings
+from .train.runs import SavedRun
+
+HELP = """Train on a table of your own: a CSV file whose first line names the columns.
+
+Prints what was understood of each column, trains an ensemble of networks, tests it on rows that had no part in it beside simpler
+models, and writes a run folder for `slopes predict` and `slopes evaluate`. Whatever cannot be decided from the file is an error that
+names the option which decides it. Classes or numbers: that is chosen from the target, and said; --task chooses otherwise.
+
+\b
+Examples:
+  slopes train table houses.csv --target price
+  slopes train table visits.csv --target returned --group patient --balanced
+  slopes train table sales.csv --target units --time date --decimal , --thousands .
+"""
+
+Setup = Callable[[int | None, Path | None, bool], Path]
+
+
+def table_command(setup: Setup, interrupted: int) -> click.Command:
+    """`slopes train table`; `setup` makes settings of --threads and chooses the folder, `interrupted` is the exit code after Ctrl-C."""
+    return click.Command("table", params=parameters(), help=HELP, short_help="your own CSV file: --target COLUMN",
+                         callback=lambda **args: train(setup, interrupted, **args))
+
+
+def parameters() -> list[click.Parameter]:
+    """The arguments and options of `slopes train table`."""
+    path = click.Path(path_type=Path)
+    return [
+        click.Argument(["file"], type=path),
+        click.Option(["--target"], required=True, metavar="COLUMN", help="the column to predict"),
+        click.Option(["--task"], type=click.Choice(TASKS), help="predict classes or numbers  [default: as the target looks]"),
+        click.Option(["--without"], multiple=True, metavar="COLUMN", help="a column from which nothing is to be learned; repeatable"),
+        click.Option(["--kind", "kinds"], multiple=True, metavar="COLUMN=KIND", callback=read_kinds,
+                     help=f"what a column is, where it is not as it looks: {', '.join(KINDS)}; repeatable"),
+        click.Option(["--group"], default="", metavar="COLUMN", help="rows with the same value here are learned from, or tested with"),
+        click.Option(["--time"], default="", metavar="COLUMN", help="learn from earlier rows, test with later ones, by this column"),
+        click.Option(["--valid"], type=path, metavar="FILE", help="rows that choose the epoch  [default: a part of the rows]"),
+        click.Option(["--test"], type=path, metavar="FILE", help="rows to test with  [default: a fifth of the rows]"),
+        click.Option(["--balanced"], is_flag=True, help="let all classes weigh the same, however many rows they have"),
+        click.Option(["--encoding"], help="of the file, such as utf-8, cp1252, utf-16  [default: detected]"),
+        click.Option(["--delimiter"], help="between two fields  [default: detected among comma, semicolon, tab and bar]"),
+        click.Option(["--decimal"], default=".", show_default=True, help="the decimal mark, '.' or ','"),
+        click.Option(["--thousands"], default="", help="the mark between groups of three digits  [default: none]"),
+        click.Option(["--missing"], multiple=True, metavar="WORD", help="a further word for a missing value; repeatable"),
+        click.Option(["--dates", "date_order"], type=click.Choice(("day-first", "month-first")), help="the order in dates like 03/04/2024"),
+        click.Option(["--header/--no-header"], default=True, help="whether the first line names the columns  [default: it does]"),
+        click.Option(["--compare/--no-compare"], default=True, help="also measure simpler models on the same rows  [default: yes]"),
+        click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="of the division of rows, weights and dropout"),
+        click.Option(["--threads"], type=click.IntRange(1, MOST_THREADS),
+                     help="number of threads; the result does not depend on it  [default: all]"),
+        click.Option(["--out"], type=path, metavar="RUN", help="run folder to write  [default: a new one in runs/]"),
+        click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),
+        click.Option(["--quiet"], is_flag=True, help="print no progress, only what was understood and the results"),
+    ]
+
+
+def read_kinds(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Kind]:
+    """COLUMN=KIND as a dict; wrong usage for a word without an equals sign."""
+    pairs = [value.rpartition("=") for value in values]
+    for value, (name, _, _) in zip(values, pairs):
+        if not name:
+            raise click.BadParameter(f"{value!r} is not COLUMN=KIND, such as {value}=category", context, parameter)
+    return {name: cast(Kind, kind) for name, _, kind in pairs}
+
+
+def train(setup: Setup, interrupted: int, file: Path, target: str, task: Task | None, without: Sequence[str], kinds: dict[str, Kind],
+          group: str, time: str, valid: Path | None, test: Path | None, balanced: bool, date_order: str | None, compare: bool, seed: int,
+          threads: int | None, out: Path | None, replace: bool, quiet: bool, **spelling: Any) -> None:
+    """Carry out `slopes train table`."""
+    question = Question(file, target, task, spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])}), kinds,
+                        date_order or "", without, group, time, valid, test)
+    settings = Settings(balanced=balanced)
+    prepared = prepare(question, settings, seed)
+    folder = setup(threads, out, replace)
+    for line in prepared_lines(prepared):
+        click.echo(line)
+    study = study_of(prepared, settings, seed, compare=compare, log=silence if quiet else progress_line)
+    finish(study, folder, interrupted)
+
+
+def silence(line: str) -> None:
+    """No progress."""
+
+
+def progress_line(line: str) -> None:
+    """A line of progress on the standard error stream."""
+    click.echo(line, err=True)
+
+
+def delimiter_of(text: str | None) -> str | None:
+    """The delimiter; a tab may be written as two characters, as shells make a tab hard to type."""
+    return "\t" if text in ("\\t", "tab") else text
+
+
+def finish(study: Study, folder: Path, interrupted: int) -> None:
+    """Save the run, and print the results and the next commands."""
+    path, error = save_study(study, folder)
+    for line in result_lines(study):
+        click.echo(line)
+    learning = sum(member.run.history.seconds for member in study.trained.members)
+    click.echo(f"trained {len(study.trained.members)} networks in {learning:.1f} s{', interrupted' if study.trained.interrupted else ''}")
+    if error is not None:
+        click.echo(f"error: {error.what}\n  the training is not lost: it was saved to the folder below", err=True)
+    click.echo(f"saved in {path}: {', '.join(sorted(name.name for name in Path(path).iterdir() if name.is_file()))}")
+    click.echo(f"next: slopes predict {path} NEW.csv --out predictions.csv")
+    if error is not None or study.trained.interrupted:
+        sys.exit(1 if error is not None else interrupted)
+
+
+def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
+    """`slopes predict` with the run of a table: a file of predictions for each file, and what was noticed in it."""
+    model = model_of(saved)
+    if len(files) > 1 and not out.is_dir():
+        raise ArgumentError(f"--out {out} for {len(files)} files", why="each has a file of predictions of its own",
+                            repair="name a folder that is there, or predict one file at a time")
+    for file in files:
+        path = free_path(file, out) if out.is_dir() else out
+        if path.exists() and os.path.exists(file) and os.path.samefile(path, file):
+            raise ArgumentError(f"--out {path} is the file that is predicted", why="it would be overwritten", repair="name another file")
+        account = predict_file(model, file, path)
+        for line in account.lines():
+            click.echo(f"{file}: {line}", err=True)
+        click.echo(f"{file}: {account.rows:,} rows, predictions in {path}")
+
+
+def free_path(file: str, folder: Path) -> Path:
+    """`FOLDER/NAME-predictions.csv`, with a number where there is such a file."""
+    stem = Path(file).name.removesuffix(".gz").removesuffix(".csv")
+    names = (f"{stem}-predictions{'' if i == 1 else f'-{i}'}.csv" for i in count(1))
+    return next(path for name in names if not (path := folder / name).exists())
+
+
+def evaluate_tables(saved: SavedRun, files: Sequence[str]) -> None:
+    """`slopes evaluate` with the run of a table: the scores on each file whose targets are known."""
+    model = model_of(saved)
+    for file in files:
+        result = evaluate_file(model, file)
+        for line in result.account.lines():
+            click.echo(f"{file}: {line}", err=True)
+        scores = [f"{name} {interval.text}" for name, interval in result.scores.items()]
+        click.echo(f"{file}: {result.rows:,} rows: {', '.join([*scores, *(f'{name} {value:.4g}' for name, value in result.more.items())])}")

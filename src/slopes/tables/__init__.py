@@ -1,0 +1,16 @@
+"""Your own tables: a CSV file and the name of a column become a trained model with an account of how good it is."""
+
+from __future__ import annotations
+
+from .folder import load_model, save_study
+from .model import TableModel
+from .network import Architecture
+from .predictions import Account, Evaluation, evaluate_file, predict_file
+from .report import lines_of
+from .schema import Column, Schema, Target
+from .spelling import Spelling
+from .study import Question, Study, train_table
+from .training import Settings
+
+__all__ = ["Account", "Architecture", "Column", "Evaluation", "Question", "Schema", "Settings", "Spelling", "Study", "TableModel", "Target",
+           "evaluate_file", "lines_of", "load_model", "predict_file", "save_study", "train_table"]

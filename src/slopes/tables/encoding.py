@@ -1,0 +1,60 @@
+"""The preparation of a whole table: the encoders of its columns, and their features as the inputs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .encoders import Encoder, fit_encoder, read_encoder
+from .schema import Schema
+
+
+class Widths(NamedTuple):
+    """How many features there are: continuous ones, flags, and the sizes of the embeddings."""
+
+    numbers: int
+    flags: int
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The encoders of the columns, in their order."""
+
+    encoders: tuple[Encoder, ...]
+
+    @classmethod
+    def fit(cls, schema: Schema, columns: Mapping[str, np.ndarray], rows: np.ndarray) -> Encoding:
+        """The preparation of the schema's inputs, learned from some rows of typed columns (`table.typed_columns`)."""
+        return cls(tuple(fit_encoder(column, columns[column.name][rows]) for column in schema.inputs))
+
+    @property
+    def widths(self) -> Widths:
+        """How many features there are."""
+        return Widths(sum(encoder.numbers for encoder in self.encoders), sum(encoder.flags for encoder in self.encoders),
+                      tuple(size for encoder in self.encoders for size in encoder.sizes))
+
+    def __call__(self, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """(features (N, numbers + flags) float32, codes (N, embeddings) int64): numbers stand first."""
+        pairs = [(encoder, columns[encoder.name]) for encoder in self.encoders]
+        parts = [*(encoder.encode_numbers(values) for encoder, values in pairs),
+                 *(encoder.encode_flags(values) for encoder, values in pairs)]
+        codes = np.concatenate([encoder.encode_codes(values) for encoder, values in pairs], axis=1)
+        return np.concatenate(parts, axis=1).astype(np.float32), codes
+
+    def unknown(self, columns: Mapping[str, np.ndarray]) -> dict[str, int]:
+        """How many rows have a category that no training row had, by column; columns without any are left out."""
+        counts = {encoder.name: int(encoder.unknown(columns[encoder.name]).sum()) for encoder in self.encoders}
+        return {name: count for name, count in counts.items() if count}
+
+    def to_fields(self) -> list[dict[str, Any]]:
+        """The encoders as JSON holds them."""
+        return [encoder.to_fields() for encoder in self.encoders]
+
+    @classmethod
+    def from_fields(cls, content: Sequence[Mapping[str, Any]]) -> Encoding:
+        """The preparation that `to_fields` described."""
+        return cls(tuple(map(read_encoder, content)))

@@ -1,0 +1,97 @@
+"""A trained table model as a run folder, and back: weights, schema, encoders and the account of how good it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .. import nn
+from ..errors import ArgumentError, DataError, SaveError, SlopesError
+from ..files.reading import refused
+from ..train.runs import AGAIN, RECORD, SavedRun, load_run, save_somewhere
+from .encoding import Encoding
+from .forward import Forward
+from .model import TableModel, Variant
+from .network import Architecture, TableNetwork
+from .report import lines_of
+from .schema import Schema
+from .study import Study
+
+KIND = "table"  # what the record of such a run has as its recipe
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)  # of facts that are none
+
+
+def save_study(study: Study, folder: str | os.PathLike[str]) -> tuple[str, SaveError | None]:
+    """Write the run folder; where that fails, into a temporary one. Returns the folder, and the error that kept it from the first."""
+    runs = {str(i): member.run for i, member in enumerate(study.trained.members, 1)}
+    figures = {f"{model}: {name}": interval.value for model, standing in study.standings.items() for name, interval in standing.items()}
+    path, error = save_somewhere(runs, folder, recipe=KIND, hyperparameters=study.settings.to_fields(), seed=study.seed,
+                                 data=study.model.facts() | {"account": account(study)}, figures=figures, lines=lines_of(study),
+                                 seconds=study.seconds, interrupted=study.trained.interrupted)
+    return str(path), error
+
+
+def account(study: Study) -> dict[str, Any]:
+    """What was measured, as JSON holds it: every score with its interval, the importance of columns, calibration."""
+    scores = {model: {name: list(interval) for name, interval in standing.items()} for model, standing in study.standings.items()}
+    return {"split": study.prepared.split.how, "notes": study.prepared.notes, "scores": scores, "importance": study.importance,
+            "best epochs": [member.best_epoch for member in study.trained.members], "coverage": study.coverage, "R2": study.r_squared,
+            "calibration error": study.calibration_error, "calibration": list(map(list, study.calibration))}
+
+
+def load_model(folder: str | os.PathLike[str]) -> TableModel:
+    """The model of a run folder. Raises DataError for a damaged folder, ArgumentError for one of another kind."""
+    return model_of(load_run(folder))
+
+
+def model_of(saved: SavedRun) -> TableModel:
+    """The model that a record describes, with its weights."""
+    if saved.recipe != KIND:
+        raise ArgumentError(f"{saved.folder} holds no model of a table", why=f"recipe {saved.recipe!r} made it",
+                            repair="name a folder that `slopes train table` wrote")
+    try:
+        return rebuild(saved, saved.data)
+    except SlopesError:
+        raise
+    except MALFORMED as error:
+        raise damaged(saved, "data", f"it does not describe a model ({type(error).__name__}: {error!s:.100})") from error
+
+
+def rebuild(saved: SavedRun, facts: Mapping[str, Any]) -> TableModel:
+    """The model of these facts and the saved weights."""
+    schema, encoding = Schema.from_fields(facts["schema"]), Encoding.from_fields(facts["encoding"])
+    if [encoder.name for encoder in encoding.encoders] != [column.name for column in schema.inputs]:
+        raise damaged(saved, "encoding", "its columns are not those of the schema")
+    variants = [Variant(Architecture(**fields["architecture"]), fields["edges"], float(fields["weight"]), float(fields["temperature"]))
+                for fields in facts["variants"]]
+    model = TableModel(schema, encoding, variants, [], float(facts["mean"]), float(facts["std"]), float(facts["margin"]))
+    if len(facts["nets"]) != len(saved.networks):
+        raise damaged(saved, "nets", f"{len(facts['nets'])} are described, but there are {len(saved.networks)}")
+    model.nets = [(index, Forward(network(saved, model, index, name))) for index, name in zip(facts["nets"], saved.networks)]
+    return model
+
+
+def network(saved: SavedRun, model: TableModel, index: int, name: str) -> nn.Module:
+    """A network with its weights; it is first built without memory, so that nothing is allocated on a claim."""
+    variant, weights = model.variants[index], saved.networks[name].weights
+
+    def build() -> TableNetwork:
+        return TableNetwork(model.encoding.widths, variant.edges, model.outputs, variant.architecture)
+
+    if max(variant.architecture.layers, variant.architecture.width) > sum(array.size for array in weights.values()):
+        raise damaged(saved, "variants", "its sizes are not those of the weights")
+    with nn.init.shapes_only():
+        shapes = {path: tuple(tensor.shape) for path, tensor in build().named_state()}
+    for path, shape in shapes.items():
+        if path not in weights or weights[path].shape != shape:
+            raise damaged(saved, path, f"the description needs the shape {shape}, the weights have "
+                          f"{weights[path].shape if path in weights else 'none'}")
+    net = build()
+    net.load_state_dict(weights)
+    return net.eval()
+
+
+def damaged(saved: SavedRun, name: str, seen: str) -> DataError:
+    """The error for a record that does not fit what lies beside it."""
+    return refused(saved.folder / RECORD, name, seen, "the record describes the networks whose weights lie beside it", AGAIN)

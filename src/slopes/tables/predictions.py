@@ -1,0 +1,200 @@
+"""Predict the rows of a file with a trained model, block by block, and measure a model on rows whose targets are known."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from ..files.atomic import replacing
+from ..files.reading import Path, refused
+from .model import TableModel
+from .rows import Block, distinct_names, open_rows
+from .schema import Schema
+from .scores import Interval, calibration_error, r_squared, scores_for
+from .spelling import detect
+from .table import typed
+from .target import labels_of
+
+LEAST_COLUMNS = 0.5  # of the model's columns that a file must have to be of the same table
+
+
+@dataclass
+class Account:
+    """What was noticed in a file: columns that it lacks or has beside the model's, values that could not be read, unknown words.
+
+    unreadable   by column: how many values were taken as gaps, and the line of the first
+    unknown      by column: how many rows have a category that no training row had
+    """
+
+    rows: int = 0
+    lacking: list[str] = field(default_factory=list)
+    additional: list[str] = field(default_factory=list)
+    unreadable: dict[str, tuple[int, int]] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The same in words."""
+        return [*self.notes, *(f"column {name!r} is not in the file: taken as gaps" for name in self.lacking),
+                *([f"columns that the model does not know are not used: {', '.join(self.additional[:10])}"] if self.additional else []),
+                *(f"column {name!r}: {count:,} values cannot be read, the first in line {line}: taken as gaps"
+                  for name, (count, line) in self.unreadable.items()),
+                *(f"column {name!r}: {count:,} rows have a category that no training row had" for name, count in self.unknown.items())]
+
+
+class Part(NamedTuple):
+    """Consecutive rows of a file, with their values as text by column, and the predictions."""
+
+    block: Block
+    values: dict[str, list[str]]
+    predicted: np.ndarray
+
+
+def predict_blocks(model: TableModel, path: Path, account: Account) -> Iterator[Part]:
+    """The predictions of a file's rows, in blocks, in memory that does not grow with the file; what is noticed is added to `account`.
+
+    The file has the spelling of the training file; encoding and delimiter are detected anew. Columns that it lacks, and values that
+    cannot be read, are gaps; unknown categories are none; further columns are not used. Raises DataError for a file that has less
+    than half of the model's columns, and for one that is no CSV file.
+    """
+    schema = model.schema
+    spelling = detect(path, replace(schema.spelling, encoding="", delimiter=""), account.notes)
+    with open_rows(path, spelling, most=None) as (header, blocks):
+        names = distinct_names(header, path, account.notes)
+        compare_columns(schema, names, path, account)
+        for block in blocks:
+            values = dict(zip(names, block.columns))
+            predicted = model.predict(typed_block(schema, model, values, block.lines, account))
+            account.rows += len(block)
+            yield Part(block, values, predicted)
+    if not account.rows:
+        raise refused(path, "line 1", "there is a line of names but no row below it", "there is nothing to predict",
+                      "name a file with rows")
+
+
+def compare_columns(schema: Schema, names: Sequence[str], path: Path, account: Account) -> None:
+    """Which columns the file lacks, and which it has beside the model's."""
+    inputs = [column.name for column in schema.inputs]
+    known = {schema.target.column.name, *(column.name for column in schema.columns)}
+    account.lacking = [name for name in inputs if name not in names]
+    account.additional = [name for name in names if name not in known]
+    if len(account.lacking) > (1 - LEAST_COLUMNS) * len(inputs):
+        seen = f"of the model's {len(inputs)} columns it lacks {len(account.lacking)}, such as {account.lacking[0]!r}"
+        raise refused(path, "columns", seen, f"it is a file of another table: it has {', '.join(map(repr, names[:10]))}",
+                      "name a file with the columns of the training file, or another model")
+
+
+def typed_block(schema: Schema, model: TableModel, values: dict[str, list[str]], lines: Sequence[int], account: Account
+                ) -> dict[str, np.ndarray]:
+    """The typed inputs of a block."""
+    columns = {}
+    gaps = [""] * len(lines)
+    for column in schema.inputs:
+        columns[column.name], wrong = typed(column, values.get(column.name, gaps), schema.spelling)
+        if wrong:
+            count, line = account.unreadable.get(column.name, (0, lines[wrong[0]]))
+            account.unreadable[column.name] = (count + len(wrong), line)
+    for name, count in model.encoding.unknown(columns).items():
+        account.unknown[name] = account.unknown.get(name, 0) + count
+    return columns
+
+
+def predict_file(model: TableModel, path: Path, out: Path) -> Account:
+    """Write a CSV file with a row of predictions for each row of a file, in its order; the file is there whole or not at all.
+
+    Of classes: the row's number, the most probable class, its probability, and that of every class. Of numbers: the row's number,
+    the number, and the ends of its 90% interval.
+    """
+    account = Account()
+    with replacing(out) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(output_names(model))
+        for part in predict_blocks(model, path, account):
+            writer.writerows(output_rows(model, part.predicted, account.rows - len(part.block) + 1))
+        text.flush()
+        text.detach()  # the file is flushed to the disk, and closed, by the block around it
+    return account
+
+
+def output_names(model: TableModel) -> list[str]:
+    """The header of a file of predictions."""
+    target = model.schema.target.column.name
+    if model.classes:
+        return ["row", target, "probability", *(f"P({name})" for name in model.classes)]
+    return ["row", target, "low 90%", "high 90%"]
+
+
+def output_rows(model: TableModel, predicted: np.ndarray, first: int) -> Iterator[Sequence[object]]:
+    """The rows of a file of predictions, for rows from number `first` on."""
+    numbers = range(first, first + len(predicted))
+    if not model.classes:
+        ends = np.stack([predicted, predicted - model.margin, predicted + model.margin], axis=1)
+        return ((row, *(f"{value:.7g}" for value in values)) for row, values in zip(numbers, ends.tolist()))
+    best = predicted.argmax(axis=1)
+    shares = predicted.round(6).tolist()
+    return ((row, model.classes[i], values[i], *values) for row, i, values in zip(numbers, best.tolist(), shares))
+
+
+@dataclass
+class Evaluation:
+    """How well a model predicts the rows of a file: scores with intervals, and what was noticed in the file."""
+
+    rows: int
+    scores: dict[str, Interval]
+    more: dict[str, float]
+    account: Account
+
+
+def evaluate_file(model: TableModel, path: Path) -> Evaluation:
+    """The scores of a model on rows whose targets are known; rows without a target are left out, and that is noted.
+
+    Raises DataError for a file without the target's column, for targets that the model cannot predict, and as `predict_blocks`.
+    """
+    account, target = Account(), model.schema.target.column.name
+    predictions, targets, left_out = [], [], 0
+    for part in predict_blocks(model, path, account):
+        if target not in part.values:
+            raise refused(path, "columns", f"there is no column {target!r}", "the predictions are compared with it",
+                          f"bring a file with it; to predict only: slopes predict; it has {', '.join(map(repr, list(part.values)[:10]))}")
+        known = np.array([bool(value) for value in part.values[target]])
+        left_out += int((~known).sum())
+        targets.append(known_targets(model, part, known, path))
+        predictions.append(part.predicted[known])
+    if left_out:
+        account.notes.append(f"{left_out:,} rows without a target are left out")
+    predicted, truth = np.concatenate(predictions), np.concatenate(targets)
+    if not len(truth):
+        raise refused(path, f"target {target!r}", "no row has a value", "the predictions are compared with it", "bring rows with a target")
+    more = {"calibration error": calibration_error(predicted, truth)} if model.classes else {
+        "R2": r_squared(predicted, truth), "share in the 90% interval": float((np.abs(predicted - truth) <= model.margin).mean())}
+    scores = {score.name: score.interval(predicted, truth) for score in scores_for(bool(model.classes))}
+    return Evaluation(len(truth), scores, more, account)
+
+
+def known_targets(model: TableModel, part: Part, known: np.ndarray, path: Path) -> np.ndarray:
+    """The targets of the rows that have one; DataError for one that the model cannot predict."""
+    column, rows = model.schema.target.column, np.flatnonzero(known).tolist()
+    values = [part.values[column.name][row] for row in rows]
+    if model.classes:
+        labels = labels_of(values, model.classes)
+        if (labels < 0).any():
+            raise no_target(path, part.block.lines[rows[int((labels < 0).argmax())]], column.name, values[int((labels < 0).argmax())],
+                            f"is no class of the model, which has {', '.join(map(repr, model.classes[:10]))}")
+        return labels
+    numbers, wrong = typed(replace(column, kind="number"), values, model.schema.spelling)
+    if wrong:
+        raise no_target(path, part.block.lines[rows[wrong[0]]], column.name, values[wrong[0]], "is no finite number")
+    return numbers
+
+
+def no_target(path: Path, line: int, name: str, value: str, seen: str) -> DataError:
+    """The error for a target that cannot be compared with predictions."""
+    return refused(path, f"line {line}, target {name!r}", f"{value!r:.60} {seen}", "the predictions are compared with it",
+                   "correct it, or leave it empty: rows without a target do not count")
