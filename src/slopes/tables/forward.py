@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import nn
 from ..compile import compile
-from ..tensor import Tensor, asarray, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 
 BLOCK = 4096  # rows of the compiled program; the last rows are filled up to so many
