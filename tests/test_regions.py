@@ -8,7 +8,6 @@ import pytest
 import slopes as sl
 from slopes import nn
 from slopes.graph.build import constant, variable
-from slopes.graph.node import varies
 from slopes.graph.scopes import FUNCTION, named_call, plain_values, scopes
 from slopes.graph.walk import topological
 from slopes.passes.pipeline import optimize
@@ -56,7 +55,7 @@ def test_each_node_is_in_the_innermost_region():
     names = {node.op.name: node.region.name for node in nodes_of(captured) if node.region}
     assert names["exp"] == names["divide"] == "softmax" and names["contract"] == "affine"
     assert names["multiply"] == "net[1]", "the product by 2 is the layer's own"
-    assert all(node.layer.startswith("net[") for node in nodes_of(captured) if node.args and varies(node))
+    assert all(node.layer.startswith("net[") for node in nodes_of(captured) if node.args and node.varies)
 
 
 def test_a_node_of_constants_is_in_no_region_whoever_made_it_first():
@@ -134,7 +133,7 @@ def test_gradients_are_in_the_region_of_gradients_of_what_they_belong_to():
 def test_regions_survive_the_optimizer_of_graphs():
     net, _ = softmax_net()
     optimized = optimize(sl.capture(net, sl.zeros((5, 4))).roots)
-    assert {node.layer for node in topological(optimized) if varies(node) and node.args} == {"net[0]", "net[1]"}
+    assert {node.layer for node in topological(optimized) if node.varies and node.args} == {"net[0]", "net[1]"}
     assert {"affine", "softmax"} <= {node.region.name for node in topological(optimized) if node.region}
 
 

@@ -11,6 +11,7 @@ import pytest
 from slopes.errors import ArgumentError, DataError
 from slopes.files.jsonfile import load_json, save_json
 from slopes.tables.dates import parse_date
+from slopes.tables.rows import LONGEST_FIELD
 from slopes.tables.schema import Schema
 from slopes.tables.spelling import OPEN, Spelling, spelling_of
 from slopes.tables.table import infer_schema, read_table, typed_columns
@@ -122,7 +123,7 @@ def test_a_file_without_header(write):
     ("a,b\n1,2\n3\n", "line 3: 1 fields instead of 2"),
     ('a,b\n"1,2\n3,4\n', "cannot be split into fields"),
     ("a,b\n1,2\x00\n", "zero bytes"),
-    ("a,b\n1," + "x" * 200_000 + "\n", "field larger than field limit"),
+    ("a,b\n1," + "x" * (LONGEST_FIELD + 1) + "\n", "a field is longer than 4,194,304 characters"),
 ])
 def test_files_that_are_no_tables_are_errors(write, content, message):
     with pytest.raises(DataError, match=message) as caught:

@@ -234,9 +234,10 @@ class Node(Operators):
     `value` is the array when it is already known: always for constants, and for whatever ran eagerly.
     `location` is the user's (file, line) that built it first; `region` the call of a layer or function that was running then.
     `owner` refers weakly to the tensor that gets the gradient of this node, if one does.
+    `varies` says whether it depends on a variable; nodes of constants alone are shared by many graphs, and in no region.
     """
 
-    __slots__ = ("__weakref__", "args", "dtype", "location", "op", "owner", "params", "region", "shape", "value")
+    __slots__ = ("__weakref__", "args", "dtype", "location", "op", "owner", "params", "region", "shape", "value", "varies")
     op: type[Operation]
     args: tuple[Node, ...]
     params: dict[str, Any]
@@ -246,11 +247,13 @@ class Node(Operators):
     region: Region | None
     value: np.ndarray | None
     owner: weakref.ref | None
+    varies: bool
 
     def __init__(self, op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType,
                  value: np.ndarray | None, location: Location, region: Region | None) -> None:
         self.op, self.args, self.params, self.shape, self.dtype = op, args, params, shape, dtype
         self.value, self.location, self.region, self.owner = value, location, region, None
+        self.varies = True
 
     @property
     def layer(self) -> str:
@@ -285,18 +288,10 @@ def intern(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], 
     return known if known is not None else _pool.setdefault(key, fresh(op, args, params, shape, dtype))
 
 
-def varies(node: Node) -> bool:
-    """Whether a node depends on a variable; only such nodes are in regions."""
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        if node.region is not None or node.op.varies:
-            return True
-        stack.extend(node.args)
-    return False
-
-
 def fresh(op: type[Operation], args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: DType) -> Node:
     """A node that is not interned: no other expression becomes the same node."""
-    region = scopes.region if any(map(varies, args)) else None  # all else is shared by many graphs, and belongs to none
-    return Node(op, args, params, shape, dtype, None, user_location(), region)
+    varies = op.varies or any(arg.varies for arg in args)
+    region = scopes.region if varies and args else None  # all else is shared by many graphs, and belongs to none
+    node = Node(op, args, params, shape, dtype, None, user_location(), region)
+    node.varies = varies
+    return node

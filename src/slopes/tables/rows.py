@@ -17,6 +17,7 @@ from .spelling import Spelling, not_in_encoding
 
 BLOCK_ROWS = 8192
 BLOCK_CELLS = 2**19  # fields that are held as text at a time
+LONGEST_FIELD = 2**22  # characters: what is longer is an unclosed quote, or no table
 
 
 @dataclass
@@ -56,7 +57,7 @@ def open_rows(path: Path, spelling: Spelling, most: int | None = MOST_TEXT) -> I
 
     `most`: the most bytes that are read; None: any number. Empty lines are skipped, spaces around fields are removed, quoted fields
     may hold delimiters and line ends. Raises DataError naming file and line for rows of other lengths, wrong quotes, a field of more
-    than 131,072 characters, bytes that are not in the encoding, zero bytes, more than 100,000 columns, and a file without lines.
+    than 2^22 characters, bytes that are not in the encoding, zero bytes, more than 100,000 columns, and a file without lines.
     """
     with unpacked(path) as source:
         records = read_records(limited(source, path, most), path, spelling)
@@ -81,9 +82,12 @@ def limited(source: Source, path: Path, most: int | None) -> BinaryIO:
 def read_records(stream: BinaryIO, path: Path, spelling: Spelling) -> Iterator[tuple[int, list[str]]]:
     """(line number, fields) of every record that is not empty; of a record over several lines, the number of the last."""
     lines = io.TextIOWrapper(stream, encoding=spelling.encoding, newline="")
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD + 1))  # one for the whole process; others may have raised it further
     reader = csv.reader(lines, delimiter=spelling.delimiter, skipinitialspace=spelling.delimiter != " ", strict=True)
     try:
         for record in reader:
+            if any(len(field) > LONGEST_FIELD for field in record):
+                raise csv.Error(f"a field is longer than {LONGEST_FIELD:,} characters")
             if record and (len(record) > 1 or record[0].strip()):
                 yield reader.line_num, record
     except csv.Error as error:
