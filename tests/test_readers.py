@@ -440,7 +440,7 @@ def pgm(pixels, top=255, magic=b"P5", head=None):
     return head + pixels.tobytes()
 
 
-@pytest.mark.parametrize("raw", [encoded(GREY), pgm(GREY), gzip.compress(pgm(GREY)), encoded(GREY, mode="RGB"),
+@pytest.mark.parametrize("raw", [encoded(GREY), pgm(GREY), gzip.compress(pgm(GREY), mtime=0), encoded(GREY, mode="RGB"),
                                  encoded(GREY, mode="P"), encoded(GREY, mode="RGBA"), encoded(GREY, mode="LA"),
                                  pgm(np.repeat(GREY[..., None], 3, -1), magic=b"P6"),
                                  pgm(GREY, head=b"P5 # a comment\n# another\n 7\t5 #third\n255\n")])

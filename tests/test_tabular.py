@@ -29,7 +29,7 @@ def test_a_table_is_read_with_its_types_and_gaps(tmp_path):
     assert repr(table) == "Table(3 rows: a number 1 missing, b words 2 missing, c, d words 1 missing, code words)"
 
 
-@pytest.mark.parametrize("raw", [b"\xef\xbb\xbfx;y\n1;2\n", gzip.compress(b"x;y\n1;2"), b"x ; y\r1;2\r"])
+@pytest.mark.parametrize("raw", [b"\xef\xbb\xbfx;y\n1;2\n", gzip.compress(b"x;y\n1;2", mtime=0), b"x ; y\r1;2\r"])
 def test_other_spacing_and_packing_load(tmp_path, raw):
     table = load_csv(written(tmp_path, raw), delimiter=";")
     assert table.names == ("x", "y") and table["y"].tolist() == [2]
