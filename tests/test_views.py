@@ -175,8 +175,8 @@ def test_a_module_names_its_parameters_and_gets_a_backward_pass():
     check_svg(shown.svg)
 
 
-def test_a_training_step_shows_the_new_weights():
-    net = mlp()
+def step_of(net):
+    """A training step of a classifier."""
     optimizer = optim.SGD(net.parameters(), lr=0.1)
 
     def step(x, labels):
@@ -185,8 +185,14 @@ def test_a_training_step_shows_the_new_weights():
         loss.backward()
         optimizer.step()
         return loss
+
+    return step
+
+
+def test_a_training_step_shows_the_new_weights():
+    net = mlp()
     before = net.state_dict()
-    shown = sl.graph(step, sl.ones((5, 4)), sl.asarray(np.zeros(5, np.int64)))
+    shown = sl.graph(step_of(net), sl.ones((5, 4)), sl.asarray(np.zeros(5, np.int64)))
     assert sum(name.startswith("new ") for name in shown.recording.names.values()) >= 4
     assert all((before[name] == array).all() for name, array in net.state_dict().items()), "looking must not train"
     check_svg(shown.svg)
@@ -392,15 +398,7 @@ def test_a_net_of_nets_is_drawn_at_the_depth_that_fits():
 
 def test_a_training_step_has_boxes_of_its_layers_forward_and_backward():
     net = mlp()
-    optimizer = optim.SGD(net.parameters(), lr=0.1)
-
-    def step(x, labels):
-        loss = nn.cross_entropy(net(x), labels)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-    svg = sl.graph(step, sl.ones((5, 4)), np.zeros(5, np.int64), limit=20).svg
+    svg = sl.graph(step_of(net), sl.ones((5, 4)), np.zeros(5, np.int64), limit=20).svg
     texts = [each.text.replace("\xa0", " ") for each in ElementTree.fromstring(svg).iter(f"{SVG}text")]
     assert texts.count("net[2]  Linear(8 -> 3)") == 2, "its forward and its backward pass"
     assert any(text.endswith("gradient operations") for text in texts)
