@@ -20,7 +20,7 @@ import numpy as np
 
 from slopes.graph.node import Node
 from slopes.loops import pipeline
-from slopes.machine import cache, engine, native
+from slopes.machine import arena, cache, engine, native
 from slopes.passes.storage import Life, Name
 
 PAGE = mmap.PAGESIZE
@@ -89,7 +89,7 @@ class GuardedProgram(engine.Program):
         self.sizes: list[int] = []  # the bytes of its arguments
         self.given = 0  # how many of them it reads
         self.written: set[int] = set()  # the numbers of those that it writes
-        self._block: Block | None = None
+        self._guarded: Block | None = None
         self._enter_plainly, self.enter = self.enter, self._enter_guarded
 
     def expect(self, inputs: Sequence[Node], roots: Sequence[Node], destinations: Sequence[int]) -> None:
@@ -98,20 +98,21 @@ class GuardedProgram(engine.Program):
         self.sizes = [node.size * node.dtype.itemsize for node in (*inputs, *fresh)]
         self.given, self.written = len(inputs), set(destinations)
 
-    def _arena_for(self, count: int) -> int:
-        room = self.manifest.arena + count * self.manifest.scratch
-        if self._block is None or self._block.count < room:
-            self._block = Block(room, "before")  # the arena's pages are pages of the memory
+    def reserve(self, count: int) -> arena.Block:
+        size = self.manifest.arena + count * self.manifest.scratch
+        if self._guarded is None or self._guarded.count < size:
+            self._guarded = Block(size, "before")  # the arena's pages are pages of the memory
             for wall in self.walls:
-                protect(self._block.address + wall, PAGE)
-        return self._block.address
+                protect(self._guarded.address + wall, PAGE)
+        self.call[engine.ARENA], self.call[engine.THREADS] = self._guarded.address, count
+        return arena.Block(None, self._guarded.address, size)
 
     def _fill_arena(self) -> None:
-        if self._block is None:
+        if self._guarded is None:
             return
-        edges = [-PAGE, *self.walls, self._block.count]
+        edges = [-PAGE, *self.walls, self._guarded.count]
         for start, end in pairwise(edges):
-            self._block.bytes[start + PAGE:end] = UNWRITTEN
+            self._guarded.bytes[start + PAGE:end] = UNWRITTEN
 
     def _enter_guarded(self) -> int:
         table, steps = int(self.call[engine.ARGUMENTS]), int(self.call[engine.STEPS])
@@ -131,7 +132,7 @@ class GuardedProgram(engine.Program):
         finally:
             self.call[engine.ARGUMENTS] = table
         assert all(block.unharmed for block in blocks), "the program wrote outside of a result"
-        assert self._block is None or self._block.unharmed, "the program wrote behind its arena"
+        assert self._guarded is None or self._guarded.unharmed, "the program wrote behind its arena"
         for number in self.written:
             ctypes.memmove(addresses[number], blocks[number].address, blocks[number].count)
         return failed

@@ -12,7 +12,8 @@ import pytest
 import slopes as sl
 from slopes import arrays, nn
 from slopes.errors import ShapeError, TooLargeError
-from slopes.machine import buffer, engine
+from slopes.machine import arena, buffer, engine
+from slopes.machine.arena import NOTHING
 
 GIB = 2**30
 
@@ -98,12 +99,12 @@ def test_an_arena_that_is_refused_leaves_the_program_as_good_as_new(monkeypatch,
     x = sl.tensor(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8))
     expected = compiled(x).numpy().tobytes()
     program, = compiled.programs
-    program._room, program._ready, program.prepared = 0, 0, None
+    program.arena.block, program.call[engine.ARENA], program.prepared = NOTHING, 0, None
 
     def refuse(count):
         raise error
 
-    monkeypatch.setattr(engine, "aligned_bytes", refuse)
+    monkeypatch.setattr(arena, "aligned_bytes", refuse)
     with pytest.raises(TooLargeError, match=r"a program needs .* GiB for its intermediate values, but the system refuses") as caught:
         compiled(x)
     assert "smaller batch" in caught.value.repair

@@ -11,7 +11,7 @@ import pytest
 import slopes as sl
 from slopes import nn, optim
 from slopes.errors import DivisionError, OutOfRangeError, TooLargeError
-from slopes.machine import buffer, engine, pool
+from slopes.machine import arena, buffer, pool
 
 
 def labelled_step():
@@ -105,7 +105,7 @@ def memory_in_use() -> int:
 @pytest.mark.parametrize(("size", "times"), [(1000, 0), (12_000_000, 1)])
 def test_memory_is_given_back_when_a_large_arena_is_taken(monkeypatch, size, times):
     calls = []
-    monkeypatch.setattr(engine, "give_back_freed", lambda: calls.append(size))
+    monkeypatch.setattr(arena, "give_back_freed", lambda: calls.append(size))
     cumulate = sl.compile(lambda x: sl.cumulative_sum(x * 2)[::-1].sum())
     cumulate(sl.ones(size))
     cumulate(sl.ones(size))

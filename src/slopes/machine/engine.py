@@ -13,17 +13,19 @@ from weakref import WeakSet
 
 import numpy as np
 
-from ..costs import CROWDED, LARGE_ARENA, SLOWER, STALL, WAKE_TIME, WORK_TIME
-from ..errors import TooLargeError
+from ..costs import CROWDED, SLOWER, STALL, WAKE_TIME, WORK_TIME
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import pool as pools
 from . import threads
-from .buffer import aligned_bytes, available_memory, give_back_freed
+from .arena import NOTHING, Arena, Block
+from .buffer import aligned_bytes
 from .entry import CALL, entry
 from .translate import Loaded
 
 ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
     CALL.index, ("arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined"))
+
+RESTORED = ARGUMENTS, STRIDES, STEPS, ARENA, THREADS  # what a call needs that another one of the same thread interrupts
 
 
 # ---------------------------------------------------------------------- programs
@@ -43,8 +45,8 @@ class Program:
 
     def __init__(self, manifest: Manifest, codes: Sequence[bytes], clocks: int = 0) -> None:
         self.manifest, self._loaded = manifest, Loaded(codes)
-        self._arena: np.ndarray | None = None
-        self._room = 0
+        self.arena = pools.pool.arena() if manifest.parallel else Arena()
+        self._block = NOTHING  # of one thread
         self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
         self.step = self._context[STEP:STEP + 8].view(np.int64)  # the number of the step that the last run came to
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
@@ -55,7 +57,6 @@ class Program:
         self.call = self._call.data  # as `entry.CALL` names its fields
         self._enter = entry().bound(self._call.ctypes.data)
         self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
-        self._ready = 0  # the number of threads that the arena has room for
         self._usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
         self.stall = STALL
         self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
@@ -79,14 +80,15 @@ class Program:
         """
         with self.lock:
             nested, self.entered[0] = self.entered[0], True
-            before = self.call[ARGUMENTS], self.call[STRIDES], self.call[STEPS]
+            before = [self.call[field] for field in RESTORED]
             try:
                 yield nested
             finally:
                 self.entered[0] = nested
                 if nested:
                     self.prepared = None
-                    self.call[ARGUMENTS], self.call[STRIDES], self.call[STEPS] = before
+                    for field, value in zip(RESTORED, before):
+                        self.call[field] = value
 
     def run(self, arguments: int, strides: int, steps: int = 1) -> int:
         """Run `steps` steps; `arguments` and `strides` are addresses of tables. Returns 0, or the number of the site that failed."""
@@ -99,19 +101,18 @@ class Program:
         self.prepared = None
         self.call[ARGUMENTS], self.call[STRIDES] = tables
         self.call[STEPS] = steps
-        if not self.manifest.parallel and self._ready != 1:
-            self._make_room(1)
+        if not self.manifest.parallel and not self.call[ARENA]:
+            self._block = self.reserve(1)
         self.prepared = tables if steps == 1 else None
 
     def _enter_together(self) -> int:
         """Enter with the pool."""
         call, pool = self.call, pools.pool
         count = pool.grow(pool.backoff.thread_count(threads.thread_count()))
-        if self._ready != count:
-            self._make_room(count)
         steps = call[STEPS]
         call[POOL], call[SPIN_LIMIT] = pool.address, self.spin_limit * steps
         with pool.busy:
+            _block = self.reserve(count)  # held: a signal handler may let the arena grow
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
@@ -127,31 +128,14 @@ class Program:
         """How many threads took part in the last run."""
         return self.call[JOINED] if self.call[THREADS] > 1 else 1
 
-    def _make_room(self, count: int) -> None:
-        """Allocate memory for this many threads."""
-        self.call[ARENA], self.call[THREADS] = self._arena_for(count), count
-        self._ready = count
-
-    def _arena_for(self, count: int) -> int:
-        room = self.manifest.arena + count * self.manifest.scratch
-        if self._arena is None or self._room < room:
-            self._arena, self._room, self._ready = None, 0, 0  # the old one makes room for the new
-            if room >= LARGE_ARENA:
-                give_back_freed()
-            free = available_memory()
-            if free is not None and room > free:
-                raise no_room(room, f"but {free / 2**30:,.1f} GiB are free")
-            try:
-                self._arena, self._room = aligned_bytes(max(room, 64)), room
-            except (MemoryError, ValueError) as error:  # NumPy's word for more than any address is ValueError
-                raise no_room(room, "but the system refuses them") from error
-        return self._arena.ctypes.data
-
-
-def no_room(room: int, but: str) -> TooLargeError:
-    return TooLargeError(f"a program needs {room / 2**30:,.1f} GiB for its intermediate values, {but}",
-                         why="what forward and backward pass compute stays in memory until it is used",
-                         repair="take a smaller batch, or a smaller network")
+    def reserve(self, count: int) -> Block:
+        """Have memory for this many threads, for as long as the block is held."""
+        size = self.manifest.arena + count * self.manifest.scratch
+        block = self.arena.block
+        if block.size < size or not block.address:
+            block = self.arena.grow(self, size)
+        self.call[ARENA], self.call[THREADS] = block.address, count
+        return block
 
 
 _alive: WeakSet[Program] = WeakSet()

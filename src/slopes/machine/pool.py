@@ -8,11 +8,14 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
+from weakref import ref
 
 import numpy as np
 
 from ..costs import AWAKE, LONGEST_BACKOFF
 from ..settings import MOST_THREADS
+from .arena import Arena
 from .buffer import ALIGNMENT
 from .entry import LOCK, SLOT, SLOTS, SPIN_LIMIT, entry, keep_forever
 
@@ -59,6 +62,15 @@ class ThreadPool:
         self.backoff = ContentionBackoff()
         self._helpers = 0
         self._memory: np.ndarray | None = None
+        self._arena: Callable[[], Arena | None] = lambda: None
+
+    def arena(self) -> Arena:
+        """The arena of all programs that the pool helps to run, for as long as one of them lives."""
+        arena = self._arena()
+        if arena is None:
+            arena = Arena()
+            self._arena = ref(arena)
+        return arena
 
     @property
     def address(self) -> int:
