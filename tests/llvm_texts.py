@@ -1,6 +1,7 @@
 """The LLVM text of every benchmark network, to compare two states of the source: `python -m tests.llvm_texts FOLDER`, then `diff -r`.
 
-A change that only renames or rearranges leaves each file byte for byte as it was. SLOPES_CPU=avx2 writes those of that instruction set.
+A change that only renames or rearranges leaves each file byte for byte as it was: kernels are numbered here, not named by digests.
+SLOPES_CPU=avx2 writes those of that instruction set.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ os.environ["SLOPES_CACHE"] = tempfile.mkdtemp()  # nothing may come from a cache
 
 from benchmarks import engine_slopes
 from benchmarks.workloads import WORKLOADS
+from slopes.loops.program import Plan
 from slopes.machine import build
+
+
+def numbered(plan: Plan) -> str:
+    """The text of a program in which kernels have the names k0, k1 ... in the order in which they are written."""
+    text = plan.text
+    for i, module in enumerate(module for module in plan.modules if module.name):
+        text = text.replace(module.name, f"k{i}_{module.name.rsplit('_', 1)[0]}")
+    return text
 
 
 def main(folder: str) -> None:
@@ -27,7 +37,7 @@ def main(folder: str) -> None:
 
     def planned(*args: Any, **options: Any) -> Any:
         plan = plan_program(*args, **options)
-        texts.append(plan.text)
+        texts.append(numbered(plan))
         return plan
 
     build.plan_program = planned

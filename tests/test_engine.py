@@ -53,7 +53,7 @@ PROCESSORS = {
     "Apple": Processor(TARGETS["neon"], "arm64-apple-macosx", "apple-m1"),
     "Windows": Processor(TARGETS["avx2"], "x86_64-pc-windows-msvc", "haswell"),
 }
-OWN = re.compile(r"_?(k\d+_\w+|barrier|phases\d+|program)$")
+OWN = re.compile(r"_?([a-z]+(_[a-z]+)?_[0-9a-f]{20}|barrier|phases\d+|program)$")
 CALL = re.compile(r"^\s+(?:callq?|jmp|bl?|b)\s+([A-Za-z_][\w.$]*)(@PLT)?\s*$", re.M)
 
 

@@ -159,7 +159,15 @@ SMALL_PROGRAM: Annotated[int, Cost(
 SCALARIZED: Annotated[int, Cost(
     "lanes of a kernel", "how many lanes are loaded and stored one by one", "chosen; the effect, 954 to 293 ns: NOTES 11")] = 512
 BEST_FIT_BUFFERS: Annotated[int, Cost("buffers", "from which number on only the faster order of the memory plan is tried")] = 1000
-PART: Annotated[int, Cost("characters", "the size of the parts of LLVM text that are translated at once", "NOTES 12")] = 60_000
+PART: Annotated[int, Cost("characters", "how much LLVM code of small kernels is translated at once", "NOTES 12")] = 60_000
+LARGE_KERNEL: Annotated[int, Cost(
+    "characters of LLVM code", "from which size a kernel is translated on its own",
+    "a translation costs 3 ms beside the code's, and 12,000 characters take 10 ms")] = 12_000
+KEPT_CODE: Annotated[int, Cost("characters of LLVM code", "from which size translated kernels are kept for other programs")] = 6_000
+CALL_WORK: Annotated[int, Cost(
+    "element steps", "up to which average work of a kernel LLVM's passes run over the code that calls the kernels",
+    "they took 16% (GPT) to 25% (ResNet-20) of a compilation, and gain some nanoseconds for each call")] = 20_000
+OPTIMIZED_PHASES: Annotated[int, Cost("phases", "up to which length of a program they do")] = 128
 
 # ---------------------------------------------------------------------- running
 SPINS: Annotated[int, Cost("rounds", "how often a barrier looks before it lets other programs run")] = 4000

@@ -1,4 +1,4 @@
-"""The module of a program: its phases one after the other, the blocks of a phase shared by all threads, barriers between phases."""
+"""The module that runs a program: its phases one after the other, the blocks of a phase shared by all threads, barriers between phases."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .builder import Builder
 from .index import Axis
 from .kernel_functions import KernelFunctions
 from .kernels import Kernel, Loop, Phases, leaves
+from .module import Module
 from .nest import Buffer, root_of
 from .scope import Scope
 from .target import NEXT, STEP
@@ -20,7 +21,7 @@ from .values import INT64, Value
 
 
 class ProgramWriter:
-    """Writes the module: the functions of the kernels, and the program that calls them, phase by phase."""
+    """Writes the module of the program, which calls the functions of the kernels, phase by phase."""
 
     def __init__(self, kernels: KernelFunctions, offsets: Mapping[Buffer, int], arena: int, scratch: int,
                  clocks: Mapping[int, int]) -> None:
@@ -28,10 +29,10 @@ class ProgramWriter:
         self.clocks = clocks  # by a kernel's id: the offset in the context of the clock that counts its ticks
         self.at: dict[Axis, Value] = {}
         self.phase_functions: list[str] = []
-        self.declarations = set(kernels.declarations)
+        self.declarations: set[str] = set()
         self.leave = "ret void"
 
-    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None) -> str:
+    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, optimized: bool) -> Module:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
         b = self.target.builder()
         steps = Value("%steps", INT64)
@@ -51,11 +52,9 @@ class ProgramWriter:
             self._barrier(b)
         body = b.function("define void @program(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, "
                           "i64 %thread, i64 %threads, i64 %steps)")
-        functions = [f"define internal void @{name}{text}" for text, name in self.kernels.functions.items()]
-        attributes = 'attributes #0 = { noinline nounwind "no-builtins" }'
-        declared = sorted(self.declarations | b.declarations)
-        return "\n".join([*declared, *self.target.declared, barrier_text(self.target), *functions, *self.phase_functions, body,
-                          attributes, ""])
+        kernels = {module.declared for module in self.kernels.modules.values()}
+        declared = sorted(self.declarations | b.declarations | kernels | set(self.target.declared))
+        return Module(tuple(declared), "\n".join([barrier_text(self.target), *self.phase_functions, body]), optimized=optimized)
 
     def _run(self, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None, waiting: bool) -> bool:
         arguments = self._argument_pointers(b, phases, step)
@@ -85,7 +84,7 @@ class ProgramWriter:
     def _argument_pointers(self, b: Builder, phases: Phases, step: Value) -> dict[int, str]:
         """The address of each argument in this step: its pointer plus step times its stride in bytes."""
         kernels = leaves([kernel for phase in phases for kernel in phase])
-        touched = {root_of(buffer) for kernel in kernels for buffer in self.kernels.calls[id(kernel)][1]}
+        touched = {root_of(buffer) for kernel in kernels for buffer in self.kernels.calls[id(kernel)].buffers}
         pointers = {}
         for i in sorted({buffer.number for buffer in touched if buffer.kind == "argument"}):
             slot, base, stride, here = (b.fresh(f"arg{i}.") for _ in range(4))
@@ -155,10 +154,11 @@ class ProgramWriter:
             b.label(b.fresh("gone")[1:])  # code after a return is never reached, but LLVM requires a block
 
     def _call(self, b: Builder, kernel: Kernel, arguments: dict[int, str], block: Value) -> None:
-        name, owners = self.kernels.calls[id(kernel)]
-        pointers = "".join(f"ptr {self._pointer(b, buffer, arguments)}, " for buffer in owners)
-        pointers += "".join(f"i64 {self.at[axis].ref}, " for axis in self.kernels.around[id(kernel)])
-        call = f"call void @{name}({pointers}ptr %scratch, ptr %context, i64 {block.ref})"
+        how = self.kernels.calls[id(kernel)]
+        values = "".join(f"ptr {self._pointer(b, buffer, arguments)}, " for buffer in how.buffers)
+        values += "".join(f"i64 {self.at[axis].ref}, " for axis in self.kernels.around[id(kernel)])
+        values += "".join(f"i32 {code}, " for code in how.sites)
+        call = f"call void @{how.function.name}({values}ptr %scratch, ptr %context, i64 {block.ref})"
         if id(kernel) not in self.clocks:
             b.line(call)
             return
@@ -177,7 +177,7 @@ class ProgramWriter:
         base, offset = "%arena", b.whole(self.offsets.get(buffer, 0))
         if buffer.base is not None:
             base = self._pointer(b, buffer.base, arguments)
-            scope = Scope(b, {}, self.kernels.site)
+            scope = Scope(b, {}, lambda node: str(self.kernels.site(node)))
             scope.at = self.at
             offset = b.mul(scope.index(buffer.start), b.whole(buffer.dtype.itemsize))
         ref = b.fresh("buf")

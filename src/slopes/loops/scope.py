@@ -21,7 +21,7 @@ UINT32, UINT64 = np.dtype("uint32"), np.dtype("uint64")
 class Scope:
     """Emits expressions inside a loop nest, where each axis has a value and one of them runs along the lanes."""
 
-    def __init__(self, b: Builder, pointers: dict[Buffer, str], site_of: Callable[[Node], int]) -> None:
+    def __init__(self, b: Builder, pointers: dict[Buffer, str], site_of: Callable[[Node], str]) -> None:
         self.b, self.pointers, self.site_of = b, pointers, site_of
         self.at: dict[Axis, Value] = {}
         self.vector: Axis | None = None

@@ -15,10 +15,10 @@ import llvmlite.binding as llvm
 
 from .. import settings
 from ..errors import ArgumentError, CompileError
+from ..loops.module import Module
 from ..loops.target import TARGETS, Target
 from ..workers import Workers
 from .notice import look
-from .split import split
 from .threads import thread_count
 
 LOOK = 0.2  # seconds between two calls of `look` by a thread that waits for a compilation
@@ -130,32 +130,48 @@ def object_code(text: str, triple: str, processor: str, features: str, assembly:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
         host()
-        machine, module = optimised(text, triple, processor, features)
+        machine, module = parsed(text, triple, processor, features)
+        optimize(machine, module)
         return machine.emit_assembly(module) if assembly else emitted(machine, module)
 
 
 @undisturbed
-def object_codes(text: str, triple: str, processor: str, features: str) -> list[bytes]:
-    """The same in parts, by several threads."""
+def object_codes(modules: Sequence[Module], triple: str, processor: str, features: str,
+                 done: Callable[[], None] = lambda: None) -> list[bytes]:
+    """The object code of several modules, by several threads; `done` is called after each of them."""
+    def translated(module: Module) -> bytes:
+        machine, parsed_module = parsed(module.text, triple, processor, features, 2 if module.optimized else 0)
+        if module.optimized:
+            optimize(machine, parsed_module)
+        code = emitted(machine, parsed_module)
+        done()
+        return code
+
     with _lock:
         host()
-        parts = split(text)
-        if len(parts) == 1:
-            return [emitted(*optimised(text, triple, processor, features))]
-        with Workers(min(len(parts), thread_count())) as pool:
-            return list(pool.map(lambda part: emitted(*optimised(part, triple, processor, features)), parts))
+        if len(modules) <= 1:
+            return [translated(module) for module in modules]
+        longest_first = sorted(modules, key=lambda module: -len(module.functions))
+        with Workers(min(len(modules), thread_count())) as pool:
+            codes = dict(zip(longest_first, pool.map(translated, longest_first)))
+    return [codes[module] for module in modules]
 
 
-def optimised(text: str, triple: str, processor: str, features: str) -> tuple[Any, Any]:
-    """The machine that translates for a processor, and the optimised module in a context of its own."""
+def parsed(text: str, triple: str, processor: str, features: str, level: int = 2) -> tuple[Any, Any]:
+    """The machine that translates for a processor, and the module, verified, in a context of its own."""
     try:
         module = llvm.parse_assembly(text, llvm.create_context())
         module.triple = triple
         module.verify()
         machine = llvm.Target.from_triple(triple).create_target_machine(
-            cpu=processor, features=features, opt=2, reloc="pic", codemodel="default")
+            cpu=processor, features=features, opt=level, reloc="pic", codemodel="default")
     except RuntimeError as error:
         raise refused(str(error)) from None
+    return machine, module
+
+
+def optimize(machine: Any, module: Any) -> None:
+    """Run LLVM's passes over a module."""
     options = llvm.create_pipeline_tuning_options(speed_level=1)  # level 2 takes a third longer and gained nothing
     options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit already
     options.loop_unrolling = False
@@ -166,7 +182,6 @@ def optimised(text: str, triple: str, processor: str, features: str) -> tuple[An
     finally:
         llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(passes)  # llvmlite 0.50 does not: 60 KB stayed for each compilation
         passes.detach()
-    return machine, module
 
 
 def refused(error: str) -> CompileError:
