@@ -37,6 +37,8 @@ WORTH_ROUNDING: Annotated[float, Cost("times fewer products", "whether tiles wit
 TILE_BYTES: Annotated[int, Cost(
     "bytes", "how many transformed tiles are made and used before the next ones",
     "chosen; parts of 12 MB were as fast as all at once: NOTES 23")] = 20 << 20
+CACHED_TILES: Annotated[int, Cost(
+    "bytes", "how many transformed tiles a thread makes and uses at a time, so that they stay in its second-level cache")] = 640 << 10
 TRANSFORM: Annotated[float, Cost(
     "multiplications",
     "the price of one element of a tile that changes its coordinates, each way: whether a convolution is computed in fewer products",
@@ -70,6 +72,8 @@ FAR_STRIDE: Annotated[int, Cost("elements", "from which distance on the lanes of
 JOINED_LANES: Annotated[float, Cost("steps for each halving", "the price of joining the lanes of a reduction when it is done")] = 2.0
 SUM_VECTORS: Annotated[int, Cost(
     "vectors", "how many vectors of sums a reduction along the lanes keeps, so that none waits for the one before")] = 4
+STEP_BYTES: Annotated[int, Cost(
+    "bytes", "how much memory of its own a thread takes at most for the steps of a loop that need nothing of each other")] = 4 << 20
 STEP_INSTRUCTIONS: Annotated[int, Cost("instructions", "how much of an expression counts as one element step")] = 4
 SPLIT_WORK: Annotated[int, Cost(
     "element steps", "from which size a reduction to few elements is done in parts",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -110,22 +111,21 @@ class ProgramWriter:
             return True
         if waiting:
             self._barrier(b)
-        taken = b.variable(b.whole(0))
-        taken.set(self._next_block(b))
-        with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
-            block, begin = taken.get(), 0
+        with self._next_blocks(b, total) as block:
+            begin = 0
             for kernel in kernels:
                 count = kernel.blocks
                 mine = b.bit_and(b.compare(">=", block, b.whole(begin)), b.compare("<", block, b.whole(begin + count)))
                 with b.when(mine):
                     self._call(b, kernel, arguments, b.sub(block, b.whole(begin)))
                 begin += count
-            taken.set(self._next_block(b))
         self._barrier(b)
         return False
 
     def _loop(self, b: Builder, loop: Loop, arguments: dict[int, str], waiting: bool) -> bool:
         """The phases, step after step; a loop of small work is the first thread's alone."""
+        if loop.runs:
+            return self._runs(b, loop, arguments, waiting)
         shared = any(is_shared(phase) for phase in all_phases(loop))
         if shared and waiting:
             self._barrier(b)
@@ -138,6 +138,38 @@ class ProgramWriter:
                 self._barrier(b)
                 waiting = False
         return waiting
+
+    def _runs(self, b: Builder, loop: Loop, arguments: dict[int, str], waiting: bool) -> bool:
+        """Steps that need nothing of each other: each thread takes runs of them, and meets the others at the end alone."""
+        if not is_shared([loop]):
+            with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
+                self._steps(b, loop, arguments, b.whole(0), b.whole(loop.axis.extent))
+            return True
+        if waiting:
+            self._barrier(b)
+        length = -(-loop.axis.extent // loop.runs)
+        with self._next_blocks(b, loop.runs) as run:
+            start = b.mul(run, b.whole(length))
+            self._steps(b, loop, arguments, start, b.min(b.add(start, b.whole(length)), b.whole(loop.axis.extent)))
+        self._barrier(b)
+        return False
+
+    def _steps(self, b: Builder, loop: Loop, arguments: dict[int, str], start: Value, stop: Value) -> None:
+        """Some steps by one thread: the blocks of all kernels one after another."""
+        with b.loop(start, stop) as step:
+            self.at[loop.axis] = step
+            for kernel in leaves(loop.kernels):
+                with b.loop(b.whole(0), b.whole(kernel.blocks)) as block:
+                    self._call(b, kernel, arguments, block)
+
+    @contextmanager
+    def _next_blocks(self, b: Builder, total: int) -> Iterator[Value]:
+        """Take one block after another, until threads have taken all of them."""
+        taken = b.variable(b.whole(0))
+        taken.set(self._next_block(b))
+        with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
+            yield taken.get()
+            taken.set(self._next_block(b))
 
     def _next_block(self, b: Builder) -> Value:
         address = b.fresh("next")
@@ -174,7 +206,7 @@ class ProgramWriter:
         """The address of a buffer, at the current step of the loops around."""
         if buffer.kind == "argument":
             return arguments[buffer.number]
-        base, offset = "%arena", b.whole(self.offsets.get(buffer, 0))
+        base, offset = "%scratch" if buffer.kind == "thread" else "%arena", b.whole(self.offsets.get(buffer, 0))
         if buffer.base is not None:
             base = self._pointer(b, buffer.base, arguments)
             scope = Scope(b, {}, lambda node: str(self.kernels.site(node)))

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 
-from ..costs import TILE_BYTES, TRANSFORM, WORTH_ROUNDING
+from ..costs import CACHED_TILES, ENOUGH_BLOCKS, TILE_BYTES, TRANSFORM, WORTH_ROUNDING
 from ..graph.body import Body
 from ..graph.build import build_node, variable
 from ..graph.dtype import float32
@@ -145,8 +145,12 @@ class Correlation:
         if images not in (self.mine[:1] if self.filters else self.summed) or images != (out if self.filters else self.other_axes)[0]:
             return 1
         count = self.sizes[images]
-        nbytes = 4 * self.transformed_elements
-        return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * TILE_BYTES or part == count))
+        nbytes, divisors = 4 * self.transformed_elements, [part for part in range(1, count + 1) if count % part == 0]
+        if self.filters and nbytes > CACHED_TILES:  # parts need nothing of each other: threads share them
+            small = [part for part in divisors if part >= ENOUGH_BLOCKS and nbytes <= part * CACHED_TILES]
+            if small:
+                return small[0]
+        return next(part for part in divisors if nbytes <= part * TILE_BYTES or part == count)
 
     def at_once(self) -> Node:
         return self.assemble(self.products())
