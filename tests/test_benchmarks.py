@@ -122,7 +122,7 @@ def results():
     """A row with two bars, one without peers, and a figure."""
     times = {"slopes": [1e-3] * 3, "PyTorch": [5e-3] * 3, "onnxruntime": [1.1e-3] * 3}
     rows = {"infer-mlp-1": measure.summary(times, WORKLOADS["infer-mlp-1"].bars), "tiny": measure.summary({"slopes": [2e-3]}, [EVERYONE])}
-    machine = {"processor": "a processor", "python": "3.11", "torch": "2.13", "jax": None}
+    machine = {"processor": "a processor", "instructions": "AVX2", "python": "3.11", "torch": "2.13", "jax": None}
     return {"schema": report.SCHEMA, "machine": machine, "threads": 2, "figures": {"import": figures.at_most(1, 0.5, 2.5, "s")},
             "rows": {name: row | {"flops": 10**6, "peak": 10.0} for name, row in rows.items()}}
 
@@ -149,18 +149,22 @@ def test_the_tables_of_pages_are_made_from_kept_results(begin, end, results, tmp
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
     rounds = {"slopes": [1e-3], "PyTorch": [5e-3], "onnxruntime": [1.1e-3]}
     results["rows"]["infer-lenet-1"] = results["rows"]["infer-mlp-1"] | {"times": rounds}
-    report.save(tmp_path / "results.json", results)
-    command.main(["table", str(tmp_path / "results.json"), "--into", str(page)])
+    report.save(tmp_path / "first.json", results)
+    report.save(tmp_path / "second.json", results | {"machine": results["machine"] | {"instructions": "AVX-512"}})
+    files = [str(tmp_path / "first.json"), str(tmp_path / "second.json")]
+    command.main(["table", *files, "--into", str(page)])
     lines = page.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "old" not in lines
     if begin == report.BEGIN:
-        assert "| import | 500 ms | 2.5 s |" in lines
+        assert lines.count("| import | 500 ms | 2.5 s |") == 2 and lines.index("### AVX2") < lines.index("### AVX-512")
         assert any(line.startswith("| infer-mlp-1 | 1 ms | 5 ms | 1.1 ms | 5.00") and "<br>1.10" in line for line in lines)
     else:
-        assert "| LeNet, one image | 1 ms | 1.1 ms onnxruntime | 1.10 (1.10 to 1.10) |" in lines
+        cells = "1 ms | 1.1 ms onnxruntime | 1.10 (1.10 to 1.10)"
+        assert f"| LeNet, one image | {cells} | {cells} |" in lines
+        assert "AVX2: a processor, 2 threads each, Python 3.11, torch 2.13." in lines
     page.write_text("no marks", encoding="utf-8")
     with pytest.raises(SystemExit, match="has no place for a table"):
-        command.main(["table", str(tmp_path / "results.json"), "--into", str(page)])
+        command.main(["table", *files, "--into", str(page)])
 
 
 def test_the_ratio_is_the_median_of_paired_rounds_and_lies_in_its_quartiles():
@@ -186,21 +190,23 @@ def test_results_of_one_machine_are_kept_together(results, tmp_path):
         report.load(path)
 
 
+KEPT = sorted((ROOT / "benchmarks").glob("results-*.json"))
+
+
 @pytest.mark.parametrize("name, begin, end, table", [("README.md", report.BEGIN_SHORT, report.END_SHORT, report.short_markdown),
                                                      ("docs/performance.md", report.BEGIN, report.END, report.markdown)])
 def test_the_pages_say_what_the_results_say(name, begin, end, table):
-    kept = ROOT / "benchmarks" / "results.json"
     page = (ROOT / name).read_text(encoding="utf-8")
     assert page.count(begin) == page.count(end) == 1
-    if kept.exists():
-        assert page.split(begin)[1].split(end)[0].strip() == table(report.load(kept))
+    assert page.split(begin)[1].split(end)[0].strip() == table([report.load(file) for file in KEPT])
 
 
-@pytest.mark.parametrize("row", json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))["rows"].values())
-def test_kept_ratios_follow_from_the_kept_rounds(row):
-    bars = [measure.Bar(bar["times"], tuple(bar["over"])) for bar in row["bars"]]
-    assert json.loads(json.dumps(measure.summary(row["times"], bars))) == {key: row[key] for key in ("median", "quartiles", "bars")}
-    assert all(bar["spread"][0] <= bar["ratio"] <= bar["spread"][1] for bar in row["bars"] if "ratio" in bar)
+@pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
+def test_kept_ratios_follow_from_the_kept_rounds(file):
+    for row in report.load(file)["rows"].values():
+        bars = [measure.Bar(bar["times"], tuple(bar["over"])) for bar in row["bars"]]
+        assert json.loads(json.dumps(measure.summary(row["times"], bars))) == {key: row[key] for key in ("median", "quartiles", "bars")}
+        assert all(bar["spread"][0] <= bar["ratio"] <= bar["spread"][1] for bar in row["bars"] if "ratio" in bar)
 
 
 # Commands
