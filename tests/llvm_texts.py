@@ -17,7 +17,7 @@ os.environ["SLOPES_CACHE"] = tempfile.mkdtemp()  # nothing may come from a cache
 from benchmarks import engine_slopes
 from benchmarks.workloads import WORKLOADS
 from slopes.loops.program import Plan
-from slopes.machine import build
+from slopes.machine import bits, build
 
 
 def numbered(plan: Plan) -> str:
@@ -29,7 +29,7 @@ def numbered(plan: Plan) -> str:
 
 
 def main(folder: str) -> None:
-    """Write one file for each program that the benchmark networks compile to."""
+    """Write one file for each program that the benchmark networks compile to, and one for that of large draws, which they share."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     plan_program = build.plan_program
@@ -42,16 +42,23 @@ def main(folder: str) -> None:
 
     build.plan_program = planned
     try:
+        bits.program()
+        write(out, "random-bits", texts)
         for name, workload in WORKLOADS.items():
             if not workload.compiled:
                 continue
             texts.clear()
             engine_slopes.build(workload, 2, "compiled").run(1)
-            for i, text in enumerate(texts):
-                (out / f"{name}-{i}.ll").write_text(text)
-            print(name, len(texts), flush=True)
+            write(out, name, texts)
     finally:
         build.plan_program = plan_program
+
+
+def write(folder: Path, name: str, texts: list[str]) -> None:
+    """Write the texts of one network."""
+    for i, text in enumerate(texts):
+        (folder / f"{name}-{i}.ll").write_text(text)
+    print(name, len(texts), flush=True)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def processors() -> dict[str, Processor]:
     own, sets = host(), settings.INSTRUCTION_SETS
     best = translate.instruction_set(own.triple, own.features)
     older = sets[sets.index(best) + 1:] if best in sets else ()
-    return {best: own, **{name: Processor(TARGETS[name], own.triple, *translate.LESSER[name]) for name in older}}
+    return {best: own, **{name: Processor(TARGETS[name], own.triple, *translate.LEVELS[name]) for name in older}}
 
 
 @dataclass

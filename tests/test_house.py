@@ -30,7 +30,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("machine",),
     # tensors that compute at once
     ("arrays",),
-    ("eager", "indexing"),
+    ("eager", "indexing", "draws"),
     ("backward", "methods"),
     ("tensor_fields",),
     ("owned", "tensor_errors"),

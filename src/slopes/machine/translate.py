@@ -45,24 +45,48 @@ if hasattr(os, "register_at_fork"):
 
 
 # ---------------------------------------------------------------------- this machine
-LESSER = {"avx2": ("x86-64-v3", "+avx2,+fma"), "sse": ("x86-64-v2", "+sse4.2")}  # LLVM's names of what most processors have
+LEVELS = {  # LLVM's processor and features for an instruction set: what all processors with it have
+    "avx512": ("x86-64-v4", "+avx512f,+avx512dq,+avx512vl,+avx512bw,+avx2,+fma"),
+    "avx2": ("x86-64-v3", "+avx2,+fma"),
+    "sse": ("x86-64-v2", "+sse4.2"),
+}
 
 
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
-    """(triple, processor, features) to compile for, as LLVM names them: of this machine, or of the instruction set named by SLOPES_CPU."""
+    """(triple, processor, features) to compile for, as LLVM names them: of this machine, or what SLOPES_CPU names.
+
+    ArgumentError for what this machine cannot run. `object_code` compiles for any processor.
+    """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     triple, features = llvm.get_process_triple(), llvm.get_host_cpu_features()
     own = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
-    named = settings.named_instruction_set()
-    if named is None:
-        return triple, llvm.get_host_cpu_name(), own
-    best = instruction_set(triple, own)
-    if best not in settings.INSTRUCTION_SETS or settings.INSTRUCTION_SETS.index(named) < settings.INSTRUCTION_SETS.index(best):
-        raise ArgumentError(f"SLOPES_CPU is {named}, which this processor does not have", where="",
-                            why=f"the best instruction set that it has is {best}", repair="unset SLOPES_CPU")
-    return (triple, llvm.get_host_cpu_name(), own) if named == best else (triple, *LESSER[named])
+    named = settings.named_cpu()
+    return (triple, *(own_cpu(own) if named is None else lesser_cpu(instruction_set(triple, own), own, *named)))
+
+
+def own_cpu(features: str) -> tuple[str, str]:
+    """LLVM's name and features of this processor."""
+    return llvm.get_host_cpu_name(), features
+
+
+def lesser_cpu(best: str, own: str, named: str, processor: str | None) -> tuple[str, str]:
+    """LLVM's name and features of an instruction set, or of a processor, that this machine runs.
+
+    The features that this machine lacks are taken out: a level, or a processor, has some beside its vectors, which a container or an
+    emulator may hide.
+    """
+    sets = settings.INSTRUCTION_SETS
+    if best not in sets or sets.index(named) < sets.index(best):
+        raise ArgumentError(f"SLOPES_CPU is {processor or named}, which this processor cannot run", where="",
+                            why=f"it needs {named}, and the best instruction set here is {best}",
+                            repair="unset SLOPES_CPU" + (f", or set it to {best}" if best in sets else ""))
+    if named == best and processor is None:
+        return own_cpu(own)
+    level, features = LEVELS[named]
+    lacking = [feature for feature in own.split(",") if feature.startswith("-")]
+    return processor or level, ",".join([features, *lacking])
 
 
 def instruction_set(triple: str, features: str) -> str:
