@@ -109,6 +109,15 @@ MOST_VECTORS: Annotated[int, Cost("vectors", "how wide a tile is at most")] = 4
 TILE_STEP: Annotated[float, Cost("cycles", "what a step of k costs beside its arithmetic")] = 0.75
 TILE_LATENCY: Annotated[float, Cost("cycles", "the least that a step of k takes, as a multiply-add waits for the one before")] = 5.0
 BROADCAST: Annotated[float, Cost("cycles", "the price of reading one element of A into all lanes")] = 0.5
+NEON_BROADCAST: Annotated[float, Cost(
+    "products", "the price of reading one element of A on 64-bit ARM, where no product reads memory itself",
+    "derived: a load for each product on Neoverse N1, three for four on Neoverse V1 and Apple M1")] = 1.0
+NEON_TILE_LATENCY: Annotated[float, Cost(
+    "products", "the least that a step of k takes on 64-bit ARM, as a multiply-add waits for the one before",
+    "derived: four cycles with four products in each on Neoverse V1 and Apple M1")] = 16.0
+NEON_SUMS: Annotated[int, Cost(
+    "vectors", "how many of the 32 registers of 64-bit ARM are a tile's sums at most",
+    "derived: with 26 or more, LLVM 22 keeps registers of some tiles in memory")] = 24
 NARROW_TILE: Annotated[float, Cost(
     "times the price of a product", "the price of a tile one vector wide, which loads for each product")] = 1.15
 BETTER_TILE: Annotated[float, Cost("of the cycles of the best so far", "how much better a narrower tile must be to be taken")] = 0.999
