@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -13,12 +13,14 @@ import numpy as np
 from ..errors import DataError
 from ..files.atomic import replacing
 from ..files.reading import Path, refused
+from .decimals import blank_leading, join_fields, write_digits, write_numbers, write_shares
+from .fields import FieldColumn, TextColumn, Words
 from .model import TableModel
 from .rows import Block, distinct_names, open_rows
 from .schema import Schema
 from .scores import Interval, calibration_error, r_squared, scores_for
 from .spelling import detect
-from .table import typed
+from .table import typed, typed_fields
 from .target import labels_of
 
 LEAST_COLUMNS = 0.5  # of the model's columns that a file must have to be of the same table
@@ -52,7 +54,7 @@ class Part(NamedTuple):
     """Consecutive rows of a file, with their values as text by column, and the predictions."""
 
     block: Block
-    values: dict[str, list[str]]
+    values: dict[str, FieldColumn]
     predicted: np.ndarray
 
 
@@ -90,13 +92,13 @@ def compare_columns(schema: Schema, names: Sequence[str], path: Path, account: A
                       "name a file with the columns of the training file, or another model")
 
 
-def typed_block(schema: Schema, model: TableModel, values: dict[str, list[str]], lines: Sequence[int], account: Account
-                ) -> dict[str, np.ndarray]:
+def typed_block(schema: Schema, model: TableModel, values: dict[str, FieldColumn], lines: Sequence[int], account: Account
+                ) -> dict[str, np.ndarray | Words]:
     """The typed inputs of a block."""
     columns = {}
-    gaps = [""] * len(lines)
+    gaps = TextColumn([""] * len(lines))
     for column in schema.inputs:
-        columns[column.name], wrong = typed(column, values.get(column.name, gaps), schema.spelling)
+        columns[column.name], wrong = typed_fields(column, values.get(column.name, gaps), schema.spelling)
         if wrong:
             count, line = account.unreadable.get(column.name, (0, lines[wrong[0]]))
             account.unreadable[column.name] = (count + len(wrong), line)
@@ -111,15 +113,11 @@ def predict_file(model: TableModel, path: Path, out: Path) -> Account:
     Of classes: the row's number, the most probable class, its probability, and that of every class. Of numbers: the row's number,
     the number, and the ends of its 90% interval.
     """
-    account = Account()
+    account, format_rows = Account(), output_format(model)
     with replacing(out) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(output_names(model))
+        file.write(csv_line(output_names(model)) + b"\n")
         for part in predict_blocks(model, path, account):
-            writer.writerows(output_rows(model, part.predicted, account.rows - len(part.block) + 1))
-        text.flush()
-        text.detach()  # the file is flushed to the disk, and closed, by the block around it
+            file.write(format_rows(part.predicted, account.rows - len(part.block) + 1))
     return account
 
 
@@ -131,15 +129,28 @@ def output_names(model: TableModel) -> list[str]:
     return ["row", target, "low 90%", "high 90%"]
 
 
-def output_rows(model: TableModel, predicted: np.ndarray, first: int) -> Iterator[Sequence[object]]:
-    """The rows of a file of predictions, for rows from number `first` on."""
-    numbers = range(first, first + len(predicted))
-    if not model.classes:
-        ends = np.stack([predicted, predicted - model.margin, predicted + model.margin], axis=1)
-        return ((row, *(f"{value:.7g}" for value in values)) for row, values in zip(numbers, ends.tolist()))
-    best = predicted.argmax(axis=1)
-    shares = predicted.round(6).tolist()
-    return ((row, model.classes[i], values[i], *values) for row, i, values in zip(numbers, best.tolist(), shares))
+def csv_line(fields: Sequence[str]) -> bytes:
+    """Fields as a line of a CSV file, quoted where they need it."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue().encode()
+
+
+def output_format(model: TableModel) -> Callable[[np.ndarray, int], bytes]:
+    """A function that writes the rows of a file of predictions: of predictions, and the number of the first row."""
+    names = np.array([csv_line([name]) for name in model.classes] or [b""])
+    classes = names.view(np.uint8).reshape(len(names), -1)
+
+    def format_rows(predicted: np.ndarray, first: int) -> bytes:
+        """The lines of some rows."""
+        rows = blank_leading(write_digits(np.arange(first, first + len(predicted)), len(str(first + len(predicted)))))
+        if not model.classes:
+            return join_fields([rows, *map(write_numbers, (predicted, predicted - model.margin, predicted + model.margin))])
+        best = predicted.argmax(axis=1)
+        shares = [write_shares(column) for column in predicted.T]
+        return join_fields([rows, classes[best], write_shares(predicted.max(axis=1)), *shares])
+
+    return format_rows
 
 
 @dataclass
@@ -163,9 +174,10 @@ def evaluate_file(model: TableModel, path: Path) -> Evaluation:
         if target not in part.values:
             raise refused(path, "columns", f"there is no column {target!r}", "the predictions are compared with it",
                           f"bring a file with it; to predict only: slopes predict; it has {', '.join(map(repr, list(part.values)[:10]))}")
-        known = np.array([bool(value) for value in part.values[target]])
+        texts = part.values[target].texts()
+        known = np.array([bool(text) for text in texts])
         left_out += int((~known).sum())
-        targets.append(known_targets(model, part, known, path))
+        targets.append(known_targets(model, part, texts, known, path))
         predictions.append(part.predicted[known])
     if left_out:
         account.notes.append(f"{left_out:,} rows without a target are left out")
@@ -178,10 +190,10 @@ def evaluate_file(model: TableModel, path: Path) -> Evaluation:
     return Evaluation(len(truth), scores, more, account)
 
 
-def known_targets(model: TableModel, part: Part, known: np.ndarray, path: Path) -> np.ndarray:
+def known_targets(model: TableModel, part: Part, texts: Sequence[str], known: np.ndarray, path: Path) -> np.ndarray:
     """The targets of the rows that have one; DataError for one that the model cannot predict."""
     column, rows = model.schema.target.column, np.flatnonzero(known).tolist()
-    values = [part.values[column.name][row] for row in rows]
+    values = [texts[row] for row in rows]
     if model.classes:
         labels = labels_of(values, model.classes)
         if (labels < 0).any():

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ArgumentError, DataError
 from ..files.reading import Path, refused
 from .dates import parse_dates
+from .fields import FieldColumn, Words
 from .kinds import Hints, Texts, describe
 from .numbers import parse_each
 from .rows import distinct_names, open_rows
@@ -61,7 +62,7 @@ def read_table(path: Path, spelling: Spelling = OPEN) -> TextTable:
         for block in blocks:
             lines += block.lines
             for column, values, known in zip(columns, block.columns, shared):
-                column += [known.setdefault(value, value) for value in values]
+                column += [known.setdefault(value, value) for value in values.texts()]
     if not lines:
         raise refused(path, "line 1", "there is a line of names but no row below it", "a model is learned from rows",
                       "name a file with rows; --no-header if its first line is a row")
@@ -115,6 +116,17 @@ def typed(column: Column, values: Sequence[str], spelling: Spelling) -> tuple[np
     words = np.empty(len(values), object)
     words[:] = values
     return words, []
+
+
+def typed_fields(column: Column, fields: FieldColumn, spelling: Spelling) -> tuple[np.ndarray | Words, list[int]]:
+    """The same of the fields of a block; words by their different values."""
+    if column.kind == "number":
+        return fields.numbers(spelling)
+    words = fields.words()
+    if column.kind != "date":
+        return words, []
+    days, wrong = parse_dates(words.values, column.date_format)
+    return days[words.codes], np.flatnonzero(np.isin(words.codes, wrong)).tolist()
 
 
 def typed_columns(schema: Schema, table: TextTable) -> dict[str, np.ndarray]:
