@@ -175,11 +175,14 @@ BEST_FIT_BUFFERS: Annotated[int, Cost("buffers", "from which number on only the 
 PART: Annotated[int, Cost("characters", "how much LLVM code of small kernels is translated at once", "NOTES 12")] = 60_000
 LARGE_KERNEL: Annotated[int, Cost(
     "characters of LLVM code", "from which size a kernel is translated on its own",
-    "a translation costs 3 ms beside the code's, and 12,000 characters take 10 ms")] = 12_000
+    "chosen; a translation costs 3 ms beside the code's, and 12,000 characters take 10 ms")] = 12_000
+RANDOM_BLOCK: Annotated[int, Cost(
+    "words of 32 bits", "how many random bits a large draw computes at a time",
+    "chosen; those of normal numbers in float64 fit into the second-level cache")] = 1 << 15
 KEPT_CODE: Annotated[int, Cost("characters of LLVM code", "from which size translated kernels are kept for other programs")] = 6_000
 CALL_WORK: Annotated[int, Cost(
     "element steps", "up to which average work of a kernel LLVM's passes run over the code that calls the kernels",
-    "they took 16% (GPT) to 25% (ResNet-20) of a compilation, and gain some nanoseconds for each call")] = 20_000
+    "chosen; they took 16% (GPT) to 25% (ResNet-20) of a compilation, and gain some nanoseconds for each call")] = 20_000
 OPTIMIZED_PHASES: Annotated[int, Cost("phases", "up to which length of a program they do")] = 128
 
 # ---------------------------------------------------------------------- running
