@@ -180,7 +180,7 @@ def test_the_command_runs_an_experiment_and_does_not_overwrite_it(tmp_path):
     arguments = ("train", "approximate", "--function", "x/2", "--hidden", 4, "--steps", 30, "--low", -1, "--out", tmp_path / "run")
     result = slopes(*arguments)
     assert result.exit_code == 0 and "units: largest error" in result.stdout
-    assert "fits.png, history-2.json, history-4.json, run.json" in result.stdout
+    assert "fits.png, history-2.jsonl, history-4.jsonl, run.json" in result.stdout
     assert "this folder already holds a run" in slopes(*arguments).stderr
     helped = slopes("train", "approximate", "--help").stdout
     assert "Expected: largest error below 0.01" in " ".join(helped.split()) and "[default: 32]" in " ".join(helped.split())

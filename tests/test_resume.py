@@ -21,12 +21,14 @@ from recipe_runs import same_weights
 
 import slopes as sl
 from slopes import data, nn, optim
-from slopes.errors import ArgumentError, DataError, SaveError, StateError
+from slopes.errors import ArgumentError, DataError, SaveError
 from slopes.experiments import checkpoints
 from slopes.experiments.catalog import RECIPES, find_recipe
 from slopes.experiments.experiment import Experiment, Fit, Learn, Report, Setting
 from slopes.experiments.run import load, resume, run
+from slopes.files.claim import claimed
 from slopes.train import Callback, EarlyStopping
+from slopes.train import checkpoints as policy
 from slopes.train.progress import Live
 from slopes.train.runs import load_run
 
@@ -54,7 +56,7 @@ def histories(result) -> dict[str, tuple]:
 def assert_same(result, expected) -> None:
     assert same_weights(result, expected)
     assert histories(result) == histories(expected) and list(result.runs) == list(expected.runs)
-    assert result.figures == expected.figures and not result.interrupted and not result.states
+    assert result.figures == expected.figures and not result.interrupted
 
 
 POINTS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
@@ -115,12 +117,14 @@ def test_a_recipe_continues_after_ctrl_c_in_a_new_process(digits, tmp_path):
     assert first == "continues in epoch 3, step 1 of 40" and [line[:9] for line in epochs] == ["epoch 3/4", "epoch 4/4"]
     saved, whole = load_run(folder), load_run(digits.folder)
     assert saved.network.history.losses == whole.network.history.losses and len(saved.network.history.epochs) == 4
-    assert (folder / "weights.safetensors").read_bytes() == (digits.folder / "weights.safetensors").read_bytes()
-    assert saved.figures == whole.figures and not saved.interrupted and not (folder / "state.safetensors").exists()
+    for file in ("weights.safetensors", "history.jsonl"):
+        assert (folder / file).read_bytes() == (digits.folder / file).read_bytes()
+    assert saved.figures == whole.figures and not saved.interrupted
 
 
 def test_a_killed_run_continues_from_its_last_checkpoint(digits, tmp_path):
-    script = ("import signal, sys; from test_resume import Interrupt, checkpoints, find_recipe, run; checkpoints.PAUSE_SECONDS = 0;"
+    script = ("import signal, sys; from test_resume import Interrupt, checkpoints, find_recipe, policy, run;"
+              "checkpoints.EVERY_SECONDS = policy.SHARE = 0;"
               "run(find_recipe('digits'), {'epochs': 4}, sys.argv[1], seed=3, progress=Interrupt(3, signal.SIGKILL))")
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(sl.__file__).resolve().parents[1])])
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")], env={**os.environ, "PYTHONPATH": path}, check=False)
@@ -150,7 +154,8 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_training(recipe, tmp_path, 
     def full(*args, **contents):
         raise SaveError("the disk is full", repair="delete something")
 
-    monkeypatch.setattr(checkpoints, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(policy, "SHARE", 0)
     monkeypatch.setattr(checkpoints, "save_run", full)
     logged: list[str] = []
     result = run(recipe, folder=tmp_path, log=logged.append)
@@ -171,12 +176,45 @@ def test_the_command_says_how_to_continue_and_does(recipe, interrupted, tmp_path
 
 
 @pytest.mark.parametrize("options, text", [
-    (("several", "--epochs", 3, "--seed", 1), "error: --resume with --epochs, --seed\n  a run is continued with its own settings"),
+    (("several", "--seed", 1), "error: --resume with --seed\n  a run is continued with its own settings"),
+    (("several", "--epochs", 5), "cannot be continued to 5 epochs\n  it has several trainings"),
     (("several", "--replace"), "error: --resume with --replace\n"),
     (("mlp",), "this is a run of recipe 'several', not of mlp\n  to continue: slopes train several --resume")])
 def test_a_run_is_continued_by_its_recipe_with_its_settings(interrupted, options, text):
     done = slopes("train", *options, "--resume", interrupted)
     assert done.exit_code == 1 and text in done.stderr
+
+
+def test_a_finished_run_continues_to_more_epochs(tmp_path):
+    whole, half = (run(find_recipe("digits"), {"epochs": epochs, "schedule": "constant"}, tmp_path / str(epochs), seed=3, progress=False)
+                   for epochs in (4, 2))
+    more = slopes("train", "digits", "--resume", half.folder, "--epochs", 4, "--quiet")
+    assert more.exit_code == 0 and "to continue" not in more.stdout
+    for file in ("weights.safetensors", "history.jsonl"):
+        assert (half.folder / file).read_bytes() == (whole.folder / file).read_bytes()
+    fewer = slopes("train", "digits", "--resume", half.folder, "--epochs", 3, "--quiet")
+    assert fewer.exit_code == 1 and "cannot be continued to 3 epochs\n  it has 4 of them\n  use --epochs 4 or more" in fewer.stderr
+    same = slopes("train", "digits", "--resume", half.folder, "--quiet")
+    assert same.exit_code == 1 and "is finished\n" in same.stderr and "add --epochs with more than it had" in same.stderr
+
+
+def test_sigterm_saves_the_run_and_ends_the_process(tmp_path):
+    command = [sys.executable, "-m", "slopes", "train", "digits", "--epochs", "100000", "--out", str(tmp_path / "run")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          cwd=Path(sl.__file__).resolve().parents[1]) as process:
+        assert process.stderr.readline().startswith("epoch 1/100000")
+        process.terminate()
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 143 and "Traceback" not in errors
+    assert f"interrupted; to continue: slopes train digits --resume {tmp_path / 'run'}" in errors
+    saved = load_run(tmp_path / "run")
+    assert saved.interrupted and saved.network.position["epoch"] >= 1 and saved.network.history.steps > 40
+
+
+def test_a_folder_that_is_being_written_is_refused(recipe, interrupted):
+    with claimed(interrupted):
+        done = slopes("train", "several", "--resume", interrupted)
+    assert done.exit_code == 1 and f"{interrupted} is being written by this process already" in done.stderr
 
 
 def test_what_cannot_be_continued_is_refused(recipe, tmp_path, monkeypatch):
@@ -207,7 +245,7 @@ def test_other_data_are_refused(recipe, interrupted, monkeypatch):
     with pytest.raises(DataError, match="cannot be continued with these data: count differ"):
         resume(load_run(interrupted))
     monkeypatch.setitem(RECIPES, "several", replace(recipe, data=partial(sets, count=30), describe=lambda config, splits: {"count": 40}))
-    with pytest.raises(StateError, match="the state is of another training: examples is 30 here, 40 there"):
+    with pytest.raises(DataError, match=r"cannot be continued with these data\n  their SHA-256 begins with"):
         resume(load_run(interrupted), progress=False)
 
 

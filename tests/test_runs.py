@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -46,12 +47,54 @@ def test_a_saved_run_comes_back_bit_for_bit(run, folder):
         "path": "0", "layer": "Linear(2 -> 4)",
         "state": {"0.weight": {"shape": [4, 2], "dtype": "float32"}, "0.bias": {"shape": [4], "dtype": "float32"}}}
     assert not saved.interrupted and network.settings["epochs"] == 2
-    assert sorted(each.name for each in folder.iterdir()) == ["curve.png", "history.json", "run.json", "weights.safetensors"]
+    assert sorted(each.name for each in folder.iterdir()) == ["curve.png", "history.jsonl", "run.json", "weights.safetensors"]
 
 
 def test_saving_the_same_run_twice_gives_the_same_weights_file(run, folder, tmp_path):
     again = save_run(run, tmp_path / "again", recipe="mine")
     assert (again / "weights.safetensors").read_bytes() == (folder / "weights.safetensors").read_bytes()
+
+
+def test_a_history_grows_in_its_file_and_is_read_as_far_as_it_counts(run, tmp_path):
+    history, written = History([0.5, 0.25], [], 1.0), {}
+    growing = Run(run.net, history)
+    folder = save_run(growing, tmp_path / "run", written=written)
+    first = (folder / "history.jsonl").read_bytes()
+    assert first.splitlines()[1:] == [b'{"loss": 0.5}', b'{"loss": 0.25}']
+    record = (folder / "run.json").read_bytes()
+    inode = (folder / "history.jsonl").stat().st_ino
+    with open(folder / "history.jsonl", "ab") as file:
+        file.write(b'{"loss": a line that no record counts on')
+    assert load_run(folder).network.history == history
+    history.losses.append(0.125)
+    history.epochs.append(Epoch(0, 0.3, {}, {}, 3, 3, 0.1))
+    history.losses.append(0.0625)
+    save_run(growing, folder, written=written)
+    grown = (folder / "history.jsonl").read_bytes()
+    assert grown.startswith(first) and (folder / "history.jsonl").stat().st_ino == inode
+    assert [b"epoch" in line for line in grown.splitlines()[3:]] == [False, True, False]
+    assert load_run(folder).network.history == history
+    assert (save_run(growing, tmp_path / "at once") / "history.jsonl").read_bytes() == grown
+    (folder / "run.json").write_bytes(record)  # as if a kill had come between the history and the record
+    (folder / "weights.safetensors").write_bytes((tmp_path / "at once" / "weights.safetensors").read_bytes())
+    assert load_run(folder).network.history.losses == [0.5, 0.25]
+
+
+def test_a_history_that_cannot_grow_leaves_the_run_as_it_was(run, tmp_path, monkeypatch):
+    growing, written = Run(run.net, History([0.5], [], 1.0)), {}
+    folder = save_run(growing, tmp_path / "run", written=written)
+    growing.history.losses.append(0.25)
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(SaveError, match="No space left on device"):
+            save_run(growing, folder, written=written)
+    assert load_run(folder).network.history.losses == [0.5]
+    save_run(growing, folder, written=written)
+    assert load_run(folder).network.history.losses == [0.5, 0.25]
 
 
 def test_losses_that_are_not_finite_survive(tmp_path, run):
@@ -69,15 +112,16 @@ def edit(path, change):
 DAMAGE = {
     "no record": (lambda f: (f / "run.json").unlink(), "run.json: there is no such file in this folder"),
     "no weights": (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors: file: there is no such file"),
-    "no history": (lambda f: (f / "history.json").unlink(), "history.json: file: there is no such file"),
+    "no history": (lambda f: (f / "history.jsonl").unlink(), "history.jsonl: file: there is no such file"),
     "truncated weights": (lambda f: os.truncate(f / "weights.safetensors", 300), "weights.safetensors: "),
     "a flipped bit": (lambda f: flip(f / "weights.safetensors"), "is not the file that run.json was written for"),
     "text that is no JSON": (lambda f: (f / "run.json").write_text("{"), "run.json: contents: it is not JSON"),
     "a list": (lambda f: (f / "run.json").write_text("[]"), "run.json: contents: it is a JSON list, not an object"),
-    "not UTF-8": (lambda f: (f / "history.json").write_bytes(b"\xff{}"), "history.json: contents: it is not UTF-8"),
+    "not UTF-8": (lambda f: edit_history(f, lambda lines: lines.append(b"\xff{}")), "history.jsonl: contents: it is not UTF-8"),
     "deep nesting": (lambda f: (f / "run.json").write_text("[" * 100_000), "run.json: contents: it is"),
     "newer record": (lambda f: edit(f / "run.json", lambda c: c.update(version=9)), "newer schema version 9"),
-    "newer history": (lambda f: edit(f / "history.json", lambda c: c.update(version=2)), "newer schema version 2"),
+    "newer history": (lambda f: edit_history(f, lambda lines: lines.__setitem__(0, lines[0].replace(b": 2", b": 3"))),
+                      "newer schema version 3"),
     "another kind": (lambda f: edit(f / "run.json", lambda c: c.update(schema="x")), "schema: 'x' instead of 'slopes.run'"),
     "a missing field": (lambda f: edit(f / "run.json", lambda c: c.pop("networks")), "run.json lacks the field 'networks'"),
     "a network without structure": (lambda f: edit(f / "run.json", lambda c: c["networks"][""].pop("structure")),
@@ -86,10 +130,30 @@ DAMAGE = {
                                   "run.json: networks: one is called '../x'"),
     "an unknown field": (lambda f: edit(f / "run.json", lambda c: c.update(extra=1)), "unknown fields: 'extra'"),
     "a wrong type": (lambda f: edit(f / "run.json", lambda c: c.update(interrupted=3)), "field 'interrupted' is 3, of type int"),
-    "a wrong loss": (lambda f: edit(f / "history.json", lambda c: c["losses"].append("1")), "losses[6] is '1', not a number"),
-    "a wrong epoch": (lambda f: edit(f / "history.json", lambda c: c["epochs"][1].pop("steps")), "epochs[1] lacks the field"),
-    "a boolean number": (lambda f: edit(f / "history.json", lambda c: c.update(seconds=True)), "field 'seconds' is True"),
+    "a wrong loss": (lambda f: edit_history(f, lambda lines: lines.append(b'{"loss": "1"}')), "line 10: field 'loss' is '1', of type str"),
+    "a wrong epoch": (lambda f: edit_history(f, lambda lines: lines.append(lines[4].replace(b'"steps"', b'"stops"'))), "lacks the field"),
+    "an epoch without a time": (lambda f: edit_history(f, lambda lines: lines.append(lines[4])), "times are those of 2 epochs"),
+    "a line of no kind": (lambda f: edit_history(f, lambda lines: lines.append(b"[]")), "line 10 is a list, not an object"),
+    "a history without a head": (lambda f: edit_history(f, lambda lines: lines.pop(0)), "it is not the head of a slopes.history"),
+    "a history without lines": (lambda f: edit_history(f, lambda lines: lines.clear()), "it is not the head of a slopes.history"),
+    "a history cut short": (lambda f: os.truncate(f / "history.jsonl", 100), "history.jsonl: size: 100 bytes, but"),
+    "a changed history": (lambda f: flip(f / "history.jsonl"), "history.jsonl: lines: their SHA-256 begins with"),
+    "a length below 0": (lambda f: edit(f / "run.json", lambda c: c["networks"][""]["history"].update(bytes=-1)), "but -1 were written"),
+    "a length that is no integer": (lambda f: edit(f / "run.json", lambda c: c["networks"][""]["history"].update(bytes="1")),
+                                    "history: field 'bytes' is '1'"),
+    "a boolean number": (lambda f: edit(f / "run.json", lambda c: c["networks"][""]["times"].update(seconds=True)),
+                         "field 'seconds' is True"),
 }
+
+
+def edit_history(folder, change):
+    """Change the lines of the history, and what run.json says of it."""
+    lines = (folder / "history.jsonl").read_bytes().splitlines()
+    change(lines)
+    data = b"".join(line + b"\n" for line in lines)
+    (folder / "history.jsonl").write_bytes(data)
+    counted = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    edit(folder / "run.json", lambda content: content["networks"][""].update(history=counted))
 
 
 def flip(path):
@@ -108,7 +172,7 @@ def test_a_damaged_folder_is_refused_by_file_and_field(folder, name):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-@pytest.mark.parametrize("file", ["weights.safetensors", "history.json", "run.json"])
+@pytest.mark.parametrize("file", ["weights.safetensors", "history.jsonl", "run.json"])
 def test_a_link_that_leaves_the_folder_is_not_followed(folder, tmp_path, file):
     outside = tmp_path / f"outside-{file}"
     shutil.move(folder / file, outside)
@@ -130,7 +194,8 @@ def test_several_networks_keep_their_names_histories_and_states(run, tmp_path):
     assert {path: array.shape for path, array in wide.weights.items()} == {"weight": (1, 3), "bias": (1,)}
     assert wide.history == other.history and wide.interrupted and wide.settings == {"epochs": 1}
     assert wide.position == {"epoch": 1, "step": 2} and deep.position == deep.state == {}
-    assert {path: array.tolist() for path, array in wide.state.items()} == {"momentum.0.weight": [0, 1, 2], "mean": [1, 1]}
+    own = {path: array.tolist() for path, array in wide.state.items() if not path.startswith("history.")}
+    assert own == {"momentum.0.weight": [0, 1, 2], "mean": [1, 1]} and wide.state["history.losses"].tolist() == [1.0]
     with pytest.raises(ArgumentError, match="holds 2 networks\n  they are deep, wide net"):
         print(saved.network)
     flip(tmp_path / "run" / "state.safetensors")
@@ -177,6 +242,21 @@ def test_a_run_of_the_first_version_is_read(run, tmp_path):
     edit(tmp_path / "old" / "run.json", lambda content: content.pop("result"))
     with pytest.raises(DataError, match="lacks the field 'result'"):
         load_run(tmp_path / "old")
+
+
+def test_a_run_of_the_second_version_is_read(run, folder):
+    def older(content):
+        content["version"] = 2
+        for name in ("history", "times", "data_sha256"):
+            content["networks"][""].pop(name)
+
+    (folder / "history.jsonl").unlink()
+    save_json(folder / "history.json", run.history.content(), "slopes.history")
+    edit(folder / "run.json", older)
+    saved = load_run(folder)
+    assert saved.version == 2 and saved.network.history == run.history and saved.network.data_sha256 == ""
+    save_run(run, folder)
+    assert load_run(folder).version == 3 and not (folder / "history.json").exists()
 
 
 def study_1(folder, recipe="mine", weights=True):

@@ -23,7 +23,7 @@ from slopes.train.history import History, Run
 from slopes.train.runs import holds_run, load_run, save_run
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="files are locked otherwise there")
-NAMES = ["history.json", "run.json", "weights.safetensors"]
+NAMES = ["history.jsonl", "run.json", "weights.safetensors"]
 
 
 def made(seed: int) -> Run:

@@ -182,7 +182,7 @@ def common_options() -> list[click.Parameter]:
         click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),
         click.Option(["--resume"], type=click.Path(path_type=Path), metavar="RUN",
                      help="continue the interrupted run in this folder, with its settings: the result is the same as without the "
-                          "interruption. Such as --resume runs/lenet"),
+                          "interruption. With more --epochs also a finished run. Such as --resume runs/lenet"),
         click.Option(["--quiet"], is_flag=True, help="print no progress, only the results"),
     ]
 
@@ -195,19 +195,20 @@ def train_recipe(recipe: Experiment[Any], data: Path | None, seed: int | None, t
         folder = choose_folder(recipe.name, out, replace)
         values, seed = recipe.resolve(**args), seed or 0
     else:
+        epochs = args.pop("epochs", None)
         folder, saved = resume, load_unfinished(recipe, resume, {**args, "seed": seed, "out": out, "replace": replace or None})
-        values, seed = saved.hyperparameters, saved.seed
+        values, seed = saved.hyperparameters | ({} if epochs is None else {"epochs": epochs}), saved.seed
     if not quiet:
         click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
     progress = False if quiet else None
     try:
         result = run_experiment(recipe, values, folder, seed=seed, progress=progress) if resume is None else \
-            resume_run(saved, progress=progress)
-    except KeyboardInterrupt:
+            resume_run(saved, epochs=epochs, progress=progress)
+    except (KeyboardInterrupt, SystemExit) as stop:
         if not holds_run(folder):
             raise
         click.echo(f"interrupted; {resume_hint(recipe.name, folder)}", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(stop.code if isinstance(stop, SystemExit) else INTERRUPTED)
     print_result(result)
     if result.save_error or result.interrupted:
         sys.exit(1 if result.save_error else INTERRUPTED)
@@ -220,7 +221,8 @@ def load_unfinished(recipe: Experiment[Any], folder: Path, options: dict[str, An
         raise ArgumentError(f"--resume {folder}: this is a run of recipe {saved.recipe!r}, not of {recipe.name}",
                             repair=resume_hint(saved.recipe, folder))
     if conflicts := [f"--{name}" for name, value in options.items() if value is not None]:
-        raise ArgumentError(f"--resume with {', '.join(conflicts)}", why="a run is continued with its own settings, in its own folder",
+        raise ArgumentError(f"--resume with {', '.join(conflicts)}",
+                            why="a run is continued with its own settings (but for more --epochs), in its own folder",
                             repair=f"leave out {', '.join(conflicts)}, or train again without --resume")
     prepare_folder(folder)
     return saved
@@ -276,7 +278,7 @@ def print_result(result: Result[Any]) -> None:
         click.echo(f"advice: {remark}")
     assert result.folder is not None
     click.echo(f"saved in {result.folder}: {', '.join(sorted(file.name for file in result.folder.iterdir() if file.is_file()))}")
-    if result.states:
+    if result.interrupted and result.states:
         click.echo(resume_hint(result.experiment.name, result.folder))
     if result.experiment.predict is not None:
         click.echo(f"next: slopes predict {result.folder} {result.experiment.takes}...")

@@ -3,71 +3,60 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError, DataError, SaveError
 from ..files.jsonfile import plain
-from ..train.chunk import Chunk
-from ..train.runs import RUN_VERSION, SavedRun, TrainingState, save_run
-from ..train.training import Callback, Training
+from ..train.checkpoints import EVERY_SECONDS, Checkpoints
+from ..train.history import Run
+from ..train.runs import Histories, SavedRun, TrainingState, save_run
+from ..train.training import Training
 from .experiment import Experiment, Facts, Result
 
-PAUSE_SECONDS = 10.0  # at least this long between two checkpoints
-PAUSE_SHARE = 50  # and this many times as long as writing one took: under 2% of the time goes into checkpoints
 
+class RunWriter:
+    """Writes the run folder of an experiment while its trainings run, and knows the states that they can be continued from.
 
-class Checkpoints(Callback):
-    """Keeps the state of each training of an experiment, and writes the run folder now and then while they run.
-
-    It comes after all other callbacks of a training, so that their states are those after the same step. `part` is the name of the
-    training that it follows. A checkpoint that cannot be written does not end the training: the first error is logged.
+    digests   of the data that the trainings of a continued run were begun with, by part
     """
 
-    def __init__(self, result: Result[Any], folder: Path, started: float) -> None:
-        self.result, self.folder, self.started = result, folder, started
-        self.part = ""
-        self.states: dict[str, TrainingState] = {}
-        self.due = time.monotonic() + PAUSE_SECONDS
+    def __init__(self, result: Result[Any], folder: Path, started: float, digests: dict[str, str]) -> None:
+        self.result, self.folder, self.started, self.digests = result, folder, started, digests
+        self.followed: dict[str, Checkpoints] = {}
+        self.written: Histories = {}
         self.failed = False
 
-    def resumed(self, training: Training) -> None:
-        """Keep the state: there may be no further step."""
-        self.keep(training)
+    @property
+    def states(self) -> dict[str, TrainingState]:
+        """The last state of each training that has one."""
+        return {name: callback.state for name, callback in self.followed.items() if callback.state is not None}
 
-    def chunk_done(self, training: Training, chunk: Chunk | None) -> None:
-        """Write a checkpoint if the last one is old enough."""
-        if training.ended:  # the next event is the end, which may replace the weights
-            self.keep(training)
-        elif time.monotonic() >= self.due:
-            self.write(training)
+    @property
+    def terminated(self) -> bool:
+        """Whether SIGTERM ended a training."""
+        return any(callback.terminated for callback in self.followed.values())
 
-    def epoch_done(self, training: Training) -> None:
-        """The same after an epoch."""
-        self.chunk_done(training, None)
+    def follow(self, name: str) -> Checkpoints:
+        """The callback of the training of this name."""
+        self.followed[name] = Checkpoints(partial(self.write, name), EVERY_SECONDS, self.digests.get(name, ""), self.warn)
+        return self.followed[name]
 
-    def interrupted(self, training: Training) -> None:
-        """Keep the state, which is written when the experiment ends."""
-        self.keep(training)
-
-    def keep(self, training: Training) -> None:
-        """Remember the state of the training."""
-        epoch, step = training.position
-        self.states[self.part] = TrainingState(training.named_state(), {"epoch": epoch, "step": step})
-
-    def write(self, training: Training) -> None:
+    def write(self, name: str, training: Training, state: TrainingState) -> None:
         """Write the run folder: the networks trained so far, this one, and their states."""
-        started = time.monotonic()
-        self.keep(training)
-        try:
-            save_run({**self.result.runs, self.part: training.result}, self.folder, **description(self.result), interrupted=True,
-                     seconds=time.perf_counter() - self.started, states=self.states)
-        except SaveError as error:
-            if not self.failed:
-                self.result.config.log(f"no checkpoint was written: {error.what}; {error.repair}")
-            self.failed = True
-        finished = time.monotonic()
-        self.due = finished + max(PAUSE_SECONDS, PAUSE_SHARE * (finished - started))
+        self.save({**self.result.runs, name: training.result}, {**self.states, name: state})
+
+    def save(self, runs: dict[str, Run], states: dict[str, TrainingState]) -> None:
+        """Write the run folder of an experiment that is not finished."""
+        save_run(runs, self.folder, **description(self.result), interrupted=True, seconds=time.perf_counter() - self.started,
+                 states=states, written=self.written)
+
+    def warn(self, error: SaveError) -> None:
+        """Log that a checkpoint could not be written, the first time."""
+        if not self.failed:
+            self.result.config.log(f"no checkpoint was written: {error.what}; {error.repair}")
+        self.failed = True
 
 
 def description(result: Result[Any]) -> dict[str, Any]:
@@ -75,15 +64,15 @@ def description(result: Result[Any]) -> dict[str, Any]:
     return {"recipe": result.experiment.name, "hyperparameters": dict(result.config), "seed": result.config.seed, "data": result.facts}
 
 
-def saved_states(saved: SavedRun, experiment: Experiment[Any]) -> dict[str, TrainingState]:
-    """The state of each training of an unfinished run; ArgumentError where there is nothing to continue."""
-    states = {name: TrainingState(network.state, network.position) for name, network in saved.networks.items() if network.state}
-    if states:
-        return states
-    if not saved.interrupted:
-        raise ArgumentError(f"the run in {saved.folder} is finished", why="only an interrupted run can be continued",
-                            repair="train again into another folder, with other settings if you like")
-    if saved.version < RUN_VERSION:
+def saved_states(saved: SavedRun, experiment: Experiment[Any], longer: bool = False) -> None:
+    """ArgumentError where there is nothing to continue: no state, or a finished run that is to become no longer."""
+    if not saved.interrupted and not longer:
+        more = ", or add --epochs with more than it had" if "epochs" in experiment.settings else ""
+        raise ArgumentError(f"the run in {saved.folder} is finished", why="only an interrupted run can be continued as it is",
+                            repair=f"train again into another folder, with other settings if you like{more}")
+    if any(network.state for network in saved.networks.values()):
+        return
+    if saved.version == 1 or not saved.interrupted:
         why = "it was written by an older version of slopes"
     elif experiment.network is None:
         why = "the recipe compares models and keeps no network"
@@ -91,6 +80,19 @@ def saved_states(saved: SavedRun, experiment: Experiment[Any]) -> dict[str, Trai
         why = "it was interrupted before the first step of a training by gradients"
     raise ArgumentError(f"the run in {saved.folder} holds no state to continue from", why=why,
                         repair="train again: slopes train " + experiment.name)
+
+
+def lengthened(values: dict[str, Any], epochs: int, saved: SavedRun, experiment: Experiment[Any]) -> dict[str, Any]:
+    """The hyper-parameters with more epochs; ArgumentError where the run cannot have them."""
+    what = f"the run in {saved.folder} cannot be continued to {epochs} epochs"
+    if "epochs" not in values:
+        raise ArgumentError(what, why=f"recipe {experiment.name} counts no epochs", repair="leave out --epochs")
+    if len(saved.networks) != 1:
+        raise ArgumentError(what, why="it has several trainings, and one may begin with what another has learned",
+                            repair="train again into another folder")
+    if epochs < values["epochs"]:
+        raise ArgumentError(what, why=f"it has {values['epochs']} of them", repair=f"use --epochs {values['epochs']} or more")
+    return experiment.resolve(**{**values, "epochs": epochs})
 
 
 def check_facts(saved: SavedRun, facts: Facts) -> None:

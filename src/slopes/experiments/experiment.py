@@ -77,12 +77,17 @@ class Fit:
         return Training(net, self.train, validation=self.validation, seed=seed, **options)
 
     def run(self, net: nn.Module | None, seed: int, callbacks: Sequence[Callback] = (), state: State | None = None) -> Run:
-        """Train the net; with a state, continue from it, to the same bits as without the interruption."""
+        """Train the net; with a state, continue from it, to the same bits as without the interruption.
+
+        A second Ctrl-C, after which there is no state to continue from, is raised as KeyboardInterrupt.
+        """
         assert net is not None, "an experiment with a Fit has a network"
         training = self.training(net, seed, callbacks)
         if state is not None:
             training.load_named_state(state)
         run = training.run()
+        if training.torn:
+            raise KeyboardInterrupt
         if training.average is not None and run.history.steps:
             training.average.take()
         return run
@@ -199,9 +204,9 @@ class Experiment(Generic[D]):
 class Result(Generic[D]):
     """One run of an experiment: its data and facts, each part with its run, the report, and where it was saved.
 
-    `runs` holds those parts that were trained: all but the ones after an interrupted one. `states` are, after an interruption, the
-    states to continue from. `save_error` is the error that prevented saving into the folder asked for; `notes` name plots that could
-    not be drawn.
+    `runs` holds those parts that were trained: all but the ones after an interrupted one. `states` are the states to continue from, of
+    the networks that are kept in the run folder. `save_error` is the error that prevented saving into the folder asked for; `notes`
+    name plots that could not be drawn.
     """
 
     experiment: Experiment[D]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,16 +15,18 @@ import numpy as np
 
 from .. import nn, random
 from ..errors import ArgumentError, DataError, MissingExtraError, SlopesError
+from ..files.claim import claimed
 from ..files.reading import refused
 from ..plot import Picture
 from ..streams import stderr
 from ..train.interrupt import Interrupts
 from ..train.progress import CallbackReporter, Lines, choose_reporter
-from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, TrainingState, load_run, save_somewhere
+from ..train.run_folder import TERMINATED
+from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, load_run, prepare_folder, save_somewhere
 from ..train.training import Callback
 from .catalog import find_recipe
-from .checkpoints import Checkpoints, check_facts, description, saved_states
-from .experiment import Config, Experiment, LoadedRun, Report, Result
+from .checkpoints import RunWriter, check_facts, description, lengthened, saved_states
+from .experiment import Config, Experiment, LoadedRun, Report, Result, State
 
 D = TypeVar("D")
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)  # of facts that are none
@@ -36,39 +40,49 @@ def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, fold
     The seed decides initial weights, order of examples, dropout and whatever the experiment draws. `log` takes lines of progress;
     without it they are shown as fit shows them (see `progress` there). After Ctrl-C the part that learns ends early; what is
     left of the parts is not trained, and then nothing is reported, but what was trained is saved, and `resume` can continue. In a
-    long run the folder is also written about every ten seconds, for the case that the process is killed. A folder that cannot be
-    written in the end is replaced by a temporary one: `result.save_error`. Raises ArgumentError for values that the experiment does
-    not take.
+    long run the folder is also written every minute, for the case that the process is killed; after SIGTERM it is written, and the
+    process exits with code 143. A second signal ends at once. A folder that cannot be written in the end is replaced by a temporary
+    one: `result.save_error`. Raises ArgumentError for values that the experiment does not take, and SaveError for a folder that
+    cannot be written at the beginning or that another process is writing.
     """
     values = experiment.resolve(**values or {})
     return carry_out(experiment, values, seed, None if folder is None else Path(folder), log, progress)
 
 
-def resume(saved: SavedRun, *, log: Callable[[str], None] | None = None, progress: bool | Callback | None = None) -> Result[Any]:
+def resume(saved: SavedRun, *, epochs: int | None = None, log: Callable[[str], None] | None = None,
+           progress: bool | Callback | None = None) -> Result[Any]:
     """Continue an interrupted run, `load_run(folder)`, with its own settings, and write the finished one into its folder.
 
     The result has the same bits as that of a run without the interruption. Of several trainings those that were finished are
     restored, the interrupted one continues, and the others follow; trainings by other methods than gradients are done again.
-    Raises ArgumentError for a run that is finished or holds no state, and DataError for other data than those it was begun with.
+    `epochs`: continue to this many, also a finished run, if it has only one training; the schedule is that of so many epochs.
+    Raises ArgumentError for a run that is finished or holds no state, and for fewer epochs than it has; DataError for other data than
+    those it was begun with.
     """
     experiment = find_recipe(saved.recipe)
-    saved_states(saved, experiment)
-    return carry_out(experiment, known_values(experiment, saved), saved.seed, saved.folder, log, progress, saved)
+    values = known_values(experiment, saved)
+    if epochs is not None:
+        values = lengthened(values, epochs, saved, experiment)
+    saved_states(saved, experiment, longer=epochs is not None)
+    return carry_out(experiment, values, saved.seed, saved.folder, log, progress, saved)
 
 
 def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, folder: Path | None, log: Callable[[str], None] | None,
               progress: bool | Callback | None, saved: SavedRun | None = None) -> Result[D]:
-    """Run an experiment from its beginning, or from a saved run on."""
+    """Run an experiment from its beginning, or from a saved run on; it is the only one that writes its folder."""
     started = time.perf_counter() - (0 if saved is None else saved.seconds)
     config = Config(values, seed, logger(progress) if log is None else log)
-    states = {} if saved is None else saved_states(saved, experiment)
-    with random.using(random.Generator(seed)):
+    with contextlib.nullcontext() if folder is None else claimed(prepare_folder(folder)), random.using(random.Generator(seed)):
         data = experiment.data(config)
         result = Result(experiment, config, data, experiment.describe(config, data))
         if saved is not None:
             check_facts(saved, result.facts)
-        checkpoints = None if folder is None else Checkpoints(result, folder, started)
-        train(result, states, checkpoints, log, progress)
+        networks = {} if saved is None else saved.networks
+        writer = None if folder is None else RunWriter(result, folder, started, {name: networks[name].data_sha256 for name in networks})
+        train(result, {name: network.state for name, network in networks.items() if network.state}, writer, log, progress)
+        if writer is not None and writer.terminated:
+            writer.save(result.kept, writer.states)
+            sys.exit(TERMINATED)
         with Interrupts() as late:  # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
@@ -83,7 +97,7 @@ def logger(progress: bool | Callback | None) -> Callable[[str], None]:
     return (lambda line: None) if progress is False else Lines(stderr()).log
 
 
-def train(result: Result[D], states: Mapping[str, TrainingState], checkpoints: Checkpoints | None, log: Callable[[str], None] | None,
+def train(result: Result[D], states: Mapping[str, State], writer: RunWriter | None, log: Callable[[str], None] | None,
           progress: bool | Callback | None) -> None:
     """Make the networks and train them, each from its state if there is one, until one is interrupted."""
     experiment, config = result.experiment, result.config
@@ -96,14 +110,14 @@ def train(result: Result[D], states: Mapping[str, TrainingState], checkpoints: C
         if log is None and name and progress is None:
             config.log(f"{name}:")
         callbacks = choose_reporter(progress if log is None else CallbackReporter(log, f"{name}: " if name else ""))
-        if checkpoints is not None:
-            checkpoints.part = name
-            callbacks.append(checkpoints)
-        result.runs[name] = part.run(net, config.seed, callbacks, states[name].arrays if name in states else None)
+        if writer is not None:
+            callbacks.append(writer.follow(name))
+        result.runs[name] = part.run(net, config.seed, callbacks, states.get(name))
         if result.runs[name].interrupted:
             result.interrupted = True
-            result.states = {} if checkpoints is None else checkpoints.states
             break
+    if writer is not None:
+        result.states = {name: state for name, state in writer.states.items() if name in result.kept}
 
 
 def unfinished(result: Result[D]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..optim.optimizer import Optimizer
 from .history import Run
 from .metrics import MetricLike
 from .progress import choose_reporter
+from .run_folder import RunFolder
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
 from .statistics import Statistics
@@ -23,7 +25,8 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
         schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
-        callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None) -> Run:
+        callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None,
+        run: str | os.PathLike[str] | RunFolder | None = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update. The whole step is one native
@@ -77,6 +80,9 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     storage     "bfloat16": inputs of layers with weights are stored for the derivative in 16 bits, see sl.compile
     statistics  names of norms, means, histograms, ... of outputs, weights, gradients and updates that the step itself measures, at
                 every 10th step or as a train.Statistics says: ["*.grad/norm", "net.0/std"]; run.history.statistics has the values
+    run         a folder in which the training survives its process: it is saved there every minute, after Ctrl-C and at its end, and
+                if the folder holds such a run already, it is continued, to the same bits as without the interruption. With
+                validation, the best weights are used. train.RunFolder says more, and has options
 
     `sl.Training` is the same as an object that is advanced by steps, looked at, saved and continued.
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
@@ -100,4 +106,7 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
                      constrain=constrain, storage=storage, statistics=statistics)
     data = dataset if targets is None else (dataset, targets)
-    return Training(net, data, spec, callbacks=[*callbacks, *choose_reporter(progress)]).run()
+    training = Training(net, data, spec, callbacks=[*callbacks, *choose_reporter(progress)])
+    if run is None:
+        return training.run()
+    return (run if isinstance(run, RunFolder) else RunFolder(run)).train(training)

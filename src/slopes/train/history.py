@@ -157,7 +157,7 @@ def read_epoch(fields: Any, source: str) -> Epoch:
 def check_fields(fields: Any, expected: dict[str, Any], source: str) -> None:
     """Every expected field is there and has its type; none is unknown."""
     if not isinstance(fields, dict):
-        raise DataError(f"{source} is a {type(fields).__name__}, not an object", where="")
+        raise DataError(f"{source} is a {type(fields).__name__}, not an object", repair=AGAIN, where="")
     for name, kind in expected.items():
         if name not in fields:
             raise DataError(f"{source} lacks the field {name!r}", why=f"it has {', '.join(map(repr, fields)) or 'none'}",

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError, SaveError
 from ..files import inside, load_json, load_safetensors, save_json, save_safetensors
+from ..files.appended import read_prefix
 from ..files.atomic import saving
 from ..files.reading import reading, refused
 from ..files.staging import current, holds, staged
@@ -27,33 +28,39 @@ from ..settings import VERSION
 from .history import SCHEMA as HISTORY_SCHEMA
 from .history import VERSION as HISTORY_VERSION
 from .history import History, Run, check_fields
+from .history_file import Written, parse_history, times_of, write_history
 
-RUN_SCHEMA, RUN_VERSION = "slopes.run", 2
+RUN_SCHEMA, RUN_VERSION = "slopes.run", 3
 STUDY_SCHEMA = "slopes.study"  # of older versions: recipes of several trainings left this record and no history
-RECORD, STUDY, WEIGHTS, HISTORY, STATE = "run.json", "study.json", "weights.safetensors", "history.json", "state.safetensors"
+RECORD, STUDY, WEIGHTS, HISTORY, STATE = "run.json", "study.json", "weights.safetensors", "history.jsonl", "state.safetensors"
 NAME = re.compile(r"[^./\\\x00-\x1f]{1,100}")  # a network's name is part of file names and of the names of its arrays
 HEAD = {"schema": str, "version": int, "made_with": dict, "recipe": str, "hyperparameters": dict}
 FIELDS = {**HEAD, "finished": str, "seed": int, "data": dict, "networks": dict, "figures": dict, "lines": list, "plots": list,
           "seconds": (int, float), "interrupted": bool, "sha256": dict}
-NETWORK_FIELDS = {"structure": list, "settings": dict, "interrupted": bool, "position": dict}
+NETWORK_2_FIELDS = {"structure": list, "settings": dict, "interrupted": bool, "position": dict}
+NETWORK_FIELDS = {**NETWORK_2_FIELDS, "history": dict, "times": dict, "data_sha256": str}
+HISTORY_FIELDS = {"bytes": int, "sha256": str}
 RUN_1_FIELDS = {**HEAD, "finished": str, "data": dict, "structure": list, "settings": dict, "result": dict, "interrupted": bool,
                 "weights_sha256": str}
 STUDY_1_FIELDS = {**HEAD, "seed": int, "figures": dict, "lines": list, "seconds": (int, float)}
 AGAIN = "restore the file from a copy, or train again"
+NET, LINES = "net.", "history."  # prefixes in a state: the net's arrays, and those of the history, which are in its lines
+Histories = dict[str, Written]  # by network: what of its history is in the folder, written by this process
 
 
 class TrainingState(NamedTuple):
-    """What a training needs in addition to its weights to continue: named arrays, and its position, such as {"epoch": 3, "step": 120}."""
+    """What a training needs to continue: named arrays, its position, such as {"epoch": 3, "step": 120}, and the digest of its data."""
 
     arrays: Mapping[str, np.ndarray]
     position: Mapping[str, int]
+    data_sha256: str = ""
 
 
 @dataclass
 class SavedNetwork:
     """One network of a run folder: its weights by path, every layer of it, and how it was trained.
 
-    `state` and `position` are those of a training that can be continued; both are empty where none was saved.
+    `state`, `position` and `data_sha256` are those of a training that can be continued; they are empty where none was saved.
     """
 
     weights: dict[str, np.ndarray]
@@ -63,6 +70,13 @@ class SavedNetwork:
     interrupted: bool = False
     state: dict[str, np.ndarray] = field(default_factory=dict)
     position: dict[str, int] = field(default_factory=dict)
+    data_sha256: str = ""
+
+    @property
+    def last_weights(self) -> dict[str, np.ndarray]:
+        """The weights after the last step, where `weights` are those of the best epoch; the same ones where no state was saved."""
+        last = {name.removeprefix(NET): array for name, array in self.state.items() if name.startswith(NET)}
+        return last or self.weights
 
 
 @dataclass
@@ -96,11 +110,15 @@ class SavedRun:
 def save_run(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], *, recipe: str = "",
              hyperparameters: Mapping[str, Any] | None = None, seed: int = 0, data: Mapping[str, Any] | None = None,
              figures: Mapping[str, float] | None = None, lines: Iterable[str] = (), plots: Mapping[str, Picture] | None = None,
-             seconds: float | None = None, interrupted: bool = False, states: Mapping[str, TrainingState] | None = None) -> Path:
-    """Write a run, or several by name, into `folder`: run.json, weights.safetensors, history.json and plots; returns the folder.
+             seconds: float | None = None, interrupted: bool = False, states: Mapping[str, TrainingState] | None = None,
+             weights: Mapping[str, Mapping[str, np.ndarray]] | None = None, written: Histories | None = None) -> Path:
+    """Write a run, or several by name, into `folder`: run.json, weights.safetensors, history.jsonl and plots; returns the folder.
 
-    The weights of several networks are in one file, each array as NAME.PATH; their histories are history-NAME.json. `data` describes
-    the data as far as predictions need it (shape, classes, vocabulary); `states` is written to state.safetensors.
+    The weights of several networks are in one file, each array as NAME.PATH; their histories are history-NAME.jsonl. `data` describes
+    the data as far as predictions need it (shape, classes, vocabulary); `states` is written to state.safetensors. `weights` are saved
+    instead of those of the networks of these names.
+    `written`, which is updated, makes histories grow in their files instead of being written anew: only for a process that writes
+    the folder alone (`files.claim`). A history is on the disk before the record that counts on it.
     All files are first written beside their places, then count at one moment: after a full disk, a crash or a kill the folder
     holds the run that was there before, or the new one, whole in either case; remains are removed when the next run is saved there.
     run.json holds the SHA-256 of the arrays' files, so that files of two runs are never mixed up. Raises SaveError, and
@@ -110,26 +128,49 @@ def save_run(runs: Run | Mapping[str, Run], folder: str | os.PathLike[str], *, r
     check_names(named)
     target = prepare_folder(folder)
     with saving(target), staged(target) as stage:
-        arrays = join_arrays({name: run.net.state_dict() for name, run in named.items()})
+        arrays = join_arrays({name: run.net.state_dict() for name, run in named.items()} | dict(weights or {}))
         digests = {WEIGHTS: save_arrays(stage / WEIGHTS, arrays, recipe)} if arrays else {}
         if states:
-            digests[STATE] = save_arrays(stage / STATE, join_arrays({name: state.arrays for name, state in states.items()}), recipe)
-        for name, run in named.items():
-            save_json(stage / history_file(name), run.history.content(), HISTORY_SCHEMA, HISTORY_VERSION)
+            digests[STATE] = save_arrays(stage / STATE, join_arrays({name: state_arrays(state) for name, state in states.items()}), recipe)
+        histories = save_histories(named, target, stage, written or {})
         for name, picture in (plots or {}).items():
             picture.save(stage / name)
-        networks = {name: {"structure": structure(run.net), "settings": run.settings, "interrupted": run.interrupted,
-                           "position": dict(states[name].position) if name in states else {}} for name, run in named.items()}
+        networks = {name: network_fields(run, histories[name], states.get(name)) for name, run in named.items()}
         total = sum(run.history.seconds for run in named.values()) if seconds is None else seconds
         record = {"made_with": versions(), "finished": datetime.now(UTC).isoformat(timespec="seconds"), "recipe": recipe,
                   "hyperparameters": dict(hyperparameters or {}), "seed": seed, "data": dict(data or {}), "networks": networks,
                   "figures": dict(figures or {}), "lines": list(lines), "plots": list(plots or {}), "seconds": round(total, 2),
                   "interrupted": interrupted or any(run.interrupted for run in named.values()), "sha256": digests}
         save_json(stage / RECORD, record, RUN_SCHEMA, RUN_VERSION)
-    if not states:
-        with contextlib.suppress(OSError):  # of an unfinished run that was here before; run.json no longer names it
-            os.unlink(target / STATE)
+    if written is not None:
+        written.update(histories)
+    remove_older(target, named, bool(states))
     return target
+
+
+def save_histories(named: Mapping[str, Run], target: Path, stage: Path, written: Histories) -> Histories:
+    """Write the histories, and say how much of each is in its file."""
+    return {name: write_history(run.history, target / history_file(name), stage / history_file(name), written.get(name))
+            for name, run in named.items()}
+
+
+def network_fields(run: Run, history: Written, state: TrainingState | None) -> dict[str, Any]:
+    """What the record says of a network."""
+    return {"structure": structure(run.net), "settings": run.settings, "interrupted": run.interrupted,
+            "position": dict(state.position) if state else {}, "data_sha256": state.data_sha256 if state else "",
+            "history": {"bytes": history.prefix.length, "sha256": history.prefix.digest}, "times": times_of(run.history)}
+
+
+def state_arrays(state: TrainingState) -> dict[str, np.ndarray]:
+    """The arrays of a state but for its history, which has a file of its own."""
+    return {name: array for name, array in state.arrays.items() if not name.startswith(LINES)}
+
+
+def remove_older(target: Path, names: Iterable[str], states: bool) -> None:
+    """Remove files of an earlier run that run.json no longer names: its state, and histories as older versions wrote them."""
+    for file in (*(() if states else (STATE,)), *(older_history_file(name) for name in names)):
+        with contextlib.suppress(OSError):
+            os.unlink(target / file)
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -147,8 +188,13 @@ def is_name(name: str, count: int) -> bool:
 
 
 def history_file(name: str) -> str:
-    """Where the history of a network is kept: `history.json` for the only one, `history-NAME.json` otherwise."""
-    return f"history-{name}.json" if name else HISTORY
+    """Where the history of a network is kept: `history.jsonl` for the only one, `history-NAME.jsonl` otherwise."""
+    return f"history-{name}.jsonl" if name else HISTORY
+
+
+def older_history_file(name: str) -> str:
+    """Where versions 1 and 2 kept it."""
+    return history_file(name).removesuffix("l")
 
 
 def join_arrays(arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -257,13 +303,22 @@ def read_run(target: Path) -> SavedRun:
     for name, fields in record["networks"].items():
         if not is_name(name, len(record["networks"])):
             raise refused(target / RECORD, "networks", f"one is called {name!r:.120}", repair=AGAIN)
-        check_fields(fields, NETWORK_FIELDS, f"{source}: networks[{name!r}]")
+        check_fields(fields, NETWORK_2_FIELDS if record["version"] == 2 else NETWORK_FIELDS, f"{source}: networks[{name!r}]")
     weights, state = (read_arrays(target, file, record["sha256"].get(file)) for file in (WEIGHTS, STATE))
-    networks = {name: SavedNetwork(arrays_of(weights, name), fields["structure"], fields["settings"], read_history(target, name),
-                                   fields["interrupted"], arrays_of(state, name), fields["position"])
+    networks = {name: read_network(target, name, fields, arrays_of(weights, name), arrays_of(state, name))
                 for name, fields in record["networks"].items()}
     plain = {name: record[name] for name in FIELDS if name not in ("finished", "networks", "sha256")}
     return SavedRun(folder=target, networks=networks, **plain)
+
+
+def read_network(target: Path, name: str, fields: dict[str, Any], weights: dict[str, np.ndarray],
+                 state: dict[str, np.ndarray]) -> SavedNetwork:
+    """A network of version 2 or 3; its history is part of its state, if it has one."""
+    history = read_history(target, name, fields)
+    if state:
+        state |= {f"{LINES}{path}": np.asarray(value) for path, value in history.named_state().items()}
+    return SavedNetwork(weights, fields["structure"], fields["settings"], history, fields["interrupted"], state, fields["position"],
+                        fields.get("data_sha256", ""))
 
 
 def read_run_1(target: Path, record: dict[str, Any]) -> SavedRun:
@@ -271,7 +326,7 @@ def read_run_1(target: Path, record: dict[str, Any]) -> SavedRun:
     check_fields(record, RUN_1_FIELDS, str(target / RECORD))
     values = dict(record["hyperparameters"])
     network = SavedNetwork(read_arrays(target, WEIGHTS, record["weights_sha256"]), record["structure"], record["settings"],
-                           read_history(target, ""), record["interrupted"])
+                           read_history_1(target, ""), record["interrupted"])
     seed = values.pop("seed", 0)
     return SavedRun(target, RUN_SCHEMA, 1, record["made_with"], record["recipe"], values, seed if isinstance(seed, int) else 0,
                     record["data"], {"": network}, {f"test {name}": value for name, value in record["result"].items()},
@@ -287,9 +342,19 @@ def read_study_1(target: Path) -> SavedRun:
                     {"": SavedNetwork(weights)} if weights else {}, record["figures"], record["lines"], seconds=record["seconds"])
 
 
-def read_history(target: Path, name: str) -> History:
-    """The history of a network."""
-    file = history_file(name)
+def read_history(target: Path, name: str, fields: Mapping[str, Any]) -> History:
+    """The history of a network: those lines of its file that the record counts on."""
+    if "history" not in fields:
+        return read_history_1(target, name)
+    counted, file = fields["history"], history_file(name)
+    check_fields(counted, HISTORY_FIELDS, f"{target / RECORD}: networks[{name!r}].history")
+    path = Path(inside(target, current(target, file)))
+    return parse_history(read_prefix(path, counted["bytes"], counted["sha256"]), fields["times"], target / file)
+
+
+def read_history_1(target: Path, name: str) -> History:
+    """The history of a network as versions 1 and 2 wrote it."""
+    file = older_history_file(name)
     return History.from_fields(load_json(inside(target, current(target, file)), HISTORY_SCHEMA, HISTORY_VERSION), str(target / file))
 
 

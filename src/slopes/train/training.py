@@ -82,7 +82,8 @@ class Callback:
         """After a saved state was loaded: the training goes on from `training.position`."""
 
     def interrupted(self, training: Training) -> None:
-        """After Ctrl-C, before `end`: net and training are as the last step left them, so that `named_state` can be saved."""
+        """After Ctrl-C, before `end`: net and training are as the last step left them, so that `named_state` can be saved. Not called
+        after a second Ctrl-C, which may have come in the middle of anything: `training.torn`."""
 
     def end(self, training: Training) -> str | None:
         """However the training ends; `training.error` is the exception that ended it, if any. A text that is returned says what the
@@ -171,8 +172,11 @@ class Training:
         self.batch_size = self.source.batch_size(spec.batch_size)
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
         self.prepare_step()
-        self.evaluator = None if held_out is None else Evaluator(
-            net, held_out, self.objective, self.metrics, held_out.validation_batch_size(self.batch_size))
+        self.sources = [(self.source, self.batch_size)]
+        self.evaluator = None
+        if held_out is not None:
+            self.sources.append((held_out, held_out.validation_batch_size(self.batch_size)))
+            self.evaluator = Evaluator(net, held_out, self.objective, self.metrics, self.sources[1][1])
         self.prepare_record()
 
     # What is prepared when it is made
@@ -226,7 +230,7 @@ class Training:
         self.position, self.history = Position(0, 0), History()
         self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source), metrics=self.metrics)
         self.base_rate = float(self.optimizer.lr)
-        self.begun = self.stopped = self.finished = False
+        self.begun = self.stopped = self.finished = self.torn = False
         self.error: BaseException | None = None
         self.interrupts = Interrupts()
         self.start_epoch()
@@ -310,9 +314,12 @@ class Training:
                     if self.interrupts.requested:
                         break
         except KeyboardInterrupt:
-            self.interrupts.requested = True
-        if self.interrupts.requested and not self.finished:
-            self.interrupt()
+            self.interrupts.requested = self.torn = True
+        try:
+            if self.interrupts.requested and not self.finished:
+                self.interrupt()
+        finally:
+            self.interrupts.settle()
         return self.result
 
     def events(self, steps: float = math.inf, calls: float = math.inf) -> Iterator[Event]:
@@ -453,7 +460,7 @@ class Training:
         except DivergedError as error:
             self.fail(error)
             raise
-        for callback in self.callbacks:
+        for callback in self.callbacks if not self.torn else ():
             callback.interrupted(self)
         self.result.interrupted = True
         self.end()
@@ -515,7 +522,8 @@ class Training:
         if not self.begun:
             self.begin()
         restore_state(self.tensors, self.state_groups(), state)
-        self.finished, self.error = False, None
+        self.finished, self.torn, self.error = False, False, None
+        self.interrupts.requested = False
         self.result.interrupted, self.result.message = False, ""
         self.batches = None
         self.replay = StepReplay(self.tensors, self.runner.run)
