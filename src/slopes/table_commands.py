@@ -40,7 +40,7 @@ Setup = Callable[[int | None, Path | None, bool], Path]
 
 def table_command(setup: Setup, interrupted: int) -> click.Command:
     """`slopes train table`; `setup` makes settings of --threads and chooses the folder, `interrupted` is the exit code after Ctrl-C."""
-    return click.Command("table", params=parameters(), help=HELP, short_help="your own CSV file: --target COLUMN",
+    return click.Command("table", params=parameters(), help=HELP, short_help="your own CSV or Parquet file: --target COLUMN",
                          callback=lambda **args: train(setup, interrupted, **args))
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from ..files.atomic import replacing
 from ..files.reading import Path, refused
 from .decimals import blank_leading, join_fields, write_digits, write_numbers, write_shares
 from .fields import FieldColumn, TextColumn, Words
+from .frames import frame_like
 from .model import TableModel
-from .rows import Block, distinct_names, open_rows
+from .rows import Block
 from .schema import Schema
 from .scores import Interval, calibration_error, r_squared, scores_for
-from .spelling import detect
+from .sources import Source, open_source, source_name
 from .table import typed, typed_fields
 from .target import labels_of
 
@@ -58,25 +59,25 @@ class Part(NamedTuple):
     predicted: np.ndarray
 
 
-def predict_blocks(model: TableModel, path: Path, account: Account) -> Iterator[Part]:
-    """The predictions of a file's rows, in blocks, in memory that does not grow with the file; what is noticed is added to `account`.
+def predict_blocks(model: TableModel, source: Source, account: Account) -> Iterator[Part]:
+    """The predictions of the rows of a file or a data frame, in blocks, in memory that does not grow with the file.
 
+    What is noticed is added to `account`.
     The file has the spelling of the training file; encoding and delimiter are detected anew. Columns that it lacks, and values that
     cannot be read, are gaps; unknown categories are none; further columns are not used. Raises DataError for a file that has less
     than half of the model's columns, and for one that is no CSV file.
     """
     schema = model.schema
-    spelling = detect(path, replace(schema.spelling, encoding="", delimiter=""), account.notes)
-    with open_rows(path, spelling, most=None) as (header, blocks):
-        names = distinct_names(header, path, account.notes)
-        compare_columns(schema, names, path, account)
+    spelling = replace(schema.spelling, encoding="", delimiter="")
+    with open_source(source, spelling, account.notes, most=None) as (name, _, names, blocks):
+        compare_columns(schema, names, name, account)
         for block in blocks:
             values = dict(zip(names, block.columns))
             predicted = model.predict(typed_block(schema, model, values, block.lines, account))
             account.rows += len(block)
             yield Part(block, values, predicted)
     if not account.rows:
-        raise refused(path, "line 1", "there is a line of names but no row below it", "there is nothing to predict",
+        raise refused(name, "line 1", "there is a line of names but no row below it", "there is nothing to predict",
                       "name a file with rows")
 
 
@@ -107,18 +108,35 @@ def typed_block(schema: Schema, model: TableModel, values: dict[str, FieldColumn
     return columns
 
 
-def predict_file(model: TableModel, path: Path, out: Path) -> Account:
-    """Write a CSV file with a row of predictions for each row of a file, in its order; the file is there whole or not at all.
+def predict_file(model: TableModel, source: Source, out: Path) -> Account:
+    """Write a CSV file with a row of predictions for each row of a file or a data frame, in its order.
 
+    The file is there whole or not at all.
     Of classes: the row's number, the most probable class, its probability, and that of every class. Of numbers: the row's number,
     the number, and the ends of its 90% interval.
     """
     account, format_rows = Account(), output_format(model)
     with replacing(out) as file:
         file.write(csv_line(output_names(model)) + b"\n")
-        for part in predict_blocks(model, path, account):
+        for part in predict_blocks(model, source, account):
             file.write(format_rows(part.predicted, account.rows - len(part.block) + 1))
     return account
+
+
+def predict_frame(model: TableModel, frame: Any, account: Account | None = None) -> Any:
+    """A data frame of predictions for each row of a data frame, of the same library: the columns of `predict_file` without the row.
+
+    What is noticed is added to `account`. Raises as `predict_blocks` does.
+    """
+    account = Account() if account is None else account
+    predicted = np.concatenate([part.predicted for part in predict_blocks(model, frame, account)])
+    names = output_names(model)[1:]
+    if model.classes:
+        best = predicted.argmax(axis=1)
+        columns = [[model.classes[i] for i in best.tolist()], predicted.max(axis=1), *predicted.T]
+    else:
+        columns = [predicted, predicted - model.margin, predicted + model.margin]
+    return frame_like(frame, dict(zip(names, columns)))
 
 
 def output_names(model: TableModel) -> list[str]:
@@ -163,14 +181,14 @@ class Evaluation:
     account: Account
 
 
-def evaluate_file(model: TableModel, path: Path) -> Evaluation:
+def evaluate_file(model: TableModel, source: Source) -> Evaluation:
     """The scores of a model on rows whose targets are known; rows without a target are left out, and that is noted.
 
     Raises DataError for a file without the target's column, for targets that the model cannot predict, and as `predict_blocks`.
     """
-    account, target = Account(), model.schema.target.column.name
+    account, target, path = Account(), model.schema.target.column.name, source_name(source)
     predictions, targets, left_out = [], [], 0
-    for part in predict_blocks(model, path, account):
+    for part in predict_blocks(model, source, account):
         if target not in part.values:
             raise refused(path, "columns", f"there is no column {target!r}", "the predictions are compared with it",
                           f"bring a file with it; to predict only: slopes predict; it has {', '.join(map(repr, list(part.values)[:10]))}")
