@@ -63,6 +63,17 @@ class Question:
                                 repair="leave one of them out")
 
 
+def for_targets(question: Question, targets: Sequence[str]) -> list[Question]:
+    """A question for each target: no target is learned from, as none of them is known when the others are predicted.
+
+    Raises ArgumentError for a target that is named twice.
+    """
+    if len(set(targets)) < len(targets):
+        raise ArgumentError(f"targets {', '.join(map(repr, targets))}", why="one of them is named twice", repair="name each once")
+    return [replace(question, target=target, without=[*question.without, *(other for other in targets if other != target)])
+            for target in targets]
+
+
 @dataclass
 class Prepared:
     """Everything that trainings and baselines need: the schema, typed columns and targets of all rows, and the split."""
