@@ -49,6 +49,11 @@ class TableModel:
         return self.schema.target.classes
 
     @property
+    def target(self) -> str:
+        """The name of the column that is predicted."""
+        return self.schema.target.column.name
+
+    @property
     def outputs(self) -> int:
         """How many outputs each network has."""
         return max(1, len(self.classes))
