@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..graph.node import Node
@@ -29,6 +29,7 @@ from .mixing import emit_mix
 from .module import Module
 from .nest import Buffer
 from .scope import Scope
+from .signature import signature_of
 from .special import emit_cumulate, emit_scatter, emit_sort
 from .target import Target
 from .values import INT64, Value
@@ -51,6 +52,7 @@ class KernelFunctions:
     """Writes kernels as functions. A kernel's text depends on nothing around it, so that equal ones share a function.
 
     modules  the functions, by their texts
+    known    by the signature of a kernel: its function, and which of its nodes that reports errors of
     calls    by a kernel's id: how it is called
     around   by a kernel's id: the loops that the kernel is in
     sites    error code n is reported on behalf of sites[n - 1]
@@ -59,6 +61,7 @@ class KernelFunctions:
     def __init__(self, target: Target, origin: Mapping[Node, Node], scalarize_budget: int) -> None:
         self.target, self.origin, self.scalarize_budget = target, origin, scalarize_budget
         self.modules: dict[str, Module] = {}
+        self.known: dict[Hashable, tuple[Module, list[int]]] = {}
         self.calls: dict[int, KernelCall] = {}
         self.around: dict[int, tuple[Axis, ...]] = {}
         self.sites: list[Node] = []
@@ -82,7 +85,7 @@ class KernelFunctions:
                 self.add(kernel)
 
     def add(self, kernel: Kernel) -> None:
-        """Write a kernel's function, unless an identical one is there."""
+        """Write a kernel's function, unless that of an equal kernel is there."""
         names: dict[object, str] = {}
         pointers: dict[Buffer, str] = {}
         owners: list[Buffer] = []
@@ -92,18 +95,27 @@ class KernelFunctions:
                 names[key] = f"%b{len(names)}"
                 owners.append(buffer)
             pointers[buffer] = names[key]
-        b = self.target.builder(self.scalarize_budget)
-        sites: dict[int, str] = {}
-        scope = Scope(b, pointers, lambda node: sites.setdefault(self.site(node), f"%site{len(sites)}"))
         around = self.around[id(kernel)]
+        signature, nodes = signature_of(kernel, around, pointers, self.origin)
+        if signature not in self.known:
+            module, sites = self.write(kernel, around, pointers)
+            self.known[signature] = module, [nodes.index(site) for site in sites]
+        module, positions = self.known[signature]
+        self.calls[id(kernel)] = KernelCall(module, owners, [self.site(nodes[i]) for i in positions])
+
+    def write(self, kernel: Kernel, around: tuple[Axis, ...], pointers: dict[Buffer, str]) -> tuple[Module, list[Node]]:
+        """The function of a kernel, and the nodes on whose behalf it may report errors."""
+        b = self.target.builder(self.scalarize_budget)
+        sites: dict[Node, str] = {}
+        scope = Scope(b, pointers, lambda node: sites.setdefault(self.origin.get(node, node), f"%site{len(sites)}"))
         scope.at = {axis: Value(f"%time{i}", INT64) for i, axis in enumerate(around)}
         EMITTERS[type(kernel)](scope, kernel)
-        parameters = [*(f"ptr noalias {name}" for name in names.values()), *(f"i64 %time{i}" for i in range(len(around))),
+        parameters = [*(f"ptr noalias {name}" for name in dict.fromkeys(pointers.values())), *(f"i64 %time{i}" for i in range(len(around))),
                       *(f"i32 {name}" for name in sites.values()), "ptr noalias %scratch", "ptr %error", "i64 %block"]
         text = b.function(f"({', '.join(parameters)}) #0")
         if text not in self.modules:
             self.modules[text] = kernel_module(kernel.kind, parameters, text, b.declarations)
-        self.calls[id(kernel)] = KernelCall(self.modules[text], owners, list(sites))
+        return self.modules[text], list(sites)
 
 
 def kernel_module(kind: str, parameters: Sequence[str], text: str, declarations: set[str]) -> Module:

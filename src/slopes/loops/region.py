@@ -14,6 +14,7 @@ from ..graph.walk import topological
 from ..ops.segments import extent, loop_key, segments
 from ..passes.fuse import Group, group, is_leaf
 from .choose import even_blocks
+from .equal_groups import EqualGroups
 from .index import Axis, Index, as_index, linear, strided
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
@@ -57,6 +58,7 @@ def plan_groups(grouped: Grouped, buffers: BufferMap, target: Target) -> list[Ke
     """The kernels of all groups, in order."""
     result: list[Kernel | Loop] = []
     rows = dict(grouped.rows)
+    equal = EqualGroups(buffers, lambda part: plan_group(part, buffers, target))
     for part in grouped.groups:
         node = part.nodes[0]
         if part.root is not None and part.root.op.kind == "loop":
@@ -66,7 +68,7 @@ def plan_groups(grouped: Grouped, buffers: BufferMap, target: Target) -> list[Ke
             strides = buffer.strides or strides_of(node.shape)
             result += [write_kernel(Reader(buffers), arg, buffer, start, target, strides) for arg, start in grouped.joined[node]]
         elif 0 not in part.shape:
-            result += plan_group(part, buffers, target)
+            result += equal.kernels_of(part)
     return result
 
 
