@@ -107,7 +107,9 @@ FEW_COLUMNS: Annotated[int, Cost("rows or columns", "below which size of its sho
 FEW_ROWS: Annotated[int, Cost("rows or columns", "below which size of its longer side a product is a plain reduction")] = 8
 MOST_VECTORS: Annotated[int, Cost("vectors", "how wide a tile is at most")] = 4
 TILE_STEP: Annotated[float, Cost("cycles", "what a step of k costs beside its arithmetic")] = 0.75
-TILE_LATENCY: Annotated[float, Cost("cycles", "the least that a step of k takes, as a multiply-add waits for the one before")] = 5.0
+TILE_LATENCY: Annotated[float, Cost(
+    "cycles", "the least that a step of k takes, as a multiply-add waits for the one before",
+    "derived: a multiply-add takes four cycles, and two begin in each")] = 8.0
 BROADCAST: Annotated[float, Cost("cycles", "the price of reading one element of A into all lanes")] = 0.5
 NEON_BROADCAST: Annotated[float, Cost(
     "products", "the price of reading one element of A on 64-bit ARM, where no product reads memory itself",
