@@ -146,7 +146,8 @@ WAY: Annotated[int, Cost(
     "bytes", "the distance at which addresses share a set of the first-level cache", "derived: 64 sets of 64 bytes")] = 4096
 WAYS: Annotated[int, Cost(
     "lines", "how many lines one of its sets holds: how many rows a tile has", "derived: 8 ways; the effect, 5.8 to 8 times: NOTES 17")] = 8
-LINE: Annotated[int, Cost("bytes", "how much memory a prefetch brings near", "derived: a cache line of x86-64 and most ARM processors")] = 64
+LINE: Annotated[int, Cost(
+    "bytes", "how much memory one prefetch brings near", "derived: a cache line of x86-64 and most ARM processors")] = 64
 PREFETCHED: Annotated[int, Cost(
     "bytes", "from which size on what an epilogue reads and writes is not expected in the second-level cache",
     "chosen: half of such a cache; the effect: NOTES 34")] = 1 << 18

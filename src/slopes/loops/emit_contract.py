@@ -128,7 +128,7 @@ def prefetch_epilogue(scope: Scope, kernel: ContractKernel, tile: Tile, row: Axi
 def epilogue_accesses(stores: list[Store]) -> list[tuple[Buffer, Index]]:
     """What an epilogue writes and reads, each once; where the index is read from data it is known too late."""
     loads = [expr for expr in expressions([store.expr for store in stores]) if isinstance(expr, Load)]
-    accesses = dict.fromkeys((access.buffer, access.offset) for access in (*stores, *loads))
+    accesses = dict.fromkeys([*((store.buffer, store.offset) for store in stores), *((load.buffer, load.offset) for load in loads)])
     return [(buffer, offset) for buffer, offset in accesses if not indirect_parts(offset)]
 
 
