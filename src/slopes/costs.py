@@ -140,9 +140,12 @@ SCATTER: Annotated[float, Cost(
     "cycles", "the price of storing an element that is not next to its neighbour", "NOTES 5: predicted 70 and measured 75 GFLOP/s")] = 2.5
 LONGEST_PANEL: Annotated[int, Cost("steps of k", "the length of a packed panel, which must stay in the second-level cache")] = 4096
 PAGE_STRIDE: Annotated[int, Cost(
-    "bytes", "from which distance between steps of k packing A pays", "chosen; at 4096 copying brought 54 to 11 ms: NOTES 20")] = 2048
-LONG_K: Annotated[int, Cost("steps of k", "from which length packing A pays")] = 256
+    "bytes", "from which distance between steps of k packing A pays",
+    "chosen; at 4096 copying brought 54 to 11 ms: NOTES 20; at 1024 6.9 to 3.3 ms with AVX2: NOTES 34")] = 512
+LONG_K: Annotated[int, Cost("steps of k", "from which length packing A pays")] = 128
 WORTH_PACKING_A: Annotated[int, Cost("panels", "how many panels must read the same A for packing it to pay")] = 2
+PACKED_STEPS: Annotated[int, Cost(
+    "steps of k", "how many lines of A are read at once when it is packed: on pages of their own they share a set of the cache")] = 16
 REPACK_ROWS: Annotated[int, Cost(
     "rows", "how high blocks of rows are at least, since each of them packs its panel again",
     "NOTES 5: blocks that were too low made LeNet's weight gradient slower")] = 160
@@ -158,6 +161,15 @@ WAY: Annotated[int, Cost(
     "bytes", "the distance at which addresses share a set of the first-level cache", "derived: 64 sets of 64 bytes")] = 4096
 WAYS: Annotated[int, Cost(
     "lines", "how many lines one of its sets holds: how many rows a tile has", "derived: 8 ways; the effect, 5.8 to 8 times: NOTES 17")] = 8
+LINE: Annotated[int, Cost(
+    "bytes", "how much memory one prefetch brings near", "derived: a cache line of x86-64 and most ARM processors")] = 64
+PREFETCHED: Annotated[int, Cost(
+    "bytes", "from which size on what an epilogue reads and writes is not expected in the second-level cache",
+    "chosen: half of such a cache; the effect: NOTES 34")] = 1 << 18
+PREFETCHED_RUN: Annotated[int, Cost(
+    "bytes", "from which length on a tile's rows in the result are fetched well enough without prefetches",
+    "NOTES 34: with rows of 64 bytes 5% of a step, of 128 bytes nothing")] = 128
+PREFETCHED_STEPS: Annotated[int, Cost("steps of k", "from which number on a tile takes as long as a fetch from memory")] = 32
 CHEAP_EPILOGUE: Annotated[int, Cost("instructions", "up to which cost an epilogue is unrolled for every register of a tile")] = 8
 
 # ---------------------------------------------------------------------- programs
