@@ -29,6 +29,8 @@ examples:
   python -m benchmarks                                      all workloads
   python -m benchmarks lenet gpt --rounds 21                lenet-sgd, lenet-adam, gpt and gpt-long, more rounds
   python -m benchmarks infer-lenet-1 --peers onnx,eager     beside onnxruntime and PyTorch as it is only
+  python -m benchmarks gpt2 --rounds 3                      12 layers of width 768: minutes, and therefore only when it is named
+  python -m benchmarks memory gpt2 --rounds 1               the memory that it needs beside PyTorch's
   python -m benchmarks lenet --cpu x86-64-v3                as on a machine with AVX2 only
   python -m benchmarks all --json benchmarks/results-avx512.json   everything, kept in a file
   python -m benchmarks table benchmarks/results-*.json --into README.md docs/performance.md

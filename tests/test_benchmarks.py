@@ -19,10 +19,13 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
 from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
+from slopes import nn  # noqa: E402
 
-SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
+SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5},
+         "gpt2": {"net": partial(networks.gpt2, vocabulary=50, width=16, depth=2, heads=2), "sample": (8,), "classes": 50}}
 PARAMETERS = {"tiny": 114, "mlp-sgd": 101_770, "mlp-wide": 669_706, "lenet-sgd": 431_080, "resnet20": 269_722,
-              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
+              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "gpt2": 162_246_912,
+              "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
 EVERYONE = Bar(1.5, ("PyTorch", "JAX"))
 
 
@@ -38,7 +41,9 @@ def test_every_workload_builds_and_steps(name):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_networks_have_the_parameters_that_they_say(name):
-    assert sum(each.size for each in WORKLOADS[name].net(layers_slopes).parameters()) == PARAMETERS[name]
+    with nn.init.shapes_only():
+        net = WORKLOADS[name].net(layers_slopes)
+    assert sum(parameter.size for parameter in net.parameters()) == PARAMETERS[name]
 
 
 def test_the_arithmetic_is_counted():
@@ -69,6 +74,8 @@ def test_a_level_of_instructions_is_for_slopes_and_its_peers(monkeypatch):
 
 def test_names_choose_workloads_by_their_beginning():
     assert [each.name for each in chosen(["lenet", "gpt"])] == ["lenet-sgd", "lenet-adam", "gpt", "gpt-long"]
+    assert [workload.name for workload in chosen(["gpt2"])] == ["gpt2"]
+    assert [workload for workload in chosen([]) if workload.slow] == [] and len(chosen([])) == len(WORKLOADS) - 1
     with pytest.raises(SystemExit, match="no workload is called vgg"):
         chosen(["vgg"])
 
