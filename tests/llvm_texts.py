@@ -45,7 +45,7 @@ def main(folder: str) -> None:
         bits.program()
         write(out, "random-bits", texts)
         for name, workload in WORKLOADS.items():
-            if not workload.compiled:
+            if not workload.compiled or workload.slow:
                 continue
             texts.clear()
             engine_slopes.build(workload, 2, "compiled").run(1)

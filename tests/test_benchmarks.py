@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +20,15 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
+from benchmarks import accuracy, contention, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
 from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
+from slopes import nn  # noqa: E402
 
-SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
+SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5},
+         "gpt2": {"net": partial(networks.gpt2, vocabulary=50, width=16, depth=2, heads=2), "sample": (8,), "classes": 50}}
 PARAMETERS = {"tiny": 114, "mlp-sgd": 101_770, "mlp-wide": 669_706, "lenet-sgd": 431_080, "resnet20": 269_722,
-              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
+              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "gpt2": 162_246_912,
+              "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
 EVERYONE = Bar(1.5, ("PyTorch", "JAX"))
 
 
@@ -38,7 +44,9 @@ def test_every_workload_builds_and_steps(name):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_networks_have_the_parameters_that_they_say(name):
-    assert sum(each.size for each in WORKLOADS[name].net(layers_slopes).parameters()) == PARAMETERS[name]
+    with nn.init.shapes_only():
+        net = WORKLOADS[name].net(layers_slopes)
+    assert sum(parameter.size for parameter in net.parameters()) == PARAMETERS[name]
 
 
 def test_the_arithmetic_is_counted():
@@ -69,6 +77,8 @@ def test_a_level_of_instructions_is_for_slopes_and_its_peers(monkeypatch):
 
 def test_names_choose_workloads_by_their_beginning():
     assert [each.name for each in chosen(["lenet", "gpt"])] == ["lenet-sgd", "lenet-adam", "gpt", "gpt-long"]
+    assert [workload.name for workload in chosen(["gpt2"])] == ["gpt2"]
+    assert [workload for workload in chosen([]) if workload.slow] == [] and len(chosen([])) == len(WORKLOADS) - 1
     with pytest.raises(SystemExit, match="no workload is called vgg"):
         chosen(["vgg"])
 
@@ -253,3 +263,38 @@ def test_the_most_memory_since_the_mark_is_read():
     before = once.memory("VmHWM")
     kept = np.ones(8 * 2**20)  # beyond 32 MiB the system gives new memory, whatever has been freed
     assert kept.nbytes / 2 < once.memory("VmHWM") - before < 1.5 * kept.nbytes
+
+
+# Contention
+
+class Clock:
+    """A step that takes so many seconds of a clock that nothing else moves."""
+
+    def __init__(self, time, seconds):
+        self.time, self.seconds = time, seconds
+
+    def run(self, steps):
+        assert steps == 1
+        self.time[0] += self.seconds
+
+
+def test_steps_of_two_systems_in_turn_are_timed_each_by_itself(monkeypatch):
+    pytest.importorskip("torch")
+    in_turn = importlib.import_module("benchmarks.in_turn")
+    time = [0.0]
+    monkeypatch.setattr(in_turn.time, "perf_counter", lambda: time[0])
+    assert in_turn.in_turn({"slopes": Clock(time, 0.25), "torch": Clock(time, 2.0)}, 9) == {"slopes": 0.25, "torch": 2.0}
+    assert time[0] == 9
+
+
+def test_contention_has_a_row_for_one_process_with_another_library(monkeypatch):
+    worker = SimpleNamespace(answer=lambda: None, round=lambda seconds: 2.0)
+    monkeypatch.setattr(contention, "worker", lambda *arguments: nullcontext(worker))
+    monkeypatch.setattr(contention, "busy", nullcontext)
+    monkeypatch.setattr(contention, "PAUSE", 0)
+    monkeypatch.setattr(contention, "torch_installed", lambda: True)
+    steps = {"alone": {"slopes": 2.0, "torch": 4.0}, "mixed": {"slopes": 6.0, "torch": 5.0}}
+    monkeypatch.setattr(contention, "fresh", lambda *arguments, **options: (0.0, steps))
+    beside, mixed = (figure for _, figure in contention.measure(["lenet-sgd"], 1, 0.1, 2))
+    assert (beside["slopes"], beside["met"]) == (1, True)
+    assert (mixed["slopes"], mixed["other"], mixed["met"]) == (3, 1.25, False)
