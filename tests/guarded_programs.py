@@ -48,10 +48,10 @@ def steps() -> None:
 
 def operations(side: str) -> None:
     """Every operation and its gradient; half of the types on each side, for the sake of time."""
-    for name, dtype in itertools.product(OPERATIONS, NATIVE[SIDES.index(side)::2]):
-        test_compiled.test_an_operation_compiled_is_the_operation_eager(name, dtype)
-        if dtype.kind == "f":
-            test_compiled.test_a_gradient_compiled_is_the_gradient_eager(name, dtype)
+    dtypes = NATIVE[SIDES.index(side)::2]
+    for name in OPERATIONS:
+        test_compiled.check_compiled(name, dtypes)
+        test_compiled.check_gradients(name, [dtype for dtype in dtypes if dtype.kind == "f"])
     for name in test_compiled.COMPOSED:
         test_compiled.test_a_composed_function_and_its_gradient_compile(name)
 

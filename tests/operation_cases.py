@@ -39,6 +39,11 @@ class Case:
     node: Node
 
     @property
+    def text(self) -> str:
+        """The call in words, for the message of a failure."""
+        return f"{self.node.op.name}({', '.join(f'{array.dtype} {array.shape}' for array in self.arrays)}, {self.params})"
+
+    @property
     def env(self) -> dict[Node, np.ndarray]:
         return dict(zip(self.inputs, self.arrays))
 

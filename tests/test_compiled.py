@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from operation_cases import OPERATIONS, Case, cases
+from together import together
 
 import slopes as sl
 from slopes.errors import DivisionError, OutOfRangeError
@@ -17,13 +20,20 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}  # sums may be taken in another 
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
-def agree(found, expected):
-    """Equal shapes and types; equal numbers, floats up to rounding."""
-    for ours, eager in zip(found, expected, strict=True):
-        ours, eager = ours.numpy(), eager.numpy()
-        assert (ours.shape, ours.dtype) == (eager.shape, eager.dtype)
-        tolerance = TOLERANCE.get(eager.dtype.name, 0)
-        np.testing.assert_allclose(ours, eager, rtol=tolerance, atol=tolerance)
+def agree(results, expected, labels=None):
+    """Equal shapes and types; equal numbers, floats up to rounding. All are compared, and the errors say of what each is."""
+    together("label, ours, eager", zip(labels or range(len(expected)), results, expected, strict=True), ids=summary)(compare)()
+
+
+def summary(value):
+    return f"an array of {value.dtype} {value.shape}" if isinstance(value, sl.Tensor) else value
+
+
+def compare(label, ours, eager):
+    ours, eager = ours.numpy(), eager.numpy()
+    assert (ours.shape, ours.dtype) == (eager.shape, eager.dtype)
+    tolerance = TOLERANCE.get(eager.dtype.name, 0)
+    np.testing.assert_allclose(ours, eager, rtol=tolerance, atol=tolerance)
 
 
 def results(name: str, calls: list[Case], tensors: tuple) -> list:
@@ -40,27 +50,25 @@ def arrays_of(calls: list[Case]) -> list[np.ndarray]:
     return [array for case in calls for array in (case.arrays or [np.zeros((), case.node.dtype)])]
 
 
-@pytest.mark.parametrize("dtype", NATIVE, ids=str)
-@every_operation
-def test_an_operation_compiled_is_the_operation_eager(name, dtype):
-    calls = cases(OPERATIONS[name], dtype)
+def check_compiled(name: str, dtypes: Sequence[np.dtype]) -> None:
+    """The operation on all its cases in these types, in one program: a kernel for each, so that each is compiled as if it were alone."""
+    calls = [case for dtype in dtypes for case in cases(OPERATIONS[name], dtype)]
     inputs = [sl.asarray(array) for array in arrays_of(calls)]
 
     def call(*tensors):
         return tuple(results(name, calls, tensors))
 
     if calls:
-        agree(sl.compile(call)(*inputs), call(*inputs))
+        agree(sl.compile(call)(*inputs), call(*inputs), [case.text for case in calls])
 
 
-@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
-@every_operation
-def test_a_gradient_compiled_is_the_gradient_eager(name, dtype):
-    calls = [case for case in cases(OPERATIONS[name], dtype) if case.node.dtype == dtype and case.arrays]
+def check_gradients(name: str, dtypes: Sequence[np.dtype]) -> None:
+    """The gradients of the operation in these types, in one program."""
+    calls = [case for dtype in dtypes for case in cases(OPERATIONS[name], dtype) if case.node.dtype == dtype and case.arrays]
     arrays = arrays_of(calls)
-    wrt = tuple(i for i, array in enumerate(arrays) if array.dtype == dtype)
+    wrt = tuple(i for i, array in enumerate(arrays) if array.dtype in dtypes)
     rng = np.random.default_rng(1)
-    weights = [sl.asarray(rng.normal(size=case.node.shape).astype(dtype)) for case in calls]
+    weights = [sl.asarray(rng.normal(size=case.node.shape).astype(case.node.dtype)) for case in calls]
 
     def loss(*tensors):
         parts = [sl.sum(y * weight) for y, weight in zip(results(name, calls, tensors), weights)]
@@ -69,7 +77,17 @@ def test_a_gradient_compiled_is_the_gradient_eager(name, dtype):
     if wrt:
         gradient = sl.grad(loss, wrt)
         inputs = [sl.asarray(array) for array in arrays]
-        agree(sl.compile(gradient)(*inputs), gradient(*inputs))
+        agree(sl.compile(gradient)(*inputs), gradient(*inputs), [f"the gradient of argument {i}" for i in wrt])
+
+
+@every_operation
+def test_an_operation_compiled_is_the_operation_eager(name):
+    check_compiled(name, NATIVE)
+
+
+@every_operation
+def test_a_gradient_compiled_is_the_gradient_eager(name):
+    check_gradients(name, [float32, float64])
 
 
 def random(*shapes, dtype=np.float32):

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from together import together
 
 import slopes as sl
 from slopes import nn, optim
@@ -33,14 +34,8 @@ def test_every_schedule_is_documented_with_an_example(cls):
     assert ">>>" in cls.__doc__
 
 
-def wrong_arguments():
-    for cls in CLASSES:
-        for name, constraint in cls.constraints.items():
-            for value in constraint.wrong:
-                yield pytest.param(cls, name, value, constraint, id=f"{cls.__name__}-{name}-{value!r}")
-
-
-@pytest.mark.parametrize("cls, name, value, constraint", list(wrong_arguments()))
+@together("cls, name, value, constraint", [(cls, name, value, constraint) for cls in CLASSES for name, constraint in cls.constraints.items()
+                                           for value in constraint.wrong], ids=repr)
 def test_a_wrong_argument_is_refused_in_words(cls, name, value, constraint):
     with pytest.raises(ArgumentError) as error:
         cls(**{**NEEDED.get(cls.__name__, {}), name: value})

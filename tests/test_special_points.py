@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from together import together
 
 import slopes as sl
 from slopes import nn
@@ -125,17 +126,23 @@ def value_and_gradient(f, x):
 
 @pytest.mark.parametrize("run", [lambda f: f, sl.compile], ids=["eager", "compiled"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("point", POINTS)
-def test_values_and_gradients(point, dtype, run):
-    f, at, value, gradient = POINTS[point]
-    x = sl.tensor(at, dtype=dtype)
-    result, slope = run(lambda x: value_and_gradient(f, x))(x)
-    assert result.dtype == slope.dtype == x.dtype
-    np.testing.assert_allclose(result.numpy(), np.array(value, dtype), rtol=1e-6, atol=1e-7)
-    if gradient is not None:
-        np.testing.assert_allclose(slope.numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-7)
-    else:
-        assert np.isfinite(slope.numpy()[0]).all()
+def test_values_and_gradients(dtype, run):
+    """All points in one program, where each has an input of its own, and so kernels of its own."""
+    inputs = [sl.tensor(at, dtype=dtype) for _, at, _, _ in POINTS.values()]
+    results = run(lambda *xs: [value_and_gradient(f, x) for (f, *_), x in zip(POINTS.values(), xs)])(*inputs)
+
+    @together("point, x, result", zip(POINTS, inputs, results, strict=True), ids=repr)
+    def check(point, x, result):
+        _, _, value, gradient = POINTS[point]
+        result, slope = result
+        assert result.dtype == slope.dtype == x.dtype
+        np.testing.assert_allclose(result.numpy(), np.array(value, dtype), rtol=1e-6, atol=1e-7)
+        if gradient is not None:
+            np.testing.assert_allclose(slope.numpy(), np.array(gradient, dtype), rtol=1e-5, atol=1e-7)
+        else:
+            assert np.isfinite(slope.numpy()[0]).all()
+
+    check()
 
 
 SMOOTH = {  # where first derivatives are finite by convention, so are second ones
@@ -152,10 +159,10 @@ SMOOTH = {  # where first derivatives are finite by convention, so are second on
 
 
 @pytest.mark.parametrize("run", [lambda f: f, sl.compile], ids=["eager", "compiled"])
-@pytest.mark.parametrize("name", SMOOTH)
-def test_second_derivatives_are_finite(name, run):
-    f, at = SMOOTH[name]
-    assert np.isfinite(run(lambda x: sl.hessian(f)(x))(sl.tensor(at, dtype="float64")).numpy()).all()
+def test_second_derivatives_are_finite(run):
+    inputs = [sl.tensor(at, dtype="float64") for _, at in SMOOTH.values()]
+    results = run(lambda *xs: [sl.hessian(f)(x) for (f, _), x in zip(SMOOTH.values(), xs)])(*inputs)
+    assert [name for name, result in zip(SMOOTH, results, strict=True) if not np.isfinite(result.numpy()).all()] == []
 
 
 def test_logaddexp_of_equals_has_its_second_derivative():
