@@ -147,16 +147,17 @@ class Copier:
 
     def expression(self, expr: Expr) -> Expr:
         """The copy of an expression whose arguments are copied."""
+        result: Load | Compute | Select
         if isinstance(expr, Load):
-            return self.changed(expr, buffer=self.buffer(expr.buffer))
-        if isinstance(expr, Compute):
-            return self.changed(expr, node=self.value(expr.node), args=self.value(expr.args))
-        if isinstance(expr, Select):
-            return self.changed(expr, inner=self.value(expr.inner), fill=self.value(expr.fill))
-        return expr
-
-    def changed(self, expr: Expr, **changes: object) -> Expr:
-        result = copy(expr)
-        for name, value in changes.items():
-            setattr(result, name, value)
+            result = Load.__new__(Load)  # whose axes need not be found again
+            result.buffer, result.offset = self.buffer(expr.buffer), expr.offset
+        elif isinstance(expr, Compute):
+            result = Compute.__new__(Compute)
+            result.node, result.args = self.nodes.get(expr.node, expr.node), self.value(expr.args)
+        elif isinstance(expr, Select):
+            result = Select.__new__(Select)
+            result.conditions, result.inner, result.fill = expr.conditions, self.value(expr.inner), self.value(expr.fill)
+        else:
+            return expr
+        result.dtype, result.axes = expr.dtype, expr.axes
         return result

@@ -276,7 +276,8 @@ class PortableEntry:
             llvm.add_symbol(name, address)
         for name in self.symbols:
             llvm.add_symbol(name, address_of_function(getattr(ctypes.pythonapi, name)))
-        self._loaded = Loaded(object_codes([Module((), entry_text(host_target(), portable=not self.symbols))], *host()), self.functions)
+        text = entry_text(host_target(), portable=not self.symbols)
+        self._loaded = Loaded(object_codes([Module((), text, optimized=False)], *host()), self.functions)  # a tenth of the time
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
         self.rest = self._loaded.address("rest")
         self.pause = self._pause()
