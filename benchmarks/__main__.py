@@ -20,18 +20,20 @@ commands (each with --help):
   python -m benchmarks [NAME...]      steps of training and inference beside every peer that is installed
   python -m benchmarks start          importing, and from the start of a process to the first step
   python -m benchmarks memory         the most memory that training needs
-  python -m benchmarks contention     a step while another process keeps one core busy
+  python -m benchmarks contention     a step beside a busy process, and in one process with PyTorch
   python -m benchmarks accuracy       from the start of a process to 99% on MNIST's test set (data from SLOPES_DATA)
   python -m benchmarks all            all of these, one after the other: about an hour
-  python -m benchmarks table FILE     the tables from results that --json kept, as Markdown
+  python -m benchmarks table FILE...  the tables from results that --json kept, as Markdown
 
 examples:
   python -m benchmarks                                      all workloads
   python -m benchmarks lenet gpt --rounds 21                lenet-sgd, lenet-adam, gpt and gpt-long, more rounds
   python -m benchmarks infer-lenet-1 --peers onnx,eager     beside onnxruntime and PyTorch as it is only
+  python -m benchmarks gpt2 --rounds 3                      12 layers of width 768: minutes, and therefore only when it is named
+  python -m benchmarks memory gpt2 --rounds 1               the memory that it needs beside PyTorch's
   python -m benchmarks lenet --cpu x86-64-v3                as on a machine with AVX2 only
-  python -m benchmarks all --json benchmarks/results.json   everything, kept in a file
-  python -m benchmarks table benchmarks/results.json --into README.md docs/performance.md
+  python -m benchmarks all --json benchmarks/results-avx512.json   everything, kept in a file
+  python -m benchmarks table benchmarks/results-*.json --into README.md docs/performance.md
 """
 
 Results = dict[str, Any]
@@ -130,7 +132,9 @@ COMMANDS = {
                       "it, and less what it had after the imports. Programs come from the cache, but for the lines that say otherwise; "
                       "what was needed for a moment to build the network does not count.",
                       {"names": ", ".join(memory.WORKLOADS), "rounds": 3}),
-    "contention": Command(disturbing, "The time of a step while another process keeps one core busy, divided by that of quiet rounds.",
+    "contention": Command(disturbing, "The time of a step while another process keeps one core busy, and in one process "
+                          "with PyTorch, whose workers spin for a while after each call, a step of each in turn; divided by that of "
+                          "quiet rounds.",
                           {"names": ", ".join(contention.WORKLOADS), "rounds": 7, "seconds": 0.5}),
     "accuracy": Command(learning, "Time from the start of a process, with an empty cache of compiled programs, until LeNet has 99% of "
                         "MNIST's test images right: same network, weights, order, optimizer and schedule in PyTorch.", {"seeds": 3}),
@@ -177,14 +181,14 @@ def peers(names: str) -> tuple[str, ...]:
 def table(arguments: list[str]) -> None:
     """The Markdown of kept results."""
     found = argparse.ArgumentParser(prog="python -m benchmarks table", description="Print the tables of results that --json kept.")
-    found.add_argument("file", type=Path, metavar="FILE", help="what --json wrote")
+    found.add_argument("files", type=Path, nargs="+", metavar="FILE", help="what --json wrote; one for each instruction set")
     found.add_argument("--into", type=Path, nargs="+", default=(), metavar="PAGE", help="write them into these pages, between their marks")
     options = found.parse_args(arguments)
-    results = report.load(options.file)
+    runs = [report.load(file) for file in options.files]
     for page in options.into:
-        report.write_into(page, results)
+        report.write_into(page, runs)
     if not options.into:
-        print(report.markdown(results))
+        print(report.markdown(runs))
 
 
 def main(arguments: list[str]) -> None:

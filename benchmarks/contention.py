@@ -1,4 +1,7 @@
-"""What becomes of a step when another process keeps one core busy: its time by that of quiet rounds."""
+"""What becomes of a step when others want its cores: another process, or the workers of another library in the same process.
+
+The time of a step is divided by that of quiet rounds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from .figures import Figure, at_most, torch_installed
+from .figures import Figure, at_most, fresh, torch_installed
 from .measure import PAUSE, Worker, worker
 
 WORKLOADS = ("lenet-sgd", "mlp-sgd")
@@ -39,8 +42,12 @@ def measure(names: Sequence[str], rounds: int, seconds: float, threads: int) -> 
                 workers.append(stack.enter_context(worker("torch", "eager", name, threads)))
             for each in workers:
                 each.answer()
-            slopes, *other = ratios(workers, rounds, seconds)
-        yield f"{name}: step beside a busy core, by the quiet step", at_most(LIMIT, slopes, other[0] if other else None, "")
+            slopes, *others = ratios(workers, rounds, seconds)
+            yield f"{name}: step beside a busy core, by the quiet step", at_most(LIMIT, slopes, others[0] if others else None, "")
+            if torch_installed():
+                step = fresh("in_turn", name, threads, rounds, seconds, threads=threads, cache=cache)[1]
+                slopes, other = (step["mixed"][system] / step["alone"][system] for system in ("slopes", "torch"))
+                yield f"{name}: step in turn with PyTorch's in one process, by the quiet step", at_most(LIMIT, slopes, other, "")
 
 
 def ratios(workers: list[Worker], rounds: int, seconds: float) -> list[float]:

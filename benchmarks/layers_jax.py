@@ -165,17 +165,23 @@ def block(width: int, heads: int) -> Layer:
     return Layer(apply, inside(self_attn=attend, linear1=wider, linear2=back, norm1=norm, norm2=norm))
 
 
-def GPT(vocabulary: int, context: int, width: int, depth: int, heads: int) -> Layer:
-    """slopes.zoo.gpt.GPT."""
+def Decoder(vocabulary: int, context: int, width: int, depth: int, heads: int) -> Layer:
+    """What slopes.zoo.gpt.GPT has before its output."""
     layers, norm = Sequential(*(block(width, heads) for _ in range(depth))), LayerNorm(width)
 
     def apply(p: Scope, tokens: Any) -> Any:
         x = p("words.weight")[tokens] + p("positions.weight")[:tokens.shape[1]]
         decoder = p.under("decoder")
-        return norm.apply(decoder.under("norm"), layers.apply(decoder.under("layers"), x)) @ p("words.weight").T
+        return norm.apply(decoder.under("norm"), layers.apply(decoder.under("layers"), x))
 
     shapes = inside(decoder=Layer(apply, inside(layers=layers, norm=norm)))
     return Layer(apply, {"words.weight": (vocabulary, width), "positions.weight": (context, width), **shapes})
+
+
+def GPT(vocabulary: int, context: int, width: int, depth: int, heads: int) -> Layer:
+    """slopes.zoo.gpt.GPT: the output has the weights of the embedding."""
+    decoder = Decoder(vocabulary, context, width, depth, heads)
+    return Layer(lambda p, tokens: decoder.apply(p, tokens) @ p("words.weight").T, decoder.shapes)
 
 
 def recurrent(gates: int, before: int, hidden: int, states: int, step: Callable[..., tuple[Any, ...]]) -> Layer:

@@ -69,8 +69,8 @@ class Block(nn.Module):
         return x + self.linear2(functional.gelu(self.linear1(self.norm2(x))))
 
 
-class GPT(nn.Module):
-    """slopes.zoo.gpt.GPT."""
+class Decoder(nn.Module):
+    """What slopes.zoo.gpt.GPT has before its output."""
 
     def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int) -> None:
         super().__init__()
@@ -80,7 +80,14 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Any) -> Any:
         x = self.words(tokens) + self.positions.weight[:tokens.shape[1]]
-        return functional.linear(self.decoder["norm"](self.decoder["layers"](x)), self.words.weight)
+        return self.decoder["norm"](self.decoder["layers"](x))
+
+
+class GPT(Decoder):
+    """slopes.zoo.gpt.GPT: the output has the weights of the embedding."""
+
+    def forward(self, tokens: Any) -> Any:
+        return functional.linear(super().forward(tokens), self.words.weight)
 
 
 def recurrent(kind: type[nn.RNNBase]) -> Any:

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from slopes.machine.translate import host, instruction_set
+
 from .workloads import Bar, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -220,9 +222,14 @@ def quartiles(values: list[float]) -> tuple[float, float]:
     return low, high
 
 
+INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "sse": "SSE", "neon": "NEON", "plain": "no vectors"}
+
+
 def machine() -> dict[str, Any]:
     """The machine and software of a measurement: processor, instruction set, cores, versions."""
-    return {"processor": processor(), "cpu": os.environ.get("SLOPES_CPU", "host"), "cores": os.cpu_count(),
+    triple, _, features = host()
+    return {"processor": processor(), "cpu": os.environ.get("SLOPES_CPU", "host"),
+            "instructions": INSTRUCTIONS[instruction_set(triple, features)], "cores": os.cpu_count(),
             "system": platform.platform(), "python": platform.python_version(),
             **{name: installed(name) for name in ("slopes", "numpy", "llvmlite", "torch", "jax", "jaxlib", "onnxruntime")}}
 

@@ -105,9 +105,20 @@ def long_gpt(nn: Any) -> Any:
     return gpt(nn, LONG)
 
 
-def transformer(context: int) -> tuple[int, ...]:
+def transformer(context: int, width: int = WIDTH, depth: int = DEPTH, vocabulary: int = VOCABULARY) -> tuple[int, ...]:
     """Projections and dense layers, attention as if nothing were hidden, output."""
-    return 0, *[12 * context * WIDTH**2, 2 * context**2 * WIDTH] * DEPTH, context * WIDTH * VOCABULARY
+    return 0, *[12 * context * width**2, 2 * context**2 * width] * depth, context * width * vocabulary
+
+
+def gpt2(nn: Any, vocabulary: int = 50_257, width: int = 768, depth: int = 12, heads: int = 12) -> Any:
+    """A transformer of the size of GPT-2: 12 layers of width 768, 12 heads, context 128, an output with its own weights, no biases.
+
+    162,246,912 parameters.
+    """
+    return nn.Sequential(nn.Decoder(vocabulary, 128, width, depth, heads), nn.Flatten(0, 1), nn.Linear(width, vocabulary, bias=False))
+
+
+GPT2 = transformer(128, 768, 12, 50_257)
 
 
 EMBEDDING, HIDDEN = 64, 256

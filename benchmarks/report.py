@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ SCHEMA = 3
 PEER_NAMES = [peer.name for peer in PEERS.values()]
 CAPTION = ("ratio: time of the fastest peer / time of slopes, the median over paired rounds, and its quartiles; above 1: slopes is "
            "faster; bar: the ratio to reach")
-BEGIN, END = "<!-- all rows: written by `python -m benchmarks table` from benchmarks/results.json -->", "<!-- end of all rows -->"
+BEGIN, END = "<!-- all rows: written by `python -m benchmarks table` from benchmarks/results-*.json -->", "<!-- end of all rows -->"
 BEGIN_SHORT = BEGIN.replace("all rows", "some rows")
 END_SHORT = END.replace("all rows", "some rows")
 SHORT = {  # the rows of the README, as a reader would call them; one of them is slower than PyTorch
@@ -128,24 +128,31 @@ def met(bars: Iterable[Results]) -> bool:
 
 # In the documents
 
-def markdown(results: Results) -> str:
-    """All rows and figures, with the machine."""
-    rows = results["rows"]
+def markdown(runs: Sequence[Results]) -> str:
+    """All rows and figures of each run, under a heading with its instruction set."""
+    return "\n\n".join(f"### {run['machine']['instructions']}\n\n{section(run)}" for run in runs)
+
+
+def section(run: Results) -> str:
+    """All rows and figures of a run, with the machine."""
+    rows = run["rows"]
     peers = peers_of(rows)
     head = ["workload", "slopes", *peers, "ratio to the fastest peer (quartiles)", "useful GFLOP/s"]
     peak = max((row["peak"] for row in rows.values()), default=0.0)
     seen = f"Ratios: {RATIOS}. The fastest large matrix product seen here reaches {peak:.0f} GFLOP/s."
     tables = [grid(head, [full_row(name, row, peers) for name, row in rows.items()])] if rows else []
-    measures = [measure_row(name, figure) for name, figure in results["figures"].items()]
-    return "\n\n".join([f"{where(results)}. {seen}", *tables, *([grid(MEASURES, measures)] if measures else [])])
+    measures = [measure_row(name, figure) for name, figure in run["figures"].items()]
+    return "\n\n".join([f"{where(run)}. {seen}", *tables, *([grid(MEASURES, measures)] if measures else [])])
 
 
-def short_markdown(results: Results) -> str:
-    """The few rows of the README: each beside the fastest of all peers."""
-    rows = [short_row(results["rows"][name], text) for name, text in SHORT.items() if name in results["rows"]]
-    return f"{grid(['', 'slopes', 'fastest peer', 'how many times faster (quartiles)'], rows)}\n\n{where(results)}."
+def short_markdown(runs: Sequence[Results]) -> str:
+    """The few rows of the README, for each run beside the fastest of all peers."""
+    head = ["", *(f"{run['machine']['instructions']}: {column}" for run in runs for column in SHORT_COLUMNS)]
+    rows = [[text, *(cell for run in runs for cell in short_cells(run["rows"].get(name)))] for name, text in SHORT.items()]
+    return "\n\n".join([grid(head, rows), *(f"{run['machine']['instructions']}: {where(run)}." for run in runs)])
 
 
+SHORT_COLUMNS = ["slopes", "fastest peer", "times faster (quartiles)"]
 RATIOS = "time of the peer / time of slopes, the median over paired rounds, and its quartiles; above 1: slopes is faster"
 MEASURES = ["measure", "slopes", "PyTorch"]
 
@@ -163,13 +170,16 @@ def full_row(name: str, row: Results, peers: Iterable[str]) -> list[str]:
     return [name, *times, "<br>".join(ratio(bar) for bar in row["bars"]), f"{useful_gflops(row):.0f}"]
 
 
-def short_row(row: Results, text: str) -> list[str]:
-    ours, others = row["times"]["slopes"], {name: each for name, each in row["times"].items() if name != "slopes"}
-    fastest = min(others, key=lambda name: statistics.median(others[name]))
-    ratios = paired_ratios(ours, others[fastest])
+def short_cells(row: Results | None) -> list[str]:
+    """The time of slopes, the fastest peer with its time, and the ratio; empty where the workload was not measured."""
+    if row is None:
+        return [""] * len(SHORT_COLUMNS)
+    peers = {name: times for name, times in row["times"].items() if name != "slopes"}
+    fastest = min(peers, key=lambda name: statistics.median(peers[name]))
+    ratios = paired_ratios(row["times"]["slopes"], peers[fastest])
     low, high = quartiles(ratios)
     peer = f"{duration(row['median'][fastest])} {fastest}"
-    return [text, duration(row["median"]["slopes"]), peer, f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"]
+    return [duration(row["median"]["slopes"]), peer, f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"]
 
 
 def measure_row(name: str, figure: Results) -> list[str]:
@@ -180,18 +190,18 @@ def grid(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell)} |" for cell in (head, ["---"] * len(head), *rows))
 
 
-TABLES: tuple[tuple[str, str, Callable[[Results], str]], ...] = ((BEGIN, END, markdown), (BEGIN_SHORT, END_SHORT, short_markdown))
+TABLES: tuple[tuple[str, str, Callable[[Sequence[Results]], str]], ...] = ((BEGIN, END, markdown), (BEGIN_SHORT, END_SHORT, short_markdown))
 
 
-def write_into(page: Path, results: Results) -> None:
-    """Replace the table between the marks of a page: all rows or some, as the marks say."""
+def write_into(page: Path, runs: Sequence[Results]) -> None:
+    """Replace the tables between the marks of a page: all rows or some, as the marks say."""
     content = page.read_text(encoding="utf-8")
     marked = [table for table in TABLES if content.count(table[0]) == content.count(table[1]) == 1]
     if not marked:
         raise SystemExit(f"{page} has no place for a table: write the two lines\n  {BEGIN}\n  {END}\nor\n  {BEGIN_SHORT}\n  {END_SHORT}")
     for begin, end, table in marked:
         before, rest = content.split(begin)
-        content = f"{before}{begin}\n{table(results)}\n{end}{rest.split(end)[1]}"
+        content = f"{before}{begin}\n{table(runs)}\n{end}{rest.split(end)[1]}"
     page.write_text(content, encoding="utf-8")
 
 

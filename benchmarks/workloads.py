@@ -76,6 +76,7 @@ class Workload:
     steps_per_call: int = 1  # slopes can run many steps in one native call, as its fit does
     compiled: bool = True  # otherwise eager slopes beside eager PyTorch
     batches: int = 8  # different ones, taken in turn
+    slow: bool = False  # takes minutes: measured only when it is named
 
     @property
     def flops(self) -> int:
@@ -112,6 +113,7 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("gru", net.gru, net.gated(3), adam, (net.CONTEXT,), net.VOCABULARY, 32, faster(2), text),
     Workload("gpt", net.gpt, net.transformer(net.CONTEXT), adamw, (net.CONTEXT,), net.VOCABULARY, 12, faster(1.5), text),
     Workload("gpt-long", net.long_gpt, net.transformer(net.LONG), adamw, (net.LONG,), net.VOCABULARY, 2, faster(1), text, batches=2),
+    Workload("gpt2", net.gpt2, net.GPT2, adamw, (128,), 50_257, 2, faster(1.5), text, slow=True),
     Workload("resnet20", net.resnet20, net.RESNET20, sgd, (3, 32, 32), 10, 32, faster(1.5)),
     Workload("alexnet", net.alexnet, net.ALEXNET, sgd, (3, 224, 224), 1000, 16, faster(1.5)),
     Workload("autoencoder", net.autoencoder, net.AUTOENCODER, adam, (1, 28, 28), 0, 64, faster(1.5), itself, "mse_loss"),
@@ -126,8 +128,8 @@ WORKLOADS = {workload.name: workload for workload in (
 
 
 def chosen(names: list[str]) -> list[Workload]:
-    """The workloads of these names; "lenet" means all that begin so; none means all."""
-    wanted = names or list(WORKLOADS)
+    """The workloads of these names; "lenet" means all that begin so; none means all but the slow ones."""
+    wanted = names or [workload.name for workload in WORKLOADS.values() if not workload.slow]
     unknown = [name for name in wanted if not any(f"{known}-".startswith(f"{name}-") for known in WORKLOADS)]
     if unknown:
         raise SystemExit(f"no workload is called {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")

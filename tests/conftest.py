@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -16,12 +17,24 @@ ROOT = Path(__file__).resolve().parents[1]
 _cache = tempfile.TemporaryDirectory(prefix="slopes-cache-", ignore_cleanup_errors=True)
 os.environ["SLOPES_CACHE"] = _cache.name
 
+# NumPy is what results are compared with: its threads, which wait in a loop for the next product, would only take the processor away.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job, whose children would ignore Ctrl-C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np  # noqa: E402
 
 import slopes as sl  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lives to the end: no collection of garbage looks at these millions of objects any more.
+
+    Collections of all the rest are quick then, and come often: compiled programs that are part of a cycle do not pile up.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def find_data() -> Path | None:

@@ -90,7 +90,7 @@ class GuardedProgram(engine.Program):
         self.given = 0  # how many of them it reads
         self.written: set[int] = set()  # the numbers of those that it writes
         self._guarded: Block | None = None
-        self._enter_plainly, self.enter = self.enter, self._enter_guarded
+        del self.enter  # for the method of this class: a bound one would keep the program, and its pages, until garbage is collected
 
     def expect(self, inputs: Sequence[Node], roots: Sequence[Node], destinations: Sequence[int]) -> None:
         """Learn what its arguments are."""
@@ -114,7 +114,8 @@ class GuardedProgram(engine.Program):
         for start, end in pairwise(edges):
             self._guarded.bytes[start + PAGE:end] = UNWRITTEN
 
-    def _enter_guarded(self) -> int:
+    def enter(self) -> int:
+        """Run on guarded copies of the arguments."""
         table, steps = int(self.call[engine.ARGUMENTS]), int(self.call[engine.STEPS])
         addresses = (ctypes.c_uint64 * len(self.sizes)).from_address(table)
         strides = (ctypes.c_int64 * len(self.sizes)).from_address(int(self.call[engine.STRIDES]))
@@ -128,7 +129,7 @@ class GuardedProgram(engine.Program):
         self._fill_arena()
         self.call[engine.ARGUMENTS] = own.address
         try:
-            failed = self._enter_plainly()
+            failed = self._enter_together() if self.manifest.parallel else self._enter()
         finally:
             self.call[engine.ARGUMENTS] = table
         assert all(block.unharmed for block in blocks), "the program wrote outside of a result"

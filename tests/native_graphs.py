@@ -17,6 +17,7 @@ from slopes.graph.walk import topological
 from slopes.loops.program import Plan, Target, plan_program
 from slopes.loops.target import TARGETS
 from slopes.machine import engine, pool, translate
+from slopes.machine.parts import join_small
 from slopes.passes.pipeline import optimize
 
 
@@ -39,7 +40,7 @@ def processors() -> dict[str, Processor]:
     own, sets = host(), settings.INSTRUCTION_SETS
     best = translate.instruction_set(own.triple, own.features)
     older = sets[sets.index(best) + 1:] if best in sets else ()
-    return {best: own, **{name: Processor(TARGETS[name], own.triple, *translate.LESSER[name]) for name in older}}
+    return {best: own, **{name: Processor(TARGETS[name], own.triple, *translate.LEVELS[name]) for name in older}}
 
 
 @dataclass
@@ -105,7 +106,7 @@ def compile_nodes(roots: Sequence[Node], updates: Sequence[Node | None] | None =
     """Compile a graph of nodes without any cache. updates[k] is the variable that roots[k] is the new value of, or None."""
     processor = processor or host()
     made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
-    codes = translate.object_codes(made.text, processor.triple, processor.name, processor.features)
+    codes = translate.object_codes(join_small(made.modules), processor.triple, processor.name, processor.features)
     manifest = engine.Manifest(made.arena, made.scratch, True, (), ())  # threads enter also where the work is small
     program = GuardedProgram(manifest, codes, len(made.kernels) if timed else 0)
     program.expect(inputs, optimized, destinations)

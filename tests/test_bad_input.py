@@ -23,7 +23,7 @@ from slopes.errors import (
     TooLargeError,
     TraceError,
 )
-from slopes.settings import named_instruction_set, named_threads
+from slopes.settings import named_cpu, named_threads
 
 HERE = re.compile(r"test_bad_input\.py:\d+")
 
@@ -418,7 +418,8 @@ SLOPES_THREADS is {value!r}
 
 def test_a_wrong_instruction_set_in_the_environment_is_told(monkeypatch):
     monkeypatch.setenv("SLOPES_CPU", "mmx")
-    assert text_of(ArgumentError, named_instruction_set) == """\
+    assert text_of(ArgumentError, named_cpu) == """\
 SLOPES_CPU is 'mmx'
-  it is the instruction set to compile for
-  set it to avx512, avx2, sse, x86-64-v4, x86-64-v3, x86-64-v2, or host, the best one here"""
+  it is the instruction set, or the processor, to compile for
+  set it to avx512, avx2, sse, x86-64-v4, x86-64-v3, x86-64-v2, v4, v3, v2, to a processor (nehalem, sandybridge, haswell, skylake, \
+alderlake, znver1, znver2, znver3, skylake-avx512, icelake-server, sapphirerapids, znver4, znver5), or to host, the best one here"""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +20,15 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import accuracy, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
+from benchmarks import accuracy, contention, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
 from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
+from slopes import nn  # noqa: E402
 
-SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
+SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5},
+         "gpt2": {"net": partial(networks.gpt2, vocabulary=50, width=16, depth=2, heads=2), "sample": (8,), "classes": 50}}
 PARAMETERS = {"tiny": 114, "mlp-sgd": 101_770, "mlp-wide": 669_706, "lenet-sgd": 431_080, "resnet20": 269_722,
-              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
+              "autoencoder": 210_369, "gpt": 804_096, "gpt-long": 926_976, "gpt2": 162_246_912,
+              "rnn": 103_297, "lstm": 350_593, "gru": 268_161}
 EVERYONE = Bar(1.5, ("PyTorch", "JAX"))
 
 
@@ -38,7 +44,9 @@ def test_every_workload_builds_and_steps(name):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_networks_have_the_parameters_that_they_say(name):
-    assert sum(each.size for each in WORKLOADS[name].net(layers_slopes).parameters()) == PARAMETERS[name]
+    with nn.init.shapes_only():
+        net = WORKLOADS[name].net(layers_slopes)
+    assert sum(parameter.size for parameter in net.parameters()) == PARAMETERS[name]
 
 
 def test_the_arithmetic_is_counted():
@@ -69,6 +77,8 @@ def test_a_level_of_instructions_is_for_slopes_and_its_peers(monkeypatch):
 
 def test_names_choose_workloads_by_their_beginning():
     assert [each.name for each in chosen(["lenet", "gpt"])] == ["lenet-sgd", "lenet-adam", "gpt", "gpt-long"]
+    assert [workload.name for workload in chosen(["gpt2"])] == ["gpt2"]
+    assert [workload for workload in chosen([]) if workload.slow] == [] and len(chosen([])) == len(WORKLOADS) - 1
     with pytest.raises(SystemExit, match="no workload is called vgg"):
         chosen(["vgg"])
 
@@ -122,7 +132,7 @@ def results():
     """A row with two bars, one without peers, and a figure."""
     times = {"slopes": [1e-3] * 3, "PyTorch": [5e-3] * 3, "onnxruntime": [1.1e-3] * 3}
     rows = {"infer-mlp-1": measure.summary(times, WORKLOADS["infer-mlp-1"].bars), "tiny": measure.summary({"slopes": [2e-3]}, [EVERYONE])}
-    machine = {"processor": "a processor", "python": "3.11", "torch": "2.13", "jax": None}
+    machine = {"processor": "a processor", "instructions": "AVX2", "python": "3.11", "torch": "2.13", "jax": None}
     return {"schema": report.SCHEMA, "machine": machine, "threads": 2, "figures": {"import": figures.at_most(1, 0.5, 2.5, "s")},
             "rows": {name: row | {"flops": 10**6, "peak": 10.0} for name, row in rows.items()}}
 
@@ -149,18 +159,22 @@ def test_the_tables_of_pages_are_made_from_kept_results(begin, end, results, tmp
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
     rounds = {"slopes": [1e-3], "PyTorch": [5e-3], "onnxruntime": [1.1e-3]}
     results["rows"]["infer-lenet-1"] = results["rows"]["infer-mlp-1"] | {"times": rounds}
-    report.save(tmp_path / "results.json", results)
-    command.main(["table", str(tmp_path / "results.json"), "--into", str(page)])
+    report.save(tmp_path / "first.json", results)
+    report.save(tmp_path / "second.json", results | {"machine": results["machine"] | {"instructions": "AVX-512"}})
+    files = [str(tmp_path / "first.json"), str(tmp_path / "second.json")]
+    command.main(["table", *files, "--into", str(page)])
     lines = page.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "old" not in lines
     if begin == report.BEGIN:
-        assert "| import | 500 ms | 2.5 s |" in lines
+        assert lines.count("| import | 500 ms | 2.5 s |") == 2 and lines.index("### AVX2") < lines.index("### AVX-512")
         assert any(line.startswith("| infer-mlp-1 | 1 ms | 5 ms | 1.1 ms | 5.00") and "<br>1.10" in line for line in lines)
     else:
-        assert "| LeNet, one image | 1 ms | 1.1 ms onnxruntime | 1.10 (1.10 to 1.10) |" in lines
+        cells = "1 ms | 1.1 ms onnxruntime | 1.10 (1.10 to 1.10)"
+        assert f"| LeNet, one image | {cells} | {cells} |" in lines
+        assert "AVX2: a processor, 2 threads each, Python 3.11, torch 2.13." in lines
     page.write_text("no marks", encoding="utf-8")
     with pytest.raises(SystemExit, match="has no place for a table"):
-        command.main(["table", str(tmp_path / "results.json"), "--into", str(page)])
+        command.main(["table", *files, "--into", str(page)])
 
 
 def test_the_ratio_is_the_median_of_paired_rounds_and_lies_in_its_quartiles():
@@ -186,21 +200,23 @@ def test_results_of_one_machine_are_kept_together(results, tmp_path):
         report.load(path)
 
 
+KEPT = sorted((ROOT / "benchmarks").glob("results-*.json"))
+
+
 @pytest.mark.parametrize("name, begin, end, table", [("README.md", report.BEGIN_SHORT, report.END_SHORT, report.short_markdown),
                                                      ("docs/performance.md", report.BEGIN, report.END, report.markdown)])
 def test_the_pages_say_what_the_results_say(name, begin, end, table):
-    kept = ROOT / "benchmarks" / "results.json"
     page = (ROOT / name).read_text(encoding="utf-8")
     assert page.count(begin) == page.count(end) == 1
-    if kept.exists():
-        assert page.split(begin)[1].split(end)[0].strip() == table(report.load(kept))
+    assert page.split(begin)[1].split(end)[0].strip() == table([report.load(file) for file in KEPT])
 
 
-@pytest.mark.parametrize("row", json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))["rows"].values())
-def test_kept_ratios_follow_from_the_kept_rounds(row):
-    bars = [measure.Bar(bar["times"], tuple(bar["over"])) for bar in row["bars"]]
-    assert json.loads(json.dumps(measure.summary(row["times"], bars))) == {key: row[key] for key in ("median", "quartiles", "bars")}
-    assert all(bar["spread"][0] <= bar["ratio"] <= bar["spread"][1] for bar in row["bars"] if "ratio" in bar)
+@pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
+def test_kept_ratios_follow_from_the_kept_rounds(file):
+    for row in report.load(file)["rows"].values():
+        bars = [measure.Bar(bar["times"], tuple(bar["over"])) for bar in row["bars"]]
+        assert json.loads(json.dumps(measure.summary(row["times"], bars))) == {key: row[key] for key in ("median", "quartiles", "bars")}
+        assert all(bar["spread"][0] <= bar["ratio"] <= bar["spread"][1] for bar in row["bars"] if "ratio" in bar)
 
 
 # Commands
@@ -247,3 +263,38 @@ def test_the_most_memory_since_the_mark_is_read():
     before = once.memory("VmHWM")
     kept = np.ones(8 * 2**20)  # beyond 32 MiB the system gives new memory, whatever has been freed
     assert kept.nbytes / 2 < once.memory("VmHWM") - before < 1.5 * kept.nbytes
+
+
+# Contention
+
+class Clock:
+    """A step that takes so many seconds of a clock that nothing else moves."""
+
+    def __init__(self, time, seconds):
+        self.time, self.seconds = time, seconds
+
+    def run(self, steps):
+        assert steps == 1
+        self.time[0] += self.seconds
+
+
+def test_steps_of_two_systems_in_turn_are_timed_each_by_itself(monkeypatch):
+    pytest.importorskip("torch")
+    in_turn = importlib.import_module("benchmarks.in_turn")
+    time = [0.0]
+    monkeypatch.setattr(in_turn.time, "perf_counter", lambda: time[0])
+    assert in_turn.in_turn({"slopes": Clock(time, 0.25), "torch": Clock(time, 2.0)}, 9) == {"slopes": 0.25, "torch": 2.0}
+    assert time[0] == 9
+
+
+def test_contention_has_a_row_for_one_process_with_another_library(monkeypatch):
+    worker = SimpleNamespace(answer=lambda: None, round=lambda seconds: 2.0)
+    monkeypatch.setattr(contention, "worker", lambda *arguments: nullcontext(worker))
+    monkeypatch.setattr(contention, "busy", nullcontext)
+    monkeypatch.setattr(contention, "PAUSE", 0)
+    monkeypatch.setattr(contention, "torch_installed", lambda: True)
+    steps = {"alone": {"slopes": 2.0, "torch": 4.0}, "mixed": {"slopes": 6.0, "torch": 5.0}}
+    monkeypatch.setattr(contention, "fresh", lambda *arguments, **options: (0.0, steps))
+    beside, mixed = (figure for _, figure in contention.measure(["lenet-sgd"], 1, 0.1, 2))
+    assert (beside["slopes"], beside["met"]) == (1, True)
+    assert (mixed["slopes"], mixed["other"], mixed["met"]) == (3, 1.25, False)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import pytest
 
 pytest.importorskip("sklearn")
@@ -17,6 +18,7 @@ from command_line import own_settings, slopes  # noqa: F401  (the fixture is use
 from slopes import cli
 from slopes.data import digits
 from slopes.experiments.catalog import RECIPES
+from slopes.machine import translate
 from slopes.settings import VERSION
 from slopes.train.runs import load_run
 
@@ -166,11 +168,19 @@ def test_info_tells_version_processor_threads_and_folders(tmp_path, monkeypatch)
     assert result.exit_code == 0
     facts = dict(line.split(maxsplit=1) for line in result.stdout.split("\n\n")[0].splitlines())
     assert facts["slopes"] == VERSION and facts["threads"].startswith("1 of ")
-    assert facts["calls"] == "CPython's C API"
+    assert facts["calls"] == "CPython's C API" and llvm.get_host_cpu_name() in facts["processor"]
     monkeypatch.setenv("SLOPES_ENTRY", "portable")
     assert "portable: through ctypes" in slopes("info").stdout
     assert facts["cache"] == f"{tmp_path / 'cache'} (not there yet)"
     assert "SLOPES_CACHE" in result.stdout and "SLOPES_DATA" in result.stdout
+
+
+def test_info_tells_what_is_compiled_for(monkeypatch):
+    monkeypatch.setattr(translate, "host", lambda: ("x86_64-unknown-linux-gnu", "haswell", "+avx2,+fma,-avx512f"))
+    monkeypatch.setenv("SLOPES_CPU", "haswell")
+    assert "\ntarget       avx2, LLVM's haswell (SLOPES_CPU=haswell)\n" in slopes("info").stdout
+    monkeypatch.setenv("SLOPES_CPU", "")
+    assert "\ntarget       avx2, LLVM's haswell\n" in slopes("info").stdout
 
 
 def test_the_version_is_the_package_s():

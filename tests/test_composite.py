@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from slopes.graph.build import constant, variable
 from slopes.graph.walk import topological
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
+from slopes.ops import sampling
 
 rng = np.random.default_rng(0)
 
@@ -338,50 +340,44 @@ def keys():
     return [np.uint32(n) for n in (17, 42)]
 
 
-def draw(function, start=5):
-    return run(lambda a, b, s: function(a, b, s), *(np.asarray(key) for key in keys()), np.asarray(np.uint32(start)))
+def draw(numbers, words, shape, start=5):
+    return run(lambda *key: numbers(sampling.words(*key, shape, words)), *(np.asarray(key) for key in keys()), np.asarray(np.uint32(start)))
 
 
 def counters_used(function, start=5):
     """All counters that the random bits of a draw are made from."""
     a, b, s = (variable((), np.dtype("uint32")) for _ in range(3))
-    bits = [node for node in topological([function(a, b, s)]) if node.op.name == "random_bits"]
+    bits = [node for node in topological(function(a, b, s)) if node.op.name == "random_bits"]
     used = evaluate([node.args[2] for node in bits], {s: np.asarray(np.uint32(start))})
     return sorted(np.concatenate([each.reshape(-1) for each in used]).tolist())
 
 
-def test_draws_use_exactly_the_counters_that_they_declare():
-    for dtype, shape in itertools.product((np.dtype("float32"), np.dtype("float64")), ((3, 5), (), (0,))):
-        for function, counters in ((c.uniform, c.uniform_counters), (c.normal, c.normal_counters)):
-            n = counters(shape, dtype)
-            assert counters_used(lambda a, b, s, f=function, h=shape, d=dtype: f(a, b, s, h, d)) == list(range(5, 5 + n))
-    assert counters_used(lambda a, b, s: c.bernoulli(a, b, s, 0.5, (7,))) == list(range(5, 5 + c.bernoulli_counters((7,))))
-    assert counters_used(lambda a, b, s: c.integers(a, b, s, 0, 9, (7,))) == list(range(5, 5 + c.integer_counters((7,))))
-    for n in (10, 1 << 16, (1 << 16) + 1):
-        assert counters_used(lambda a, b, s, n=n: c.permutation(a, b, s, n)) == list(range(5, 5 + c.permutation_counters(n)))
+def test_words_use_the_counters_one_after_the_other():
+    for shape, count in itertools.product(((3, 5), (7,), (), (0,)), (1, 2, 4)):
+        n = math.prod(shape) * count
+        assert counters_used(lambda a, b, s, h=shape, n=count: sampling.words(a, b, s, h, n)) == list(range(5, 5 + n))
+    assert [sampling.order_words(n) for n in (0, 10, 1 << 16, (1 << 16) + 1)] == [1, 1, 1, 2]
 
 
 def test_counters_wrap_around_without_an_error():
-    assert draw(lambda a, b, s: c.normal(a, b, s, (4,)), start=2**32 - 3).shape == (4,)
+    assert draw(lambda bits: sampling.normal_from(bits, np.dtype("float32")), 2, (4,), start=2**32 - 3).shape == (4,)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_random_numbers_have_their_moments(dtype):
     n, dtype = 40_000, np.dtype(dtype)
-    u = draw(lambda a, b, s: c.uniform(a, b, s, (n,), dtype))
+    u = draw(lambda bits: sampling.uniform_from(bits, dtype), sampling.uniform_words(dtype), (n,))
     assert u.dtype == dtype and u.min() >= 0 and u.max() < 1
     assert abs(u.mean() - 1 / 2) < 0.01 and abs(u.var() - 1 / 12) < 0.005
-    z = draw(lambda a, b, s: c.normal(a, b, s, (n,), dtype))
+    z = draw(lambda bits: sampling.normal_from(bits, dtype), sampling.normal_words(dtype), (n,))
     assert z.dtype == dtype and np.isfinite(z).all()
     assert abs(z.mean()) < 0.02 and abs(z.var() - 1) < 0.03 and abs((z**3).mean()) < 0.1 and abs((z**4).mean() - 3) < 0.3
-    p = draw(lambda a, b, s: c.bernoulli(a, b, s, 0.3, (n,)))
-    assert p.dtype == bool and abs(p.mean() - 0.3) < 0.01
-    whole = draw(lambda a, b, s: c.integers(a, b, s, -2, 3, (n,)))
+    whole = draw(lambda bits: sampling.integers_from(bits[0], -2, 3), 1, (n,))
     assert set(whole.tolist()) == {-2, -1, 0, 1, 2} and abs(whole.mean()) < 0.05
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, (1 << 16) + 5])
 def test_a_permutation_holds_each_number_once(n):
-    order = draw(lambda a, b, s: c.permutation(a, b, s, n))
+    order = draw(lambda bits: c.argsort(sampling.order_from(bits)), sampling.order_words(n), (n,))
     assert order.dtype == np.int64 and np.array_equal(np.sort(order), np.arange(n))
     assert n < 7 or not np.array_equal(order, np.arange(n))

@@ -21,6 +21,7 @@ from learning_parts import (
     targets,
     weights,
 )
+from together import together
 
 import slopes as sl
 from slopes import nn, optim
@@ -276,38 +277,39 @@ ARGUMENTS = {
 }
 
 
-def wrong_arguments():
-    for cls in LAYER_CLASSES + OPTIMIZER_CLASSES:
-        for name, constraint in cls.constraints.items():
-            for value in constraint.wrong:
-                arguments = {**ARGUMENTS.get(cls.__name__, {}), name: value}
-                if name in ("beta1", "beta2"):
-                    arguments = {"betas": (value, 0.9) if name == "beta1" else (0.9, value)}
-                yield pytest.param(cls, name, arguments, value, constraint, id=f"{cls.__name__}-{name}-{value!r}")
+def wrong_arguments(cls):
+    for name, constraint in cls.constraints.items():
+        for value in constraint.wrong:
+            arguments = {**ARGUMENTS.get(cls.__name__, {}), name: value}
+            if name in ("beta1", "beta2"):
+                arguments = {"betas": (value, 0.9) if name == "beta1" else (0.9, value)}
+            yield name, arguments, value, constraint
 
 
-@pytest.mark.parametrize("cls, name, arguments, value, constraint", list(wrong_arguments()))
-def test_a_wrong_argument_is_refused_in_words(cls, name, arguments, value, constraint):
-    with pytest.raises(ArgumentError) as error:
-        cls(**arguments)
-    assert str(error.value).split("\n")[0] == f"{cls.__name__}: {name} must be {constraint.text}, not {value!r}"
+@pytest.mark.parametrize("cls", [cls for cls in LAYER_CLASSES + OPTIMIZER_CLASSES if cls.constraints], ids=lambda cls: cls.__name__)
+def test_a_wrong_argument_is_refused_in_words(cls):
+    @together("name, arguments, value, constraint", wrong_arguments(cls), ids=repr)
+    def check(name, arguments, value, constraint):
+        with pytest.raises(ArgumentError) as error:
+            cls(**arguments)
+        assert str(error.value).split("\n")[0] == f"{cls.__name__}: {name} must be {constraint.text}, not {value!r}"
+
+    check()
 
 
-def wrong_options():
-    for function, constraints in losses.CONSTRAINTS.items():
-        for name, constraint in constraints.items():
-            for value in constraint.wrong:
-                yield pytest.param(function, name, value, constraint, id=f"{function}-{name}-{value!r}")
+@pytest.mark.parametrize("function", losses.CONSTRAINTS)
+def test_a_wrong_option_of_a_loss_is_refused_in_words(function):
+    @together("name, value, text", [(name, value, constraint.text) for name, constraint in losses.CONSTRAINTS[function].items()
+                                    for value in constraint.wrong], ids=repr)
+    def check(name, value, text):
+        with pytest.raises(ArgumentError) as error:
+            getattr(nn, function)(sl.zeros((2, 3)), sl.tensor([0, 1]), **{name: value})
+        assert str(error.value).split("\n")[0] == f"{function}: {name} must be {text}, not {value!r}"
+
+    check()
 
 
-@pytest.mark.parametrize("function, name, value, constraint", list(wrong_options()))
-def test_a_wrong_option_of_a_loss_is_refused_in_words(function, name, value, constraint):
-    with pytest.raises(ArgumentError) as error:
-        getattr(nn, function)(sl.zeros((2, 3)), sl.tensor([0, 1]), **{name: value})
-    assert str(error.value).split("\n")[0] == f"{function}: {name} must be {constraint.text}, not {value!r}"
-
-
-@pytest.mark.parametrize("cls", LAYER_CLASSES + OPTIMIZER_CLASSES, ids=lambda cls: cls.__name__)
+@together("cls", LAYER_CLASSES + OPTIMIZER_CLASSES, ids=lambda cls: cls.__name__)
 def test_every_checked_argument_is_an_argument(cls):
     assert cls.constraints.keys() - {"beta1", "beta2"} <= inspect.signature(cls).parameters.keys()
     checkable = {name for name, each in inspect.signature(cls).parameters.items()
@@ -315,7 +317,7 @@ def test_every_checked_argument_is_an_argument(cls):
     assert checkable <= cls.constraints.keys()
 
 
-@pytest.mark.parametrize("cls", LAYER_CLASSES + OPTIMIZER_CLASSES, ids=lambda cls: cls.__name__)
+@together("cls", LAYER_CLASSES + OPTIMIZER_CLASSES, ids=lambda cls: cls.__name__)
 def test_a_number_that_may_change_is_checked_when_it_changes(cls):
     for name, held in inspect.getmembers(cls, lambda member: isinstance(member, HyperParameter)):
         part = cls(**ARGUMENTS.get(cls.__name__, {}))
@@ -324,11 +326,11 @@ def test_a_number_that_may_change_is_checked_when_it_changes(cls):
                 setattr(part, name, value)
 
 
-@pytest.mark.parametrize("each", LAYER_CLASSES + OPTIMIZER_CLASSES + LOSS_FUNCTIONS, ids=lambda each: each.__name__)
+@together("each", LAYER_CLASSES + OPTIMIZER_CLASSES + LOSS_FUNCTIONS, ids=lambda each: each.__name__)
 def test_it_is_documented_with_an_example(each):
     assert each.__doc__ and ">>>" in each.__doc__, "say what it computes, of which shapes, and show it"
 
 
-@pytest.mark.parametrize("function", INITIALISERS, ids=lambda each: each.__name__)
+@together("function", INITIALISERS, ids=lambda each: each.__name__)
 def test_every_initialiser_is_documented(function):
     assert function.__doc__ or function.__name__.startswith("_") or len(inspect.getsource(function).split("\n")) < 14

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from together import together
 
 import slopes.ops  # noqa: F401  (fills the table)
 from slopes.autodiff.pullback import pull_back
@@ -88,8 +89,8 @@ def test_functions_of_two_numbers_are_numpys(name, dtype):
     np.testing.assert_array_equal(run(name, x, y), expected, strict=True)
 
 
-@pytest.mark.parametrize("dtype", [each.name for each in NATIVE if each.kind in "iu"])
 @pytest.mark.parametrize("name", sorted(set(BINARY | BITS) - {"divide", "atan2"}))
+@together("dtype", [each.name for each in NATIVE if each.kind in "iu"])
 def test_whole_numbers_are_numpys(name, dtype):
     x, y = np.array([0, 1, 5, 100, 7], dtype), np.array([3, 1, 2, 2, 7], dtype)
     np.testing.assert_array_equal(run(name, x, y), (BINARY | BITS)[name](x, y), strict=True)
@@ -184,7 +185,7 @@ def test_random_bits_refuse_other_types():
 
 
 @pytest.mark.parametrize("a", [each.name for each in NATIVE])
-@pytest.mark.parametrize("b", [each.name for each in NATIVE])
+@together("b", [each.name for each in NATIVE])
 def test_arguments_meet_in_the_promoted_type(a, b):
     x, y = variable((2,), np.dtype(a)), variable((2,), np.dtype(b))
     if {"uint64"} & {a, b} and {x.dtype.kind, y.dtype.kind} == {"i", "u"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 
 import llvmlite.binding as llvm
@@ -53,7 +54,7 @@ PROCESSORS = {
     "Apple": Processor(TARGETS["neon"], "arm64-apple-macosx", "apple-m1"),
     "Windows": Processor(TARGETS["avx2"], "x86_64-pc-windows-msvc", "haswell"),
 }
-OWN = re.compile(r"_?(k\d+_\w+|barrier|phases\d+|program)$")
+OWN = re.compile(r"_?([a-z]+(_[a-z]+)?_[0-9a-f]{20}|barrier|phases\d+|program)$")
 CALL = re.compile(r"^\s+(?:callq?|jmp|bl?|b)\s+([A-Za-z_][\w.$]*)(@PLT)?\s*$", re.M)
 
 
@@ -120,23 +121,73 @@ def test_the_target_follows_from_the_features():
     assert chosen("riscv64-unknown-linux-gnu", "") == "plain"
 
 
-def test_a_named_instruction_set_is_compiled_for_unless_the_processor_lacks_it(monkeypatch):
-    if not runs_here("SSE"):
+FULL = "+avx512f,+avx512dq,+avx512vl,+avx512bw,+avx2,+fma,+bmi2"
+LACKING = [  # what a machine has, SLOPES_CPU, and the instruction set and processor that follow
+    (FULL, "v4", "avx512", "itself"), (FULL, "v3", "avx2", "x86-64-v3"), (FULL, "sse", "sse", "x86-64-v2"),
+    (FULL, "haswell", "avx2", "haswell"), (FULL, "znver4", "avx512", "znver4"), (FULL, "nehalem", "sse", "nehalem"),
+    ("-avx512f,+avx2,+fma,+bmi2", "avx2", "avx2", "itself"),
+    ("-avx512f,+avx2,-fma", "sse", "sse", "itself"),  # without FMA
+    ("+avx512f,+avx512dq,-avx512vl,+avx512bw,+avx2,+fma,-bmi2", "znver3", "avx2", "znver3"),  # hidden by a container
+]
+
+
+@pytest.mark.parametrize("own, name, chosen, processor", LACKING)
+def test_what_is_named_is_compiled_for_without_what_the_machine_lacks(monkeypatch, own, name, chosen, processor):
+    monkeypatch.setattr(translate, "own_cpu", lambda features: ("itself", features))
+    monkeypatch.setenv("SLOPES_CPU", name)
+    triple = "x86_64-unknown-linux-gnu"
+    cpu, features = translate.lesser_cpu(translate.instruction_set(triple, own), own, *settings.named_cpu())
+    assert (cpu, translate.instruction_set(triple, features)) == (processor, chosen)
+    last = {feature[1:]: feature[0] for feature in features.split(",")}
+    assert all(last[feature[1:]] == "-" for feature in own.split(",") if feature[0] == "-")
+
+
+@pytest.mark.parametrize("own, name, needed, best", [
+    ("-avx512f,+avx2,+fma", "avx512", "avx512", "avx2"), ("-avx512f,+avx2,+fma", "znver5", "avx512", "avx2"),
+    ("-avx512f,+avx2,-fma", "v3", "avx2", "sse"), ("", "haswell", "avx2", "sse")])
+def test_what_the_machine_cannot_run_is_refused_before_it_is_compiled(monkeypatch, own, name, needed, best):
+    monkeypatch.setenv("SLOPES_CPU", name)
+    with pytest.raises(ArgumentError) as caught:
+        translate.lesser_cpu(translate.instruction_set("x86_64-unknown-linux-gnu", own), own, *settings.named_cpu())
+    shown = name if name in settings.PROCESSORS else needed
+    assert str(caught.value) == (f"SLOPES_CPU is {shown}, which this processor cannot run\n  it needs {needed}, and the best instruction "
+                                 f"set here is {best}\n  unset SLOPES_CPU, or set it to {best}")
+
+
+def test_the_names_are_those_of_x86(monkeypatch):
+    monkeypatch.setenv("SLOPES_CPU", "avx2")
+    with pytest.raises(ArgumentError, match=r"the best instruction set here is neon\n  unset SLOPES_CPU$"):
+        translate.lesser_cpu(translate.instruction_set("aarch64-unknown-linux-gnu", "+neon"), "+neon", *settings.named_cpu())
+
+
+@pytest.mark.parametrize("name", [*settings.INSTRUCTION_SETS, "haswell", "znver4"])
+def test_a_process_computes_with_what_is_named_or_refuses(tmp_path, name):
+    """A cache that was filled for one instruction set is not used for another."""
+    best = translate.instruction_set(*translate.host()[::2])
+    if best not in settings.INSTRUCTION_SETS:
         pytest.skip("not an x86 processor")
-    monkeypatch.setattr(translate, "host", translate.host.__wrapped__)
-    monkeypatch.setenv("SLOPES_CPU", "sse")
-    assert translate.target_for(translate.host()[0], translate.host()[2]) is TARGETS["sse"]
-    monkeypatch.setattr(translate, "instruction_set", lambda triple, features: "sse")
-    monkeypatch.setenv("SLOPES_CPU", "avx512")
-    with pytest.raises(ArgumentError, match="SLOPES_CPU is avx512, which this processor does not have"):
-        translate.host()
+    code = """
+import numpy as np, slopes as sl
+x = sl.asarray(np.random.default_rng(0).normal(size=(33, 70)).astype(np.float32))
+f = sl.compile(lambda x: sl.tanh(x @ x.T).sum())
+print(abs(float(f(x)) - float(sl.tanh(x @ x.T).sum())) < 1e-2)"""
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
+                           env=dict(os.environ, SLOPES_CPU=cpu, SLOPES_CACHE=str(tmp_path))) for cpu in (name, "host", name)]
+    needed = settings.PROCESSORS.get(name, name)
+    if settings.INSTRUCTION_SETS.index(needed) < settings.INSTRUCTION_SETS.index(best):
+        assert runs[0].returncode == 1 and f"SLOPES_CPU is {name}, which this processor cannot run" in runs[0].stderr
+        return
+    assert [run.stdout.split() for run in runs] == [["True"]] * 3, runs[0].stderr
+    entries = list((tmp_path / "programs").glob("*.bin"))
+    assert len(entries) == (1 if name == best else 2)
 
 
 @pytest.mark.parametrize("text, name", [
-    ("x86-64-v4", "avx512"), ("X86-64-v3", "avx2"), ("x86-64-v2", "sse"), ("avx2", "avx2"), ("host", None)])
+    ("x86-64-v4", ("avx512", None)), ("X86-64-v3", ("avx2", None)), ("x86-64-v2", ("sse", None)), ("avx2", ("avx2", None)),
+    ("v3", ("avx2", None)), ("znver3", ("avx2", "znver3")), ("host", None), ("", None)])
 def test_levels_and_instruction_sets_are_one(monkeypatch, text, name):
     monkeypatch.setenv("SLOPES_CPU", text)
-    assert settings.named_instruction_set() == name
+    assert settings.named_cpu() == name
 
 
 def test_code_that_llvm_refuses_says_whose_fault_it_is():

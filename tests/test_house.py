@@ -30,7 +30,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("machine",),
     # tensors that compute at once
     ("arrays",),
-    ("eager", "indexing"),
+    ("eager", "indexing", "draws"),
     ("backward", "methods"),
     ("tensor_fields",),
     ("owned", "tensor_errors"),
@@ -85,13 +85,27 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(modules()[module].read_text(encoding="utf-8"))
 
 
+@cache
+def nodes_of(module: str) -> tuple[ast.AST, ...]:
+    """All nodes of a module's tree, as `ast.walk` gives them."""
+    return tuple(ast.walk(tree_of(module)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_trees() -> Iterator[None]:
+    """The trees are let go with the last test that reads them: a million objects would slow down all later tests."""
+    yield
+    tree_of.cache_clear()
+    nodes_of.cache_clear()
+
+
 def is_package(module: str) -> bool:
     return modules()[module].name == "__init__.py"
 
 
-def type_checking_lines(tree: ast.Module) -> set[int]:
+def type_checking_lines(module: str) -> set[int]:
     """The lines of imports that stand under `if TYPE_CHECKING:`, which never run."""
-    return {line for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+    return {line for node in nodes_of(module) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
             for inner in node.body for line in range(inner.lineno, (inner.end_lineno or inner.lineno) + 1)}
 
 
@@ -107,9 +121,8 @@ def base_of(module: str, node: ast.ImportFrom) -> str:
 
 def imports_of(module: str, types: bool = True) -> Iterator[tuple[str, int]]:
     """(imported slopes module, line); those for type checkers only when `types`."""
-    tree = tree_of(module)
-    skip = set() if types else type_checking_lines(tree)
-    for node in ast.walk(tree):
+    skip = set() if types else type_checking_lines(module)
+    for node in nodes_of(module):
         if getattr(node, "lineno", None) in skip:
             continue
         if isinstance(node, ast.Import):
@@ -128,7 +141,7 @@ def floor_of(module: str) -> int | None:
 def functions_of(module: str) -> Iterator[tuple[str, int]]:
     """(name, code lines) of every function: its docstring, comments and blank lines are not counted."""
     text = modules()[module].read_text(encoding="utf-8").splitlines()
-    for node in ast.walk(tree_of(module)):
+    for node in nodes_of(module):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             doc = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
             hidden = range(doc.lineno, (doc.end_lineno or doc.lineno) + 1) if doc else range(0)
@@ -156,36 +169,39 @@ def text_files() -> Iterator[tuple[str, str]]:
             yield file.relative_to(ROOT).as_posix(), raw.decode("utf-8")
 
 
-@pytest.mark.parametrize("module", modules())
-def test_every_module_stands_on_a_floor(module):
-    assert module in MAY_IMPORT_ANYTHING or floor_of(module) is not None, f"{module} is on no floor of the house"
+def test_every_module_stands_on_a_floor():
+    homeless = [module for module in modules() if module not in MAY_IMPORT_ANYTHING and floor_of(module) is None]
+    assert not homeless, f"on no floor of the house: {homeless}"
 
 
-@pytest.mark.parametrize("module", modules())
-def test_no_import_goes_up(module):
-    if module in MAY_IMPORT_ANYTHING:
-        return
+def rising_imports(module: str) -> list[str]:
     own, room = floor_of(module) or 0, module.split(".")[1]
-    rising = [f"line {line}: {name}" for name, line in imports_of(module)
-              if (floor := floor_of(name)) is None or (floor >= own and name.split(".")[1] != room)]
-    assert not rising, f"{module} (floor {own}) imports from its own or a higher floor, or from the package itself: {rising}"
+    return [f"line {line}: {name}" for name, line in imports_of(module)
+            if (floor := floor_of(name)) is None or (floor >= own and name.split(".")[1] != room)]
 
 
-@pytest.mark.parametrize("module", modules())
-def test_no_import_stands_inside_a_function(module):
-    functions = [node for node in ast.walk(tree_of(module)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    inside = [inner.lineno for node in functions for inner in ast.walk(node) if isinstance(inner, (ast.Import, ast.ImportFrom))]
-    assert not inside, f"{module} imports inside a function, lines {inside}"
+def test_no_import_goes_up():
+    rising = {module: lines for module in modules() if module not in MAY_IMPORT_ANYTHING and (lines := rising_imports(module))}
+    assert not rising, f"imports from the module's own or a higher floor, or from the package itself: {rising}"
 
 
-@pytest.mark.parametrize("module", modules())
-def test_only_few_places_load_modules_by_name(module):
+def imports_inside_functions(module: str) -> list[int]:
+    functions = [node for node in nodes_of(module) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return sorted({inner.lineno for node in functions for inner in ast.walk(node) if isinstance(inner, (ast.Import, ast.ImportFrom))})
+
+
+def test_no_import_stands_inside_a_function():
+    inside = {module: lines for module in modules() if (lines := imports_inside_functions(module))}
+    assert not inside, f"imports inside a function, by module and line: {inside}"
+
+
+def test_only_few_modules_load_modules_by_name():
     allowed = {"slopes": "hands out windows and learning parts on first use", "slopes.traced": "loads a backend on first use",
                "slopes.machine.native": "loads what makes programs for the first one that no cache has",
                "slopes.extras": "loads optional libraries, and windows whose libraries are slow, for everyone who needs one"}
-    by_name = [node.lineno for node in ast.walk(tree_of(module))
-               if getattr(node, "attr", getattr(node, "id", None)) in ("__import__", "import_module")]
-    assert module in allowed or not by_name, f"{module} loads modules by name, lines {by_name}"
+    by_name = {module: node.lineno for module in modules() if module not in allowed for node in nodes_of(module)
+               if getattr(node, "attr", getattr(node, "id", None)) in ("__import__", "import_module")}
+    assert not by_name, f"modules are loaded by name, by module and line: {by_name}"
 
 
 def test_no_import_cycles():
@@ -220,11 +236,12 @@ def test_the_search_for_cycles_finds_them_and_only_them(edges, cycle):
     assert find_cycle(edges) == cycle
 
 
-@pytest.mark.parametrize("module", modules())
-def test_every_file_has_a_caption(module):
-    caption = (ast.get_docstring(tree_of(module)) or "").split("\n")[0]
-    assert caption, f"{module} has no caption: its first docstring line"
-    assert len(caption) <= 160, f"the caption of {module} is longer than a line"
+def test_every_file_has_a_caption():
+    captions = {module: (ast.get_docstring(tree_of(module)) or "").split("\n")[0] for module in modules()}
+    missing = [module for module, caption in captions.items() if not caption]
+    assert not missing, f"no caption, which is the first docstring line: {missing}"
+    long = [module for module, caption in captions.items() if len(caption) > 160]
+    assert not long, f"the caption is longer than a line: {long}"
 
 
 def test_functions_are_short():
@@ -236,19 +253,22 @@ def test_functions_are_short():
     assert every[int(0.9 * (len(every) - 1))] <= NINETIETH, "one function in ten is too long"
 
 
-@pytest.mark.parametrize("module", modules())
-def test_nothing_runs_or_unpickles_foreign_code(module):
-    found = []
-    for node in ast.walk(tree_of(module)):
+def foreign_code(module: str) -> Iterator[str]:
+    """What in a module runs text as code, or unpickles: lines and names."""
+    for node in nodes_of(module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_NAMES:
-            found.append(f"line {node.lineno}: {node.func.id}")
+            yield f"line {node.lineno}: {node.func.id}"
         if isinstance(node, ast.Import):
-            found += [f"line {node.lineno}: {each.name}" for each in node.names if each.name.split(".")[0] in FORBIDDEN_MODULES]
+            yield from (f"line {node.lineno}: {alias.name}" for alias in node.names if alias.name.split(".")[0] in FORBIDDEN_MODULES)
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] in FORBIDDEN_MODULES:
-            found.append(f"line {node.lineno}: {node.module}")
+            yield f"line {node.lineno}: {node.module}"
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle" and getattr(node.value, "value", None) is not False:
-            found.append(f"line {node.value.lineno}: allow_pickle")
-    assert not found, f"{module}: {found}"
+            yield f"line {node.value.lineno}: allow_pickle"
+
+
+def test_nothing_runs_or_unpickles_foreign_code():
+    foreign = {module: lines for module in modules() if (lines := list(foreign_code(module)))}
+    assert not foreign, foreign
 
 
 def test_no_unfinished_marks():

@@ -14,6 +14,7 @@ from slopes.graph.dtype import float32
 from slopes.loops.program import plan_program
 from slopes.machine import translate
 from slopes.machine.buffer import give_back_freed
+from slopes.machine.parts import join_small
 
 COMPILE = sys.modules[sl.compile.__module__]
 
@@ -94,10 +95,10 @@ def test_the_list_of_reasons_is_bounded_and_the_count_is_not(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from /proc")
 def test_nothing_of_a_compilation_stays_in_memory():
     x = variable((1024,), float32, "x")
-    text = plan_program([x * x + 1], [x], [1], translate.host_target()).text
+    modules = join_small(plan_program([x * x + 1], [x], [1], translate.host_target()).modules)
     for _ in range(10):
-        translate.object_codes(text, *translate.host())
+        translate.object_codes(modules, *translate.host())
     before = resident()
     for _ in range(60):
-        translate.object_codes(text, *translate.host())
+        translate.object_codes(modules, *translate.host())
     assert (resident() - before) / 60 < 20_000  # it was 60,000

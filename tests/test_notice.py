@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def clock(monkeypatch, tmp_path):
-    """Planning takes three seconds of this clock; nothing comes from a cache."""
+    """Planning takes three seconds of this clock, which is the second item; nothing comes from a cache."""
     now = [0.0]
     monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
     native._programs.clear()
@@ -37,7 +37,7 @@ def clock(monkeypatch, tmp_path):
         now[0] += now_takes[0]
         return plan(*arguments, **options)
 
-    now_takes = [3.0]
+    now_takes = [3.0, now]
     monkeypatch.setattr(build, "plan_program", slow)
     return now_takes
 
@@ -71,7 +71,7 @@ def test_the_progress_of_fit_says_so_itself(clock, monkeypatch):
 
 
 def test_a_compilation_that_fails_leaves_no_line(clock, monkeypatch):
-    def refuses(*_):
+    def refuses(*_, **__):
         raise RuntimeError("no")
 
     monkeypatch.setattr(build.translate, "object_codes", refuses)
@@ -80,3 +80,25 @@ def test_a_compilation_that_fails_leaves_no_line(clock, monkeypatch):
     with pytest.raises(RuntimeError):
         sl.compile(lambda x: x * 2 + 1)(sl.ones(2))
     assert terminal.getvalue() == TEXT + CLEARED and not notice.running
+
+
+def test_the_line_counts_what_is_translated(clock, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with notice.noticed():
+        clock[1][0] += 3
+        with notice.counted(2) as done:
+            notice.look()
+            notice.look()
+            done()
+            notice.look()
+        notice.look()
+    shown = [f"{TEXT} 0 of 2", f"{CLEARED}{TEXT} 1 of 2", CLEARED + TEXT, CLEARED]
+    assert terminal.getvalue() == "".join(shown)
+
+
+def test_pieces_are_counted_where_nothing_is_shown():
+    with notice.counted(3) as done:
+        done()
+        notice.look()
+    assert not notice.running

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from operation_cases import OPERATIONS, Case, cases, declares, is_smooth
+from together import together
 
 from slopes.autodiff.batching import batch
 from slopes.autodiff.check import check_graph
@@ -20,7 +21,6 @@ from slopes.ops.elementwise import Elementwise
 # Operations whose pullback differs from their derivative on purpose.
 CUT = {"stop_gradient"}
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
-every_type = pytest.mark.parametrize("dtype", NATIVE, ids=str)
 
 
 @every_operation
@@ -45,8 +45,8 @@ def test_an_operation_has_native_code(name):
         assert folds or declares(operation, "lower") or declares(operation, "kernel"), f"{name} has no native emission"
 
 
-@every_type
 @every_operation
+@together("dtype", NATIVE)
 def test_meaning_is_what_the_rule_promises(name, dtype):
     for case in cases(OPERATIONS[name], dtype):
         (result,) = evaluate([case.node], case.env)  # raises when shape or type differ
@@ -81,8 +81,8 @@ def differentiable(case: Case) -> list[Node]:
     return [node for node in case.inputs if node.dtype == float64]
 
 
-@pytest.mark.parametrize("dtype", [float32, int32], ids=str)
 @every_operation
+@together("dtype", [float32, int32])
 def test_a_batch_is_what_a_loop_over_examples_gives(name, dtype):
     for case in cases(OPERATIONS[name], dtype):
         for flags in itertools.product([False, True], repeat=len(case.inputs)):

@@ -39,7 +39,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 
 def small(x):
-    return (sl.tanh(x) * 2 + 1).sum(axis=0)
+    return (x * 2 + 1).sum(axis=0)
 
 
 def fresh() -> tuple[np.ndarray, bool]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
 from operation_cases import OPERATIONS as OPERATION_CASES
 from operation_cases import PARAMETERS, cases
-from test_house import modules, tree_of
+from test_house import forget_trees, modules, nodes_of  # noqa: F401
+from together import together
 
 from slopes.autodiff.pullback import pull_back
 from slopes.errors import DivisionError, OutOfRangeError
@@ -32,7 +33,7 @@ def declared(operation: type) -> set[str]:
 
 def questions(module: str) -> Iterator[tuple[str, int]]:
     """(attribute, line) of every attribute that is read of `....op` or of an entry of the table."""
-    for node in ast.walk(tree_of(module)):
+    for node in nodes_of(module):
         if not isinstance(node, ast.Attribute):
             continue
         owner = node.value
@@ -42,7 +43,7 @@ def questions(module: str) -> Iterator[tuple[str, int]]:
             yield node.attr, node.lineno
 
 
-@pytest.mark.parametrize("module", modules())
+@together("module", modules())
 def test_code_asks_only_what_is_declared(module):
     wrong = [f"line {line}: {name}" for name, line in questions(module) if name not in declared(Operation) and not name.startswith("_")]
     assert not wrong, f"{module} asks of an operation what Operation does not declare: {'; '.join(wrong)}"
@@ -57,9 +58,9 @@ MAY_COMPARE_NAMES = {
 }
 
 
-def name_comparisons(tree: ast.AST) -> Iterator[int]:
+def name_comparisons(nodes: Iterable[ast.AST]) -> Iterator[int]:
     """The lines where the name of an operation decides: compared, looked up in a table, or given to `is_op`."""
-    for node in ast.walk(tree):
+    for node in nodes:
         asked: list[ast.AST] = []
         if isinstance(node, ast.Compare):
             asked = [node.left, *node.comparators]
@@ -78,12 +79,12 @@ def name_comparisons(tree: ast.AST) -> Iterator[int]:
     ("COSTS[node.op.name]", 1), ('"add" == node.args[0].op.name', 1), ('is_op(node, "add")', 1), ("operation.name in COSTS", 1),
     ("node.op is Add", 0), ("print(node.op.name)", 0), ('recipe.name == "lenet"', 0), ("COSTS[node.op]", 0)])
 def test_comparisons_of_names_are_seen(text, count):
-    assert len(list(name_comparisons(ast.parse(text)))) == count
+    assert len(list(name_comparisons(ast.walk(ast.parse(text))))) == count
 
 
-@pytest.mark.parametrize("module", modules())
+@together("module", modules())
 def test_only_rewrite_rules_compare_the_names_of_operations(module):
-    lines = list(name_comparisons(tree_of(module)))
+    lines = list(name_comparisons(nodes_of(module)))
     if module in MAY_COMPARE_NAMES:
         assert lines, f"{module} no longer compares names: take it off the list"
     else:
@@ -94,7 +95,7 @@ def test_modules_of_rewrite_rules_define_rules():
     assert all(getattr(importlib.import_module(module), "rule", None) is not None for module in REWRITE_RULES)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@together("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_an_operation_answers_only_what_is_asked(operation):
     bases = [base for base in operation.__mro__[1:] if issubclass(base, Operation)]
     families = [base for base in bases if base.name not in Operation.table or Operation.table[base.name] is not base]
@@ -102,7 +103,7 @@ def test_an_operation_answers_only_what_is_asked(operation):
     assert declared(operation) <= known, f"nobody asks {operation.name} about {sorted(declared(operation) - known)}"
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@together("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_kinds_and_kernels_are_of_the_declared_ones(operation):
     assert operation.kind in KINDS and (operation.kernel is None or operation.kernel in KERNELS)
 
@@ -130,18 +131,22 @@ def test_every_question_has_an_explanation():
 FLOATS = [(name, case) for name, operation in OPERATION_CASES.items() for case in cases(operation, float64) if case.node.op is operation]
 
 
+def name_of(case):
+    return f"{case.node.op.name} of {[array.shape for array in case.arrays]}"
+
+
 def value(case, arrays):
     return evaluate([case.node], dict(zip(case.inputs, arrays)))[0]
 
 
-@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.linear(case.node)], ids=lambda case: case.node.op.name)
+@together("case", [case for _, case in FLOATS if case.node.op.linear(case.node)], ids=name_of)
 def test_a_linear_operation_adds_up(case):
     others = [array if array.dtype.kind in "iu" else array[..., ::-1] * 0.7 if array.ndim else array * 0.7 for array in case.arrays]
     sums = [a if a.dtype.kind in "iu" else a + b for a, b in zip(case.arrays, others)]
     np.testing.assert_allclose(value(case, sums), value(case, case.arrays) + value(case, others), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.same_numbers], ids=lambda case: case.node.op.name)
+@together("case", [case for _, case in FLOATS if case.node.op.same_numbers], ids=name_of)
 def test_same_numbers_are_those_of_the_argument(case):
     node = case.node
     (array,) = case.arrays
@@ -150,13 +155,13 @@ def test_same_numbers_are_those_of_the_argument(case):
         assert value(case, case.arrays).reshape(-1).tolist() == array.reshape(-1).tolist()
 
 
-@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.view], ids=lambda case: case.node.op.name)
+@together("case", [case for _, case in FLOATS if case.node.op.view], ids=name_of)
 def test_views_share_the_memory_of_their_argument(case):
     result = case.node.op.compute(*case.arrays, **case.node.params)
     assert np.shares_memory(result, case.arrays[0]) or result.size == 0
 
 
-@pytest.mark.parametrize("case", [case for _, case in FLOATS if case.node.op.reads_once], ids=lambda case: case.node.op.name)
+@together("case", [case for _, case in FLOATS if case.node.op.reads_once], ids=name_of)
 def test_an_element_that_is_read_once_changes_one_element(case):
     array = next((array for array in case.arrays if array.size), None)
     if array is None or array.dtype.kind == "b":
@@ -170,7 +175,7 @@ def test_an_element_that_is_read_once_changes_one_element(case):
     assert np.sum((before != value(case, changed)) & ~(np.isnan(before) if before.dtype.kind == "f" else False)) <= 1
 
 
-@pytest.mark.parametrize("name", sorted(name for name, operation in OPERATION_CASES.items() if operation.kind == "elementwise"))
+@together("name", sorted(name for name, operation in OPERATION_CASES.items() if operation.kind == "elementwise"))
 def test_bounded_functions_are_finite_with_their_derivatives(name):
     operation = OPERATION_CASES[name]
     if name in ("cast", "alias", "atan2", "where", "tan") or "f" not in operation.accepts or operation.result == "bool":
@@ -197,7 +202,7 @@ def test_what_a_trap_says_has_its_place():
     assert not build("remainder", x, x).op.may_trap(float64)
 
 
-@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.kind == "elementwise"], ids=lambda operation: operation.name)
+@together("operation", [each for each in OPERATIONS if each.kind == "elementwise"], ids=lambda operation: operation.name)
 def test_emit_takes_the_parameters_of_meaning(operation):
     (_, *meaning), (_, *emit) = (list(inspect.signature(function).parameters) for function in (operation.meaning, operation.emit))
     assert len(meaning) == len(emit)

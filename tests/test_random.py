@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import slopes as sl
-from slopes import random
-from slopes.errors import ArgumentError, DTypeError, ShapeError
+from slopes import draws, nn, random
+from slopes.errors import ArgumentError, DTypeError, ShapeError, TooLargeError
+from slopes.machine import bits, native
 from slopes.machine.reference import evaluate
 from slopes.trace import Trace, tracing
 
@@ -124,3 +125,96 @@ def test_a_block_may_draw_from_a_generator_of_its_own():
     with pytest.raises(ZeroDivisionError), random.using(sl.Generator(2)):
         raise ZeroDivisionError
     assert random.current() is random.default
+
+
+LARGE_DRAWS = {
+    "uniform": lambda n, g: sl.uniform((n,), generator=g), "float64": lambda n, g: sl.uniform(n, -0.3, 0.7, dtype="float64", generator=g),
+    "scaled": lambda n, g: sl.uniform(n, np.float64(-0.3), 1, generator=g), "normal": lambda n, g: sl.normal(n, generator=g),
+    "normal scaled": lambda n, g: sl.normal(n, 0.1, 0.02, generator=g),
+    "normal float64": lambda n, g: sl.normal(n, -1, 2, dtype="float64", generator=g),
+    "by tensors": lambda n, g: sl.normal((n // 2, 2), sl.tensor([0., 5.]), sl.tensor([[3.]]), generator=g),
+    "bernoulli": lambda n, g: sl.bernoulli(0.3, (n,), generator=g), "bernoulli by 1": lambda n, g: sl.bernoulli(1, (n,), generator=g),
+    "bernoulli by tensor": lambda n, g: sl.bernoulli(sl.tensor([0.2, 0.8]), (n // 2, 2), generator=g),
+    "integers": lambda n, g: sl.integers(-5, 1000, (n,), generator=g),
+    "all integers": lambda n, g: sl.integers(0, 1 << 32, (n,), generator=g),
+    "permutation": lambda n, g: sl.permutation(n, generator=g)}
+
+
+def drawn(monkeypatch, name, n, limit):
+    """Two draws of n numbers, by the program from `limit` numbers on."""
+    with monkeypatch.context() as patch:
+        patch.setattr(random, "LARGE", limit)
+        generator = sl.Generator(1 << 40)
+        results = [LARGE_DRAWS[name](n, generator) for _ in range(2)]
+        return [(x.dtype, x.shape, x.numpy().tobytes()) for x in results] + [int(generator.counter)]
+
+
+@pytest.mark.parametrize("name", LARGE_DRAWS)
+def test_draws_by_the_program_have_the_bits_of_draws_without_it(name, monkeypatch):
+    for n in (2, bits.RANDOM_BLOCK - 1, bits.RANDOM_BLOCK, bits.RANDOM_BLOCK + 1, 2 * bits.RANDOM_BLOCK + 18):
+        assert drawn(monkeypatch, name, n, 1) == drawn(monkeypatch, name, n, 1 << 32)
+
+
+@pytest.mark.parametrize("n", [draws.LARGE - 1, draws.LARGE, draws.LARGE + 1])
+def test_draws_around_the_limit_have_the_bits_of_draws_without_a_program(n, monkeypatch):
+    assert drawn(monkeypatch, "normal scaled", n, draws.LARGE) == drawn(monkeypatch, "normal scaled", n, 1 << 32)
+
+
+def test_large_draws_share_one_program(monkeypatch):
+    compiled = []
+    build = native.compile_graph
+    monkeypatch.setattr(bits, "compile_graph", lambda *args, **options: compiled.append(1) or build(*args, **options))
+    bits.program.cache_clear()
+    monkeypatch.setattr(random, "LARGE", 1)
+    for n in (2, 1000, 3 * bits.RANDOM_BLOCK):
+        for draw in LARGE_DRAWS.values():
+            draw(n, None)
+    assert len(compiled) == 1
+
+
+def test_large_draws_wrap_around_the_counter():
+    whole = bits.Bits((1, 2), 2)
+    whole.fill([(1 << 32) - 3, 1 << 33])
+    first, second = (word.copy() for word in whole.words)
+    np.testing.assert_array_equal(first[3:], second[:-3])
+
+
+def test_small_draws_need_no_program(monkeypatch):
+    monkeypatch.setattr(random, "draw_blocks", None)
+    assert sl.normal(draws.LARGE - 1).shape == (draws.LARGE - 1,)
+
+
+def test_large_draws_of_several_threads_do_not_mix():
+    def drawn(seed):
+        return sl.normal(draws.LARGE, generator=sl.Generator(seed)).numpy()
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(drawn, range(8)))
+    for seed, result in enumerate(together):
+        np.testing.assert_array_equal(result, drawn(seed))
+
+
+def test_a_draw_that_memory_does_not_hold_is_refused_first(monkeypatch):
+    monkeypatch.setattr("slopes.arrays.available_memory", lambda: 1 << 28)
+    with pytest.raises(TooLargeError, match=r"needs 0\.5 GiB, but 0\.2 GiB are free"):
+        sl.uniform(1 << 27)
+
+
+def test_an_initialized_parameter_takes_the_drawn_array_over():
+    parameter = nn.init.blank((draws.LARGE // 4, 4))
+    nn.init.normal(parameter, generator=sl.Generator(3))
+    assert parameter._owned and parameter.requires_grad
+    seen = parameter.numpy()
+    expected = sl.normal(parameter.shape, generator=sl.Generator(3)).numpy()
+    nn.init.uniform(parameter)
+    assert parameter._owned
+    np.testing.assert_array_equal(seen, expected)  # who holds the array that was there keeps it as it was
+    assert parameter.numpy().min() >= 0
+
+
+def test_an_array_that_is_assigned_stays_the_callers():
+    array = np.ones((draws.LARGE,), np.float32)
+    x = sl.zeros(draws.LARGE)
+    x.assign(array)
+    array[:] = 2
+    assert x.numpy().max() == 1

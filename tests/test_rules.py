@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from together import together
 
 from slopes.graph.build import Variable, build, constant, variable
 from slopes.graph.rewrite import rewrite
@@ -251,7 +252,7 @@ def finite_integers(node):
     return not any(each.dtype.kind in "iu" and each.args[0].dtype.kind == "f" for each in casts)
 
 
-@pytest.mark.parametrize("seed", range(150))
+@together("seed", range(150))
 def test_random_graphs_keep_their_values_through_canonical(seed):
     roots = [root for root in Grower(seed).roots(30) if finite_integers(root)]
     rewritten = canonical(roots)
@@ -263,7 +264,7 @@ def test_random_graphs_keep_their_values_through_canonical(seed):
             np.testing.assert_allclose(new, old, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(150))
+@together("seed", range(150))
 def test_random_graphs_keep_their_finite_values_through_stable(seed):
     roots = [root for root in Grower(1000 + seed).roots(30) if finite_integers(root)]
     rewritten = stable(canonical(roots))

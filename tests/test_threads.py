@@ -16,6 +16,7 @@ import pytest
 from native_graphs import Reported, compile_nodes, same_bits, thread_count
 
 from slopes.graph.build import build, variable
+from slopes.loops.module import Module
 from slopes.machine import engine, entry, threads, translate
 from slopes.machine import pool as pools
 from slopes.machine.reference import evaluate
@@ -75,7 +76,7 @@ def pool(request, monkeypatch):
 
 def counting(spin_limit: int = 1 << 40) -> engine.Program:
     """A program whose threads each add the number of steps to a counter of theirs."""
-    codes = translate.object_codes(COUNTING, *translate.host())
+    codes = translate.object_codes([Module((), COUNTING)], *translate.host())
     program = engine.Program(engine.Manifest(0, 0, True, (), ()), codes)
     program.spin_limit, program.stall = spin_limit, math.inf
     return program

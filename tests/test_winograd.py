@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from native_graphs import run_nodes
+from native_graphs import compile_nodes, run_nodes, same_bits
 
 import slopes as sl
 from slopes.autodiff.pullback import pull_back
 from slopes.graph.build import variable
 from slopes.graph.walk import topological
+from slopes.loops.kernels import Loop, buffers_written
 from slopes.machine.reference import evaluate
 from slopes.ops import composite as c
 from slopes.passes import winograd
@@ -90,6 +91,18 @@ def test_parts_are_taken_where_tiles_fill_more_than_a_cache(always, monkeypatch)
     assert "scan" not in names(roots)
     monkeypatch.setattr(winograd, "TILE_BYTES", 1)
     assert names(roots).count("scan") == 3
+
+
+def test_threads_share_the_parts_with_filters_and_the_bits_do_not_depend_on_their_number(always, monkeypatch):
+    monkeypatch.setattr(winograd, "CACHED_TILES", 1 << 14)
+    roots, env = convolution_of(CASES["3x3, many small pictures"])
+    program = compile_nodes(optimize(roots))
+    loops = [phase[0] for phase in program.plan.phases if isinstance(phase[0], Loop)]
+    assert [loop.runs for loop in loops] == [10, 10]  # result and gradient of the input; that of the weights is a sum
+    written = [buffer for kernel in loops[0].kernels[:-1] for buffer in buffers_written(kernel)]
+    assert {buffer.kind for buffer in written} == {"thread"}
+    first = program.run(env)
+    assert all(same_bits(program.run(env, threads), first) for threads in (2, 3))
 
 
 @pytest.mark.parametrize("name", OTHERS)

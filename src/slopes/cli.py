@@ -376,13 +376,19 @@ def facts() -> dict[str, str]:
         "python": f"{platform.python_version()} with NumPy {np.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}",
         "system": f"{platform.system()} {platform.machine()}",
         "processor": f"{llvm.get_host_cpu_name()}: {', '.join(known) or 'no vector extension that slopes knows'}",
-        "target": translate.instruction_set(translate.host()[0], translate.host()[2]),
+        "target": target_text(*translate.host()),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
         "calls": on_demand("slopes.machine.entry").entry_class().name,
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",
     }
+
+
+def target_text(triple: str, processor: str, features: str) -> str:
+    """What functions are compiled for, and how that was chosen."""
+    named, chosen = os.environ.get("SLOPES_CPU", ""), on_demand("slopes.machine.translate").instruction_set(triple, features)
+    return f"{chosen}, LLVM's {processor}" + (f" (SLOPES_CPU={named})" if named else "")
 
 
 def folder_text(folder: Path) -> str:

@@ -37,6 +37,8 @@ WORTH_ROUNDING: Annotated[float, Cost("times fewer products", "whether tiles wit
 TILE_BYTES: Annotated[int, Cost(
     "bytes", "how many transformed tiles are made and used before the next ones",
     "chosen; parts of 12 MB were as fast as all at once: NOTES 23")] = 20 << 20
+CACHED_TILES: Annotated[int, Cost(
+    "bytes", "how many transformed tiles a thread makes and uses at a time, so that they stay in its second-level cache")] = 640 << 10
 TRANSFORM: Annotated[float, Cost(
     "multiplications",
     "the price of one element of a tile that changes its coordinates, each way: whether a convolution is computed in fewer products",
@@ -70,6 +72,8 @@ FAR_STRIDE: Annotated[int, Cost("elements", "from which distance on the lanes of
 JOINED_LANES: Annotated[float, Cost("steps for each halving", "the price of joining the lanes of a reduction when it is done")] = 2.0
 SUM_VECTORS: Annotated[int, Cost(
     "vectors", "how many vectors of sums a reduction along the lanes keeps, so that none waits for the one before")] = 4
+STEP_BYTES: Annotated[int, Cost(
+    "bytes", "how much memory of its own a thread takes at most for the steps of a loop that need nothing of each other")] = 4 << 20
 STEP_INSTRUCTIONS: Annotated[int, Cost("instructions", "how much of an expression counts as one element step")] = 4
 SPLIT_WORK: Annotated[int, Cost(
     "element steps", "from which size a reduction to few elements is done in parts",
@@ -103,8 +107,19 @@ FEW_COLUMNS: Annotated[int, Cost("rows or columns", "below which size of its sho
 FEW_ROWS: Annotated[int, Cost("rows or columns", "below which size of its longer side a product is a plain reduction")] = 8
 MOST_VECTORS: Annotated[int, Cost("vectors", "how wide a tile is at most")] = 4
 TILE_STEP: Annotated[float, Cost("cycles", "what a step of k costs beside its arithmetic")] = 0.75
-TILE_LATENCY: Annotated[float, Cost("cycles", "the least that a step of k takes, as a multiply-add waits for the one before")] = 5.0
+TILE_LATENCY: Annotated[float, Cost(
+    "cycles", "the least that a step of k takes, as a multiply-add waits for the one before",
+    "derived: a multiply-add takes four cycles, and two begin in each")] = 8.0
 BROADCAST: Annotated[float, Cost("cycles", "the price of reading one element of A into all lanes")] = 0.5
+NEON_BROADCAST: Annotated[float, Cost(
+    "products", "the price of reading one element of A on 64-bit ARM, where no product reads memory itself",
+    "derived: a load for each product on Neoverse N1, three for four on Neoverse V1 and Apple M1")] = 1.0
+NEON_TILE_LATENCY: Annotated[float, Cost(
+    "products", "the least that a step of k takes on 64-bit ARM, as a multiply-add waits for the one before",
+    "derived: four cycles with four products in each on Neoverse V1 and Apple M1")] = 16.0
+NEON_SUMS: Annotated[int, Cost(
+    "vectors", "how many of the 32 registers of 64-bit ARM are a tile's sums at most",
+    "derived: with 26 or more, LLVM 22 keeps registers of some tiles in memory")] = 24
 NARROW_TILE: Annotated[float, Cost(
     "times the price of a product", "the price of a tile one vector wide, which loads for each product")] = 1.15
 BETTER_TILE: Annotated[float, Cost("of the cycles of the best so far", "how much better a narrower tile must be to be taken")] = 0.999
@@ -125,9 +140,12 @@ SCATTER: Annotated[float, Cost(
     "cycles", "the price of storing an element that is not next to its neighbour", "NOTES 5: predicted 70 and measured 75 GFLOP/s")] = 2.5
 LONGEST_PANEL: Annotated[int, Cost("steps of k", "the length of a packed panel, which must stay in the second-level cache")] = 4096
 PAGE_STRIDE: Annotated[int, Cost(
-    "bytes", "from which distance between steps of k packing A pays", "chosen; at 4096 copying brought 54 to 11 ms: NOTES 20")] = 2048
-LONG_K: Annotated[int, Cost("steps of k", "from which length packing A pays")] = 256
+    "bytes", "from which distance between steps of k packing A pays",
+    "chosen; at 4096 copying brought 54 to 11 ms: NOTES 20; at 1024 6.9 to 3.3 ms with AVX2: NOTES 34")] = 512
+LONG_K: Annotated[int, Cost("steps of k", "from which length packing A pays")] = 128
 WORTH_PACKING_A: Annotated[int, Cost("panels", "how many panels must read the same A for packing it to pay")] = 2
+PACKED_STEPS: Annotated[int, Cost(
+    "steps of k", "how many lines of A are read at once when it is packed: on pages of their own they share a set of the cache")] = 16
 REPACK_ROWS: Annotated[int, Cost(
     "rows", "how high blocks of rows are at least, since each of them packs its panel again",
     "NOTES 5: blocks that were too low made LeNet's weight gradient slower")] = 160
@@ -143,6 +161,15 @@ WAY: Annotated[int, Cost(
     "bytes", "the distance at which addresses share a set of the first-level cache", "derived: 64 sets of 64 bytes")] = 4096
 WAYS: Annotated[int, Cost(
     "lines", "how many lines one of its sets holds: how many rows a tile has", "derived: 8 ways; the effect, 5.8 to 8 times: NOTES 17")] = 8
+LINE: Annotated[int, Cost(
+    "bytes", "how much memory one prefetch brings near", "derived: a cache line of x86-64 and most ARM processors")] = 64
+PREFETCHED: Annotated[int, Cost(
+    "bytes", "from which size on what an epilogue reads and writes is not expected in the second-level cache",
+    "chosen: half of such a cache; the effect: NOTES 34")] = 1 << 18
+PREFETCHED_RUN: Annotated[int, Cost(
+    "bytes", "from which length on a tile's rows in the result are fetched well enough without prefetches",
+    "NOTES 34: with rows of 64 bytes 5% of a step, of 128 bytes nothing")] = 128
+PREFETCHED_STEPS: Annotated[int, Cost("steps of k", "from which number on a tile takes as long as a fetch from memory")] = 32
 CHEAP_EPILOGUE: Annotated[int, Cost("instructions", "up to which cost an epilogue is unrolled for every register of a tile")] = 8
 
 # ---------------------------------------------------------------------- programs
@@ -159,7 +186,18 @@ SMALL_PROGRAM: Annotated[int, Cost(
 SCALARIZED: Annotated[int, Cost(
     "lanes of a kernel", "how many lanes are loaded and stored one by one", "chosen; the effect, 954 to 293 ns: NOTES 11")] = 512
 BEST_FIT_BUFFERS: Annotated[int, Cost("buffers", "from which number on only the faster order of the memory plan is tried")] = 1000
-PART: Annotated[int, Cost("characters", "the size of the parts of LLVM text that are translated at once", "NOTES 12")] = 60_000
+PART: Annotated[int, Cost("characters", "how much LLVM code of small kernels is translated at once", "NOTES 12")] = 60_000
+LARGE_KERNEL: Annotated[int, Cost(
+    "characters of LLVM code", "from which size a kernel is translated on its own",
+    "chosen; a translation costs 3 ms beside the code's, and 12,000 characters take 10 ms")] = 12_000
+RANDOM_BLOCK: Annotated[int, Cost(
+    "words of 32 bits", "how many random bits a large draw computes at a time",
+    "chosen; those of normal numbers in float64 fit into the second-level cache")] = 1 << 15
+KEPT_CODE: Annotated[int, Cost("characters of LLVM code", "from which size translated kernels are kept for other programs")] = 6_000
+CALL_WORK: Annotated[int, Cost(
+    "element steps", "up to which average work of a kernel LLVM's passes run over the code that calls the kernels",
+    "chosen; they took 16% (GPT) to 25% (ResNet-20) of a compilation, and gain some nanoseconds for each call")] = 20_000
+OPTIMIZED_PHASES: Annotated[int, Cost("phases", "up to which length of a program they do")] = 128
 
 # ---------------------------------------------------------------------- running
 SPINS: Annotated[int, Cost("rounds", "how often a barrier looks before it lets other programs run")] = 4000

@@ -9,6 +9,7 @@ see that array. That is what owning means:
 
     own_array(x)      the array for a program to write into; copied first unless it is owned. It stays owned until it is handed out
     own_copy(x, a)    hold a fresh copy of `a` that is owned
+    take_over(x, y)   hold and own the array that y owned
     rebind(x, a)      hold another array, which is not owned, as others may hold it. Recorded graphs keep the old one
     read_array(x)     the array for a program to read: contiguous and aligned, copied first unless it is; written by nobody
     find_address(x)   where the array begins, kept in `_address` until the next `rebind`; 0 if no program can read it as it lies
@@ -59,6 +60,14 @@ def own_copy(x: TensorFields, array: Any) -> None:
     fresh = aligned_empty(x.shape, x.dtype)
     fresh[...] = array
     rebind(x, fresh)
+    x._owned = True
+
+
+def take_over(x: TensorFields, source: TensorFields) -> None:
+    """Hold and own the array of another tensor, which owned it and is not used any more."""
+    assert source._owned, "what others may hold is copied"
+    array, source._owned = source._value, False
+    rebind(x, array)  # type: ignore[arg-type]
     x._owned = True
 
 

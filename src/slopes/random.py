@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from .draws import LARGE, Numbers, draw_blocks
 from .errors import ArgumentError, ShapeError
-from .graph.build import constant
+from .graph.build import build, constant
 from .graph.dtype import DType, as_dtype, default_float, uint32
 from .graph.shape import Shape, check_dimensions, size, whole
 from .guarded import guarded
 from .modes import mode
-from .ops import composite
+from .ops import composite, sampling
 from .tensor import Tensor, asarray, from_array, perform, tensor
 
 Sizes = int | Sequence[int]
@@ -128,22 +129,24 @@ def sizes(shape: Sizes, name: str) -> Shape:
 
 
 START = constant(0, uint32)  # the first index of a draw
-BLOCK = 1 << 15  # numbers drawn at a time, so that temporary arrays fit into the cache
 
 
-def draw_array(draw: Callable[..., Any], shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
-    """shift + scale * (the numbers of a draw), computed in blocks to save memory."""
-    keys, count = (generator or current()).draw(), size(shape)
-    if mode.trace is not None or count <= BLOCK or not (is_number(scale) and is_number(shift)):
-        return scale_and_shift(draw(*keys, START, shape, kind), scale, shift).astype(kind)
-    row = np.empty(count, kind)
-    for first in range(0, count, BLOCK):
-        part = min(BLOCK, count - first)
-        row[first:first + part] = scale_and_shift(draw(*keys, constant(first, uint32), (part,), kind, total=count), scale, shift).numpy()
-    return from_array(row.reshape(shape))
+def draw(numbers: Numbers, words: int, shape: Shape, generator: Generator | None) -> Tensor:
+    """numbers(bits), each number from `words` words of random bits."""
+    key = (generator or current()).draw()
+    if mode.trace is None and size(shape) >= LARGE:
+        return from_array(draw_blocks(numbers, words, [word.item() for word in key], shape), owned=True)
+    return numbers(sampling.words(*key, START, shape, words))
 
 
-def scale_and_shift(x: Tensor, scale: Any, shift: Any) -> Tensor:
+def draw_scaled(numbers: Numbers, words: int, shape: Shape, kind: DType, generator: Generator | None, scale: Any, shift: Any) -> Tensor:
+    """shift + scale * numbers(bits)."""
+    if is_number(scale) and is_number(shift):
+        return draw(lambda bits: scale_and_shift(numbers(bits), scale, shift), words, shape, generator)
+    return scale_and_shift(draw(numbers, words, shape, generator), scale, shift).astype(kind)
+
+
+def scale_and_shift(x: Any, scale: Any, shift: Any) -> Any:
     """shift + scale * x."""
     scale, shift = (value if is_number(value) else asarray(value) for value in (scale, shift))
     scaled = x if is_number(scale) and scale == 1 else x * scale
@@ -167,7 +170,8 @@ def uniform(shape: Sizes = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     """
     kind = default_float if dtype is None else as_dtype(dtype)
     low, high = (value if is_number(value) else asarray(value) for value in (low, high))
-    return draw_array(composite.uniform, sizes(shape, "uniform"), kind, generator, high - low, low)
+    words, shape = sampling.uniform_words(kind), sizes(shape, "uniform")
+    return draw_scaled(lambda bits: sampling.uniform_from(bits, kind), words, shape, kind, generator, high - low, low)
 
 
 @guarded
@@ -181,7 +185,8 @@ def normal(shape: Sizes = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     (2, 3)
     """
     kind = default_float if dtype is None else as_dtype(dtype)
-    return draw_array(composite.normal, sizes(shape, "normal"), kind, generator, std, mean)
+    words, shape = sampling.normal_words(kind), sizes(shape, "normal")
+    return draw_scaled(lambda bits: sampling.normal_from(bits, kind), words, shape, kind, generator, std, mean)
 
 
 @guarded
@@ -199,7 +204,11 @@ def bernoulli(p: Any = 0.5, shape: Sizes | None = None, generator: Generator | N
                             repair="30% is p=0.3")
     target = (asarray(p).shape if not isinstance(p, (int, float)) else ()) if shape is None else sizes(shape, "bernoulli")
     probability = p if isinstance(p, (int, float, Tensor)) else asarray(p)
-    return composite.bernoulli(*(generator or current()).draw(), START, probability, target)
+    words = sampling.uniform_words(default_float)
+    if not isinstance(probability, Tensor):
+        return draw(lambda bits: build("less", sampling.uniform_from(bits, default_float), probability), words, target, generator)
+    drawn = draw(lambda bits: sampling.uniform_from(bits, default_float), words, target, generator)
+    return build("less", drawn, probability)
 
 
 @guarded
@@ -211,7 +220,9 @@ def integers(low: int, high: int | None = None, shape: Sizes = (), generator: Ge
     tensor([3, 3])
     """
     low, high = (0, low) if high is None else (low, high)
-    return composite.integers(*(generator or current()).draw(), START, int(low), int(high), sizes(shape, "integers"))
+    first, last, shape = int(low), int(high), sizes(shape, "integers")
+    sampling.check_range(first, last)
+    return draw(lambda bits: sampling.integers_from(bits[0], first, last), 1, shape, generator)
 
 
 @guarded
@@ -223,7 +234,8 @@ def permutation(x: Any, generator: Generator | None = None) -> Tensor:
     tensor([0, 1, 2, 3])
     """
     if isinstance(x, (int, np.integer)):
-        return composite.permutation(*(generator or current()).draw(), START, sizes(int(x), "permutation")[0])
+        shape = sizes(int(x), "permutation")
+        return composite.argsort(draw(sampling.order_from, sampling.order_words(shape[0]), shape, generator))
     x = asarray(x)
     if not x.ndim:
         raise ShapeError("permutation: a 0-d tensor has no axis to permute", repair="give a Python number for 0 .. n - 1")

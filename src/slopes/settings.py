@@ -17,7 +17,7 @@ VARIABLES = {
     "SLOPES_DATA": "folder with local copies of the data sets (default: none; they are downloaded to the cache)",
     "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder; without one, a temporary one)",
     "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
-    "SLOPES_CPU": "instruction set to compile for on x86: avx512, avx2, sse, or its level x86-64-v4, -v3, -v2 (default: host, the best)",
+    "SLOPES_CPU": "what to compile for on x86: avx512, avx2, sse, a level (v4, v3, v2), or a processor such as haswell (default: host)",
     "SLOPES_ENTRY": "portable: call programs through ctypes, as where CPython's C API is missing (default: by that API)",
     "SLOPES_CHECK": "1: each call of a compiled function verifies who holds the arrays that it writes into (slow)",
     "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
@@ -25,7 +25,12 @@ VARIABLES = {
 
 MOST_THREADS = 1024
 INSTRUCTION_SETS = "avx512", "avx2", "sse"  # of x86, each a part of the one before
-LEVELS = {"x86-64-v4": "avx512", "x86-64-v3": "avx2", "x86-64-v2": "sse"}  # the names that x86's psABI has for them
+LEVELS = {"x86-64-v4": "avx512", "x86-64-v3": "avx2", "x86-64-v2": "sse",  # the names that x86's psABI has for them, and short ones
+          "v4": "avx512", "v3": "avx2", "v2": "sse"}
+PROCESSORS = {  # LLVM's names of processors, and their instruction set
+    "nehalem": "sse", "sandybridge": "sse",
+    "haswell": "avx2", "skylake": "avx2", "alderlake": "avx2", "znver1": "avx2", "znver2": "avx2", "znver3": "avx2",
+    "skylake-avx512": "avx512", "icelake-server": "avx512", "sapphirerapids": "avx512", "znver4": "avx512", "znver5": "avx512"}
 
 
 def data_folder() -> Path | None:
@@ -128,13 +133,19 @@ def named_threads() -> int | None:
     return int(text)
 
 
-def named_instruction_set() -> str | None:
-    """The instruction set named by SLOPES_CPU, or None when unset or "host"; ArgumentError for an unknown name."""
+def named_cpu() -> tuple[str, str | None] | None:
+    """The instruction set named by SLOPES_CPU, and the processor if it names one; None when unset or "host".
+
+    ArgumentError for an unknown name.
+    """
     text = os.environ.get("SLOPES_CPU", "").strip().lower()
     if text in ("", "host"):
         return None
+    if text in PROCESSORS:
+        return PROCESSORS[text], text
     name = LEVELS.get(text, text)
     if name not in INSTRUCTION_SETS:
-        raise ArgumentError(f"SLOPES_CPU is {text!r:.40}", why="it is the instruction set to compile for",
-                            repair=f"set it to {', '.join(INSTRUCTION_SETS)}, {', '.join(LEVELS)}, or host, the best one here", where="")
-    return name
+        raise ArgumentError(f"SLOPES_CPU is {text!r:.40}", why="it is the instruction set, or the processor, to compile for",
+                            repair=f"set it to {', '.join(INSTRUCTION_SETS)}, {', '.join(LEVELS)}, to a processor "
+                                   f"({', '.join(PROCESSORS)}), or to host, the best one here", where="")
+    return name, None

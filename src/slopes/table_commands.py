@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +13,12 @@ import click
 
 from .errors import ArgumentError
 from .settings import MOST_THREADS
-from .tables.folder import model_of, save_study
+from .tables.folder import models_of, save_study
 from .tables.predictions import evaluate_file, predict_file
 from .tables.report import prepared_lines, result_lines
 from .tables.schema import KINDS, TASKS, Kind, Task
 from .tables.spelling import spelling_of
-from .tables.study import Question, Study, prepare, study_of
+from .tables.study import Question, Study, for_targets, prepare, study_of
 from .tables.training import Settings
 from .train.runs import SavedRun
 
@@ -40,7 +40,7 @@ Setup = Callable[[int | None, Path | None, bool], Path]
 
 def table_command(setup: Setup, interrupted: int) -> click.Command:
     """`slopes train table`; `setup` makes settings of --threads and chooses the folder, `interrupted` is the exit code after Ctrl-C."""
-    return click.Command("table", params=parameters(), help=HELP, short_help="your own CSV file: --target COLUMN",
+    return click.Command("table", params=parameters(), help=HELP, short_help="your own CSV or Parquet file: --target COLUMN",
                          callback=lambda **args: train(setup, interrupted, **args))
 
 
@@ -49,7 +49,8 @@ def parameters() -> list[click.Parameter]:
     path = click.Path(path_type=Path)
     return [
         click.Argument(["file"], type=path),
-        click.Option(["--target"], required=True, metavar="COLUMN", help="the column to predict"),
+        click.Option(["--target", "targets"], required=True, multiple=True, metavar="COLUMN",
+                     help="the column to predict; repeatable: each gets networks of its own, and none is learned from"),
         click.Option(["--task"], type=click.Choice(TASKS), help="predict classes or numbers  [default: as the target looks]"),
         click.Option(["--without"], multiple=True, metavar="COLUMN", help="a column from which nothing is to be learned; repeatable"),
         click.Option(["--kind", "kinds"], multiple=True, metavar="COLUMN=KIND", callback=read_kinds,
@@ -85,19 +86,25 @@ def read_kinds(context: click.Context, parameter: click.Parameter, values: Seque
     return {name: cast(Kind, kind) for name, _, kind in pairs}
 
 
-def train(setup: Setup, interrupted: int, file: Path, target: str, task: Task | None, without: Sequence[str], kinds: dict[str, Kind],
-          group: str, time: str, valid: Path | None, test: Path | None, balanced: bool, date_order: str | None, compare: bool, seed: int,
-          threads: int | None, out: Path | None, replace: bool, quiet: bool, **spelling: Any) -> None:
+def train(setup: Setup, interrupted: int, file: Path, targets: Sequence[str], task: Task | None, without: Sequence[str],
+          kinds: dict[str, Kind], group: str, time: str, valid: Path | None, test: Path | None, balanced: bool, date_order: str | None,
+          compare: bool, seed: int, threads: int | None, out: Path | None, replace: bool, quiet: bool, **spelling: Any) -> None:
     """Carry out `slopes train table`."""
-    question = Question(file, target, task, spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])}), kinds,
+    question = Question(file, targets[0], task, spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])}), kinds,
                         date_order or "", without, group, time, valid, test)
     settings = Settings(balanced=balanced)
-    prepared = prepare(question, settings, seed)
+    prepared = [prepare(part, settings, seed) for part in for_targets(question, targets)]
     folder = setup(threads, out, replace)
-    for line in prepared_lines(prepared):
-        click.echo(line)
-    study = study_of(prepared, settings, seed, compare=compare, log=silence if quiet else progress_line)
-    finish(study, folder, interrupted)
+    studies: list[Study] = []
+    for part in prepared:
+        for line in prepared_lines(part):
+            click.echo(line)
+        studies.append(study_of(part, settings, seed, compare=compare, log=silence if quiet else progress_line))
+        for line in result_lines(studies[-1]):
+            click.echo(line)
+        if studies[-1].trained.interrupted:
+            break
+    finish(studies, folder, interrupted)
 
 
 def silence(line: str) -> None:
@@ -114,24 +121,24 @@ def delimiter_of(text: str | None) -> str | None:
     return "\t" if text in ("\\t", "tab") else text
 
 
-def finish(study: Study, folder: Path, interrupted: int) -> None:
-    """Save the run, and print the results and the next commands."""
-    path, error = save_study(study, folder)
-    for line in result_lines(study):
-        click.echo(line)
-    learning = sum(member.run.history.seconds for member in study.trained.members)
-    click.echo(f"trained {len(study.trained.members)} networks in {learning:.1f} s{', interrupted' if study.trained.interrupted else ''}")
+def finish(studies: Sequence[Study], folder: Path, interrupted: int) -> None:
+    """Save the run, and print the next commands."""
+    path, error = save_study(studies, folder)
+    members = [member for study in studies for member in study.trained.members]
+    stopped = any(study.trained.interrupted for study in studies)
+    click.echo(f"trained {len(members)} networks in {sum(member.run.history.seconds for member in members):.1f} s"
+               f"{', interrupted' if stopped else ''}")
     if error is not None:
         click.echo(f"error: {error.what}\n  the training is not lost: it was saved to the folder below", err=True)
     click.echo(f"saved in {path}: {', '.join(sorted(name.name for name in Path(path).iterdir() if name.is_file()))}")
     click.echo(f"next: slopes predict {path} NEW.csv --out predictions.csv")
-    if error is not None or study.trained.interrupted:
+    if error is not None or stopped:
         sys.exit(1 if error is not None else interrupted)
 
 
 def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
     """`slopes predict` with the run of a table: a file of predictions for each file, and what was noticed in it."""
-    model = model_of(saved)
+    models = models_of(saved)
     if len(files) > 1 and not out.is_dir():
         raise ArgumentError(f"--out {out} for {len(files)} files", why="each has a file of predictions of its own",
                             repair="name a folder that is there, or predict one file at a time")
@@ -139,7 +146,7 @@ def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
         path = free_path(file, out) if out.is_dir() else out
         if path.exists() and os.path.exists(file) and os.path.samefile(path, file):
             raise ArgumentError(f"--out {path} is the file that is predicted", why="it would be overwritten", repair="name another file")
-        account = predict_file(model, file, path)
+        account = predict_file(models, file, path)
         for line in account.lines():
             click.echo(f"{file}: {line}", err=True)
         click.echo(f"{file}: {account.rows:,} rows, predictions in {path}")
@@ -154,10 +161,12 @@ def free_path(file: str, folder: Path) -> Path:
 
 def evaluate_tables(saved: SavedRun, files: Sequence[str]) -> None:
     """`slopes evaluate` with the run of a table: the scores on each file whose targets are known."""
-    model = model_of(saved)
-    for file in files:
+    models = models_of(saved)
+    for file, model in product(files, models):
         result = evaluate_file(model, file)
         for line in result.account.lines():
             click.echo(f"{file}: {line}", err=True)
+        target = f" {model.target}:" if len(models) > 1 else ""
         scores = [f"{name} {interval.text}" for name, interval in result.scores.items()]
-        click.echo(f"{file}: {result.rows:,} rows: {', '.join([*scores, *(f'{name} {value:.4g}' for name, value in result.more.items())])}")
+        click.echo(f"{file}:{target} {result.rows:,} rows: "
+                   f"{', '.join([*scores, *(f'{name} {value:.4g}' for name, value in result.more.items())])}")

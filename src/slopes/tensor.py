@@ -126,7 +126,7 @@ class Tensor(Conversions):
         trace = mode.trace
         if trace is None and self._value is None:
             raise value_error(self, "assign")
-        new = value if isinstance(value, Tensor) else Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
+        new = self._as_value(value, trace is None)
         check_like(self, new)
         if trace is not None:
             trace.write(self, new._node_in(trace))
@@ -135,6 +135,14 @@ class Tensor(Conversions):
         else:
             own_copy(self, new._value)
         return self
+
+    def _as_value(self, value: Any, copied_later: bool) -> Tensor:
+        """What is assigned, as a tensor; one of its own, unless it is copied later."""
+        if isinstance(value, Tensor):
+            return value
+        if copied_later and type(value) is np.ndarray:
+            return from_array(to_array(value, None, copy=None))
+        return Tensor(value, self.dtype if isinstance(value, (*Numbers, list, tuple)) else None)
 
     def _shared(self) -> np.ndarray:
         """The array, which from now on someone else may hold too."""
@@ -380,12 +388,15 @@ def copied(x: Tensor, dtype: DType, copy: bool | None) -> Tensor:
     return made
 
 
-def from_array(array: np.ndarray, address: int = 0) -> Tensor:
-    """A tensor around this very array, which begins at this address if one is given; as `_bind` does, without another call."""
+def from_array(array: np.ndarray, address: int = 0, owned: bool = False) -> Tensor:
+    """A tensor around this very array, which begins at this address if one is given; as `_bind` does, without another call.
+
+    It may own an array that nobody else holds, and that is laid out as a compiled program needs it.
+    """
     made = Tensor.__new__(Tensor)
-    made._value, made._address = array, address
+    made._value, made._address, made._owned = array, address, owned
     made._node = made._trace = made._grad = None
-    made._requires_grad = made._owned = made._grad_inside = False
+    made._requires_grad = made._grad_inside = False
     return made
 
 

@@ -21,7 +21,8 @@ from benchmarks import engine_slopes, engine_torch, measure, networks  # noqa: E
 from benchmarks.workloads import WORKLOADS  # noqa: E402
 
 ONCE = list({(each.net, each.optimizer is None): name for name, each in WORKLOADS.items() if each.compiled}.values())  # each network once
-SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5}}
+SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5},
+         "gpt2": {"net": partial(networks.gpt2, vocabulary=50, width=16, depth=2, heads=2), "sample": (8,), "classes": 50}}
 STEPS = 3
 
 

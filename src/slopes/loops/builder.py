@@ -31,7 +31,7 @@ class Builder(FunctionWriter):
         self.lanes, self.fused, self.masked_arithmetic = lanes, fused, masked_arithmetic
         self.scalarize_budget = scalarize_budget
         self.error = "%error"
-        self.site = 0
+        self.site = "0"
 
     # ------------------------------------------------------------------ arithmetic
     def binary(self, instruction: str, x: Value, y: Value, dtype: np.dtype | None = None) -> Value:

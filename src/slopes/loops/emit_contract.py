@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import product
 
-from ..costs import CHEAP_EPILOGUE
+from ..costs import CHEAP_EPILOGUE, LINE, PREFETCHED, PREFETCHED_RUN, PREFETCHED_STEPS
 from . import memory
 from .choose import expression_cost
 from .emit_nest import outer_loops
@@ -12,7 +13,7 @@ from .function_writer import Variable
 from .index import Axis, Index, as_index, extent, unlinear
 from .kernels import ContractKernel
 from .lower import Reader
-from .nest import Load, Store, axes_of
+from .nest import Buffer, Load, Store, axes_of, expressions, indirect_parts
 from .pack_panel import Tile, k_loops, pack_panel, panel_pitch, reads_in_place
 from .scope import Scope
 from .values import Value
@@ -91,6 +92,8 @@ def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, direct: list[tup
     dtype, rows = kernel.node.dtype, row.extent
     whole = [count if direct is not None else schedule.lanes for count in tile.vectors]
     sums = [[b.variable(b.const(0, dtype=dtype, lanes=count)) for count in whole] for _ in range(rows)]
+    finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
+    prefetch_epilogue(scope, kernel, tile, row, finished)
     with ExitStack() as stack:
         moving, bases = row_bases(scope, kernel, offset, row)
         position = k_loops(scope, kernel, bounds, stack)
@@ -100,11 +103,33 @@ def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, direct: list[tup
             x = memory.load(b, scope.pointers[kernel.a.buffer], dtype, b.add(base, shift))
             for total, vector in zip(totals, vectors):
                 total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
-    finished = [Store(store.buffer, store.offset.substitute(placed), read.substitute(store.expr, placed)) for store in stores]
     if expression_cost([store.expr for store in finished]) <= CHEAP_EPILOGUE:
         store_tile(scope, tile, row, sums, finished)
     else:
         store_tile_by_rows(scope, tile, row, sums, finished, kernel.panel_elements, panel_pitch(tile, schedule))
+
+
+def prefetch_epilogue(scope: Scope, kernel: ContractKernel, tile: Tile, row: Axis, stores: list[Store]) -> None:
+    """Fetch what the epilogue reads and writes while k runs, where a tile touches a line or two of each row of large buffers.
+
+    Such short runs at long distances are no stream that the processor would fetch by itself.
+    """
+    b, accesses = scope.b, epilogue_accesses(stores)
+    near = kernel.schedule.nr * kernel.schedule.lanes * kernel.node.dtype.itemsize >= PREFETCHED_RUN
+    if near or extent(kernel.inner) < PREFETCHED_STEPS or sum(buffer.nbytes for buffer in {buffer for buffer, _ in accesses}) < PREFETCHED:
+        return
+    for buffer, offset in accesses:
+        if offset.coefficient(tile.lane) == 1 and row in axes_of(offset):
+            for i, first in product(range(row.extent), range(0, tile.lane.extent, LINE // buffer.dtype.itemsize)):
+                with scope.bind(row, b.whole(i)), scope.bind(tile.lane, b.whole(first)):
+                    memory.prefetch(b, scope.pointers[buffer], buffer.dtype, scope.index(offset))
+
+
+def epilogue_accesses(stores: list[Store]) -> list[tuple[Buffer, Index]]:
+    """What an epilogue writes and reads, each once; where the index is read from data it is known too late."""
+    loads = [expr for expr in expressions([store.expr for store in stores]) if isinstance(expr, Load)]
+    accesses = dict.fromkeys([*((store.buffer, store.offset) for store in stores), *((load.buffer, load.offset) for load in loads)])
+    return [(buffer, offset) for buffer, offset in accesses if not indirect_parts(offset)]
 
 
 def row_bases(scope: Scope, kernel: ContractKernel, offset: Index, row: Axis) -> tuple[Index, list[Value]]:

@@ -258,13 +258,17 @@ class SortKernel(NestKernel):
 
 @dataclass
 class Loop:
-    """Phases of kernels, repeated for each step of an axis that they all may refer to."""
+    """Phases of kernels, repeated for each step of an axis that they all may refer to.
+
+    runs  where no step needs another one's results: into how many runs of steps the loop is divided, which threads share; else 0
+    """
 
     axis: Axis
     phases: list[list[Kernel | Loop]]
     nodes: list[Node] = field(default_factory=list)
     kind: str = "loop"
     elements: int = 1
+    runs: int = 0
 
     @property
     def kernels(self) -> list[Kernel | Loop]:
@@ -276,8 +280,8 @@ class Loop:
 
     @property
     def blocks(self) -> int:
-        """Of its largest phase."""
-        return max(sum(kernel.blocks for kernel in phase) for phase in self.phases)
+        """The runs of steps, or the blocks of the largest phase."""
+        return self.runs or max(sum(kernel.blocks for kernel in phase) for phase in self.phases)
 
     def around(self, buffer: Buffer) -> Buffer:
         """What a buffer of the body is, seen from outside of the loop."""

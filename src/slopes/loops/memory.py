@@ -78,6 +78,12 @@ def _masked_load(b: Builder, address: str, stored: np.dtype, mask: Value) -> Val
     return b.new(f'call {kind} asm "", "=v,0"({kind} {elements.ref})', stored, mask.lanes)
 
 
+def prefetch(b: Builder, pointer: str, dtype: np.dtype, offset: Value) -> None:
+    """Have the cache line of an element brought near."""
+    b.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    b.line(f"call void @llvm.prefetch.p0(ptr {address_of(b, pointer, dtype, offset)}, i32 0, i32 3, i32 1)")
+
+
 def store(b: Builder, value: Value, pointer: str, offset: Value) -> None:
     """All lanes side by side from `offset` on."""
     stored = _to_memory(b, value)

@@ -13,7 +13,7 @@ from .index import Axis, Index, Indirect, Quotient, Remainder, strided
 
 
 class Buffer:
-    """A row of elements in memory: an argument of the program, a range of its arena, or a part of another buffer.
+    """A row of elements in memory: an argument of the program, a range of its arena or of a thread's scratch, or a part of another.
 
     base, start  of a part: the buffer that it is in, and the index of its first element there, which may move with a loop
     strides      of a part: from one element to the next on each axis, where it is not a run of the base's elements
@@ -23,7 +23,8 @@ class Buffer:
     __slots__ = ("base", "dtype", "kind", "name", "node", "number", "parts", "size", "start", "strides")
 
     def __init__(self, kind: str, size: int, dtype: DType, node: Node | None = None, number: int = 0, name: str = "") -> None:
-        # "argument": the caller's pointer of this number; "arena": an offset that the memory plan chooses; "part": of another buffer
+        # "argument": the caller's pointer of this number; "arena": an offset that the memory plan chooses; "thread": likewise, in
+        # the memory that each thread has of its own; "part": of another buffer
         self.kind = kind
         self.size, self.dtype, self.node, self.number, self.name = size, dtype, node, number, name
         self.base: Buffer | None = None

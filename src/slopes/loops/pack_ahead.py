@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..costs import LONG_K, PAGE_STRIDE, WORTH_PACKING_A
+from ..costs import LONG_K, PACKED_STEPS, PAGE_STRIDE, WORTH_PACKING_A
 from ..graph.node import Node
 from .choose import schedule_map
 from .index import Axis, Index, as_index, extent, linear
@@ -66,9 +66,24 @@ def pack_a(operands: Operands, mr: int, root: Node, buffers: BufferMap, target: 
             panel, row = Axis(count, "panel"), Axis(height, "row")
             value = read.substitute(operands.a, {m: (as_index(panel) + first) * mr + as_index(row)})
             offset = ((batch * panels + as_index(panel) + first) * steps + k) * mr + as_index(row)
-            axes = [*operands.batch, panel, *operands.k_axes, row]
-            kernels.append(schedule_map(MapKernel(axes=axes, stores=[Store(buffer, offset, value)], nodes=[root]), target.lanes))
+            kernels.append(copy_panels(operands, panel, row, Store(buffer, offset, value), root, target))
     return there, kernels
+
+
+def copy_panels(operands: Operands, panel: Axis, row: Axis, store: Store, root: Node, target: Target) -> MapKernel:
+    """The kernel that packs A: a few steps of k for all panels, then the next few.
+
+    Panel by panel it would go through all of A's steps of k for a few rows, and load each cache line again for the next panel; step
+    by step it would write to another panel with each vector. PACKED_STEPS lines of A are in the cache at once.
+    """
+    *slow, last = operands.k_axes
+    few = max(size for size in range(1, min(PACKED_STEPS, last.extent) + 1) if last.extent % size == 0)
+    outer, inner = Axis(last.extent // few, last.name), Axis(few, last.name)
+    split = {last: as_index(outer) * few + as_index(inner)}
+    read = Reader({})
+    divided = Store(store.buffer, store.offset.substitute(split), read.substitute(store.expr, split))
+    axes = [*operands.batch, *slow, outer, panel, inner, row]
+    return schedule_map(MapKernel(axes=axes, stores=[divided], nodes=[root]), target.lanes)
 
 
 def walk_of(offset: Index, axes: list[Axis]) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..graph.node import Node
 from ..passes.fuse import is_leaf
 from ..passes.observers import observers
-from ..passes.storage import Life, assign_offsets
+from ..passes.storage import Life, aligned, assign_offsets
 from .choose import schedule_map
 from .index import Index, linear
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
@@ -279,19 +279,30 @@ def assign_storage(program: LoopProgram) -> None:
     """
     program.offsets, arena = assign_offsets(lives_of(program.phases))
     program.arena = -(-arena // PAGE) * PAGE
-    scratch = max((kernel.scratch_bytes for kernel in leaves(program.kernels)), default=0)
+    panels = aligned(max((kernel.scratch_bytes for kernel in leaves(program.kernels)), default=0))
+    scratch = panels
+    for loop in shared_loops(program.kernels):
+        offsets, size = assign_offsets(lives_of(loop.phases, "thread"))
+        program.offsets |= {buffer: panels + offset for buffer, offset in offsets.items()}
+        scratch = max(scratch, panels + size)
     # whole pages plus one line, so that one element in the scratch memory of two threads is never in the same set of a cache
     program.scratch = -(-scratch // PAGE) * PAGE + 64 if scratch else 0
 
 
-def lives_of(phases: Phases) -> dict[Buffer, Life]:
-    """The first and the last phase that touch each buffer of the arena."""
+def shared_loops(kernels: Iterable[Kernel | Loop]) -> list[Loop]:
+    """The loops whose steps threads share, those inside of other loops included."""
+    loops = [kernel for kernel in kernels if isinstance(kernel, Loop)]
+    return [inner for loop in loops for inner in ([loop] if loop.runs else shared_loops(loop.kernels))]
+
+
+def lives_of(phases: Phases, kind: str = "arena") -> dict[Buffer, Life]:
+    """The first and the last phase that touch each buffer of the arena, or of each thread's memory."""
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for i, phase in enumerate(phases):
         for kernel in phase:
             for buffer in map(root_of, (*buffers_read(kernel), *buffers_written(kernel))):
-                if buffer.kind == "arena":
+                if buffer.kind == kind:
                     first.setdefault(buffer, i)
                     last[buffer] = i
     return {buffer: Life(buffer.nbytes, first[buffer], last[buffer]) for buffer in first}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..costs import SCALARIZED, SMALL_PROGRAM, THREAD_WORK
+from ..costs import CALL_WORK, OPTIMIZED_PHASES, SCALARIZED, SMALL_PROGRAM, THREAD_WORK
 from ..graph.node import Node
 from .kernel_functions import KernelFunctions
 from .kernels import Kernel, Phases, leaves
+from .module import Module, join_modules
 from .pipeline import LoopProgram, run_passes
 from .program_writer import ProgramWriter, blocks_of
 from .target import CONTEXT_BYTES, Target
@@ -18,7 +19,7 @@ from .target import CONTEXT_BYTES, Target
 class Plan:
     """A compiled graph before LLVM sees it: the code, and what is needed to run it and to explain it."""
 
-    text: str
+    modules: list[Module]  # the functions of the kernels, then the program that calls them
     arena: int  # bytes shared by all threads
     scratch: int  # bytes for each thread, behind the arena
     sites: list[Node]  # error code n was reported on behalf of sites[n - 1]
@@ -26,6 +27,11 @@ class Plan:
     phases: Phases
     work: int
     parallel: bool
+
+    @property
+    def text(self) -> str:
+        """All code as one module, to be read by people."""
+        return join_modules(self.modules).text
 
 
 def plan_program(roots: Sequence[Node], inputs: Sequence[Node], destinations: Sequence[int], target: Target, *,
@@ -49,5 +55,6 @@ def write_program(program: LoopProgram, timed: bool = False) -> Plan:
     clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
     guarded = None if program.commit_point is None or not functions.sites else phases[program.commit_point]
     writer = ProgramWriter(functions, program.offsets, program.arena, program.scratch, clocks)
-    text = writer.program(phases, guarded)
-    return Plan(text, program.arena, program.scratch, functions.sites, kernels, phases, work, parallel)
+    optimized = len(phases) <= OPTIMIZED_PHASES and work <= CALL_WORK * sum(kernel.steps for kernel in kernels)
+    modules = [*functions.modules.values(), writer.program(phases, guarded, optimized)]
+    return Plan(modules, program.arena, program.scratch, functions.sites, kernels, phases, work, parallel)

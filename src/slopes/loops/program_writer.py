@@ -1,8 +1,9 @@
-"""The module of a program: its phases one after the other, the blocks of a phase shared by all threads, barriers between phases."""
+"""The module that runs a program: its phases one after the other, the blocks of a phase shared by all threads, barriers between phases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from .builder import Builder
 from .index import Axis
 from .kernel_functions import KernelFunctions
 from .kernels import Kernel, Loop, Phases, leaves
+from .module import Module
 from .nest import Buffer, root_of
 from .scope import Scope
 from .target import NEXT, STEP
@@ -20,7 +22,7 @@ from .values import INT64, Value
 
 
 class ProgramWriter:
-    """Writes the module: the functions of the kernels, and the program that calls them, phase by phase."""
+    """Writes the module of the program, which calls the functions of the kernels, phase by phase."""
 
     def __init__(self, kernels: KernelFunctions, offsets: Mapping[Buffer, int], arena: int, scratch: int,
                  clocks: Mapping[int, int]) -> None:
@@ -28,10 +30,10 @@ class ProgramWriter:
         self.clocks = clocks  # by a kernel's id: the offset in the context of the clock that counts its ticks
         self.at: dict[Axis, Value] = {}
         self.phase_functions: list[str] = []
-        self.declarations = set(kernels.declarations)
+        self.declarations: set[str] = set()
         self.leave = "ret void"
 
-    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None) -> str:
+    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, optimized: bool) -> Module:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
         b = self.target.builder()
         steps = Value("%steps", INT64)
@@ -51,11 +53,9 @@ class ProgramWriter:
             self._barrier(b)
         body = b.function("define void @program(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, "
                           "i64 %thread, i64 %threads, i64 %steps)")
-        functions = [f"define internal void @{name}{text}" for text, name in self.kernels.functions.items()]
-        attributes = 'attributes #0 = { noinline nounwind "no-builtins" }'
-        declared = sorted(self.declarations | b.declarations)
-        return "\n".join([*declared, *self.target.declared, barrier_text(self.target), *functions, *self.phase_functions, body,
-                          attributes, ""])
+        kernels = {module.declared for module in self.kernels.modules.values()}
+        declared = sorted(self.declarations | b.declarations | kernels | set(self.target.declared))
+        return Module(tuple(declared), "\n".join([barrier_text(self.target), *self.phase_functions, body]), optimized=optimized)
 
     def _run(self, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None, waiting: bool) -> bool:
         arguments = self._argument_pointers(b, phases, step)
@@ -85,7 +85,7 @@ class ProgramWriter:
     def _argument_pointers(self, b: Builder, phases: Phases, step: Value) -> dict[int, str]:
         """The address of each argument in this step: its pointer plus step times its stride in bytes."""
         kernels = leaves([kernel for phase in phases for kernel in phase])
-        touched = {root_of(buffer) for kernel in kernels for buffer in self.kernels.calls[id(kernel)][1]}
+        touched = {root_of(buffer) for kernel in kernels for buffer in self.kernels.calls[id(kernel)].buffers}
         pointers = {}
         for i in sorted({buffer.number for buffer in touched if buffer.kind == "argument"}):
             slot, base, stride, here = (b.fresh(f"arg{i}.") for _ in range(4))
@@ -111,22 +111,21 @@ class ProgramWriter:
             return True
         if waiting:
             self._barrier(b)
-        taken = b.variable(b.whole(0))
-        taken.set(self._next_block(b))
-        with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
-            block, begin = taken.get(), 0
+        with self._next_blocks(b, total) as block:
+            begin = 0
             for kernel in kernels:
                 count = kernel.blocks
                 mine = b.bit_and(b.compare(">=", block, b.whole(begin)), b.compare("<", block, b.whole(begin + count)))
                 with b.when(mine):
                     self._call(b, kernel, arguments, b.sub(block, b.whole(begin)))
                 begin += count
-            taken.set(self._next_block(b))
         self._barrier(b)
         return False
 
     def _loop(self, b: Builder, loop: Loop, arguments: dict[int, str], waiting: bool) -> bool:
         """The phases, step after step; a loop of small work is the first thread's alone."""
+        if loop.runs:
+            return self._runs(b, loop, arguments, waiting)
         shared = any(is_shared(phase) for phase in all_phases(loop))
         if shared and waiting:
             self._barrier(b)
@@ -139,6 +138,38 @@ class ProgramWriter:
                 self._barrier(b)
                 waiting = False
         return waiting
+
+    def _runs(self, b: Builder, loop: Loop, arguments: dict[int, str], waiting: bool) -> bool:
+        """Steps that need nothing of each other: each thread takes runs of them, and meets the others at the end alone."""
+        if not is_shared([loop]):
+            with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
+                self._steps(b, loop, arguments, b.whole(0), b.whole(loop.axis.extent))
+            return True
+        if waiting:
+            self._barrier(b)
+        length = -(-loop.axis.extent // loop.runs)
+        with self._next_blocks(b, loop.runs) as run:
+            start = b.mul(run, b.whole(length))
+            self._steps(b, loop, arguments, start, b.min(b.add(start, b.whole(length)), b.whole(loop.axis.extent)))
+        self._barrier(b)
+        return False
+
+    def _steps(self, b: Builder, loop: Loop, arguments: dict[int, str], start: Value, stop: Value) -> None:
+        """Some steps by one thread: the blocks of all kernels one after another."""
+        with b.loop(start, stop) as step:
+            self.at[loop.axis] = step
+            for kernel in leaves(loop.kernels):
+                with b.loop(b.whole(0), b.whole(kernel.blocks)) as block:
+                    self._call(b, kernel, arguments, block)
+
+    @contextmanager
+    def _next_blocks(self, b: Builder, total: int) -> Iterator[Value]:
+        """Take one block after another, until threads have taken all of them."""
+        taken = b.variable(b.whole(0))
+        taken.set(self._next_block(b))
+        with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
+            yield taken.get()
+            taken.set(self._next_block(b))
 
     def _next_block(self, b: Builder) -> Value:
         address = b.fresh("next")
@@ -155,10 +186,11 @@ class ProgramWriter:
             b.label(b.fresh("gone")[1:])  # code after a return is never reached, but LLVM requires a block
 
     def _call(self, b: Builder, kernel: Kernel, arguments: dict[int, str], block: Value) -> None:
-        name, owners = self.kernels.calls[id(kernel)]
-        pointers = "".join(f"ptr {self._pointer(b, buffer, arguments)}, " for buffer in owners)
-        pointers += "".join(f"i64 {self.at[axis].ref}, " for axis in self.kernels.around[id(kernel)])
-        call = f"call void @{name}({pointers}ptr %scratch, ptr %context, i64 {block.ref})"
+        how = self.kernels.calls[id(kernel)]
+        values = "".join(f"ptr {self._pointer(b, buffer, arguments)}, " for buffer in how.buffers)
+        values += "".join(f"i64 {self.at[axis].ref}, " for axis in self.kernels.around[id(kernel)])
+        values += "".join(f"i32 {code}, " for code in how.sites)
+        call = f"call void @{how.function.name}({values}ptr %scratch, ptr %context, i64 {block.ref})"
         if id(kernel) not in self.clocks:
             b.line(call)
             return
@@ -174,10 +206,10 @@ class ProgramWriter:
         """The address of a buffer, at the current step of the loops around."""
         if buffer.kind == "argument":
             return arguments[buffer.number]
-        base, offset = "%arena", b.whole(self.offsets.get(buffer, 0))
+        base, offset = "%scratch" if buffer.kind == "thread" else "%arena", b.whole(self.offsets.get(buffer, 0))
         if buffer.base is not None:
             base = self._pointer(b, buffer.base, arguments)
-            scope = Scope(b, {}, self.kernels.site)
+            scope = Scope(b, {}, lambda node: str(self.kernels.site(node)))
             scope.at = self.at
             offset = b.mul(scope.index(buffer.start), b.whole(buffer.dtype.itemsize))
         ref = b.fresh("buf")

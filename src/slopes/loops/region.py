@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ..costs import BLOCK_WORK, ENOUGH_BLOCKS, MAXIMUM_BLOCKS, STEP_BYTES
 from ..graph.dtype import DType
 from ..graph.node import Node
 from ..graph.shape import size, strides_of
 from ..graph.walk import topological
 from ..ops.segments import extent, loop_key, segments
 from ..passes.fuse import Group, group, is_leaf
+from .choose import even_blocks
+from .equal_groups import EqualGroups
 from .index import Axis, Index, as_index, linear, strided
 from .kernels import Kernel, Loop, MapKernel, Phases, buffers_read, buffers_written, leaves
 from .lower import Reader
 from .mixing import plan_mix
-from .nest import Buffer, BufferMap, Load, memory
+from .nest import Buffer, BufferMap, Load, memory, root_of
 from .plan_contract import plan_contract, worth_packing
 from .plan_nest import axes_for, map_kernel, plan_nest
 from .special import is_special, plan_special
@@ -55,6 +58,7 @@ def plan_groups(grouped: Grouped, buffers: BufferMap, target: Target) -> list[Ke
     """The kernels of all groups, in order."""
     result: list[Kernel | Loop] = []
     rows = dict(grouped.rows)
+    equal = EqualGroups(buffers, lambda part: plan_group(part, buffers, target))
     for part in grouped.groups:
         node = part.nodes[0]
         if part.root is not None and part.root.op.kind == "loop":
@@ -64,7 +68,7 @@ def plan_groups(grouped: Grouped, buffers: BufferMap, target: Target) -> list[Ke
             strides = buffer.strides or strides_of(node.shape)
             result += [write_kernel(Reader(buffers), arg, buffer, start, target, strides) for arg, start in grouped.joined[node]]
         elif 0 not in part.shape:
-            result += plan_group(part, buffers, target)
+            result += equal.kernels_of(part)
     return result
 
 
@@ -146,6 +150,13 @@ def write_kernel(read: Reader, node: Node, destination: Buffer, first: int, targ
 
 
 # ---------------------------------------------------------------------- loops
+def shaped(node: Node) -> Node:
+    """The value that a node shows in another shape: computed where the node belongs, it need not be copied there."""
+    while node.op.keeps_order and not is_leaf(node.args[0]):
+        node = node.args[0]
+    return node
+
+
 def plan_loop(scan: Node, rows: dict[DType, Node], buffers: BufferMap, target: Target) -> list[Kernel | Loop]:
     """The kernels that copy the first states, the loop, and those that copy the last states of carries without a row of states."""
     if not rows:
@@ -197,8 +208,21 @@ class _LoopPlan:
         before, inside = self.parted([kernel for kernel in body if kernel.elements], inner)
         for kernel in leaves(inside):
             kernel.steps *= self.axis.extent
-        loop = [Loop(self.axis, phases_of(inside), [self.scan])] if inside else []
+        loop = [Loop(self.axis, phases_of(inside), [self.scan], runs=self.runs(inside))] if inside else []
         return [*self.first_states(), *before, *loop, *self.last_states()]
+
+    def runs(self, kernels: list[Kernel | Loop]) -> int:
+        """Into how many runs of steps threads may divide the loop, each with its own memory for what a step computes; 0 if they may not."""
+        if self.carries or self.axis.extent < ENOUGH_BLOCKS or any(isinstance(kernel, Loop) for kernel in kernels):
+            return 0
+        results = {root_of(row) for row in self.rows.values()}
+        own = {buffer for kernel in kernels for buffer in map(root_of, buffers_written(kernel))} - results
+        if sum(buffer.nbytes for buffer in own) > STEP_BYTES:
+            return 0
+        for buffer in own:
+            buffer.kind = "thread"
+        work = self.axis.extent * sum(kernel.work for kernel in kernels)
+        return even_blocks(self.axis.extent, max(ENOUGH_BLOCKS, min(MAXIMUM_BLOCKS, work // BLOCK_WORK)))
 
     def parted(self, kernels: list[Kernel | Loop], inner: BufferMap) -> tuple[list[Kernel | Loop], list[Kernel | Loop]]:
         """The kernels that do the same in each step, to be run once before the loop, and the others."""
@@ -228,6 +252,7 @@ class _LoopPlan:
             if i < self.carries:
                 result = Buffer.part(self.states[i], self.state(i, 1), node)
             else:
+                node = self.outputs[i] = shaped(node)
                 result = Buffer.part(self.rows[part.dtype], self.element * part.size + part.start, node)
             if is_leaf(node) or node in inner:
                 copies.append((node, result))

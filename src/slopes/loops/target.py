@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
+from ..costs import BROADCAST, NEON_BROADCAST, NEON_SUMS, NEON_TILE_LATENCY, TILE_LATENCY
 from .builder import Builder
 
 ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # offsets in the context, one cache line each
@@ -19,6 +21,9 @@ class Target:
     pause: str  # the instruction that a waiting loop gives way with
     fused: bool = True  # whether it multiplies and adds in one instruction
     masked_arithmetic: bool = False  # whether its instructions can leave lanes out
+    sums: float = inf  # registers of a tile that may be sums
+    broadcast: float = BROADCAST  # the price of reading one element of A
+    latency: float = TILE_LATENCY  # the least that a step of k takes
 
     def builder(self, scalarize_budget: int = 0) -> Builder:
         """A builder of functions for this processor."""
@@ -34,6 +39,6 @@ TARGETS = {
     "avx512": Target(16, 30, "call void @llvm.x86.sse2.pause()", masked_arithmetic=True),
     "avx2": Target(8, 16, "call void @llvm.x86.sse2.pause()"),
     "sse": Target(4, 16, "call void @llvm.x86.sse2.pause()", fused=False),
-    "neon": Target(4, 32, "call void @llvm.aarch64.hint(i32 1)"),
+    "neon": Target(4, 30, "call void @llvm.aarch64.hint(i32 1)", sums=NEON_SUMS, broadcast=NEON_BROADCAST, latency=NEON_TILE_LATENCY),
     "plain": Target(4, 16, "", fused=False),
 }

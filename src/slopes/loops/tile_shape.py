@@ -7,7 +7,6 @@ from math import gcd, inf
 
 from ..costs import (
     BETTER_TILE,
-    BROADCAST,
     FAR_UNEVEN,
     LAID_OUT,
     MOST_VECTORS,
@@ -18,7 +17,6 @@ from ..costs import (
     PACK_TRANSPOSED,
     POINTERS,
     SCATTER,
-    TILE_LATENCY,
     TILE_STEP,
     UNEVEN,
     WAY,
@@ -73,7 +71,7 @@ def evenly_spaced(mr: int, m_axes: Sequence[Axis]) -> bool:
 
 def choose_tile(operands: Operands, target: Target) -> tuple[int, int, float]:
     """(MR, NR, cycles per step of k for all tiles): the micro-tile of a contraction."""
-    return best_micro_tile(panel_extent(operands), extent(operands.m_axes), operands.lanes, target.registers, operands.m_axes,
+    return best_micro_tile(panel_extent(operands), extent(operands.m_axes), operands.lanes, target, operands.m_axes,
                            most_rows(operands))
 
 
@@ -92,16 +90,16 @@ def most_rows(operands: Operands) -> float:
     return WAYS * (WAY // gcd(WAY, stride * operands.a.dtype.itemsize))
 
 
-def best_micro_tile(width: int, height: int, lanes: int, registers: int, m_axes: Sequence[Axis] = (), most_rows: float = inf,
+def best_micro_tile(width: int, height: int, lanes: int, target: Target, m_axes: Sequence[Axis] = (), most_rows: float = inf,
                     ) -> tuple[int, int, float]:
     """(MR, NR, cycles per step of k for all tiles): the micro-tile that wastes least for this size."""
     best = (1, 1, inf)
     for nr in range(MOST_VECTORS, 0, -1):
-        most = min((registers - 2 - nr) // nr, most_rows, height)
+        most = min((target.registers - 2 - nr) // nr, target.sums // nr, most_rows, height)
         if (nr - 1) * lanes >= width:
             continue
         for mr in range(1, int(most) + 1):
-            cycles = sum(count * tiles * tile_cycles(rows, vectors)
+            cycles = sum(count * tiles * tile_cycles(rows, vectors, target)
                          for vectors, count in pieces(-(-width // lanes), nr) for rows, tiles in pieces(height, mr))
             if len(m_axes) > 1 and not evenly_spaced(mr, m_axes):
                 cycles *= UNEVEN if mr <= POINTERS else FAR_UNEVEN
@@ -116,6 +114,6 @@ def pieces(total: int, step: int) -> list[tuple[int, int]]:
     return ([(step, whole)] if whole else []) + ([(rest, 1)] if rest else [])
 
 
-def tile_cycles(mr: int, nr: int) -> float:
+def tile_cycles(mr: int, nr: int, target: Target) -> float:
     """One step of k: multiply-adds, loads and broadcasts overlap; a narrow tile loads for each product, a small one waits for results."""
-    return max(mr * nr * (NARROW_TILE if nr == 1 else 1), nr + BROADCAST * mr, TILE_LATENCY) + TILE_STEP
+    return max(mr * nr * (NARROW_TILE if nr == 1 else 1), nr + target.broadcast * mr, target.latency) + TILE_STEP

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 from .. import settings
 from ..graph.body import with_bodies
 from ..graph.node import Node
 from ..loops.kernels import leaves
+from ..loops.module import Module
 from ..loops.pipeline import LoopProgram
 from ..loops.program import Plan, plan_program
 from . import cache, engine, translate
-from .notice import look
+from .notice import counted, look
+from .parts import is_kept, join_small
 
 
 def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], destinations: list[int]) -> engine.Program:
@@ -26,10 +29,22 @@ def build(key: str, roots: list[Node], order: list[Node], inputs: list[Node], de
                                tuple((kernel.kind, kernel.work * kernel.steps) for kernel in plan.kernels))
     planned = time.perf_counter()
     look()
-    codes = translate.object_codes(plan.text, *translate.host())
+    codes, kernels = object_codes(plan.modules)
     report(plan, planned - start, time.perf_counter() - planned)
-    cache.store_cached(key, manifest, codes)
+    cache.store_cached(key, manifest, codes, kernels)
     return engine.Program(manifest, codes)
+
+
+def object_codes(modules: Sequence[Module]) -> tuple[list[bytes], dict[str, bytes]]:
+    """The code of a program's modules, kernels that the cache has from there; and by their keys the kernels to be kept in it."""
+    parts = join_small(modules)
+    keys = {part: cache.cache_key(part.text) for part in parts if is_kept(part)}
+    kept = cache.load_entries(keys.values(), cache.KERNEL)
+    codes = {part: kept[key][0] for part, key in keys.items() if key in kept}
+    new = [part for part in parts if part not in codes]
+    with counted(len(new)) as done:
+        codes.update(zip(new, translate.object_codes(new, *translate.host(), done=done)))
+    return [codes[part] for part in parts], {keys[part]: codes[part] for part in new if part in keys}
 
 
 def show_pass(name: str, program: LoopProgram) -> None:

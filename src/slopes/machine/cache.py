@@ -13,8 +13,8 @@ import secrets
 import stat
 import struct
 import time
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import llvmlite
@@ -25,7 +25,8 @@ from ..errors import ArgumentError, SlopesError, say_once
 from .engine import Manifest
 from .translate import host
 
-MAGIC = b"slopes program 3\n"
+MAGIC = b"slopes program 4\n"
+PROGRAM, KERNEL = ".bin", ".kernel"  # the endings of the entries
 KEY, KEY_BYTES = "key", 32  # the file with the secret of the digests
 DIGEST = 32
 MOST = 256 << 20  # bytes of all entries together; those that were not used for longest are removed first
@@ -69,21 +70,33 @@ def cache_key(description: str) -> str:
 # ---------------------------------------------------------------------- loading and storing
 def load_cached(key: str) -> tuple[Manifest, list[bytes]] | None:
     """The program kept under this key; None when there is none, or none that may be trusted, which is said once."""
+    pieces = load_entries([key], PROGRAM).get(key)
+    return None if pieces is None else (manifest_of(pieces[0]), pieces[1:])
+
+
+def load_entries(keys: Iterable[str], kind: str) -> dict[str, list[bytes]]:
+    """The pieces of the entries that are there and may be trusted, by their keys."""
+    entries = {}
     try:
         with Folder.opened(create=False) as folder:
-            return folder.entry(key)
+            for key in keys:
+                with contextlib.suppress(FileNotFoundError):
+                    if (pieces := folder.entry(key, kind)) is not None:
+                        entries[key] = pieces
     except FileNotFoundError:
-        return None
+        pass
     except (OSError, ArgumentError) as error:
         not_used(error)
-        return None
+    return entries
 
 
-def store_cached(key: str, manifest: Manifest, codes: Sequence[bytes]) -> None:
-    """Keep a program; a cache that cannot be written costs time, not results."""
+def store_cached(key: str, manifest: Manifest, codes: Sequence[bytes], kernels: Mapping[str, bytes]) -> None:
+    """Keep a program, and the code of kernels for others; a cache that cannot be written costs time, not results."""
     try:
         with Folder.opened(create=True) as folder:
-            folder.write(f"{key}.bin", pack(key, manifest, codes, folder.secret()))
+            for kernel, code in kernels.items():
+                folder.write(kernel + KERNEL, pack(kernel, [code], folder.secret))
+            folder.write(key + PROGRAM, pack(key, [json.dumps(vars(manifest)).encode(), *codes], folder.secret))
             folder.tidy()
     except (OSError, ArgumentError) as error:
         not_used(error)
@@ -95,15 +108,14 @@ def not_used(error: OSError | ArgumentError) -> None:
     say_once(f"slopes: compiled programs are not kept: {reason}; set SLOPES_CACHE to a folder that you own and only you can write to")
 
 
-def pack(key: str, manifest: Manifest, codes: Sequence[bytes], secret: bytes) -> bytes:
-    """A cache entry: magic, keyed digest of the rest, key, then manifest and parts of the code, each behind its length."""
-    pieces = [json.dumps(vars(manifest)).encode(), *codes]
+def pack(key: str, pieces: Sequence[bytes], secret: bytes) -> bytes:
+    """An entry: magic, keyed digest of the rest, key, then the pieces, each behind its length."""
     body = key.encode() + b"".join(struct.pack("<Q", len(piece)) + piece for piece in pieces)
     return MAGIC + hmac.digest(secret, body, "sha256") + body
 
 
-def unpack(data: bytes, key: str, secret: bytes) -> tuple[Manifest, list[bytes]] | None:
-    """Read a cache entry; None unless it was written with this secret for this key."""
+def unpack(data: bytes, key: str, secret: bytes) -> list[bytes] | None:
+    """The pieces of an entry; None unless it was written with this secret for this key."""
     head, body = data[:len(MAGIC) + DIGEST], data[len(MAGIC) + DIGEST:]
     if not hmac.compare_digest(head, MAGIC + hmac.digest(secret, body, "sha256")) or body[:64] != key.encode():
         return None
@@ -112,10 +124,15 @@ def unpack(data: bytes, key: str, secret: bytes) -> tuple[Manifest, list[bytes]]
         size, = struct.unpack("<Q", body[offset:offset + 8])
         pieces.append(body[offset + 8:offset + 8 + size])
         offset += 8 + size
-    fields = json.loads(pieces[0])
+    return pieces
+
+
+def manifest_of(piece: bytes) -> Manifest:
+    """The manifest in a program's entry."""
+    fields = json.loads(piece)
     fields["sites"] = tuple(fields["sites"])
     fields["kernels"] = tuple((kind, work) for kind, work in fields["kernels"])
-    return Manifest(**fields), pieces[1:]
+    return Manifest(**fields)
 
 
 # ---------------------------------------------------------------------- the folder
@@ -188,17 +205,18 @@ class Folder:
         with contextlib.suppress(OSError):
             os.unlink(self.at(name), dir_fd=self.handle)
 
-    def entry(self, key: str) -> tuple[Manifest, list[bytes]] | None:
-        """The program in an entry; None, which is said once, when it cannot be trusted."""
+    def entry(self, key: str, kind: str) -> list[bytes] | None:
+        """The pieces of an entry; None, which is said once, when it cannot be trusted."""
         try:
-            program = unpack(self.read(f"{key}.bin"), key, self.secret())
+            pieces = unpack(self.read(key + kind), key, self.secret)
             reason = f"an entry of {self.path} is damaged, or was not written with its key"
         except Untrusted as error:
-            program, reason = None, str(error)
-        if program is None:
+            pieces, reason = None, str(error)
+        if pieces is None:
             say_once(f"slopes: {reason}: the program is compiled anew and the entry replaced")
-        return program
+        return pieces
 
+    @cached_property
     def secret(self) -> bytes:
         """What this user's digests are keyed with: 32 random bytes in a file that only this user can read, made when missing."""
         with contextlib.suppress(FileNotFoundError, Untrusted):
@@ -227,7 +245,7 @@ class Folder:
         for name, status in self.files():
             if name.endswith(".tmp") and time.time() - status.st_mtime > STALE:
                 self.remove(name)
-            elif name.endswith(".bin"):
+            elif name.endswith((PROGRAM, KERNEL)):
                 entries.append((status.st_mtime, name, status.st_size))
                 size += status.st_size
         if size > MOST:

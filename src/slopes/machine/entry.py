@@ -41,6 +41,7 @@ from ..loops.atomics import (
     store,
 )
 from ..loops.builder import Builder
+from ..loops.module import Module
 from ..loops.target import Target
 from ..loops.values import BOOL, INT32, INT64, Value
 from ..settings import portable_entry
@@ -275,7 +276,7 @@ class PortableEntry:
             llvm.add_symbol(name, address)
         for name in self.symbols:
             llvm.add_symbol(name, address_of_function(getattr(ctypes.pythonapi, name)))
-        self._loaded = Loaded(object_codes(entry_text(host_target(), portable=not self.symbols), *host()), self.functions)
+        self._loaded = Loaded(object_codes([Module((), entry_text(host_target(), portable=not self.symbols))], *host()), self.functions)
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
         self.rest = self._loaded.address("rest")
         self.pause = self._pause()

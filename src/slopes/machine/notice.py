@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from ..streams import stderr
@@ -20,12 +20,20 @@ class Notice:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.stream: TextIO | None = None
+        self.count = self.done = 0  # pieces of LLVM code, and those that are translated
+        self.shown = ""
+
+    @property
+    def text(self) -> str:
+        return f"{TEXT} {self.done} of {self.count}" if self.count else TEXT
 
     def look(self) -> None:
-        """Show the line, if it is time to, on a terminal on which nothing else shows progress."""
+        """Show the line as it is now, if it is time to, on a terminal on which nothing else shows progress."""
         if self.stream is None and not covered and time.monotonic() - self.began >= PATIENCE and (stream := stderr()).isatty():
             self.stream = stream
-            self.show(TEXT)
+        if self.stream is not None and self.text != self.shown:
+            self.show(CLEARED + self.text if self.shown else self.text)
+            self.shown = self.text
 
     def show(self, text: str) -> None:
         if self.stream is not None:
@@ -47,6 +55,21 @@ def noticed() -> Iterator[None]:
     finally:
         running.remove(notice)
         notice.show(CLEARED)
+
+
+@contextlib.contextmanager
+def counted(count: int) -> Iterator[Callable[[], None]]:
+    """In the block, this many pieces are translated; gives what is called, by any thread, after each of them."""
+    notice = running[-1] if running else Notice()
+    notice.count, notice.done = count, 0
+
+    def done() -> None:
+        notice.done += 1
+
+    try:
+        yield done
+    finally:
+        notice.count = 0
 
 
 def look() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..loops import memory
 from ..loops.builder import Builder
+from ..loops.module import Module
 from ..loops.values import FLOAT32, INT64, Value
 from . import translate
 
@@ -47,7 +48,7 @@ def best_of(run: Callable[[], object]) -> float:
 def multiply_adds() -> float:
     """Multiply-adds of float32 per second."""
     lanes = translate.host_target().lanes
-    loaded, sums = translate.Loaded(translate.object_codes(loop_text(lanes), *translate.host())), np.zeros(lanes, np.float32)
+    loaded, sums = translate.Loaded(translate.object_codes([Module((), loop_text(lanes))], *translate.host())), np.zeros(lanes, np.float32)
     loop = loaded.program()
     seconds = best_of(lambda: loop(sums.ctypes.data, 0, 0, 0, 0, 0, TURNS))
     return SUMS * lanes * TURNS / seconds

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import line_text
 from ..loops.kernels import Kernel, buffers_read, buffers_written
+from ..loops.module import Module
 from ..loops.program import plan_program
 from . import engine, translate
 from .native import Native
@@ -67,7 +68,7 @@ class Profile:
 def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
     """Run a timed twin of a program on the same arguments."""
     plan = plan_program(native.roots, native.inputs, native.destinations, translate.host_target(), timed=True)
-    codes = translate.object_codes(plan.text, *translate.host())
+    codes = translate.object_codes(plan.modules, *translate.host())
     program = engine.Program(engine.Manifest(plan.arena, plan.scratch, plan.parallel, (), ()), codes, clocks=len(plan.kernels))
     program.run(arguments, strides)  # touch all memory once
     program.clocks[:] = 0
@@ -82,10 +83,10 @@ def measure(native: Native, arguments: Any, strides: Any, runs: int) -> Profile:
 
 def seconds_per_tick(program: engine.Program, arguments: Any, strides: Any) -> float:
     """The length of a tick of the processor's cycle counter, by comparing both clocks on a small program."""
-    codes = translate.object_codes("declare i64 @llvm.readcyclecounter()\n"
-                              "define void @program(ptr %c, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %k) {\n"
-                              "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}", *translate.host())
-    loaded, ticks = translate.Loaded(codes), np.zeros(1, np.int64)
+    text = ("declare i64 @llvm.readcyclecounter()\n"
+            "define void @program(ptr %c, ptr %a, ptr %s, ptr %r, i64 %t, i64 %n, i64 %k) {\n"
+            "  %now = call i64 @llvm.readcyclecounter()\n  store i64 %now, ptr %c\n  ret void\n}")
+    loaded, ticks = translate.Loaded(translate.object_codes([Module((), text)], *translate.host())), np.zeros(1, np.int64)
     clock = loaded.program()
 
     def both() -> tuple[int, float]:

@@ -15,10 +15,10 @@ import llvmlite.binding as llvm
 
 from .. import settings
 from ..errors import ArgumentError, CompileError
+from ..loops.module import Module
 from ..loops.target import TARGETS, Target
 from ..workers import Workers
 from .notice import look
-from .split import split
 from .threads import thread_count
 
 LOOK = 0.2  # seconds between two calls of `look` by a thread that waits for a compilation
@@ -45,24 +45,48 @@ if hasattr(os, "register_at_fork"):
 
 
 # ---------------------------------------------------------------------- this machine
-LESSER = {"avx2": ("x86-64-v3", "+avx2,+fma"), "sse": ("x86-64-v2", "+sse4.2")}  # LLVM's names of what most processors have
+LEVELS = {  # LLVM's processor and features for an instruction set: what all processors with it have
+    "avx512": ("x86-64-v4", "+avx512f,+avx512dq,+avx512vl,+avx512bw,+avx2,+fma"),
+    "avx2": ("x86-64-v3", "+avx2,+fma"),
+    "sse": ("x86-64-v2", "+sse4.2"),
+}
 
 
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
-    """(triple, processor, features) to compile for, as LLVM names them: of this machine, or of the instruction set named by SLOPES_CPU."""
+    """(triple, processor, features) to compile for, as LLVM names them: of this machine, or what SLOPES_CPU names.
+
+    ArgumentError for what this machine cannot run. `object_code` compiles for any processor.
+    """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     triple, features = llvm.get_process_triple(), llvm.get_host_cpu_features()
     own = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()))
-    named = settings.named_instruction_set()
-    if named is None:
-        return triple, llvm.get_host_cpu_name(), own
-    best = instruction_set(triple, own)
-    if best not in settings.INSTRUCTION_SETS or settings.INSTRUCTION_SETS.index(named) < settings.INSTRUCTION_SETS.index(best):
-        raise ArgumentError(f"SLOPES_CPU is {named}, which this processor does not have", where="",
-                            why=f"the best instruction set that it has is {best}", repair="unset SLOPES_CPU")
-    return (triple, llvm.get_host_cpu_name(), own) if named == best else (triple, *LESSER[named])
+    named = settings.named_cpu()
+    return (triple, *(own_cpu(own) if named is None else lesser_cpu(instruction_set(triple, own), own, *named)))
+
+
+def own_cpu(features: str) -> tuple[str, str]:
+    """LLVM's name and features of this processor."""
+    return llvm.get_host_cpu_name(), features
+
+
+def lesser_cpu(best: str, own: str, named: str, processor: str | None) -> tuple[str, str]:
+    """LLVM's name and features of an instruction set, or of a processor, that this machine runs.
+
+    The features that this machine lacks are taken out: a level, or a processor, has some beside its vectors, which a container or an
+    emulator may hide.
+    """
+    sets = settings.INSTRUCTION_SETS
+    if best not in sets or sets.index(named) < sets.index(best):
+        raise ArgumentError(f"SLOPES_CPU is {processor or named}, which this processor cannot run", where="",
+                            why=f"it needs {named}, and the best instruction set here is {best}",
+                            repair="unset SLOPES_CPU" + (f", or set it to {best}" if best in sets else ""))
+    if named == best and processor is None:
+        return own_cpu(own)
+    level, features = LEVELS[named]
+    lacking = [feature for feature in own.split(",") if feature.startswith("-")]
+    return processor or level, ",".join([features, *lacking])
 
 
 def instruction_set(triple: str, features: str) -> str:
@@ -130,32 +154,48 @@ def object_code(text: str, triple: str, processor: str, features: str, assembly:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
         host()
-        machine, module = optimised(text, triple, processor, features)
+        machine, module = parsed(text, triple, processor, features)
+        optimize(machine, module)
         return machine.emit_assembly(module) if assembly else emitted(machine, module)
 
 
 @undisturbed
-def object_codes(text: str, triple: str, processor: str, features: str) -> list[bytes]:
-    """The same in parts, by several threads."""
+def object_codes(modules: Sequence[Module], triple: str, processor: str, features: str,
+                 done: Callable[[], None] = lambda: None) -> list[bytes]:
+    """The object code of several modules, by several threads; `done` is called after each of them."""
+    def translated(module: Module) -> bytes:
+        machine, parsed_module = parsed(module.text, triple, processor, features, 2 if module.optimized else 0)
+        if module.optimized:
+            optimize(machine, parsed_module)
+        code = emitted(machine, parsed_module)
+        done()
+        return code
+
     with _lock:
         host()
-        parts = split(text)
-        if len(parts) == 1:
-            return [emitted(*optimised(text, triple, processor, features))]
-        with Workers(min(len(parts), thread_count())) as pool:
-            return list(pool.map(lambda part: emitted(*optimised(part, triple, processor, features)), parts))
+        if len(modules) <= 1:
+            return [translated(module) for module in modules]
+        longest_first = sorted(modules, key=lambda module: -len(module.functions))
+        with Workers(min(len(modules), thread_count())) as pool:
+            codes = dict(zip(longest_first, pool.map(translated, longest_first)))
+    return [codes[module] for module in modules]
 
 
-def optimised(text: str, triple: str, processor: str, features: str) -> tuple[Any, Any]:
-    """The machine that translates for a processor, and the optimised module in a context of its own."""
+def parsed(text: str, triple: str, processor: str, features: str, level: int = 2) -> tuple[Any, Any]:
+    """The machine that translates for a processor, and the module, verified, in a context of its own."""
     try:
         module = llvm.parse_assembly(text, llvm.create_context())
         module.triple = triple
         module.verify()
         machine = llvm.Target.from_triple(triple).create_target_machine(
-            cpu=processor, features=features, opt=2, reloc="pic", codemodel="default")
+            cpu=processor, features=features, opt=level, reloc="pic", codemodel="default")
     except RuntimeError as error:
         raise refused(str(error)) from None
+    return machine, module
+
+
+def optimize(machine: Any, module: Any) -> None:
+    """Run LLVM's passes over a module."""
     options = llvm.create_pipeline_tuning_options(speed_level=1)  # level 2 takes a third longer and gained nothing
     options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit already
     options.loop_unrolling = False
@@ -166,7 +206,6 @@ def optimised(text: str, triple: str, processor: str, features: str) -> tuple[An
     finally:
         llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(passes)  # llvmlite 0.50 does not: 60 KB stayed for each compilation
         passes.detach()
-    return machine, module
 
 
 def refused(error: str) -> CompileError:

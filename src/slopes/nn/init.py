@@ -17,6 +17,7 @@ from ..errors import ArgumentError, ShapeError, TraceError
 from ..files import load_safetensors
 from ..graph.dtype import float32
 from ..modes import mode
+from ..owned import take_over
 from ..parameter import Parameter
 from ..random import Generator
 from ..random import normal as draw_normal
@@ -50,7 +51,7 @@ def blank(shape: tuple[int, ...]) -> Parameter:
                          repair="create layers outside the function, and use them inside")
     check_memory(math.prod(shape) * 4 * DRAWING, shape, float32)
     try:
-        return Parameter(np.zeros(shape, np.float32))
+        return restore(Parameter, np.zeros(shape, np.float32), True)  # type: ignore[return-value]
     except MemoryError as error:
         raise too_large(shape, float32, math.prod(shape) * 4, None) from error
 
@@ -289,7 +290,11 @@ def fans(parameter: Tensor) -> tuple[int, int]:
 
 def fill(parameter: T, values: Callable[[], np.ndarray | Tensor]) -> T:
     """Compute and assign the values, unless parameters are created without memory."""
-    if not shapes_only_mode.on:
-        array = values()
-        parameter.assign(np.asarray(array.numpy() if isinstance(array, Tensor) else array, parameter.dtype))
+    if shapes_only_mode.on:
+        return parameter
+    drawn = values()
+    if isinstance(drawn, Tensor) and drawn._owned and (drawn.shape, drawn.dtype) == (parameter.shape, parameter.dtype):
+        take_over(parameter, drawn)
+    else:
+        parameter.assign(np.asarray(drawn.numpy() if isinstance(drawn, Tensor) else drawn, parameter.dtype))
     return parameter

@@ -29,26 +29,13 @@ from .arrange import (
     unstack,
 )
 from .products import affine, einsum, matmul, rows_product, tensordot
-from .sampling import (
-    bernoulli,
-    bernoulli_counters,
-    integer_counters,
-    integers,
-    normal,
-    normal_counters,
-    permutation,
-    permutation_counters,
-    uniform,
-    uniform_counters,
-)
 from .spatial import avg_pool, convolution, max_pool, transposed_convolution
 from .statistics import as_float, log_softmax, logsumexp, mean, nothing_along, of_positive, reduce, root_of_squares, softmax, std, var
 
 __all__ = [
-    "affine", "argsort", "as_float", "avg_pool", "bernoulli", "bernoulli_counters", "concat", "convolution", "diagonal", "einsum", "elu",
-    "expand_dims", "flatten", "flip", "gelu", "integer_counters", "integers", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp",
-    "lower_mask", "matmul", "matrix_transpose", "max_pool", "mean", "moveaxis", "normal", "normal_counters", "nothing_along",
-    "of_positive", "one_hot", "part", "permutation", "permutation_counters", "permute_dims", "reduce", "relu", "repeat", "roll",
+    "affine", "argsort", "as_float", "avg_pool", "concat", "convolution", "diagonal", "einsum", "elu", "expand_dims", "flatten", "flip",
+    "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "lower_mask", "matmul", "matrix_transpose", "max_pool", "mean",
+    "moveaxis", "nothing_along", "of_positive", "one_hot", "part", "permute_dims", "reduce", "relu", "repeat", "roll",
     "root_of_squares", "rows_product", "selu", "sigmoid", "silu", "softmax", "softplus", "sort", "split", "squeeze", "stack", "std",
-    "tensordot", "tile", "top_k", "transposed_convolution", "tril", "triu", "uniform", "uniform_counters", "unstack", "var", "where",
+    "tensordot", "tile", "top_k", "transposed_convolution", "tril", "triu", "unstack", "var", "where",
 ]

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 
-from ..costs import TILE_BYTES, TRANSFORM, WORTH_ROUNDING
+from ..costs import CACHED_TILES, ENOUGH_BLOCKS, TILE_BYTES, TRANSFORM, WORTH_ROUNDING
 from ..graph.body import Body
 from ..graph.build import build_node, variable
 from ..graph.dtype import float32
@@ -31,12 +31,14 @@ from ..graph.node import Node
 from ..graph.walk import performs, rebuild_all, topological
 from ..ops.contract import Contract
 from ..ops.fill import full
+from ..ops.move import Pad
 from ..ops.scan import Scan
 from ..ops.window import Window
 from .hoist_frozen import depends_only_on
 
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
+Widths = tuple[tuple[int, int], ...]
 POINTS = {6: (0.0, 0.75, -0.75, 1.5, -1.5), 8: (0.0, 0.5, -0.5, 1.0, -1.0, 1.75, -1.75)}  # by n, the elements of a tile along an axis
 FILTERS = range(2, 6)  # sizes of filters, along an axis
 
@@ -145,19 +147,23 @@ class Correlation:
         if images not in (self.mine[:1] if self.filters else self.summed) or images != (out if self.filters else self.other_axes)[0]:
             return 1
         count = self.sizes[images]
-        nbytes = 4 * self.transformed_elements
-        return next(part for part in range(1, count + 1) if count % part == 0 and (nbytes <= part * TILE_BYTES or part == count))
+        nbytes, divisors = 4 * self.transformed_elements, [part for part in range(1, count + 1) if count % part == 0]
+        if self.filters and nbytes > CACHED_TILES:  # parts need nothing of each other: threads share them
+            small = [part for part in divisors if part >= ENOUGH_BLOCKS and nbytes <= part * CACHED_TILES]
+            if small:
+                return small[0]
+        return next(part for part in divisors if nbytes <= part * TILE_BYTES or part == count)
 
     def at_once(self) -> Node:
         return self.assemble(self.products())
 
     def in_parts(self) -> Node:
         """The same in a loop over parts of the images: results of filters one after another, products of gradients added up."""
-        image, count = self.windows.args[0], self.parts
+        (image, widths), count = unpadded(self.windows.args[0]), self.parts
         some, other = variable((image.shape[0] // count, *image.shape[1:]), float32), variable(self.other.shape, float32)
         if not self.filters:
             other = variable((other.shape[0] // count, *other.shape[1:]), float32)
-        windows = build_node("window", (some,), self.windows.params)
+        windows = build_node("window", (pad(some, widths),), self.windows.params)
         operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
         part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other)
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
@@ -226,7 +232,8 @@ class Correlation:
         widths = [(0, 0)] * x.ndim
         for axis, n in zip(axes, self.tiles):
             widths[axis] = (0, (n - 1) * self.step + size - x.shape[axis])
-        whole = build_node("pad", (x,), {"widths": tuple(widths), "value": 0})
+        x, before = unpadded(x)
+        whole = pad(x, tuple((low + more, high + further) for (low, high), (more, further) in zip(widths, before)))
         tiles = build_node("window", (whole,), {"axes": axes, "size": (size,) * 2, "stride": (self.step,) * 2, "dilation": (1, 1)})
         return build_node("permute", (tiles,), {"axes": (*order, x.ndim, x.ndim + 1)})
 
@@ -237,6 +244,18 @@ class Correlation:
             axis = self.counts.index(label) if label in self.counts else -1
             order += [2 + labels.index(label)] if axis < 0 else [2 + len(labels) + axis, axis]
         return tuple(order)
+
+
+def unpadded(x: Node) -> tuple[Node, Widths]:
+    """(what is padded with zeros, by how much), where that is not along the first axis."""
+    if x.op is Pad and x.params["value"] == 0 and x.params["widths"][0] == (0, 0):
+        return x.args[0], x.params["widths"]
+    return x, ((0, 0),) * x.ndim
+
+
+def pad(x: Node, widths: Widths) -> Node:
+    """Zeros around a value."""
+    return build_node("pad", (x,), {"widths": widths, "value": 0})
 
 
 def loop(body: Body, args: tuple[Node, ...], carries: int, moving: int, length: int) -> Node:

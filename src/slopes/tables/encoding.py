@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .encoders import Encoder, fit_encoder, read_encoder
+from .fields import Words
 from .schema import Schema
+
+Columns = Mapping[str, np.ndarray | Words]  # typed values by the name of their column
 
 
 class Widths(NamedTuple):
@@ -37,17 +40,17 @@ class Encoding:
         return Widths(sum(encoder.numbers for encoder in self.encoders), sum(encoder.flags for encoder in self.encoders),
                       tuple(size for encoder in self.encoders for size in encoder.sizes))
 
-    def __call__(self, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
         """(features (N, numbers + flags) float32, codes (N, embeddings) int64): numbers stand first."""
         pairs = [(encoder, columns[encoder.name]) for encoder in self.encoders]
-        parts = [*(encoder.encode_numbers(values) for encoder, values in pairs),
-                 *(encoder.encode_flags(values) for encoder, values in pairs)]
-        codes = np.concatenate([encoder.encode_codes(values) for encoder, values in pairs], axis=1)
-        return np.concatenate(parts, axis=1).astype(np.float32), codes
+        parts = [*(by_values(encoder.encode_numbers, values) for encoder, values in pairs),
+                 *(by_values(encoder.encode_flags, values) for encoder, values in pairs)]
+        codes = np.concatenate([by_values(encoder.encode_codes, values) for encoder, values in pairs], axis=1)
+        return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind"), codes
 
-    def unknown(self, columns: Mapping[str, np.ndarray]) -> dict[str, int]:
+    def unknown(self, columns: Columns) -> dict[str, int]:
         """How many rows have a category that no training row had, by column; columns without any are left out."""
-        counts = {encoder.name: int(encoder.unknown(columns[encoder.name]).sum()) for encoder in self.encoders}
+        counts = {encoder.name: int(by_values(encoder.unknown, columns[encoder.name]).sum()) for encoder in self.encoders}
         return {name: count for name, count in counts.items() if count}
 
     def to_fields(self) -> list[dict[str, Any]]:
@@ -58,3 +61,8 @@ class Encoding:
     def from_fields(cls, content: Sequence[Mapping[str, Any]]) -> Encoding:
         """The preparation that `to_fields` described."""
         return cls(tuple(map(read_encoder, content)))
+
+
+def by_values(encode: Callable[[np.ndarray], np.ndarray], column: np.ndarray | Words) -> np.ndarray:
+    """What a function makes of each row of a column; of words it is computed once for each different one."""
+    return encode(column.array())[column.codes] if isinstance(column, Words) else encode(column)

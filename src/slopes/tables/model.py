@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from .calibrate import softmax
-from .encoding import Encoding
+from .encoding import Columns, Encoding
 from .forward import Forward
 from .network import Architecture
 from .schema import Schema
@@ -49,11 +49,16 @@ class TableModel:
         return self.schema.target.classes
 
     @property
+    def target(self) -> str:
+        """The name of the column that is predicted."""
+        return self.schema.target.column.name
+
+    @property
     def outputs(self) -> int:
         """How many outputs each network has."""
         return max(1, len(self.classes))
 
-    def predict(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def predict(self, columns: Columns) -> np.ndarray:
         """Probabilities (N, classes) or numbers (N,) of typed columns (`table.typed_columns`), float64."""
         return self.predict_features(*self.encoding(columns))
 

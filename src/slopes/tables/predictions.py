@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import DataError
 from ..files.atomic import replacing
 from ..files.reading import Path, refused
+from .decimals import blank_leading, join_fields, write_digits, write_numbers, write_shares
+from .fields import FieldColumn, TextColumn, Words
+from .frames import frame_like
 from .model import TableModel
-from .rows import Block, distinct_names, open_rows
-from .schema import Schema
+from .rows import Block
+from .schema import Column
 from .scores import Interval, calibration_error, r_squared, scores_for
-from .spelling import detect
-from .table import typed
+from .sources import Source, open_source, source_name
+from .table import typed, typed_fields
 from .target import labels_of
 
 LEAST_COLUMNS = 0.5  # of the model's columns that a file must have to be of the same table
@@ -49,39 +52,43 @@ class Account:
 
 
 class Part(NamedTuple):
-    """Consecutive rows of a file, with their values as text by column, and the predictions."""
+    """Consecutive rows of a file, with their values as text by column, and the predictions of each model."""
 
     block: Block
-    values: dict[str, list[str]]
-    predicted: np.ndarray
+    values: dict[str, FieldColumn]
+    predicted: list[np.ndarray]
 
 
-def predict_blocks(model: TableModel, path: Path, account: Account) -> Iterator[Part]:
-    """The predictions of a file's rows, in blocks, in memory that does not grow with the file; what is noticed is added to `account`.
+def predict_blocks(models: Sequence[TableModel], source: Source, account: Account) -> Iterator[Part]:
+    """The predictions of the rows of a file or a data frame, in blocks, in memory that does not grow with the file.
 
+    The models are those of one run. What is noticed is added to `account`.
     The file has the spelling of the training file; encoding and delimiter are detected anew. Columns that it lacks, and values that
     cannot be read, are gaps; unknown categories are none; further columns are not used. Raises DataError for a file that has less
-    than half of the model's columns, and for one that is no CSV file.
+    than half of the models' columns, and for one that is no CSV file.
     """
-    schema = model.schema
-    spelling = detect(path, replace(schema.spelling, encoding="", delimiter=""), account.notes)
-    with open_rows(path, spelling, most=None) as (header, blocks):
-        names = distinct_names(header, path, account.notes)
-        compare_columns(schema, names, path, account)
+    spelling = replace(models[0].schema.spelling, encoding="", delimiter="")
+    with open_source(source, spelling, account.notes, most=None) as (name, _, names, blocks):
+        compare_columns(models, names, name, account)
         for block in blocks:
             values = dict(zip(names, block.columns))
-            predicted = model.predict(typed_block(schema, model, values, block.lines, account))
+            inputs = typed_block(models, values, block.lines, account)
             account.rows += len(block)
-            yield Part(block, values, predicted)
+            yield Part(block, values, [model.predict(inputs) for model in models])
     if not account.rows:
-        raise refused(path, "line 1", "there is a line of names but no row below it", "there is nothing to predict",
+        raise refused(name, "line 1", "there is a line of names but no row below it", "there is nothing to predict",
                       "name a file with rows")
 
 
-def compare_columns(schema: Schema, names: Sequence[str], path: Path, account: Account) -> None:
-    """Which columns the file lacks, and which it has beside the model's."""
-    inputs = [column.name for column in schema.inputs]
-    known = {schema.target.column.name, *(column.name for column in schema.columns)}
+def inputs_of(models: Sequence[TableModel]) -> dict[str, Column]:
+    """The columns that the models need, by name."""
+    return {column.name: column for model in models for column in model.schema.inputs}
+
+
+def compare_columns(models: Sequence[TableModel], names: Sequence[str], path: Path, account: Account) -> None:
+    """Which columns the file lacks, and which it has beside the models'."""
+    inputs = list(inputs_of(models))
+    known = {name for model in models for name in (model.target, *(column.name for column in model.schema.columns))}
     account.lacking = [name for name in inputs if name not in names]
     account.additional = [name for name in names if name not in known]
     if len(account.lacking) > (1 - LEAST_COLUMNS) * len(inputs):
@@ -90,56 +97,108 @@ def compare_columns(schema: Schema, names: Sequence[str], path: Path, account: A
                       "name a file with the columns of the training file, or another model")
 
 
-def typed_block(schema: Schema, model: TableModel, values: dict[str, list[str]], lines: Sequence[int], account: Account
-                ) -> dict[str, np.ndarray]:
+def typed_block(models: Sequence[TableModel], values: dict[str, FieldColumn], lines: Sequence[int], account: Account
+                ) -> dict[str, np.ndarray | Words]:
     """The typed inputs of a block."""
     columns = {}
-    gaps = [""] * len(lines)
-    for column in schema.inputs:
-        columns[column.name], wrong = typed(column, values.get(column.name, gaps), schema.spelling)
+    gaps = TextColumn([""] * len(lines))
+    for column in inputs_of(models).values():
+        columns[column.name], wrong = typed_fields(column, values.get(column.name, gaps), models[0].schema.spelling)
         if wrong:
             count, line = account.unreadable.get(column.name, (0, lines[wrong[0]]))
             account.unreadable[column.name] = (count + len(wrong), line)
-    for name, count in model.encoding.unknown(columns).items():
+    unknown: dict[str, int] = {}
+    for model in reversed(models):  # where models of several targets differ, the first counts
+        unknown |= model.encoding.unknown(columns)
+    for name, count in unknown.items():
         account.unknown[name] = account.unknown.get(name, 0) + count
     return columns
 
 
-def predict_file(model: TableModel, path: Path, out: Path) -> Account:
-    """Write a CSV file with a row of predictions for each row of a file, in its order; the file is there whole or not at all.
+Models = TableModel | Sequence[TableModel]  # of one target, or of several
 
+
+def listed(models: Models) -> list[TableModel]:
+    """The models as a list."""
+    return [models] if isinstance(models, TableModel) else list(models)
+
+
+def predict_file(models: Models, source: Source, out: Path) -> Account:
+    """Write a CSV file with a row of predictions for each row of a file or a data frame, in its order.
+
+    The file is there whole or not at all.
     Of classes: the row's number, the most probable class, its probability, and that of every class. Of numbers: the row's number,
-    the number, and the ends of its 90% interval.
+    the number, and the ends of its 90% interval. Of several targets: the row's number, and these columns for each of them.
     """
-    account = Account()
+    models = listed(models)
+    account, format_rows = Account(), output_format(models)
     with replacing(out) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(output_names(model))
-        for part in predict_blocks(model, path, account):
-            writer.writerows(output_rows(model, part.predicted, account.rows - len(part.block) + 1))
-        text.flush()
-        text.detach()  # the file is flushed to the disk, and closed, by the block around it
+        file.write(csv_line(["row", *output_names(models)]) + b"\n")
+        for part in predict_blocks(models, source, account):
+            file.write(format_rows(part.predicted, account.rows - len(part.block) + 1))
     return account
 
 
-def output_names(model: TableModel) -> list[str]:
-    """The header of a file of predictions."""
-    target = model.schema.target.column.name
-    if model.classes:
-        return ["row", target, "probability", *(f"P({name})" for name in model.classes)]
-    return ["row", target, "low 90%", "high 90%"]
+def predict_frame(models: Models, frame: Any, account: Account | None = None) -> Any:
+    """A data frame of predictions for each row of a data frame, of the same library: the columns of `predict_file` without the row.
+
+    What is noticed is added to `account`. Raises as `predict_blocks` does.
+    """
+    models, account = listed(models), Account() if account is None else account
+    parts = [part.predicted for part in predict_blocks(models, frame, account)]
+    columns: list[Any] = []
+    for model, blocks in zip(models, zip(*parts)):
+        predicted = np.concatenate(blocks)
+        if model.classes:
+            columns += [[model.classes[i] for i in predicted.argmax(axis=1).tolist()], predicted.max(axis=1), *predicted.T]
+        else:
+            columns += [predicted, predicted - model.margin, predicted + model.margin]
+    return frame_like(frame, dict(zip(output_names(models), columns)))
 
 
-def output_rows(model: TableModel, predicted: np.ndarray, first: int) -> Iterator[Sequence[object]]:
-    """The rows of a file of predictions, for rows from number `first` on."""
-    numbers = range(first, first + len(predicted))
-    if not model.classes:
-        ends = np.stack([predicted, predicted - model.margin, predicted + model.margin], axis=1)
-        return ((row, *(f"{value:.7g}" for value in values)) for row, values in zip(numbers, ends.tolist()))
-    best = predicted.argmax(axis=1)
-    shares = predicted.round(6).tolist()
-    return ((row, model.classes[i], values[i], *values) for row, i, values in zip(numbers, best.tolist(), shares))
+def output_names(models: Sequence[TableModel]) -> list[str]:
+    """The names of the columns of predictions, without that of the row; of several targets, all begin with the target's name."""
+    names = []
+    for model in models:
+        first = f"{model.target} " if len(models) > 1 else ""
+        parts = ["probability", *(f"P({name})" for name in model.classes)] if model.classes else ["low 90%", "high 90%"]
+        names += [model.target, *(first + part for part in parts)]
+    return names
+
+
+def csv_line(fields: Sequence[str]) -> bytes:
+    """Fields as a line of a CSV file, quoted where they need it."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue().encode()
+
+
+def output_format(models: Sequence[TableModel]) -> Callable[[Sequence[np.ndarray], int], bytes]:
+    """A function that writes the rows of a file of predictions: of those of each model, and the number of the first row."""
+    formats = [class_format(model.classes) if model.classes else interval_format(model.margin) for model in models]
+
+    def format_rows(predicted: Sequence[np.ndarray], first: int) -> bytes:
+        """The lines of some rows."""
+        last = first + len(predicted[0])
+        rows = blank_leading(write_digits(np.arange(first, last), len(str(last))))
+        return join_fields([rows, *(column for write, part in zip(formats, predicted) for column in write(part))])
+
+    return format_rows
+
+
+Format = Callable[[np.ndarray], list[np.ndarray]]  # the characters of the columns of some predictions
+
+
+def class_format(classes: Sequence[str]) -> Format:
+    """The most probable class, its probability, and that of every class."""
+    names = np.array([csv_line([name]) for name in classes])
+    spelled = names.view(np.uint8).reshape(len(names), -1)
+    return lambda shares: [spelled[shares.argmax(axis=1)], write_shares(shares.max(axis=1)), *map(write_shares, shares.T)]
+
+
+def interval_format(margin: float) -> Format:
+    """A number, and the ends of its interval."""
+    return lambda values: [write_numbers(values), write_numbers(values - margin), write_numbers(values + margin)]
 
 
 @dataclass
@@ -152,21 +211,22 @@ class Evaluation:
     account: Account
 
 
-def evaluate_file(model: TableModel, path: Path) -> Evaluation:
+def evaluate_file(model: TableModel, source: Source) -> Evaluation:
     """The scores of a model on rows whose targets are known; rows without a target are left out, and that is noted.
 
     Raises DataError for a file without the target's column, for targets that the model cannot predict, and as `predict_blocks`.
     """
-    account, target = Account(), model.schema.target.column.name
+    account, target, path = Account(), model.target, source_name(source)
     predictions, targets, left_out = [], [], 0
-    for part in predict_blocks(model, path, account):
+    for part in predict_blocks([model], source, account):
         if target not in part.values:
             raise refused(path, "columns", f"there is no column {target!r}", "the predictions are compared with it",
                           f"bring a file with it; to predict only: slopes predict; it has {', '.join(map(repr, list(part.values)[:10]))}")
-        known = np.array([bool(value) for value in part.values[target]])
+        texts = part.values[target].texts()
+        known = np.array([bool(text) for text in texts])
         left_out += int((~known).sum())
-        targets.append(known_targets(model, part, known, path))
-        predictions.append(part.predicted[known])
+        targets.append(known_targets(model, part, texts, known, path))
+        predictions.append(part.predicted[0][known])
     if left_out:
         account.notes.append(f"{left_out:,} rows without a target are left out")
     predicted, truth = np.concatenate(predictions), np.concatenate(targets)
@@ -178,10 +238,10 @@ def evaluate_file(model: TableModel, path: Path) -> Evaluation:
     return Evaluation(len(truth), scores, more, account)
 
 
-def known_targets(model: TableModel, part: Part, known: np.ndarray, path: Path) -> np.ndarray:
+def known_targets(model: TableModel, part: Part, texts: Sequence[str], known: np.ndarray, path: Path) -> np.ndarray:
     """The targets of the rows that have one; DataError for one that the model cannot predict."""
     column, rows = model.schema.target.column, np.flatnonzero(known).tolist()
-    values = [part.values[column.name][row] for row in rows]
+    values = [texts[row] for row in rows]
     if model.classes:
         labels = labels_of(values, model.classes)
         if (labels < 0).any():

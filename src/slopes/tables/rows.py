@@ -6,26 +6,31 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import BinaryIO
+
+import numpy as np
 
 from ..files.csvfile import MOST_COLUMNS, MOST_TEXT
 from ..files.reading import Path, Source, reading, refused, unpacked
+from .fields import ByteColumn, FieldColumn, TextColumn, clean
 from .spelling import Spelling, not_in_encoding
+from .splitting import Split, split_rows
 
-BLOCK_ROWS = 8192
-BLOCK_CELLS = 2**19  # fields that are held as text at a time
+BLOCK_TEXT = 2**21  # characters that are read and split at a time
+BLOCK_ROWS = 4096  # blocks of more rows have a multiple of as many: programs that predict take so many at a time
+READER_ROWS, READER_CELLS = 8192, 2**19  # rows, and fields, of a block that a reader of every character splits
 LONGEST_FIELD = 2**22  # characters: what is longer is an unclosed quote, or no table
 
 
 @dataclass
 class Block:
-    """Consecutive rows: the texts of each column, "" for a missing value, and the line in the file at which each row ends."""
+    """Consecutive rows: the fields of each column, and the line in the file at which each row ends."""
 
-    lines: list[int]
-    columns: list[list[str]]
+    lines: Sequence[int]
+    columns: list[FieldColumn]
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -60,8 +65,8 @@ def open_rows(path: Path, spelling: Spelling, most: int | None = MOST_TEXT) -> I
     than 2^22 characters, bytes that are not in the encoding, zero bytes, more than 100,000 columns, and a file without lines.
     """
     with unpacked(path) as source:
-        records = read_records(limited(source, path, most), path, spelling)
-        line, first = next(records, (0, []))
+        text = io.TextIOWrapper(limited(source, path, most), encoding=spelling.encoding, newline="")
+        line, first = next(read_records(text, path, spelling), (0, []))
         if not line:
             raise refused(path, "contents", "there is no line in it", "a table has a line of column names and rows below it",
                           "name a CSV file with rows")
@@ -69,8 +74,8 @@ def open_rows(path: Path, spelling: Spelling, most: int | None = MOST_TEXT) -> I
             raise refused(path, f"line {line}", f"{len(first):,} columns, more than {MOST_COLUMNS:,}",
                           "each column becomes features of its own", "keep the columns that matter, or save arrays as .npy")
         names = first if spelling.header else [f"column {i}" for i in range(1, len(first) + 1)]
-        rows = records if spelling.header else with_first((line, first), records)
-        yield names, blocks(rows, len(names), path, frozenset(spelling.missing))
+        head = iter(()) if spelling.header else blocks_of(iter([(line, first)]), len(names), path, spelling)
+        yield names, chain(head, blocks(text, line, len(names), path, spelling))
 
 
 def limited(source: Source, path: Path, most: int | None) -> BinaryIO:
@@ -79,9 +84,11 @@ def limited(source: Source, path: Path, most: int | None) -> BinaryIO:
     return io.BufferedReader(Limited(source.stream, bound if most is None else min(bound, most), path), 2**18)
 
 
-def read_records(stream: BinaryIO, path: Path, spelling: Spelling) -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of every record that is not empty; of a record over several lines, the number of the last."""
-    lines = io.TextIOWrapper(stream, encoding=spelling.encoding, newline="")
+def read_records(lines: Iterable[str], path: Path, spelling: Spelling, line: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """(line number, fields) of every record that is not empty; of a record over several lines, the number of the last.
+
+    `line` is the number of lines before these.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD + 1))  # one for the whole process; others may have raised it further
     reader = csv.reader(lines, delimiter=spelling.delimiter, skipinitialspace=spelling.delimiter != " ", strict=True)
     try:
@@ -89,37 +96,62 @@ def read_records(stream: BinaryIO, path: Path, spelling: Spelling) -> Iterator[t
             if any(len(field) > LONGEST_FIELD for field in record):
                 raise csv.Error(f"a field is longer than {LONGEST_FIELD:,} characters")
             if record and (len(record) > 1 or record[0].strip()):
-                yield reader.line_num, record
+                yield line + reader.line_num, record
     except csv.Error as error:
-        raise refused(path, f"line {reader.line_num}", f"it cannot be split into fields ({error})",
+        raise refused(path, f"line {line + reader.line_num}", f"it cannot be split into fields ({error})",
                       "a quoted field ends with a quote, and a quote in it is written twice",
                       "correct the line; or name another delimiter: --delimiter") from error
     except UnicodeError as error:
         raise not_in_encoding(path, spelling.encoding, error) from error
 
 
-def with_first(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    """The records of a file without a header."""
-    yield first
-    yield from rest
+def blocks(text: io.TextIOWrapper, line: int, width: int, path: Path, spelling: Spelling) -> Iterator[Block]:
+    """The rows from here on, in blocks by columns; `line` is the number of lines before them.
+
+    Rows are split by NumPy up to the first that needs a reader of every character (`splitting.split_rows`), the others by Python's.
+    """
+    delimiter, missing = spelling.delimiter.encode(), frozenset(spelling.missing)
+    raw, at_end = b"", False
+    while not at_end and len(delimiter) == 1:
+        piece = read_text(text, path, spelling)
+        at_end = not piece
+        raw += piece.encode()
+        if at_end:
+            raw = raw.rstrip(b"\r\n") + b"\n" if raw.strip() else b""
+        split = split_rows(raw, delimiter[0], width, 1 if at_end else BLOCK_ROWS)
+        if split is None or len(raw) > 2 * LONGEST_FIELD or (at_end and split.size < len(raw)):
+            break
+        if split.size:
+            yield Block((line + split.line_ends).tolist(), columns_of(split, missing))
+            line, raw = line + int(split.line_ends[-1]), raw[split.size :]
+    lines = chain(io.StringIO(raw.decode() + ("" if at_end else text.readline()), newline=""), text)
+    yield from blocks_of(read_records(lines, path, spelling, line), width, path, spelling)
 
 
-def blocks(records: Iterator[tuple[int, list[str]]], width: int, path: Path, missing: frozenset[str]) -> Iterator[Block]:
+def read_text(text: io.TextIOWrapper, path: Path, spelling: Spelling) -> str:
+    """The next characters of a file."""
+    try:
+        return text.read(BLOCK_TEXT)
+    except UnicodeError as error:
+        raise not_in_encoding(path, spelling.encoding, error) from error
+
+
+def columns_of(split: Split, missing: frozenset[str]) -> list[FieldColumn]:
+    """The columns of rows that are split."""
+    begin, length = np.ascontiguousarray(split.begin.T), np.ascontiguousarray(split.length.T)
+    return [ByteColumn(split.data, *pair, missing) for pair in zip(begin, length)]
+
+
+def blocks_of(records: Iterator[tuple[int, list[str]]], width: int, path: Path, spelling: Spelling) -> Iterator[Block]:
     """The records in blocks, by columns; DataError for a record of another length."""
-    rows = max(1, min(BLOCK_ROWS, BLOCK_CELLS // width))
+    rows, missing = max(1, min(READER_ROWS, READER_CELLS // width)), frozenset(spelling.missing)
     while part := list(islice(records, rows)):
         for line, record in part:
             if len(record) != width:
                 raise refused(path, f"line {line}", f"{len(record)} fields instead of {width}", f"it begins with {record[:3]!r:.200}",
                               "every row has a field for each column: correct the line; a field with a delimiter in it needs quotes")
-        columns = [[clean(text, missing) for text in column] for column in zip(*(record for _, record in part))]
-        yield Block([line for line, _ in part], columns)
-
-
-def clean(text: str, missing: frozenset[str]) -> str:
-    """A field without spaces around it; "" where it marks a missing value."""
-    text = text.strip()
-    return "" if text in missing else text
+        columns = [TextColumn([clean(text, missing) for text in column]) for column in zip(*(record for _, record in part))]
+        yield Block([line for line, _ in part], list[FieldColumn](columns))
 
 
 def distinct_names(names: Sequence[str], path: Path, notes: list[str]) -> list[str]:

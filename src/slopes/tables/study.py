@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from .leaks import leaking_columns
 from .model import TableModel, Variant
 from .schema import Kind, Schema, Task
 from .scores import CalibrationBin, Interval, calibration, calibration_error, r_squared, scores_for, surprise
+from .sources import Source, source_name
 from .spelling import OPEN, Spelling
 from .splits import ALL, Split, group_values, split_groups, split_rows, split_time
 from .table import TextTable, infer_schema, read_table, typed_columns
@@ -34,15 +34,15 @@ RARE, SHARE_OF_RARE = 10, 0.05  # rows of a class, and its share: below it, that
 
 @dataclass(frozen=True)
 class Question:
-    """What a user asks for: the file, the target, and whatever she says of the columns, the spelling and the split.
+    """What a user asks for: the file or data frame, the target, and whatever she says of the columns, the spelling and the split.
 
     group, time      the column by whose groups, or in whose order, rows are divided; "" for by rows
-    valid, test      files of the same columns whose rows choose the epoch, and test
+    valid, test      files or data frames of the same columns whose rows choose the epoch, and test
     kinds            kinds of columns that are not as they look; `date_order` "day-first" or "month-first"
     without          columns from which nothing is to be learned
     """
 
-    path: str | Path
+    path: Source
     target: str
     task: Task | None = None
     spelling: Spelling = OPEN
@@ -51,8 +51,8 @@ class Question:
     without: Sequence[str] = ()
     group: str = ""
     time: str = ""
-    valid: str | Path | None = None
-    test: str | Path | None = None
+    valid: Source = None
+    test: Source = None
 
     def __post_init__(self) -> None:
         if self.group and self.time:
@@ -61,6 +61,17 @@ class Question:
         if (self.group or self.time) and self.test is not None:
             raise ArgumentError(f"--{'group' if self.group else 'time'} and --test together", why="a test file is a division already",
                                 repair="leave one of them out")
+
+
+def for_targets(question: Question, targets: Sequence[str]) -> list[Question]:
+    """A question for each target: no target is learned from, as none of them is known when the others are predicted.
+
+    Raises ArgumentError for a target that is named twice.
+    """
+    if len(set(targets)) < len(targets):
+        raise ArgumentError(f"targets {', '.join(map(repr, targets))}", why="one of them is named twice", repair="name each once")
+    return [replace(question, target=target, without=[*question.without, *(other for other in targets if other != target)])
+            for target in targets]
 
 
 @dataclass
@@ -146,12 +157,13 @@ def with_targets(table: TextTable, schema: Schema, notes: list[str]) -> TextTabl
     return table
 
 
-def same_columns(path: str | Path, schema: Schema) -> TextTable:
+def same_columns(path: Source, schema: Schema) -> TextTable:
     """A validation or test file; DataError unless it has the columns of the training file."""
     table = read_table(path, replace(schema.spelling, encoding="", delimiter=""))
     missing = [column.name for column in (*schema.inputs, schema.target.column) if column.name not in table.columns]
     if missing:
-        raise refused(path, "columns", f"it has no column {', '.join(map(repr, missing[:5]))}", "it is compared with the training file",
+        raise refused(table.path, "columns", f"it has no column {', '.join(map(repr, missing[:5]))}",
+                      "it is compared with the training file",
                       f"its names must be those of the training file; it has {', '.join(map(repr, list(table.columns)[:10]))}")
     return table
 
@@ -188,10 +200,10 @@ def choose_split(question: Question, schema: Schema, parts: Sequence[TextTable],
         more = np.arange(first, first := first + len(parts[1]))
         fold = np.concatenate([np.full(len(split.train), -1), np.full(len(more), ALL)])
         split = Split(np.concatenate([split.train, more]), split.test, fold,
-                      f"{split.how}; {len(more):,} rows of {question.valid} choose the epoch")
+                      f"{split.how}; {len(more):,} rows of {source_name(question.valid)} choose the epoch")
     if question.test is not None:
-        split = Split(split.train, np.arange(first, len(targets)), split.fold, f"the rows of {question.test} test"
-                      + (f"; those of {question.valid} choose the epoch" if question.valid is not None else f", seed {seed}"))
+        split = Split(split.train, np.arange(first, len(targets)), split.fold, f"the rows of {source_name(question.test)} test"
+                      + (f"; those of {source_name(question.valid)} choose the epoch" if question.valid is not None else f", seed {seed}"))
     return split
 
 
@@ -215,7 +227,7 @@ def check_parts(prepared: Prepared, question: Question) -> None:
     split = prepared.split
     for name, rows in (("learn from", int((split.fold != ALL).sum())), ("test", len(split.test))):
         if rows < 2:
-            raise DataError(f"{question.path}: {rows} rows are left to {name}", why=f"the split is: {split.how}", where="",
+            raise DataError(f"{source_name(question.path)}: {rows} rows are left to {name}", why=f"the split is: {split.how}", where="",
                             repair="bring more rows, or divide them otherwise")
 
 

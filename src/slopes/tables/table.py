@@ -1,8 +1,7 @@
-"""A CSV file in memory as text, and as typed columns under a schema."""
+"""A table in memory as text, and as typed columns under a schema."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -10,13 +9,14 @@ from typing import get_args
 import numpy as np
 
 from ..errors import ArgumentError, DataError
-from ..files.reading import Path, refused
+from ..files.reading import refused
 from .dates import parse_dates
+from .fields import FieldColumn, Words
 from .kinds import Hints, Texts, describe
 from .numbers import parse_each
-from .rows import distinct_names, open_rows
 from .schema import Column, Kind, Schema, Task
-from .spelling import OPEN, Spelling, detect
+from .sources import Source, open_source
+from .spelling import OPEN, Spelling
 from .target import describe_target
 
 ORDERS = ("", "day-first", "month-first")
@@ -46,26 +46,24 @@ class TextTable:
                        lines=[self.lines[i] for i in chosen])
 
 
-def read_table(path: Path, spelling: Spelling = OPEN) -> TextTable:
-    """Read a CSV file: what is open in the spelling is detected, and what was assumed is in the notes.
+def read_table(source: Source, spelling: Spelling = OPEN) -> TextTable:
+    """Read a file or a data frame: what is open in the spelling is detected, and what was assumed is in the notes.
 
-    Raises DataError for a file that is none (see `detect` and `open_rows`), and one without rows.
+    Raises DataError for a file that is none (see `sources.open_source`), and for a table without rows.
     """
     notes: list[str] = []
-    spelling = detect(path, spelling, notes)
-    with open_rows(path, spelling) as (header, blocks):
-        names = distinct_names(header, path, notes)
+    with open_source(source, spelling, notes) as (name, spelling, names, blocks):
         columns: list[list[str]] = [[] for _ in names]
         shared: list[dict[str, str]] = [{} for _ in names]  # one string for each distinct value
         lines: list[int] = []
         for block in blocks:
             lines += block.lines
             for column, values, known in zip(columns, block.columns, shared):
-                column += [known.setdefault(value, value) for value in values]
+                column += [known.setdefault(value, value) for value in values.texts()]
     if not lines:
-        raise refused(path, "line 1", "there is a line of names but no row below it", "a model is learned from rows",
+        raise refused(name, "line 1", "there is a line of names but no row below it", "a model is learned from rows",
                       "name a file with rows; --no-header if its first line is a row")
-    return TextTable(os.fspath(path), spelling, dict(zip(names, columns)), lines, notes)
+    return TextTable(name, spelling, dict(zip(names, columns)), lines, notes)
 
 
 def infer_schema(table: TextTable, target: str, *, task: Task | None = None, kinds: Mapping[str, Kind] | None = None,
@@ -115,6 +113,17 @@ def typed(column: Column, values: Sequence[str], spelling: Spelling) -> tuple[np
     words = np.empty(len(values), object)
     words[:] = values
     return words, []
+
+
+def typed_fields(column: Column, fields: FieldColumn, spelling: Spelling) -> tuple[np.ndarray | Words, list[int]]:
+    """The same of the fields of a block; words by their different values."""
+    if column.kind == "number":
+        return fields.numbers(spelling)
+    words = fields.words()
+    if column.kind != "date":
+        return words, []
+    days, wrong = parse_dates(words.values, column.date_format)
+    return days[words.codes], np.flatnonzero(np.isin(words.codes, wrong)).tolist()
 
 
 def typed_columns(schema: Schema, table: TextTable) -> dict[str, np.ndarray]:

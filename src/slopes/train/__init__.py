@@ -1,7 +1,7 @@
 """Floor 9, practice: fit, evaluate, what a run leaves behind."""
 
 from .advise import Advice, advice
-from .metrics import Metric
+from .metrics import Metric, Ratio, top_k_accuracy
 from .rates import RangeTest, range_test
 from .run_folder import RunFolder
 from .snapshots import Snapshots
@@ -11,5 +11,5 @@ from .stopping import EarlyStopping
 from .training import Callback, OnEpoch, Training
 from .tuning import Between, search
 
-__all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "RunFolder", "Snapshots", "Statistics",
-           "TrainSpec", "Training", "advice", "range_test", "search"]
+__all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Ratio", "RunFolder", "Snapshots",
+           "Statistics", "TrainSpec", "Training", "advice", "range_test", "search", "top_k_accuracy"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
+from .metrics import Metric
 from .step_program import join_results
 
 
@@ -16,18 +17,20 @@ from .step_program import join_results
 class Chunk:
     """Consecutive steps of a training and their values: chunk["loss"] and chunk["accuracy"] are arrays (steps,), as all values are.
 
-    A metric is the mean over the batch of its step, measured before the update. A statistic is named by its path, as in
+    A metric is that of the batch of its step, measured before the update. A statistic is named by its path, as in
     chunk["net.0.weight.grad/norm"], and has a value for each of `measured_steps` only: an empty array where there is none.
 
     first    the index of its first step, counted from the beginning of the training
     counts   (steps,) the number of examples in each batch; of a loader without arrays, the number of targets that count
     results  what the compiled steps returned, stacked: "loss", "metrics" (sum and weight by name), "means", "statistics"
+    metrics  the metrics by name: how a figure follows from its two sums
     every    statistics, if there are any, are measured at the steps of the training that this divides
     """
 
     first: int
     counts: np.ndarray
     results: dict[str, Any]
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     every: int = 1
 
     @property
@@ -50,8 +53,7 @@ class Chunk:
         if name == "loss":
             return self.results["loss"]
         if name in self.results["metrics"]:
-            total, weight = self.results["metrics"][name]
-            return np.divide(total, weight, out=np.zeros(self.steps), where=weight != 0)
+            return np.array([self.metrics[name].finish(total, weight) for total, weight in zip(*self.results["metrics"][name])])
         if name in self.results["statistics"]:
             return self.results["statistics"][name]
         raise ArgumentError(f"this chunk has no value {name!r}", why=f"it has {', '.join(self.names)}",
@@ -64,4 +66,4 @@ class Chunk:
 def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """Chunks that follow each other as one."""
     results = join_results([chunk.results for chunk in chunks])
-    return Chunk(chunks[0].first, np.concatenate([chunk.counts for chunk in chunks]), results, chunks[0].every)
+    return Chunk(chunks[0].first, np.concatenate([chunk.counts for chunk in chunks]), results, chunks[0].metrics, chunks[0].every)

@@ -1,26 +1,29 @@
-"""The means of loss and metrics over the steps of an epoch."""
+"""The figures of loss and metrics over the steps of an epoch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .chunk import Chunk
+from .metrics import Metric
 
 
 class EpochMetrics:
-    """Means over all steps of an epoch so far.
+    """Loss and metrics over all steps of an epoch so far, from sums.
 
     A loss is taken apart into its weighted means, each of which has its own divisor as weight, and the rest, which is weighted by the
     number of examples. Sums are added up step by step, so that they have the same bits however the steps were divided into chunks.
+    A metric with a sum for each class has a column for each.
     """
 
-    def __init__(self, metrics: Iterable[str], summed: bool) -> None:
-        self.names, self.summed = list(metrics), summed
+    def __init__(self, metrics: Mapping[str, Metric], summed: bool) -> None:
+        self.by_name, self.summed = metrics, summed
         self.examples, self.seconds = 0, 0.0
+        self.shapes: dict[str, tuple[int, ...]] = dict.fromkeys(metrics, ())  # of each metric's sums, as the steps give them
         self.sums, self.weights = np.zeros(0), np.zeros(0)  # of the metrics, of the rest of the loss, of the means in it
 
     def add(self, chunk: Chunk) -> None:
@@ -28,36 +31,43 @@ class EpochMetrics:
         metrics, means = chunk.results["metrics"], chunk.results["means"]
         rest = chunk["loss"].astype(np.float64) - sum(mean[0].astype(np.float64) for mean in means)
         rest = rest if self.summed else rest * chunk.counts
-        self.sums = add_steps(self.sums, [*(metrics[name][0] for name in self.names), rest, *(mean[1] for mean in means)])
-        self.weights = add_steps(self.weights, [*(metrics[name][1] for name in self.names), chunk.counts, *(mean[2] for mean in means)])
+        self.shapes = {name: metrics[name][0].shape[1:] for name in self.by_name}
+        self.sums = add_steps(self.sums, [*(metrics[name][0] for name in self.by_name), rest, *(mean[1] for mean in means)])
+        self.weights = add_steps(self.weights, [*(metrics[name][1] for name in self.by_name), chunk.counts, *(mean[2] for mean in means)])
         self.examples += int(chunk.counts.sum())
 
     @property
     def loss(self) -> float:
         """The mean loss."""
-        return math.fsum(self.means()[len(self.names) :])
+        start = sum(map(math.prod, self.shapes.values()))
+        return math.fsum(total / (weight or 1.0) for total, weight in zip(self.sums[start:].tolist(), self.weights[start:].tolist()))
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The mean of every metric."""
-        return dict(zip(self.names, self.means()))
-
-    def means(self) -> list[float]:
-        """Each sum by its weight; 0 where nothing counted."""
-        return [total / (weight or 1.0) for total, weight in zip(self.sums.tolist(), self.weights.tolist())] or [0.0] * len(self.names)
+        """The figure of every metric; 0 where nothing counted."""
+        if not len(self.sums):
+            return dict.fromkeys(self.by_name, 0.0)
+        figures, start = {}, 0
+        for name, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            figures[name] = self.by_name[name].finish(self.sums[start:stop].reshape(shape), self.weights[start:stop].reshape(shape))
+            start = stop
+        return figures
 
     def named_state(self) -> dict[str, Any]:
         """The sums by name."""
-        return {"sums": self.sums, "weights": self.weights, "examples": self.examples, "seconds": self.seconds}
+        shapes = {f"shapes.{name}": np.array(shape, np.int64) for name, shape in self.shapes.items() if shape}
+        return {"sums": self.sums, "weights": self.weights, "examples": self.examples, "seconds": self.seconds, **shapes}
 
     def load_named_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from these sums."""
         self.sums, self.weights = np.array(state["sums"], np.float64), np.array(state["weights"], np.float64)
         self.examples, self.seconds = int(state["examples"]), float(state["seconds"])
+        self.shapes = {name: tuple(np.asarray(state.get(f"shapes.{name}", ())).tolist()) for name in self.by_name}
 
 
 def add_steps(before: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
-    """The sums so far and the values (steps,) of each column, added one step after the other."""
-    table = np.stack([column.astype(np.float64) for column in columns], axis=1)
-    start = before if len(before) else np.zeros(len(columns))
+    """The sums so far and the values (steps, ...) of each column or block of columns, added one step after the other."""
+    table = np.concatenate([block.reshape(len(block), -1).astype(np.float64) for block in columns], axis=1)
+    start = before if len(before) else np.zeros(table.shape[1])
     return np.add.accumulate(np.concatenate((start[None], table)), axis=0)[-1]

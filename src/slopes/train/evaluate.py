@@ -73,7 +73,7 @@ class Evaluator:
             epoch = self.source.epoch(self.batch_size, None, 0)
             while (batches := epoch.take(self.runner.limit)) is not None:
                 results = self.runner.run(batches)
-                means.add(Chunk(0, batches.counts, results))
+                means.add(Chunk(0, batches.counts, results, self.metrics))
                 if self.predicts:
                     predicted.append(results["predicted"].reshape(-1))
         result = Evaluation({"loss": means.loss, **means.metrics})

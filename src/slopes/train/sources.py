@@ -20,7 +20,7 @@ from ..nn.module import Module
 from ..tensor import Tensor, asarray
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
-from .metrics import is_labelled, sum_of_counted, sum_over_examples
+from .metrics import Ratio, is_labelled, sum_of_counted, sum_of_ratio, sum_over_examples
 from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
@@ -115,8 +115,10 @@ class ArraySource:
         """Which of the labels that the loss leaves out there are."""
         return [label for label in sorted(ignored) if self.labelled and (self.targets == label).any()]
 
-    def metric_sum(self, values: Tensor, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
+    def metric_sum(self, values: Tensor | Ratio, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
         """A metric's sum over the examples of a batch, or over the targets that count, where some do not; and their number."""
+        if isinstance(values, Ratio):
+            return sum_of_ratio(values, targets, ignored)
         if ignored and values.shape == targets.shape:
             return sum_of_counted(values, targets, ignored)
         return sum_over_examples(values), asarray(np.float32(values.shape[0]))
@@ -197,8 +199,10 @@ class LoaderSource:
         """The labels that do not count."""
         return sorted(ignored | {IGNORED})
 
-    def metric_sum(self, values: Tensor, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
+    def metric_sum(self, values: Tensor | Ratio, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
         """A metric's sum over the targets of a batch that count, and their number."""
+        if isinstance(values, Ratio):
+            return sum_of_ratio(values, targets, ignored)
         if values.shape == targets.shape:
             return sum_of_counted(values, targets, ignored)
         return F.sum(F.astype(values, np.float32)), F.sum(F.astype(targets != IGNORED, np.float32))

@@ -376,7 +376,7 @@ class Training:
         rates = self.rates(len(batches))
         results = self.runner.run(batches, rates, first)
         self.replay.after(first, batches.without_inputs(), rates)
-        return Chunk(first, batches.counts, results, 1 if self.statistics is None else self.statistics.every)
+        return Chunk(first, batches.counts, results, self.metrics, 1 if self.statistics is None else self.statistics.every)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
