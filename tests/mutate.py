@@ -46,6 +46,7 @@ from slopes.files.archive import unpack_member
 from slopes.files.npywriter import save_npy, save_npz
 from slopes.files.text_reader import text_lines
 from slopes.train.history import Epoch, History
+from slopes.train.history_file import HEAD, parse_history, records, times_of, to_bytes
 from slopes.train.runs import load_run
 
 Pack = Callable[[bytes], bytes]
@@ -219,7 +220,8 @@ def recording_tar(raw: bytes) -> bytes:
 
 
 def history() -> History:
-    return History([0.5, float("nan"), 1e-300], [Epoch(0, 0.5, {"accuracy": 0.5}, {"loss": 1.0, "accuracy": 0.25}, 10, 3, 0.125)], 1.5, 0.5)
+    return History([0.5, float("nan"), 1e-300], [Epoch(0, 0.5, {"accuracy": 0.5}, {"loss": 1.0, "accuracy": 0.25}, 10, 3, 0.125)], 1.5, 0.5,
+                   {"net/std": [0.5], "net/histogram": [[1.0, 2.0]]}, [1])
 
 
 def record(weights: bytes) -> bytes:
@@ -232,6 +234,7 @@ def record(weights: bytes) -> bytes:
 ARRAYS = {"0.weight": np.eye(3, dtype=np.float32), "0.bias": np.arange(3), "x": np.zeros((0, 2))}
 WEIGHTS = made(lambda path: data.save_safetensors(path, ARRAYS, {"made by": "a test"}))
 HISTORY = history().to_json().encode()
+LINES_OF_HISTORY = to_bytes([HEAD, *records(history())])
 
 
 def read_run(part: str) -> Callable[[Path], Any]:
@@ -305,6 +308,7 @@ KINDS: dict[str, Kind] = {
     "zip": Kind((npz_of(LINES),), lambda path: unpack_member(path, "a.npy", path.with_name("out"), 10_000), (npz_of,), lambda _: LINES),
     "run record": Kind((record(WEIGHTS),), read_run("run.json")),
     "run history": Kind((HISTORY,), read_run("history.json")),
+    "run lines": Kind((LINES_OF_HISTORY,), lambda path: parse_history(path.read_bytes(), times_of(history()), path)),
     "run weights": Kind((WEIGHTS,), read_run("weights.safetensors")),
 }
 

@@ -138,7 +138,7 @@ def edited(folder: Path, **changed: object) -> None:
 
 DAMAGE = {
     "a newer schema": (lambda folder: edited(folder, version=99), """\
-error: RUN/run.json: version: written with the newer schema version 99; this slopes reads up to 2
+error: RUN/run.json: version: written with the newer schema version 99; this slopes reads up to 3
   upgrade slopes: pip install --upgrade slopes
 """),
     "truncated weights": (lambda folder: os.truncate(folder / "weights.safetensors", 1000), r"""

@@ -46,7 +46,8 @@ def test_train_ends_with_accuracy_time_place_and_next_step(trained):
     assert first == "digits: dataset digits, epochs 8, batch 32, optimizer adam, rate 0.003, schedule cosine, channels 16, " \
         "dropout 0.5, seed 0"
     assert accuracy.startswith("test accuracy 9") and trained_in.startswith("trained in ") and "compiling" in trained_in
-    assert saved == f"saved in {folder}: confusion.png, curve.png, history.jsonl, mistakes.png, run.json, weights.safetensors"
+    files = "confusion.png, curve.png, history.jsonl, mistakes.png, run.json, state.safetensors, weights.safetensors"
+    assert saved == f"saved in {folder}: {files}"
     assert advice == f"next: slopes predict {folder} IMAGE..."
     assert "epoch 8/8" in result.stderr
 

@@ -77,7 +77,8 @@ def test_names_are_told_apart_and_made_up(monkeypatch, tmp_path):
     figures = found.figures
     assert figures["accuracy"] == 1 and figures["balanced accuracy"] == 1
     assert {file.name for file in (tmp_path / "run").iterdir()} == {
-        "confusion.png", "curve.png", "history-classifier.jsonl", "history-writer.jsonl", "run.json", "weights.safetensors"}
+        "confusion.png", "curve.png", "history-classifier.jsonl", "history-writer.jsonl", "run.json", "state.safetensors",
+        "weights.safetensors"}
     assert [load(tmp_path / "run").predict(name).text.split()[0] for name in ("Rossi", "Satoh")] == ["Italian", "Japanese"]
     letters = set("".join(surnames().train.inputs))
     for line in found.lines[2:]:
