@@ -89,6 +89,7 @@ def test_what_is_noticed_in_a_file_is_said(run, tmp_path):
     (["predict", "RUN", "TABLE", "--out", "TABLE"], "is the file that is predicted"),
     (["predict", "RUN", "TABLE", "TABLE", "--out", "p.csv"], "each has a file of predictions of its own"),
     (["predict", "RUN", "missing.csv"], "there is no such file"),
+    (["predict", "RUN", "TABLE", "--out", "p.parquet"], "predictions are written as CSV"),
     (["evaluate", "RUN", "missing.csv"], "there is no such file"),
     (["train", "table", "TABLE", "--target", "price"], "has no column 'price'"),
     (["train", "table", "missing.csv", "--target", "price"], "there is no such file"),

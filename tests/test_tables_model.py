@@ -277,6 +277,14 @@ def test_a_column_that_gives_the_target_away_and_rare_classes_are_said(tmp_path)
     assert any("classes with few rows: awful (4)" in note for note in prepared.notes)
 
 
+def test_classes_that_differ_in_capital_letters_only_are_said(tmp_path):
+    content = rows(60)
+    for row in content[:9]:
+        row[6] = row[6].title()
+    prepared = prepare(Question(write(tmp_path / "t.csv", NAMES, content), "grade"), QUICK, seed=0)
+    assert any("the classes 'Bad' and 'bad' differ" in note for note in prepared.notes)
+
+
 def test_a_class_of_one_row_can_be_trained_with(tmp_path):
     content = rows(80)
     content[0][6] = "awful"

@@ -50,6 +50,11 @@ def test_scaled_numbers_are_linear_near_the_median_and_bounded():
     assert z[0] == 0 and z[1] == pytest.approx(0.1, rel=1e-3) and z[2] == pytest.approx(3) and z[3] == pytest.approx(-3) and z[4] == 0
 
 
+def test_numbers_at_the_ends_of_float64_stay_far_values():
+    assert Scale.fit(np.array([0.0, 1.0, 2.0, 3.0, 4.0]))(np.array([1e308, -1e308, 1.7e308])) == pytest.approx([3, -3, 3])
+    assert Scale(1e308, 1e-5)(np.array([-1e308, 1e308])).tolist() == pytest.approx([-3, 0])
+
+
 @pytest.mark.parametrize("values", [[0.0] * 9 + [5.0], [np.nan] * 3, [7.0] * 4])
 def test_scales_of_columns_without_spread_are_finite(values):
     assert np.isfinite(Scale.fit(np.array(values))(np.array([0.0, 5.0, 7.0]))).all()

@@ -232,6 +232,40 @@ def test_a_column_named_as_date_without_dates_is_an_error(write):
     assert "'red' is no date" in failing(write, ["red", "blue"] * 10, kinds={"it": "date"})
 
 
+@pytest.mark.parametrize("word", ["soon", "2024-13-01"])
+def test_a_word_among_dates_is_an_error(write, word):
+    text = failing(write, [*(f"2024-01-{i:02}" for i in range(1, 29)), word])
+    assert f"'{word}' is no date" in text and f"--missing '{word}'" in text
+
+
+@pytest.mark.parametrize("form", ["{}%", "${}.50", "{} \u20ac"])
+def test_numbers_with_units_are_not_left_out_as_names(write, form):
+    values = [form.format(i) for i in range(30)]
+    assert "is a number with a unit" in failing(write, values)
+    assert column(write, values, kinds={"it": "category"}).kind == "category"
+
+
+def doubts_of(write, content: str, spelling: Spelling = OPEN) -> list[str]:
+    return [note for note in infer_schema(read_table(write(content), spelling), "y").notes if "separated" not in note]
+
+
+def test_numbers_that_may_be_thousands_are_said(write):
+    content = "x;y\n" + "".join(f"{1 + i % 7}.{100 + i};{'ab'[i % 2]}\n" for i in range(40))
+    assert any("1.100 is read as 1 and a fraction" in note and "--thousands . --decimal ," in note for note in doubts_of(write, content))
+    assert not doubts_of(write, content, Spelling(decimal=",", thousands="."))
+    assert not doubts_of(write, content.replace("1.100", "0.100")) and not doubts_of(write, content.replace("1.100", "1.10"))
+
+
+def test_a_first_line_that_looks_like_a_row_is_said(write):
+    content = "".join(f"{i / 3},{'ab'[i % 2]}\n" for i in range(40))
+    assert any("--no-header" in note for note in doubts_of(write, "7.5,y\n" + content))
+    assert not doubts_of(write, "x,y\n" + content)
+
+
+def test_more_categories_than_rows_are_learned(write):
+    assert column(write, [f"c{i % 29}" for i in range(58)]).kind == "category"
+
+
 # Targets
 
 
@@ -268,6 +302,20 @@ def test_targets_that_cannot_be_learned_are_errors(write, values, message):
 def test_an_infinite_target_is_an_error(write):
     with pytest.raises(DataError, match="inf is not finite"):
         schema_of(write, ["inf", *(str(i / 3) for i in range(30))])
+
+
+@pytest.mark.parametrize(("value", "message"), [
+    ("many", "'many' is no number"), ("1e200", "too large to be predicted"), ("-1e308", "too large to be predicted")])
+def test_a_few_targets_that_cannot_be_predicted_are_errors(write, value, message):
+    values = [value, *(str(i / 3) for i in range(30))]
+    with pytest.raises(DataError, match=f"line 2, column 'grade': {message}" if value == "many" else message) as caught:
+        schema_of(write, values)
+    assert f"--missing {value}" in str(caught.value).replace("'", "")
+
+
+def test_targets_with_decimal_commas_are_an_error_that_names_the_option(write):
+    with pytest.raises(DataError, match=r"'0,5' may be a number(?s:.*)--decimal ,; to keep the values as words: --task classification"):
+        schema_of(write, [f'"{i},5"' for i in range(30)])
 
 
 def test_words_cannot_be_regressed(write):

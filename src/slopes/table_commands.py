@@ -22,7 +22,7 @@ from .tables.study import Question, Study, for_targets, prepare, study_of
 from .tables.training import Settings
 from .train.runs import SavedRun
 
-HELP = """Train on a table of your own: a CSV file whose first line names the columns.
+HELP = """Train on a table of your own: a CSV file whose first line names the columns, or a Parquet or Arrow file.
 
 Prints what was understood of each column, trains an ensemble of networks, tests it on rows that had no part in it beside simpler
 models, and writes a run folder for `slopes predict` and `slopes evaluate`. Whatever cannot be decided from the file is an error that
@@ -35,6 +35,7 @@ Examples:
   slopes train table sales.csv --target units --time date --decimal , --thousands .
 """
 
+OTHER_FORMATS = (".parquet", ".arrow", ".feather")  # that tables are read from, but predictions not written in
 Setup = Callable[[int | None, Path | None, bool], Path]
 
 
@@ -142,6 +143,8 @@ def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
     if len(files) > 1 and not out.is_dir():
         raise ArgumentError(f"--out {out} for {len(files)} files", why="each has a file of predictions of its own",
                             repair="name a folder that is there, or predict one file at a time")
+    if out.suffix in OTHER_FORMATS:
+        raise ArgumentError(f"--out {out}", why="predictions are written as CSV", repair=f"--out {out.with_suffix('.csv')}")
     for file in files:
         path = free_path(file, out) if out.is_dir() else out
         if path.exists() and os.path.exists(file) and os.path.samefile(path, file):
@@ -154,7 +157,8 @@ def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
 
 def free_path(file: str, folder: Path) -> Path:
     """`FOLDER/NAME-predictions.csv`, with a number where there is such a file."""
-    stem = Path(file).name.removesuffix(".gz").removesuffix(".csv")
+    name = Path(file).name.removesuffix(".gz")
+    stem = name.removesuffix(next((suffix for suffix in (".csv", *OTHER_FORMATS) if name.endswith(suffix)), ""))
     names = (f"{stem}-predictions{'' if i == 1 else f'-{i}'}.csv" for i in count(1))
     return next(path for name in names if not (path := folder / name).exists())
 

@@ -25,7 +25,7 @@ def parse_decimals(data: np.ndarray, begin: np.ndarray, length: np.ndarray, deci
     >>> parse_decimals(text, np.array([8, 12, 16]), np.array([3, 3, 1]))
     (array([  1.5, -12. ,   0. ]), array([ True,  True, False]))
     """
-    loads = np.ndarray((len(data) - 7,), np.dtype("<u8"), data.data, strides=(1,))
+    loads = eight_bytes(data)
     empty = length == 0
     first = data[begin]
     negative = (first == MINUS) & ~empty
@@ -44,6 +44,11 @@ def parse_decimals(data: np.ndarray, begin: np.ndarray, length: np.ndarray, deci
     np.negative(values, out=values, where=negative)
     values[empty] = np.nan
     return values, parsed | empty
+
+
+def eight_bytes(data: np.ndarray) -> np.ndarray:
+    """A view whose element i is the number of the eight bytes from byte i on; the first byte is the lowest."""
+    return np.ndarray((len(data) - 7,), np.dtype("<u8"), data.data, strides=(1,))
 
 
 def find_byte(lanes: np.ndarray, byte: int) -> np.ndarray:

@@ -21,6 +21,7 @@ MOST_WORDS = 256  # of the texts of a column
 LEAST_TEXTS = 3  # texts in which a word occurs that is a feature
 WORD = re.compile(r"\w+")
 YEAR, WEEK, EDGE = 365.2425, 7.0, 3.0
+FARTHEST = 1e100  # widths from the centre: the square of what is farther is infinite
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ class Scale:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The scaled values; 0 for gaps."""
-        z = (np.where(np.isnan(values), self.centre, values) - self.centre) / self.width
+        with np.errstate(over="ignore"):
+            z = (np.where(np.isnan(values), self.centre, values) - self.centre) / self.width
+        z = np.clip(z, -FARTHEST, FARTHEST)
         return z / np.sqrt(1 + (z / EDGE) ** 2)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .decimals import MINUS, POINT, parse_decimals
+from .decimals import MINUS, POINT, eight_bytes, parse_decimals
 from .numbers import parse_each, parse_number
 from .spelling import Spelling
 
@@ -139,11 +139,6 @@ class ByteColumn(FieldColumn):
 def is_digit(characters: np.ndarray) -> np.ndarray:
     """Which bytes are digits."""
     return (characters - np.uint8(ord("0"))) < 10
-
-
-def eight_bytes(data: np.ndarray) -> np.ndarray:
-    """A view of which element i is the eight bytes from byte i on, as a number whose lowest byte is the first."""
-    return np.ndarray((len(data) - 7,), np.dtype("<u8"), data.data, strides=(1,))
 
 
 def words_of(texts: Sequence[str]) -> Words:

@@ -12,6 +12,7 @@ from ..files.reading import refused
 from ..train.runs import AGAIN, RECORD, SavedRun, load_run, save_somewhere
 from .encoding import Encoding
 from .forward import Forward
+from .mistakes import mistakes
 from .model import TableModel, Variant
 from .network import Architecture, TableNetwork
 from .report import lines_of
@@ -49,7 +50,7 @@ def account(study: Study) -> dict[str, Any]:
     scores = {model: {name: list(interval) for name, interval in standing.items()} for model, standing in study.standings.items()}
     return {"split": study.prepared.split.how, "notes": study.prepared.notes, "scores": scores, "importance": study.importance,
             "best epochs": [member.best_epoch for member in study.trained.members], "coverage": study.coverage, "R2": study.r_squared,
-            "calibration error": study.calibration_error, "calibration": list(map(list, study.calibration))}
+            "calibration error": study.calibration_error, "calibration": list(map(list, study.calibration)), **mistakes(study)}
 
 
 def load_model(folder: str | os.PathLike[str]) -> TableModel:

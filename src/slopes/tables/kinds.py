@@ -18,10 +18,13 @@ from .spelling import Spelling
 
 FEW_ROWS = 20  # of fewer nothing can be said about what is usual in a column
 MOSTLY = 0.5  # numbers among the distinct values of a column of which a few are words
+SAMPLE = 100  # distinct values by which a column is seen to be no column of dates
+LEAST_WORDS = 5  # distinct values of such a column
 OWN, OFTEN = 0.9, 0.5  # distinct words, as a share of the rows with a value: identifiers, and texts
 SENTENCE = 3  # words in the median value of a text
 EXAMPLES = 5
 PAIRS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"on", "off"}, {"0", "1"}, {"ja", "nein"}, {"oui", "non"}, {"si", "no"})
+UNITS = re.compile(r"(?=.*[%$\u20ac\u00a3\u00a5])[-+]?[$\u20ac\u00a3\u00a5]?\s?[-+]?\d[\d.,' ]*\s?[%$\u20ac\u00a3\u00a5]?")
 COUNTERS = re.compile(r"(?i)id|index|idx|key|uuid|row|rowid|rownum|unnamed: 0|column 1|.*[_ -](id|key|uuid)|.*[a-z]Id")
 
 
@@ -102,15 +105,19 @@ def counts_up(values: np.ndarray) -> bool:
     return bool((np.diff(values) == 1).all())
 
 
-def check_words(texts: Texts, words: list[str], spelling: Spelling) -> None:
-    """Refuse words that may be numbers in another spelling, or numbers among which there are a few words."""
+def check_words(texts: Texts, words: list[str], spelling: Spelling, as_words: str = "") -> None:
+    """Refuse words that may be numbers in another spelling, or numbers among which there are a few words.
+
+    `as_words` is the option by which the values stay words, for a column that is no input.
+    """
+    as_words = as_words or f"--kind {texts.name}=category"
     wrong = [word for word in words if parse_number(word, spelling) is None]
     if all(map(has_marks, wrong)):
         raise texts.refuse(wrong[0], f"{wrong[0]!r} may be a number", "its marks are not those of a number such as 1234.5",
-                           f"{option_for_marks(wrong)}; to keep the values as words: --kind {texts.name}=category")
-    if len(wrong) < MOSTLY * len(words) and len(words) >= 5:
+                           f"{option_for_marks(wrong)}; to keep the values as words: {as_words}")
+    if len(wrong) < MOSTLY * len(words) and len(words) >= LEAST_WORDS:
         raise texts.refuse(wrong[0], f"{wrong[0]!r:.60} is no number", f"{len(words) - len(wrong)} of {len(words)} different values are",
-                           f"--missing {wrong[0]!r:.60} if it marks a gap; --kind {texts.name}=category if the values are words")
+                           f"--missing {wrong[0]!r:.60} if it marks a gap; {as_words} if the values are words")
 
 
 def check_finite(texts: Texts, words: list[str], values: np.ndarray) -> None:
@@ -136,9 +143,20 @@ def number_values(texts: Texts, counts: Mapping[str, int], spelling: Spelling) -
 def decide_date(texts: Texts, counts: Mapping[str, int], hints: Hints) -> tuple[Kind, str, str] | None:
     """A date, or None."""
     if formats_of(list(counts)) is None:
+        check_dates(texts, list(counts))
         return None
     form = date_format(texts, counts, hints)
     return "date", f"dates, {form}", form
+
+
+def check_dates(texts: Texts, words: list[str]) -> None:
+    """Refuse dates among which there are a few words."""
+    if sum(formats_of([word]) is not None for word in words[:SAMPLE]) < MOSTLY * len(words[:SAMPLE]):
+        return
+    wrong = [word for word in words if formats_of([word]) is None]
+    if len(wrong) < MOSTLY * len(words) and len(words) >= LEAST_WORDS:
+        raise texts.refuse(wrong[0], f"{wrong[0]!r:.60} is no date", f"{len(words) - len(wrong)} of {len(words)} different values are",
+                           f"--missing {wrong[0]!r:.60} if it marks a gap; --kind {texts.name}=category if the values are words")
 
 
 def date_format(texts: Texts, counts: Mapping[str, int], hints: Hints) -> str:
@@ -163,6 +181,13 @@ def date_format(texts: Texts, counts: Mapping[str, int], hints: Hints) -> str:
     return seen.common[0]
 
 
+def check_units(texts: Texts, words: list[str]) -> None:
+    """Refuse numbers with a sign of a currency or per cent, which would be left out as names of the rows."""
+    if all(map(UNITS.fullmatch, words)):
+        raise texts.refuse(words[0], f"{words[0]!r:.40} is a number with a unit", "the unit makes a word of it, another one in each row",
+                           f"write the numbers without it; or --kind {texts.name}=category to keep them as words")
+
+
 def decide_words(texts: Texts, counts: Mapping[str, int]) -> tuple[Kind, str, str]:
     """A category, a text, or names of the rows."""
     rows, distinct = sum(counts.values()), len(counts)
@@ -172,5 +197,6 @@ def decide_words(texts: Texts, counts: Mapping[str, int]) -> tuple[Kind, str, st
         if float(np.median([len(word.split()) for word in counts])) >= SENTENCE:
             return "text", f"{distinct:,} different texts in {rows:,} rows", ""
         if distinct > OWN * rows:
+            check_units(texts, list(counts))
             return "identifier", f"{distinct:,} different words in {rows:,} rows", ""
     return "category", f"{distinct:,} different words", ""

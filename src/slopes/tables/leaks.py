@@ -18,12 +18,12 @@ GROUPS = 64  # of equally many rows, into which numbers are divided
 def leaking_columns(schema: Schema, columns: Mapping[str, np.ndarray], targets: np.ndarray, rows: np.ndarray) -> list[str]:
     """The columns of which one alone predicts the target of nearly all of these rows, in words for the user.
 
-    Half of the rows decide what is predicted for each category, for each of 64 ranges of a number, or, where numbers are predicted,
-    on the line between the numbers beside it; the other half tests it. Of too few rows (50) nothing is said.
+    Every second row decides what is predicted for each category, for each of 64 ranges of a number, or, where numbers are predicted,
+    on the line between the numbers beside it; the others test it. Of too few rows (50) nothing is said.
     """
     if len(rows) < LEAST_ROWS:
         return []
-    seen, new = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    seen, new = rows[::2], rows[1::2]  # by turns: the rows of a file may be sorted
     leaks = []
     for column in schema.inputs:
         share = share_predicted(columns[column.name], targets, seen, new)

@@ -119,7 +119,8 @@ def blocks(text: io.TextIOWrapper, line: int, width: int, path: Path, spelling: 
         if at_end:
             raw = raw.rstrip(b"\r\n") + b"\n" if raw.strip() else b""
         split = split_rows(raw, delimiter[0], width, 1 if at_end else BLOCK_ROWS)
-        if split is None or len(raw) > 2 * LONGEST_FIELD or (at_end and split.size < len(raw)):
+        if split is None or len(raw) > 2 * LONGEST_FIELD or split.length.max(initial=0) > LONGEST_FIELD or \
+                (at_end and split.size < len(raw)):
             break
         if split.size:
             yield Block((line + split.line_ends).tolist(), columns_of(split, missing))

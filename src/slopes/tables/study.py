@@ -141,6 +141,7 @@ def prepare(question: Question, settings: Settings, seed: int) -> Prepared:
     check_parts(prepared, question)
     notes += leaking_columns(schema, columns, targets, split.train)
     notes += imbalance(prepared)
+    notes += similar_classes(schema.target.classes)
     return prepared
 
 
@@ -240,6 +241,15 @@ def imbalance(prepared: Prepared) -> list[str]:
     few = max(RARE, SHARE_OF_RARE * 2 * counts.sum() / len(classes))
     rare = [f"{classes[i]} ({counts[i]:,})" for i in np.argsort(counts) if counts[i] < few]
     return [f"classes with few rows: {', '.join(rare[:10])}; --balanced lets all classes weigh the same"] if rare else []
+
+
+def similar_classes(classes: Sequence[str]) -> list[str]:
+    """What is to be said of classes that may be one."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(" ".join(name.lower().split()), []).append(name)
+    return [f"the classes {' and '.join(map(repr, names))} differ in capital letters or spaces only; they count as different"
+            for names in groups.values() if len(names) > 1]
 
 
 def train_table(question: Question, settings: Settings = DEFAULTS, *, seed: int = 0, compare: bool = True, explain: bool = True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -13,7 +14,7 @@ from ..files.reading import refused
 from .dates import parse_dates
 from .fields import FieldColumn, Words
 from .kinds import Hints, Texts, describe
-from .numbers import parse_each
+from .numbers import parse_each, parse_number
 from .schema import Column, Kind, Schema, Task
 from .sources import Source, open_source
 from .spelling import OPEN, Spelling
@@ -78,12 +79,32 @@ def infer_schema(table: TextTable, target: str, *, task: Task | None = None, kin
     check_hints(table, target, kinds, date_order, leave_out)
     columns = tuple(describe(table.texts(name), table.spelling, Hints(kinds.get(name), date_order))
                     for name in table.columns if name != target and name not in leave_out)
-    schema = Schema(table.spelling, columns, describe_target(table.texts(target), table.spelling, task), tuple(table.notes))
+    described = describe_target(table.texts(target), table.spelling, task)
+    schema = Schema(table.spelling, columns, described, (*table.notes, *doubts(table, (*columns, described.column))))
     if not schema.inputs:
         raise refused(table.path, "columns", f"nothing is left to predict {target!r} from",
                       "; ".join(f"{column.name}: {column.treatment}" for column in columns[:5]) or "it is the only column",
                       "bring columns that vary; --kind COLUMN=category keeps one that was left out")
     return schema
+
+
+def doubts(table: TextTable, columns: Sequence[Column]) -> list[str]:
+    """What may have been read otherwise than it was meant: numbers with three decimals, and a first line that is a row."""
+    numeric = [column for column in columns if column.kind == "number"]
+    mark = table.spelling.decimal
+    grouped = re.compile(rf"[-+]?[1-9]\d{{0,2}}\{mark}\d{{3}}")
+    result = []
+    for column in numeric if not table.spelling.thousands else ():
+        marked = {value for value in table.columns[column.name] if mark in value}
+        if 2 * len(marked) > column.distinct and all(map(grouped.fullmatch, marked)):
+            example = min(marked)
+            other = "," if mark == "." else "."
+            result.append(f"column {column.name!r}: {example} is read as {example.partition(mark)[0]} and a fraction; if it is a thousand "
+                          f"and more: --thousands {mark} --decimal {other}")
+    named = [column.name for column in numeric if parse_number(column.name, table.spelling) is not None]
+    if named and table.spelling.header:
+        result.append(f"the first line may be a row: it calls a column of numbers {named[0]!r}; if it is one: --no-header")
+    return result
 
 
 def check_hints(table: TextTable, target: str, kinds: Mapping[str, Kind], date_order: str, leave_out: Sequence[str]) -> None:

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..files.reading import refused
-from .kinds import FEW_ROWS, NO_HINTS, Hints, Texts, check_finite, describe
+from .kinds import FEW_ROWS, NO_HINTS, Hints, Texts, check_finite, check_words, describe
 from .numbers import parse_numbers
 from .schema import TASKS, Column, Target, Task
 from .spelling import Spelling
 
 MOST_CODES = 30  # whole numbers 0 to n-1 or 1 to n are taken for the codes of so many classes at most
 MANY_CLASSES = 0.5  # classes, as a share of the rows
+LARGEST = 1e100  # number that can be predicted
 LEAST_ROWS = 10  # from fewer nothing can be learned, chosen and tested
 
 
@@ -24,7 +25,7 @@ def describe_target(texts: Texts, spelling: Spelling, task: Task | None, hints: 
 
     A target is one of classes where its values are words, two different values, or whole numbers 0 to n-1 or 1 to n (n <= 30), the
     codes of classes; all other numbers are regressed. `task` decides otherwise. Raises DataError for a target without values, a
-    constant one, one with another word in nearly every row, and fewer than 10 rows with a target.
+    constant one, one with another word in nearly every row, a few words among numbers, and fewer than 10 rows with a target.
     """
     if task is not None and task not in TASKS:
         raise ArgumentError(f"task={task!r}", repair=f"choose {' or '.join(map(repr, TASKS))}")
@@ -33,6 +34,9 @@ def describe_target(texts: Texts, spelling: Spelling, task: Task | None, hints: 
     numbers = None if task == "classification" else parse_numbers(list(counts), spelling)
     if numbers is not None:
         check_finite(texts, list(counts), numbers)
+        check_size(texts, list(counts), numbers)
+    elif task is None:
+        check_words(texts, list(counts), spelling, "--task classification")
     task, reason = choose_task(texts, counts, numbers, task)
     column = target_column(texts, spelling, counts, numbers, hints)
     if task == "regression":
@@ -54,6 +58,15 @@ def check_counts(texts: Texts, counts: Counter[str]) -> None:
     if len(counts) == 1:
         raise refused(texts.path, f"target {texts.name!r}", f"it is always {next(iter(counts))!r:.60}",
                       "a constant needs no model to predict it", "name another column: --target")
+
+
+def check_size(texts: Texts, words: Sequence[str], numbers: np.ndarray) -> None:
+    """Refuse numbers whose squares are infinite: no error can be computed of them."""
+    far = np.flatnonzero(np.abs(numbers) > LARGEST)
+    if far.size:
+        word = words[int(far[0])]
+        raise texts.refuse(word, f"{word} is too large to be predicted", "squares of errors would be infinite",
+                           f"--missing {word} if it marks a gap; or predict another unit, or the logarithm")
 
 
 def choose_task(texts: Texts, counts: Counter[str], numbers: np.ndarray | None, task: Task | None) -> tuple[Task, str]:
