@@ -2,7 +2,8 @@
 
 A basis of "chosen" means that no measurement of the value itself is on record. "NOTES n" is section n of benchmarks/NOTES.md; all of
 these measurements were taken in November 2026 on the processor that section 2 names, an AMD EPYC (Zen 4), with AVX-512.
-"derived" follows from a property of the hardware or of the number format. To calibrate for another machine, change values here.
+"derived" follows from a property of the hardware or of the number format. `python -m benchmarks calibrate`
+measures those that a machine can be asked for, and says which differ; to calibrate for another machine, change values here.
 `table()` returns all of them by name.
 """
 
