@@ -177,6 +177,9 @@ SLOWER: Annotated[float, Cost("times the usual time for each run", "how fast a p
 LONGEST_BACKOFF: Annotated[int, Cost("times the time lost", "for how long fewer threads run at most, after runs that were held up")] = 32
 LARGE_ARENA: Annotated[int, Cost(
     "bytes", "from which size of an arena on unused memory is tidied up first, which takes milliseconds")] = 1 << 25
+DRAW_BLOCK: Annotated[int, Cost(
+    "words", "how many random bits a large draw takes from the program at once: those of a normal number in float64 must stay in the "
+    "second-level cache", "chosen; half as many were slower, twice as many no faster")] = 1 << 15
 REPLAY_FOLDED: Annotated[int, Cost(
     "elements", "up to which size a value that depends on no input is computed once for all replays of an eager step")] = 1 << 14
 
