@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import accuracy, contention, measure, memory, report, start
+from . import accuracy, calibrate, contention, measure, memory, report, start
 from .figures import Figure
 from .workloads import WORKLOADS, chosen
 
@@ -23,6 +23,7 @@ commands (each with --help):
   python -m benchmarks contention     a step beside a busy process, and in one process with PyTorch
   python -m benchmarks accuracy       from the start of a process to 99% on MNIST's test set (data from SLOPES_DATA)
   python -m benchmarks all            all of these, one after the other: about an hour
+  python -m benchmarks calibrate      constants of the compiler's cost model, measured here beside their values (seconds)
   python -m benchmarks table FILE...  the tables from results that --json kept, as Markdown
 
 examples:
@@ -191,9 +192,24 @@ def table(arguments: list[str]) -> None:
         print(report.markdown(runs))
 
 
+def calibrating(arguments: list[str]) -> None:
+    """The constants of the cost model, as this machine has them."""
+    about = ("Measure the constants of the compiler's cost model that a machine can be asked for, in some seconds, on one core; say "
+             "which differ from src/slopes/costs.py, by how much, and what they decide.")
+    found = argparse.ArgumentParser(prog="python -m benchmarks calibrate", description=about)
+    found.add_argument("--cpu", choices=tuple(measure.LEVELS), help="measure the code for this x86-64 level")
+    options = found.parse_args(arguments)
+    if options.cpu:
+        measure.cap(options.cpu)
+    calibrate.main()
+
+
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["table"]:
         table(arguments[1:])
+        return
+    if arguments[:1] == ["calibrate"]:
+        calibrating(arguments[1:])
         return
     name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else ("", arguments)
     options = parser(name).parse_args(rest)

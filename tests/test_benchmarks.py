@@ -20,9 +20,9 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import accuracy, contention, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
+from benchmarks import accuracy, calibrate, contention, engine_slopes, figures, layers_slopes, measure, networks, observing, once, report  # noqa: E402
 from benchmarks.workloads import WORKLOADS, Bar, chosen, weights  # noqa: E402
-from slopes import nn  # noqa: E402
+from slopes import costs, nn  # noqa: E402
 
 SMALL = {"alexnet": {"net": partial(networks.alexnet, features=256, hidden=8, classes=5), "sample": (3, 63, 63), "classes": 5},
          "gpt2": {"net": partial(networks.gpt2, vocabulary=50, width=16, depth=2, heads=2), "sample": (8,), "classes": 50}}
@@ -298,3 +298,30 @@ def test_contention_has_a_row_for_one_process_with_another_library(monkeypatch):
     beside, mixed = (figure for _, figure in contention.measure(["lenet-sgd"], 1, 0.1, 2))
     assert (beside["slopes"], beside["met"]) == (1, True)
     assert (mixed["slopes"], mixed["other"], mixed["met"]) == (3, 1.25, False)
+
+
+# Calibration
+
+def test_each_measured_constant_is_one_of_the_table_and_has_a_finite_value():
+    rows = calibrate.measure()
+    assert {row.name for row in rows} <= set(costs.table()) and len(rows) >= len(calibrate.MEASURES) - 2  # two are read from Linux
+    assert all(0 < row.here < float("inf") and row.value == getattr(costs, row.name) for row in rows)
+
+
+def test_a_calibration_says_what_differs_and_what_it_decides(monkeypatch):
+    values = {"BROADCAST": 0.6, "WAYS": 12.0, "NAP": 1000.0, "WAY": None}
+    monkeypatch.setattr(calibrate, "MEASURES", {name: lambda value=value: value for name, value in values.items()})
+    assert calibrate.report(calibrate.measure(), "znver3, avx2").splitlines() == [
+        f"znver3, avx2: 3 of the {len(costs.table())} constants in slopes.costs can be measured",
+        "2 differ by 1.5 times or more:",
+        "  WAYS                   8  here        12  (1.50 times)  lines",
+        "      it decides how many lines one of its sets holds: how many rows a tile has",
+        "  NAP                 2000  here      1000  (0.50 times)  rounds of a waiting loop",
+        "      it decides what the shortest sleep counts as",
+        "1 agree:",
+        "  BROADCAST            0.5  here       0.6  (1.20 times)  cycles",
+        "Nothing was changed: the values are those of src/slopes/costs.py."]
+
+
+def test_a_lane_that_is_not_next_to_its_neighbour_costs_more():
+    assert calibrate.gathered(0) > calibrate.neighbours() > 0

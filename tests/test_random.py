@@ -9,6 +9,7 @@ import pytest
 
 import slopes as sl
 from slopes import draws, nn, random
+from slopes.costs import DRAW_BLOCK
 from slopes.errors import ArgumentError, DTypeError, ShapeError, TooLargeError
 from slopes.machine import bits, native
 from slopes.machine.reference import evaluate
@@ -151,7 +152,7 @@ def drawn(monkeypatch, name, n, limit):
 
 @pytest.mark.parametrize("name", LARGE_DRAWS)
 def test_draws_by_the_program_have_the_bits_of_draws_without_it(name, monkeypatch):
-    for n in (2, bits.RANDOM_BLOCK - 1, bits.RANDOM_BLOCK, bits.RANDOM_BLOCK + 1, 2 * bits.RANDOM_BLOCK + 18):
+    for n in (2, DRAW_BLOCK - 1, DRAW_BLOCK, DRAW_BLOCK + 1, 2 * DRAW_BLOCK + 18):
         assert drawn(monkeypatch, name, n, 1) == drawn(monkeypatch, name, n, 1 << 32)
 
 
@@ -166,7 +167,7 @@ def test_large_draws_share_one_program(monkeypatch):
     monkeypatch.setattr(bits, "compile_graph", lambda *args, **options: compiled.append(1) or build(*args, **options))
     bits.program.cache_clear()
     monkeypatch.setattr(random, "LARGE", 1)
-    for n in (2, 1000, 3 * bits.RANDOM_BLOCK):
+    for n in (2, 1000, 3 * DRAW_BLOCK):
         for draw in LARGE_DRAWS.values():
             draw(n, None)
     assert len(compiled) == 1

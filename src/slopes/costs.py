@@ -2,7 +2,8 @@
 
 A basis of "chosen" means that no measurement of the value itself is on record. "NOTES n" is section n of benchmarks/NOTES.md; all of
 these measurements were taken in November 2026 on the processor that section 2 names, an AMD EPYC (Zen 4), with AVX-512.
-"derived" follows from a property of the hardware or of the number format. To calibrate for another machine, change values here.
+"derived" follows from a property of the hardware or of the number format. `python -m benchmarks calibrate`
+measures those that a machine can be asked for, and says which differ; to calibrate for another machine, change values here.
 `table()` returns all of them by name.
 """
 
@@ -190,9 +191,6 @@ PART: Annotated[int, Cost("characters", "how much LLVM code of small kernels is 
 LARGE_KERNEL: Annotated[int, Cost(
     "characters of LLVM code", "from which size a kernel is translated on its own",
     "chosen; a translation costs 3 ms beside the code's, and 12,000 characters take 10 ms")] = 12_000
-RANDOM_BLOCK: Annotated[int, Cost(
-    "words of 32 bits", "how many random bits a large draw computes at a time",
-    "chosen; those of normal numbers in float64 fit into the second-level cache")] = 1 << 15
 KEPT_CODE: Annotated[int, Cost("characters of LLVM code", "from which size translated kernels are kept for other programs")] = 6_000
 CALL_WORK: Annotated[int, Cost(
     "element steps", "up to which average work of a kernel LLVM's passes run over the code that calls the kernels",
@@ -214,6 +212,9 @@ SLOWER: Annotated[float, Cost("times the usual time for each run", "how fast a p
 LONGEST_BACKOFF: Annotated[int, Cost("times the time lost", "for how long fewer threads run at most, after runs that were held up")] = 32
 LARGE_ARENA: Annotated[int, Cost(
     "bytes", "from which size of an arena on unused memory is tidied up first, which takes milliseconds")] = 1 << 25
+DRAW_BLOCK: Annotated[int, Cost(
+    "words", "how many random bits a large draw takes from the program at once: those of a normal number in float64 must stay in the "
+    "second-level cache", "chosen; half as many were slower, twice as many no faster")] = 1 << 15
 REPLAY_FOLDED: Annotated[int, Cost(
     "elements", "up to which size a value that depends on no input is computed once for all replays of an eager step")] = 1 << 14
 

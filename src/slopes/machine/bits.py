@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..costs import RANDOM_BLOCK
+from ..costs import DRAW_BLOCK
 from ..graph.build import variable
 from ..graph.dtype import uint32
 from ..ops.sampling import bits
@@ -18,18 +18,18 @@ from .native import Native, compile_graph
 
 @lru_cache(maxsize=1)
 def program() -> Native:
-    """The program whose arguments are key0, key1, the first counter and RANDOM_BLOCK words of bits."""
+    """The program whose arguments are key0, key1, the first counter and DRAW_BLOCK words of bits."""
     key0, key1, start = inputs = [variable((), uint32) for _ in range(3)]
-    return compile_graph([bits(key0, key1, start, (RANDOM_BLOCK,))], [None], keep=inputs)
+    return compile_graph([bits(key0, key1, start, (DRAW_BLOCK,))], [None], keep=inputs)
 
 
 class Bits:
-    """`count` rows of RANDOM_BLOCK words of random bits with one key, filled again and again."""
+    """`count` rows of DRAW_BLOCK words of random bits with one key, filled again and again."""
 
     def __init__(self, key: Sequence[int], count: int) -> None:
         self.native = program()
         self.key, self.starts = np.array(key, np.uint32), np.zeros(count, np.uint32)
-        self.words = aligned_bytes(4 * RANDOM_BLOCK * count).view(np.uint32).reshape(count, RANDOM_BLOCK)
+        self.words = aligned_bytes(4 * DRAW_BLOCK * count).view(np.uint32).reshape(count, DRAW_BLOCK)
         self.table = addresses([self.key[:1], self.key[1:], self.starts, self.words])
         self.strides = np.array([0, 0, self.starts.itemsize, self.words.strides[0]], np.int64)
 
