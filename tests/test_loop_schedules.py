@@ -12,7 +12,7 @@ from benchmarks import engine_slopes
 from benchmarks.workloads import WORKLOADS
 from slopes.errors import ArgumentError
 from slopes.graph.build import build, variable
-from slopes.loops.kernels import ContractKernel, Kernel, leaves
+from slopes.loops.kernels import ContractKernel, Kernel, ReduceKernel, leaves
 from slopes.loops.pipeline import LOOP_PASSES, LoopProgram, run_passes
 from slopes.loops.program import write_program
 from slopes.loops.schedule import ContractSchedule, NestSchedule, ReduceSchedule, parse_schedule
@@ -100,3 +100,23 @@ def test_every_pass_says_why_it_stands_where_it_does():
     assert "1 groups, 0 kernels" in seen[0] and "reduce(blocks=" in seen[1] and "1 phases" in seen[-1]
     assert all(each.__doc__ and len(each.__doc__.splitlines()) > 1 for each in LOOP_PASSES)
     assert write_program(program).text == plan([root], target=TARGETS["avx2"], passes=False)[0].text
+
+
+@pytest.mark.parametrize("name", ["avx512", "avx2"])
+def test_a_dear_epilogue_is_computed_along_the_lanes(name):
+    x, w = (variable((n, 8), np.dtype("float32")) for n in (32, 8))
+    y = build("tanh", build("contract", x, w, a_axes=(0, 2), b_axes=(1, 2), out_axes=(0, 1)))
+    kernel, = plan([y], target=TARGETS[name])[0].kernels
+    assert kernel.vector in kernel.axes, "with sums along the lanes tanh would be computed for one element after the other"
+
+
+@pytest.mark.parametrize("name", ["avx512", "avx2", "neon"])
+def test_rows_taken_at_once_fit_into_the_registers(name):
+    target = TARGETS[name]
+    for rows, columns in ((6, 16), (16, 8), (12, 32), (30, 24), (64, 4)):
+        a, b = variable((rows, 20), np.dtype("float32")), variable((20, columns), np.dtype("float32"))
+        kernel, = plan([build("contract", a, b, a_axes=(0, 2), b_axes=(2, 1), out_axes=(0, 1))], target=target)[0].kernels
+        row = kernel.row_axis if isinstance(kernel, ReduceKernel) else None
+        if row is not None and kernel.vector in kernel.axes:
+            vectors = kernel.schedule.lanes // target.lanes
+            assert vectors * (row.extent + 1) + 1 <= target.registers

@@ -102,7 +102,8 @@ def vector_cost(kernel: NestKernel, axis: Axis, lanes: int) -> float:
     total = float(steps * sum(access_cost(offset, axis, lanes) for offset in reads))
     inside = axis in kernel.inner
     total += sum(1.0 if inside else access_cost(offset, axis, lanes) for offset in finish)
-    total += JOINED_LANES * np.log2(lanes) if inside else 0  # joining the lanes at the end
+    if inside:  # the lanes are joined at the end, and the epilogue has no lanes
+        total += JOINED_LANES * np.log2(lanes) + (1 - 1 / lanes) * expression_cost(kernel.results) / STEP_INSTRUCTIONS
     vectors = -(-axis.extent // lanes)
     occupied = axis.extent / (vectors * lanes)
     work = (steps * max(1, body_cost(kernel) // STEP_INSTRUCTIONS) + len(finish)) / lanes

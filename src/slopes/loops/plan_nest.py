@@ -16,6 +16,7 @@ from .kernels import Kernel, MapKernel, ReduceKernel, Reduction
 from .lower import Reader, merge_axes
 from .nest import Buffer, Expr, Load, Store, expressions, indices_of
 from .roots import combining, inner_shape, keeps_position, reduced_axes, summed_labels
+from .target import Target
 
 Read = tuple[list[Store], Expr | None, Expr | None]
 
@@ -26,8 +27,9 @@ def axes_for(shape: Sequence[int], name: str) -> tuple[list[Axis], tuple[Index, 
     return [axis for axis in axes if axis.extent != 1], tuple(as_index(axis) if axis.extent != 1 else Index() for axis in axes)
 
 
-def plan_nest(group: Group, buffers: dict[Node, Buffer], lanes: int) -> list[Kernel]:
+def plan_nest(group: Group, buffers: dict[Node, Buffer], target: Target) -> list[Kernel]:
     """The kernel (or two, for a reduction done in parts) of a map or reduce group."""
+    lanes = target.lanes
     axes, here = axes_for(group.shape, "i")
     inner, inside = axes_for(inner_shape(group.root), "r") if group.root is not None else ([], ())
     stores, body, _ = read_group(group, buffers, here, inside)
@@ -45,23 +47,23 @@ def plan_nest(group: Group, buffers: dict[Node, Buffer], lanes: int) -> list[Ker
         return [schedule_map(MapKernel(axes=axes, stores=stores, nodes=group.nodes), lanes)]
     assert body is not None
     kernel = ReduceKernel(axes=axes, inner=inner, reductions=[Reduction(group.root, body, stores)], nodes=group.nodes)
-    return [by_rows(schedule_reduce(part, lanes), lanes) for part in split_reduction(kernel)]
+    return [by_rows(schedule_reduce(part, lanes), target) for part in split_reduction(kernel)]
 
 
-def by_rows(kernel: ReduceKernel, lanes: int) -> ReduceKernel:
+def by_rows(kernel: ReduceKernel, target: Target) -> ReduceKernel:
     """A contraction a few rows at a time, where they share what is costly to read, or to add up."""
     if kernel.first.node.op.kind != "contract":
         return kernel
     vector = kernel.vector
     row = next((axis for axis in reversed(kernel.axes) if axis is not vector), None)
-    count = 1 if row is None else shared_rows(kernel, row, lanes)
+    count = 1 if row is None else shared_rows(kernel, row, target)
     if row is None or count == 1:
         return kernel
     outer, few = Axis(row.extent // count, row.name), Axis(count, "row")
     axes = [part for axis in kernel.axes for part in ([outer] if axis is row else [axis]) if part.extent > 1] + [few]
     split_row = (as_index(outer) * count if outer.extent > 1 else Index()) + as_index(few)
     reductions = [replace_loops(kernel.first, {row: split_row}, Reader({}))]
-    divided = schedule_reduce(ReduceKernel(axes=axes, inner=kernel.inner, reductions=reductions, nodes=kernel.nodes), lanes, vector)
+    divided = schedule_reduce(ReduceKernel(axes=axes, inner=kernel.inner, reductions=reductions, nodes=kernel.nodes), target.lanes, vector)
     loops = [axis for axis in axes if axis is not vector and axis is not few]
     prefix = min(divided.schedule.prefix, len(loops))
     units = prod(axis.extent for axis in loops[:prefix])
@@ -75,15 +77,16 @@ def replace_loops(reduction: Reduction, terms: dict[Axis, Index], read: Reader) 
     return Reduction(reduction.node, read.substitute(reduction.body, terms), stores)
 
 
-def shared_rows(kernel: ReduceKernel, row: Axis, lanes: int) -> int:
+def shared_rows(kernel: ReduceKernel, row: Axis, target: Target) -> int:
     """How many rows to take at once: products with a vector share its elements and the sums across lanes, other products whole
     vectors, or elements that have to be gathered."""
     vector = kernel.vector
     if vector is not None and vector in kernel.inner:
-        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= ROW_VECTORS * lanes else 1
+        return ROWS if row is kernel.axes[-1] and row.extent % ROWS == 0 and vector.extent >= ROW_VECTORS * target.lanes else 1
     if vector is None or not read_in_common(kernel, row, vector):
         return 1
-    held = max(1, ACCUMULATORS // (kernel.schedule.lanes // lanes))
+    vectors = kernel.schedule.lanes // target.lanes  # of each row; as many are read for all rows, and one element is in all lanes
+    held = max(1, min(ACCUMULATORS, target.registers - 2 - vectors) // vectors)
     return max(count for count in range(1, min(row.extent, held) + 1) if row.extent % count == 0)
 
 

@@ -107,14 +107,14 @@ def join_parts(node: Node, made: dict[Node, Buffer], buffers: BufferMap) -> list
 
 def plan_group(group: Group, buffers: BufferMap, target: Target) -> list[Kernel]:
     if group.root is None:
-        return plan_nest(group, buffers, target.lanes)
+        return plan_nest(group, buffers, target)
     if is_special(group.root):
         return plan_special(group, buffers, target.lanes)
     if group.root.op.kind == "mix":
         return plan_mix(group, buffers, target.lanes)
     if group.root.op.kind == "contract" and worth_packing(group.root):
         return plan_contract(group, buffers, target)
-    return plan_nest(group, buffers, target.lanes)
+    return plan_nest(group, buffers, target)
 
 
 def phases_of(kernels: Sequence[Kernel | Loop], guarded: Kernel | Loop | None = None) -> Phases:
