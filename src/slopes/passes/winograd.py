@@ -6,9 +6,10 @@ n points (one of them "at infinity", the leading coefficient). Transposed, that 
     y = A^T [ (G w) * (B^T x) ]    with A (n, m) and G (n, r) the powers of the points, G divided by products of their differences,
                                    and B^T (n, n) the coefficients of the polynomials that vanish at all points but one.
 
-With n = 6, 36 products give 4 x 4 results of 3 x 3 filters (144 products else); with n = 8, 64 give 4 x 4 of 5 x 5 (400 else). Summed
-over channels these products are n * n matrix products. The derivative with respect to the weights is a correlation, too, of the input
-with tiles of the gradient, in the same coordinates of the input: y = A_r^T [ (G_m g) * (B^T x) ].
+With n = 6, 36 products give 4 x 4 results of 3 x 3 filters (144 products else); with n = 8, 64 give 4 x 4 of 5 x 5 (400 else). With
+n = 4, 16 give 2 x 2 of 3 x 3 (36 else): more products than with n = 6, but transformed filters less than half as large, which matters
+where few tiles share them. Summed over channels these products are n * n matrix products. The derivative with respect to the weights
+is a correlation, too, of the input with tiles of the gradient, in the same coordinates of the input: y = A_r^T [ (G_m g) * (B^T x) ].
 
 Sources: Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks",
 2016. The points are those of several tried whose rounding errors were least: with n = 6 about three times those of the plain sum (the
@@ -23,7 +24,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 
-from ..costs import CACHED_TILES, ENOUGH_BLOCKS, TILE_BYTES, TRANSFORM, WORTH_ROUNDING
+from ..costs import CACHED_TILES, ENOUGH_BLOCKS, FILTER_READ, TILE_BYTES, TRANSFORM, WORTH_ROUNDING
 from ..graph.body import Body
 from ..graph.build import build_node, variable
 from ..graph.dtype import float32
@@ -39,7 +40,10 @@ from .hoist_frozen import depends_only_on
 Labels = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
 Widths = tuple[tuple[int, int], ...]
-POINTS = {6: (0.0, 0.75, -0.75, 1.5, -1.5), 8: (0.0, 0.5, -0.5, 1.0, -1.0, 1.75, -1.75)}  # by n, the elements of a tile along an axis
+POINTS = {  # by n, the elements of a tile along an axis
+    4: (0.0, 1.0, -1.0),
+    6: (0.0, 0.75, -0.75, 1.5, -1.5),
+    8: (0.0, 0.5, -0.5, 1.0, -1.0, 1.75, -1.75)}
 FILTERS = range(2, 6)  # sizes of filters, along an axis
 
 
@@ -90,6 +94,7 @@ class Correlation:
     summed: Labels
     steady: bool = False  # whether the other operand is known before the call
     transformed_filters: Node | None = None  # the other operand, transformed, where that was done outside of a loop
+    n_of_whole: int = 0  # of a part of the images: the elements of a tile, as they were chosen for all of them
 
     @property
     def size(self) -> int:
@@ -97,9 +102,16 @@ class Correlation:
 
     @cached_property
     def n(self) -> int:
-        """The elements of a tile along an axis: those with which there are the fewest products."""
-        few, many = POINTS
-        return many if many ** 2 * prod(self.tiles_of(many)) * WORTH_ROUNDING <= few ** 2 * prod(self.tiles_of(few)) else few
+        """The elements of a tile along an axis: those with which products take the least time, reading the filters included."""
+        if self.n_of_whole:
+            return self.n_of_whole
+        *few, many = POINTS
+        best = min((n for n in few if n > self.size), key=self.product_time)
+        return many if self.product_time(many) * WORTH_ROUNDING <= self.product_time(best) else best
+
+    def product_time(self, n: int) -> int:
+        """The multiplications for each of the other operand's elements, or what takes as long."""
+        return n ** 2 * (prod(self.tiles_of(n)) * self.extent(self.mine) + (FILTER_READ if self.filters else 0))
 
     @property
     def step(self) -> int:
@@ -165,7 +177,7 @@ class Correlation:
             other = variable((other.shape[0] // count, *other.shape[1:]), float32)
         windows = build_node("window", (pad(some, widths),), self.windows.params)
         operands = (windows, other) if self.node.args[0] is self.windows else (other, windows)
-        part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other)
+        part = replace(self, node=build_node("contract", operands, self.node.params), windows=windows, other=other, n_of_whole=self.n)
         moving = tuple(build_node("reshape", (whole,), {"shape": (count, *step.shape)})
                        for whole, step in ((image, some), (self.other, other)) if whole.shape != step.shape)
         if self.filters:
