@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import accuracy, contention, measure, memory, report, start
+from .arm import command as arm
 from .figures import Figure
 from .workloads import WORKLOADS, chosen
 
@@ -24,6 +25,8 @@ commands (each with --help):
   python -m benchmarks accuracy       from the start of a process to 99% on MNIST's test set (data from SLOPES_DATA)
   python -m benchmarks all            all of these, one after the other: about an hour
   python -m benchmarks table FILE     the tables from results that --json kept, as Markdown
+  python -m benchmarks emulate        code for 64-bit ARM, run under emulation and compared with eager evaluation
+  python -m benchmarks predict        what share of their peak ARM processors can reach, by counting instructions
 
 examples:
   python -m benchmarks                                      all workloads
@@ -187,9 +190,12 @@ def table(arguments: list[str]) -> None:
         print(report.markdown(results))
 
 
+OTHERS = {"table": table, "emulate": arm.emulate, "predict": arm.predict}  # they measure nothing
+
+
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["table"]:
-        table(arguments[1:])
+    if arguments and arguments[0] in OTHERS:
+        OTHERS[arguments[0]](arguments[1:])
         return
     name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else ("", arguments)
     options = parser(name).parse_args(rest)
