@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import accuracy, calibrate, contention, measure, memory, report, start
+from .arm import command as arm
 from .figures import Figure
 from .workloads import WORKLOADS, chosen
 
@@ -25,6 +26,8 @@ commands (each with --help):
   python -m benchmarks all            all of these, one after the other: about an hour
   python -m benchmarks calibrate      constants of the compiler's cost model, measured here beside their values (seconds)
   python -m benchmarks table FILE...  the tables from results that --json kept, as Markdown
+  python -m benchmarks emulate        code for 64-bit ARM, run under emulation and compared with eager evaluation
+  python -m benchmarks predict        what share of their peak ARM processors can reach, by counting instructions
 
 examples:
   python -m benchmarks                                      all workloads
@@ -204,12 +207,12 @@ def calibrating(arguments: list[str]) -> None:
     calibrate.main()
 
 
+OTHERS = {"table": table, "calibrate": calibrating, "emulate": arm.emulate, "predict": arm.predict}  # with options of their own
+
+
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["table"]:
-        table(arguments[1:])
-        return
-    if arguments[:1] == ["calibrate"]:
-        calibrating(arguments[1:])
+    if arguments and arguments[0] in OTHERS:
+        OTHERS[arguments[0]](arguments[1:])
         return
     name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else ("", arguments)
     options = parser(name).parse_args(rest)
