@@ -25,8 +25,6 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
-import llvmlite.binding as llvm
-
 from ..costs import POLL
 from ..loops.atomics import (
     atomic_load,
@@ -272,12 +270,9 @@ class PortableEntry:
     symbols: tuple[str, ...] = ()  # of the interpreter
 
     def __init__(self) -> None:
-        for name, address in system_functions().items():
-            llvm.add_symbol(name, address)
-        for name in self.symbols:
-            llvm.add_symbol(name, address_of_function(getattr(ctypes.pythonapi, name)))
+        addresses = system_functions() | {name: address_of_function(getattr(ctypes.pythonapi, name)) for name in self.symbols}
         text = entry_text(host_target(), portable=not self.symbols)
-        self._loaded = Loaded(object_codes([Module((), text, optimized=False)], *host()), self.functions)  # a tenth of the time
+        self._loaded = Loaded(object_codes([Module((), text, optimized=False)], *host()), self.functions, addresses)
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
         self.rest = self._loaded.address("rest")
         self.pause = self._pause()

@@ -6,7 +6,7 @@ import _thread
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -241,18 +241,25 @@ class Loaded:
     """Object code in memory, all parts of it, ready to be called."""
 
     @undisturbed
-    def __init__(self, codes: Sequence[bytes], names: Sequence[str] = ("program",)) -> None:
-        """Load the code and find the functions of these names: also under the lock, and where no signal handler comes between."""
+    def __init__(self, codes: Sequence[bytes], names: Sequence[str] = ("program",), symbols: Mapping[str, int] | None = None) -> None:
+        """Load the code and find the functions of these names: also under the lock, and where no signal handler comes between.
+
+        symbols  the addresses of functions that the code calls
+        """
         with _lock:
             triple, processor, features = host()
             machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, features=features, reloc="pic")
-            empty = llvm.parse_assembly("")
-            empty.triple = triple
-            self._engine = llvm.create_mcjit_compiler(empty, machine)
+            library = llvm.JITLibraryBuilder().add_current_process()
             for code in codes:
-                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            self._engine.finalize_object()
-            self._addresses = {name: self._engine.get_function_address(name) for name in names}
+                library.add_object_img(code)
+            for name in names:
+                library.export_symbol(name)
+            for name, address in (symbols or {}).items():
+                library.import_symbol(name, address)
+            # JITLink lays all parts side by side; MCJIT asks the system for each, and aborts where two are 2 GiB apart
+            self._engine = llvm.create_lljit_compiler(machine, use_jit_link=True)
+            self._library = library.link(self._engine, "slopes")
+            self._addresses = {name: self._library[name] for name in names}
 
     def address(self, name: str) -> int:
         """Where a function begins that was named when the code was loaded."""
