@@ -21,6 +21,7 @@ from slopes import costs
 from slopes.graph.build import variable
 from slopes.loops import memory
 from slopes.loops.builder import Builder
+from slopes.loops.module import Module
 from slopes.loops.values import FLOAT32, INT64, Value
 from slopes.machine import translate
 from slopes.machine.engine import addresses
@@ -57,7 +58,7 @@ def seconds_of(body: Callable[[Builder, Value, int], None], b: Builder, results:
             body(b, turn, i)
     memory.store(b, results(), "%out", b.whole(0))
     text = b.function("define void @program(ptr %out, ptr %table, ptr %offsets, ptr %r, i64 %t, i64 %n, i64 %turns)")
-    loaded = translate.Loaded(translate.object_codes("\n".join([*sorted(b.declarations), text, ""]), *translate.host()))
+    loaded = translate.Loaded(translate.object_codes([Module(tuple(sorted(b.declarations)), text)], *translate.host()))
     return run_loop(loaded)
 
 

@@ -139,7 +139,7 @@ class Occasions:
             self.precede(owner, name)
         self.within("epoch", Training, "call", lambda training, limit: training.position.step > 0)
         self.within("validation", Training, "validate", lambda training: training.evaluator is not None)
-        for name in ("optimised", "emitted"):
+        for name in ("optimize", "emitted"):
             self.within("compile", translate, name)
 
 

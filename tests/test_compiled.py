@@ -14,6 +14,7 @@ from slopes.errors import DivisionError, OutOfRangeError
 from slopes.graph.build import build
 from slopes.graph.dtype import NATIVE, float32, float64
 from slopes.ops import composite as c
+from slopes.ops import sampling
 from slopes.tensor import perform
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}  # sums may be taken in another order, functions round within their stated bounds
@@ -143,8 +144,10 @@ def test_a_composed_function_and_its_gradient_compile(name):
 
 def test_random_numbers_compiled_are_those_of_eager_bit_by_bit():
     keys = [sl.asarray(np.uint32(n)) for n in (3, 5, 7)]
-    for draw in (lambda a, b, s: c.uniform(a, b, s, (33,)), lambda a, b, s: c.bernoulli(a, b, s, 0.25, (4, 5)),
-                 lambda a, b, s: c.integers(a, b, s, -3, 9, (17,)), lambda a, b, s: c.permutation(a, b, s, 100)):
+    for draw in (lambda a, b, s: sampling.uniform_from(sampling.words(a, b, s, (33,), 1), np.dtype(np.float32)),
+                 lambda a, b, s: sampling.uniform_from(sampling.words(a, b, s, (4, 5), 2), np.dtype(np.float64)) < 0.25,
+                 lambda a, b, s: sampling.integers_from(sampling.bits(a, b, s, (17,)), -3, 9),
+                 lambda a, b, s: sampling.order_from(sampling.words(a, b, s, (100,), sampling.order_words(100)))):
         np.testing.assert_array_equal(sl.compile(draw)(*keys).numpy(), draw(*keys).numpy())
 
 

@@ -170,7 +170,7 @@ def test_equal_kernels_are_one_function():
         y = c.matmul(y, given(64, 64))
     made = plan([y])[0]
     assert kinds(made) == {"contract": 6}
-    assert made.text.count("define internal void @k") == 1
+    assert len([module for module in made.modules if module.name]) == 1
 
 
 def test_the_first_layer_needs_no_gradient_of_its_input():

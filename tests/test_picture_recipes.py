@@ -47,8 +47,8 @@ def test_a_folder_is_made_once_and_learned_from_the_same_way_with_the_same_seed(
     told = []
     found = run(imagenet.recipe, SMALL, small / "run", seed=1, log=told.append)
     assert found.figures["test accuracy"] == 1 and all(value > 0 for value in found.figures.values()) and len(found.lines) == 2
-    assert {file.name for file in found.folder.iterdir()} == {"curve.png", "confusion.png", "history.json", "mistakes.png", "run.json",
-                                                              "weights.safetensors"}
+    assert {file.name for file in found.folder.iterdir()} == {"curve.png", "confusion.png", "history.jsonl", "mistakes.png", "run.json",
+                                                              "state.safetensors", "weights.safetensors"}
     folder, = (each for each in (small / "cache" / "made").iterdir() if each.is_dir())
     assert len(list(folder.glob("*/*.png"))) == 40 and sum("writing 40 pictures" in line for line in told) == 1
     again = run(imagenet.recipe, SMALL, seed=1, log=told.append)

@@ -19,6 +19,7 @@ from slopes.experiments.classification import OPTIMIZERS
 from slopes.experiments.experiment import Config, Report
 from slopes.experiments.image import FRAMES, read_image
 from slopes.experiments.run import draw, load, run
+from slopes.files import save_json
 from slopes.train.runs import load_run
 from slopes.zoo.networks import lenet, mlp, small_convolution, softmax_regression
 
@@ -105,7 +106,7 @@ def test_the_digits_recipe_recognises_98_of_100(digits_run):
 
 def test_a_run_folder_holds_all_and_is_loaded(digits_run):
     assert sorted(each.name for each in digits_run.folder.iterdir()) == [
-        "confusion.png", "curve.png", "history.json", "mistakes.png", "run.json", "weights.safetensors"]
+        "confusion.png", "curve.png", "history.jsonl", "mistakes.png", "run.json", "state.safetensors", "weights.safetensors"]
     loaded = load(digits_run.folder)
     again = sl.evaluate(loaded.net, data.digits().test)
     assert again["accuracy"] == digits_run.figures["test accuracy"] == loaded.record.figures["test accuracy"]
@@ -118,6 +119,7 @@ def test_a_run_folder_of_the_first_version_is_loaded_and_predicts(digits_run, tm
     folder = shutil.copytree(digits_run.folder, tmp_path / "run")
     record = json.loads((folder / "run.json").read_text())
     network = record.pop("networks")[""]
+    save_json(folder / "history.json", digits_run.run.history.content(), "slopes.history")
     kept = {name: record[name] for name in ("schema", "made_with", "finished", "recipe", "data")}
     (folder / "run.json").write_text(json.dumps({
         **kept, "version": 1, "hyperparameters": {**record["hyperparameters"], "seed": 1}, "structure": network["structure"],

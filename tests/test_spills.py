@@ -18,7 +18,7 @@ from slopes.ops import composite as c
 
 pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="reads the assembly of x86")
 
-PROCESSORS = {"avx2": translate.LESSER["avx2"], "avx512": ("x86-64-v4", "")}
+PROCESSORS = {"avx2": translate.LEVELS["avx2"], "avx512": ("x86-64-v4", "")}
 LABEL, JUMP = re.compile(r"^(\.LBB\w+):"), re.compile(r"^\s+j\w+\s+(\.LBB\w+)")
 MULTIPLY_ADD = re.compile(r"^\s+vfn?madd231p[sd]")
 STACK_STORE = re.compile(r"^\s+vmov\w+\s+%[xyz]mm\d+,\s*-?\d*\(%rsp")

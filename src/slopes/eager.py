@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from .graph.node import Node, Operation
 from .graph.scopes import Region, scopes
 from .graph.shape import Shape
 from .graph.walk import topological
+from .lazy import lazy
 from .machine.reference import check, evaluate
 from .machine.replay import Replay, quietly
 
@@ -160,7 +161,7 @@ class CachedOperation:
         self.single = self.result.args == tuple(self.inputs) and bool(self.inputs)
         self.largest_array = largest_array([self.result], self.inputs, what.name)
 
-    @cached_property
+    @lazy
     def replay(self) -> Replay:
         return Replay([self.result], self.inputs)
 
@@ -192,7 +193,7 @@ class CachedOperation:
             known.append(make_recorded(pattern, tuple([known[arg] for arg in args]), value, location, region))
         return known[-1]
 
-    @cached_property
+    @lazy
     def recorded_steps(self) -> tuple[Replay, list[Node], list[tuple[Node, tuple[int, ...], int | None]]]:
         """The replay that keeps all values, its constants, and what to record: nodes, with the indices of their arguments and value."""
         replay = Replay([self.result], self.inputs, keep=True)

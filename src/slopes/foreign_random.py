@@ -56,7 +56,8 @@ def shared_generators() -> Iterator[tuple[Any, str]]:
 def is_generator(value: Any) -> bool:
     """Whether this is a generator of random numbers of Python or NumPy that has a state; the system's has none."""
     for module, names in KINDS.items():
-        if module in sys.modules and isinstance(value, tuple([getattr(sys.modules[module], name) for name in names])):
+        loaded = sys.modules.get(module)  # by another thread perhaps not to its end
+        if isinstance(value, tuple([vars(loaded)[name] for name in names if loaded is not None and name in vars(loaded)])):
             return type(value).__name__ != "SystemRandom"
     return False
 

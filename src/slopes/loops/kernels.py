@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar
 
 from ..graph.node import Node
+from ..lazy import lazy
 from .index import Axis, extent
 from .nest import Buffer, Expr, Load, Store, axes_of, expressions, indirect_parts
 from .schedule import ContractSchedule, NestSchedule, ReduceSchedule, Schedule
@@ -63,7 +63,7 @@ class Kernel:
         """The expressions in the addresses of the stores, where these are read from data."""
         return [part for store in self.stores for part in indirect_parts(store.offset)]
 
-    @cached_property
+    @lazy
     def computed(self) -> list[Expr]:
         """Every expression of the kernel, once; first asked for when the kernel is complete."""
         return expressions([*self.results, *self.combined, *self.indirect])

@@ -14,7 +14,7 @@ import stat
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import llvmlite
@@ -22,6 +22,7 @@ import llvmlite.binding as llvm
 
 from .. import settings
 from ..errors import ArgumentError, SlopesError, say_once
+from ..lazy import lazy
 from .engine import Manifest
 from .translate import host
 
@@ -33,7 +34,7 @@ MOST = 256 << 20  # bytes of all entries together; those that were not used for 
 KEPT = MOST * 3 // 4  # what a removal leaves, so that not every new program has to remove another
 STALE = 3600.0  # seconds after which a temporary file belongs to a process that was killed
 PARTS = ("graph", "ops", "autodiff", "passes", "loops", "machine")  # the packages that the compiler imports,
-MODULES = ("loading", "costs", "errors", "settings", "tree", "extras", "streams", "workers")  # and the modules beside them
+MODULES = ("loading", "costs", "errors", "lazy", "settings", "tree", "extras", "streams", "workers")  # and the modules beside them
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 HAS_OWNERS = hasattr(os, "geteuid")  # not on Windows
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -216,7 +217,7 @@ class Folder:
             say_once(f"slopes: {reason}: the program is compiled anew and the entry replaced")
         return pieces
 
-    @cached_property
+    @lazy
     def secret(self) -> bytes:
         """What this user's digests are keyed with: 32 random bytes in a file that only this user can read, made when missing."""
         with contextlib.suppress(FileNotFoundError, Untrusted):

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from math import prod
 
 from ..costs import CACHED_TILES, ENOUGH_BLOCKS, FILTER_READ, TILE_BYTES, TRANSFORM, WORTH_ROUNDING
@@ -30,6 +30,7 @@ from ..graph.build import build_node, variable
 from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.walk import performs, rebuild_all, topological
+from ..lazy import lazy
 from ..ops.contract import Contract
 from ..ops.fill import full
 from ..ops.move import Pad
@@ -100,7 +101,7 @@ class Correlation:
     def size(self) -> int:
         return int(self.windows.params["size"][0])
 
-    @cached_property
+    @lazy
     def n(self) -> int:
         """The elements of a tile along an axis: those with which products take the least time, reading the filters included."""
         if self.n_of_whole:

@@ -23,7 +23,7 @@ def parse_decimals(data: np.ndarray, begin: np.ndarray, length: np.ndarray, deci
 
     >>> text = np.frombuffer(b"........1.5,-12,x........", np.uint8)
     >>> parse_decimals(text, np.array([8, 12, 16]), np.array([3, 3, 1]))
-    (array([  1.5, -12. ,   0. ]), array([ True,  True, False]))
+    (array([  1.5, -12. ,  72. ]), array([ True,  True, False]))
     """
     loads = eight_bytes(data)
     empty = length == 0
