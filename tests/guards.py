@@ -153,7 +153,8 @@ class Apart:
             offsets[name] = top + (room - life.nbytes if self.side == "behind" else 0)
             walls.append(top + room)
             top += room + PAGE
-        self.walls = tuple(walls)
+        if all(name.kind == "arena" for name in lives):  # not the memory that each thread has of its own
+            self.walls = tuple(walls)
         return offsets, top
 
 

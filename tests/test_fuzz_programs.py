@@ -16,7 +16,7 @@ from slopes import nn, optim
 from slopes.loops.builder import MATH, Builder
 from slopes.loops.values import Value
 
-SAMPLE = 200  # programs, about a minute on two processors that have nothing else to do; campaigns of thousands: python -m tests.fuzz
+SAMPLE = 100  # programs, half a minute on two processors that have nothing else to do; campaigns of thousands: python -m tests.fuzz
 NOT_OPTIMIZERS = {"Average", "Optimizer", "clip_by_norm", "clip_by_value", "limit_norm", "minimize", "schedules"}
 
 
