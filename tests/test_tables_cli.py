@@ -15,6 +15,7 @@ from slopes import table_commands
 from slopes.tables.network import Architecture
 from slopes.tables.training import Settings
 from slopes.train.runs import load_run
+from slopes.train.training import Training
 
 
 def write(path: Path, count: int, seed: int = 0) -> Path:
@@ -130,3 +131,45 @@ def test_the_commands_of_the_page_run(tmp_path):
         result = slopes(*shlex.split(line)[1:])
         assert result.exit_code == 0, f"{line}\n{result.output}"
     assert len(Path("predictions.csv").read_text().splitlines()) == 301
+
+
+def test_a_training_that_is_killed_is_continued_to_the_same_networks(run, monkeypatch, tmp_path):
+    folder, _ = run
+    small = Settings(folds=2, variants=(Architecture(bins=8, width=16, layers=1), Architecture(width=16, layers=1)), least_steps=100,
+                     most_steps=100)
+    monkeypatch.setattr(table_commands, "Settings", lambda balanced: small)
+    steps, call = [0], Training.call
+
+    def killed(training, limit):
+        if steps[0] > 2.5 * small.least_steps:  # in the third of four networks
+            raise SystemExit(9)
+        chunk = call(training, limit)
+        steps[0] += chunk.steps
+        return chunk
+
+    arguments = "train", "table", folder / "table.csv", "--target", "grade", "--threads", 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "call", killed)
+        assert slopes(*arguments, "--out", tmp_path / "run").exit_code != 0
+    assert (tmp_path / "run" / table_commands.NETWORKS / "1" / "2").is_dir() and not (tmp_path / "run" / "run.json").exists()
+    before, counted = steps[0], []
+    monkeypatch.setattr(Training, "call", lambda training, limit: counted.append(call(training, limit)) or counted[-1])
+    again = slopes(*arguments, "--resume", tmp_path / "run")
+    assert again.exit_code == 0, again.output
+    assert sum(chunk.steps for chunk in counted) <= 2 * small.most_steps < before
+    whole, resumed = load_run(folder / "run"), load_run(tmp_path / "run")
+    assert whole.figures == resumed.figures and whole.networks.keys() == resumed.networks.keys()
+    for name, network in whole.networks.items():
+        assert network.history.losses == resumed.networks[name].history.losses
+        for path, array in network.weights.items():
+            assert array.tobytes() == resumed.networks[name].weights[path].tobytes()
+    assert not (tmp_path / "run" / table_commands.NETWORKS).exists()
+
+
+@pytest.mark.parametrize("options, what", [
+    (["--resume", "none"], "there is no unfinished training in this folder"),
+    (["--resume", "none", "--replace"], "--resume with --replace"), (["--resume", "none", "--out", "other"], "--resume with --out")])
+def test_what_cannot_be_continued_is_said(run, options, what):
+    folder, _ = run
+    result = slopes("train", "table", folder / "table.csv", "--target", "grade", *options)
+    assert result.exit_code == 1 and what in result.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from itertools import count, product
@@ -33,9 +35,12 @@ Examples:
   slopes train table houses.csv --target price
   slopes train table visits.csv --target returned --group patient --balanced
   slopes train table sales.csv --target units --time date --decimal , --thousands .
+  slopes train table houses.csv --target price --resume runs/houses
 """
 
 OTHER_FORMATS = (".parquet", ".arrow", ".feather")  # that tables are read from, but predictions not written in
+NETWORKS = "networks"  # the subfolder of a run with its trainings, until all of them are finished
+
 Setup = Callable[[int | None, Path | None, bool], Path]
 
 
@@ -74,6 +79,8 @@ def parameters() -> list[click.Parameter]:
                      help="number of threads; the result does not depend on it  [default: all]"),
         click.Option(["--out"], type=path, metavar="RUN", help="run folder to write  [default: a new one in runs/]"),
         click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),
+        click.Option(["--resume"], type=path, metavar="RUN", help="continue the training in this folder that was interrupted or killed; "
+                     "file and options as before: the result is the same as without the interruption"),
         click.Option(["--quiet"], is_flag=True, help="print no progress, only what was understood and the results"),
     ]
 
@@ -89,23 +96,39 @@ def read_kinds(context: click.Context, parameter: click.Parameter, values: Seque
 
 def train(setup: Setup, interrupted: int, file: Path, targets: Sequence[str], task: Task | None, without: Sequence[str],
           kinds: dict[str, Kind], group: str, time: str, valid: Path | None, test: Path | None, balanced: bool, date_order: str | None,
-          compare: bool, seed: int, threads: int | None, out: Path | None, replace: bool, quiet: bool, **spelling: Any) -> None:
+          compare: bool, seed: int, threads: int | None, out: Path | None, replace: bool, resume: Path | None, quiet: bool,
+          **spelling: Any) -> None:
     """Carry out `slopes train table`."""
     question = Question(file, targets[0], task, spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])}), kinds,
                         date_order or "", without, group, time, valid, test)
     settings = Settings(balanced=balanced)
     prepared = [prepare(part, settings, seed) for part in for_targets(question, targets)]
-    folder = setup(threads, out, replace)
+    folder = setup(threads, out, replace) if resume is None else setup(threads, unfinished(resume, out, replace), True)
+    if resume is None:
+        shutil.rmtree(folder / NETWORKS, ignore_errors=True)
     studies: list[Study] = []
-    for part in prepared:
+    for i, part in enumerate(prepared, 1):
         for line in prepared_lines(part):
             click.echo(line)
-        studies.append(study_of(part, settings, seed, compare=compare, log=silence if quiet else progress_line))
+        studies.append(study_of(part, settings, seed, compare=compare, log=silence if quiet else progress_line,
+                                folder=folder / NETWORKS / str(i)))
         for line in result_lines(studies[-1]):
             click.echo(line)
         if studies[-1].trained.interrupted:
             break
     finish(studies, folder, interrupted)
+
+
+def unfinished(resume: Path, out: Path | None, replace: bool) -> Path:
+    """The folder of --resume, which holds networks of a training that is not finished."""
+    if out is not None or replace:
+        raise ArgumentError(f"--resume with {'--replace' if out is None else '--out'}", why="a run is continued in its own folder",
+                            repair="leave one of them out")
+    if not (resume / NETWORKS).is_dir():
+        raise ArgumentError(f"--resume {resume}: there is no unfinished training in this folder",
+                            why=f"its networks would be in {resume / NETWORKS}",
+                            repair="check the path; a finished run is used by slopes predict, or trained again into another folder")
+    return resume
 
 
 def silence(line: str) -> None:
@@ -133,6 +156,10 @@ def finish(studies: Sequence[Study], folder: Path, interrupted: int) -> None:
         click.echo(f"error: {error.what}\n  the training is not lost: it was saved to the folder below", err=True)
     click.echo(f"saved in {path}: {', '.join(sorted(name.name for name in Path(path).iterdir() if name.is_file()))}")
     click.echo(f"next: slopes predict {path} NEW.csv --out predictions.csv")
+    if stopped:
+        click.echo(f"to continue: the same command with --resume {shlex.quote(str(folder))}")
+    elif error is None:
+        shutil.rmtree(folder / NETWORKS, ignore_errors=True)
     if error is not None or stopped:
         sys.exit(1 if error is not None else interrupted)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -263,10 +264,10 @@ def train_table(question: Question, settings: Settings = DEFAULTS, *, seed: int 
 
 
 def study_of(prepared: Prepared, settings: Settings, seed: int, *, compare: bool = True, explain: bool = True,
-             log: Callable[[str], None] = lambda line: None, progress: bool | Callback | None = False) -> Study:
-    """The same of a table that is prepared."""
+             log: Callable[[str], None] = lambda line: None, progress: bool | Callback | None = False, folder: Path | None = None) -> Study:
+    """The same of a table that is prepared; the trainings survive in `folder`, if there is one."""
     started = time.perf_counter()
-    study = learn(prepared, settings, seed, log, progress)
+    study = learn(prepared, settings, seed, log, progress, folder)
     if compare and not study.trained.interrupted:
         log("baselines ...")
         add_baselines(study)
@@ -277,7 +278,8 @@ def study_of(prepared: Prepared, settings: Settings, seed: int, *, compare: bool
     return study
 
 
-def learn(prepared: Prepared, settings: Settings, seed: int, log: Callable[[str], None], progress: bool | Callback | None) -> Study:
+def learn(prepared: Prepared, settings: Settings, seed: int, log: Callable[[str], None], progress: bool | Callback | None,
+          folder: Path | None = None) -> Study:
     """Train the networks, and test them."""
     split, schema = prepared.split, prepared.schema
     encoding = Encoding.fit(schema, prepared.columns, split.train[split.fold != ALL])
@@ -286,7 +288,7 @@ def learn(prepared: Prepared, settings: Settings, seed: int, log: Callable[[str]
     mean, std = (0.0, 1.0) if classes else scale_of(prepared.targets[split.train])
     targets = prepared.targets[split.train]
     examples = Examples(features, codes, targets if classes else ((targets - mean) / std)[:, None].astype(np.float32))
-    trained = train_members(examples, split.fold, encoding.widths, max(1, classes), settings, seed, log, progress)
+    trained = train_members(examples, split.fold, encoding.widths, max(1, classes), settings, seed, log, progress, folder)
     model = combine(TableModel(schema, encoding, [], [], mean, std), trained, settings, targets)
     predicted = model.predict(prepared.rows(split.test))
     study = Study(prepared, model, trained, settings, seed, predicted, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,8 +116,12 @@ class Trained:
 
 
 def train_members(examples: Examples, fold: np.ndarray, widths: Widths, outputs: int, settings: Settings, seed: int,
-                  log: Callable[[str], None] = lambda line: None, progress: bool | Callback | None = False) -> Trained:
-    """Train a network of each variant for each fold; `fold` are the folds of the rows `examples` (see `splits.Split`)."""
+                  log: Callable[[str], None] = lambda line: None, progress: bool | Callback | None = False,
+                  folder: Path | None = None) -> Trained:
+    """Train a network of each variant for each fold; `fold` are the folds of the rows `examples` (see `splits.Split`).
+
+    Each network has a run in a subfolder of `folder`, if there is one: what an earlier process has trained there is not trained again.
+    """
     trained = Trained([], np.full((len(settings.variants), len(examples), outputs), np.nan))
     folds = settings.folds if (fold == ALL).any() else min(settings.folds, int(fold.max()) + 1)
     edges = [variant.edges(examples.features[:, : widths.numbers]) for variant in settings.variants]
@@ -127,7 +132,8 @@ def train_members(examples: Examples, fold: np.ndarray, widths: Widths, outputs:
             generator_seed = seed * 1000 + len(trained.members)
             with random.using(random.Generator(generator_seed)):
                 net = TableNetwork(widths, edges[variant], outputs, architecture)
-            run, stop = train_network(net, examples, np.flatnonzero(~held), np.flatnonzero(held), settings, generator_seed, progress)
+            run, stop = train_network(net, examples, np.flatnonzero(~held), np.flatnonzero(held), settings, generator_seed, progress,
+                                      None if folder is None else folder / str(len(trained.members) + 1))
             trained.members.append(Member(variant, run, edges[variant], stop.epoch + 1))
             add_outputs(trained.held_out[variant], counts, net, examples, np.flatnonzero(held))
             log(f"network {len(trained.members)} of {folds * len(settings.variants)}: epoch {stop.epoch + 1} of {len(run.epochs)} is "
@@ -139,14 +145,14 @@ def train_members(examples: Examples, fold: np.ndarray, widths: Widths, outputs:
 
 
 def train_network(net: nn.Module, examples: Examples, learned: np.ndarray, held: np.ndarray, settings: Settings, seed: int,
-                  progress: bool | Callback | None) -> tuple[Run, EarlyStopping]:
+                  progress: bool | Callback | None, folder: Path | None = None) -> tuple[Run, EarlyStopping]:
     """Train one network on some rows, and give it the weights of the epoch that is best on the others."""
     epochs = settings.epochs_for(len(learned))
     stop = EarlyStopping(epochs)
     optimizer = optim.AdamW(lr=settings.rate_for(len(learned)), betas=(0.9, 0.95), weight_decay=settings.decay)
     run = fit(net, examples.take(learned), validation=examples.take(held), loss=loss_for(examples.targets[learned], settings),
               optimizer=optimizer, schedule="cosine", epochs=epochs, batch_size=settings.batch_size(len(learned)), metrics=[],
-              callbacks=[stop], seed=seed, progress=progress)
+              callbacks=[stop], seed=seed, progress=progress, run=folder)
     return run, stop
 
 
