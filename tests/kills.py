@@ -37,7 +37,7 @@ from slopes.machine import translate
 from slopes.train import RunFolder, checkpoints, runs
 from slopes.train.training import Training
 
-RECIPES: dict[str, dict[str, Any]] = {"digits": {"epochs": 2}}
+RECIPES: dict[str, dict[str, Any]] = {"digits": {"epochs": 2}, "approximate": {"steps": 60}}
 KINDS = (*resumed.CASES, *RECIPES)
 VALIDATED = ("mlp", "windows", "everything", "digits")  # have validation data
 SHARES = {"checkpoint": 0.26, "epoch": 0.42, "validation": 0.12, "compile": 0.07, "random": 0.13}  # of the kills, by their points
