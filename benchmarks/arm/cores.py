@@ -72,7 +72,7 @@ def tiles_of(workload: Workload, core: Core) -> list[Tile]:
     assert isinstance(assembly, str)
     loops = {(loop.function, loop.products): loop for loop in inner_loops(assembly) if loop.is_product}
     kernels = [kernel for phase in program.phases for kernel in leaves(phase) if isinstance(kernel, ContractKernel)]
-    return [tile for kernel in kernels for tile in variants(kernel, names.calls[id(kernel)][0], loops)]
+    return [tile for kernel in kernels for tile in variants(kernel, names.calls[id(kernel)].function.name, loops)]
 
 
 def variants(kernel: ContractKernel, function: str, loops: dict[tuple[str, int], Loop]) -> Iterator[Tile]:

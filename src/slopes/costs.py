@@ -39,7 +39,8 @@ TILE_BYTES: Annotated[int, Cost(
     "bytes", "how many transformed tiles are made and used before the next ones",
     "chosen; parts of 12 MB were as fast as all at once: NOTES 23")] = 20 << 20
 CACHED_TILES: Annotated[int, Cost(
-    "bytes", "how many transformed tiles a thread makes and uses at a time, so that they stay in its second-level cache")] = 640 << 10
+    "bytes", "how many transformed tiles a thread makes and uses at a time, so that they stay in its second-level cache",
+    "chosen; the gain of working part by part: NOTES 36")] = 640 << 10
 FILTER_READ: Annotated[int, Cost(
     "multiplications", "the price of reading one element of transformed filters: whether few tiles get smaller ones")] = 6
 TRANSFORM: Annotated[float, Cost(
