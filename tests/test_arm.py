@@ -22,6 +22,7 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.arm import assembly, cores  # noqa: E402
+from benchmarks.workloads import WORKLOADS  # noqa: E402
 
 LINUX = "aarch64-unknown-linux-gnu"
 PROCESSORS = "generic", "apple-m1", "neoverse-n1", "neoverse-v1"
@@ -125,3 +126,9 @@ def test_a_round_takes_what_it_occupies_most():
     assert core.cycles(inner) == 2.0, "four registers loaded, two at once"
     assert cores.Core("", "", 1, 4, 8, 1, "").cycles(inner) == 3.0
     assert cores.Core("", "", 4, 4, 8, 4, "").cycles(inner) == 4.0
+
+
+def test_a_prediction_has_a_share_for_every_core():
+    name, *cells = cores.row(WORKLOADS["mlp-sgd"])
+    assert name == "mlp-sgd" and len(cells) == 3 + len(cores.CORES)
+    assert all(0 < float(cell.rstrip("%")) <= 100 for cell in cells[-len(cores.CORES):])
