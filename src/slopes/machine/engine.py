@@ -17,7 +17,7 @@ from ..costs import CROWDED, SLOWER, STALL, WAKE_TIME, WORK_TIME
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import pool as pools
 from . import threads
-from .arena import NOTHING, Arena, Block
+from .arena import Arena, Block
 from .buffer import aligned_bytes
 from .entry import CALL, entry
 from .translate import Loaded
@@ -46,7 +46,6 @@ class Program:
     def __init__(self, manifest: Manifest, codes: Sequence[bytes], clocks: int = 0) -> None:
         self.manifest, self._loaded = manifest, Loaded(codes)
         self.arena = pools.pool.arena() if manifest.parallel else Arena()
-        self._block = NOTHING  # of one thread
         self._context = aligned_bytes(CONTEXT_BYTES + 8 * clocks)
         self.step = self._context[STEP:STEP + 8].view(np.int64)  # the number of the step that the last run came to
         self.clocks = self._context[CONTEXT_BYTES:].view(np.int64)  # ticks of each kernel, in a timed program
@@ -102,7 +101,7 @@ class Program:
         self.call[ARGUMENTS], self.call[STRIDES] = tables
         self.call[STEPS] = steps
         if not self.manifest.parallel and not self.call[ARENA]:
-            self._block = self.reserve(1)
+            self.reserve(1)
         self.prepared = tables if steps == 1 else None
 
     def _enter_together(self) -> int:

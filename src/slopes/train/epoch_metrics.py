@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .chunk import Chunk
-from .metrics import Metric
+from .metrics import Metric, quotient
 
 
 class EpochMetrics:
@@ -40,7 +40,7 @@ class EpochMetrics:
     def loss(self) -> float:
         """The mean loss."""
         start = sum(map(math.prod, self.shapes.values()))
-        return math.fsum(total / (weight or 1.0) for total, weight in zip(self.sums[start:].tolist(), self.weights[start:].tolist()))
+        return math.fsum(map(quotient, self.sums[start:], self.weights[start:]))
 
     @property
     def metrics(self) -> dict[str, float]:
