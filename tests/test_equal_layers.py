@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from native_graphs import Reported, compile_nodes, plan
+from training import training_step
 
 import slopes as sl
 from slopes import native_backend, nn, optim
@@ -24,15 +25,7 @@ def graph_of(net, inputs, targets, monkeypatch):
     monkeypatch.setattr(native_backend, "compile_graph",
                         lambda roots, updates, **rest: captured.append((roots, updates)) or compile_graph(roots, updates, **rest))
     optimizer = optim.Adam(net.parameters(), lr=0.01)
-
-    @sl.compile
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = sl.compile(training_step(net, optimizer))
     step(inputs, targets)
     return captured[0]
 

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from training import training_step
 
 import slopes as sl
 from slopes import errors, nn, optim
@@ -42,15 +43,7 @@ def compiled(tmp_path, monkeypatch):
 def train(net, inputs, targets) -> np.ndarray:
     """One step of training by a function compiled anew; gives the loss and the new weights as one array."""
     optimizer = optim.AdamW(net.parameters(), lr=1e-3)
-
-    @sl.compile
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = sl.compile(training_step(net, optimizer))
     loss = step(sl.tensor(inputs), sl.tensor(targets)).numpy()
     return np.concatenate([loss.reshape(-1), *(array.reshape(-1) for array in net.state_dict().values())])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from training import training_step
 
 import slopes as sl
 from slopes import nn, optim
@@ -36,15 +37,7 @@ def test_a_compiled_function_equals_the_eager_one():
 def test_a_compiled_step_learns():
     net, x, y = xor_net(), sl.tensor(XOR.inputs), sl.tensor(XOR.targets)
     optimizer = optim.SGD(net.parameters(), lr=0.5, momentum=0.9)
-
-    @sl.compile
-    def step(x, y):
-        loss = nn.cross_entropy(net(x), y)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = sl.compile(training_step(net, optimizer))
     losses = [step(x, y).item() for _ in range(100)]
     assert losses[-1] < 0.1 < losses[0] and step.compilations == 1
 
