@@ -218,8 +218,7 @@ def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None,
                  resume: Path | None, data: Path | None = None, **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
-    if args.get(recipe.source):
-        args[recipe.source] = os.path.abspath(args[recipe.source])
+    args |= {name: os.path.abspath(args[name]) for name in (recipe.source, *recipe.files) if args.get(name)}
     if resume is None:
         values, seed = recipe.resolve(**args), seed or 0
         folder = choose_folder(recipe.name, out, replace)
@@ -304,7 +303,7 @@ def print_result(result: Result[Any]) -> None:
     histories = [run.history for run in result.runs.values()]
     seconds, compiling = (sum(getattr(history, name) for history in histories) for name in ("seconds", "compile_seconds"))
     click.echo(f"trained in {seconds:.1f} s ({compiling:.1f} s of it compiling){', interrupted' if result.interrupted else ''}")
-    for remark in advice(result.run) if list(result.runs) == [""] else ():
+    for remark in advice(result.run) if list(result.runs) == [""] and not result.experiment.source else ():  # own data: the best epoch
         click.echo(f"advice: {remark}")
     assert result.folder is not None
     click.echo(f"saved in {result.folder}: {', '.join(sorted(file.name for file in result.folder.iterdir() if file.is_file()))}")

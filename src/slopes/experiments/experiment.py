@@ -175,6 +175,7 @@ class Experiment(Generic[D]):
     evaluate    evaluate(run, item): figures and lines on inputs of a file or folder whose targets are known
     source      the setting that names the user's own data, a file or a folder; "": the data are those of `datasets`. Whatever else
                 a user says of her data is a setting, too, so that a run can be continued
+    files       further settings that name files
     examples    command lines for the help, without `slopes train NAME`
     keeps       the parts whose networks are kept in the run folder; (): all
     one_stream  the initial weights of all networks are drawn from one stream of random numbers; otherwise each begins with the seed
@@ -195,6 +196,7 @@ class Experiment(Generic[D]):
     evaluate: Callable[[LoadedRun, str], Report] | None = None
     takes: str = "IMAGE"
     source: str = ""
+    files: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     dependent: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
