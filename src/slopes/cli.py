@@ -184,13 +184,13 @@ class Number(click.ParamType):
 
 
 def option_type(name: str, setting: Setting) -> click.ParamType:
-    """Choices, text, integers of at least 1 (epochs: 0), numbers (of at least 0, if nothing else is said)."""
+    """Choices, text, integers of at least 1 (epochs: 0), numbers of at least 0, if nothing else is said."""
     if setting.choices:
         return click.Choice(setting.choices)
     if isinstance(setting.default, str):
         return click.STRING
     if isinstance(setting.default, int):
-        return Number(least=0 if name == "epochs" else 1)
+        return Number(least=setting.least if setting.least is not None else 0 if name == "epochs" else 1)
     return Number(least=0 if setting.least is None else setting.least, whole=False)
 
 
@@ -218,8 +218,7 @@ def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None,
                  resume: Path | None, data: Path | None = None, **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
-    if args.get(recipe.source):
-        args[recipe.source] = os.path.abspath(args[recipe.source])
+    args |= {name: os.path.abspath(args[name]) for name in (recipe.source, *recipe.files) if args.get(name)}
     if resume is None:
         values, seed = recipe.resolve(**args), seed or 0
         folder = choose_folder(recipe.name, out, replace)

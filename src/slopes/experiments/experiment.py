@@ -25,7 +25,8 @@ State = Mapping[str, np.ndarray]  # Training.named_state()
 @dataclass(frozen=True)
 class Setting:
     """A hyper-parameter: its default, the reason for it, and the values allowed: one of `choices` (none: any value of the default's
-    type); for floats at least `least` (None: 0). A default of False is a flag, a tuple holds any number of texts."""
+    type); numbers are at least `least` (None: 0 for floats, 1 for integers). A default of False is a flag, a tuple holds any number of
+    texts."""
 
     default: Any
     reason: str
@@ -121,11 +122,13 @@ class Learn:
 
 @dataclass
 class Report:
-    """Figures by name, the most important first; lines to print; and functions that draw plots, by file name."""
+    """Figures by name, the most important first; lines to print; functions that draw plots, by file name; and what was understood of
+    the data, in lines that were logged before the training: they are kept in the run folder, in front of the others."""
 
     figures: dict[str, float]
     lines: list[str]
     plots: dict[str, Callable[[], Picture]] = field(default_factory=dict)
+    data_lines: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -175,6 +178,7 @@ class Experiment(Generic[D]):
     evaluate    evaluate(run, item): figures and lines on inputs of a file or folder whose targets are known
     source      the setting that names the user's own data, a file or a folder; "": the data are those of `datasets`. Whatever else
                 a user says of her data is a setting, too, so that a run can be continued
+    files       settings that name further files and folders of the user: the command line makes their paths absolute
     examples    command lines for the help, without `slopes train NAME`
     keeps       the parts whose networks are kept in the run folder; (): all
     one_stream  the initial weights of all networks are drawn from one stream of random numbers; otherwise each begins with the seed
@@ -195,6 +199,7 @@ class Experiment(Generic[D]):
     evaluate: Callable[[LoadedRun, str], Report] | None = None
     takes: str = "IMAGE"
     source: str = ""
+    files: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     dependent: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)

@@ -147,7 +147,8 @@ def save(result: Result[D], folder: Path) -> None:
     """Write the run folder."""
     plots, result.notes = draw(result.report)
     result.folder, result.save_error = save_somewhere(
-        result.kept, folder, **description(result), figures=result.figures, lines=result.lines, plots=plots, seconds=result.seconds,
+        result.kept, folder, **description(result), figures=result.figures,
+        lines=[*result.report.data_lines, *result.lines], plots=plots, seconds=result.seconds,
         interrupted=result.interrupted, states=result.states)
 
 
