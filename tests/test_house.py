@@ -57,7 +57,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands"),
     # what people see
-    ("view", "studio"),
+    ("view", "studio", "write_command"),
     ("cli",),
     ("__main__",),
 )

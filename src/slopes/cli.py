@@ -36,6 +36,7 @@ from .tables.folder import KIND as TABLE
 from .train.advise import advice
 from .train.runs import SavedRun, holds_run, load_run, prepare_folder
 from .view.report import report as report_page
+from .write_command import write
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -303,7 +304,7 @@ def print_result(result: Result[Any]) -> None:
     histories = [run.history for run in result.runs.values()]
     seconds, compiling = (sum(getattr(history, name) for history in histories) for name in ("seconds", "compile_seconds"))
     click.echo(f"trained in {seconds:.1f} s ({compiling:.1f} s of it compiling){', interrupted' if result.interrupted else ''}")
-    for remark in advice(result.run) if list(result.runs) == [""] else ():
+    for remark in advice(result.run) if list(result.runs) == [""] and not result.experiment.source else ():
         click.echo(f"advice: {remark}")
     assert result.folder is not None
     click.echo(f"saved in {result.folder}: {', '.join(sorted(file.name for file in result.folder.iterdir() if file.is_file()))}")
@@ -373,6 +374,9 @@ def write_rows(predicted: PredictedRows, out: Path, items: Sequence[str]) -> Non
     for note in predicted.notes:
         click.echo(note, err=True)
     click.echo(f"{written:,} rows, predictions in {out}")
+
+
+command.add_command(write)
 
 
 @command.command()

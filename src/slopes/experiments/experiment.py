@@ -176,6 +176,7 @@ class Experiment(Generic[D]):
     predict     predict(run, item, top): what the loaded run says about one item of the command line; `takes` names such an item
     predict_rows  predict_rows(run, items): the same about many inputs, in files or folders, as rows of a table
     evaluate    evaluate(run, item): figures and lines on inputs of a file or folder whose targets are known
+    write       write(run, prompt, length, temperature, seed): `length` tokens that follow a prompt, and notes on the prompt
     source      the setting that names the user's own data, a file or a folder; "": the data are those of `datasets`. Whatever else
                 a user says of her data is a setting, too, so that a run can be continued
     files       settings that name further files and folders of the user: the command line makes their paths absolute
@@ -197,6 +198,7 @@ class Experiment(Generic[D]):
     predict: Callable[[LoadedRun, str, int], Prediction] | None = None
     predict_rows: Callable[[LoadedRun, Sequence[str]], PredictedRows] | None = None
     evaluate: Callable[[LoadedRun, str], Report] | None = None
+    write: Callable[[LoadedRun, str, int, float, int], tuple[str, list[str]]] | None = None
     takes: str = "IMAGE"
     source: str = ""
     files: tuple[str, ...] = ()

@@ -94,7 +94,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     Raises ArgumentError without any tensor or type, DTypeError for types that do not meet.
 
     >>> sl.result_type(sl.int32, sl.float32), sl.result_type(sl.ones(2, "float64"), 1)
-    (dtype('float64'), dtype('float64'))
+    (dtype('float32'), dtype('float64'))
     """
     numbers = [part for part in arrays_and_dtypes if isinstance(part, (bool, int, float, complex)) and not isinstance(part, np.generic)]
     types = [dtype_of(part) for part in arrays_and_dtypes if not any(part is scalar for scalar in numbers)]
