@@ -251,7 +251,7 @@ class Folder:
             self.write(KEY, secret)
 
     def tidy_if_due(self) -> None:
-        """Tidy after the first program that this process keeps here, then after every few megabytes: a folder may have thousands of files."""
+        """Tidy after the first program that this process keeps here, then after every 4 MB: a folder may have thousands of files."""
         if _unchecked.get(self.path, MOST) >= MOST * UNCHECKED:
             _unchecked[self.path] = 0
             self.tidy()
