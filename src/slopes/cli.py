@@ -24,15 +24,14 @@ from .experiments.run import load
 from .experiments.run import resume as resume_run
 from .experiments.run import run as run_experiment
 from .extras import on_demand
-from .files.atomic import replacing
 from .machine.threads import thread_count
+from .run_commands import report, runs
 from .settings import MOST_THREADS, VARIABLES, VERSION, cache_folder, data_folder
 from .streams import Lenient
 from .table_commands import evaluate_tables, predict_tables, table_command
 from .tables.folder import KIND as TABLE
 from .train.advise import advice
 from .train.runs import SavedRun, holds_run, load_run, prepare_folder
-from .view.report import report as report_page
 
 DEFAULT = "digits"
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -91,8 +90,13 @@ def command() -> None:
     Examples:
       slopes train digits                 a net for handwritten digits, in seconds
       slopes predict runs/digits my.png   which digit does my picture show?
+      slopes runs                         the runs in the folder runs, with their figures
       slopes info                         version, processor, threads and folders
     """
+
+
+command.add_command(report)
+command.add_command(runs)
 
 
 def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -341,26 +345,6 @@ def evaluate(run: Path, files: tuple[str, ...]) -> None:
       slopes evaluate runs/table labelled.csv
     """
     evaluate_tables(load_run(run), files)
-
-
-@command.command()
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, metavar="FILE",
-              help="the page to write")
-def report(runs: tuple[Path, ...], out: Path) -> None:
-    """Write a page about the runs in the folders RUN: one HTML file that opens in any browser, and from a mail.
-
-    It holds curves, figures, plots, settings, networks and versions; of own tables also the columns, the models beside each other,
-    which columns matter, the confusion of classes, calibration, and the rows with the worst errors. Several runs are compared.
-
-    \b
-    Example:
-      slopes report runs/table runs/table-2 --out report.html
-    """
-    page = report_page([load_run(run) for run in runs])
-    with replacing(out) as file:
-        file.write(page.encode())
-    click.echo(f"saved in {out}")
 
 
 def written_picture(prediction: Prediction, item: str, folder: Path) -> str:
