@@ -20,7 +20,8 @@ from .data.sets.locate import found_sets
 from .errors import ArgumentError, SlopesError
 from .experiments.catalog import RECIPES, find_recipe
 from .experiments.experiment import Experiment, Prediction, Result, Setting
-from .experiments.run import load
+from .experiments.load import TableRun, load
+from .experiments.loaded import NetRun
 from .experiments.run import resume as resume_run
 from .experiments.run import run as run_experiment
 from .extras import on_demand
@@ -314,11 +315,12 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
       slopes predict runs/tabular houses.csv
       slopes predict runs/table new.csv --out predictions.csv
     """
-    saved = load_run(run)
-    if saved.recipe == TABLE:
-        predict_tables(saved, items, out)
-        return
     loaded = load(run)
+    if isinstance(loaded, NetRun):
+        raise loaded.without_net()
+    if isinstance(loaded, TableRun):
+        predict_tables(loaded.models, items, out)
+        return
     failed = False
     for item in items:
         try:

@@ -16,6 +16,7 @@ import click
 from .errors import ArgumentError
 from .settings import MOST_THREADS
 from .tables.folder import models_of, save_study
+from .tables.model import TableModel
 from .tables.predictions import evaluate_file, predict_file
 from .tables.report import prepared_lines, result_lines
 from .tables.schema import KINDS, TASKS, Kind, Task
@@ -164,9 +165,8 @@ def finish(studies: Sequence[Study], folder: Path, interrupted: int) -> None:
         sys.exit(1 if error is not None else interrupted)
 
 
-def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
+def predict_tables(models: Sequence[TableModel], files: Sequence[str], out: Path) -> None:
     """`slopes predict` with the run of a table: a file of predictions for each file, and what was noticed in it."""
-    models = models_of(saved)
     if len(files) > 1 and not out.is_dir():
         raise ArgumentError(f"--out {out} for {len(files)} files", why="each has a file of predictions of its own",
                             repair="name a folder that is there, or predict one file at a time")

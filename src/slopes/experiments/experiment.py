@@ -14,8 +14,9 @@ from .. import nn
 from ..errors import ArgumentError, SaveError
 from ..plot import Picture
 from ..train.history import History, Run
-from ..train.runs import SavedRun, TrainingState
+from ..train.runs import TrainingState
 from ..train.training import Callback, Training
+from .loaded import Loaded
 
 D = TypeVar("D")
 Facts = dict[str, Any]  # a description of the data that JSON can hold
@@ -260,24 +261,17 @@ class Result(Generic[D]):
                 if self.experiment.is_kept(name) or (self.interrupted and self.experiment.network is not None)}
 
 
-@dataclass
-class LoadedRun:
-    """A run folder with its networks, trained and in eval mode, by name; `record` is all else that the folder holds."""
+@dataclass(repr=False)
+class LoadedRun(Loaded):
+    """A run of a recipe: with the recipe, and its hyper-parameters as a Config."""
 
     experiment: Experiment[Any]
-    record: SavedRun
     config: Config
-    networks: dict[str, Any]
 
     @property
     def facts(self) -> Facts:
         """The description of the data."""
         return self.record.data
-
-    @property
-    def net(self) -> Any:
-        """The only network, or the first."""
-        return next(iter(self.networks.values()))
 
     def predict(self, item: str, top: int = 1) -> Prediction:
         """What the run says about one item: a text, or the path of a file, as `experiment.takes` says.
@@ -285,7 +279,5 @@ class LoadedRun:
         top: how many answers to give where there are several, such as classes.
         """
         if self.experiment.predict is None:
-            raise ArgumentError(f"recipe {self.experiment.name} keeps no network to predict with",
-                                why="it compares models; its figures and plots are in the run folder",
-                                repair="train another recipe: slopes train --list")
+            raise self.without_net()
         return self.experiment.predict(self, item, top)
