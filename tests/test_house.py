@@ -56,7 +56,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("experiments", "table_commands"),
     # what people see
     ("view", "studio"),
-    ("run_commands",),
+    ("run_commands", "tune_command"),
     ("cli",),
     ("__main__",),
 )

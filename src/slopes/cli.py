@@ -32,10 +32,11 @@ from .streams import Lenient
 from .table_commands import evaluate_tables, predict_tables, table_command
 from .tables.folder import KIND as TABLE
 from .train.advise import advice
+from .train.interrupt import INTERRUPTED
 from .train.runs import SavedRun, holds_run, load_run, prepare_folder
+from .tune_command import tune_command
 
 DEFAULT = "digits"
-INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 class Commands(click.Group):
@@ -91,6 +92,7 @@ def command() -> None:
     Examples:
       slopes train digits                 a net for handwritten digits, in seconds
       slopes predict runs/digits my.png   which digit does my picture show?
+      slopes tune digits --trials 30      search for good hyper-parameters
       slopes runs                         the runs in the folder runs, with their figures
       slopes info                         version, processor, threads and folders
     """
@@ -347,6 +349,9 @@ def evaluate(run: Path, files: tuple[str, ...]) -> None:
       slopes evaluate runs/table labelled.csv
     """
     evaluate_tables(load_run(run), files)
+
+
+command.add_command(tune_command(setting_options, use_settings))
 
 
 def written_picture(prediction: Prediction, item: str, folder: Path) -> str:

@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count, product
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,7 @@ from .tables.report import prepared_lines, result_lines
 from .tables.schema import KINDS, TASKS, Kind, Task
 from .tables.spelling import spelling_of
 from .tables.study import Question, Study, for_targets, prepare, study_of
-from .tables.training import Settings
+from .tables.training import DEFAULTS, Settings
 from .train.runs import SavedRun
 
 HELP = """Train on a table of your own: a CSV file whose first line names the columns, or a Parquet or Arrow file.
@@ -41,6 +42,7 @@ Examples:
 
 OTHER_FORMATS = (".parquet", ".arrow", ".feather")  # that tables are read from, but predictions not written in
 NETWORKS = "networks"  # the subfolder of a run with its trainings, until all of them are finished
+SEARCHED = "rate", "decay", "dropout", "width", "layers"  # hyper-parameters that are options
 
 Setup = Callable[[int | None, Path | None, bool], Path]
 
@@ -67,6 +69,7 @@ def parameters() -> list[click.Parameter]:
         click.Option(["--valid"], type=path, metavar="FILE", help="rows that choose the epoch  [default: a part of the rows]"),
         click.Option(["--test"], type=path, metavar="FILE", help="rows to test with  [default: a fifth of the rows]"),
         click.Option(["--balanced"], is_flag=True, help="let all classes weigh the same, however many rows they have"),
+        *setting_options(),
         click.Option(["--encoding"], help="of the file, such as utf-8, cp1252, utf-16  [default: detected]"),
         click.Option(["--delimiter"], help="between two fields  [default: detected among comma, semicolon, tab and bar]"),
         click.Option(["--decimal"], default=".", show_default=True, help="the decimal mark, '.' or ','"),
@@ -86,6 +89,32 @@ def parameters() -> list[click.Parameter]:
     ]
 
 
+def setting_options() -> list[click.Parameter]:
+    """The hyper-parameters of the networks; None: the default."""
+    network = DEFAULTS.variants[0]
+    return [
+        click.Option(["--rate"], type=click.FloatRange(0, min_open=True), help=f"learning rate  [default: {DEFAULTS.rate}]"),
+        click.Option(["--decay"], type=click.FloatRange(0), help=f"weight decay  [default: {DEFAULTS.decay}]"),
+        click.Option(["--dropout"], type=click.FloatRange(0, 1, max_open=True), help=f"after each layer  [default: {network.dropout}]"),
+        click.Option(["--width"], type=click.IntRange(1), help=f"units of each layer  [default: {network.width}]"),
+        click.Option(["--layers"], type=click.IntRange(1), help=f"of each network  [default: {network.layers}]"),
+    ]
+
+
+def settings_of(balanced: bool, args: Mapping[str, Any]) -> Settings:
+    """The hyper-parameters: those of the command line, else the defaults."""
+    values = {name: value for name, value in args.items() if value is not None}
+    sizes = {name: values.pop(name) for name in ("dropout", "width", "layers") if name in values}
+    return replace(DEFAULTS, balanced=balanced, variants=tuple(replace(variant, **sizes) for variant in DEFAULTS.variants), **values)
+
+
+def question_of(file: Path, target: str, task: Task | None, kinds: dict[str, Kind], date_order: str | None, without: Sequence[str],
+                group: str, time: str, valid: Path | None, test: Path | None, **spelling: Any) -> Question:
+    """What the arguments and options ask for."""
+    spelled = spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])})
+    return Question(file, target, task, spelled, kinds, date_order or "", without, group, time, valid, test)
+
+
 def read_kinds(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Kind]:
     """COLUMN=KIND as a dict; wrong usage for a word without an equals sign."""
     pairs = [value.rpartition("=") for value in values]
@@ -95,14 +124,11 @@ def read_kinds(context: click.Context, parameter: click.Parameter, values: Seque
     return {name: cast(Kind, kind) for name, _, kind in pairs}
 
 
-def train(setup: Setup, interrupted: int, file: Path, targets: Sequence[str], task: Task | None, without: Sequence[str],
-          kinds: dict[str, Kind], group: str, time: str, valid: Path | None, test: Path | None, balanced: bool, date_order: str | None,
-          compare: bool, seed: int, threads: int | None, out: Path | None, replace: bool, resume: Path | None, quiet: bool,
-          **spelling: Any) -> None:
+def train(setup: Setup, interrupted: int, file: Path, targets: Sequence[str], balanced: bool, compare: bool, seed: int,
+          threads: int | None, out: Path | None, replace: bool, resume: Path | None, quiet: bool, **args: Any) -> None:
     """Carry out `slopes train table`."""
-    question = Question(file, targets[0], task, spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])}), kinds,
-                        date_order or "", without, group, time, valid, test)
-    settings = Settings(balanced=balanced)
+    settings = settings_of(balanced, {name: args.pop(name) for name in SEARCHED})
+    question = question_of(file, targets[0], **args)
     prepared = [prepare(part, settings, seed) for part in for_targets(question, targets)]
     folder = setup(threads, out, replace) if resume is None else setup(threads, unfinished(resume, out, replace), True)
     if resume is None:

@@ -15,6 +15,7 @@ from ..errors import ArgumentError, SaveError
 from ..plot import Picture
 from ..train.history import History, Run
 from ..train.runs import TrainingState
+from ..train.space import Between
 from ..train.training import Callback, Training
 from .loaded import Loaded
 
@@ -26,12 +27,16 @@ State = Mapping[str, np.ndarray]  # Training.named_state()
 @dataclass(frozen=True)
 class Setting:
     """A hyper-parameter: its default, the reason for it, and the values allowed: one of `choices` (none: any value of the default's
-    type); for floats at least `least` (None: 0)."""
+    type); for floats at least `least` (None: 0).
+
+    search: what `slopes tune` tries, a range or choices; None: as the name says (`experiments.search.range_of`)
+    """
 
     default: Any
     reason: str
     choices: tuple[Any, ...] = ()
     least: float | None = None
+    search: Between | tuple[Any, ...] | None = None
 
     def accepts(self, value: Any) -> bool:
         """Whether the value is a choice, where there are some, and of the default's type; an integer is a float, too."""
