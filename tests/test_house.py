@@ -57,7 +57,8 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands"),
     # what people see
-    ("view", "studio", "write_command"),
+    ("view", "studio", "command_options", "write_command"),
+    ("predict_commands", "run_commands", "train_command", "tune_command"),
     ("cli",),
     ("__main__",),
 )

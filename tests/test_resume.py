@@ -25,7 +25,8 @@ from slopes.errors import ArgumentError, DataError, SaveError
 from slopes.experiments import checkpoints
 from slopes.experiments.catalog import RECIPES, find_recipe
 from slopes.experiments.experiment import Experiment, Fit, Learn, Report, Setting
-from slopes.experiments.run import load, resume, run
+from slopes.experiments.load import load
+from slopes.experiments.run import resume, run
 from slopes.files.claim import claimed
 from slopes.train import Callback, EarlyStopping
 from slopes.train import checkpoints as policy

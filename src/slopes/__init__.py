@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
+    from .experiments.load import load
     from .functions import *  # noqa: F403
     from .gradcheck import check_grads
     from .graph.dtype import (
@@ -76,6 +77,7 @@ NAMES = {
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
+    "experiments.load": ("load",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),
