@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -202,7 +204,7 @@ def test_gradient_boosting_learns_all_steps_at_once():
 
 
 def test_categories_and_logarithms(tmp_path):
-    table, inputs = made()
+    table = made()[0]
     table.columns["w"] = np.array(["a", "b", "c"] * 41, object)
     code = series_inputs.code_of(table, "w", 80, table.notes)
     assert code.categories == ("a", "b", "c") and code(np.array(["b", "z", ""], object)).tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
@@ -218,15 +220,19 @@ def test_categories_and_logarithms(tmp_path):
 
 def test_scores_by_blocks_of_windows():
     draws = series_account.block_draws(10, 4, seed=0)
-    assert draws.shape == (500, 10) and ((draws[:, 1:4] - draws[:, :3]) % 10 == 1).all() and (draws == series_account.block_draws(10, 4, 0)).all()
+    assert draws.shape == (500, 10) and ((draws[:, 1:4] - draws[:, :3]) % 10 == 1).all()
+    assert (draws == series_account.block_draws(10, 4, seed=0)).all()
     scores = series_account.Scores(series_account.block_draws(40, 4, 0), base=2.0)
     errors = np.random.default_rng(1).normal(size=(40, 4))
     standing = scores.standing(errors)
-    assert standing["MAE"].value == pytest.approx(np.abs(errors).mean()) and standing["MASE"].value == pytest.approx(np.abs(errors).mean() / 2)
+    assert standing["MAE"].value == pytest.approx(np.abs(errors).mean())
+    assert standing["MASE"].value == pytest.approx(np.abs(errors).mean() / 2)
     assert standing["RMSE"].value == pytest.approx(np.sqrt((errors**2).mean())) and standing["MAE"].low < standing["MAE"].value
     better = series_account.verdict({"network": errors / 2, "last value": errors * 2, "plain": errors}, scores)
     assert better.startswith("the network is better than plain by") and "for sure" not in better
     assert series_account.verdict({"network": errors, "plain": errors / 2}, scores).endswith("use that one")
+    assert series_account.verdict({"network": errors * 1.00001, "plain": errors}, scores) == \
+        "the network is as good as plain: the simpler model will do"
     assert series_account.conformal_margins(np.zeros((9, 2)), np.arange(18.0).reshape(9, 2)).tolist() == [16, 17]
 
 
@@ -289,3 +295,16 @@ def test_a_series_is_learned_forecast_evaluated_continued_and_reported(sales, tm
 def test_what_cannot_be_learned_leaves_no_run(sales, tmp_path, options, said):
     result = slopes("train", "series", "sales.csv", *options, "--out", "run")
     assert result.exit_code == 1 and said in result.stderr and not (tmp_path / "run").exists(), result.output
+
+
+def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(series_account, "boosting", no_boosting)
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).resolve().parent.parent / "docs" / "own-series.md").read_text(encoding="utf-8")
+    python, commands = (re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1] for language in ("python", "sh"))
+    exec(compile(python, "docs/own-series.md", "exec"), {})
+    for line in commands.splitlines():
+        result = slopes(*shlex.split(line)[1:])
+        assert result.exit_code == 0, f"{line}\n{result.output}"
+    rows = (tmp_path / "forecasts.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "day,units,low 90%,high 90%" and len(rows) == 8 and rows[1].startswith("2024-05-30,")

@@ -21,6 +21,7 @@ NETWORK, LAST, LINEAR = "network", "last value", "linear autoregression"
 BOOSTING = "gradient boosting (scikit-learn)"
 DRAWS, LOW, HIGH = 500, 0.025, 0.975
 MOST_ROWS = 50_000  # windows x steps from which gradient boosting learns
+EQUAL = 1e-4  # of the error: a smaller difference is none
 REPEATS, MOST_EXCHANGED = 3, 1000
 FORECASTING, COMPARING = 4, 5  # streams of random numbers
 
@@ -113,6 +114,8 @@ def verdict(errors: Mapping[str, np.ndarray], scores: Scores) -> str:
     (_, own), *rest = [(name, np.abs(values).mean(axis=1)) for name, values in errors.items()]
     best, other = min(rest, key=lambda pair: float(pair[1].mean()))
     difference = scores.interval(own - other)
+    if abs(difference.value) <= EQUAL * float(other.mean()):
+        return f"the network is as good as {best}: the simpler model will do"
     size = f"by {abs(difference.value):.3g} in MAE (95% interval of the difference {difference.low:.3g} to {difference.high:.3g})"
     sure = difference.low > 0 or difference.high < 0
     doubt = "" if sure else ", less than the test windows can tell for sure"
