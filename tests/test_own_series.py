@@ -62,6 +62,7 @@ def refusal(tmp_path, times, values=None, question=ASKED, **more):
     (days(4, step=7), "1 week", "2024-01-29"),
     ([1990, 1991, 1992], "1 in numbers", "1993"),
     ([0.1, 0.2, 0.3, 0.4], "0.1 in numbers", "0.5"),
+    ([1704067200000, 1704070800000, 1704074400000], "3.6e+06 in numbers", "1704078000000"),
 ])
 def test_the_step_between_times_and_the_time_that_follows(tmp_path, times, step, following):
     table = read(tmp_path, times)
@@ -117,6 +118,12 @@ def test_the_ends_of_a_target(tmp_path):
 def test_what_is_no_series_is_refused(tmp_path, times, values, said):
     text = refusal(tmp_path, times, values)
     assert re.search(said, text), text
+
+
+def test_several_series_in_one_file_are_seen(tmp_path):
+    text = refusal(tmp_path, [*days(3), *days(3)], shop=["a", "a", "a", "b", "b", "b"], row=range(6))
+    assert "column 'shop' tells rows of the same time apart: the file may hold several series" in text
+    assert "write the rows of one 'shop' into a file of their own" in text
 
 
 def test_columns_have_to_be_named(tmp_path):

@@ -33,7 +33,7 @@ from .series_network import SeriesNetwork, forecasts, ridge
 from .series_plots import SeriesOutlook, StepErrors
 from .series_table import Layout, Question, SeriesTable, read_series
 
-DETECT = "detect"
+DETECT, PART = "detect", "forecast"
 MOST_WINDOWS = 20_000  # of training: of longer series every second, third, ... is taken
 FEW_BLOCKS = 5  # of the test windows: below it, that is said
 
@@ -107,7 +107,7 @@ def describe(config: Config, data: SeriesData) -> Facts:
 def network(config: Config, facts: Facts, name: str) -> SeriesNetwork:
     """The network."""
     inputs = Inputs.from_fields(facts["inputs"])
-    return SeriesNetwork(inputs.window, inputs.horizon, 1 + inputs.past_width + inputs.future_width, 1 + inputs.future_width,
+    return SeriesNetwork(inputs.window, config["horizon"], 1 + inputs.past_width + inputs.future_width, 1 + inputs.future_width,
                          config["hidden"] if config["kind"] == "gru" else 0)
 
 
@@ -196,7 +196,8 @@ class Forecast:
                           f"the network needs the last {self.inputs.lookback}", "bring a longer past")
         if self.inputs.scale.logarithm:
             check_positive(self.table, self.inputs.target, self.table.target)
-        self.notes = [*self.table.notes, *unknown_notes(self.table, self.inputs)]
+        cut_short = ["the run was interrupted before its intervals were measured: they have no width"] if run.record.interrupted else []
+        self.notes = [*self.table.notes, *unknown_notes(self.table, self.inputs), *cut_short]
 
     def ends(self, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Forecasts and the ends of their 90% intervals, in the units of the series."""
@@ -271,7 +272,8 @@ experiment = Experiment(
     name="series",
     caption="the next values of a series of your own, with 90% intervals, from a file of times and values",
     expected="a smaller mean absolute error in the last fifth of the series than the last value and the value one period ago",
-    data=prepare, describe=describe, network=network, training=training, report=report, predict=predict, predict_rows=predict_rows,
+    data=prepare, describe=describe, parts=lambda config: (PART,),
+    network=network, training=training, report=report, predict=predict, predict_rows=predict_rows,
     evaluate=evaluate, source="file", takes="HISTORY.csv",
     examples=("sales.csv --time month --target units --horizon 12",
               "load.csv --time hour --target megawatts --known holiday --past temperature --horizon 24 --gaps interpolate",

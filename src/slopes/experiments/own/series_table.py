@@ -97,7 +97,7 @@ def read_series(path: str, question: Question, layout: Layout | None = None) -> 
     form = find_format(table.texts(question.time), table.spelling, question.date_order) if layout is None else layout.times
     columns = {name: column_values(table, name, name in question.known, layout) for name in question.columns}
     times, columns, notes = sorted_rows(table, question, parsed_times(table, question.time, form), columns)
-    times, columns = merge_doubles(table.path, question, form, times, columns, notes)
+    times, columns = merge_doubles(table, question, form, times, columns, notes)
     step = find_step(times, form, table.path) if layout is None else layout.step
     if layout is None:
         words = tuple(name for name, values in columns.items() if values.dtype == object)
@@ -185,7 +185,7 @@ def sorted_rows(table: TextTable, question: Question, times: np.ndarray, columns
     return times[order], {name: values[order] for name, values in columns.items()}, [note]
 
 
-def merge_doubles(path: str, question: Question, form: TimeFormat, times: np.ndarray, columns: Columns, notes: list[str]
+def merge_doubles(table: TextTable, question: Question, form: TimeFormat, times: np.ndarray, columns: Columns, notes: list[str]
                   ) -> tuple[np.ndarray, Columns]:
     """One row for each time; DataError naming times that are there twice, if nothing else was asked for."""
     unique, first, counts = np.unique(times, return_index=True, return_counts=True)
@@ -194,13 +194,30 @@ def merge_doubles(path: str, question: Question, form: TimeFormat, times: np.nda
         return times, columns
     named = listed([form.text(time) for time in doubled[:SHOWN].tolist()], len(doubled))
     if question.duplicates == "error":
-        raise refused(path, f"time column {question.time!r}", f"{len(doubled):,} times are there more than once: {named}",
-                      "one value belongs to one time; several series in one file have to be separated",
-                      "--duplicates mean or --duplicates last; or correct the rows")
+        raise doubled_times(table, question, f"{len(doubled):,} times are there more than once: {named}")
     notes.append(f"{len(doubled):,} times are there more than once: the {question.duplicates} of their values is taken ({named})")
     last = first + counts - 1
     return unique, {name: means(values, first) if question.duplicates == "mean" and values.dtype != object else values[last]
                     for name, values in columns.items()}
+
+
+def doubled_times(table: TextTable, question: Question, seen: str) -> DataError:
+    """The error for times that are there more than once."""
+    column = separating_column(table, question)
+    why, repair = "one value belongs to one time", "--duplicates mean or --duplicates last; or correct the rows"
+    if column is not None:
+        why = f"column {column!r} tells rows of the same time apart: the file may hold several series"
+        repair = f"write the rows of one {column!r} into a file of their own; or --duplicates mean or last"
+    return refused(table.path, f"time column {question.time!r}", seen, why, repair)
+
+
+def separating_column(table: TextTable, question: Question) -> str | None:
+    """A column that is not used, has few values, and another one in all rows of the same time."""
+    times = table.columns[question.time]
+    for name, values in table.columns.items():
+        if name not in (question.time, *question.columns) and 2 * len(set(values)) <= len(values) == len(set(zip(times, values))):
+            return name
+    return None
 
 
 def means(values: np.ndarray, first: np.ndarray) -> np.ndarray:

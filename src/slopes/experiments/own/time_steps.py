@@ -52,7 +52,9 @@ class TimeFormat:
         >>> TimeFormat("year-month", "%Y-%m").text(31.0), TimeFormat("").text(1961.0)
         ('1970-02', '1961')
         """
-        return f"{time:.10g}" if not self.form else (EPOCH + timedelta(seconds=round(time * DAY))).strftime(self.pattern)
+        if not self.form:
+            return f"{time:.0f}" if time == round(time) else f"{time:.10g}"
+        return moment(time).strftime(self.pattern)
 
 
 def find_format(texts: Texts, spelling: Spelling, date_order: str = "") -> TimeFormat:
