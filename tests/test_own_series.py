@@ -16,7 +16,8 @@ from command_line import slopes
 
 from slopes import nn
 from slopes.errors import ArgumentError, DataError, MissingExtraError
-from slopes.experiments.own import seasons, series_account, series_inputs, series_network, time_steps
+from slopes.experiments.experiment import Config
+from slopes.experiments.own import seasons, series, series_account, series_inputs, series_network, time_steps
 from slopes.experiments.own.series_table import Question, read_series
 
 ASKED = Question("time", "y")
@@ -258,40 +259,62 @@ def sales(tmp_path, monkeypatch):
     return all_rows
 
 
-TRAIN = ("train", "series", "sales.csv", "--time", "day", "--target", "units", "--known", "holiday", "--past", "warm", "--horizon", "4",
-         "--epochs", "1", "--hidden", "4", "--out", "run")
-
-
 def no_boosting(*args):
     raise MissingExtraError("scikit-learn is not installed", repair="install it")
 
 
-def test_a_series_is_learned_forecast_evaluated_continued_and_reported(sales, tmp_path, monkeypatch):
+def test_the_commands_of_the_page_run_and_the_run_is_continued(tmp_path, monkeypatch):
     monkeypatch.setattr(series_account, "boosting", no_boosting)
-    result = slopes(*TRAIN)
-    assert result.exit_code == 0, result.output
-    for text in ("units: 90 values from 2024-01-01 to 2024-03-30, step 1 day", "season: 7 steps", "known in advance: holiday",
-                 "known of the past: warm", "cycles of the calendar: day of the week", "linear autoregression", "one period ago", "MASE",
-                 "95% intervals from blocks of 4 windows", "90% intervals from", "holiday: ", "the network is",
-                 "not compared with gradient boosting: scikit-learn is not installed; install it"):
-        assert text in result.output, text
-    record = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
-    assert record["figures"]["test MAE"] < record["figures"]["last value: MAE"]
-    shown = slopes("predict", "run", "next.csv")
-    assert shown.exit_code == 0 and "2024-03-31  " in shown.stdout and "2024-04-03  " in shown.stdout, shown.output
-    written = slopes("predict", "run", "next.csv", "--out", "made.csv")
-    assert "they are the future" in written.stderr and "4 rows, predictions in made.csv" in written.stdout
-    rows = list(csv.DictReader((tmp_path / "made.csv").read_text(encoding="utf-8").splitlines()))
-    assert list(rows[0]) == ["day", "units", "low 90%", "high 90%"] and [row["day"] for row in rows] == sales["day"][90:94]
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).resolve().parent.parent / "docs" / "own-series.md").read_text(encoding="utf-8")
+    python, commands = (re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1] for language in ("python", "sh"))
+    exec(compile(python, "docs/own-series.md", "exec"), {})
+    output = ""
+    for line in commands.splitlines():
+        result = slopes(*shlex.split(line)[1:])
+        assert result.exit_code == 0, f"{line}\n{result.output}"
+        output += result.output
+    for text in ("units: 150 values from 2024-01-01 to 2024-05-29, step 1 day", "season: 7 steps", "known in advance: fair",
+                 "cycles of the calendar: day of the week", "linear autoregression", "one period ago", "MASE",
+                 "95% intervals from blocks of 7 windows", "90% intervals from", "fair: ", "the network is", "rows after 2024-05-29 have no",
+                 "not compared with gradient boosting: scikit-learn is not installed; install it", "sales.csv: network: MAE",
+                 "sales.csv: one period ago: MAE", "sales.csv: 90% intervals hold", "7 rows, predictions in forecasts.csv"):
+        assert text in output, text
+    record = json.loads((tmp_path / "runs/sales/run.json").read_text(encoding="utf-8"))
+    assert record["figures"]["test MAE"] < min(record["figures"][f"{plain}: MAE"] for plain in ("last value", "one period ago"))
+    rows = list(csv.DictReader((tmp_path / "forecasts.csv").read_text(encoding="utf-8").splitlines()))
+    assert list(rows[0]) == ["day", "units", "low 90%", "high 90%"] and [row["day"] for row in rows] == days(7, first=date(2024, 5, 30))
     assert all(float(row["low 90%"]) < float(row["units"]) < float(row["high 90%"]) for row in rows)
-    lacking = slopes("predict", "run", "sales.csv")
-    assert lacking.exit_code == 1 and "column 'holiday': it has no value for 2024-03-31" in lacking.stderr
-    assert "add rows for the 4 steps after 2024-03-30, with an empty 'units'" in lacking.stderr
-    measured = slopes("evaluate", "run", "all.csv").stdout
-    assert "all.csv: network: MAE" in measured and "90% intervals hold" in measured and "one period ago: MAE" in measured
-    continued = slopes("train", "series", "sales.csv", "--resume", "run", "--epochs", "2")
-    assert continued.exit_code == 0, continued.output
-    assert slopes("report", "run").exit_code == 0 and "linear autoregression" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    over = [float(row["units"]) - 50 - 10 * np.sin(i * 2 * np.pi / 7) for i, row in enumerate(rows, 150)]
+    assert over[3] > 9 > 6 > max(over[:3] + over[4:]), over  # on the fourth day there is a fair, of 15 more units
+    shown = slopes("predict", "runs/sales", "next.csv")
+    assert shown.exit_code == 0 and "\n2024-05-30  " in shown.stdout and "\n2024-06-05  " in shown.stdout, shown.output
+    lacking = slopes("predict", "runs/sales", "sales.csv")
+    assert lacking.exit_code == 1 and "column 'fair': it has no value for 2024-05-30" in lacking.stderr
+    assert "add rows for the 7 steps after 2024-05-29, with an empty 'units'" in lacking.stderr
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f'alt="{name}.png" src="data:' in report for name in ("outlook", "errors", "curve-forecast")) and "how much larger" in report
+    monkeypatch.setattr("slopes.experiments.run.draw", lambda report: ({}, []))
+    continued = slopes("train", "series", "sales.csv", "--resume", "runs/sales", "--epochs", "31")
+    assert continued.exit_code == 0 and "the network is" in continued.output, continued.output
+
+
+def test_what_was_understood(sales, tmp_path):
+    values = series.experiment.resolve(file="sales.csv", time="day", target="units", known=["holiday"], past=["warm"], horizon=4,
+                                       scale="log")
+    data = series.prepare(Config(values))
+    assert series.understood(data, ["a note"]) == [
+        "units: 90 values from 2024-01-01 to 2024-03-30, step 1 day",
+        f"season: 7 steps ({data.season.reason}); another one: --period",
+        "the network sees 14 values, their logarithms, and forecasts 4; known in advance: holiday; known of the past: warm; cycles of the "
+        "calendar: day of the week",
+        "training before 2024-02-28, validation before 2024-03-13, test from there on", "note: a note"]
+    assert series.few_blocks(data, 1) == ["the test part has 18 values, 4.5 times the horizon: its intervals say little"]
+    facts = json.loads(json.dumps(series.describe(Config(values), data)))
+    net = series.network(Config(values), facts, "")
+    matters = series_account.importance(net.eval(), data.inputs, data.test, seed=0)
+    assert sorted(matters) == ["day of the week", "holiday", "past of units but its last value", "units one period ago", "warm"]
+    assert matters["units one period ago"] == 0 < max(matters.values())  # no weight is on it before the training
 
 
 @pytest.mark.parametrize("options, said", [
@@ -302,16 +325,3 @@ def test_a_series_is_learned_forecast_evaluated_continued_and_reported(sales, tm
 def test_what_cannot_be_learned_leaves_no_run(sales, tmp_path, options, said):
     result = slopes("train", "series", "sales.csv", *options, "--out", "run")
     assert result.exit_code == 1 and said in result.stderr and not (tmp_path / "run").exists(), result.output
-
-
-def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(series_account, "boosting", no_boosting)
-    monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).resolve().parent.parent / "docs" / "own-series.md").read_text(encoding="utf-8")
-    python, commands = (re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1] for language in ("python", "sh"))
-    exec(compile(python, "docs/own-series.md", "exec"), {})
-    for line in commands.splitlines():
-        result = slopes(*shlex.split(line)[1:])
-        assert result.exit_code == 0, f"{line}\n{result.output}"
-    rows = (tmp_path / "forecasts.csv").read_text(encoding="utf-8").splitlines()
-    assert rows[0] == "day,units,low 90%,high 90%" and len(rows) == 8 and rows[1].startswith("2024-05-30,")

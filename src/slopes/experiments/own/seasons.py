@@ -9,7 +9,7 @@ import numpy as np
 from .time_steps import Step
 
 LEAST_RISE = 0.15  # by how much the autocorrelation rises again to a season's lag
-NOISE = 3.0  # deviations of the autocorrelation of white noise
+LEAST, NOISE = 0.2, 3.0  # of the autocorrelation at a season's lag, and its deviations of white noise
 LEAST_CYCLES = 2  # that the training part covers
 AS_HIGH = 0.9  # of the highest peak: an earlier one is preferred, and one of the calendar's
 HARMONICS = 3
@@ -55,15 +55,15 @@ def calendar_periods(step: Step) -> list[int]:
 def find_season(values: np.ndarray, step: Step) -> Season:
     """The season of the training part of a series: the first high peak of its autocorrelation, or the calendar's cycle beside it.
 
-    A lag is a peak if the autocorrelation rose to it from some lag before by at least 0.15, to three deviations of white noise, and the
-    part covers it twice. Without a peak it is the shortest cycle of the calendar that the part covers twice.
+    A lag is a peak if the autocorrelation rose to it from some lag before by at least 0.15, to 0.2 and three deviations of white noise,
+    and the part covers it twice. Without a peak it is the shortest cycle of the calendar that the part covers twice.
     """
     most = min(len(values) // LEAST_CYCLES, LONGEST_LAG)
     if most < 2:
         return Season(1, 0.0, "the training part is too short to show one")
     correlations = autocorrelation(values, most)
     rise = correlations - np.minimum.accumulate(correlations)
-    high = (rise >= LEAST_RISE) & (correlations > NOISE / np.sqrt(len(values)))
+    high = (rise >= LEAST_RISE) & (correlations > max(LEAST, NOISE / np.sqrt(len(values))))
     peaks = np.flatnonzero(high[1:-1] & (correlations[1:-1] >= correlations[:-2]) & (correlations[1:-1] >= correlations[2:])) + 1
     cycles = [period for period in calendar_periods(step) if period < most]
     if not len(peaks):

@@ -147,7 +147,7 @@ def error_of(net: SeriesNetwork, windows: Windows) -> float:
 
 def groups(inputs: Inputs) -> list[tuple[str, Sequence[int], Sequence[int]]]:
     """(name, features of `past`, features of `future`) of each input of the network."""
-    result: list[tuple[str, Sequence[int], Sequence[int]]] = [(f"past of {inputs.target}", (0,), ())]
+    result: list[tuple[str, Sequence[int], Sequence[int]]] = [(f"past of {inputs.target} but its last value", (0,), ())]
     if inputs.period > 1:
         result.append((f"{inputs.target} {SEASON}", (), (0,)))
     at = 1
