@@ -18,6 +18,7 @@ from slopes import nn
 from slopes.errors import ArgumentError, DataError, MissingExtraError
 from slopes.experiments.experiment import Config
 from slopes.experiments.own import seasons, series, series_account, series_inputs, series_network, time_steps
+from slopes.experiments.own.series_plots import SeriesOutlook
 from slopes.experiments.own.series_table import Question, read_series
 
 ASKED = Question("time", "y")
@@ -274,9 +275,9 @@ def test_the_commands_of_the_page_run_and_the_run_is_continued(tmp_path, monkeyp
         result = slopes(*shlex.split(line)[1:])
         assert result.exit_code == 0, f"{line}\n{result.output}"
         output += result.output
-    for text in ("units: 150 values from 2024-01-01 to 2024-05-29, step 1 day", "season: 7 steps", "known in advance: fair",
-                 "cycles of the calendar: day of the week", "linear autoregression", "one period ago", "MASE",
-                 "95% intervals from blocks of 7 windows", "90% intervals from", "fair: ", "the network is", "rows after 2024-05-29 have no",
+    for text in ("units: 150 values from 2024-01-01 to 2024-05-29, step 1 day", "season: 7 steps", "known in advance; a feature",
+                 "from 21 values, the day of the week", "linear autoregression", "one period ago", "MASE",
+                 "95% intervals from blocks of 7 windows", "90% intervals from", "fair: ", "the network is", "rows after 2024-05-29 have",
                  "not compared with gradient boosting: scikit-learn is not installed; install it", "sales.csv: network: MAE",
                  "sales.csv: one period ago: MAE", "sales.csv: 90% intervals hold", "7 rows, predictions in forecasts.csv"):
         assert text in output, text
@@ -292,6 +293,13 @@ def test_the_commands_of_the_page_run_and_the_run_is_continued(tmp_path, monkeyp
     lacking = slopes("predict", "runs/sales", "sales.csv")
     assert lacking.exit_code == 1 and "column 'fair': it has no value for 2024-05-30" in lacking.stderr
     assert "add rows for the 7 steps after 2024-05-29, with an empty 'units'" in lacking.stderr
+    for name, lines, said in (("months", ["day,units,fair", "2024-05,1,no", "2024-06,2,no"], "'2024-05' is no time"),
+                              ("hours", ["day,units,fair", "2024-01-01,1,no", "2024-01-01 08:00,2,no"], "no whole number of steps"),
+                              ("short", ["day,units,fair", "2024-01-01,1,no", "2024-01-02,2,no"], "2 values are too few to forecast from"),
+                              ("others", ["day,price,fair", "2024-01-01,1,no"], "has no column 'units'")):
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        refused = slopes("predict", "runs/sales", f"{name}.csv")
+        assert refused.exit_code == 1 and said in refused.stderr, refused.output
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(f'alt="{name}.png" src="data:' in report for name in ("outlook", "errors", "curve-forecast")) and "how much larger" in report
     monkeypatch.setattr("slopes.experiments.run.draw", lambda report: ({}, []))
@@ -303,18 +311,30 @@ def test_what_was_understood(sales, tmp_path):
     values = series.experiment.resolve(file="sales.csv", time="day", target="units", known=["holiday"], past=["warm"], horizon=4,
                                        scale="log")
     data = series.prepare(Config(values))
-    assert series.understood(data, ["a note"]) == [
-        "units: 90 values from 2024-01-01 to 2024-03-30, step 1 day",
-        f"season: 7 steps ({data.season.reason}); another one: --period",
-        "the network sees 14 values, their logarithms, and forecasts 4; known in advance: holiday; known of the past: warm; cycles of the "
-        "calendar: day of the week",
-        "training before 2024-02-28, validation before 2024-03-13, test from there on", "note: a note"]
-    assert series.few_blocks(data, 1) == ["the test part has 18 values, 4.5 times the horizon: its intervals say little"]
+    lines = series.understood(data, ["a note"])
+    assert lines[0] == "units: 90 values from 2024-01-01 to 2024-03-30, step 1 day" and lines[-1] == "note: a note"
+    assert [line.split("  ")[0] for line in lines[1:5]] == ["column", "units", "holiday", "warm"]
+    assert lines[2].endswith("of its logarithm") and "no, yes" in lines[3] and "known in advance; a feature for each category" in lines[3]
+    assert "number" in lines[4] and "known of the past; (x - " in lines[4]
+    assert lines[5:8] == [f"season: 7 steps ({data.season.reason}); another one: --period",
+                          "the network forecasts 4 steps from 14 values, the day of the week",
+                          "training before 2024-02-28, validation before 2024-03-13, test from there on"]
+    assert series.few_blocks(data) == ["the test part has 18 values, 4.5 times the horizon: its intervals say little"]
     facts = json.loads(json.dumps(series.describe(Config(values), data)))
     net = series.network(Config(values), facts, "")
     matters = series_account.importance(net.eval(), data.inputs, data.test, seed=0)
     assert sorted(matters) == ["day of the week", "holiday", "past of units but its last value", "units one period ago", "warm"]
     assert matters["units one period ago"] == 0 < max(matters.values())  # no weight is on it before the training
+
+
+def test_forecasts_of_one_step_are_one_line():
+    values = np.arange(30.0)
+    for horizon, count in ((1, 1), (4, 2)):
+        firsts = np.arange(20, 31 - horizon)
+        arrays = [np.zeros((len(firsts), horizon))] * 3
+        segments = SeriesOutlook("y", values, [""] * 30, firsts, *arrays).segments()
+        assert len(segments) == count and segments[0][0][0] == 20
+        assert all(len(line) == len(steps) for steps, lines in segments for line in lines)
 
 
 @pytest.mark.parametrize("options, said", [

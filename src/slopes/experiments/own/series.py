@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,10 +14,10 @@ from ...tables.spelling import spelling_of
 from ...train.stopping import EarlyStopping
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from . import series_account as account
-from .seasons import Season, cycles_of, find_season, named_season
+from .seasons import cycles_of, find_season, named_season
 from .series_inputs import (
     Inputs,
-    Parts,
+    SeriesData,
     Windows,
     check_known,
     check_positive,
@@ -29,35 +28,13 @@ from .series_inputs import (
     divide,
     unknown_notes,
 )
+from .series_lines import few_blocks, understood
 from .series_network import SeriesNetwork, forecasts, ridge
 from .series_plots import SeriesOutlook, StepErrors
 from .series_table import Layout, Question, SeriesTable, read_series
 
 DETECT, PART = "detect", "forecast"
 MOST_WINDOWS = 20_000  # of training: of longer series every second, third, ... is taken
-FEW_BLOCKS = 5  # of the test windows: below it, that is said
-
-
-@dataclass
-class SeriesData:
-    """A series with the inputs of its network, and the windows of each part."""
-
-    table: SeriesTable
-    inputs: Inputs
-    season: Season
-    parts: Parts
-    train: Windows
-    validation: Windows
-
-    @property
-    def test(self) -> Windows:
-        """The windows of the test part."""
-        return self.inputs.windows(self.table, self.parts.test)
-
-    @property
-    def trained_on(self) -> np.ndarray:
-        """The values of the training part."""
-        return self.table.target[: self.parts.cuts[0]]
 
 
 def errors_of(table: SeriesTable, inputs: Inputs, windows: Windows, scaled: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -134,7 +111,7 @@ def report(result: Result[SeriesData]) -> Report:
     figures = account.figures(standings) | {"test coverage of 90% intervals": covered, "share of the trained network": share}
     lines = [*understood(data, notes),
              f"best in validation, and kept: {share:.0%} of the trained network, {1 - share:.0%} of the ridge regression that it began as",
-             *account.account_lines(errors, standings, scores), *few_blocks(data, len(test)),
+             *account.account_lines(errors, standings, scores), *few_blocks(data),
              f"90% intervals from {len(data.validation):,} validation windows: they hold {covered:.1%} of the test values",
              *account.importance_lines(account.importance(net, data.inputs, test, seed))]
     return Report(figures, lines, {"outlook.png": outlook(data, test, own, margins).draw, "errors.png": StepErrors(errors).draw,
@@ -155,29 +132,6 @@ def blend(net: SeriesNetwork, data: SeriesData) -> float:
     share = best_share(lambda x: float(np.abs(x * trained + (1 - x) * begun - validation.targets).mean()))
     net.blend_with(start, share)
     return share
-
-
-def understood(data: SeriesData, notes: Sequence[str]) -> list[str]:
-    """What was understood of the file, in lines."""
-    table, inputs, cuts = data.table, data.inputs, data.parts.cuts
-    season = f"{data.season.period} steps" if data.season.period > 1 else "none"
-    columns = [f"{name}: {' and '.join(codes)}" for name, codes in (
-        ("known in advance", [code.name for code in inputs.known]), ("known of the past", [code.name for code in inputs.past]),
-        ("cycles of the calendar", list(inputs.cycles))) if codes]
-    return [f"{inputs.target}: {len(table):,} values from {table.text(0)} to {table.text(len(table) - 1)}, step {table.layout.step.text}",
-            f"season: {season} ({data.season.reason}); another one: --period",
-            f"the network sees {inputs.window} values, {'their logarithms, ' if inputs.scale.logarithm else ''}and forecasts "
-            f"{inputs.horizon}" + "".join(f"; {text}" for text in columns),
-            f"training before {table.text(cuts[0])}, validation before {table.text(cuts[1])}, test from there on",
-            *(f"note: {note}" for note in (*table.notes, *notes))]
-
-
-def few_blocks(data: SeriesData, count: int) -> list[str]:
-    """A line where the test part is so short that its intervals say little."""
-    separate = len(data.table) - data.parts.cuts[1]
-    if separate >= FEW_BLOCKS * data.inputs.horizon:
-        return []
-    return [f"the test part has {separate} values, {separate / data.inputs.horizon:.1f} times the horizon: its intervals say little"]
 
 
 class Forecast:

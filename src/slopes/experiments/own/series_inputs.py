@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...files.reading import refused
-from .seasons import cycle_features
+from .seasons import Season, cycle_features
 from .series_table import SeriesTable, is_gap
 
 MOST_CATEGORIES = 50
@@ -259,6 +259,28 @@ def divide(table: SeriesTable, inputs: Inputs) -> Parts:
                           "use a shorter --horizon, --window or --period, or bring a longer series")
     train, validation, test = firsts
     return Parts(train, validation, test, cuts)
+
+
+@dataclass
+class SeriesData:
+    """A series with the inputs of its network, and the windows of each part."""
+
+    table: SeriesTable
+    inputs: Inputs
+    season: Season
+    parts: Parts
+    train: Windows
+    validation: Windows
+
+    @property
+    def test(self) -> Windows:
+        """The windows of the test part."""
+        return self.inputs.windows(self.table, self.parts.test)
+
+    @property
+    def trained_on(self) -> np.ndarray:
+        """The values of the training part."""
+        return self.table.target[: self.parts.cuts[0]]
 
 
 def check_known(table: SeriesTable, inputs: Inputs, steps: int) -> None:

@@ -29,25 +29,34 @@ class SeriesOutlook(View):
     low: np.ndarray
     high: np.ndarray
 
+    @property
+    def window(self) -> tuple[int, int]:
+        """The first and the last index, plus 1, of the values that are shown."""
+        horizon, first = self.predicted.shape[1], int(self.firsts[0])
+        return max(0, first - horizon), min(int(self.firsts[-1]) + horizon, first + max(SHOWN, horizon))
+
+    def segments(self) -> list[tuple[np.ndarray, list[np.ndarray]]]:
+        """(steps, [predicted, low, high]) of forecasts one after the other; those of one step each are one line."""
+        horizon, end = self.predicted.shape[1], self.window[1]
+        arrays = self.predicted, self.low, self.high
+        if horizon == 1:
+            count = end - int(self.firsts[0])
+            return [(self.firsts[:count], [array[:count, 0] for array in arrays])]
+        chosen = [i for i in range(0, len(self.firsts), horizon) if self.firsts[i] + horizon <= end]
+        return [(self.firsts[i] + np.arange(horizon), [array[i] for array in arrays]) for i in chosen]
+
     def draw(self) -> Picture:
         """The values, and one forecast after the other, as they would have been made."""
-        horizon = self.predicted.shape[1]
-        start, end = self.firsts[0], min(self.firsts[-1] + horizon, self.firsts[0] + max(SHOWN, horizon))
-        before = max(0, start - horizon)
+        first, end = self.window
         figure = new_figure(10, 3.6)
         axes = figure.subplots()
-        axes.plot(np.arange(before, end), self.values[before:end], color="black", linewidth=1, alpha=0.6, label=self.name)
-        for i in range(0, len(self.firsts), horizon):
-            steps = np.arange(self.firsts[i], self.firsts[i] + horizon)
-            if steps[-1] >= end:
-                break
-            label = i == 0
-            axes.fill_between(steps, self.low[i], self.high[i], color=colour(0), alpha=0.2, linewidth=0,
-                              label="90% interval" if label else None)
-            axes.plot(steps, self.predicted[i], color=colour(0), linewidth=1.4, label="forecast" if label else None)
-        marked = np.arange(before, end, max(1, -(-(end - before) // 6)))
+        axes.plot(np.arange(first, end), self.values[first:end], color="black", linewidth=1, alpha=0.6, label=self.name)
+        for i, (steps, (predicted, low, high)) in enumerate(self.segments()):
+            axes.fill_between(steps, low, high, color=colour(0), alpha=0.2, linewidth=0, label=None if i else "90% interval")
+            axes.plot(steps, predicted, color=colour(0), linewidth=1.4, label=None if i else "forecast")
+        marked = np.arange(first, end, max(1, -(-(end - first) // 6)))
         axes.set_xticks(marked, [self.times[i] for i in marked.tolist()])
-        axes.set_title(f"test part: forecasts of {horizon} steps, one after the other", fontsize="medium")
+        axes.set_title(f"test part: forecasts of {self.predicted.shape[1]} steps, one after the other", fontsize="medium")
         finish(axes, "", self.name)
         return Picture(figure)
 
