@@ -17,7 +17,7 @@ from slopes.errors import ArgumentError, DataError, MissingExtraError
 from slopes.experiments.experiment import Config
 from slopes.experiments.own import bags
 from slopes.experiments.own.bags import Tfidf, linear_shares, simpler_models
-from slopes.experiments.own.labelled import read_labelled
+from slopes.experiments.own.labelled_texts import read_labelled
 from slopes.experiments.own.text import Classifier, balanced_loss, choose_net, experiment, temperature_of
 from slopes.experiments.own.tokens import Tokens, choose_kind, learn_tokens, learn_vocabulary
 from slopes.experiments.own.words import effect_lines, uneven_words, word_effects

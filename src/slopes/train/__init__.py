@@ -5,11 +5,12 @@ from .metrics import Metric, Ratio, top_k_accuracy
 from .rates import RangeTest, range_test
 from .run_folder import RunFolder
 from .snapshots import Snapshots
+from .space import Between
 from .spec import TrainSpec
 from .statistics import Statistics
 from .stopping import EarlyStopping
 from .training import Callback, OnEpoch, Training
-from .tuning import Between, search
+from .tuning import search
 
 __all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Ratio", "RunFolder", "Snapshots",
            "Statistics", "TrainSpec", "Training", "advice", "range_test", "search", "top_k_accuracy"]

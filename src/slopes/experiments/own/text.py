@@ -29,7 +29,7 @@ from ..answers import likeliest
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from .account import FREQUENT, NETWORK, class_report, evaluation, most_frequent
 from .bags import simpler_models
-from .labelled import AS_THEY_LOOK, LabelledSplits, read_labelled
+from .labelled_texts import AS_THEY_LOOK, LabelledSplits, read_labelled
 from .tokens import KINDS, Tokens, choose_kind, learn_tokens, split_text
 from .words import effect_lines, uneven_words, word_effects
 
