@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
+from test_resume import Interrupt, assert_same
 
 import slopes as sl
 from slopes.errors import ArgumentError, DataError
@@ -21,7 +22,10 @@ from slopes.experiments.own.language import context_of, experiment, heads_of, re
 from slopes.experiments.own.ngrams import ngram_losses
 from slopes.experiments.own.plain_text import divide_text, read_text
 from slopes.experiments.own.scoring import LineScorer
+from slopes.experiments.run import resume
+from slopes.experiments.run import run as run_experiment
 from slopes.tables.calibrate import softmax
+from slopes.train.runs import load_run
 from slopes.zoo.gpt import GPT
 from slopes.zoo.language import LanguageModel
 
@@ -48,8 +52,10 @@ def test_training_says_what_was_understood_and_how_good_it_is(run):
                  "network: GRU of 8 units (fewer than 100,000 characters)", "in nats per character: network ", "1-gram ", "3-gram ",
                  "the network is worse than the 5-gram: more text, or more epochs, may help",
                  "a sample (temperature 0.8)", f"next: slopes predict {folder / 'run'} TEXT..."):
-        assert part in result.stdout, f"{part!r} is not said:\n{result.stdout}"
-    figures = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))["figures"]
+        assert part in result.output, f"{part!r} is not said:\n{result.output}"
+    record = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))
+    figures = record["figures"]
+    assert record["lines"][0].startswith("1,846 characters: the first 1,661 to learn from") and record["lines"][0] in result.stderr
     assert next(iter(figures)) == "test loss" and figures["test perplexity"] == pytest.approx(np.exp(figures["test loss"]))
     assert figures["test loss"] < figures["1-gram: test loss"]
 
@@ -103,6 +109,14 @@ def test_a_run_is_reported_and_continued(run, tmp_path):
     assert refused.exit_code == 1 and "cannot be continued" in refused.stderr
 
 
+def test_an_interrupted_training_continues_to_the_same_bits(run, tmp_path):
+    values = {"file": str(run[0] / "cats.txt"), "hidden": 8, "context": 16, "epochs": 3, "rate": 0.05}
+    whole = run_experiment(experiment, values, tmp_path / "whole", progress=False)
+    half = run_experiment(experiment, values, tmp_path / "half", progress=Interrupt(1))
+    assert half.interrupted
+    assert_same(resume(load_run(tmp_path / "half"), progress=False), whole)
+
+
 def config(path, **changes):
     return Config(experiment.resolve(file=str(path), **changes))
 
@@ -113,7 +127,7 @@ def test_pieces_and_a_gpt(tmp_path):
     path.write_text(LINE * 60, encoding="utf-8")
     result = slopes("train", "language", path, *TINY, "--pieces", "300", "--net", "gpt", "--depth", "1", "--out", "run")
     assert result.exit_code == 0, result.output
-    assert "pieces are learned from" in result.stdout and "network: GPT of 8 units" in result.stdout
+    assert "pieces are learned from" in result.stderr and "network: GPT of 8 units" in result.stderr
     figures = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["figures"]
     assert figures["test loss"] < np.log(figures["test perplexity per piece"])  # a piece is several characters
     assert slopes("write", "run", "--prompt", "Ünder the", "--length", "5").stdout.startswith("Ünder the")
