@@ -10,7 +10,7 @@ import slopes as sl
 from slopes import nn, optim
 from slopes.data import Dataset
 from slopes.errors import ArgumentError
-from slopes.train.metrics import class_counts
+from slopes.train.class_metrics import class_counts
 
 CLASSES = 5
 

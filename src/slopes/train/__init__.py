@@ -1,7 +1,8 @@
 """Floor 9, practice: fit, evaluate, what a run leaves behind."""
 
 from .advise import Advice, advice
-from .metrics import Metric, Ratio, top_k_accuracy
+from .class_metrics import top_k_accuracy
+from .metric import Metric, Ratio
 from .rates import RangeTest, range_test
 from .run_folder import RunFolder
 from .snapshots import Snapshots

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .metrics import Metric
+from .metric import Metric
 from .step_program import join_results
 
 

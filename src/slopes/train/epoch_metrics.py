@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .chunk import Chunk
-from .metrics import Metric, quotient
+from .metric import Metric, quotient
 
 
 class EpochMetrics:

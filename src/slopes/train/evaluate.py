@@ -12,7 +12,8 @@ from ..nn.module import Module
 from .checks import check_counts, check_kinds, paired
 from .chunk import Chunk
 from .epoch_metrics import EpochMetrics
-from .metrics import Metric, MetricLike, find_metrics
+from .metric import Metric
+from .metrics import MetricLike, find_metrics
 from .mode import Mode
 from .sources import Source, source_of
 from .step import Forward, evaluation_step

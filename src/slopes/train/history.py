@@ -13,7 +13,8 @@ from .. import plot as pictures
 from ..errors import DataError
 from ..files.jsonfile import check_version, parse_object, plain
 from .chunk import Chunk
-from .metrics import Metric, metric_of
+from .metric import Metric
+from .metrics import metric_of
 
 SCHEMA, VERSION = "slopes.history", 1
 NO_STATISTICS: dict[str, Any] = {"statistics": {}, "statistics_steps": []}

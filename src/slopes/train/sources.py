@@ -20,7 +20,9 @@ from ..nn.module import Module
 from ..tensor import Tensor, asarray
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
-from .metrics import Ratio, is_labelled, sum_of_counted, sum_of_ratio, sum_over_examples
+from .metric import Ratio
+from .metric_sums import sum_of_counted, sum_of_ratio, sum_over_examples
+from .metrics import is_labelled
 from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch

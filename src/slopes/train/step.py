@@ -13,7 +13,7 @@ from ..optim import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .carried import CarriedState
-from .metrics import Metric
+from .metric import Metric
 from .sources import Source
 from .spec import TrainSpec
 from .statistics import StepStatistics

@@ -10,7 +10,7 @@ import numpy as np
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from .history import Run
-from .metrics import Metric
+from .metric import Metric
 from .training import Callback, Training
 
 

@@ -15,7 +15,8 @@ from ..constraint import COUNT, as_python, check, is_real, is_whole
 from ..errors import ArgumentError, NonFiniteError
 from ..extras import require
 from .history import Run
-from .metrics import METRICS, Metric, metric_of
+from .metric import Metric
+from .metrics import METRICS, metric_of
 from .progress import Lines
 from .stopping import held_out, sign_of
 from .training import Callback, Training
