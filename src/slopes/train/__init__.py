@@ -1,7 +1,7 @@
 """Floor 9, practice: fit, evaluate, what a run leaves behind."""
 
 from .advise import Advice, advice
-from .class_metrics import top_k_accuracy
+from .class_metrics import per_class, top_k_accuracy
 from .metric import Metric, Ratio
 from .rates import RangeTest, range_test
 from .run_folder import RunFolder
@@ -13,4 +13,4 @@ from .training import Callback, OnEpoch, Training
 from .tuning import Between, search
 
 __all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Ratio", "RunFolder", "Snapshots",
-           "Statistics", "TrainSpec", "Training", "advice", "range_test", "search", "top_k_accuracy"]
+           "Statistics", "TrainSpec", "Training", "advice", "per_class", "range_test", "search", "top_k_accuracy"]

@@ -51,9 +51,9 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     epochs      passes over the data, >= 0;    batch_size  >= 1
     validation  a second data set, or a pair (inputs, targets), evaluated after every epoch in eval mode; it changes no state. Classes
                 without a training example cause a warning
-    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error), functions (outputs, targets) -> (N,), or a
-                train.Metric, which also says whether lower is better and how values are written; default: accuracy for class
-                labels, none otherwise. Labels that the loss ignores (ignore_index) are ignored in metrics, too
+    metrics     names (accuracy, f1, roc_auc, calibration_error, r2, ...: docs/practice.md lists them), functions (outputs, targets) ->
+                (N,), or a train.Metric, which also says whether lower is better and how values are written; default: accuracy for
+                class labels, none otherwise. Labels that the loss ignores (ignore_index) are ignored in metrics, too
     seed        of the order of examples and of slopes' random numbers (dropout) during the training, which has its own generator: the
                 default generator is not changed, and trainings in several threads are independent. Validation draws the same random
                 numbers after each epoch. Initial weights depend on slopes.seed(...), called before the net is made

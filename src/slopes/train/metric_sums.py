@@ -28,7 +28,7 @@ def sum_of_counted(values: Tensor, targets: Tensor, ignored: Iterable[int]) -> t
 
 def sum_of_ratio(ratio: Ratio, targets: Tensor, ignored: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The two sums of a ratio over the first axis, without the targets that are ignored labels."""
-    totals, weights = (F.astype(part, np.float32) for part in ratio)
+    totals, weights = (part if part.dtype == np.float64 else F.astype(part, np.float32) for part in ratio)
     if ignored and totals.shape[0] == targets.size:
         counted = F.reshape(is_counted(targets, ignored), (-1,))
         totals, weights = (F.where(F.reshape(counted, (-1, *[1] * (part.ndim - 1))), part, 0.0) for part in (totals, weights))

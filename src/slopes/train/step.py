@@ -13,7 +13,8 @@ from ..optim import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .carried import CarriedState
-from .metric import Metric
+from .class_metrics import check_classes
+from .metric import Metric, ScoreMetric
 from .sources import Source
 from .spec import TrainSpec
 from .statistics import StepStatistics
@@ -27,14 +28,16 @@ class Forward:
                  carried: CarriedState | None) -> None:
         self.net, self.source, self.objective, self.metrics, self.carried = net, source, objective, metrics, carried
         self.ignored = source.ignored_labels(objective.ignored)
+        self.ranks = any(isinstance(metric, ScoreMetric) for metric in metrics.values())
 
     def outputs(self, inputs: Any) -> Any:
         """The outputs for some inputs; a carried state goes on."""
         return call_with(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
 
     def metric_sums(self, outputs: Any, targets: Tensor) -> dict[str, SumAndWeight]:
-        """(sum, weight) of each metric."""
-        return {name: self.source.metric_sum(metric(outputs, targets), targets, self.ignored) for name, metric in self.metrics.items()}
+        """(sum, weight) of each metric that is made of sums."""
+        return {name: self.source.metric_sum(metric(outputs, targets), targets, self.ignored)
+                for name, metric in self.metrics.items() if metric.in_step}
 
 
 class TrainStep:
@@ -94,17 +97,29 @@ class TrainStep:
 
 
 def evaluation_step(forward: Forward, predicts: bool) -> Callable[..., dict[str, Any]]:
-    """The step of a measurement: the batch's results, and under "predicted" the class of each example where `predicts` is true."""
+    """The step of a measurement: the batch's results, under "predicted" the class of each example where `predicts` is true, and under
+    "scores" all outputs and targets where a metric ranks them."""
 
     def step(held: Any, batch: Any, rate: None = None) -> dict[str, Any]:
         with no_grad():
             (inputs, targets, share), = forward.source.parts(held, batch)
             outputs = forward.outputs(inputs)
-            predicted = {"predicted": F.argmax(outputs, axis=1)} if predicts else {}
+            more: dict[str, Any] = {"predicted": F.argmax(outputs, axis=1)} if predicts else {}
+            if forward.ranks:
+                more["scores"] = scores_and_targets(outputs, targets)
             metrics = forward.metric_sums(outputs, targets)
             with enable_grad():  # a loss is taken apart by its derivatives
                 part = measure_part(forward.objective.loss, outputs, targets, share, metrics)
             _, means = whole_loss([part], summed=False)
-            return batch_results([part], part.loss, means, **predicted)
+            return batch_results([part], part.loss, means, **more)
 
     return step
+
+
+def scores_and_targets(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The outputs (M, classes), or the logits (M,) in the shape of the targets, and the targets (M,)."""
+    check_classes(outputs, targets)
+    labels = F.reshape(targets, (-1,))
+    if outputs.ndim == targets.ndim:
+        return F.reshape(outputs, (-1,)), labels
+    return F.reshape(F.moveaxis(outputs, 1, -1), (-1, outputs.shape[1])), labels

@@ -25,7 +25,7 @@ from .epoch_metrics import EpochMetrics
 from .evaluate import Evaluator
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
-from .metrics import find_metrics
+from .metrics import check_for_training, find_metrics, without_ranks
 from .mistakes import check_learns, warn_of_zeros
 from .mode import Mode, put_in_use
 from .replay import DivergedError, StepReplay, broken_weights, is_finite, non_finite, state_tensors
@@ -167,6 +167,8 @@ class Training:
         with random.using(Generator(spec.seed)):  # a loss or an augmentation that draws does so here, too
             self.source, held_out = self.check_data(dataset, validation)
         self.metrics = find_metrics(spec.metrics, self.source.labelled)
+        check_for_training(self.metrics, held_out is not None)
+        self.step_metrics = without_ranks(self.metrics)
         self.statistics = find_statistics(spec.statistics, net)
         self.bind()
         self.batch_size = self.source.batch_size(spec.batch_size)
@@ -206,8 +208,8 @@ class Training:
     def prepare_step(self) -> None:
         """The compiled step, what runs it, and what repeats it after a loss that is not finite."""
         carried = self.source.carried_state(self.net, self.batch_size)
-        step = TrainStep(Forward(self.net, self.source, self.objective, self.metrics, carried), self.spec, self.optimizer, self.average)
-        program = self.compile_step(step)
+        forward = Forward(self.net, self.source, self.objective, self.step_metrics, carried)
+        program = self.compile_step(TrainStep(forward, self.spec, self.optimizer, self.average))
         self.runner = self.source.runner(program, self.batch_size, carried)
         self.tensors = state_tensors(self.net, self.generator, optimizer=self.optimizer, average=self.average, carried=carried)
         self.replay = StepReplay(self.tensors, self.runner.run)
@@ -237,7 +239,7 @@ class Training:
 
     def start_epoch(self) -> None:
         """Empty means, and batches that are made when the next step is done."""
-        self.epoch_metrics = EpochMetrics(self.metrics, self.objective.summed)
+        self.epoch_metrics = EpochMetrics(self.step_metrics, self.objective.summed)
         self.batches: Any = None
 
     # The rate
@@ -376,7 +378,7 @@ class Training:
         rates = self.rates(len(batches))
         results = self.runner.run(batches, rates, first)
         self.replay.after(first, batches.without_inputs(), rates)
-        return Chunk(first, batches.counts, results, self.metrics, 1 if self.statistics is None else self.statistics.every)
+        return Chunk(first, batches.counts, results, self.step_metrics, 1 if self.statistics is None else self.statistics.every)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
