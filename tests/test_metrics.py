@@ -131,6 +131,17 @@ def test_figures_are_scikit_learns(source, batch_size):
         assert result[name] == pytest.approx(expected(targets, outputs, None), rel=1e-6), name
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_figures_with_sample_weights_are_scikit_learns(source):
+    outputs, targets, options = source()
+    weights = np.random.default_rng(7).integers(0, 4, len(targets)) / 2
+    rows = [(metric, expected) for data, metric, expected in TABLE if data is source and metric != "top5_accuracy"]
+    result = figures(outputs, targets, [metric for metric, _ in rows], sample_weight=weights, **options)
+    for metric, expected in rows:
+        name = metric if isinstance(metric, str) else metric.name
+        assert result[name] == pytest.approx(expected(targets, outputs, weights), rel=1e-6), name
+
+
 def test_classes_that_never_occur_do_not_count_and_those_only_predicted_do():
     scores = np.eye(CLASSES, dtype=np.float32)[[0, 0, 1, 1, 2]]
     labels = np.array([0, 1, 1, 1, 0])  # 2 is predicted only, 3 and 4 never occur

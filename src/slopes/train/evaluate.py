@@ -36,14 +36,14 @@ class Evaluation(dict):
 
 
 def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None,
-             metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512) -> Evaluation:
+             metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512, sample_weight: Any = None) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
     dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Loader; or inputs and targets are given one by one. loss and
     metrics as in fit. The result is a dict such as {"loss": 0.04, "accuracy": 0.988}, with the predicted classes as `.predicted`;
     inside.confusion makes their confusion matrix. As in fit, means are over examples, weighted as the loss weights them and without those
     that it ignores, for any batch size; for a loader without arrays, over the targets that are not ignored, and there are no
-    predictions: sl.text.perplexity(result["loss"]).
+    predictions: sl.text.perplexity(result["loss"]). sample_weight (N,) weights the examples in the loss and in all metrics.
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
     >>> import numpy as np, slopes as sl
@@ -52,7 +52,7 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     >>> result["accuracy"], result.predicted.tolist()
     (1.0, [0, 1, 2])
     """
-    dataset = paired(dataset, targets)
+    dataset = paired(dataset, targets, sample_weight)
     check_counts(batch_size)
     check_kinds(net, loss)
     source = source_of(dataset)

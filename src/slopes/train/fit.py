@@ -9,6 +9,7 @@ from typing import Any
 from ..nn.module import Module
 from ..optim import Average
 from ..optim.optimizer import Optimizer
+from .checks import paired
 from .history import Run
 from .metrics import MetricLike
 from .progress import choose_reporter
@@ -18,6 +19,7 @@ from .spec import Augment, ParameterFunction, Penalty, TrainSpec
 from .statistics import Statistics
 from .totals import Loss
 from .training import Callback, Training
+from .weighting import ClassWeight
 
 
 def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None, epochs: int = 1,
@@ -26,7 +28,7 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
         average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
         constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
         callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None,
-        run: str | os.PathLike[str] | RunFolder | None = None) -> Run:
+        run: str | os.PathLike[str] | RunFolder | None = None, class_weight: ClassWeight | None = None, sample_weight: Any = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update. The whole step is one native
@@ -50,7 +52,8 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     optimizer   from slopes.optim, preferably not bound to parameters yet; default: optim.Adam(lr=1e-3)
     epochs      passes over the data, >= 0;    batch_size  >= 1
     validation  a second data set, or a pair (inputs, targets), evaluated after every epoch in eval mode; it changes no state. Classes
-                without a training example cause a warning
+                without a training example cause a warning. Several sets are a mapping, {"dev": dev, "other": other}: their figures are
+                called "dev/loss", "other/loss", ..., and schedules and early stopping watch the first
     metrics     names (accuracy, f1, roc_auc, calibration_error, r2, ...: docs/practice.md lists them), functions (outputs, targets) ->
                 (N,), or a train.Metric, which also says whether lower is better and how values are written; default: accuracy for
                 class labels, none otherwise. Labels that the loss ignores (ignore_index) are ignored in metrics, too
@@ -84,6 +87,12 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                 if the folder holds such a run already, it is continued, to the same bits as without the interruption. With
                 validation, the best weights are used. train.RunFolder says more, and has options
 
+    class_weight   the weight of each class in the loss, of training and validation data alike: "balanced", which gives all classes the
+                same total weight (examples / (classes * examples of the class)), a mapping {label or name: weight}, others are 1, or an
+                array. The loss is the mean weighted by sample and class weights: of cross_entropy, the one with weight=... The loss is
+                one of slopes with its usual mean, or ends in nn.weighted_mean. Metrics do not weight classes
+    sample_weight  (N,) the weight of each example in loss and metrics; validation=(inputs, targets, weights) has its own
+
     `sl.Training` is the same as an object that is advanced by steps, looked at, saved and continued.
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
     the best weights).
@@ -104,9 +113,8 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     """
     spec = TrainSpec(loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation, metrics=metrics,
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
-                     constrain=constrain, storage=storage, statistics=statistics)
-    data = dataset if targets is None else (dataset, targets)
-    training = Training(net, data, spec, callbacks=[*callbacks, *choose_reporter(progress)])
+                     constrain=constrain, storage=storage, statistics=statistics, class_weight=class_weight)
+    training = Training(net, paired(dataset, targets, sample_weight), spec, callbacks=[*callbacks, *choose_reporter(progress)])
     if run is None:
         return training.run()
     return (run if isinstance(run, RunFolder) else RunFolder(run)).train(training)

@@ -35,6 +35,22 @@ def sum_of_ratio(ratio: Ratio, targets: Tensor, ignored: Sequence[int]) -> tuple
     return F.sum(totals, axis=0), F.sum(weights, axis=0)
 
 
+def weighted_sums(values: Tensor | Ratio, targets: Tensor, ignored: Sequence[int], weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The two sums of a metric over examples with these weights (N,), without the targets that are ignored labels."""
+    if not isinstance(values, Ratio):
+        flat = F.reshape(values, (-1,))
+        values = Ratio(flat, F.ones(flat.shape))
+    weights = repeat_weights(weights, values.totals.shape[0])
+    parts = (part if part.dtype == np.float64 else F.astype(part, np.float32) for part in values)
+    return sum_of_ratio(Ratio(*(part * F.reshape(weights, (-1, *[1] * (part.ndim - 1))) for part in parts)), targets, ignored)
+
+
+def repeat_weights(weights: Tensor, count: int) -> Tensor:
+    """The weights (N,) of examples for the values (count,) of which each example has equally many."""
+    times = count // weights.shape[0]
+    return weights if times == 1 else F.reshape(F.expand_dims(weights, 1) * F.ones((1, times)), (-1,))
+
+
 def is_counted(targets: Tensor, ignored: Iterable[int]) -> Tensor:
     """Whether each target is no ignored label."""
     return functools.reduce(operator.and_, (targets != label for label in ignored))

@@ -108,9 +108,12 @@ def check_for_training(metrics: Mapping[str, Metric], validated: bool) -> None:
 
 
 def metric_of(name: str, metrics: Mapping[str, Metric]) -> Metric:
-    """The metric that a figure of a run belongs to: one of these `metrics`, the loss, a known one, or a plain
-    number."""
-    return metrics.get(name) or ({"loss": LOSS} | METRICS).get(name) or Metric(name)
+    """The metric that a figure of a run belongs to: one of these `metrics`, the loss, a known one, or a plain number.
+
+    A figure of one of several validation sets is called SET/METRIC.
+    """
+    known = {"loss": LOSS} | METRICS | dict(metrics)
+    return known.get(name) or known.get(name.partition("/")[2]) or Metric(name)
 
 
 def find_metric(metric: MetricLike) -> Metric:

@@ -16,18 +16,19 @@ class Scores:
         self.ignored = ignored
         self.outputs: list[np.ndarray] = []
         self.targets: list[np.ndarray] = []
+        self.weights: list[np.ndarray] = []
 
-    def add(self, outputs: np.ndarray, targets: np.ndarray) -> None:
-        """Add the outputs (steps, M, ...) and targets (steps, M) of some steps."""
+    def add(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Add the outputs (steps, M, ...), targets (steps, M) and weights (steps, M), by default 1, of some steps."""
         self.outputs.append(outputs.reshape(-1, *outputs.shape[2:]))
         self.targets.append(targets.reshape(-1))
+        self.weights.append(np.ones(targets.size) if weights is None else weights.reshape(-1).astype(np.float64))
 
     def figures(self, metrics: Mapping[str, Metric]) -> dict[str, float]:
         """The figure of each metric that ranks examples."""
         ranks = {name: metric for name, metric in metrics.items() if isinstance(metric, ScoreMetric)}
         if not ranks:
             return {}
-        outputs, targets = np.concatenate(self.outputs), np.concatenate(self.targets)
-        counted = ~np.isin(targets, self.ignored)
-        outputs, targets = outputs[counted], targets[counted]
-        return {name: metric.score(outputs, targets, np.ones(len(targets))) for name, metric in ranks.items()}
+        outputs, targets, weights = map(np.concatenate, (self.outputs, self.targets, self.weights))
+        counted = ~np.isin(targets, self.ignored) & (weights > 0)
+        return {name: metric.score(outputs[counted], targets[counted], weights[counted]) for name, metric in ranks.items()}

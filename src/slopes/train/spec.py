@@ -17,6 +17,7 @@ from .metrics import MetricLike
 from .schedule import Schedule
 from .statistics import Statistics, statistics_of
 from .totals import Loss
+from .weighting import ClassWeight
 
 ParameterFunction = Callable[[list[Tensor]], Any]
 Augment = Callable[[Any, Tensor], tuple[Any, Tensor]]
@@ -51,6 +52,7 @@ class TrainSpec:
     constrain: float | ParameterFunction | None = None
     storage: str = "float32"
     statistics: Statistics | Iterable[str] | str | None = None
+    class_weight: ClassWeight | None = None
 
     def __post_init__(self) -> None:
         check_counts(self.batch_size, self.epochs, self.accumulate)

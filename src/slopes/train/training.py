@@ -22,7 +22,6 @@ from ..random import Generator
 from .checks import check_average, check_kinds, check_optimizer, paired
 from .chunk import Chunk, join_chunks
 from .epoch_metrics import EpochMetrics
-from .evaluate import Evaluator
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import check_for_training, find_metrics, without_ranks
@@ -37,6 +36,8 @@ from .statistics import find_statistics
 from .step import Forward, TrainStep
 from .step_program import StepProgram
 from .totals import Loss
+from .validation import Validation, validation_sources
+from .weighting import find_class_weight
 
 
 class Position(NamedTuple):
@@ -158,42 +159,41 @@ class Training:
                  **settings: Any) -> None:
         spec = dataclasses.replace(TrainSpec() if spec is None else spec, **settings)
         self.net, self.spec, self.callbacks = net, spec, list(callbacks)
-        dataset, validation = paired(dataset), paired(spec.validation)
+        dataset = paired(dataset)
         check_kinds(net, spec.loss, spec.optimizer)
         check_average(spec.average, net)
         self.optimizer = Adam(lr=1e-3) if spec.optimizer is None else spec.optimizer
         self.average, self.schedule = spec.average, find_schedule(spec.schedule)
-        self.generator, self.validation_generator = Generator(spec.seed), Generator(spec.seed)
+        self.generator = Generator(spec.seed)
         with random.using(Generator(spec.seed)):  # a loss or an augmentation that draws does so here, too
-            self.source, held_out = self.check_data(dataset, validation)
+            self.source, held_out = self.check_data(dataset)
         self.metrics = find_metrics(spec.metrics, self.source.labelled)
-        check_for_training(self.metrics, held_out is not None)
+        check_for_training(self.metrics, bool(held_out))
         self.step_metrics = without_ranks(self.metrics)
         self.statistics = find_statistics(spec.statistics, net)
         self.bind()
         self.batch_size = self.source.batch_size(spec.batch_size)
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
         self.prepare_step()
-        self.sources = [(self.source, self.batch_size)]
-        self.evaluator = None
-        if held_out is not None:
-            self.sources.append((held_out, held_out.validation_batch_size(self.batch_size)))
-            self.evaluator = Evaluator(net, held_out, self.objective, self.metrics, self.sources[1][1])
+        self.validation = Validation(net, held_out, self.objective, self.metrics, self.batch_size, spec.seed)
+        self.sources = [(self.source, self.batch_size), *self.validation.sources]
         self.prepare_record()
 
     # What is prepared when it is made
 
-    def check_data(self, dataset: Any, validation: Any) -> tuple[Source, Source | None]:
+    def check_data(self, dataset: Any) -> tuple[Source, dict[str, Source]]:
         """The sources of training and validation data, after all checks that need no compilation."""
         source, spec = source_of(dataset), self.spec
-        self.objective = source.check_loss(self.net, spec.loss, spec.augment)
-        held_out = None if validation is None else source_of(validation, "validation")
-        if held_out is not None:
-            held_out.check_loss(self.net, self.objective.loss)
+        class_weight = find_class_weight(spec.class_weight, source)
+        objective = source.check_loss(self.net, spec.loss, spec.augment, class_weight is not None)
+        self.objective = dataclasses.replace(objective, class_weight=class_weight)
+        held_out = validation_sources(spec.validation)
+        for other in held_out.values():
+            other.check_loss(self.net, self.objective.loss, weighted=class_weight is not None)
         if spec.epochs:
             check_learns(self.net)
             warn_of_zeros(self.net)
-        source.check_training(self.net, self.objective.loss, spec.batch_size, held_out)
+        source.check_training(self.net, self.objective.loss, spec.batch_size, list(held_out.values()))
         return source, held_out
 
     def bind(self) -> None:
@@ -229,6 +229,8 @@ class Training:
         spec, loss = self.spec, self.objective.loss
         settings = {"epochs": spec.epochs, "batch_size": self.batch_size, "seed": spec.seed, "optimizer": repr(self.optimizer),
                     "loss": getattr(loss, "__name__", type(loss).__name__)}
+        if (class_weight := self.objective.class_weight) is not None:
+            settings["class_weight"] = class_weight.tolist()
         self.position, self.history = Position(0, 0), History()
         self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source), metrics=self.metrics)
         self.base_rate = float(self.optimizer.lr)
@@ -415,26 +417,18 @@ class Training:
         means = self.epoch_metrics
         self.check_weights()
         started = time.perf_counter()
-        record = Epoch(self.position.epoch, means.loss, means.metrics, self.validate(), means.examples, self.steps_per_epoch,
+        average = self.average if self.history.steps else None
+        record = Epoch(self.position.epoch, means.loss, means.metrics, self.validation.run(average), means.examples, self.steps_per_epoch,
                        means.seconds)
         self.history.seconds += time.perf_counter() - started
         self.history.epochs.append(record)
         if isinstance(self.schedule, schedules.Schedule):
-            self.schedule.observe(record.validation or {"loss": record.loss, **record.metrics})
+            self.schedule.observe({**record.validation, **record.watched} or {"loss": record.loss, **record.metrics})
         self.position = Position(self.position.epoch + 1, 0)
         self.start_epoch()
         for callback in self.callbacks:
             callback.epoch_done(self)
         return record
-
-    def validate(self) -> dict[str, float]:
-        """Loss and metrics on the validation data, if there are any; with the averaged weights, if there are."""
-        if self.evaluator is None:
-            return {}
-        swapped = contextlib.nullcontext() if self.average is None or not self.history.steps else self.average.swapped()
-        with swapped, random.using(self.validation_generator):
-            self.validation_generator.seed(self.spec.seed)
-            return dict(self.evaluator.run())
 
     def end(self) -> None:
         """Put the optimizer's rate back, and tell the callbacks; what they say of the net is shown after an interruption."""
