@@ -145,7 +145,8 @@ def test_a_rate_far_too_high_ends_with_advice(tmp_path):
 def test_the_help_of_a_recipe_names_each_default_with_its_reason(name):
     text = " ".join(slopes("train", name, "--help").stdout.split())
     for option, setting in RECIPES[name].settings.items():
-        assert f"--{option} " in text and " ".join(setting.reason.split()) in text and f"[default: {setting.default}]" in text
+        assert f"--{option} " in text and " ".join(setting.reason.split()) in text
+        assert f"[default: {setting.default}]" in text or setting.default == ""
     assert f"slopes train {name} " in text
 
 

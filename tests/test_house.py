@@ -48,6 +48,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("native_backend", "reference_backend", "bound"),
     ("checked", "fast_call"),
     ("compile",),
+    ("alternate",),
     # networks and their training
     ("gradcheck", "data", "nn"),
     ("optim", "text"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import math
 import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -18,8 +21,8 @@ import numpy as np
 from .data.loaders.write_images import save_png
 from .data.sets.locate import found_sets
 from .errors import ArgumentError, SlopesError
-from .experiments.catalog import RECIPES, find_recipe
-from .experiments.experiment import Experiment, Prediction, Result, Setting
+from .experiments.catalog import OWN_DATA, RECIPES, find_recipe
+from .experiments.experiment import Experiment, PredictedRows, Prediction, Result, Setting
 from .experiments.run import load
 from .experiments.run import resume as resume_run
 from .experiments.run import run as run_experiment
@@ -79,7 +82,7 @@ class Recipes(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """All recipes, and own data."""
-        return [*RECIPES, TABLE]
+        return [*RECIPES, TABLE, *OWN_DATA]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -100,6 +103,8 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
     if asked and not context.resilient_parsing:
         for recipe in RECIPES.values():
             click.echo(f"{recipe.name:18} {recipe.caption}  (data: {', '.join(recipe.datasets) or 'generated'})")
+        for experiment in OWN_DATA.values():
+            click.echo(f"{experiment.name:18} {experiment.caption}  (data: your own {experiment.source})")
         context.exit()
 
 
@@ -122,21 +127,40 @@ def train() -> None:
 
 def recipe_command(recipe: Experiment[Any]) -> click.Command:
     """`slopes train NAME`, with one option per hyper-parameter of the recipe."""
-    option = "--epochs" if "epochs" in recipe.settings else f"--{next(iter(recipe.settings))}"
-    value = recipe.settings[option[2:]].default
-    helped = (f"{recipe.caption[0].upper()}{recipe.caption[1:]}.\n\nExpected: {recipe.expected}.\n\n\b\nExample:\n  slopes train "
-              f"{recipe.name} {option} {shlex.quote(str(value))} --seed 1 --out runs/{recipe.name}-1")
-    return click.Command(recipe.name, params=[*setting_options(recipe), *common_options()], help=helped,
+    lines = "\n  ".join(f"slopes train {recipe.name} {example}" for example in recipe.examples or [default_example(recipe)])
+    helped = (f"{recipe.caption[0].upper()}{recipe.caption[1:]}.\n\nExpected: {recipe.expected}.\n\n\b\n"
+              f"Example{'s' if len(recipe.examples) > 1 else ''}:\n  {lines}")
+    return click.Command(recipe.name, params=[*setting_options(recipe), *common_options(own=bool(recipe.source))], help=helped,
                          short_help=recipe.caption, callback=lambda **args: train_recipe(recipe, **args))
 
 
+def default_example(recipe: Experiment[Any]) -> str:
+    """The options of an example, with the first hyper-parameter's default."""
+    option = "--epochs" if "epochs" in recipe.settings else f"--{next(iter(recipe.settings))}"
+    return f"{option} {shlex.quote(str(recipe.settings[option[2:]].default))} --seed 1 --out runs/{recipe.name}-1"
+
+
 def setting_options(recipe: Experiment[Any]) -> list[click.Parameter]:
-    """One option per hyper-parameter: its help gives the reason and the default. A value of None means that it was not given."""
-    options: list[click.Parameter] = []
-    for name, setting in recipe.settings.items():
-        text = f"{setting.reason}  [default: {setting.default}]"
-        options.append(click.Option([f"--{name}"], type=option_type(name, setting), help=text))
-    return options
+    """An argument for the user's data, and one option per hyper-parameter: its help gives the reason and the default. A value of None
+    means that it was not given."""
+    return [click.Argument([name], required=False, metavar=name.upper()) if name == recipe.source else setting_option(name, setting)
+            for name, setting in recipe.settings.items()]
+
+
+def setting_option(name: str, setting: Setting) -> click.Option:
+    """The option of a hyper-parameter: a flag for False, a repeatable one for a tuple."""
+    option, default = f"--{name.replace('_', '-')}", setting.default
+    if isinstance(default, bool):
+        return click.Option([option, name], is_flag=True, default=None, help=setting.reason)
+    if isinstance(default, tuple):
+        return click.Option([option, name], multiple=True, metavar="TEXT", callback=given_values, help=f"{setting.reason}; repeatable")
+    shown = f"  [default: {default}]" if default != "" else ""
+    return click.Option([option, name], type=option_type(name, setting), help=f"{setting.reason}{shown}")
+
+
+def given_values(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The values of a repeatable option; None when it was not given."""
+    return values or None
 
 
 class Number(click.ParamType):
@@ -170,11 +194,12 @@ def option_type(name: str, setting: Setting) -> click.ParamType:
     return Number(least=0 if setting.least is None else setting.least, whole=False)
 
 
-def common_options() -> list[click.Parameter]:
-    """The options of every recipe."""
+def common_options(own: bool) -> list[click.Parameter]:
+    """The options of every recipe; of those that learn from the user's own data without a folder of data sets."""
+    data = click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR",
+                        help="folder with local copies of the data sets, such as DIR/mnist  [default: SLOPES_DATA, else downloads]")
     return [
-        click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR",
-                     help="folder with local copies of the data sets, such as DIR/mnist  [default: SLOPES_DATA, else downloads]"),
+        *([] if own else [data]),
         click.Option(["--seed"], type=Number(0),
                      help="of initial weights, order of examples and dropout: the same seed gives the same result  [default: 0]"),
         click.Option(["--threads"], type=Number(1, most=MOST_THREADS),
@@ -189,23 +214,26 @@ def common_options() -> list[click.Parameter]:
     ]
 
 
-def train_recipe(recipe: Experiment[Any], data: Path | None, seed: int | None, threads: int | None, out: Path | None, replace: bool,
-                 quiet: bool, resume: Path | None, **args: Any) -> None:
+def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None, out: Path | None, replace: bool, quiet: bool,
+                 resume: Path | None, data: Path | None = None, **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
+    if args.get(recipe.source):
+        args[recipe.source] = os.path.abspath(args[recipe.source])
     if resume is None:
-        folder = choose_folder(recipe.name, out, replace)
         values, seed = recipe.resolve(**args), seed or 0
+        folder = choose_folder(recipe.name, out, replace)
     else:
-        epochs = args.pop("epochs", None)
+        changes = {name: value for name in ("epochs", recipe.source) if (value := args.pop(name, None)) is not None}
         folder, saved = resume, load_unfinished(recipe, resume, {**args, "seed": seed, "out": out, "replace": replace or None})
-        values, seed = saved.hyperparameters | ({} if epochs is None else {"epochs": epochs}), saved.seed
+        values, seed = saved.hyperparameters | changes, saved.seed
     if not quiet:
-        click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items()) + f", seed {seed}")
+        click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items() if value not in ("", (), [])) +
+                   f", seed {seed}")
     progress = False if quiet else None
     try:
         result = run_experiment(recipe, values, folder, seed=seed, progress=progress) if resume is None else \
-            resume_run(saved, epochs=epochs, progress=progress)
+            resume_run(saved, epochs=changes.get("epochs"), source=changes.get(recipe.source), progress=progress)
     except (KeyboardInterrupt, SystemExit) as stop:
         if not holds_run(folder):
             raise
@@ -222,7 +250,7 @@ def load_unfinished(recipe: Experiment[Any], folder: Path, options: dict[str, An
     if saved.recipe != recipe.name:
         raise ArgumentError(f"--resume {folder}: this is a run of recipe {saved.recipe!r}, not of {recipe.name}",
                             repair=resume_hint(saved.recipe, folder))
-    if conflicts := [f"--{name}" for name, value in options.items() if value is not None]:
+    if conflicts := [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]:
         raise ArgumentError(f"--resume with {', '.join(conflicts)}",
                             why="a run is continued with its own settings (but for more --epochs), in its own folder",
                             repair=f"leave out {', '.join(conflicts)}, or train again without --resume")
@@ -248,20 +276,20 @@ def use_settings(data: Path | None, threads: int | None) -> None:
 
 
 def choose_folder(name: str, out: Path | None, replace: bool) -> Path:
-    """The run folder, proven to be writable: the one asked for, or the first free of runs/NAME, runs/NAME-2, ..."""
+    """The run folder: the one asked for, or the first free of runs/NAME, runs/NAME-2, ..."""
     if out is None:
         names = (name if i == 1 else f"{name}-{i}" for i in count(1))
-        return prepare_folder(next(path for name in names if not (path := Path("runs") / name).exists()))
+        return next(path for name in names if not (path := Path("runs") / name).exists())
     if holds_run(out) and not replace:
         raise ArgumentError(f"--out {out}: this folder already holds a run", why="training again would overwrite it",
                             repair="name another folder, or add --replace")
-    return prepare_folder(out)
+    return out
 
 
 def table_folder(threads: int | None, out: Path | None, replace: bool) -> Path:
-    """The settings and the run folder of `slopes train table`."""
+    """The settings and the run folder of `slopes train table`, proven to be writable."""
     use_settings(None, threads)
-    return choose_folder(TABLE, out, replace)
+    return prepare_folder(choose_folder(TABLE, out, replace))
 
 
 def print_result(result: Result[Any]) -> None:
@@ -291,7 +319,7 @@ def print_result(result: Result[Any]) -> None:
 @click.argument("items", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--top", type=Number(1), default=1, show_default=True, help="how many classes to print, the most probable first")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
-              help="folder for pictures that networks make; of own tables the file of predictions, or a folder  [default: this one]")
+              help="folder for pictures that networks make; or FILE.csv for a table of predictions  [default: this folder]")
 def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
     """Predict with the networks of the folder RUN, for each INPUT.
 
@@ -315,6 +343,9 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
         predict_tables(saved, items, out)
         return
     loaded = load(run)
+    if out.suffix == ".csv":
+        write_rows(loaded.predict_rows(items), out, items)
+        return
     failed = False
     for item in items:
         try:
@@ -327,20 +358,45 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
         sys.exit(1)
 
 
+def write_rows(predicted: PredictedRows, out: Path, items: Sequence[str]) -> None:
+    """Write predictions as a CSV file, row by row; the file is there whole or not at all."""
+    if any(os.path.exists(item) and out.exists() and os.path.samefile(out, item) for item in items):
+        raise ArgumentError(f"--out {out} is the file that is predicted", why="it would be overwritten", repair="name another file")
+    written = 0
+    with replacing(out) as file:
+        lines = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(predicted.columns)
+        for row in predicted.rows:
+            writer.writerow(row)
+            written += 1
+        lines.detach()
+    for note in predicted.notes:
+        click.echo(note, err=True)
+    click.echo(f"{written:,} rows, predictions in {out}")
+
+
 @command.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def evaluate(run: Path, files: tuple[str, ...]) -> None:
-    """Measure the networks of the folder RUN on rows whose targets are known: a CSV file like the one that they learned from.
+    """Measure the networks of the folder RUN on data whose targets are known: files, or folders, like those that they learned from.
 
-    RUN is a folder that `slopes train table` wrote. Prints the scores with 95% intervals, and what was noticed in the file: columns
-    that it lacks, values that cannot be read, categories that no training row had.
+    RUN is a folder that a training on own data wrote (`slopes train table`, `images`, ...). Prints the scores with 95% intervals, and
+    what was noticed: of a table columns that it lacks, values that cannot be read, categories that no training row had.
 
     \b
-    Example:
+    Examples:
       slopes evaluate runs/table labelled.csv
     """
-    evaluate_tables(load_run(run), files)
+    saved = load_run(run)
+    if saved.recipe == TABLE:
+        evaluate_tables(saved, files)
+        return
+    loaded = load(run)
+    for file in files:
+        for line in loaded.evaluate(file).lines:
+            click.echo(f"{file}: {line}")
 
 
 @command.command()

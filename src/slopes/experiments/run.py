@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,13 +49,14 @@ def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, fold
     return carry_out(experiment, values, seed, None if folder is None else Path(folder), log, progress)
 
 
-def resume(saved: SavedRun, *, epochs: int | None = None, log: Callable[[str], None] | None = None,
+def resume(saved: SavedRun, *, epochs: int | None = None, source: str | None = None, log: Callable[[str], None] | None = None,
            progress: bool | Callback | None = None) -> Result[Any]:
     """Continue an interrupted run, `load_run(folder)`, with its own settings, and write the finished one into its folder.
 
     The result has the same bits as that of a run without the interruption. Of several trainings those that were finished are
     restored, the interrupted one continues, and the others follow; trainings by other methods than gradients are done again.
     `epochs`: continue to this many, also a finished run, if it has only one training; the schedule is that of so many epochs.
+    `source`: where the user's own data are now, if they were moved.
     Raises ArgumentError for a run that is finished or holds no state, and for fewer epochs than it has; DataError for other data than
     those it was begun with.
     """
@@ -63,6 +64,8 @@ def resume(saved: SavedRun, *, epochs: int | None = None, log: Callable[[str], N
     values = known_values(experiment, saved)
     if epochs is not None:
         values = lengthened(values, epochs, saved, experiment)
+    if source is not None:
+        values[experiment.source] = source
     saved_states(saved, experiment, longer=epochs is not None)
     return carry_out(experiment, values, saved.seed, saved.folder, log, progress, saved)
 
@@ -72,7 +75,7 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
     """Run an experiment from its beginning, or from a saved run on; it is the only one that writes its folder."""
     started = time.perf_counter() - (0 if saved is None else saved.seconds)
     config = Config(values, seed, logger(progress) if log is None else log)
-    with contextlib.nullcontext() if folder is None else claimed(prepare_folder(folder)), random.using(random.Generator(seed)):
+    with contextlib.nullcontext() if folder is None else own_folder(folder), random.using(random.Generator(seed)):
         data = experiment.data(config)
         result = Result(experiment, config, data, experiment.describe(config, data))
         if saved is not None:
@@ -90,6 +93,19 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
                 save(result, folder)
     result.interrupted = result.interrupted or late.requested
     return result
+
+
+@contextlib.contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Be the only one to write into a folder, which is made if need be, and removed again if nothing was written into it."""
+    is_new = not folder.exists()
+    try:
+        with claimed(prepare_folder(folder)):
+            yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not empty
+                os.rmdir(folder)
 
 
 def logger(progress: bool | Callback | None) -> Callable[[str], None]:
