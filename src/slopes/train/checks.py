@@ -24,10 +24,12 @@ from ..nn.module import Module
 from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
+from ..optim.schedules import Schedule
 from ..random import Generator, using
 from ..tensor import Tensor, asarray
 from ..trace_call import batch_spec, trace_args
 from ..tree import flatten, map_tree
+from .best import AUTO
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, warn_of_mode
 from .mode import Mode
@@ -133,10 +135,13 @@ def like(word: Any, names: Iterable[str], usual: str) -> str:
     return next((name for name in names if [name.lower()] == near), usual) if isinstance(word, str) else usual
 
 
-def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
-    """batch_size and accumulate are integers >= 1, epochs an integer >= 0."""
+def check_counts(batch_size: int, epochs: int | str = 0, accumulate: int = 1) -> None:
+    """batch_size and accumulate are integers >= 1, epochs an integer >= 0 or "auto"."""
     for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0), ("accumulate", accumulate, 1)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        if name == "epochs" and isinstance(value, str):
+            if value != AUTO:
+                raise ArgumentError(f"epochs is {value!r}", repair="use an integer of at least 0, or 'auto', which stops early")
+        elif isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
@@ -266,6 +271,23 @@ def check_last_batch(net: Module, inputs: Any, count: int, batch_size: int) -> N
         examples = f"{count} {'example' if count == 1 else 'examples'} in batches of {batch}"
         raise ShapeError(f"{examples} leave a last batch of 1, which this net cannot learn from",
                          why=error.what, repair=repair) from error
+
+
+def check_auto(validated: bool, average: Average | None, schedule: Any) -> None:
+    """epochs="auto" ends by the validation loss, and goes back to earlier weights; no schedule counts on the number of steps."""
+    numbered = "say how many epochs it trains: epochs=20"
+    if not validated:
+        raise ArgumentError("epochs='auto' needs validation data", why="the training ends when the validation loss no longer improves",
+                            repair=f"give fit validation=..., or {numbered}")
+    if average is not None:
+        raise ArgumentError("epochs='auto' with average=", why="the net gets its weights of the best epoch, but the average has those of "
+                            "the last", repair=numbered)
+    if isinstance(schedule, Schedule):
+        try:
+            schedule(0)
+        except ArgumentError as error:
+            raise ArgumentError(f"epochs='auto' with the schedule {schedule}", why="it extends over all steps, and how many there are "
+                                "shows only at the end", repair=f"{numbered}, or give the schedule its steps, or take Plateau") from error
 
 
 def check_optimizer(optimizer: Optimizer, bound: Sequence[Tensor], net: Module) -> None:

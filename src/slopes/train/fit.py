@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from ..nn.module import Module
 from ..optim import Average
@@ -12,7 +12,7 @@ from ..optim.optimizer import Optimizer
 from .checks import paired
 from .history import Run
 from .metrics import MetricLike
-from .progress import choose_reporter
+from .progress import Progressing, choose_reporter
 from .run_folder import RunFolder
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
@@ -22,13 +22,14 @@ from .training import Callback, Training
 from .weighting import ClassWeight
 
 
-def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None, epochs: int = 1,
-        batch_size: int = 64, validation: Any = None, metrics: Iterable[MetricLike] | MetricLike | None = None, seed: int = 0,
-        schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
-        average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
-        constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
-        callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None,
-        run: str | os.PathLike[str] | RunFolder | None = None, class_weight: ClassWeight | None = None, sample_weight: Any = None) -> Run:
+def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None,
+        epochs: int | Literal["auto"] = 1, batch_size: int = 64, validation: Any = None,
+        metrics: Iterable[MetricLike] | MetricLike | None = None, seed: int = 0, schedule: str | Schedule | None = None,
+        clip: float | ParameterFunction | None = None, accumulate: int = 1, average: Average | None = None,
+        augment: Augment | None = None, penalty: Penalty | None = None, constrain: float | ParameterFunction | None = None,
+        progress: Progressing = None, callbacks: Iterable[Callback] = (), storage: str = "float32",
+        statistics: Statistics | Iterable[str] | str | None = None, run: str | os.PathLike[str] | RunFolder | None = None,
+        class_weight: ClassWeight | None = None, sample_weight: Any = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update. The whole step is one native
@@ -50,7 +51,10 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                 nn.token_cross_entropy for a loader; run.settings["loss"] is its name. A custom loss that weights or ignores examples
                 should end in nn.weighted_mean(values, weights), which defines their weights. A sum over examples is reported as a mean
     optimizer   from slopes.optim, preferably not bound to parameters yet; default: optim.Adam(lr=1e-3)
-    epochs      passes over the data, >= 0;    batch_size  >= 1
+    epochs      passes over the data, >= 0. "auto", with validation: until its loss (of the first set) has not improved for
+                max(5, epochs so far // 4) epochs, at most 1000 epochs; the net then has the weights of its best epoch. Not with
+                average=, or a schedule that extends over all steps. An EarlyStopping in callbacks may end it earlier
+    batch_size  >= 1
     validation  a second data set, or a pair (inputs, targets), evaluated after every epoch in eval mode; it changes no state. Classes
                 without a training example cause a warning. Several sets are a mapping, {"dev": dev, "other": other}: their figures are
                 called "dev/loss", "other/loss", ..., and schedules and early stopping watch the first
@@ -77,7 +81,9 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                 lambda net: 1e-5 * nn.l1_penalty(net)
     constrain   the largest norm of the weights into a unit (optim.limit_norm), or a function that is called with the list of
                 parameters after each step
-    progress    None or True: a live line on a terminal, plain lines elsewhere; False: nothing; or a train.Callback that shows it
+    progress    None or True: a live line on a terminal, plain lines elsewhere; "epochs": a plain line for each epoch; False: nothing;
+                or a train.Callback that shows it. After the first second of a training that will take more than a minute, one line
+                estimates its time and memory
     callbacks   objects that follow the training and may stop it: train.EarlyStopping, train.Snapshots, train.OnEpoch(function), a
                 train.Callback of your own. They see the net in eval mode, and draw from the caller's random numbers
     storage     "bfloat16": inputs of layers with weights are stored for the derivative in 16 bits, see sl.compile

@@ -42,12 +42,17 @@ class Epoch:
         """The figures of the only or the first validation set, by metric: what schedules and early stopping watch."""
         return next(iter(by_set(self.validation).values()), {})
 
-    def line(self, epochs: int, metrics: Mapping[str, Metric]) -> str:
-        """One line of text for a log; `metrics` say how their values are written."""
-        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics, metrics)]
+    def line(self, epochs: int | str, metrics: Mapping[str, Metric]) -> str:
+        """One line of text for a log; `metrics` say how their values are written, `epochs` how many there are, or "auto"."""
+        parts = [epoch_text(self.epoch, epochs), f"loss {self.loss:.4f}", *figures(self.metrics, metrics)]
         for name, values in by_set(self.validation).items():
             parts.append(" ".join([f"{name or 'validation'} loss {values['loss']:.4f}", *figures(values, metrics)]))
         return "  ".join([*parts, f"{self.examples / max(self.seconds, 1e-9):,.0f} examples/s", f"{self.seconds:.1f} s"])
+
+
+def epoch_text(epoch: int, epochs: int | str) -> str:
+    """`epoch 3/20`, or `epoch 3` where nobody knows how many there will be; `epoch` counts from 0."""
+    return f"epoch {epoch + 1}" if isinstance(epochs, str) else f"epoch {epoch + 1}/{epochs}"
 
 
 def by_set(validation: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..constraint import POSITIVE
 from ..errors import ArgumentError
@@ -38,7 +38,7 @@ class TrainSpec:
 
     loss: Loss | None = None
     optimizer: Optimizer | None = None
-    epochs: int = 1
+    epochs: int | Literal["auto"] = 1
     batch_size: int = 64
     validation: Any = None
     metrics: Iterable[MetricLike] | MetricLike | None = None

@@ -19,7 +19,8 @@ from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Buffer, Module, entries
 from ..optim import Adam, schedules
 from ..random import Generator
-from .checks import check_average, check_kinds, check_optimizer, paired
+from .best import AUTO, MOST_EPOCHS, BestEpoch
+from .checks import check_auto, check_average, check_kinds, check_optimizer, paired
 from .chunk import Chunk, join_chunks
 from .epoch_metrics import EpochMetrics
 from .history import Chance, Epoch, History, Run
@@ -164,11 +165,15 @@ class Training:
         check_average(spec.average, net)
         self.optimizer = Adam(lr=1e-3) if spec.optimizer is None else spec.optimizer
         self.average, self.schedule = spec.average, find_schedule(spec.schedule)
+        self.epochs = MOST_EPOCHS if spec.epochs == AUTO else int(spec.epochs)
+        self.best = BestEpoch() if spec.epochs == AUTO else None
         self.generator = Generator(spec.seed)
         with random.using(Generator(spec.seed)):  # a loss or an augmentation that draws does so here, too
             self.source, held_out = self.check_data(dataset)
         self.metrics = find_metrics(spec.metrics, self.source.labelled)
         check_for_training(self.metrics, bool(held_out))
+        if self.best is not None:
+            check_auto(bool(held_out), self.average, self.schedule)
         self.step_metrics = without_ranks(self.metrics)
         self.statistics = find_statistics(spec.statistics, net)
         self.bind()
@@ -248,8 +253,8 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """The number of steps of the whole training, for schedules."""
-        return self.spec.epochs * self.steps_per_epoch
+        """The number of steps of the whole training, for schedules; 0 where it is not known, with epochs="auto"."""
+        return self.epochs * self.steps_per_epoch if self.best is None else 0
 
     @property
     def rate(self) -> float:
@@ -281,12 +286,17 @@ class Training:
         first = self.history.steps
         return np.array([self.base_rate * self.factor(step) for step in range(first, first + steps)])
 
+    @property
+    def memory(self) -> int:
+        """The bytes of everything that changes, and of the intermediate values of a step: not those of the data."""
+        return self.runner.program.memory + sum(tensor.size * tensor.dtype.itemsize for tensor in self.tensors.values())
+
     # Going on
 
     @property
     def ended(self) -> bool:
         """Whether there is no further step."""
-        return self.finished or self.stopped or self.position.epoch >= self.spec.epochs
+        return self.finished or self.stopped or self.position.epoch >= self.epochs
 
     def stop(self) -> None:
         """End the training after the chunk or epoch that was just done."""
@@ -424,6 +434,8 @@ class Training:
         self.history.epochs.append(record)
         if isinstance(self.schedule, schedules.Schedule):
             self.schedule.observe({**record.validation, **record.watched} or {"loss": record.loss, **record.metrics})
+        if self.best is not None and self.best.observe(record.watched["loss"], record.epoch, self.net):
+            self.stop()
         self.position = Position(self.position.epoch + 1, 0)
         self.start_epoch()
         for callback in self.callbacks:
@@ -436,7 +448,10 @@ class Training:
         put_in_use(self.net)
         if self.schedule is not None:
             self.optimizer.lr = self.base_rate
-        remarks: list[str] = []
+        best = self.best.restore(self.net) if self.best is not None and self.error is None else None
+        remarks = [] if best is None else [best]
+        if best is not None:
+            self.result.message = f"ended after {len(self.history.epochs)} epochs: {best}"
         self.describe_interruption(remarks)
         for callback in self.callbacks:
             if remark := callback.end(self):
@@ -529,7 +544,8 @@ class Training:
     def state_groups(self) -> dict[str, Group]:
         """Everything else that changes, by the prefix of its names."""
         schedule = {"schedule": self.schedule} if isinstance(self.schedule, schedules.Schedule) else {}
-        return {**schedule, "epoch": self.epoch_metrics, "history": self.history, "position": Progress(self), "spec": Fixed(self),
+        best = {} if self.best is None else {"best": self.best}
+        return {**schedule, **best, "epoch": self.epoch_metrics, "history": self.history, "position": Progress(self), "spec": Fixed(self),
                 **{f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}}
 
 
