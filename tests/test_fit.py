@@ -17,7 +17,7 @@ from slopes.data import Dataset
 from slopes.data.loaders.order import order
 from slopes.errors import ArgumentError, NonFiniteError, OutOfRangeError, ShapeError
 from slopes.train import OnEpoch, TrainSpec, runner
-from slopes.train.estimate import Estimate
+from slopes.train.estimate import Estimate, memory_of
 from slopes.train.history import Epoch, History
 from slopes.train.interrupt import Interrupts
 from slopes.train.progress import Lines, Live, choose_reporter
@@ -571,7 +571,8 @@ def test_a_terminal_gets_a_live_line_others_plain_ones():
 def shown_training(epochs, examples):
     """What a reporter looks at in a training."""
     return SimpleNamespace(spec=TrainSpec(epochs=epochs), epochs=epochs, best=None, steps_per_epoch=10, examples=examples, metrics={},
-                           history=History(), memory=3 << 29, result=SimpleNamespace(message=""))
+                           history=History(), tensors={}, runner=SimpleNamespace(program=SimpleNamespace(memory=3 << 29)),
+                           result=SimpleNamespace(message=""))
 
 
 def show(reporter, training, epoch, examples, loss, metrics):
@@ -635,7 +636,7 @@ def test_the_memory_of_a_training_counts_weights_optimizer_and_program():
     training = sl.Training(nn.Linear(1000, 500), (np.zeros((64, 1000), np.float32), np.zeros((64, 500), np.float32)))
     training.advance(1)
     weights = 4 * 1001 * 500
-    assert 3 * weights < training.memory < 5 * weights  # with two moments in the optimizer, and the gradient
+    assert 3 * weights < memory_of(training) < 5 * weights  # with two moments in the optimizer, and the gradient
 
 
 def test_the_history_plots_and_survives_json(tmp_path):

@@ -9,8 +9,9 @@ from .snapshots import Snapshots
 from .spec import TrainSpec
 from .statistics import Statistics
 from .stopping import EarlyStopping
+from .tensorboard import TensorBoard
 from .training import Callback, OnEpoch, Training
 from .tuning import Between, search
 
 __all__ = ["Advice", "Between", "Callback", "EarlyStopping", "Metric", "OnEpoch", "RangeTest", "Ratio", "RunFolder", "Snapshots",
-           "Statistics", "TrainSpec", "Training", "advice", "per_class", "range_test", "search", "top_k_accuracy"]
+           "Statistics", "TensorBoard", "TrainSpec", "Training", "advice", "per_class", "range_test", "search", "top_k_accuracy"]

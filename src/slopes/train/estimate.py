@@ -28,7 +28,12 @@ class Estimate:
         if left <= LONG_SECONDS:
             return None
         epochs = math.ceil(steps / training.steps_per_epoch)
-        return f"about {duration(left)} for {epochs} epoch{'s' if epochs > 1 else ''}; {size(training.memory)} of memory"
+        return f"about {duration(left)} for {epochs} epoch{'s' if epochs > 1 else ''}; {size(memory_of(training))} of memory"
+
+
+def memory_of(training: Training) -> int:
+    """The bytes of everything that changes, and of the intermediate values of a step: not those of the data."""
+    return training.runner.program.memory + sum(tensor.size * tensor.dtype.itemsize for tensor in training.tensors.values())
 
 
 def duration(seconds: float) -> str:

@@ -20,6 +20,7 @@ from .scores import Scores
 from .sources import Source, source_of
 from .step import Forward, evaluation_step
 from .step_program import StepProgram
+from .test_use import count_use
 from .totals import Loss, Objective
 
 
@@ -44,6 +45,7 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     inside.confusion makes their confusion matrix. As in fit, means are over examples, weighted as the loss weights them and without those
     that it ignores, for any batch size; for a loader without arrays, over the targets that are not ignored, and there are no
     predictions: sl.text.perplexity(result["loss"]). sample_weight (N,) weights the examples in the loss and in all metrics.
+    Where the test set of data.Splits is measured with more than one set of weights, a line on stderr says so, once in a process.
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
     >>> import numpy as np, slopes as sl
@@ -57,6 +59,7 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     check_kinds(net, loss)
     source = source_of(dataset)
     objective = source.check_loss(net, loss)
+    count_use(net, source)
     return Evaluator(net, source, objective, find_metrics(metrics, source.labelled), batch_size).run()
 
 

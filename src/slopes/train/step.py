@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import functions as F
+from ..compile import compile
 from ..data.loaders.inputs import call_with
 from ..modes import enable_grad, no_grad
 from ..nn.recurrent import detached
@@ -19,6 +20,7 @@ from .metric_sums import repeat_weights
 from .sources import Source
 from .spec import TrainSpec
 from .statistics import StepStatistics
+from .step_program import StepProgram
 from .totals import Objective, Part, PartResult, SumAndWeight, batch_results, measure_part, total, whole_loss
 
 
@@ -69,6 +71,13 @@ class TrainStep:
             return {**results, "statistics": statistics.measure(results)}
 
         return step
+
+    def compile(self, statistics: StepStatistics | None) -> StepProgram:
+        """The program of the step, and the one that measures statistics as well, where there are any."""
+        plain = compile(self.run, storage=self.spec.storage)
+        if statistics is None:
+            return StepProgram(plain)
+        return StepProgram(plain, compile(self.with_statistics(statistics), storage=self.spec.storage), statistics.every)
 
     def measure(self, part: Part) -> PartResult:
         """The results of a part of a batch; its metrics compare with the targets as they were before augmentation."""

@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 
 from .. import random
-from ..compile import compile
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Buffer, Module, entries
 from ..optim import Adam, schedules
+from ..optim.optimizer import Optimizer
 from ..random import Generator
 from .best import AUTO, MOST_EPOCHS, BestEpoch
 from .checks import check_auto, check_average, check_kinds, check_optimizer, paired
@@ -35,8 +35,7 @@ from .spec import TrainSpec
 from .state import Group, collect_state, restore_state
 from .statistics import find_statistics
 from .step import Forward, TrainStep
-from .step_program import StepProgram
-from .totals import Loss
+from .totals import Loss, Objective
 from .validation import Validation, validation_sources
 from .weighting import find_class_weight
 
@@ -214,7 +213,7 @@ class Training:
         """The compiled step, what runs it, and what repeats it after a loss that is not finite."""
         carried = self.source.carried_state(self.net, self.batch_size)
         forward = Forward(self.net, self.source, self.objective, self.step_metrics, carried)
-        program = self.compile_step(TrainStep(forward, self.spec, self.optimizer, self.average))
+        program = TrainStep(forward, self.spec, self.optimizer, self.average).compile(self.statistics)
         self.runner = self.source.runner(program, self.batch_size, carried)
         self.tensors = state_tensors(self.net, self.generator, optimizer=self.optimizer, average=self.average, carried=carried)
         self.replay = StepReplay(self.tensors, self.runner.run)
@@ -222,22 +221,11 @@ class Training:
         self.watched = [(entry.display, entry.value) for entry in entries(self.net)
                         if (id(entry.value) in learned or isinstance(entry.value, Buffer)) and is_finite(entry.value.peek())]
 
-    def compile_step(self, step: TrainStep) -> StepProgram:
-        """The step, and the one that measures statistics as well, where there are any."""
-        plain, statistics = compile(step.run, storage=self.spec.storage), self.statistics
-        if statistics is None:
-            return StepProgram(plain)
-        return StepProgram(plain, compile(step.with_statistics(statistics), storage=self.spec.storage), statistics.every)
-
     def prepare_record(self) -> None:
         """Position, history and result, before the first step."""
-        spec, loss = self.spec, self.objective.loss
-        settings = {"epochs": spec.epochs, "batch_size": self.batch_size, "seed": spec.seed, "optimizer": repr(self.optimizer),
-                    "loss": getattr(loss, "__name__", type(loss).__name__)}
-        if (class_weight := self.objective.class_weight) is not None:
-            settings["class_weight"] = class_weight.tolist()
+        settings = run_settings(self.spec, self.batch_size, self.optimizer, self.objective)
         self.position, self.history = Position(0, 0), History()
-        self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source), metrics=self.metrics)
+        self.result = Run(self.net, self.history, settings, chance=chance_of(self.objective.loss, self.source), metrics=self.metrics)
         self.base_rate = float(self.optimizer.lr)
         self.begun = self.stopped = self.finished = self.torn = False
         self.error: BaseException | None = None
@@ -285,11 +273,6 @@ class Training:
             return None
         first = self.history.steps
         return np.array([self.base_rate * self.factor(step) for step in range(first, first + steps)])
-
-    @property
-    def memory(self) -> int:
-        """The bytes of everything that changes, and of the intermediate values of a step: not those of the data."""
-        return self.runner.program.memory + sum(tensor.size * tensor.dtype.itemsize for tensor in self.tensors.values())
 
     # Going on
 
@@ -582,6 +565,13 @@ class Fixed:
 
     def load_named_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Nothing to do: they were compared."""
+
+
+def run_settings(spec: TrainSpec, batch_size: int, optimizer: Optimizer, objective: Objective) -> dict[str, Any]:
+    """What a Run says of the settings of its training."""
+    weights = {} if objective.class_weight is None else {"class_weight": objective.class_weight.tolist()}
+    return {"epochs": spec.epochs, "batch_size": batch_size, "seed": spec.seed, "optimizer": repr(optimizer),
+            "loss": getattr(objective.loss, "__name__", type(objective.loss).__name__), **weights}
 
 
 def chance_of(loss: Loss, source: Source) -> Chance | None:
