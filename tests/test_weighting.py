@@ -10,7 +10,7 @@ import slopes as sl
 from slopes import functions as F
 from slopes import nn, optim, text
 from slopes.data import Dataset, augment
-from slopes.errors import ArgumentError, OutOfRangeError, ShapeError, SlopesError
+from slopes.errors import ArgumentError, DataError, OutOfRangeError, ShapeError, SlopesError
 from slopes.train.sources import source_of
 from slopes.train.weighting import find_class_weight
 from slopes.zoo.language import LanguageModel
@@ -141,6 +141,16 @@ def test_examples_of_a_loader_have_no_weights():
     assert "class_weight" in caught.value.repair
     with pytest.raises(ArgumentError, match="class_weight='balanced' needs class labels in an array"):
         sl.fit(LanguageModel(4, 5, 6), text.Streams(TOKENS, 5), class_weight="balanced", progress=False)
+
+
+def test_a_run_is_continued_with_its_class_weights_only(tmp_path):
+    net = nn.Linear(4, 3)
+    sl.fit(net, INPUTS, LABELS, class_weight="balanced", run=tmp_path / "run", progress=False)
+    with pytest.raises(ArgumentError, match="cannot be continued by this training") as caught:
+        sl.fit(net, INPUTS, LABELS, run=tmp_path / "run", progress=False)
+    assert "class_weight is None here, [" in caught.value.why
+    with pytest.raises(DataError, match="cannot be continued with these data"):
+        sl.fit(net, INPUTS, LABELS, sample_weight=WEIGHTS, class_weight="balanced", run=tmp_path / "run", progress=False)
 
 
 def test_a_mean_that_is_not_over_examples_is_refused():

@@ -16,7 +16,8 @@ from ..tensor import Tensor
 class Ratio(NamedTuple):
     """A metric that is a ratio of sums: totals (M, ...) and weights (M, ...), each summed over the first axis.
 
-    M counts examples, or targets where an example has several. A metric with a sum for each class has a second axis for them.
+    M counts examples, or targets where an example has several, equally many of each example if these have weights. A metric with a sum
+    for each class has a second axis for them.
     """
 
     totals: Tensor

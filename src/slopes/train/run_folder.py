@@ -133,7 +133,7 @@ def check_run(saved: SavedRun, training: Training) -> SavedNetwork:
         raise refusal(saved, difference, "make the net as it was made for this run")
     before, now = dict(saved.hyperparameters), description(training)["hyperparameters"]
     epochs = before.pop("epochs", 0), now.pop("epochs")
-    other = [f"{name} is {now.get(name)} here, {before.get(name)} there" for name in now if now[name] != before.get(name)]
+    other = [f"{name} is {now.get(name)} here, {before.get(name)} there" for name in {**before, **now} if now.get(name) != before.get(name)]
     if other:
         raise refusal(saved, f"its settings are others: {', '.join(other)}", "use the settings that it was begun with")
     if epochs[0] != epochs[1] and "auto" in epochs:

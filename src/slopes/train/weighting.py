@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,14 @@ from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..tensor import Tensor, asarray
 
 ClassWeight = str | Mapping[Any, float] | Sequence[float] | np.ndarray
+
+
+class Labels(Protocol):
+    """The targets of a data set: whether they are class labels, and the names of the classes, if it has names."""
+
+    targets: np.ndarray
+    labelled: bool
+    classes: Any
 
 
 class WeightedData:
@@ -44,7 +52,7 @@ def check_sample_weight(sample_weight: Any, count: int) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def find_class_weight(class_weight: ClassWeight | None, source: Any) -> np.ndarray | None:
+def find_class_weight(class_weight: ClassWeight | None, source: Labels) -> np.ndarray | None:
     """The weight of each class, float32, from label 0 on; classes after the last have weight 1.
 
     "balanced": examples / (classes * examples of the class), as in scikit-learn, of the classes that occur in the training data.
@@ -53,7 +61,7 @@ def find_class_weight(class_weight: ClassWeight | None, source: Any) -> np.ndarr
         return None
     if isinstance(class_weight, str):
         return balanced_weight(class_weight, source)
-    names = list(source.classes or ()) if hasattr(source, "classes") else []
+    names = list(source.classes or ())
     if isinstance(class_weight, Mapping):
         labels = [names.index(key) if key in names else key for key in class_weight]
         values = np.ones(max(map(label_of, labels), default=-1) + 1, np.float32)
@@ -67,7 +75,7 @@ def find_class_weight(class_weight: ClassWeight | None, source: Any) -> np.ndarr
     return values
 
 
-def balanced_weight(name: str, source: Any) -> np.ndarray:
+def balanced_weight(name: str, source: Labels) -> np.ndarray:
     """The weights that make all classes count the same."""
     targets = class_labels(source)
     if name != "balanced" or targets is None:
@@ -79,7 +87,7 @@ def balanced_weight(name: str, source: Any) -> np.ndarray:
     return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 1.0).astype(np.float32)
 
 
-def class_labels(source: Any) -> np.ndarray | None:
+def class_labels(source: Labels) -> np.ndarray | None:
     """The labels of all examples: integers, or floats that are 0 or 1, one for each example; None where there are none."""
     targets = np.asarray(source.targets)
     if not targets.size:
