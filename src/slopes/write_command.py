@@ -31,7 +31,8 @@ def write(run: Path, prompt: str, length: int, temperature: float, seed: int) ->
     loaded = load(run)
     if not isinstance(loaded, LoadedRun) or loaded.experiment.write is None:
         raise ArgumentError(f"a run of {loaded.recipe or 'your own net'} writes no text",
-                            why="it is no language model that is learned from a file", repair=f"slopes train language FILE.txt makes one; slopes predict {run} uses this one")
+                            why="it is no language model that is learned from a file",
+                            repair=f"slopes train language FILE.txt makes one; slopes predict {run} uses this one")
     written, notes = loaded.experiment.write(loaded, prompt, length, temperature, seed)
     for note in notes:
         click.echo(note, err=True)
