@@ -141,6 +141,11 @@ class Compiled:
                 if hasattr(version.executable, "program")]
 
     @property
+    def memory(self) -> int:
+        """The bytes that the intermediate values of its largest program take."""
+        return max((version.executable.memory for known in self._versions.values() for version in known), default=0)
+
+    @property
     def _name(self) -> str:
         """What messages call the function."""
         return getattr(self.function, "__name__", "a function")

@@ -23,6 +23,7 @@ from ..train.interrupt import Interrupts
 from ..train.progress import CallbackReporter, Lines, choose_reporter
 from ..train.run_folder import TERMINATED
 from ..train.runs import AGAIN, RECORD, SavedNetwork, SavedRun, prepare_folder, save_somewhere
+from ..train.test_use import final_figures
 from ..train.training import Callback
 from .catalog import find_recipe
 from .checkpoints import RunWriter, check_facts, description, lengthened, saved_states
@@ -86,7 +87,8 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
         if writer is not None and writer.terminated:
             writer.save(result.kept, writer.states)
             sys.exit(TERMINATED)
-        with Interrupts() as late:  # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+        # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+        with final_figures(), Interrupts() as late:
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
             if folder is not None:

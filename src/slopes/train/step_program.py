@@ -31,6 +31,11 @@ class StepProgram:
         """How often a step was compiled."""
         return self.plain.compilations + (0 if self.sampled is None else self.sampled.compilations)
 
+    @property
+    def memory(self) -> int:
+        """The bytes of intermediate values."""
+        return max(self.plain.memory, 0 if self.sampled is None else self.sampled.memory)
+
     def run(self, steps: int, held: Any, batch: Any, rates: np.ndarray | None, first: int | None) -> Results:
         """The results of `steps` steps; `batch` and `rates` hold those of each along their first axis.
 
