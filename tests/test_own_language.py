@@ -101,6 +101,8 @@ def test_the_lines_of_files_are_predicted_and_evaluated(run, tmp_path):
     assert float(rows[0][3]) == pytest.approx(np.exp(float(rows[0][2])), rel=1e-4)
     shown = slopes("evaluate", folder / "run", new).stdout
     assert "175 characters: " in shown and "8 characters are unknown" in shown
+    wrong = slopes("predict", folder / "run", new)
+    assert wrong.exit_code == 1 and "is a file, not a text to continue" in wrong.stderr and "--out lines.csv" in wrong.stderr
     (tmp_path / "one.txt").write_text("a", encoding="utf-8")
     assert "it is one character" in slopes("evaluate", folder / "run", tmp_path / "one.txt").stderr
 

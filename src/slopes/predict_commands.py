@@ -37,7 +37,8 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
     models take a text to continue, the tagger, the translator and the mood classifier a sentence, table networks a CSV file with
     the columns of the table, the forecaster a series, the speech network a WAV file. Networks that make pictures (masks,
     reconstructions) write them as PNG files. A run of `slopes train table` writes a CSV file with a row of predictions for each row
-    of a file of any length.
+    of a file of any length. A run of `slopes train text` or `language` takes a text, and with --out FILE.csv files of any length, whose
+    rows or lines are predicted.
 
     \b
     Examples:
@@ -45,6 +46,7 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
       slopes predict runs/chars "JULIET:"
       slopes predict runs/tabular houses.csv
       slopes predict runs/table new.csv --out predictions.csv
+      slopes predict runs/text "what a lovely film"
     """
     loaded = load(run)
     if isinstance(loaded, NetRun):

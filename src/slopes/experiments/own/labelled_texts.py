@@ -165,7 +165,7 @@ def divide(question: Question, tables: Sequence[TextTable], texts: Sequence[str]
     elif question.time:
         split = split_time(times_of(table, question.time, config["dates"]), question.time, PARTS)
     else:
-        distinct, index = numbered(texts[:rows])
+        distinct, index = distinct_texts(texts[:rows])
         split = split_rows(labels[:rows][distinct], len(distinct), PARTS, config.seed, 0.0 if question.test else TEST_SHARE)
     side = np.full(len(split.train) + len(split.test), TEST)
     learning = (split.fold == -1) | (split.fold > 0)
@@ -189,7 +189,7 @@ def key_of(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def numbered(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def distinct_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """(rows of the distinct texts, the index of each row's text among them)."""
     known: dict[str, int] = {}
     index = np.array([known.setdefault(key_of(text), len(known)) for text in texts], np.int64)
@@ -198,7 +198,7 @@ def numbered(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def without_copies(side: np.ndarray, texts: Sequence[str], labels: np.ndarray, notes: list[str]) -> np.ndarray:
     """The sides, where rows that are copies of tested ones, or learned ones that are copies of choosing ones, are left out."""
-    distinct, index = numbered(texts)
+    distinct, index = distinct_texts(texts)
     last = np.zeros(len(distinct), np.int64)
     np.maximum.at(last, index, side)
     moved = side != last[index]

@@ -86,11 +86,11 @@ def unknown_notes(codec: Codec, parts: TextParts) -> list[str]:
         if unknown := codec.unknown(part):
             count = sum(map(part.count, unknown))
             result.append(f"{count:,} of the characters {name} are unknown, as they occur less than twice in the part to learn from: "
-                          f"{named(unknown)}")
+                          f"{quote(unknown)}")
     return result
 
 
-def named(characters: Sequence[str]) -> str:
+def quote(characters: Sequence[str]) -> str:
     """The first of some characters, as Python writes them."""
     return ", ".join(map(repr, characters[:LISTED])) + (f" and {len(characters) - LISTED:,} more" if len(characters) > LISTED else "")
 
@@ -205,12 +205,15 @@ def write_with(run: LoadedRun, prompt: str, length: int, temperature: float, see
     """What the run writes after a prompt, and notes on the prompt."""
     codec = codec_of(run.facts, os.fspath(run.record.folder))
     unknown = codec.unknown(prompt)
-    notes = [f"the prompt has characters that the model does not know: {named(unknown)}"] if unknown else []
+    notes = [f"the prompt has characters that the model does not know: {quote(unknown)}"] if unknown else []
     return write(run.net, codec, prompt, length, temperature, seed), notes
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:
     """The item, and a text that follows it."""
+    if os.path.isfile(item):
+        raise ArgumentError(f"{item} is a file, not a text to continue", why="the lines of a file are scored into a table",
+                            repair=f"slopes predict {run.record.folder} {item} --out lines.csv; slopes write takes a text, too: --prompt")
     return Prediction(item + write_with(run, item, WRITTEN, TEMPERATURE, run.config.seed)[0])
 
 
@@ -235,7 +238,7 @@ def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
 def unknown_in(codec: Codec, content: str) -> Iterable[str]:
     """A note on the unknown characters of a text, if there are some."""
     unknown = codec.unknown(content)
-    return [f"{sum(map(content.count, unknown)):,} characters are unknown: {named(unknown)}"] if unknown else []
+    return [f"{sum(map(content.count, unknown)):,} characters are unknown: {quote(unknown)}"] if unknown else []
 
 
 def evaluate(run: LoadedRun, item: str) -> Report:

@@ -25,8 +25,8 @@ def ngram_losses(learned: np.ndarray, tested: np.ndarray, size: int, order: int)
         contexts, first = np.unique(grams // size, return_index=True)
         totals, kinds = np.add.reduceat(gram_counts, first), np.diff([*first, len(grams)])
         asked = codes(tested, n, size)
-        count = looked_up(grams, gram_counts, asked)
-        total, kind = (looked_up(contexts, values, asked // size) for values in (totals, kinds))
+        count = lookup(grams, gram_counts, asked)
+        total, kind = (lookup(contexts, values, asked // size) for values in (totals, kinds))
         shorter = p[n - 1:]
         p[n - 1:] = np.where(total > 0, (count + kind * shorter) / np.maximum(total + kind, 1), shorter)
     return -np.log(p[1:])
@@ -40,7 +40,7 @@ def codes(indices: np.ndarray, n: int, size: int) -> np.ndarray:
     return result
 
 
-def looked_up(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def lookup(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """The values of keys, which are in order; 0 for keys that are not there."""
     position = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
     return np.where(keys[position] == asked, values[position], 0)
