@@ -13,8 +13,9 @@ from slopes.data import Splits, save_image_folder
 from slopes.errors import DataError
 from slopes.experiments import classification
 from slopes.experiments.experiment import Config
+from slopes.experiments.load import load
 from slopes.experiments.recipes import fashion, imagenet
-from slopes.experiments.run import load, run
+from slopes.experiments.run import run
 from slopes.plot import mistakes, samples
 from slopes.train.evaluate import Evaluation
 

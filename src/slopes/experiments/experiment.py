@@ -14,8 +14,10 @@ from .. import nn
 from ..errors import ArgumentError, SaveError
 from ..plot import Picture
 from ..train.history import History, Run
-from ..train.runs import SavedRun, TrainingState
+from ..train.runs import TrainingState
+from ..train.space import Between
 from ..train.training import Callback, Training
+from .loaded import Loaded
 
 D = TypeVar("D")
 Facts = dict[str, Any]  # a description of the data that JSON can hold
@@ -25,12 +27,17 @@ State = Mapping[str, np.ndarray]  # Training.named_state()
 @dataclass(frozen=True)
 class Setting:
     """A hyper-parameter: its default, the reason for it, and the values allowed: one of `choices` (none: any value of the default's
-    type); for floats at least `least` (None: 0). A default of False is a flag, a tuple holds any number of texts."""
+    type); numbers are at least `least` (None: 0 for floats, 1 for integers). A default of False is a flag, a tuple holds any number of
+    texts.
+
+    search: what `slopes tune` tries, a range or choices; None: as the name says (`experiments.search.range_of`)
+    """
 
     default: Any
     reason: str
     choices: tuple[Any, ...] = ()
     least: float | None = None
+    search: Between | tuple[Any, ...] | None = None
 
     def accepts(self, value: Any) -> bool:
         """Whether the value is a choice, where there are some, and of the default's type; an integer is a float, too."""
@@ -121,11 +128,13 @@ class Learn:
 
 @dataclass
 class Report:
-    """Figures by name, the most important first; lines to print; and functions that draw plots, by file name."""
+    """Figures by name, the most important first; lines to print; functions that draw plots, by file name; and what was understood of
+    the data, in lines that were logged before the training: they are kept in the run folder, in front of the others."""
 
     figures: dict[str, float]
     lines: list[str]
     plots: dict[str, Callable[[], Picture]] = field(default_factory=dict)
+    data_lines: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -173,8 +182,10 @@ class Experiment(Generic[D]):
     predict     predict(run, item, top): what the loaded run says about one item of the command line; `takes` names such an item
     predict_rows  predict_rows(run, items): the same about many inputs, in files or folders, as rows of a table
     evaluate    evaluate(run, item): figures and lines on inputs of a file or folder whose targets are known
+    write       write(run, prompt, length, temperature, seed): `length` tokens that follow a prompt, and notes on the prompt
     source      the setting that names the user's own data, a file or a folder; "": the data are those of `datasets`. Whatever else
                 a user says of her data is a setting, too, so that a run can be continued
+    files       settings that name further files and folders of the user: the command line makes their paths absolute
     examples    command lines for the help, without `slopes train NAME`
     keeps       the parts whose networks are kept in the run folder; (): all
     one_stream  the initial weights of all networks are drawn from one stream of random numbers; otherwise each begins with the seed
@@ -193,8 +204,10 @@ class Experiment(Generic[D]):
     predict: Callable[[LoadedRun, str, int], Prediction] | None = None
     predict_rows: Callable[[LoadedRun, Sequence[str]], PredictedRows] | None = None
     evaluate: Callable[[LoadedRun, str], Report] | None = None
+    write: Callable[[LoadedRun, str, int, float, int], tuple[str, list[str]]] | None = None
     takes: str = "IMAGE"
     source: str = ""
+    files: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     dependent: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
@@ -290,24 +303,17 @@ class Result(Generic[D]):
                 if self.experiment.is_kept(name) or (self.interrupted and self.experiment.network is not None)}
 
 
-@dataclass
-class LoadedRun:
-    """A run folder with its networks, trained and in eval mode, by name; `record` is all else that the folder holds."""
+@dataclass(repr=False)
+class LoadedRun(Loaded):
+    """A run of a recipe: with the recipe, and its hyper-parameters as a Config."""
 
     experiment: Experiment[Any]
-    record: SavedRun
     config: Config
-    networks: dict[str, Any]
 
     @property
     def facts(self) -> Facts:
         """The description of the data."""
         return self.record.data
-
-    @property
-    def net(self) -> Any:
-        """The only network, or the first."""
-        return next(iter(self.networks.values()))
 
     def predict(self, item: str, top: int = 1) -> Prediction:
         """What the run says about one item: a text, or the path of a file, as `experiment.takes` says.
@@ -315,9 +321,7 @@ class LoadedRun:
         top: how many answers to give where there are several, such as classes.
         """
         if self.experiment.predict is None:
-            raise ArgumentError(f"recipe {self.experiment.name} keeps no network to predict with",
-                                why="it compares models; its figures and plots are in the run folder",
-                                repair="train another recipe: slopes train --list")
+            raise self.without_net()
         return self.experiment.predict(self, item, top)
 
     def predict_rows(self, items: Sequence[str]) -> PredictedRows:
