@@ -287,6 +287,12 @@ def test_metrics_that_a_training_cannot_have_are_refused(metric, what, repair):
     assert repair in caught.value.repair and caught.value.why
 
 
+def test_ranks_of_numbers_are_refused_before_the_first_step():
+    outputs, targets, _ = of_numbers()
+    with pytest.raises(ArgumentError, match="ranked by one logit each, but a target is 1000"):
+        sl.Training(nn.Linear(3, 3), Dataset(outputs, targets), validation=Dataset(outputs, targets), metrics="roc_auc")
+
+
 @pytest.mark.parametrize("arguments", [("accuracy", 3), ("f1", 0)])
 def test_per_class_takes_scores_of_classes(arguments):
     with pytest.raises(ArgumentError, match="per_class"):
