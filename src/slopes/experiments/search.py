@@ -99,7 +99,7 @@ class RecipeTask:
 def kept_loss(run: Run, part: Fit) -> float:
     """The validation loss of the weights that a run has in the end."""
     restoring = [callback for callback in part.options.get("callbacks", ()) if isinstance(callback, EarlyStopping) and callback.restore]
-    return float(run.epochs[restoring[0].epoch].validation["loss"]) if restoring else held_out(run, "loss", "tune")
+    return run.epochs[restoring[0].epoch].watched["loss"] if restoring else held_out(run, "loss", "tune")
 
 
 def command_text(command: Sequence[str], options: Mapping[str, Any]) -> str:
