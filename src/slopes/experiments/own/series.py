@@ -181,11 +181,11 @@ def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
     question = question_of(run.config)
     notes: list[str] = []
 
-    def rows() -> Iterator[Sequence[str | float]]:
+    def rows() -> Iterator[Sequence[str]]:
         for item in items:
             forecast = Forecast(run, item)
-            for row in forecast.rows():
-                yield (item, *row) if several else row
+            for time, *values in forecast.rows():
+                yield (*([item] if several else []), time, *(f"{value:.7g}" for value in values))
             notes.extend(f"{item}: {note}" for note in forecast.notes)
 
     columns = [*(["file"] if several else []), question.time, question.target, "low 90%", "high 90%"]

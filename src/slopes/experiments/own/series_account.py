@@ -186,5 +186,7 @@ def figures(standings: Mapping[str, Mapping[str, Interval]]) -> dict[str, float]
 def account_lines(errors: Mapping[str, np.ndarray], standings: Mapping[str, Any], scores: Scores) -> list[str]:
     """The scores of all models on the test windows, and a verdict."""
     count, horizon = next(iter(errors.values())).shape
-    return [f"on {count:,} test windows of {horizon} steps (in brackets, 95% intervals from blocks of {min(count, horizon)} windows, "
-            "because neighbouring windows share targets):", *standing_lines(standings), verdict(errors, scores)]
+    blocks = f" from blocks of {min(count, horizon)} windows, because neighbouring windows share targets" if horizon > 1 else ""
+    steps = f"{horizon} steps" if horizon > 1 else "one step"
+    head = f"on {count:,} test windows of {steps} (in brackets, 95% intervals{blocks}):"
+    return [head, *standing_lines(standings), verdict(errors, scores)]
