@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
+from test_resume import Interrupt, assert_same
 
 import slopes as sl
 from slopes.errors import ArgumentError, DataError
@@ -21,7 +22,10 @@ from slopes.experiments.own.language import context_of, experiment, heads_of, re
 from slopes.experiments.own.ngrams import ngram_losses
 from slopes.experiments.own.plain_text import divide_text, read_text
 from slopes.experiments.own.scoring import LineScorer
+from slopes.experiments.run import resume
+from slopes.experiments.run import run as run_experiment
 from slopes.tables.calibrate import softmax
+from slopes.train.runs import load_run
 from slopes.zoo.gpt import GPT
 from slopes.zoo.language import LanguageModel
 
@@ -48,8 +52,10 @@ def test_training_says_what_was_understood_and_how_good_it_is(run):
                  "network: GRU of 8 units (fewer than 100,000 characters)", "in nats per character: network ", "1-gram ", "3-gram ",
                  "the network is worse than the 5-gram: more text, or more epochs, may help",
                  "a sample (temperature 0.8)", f"next: slopes predict {folder / 'run'} TEXT..."):
-        assert part in result.stdout, f"{part!r} is not said:\n{result.stdout}"
-    figures = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))["figures"]
+        assert part in result.output, f"{part!r} is not said:\n{result.output}"
+    record = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))
+    figures = record["figures"]
+    assert record["lines"][0].startswith("1,846 characters: the first 1,661 to learn from") and record["lines"][0] in result.stderr
     assert next(iter(figures)) == "test loss" and figures["test perplexity"] == pytest.approx(np.exp(figures["test loss"]))
     assert figures["test loss"] < figures["1-gram: test loss"]
 
@@ -66,11 +72,19 @@ def test_a_run_writes(run):
     assert predicted.startswith("the cat: the cat") and len(predicted) > 400 and "\N{REPLACEMENT CHARACTER}" not in predicted + first
 
 
+def fit_run(folder):
+    x = np.ones((4, 1), np.float32)
+    sl.fit(sl.nn.Linear(1, 1), x, x, loss=sl.nn.mse_loss, epochs=1, progress=False, run=folder)
+    return folder
+
+
 def test_other_runs_do_not_write(run, monkeypatch):
     monkeypatch.setitem(catalog.OWN_DATA, "language", replace(experiment, write=None))
     result = slopes("write", run[0] / "run")
     assert result.exit_code == 1
     assert "a run of language writes no text" in result.stderr and "slopes train language FILE.txt" in result.stderr
+    with pytest.raises(ArgumentError, match="a run of your own net writes no text"):
+        sl.load(fit_run(run[0] / "fit")).write("a")
 
 
 def test_the_lines_of_files_are_predicted_and_evaluated(run, tmp_path):
@@ -103,6 +117,14 @@ def test_a_run_is_reported_and_continued(run, tmp_path):
     assert refused.exit_code == 1 and "cannot be continued" in refused.stderr
 
 
+def test_an_interrupted_training_continues_to_the_same_bits(run, tmp_path):
+    values = {"file": str(run[0] / "cats.txt"), "hidden": 8, "context": 16, "epochs": 3, "rate": 0.05}
+    whole = run_experiment(experiment, values, tmp_path / "whole", progress=False)
+    half = run_experiment(experiment, values, tmp_path / "half", progress=Interrupt(1))
+    assert half.interrupted
+    assert_same(resume(load_run(tmp_path / "half"), progress=False), whole)
+
+
 def config(path, **changes):
     return Config(experiment.resolve(file=str(path), **changes))
 
@@ -113,12 +135,10 @@ def test_pieces_and_a_gpt(tmp_path):
     path.write_text(LINE * 60, encoding="utf-8")
     result = slopes("train", "language", path, *TINY, "--pieces", "300", "--net", "gpt", "--depth", "1", "--out", "run")
     assert result.exit_code == 0, result.output
-    assert "pieces are learned from" in result.stdout and "network: GPT of 8 units" in result.stdout
+    assert "pieces are learned from" in result.stderr and "network: GPT of 8 units" in result.stderr
     figures = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["figures"]
     assert figures["test loss"] < np.log(figures["test perplexity per piece"])  # a piece is several characters
     assert slopes("write", "run", "--prompt", "Ünder the", "--length", "5").stdout.startswith("Ünder the")
-    assert "per piece" in slopes("evaluate", "run", path).stdout
-    assert slopes("predict", "run", path, "--out", "made.csv").exit_code == 0
 
 
 def test_sizes_follow_the_length_of_the_text(tmp_path):

@@ -10,6 +10,7 @@ import shutil
 import numpy as np
 import pytest
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
+from test_resume import Interrupt, assert_same
 
 import slopes as sl
 from slopes import nn
@@ -17,11 +18,15 @@ from slopes.errors import ArgumentError, DataError, MissingExtraError
 from slopes.experiments.experiment import Config
 from slopes.experiments.own import bags
 from slopes.experiments.own.bags import Tfidf, linear_shares, simpler_models
+from slopes.experiments.own.labelled_files import class_weights
 from slopes.experiments.own.labelled_texts import read_labelled
-from slopes.experiments.own.text import Classifier, balanced_loss, choose_net, experiment, temperature_of
+from slopes.experiments.own.text import Classifier, choose_net, experiment, temperature_of
 from slopes.experiments.own.tokens import Tokens, choose_kind, learn_tokens, learn_vocabulary
 from slopes.experiments.own.words import effect_lines, uneven_words, word_effects
+from slopes.experiments.run import resume
+from slopes.experiments.run import run as run_experiment
 from slopes.text import Vocabulary
+from slopes.train.runs import load_run
 
 GOOD, BAD = ["good", "great", "nice", "lovely", "fine"], ["bad", "awful", "poor", "dull", "weak"]
 OTHER = ["film", "plot", "actor", "very", "scene", "story"]
@@ -76,9 +81,10 @@ def test_training_says_what_was_understood_and_how_good_it_is(run):
                  "20% of the rows test", "network: convolutions over neighbouring tokens, and the mean of the embeddings of tokens ",
                  "network    ", "most frequent class", "linear model", "naive Bayes", "logistic regression", "calibration error",
                  "words that matter", f"next: slopes predict {folder / 'run'} TEXT..."):
-        assert part in result.stdout, f"{part!r} is not said:\n{result.stdout}"
-    assert "column review: words" in result.stderr  # before the training, too
-    figures = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))["figures"]
+        assert part in result.output, f"{part!r} is not said:\n{result.output}"
+    record = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))
+    figures, lines = record["figures"], record["lines"]
+    assert lines[0].startswith("column review: words") and lines[0] in result.stderr and "words that matter: " in result.stdout
     assert next(iter(figures)) == "test accuracy" and figures["test accuracy"] > 0.8 > figures["most frequent class: accuracy"]
 
 
@@ -133,9 +139,19 @@ def test_a_bag_of_characters_with_balanced_classes(tmp_path):
     table = write(tmp_path / "names.csv", names)
     result = slopes("train", "text", table, "--text", "review", "--target", "mood", *SMALL, "--balanced", "--out", "run")
     assert result.exit_code == 0, result.output
-    assert "characters (most texts are one or two words that no other text has)" in result.stdout
-    assert "network: the mean of the embeddings of tokens and of pairs of neighbours (there are 56 texts" in result.stdout
+    assert "characters (most texts are one or two words that no other text has)" in result.stderr
+    assert "network: the mean of the embeddings of tokens and of pairs of neighbours (there are 56 texts" in result.stderr
+    assert "characters that matter: " in result.stdout
     assert slopes("predict", "run", "zzxyst", "quqqqq").stdout.startswith("zzxyst: hard")
+
+
+def test_an_interrupted_training_continues_to_the_same_bits(tmp_path):
+    values = {"file": str(write(tmp_path / "reviews.csv", rows_of(80))), "text": "review", "target": "mood", "net": "bag", "width": 4,
+              "epochs": 5, "patience": 1, "rate": 0.05}
+    whole = run_experiment(experiment, values, tmp_path / "whole", progress=False)
+    half = run_experiment(experiment, values, tmp_path / "half", progress=Interrupt(2))
+    assert half.interrupted
+    assert_same(resume(load_run(tmp_path / "half"), progress=False), whole)
 
 
 def test_copies_of_a_text_are_on_one_side(tmp_path):
@@ -260,7 +276,7 @@ def test_simpler_models_learn_words(monkeypatch):
         assert model.argmax(axis=1).tolist() == [0, 1] and model[:, 2].max() < 0.05
         np.testing.assert_allclose(model.sum(axis=1), 1)
     monkeypatch.setattr(bags, "MOST_TEXTS", 7)
-    assert linear_shares(rows, labels, [["good"]], 2).shape == (1, 2)  # every third text: both classes
+    assert linear_shares(rows, labels, [["good"]], 2).shape == (1, 2)
     monkeypatch.setattr(bags, "require", missing)
     assert list(simpler_models(rows, labels, rows, 2, notes)) == ["linear model"]
     assert notes[0] == "the linear model learns from 7 of the 20 texts" and notes[1].startswith("not compared with naive Bayes: ")
@@ -278,8 +294,8 @@ def test_words_that_matter():
     effects = word_effects(shares, rows, labels, ["good", "bad", "film", "absent"])
     assert [(effect.word, effect.texts) for effect in effects] == [("good", 5), ("bad", 5), ("film", 10)]
     assert effects[0].speaks_for == 1 and effects[0].loss == pytest.approx(np.log(0.9 / 0.5)) and effects[1].loss == 0
-    assert "  good  +0.5878  5 texts   pos" in effect_lines(effects, ["neg", "pos"])
-    assert word_effects(shares, rows, labels, ["absent"]) == [] and effect_lines([], []) == []
+    assert "  good  +0.5878  5 texts   pos" in effect_lines(effects, ["neg", "pos"], "words")
+    assert word_effects(shares, rows, labels, ["absent"]) == [] and effect_lines([], [], "words") == []
 
 
 def test_a_perfect_validation_does_not_make_probabilities_extreme():
@@ -289,9 +305,7 @@ def test_a_perfect_validation_does_not_make_probabilities_extreme():
 
 
 def test_balanced_classes_weigh_the_same():
-    loss = balanced_loss(np.array([0, 0, 0, 1]), 3)
-    weights = loss.keywords["weight"]
-    assert 3 * weights[0] == pytest.approx(weights[1]) and weights[2] == 1
+    assert class_weights(np.array([0, 0, 0, 1]), 3).tolist() == pytest.approx([4 / 6, 2, 1])  # no text has the last class
 
 
 def test_predictions_do_not_depend_on_the_batch():

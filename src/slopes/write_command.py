@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from .errors import ArgumentError
-from .experiments.experiment import LoadedRun
 from .experiments.load import load
 
 
@@ -28,12 +26,7 @@ def write(run: Path, prompt: str, length: int, temperature: float, seed: int) ->
       slopes write runs/language --prompt "Once upon a time"
       slopes write runs/language --length 2000 --temperature 0.5 --seed 7
     """
-    loaded = load(run)
-    if not isinstance(loaded, LoadedRun) or loaded.experiment.write is None:
-        raise ArgumentError(f"a run of {loaded.recipe or 'your own net'} writes no text",
-                            why="it is no language model that is learned from a file",
-                            repair=f"slopes train language FILE.txt makes one; slopes predict {run} uses this one")
-    written, notes = loaded.experiment.write(loaded, prompt, length, temperature, seed)
+    written, notes = load(run).write(prompt, length, temperature, seed)
     for note in notes:
         click.echo(note, err=True)
     click.echo(prompt + written)

@@ -331,6 +331,15 @@ class LoadedRun(Loaded):
                                 why=f"it predicts one {self.experiment.takes} at a time", repair="leave out --out, or name a folder there")
         return self.experiment.predict_rows(self, items)
 
+    def write(self, prompt: str = "", length: int = 400, temperature: float = 0.8, seed: int = 0) -> tuple[str, list[str]]:
+        """What a language model writes after a prompt, `length` tokens, and notes on the prompt.
+
+        temperature: below 1 more probable texts, above 1 more surprising ones; 0: the most probable token each time.
+        """
+        if self.experiment.write is None:
+            return super().write(prompt, length, temperature, seed)
+        return self.experiment.write(self, prompt, length, temperature, seed)
+
     def evaluate(self, item: str) -> Report:
         """Figures and lines on inputs of a file or folder whose targets are known."""
         if self.experiment.evaluate is None:

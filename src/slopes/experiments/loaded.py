@@ -74,6 +74,12 @@ class Loaded:
         figure = next((f", {name} {value:.6g}" for name, value in self.figures.items()), "")
         return f"<{type(self).__name__} {self.record.folder}, {self.recipe or 'fit'}{figure}>"
 
+    def write(self, prompt: str = "", length: int = 400, temperature: float = 0.8, seed: int = 0) -> tuple[str, list[str]]:
+        """The error of a run that is no language model learned from the user's own text."""
+        raise ArgumentError(f"a run of {self.recipe or 'your own net'} writes no text",
+                            why="it is no language model that was learned from a file of yours",
+                            repair=f"slopes train language FILE.txt makes one; slopes predict {self.record.folder} uses this one")
+
 
 class NetRun(Loaded):
     """A run whose networks slopes cannot build, because their code is the user's own: with her nets it predicts, without them it has

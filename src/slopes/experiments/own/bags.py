@@ -48,7 +48,8 @@ class Tfidf:
 
 def linear_shares(learned: Rows, targets: np.ndarray, tested: Rows, classes: int) -> np.ndarray:
     """The probabilities (N, classes) of logistic regression on TF-IDF features, with the penalty |weights|^2 / 2."""
-    learned, targets = learned[:: every(learned)], targets[:: every(learned)]
+    chosen = sample(len(learned))
+    learned, targets = [learned[i] for i in chosen], targets[chosen]
     tfidf = Tfidf(learned)
     scale = np.sqrt(RIDGE * len(learned))  # so that the penalty of weights of unscaled features is 1, not RIDGE * rows
     weights = logistic_weights(with_ones(tfidf(learned) * scale), np.eye(classes)[targets])
@@ -56,9 +57,9 @@ def linear_shares(learned: Rows, targets: np.ndarray, tested: Rows, classes: int
     return np.concatenate([softmax(with_ones(tfidf(block) * scale) @ weights) for block in blocks])
 
 
-def every(rows: Rows) -> int:
-    """Each how many rows one is learned from, where they are too many."""
-    return -(-len(rows) // MOST_TEXTS)
+def sample(rows: int) -> np.ndarray:
+    """The rows that the linear model learns from: all, or as many as it may, evenly spread."""
+    return np.linspace(0, rows - 1, min(rows, MOST_TEXTS)).astype(np.int64)
 
 
 def library_shares(learned: Rows, targets: np.ndarray, tested: Rows, classes: int) -> dict[str, np.ndarray]:
@@ -85,8 +86,8 @@ def all_classes(model: Any, inputs: Any, classes: int) -> np.ndarray:
 
 def simpler_models(learned: Rows, targets: np.ndarray, tested: Rows, classes: int, notes: list[str]) -> dict[str, np.ndarray]:
     """The probabilities (N, classes) of tested texts by each model, by name; notes say what is missing, and why."""
-    if every(learned) > 1:
-        notes.append(f"the linear model learns from {len(learned[:: every(learned)]):,} of the {len(learned):,} texts")
+    if len(learned) > MOST_TEXTS:
+        notes.append(f"the linear model learns from {MOST_TEXTS:,} of the {len(learned):,} texts")
     result = {"linear model": linear_shares(learned, targets, tested, classes)}
     try:
         return result | library_shares(learned, targets, tested, classes)

@@ -152,14 +152,14 @@ def report(result: Result[Corpus]) -> Report:
     figures |= {f"{name}: test loss": loss for name, loss in simpler.items()} | {"steps": result.run.history.steps}
     best = min(simpler, key=lambda name: simpler[name])
     better = figures["test loss"] < simpler[best]
-    lines = [*corpus.lines, f"on the last {len(parts.test):,} characters, in nats per character: network {figures['test loss']:.4f} "
+    lines = [f"on the last {len(parts.test):,} characters, in nats per character: network {figures['test loss']:.4f} "
              f"(perplexity {figures['test perplexity']:.3f}), " + ", ".join(f"{name} {loss:.4f}" for name, loss in simpler.items()),
              f"the network is {'better' if better else 'worse'} than the {best}{'' if better else ': more text, or more epochs, may help'}",
              f"validation: {figures['validation loss']:.4f}"]
     prompt = parts.test[:PROMPT]
     sample = write(net, codec, prompt, WRITTEN, TEMPERATURE, config.seed)
     return Report(figures, [*lines, f"a sample (temperature {TEMPERATURE}), after the first {PROMPT} characters of the test part:",
-                            prompt + sample], result.curves)
+                            prompt + sample], result.curves, corpus.lines)
 
 
 def loss_of(net: nn.Module, codec: Codec, part: str, context: int) -> tuple[float, float]:
@@ -259,15 +259,15 @@ experiment = Experiment(
     data=read, describe=describe, network=network, training=training, report=report, predict=predict, predict_rows=predict_rows,
     evaluate=evaluate, write=write_with,
     settings={"file": Setting("", "a text file, also compressed (.gz); its last tenth chooses the epoch and tests"),
-              "pieces": Setting(0, "learn pieces of words, at most so many; 0: characters"),
+              "pieces": Setting(0, "learn pieces of words, at most so many; 0: characters", least=0),
               "net": Setting("auto", "auto: an LSTM, of a short text a GRU; a GPT takes longer for the same loss",
                              ("auto", *LAYERS, "gpt")),
-              "hidden": Setting(0, "units; 0: 128 up to 100,000 tokens to learn from, 256 up to 5 million, else 512"),
-              "depth": Setting(0, "layers; 0: one, of a GPT four"),
+              "hidden": Setting(0, "units; 0: 128 up to 100,000 tokens to learn from, 256 up to 5 million, else 512", least=0),
+              "depth": Setting(0, "layers; 0: one, of a GPT four", least=0),
               "dropout": Setting(-1.0, "between layers; -1: 0.3 for a short text, which is overfitted soon, else none", least=-1.0),
-              "context": Setting(0, "tokens of truncated backpropagation through time; 0: 64 characters or 32 pieces"),
+              "context": Setting(0, "tokens of truncated backpropagation through time; 0: 64 characters or 32 pieces", least=0),
               "epochs": Setting(0, "0: so many that there are 4,000 steps, at most 50"),
-              "batch": Setting(0, "streams that are read side by side; 0: 8, 32 or 64 by the length of the text"),
+              "batch": Setting(0, "streams that are read side by side; 0: 8, 32 or 64 by the length of the text", least=0),
               "rate": Setting(0.0, "with a cosine down to 0; 0: 0.003, of a GPT 0.002"),
               "encoding": Setting("", "of the file, such as utf-8, cp1252, utf-16; by default detected")},
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from ..answers import likeliest
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from .account import FREQUENT, NETWORK, class_report, evaluation, most_frequent
 from .bags import simpler_models
+from .labelled_files import class_weights
 from .labelled_texts import AS_THEY_LOOK, LabelledSplits, read_labelled
 from .tokens import KINDS, Tokens, choose_kind, learn_tokens, split_text
 from .words import effect_lines, uneven_words, word_effects
@@ -114,17 +115,13 @@ def training(config: Config, learned: Learned, name: str, net: nn.Module) -> Fit
     """The training; the net gets the weights of the epoch that is best on the validation texts."""
     train, validation = learned.splits.train, learned.splits.validation
     batch = config["batch"] or next((size for most, size in BATCHES if len(train) <= most), LARGE_BATCH)
-    options: dict[str, Any] = {"loss": balanced_loss(train.labels, len(learned.splits.classes))} if config["balanced"] else {}
+    options: dict[str, Any] = {}
+    if config["balanced"]:
+        weights = class_weights(train.labels, len(learned.splits.classes))
+        options = {"loss": partial(nn.cross_entropy, weight=weights, ignore_index=IGNORED)}
     return Fit(learned.rows(train.texts, train.labels), learned.rows(validation.texts, validation.labels), metrics="accuracy",
                optimizer=optim.Adam(lr=config["rate"] or RATES[learned.kind]), epochs=config["epochs"], batch_size=batch,
                callbacks=[EarlyStopping(config["patience"])], **options)
-
-
-def balanced_loss(labels: np.ndarray, classes: int) -> Callable[..., Any]:
-    """The cross-entropy in which all classes weigh the same, however many texts they have."""
-    counts = np.bincount(labels, minlength=classes)
-    weights = np.where(counts > 0, len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1)
-    return partial(nn.cross_entropy, weight=weights.astype(np.float32), ignore_index=IGNORED)
 
 
 class Classifier:
@@ -179,8 +176,10 @@ def report(result: Result[Learned]) -> Report:
     config.log("words that matter ...")
     effects = word_effects(classifier.split_shares, tested[:WORD_TEXTS], test.labels[:WORD_TEXTS],
                            [word for word in uneven_words(rows, train.labels, len(classes)) if word in tokens])
-    return replace(account, lines=[*learned.lines, *(f"note: {note}" for note in notes), *account.lines, *effect_lines(effects, classes),
-                                   *mistake_lines(test.texts, test.labels, shares[NETWORK], classes)])
+    account.data_lines = learned.lines
+    account.lines += [*(f"note: {note}" for note in notes), *effect_lines(effects, classes, tokens.kind),
+                      *mistake_lines(test.texts, test.labels, shares[NETWORK], classes)]
+    return account
 
 
 def temperature_of(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -285,15 +284,15 @@ experiment = Experiment(
               "balanced": Setting(False, "let all classes weigh the same, however many texts they have"),
               "group": Setting("", "texts with the same value in this column are learned from, or tested with"),
               "time": Setting("", "learn from earlier texts, test with later ones, by this column"),
-              "valid": Setting("", "a file whose texts choose the epoch, instead of a part of FILE"),
+              "valid": Setting("", "a file whose texts choose the epoch, not a part of FILE"),
               "test": Setting("", "a file whose texts test, instead of a fifth of FILE"),
               "tokens": Setting("auto", "what a text is divided into; auto: words where spaces are between them", KINDS),
               "net": Setting("auto", "auto: wide-cnn for many short texts, else bag", ("auto", *NETS)),
               "epochs": Setting(20, "at most: the training ends when validation has not become better for --patience epochs"),
               "patience": Setting(3, "the best epoch comes soon, as words are many and texts few"),
-              "batch": Setting(0, "0: 16 up to 1,000 texts to learn from, 50 up to 20,000, else 128"),
-              "width": Setting(0, "length of the embeddings of tokens; 0: 100 for wide-cnn, 64 for bag, 300 for cnn, as published"),
-              "filters": Setting(0, "for each of windows of 3, 4 and 5 tokens; 0: 50 for wide-cnn, 100 for cnn, as published"),
+              "batch": Setting(0, "0: 16 up to 1,000 texts to learn from, 50 up to 20,000, else 128", least=0),
+              "width": Setting(0, "length of the embeddings; 0: 100 for wide-cnn, 64 for bag, 300 for cnn, as published", least=0),
+              "filters": Setting(0, "for each of windows of 3, 4 and 5 tokens; 0: 50 for wide-cnn, 100 for cnn, as published", least=0),
               "dropout": Setting(0.5, "as published for cnn"),
               "rate": Setting(0.0, "0: 0.001 for cnn, the usual first choice; 0.002 for wide-cnn, 0.003 for bag"),
               "encoding": Setting("", "of the file, such as utf-8, cp1252, utf-16; by default detected"),

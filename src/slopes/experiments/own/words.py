@@ -63,10 +63,10 @@ def word_effects(shares: Shares, rows: Rows, labels: np.ndarray, words: Sequence
     return sorted(effects, key=lambda effect: -effect.loss * effect.texts)
 
 
-def effect_lines(effects: Sequence[Effect], classes: Sequence[str]) -> list[str]:
-    """The words that matter most, in lines of text."""
+def effect_lines(effects: Sequence[Effect], classes: Sequence[str], kind: str) -> list[str]:
+    """The words, or characters, that matter most, in lines of text."""
     if not effects:
         return []
-    return ["words that matter: by how much the log loss of test texts with the word rises when it is masked, and for what it speaks:",
+    return [f"{kind} that matter: by how much the log loss of test texts that have one rises when it is masked, and for what it speaks:",
             *table_text([[f"  {effect.word}", f"{effect.loss:+.4f}", f"{effect.texts:,} texts", classes[effect.speaks_for]]
                          for effect in effects[:LISTED]])]
