@@ -40,13 +40,13 @@ from .labelled import FileKind, Labelled, class_weights, files_below, from_subfo
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
-MOST_WORK = 30_000_000  # rows x features x classes of gradient boosting: more takes minutes
+MOST_WORK = 12_000_000  # rows x features x classes of gradient boosting: more takes minutes
 MOST_CLASSES = 40  # that are listed
 WORST = 24  # mistakes that are shown
 SMOOTHING = 0.1
 QUICK = 10_000  # examples seen in a training that takes seconds
 STEP = 3.5  # times a forward pass: how long a training step takes
-PASSES, FEWEST, MOST = 100_000, 8, 60  # examples seen in a training, if it has so many epochs
+FEWEST, MOST = 8, 60  # epochs
 BOOSTING = "gradient boosting (scikit-learn)"
 Inputs = Dataset | ImageFolder
 
@@ -116,9 +116,9 @@ def class_lines(labelled: Labelled, division: Division, kind: FileKind) -> list[
 # Training
 
 
-def epochs_for(config: Config, rows: int) -> int:
-    """The epochs that the user asks for, else so many that 100,000 examples are seen, from 8 to 60."""
-    return int(config["epochs"]) or min(max(round(PASSES / rows), FEWEST), MOST)
+def epochs_for(config: Config, rows: int, passes: int) -> int:
+    """The epochs that the user asks for, else so many that `passes` examples are seen, from 8 to 60."""
+    return int(config["epochs"]) or min(max(round(passes / rows), FEWEST), MOST)
 
 
 def batch_for(config: Config, rows: int) -> int:
@@ -126,11 +126,12 @@ def batch_for(config: Config, rows: int) -> int:
     return int(min(config["batch"], max(16, 2 ** int(np.log2(max(1, rows / 16))))))
 
 
-def fit_options(config: Config, files: OwnFiles) -> dict[str, Any]:
-    """Arguments of the training: loss, epochs, batch size, and a callback that restores the best epoch."""
+def fit_options(config: Config, files: OwnFiles, passes: int) -> dict[str, Any]:
+    """Arguments of the training: loss, epochs, in which `passes` examples are seen if the user asks for no other number of them, batch
+    size, and a callback that restores the best epoch."""
     rows, targets = len(files.train), files.train.targets
     weights = {"weight": class_weights(targets, len(files.classes))} if config["balanced"] else {}
-    epochs = epochs_for(config, rows)
+    epochs = epochs_for(config, rows, passes)
     return {"loss": partial(nn.cross_entropy, label_smoothing=SMOOTHING, **weights), "schedule": "one_cycle", "epochs": epochs,
             "batch_size": batch_for(config, rows), "callbacks": [EarlyStopping(max(1, epochs))]}
 
@@ -257,11 +258,13 @@ def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
 
 @dataclass
 class Predictor:
-    """Predicts files with a loaded run, some at a time: `read(path)` is the input of a file."""
+    """Predicts files with a loaded run, some at a time: `read(path)` is the input of a file, and may count in `remarks` what is to be
+    said of it."""
 
     run: LoadedRun
     kind: FileKind
     read: Callable[[str], np.ndarray]
+    remarks: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.classes = list(self.run.facts["classes"])
@@ -326,6 +329,7 @@ class Predictor:
             if broken:
                 made.notes += [f"{self.kind.count(len(broken))} cannot be read, and {'has' if len(broken) == 1 else 'have'} no row:",
                                *broken]
+            made.notes += counted(self.remarks, self.kind)
 
         made.rows = lines()
         return made
@@ -340,8 +344,13 @@ class Predictor:
             raise refused(folder, f"{self.kind.noun}s", "none can be read", notes[0], "name another folder")
         made = evaluation(np.array([predicted[labelled.paths[i]] for i in known]), labelled.targets[known], self.classes)
         left_out = [f"{self.kind.count(len(notes))} cannot be read, and left out: {'; '.join(notes[:5])}"] if notes else []
-        made.lines += [*labelled.notes, *left_out]
+        made.lines += [*labelled.notes, *left_out, *counted(self.remarks, self.kind)]
         return made
+
+
+def counted(remarks: Counter[str], kind: FileKind) -> list[str]:
+    """`2 sounds of another rate: resampled`: remarks with the number of files."""
+    return [f"{kind.count(count)} {text}" for text, count in sorted(remarks.items())]
 
 
 def folder_name(path: str) -> str:

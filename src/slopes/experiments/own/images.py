@@ -24,7 +24,7 @@ NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {
     "resnet": lambda shape, classes, width: resnet(shape, classes, depth=18, width=width),
 }
 SMALL, LARGE = 16, 64  # sizes: below the first two convolutions will do; from the second on the first one halves the size
-DROPOUT = 0.3
+DROPOUT, PASSES = 0.3, 100_000
 LENET_SIZE = 16  # the smallest that two 5x5 convolutions with poolings leave anything of
 STRENGTHS = ("auto", "none", "shift", "mirror", "strong")
 
@@ -91,7 +91,7 @@ def network(config: Config, facts: Facts, name: str) -> nn.Module:
 
 def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
     """The training."""
-    options: dict[str, Any] = fit_options(config, files)
+    options: dict[str, Any] = fit_options(config, files, PASSES)
     fit = Fit(files.train, files.validation, optimizer=optim.AdamW(lr=config["rate"], weight_decay=config["decay"]),
               augment=vary(files.facts["augment"], files.facts["size"]), **options)
     log_estimate(config, fit, net)

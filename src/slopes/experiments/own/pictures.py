@@ -26,7 +26,7 @@ GREY_MODES = ("1", "L", "LA", "L;16", "I", "I;16", "I;16B", "I;16L")
 LOOKED_AT, SAMPLE = 64, 2048  # pictures: to see whether they have colour; for mean and deviation
 COLOURLESS = 0.02  # difference of channels, of JPEG's rounding
 IN_MEMORY = 2**30  # bytes of pixels: more are read from the disk in each epoch
-BASELINE_SIDE = 16
+BASELINE_SIDE = 12
 MODE_NAMES = {"1": "black and white", "L": "grey", "LA": "grey with alpha", "P": "palette", "RGB": "colour", "RGBA": "colour with alpha",
               "CMYK": "CMYK", "I": "16-bit grey", "L;16": "16-bit grey", "I;16": "16-bit grey", "I;16B": "16-bit grey",
               "RGB;16": "16-bit colour"}
@@ -167,7 +167,7 @@ def header_notes(headers: Sequence[ImageHeader]) -> list[str]:
 
 
 def pixel_features(inputs: Inputs) -> np.ndarray:
-    """Small pictures as rows (N, D), at most 16 x 16, for models of rows."""
+    """Small pictures as rows (N, D), at most 12 x 12, for models of rows."""
     side = min(BASELINE_SIDE, inputs.inputs.shape[2])
     parts = (np.asarray(inputs.inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH))
     return np.concatenate([resize(part, (side, side)).reshape(len(part), -1) for part in parts])
