@@ -12,7 +12,7 @@ from command_line import own_settings, slopes  # noqa: F401
 from slopes.data.transforms.sound import resample
 from slopes.errors import ArgumentError, DataError, ShapeError
 from slopes.experiments.experiment import Config
-from slopes.experiments.own.sound import experiment, vary
+from slopes.experiments.own.sound import experiment, network, vary
 from slopes.experiments.own.sounds import About, choose_hearing, read_sounds
 from slopes.experiments.run import load
 from slopes.tensor import asarray
@@ -54,7 +54,7 @@ def trained(tmp_path_factory):
     save(home / "sounds" / "low" / "stereo.wav", tone("low", 21, channels=2))
     save(home / "sounds" / "high" / "long.wav", tone("high", 22, seconds=2.0))
     (home / "sounds" / "high" / "broken.wav").write_bytes(b"RIFF")
-    result = slopes("train", "sound", home / "sounds", "--skip-broken", "--epochs", 2, "--channels", 2, "--out", home / "run")
+    result = slopes("train", "sound", home / "sounds", "--skip-broken", "--balanced", "--epochs", 2, "--channels", 2, "--out", home / "run")
     assert result.exit_code == 0, result.output
     return home, result
 
@@ -108,6 +108,15 @@ def test_what_is_heard_is_chosen_by_the_sounds(tmp_path):
         hearing(About(8000, 1, 1.0), seconds=0.01)
     with pytest.raises(ArgumentError, match="--sampling 7"):
         hearing(About(8000, 1, 1.0), sampling=7)
+
+
+def test_both_nets_hear_sounds():
+    facts = {"classes": ["a", "b"], "rate": 4000, "seconds": 0.5, "bands": 16, "frame": 128, "mean": [3.0], "std": [2.0]}
+    for name in ("cnn", "gru"):
+        settings = {"net": name, "channels": 2, "dropout": 0.1}
+        assert network(settings, facts, "")(asarray(np.zeros((2, 1, 16, 30), np.float32))).shape == (2, 2)
+        with pytest.raises(ValueError, match="samples a second"):
+            network(settings, facts | {"seconds": 1e9}, "")
 
 
 def test_augmentation_keeps_shapes_and_changes_sounds():

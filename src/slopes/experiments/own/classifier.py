@@ -36,7 +36,7 @@ from ..answers import likeliest
 from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
 from .account import FREQUENT, LINEAR, NETWORK, class_report, evaluation, linear_model, most_frequent
 from .division import Division
-from .labelled import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, reason
+from .labelled import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text, reason
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
@@ -198,10 +198,12 @@ def simpler_models(files: OwnFiles, features: Callable[[Inputs], np.ndarray], se
         return result
     try:
         ensemble = require("sklearn.ensemble", extra="sklearn", purpose="the comparison with gradient boosting")
+        threads = require("threadpoolctl", extra="sklearn", purpose="the comparison with gradient boosting")
     except MissingExtraError as error:
         notes.append(f"not compared with gradient boosting: {error.what}; {error.repair}")
         return result
-    model = ensemble.HistGradientBoostingClassifier(random_state=seed).fit(inputs, train.targets)
+    with threads.threadpool_limits(1, "openmp"):  # its many small steps wait for each other, for minutes where processors are busy
+        model = ensemble.HistGradientBoostingClassifier(random_state=seed).fit(inputs, train.targets)
     return result | {BOOSTING: answers(model, tested, classes)}
 
 
@@ -212,8 +214,12 @@ def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
     scorer = Scorer(result.run.net)
     temperature = best_temperature(scorer(files.validation.inputs), files.validation.targets)
     probabilities = softmax(scorer(files.test.inputs) / temperature)
-    result.config.log("simpler models ...")
-    models = {NETWORK: probabilities, **simpler_models(files, features, result.config.seed, notes)}
+    models = {NETWORK: probabilities}
+    if result.interrupted:
+        notes.append("interrupted: not compared with simpler models")
+    else:
+        result.config.log("simpler models ...")
+        models |= simpler_models(files, features, result.config.seed, notes)
     made = class_report(models, files.test.targets, files.classes, temperature=temperature, seed=result.config.seed,
                         plots={**result.curves, **plots(probabilities)})
     made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), *worst_lines(files, probabilities)]
@@ -240,7 +246,8 @@ def worst_lines(files: OwnFiles, probabilities: np.ndarray, most: int = 5) -> li
     """The worst mistakes with their files, whose classes may be wrong."""
     indices = worst(files, probabilities)[:most]
     return ["the worst mistakes, or files in a wrong class:"] * bool(len(indices)) + [
-        f"  {files.test_names[i]}: {likeliest(files.classes, probabilities[i])}" for i in indices]
+        f"  {files.test_names[i]}: {files.classes[files.test.targets[i]]} taken for {likeliest(files.classes, probabilities[i])}"
+        for i in indices]
 
 
 def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
@@ -270,6 +277,7 @@ class Predictor:
         self.classes = list(self.run.facts["classes"])
         self.temperature = float(self.run.record.figures.get("temperature", 1.0))
         self.scorer = Scorer(self.run.net)
+        self.others = Counter[str]()  # files in folders, by their endings, that are not of this kind
 
     def prediction(self, item: str, top: int) -> Prediction:
         """The likeliest classes of a file; of a folder, those of each file in it, a line each."""
@@ -285,8 +293,7 @@ class Predictor:
 
     def paths(self, items: Sequence[str]) -> list[str]:
         """The files, and those in the folders, in the order of their names."""
-        others = Counter[str]()
-        paths = [path for item in items for path in (files_below(item, self.kind, others) if os.path.isdir(item) else [item])]
+        paths = [path for item in items for path in (files_below(item, self.kind, self.others) if os.path.isdir(item) else [item])]
         if not paths:
             raise refused(items[0], "folder", f"there is no {self.kind.noun} in it", f"{self.kind.noun}s end in "
                           f"{', '.join(self.kind.suffixes)}", "name another folder, or files")
@@ -330,6 +337,8 @@ class Predictor:
                 made.notes += [f"{self.kind.count(len(broken))} cannot be read, and {'has' if len(broken) == 1 else 'have'} no row:",
                                *broken]
             made.notes += counted(self.remarks, self.kind)
+            if self.others:
+                made.notes.append(others_text(self.others))
 
         made.rows = lines()
         return made

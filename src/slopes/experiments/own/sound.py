@@ -29,6 +29,11 @@ def data(config: Config) -> OwnFiles:
     return files
 
 
+def hearing_of(facts: Facts) -> Hearing:
+    """How the network hears sounds."""
+    return Hearing(facts["rate"], facts["seconds"], facts["bands"], facts["frame"])
+
+
 def vary(facts: Facts) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """The augmentation of batches (N, 1, bands, time): a little earlier or later, higher or lower, with noise, some bands hidden."""
     (mean,), (std,), bands = facts["mean"], facts["std"], facts["bands"]
@@ -43,6 +48,8 @@ def vary(facts: Facts) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
 
 def network(config: Config, facts: Facts, name: str) -> nn.Module:
     """The network, behind a layer that standardizes the spectrograms."""
+    if not hearing_of(facts).is_plausible():
+        raise ValueError(f"{facts['seconds']!r:.20} s at {facts['rate']!r:.20} samples a second")
     channels, dropout, classes = config["channels"], config["dropout"], len(facts["classes"])
     net = SpokenCNN(facts["bands"], classes, channels, dropout) if config["net"] == "cnn" else \
         SpokenGRU(facts["bands"], classes, 6 * channels, dropout)
@@ -65,9 +72,8 @@ def report_sounds(result: Result[OwnFiles]) -> Report:
 
 def predictor(run: LoadedRun) -> Predictor:
     """What predicts files with a run."""
-    facts, remarks = run.facts, Counter[str]()
-    hearing = Hearing(facts["rate"], facts["seconds"], facts["bands"], facts["frame"])
-    return Predictor(run, KIND, partial(hearing.read, remarks=remarks), remarks)
+    remarks = Counter[str]()
+    return Predictor(run, KIND, partial(hearing_of(run.facts).read, remarks=remarks), remarks)
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

@@ -26,6 +26,7 @@ WINDOW = 0.032  # seconds of one spectrum, about
 BANDS = (40, 32, 24, 16, 8)
 QUIET = 8.0  # anything this many nats below the loudest sound of a recording is silence, whatever the microphone
 LEAST, MOST = 0.25, 10.0  # seconds that are heard of a recording, if nothing else is asked for
+MOST_SAMPLES = 2**27  # of a sound
 MOST_SOUNDS = 2**31  # bytes of spectrograms that are held in memory
 
 
@@ -66,6 +67,10 @@ class Hearing:
                 *(["of several channels: their mean is heard"] if sound.channels > 1 else []),
                 *([f"longer than {self.seconds:g} s: cut at the end"] if sound.seconds > self.seconds + 1e-9 else [])]
 
+    def is_plausible(self) -> bool:
+        """Whether sounds that are heard so take little memory."""
+        return LOWEST_RATE <= self.rate <= 10 * HIGHEST_RATE and 1 < self.frame <= self.seconds * self.rate <= MOST_SAMPLES
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(1, bands, time)."""
@@ -98,8 +103,9 @@ def choose_hearing(config: Config, abouts: Sequence[About]) -> tuple[Hearing, li
     rate, rate_reason = choose_rate(abouts, config["sampling"])
     frame = 2 ** round(np.log2(WINDOW * rate))
     seconds, seconds_reason = choose_seconds(abouts, config["seconds"])
-    if round(seconds * rate) < 5 * frame:
-        raise ArgumentError(f"--seconds {seconds:g}", why=f"the network hears {5 * frame / rate:.2f} s or more", repair="use more seconds")
+    if not 5 * frame <= round(seconds * rate) <= MOST_SAMPLES:
+        raise ArgumentError(f"--seconds {seconds:g}", why=f"the network hears {5 * frame / rate:.2f} to {MOST_SAMPLES / rate:.0f} s",
+                            repair="use such a number of seconds")
     hearing = Hearing(rate, seconds, next(bands for bands in BANDS if bands == BANDS[-1] or enough(bands, frame, rate)), frame)
     moments = f"{hearing.shape[2]} moments of {1000 * frame / rate:g} ms"
     return hearing, [("heard at", f"{rate:,} samples a second: {rate_reason}"),
