@@ -18,6 +18,7 @@ from slopes.data import Dataset
 from slopes.errors import ArgumentError, DataError
 from slopes.experiments.experiment import Config
 from slopes.experiments.own import classifier
+from slopes.experiments.own.account import cautious_temperature
 from slopes.experiments.own.classifier import OwnFiles
 from slopes.experiments.own.division import divide, equal_files
 from slopes.experiments.own.images import experiment, network, network_name, vary
@@ -103,6 +104,13 @@ def test_probabilities_are_those_of_the_calibrated_network(trained):
     x = picture(0, 5)[None, None] / np.float32(255)
     logits = run.net(asarray(x)).numpy()[0].astype(np.float64) / run.record.figures["temperature"]
     assert np.allclose(row[3:], np.exp(logits) / np.exp(logits).sum(), atol=1e-4)
+
+
+def test_a_few_right_answers_make_no_later_one_certain():
+    logits = np.eye(4)[np.arange(20) % 4] * 3
+    temperature = cautious_temperature(logits, np.arange(20) % 4)
+    assert 0.8 < 1 / (1 + 3 * np.exp(-3 / temperature)) < 0.99
+    assert cautious_temperature(logits, (np.arange(20) + 1) % 4) > 10  # all wrong: nothing is known
 
 
 def test_a_folder_with_known_classes_is_evaluated(trained):

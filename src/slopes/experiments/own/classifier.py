@@ -23,7 +23,7 @@ from ...files.reading import refused
 from ...modes import no_grad
 from ...plot import Picture, samples, title
 from ...tables.baselines import answers
-from ...tables.calibrate import best_temperature, softmax
+from ...tables.calibrate import softmax
 from ...tables.report import table_text
 from ...tables.scores import surprise
 from ...tensor import Tensor, asarray
@@ -34,7 +34,7 @@ from ...train.stopping import EarlyStopping
 from ...workers import Workers
 from ..answers import likeliest
 from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
-from .account import FREQUENT, LINEAR, NETWORK, class_report, evaluation, linear_model, most_frequent
+from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, evaluation, linear_model, most_frequent
 from .division import Division
 from .labelled import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text, reason
 
@@ -212,7 +212,7 @@ def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
     """Scores beside those of simpler models on the same test examples, the worst mistakes, and plots; `plots` are made of probabilities."""
     files, notes = result.data, list[str]()
     scorer = Scorer(result.run.net)
-    temperature = best_temperature(scorer(files.validation.inputs), files.validation.targets)
+    temperature = cautious_temperature(scorer(files.validation.inputs), files.validation.targets)
     probabilities = softmax(scorer(files.test.inputs) / temperature)
     models = {NETWORK: probabilities}
     if result.interrupted:

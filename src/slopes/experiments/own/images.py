@@ -17,6 +17,7 @@ from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options
 from .labelled import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
 
+DROPOUT, PASSES = 0.2, 150_000
 NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {
     "convolution": lambda shape, classes, width: small_convolution(shape, classes, channels=width),
     "lenet": lambda shape, classes, width: regularized_lenet(shape, classes, dropout=DROPOUT),
@@ -24,7 +25,6 @@ NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {
     "resnet": lambda shape, classes, width: resnet(shape, classes, depth=18, width=width),
 }
 SMALL, LARGE = 16, 64  # sizes: below the first two convolutions will do; from the second on the first one halves the size
-DROPOUT, PASSES = 0.2, 150_000
 LENET_SIZE = 16  # the smallest that two 5x5 convolutions with poolings leave anything of
 STRENGTHS = ("auto", "none", "shift", "mirror", "strong")
 
