@@ -41,7 +41,7 @@ def run(job: Job, threads: int) -> list[np.ndarray]:
     """The results on this many threads."""
     os.environ["SLOPES_THREADS"] = str(threads)
     program = engine.Program(engine.Manifest(job.arena, job.scratch, True, (), ()), [job.code])
-    program.spin_limit, program.stall = 1 << 40, math.inf  # helpers are waited for however long the emulator takes
+    program.spin_limit, program.stalls.stall = 1 << 40, math.inf  # helpers are waited for however long the emulator takes
     pool.pool.backoff.reset()
     arrays = [array.copy() for array in job.inputs]
     arrays += [np.empty_like(array) for array, index in zip(job.expected, job.destinations) if index >= len(job.inputs)]

@@ -16,7 +16,7 @@ import click
 
 from .errors import ArgumentError
 from .settings import MOST_THREADS
-from .tables.folder import models_of, save_study
+from .tables.folder import save_study
 from .tables.model import TableModel
 from .tables.predictions import evaluate_file, predict_file
 from .tables.report import prepared_lines, result_lines
@@ -24,7 +24,6 @@ from .tables.schema import KINDS, TASKS, Kind, Task
 from .tables.spelling import spelling_of
 from .tables.study import Question, Study, for_targets, prepare, study_of
 from .tables.training import DEFAULTS, Settings
-from .train.runs import SavedRun
 
 HELP = """Train on a table of your own: a CSV file whose first line names the columns, or a Parquet or Arrow file.
 
@@ -216,9 +215,8 @@ def free_path(file: str, folder: Path) -> Path:
     return next(path for name in names if not (path := folder / name).exists())
 
 
-def evaluate_tables(saved: SavedRun, files: Sequence[str]) -> None:
+def evaluate_tables(models: Sequence[TableModel], files: Sequence[str]) -> None:
     """`slopes evaluate` with the run of a table: the scores on each file whose targets are known."""
-    models = models_of(saved)
     for file, model in product(files, models):
         result = evaluate_file(model, file)
         for line in result.account.lines():

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from .command_options import setting_options, use_settings
 from .errors import ArgumentError, MissingExtraError
 from .experiments.catalog import RECIPES, find_recipe
 from .experiments.experiment import Experiment
@@ -58,8 +59,6 @@ Examples:
   slopes tune {name} --trials 30 --jobs 4 --timeout 3600
 """
 
-Options = Callable[[Experiment[Any]], Sequence[click.Parameter]]
-Setup = Callable[[Path | None, int | None], None]
 
 
 def search_options(name: str) -> list[click.Parameter]:
@@ -82,15 +81,12 @@ def search_options(name: str) -> list[click.Parameter]:
 class Tunable(click.Group):
     """`slopes tune` with the recipes as its commands, which are made when they are asked for."""
 
-    options: Options
-    setup: Setup
-
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of a recipe, or of own tables; wrong usage when there is none."""
         if name == TABLE:
-            return table_command(self.setup)
+            return table_command()
         try:
-            return recipe_command(find_recipe(name), self.options, self.setup)
+            return recipe_command(find_recipe(name))
         except ArgumentError as error:
             context.fail(f"{error.what}; {error.why}; {error.repair}")
 
@@ -99,22 +95,20 @@ class Tunable(click.Group):
         return [*RECIPES, TABLE]
 
 
-def tune_command(options: Options, setup: Setup) -> click.Group:
-    """`slopes tune`; `options` gives those of a recipe's hyper-parameters, `setup` makes settings of --data and --threads."""
-    group = Tunable("tune", help="Search for good hyper-parameters of RECIPE, or of the networks for a table, by their validation loss.\n\n"
+def tune_command() -> click.Group:
+    """`slopes tune`."""
+    return Tunable("tune", help="Search for good hyper-parameters of RECIPE, or of the networks for a table, by their validation loss.\n\n"
                     "`slopes tune RECIPE --help` says what is searched.\n\n\b\nExamples:\n  slopes tune digits --trials 30\n  "
                     "slopes tune table houses.csv --target price", subcommand_metavar="RECIPE [OPTIONS]...")
-    group.options, group.setup = options, setup
-    return group
 
 
-def recipe_command(recipe: Experiment[Any], options: Options, setup: Setup) -> click.Command:
+def recipe_command(recipe: Experiment[Any]) -> click.Command:
     """`slopes tune NAME`."""
     helped = HELP.format(name=recipe.name, what="RECIPE", searched=", ".join(ranges_of(recipe)) or "none, this recipe cannot be tuned")
     data = click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR", help="folder with local copies of the data sets")
-    return click.Command(recipe.name, params=[*options(recipe), data, *search_options(recipe.name)], help=helped,
+    return click.Command(recipe.name, params=[*setting_options(recipe), data, *search_options(recipe.name)], help=helped,
                          short_help=f"search for good settings of: {recipe.caption}",
-                         callback=lambda **args: tune_recipe(recipe, setup, **args))
+                         callback=lambda **args: tune_recipe(recipe, **args))
 
 
 def ranges_of(recipe: Experiment[Any]) -> dict[str, Choices]:
@@ -125,9 +119,9 @@ def ranges_of(recipe: Experiment[Any]) -> dict[str, Choices]:
         return {}
 
 
-def tune_recipe(recipe: Experiment[Any], setup: Setup, data: Path | None, threads: int | None, seed: int, **args: Any) -> None:
+def tune_recipe(recipe: Experiment[Any], data: Path | None, threads: int | None, seed: int, **args: Any) -> None:
     """Carry out `slopes tune RECIPE`."""
-    setup(data, threads)
+    use_settings(data, threads)
     search = {name: args.pop(name) for name in ("trials", "jobs", "timeout", "out", "resume", "replace")}
     fixed = {name: value for name, value in args.items() if value is not None}
     space = search_space(recipe, fixed)
@@ -140,22 +134,22 @@ def tune_recipe(recipe: Experiment[Any], setup: Setup, data: Path | None, thread
 # Own tables
 
 
-def table_command(setup: Setup) -> click.Command:
+def table_command() -> click.Command:
     """`slopes tune table`."""
     left_out = "compare", "seed", "threads", "out", "replace", "resume", "quiet"
     params = [parameter for parameter in table_parameters() if parameter.name not in left_out]
     return click.Command(TABLE, params=[*params, *search_options(TABLE)], help=HELP.format(name="table FILE --target COLUMN", what="table",
                          searched=", ".join(RANGES)), short_help="search for good settings for your own CSV or Parquet file",
-                         callback=lambda **args: tune_table(setup, params, **args))
+                         callback=lambda **args: tune_table(params, **args))
 
 
-def tune_table(setup: Setup, params: Sequence[click.Parameter], file: Path, targets: Sequence[str], balanced: bool, threads: int | None,
+def tune_table(params: Sequence[click.Parameter], file: Path, targets: Sequence[str], balanced: bool, threads: int | None,
                seed: int, **args: Any) -> None:
     """Carry out `slopes tune table`."""
     if len(targets) > 1:
         raise ArgumentError(f"--target {', '.join(targets)}", why="each target has networks, and good settings, of its own",
                             repair="tune one target at a time")
-    setup(None, threads)
+    use_settings(None, threads)
     search = {name: args.pop(name) for name in ("trials", "jobs", "timeout", "out", "resume", "replace")}
     words = option_words(params, {**args, "targets": targets, "balanced": balanced, "file": file}, click.get_current_context())
     fixed = {name: value for name in SEARCHED if (value := args.pop(name)) is not None}

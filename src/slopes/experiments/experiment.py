@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -27,7 +27,8 @@ State = Mapping[str, np.ndarray]  # Training.named_state()
 @dataclass(frozen=True)
 class Setting:
     """A hyper-parameter: its default, the reason for it, and the values allowed: one of `choices` (none: any value of the default's
-    type); for floats at least `least` (None: 0).
+    type); numbers are at least `least` (None: 0 for floats, 1 for integers). A default of False is a flag, a tuple holds any number of
+    texts.
 
     search: what `slopes tune` tries, a range or choices; None: as the name says (`experiments.search.range_of`)
     """
@@ -40,8 +41,17 @@ class Setting:
 
     def accepts(self, value: Any) -> bool:
         """Whether the value is a choice, where there are some, and of the default's type; an integer is a float, too."""
+        if isinstance(self.default, tuple):
+            return isinstance(value, tuple | list) and all(isinstance(text, str) for text in value)
         kinds = (int, float) if isinstance(self.default, float) else (type(self.default),)
-        return isinstance(value, kinds) and not isinstance(value, bool) and (not self.choices or value in self.choices)
+        return isinstance(value, kinds) and isinstance(value, bool) == isinstance(self.default, bool) and (
+            not self.choices or value in self.choices)
+
+    @property
+    def kind(self) -> str:
+        """What a value is, in words."""
+        kinds = {float: "a number", int: "a whole number", str: "text", bool: "True or False", tuple: "a list of texts"}
+        return kinds[type(self.default)]
 
 
 class Config(Mapping[str, Any]):
@@ -118,11 +128,13 @@ class Learn:
 
 @dataclass
 class Report:
-    """Figures by name, the most important first; lines to print; and functions that draw plots, by file name."""
+    """Figures by name, the most important first; lines to print; functions that draw plots, by file name; and what was understood of
+    the data, in lines that were logged before the training: they are kept in the run folder, in front of the others."""
 
     figures: dict[str, float]
     lines: list[str]
     plots: dict[str, Callable[[], Picture]] = field(default_factory=dict)
+    data_lines: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -131,6 +143,16 @@ class Prediction:
 
     text: str
     picture: np.ndarray | None = None
+
+
+@dataclass
+class PredictedRows:
+    """What a run says about many inputs, as the rows of a table: the names of its columns, rows that are made as they are read, and
+    notes on the inputs, which are complete after the last row."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[str | int | float]]
+    notes: list[str] = field(default_factory=list)
 
 
 def only(config: Config) -> tuple[str, ...]:
@@ -158,6 +180,13 @@ class Experiment(Generic[D]):
     training    training(config, data, name, net): how the part is trained, a Fit or Learn
     report      report(result): figures, lines and plots, when all parts are trained
     predict     predict(run, item, top): what the loaded run says about one item of the command line; `takes` names such an item
+    predict_rows  predict_rows(run, items): the same about many inputs, in files or folders, as rows of a table
+    evaluate    evaluate(run, item): figures and lines on inputs of a file or folder whose targets are known
+    write       write(run, prompt, length, temperature, seed): `length` tokens that follow a prompt, and notes on the prompt
+    source      the setting that names the user's own data, a file or a folder; "": the data are those of `datasets`. Whatever else
+                a user says of her data is a setting, too, so that a run can be continued
+    files       settings that name further files and folders of the user: the command line makes their paths absolute
+    examples    command lines for the help, without `slopes train NAME`
     keeps       the parts whose networks are kept in the run folder; (): all
     one_stream  the initial weights of all networks are drawn from one stream of random numbers; otherwise each begins with the seed
     """
@@ -173,7 +202,13 @@ class Experiment(Generic[D]):
     parts: Callable[[Config], Sequence[str]] = only
     network: Callable[[Config, Facts, str], nn.Module] | None = None
     predict: Callable[[LoadedRun, str, int], Prediction] | None = None
+    predict_rows: Callable[[LoadedRun, Sequence[str]], PredictedRows] | None = None
+    evaluate: Callable[[LoadedRun, str], Report] | None = None
+    write: Callable[[LoadedRun, str, int, float, int], tuple[str, list[str]]] | None = None
     takes: str = "IMAGE"
+    source: str = ""
+    files: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     dependent: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     keeps: tuple[str, ...] = ()
@@ -182,7 +217,7 @@ class Experiment(Generic[D]):
     def resolve(self, **args: Any) -> dict[str, Any]:
         """The values of all hyper-parameters: those given (None counts as not given), else the defaults.
 
-        Raises ArgumentError for an unknown name, and for a value that is no choice or of another type.
+        Raises ArgumentError for an unknown name, for a value that is no choice or of another type, and without a source.
         """
         unknown = sorted(set(args) - set(self.settings))
         if unknown:
@@ -190,6 +225,9 @@ class Experiment(Generic[D]):
         args = {name: value for name, value in args.items() if value is not None}
         for name, value in args.items():
             self.check(name, value)
+        if self.source and not args.get(self.source):
+            raise ArgumentError(f"slopes train {self.name}: no {self.source} is named", why="it learns from data of your own",
+                                repair=f"slopes train {self.name} {self.source.upper()}; --help has examples")
         values = {name: setting.default for name, setting in self.settings.items()} | args
         return values | {name: compute(values) for name, compute in self.dependent.items() if name not in args}
 
@@ -197,9 +235,8 @@ class Experiment(Generic[D]):
         """ArgumentError for a value that the setting does not accept."""
         setting = self.settings[name]
         if not setting.accepts(value):
-            kind = "a number" if isinstance(setting.default, float) else {int: "a whole number", str: "text"}[type(setting.default)]
             raise ArgumentError(f"recipe {self.name}: {name} is {value!r:.80}",
-                                repair=f"use {' or '.join(map(str, setting.choices)) or kind}")
+                                repair=f"use {' or '.join(map(str, setting.choices)) or setting.kind}")
 
     def is_kept(self, name: str) -> bool:
         """Whether the network of this part is kept in the run folder."""
@@ -286,3 +323,18 @@ class LoadedRun(Loaded):
         if self.experiment.predict is None:
             raise self.without_net()
         return self.experiment.predict(self, item, top)
+
+    def predict_rows(self, items: Sequence[str]) -> PredictedRows:
+        """What the run says about each input in these files or folders, as rows of a table."""
+        if self.experiment.predict_rows is None:
+            raise ArgumentError(f"a run of {self.experiment.name} writes no table of predictions",
+                                why=f"it predicts one {self.experiment.takes} at a time", repair="leave out --out, or name a folder there")
+        return self.experiment.predict_rows(self, items)
+
+    def evaluate(self, item: str) -> Report:
+        """Figures and lines on inputs of a file or folder whose targets are known."""
+        if self.experiment.evaluate is None:
+            raise ArgumentError(f"a run of {self.experiment.name} cannot be evaluated on a file",
+                                why="its test set is part of the recipe: run.json has the figures",
+                                repair="slopes report shows them; runs of own data (slopes train table, images, ...) can")
+        return self.experiment.evaluate(self, item)

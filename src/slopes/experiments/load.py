@@ -14,7 +14,7 @@ from ..tables.frames import frame_like, is_frame
 from ..tables.model import TableModel
 from ..tables.predictions import Account, predict_columns
 from ..train.runs import STUDY_SCHEMA, SavedRun, load_run
-from .catalog import RECIPES
+from .catalog import OWN_DATA, RECIPES
 from .experiment import LoadedRun
 from .loaded import Loaded, NetRun, with_nets
 from .run import rebuild
@@ -75,6 +75,6 @@ def load_saved(saved: SavedRun, net: nn.Module | Mapping[str, nn.Module] | None 
         models = models_of(saved)
         networks = [forward.net for model in models for _, forward in model.nets]
         return TableRun(saved, dict(zip(saved.networks, networks)), models)
-    if net is None and saved.recipe in RECIPES and saved.schema != STUDY_SCHEMA:
+    if net is None and saved.recipe in {**RECIPES, **OWN_DATA} and saved.schema != STUDY_SCHEMA:
         return rebuild(saved)
     return with_nets(saved, net)

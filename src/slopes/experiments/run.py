@@ -23,6 +23,7 @@ from ..train.interrupt import Interrupts
 from ..train.progress import CallbackReporter, Lines, choose_reporter
 from ..train.run_folder import TERMINATED
 from ..train.runs import AGAIN, RECORD, SavedNetwork, SavedRun, prepare_folder, save_somewhere
+from ..train.test_use import final_figures
 from ..train.training import Callback
 from .catalog import find_recipe
 from .checkpoints import RunWriter, check_facts, description, lengthened, saved_states
@@ -49,13 +50,14 @@ def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, fold
     return carry_out(experiment, values, seed, None if folder is None else Path(folder), log, progress)
 
 
-def resume(saved: SavedRun, *, epochs: int | None = None, log: Callable[[str], None] | None = None,
+def resume(saved: SavedRun, *, epochs: int | None = None, source: str | None = None, log: Callable[[str], None] | None = None,
            progress: bool | Callback | None = None) -> Result[Any]:
     """Continue an interrupted run, `load_run(folder)`, with its own settings, and write the finished one into its folder.
 
     The result has the same bits as that of a run without the interruption. Of several trainings those that were finished are
     restored, the interrupted one continues, and the others follow; trainings by other methods than gradients are done again.
     `epochs`: continue to this many, also a finished run, if it has only one training; the schedule is that of so many epochs.
+    `source`: where the user's own data are now, if they were moved.
     Raises ArgumentError for a run that is finished or holds no state, and for fewer epochs than it has; DataError for other data than
     those it was begun with.
     """
@@ -63,6 +65,8 @@ def resume(saved: SavedRun, *, epochs: int | None = None, log: Callable[[str], N
     values = known_values(experiment, saved)
     if epochs is not None:
         values = lengthened(values, epochs, saved, experiment)
+    if source is not None:
+        values[experiment.source] = source
     saved_states(saved, experiment, longer=epochs is not None)
     return carry_out(experiment, values, saved.seed, saved.folder, log, progress, saved)
 
@@ -72,7 +76,7 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
     """Run an experiment from its beginning, or from a saved run on; it is the only one that writes its folder."""
     started = time.perf_counter() - (0 if saved is None else saved.seconds)
     config = Config(values, seed, logger(progress) if log is None else log)
-    with contextlib.nullcontext() if folder is None else claimed(prepare_folder(folder)), random.using(random.Generator(seed)):
+    with contextlib.nullcontext() if folder is None else own_folder(folder), random.using(random.Generator(seed)):
         data = experiment.data(config)
         result = Result(experiment, config, data, experiment.describe(config, data))
         if saved is not None:
@@ -83,13 +87,27 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
         if writer is not None and writer.terminated:
             writer.save(result.kept, writer.states)
             sys.exit(TERMINATED)
-        with Interrupts() as late:  # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+        # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+        with final_figures(), Interrupts() as late:
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
             if folder is not None:
                 save(result, folder)
     result.interrupted = result.interrupted or late.requested
     return result
+
+
+@contextlib.contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Be the only one to write into a folder, which is made if need be, and removed again if nothing was written into it."""
+    is_new = not folder.exists()
+    try:
+        with claimed(prepare_folder(folder)):
+            yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not empty
+                os.rmdir(folder)
 
 
 def logger(progress: bool | Callback | None) -> Callable[[str], None]:
@@ -136,7 +154,8 @@ def save(result: Result[D], folder: Path) -> None:
     """Write the run folder."""
     plots, result.notes = draw(result.report)
     result.folder, result.save_error = save_somewhere(
-        result.kept, folder, **description(result), figures=result.figures, lines=result.lines, plots=plots, seconds=result.seconds,
+        result.kept, folder, **description(result), figures=result.figures,
+        lines=[*result.report.data_lines, *result.lines], plots=plots, seconds=result.seconds,
         interrupted=result.interrupted, states=result.states)
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import threading
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..extras import require
-from .netpbm import check_pixels, load_netpbm
+from .netpbm import check_pixels, load_netpbm, read_header
 from .reading import Path, opened, refused, unpacked
 
 MOST_PIXELS = 100_000_000
 ALWAYS_PIXELS = 2**21  # allowed for any file
 USUAL_RATIO = 256  # pixels per byte of file: ordinary images have fewer
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma weights of red, green and blue
+ORIENTATION, TURNED, SIDEWAYS = 274, range(2, 9), range(5, 9)  # the EXIF tag; values other than upright; with width and height exchanged
 WIDE_MODES = ("I", "I;16", "I;16B", "I;16L")  # Pillow's modes for 16-bit grey
 
 
@@ -100,16 +103,48 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=renew_after_fork)
 
 
-def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
-    """A PNG or JPEG file as (H, W, 1 or 3) float32 from 0 to 1."""
+class ImageHeader(NamedTuple):
+    """What an image file says of itself: width and height as it is seen, after the EXIF rotation; its mode in Pillow's words ("L" is
+    grey, "P" a palette, "I;16" grey of 16 bits); whether it is an animation, of which the first frame is read; whether it is rotated."""
+
+    width: int
+    height: int
+    mode: str
+    animated: bool = False
+    rotated: bool = False
+
+
+def image_header(path: Path, most_pixels: int | None = None) -> ImageHeader:
+    """The header of an image file, without its pixels. Raises as `load_image` does, but not for damaged pixels.
+
+    >>> with open("two.pgm", "wb") as file:
+    ...     _ = file.write(b"P5 2 1 255 " + bytes([0, 255]))
+    >>> image_header("two.pgm")
+    ImageHeader(width=2, height=1, mode='L', animated=False, rotated=False)
+    """
+    is_netpbm, usual = inspect(path)
+    most = usual if most_pixels is None else most_pixels
+    if is_netpbm:
+        with unpacked(path) as source:
+            header = read_header(source, path, most)
+        height, width, channels = header.shape
+        return ImageHeader(width, height, ("L" if channels == 1 else "RGB") + ("" if header.top < 256 else ";16"))
+    with pillow_image(path, most) as picture:
+        orientation = picture.getexif().get(ORIENTATION, 1)
+        width, height = picture.size[::-1] if orientation in SIDEWAYS else picture.size
+        return ImageHeader(width, height, picture.mode, bool(getattr(picture, "is_animated", False)), orientation in TURNED)
+
+
+@contextlib.contextmanager
+def pillow_image(path: Path, most_pixels: int) -> Iterator[Any]:
+    """A PNG or JPEG file as Pillow's image, its pixels not read yet; whatever goes wrong with it in the block is a DataError."""
     image = require("PIL.Image", extra="plot", purpose="reading PNG and JPEG files")
-    turn = require("PIL.ImageOps", extra="plot").exif_transpose
     with opened(path) as source:
         try:
             with QUIET:
                 picture = image.open(source.stream, formats=("PNG", "JPEG"))
                 check_pixels(path, picture.width, picture.height, most_pixels)
-                return to_pixels(turn(picture), image)
+                yield picture
         except DataError:
             raise
         except image.DecompressionBombError as error:
@@ -117,6 +152,14 @@ def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
         except Exception as error:  # decoders may raise any exception on damaged bytes
             raise refused(path, "contents", f"it is not a readable image ({describe(error)})",
                           "supported are PNG, JPEG and binary PGM and PPM") from error
+
+
+def load_by_pillow(path: Path, most_pixels: int) -> np.ndarray:
+    """A PNG or JPEG file as (H, W, 1 or 3) float32 from 0 to 1."""
+    image = require("PIL.Image", extra="plot", purpose="reading PNG and JPEG files")
+    turn = require("PIL.ImageOps", extra="plot").exif_transpose
+    with pillow_image(path, most_pixels) as picture:
+        return to_pixels(turn(picture), image)
 
 
 def describe(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,26 +15,43 @@ MOST_HEADER = 4096  # bytes, comments included
 NUMBER = re.compile(rb"\d{1,9}")
 
 
+class Header(NamedTuple):
+    """What the header says: the shape of the pixels (H, W, channels), their greatest value, and the bytes that were read."""
+
+    shape: tuple[int, int, int]
+    top: int
+    size: int
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a stored value."""
+        return np.dtype("u1" if self.top < 256 else ">u2")
+
+
 def load_netpbm(path: Path, most_pixels: int) -> np.ndarray:
     """Read the image as (H, W, channels) float32 from 0 to 1; DataError naming file and field if it is damaged."""
     with unpacked(path) as source:
-        magic = read_exactly(source.stream, 2, path, "magic")
-        if magic not in CHANNELS:
-            raise refused(path, "magic", f"{magic!r} instead of P5 (grey) or P6 (colour)", "the text formats (P2, P3) are not supported")
-        read = Words(source, path)
-        width, height, top = (read.number(field) for field in ("width", "height", "greatest value"))
-        check_pixels(path, width, height, most_pixels)
-        if not 0 < top < 65536:
-            raise refused(path, "greatest value", f"{top} is not from 1 to 65535")
-        dtype = np.dtype("u1" if top < 256 else ">u2")
-        shape = (height, width, CHANNELS[magic])
-        data = read_claim(source.stream, checked_claim(source, shape, dtype, read.count, path), path, "pixels")
-    pixels = np.ndarray(shape, dtype, buffer=data)
-    if pixels.max() > top:
-        raise refused(path, "pixels", f"a pixel is {pixels.max()}, above the greatest value {top}")
+        header = read_header(source, path, most_pixels)
+        data = read_claim(source.stream, checked_claim(source, header, path), path, "pixels")
+    pixels = np.ndarray(header.shape, header.dtype, buffer=data)
+    if pixels.max() > header.top:
+        raise refused(path, "pixels", f"a pixel is {pixels.max()}, above the greatest value {header.top}")
     shades = pixels.astype(np.float32)
-    shades /= np.float32(top)
+    shades /= np.float32(header.top)
     return shades
+
+
+def read_header(source: Source, path: Path, most_pixels: int) -> Header:
+    """The header; DataError unless it is one, of a size that is plausible."""
+    magic = read_exactly(source.stream, 2, path, "magic")
+    if magic not in CHANNELS:
+        raise refused(path, "magic", f"{magic!r} instead of P5 (grey) or P6 (colour)", "the text formats (P2, P3) are not supported")
+    read = Words(source, path)
+    width, height, top = (read.number(field) for field in ("width", "height", "greatest value"))
+    check_pixels(path, width, height, most_pixels)
+    if not 0 < top < 65536:
+        raise refused(path, "greatest value", f"{top} is not from 1 to 65535")
+    return Header((height, width, CHANNELS[magic]), top, read.count)
 
 
 def check_pixels(path: Path, width: int, height: int, most_pixels: int) -> None:
@@ -44,12 +62,12 @@ def check_pixels(path: Path, width: int, height: int, most_pixels: int) -> None:
                       "scale it down first, or allow more pixels: most_pixels=...")
 
 
-def checked_claim(source: Source, shape: tuple[int, int, int], dtype: np.dtype, header: int, path: Path) -> int:
+def checked_claim(source: Source, header: Header, path: Path) -> int:
     """The number of bytes of the pixels; DataError if the file is too short for them."""
-    claim = shape[0] * shape[1] * shape[2] * dtype.itemsize
-    if claim > source.bound - header:
-        raise refused(path, "width, height",
-                      f"{shape[1]} x {shape[0]} needs {claim} bytes, but at most {source.bound - header} follow")
+    height, width, channels = header.shape
+    claim = height * width * channels * header.dtype.itemsize
+    if claim > source.bound - header.size:
+        raise refused(path, "width, height", f"{width} x {height} needs {claim} bytes, but at most {source.bound - header.size} follow")
     return claim
 
 

@@ -78,21 +78,20 @@ def result_lines(study: Study) -> list[str]:
     else:
         lines.append(f"R2 of the networks {study.r_squared:.3f}; the 90% interval, +- {study.model.margin:.4g}, "
                      f"holds {study.coverage:.1%} of the test rows")
-    return [*lines, *importance_lines(study.importance, names[0]), *verdict(study, names[0])]
+    return [*lines, *importance_lines(study.importance, names[0]), *verdict(study.standings, lower_is_better=not study.model.classes)]
 
 
-def verdict(study: Study, name: str) -> list[str]:
-    """Whether the networks are worth having: their first score beside the best of the simpler models."""
-    own, *rest = [(model, scores[name]) for model, scores in study.standings.items()]
+def verdict(standings: Mapping[str, Mapping[str, Interval]], lower_is_better: bool, networks: str = "networks are") -> list[str]:
+    """Whether the networks, the first of the models, are worth having: their first score beside the best of the simpler models."""
+    own, *rest = [(model, next(iter(scores.values()))) for model, scores in standings.items()]
     if not rest:
         return []
-    lower = not study.model.classes
-    best, score = min(rest, key=lambda pair: pair[1].value if lower else -pair[1].value)
-    better = own[1].value < score.value if lower else own[1].value > score.value
+    best, score = min(rest, key=lambda pair: pair[1].value if lower_is_better else -pair[1].value)
+    better = own[1].value < score.value if lower_is_better else own[1].value > score.value
     apart = own[1].high < score.low or own[1].low > score.high
     if own[1].value == score.value:
-        return [f"the networks are as good as {best}: the simpler model will do"]
-    return [f"the networks are {'better' if better else 'worse'} than {best}" + ("" if apart else
+        return [f"the {networks} as good as {best}: the simpler model will do"]
+    return [f"the {networks} {'better' if better else 'worse'} than {best}" + ("" if apart else
             ", by less than the test rows can tell for sure") + ("" if better else ": use that one")]
 
 

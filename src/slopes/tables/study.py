@@ -146,7 +146,7 @@ def prepare(question: Question, settings: Settings, seed: int) -> Prepared:
     prepared = Prepared(schema, columns, targets, split, notes)
     check_parts(prepared, question)
     notes += leaking_columns(schema, columns, targets, split.train)
-    notes += imbalance(prepared)
+    notes += imbalance(schema.target.classes, targets)
     notes += similar_classes(schema.target.classes)
     return prepared
 
@@ -238,12 +238,11 @@ def check_parts(prepared: Prepared, question: Question) -> None:
                             repair="bring more rows, or divide them otherwise")
 
 
-def imbalance(prepared: Prepared) -> list[str]:
-    """What is to be said of classes with few rows."""
-    classes = prepared.schema.target.classes
+def imbalance(classes: Sequence[str], labels: np.ndarray) -> list[str]:
+    """What is to be said of classes with few rows; `labels` are those of all rows."""
     if not classes:
         return []
-    counts = np.bincount(prepared.targets, minlength=len(classes))
+    counts = np.bincount(labels, minlength=len(classes))
     few = max(RARE, SHARE_OF_RARE * 2 * counts.sum() / len(classes))
     rare = [f"{classes[i]} ({counts[i]:,})" for i in np.argsort(counts) if counts[i] < few]
     return [f"classes with few rows: {', '.join(rare[:10])}; --balanced lets all classes weigh the same"] if rare else []

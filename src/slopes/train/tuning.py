@@ -21,7 +21,8 @@ from ..errors import ArgumentError, NonFiniteError
 from ..files.claim import claimed
 from ..machine.native import observe_programs
 from .history import Run
-from .metrics import METRICS, Metric, metric_of
+from .metric import Metric
+from .metrics import METRICS, metric_of
 from .progress import Lines
 from .runs import prepare_folder
 from .space import Between, Space, shown

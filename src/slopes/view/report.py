@@ -92,7 +92,7 @@ def curves(run: SavedRun) -> str:
         epochs = network.history.epochs
         numbered = list(range(1, len(epochs) + 1))
         lines = [Curve("training", numbered, [epoch.loss for epoch in epochs]),
-                 Curve("validation", numbered, [epoch.validation.get("loss", math.nan) for epoch in epochs])]
+                 Curve("validation", numbered, [epoch.watched.get("loss", math.nan) for epoch in epochs])]
         if epochs:
             parts.append(line_chart(f"loss of network {name}" if name else "loss", lines, ("epoch", f"loss {name}".strip())))
     return charts(parts)

@@ -25,11 +25,12 @@ from ...tensor import Tensor, asarray
 Numbers = int | float
 
 
-def shift(x: Any, by: int | tuple[int, int], fill: float = 0.0, generator: Generator | None = None) -> Tensor:
+def shift(x: Any, by: int | tuple[int, int], fill: float | None = 0.0, generator: Generator | None = None) -> Tensor:
     """Shift each image by a random number of pixels, up to `by` (vertically and horizontally, or a pair) in both directions.
 
-    y[n, c, i, j] = x[n, c, i - r_n, j - s_n], and `fill` where that lies outside; r_n from -by[0] to by[0], s_n from -by[1] to
-    by[1]. x: (N, C, H, W) floats; y: the same. Raises ShapeError for other shapes, ArgumentError for negative distances.
+    y[n, c, i, j] = x[n, c, i - r_n, j - s_n], and `fill` where that lies outside (None: the nearest pixel of the edge); r_n from
+    -by[0] to by[0], s_n from -by[1] to by[1]. x: (N, C, H, W) floats; y: the same. Raises ShapeError for other shapes,
+    ArgumentError for negative distances.
     Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks", 2003.
 
     >>> import slopes as sl
@@ -84,12 +85,12 @@ def flip(x: Any, p: float = 0.5, axis: int = 3, generator: Generator | None = No
     return F.where(chance("flip", p, x.shape[0], generator), F.flip(x, axis=axis), x)
 
 
-def rotate(x: Any, degrees: float, fill: float = 0.0, zoom: float = 0.0, generator: Generator | None = None) -> Tensor:
+def rotate(x: Any, degrees: float, fill: float | None = 0.0, zoom: float = 0.0, generator: Generator | None = None) -> Tensor:
     """Rotate each image about its centre by a random angle up to `degrees`, and scale it by a random factor in 1 - zoom..1 + zoom.
 
     y at (u, v) is x at (u cos a - v sin a, u sin a + v cos a) / s, where u runs down and v to the right from the middle; between
-    pixels x is interpolated linearly in both directions, outside it is `fill`. x: (N, C, H, W) floats; y: the same. Raises
-    ArgumentError for negative degrees or a zoom outside [0, 1).
+    pixels x is interpolated linearly in both directions, outside it is `fill` (None: the nearest pixel of the edge). x: (N, C, H, W)
+    floats; y: the same. Raises ArgumentError for negative degrees or a zoom outside [0, 1).
     Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks", 2003.
 
     >>> import slopes as sl
@@ -242,7 +243,7 @@ def within(indices: Tensor, length: int) -> Tensor:
 
 
 def gather_pixels(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) -> Tensor:
-    """y[n, c, i, j] = x[n, c, rows[n, i], columns[n, j]], and `fill` where that lies outside (None: it never does)."""
+    """y[n, c, i, j] = x[n, c, rows[n, i], columns[n, j]], and `fill` where that lies outside (None: the nearest pixel)."""
     n, _, height, width = x.shape
     indices = F.clip(rows, 0, height - 1).reshape((n, -1, 1)) * width + F.clip(columns, 0, width - 1).reshape((n, 1, -1))
     pixels = at(x, indices)
@@ -253,15 +254,15 @@ def gather_pixels(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) 
 
 
 def at(x: Tensor, indices: Tensor) -> Tensor:
-    """y[n, c, i, j] = x[n, c] at the place places[n, i, j] of its pixels counted row by row."""
+    """y[n, c, i, j] = x[n, c] at indices[n, i, j] of its pixels, counted row by row."""
     n, channels, height, width = x.shape
     _, tall, wide = indices.shape
     flat = indices.reshape((n, 1, tall * wide)) + (F.arange(n * channels) * (height * width)).reshape((n, channels, 1))
     return F.take(x.reshape((-1,)), flat, axis=0).reshape((n, channels, tall, wide))
 
 
-def interpolate(x: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor:
-    """Bilinear interpolation of the images at fractional rows and columns (N, H, W)."""
+def interpolate(x: Tensor, rows: Tensor, columns: Tensor, fill: float | None) -> Tensor:
+    """Bilinear interpolation of the images at fractional rows and columns (N, H, W); `fill` outside (None: the nearest pixel)."""
     n, _, height, width = x.shape
     top, left = F.floor(rows), F.floor(columns)
     total: Any = 0.0
@@ -270,6 +271,7 @@ def interpolate(x: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor
             row, column = (top + down).astype(np.int64), (left + right).astype(np.int64)
             weight = (1 - F.abs(rows - (top + down))) * (1 - F.abs(columns - (left + right)))
             pixel = at(x, F.clip(row, 0, height - 1) * width + F.clip(column, 0, width - 1))
-            known = (within(row, height) & within(column, width)).reshape((n, 1, height, width))
-            total = total + F.where(known, pixel, fill) * weight.reshape((n, 1, height, width))
+            if fill is not None:
+                pixel = F.where((within(row, height) & within(column, width)).reshape((n, 1, height, width)), pixel, fill)
+            total = total + pixel * weight.reshape((n, 1, height, width))
     return total

@@ -1,0 +1,349 @@
+"""What classifiers of files have in common: their data, training, account, predictions and evaluation."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import nn
+from ...compile import compile
+from ...data.loaders.dataset import Dataset
+from ...data.loaders.folder import MOST_READERS, ImageFolder
+from ...errors import DataError, MissingExtraError
+from ...extras import require
+from ...files.reading import refused
+from ...modes import no_grad
+from ...plot import Picture, samples, title
+from ...tables.baselines import answers
+from ...tables.calibrate import best_temperature, softmax
+from ...tables.report import table_text
+from ...tables.scores import surprise
+from ...tensor import Tensor, asarray
+from ...train.data_digest import data_digest
+from ...train.mode import Mode
+from ...train.sources import source_of
+from ...train.stopping import EarlyStopping
+from ...workers import Workers
+from ..answers import likeliest
+from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
+from .account import FREQUENT, LINEAR, NETWORK, class_report, evaluation, linear_model, most_frequent
+from .division import Division
+from .labelled_files import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, reason
+
+BATCH = 64  # examples of a program that predicts
+MOST_ROWS = 10_000  # training examples of the simpler models
+MOST_WORK = 30_000_000  # rows x features x classes of gradient boosting: more takes minutes
+MOST_CLASSES = 40  # that are listed
+WORST = 24  # mistakes that are shown
+SMOOTHING = 0.1
+QUICK = 10_000  # examples seen in a training that takes seconds
+STEP = 3.5  # times a forward pass: how long a training step takes
+PASSES, FEWEST, MOST = 100_000, 8, 60  # examples seen in a training, if it has so many epochs
+BOOSTING = "gradient boosting (scikit-learn)"
+Inputs = Dataset | ImageFolder
+
+
+class Standardized(nn.Module):
+    """(x - mean) / std of each channel; x: (N, C, H, W), mean and std: (C,).
+
+    >>> import slopes as sl
+    >>> Standardized([0.5], [0.25])(sl.ones((1, 1, 1, 2)))
+    tensor([[[[2., 2.]]]])
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.mean, self.std = (nn.Buffer(np.array(values, np.float32).reshape(-1, 1, 1)) for values in (mean, std))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+@dataclass
+class OwnFiles:
+    """Examples to learn from, to choose the epoch with and to test with; the names of the test files; facts for predictions; and what
+    was understood of the files, in lines."""
+
+    train: Inputs
+    validation: Inputs
+    test: Inputs
+    test_names: list[str]
+    facts: Facts
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes."""
+        return list(self.facts["classes"])
+
+
+def describe(config: Config, files: OwnFiles) -> Facts:
+    """The facts, and a digest of the test files: those of the training and validation are known to the training itself."""
+    return files.facts | {"test_sha256": data_digest([(source_of(files.test), BATCH)])}
+
+
+# What was understood
+
+
+def file_lines(labelled: Labelled, division: Division, kind: FileKind, config: Config, rows: Sequence[tuple[str, str]],
+               notes: Sequence[str]) -> list[str]:
+    """A table of the classes, a table of what was understood, and notes."""
+    learned = labelled.targets[np.concatenate([division.train, division.validation])]
+    every = (*labelled.notes, *division.notes, *imbalance(learned, labelled.classes, kind), *notes)
+    return [*class_lines(labelled, division, kind),
+            *table_text([(f"{kind.noun}s", f"{len(labelled):,} in {len(labelled.classes)} classes"),
+                         ("split", division.line(kind, config.seed)), *rows]),
+            *(f"note: {note}" for note in every)]
+
+
+def class_lines(labelled: Labelled, division: Division, kind: FileKind) -> list[str]:
+    """A table of the classes: their files, and on which side these are."""
+    sides = [np.arange(len(labelled)), division.train, division.validation, division.test]
+    counts = [np.bincount(labelled.targets[side], minlength=len(labelled.classes)) for side in sides]
+    rows = [[name, *(f"{count[i]:,}" for count in counts)] for i, name in enumerate(labelled.classes[:MOST_CLASSES])]
+    left = len(labelled.classes) - len(rows)
+    return [*table_text([["class", f"{kind.noun}s", "learned from", "validation", "test"], *rows]),
+            *([f"... and {left:,} more classes"] if left else [])]
+
+
+# Training
+
+
+def epochs_for(config: Config, rows: int) -> int:
+    """The epochs that the user asks for, else so many that 100,000 examples are seen, from 8 to 60."""
+    return int(config["epochs"]) or min(max(round(PASSES / rows), FEWEST), MOST)
+
+
+def batch_for(config: Config, rows: int) -> int:
+    """The batch size: a power of two, such that an epoch has 16 steps or more; at least 16."""
+    return int(min(config["batch"], max(16, 2 ** int(np.log2(max(1, rows / 16))))))
+
+
+def fit_options(config: Config, files: OwnFiles) -> dict[str, Any]:
+    """Arguments of the training: loss, epochs, batch size, and a callback that restores the best epoch."""
+    rows, targets = len(files.train), files.train.targets
+    weights = {"weight": class_weights(targets, len(files.classes))} if config["balanced"] else {}
+    epochs = epochs_for(config, rows)
+    return {"loss": partial(nn.cross_entropy, label_smoothing=SMOOTHING, **weights), "schedule": "one_cycle", "epochs": epochs,
+            "batch_size": batch_for(config, rows), "callbacks": [EarlyStopping(max(1, epochs))]}
+
+
+def log_estimate(config: Config, fit: Fit, net: nn.Module) -> None:
+    """Log how many steps the training has and, if they are many, how long they will take about, by the time of a forward pass."""
+    size, rows, epochs = fit.options["batch_size"], len(fit.train), fit.options["epochs"]
+    steps = -(-rows // size)
+    took = ""
+    if rows * epochs > QUICK:
+        scorer, batch = Scorer(net), np.zeros((BATCH, *fit.train.inputs.shape[1:]), np.float32)
+        scorer.batch(batch)
+        started = time.perf_counter()
+        scorer.batch(batch)
+        took = f", about {duration(STEP * (time.perf_counter() - started) * rows * epochs / BATCH)} on this machine"
+    config.log(f"{epochs} epochs of {steps:,} steps, each of {min(size, rows)} examples{took}")
+
+
+def duration(seconds: float) -> str:
+    """`40 seconds`, `3 minutes`, `1.5 hours`.
+
+    >>> duration(41.0), duration(170.0), duration(6000.0)
+    ('41 seconds', '3 minutes', '1.7 hours')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+# Account
+
+
+class Scorer:
+    """The logits of a net in eval mode, in batches: of few examples without compilation, otherwise by one compiled program."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net, self.program = net, compile(net)
+
+    def __call__(self, inputs: Any) -> np.ndarray:
+        """The logits (N, classes) of inputs (N, ...), which are read in batches."""
+        return np.concatenate([self.batch(inputs[i : i + BATCH], len(inputs)) for i in range(0, len(inputs), BATCH)])
+
+    def batch(self, inputs: np.ndarray, expected: int = 2 * BATCH) -> np.ndarray:
+        """The logits of at most 64 examples, of so many altogether."""
+        with Mode(self.net, training=False), no_grad():
+            if expected <= 2 * BATCH and len(inputs) < BATCH:
+                return self.net(asarray(inputs)).numpy()
+            missing = np.zeros((BATCH - len(inputs), *inputs.shape[1:]), inputs.dtype)
+            return self.program(asarray(np.concatenate([inputs, missing]))).numpy()[: len(inputs)]
+
+
+def simpler_models(files: OwnFiles, features: Callable[[Inputs], np.ndarray], seed: int, notes: list[str]) -> dict[str, np.ndarray]:
+    """The probabilities of the test examples by simpler models, by name; `notes` say what they learned from, and which are missing."""
+    classes, targets = len(files.classes), files.train.targets
+    result = {FREQUENT: most_frequent(targets, len(files.test), classes)}
+    train = files.train
+    if len(train) > MOST_ROWS:
+        train = train.subset(np.linspace(0, len(train) - 1, MOST_ROWS).astype(np.int64))
+        notes.append(f"the simpler models learned from {MOST_ROWS:,} of the {len(files.train):,} training examples")
+    inputs, tested = features(train), features(files.test)
+    result[LINEAR] = linear_model(inputs, train.targets, tested, classes)
+    if inputs.size * classes > MOST_WORK:
+        notes.append(f"not compared with gradient boosting: {len(inputs):,} x {inputs.shape[1]} values of {classes} classes take minutes")
+        return result
+    try:
+        ensemble = require("sklearn.ensemble", extra="sklearn", purpose="the comparison with gradient boosting")
+    except MissingExtraError as error:
+        notes.append(f"not compared with gradient boosting: {error.what}; {error.repair}")
+        return result
+    model = ensemble.HistGradientBoostingClassifier(random_state=seed).fit(inputs, train.targets)
+    return result | {BOOSTING: answers(model, tested, classes)}
+
+
+def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
+           plots: Callable[[np.ndarray], Mapping[str, Callable[[], Picture]]] = lambda probabilities: {}) -> Report:
+    """Scores beside those of simpler models on the same test examples, the worst mistakes, and plots; `plots` are made of probabilities."""
+    files, notes = result.data, list[str]()
+    scorer = Scorer(result.run.net)
+    temperature = best_temperature(scorer(files.validation.inputs), files.validation.targets)
+    probabilities = softmax(scorer(files.test.inputs) / temperature)
+    result.config.log("simpler models ...")
+    models = {NETWORK: probabilities, **simpler_models(files, features, result.config.seed, notes)}
+    made = class_report(models, files.test.targets, files.classes, temperature=temperature, seed=result.config.seed,
+                        plots={**result.curves, **plots(probabilities)})
+    made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), *worst_lines(files, probabilities)]
+    made.data_lines = files.lines
+    return made
+
+
+def best_epoch(result: Result[OwnFiles]) -> list[str]:
+    """Which epoch the net has its weights of."""
+    part = result.trained[""]
+    stop = part.options["callbacks"][0] if isinstance(part, Fit) else None
+    if stop is None or stop.epoch < 0:
+        return []
+    return [f"epoch {stop.epoch + 1} of {len(result.run.epochs)} is the best: validation loss {stop.best:.4f}"]
+
+
+def worst(files: OwnFiles, probabilities: np.ndarray) -> np.ndarray:
+    """The indices of the mistakes among the test examples, those of the lowest probability for their class first."""
+    ranked = np.argsort(-surprise(probabilities, files.test.targets), kind="stable")
+    return ranked[probabilities[ranked].argmax(axis=1) != files.test.targets[ranked]]
+
+
+def worst_lines(files: OwnFiles, probabilities: np.ndarray, most: int = 5) -> list[str]:
+    """The worst mistakes with their files, whose classes may be wrong."""
+    indices = worst(files, probabilities)[:most]
+    return ["the worst mistakes, or files in a wrong class:"] * bool(len(indices)) + [
+        f"  {files.test_names[i]}: {likeliest(files.classes, probabilities[i])}" for i in indices]
+
+
+def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
+    """The pictures of the worst mistakes; of few, right ones besides."""
+    indices = worst(files, probabilities)
+    right = np.flatnonzero(probabilities.argmax(axis=1) == files.test.targets)
+    shown = np.concatenate([indices, right])[:WORST]
+    predicted, targets = probabilities[shown].argmax(axis=1), files.test.targets[shown]
+    titles = [title(files.classes[target], files.classes[other]) for target, other in zip(targets, predicted)]
+    return samples(np.asarray(files.test.inputs[shown]), titles, (predicted == targets).tolist())
+
+
+# Predictions
+
+
+@dataclass
+class Predictor:
+    """Predicts files with a loaded run, some at a time: `read(path)` is the input of a file."""
+
+    run: LoadedRun
+    kind: FileKind
+    read: Callable[[str], np.ndarray]
+
+    def __post_init__(self) -> None:
+        self.classes = list(self.run.facts["classes"])
+        self.temperature = float(self.run.record.figures.get("temperature", 1.0))
+        self.scorer = Scorer(self.run.net)
+
+    def prediction(self, item: str, top: int) -> Prediction:
+        """The likeliest classes of a file; of a folder, those of each file in it, a line each."""
+        if not os.path.isdir(item):
+            return Prediction(self.text(self.probabilities([item])[0], top))
+        paths = self.paths([item])
+        lines = [f"{os.path.relpath(path, item)}: {self.text(shares, top)}" for path, shares in self.stream(paths, [])]
+        return Prediction("".join(f"\n  {line}" for line in lines))
+
+    def text(self, shares: np.ndarray, top: int) -> str:
+        """The likeliest classes with their probabilities."""
+        return likeliest(self.classes, shares, top)
+
+    def paths(self, items: Sequence[str]) -> list[str]:
+        """The files, and those in the folders, in the order of their names."""
+        others = Counter[str]()
+        paths = [path for item in items for path in (files_below(item, self.kind, others) if os.path.isdir(item) else [item])]
+        if not paths:
+            raise refused(items[0], "folder", f"there is no {self.kind.noun} in it", f"{self.kind.noun}s end in "
+                          f"{', '.join(self.kind.suffixes)}", "name another folder, or files")
+        return paths
+
+    def probabilities(self, paths: Sequence[str]) -> np.ndarray:
+        """The probabilities (N, classes) of at most 64 files."""
+        return softmax(self.scorer.batch(np.stack([self.read(path) for path in paths])) / self.temperature)
+
+    def stream(self, paths: Sequence[str], notes: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Each file with its probabilities, read by several threads. A file that cannot be read is an error; if the run was trained with
+        --skip-broken it is left out, and noted."""
+        with Workers(min(MOST_READERS, os.cpu_count() or 1), thread_name_prefix="slopes-read") as pool:
+            for first in range(0, len(paths), BATCH):
+                block = paths[first : first + BATCH]
+                inputs = list(pool.map(self.attempt, block))
+                notes += [reason(array, "") for array in inputs if isinstance(array, DataError)]
+                known = [(path, array) for path, array in zip(block, inputs) if isinstance(array, np.ndarray)]
+                if known:
+                    logits = self.scorer.batch(np.stack([array for _, array in known]), len(paths))
+                    yield from zip([path for path, _ in known], softmax(logits / self.temperature))
+
+    def attempt(self, path: str) -> np.ndarray | DataError:
+        """The input of a file, or why it cannot be read."""
+        try:
+            return self.read(path)
+        except DataError as error:
+            if self.run.config["skip_broken"]:
+                return error
+            raise
+
+    def rows(self, items: Sequence[str]) -> PredictedRows:
+        """The class of each file, its probability, and that of every class."""
+        paths, broken = self.paths(items), list[str]()
+        made = PredictedRows(["file", "class", "probability", *(f"P({name})" for name in self.classes)], ())
+
+        def lines() -> Iterable[Sequence[str | float]]:
+            for path, shares in self.stream(paths, broken):
+                yield path, self.classes[int(shares.argmax())], *(round(float(share), 6) for share in (shares.max(), *shares))
+            if broken:
+                made.notes += [f"{self.kind.count(len(broken))} cannot be read, and {'has' if len(broken) == 1 else 'have'} no row:",
+                               *broken]
+
+        made.rows = lines()
+        return made
+
+    def evaluate(self, folder: str) -> Report:
+        """The scores on the files of a folder with a subfolder for each class; DataError for a class that was not learned."""
+        labelled = from_subfolders(os.path.realpath(folder), self.kind, self.classes)
+        notes = list[str]()
+        predicted = dict(self.stream(labelled.paths, notes))
+        known = [i for i, path in enumerate(labelled.paths) if path in predicted]
+        if not known:
+            raise refused(folder, f"{self.kind.noun}s", "none can be read", notes[0], "name another folder")
+        made = evaluation(np.array([predicted[labelled.paths[i]] for i in known]), labelled.targets[known], self.classes)
+        left_out = [f"{self.kind.count(len(notes))} cannot be read, and left out: {'; '.join(notes[:5])}"] if notes else []
+        made.lines += [*labelled.notes, *left_out]
+        return made
+
+
+def folder_name(path: str) -> str:
+    """The name of a folder as the name of a data set."""
+    return Path(path).name or "files"
