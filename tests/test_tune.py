@@ -14,7 +14,7 @@ from tune_tasks import Bowl
 from slopes import cli, data, table_commands, tune_command
 from slopes.errors import ArgumentError, DataError, NonFiniteError, SaveError, SlopesError
 from slopes.experiments import classification
-from slopes.experiments.catalog import RECIPES
+from slopes.experiments.catalog import OWN_DATA, RECIPES
 from slopes.experiments.experiment import Fit
 from slopes.experiments.search import RecipeTask, command_text, kept_loss, range_of, search_space
 from slopes.files.claim import claimed
@@ -127,7 +127,7 @@ def test_numbers_are_rounded_and_settings_become_parameters():
 
 
 def test_ranges_contain_the_defaults():
-    for recipe in RECIPES.values():
+    for recipe in (*RECIPES.values(), *OWN_DATA.values()):
         for name, setting in recipe.settings.items():
             choices = range_of(name, setting, setting.default)
             if choices is not None:
@@ -179,7 +179,7 @@ def few(monkeypatch):
     return few
 
 
-FIXED = "--epochs", "2", "--channels", "4", "--batch", "32"
+FIXED = "--epochs", "2", "--batch", "32", "--channels", "4"
 OPTIONS = "tune", "digits", *FIXED, "--seed", "5"
 
 
@@ -253,7 +253,7 @@ def test_wrong_usage(tmp_path, monkeypatch):
 
 
 def test_every_recipe_has_a_command_whose_options_differ():
-    for name in (*RECIPES, "table"):
+    for name in (*RECIPES, *OWN_DATA, "table"):
         command = cli.command.commands["tune"].get_command(None, name)
         options = [option for parameter in command.params for option in parameter.opts]
         assert len(set(options)) == len(options) and {"--trials", "--jobs", "--resume"} <= set(options), name
