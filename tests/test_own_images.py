@@ -14,13 +14,17 @@ import numpy as np
 import pytest
 from command_line import own_settings, slopes  # noqa: F401
 
+from slopes.data import Dataset
 from slopes.errors import ArgumentError, DataError
 from slopes.experiments.experiment import Config
 from slopes.experiments.load import load
+from slopes.experiments.own import classifier
+from slopes.experiments.own.account import cautious_temperature
+from slopes.experiments.own.classifier import OwnFiles
 from slopes.experiments.own.division import divide, equal_files
-from slopes.experiments.own.images import experiment, vary
+from slopes.experiments.own.images import experiment, network, network_name, vary
 from slopes.experiments.own.labelled_files import class_weights, from_subfolders, labelled_files
-from slopes.experiments.own.pictures import KIND, choose_size, read_pictures
+from slopes.experiments.own.pictures import KIND, choose_size, pixel_features, read_pictures
 from slopes.files.images import ImageHeader, image_header
 from slopes.tensor import asarray
 
@@ -68,8 +72,8 @@ def test_the_run_says_what_was_understood_and_how_good_the_network_is(trained):
     kept = "\n".join(record(home / "run")["lines"])
     for line in ("29 in 2 classes", "8 x 8 pixels", "grey 29", "grey: all are stored so", "the size of all of them",
                  "1 picture cannot be read, and is left out", "dark/broken.png: contents: the file is empty",
-                 "other endings are left out: .txt (1)", "1 picture is a copy of others", "network: convolution", "most frequent class",
-                 "linear model", "best: validation loss"):
+                 "1 file with other endings left out: .txt (1)", "1 picture is a copy of others", "network: convolution",
+                 "most frequent class", "linear model", "best: validation loss"):
         assert line in kept, line
         assert line in result.stderr or line in result.stdout
     figures = record(home / "run")["figures"]
@@ -102,6 +106,13 @@ def test_probabilities_are_those_of_the_calibrated_network(trained):
     assert np.allclose(row[3:], np.exp(logits) / np.exp(logits).sum(), atol=1e-4)
 
 
+def test_a_few_right_answers_make_no_later_one_certain():
+    logits = np.eye(4)[np.arange(20) % 4] * 3
+    temperature = cautious_temperature(logits, np.arange(20) % 4)
+    assert 0.8 < 1 / (1 + 3 * np.exp(-3 / temperature)) < 0.99
+    assert cautious_temperature(logits, (np.arange(20) + 1) % 4) > 10  # all wrong: nothing is known
+
+
 def test_a_folder_with_known_classes_is_evaluated(trained):
     home, _ = trained
     shown = slopes("evaluate", home / "run", home / "pictures").stdout
@@ -115,6 +126,8 @@ def test_a_folder_with_known_classes_is_evaluated(trained):
 def test_a_run_is_continued_with_the_same_pictures_only(trained):
     home, _ = trained
     shutil.copytree(home / "run", home / "longer")
+    fewer = slopes("train", "images", "--resume", home / "longer", "--epochs", 1)
+    assert fewer.exit_code == 1 and "it has 2 of them" in fewer.stderr
     more = slopes("train", "images", "--resume", home / "longer", "--epochs", 3)
     assert more.exit_code == 0, more.output
     lines = [len((home / name / "history.jsonl").read_text(encoding="utf-8").splitlines()) for name in ("run", "longer")]
@@ -184,6 +197,33 @@ def test_the_size_is_chosen_by_the_pictures(sides, size, reason):
     assert chosen == size and reason in why
     with pytest.raises(ArgumentError, match="--size 3"):
         choose_size([ImageHeader(*side, "L") for side in sides], 3)
+
+
+@pytest.mark.parametrize("name, size", [("convolution", 8), ("lenet", 16), ("small-resnet", 8), ("resnet", 32)])
+def test_every_net_sees_pictures(name, size):
+    facts = {"classes": ["a", "b", "c"], "channels": 3, "size": size, "mean": [0.5] * 3, "std": [0.2] * 3, "network": name}
+    assert network({"width": 2}, facts, "")(asarray(np.zeros((2, 3, size, size), np.float32))).shape == (2, 3)
+    with pytest.raises(ValueError, match="pictures of shape"):
+        network({"width": 2}, facts | {"size": 10**6}, "")
+
+
+@pytest.mark.parametrize("asked, size, channels, name", [
+    ("auto", 8, 1, "convolution"), ("auto", 32, 1, "lenet"), ("auto", 32, 3, "small-resnet"), ("auto", 64, 1, "resnet"),
+    ("resnet", 8, 1, "resnet")])
+def test_the_net_is_chosen_by_size_and_colour(asked, size, channels, name):
+    assert network_name({"net": asked}, size, channels) == name
+
+
+def test_simpler_models_learn_from_some_pictures_where_there_are_many(monkeypatch):
+    draw = np.random.default_rng(0)
+    targets = np.arange(60) % 2
+    part = Dataset(draw.random((60, 1, 4, 4)) + targets[:, None, None, None], targets, CLASSES)
+    files, notes = OwnFiles(part, part, part, [], {"classes": list(CLASSES)}), []
+    monkeypatch.setattr(classifier, "MOST_ROWS", 20)
+    monkeypatch.setattr(classifier, "MOST_WORK", 100)
+    models = classifier.simpler_models(files, pixel_features, 0, notes)
+    assert list(models) == ["most frequent class", "linear model"] and (models["linear model"].argmax(axis=1) == targets).all()
+    assert "learned from 20 of the 60" in notes[0] and "not compared with gradient boosting: 20 x 16 values" in notes[1]
 
 
 def test_pictures_of_memory_and_of_the_disk_are_the_same(tmp_path, monkeypatch):

@@ -311,7 +311,7 @@ def test_what_was_understood(sales, tmp_path):
     values = series.experiment.resolve(file="sales.csv", time="day", target="units", known=["holiday"], past=["warm"], horizon=4,
                                        scale="log")
     data = series.prepare(Config(values))
-    lines = series.understood(data, ["a note"])
+    lines = series.description_lines(data, ["a note"])
     assert lines[0] == "units: 90 values from 2024-01-01 to 2024-03-30, step 1 day" and lines[-1] == "note: a note"
     assert [line.split("  ")[0] for line in lines[1:5]] == ["column", "units", "holiday", "warm"]
     assert lines[2].endswith("of its logarithm") and "no, yes" in lines[3] and "known in advance; a feature for each category" in lines[3]

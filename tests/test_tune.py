@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shlex
 
@@ -13,14 +14,14 @@ from tune_tasks import Bowl
 from slopes import cli, data, table_commands, tune_command
 from slopes.errors import ArgumentError, DataError, NonFiniteError, SaveError, SlopesError
 from slopes.experiments import classification
-from slopes.experiments.catalog import RECIPES
+from slopes.experiments.catalog import OWN_DATA, RECIPES
 from slopes.experiments.experiment import Fit
 from slopes.experiments.search import RecipeTask, command_text, kept_loss, range_of, search_space
 from slopes.files.claim import claimed
 from slopes.tables.network import Architecture
 from slopes.tables.training import Settings
 from slopes.train.history import Epoch, History, Run
-from slopes.train.processes import Workers
+from slopes.train.processes import Workers, answer
 from slopes.train.runs import load_run
 from slopes.train.space import Between, parameter, rounded
 from slopes.train.stopping import EarlyStopping
@@ -47,27 +48,27 @@ def tried(results):
 
 
 def test_a_search_goes_on_where_it_ended(tmp_path):
-    whole, first = quiet(bowl, tmp_path / "whole", 12), quiet(bowl, tmp_path / "parts", 5)
-    again = quiet(bowl, tmp_path / "parts", 12)
+    whole, first = quiet(bowl, tmp_path / "whole", 11), quiet(bowl, tmp_path / "parts", 5)
+    again = quiet(bowl, tmp_path / "parts", 11)
     assert tried(first) == tried(whole)[:5] and tried(again) == tried(whole) and again.best.figure == whole.best.figure
-    assert [trial.index for trial in again.trials] == list(range(12))
-    assert tried(quiet(lambda trial: pytest.fail("trained again"), tmp_path / "whole", 12)) == tried(whole)
+    assert [trial.index for trial in again.trials] == list(range(11))
+    assert tried(quiet(lambda trial: pytest.fail("trained again"), tmp_path / "whole", 11)) == tried(whole)
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, MemoryError])
 def test_a_training_that_did_not_end_is_done_again(tmp_path, end):
     def train(trial):
-        if trial.index == 10:
+        if trial.index == 2:
             raise end
         return bowl(trial)
 
-    whole = quiet(bowl, tmp_path / "whole", 12)
+    whole = quiet(bowl, tmp_path / "whole", 4)
     if end is KeyboardInterrupt:
-        assert quiet(train, tmp_path / "parts", 12).interrupted
+        assert quiet(train, tmp_path / "parts", 4).interrupted
     else:
         with pytest.raises(end):
-            quiet(train, tmp_path / "parts", 12)
-    assert tried(quiet(bowl, tmp_path / "parts", 12)) == tried(whole)
+            quiet(train, tmp_path / "parts", 4)
+    assert tried(quiet(bowl, tmp_path / "parts", 4)) == tried(whole)
 
 
 def test_what_became_of_a_training_is_kept(tmp_path):
@@ -109,7 +110,7 @@ def test_no_training_begins_after_the_timeout():
 
 
 def test_what_matters_is_important():
-    shares = search(lambda trial: (trial["x"] - 1) ** 2, RANGE, 30, progress=False).importance().shares
+    shares = search(lambda trial: (trial["x"] - 1) ** 2, RANGE, 15, progress=False).importance().shares
     assert list(shares) == ["x", "kind"] and shares["x"] > 0.8 and sum(shares.values()) == pytest.approx(1)
     assert search(bowl, RANGE, 3, progress=False).importance().shares == {}
 
@@ -126,7 +127,7 @@ def test_numbers_are_rounded_and_settings_become_parameters():
 
 
 def test_ranges_contain_the_defaults():
-    for recipe in RECIPES.values():
+    for recipe in (*RECIPES.values(), *OWN_DATA.values()):
         for name, setting in recipe.settings.items():
             choices = range_of(name, setting, setting.default)
             if choices is not None:
@@ -178,19 +179,19 @@ def few(monkeypatch):
     return few
 
 
-FIXED = "--epochs", "2", "--channels", "4", "--batch", "32"
+FIXED = "--epochs", "2", "--batch", "32", "--channels", "4"
 OPTIONS = "tune", "digits", *FIXED, "--seed", "5"
 
 
 def test_the_best_command_trains_what_the_search_found(few, tmp_path):
-    result = slopes(*OPTIONS, "--trials", "3")
+    result = slopes(*OPTIONS, "--trials", "2")
     assert result.exit_code == 0, result.output
-    assert [line.split("  ")[0] for line in result.stderr.splitlines()] == [f"training {i} of 3" for i in (1, 2, 3)]
+    assert [line.split("  ")[0] for line in result.stderr.splitlines()] == ["training 1 of 2", "training 2 of 2"]
     folder = tmp_path / "runs" / "tune-digits"
     kept = json.loads((folder / "search.json").read_text())
-    assert kept["trials"][0]["settings"] == {"rate": 0.003, "dropout": 0.5} and len(kept["trials"]) == 3
+    assert kept["trials"][0]["settings"] == {"rate": 0.003, "dropout": 0.5} and len(kept["trials"]) == 2
     assert len(kept["programs"]) == 2 and max(kept["programs"].values()) <= 1  # learning rates and dropout are inputs of the programs
-    assert f"3 trials, {sum(kept['programs'].values())} programs compiled" in result.stdout and "the best 3:" in result.stdout
+    assert f"2 trials, {sum(kept['programs'].values())} programs compiled" in result.stdout and "the best 2:" in result.stdout
     command = (folder / "best.txt").read_text().strip()
     assert result.stdout.splitlines()[-1] == f"best: {command}" == f"best: {kept['best']}"
     few.closed = False
@@ -201,10 +202,10 @@ def test_the_best_command_trains_what_the_search_found(few, tmp_path):
     assert load_run("again").network.history.epochs[-1].validation["loss"] == best
     assert f"best {best:.4f}" in result.stdout and (folder / "slices.png").stat().st_size > 5000
 
-    more = slopes(*OPTIONS, "--trials", "5", "--resume")
-    assert more.exit_code == 0 and more.stderr.startswith("3 trainings are there already\ntraining 4 of 5  ")
+    more = slopes(*OPTIONS, "--trials", "4", "--resume")
+    assert more.exit_code == 0 and more.stderr.startswith("2 trainings are there already\ntraining 3 of 4  ")
     again = json.loads((folder / "search.json").read_text())
-    assert again["trials"][:3] == kept["trials"] and len(again["trials"]) == 5 and again["programs"].keys() == kept["programs"].keys()
+    assert again["trials"][:2] == kept["trials"] and len(again["trials"]) == 4 and again["programs"].keys() == kept["programs"].keys()
     assert set(again["importance"]) == {"rate", "dropout"} and (folder / "importance.png").stat().st_size > 3000
 
     for options, text in ((["--trials", "5"], "runs/tune-digits holds a search already\n  its trainings would be lost\n  continue it"),
@@ -252,7 +253,7 @@ def test_wrong_usage(tmp_path, monkeypatch):
 
 
 def test_every_recipe_has_a_command_whose_options_differ():
-    for name in (*RECIPES, "table"):
+    for name in (*RECIPES, *OWN_DATA, "table"):
         command = cli.command.commands["tune"].get_command(None, name)
         options = [option for parameter in command.params for option in parameter.opts]
         assert len(set(options)) == len(options) and {"--trials", "--jobs", "--resume"} <= set(options), name
@@ -313,14 +314,32 @@ def test_processes_train_what_one_process_trains():
     assert all(len(trial.epochs) == 3 for trial in results.ranked())
 
 
-@pytest.mark.parametrize("end, kind, message", [
-    ("nan", None, "the loss became nan"), ("wrong", SlopesError, "wrong\n  because\n  otherwise"),
-    ("bug", SlopesError, "ZeroDivisionError: mine"), ("exit", SlopesError, "a worker process has ended")])
-def test_what_goes_wrong_in_a_process_is_known(end, kind, message, tmp_path):
-    if kind is None:
-        results = searched(Bowl(end), 2, 1)
-        assert [(trial.outcome, trial.message) for trial in results.trials] == [("failed", message)] * 2
-        return
-    with pytest.raises(kind, match=message) as caught:
-        searched(Bowl(end), 3, 1)
+class Line:
+    """A connection to a search that ends no training."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, message):
+        self.sent.append(message)
+
+    def recv(self):
+        return False
+
+
+@pytest.mark.parametrize("end, kind, message", [("nan", NonFiniteError, "the loss became nan"), ("wrong", SlopesError, "wrong"),
+                                                ("bug", SlopesError, "ZeroDivisionError: mine")])
+def test_what_goes_wrong_in_a_process_is_sent(end, kind, message):
+    line = Line()
+    outcome, error, programs = answer(Bowl(end), {"x": 2.0}, line)
+    assert (outcome, type(error), error.what, programs) == ("failed", kind, message, {})
+    assert (error.why, error.repair) == ("because", "otherwise") or end != "wrong"
+    assert line.sent == [("epoch", 2.0), ("epoch", 3.0)]
+    again = copy.deepcopy(error)
+    assert type(again) is kind and (again.what, again.why) == (error.what, error.why)
+
+
+def test_a_process_that_ends_is_noticed():
+    with pytest.raises(SlopesError, match="a worker process has ended") as caught:
+        searched(Bowl("exit"), 3, 1)
     assert len(caught.value.search.trials) == 1

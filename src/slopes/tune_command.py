@@ -14,9 +14,9 @@ from click.core import ParameterSource
 
 from .command_options import setting_options, use_settings
 from .errors import ArgumentError, MissingExtraError
-from .experiments.catalog import RECIPES, find_recipe
+from .experiments.catalog import OWN_DATA, RECIPES, find_recipe
 from .experiments.experiment import Experiment
-from .experiments.search import RecipeTask, command_text, search_space
+from .experiments.search import RecipeTask, command_text, search_space, searched_settings
 from .files import save_json
 from .files.atomic import write_bytes
 from .files.claim import claimed
@@ -91,8 +91,8 @@ class Tunable(click.Group):
             context.fail(f"{error.what}; {error.why}; {error.repair}")
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """All recipes, and own tables."""
-        return [*RECIPES, TABLE]
+        """All recipes, and own data."""
+        return [*RECIPES, *OWN_DATA, TABLE]
 
 
 def tune_command() -> click.Group:
@@ -104,30 +104,24 @@ def tune_command() -> click.Group:
 
 def recipe_command(recipe: Experiment[Any]) -> click.Command:
     """`slopes tune NAME`."""
-    helped = HELP.format(name=recipe.name, what="RECIPE", searched=", ".join(ranges_of(recipe)) or "none, this recipe cannot be tuned")
+    searched = ", ".join(searched_settings(recipe)) or "none, this recipe cannot be tuned"
+    helped = HELP.format(name=recipe.name, what="RECIPE", searched=searched)
     data = click.Option(["--data"], type=click.Path(path_type=Path), metavar="DIR", help="folder with local copies of the data sets")
     return click.Command(recipe.name, params=[*setting_options(recipe), data, *search_options(recipe.name)], help=helped,
                          short_help=f"search for good settings of: {recipe.caption}",
                          callback=lambda **args: tune_recipe(recipe, **args))
 
 
-def ranges_of(recipe: Experiment[Any]) -> dict[str, Choices]:
-    """What is searched where nothing is fixed."""
-    try:
-        return search_space(recipe, {})
-    except ArgumentError:
-        return {}
-
-
 def tune_recipe(recipe: Experiment[Any], data: Path | None, threads: int | None, seed: int, **args: Any) -> None:
     """Carry out `slopes tune RECIPE`."""
     use_settings(data, threads)
     search = {name: args.pop(name) for name in ("trials", "jobs", "timeout", "out", "resume", "replace")}
+    words = option_words(setting_options(recipe), args, click.get_current_context())
     fixed = {name: value for name, value in args.items() if value is not None}
     space = search_space(recipe, fixed)
     defaults = recipe.resolve(**fixed)
     tune(RecipeTask(recipe.name, fixed, seed), space, {name: defaults[name] for name in space}, {"recipe": recipe.name, "fixed": fixed},
-         lambda settings: command_text(["slopes", "train", recipe.name], {**fixed, **settings, "seed": seed}),
+         lambda settings: command_text(["slopes", "train", recipe.name, *words], {**settings, "seed": seed}),
          name=recipe.name, seed=seed, **search)
 
 
@@ -181,7 +175,7 @@ def option_words(params: Sequence[click.Parameter], args: Mapping[str, Any], con
         name = parameter.name or ""
         value = args[name]
         if isinstance(parameter, click.Argument):
-            words.append(str(value))
+            words += [] if value is None else [str(value)]
         elif context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
             if isinstance(value, bool):
                 words.append((parameter.opts if value else parameter.secondary_opts)[0])

@@ -30,13 +30,13 @@ from .sets.tabular import TableCode, TableSplits, adult, california_housing, spl
 from .sets.treebank import ud_english_ewt
 from .transforms import augment
 from .transforms.conditioning import Standardize, Whiten
-from .transforms.sound import log_mel, log_spectrogram, mel_filters, spectrogram
+from .transforms.sound import log_mel, log_spectrogram, mel_filters, resample, spectrogram
 
 __all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "ImageFolder", "Loader", "RatingSplits", "Series", "SeriesSplits",
            "Sound", "Splits", "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "bias_only",
            "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays",
            "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors",
-           "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings",
+           "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings", "resample",
            "rt_polarity", "save_image_folder", "save_json", "save_npy", "save_npz", "save_safetensors", "spectrogram", "split",
            "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt",
            "wikitext2", "windows", "wine_quality"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from .experiment import Experiment
-from .own import images, language, series, text
+from .own import images, language, series, sound, text
 from .recipes import (
     approximate,
     autoencoder,
@@ -41,7 +41,7 @@ RECIPES: dict[str, Experiment[Any]] = {recipe.name: recipe for recipe in (
     translate.recipe, words.recipe, imagenet.recipe)}
 
 OWN_DATA: dict[str, Experiment[Any]] = {experiment.name: experiment for experiment in (
-    images.experiment, text.experiment, language.experiment, series.experiment)}
+    images.experiment, sound.experiment, text.experiment, language.experiment, series.experiment)}
 
 
 def find_recipe(name: str) -> Experiment[Any]:

@@ -90,8 +90,9 @@ def lengthened(values: dict[str, Any], epochs: int, saved: SavedRun, experiment:
     if len(saved.networks) != 1:
         raise ArgumentError(what, why="it has several trainings, and one may begin with what another has learned",
                             repair="train again into another folder")
-    if epochs < values["epochs"]:
-        raise ArgumentError(what, why=f"it has {values['epochs']} of them", repair=f"use --epochs {values['epochs']} or more")
+    before = max(values["epochs"], *(len(network.history.epochs) for network in saved.networks.values()))
+    if epochs < before:
+        raise ArgumentError(what, why=f"it has {before} of them", repair=f"use --epochs {before} or more")
     return experiment.resolve(**{**values, "epochs": epochs})
 
 

@@ -29,11 +29,16 @@ def search_space(experiment: Experiment[Any], fixed: Mapping[str, Any]) -> dict[
     ranges = {name: range_of(name, setting, defaults[name]) for name, setting in experiment.settings.items() if name not in fixed}
     space = {name: choices for name, choices in ranges.items() if choices is not None}
     if not space:
-        searched = [name for name, setting in experiment.settings.items() if range_of(name, setting, setting.default) is not None]
+        searched = searched_settings(experiment)
         raise ArgumentError(f"recipe {experiment.name}: there is nothing to search",
                             why=f"of its hyper-parameters these can be searched: {', '.join(searched) or 'none'}; an option fixes one",
                             repair="leave out the option of one of them" if searched else "tune another recipe: slopes train --list")
     return space
+
+
+def searched_settings(experiment: Experiment[Any]) -> list[str]:
+    """The names of those hyper-parameters that are searched unless they are fixed."""
+    return [name for name, setting in experiment.settings.items() if range_of(name, setting, setting.default) is not None]
 
 
 def range_of(name: str, setting: Setting, default: Any) -> Choices | None:
@@ -42,7 +47,7 @@ def range_of(name: str, setting: Setting, default: Any) -> Choices | None:
         return setting.search
     if isinstance(default, float) and default > 0 and name in TENFOLD:
         return Between(default / 10, default * 10, log=True)
-    if isinstance(default, float) and name in SHARES:
+    if isinstance(default, float) and default >= 0 and name in SHARES:
         return Between(0.0, max(MOST_SHARE, default))
     return None
 
@@ -99,7 +104,7 @@ class RecipeTask:
 def kept_loss(run: Run, part: Fit) -> float:
     """The validation loss of the weights that a run has in the end."""
     restoring = [callback for callback in part.options.get("callbacks", ()) if isinstance(callback, EarlyStopping) and callback.restore]
-    return float(run.epochs[restoring[0].epoch].validation["loss"]) if restoring else held_out(run, "loss", "tune")
+    return run.epochs[restoring[0].epoch].watched["loss"] if restoring else held_out(run, "loss", "tune")
 
 
 def command_text(command: Sequence[str], options: Mapping[str, Any]) -> str:
@@ -108,4 +113,4 @@ def command_text(command: Sequence[str], options: Mapping[str, Any]) -> str:
     >>> command_text(["slopes", "train", "digits"], {"rate": 0.003, "function": "sin x"})
     "slopes train digits --rate 0.003 --function 'sin x'"
     """
-    return " ".join([shlex.join(command), *(f"--{name} {shlex.quote(str(value))}" for name, value in options.items())])
+    return " ".join([shlex.join(command), *(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in options.items())])

@@ -16,6 +16,7 @@ from .epoch_metrics import EpochMetrics
 from .metric import Metric
 from .metrics import MetricLike, find_metrics, without_ranks
 from .mode import Mode
+from .rank_metrics import check_yes_or_no
 from .scores import Scores
 from .sources import Source, source_of
 from .step import Forward, evaluation_step
@@ -72,6 +73,8 @@ class Evaluator:
         self.predicts = source.labelled and source.targets.ndim == 1 and len(source.targets) > 0
         carried = source.carried_state(net, self.batch_size)
         self.forward = Forward(net, source, objective, metrics, carried)
+        if self.forward.ranks and not source.labelled:
+            check_yes_or_no(source.targets)
         self.runner = source.runner(StepProgram(compile(evaluation_step(self.forward, self.predicts))), self.batch_size, carried)
 
     def run(self) -> Evaluation:

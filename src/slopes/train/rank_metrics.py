@@ -51,15 +51,21 @@ def ranked(ranking: Ranking) -> Callable[[np.ndarray, np.ndarray, np.ndarray], f
 def against_others(outputs: np.ndarray, targets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(scores, whether an example is of the class) for each class that is ranked."""
     if outputs.ndim == 1:
-        if not np.isin(targets, (0, 1)).all():
-            raise ArgumentError(f"examples are ranked by one logit each, but a target is {targets[~np.isin(targets, (0, 1))][0]}",
-                                why="a positive example has the target 1, a negative one 0",
-                                repair="for numbers, use metrics such as r2; for classes, give the net an output for each")
+        check_yes_or_no(targets)
         yield outputs, targets > 0.5
         return
     classes = outputs.shape[1]
     for label in range(classes) if classes > 2 else range(1, 2):
         yield log_odds(outputs.astype(np.float64), label), targets == label
+
+
+def check_yes_or_no(targets: np.ndarray) -> None:
+    """Targets of examples that are ranked by one logit are 0 or 1."""
+    other = targets[~np.isin(targets, (0, 1))]
+    if len(other):
+        raise ArgumentError(f"examples are ranked by one logit each, but a target is {other[0]}",
+                            why="a positive example has the target 1, a negative one 0",
+                            repair="for numbers, use metrics such as r2; for classes, give the net an output for each")
 
 
 def log_odds(outputs: np.ndarray, label: int) -> np.ndarray:

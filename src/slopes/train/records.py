@@ -92,7 +92,7 @@ def loss_figures(histories: Mapping[str, History]) -> dict[str, float]:
     """The lowest validation loss of each network; without validation the training loss of its last epoch."""
     figures = {}
     for name, history in histories.items():
-        losses = [epoch.validation["loss"] for epoch in history.epochs if "loss" in epoch.validation]
+        losses = [epoch.watched["loss"] for epoch in history.epochs if epoch.validation]
         before = f"{name}: " if name else ""
         if losses:
             figures[before + LEAST_LOSS] = min(losses)

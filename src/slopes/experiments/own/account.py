@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...inside.confusion import Confusion
 from ...plot import Picture
 from ...tables.baselines import MOST_FEATURES, logistic_weights, with_ones
-from ...tables.calibrate import softmax
+from ...tables.calibrate import COOLEST, HOTTEST, lowest, softmax
 from ...tables.report import standing_lines, verdict
 from ...tables.scores import Interval, calibration_error, scores_for
 from ..experiment import Report
@@ -34,6 +35,27 @@ def linear_model(inputs: np.ndarray, targets: np.ndarray, tested: np.ndarray, cl
     scale = np.where(deviation > 0, deviation, 1)
     weights = logistic_weights(with_ones((inputs - mean) / scale), np.eye(classes)[targets])
     return softmax(with_ones((tested - mean) / scale) @ weights)
+
+
+def cautious_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
+    """The t for which softmax(logits / t) has the lowest log loss, if beside the n examples there was one more, of any class.
+
+    Without that one, t would fall to 0 where all of few examples are classified correctly, and every later mistake would be certain.
+    Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", 2017, and Laplace's rule of succession.
+
+    >>> logits, targets = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([0, 1])
+    >>> round(cautious_temperature(logits, targets), 2)
+    0.99
+    """
+    share, rows = 1 / (len(targets) + 1), np.arange(len(targets))
+
+    def loss(x: float) -> float:
+        scaled = logits.astype(np.float64) / math.exp(x)
+        scaled -= scaled.max(axis=1, keepdims=True)
+        logs = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        return float(-((1 - share) * logs[rows, targets] + share * logs.mean(axis=1)).mean())
+
+    return math.exp(lowest(loss, math.log(COOLEST), math.log(HOTTEST)))
 
 
 def standings_of(probabilities: Mapping[str, np.ndarray], targets: np.ndarray, seed: int = 0) -> dict[str, dict[str, Interval]]:

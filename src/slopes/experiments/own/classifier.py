@@ -23,7 +23,7 @@ from ...files.reading import refused
 from ...modes import no_grad
 from ...plot import Picture, samples, title
 from ...tables.baselines import answers
-from ...tables.calibrate import best_temperature, softmax
+from ...tables.calibrate import softmax
 from ...tables.report import table_text
 from ...tables.scores import surprise
 from ...tensor import Tensor, asarray
@@ -34,19 +34,19 @@ from ...train.stopping import EarlyStopping
 from ...workers import Workers
 from ..answers import likeliest
 from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
-from .account import FREQUENT, LINEAR, NETWORK, class_report, evaluation, linear_model, most_frequent
+from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, evaluation, linear_model, most_frequent
 from .division import Division
-from .labelled_files import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, reason
+from .labelled_files import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text, reason
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
-MOST_WORK = 30_000_000  # rows x features x classes of gradient boosting: more takes minutes
+MOST_WORK = 12_000_000  # rows x features x classes of gradient boosting: more takes minutes
 MOST_CLASSES = 40  # that are listed
 WORST = 24  # mistakes that are shown
 SMOOTHING = 0.1
 QUICK = 10_000  # examples seen in a training that takes seconds
 STEP = 3.5  # times a forward pass: how long a training step takes
-PASSES, FEWEST, MOST = 100_000, 8, 60  # examples seen in a training, if it has so many epochs
+FEWEST, MOST = 8, 60  # epochs
 BOOSTING = "gradient boosting (scikit-learn)"
 Inputs = Dataset | ImageFolder
 
@@ -116,9 +116,9 @@ def class_lines(labelled: Labelled, division: Division, kind: FileKind) -> list[
 # Training
 
 
-def epochs_for(config: Config, rows: int) -> int:
-    """The epochs that the user asks for, else so many that 100,000 examples are seen, from 8 to 60."""
-    return int(config["epochs"]) or min(max(round(PASSES / rows), FEWEST), MOST)
+def epochs_for(config: Config, rows: int, passes: int) -> int:
+    """The epochs that the user asks for, else so many that `passes` examples are seen, from 8 to 60."""
+    return int(config["epochs"]) or min(max(round(passes / rows), FEWEST), MOST)
 
 
 def batch_for(config: Config, rows: int) -> int:
@@ -126,11 +126,12 @@ def batch_for(config: Config, rows: int) -> int:
     return int(min(config["batch"], max(16, 2 ** int(np.log2(max(1, rows / 16))))))
 
 
-def fit_options(config: Config, files: OwnFiles) -> dict[str, Any]:
-    """Arguments of the training: loss, epochs, batch size, and a callback that restores the best epoch."""
+def fit_options(config: Config, files: OwnFiles, passes: int) -> dict[str, Any]:
+    """Arguments of the training: loss, epochs, in which `passes` examples are seen if the user asks for no other number of them, batch
+    size, and a callback that restores the best epoch."""
     rows, targets = len(files.train), files.train.targets
     weights = {"weight": class_weights(targets, len(files.classes))} if config["balanced"] else {}
-    epochs = epochs_for(config, rows)
+    epochs = epochs_for(config, rows, passes)
     return {"loss": partial(nn.cross_entropy, label_smoothing=SMOOTHING, **weights), "schedule": "one_cycle", "epochs": epochs,
             "batch_size": batch_for(config, rows), "callbacks": [EarlyStopping(max(1, epochs))]}
 
@@ -197,10 +198,12 @@ def simpler_models(files: OwnFiles, features: Callable[[Inputs], np.ndarray], se
         return result
     try:
         ensemble = require("sklearn.ensemble", extra="sklearn", purpose="the comparison with gradient boosting")
+        threads = require("threadpoolctl", extra="sklearn", purpose="the comparison with gradient boosting")
     except MissingExtraError as error:
         notes.append(f"not compared with gradient boosting: {error.what}; {error.repair}")
         return result
-    model = ensemble.HistGradientBoostingClassifier(random_state=seed).fit(inputs, train.targets)
+    with threads.threadpool_limits(1, "openmp"):  # its many small steps wait for each other, for minutes where processors are busy
+        model = ensemble.HistGradientBoostingClassifier(random_state=seed).fit(inputs, train.targets)
     return result | {BOOSTING: answers(model, tested, classes)}
 
 
@@ -209,10 +212,14 @@ def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
     """Scores beside those of simpler models on the same test examples, the worst mistakes, and plots; `plots` are made of probabilities."""
     files, notes = result.data, list[str]()
     scorer = Scorer(result.run.net)
-    temperature = best_temperature(scorer(files.validation.inputs), files.validation.targets)
+    temperature = cautious_temperature(scorer(files.validation.inputs), files.validation.targets)
     probabilities = softmax(scorer(files.test.inputs) / temperature)
-    result.config.log("simpler models ...")
-    models = {NETWORK: probabilities, **simpler_models(files, features, result.config.seed, notes)}
+    models = {NETWORK: probabilities}
+    if result.interrupted:
+        notes.append("interrupted: not compared with simpler models")
+    else:
+        result.config.log("simpler models ...")
+        models |= simpler_models(files, features, result.config.seed, notes)
     made = class_report(models, files.test.targets, files.classes, temperature=temperature, seed=result.config.seed,
                         plots={**result.curves, **plots(probabilities)})
     made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), *worst_lines(files, probabilities)]
@@ -239,7 +246,8 @@ def worst_lines(files: OwnFiles, probabilities: np.ndarray, most: int = 5) -> li
     """The worst mistakes with their files, whose classes may be wrong."""
     indices = worst(files, probabilities)[:most]
     return ["the worst mistakes, or files in a wrong class:"] * bool(len(indices)) + [
-        f"  {files.test_names[i]}: {likeliest(files.classes, probabilities[i])}" for i in indices]
+        f"  {files.test_names[i]}: {files.classes[files.test.targets[i]]} taken for {likeliest(files.classes, probabilities[i])}"
+        for i in indices]
 
 
 def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
@@ -257,16 +265,19 @@ def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
 
 @dataclass
 class Predictor:
-    """Predicts files with a loaded run, some at a time: `read(path)` is the input of a file."""
+    """Predicts files with a loaded run, some at a time: `read(path)` is the input of a file, and may count in `remarks` what is to be
+    said of it."""
 
     run: LoadedRun
     kind: FileKind
     read: Callable[[str], np.ndarray]
+    remarks: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.classes = list(self.run.facts["classes"])
         self.temperature = float(self.run.record.figures.get("temperature", 1.0))
         self.scorer = Scorer(self.run.net)
+        self.others = Counter[str]()  # files in folders, by their endings, that are not of this kind
 
     def prediction(self, item: str, top: int) -> Prediction:
         """The likeliest classes of a file; of a folder, those of each file in it, a line each."""
@@ -282,8 +293,7 @@ class Predictor:
 
     def paths(self, items: Sequence[str]) -> list[str]:
         """The files, and those in the folders, in the order of their names."""
-        others = Counter[str]()
-        paths = [path for item in items for path in (files_below(item, self.kind, others) if os.path.isdir(item) else [item])]
+        paths = [path for item in items for path in (files_below(item, self.kind, self.others) if os.path.isdir(item) else [item])]
         if not paths:
             raise refused(items[0], "folder", f"there is no {self.kind.noun} in it", f"{self.kind.noun}s end in "
                           f"{', '.join(self.kind.suffixes)}", "name another folder, or files")
@@ -326,6 +336,9 @@ class Predictor:
             if broken:
                 made.notes += [f"{self.kind.count(len(broken))} cannot be read, and {'has' if len(broken) == 1 else 'have'} no row:",
                                *broken]
+            made.notes += counted(self.remarks, self.kind)
+            if self.others:
+                made.notes.append(others_text(self.others))
 
         made.rows = lines()
         return made
@@ -340,8 +353,13 @@ class Predictor:
             raise refused(folder, f"{self.kind.noun}s", "none can be read", notes[0], "name another folder")
         made = evaluation(np.array([predicted[labelled.paths[i]] for i in known]), labelled.targets[known], self.classes)
         left_out = [f"{self.kind.count(len(notes))} cannot be read, and left out: {'; '.join(notes[:5])}"] if notes else []
-        made.lines += [*labelled.notes, *left_out]
+        made.lines += [*labelled.notes, *left_out, *counted(self.remarks, self.kind)]
         return made
+
+
+def counted(remarks: Counter[str], kind: FileKind) -> list[str]:
+    """`2 sounds of another rate: resampled`: remarks with the number of files."""
+    return [f"{kind.count(count)} {text}" for text, count in sorted(remarks.items())]
 
 
 def folder_name(path: str) -> str:

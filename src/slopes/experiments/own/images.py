@@ -15,8 +15,9 @@ from ...zoo.resnet import resnet, small_resnet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options, log_estimate, mistakes, report
 from .labelled_files import file_settings
-from .pictures import KIND, Sight, pixel_features, read_pictures
+from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
 
+DROPOUT, PASSES = 0.2, 150_000
 NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {
     "convolution": lambda shape, classes, width: small_convolution(shape, classes, channels=width),
     "lenet": lambda shape, classes, width: regularized_lenet(shape, classes, dropout=DROPOUT),
@@ -24,7 +25,6 @@ NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {
     "resnet": lambda shape, classes, width: resnet(shape, classes, depth=18, width=width),
 }
 SMALL, LARGE = 16, 64  # sizes: below the first two convolutions will do; from the second on the first one halves the size
-DROPOUT = 0.3
 LENET_SIZE = 16  # the smallest that two 5x5 convolutions with poolings leave anything of
 STRENGTHS = ("auto", "none", "shift", "mirror", "strong")
 
@@ -72,7 +72,7 @@ def vary(strength: str, size: int) -> Callable[[Tensor, Tensor], tuple[Tensor, T
     def change(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         if strength == "strong":
             x = augment.rotate(x, degrees=15, zoom=0.15, fill=None)
-        x = augment.shift(x, max(1, size // 16), fill=None)
+        x = augment.shift(x, max(1, size // 32), fill=None)
         if strength in ("mirror", "strong"):
             x = augment.flip(x)
         if strength == "strong":
@@ -85,13 +85,15 @@ def vary(strength: str, size: int) -> Callable[[Tensor, Tensor], tuple[Tensor, T
 def network(config: Config, facts: Facts, name: str) -> nn.Module:
     """The network, behind a layer that standardizes the pixels."""
     shape = (facts["channels"], facts["size"], facts["size"])
+    if facts["channels"] not in (1, 3) or not LEAST <= facts["size"] <= MOST:
+        raise ValueError(f"pictures of shape {shape!r:.40}")
     net = NETWORKS[facts["network"]](shape, len(facts["classes"]), config["width"])
     return nn.Sequential(Standardized(facts["mean"], facts["std"]), net)
 
 
 def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
     """The training."""
-    options: dict[str, Any] = fit_options(config, files)
+    options: dict[str, Any] = fit_options(config, files, PASSES)
     fit = Fit(files.train, files.validation, optimizer=optim.AdamW(lr=config["rate"], weight_decay=config["decay"]),
               augment=vary(files.facts["augment"], files.facts["size"]), **options)
     log_estimate(config, fit, net)
@@ -139,10 +141,10 @@ experiment = Experiment(
                                      "pictures, a residual net of 8 layers for colour; else one of 18", ("auto", *NETWORKS)),
               "width": Setting(16, "filters of the first layer, but of lenet; 32 may be better for many thousand pictures, and takes four "
                                    "times as long"),
-              "augment": Setting("auto", "how pictures are varied in training: shift, by a sixteenth; mirror, and mirrored half of the "
-                                         "time; strong, and turned, scaled and partly hidden; auto: mirror for colour, shift for grey",
+              "augment": Setting("auto", "how pictures are varied in training: shift, by 1/32 of the size; mirror, and mirrored half of "
+                                         "the time; strong, and turned, scaled and partly hidden; auto: mirror for colour, shift for grey",
                                  STRENGTHS),
-              "epochs": Setting(0, "passes over the pictures; 0: so many that 100,000 are seen, from 8 to 60"),
+              "epochs": Setting(0, "passes over the pictures; 0: so many that 150,000 are seen, from 8 to 60"),
               "batch": Setting(64, "pictures of a step, at most; of few pictures there are fewer, at least 16"),
               "rate": Setting(3e-3, "of AdamW: the peak of one cycle; with batch norm, three times the usual learning rate works"),
               "decay": Setting(0.02, "of the weights")},

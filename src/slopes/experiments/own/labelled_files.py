@@ -111,10 +111,15 @@ def from_subfolders(root: str, kind: FileKind, classes: Sequence[str] | None = N
                       f"the classes are {shorten(', '.join(classes or ()), 200)}", "rename the subfolder, or remove it")
     known, others = tuple(names if classes is None else classes), Counter[str]()
     listed = [(path, known.index(name)) for name in names for path in files_of_class(root, name, kind, others)]
-    notes = [f"{root}: {others.total():,} files with other endings are left out: "
-             + ", ".join(f"{ending or 'none'} ({count:,})" for ending, count in others.most_common(NAMED))] if others else []
+    notes = [others_text(others)] if others else []
     return Labelled(root, [path for path, _ in listed], np.array([label for _, label in listed], np.int64), known,
                     np.full(len(listed), DIVIDED), notes)
+
+
+def others_text(others: Counter[str]) -> str:
+    """What is to be said of files with other endings, which are counted by these."""
+    return (f"{others.total():,} file{'' if others.total() == 1 else 's'} with other endings left out: "
+            + ", ".join(f"{ending or 'none'} ({count:,})" for ending, count in others.most_common(NAMED)))
 
 
 def files_of_class(root: str, name: str, kind: FileKind, others: Counter[str]) -> list[str]:

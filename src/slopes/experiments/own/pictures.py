@@ -21,12 +21,12 @@ from .labelled_files import FileKind, Labelled, labelled_files, read_each, reada
 
 KIND = FileKind("picture", SUFFIXES)
 SIZES = (8, 16, 24, 32, 48, 64, 96)
-LEAST, EXACT = 4, 64  # the smallest size; the largest that is kept as it is where all pictures have it
+LEAST, EXACT, MOST = 4, 64, 2048  # the smallest size; the largest that is kept as it is where all pictures have it; the largest of all
 GREY_MODES = ("1", "L", "LA", "L;16", "I", "I;16", "I;16B", "I;16L")
 LOOKED_AT, SAMPLE = 64, 2048  # pictures: to see whether they have colour; for mean and deviation
 COLOURLESS = 0.02  # difference of channels, of JPEG's rounding
 IN_MEMORY = 2**30  # bytes of pixels: more are read from the disk in each epoch
-BASELINE_SIDE = 16
+BASELINE_SIDE = 12
 MODE_NAMES = {"1": "black and white", "L": "grey", "LA": "grey with alpha", "P": "palette", "RGB": "colour", "RGBA": "colour with alpha",
               "CMYK": "CMYK", "I": "16-bit grey", "L;16": "16-bit grey", "I;16": "16-bit grey", "I;16B": "16-bit grey",
               "RGB;16": "16-bit colour"}
@@ -56,8 +56,9 @@ def choose_sight(config: Config, labelled: Labelled, headers: Sequence[ImageHead
 def choose_size(headers: Sequence[ImageHeader], size: int) -> tuple[int, str]:
     """The size asked for, else that of all pictures, else the largest of some that most of them fill."""
     if size:
-        if size < LEAST:
-            raise ArgumentError(f"--size {size}", why="the network halves pictures, twice", repair=f"use {LEAST} or more, such as 32")
+        if not LEAST <= size <= MOST:
+            raise ArgumentError(f"--size {size}", why="the network halves pictures, twice, and has to hold them in memory",
+                                repair=f"use {LEAST} to {MOST}, such as 32")
         return size, "as asked for"
     sides = {(header.width, header.height) for header in headers}
     first = next(iter(sides))
@@ -167,7 +168,7 @@ def header_notes(headers: Sequence[ImageHeader]) -> list[str]:
 
 
 def pixel_features(inputs: Inputs) -> np.ndarray:
-    """Small pictures as rows (N, D), at most 16 x 16, for models of rows."""
+    """Small pictures as rows (N, D), at most 12 x 12, for models of rows."""
     side = min(BASELINE_SIDE, inputs.inputs.shape[2])
     parts = (np.asarray(inputs.inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH))
     return np.concatenate([resize(part, (side, side)).reshape(len(part), -1) for part in parts])

@@ -28,7 +28,7 @@ from .series_inputs import (
     divide,
     unknown_notes,
 )
-from .series_lines import few_blocks, understood
+from .series_lines import description_lines, few_blocks
 from .series_network import SeriesNetwork, forecasts, ridge
 from .series_plots import SeriesOutlook, StepErrors
 from .series_table import Layout, Question, SeriesTable, read_series
@@ -69,16 +69,16 @@ def prepare(config: Config) -> SeriesData:
     parts = divide(table, inputs)
     stride = -(-len(parts.train) // MOST_WINDOWS)
     if stride > 1:
-        table.notes.append(f"of {len(parts.train):,} training windows every {stride}th is taken")
+        table.notes.append(f"of the {len(parts.train):,} training windows one in {stride} is learned from")
     windows = [inputs.windows(table, firsts) for firsts in (parts.train[::stride], parts.validation)]
     return SeriesData(table, inputs, season, parts, *windows)
 
 
 def describe(config: Config, data: SeriesData) -> Facts:
-    """What predictions need: how the file is read, the inputs; and what was understood."""
+    """What predictions need: how a file is read, the inputs of the network, and what MASE is relative to."""
     change = account.scores_of(data.inputs, data.trained_on, 1, 0).base
     return {"layout": data.table.layout.fields(), "inputs": data.inputs.fields(), "season": data.season._asdict(), "change": change,
-            "values": len(data.table), "notes": data.table.notes}
+            "values": len(data.table)}
 
 
 def network(config: Config, facts: Facts, name: str) -> SeriesNetwork:
@@ -109,7 +109,7 @@ def report(result: Result[SeriesData]) -> Report:
     standings = {name: scores.standing(values) for name, values in errors.items()}
     covered = account.coverage(own, test.targets, margins)
     figures = account.figures(standings) | {"test coverage of 90% intervals": covered, "share of the trained network": share}
-    lines = [*understood(data, notes),
+    lines = [*description_lines(data, notes),
              f"best in validation, and kept: {share:.0%} of the trained network, {1 - share:.0%} of the ridge regression that it began as",
              *account.account_lines(errors, standings, scores), *few_blocks(data),
              f"90% intervals from {len(data.validation):,} validation windows: they hold {covered:.1%} of the test values",
@@ -128,8 +128,8 @@ def outlook(data: SeriesData, test: Windows, own: np.ndarray, margins: np.ndarra
 def blend(net: SeriesNetwork, data: SeriesData) -> float:
     """Mix the trained network with the ridge regression that it began as; returns its share, which is best in validation."""
     start, validation = ridge(data.train, data.validation), data.validation
-    trained, begun = forecasts(net, validation), start(validation)
-    share = best_share(lambda x: float(np.abs(x * trained + (1 - x) * begun - validation.targets).mean()))
+    trained, linear = forecasts(net, validation), start(validation)
+    share = best_share(lambda x: float(np.abs(x * trained + (1 - x) * linear - validation.targets).mean()))
     net.blend_with(start, share)
     return share
 
@@ -181,11 +181,11 @@ def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
     question = question_of(run.config)
     notes: list[str] = []
 
-    def rows() -> Iterator[Sequence[str | float]]:
+    def rows() -> Iterator[Sequence[str]]:
         for item in items:
             forecast = Forecast(run, item)
-            for row in forecast.rows():
-                yield (item, *row) if several else row
+            for time, *values in forecast.rows():
+                yield (*([item] if several else []), time, *(f"{value:.7g}" for value in values))
             notes.extend(f"{item}: {note}" for note in forecast.notes)
 
     columns = [*(["file"] if several else []), question.time, question.target, "low 90%", "high 90%"]

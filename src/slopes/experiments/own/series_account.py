@@ -134,7 +134,7 @@ def importance(net: SeriesNetwork, inputs: Inputs, windows: Windows, seed: int) 
     whole = error_of(net, windows)
     result = {}
     for name, past, future in groups(inputs):
-        losses = [error_of(net, exchanged(windows, past, future, order(seed, FORECASTING + 1 + i, len(windows), RATING)))
+        losses = [error_of(net, exchange_features(windows, past, future, order(seed, FORECASTING + 1 + i, len(windows), RATING)))
                   for i in range(REPEATS)]
         result[name] = float(np.mean(losses)) - whole
     return dict(sorted(result.items(), key=lambda pair: -pair[1]))
@@ -161,7 +161,7 @@ def groups(inputs: Inputs) -> list[tuple[str, Sequence[int], Sequence[int]]]:
     return result
 
 
-def exchanged(windows: Windows, past: Sequence[int], future: Sequence[int], rows: np.ndarray) -> Windows:
+def exchange_features(windows: Windows, past: Sequence[int], future: Sequence[int], rows: np.ndarray) -> Windows:
     """The windows with these features of other windows; those of the series itself relative to the last value, which stays."""
     before, after = windows.past.copy(), windows.future.copy()
     moved = windows.last - windows.last[rows]
@@ -186,5 +186,7 @@ def figures(standings: Mapping[str, Mapping[str, Interval]]) -> dict[str, float]
 def account_lines(errors: Mapping[str, np.ndarray], standings: Mapping[str, Any], scores: Scores) -> list[str]:
     """The scores of all models on the test windows, and a verdict."""
     count, horizon = next(iter(errors.values())).shape
-    return [f"on {count:,} test windows of {horizon} steps (in brackets, 95% intervals from blocks of {min(count, horizon)} windows, "
-            "because neighbouring windows share targets):", *standing_lines(standings), verdict(errors, scores)]
+    blocks = f" from blocks of {min(count, horizon)} windows, because neighbouring windows share targets" if horizon > 1 else ""
+    steps = f"{horizon} steps" if horizon > 1 else "one step"
+    head = f"on {count:,} test windows of {steps} (in brackets, 95% intervals{blocks}):"
+    return [head, *standing_lines(standings), verdict(errors, scores)]

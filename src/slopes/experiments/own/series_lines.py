@@ -11,7 +11,7 @@ FEW_BLOCKS = 5  # times the horizon: of a shorter test part it is said that its 
 IN_ADVANCE, OF_THE_PAST = "known in advance", "known of the past"
 
 
-def understood(data: SeriesData, notes: Sequence[str]) -> list[str]:
+def description_lines(data: SeriesData, notes: Sequence[str]) -> list[str]:
     """What was understood of the file: length, step, columns, season, what the network sees, the parts; and the notes."""
     table, inputs, cuts = data.table, data.inputs, data.parts.cuts
     season = f"{data.season.period} steps" if data.season.period > 1 else "none"

@@ -192,7 +192,7 @@ def merge_doubles(table: TextTable, question: Question, form: TimeFormat, times:
     doubled = unique[counts > 1]
     if not len(doubled):
         return times, columns
-    named = listed([form.text(time) for time in doubled[:SHOWN].tolist()], len(doubled))
+    named = join_first([form.text(time) for time in doubled[:SHOWN].tolist()], len(doubled))
     if question.duplicates == "error":
         raise doubled_times(table, question, f"{len(doubled):,} times are there more than once: {named}")
     notes.append(f"{len(doubled):,} times are there more than once: the {question.duplicates} of their values is taken ({named})")
@@ -227,10 +227,10 @@ def means(values: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def listed(texts: Sequence[str], count: int) -> str:
+def join_first(texts: Sequence[str], count: int) -> str:
     """The first of `count` texts.
 
-    >>> listed(["a", "b"], 3)
+    >>> join_first(["a", "b"], 3)
     'a, b, ...'
     """
     return ", ".join(texts) + (", ..." if count > len(texts) else "")
@@ -284,7 +284,7 @@ def check_missing(series: SeriesTable, question: Question, absent: np.ndarray, c
     counted += [(f"{len(indices):,} values of {name!r}", indices) for name, indices in gaps.items() if len(indices)]
     if not counted:
         return
-    what = "; ".join(f"{text} are missing: {listed([series.text(i) for i in indices[:SHOWN].tolist()], len(indices))}"
+    what = "; ".join(f"{text} are missing: {join_first([series.text(i) for i in indices[:SHOWN].tolist()], len(indices))}"
                      for text, indices in counted)
     if len(absent) > MOST_MISSING * len(columns[question.target]):
         raise refused(series.path, "times", what, f"of the steps of {series.layout.step.text}, more are missing than there",
