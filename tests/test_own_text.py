@@ -20,7 +20,7 @@ from slopes.experiments.own import bags
 from slopes.experiments.own.bags import Tfidf, linear_shares, simpler_models
 from slopes.experiments.own.labelled_files import class_weights
 from slopes.experiments.own.labelled_texts import read_labelled
-from slopes.experiments.own.text import Classifier, choose_net, experiment, temperature_of
+from slopes.experiments.own.text import Classifier, choose_net, experiment
 from slopes.experiments.own.tokens import Tokens, choose_kind, learn_tokens, learn_vocabulary
 from slopes.experiments.own.words import effect_lines, uneven_words, word_effects
 from slopes.experiments.run import resume
@@ -296,12 +296,6 @@ def test_words_that_matter():
     assert effects[0].speaks_for == 1 and effects[0].loss == pytest.approx(np.log(0.9 / 0.5)) and effects[1].loss == 0
     assert "  good  +0.5878  5 texts   pos" in effect_lines(effects, ["neg", "pos"], "words")
     assert word_effects(shares, rows, labels, ["absent"]) == [] and effect_lines([], [], "words") == []
-
-
-def test_a_perfect_validation_does_not_make_probabilities_extreme():
-    logits = np.array([[2.0, 0], [0, 2]])
-    assert temperature_of(logits, np.array([0, 1])) == 1
-    assert temperature_of(np.concatenate([logits] * 5), np.array([0, 1] * 4 + [1, 1])) < 1
 
 
 def test_balanced_classes_weigh_the_same():

@@ -16,7 +16,7 @@ from ...data.loaders.loader import IGNORED
 from ...errors import ArgumentError
 from ...files.reading import refused
 from ...modes import no_grad
-from ...tables.calibrate import best_temperature, softmax
+from ...tables.calibrate import softmax
 from ...tables.report import shorten
 from ...tables.sources import open_source
 from ...tables.spelling import Spelling
@@ -27,7 +27,7 @@ from ...train.stopping import EarlyStopping
 from ...zoo.sentence import BagOfTokens, TextCNN, WideTextCNN
 from ..answers import likeliest
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
-from .account import FREQUENT, NETWORK, class_report, evaluation, most_frequent
+from .account import FREQUENT, NETWORK, cautious_temperature, class_report, evaluation, most_frequent
 from .bags import simpler_models
 from .labelled_files import class_weights
 from .labelled_texts import AS_THEY_LOOK, LabelledSplits, read_labelled
@@ -166,7 +166,7 @@ def report(result: Result[Learned]) -> Report:
     splits, tokens = learned.splits, learned.tokens
     train, validation, test, classes = splits.train, splits.validation, splits.test, splits.classes
     classifier = Classifier(result.run.net, tokens)
-    classifier.temperature = temperature_of(classifier.logits(list(map(tokens.split, validation.texts))), validation.labels)
+    classifier.temperature = cautious_temperature(classifier.logits(list(map(tokens.split, validation.texts))), validation.labels)
     rows, tested = ([tokens.split(content) for content in part.texts] for part in (train, test))
     notes: list[str] = []
     shares = {NETWORK: classifier.split_shares(tested), FREQUENT: most_frequent(train.labels, len(test), len(classes))}
@@ -180,12 +180,6 @@ def report(result: Result[Learned]) -> Report:
     account.lines += [*(f"note: {note}" for note in notes), *effect_lines(effects, classes, tokens.kind),
                       *mistake_lines(test.texts, test.labels, shares[NETWORK], classes)]
     return account
-
-
-def temperature_of(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The best temperature; at least 1 where no text is mistaken, which says nothing of how sure one may be."""
-    best = best_temperature(logits, labels)
-    return max(best, 1.0) if (logits.argmax(axis=1) == labels).all() else best
 
 
 def mistake_lines(texts: Sequence[str], labels: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[str]:
