@@ -36,7 +36,7 @@ from ..answers import likeliest
 from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
 from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, evaluation, linear_model, most_frequent
 from .division import Division
-from .labelled import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text, reason
+from .labelled import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
@@ -237,27 +237,26 @@ def best_epoch(result: Result[OwnFiles]) -> list[str]:
 
 
 def worst(files: OwnFiles, probabilities: np.ndarray) -> np.ndarray:
-    """The indices of the mistakes among the test examples, those of the lowest probability for their class first."""
+    """The indices of the test examples: mistakes first, and among them and the others those of the lowest probability for their class."""
     ranked = np.argsort(-surprise(probabilities, files.test.targets), kind="stable")
-    return ranked[probabilities[ranked].argmax(axis=1) != files.test.targets[ranked]]
+    right = probabilities[ranked].argmax(axis=1) == files.test.targets[ranked]
+    return np.concatenate([ranked[~right], ranked[right]])
 
 
 def worst_lines(files: OwnFiles, probabilities: np.ndarray, most: int = 5) -> list[str]:
     """The worst mistakes with their files, whose classes may be wrong."""
-    indices = worst(files, probabilities)[:most]
-    return ["the worst mistakes, or files in a wrong class:"] * bool(len(indices)) + [
-        f"  {files.test_names[i]}: {files.classes[files.test.targets[i]]} taken for {likeliest(files.classes, probabilities[i])}"
-        for i in indices]
+    targets, predicted = files.test.targets, probabilities.argmax(axis=1)
+    lines = [f"  {files.test_names[i]}: {files.classes[targets[i]]} taken for {likeliest(files.classes, probabilities[i])}"
+             for i in worst(files, probabilities)[:most] if predicted[i] != targets[i]]
+    return ["the worst mistakes, or files in a wrong class:", *lines] if lines else []
 
 
-def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
-    """The pictures of the worst mistakes; of few, right ones besides."""
-    indices = worst(files, probabilities)
-    right = np.flatnonzero(probabilities.argmax(axis=1) == files.test.targets)
-    shown = np.concatenate([indices, right])[:WORST]
+def mistakes(files: OwnFiles, probabilities: np.ndarray, view: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Picture:
+    """The pictures of the worst mistakes; where there are few, also of the least certain right answers. view: from inputs to pictures."""
+    shown = worst(files, probabilities)[:WORST]
     predicted, targets = probabilities[shown].argmax(axis=1), files.test.targets[shown]
     titles = [title(files.classes[target], files.classes[other]) for target, other in zip(targets, predicted)]
-    return samples(np.asarray(files.test.inputs[shown]), titles, (predicted == targets).tolist())
+    return samples(view(files.test.inputs[shown]), titles, (predicted == targets).tolist())
 
 
 # Predictions
@@ -310,7 +309,7 @@ class Predictor:
             for first in range(0, len(paths), BATCH):
                 block = paths[first : first + BATCH]
                 inputs = list(pool.map(self.attempt, block))
-                notes += [reason(array, "") for array in inputs if isinstance(array, DataError)]
+                notes += [array.what for array in inputs if isinstance(array, DataError)]
                 known = [(path, array) for path, array in zip(block, inputs) if isinstance(array, np.ndarray)]
                 if known:
                     logits = self.scorer.batch(np.stack([array for _, array in known]), len(paths))

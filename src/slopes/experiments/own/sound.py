@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ... import nn, optim
 from ...data.transforms import augment
+from ...plot import Picture
 from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
@@ -66,8 +69,11 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
 
 
 def report_sounds(result: Result[OwnFiles]) -> Report:
-    """The account, with the spectrograms of the worst mistakes."""
-    return report(result, averaged_features, lambda probabilities: {"mistakes.png": partial(mistakes, result.data, probabilities)})
+    """The account, with the spectrograms of the worst mistakes, high pitches at the top."""
+    def plots(probabilities: np.ndarray) -> dict[str, Callable[[], Picture]]:
+        return {"mistakes.png": partial(mistakes, result.data, probabilities, lambda spectrograms: spectrograms[:, :, ::-1])}
+
+    return report(result, averaged_features, plots)
 
 
 def predictor(run: LoadedRun) -> Predictor:
