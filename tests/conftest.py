@@ -13,9 +13,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Set before anything reads it: no test finds (or leaves) compiled programs and downloads in the user's own cache.
-_cache = tempfile.TemporaryDirectory(prefix="slopes-cache-", ignore_cleanup_errors=True)
-os.environ["SLOPES_CACHE"] = _cache.name
+CACHE = "slopes-cache-"  # how the names of the caches of tests begin
+
+# Set before anything reads it: no test finds (or leaves) compiled programs and downloads in the user's own cache. The processes that
+# share the tests have one cache: what one has compiled, no other compiles again.
+if "PYTEST_XDIST_WORKER" not in os.environ or not Path(os.environ.get("SLOPES_CACHE", "")).name.startswith(CACHE):
+    _cache = tempfile.TemporaryDirectory(prefix=CACHE, ignore_cleanup_errors=True)
+    os.environ["SLOPES_CACHE"] = _cache.name
 
 # NumPy is what results are compared with: its threads, which wait in a loop for the next product, would only take the processor away.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -83,7 +83,7 @@ class GuardedProgram(engine.Program):
 
     def __init__(self, manifest: engine.Manifest, codes: Sequence[bytes], clocks: int = 0) -> None:
         super().__init__(manifest, codes, clocks)
-        self.spin_limit, self.stall = 1 << 40, math.inf
+        self.spin_limit, self.stalls.stall = 1 << 40, math.inf
         self.side = SIDES[0]
         self.walls: tuple[int, ...] = ()
         self.sizes: list[int] = []  # the bytes of its arguments

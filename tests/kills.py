@@ -36,6 +36,7 @@ from slopes.files import tensorfile
 from slopes.machine import translate
 from slopes.train import RunFolder, checkpoints, runs
 from slopes.train.training import Training
+from slopes.train.validation import Validation
 
 RECIPES: dict[str, dict[str, Any]] = {"digits": {"epochs": 2}, "approximate": {"steps": 60}}
 KINDS = (*resumed.CASES, *RECIPES)
@@ -138,7 +139,7 @@ class Occasions:
         for owner, name in (*((os, name) for name in WRITES), (tensorfile, "little_endian")):  # between the arrays of a file
             self.precede(owner, name)
         self.within("epoch", Training, "call", lambda training, limit: training.position.step > 0)
-        self.within("validation", Training, "validate", lambda training: training.evaluator is not None)
+        self.within("validation", Validation, "run", lambda validation, average: bool(validation.evaluators))
         for name in ("optimize", "emitted"):
             self.within("compile", translate, name)
 

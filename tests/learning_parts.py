@@ -243,7 +243,18 @@ OPTIMIZERS = (
     "Adadelta(p)",
     "Adadelta(p, lr=0.5, rho=0.7, eps=1e-3, weight_decay=0.1)",
     "Adadelta(p, maximize=True)",
+    "Adamax(p)",
+    "Adamax(p, lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1, maximize=True)",
+    "RAdam(p)",
+    "RAdam(p, lr=0.05, betas=(0.5, 0.6), eps=1e-3, weight_decay=0.1)",
+    "RAdam(p, lr=0.05, betas=(0.5, 0.6), weight_decay=0.2, decoupled_weight_decay=True, maximize=True)",
+    "Rprop(p)",
+    "Rprop(p, lr=0.1, etas=(0.6, 1.5), step_sizes=(0.05, 0.15), maximize=True)",
+    "Adafactor(p)",
+    "Adafactor(p, lr=0.05, beta2_decay=-0.5, eps=(1e-4, 0.1), d=1.5, weight_decay=0.1)",
+    "Adafactor(p, maximize=True)",
 )
+OWN_OPTIMIZERS = ("Lion(p)", "Lion(p, lr=0.02, betas=(0.8, 0.95), weight_decay=0.1, maximize=True)")
 
 
 def random(name: str) -> np.random.Generator:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import numpy as np
 from guards import GuardedProgram
@@ -14,6 +15,7 @@ from slopes import settings
 from slopes.graph.build import Constant, Variable
 from slopes.graph.node import Node
 from slopes.graph.walk import topological
+from slopes.loops import program as programs
 from slopes.loops.program import Plan, Target, plan_program
 from slopes.loops.target import TARGETS
 from slopes.machine import engine, pool, translate
@@ -105,9 +107,10 @@ def compile_nodes(roots: Sequence[Node], updates: Sequence[Node | None] | None =
                   passes: bool = True, poison: bool = False, timed: bool = False) -> Compiled:
     """Compile a graph of nodes without any cache. updates[k] is the variable that roots[k] is the new value of, or None."""
     processor = processor or host()
-    made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
+    with patch.object(programs, "THREAD_WORK", 0):  # threads take part also where the work is small
+        made, inputs, optimized, destinations = plan(roots, updates, target=processor.target, passes=passes, poison=poison, timed=timed)
     codes = translate.object_codes(join_small(made.modules), processor.triple, processor.name, processor.features)
-    manifest = engine.Manifest(made.arena, made.scratch, True, (), ())  # threads enter also where the work is small
+    manifest = engine.Manifest(made.arena, made.scratch, True, (), ())
     program = GuardedProgram(manifest, codes, len(made.kernels) if timed else 0)
     program.expect(inputs, optimized, destinations)
     return Compiled(made, program, inputs, optimized, destinations, made.text)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
 
 from slopes.experiments.experiment import Experiment, Result
 from slopes.experiments.run import run
+from slopes.train.runs import load_run
+from slopes.view.report import report
 
 
 def run_recipe(recipe: Experiment[Any], seed: int = 0, folder: Any = None, **args: Any) -> Result[Any]:
-    """Run it without progress; it has logged, reported lines and finite figures."""
+    """Run it without progress; it has logged, reported lines and finite figures, and its folder makes a page with figures and plots."""
     logged: list[str] = []
     result = run(recipe, args, folder, seed=seed, log=logged.append)
     assert logged and result.lines and result.figures and all(np.isfinite(value) for value in result.figures.values())
+    if folder is not None:
+        page = report([load_run(folder)])
+        assert all(escape(name) in page for name in result.figures) and page.count("data:image/png") == len(result.report.plots)
     return result
 
 

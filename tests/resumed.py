@@ -62,13 +62,22 @@ def everything() -> sl.Training:
                        callbacks=[EarlyStopping(patience=2, metric="accuracy")])
 
 
+def several() -> sl.Training:
+    """Two validation sets, the first of them watched, and weights of classes and examples."""
+    others = {"zeros": data.Dataset(np.zeros((3, 6)), [0, 1, 2]), "dev": (HELD_OUT.inputs, HELD_OUT.targets, np.arange(9) / 4)}
+    plateau = schedules.Plateau(patience=0, decay=0.5, watch="dev/roc_auc", mode="max")
+    return sl.Training(dense(), (POINTS.inputs, POINTS.targets, np.arange(23) % 4), batch_size=8, epochs=3, validation=others,
+                       optimizer=optim.Adam(lr=0.02), class_weight="balanced", metrics=["f1", "roc_auc", "perplexity"], schedule=plateau,
+                       callbacks=[EarlyStopping(patience=1)])
+
+
 def snapshots() -> sl.Training:
     shots = Snapshots(count=2)
     return sl.Training(dense(), POINTS, epochs=4, batch_size=12, schedule=shots.schedule, callbacks=[shots], storage="bfloat16")
 
 
 CASES: dict[str, Callable[[], sl.Training]] = {
-    made.__name__: made for made in (mlp, lenet, lstm, rows, windows, everything, snapshots)}
+    made.__name__: made for made in (mlp, lenet, lstm, rows, windows, everything, several, snapshots)}
 
 
 def make(name: str) -> sl.Training:

@@ -17,7 +17,7 @@ from command_line import own_settings, slopes  # noqa: F401  (the fixture is use
 
 from slopes import cli
 from slopes.data import digits
-from slopes.experiments.catalog import RECIPES
+from slopes.experiments.catalog import OWN_DATA, RECIPES
 from slopes.machine import translate
 from slopes.settings import VERSION
 from slopes.train.runs import load_run
@@ -100,7 +100,7 @@ EXPECTED = [
     (("predict", "nowhere", "x.png"), 1, "error: nowhere: run.json: there is no such folder"),
     (("train", "--data", "nowhere"), 1, "error: --data nowhere: there is no such folder"),
     (("train", "lenet", "--data", "."), 1, "train-images-idx3-ubyte.gz: file: there is no such file"),
-    (("train", "lenett"), 2, f"no recipe is called 'lenett'; there are {', '.join(RECIPES)}; did you mean 'lenet'?"),
+    (("train", "lenett"), 2, f"no recipe is called 'lenett'; there are {', '.join([*RECIPES, *OWN_DATA])}; did you mean 'lenet'?"),
     (("train", "--epochs", "-1"), 2, "Invalid value for '--epochs'"),
     (("train", "--batch", "0"), 2, "Invalid value for '--batch'"),
     (("train", "--rate", "nan"), 2, "Invalid value for '--rate'"),
@@ -158,7 +158,7 @@ def test_every_command_has_an_example_in_its_help():
 
 def test_the_list_names_every_recipe():
     lines = slopes("train", "--list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(RECIPES)
+    assert [line.split()[0] for line in lines] == [*RECIPES, *OWN_DATA]
 
 
 def test_info_tells_version_processor_threads_and_folders(tmp_path, monkeypatch):

@@ -13,8 +13,9 @@ from slopes import data
 from slopes.data.sets import composed
 from slopes.errors import DataError
 from slopes.experiments.experiment import Config
+from slopes.experiments.load import load
 from slopes.experiments.recipes import caption, recommend, segment
-from slopes.experiments.run import known_values, load, rebuilt
+from slopes.experiments.run import known_values, rebuilt
 from slopes.train.runs import load_run
 from slopes.zoo import show_attend_tell as captioner
 

@@ -13,6 +13,7 @@ from learning_parts import (
     OPTIMIZERS,
     OWN_LAYERS,
     OWN_LOSSES,
+    OWN_OPTIMIZERS,
     call,
     indices,
     make,
@@ -34,6 +35,7 @@ from slopes.versions import versions
 
 EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}.items()}, **INTEGER_LAYERS}
 ALL_LOSSES = {**LOSSES, **OWN_LOSSES}
+ALL_OPTIMIZERS = OPTIMIZERS + OWN_OPTIMIZERS
 LAYER_CLASSES = [each for each in vars(nn).values()
                  if inspect.isclass(each) and issubclass(each, nn.Module) and each is not nn.Module]
 OPTIMIZER_CLASSES = [each for each in vars(optim).values()
@@ -55,7 +57,7 @@ def made(layer):
 def test_the_table_holds_every_layer_loss_and_optimizer():
     assert {text.split("(")[0] for text in EXAMPLES} == {each.__name__ for each in LAYER_CLASSES}
     assert {text.split("(")[0] for text in ALL_LOSSES} == {each.__name__ for each in LOSS_FUNCTIONS} - {"loss_for"}
-    assert {text.split("(")[0] for text in OPTIMIZERS} == {each.__name__ for each in OPTIMIZER_CLASSES}
+    assert {text.split("(")[0] for text in ALL_OPTIMIZERS} == {each.__name__ for each in OPTIMIZER_CLASSES}
 
 
 @pytest.mark.parametrize("layer", EXAMPLES)
@@ -201,7 +203,7 @@ def value_and_slope(loss, values):
     return call(nn, loss, **values), sl.grad(total)(values["x"])
 
 
-@pytest.mark.parametrize("text", OPTIMIZERS)
+@pytest.mark.parametrize("text", ALL_OPTIMIZERS)
 class TestOptimizers:
     def trained(self, text, steps, wrap=lambda step: step):
         parameters = {"w": sl.Parameter(numbers("w", (5, 3))), "b": sl.Parameter(numbers("b", (3,)))}
@@ -309,11 +311,15 @@ def test_a_wrong_option_of_a_loss_is_refused_in_words(function):
     check()
 
 
+PAIRS = ("betas", "etas", "step_sizes")  # of numbers, each of which is checked as a hyper-parameter
+
+
 @together("cls", LAYER_CLASSES + OPTIMIZER_CLASSES, ids=lambda cls: cls.__name__)
 def test_every_checked_argument_is_an_argument(cls):
     assert cls.constraints.keys() - {"beta1", "beta2"} <= inspect.signature(cls).parameters.keys()
     checkable = {name for name, each in inspect.signature(cls).parameters.items()
-                 if name not in ("parameters", "betas", "generator", "layers", "nets", "training")}
+                 if name not in ("parameters", *PAIRS, "generator", "layers", "nets", "training")}
+    checkable -= {"eps"} if cls is optim.Adafactor else set()
     assert checkable <= cls.constraints.keys()
 
 

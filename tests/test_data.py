@@ -256,10 +256,7 @@ GOLDEN_DIGITS = [2, 3, 5, 7, 8, 1, 2, 3, 4, 5]
 
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch):
-    def missing(name):
-        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
-
-    monkeypatch.setattr(extras.importlib, "import_module", missing)
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError) as caught:
         data.digits()
     assert str(caught.value).rsplit(":", 1)[0].splitlines() == [

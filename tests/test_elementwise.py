@@ -393,7 +393,7 @@ def test_first_and_second_derivatives_are_the_slopes(name):
         return
     assert_slope(lambda *xs: build(name, *xs), at)
     for i in range(count):
-        if name not in ("abs", "remainder", "maximum", "minimum", "negative", "add", "subtract"):
+        if name not in ("abs", "nextafter", "remainder", "maximum", "minimum", "negative", "add", "subtract"):
             assert_slope(lambda *xs, i=i: derivative(name, xs, i), at)
 
 

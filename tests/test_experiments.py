@@ -21,9 +21,10 @@ from slopes.experiments import classification, report
 from slopes.experiments.catalog import RECIPES
 from slopes.experiments.experiment import Config, Experiment, Learn, Report, Result, Setting
 from slopes.experiments.formula import FUNCTIONS, formula
+from slopes.experiments.load import load
 from slopes.experiments.points import KINDS, points
 from slopes.experiments.recipes import approximate, autoencoder, compare, features, perceptron
-from slopes.experiments.run import load, run
+from slopes.experiments.run import run
 from slopes.files import save_json
 from slopes.zoo.networks import mlp
 
@@ -275,12 +276,14 @@ error: recipe features keeps no network to predict with
 def test_a_folder_of_an_old_study_is_read_but_not_predicted_from(tmp_path):
     save_json(tmp_path / "study.json", {"made_with": {}, "recipe": "names", "hyperparameters": {}, "seed": 0, "figures": {"accuracy": 0.5},
                                         "lines": [], "seconds": 1.0}, "slopes.study")
+    loaded = load(tmp_path)
+    assert loaded.figures == {"accuracy": 0.5} and loaded.networks == {}
     with pytest.raises(ArgumentError) as caught:
-        load(tmp_path)
+        loaded.predict("Rossi")
     assert str(caught.value).replace(str(tmp_path), "OLD").startswith("""\
-OLD was written by an older version of slopes, which kept no description of the data
-  the networks of this recipe cannot be built again from it: vocabulary, classes or scale are missing
-  train again; its figures and weights can be read: slopes.train.runs.load_run(folder)""")
+OLD has no network to predict with
+  an older version of slopes wrote it, which kept no description of the data to build the networks from
+  make the net as for the training, and give it to load: sl.load('OLD', net)""")
 
 
 def test_a_recipe_with_more_arguments_of_fit_keeps_the_averaged_weights(monkeypatch, tmp_path):

@@ -17,6 +17,7 @@ from slopes.data import Dataset
 from slopes.data.loaders.order import order
 from slopes.errors import ArgumentError, NonFiniteError, OutOfRangeError, ShapeError
 from slopes.train import OnEpoch, TrainSpec, runner
+from slopes.train.estimate import Estimate, memory_of
 from slopes.train.history import Epoch, History
 from slopes.train.interrupt import Interrupts
 from slopes.train.progress import Lines, Live, choose_reporter
@@ -560,11 +561,17 @@ def test_a_terminal_gets_a_live_line_others_plain_ones():
     assert [type(each) for each in choose_reporter(None, Terminal())] == [Live]
     assert [type(each) for each in choose_reporter(True, io.StringIO())] == [Lines]
     assert choose_reporter(False, Terminal()) == []
+    quiet, = choose_reporter("epochs", Terminal())
+    assert isinstance(quiet, Lines) and not quiet.within
+    with pytest.raises(ArgumentError, match="progress is 'loud'") as caught:
+        choose_reporter("loud")
+    assert "'epochs'" in caught.value.why
 
 
 def shown_training(epochs, examples):
     """What a reporter looks at in a training."""
-    return SimpleNamespace(spec=TrainSpec(epochs=epochs), examples=examples, metrics={}, history=History(),
+    return SimpleNamespace(spec=TrainSpec(epochs=epochs), epochs=epochs, best=None, steps_per_epoch=10, examples=examples, metrics={},
+                           history=History(), tensors={}, runner=SimpleNamespace(program=SimpleNamespace(memory=3 << 29)),
                            result=SimpleNamespace(message=""))
 
 
@@ -597,6 +604,39 @@ def test_long_epochs_report_in_between(monkeypatch):
     lines.begin(training)
     show(lines, training, 1, 200, 0.25, {"accuracy": 0.5})
     assert stream.getvalue() == "epoch 2/3  200/1,000 examples  loss 0.2500  accuracy 50.00%\n"
+
+
+@pytest.mark.parametrize("per_step, text", [
+    (0.5, "about 1.6 min for 20 epochs; 1.5 GiB of memory\n"), (5, "about 16 min for 20 epochs; 1.5 GiB of memory\n"),
+    (50, "about 2.7 h for 20 epochs; 1.5 GiB of memory\n"), (5000, "about 11 days for 20 epochs; 1.5 GiB of memory\n"), (0.3, "")])
+@pytest.mark.parametrize("reporter", [Lines, Live])
+def test_a_long_training_is_estimated_once(per_step, text, reporter):
+    stream = io.StringIO()
+    shown, training = reporter(stream), shown_training(20, 100)
+    shown.begin(training)
+    training.history.losses += [1.0]
+    training.history.seconds = training.history.compile_seconds = 2.0
+    show(shown, training, 0, 50, 0.25, {})
+    assert stream.getvalue() == ""
+    training.history.losses += [1.0] * 3
+    training.history.seconds += 4 * per_step
+    for _ in range(2):
+        show(shown, training, 0, 50, 0.25, {})
+    assert stream.getvalue() == text
+
+
+def test_with_auto_epochs_one_epoch_is_estimated():
+    training = shown_training("auto", 100)
+    training.epochs, training.best = 1000, object()
+    training.history.losses, training.history.seconds = [1.0], 10.0
+    assert Estimate().text(training) == "about 1.7 min for 1 epoch; 1.5 GiB of memory"
+
+
+def test_the_memory_of_a_training_counts_weights_optimizer_and_program():
+    training = sl.Training(nn.Linear(1000, 500), (np.zeros((64, 1000), np.float32), np.zeros((64, 500), np.float32)))
+    training.advance(1)
+    weights = 4 * 1001 * 500
+    assert 3 * weights < memory_of(training) < 5 * weights  # with two moments in the optimizer, and the gradient
 
 
 def test_the_history_plots_and_survives_json(tmp_path):

@@ -19,7 +19,7 @@ SOURCE = ROOT / "src" / "slopes"
 FLOORS = (  # a room, which is a file or folder of the package, imports other rooms only from the floors above it in this list
     # what needs nothing
     ("loading", "costs", "errors", "calls", "bytecode", "lazy", "streams", "versions", "capture_values"),
-    ("settings", "extras", "tree", "constraint", "guarded", "workers", "foreign_random", "capture_owners"),
+    ("settings", "standard", "extras", "tree", "constraint", "guarded", "workers", "foreign_random", "capture_owners"),
     ("files",),
     # graphs and their compilation
     ("graph",),
@@ -38,6 +38,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("tensor",),
     ("parameter", "trace", "random"),
     ("functions",),
+    ("namespace",),
     # captured functions
     ("capture_links", "state_names", "taps", "trace_call"),
     ("capture_code", "derivatives"),
@@ -48,6 +49,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("native_backend", "reference_backend", "bound"),
     ("checked", "fast_call"),
     ("compile",),
+    ("alternate",),
     # networks and their training
     ("gradcheck", "data", "nn"),
     ("optim", "text"),
@@ -55,7 +57,8 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands"),
     # what people see
-    ("view", "studio"),
+    ("view", "studio", "command_options", "write_command"),
+    ("predict_commands", "run_commands", "train_command", "tune_command"),
     ("cli",),
     ("__main__",),
 )

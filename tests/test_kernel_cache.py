@@ -131,6 +131,7 @@ def test_a_cache_that_fills_up_removes_kernels_too(compiled, tmp_path, monkeypat
         os.utime(file, (1000, 1000) if file in kernels else None)
     monkeypatch.setattr(cache, "MOST", sum(file.stat().st_size for file in files))
     monkeypatch.setattr(cache, "KEPT", cache.MOST * 2 // 3)
+    monkeypatch.setattr(cache, "UNCHECKED", 0)
     sl.compile(lambda x: x * 2)(sl.ones(3))
     assert 0 < sum(not file.exists() for file in kernels) < len(kernels)
     assert all(file.exists() for file in files if file not in kernels)

@@ -9,8 +9,8 @@ from sklearn import metrics as reference
 import slopes as sl
 from slopes import nn, optim
 from slopes.data import Dataset
-from slopes.errors import ArgumentError
-from slopes.train.metrics import class_counts
+from slopes.errors import ArgumentError, ShapeError, SlopesError
+from slopes.train.class_metrics import class_counts
 
 CLASSES = 5
 
@@ -31,20 +31,115 @@ def softmax(scores):
     return powers / powers.sum(1, keepdims=True)
 
 
-@pytest.mark.parametrize("batch_size", [1, 32, 1000])
-def test_figures_of_classes_are_scikit_learns(batch_size):
+LABELS = range(CLASSES)
+BINARY_LOSS = {"loss": nn.binary_cross_entropy_with_logits}
+
+
+def calibration(shares, labels, weights=None):
+    """The expected calibration error over 15 bins, by the bins of scikit-learn's calibration curve."""
+    weights = np.ones(len(labels)) if weights is None else weights
+    confidence, right = shares.max(1), shares.argmax(1) == labels
+    bins = np.searchsorted(np.linspace(0, 1, 16)[1:-1], confidence)
+    errors = [abs(np.sum((weights * (confidence - right))[bins == i])) for i in range(15)]
+    return np.sum(errors) / weights.sum()
+
+
+def in_two(logits):
+    """The probabilities of the classes 0 and 1."""
+    share = 1 / (1 + np.exp(-logits[:, 0].astype(np.float64)))
+    return np.stack([1 - share, share], 1)
+
+
+def of_classes():
     scores, labels = scores_and_labels()
-    result = figures(scores, labels, ["accuracy", "precision", "recall", "f1", "brier", sl.train.top_k_accuracy(2), "top5_accuracy"],
-                     batch_size)
-    predicted = scores.argmax(1)
-    options = {"average": "macro", "zero_division": 0}
-    assert result["accuracy"] == pytest.approx(reference.accuracy_score(labels, predicted))
-    assert result["precision"] == pytest.approx(reference.precision_score(labels, predicted, **options))
-    assert result["recall"] == pytest.approx(reference.recall_score(labels, predicted, **options))
-    assert result["f1"] == pytest.approx(reference.f1_score(labels, predicted, **options))
-    assert result["top2_accuracy"] == pytest.approx(reference.top_k_accuracy_score(labels, scores, k=2, labels=range(CLASSES)))
-    assert result["top5_accuracy"] == 1.0
-    assert result["brier"] == pytest.approx(((softmax(scores) - np.eye(CLASSES)[labels]) ** 2).sum(1).mean(), rel=1e-5)
+    return scores, labels, {}
+
+
+def of_two_classes():
+    scores, labels = scores_and_labels(seed=6)
+    return np.round(4 * scores[:, :2]) / 4, labels % 2, {}  # with ties, exact in binary
+
+
+def of_one_logit():
+    rng = np.random.default_rng(1)
+    logits, truth = rng.normal(size=(203, 1)).astype(np.float32), (rng.random((203, 1)) < 0.3).astype(np.float32)
+    return np.round(4 * logits) / 4, truth, BINARY_LOSS
+
+
+def of_numbers():
+    targets = 1000 + np.random.default_rng(2).normal(size=(203, 3)).astype(np.float32)
+    return targets + np.random.default_rng(3).normal(size=(203, 3)).astype(np.float32), targets, {}
+
+
+def of_one_number():
+    outputs, targets, _ = of_numbers()
+    return outputs[:, :1], targets[:, :1], {}
+
+
+def average(kind, labels, scores, weights):
+    figures = [kind(labels == i, softmax(scores.astype(np.float64))[:, i], sample_weight=weights) for i in LABELS]
+    return np.mean(figures)
+
+
+# data, the metric, and its reference (targets, outputs, sample weights)
+TABLE = [
+    (of_classes, "accuracy", lambda t, y, w: reference.accuracy_score(t, y.argmax(1), sample_weight=w)),
+    *((of_classes, f"{name}{suffix}", lambda t, y, w, score=score, kind=kind: score(t, y.argmax(1), average=kind, zero_division=0,
+                                                                                    sample_weight=w))
+      for name, score in (("precision", reference.precision_score), ("recall", reference.recall_score), ("f1", reference.f1_score))
+      for suffix, kind in (("", "macro"), ("_micro", "micro"), ("_weighted", "weighted"))),
+    *((of_classes, metric, lambda t, y, w, i=i: reference.f1_score(t, y.argmax(1), average=None, zero_division=0, labels=LABELS,
+                                                                   sample_weight=w)[i])
+      for i, metric in enumerate(sl.train.per_class("f1", CLASSES))),
+    (of_classes, sl.train.top_k_accuracy(2),
+     lambda t, y, w: reference.top_k_accuracy_score(t, y, k=2, labels=LABELS, sample_weight=w)),
+    (of_classes, "top5_accuracy", lambda t, y, w: 1.0),
+    (of_classes, "brier", lambda t, y, w: np.average(((softmax(y) - np.eye(CLASSES)[t]) ** 2).sum(1), weights=w)),
+    (of_classes, "calibration_error", lambda t, y, w: calibration(softmax(y.astype(np.float64)), t, w)),
+    (of_classes, "perplexity",
+     lambda t, y, w: np.exp(reference.log_loss(t, softmax(y.astype(np.float64)), labels=LABELS, sample_weight=w))),
+    (of_classes, "roc_auc", lambda t, y, w: average(reference.roc_auc_score, t, y, w)),
+    (of_classes, "average_precision", lambda t, y, w: average(reference.average_precision_score, t, y, w)),
+    (of_classes, "confusion", lambda t, y, w: reference.confusion_matrix(t, y.argmax(1), labels=LABELS, sample_weight=w)),
+    (of_two_classes, "roc_auc", lambda t, y, w: reference.roc_auc_score(t, y[:, 1] - y[:, 0], sample_weight=w)),
+    (of_two_classes, "average_precision", lambda t, y, w: reference.average_precision_score(t, y[:, 1] - y[:, 0], sample_weight=w)),
+    (of_one_logit, "precision", lambda t, y, w: reference.precision_score(t, y > 0, sample_weight=w)),
+    (of_one_logit, "recall", lambda t, y, w: reference.recall_score(t, y > 0, sample_weight=w)),
+    (of_one_logit, "f1", lambda t, y, w: reference.f1_score(t, y > 0, sample_weight=w)),
+    (of_one_logit, "brier", lambda t, y, w: 2 * reference.brier_score_loss(t[:, 0], in_two(y)[:, 1], sample_weight=w)),
+    (of_one_logit, "binary_accuracy", lambda t, y, w: reference.accuracy_score(t, y > 0, sample_weight=w)),
+    (of_one_logit, "calibration_error", lambda t, y, w: calibration(in_two(y), t[:, 0], w)),
+    (of_one_logit, "roc_auc", lambda t, y, w: reference.roc_auc_score(t[:, 0], y[:, 0], sample_weight=w)),
+    (of_one_logit, "average_precision", lambda t, y, w: reference.average_precision_score(t[:, 0], y[:, 0], sample_weight=w)),
+    (of_one_logit, "confusion", lambda t, y, w: reference.confusion_matrix(t, y > 0, sample_weight=w)),
+    (of_numbers, "squared_error", lambda t, y, w: reference.mean_squared_error(t, y, sample_weight=w)),
+    (of_numbers, "rmse", lambda t, y, w: reference.mean_squared_error(t, y, sample_weight=w) ** 0.5),
+    (of_numbers, "absolute_error", lambda t, y, w: reference.mean_absolute_error(t, y, sample_weight=w)),
+    (of_numbers, "r2", lambda t, y, w: reference.r2_score(t, y, sample_weight=w)),
+    (of_one_number, "r2", lambda t, y, w: reference.r2_score(t, y, sample_weight=w))]
+SOURCES = [of_classes, of_two_classes, of_one_logit, of_numbers, of_one_number]
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+@pytest.mark.parametrize("source", SOURCES)
+def test_figures_are_scikit_learns(source, batch_size):
+    outputs, targets, options = source()
+    rows = [(metric, expected) for data, metric, expected in TABLE if data is source]
+    result = figures(outputs, targets, [metric for metric, _ in rows], batch_size, **options)
+    for metric, expected in rows:
+        name = metric if isinstance(metric, str) else metric.name
+        assert result[name] == pytest.approx(expected(targets, outputs, None), rel=1e-6), name
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_figures_with_sample_weights_are_scikit_learns(source):
+    outputs, targets, options = source()
+    weights = np.random.default_rng(7).integers(0, 4, len(targets)) / 2
+    rows = [(metric, expected) for data, metric, expected in TABLE if data is source and metric != "top5_accuracy"]
+    result = figures(outputs, targets, [metric for metric, _ in rows], sample_weight=weights, **options)
+    for metric, expected in rows:
+        name = metric if isinstance(metric, str) else metric.name
+        assert result[name] == pytest.approx(expected(targets, outputs, weights), rel=1e-6), name
 
 
 def test_classes_that_never_occur_do_not_count_and_those_only_predicted_do():
@@ -54,26 +149,6 @@ def test_classes_that_never_occur_do_not_count_and_those_only_predicted_do():
     assert result["precision"] == pytest.approx((1 / 2 + 1 + 0) / 3)
     assert result["recall"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
     assert result["f1"] == pytest.approx(reference.f1_score(labels, scores.argmax(1), average="macro", zero_division=0))
-
-
-def test_figures_of_two_classes_with_one_logit_are_those_of_the_class_1():
-    rng = np.random.default_rng(1)
-    logits, truth = rng.normal(size=(77, 1)).astype(np.float32), (rng.random((77, 1)) < 0.3).astype(np.float32)
-    result = figures(logits, truth, ["precision", "recall", "f1", "brier", "binary_accuracy"], loss=nn.binary_cross_entropy_with_logits)
-    predicted = logits > 0
-    assert result["precision"] == pytest.approx(reference.precision_score(truth, predicted))
-    assert result["recall"] == pytest.approx(reference.recall_score(truth, predicted))
-    assert result["f1"] == pytest.approx(reference.f1_score(truth, predicted))
-    assert result["brier"] == pytest.approx(2 * reference.brier_score_loss(truth[:, 0], 1 / (1 + np.exp(-logits[:, 0]))), rel=1e-5)
-
-
-def test_figures_of_numbers():
-    rng = np.random.default_rng(2)
-    outputs, targets = rng.normal(size=(2, 50, 3)).astype(np.float32)
-    result = figures(outputs, targets, ["absolute_error", "squared_error", "rmse"], batch_size=7)
-    assert result["squared_error"] == pytest.approx(reference.mean_squared_error(targets, outputs), rel=1e-5)
-    assert result["rmse"] == pytest.approx(reference.mean_squared_error(targets, outputs) ** 0.5, rel=1e-5)
-    assert result["absolute_error"] == pytest.approx(reference.mean_absolute_error(targets, outputs), rel=1e-5)
 
 
 def test_labels_that_are_ignored_are_in_no_count():
@@ -101,13 +176,13 @@ def test_counts_compiled_are_the_counts_eager():
         assert one.shape == (len(labels), 2, CLASSES) and np.array_equal(one.numpy(), other.numpy())
 
 
-def training(**options):
+def training(metrics=("f1", "accuracy"), **options):
     rng = np.random.default_rng(4)
     inputs = rng.normal(size=(90, 4)).astype(np.float32)
     labels = (inputs[:, 0] > 0).astype(np.int64) + (inputs[:, 1] > 1)
     sl.seed(0)
     return sl.Training(nn.Linear(4, 3), Dataset(inputs, labels), optimizer=optim.SGD(lr=0.1), epochs=3, batch_size=32,
-                       metrics=["f1", "accuracy"], **options)
+                       metrics=metrics, **options)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -138,6 +213,90 @@ def test_a_metric_of_ones_own_may_be_a_ratio_and_have_a_finish():
     result = figures(scores, labels, [share, root], batch_size=10)
     assert result["share"] == pytest.approx((labels == 1).sum() / (labels > 0).sum())
     assert result["root"] == pytest.approx(labels.mean() ** 0.5)
+
+
+def test_figures_that_the_data_do_not_define_are_nan_and_a_warning_says_why():
+    outputs, targets, _ = of_numbers()
+    with pytest.warns(UserWarning, match=r"r2 of dataset is nan\n.*do not vary"):
+        assert np.isnan(figures(outputs[:1], targets[:1], ["r2"])["r2"])
+    scores, labels, _ = of_two_classes()
+    with pytest.warns(UserWarning) as caught:
+        result = figures(scores, np.zeros_like(labels), ["roc_auc", "average_precision"])
+    assert np.isnan([result["roc_auc"], result["average_precision"]]).all()
+    assert ["there are no others" in str(caught[0].message), "no example of the class" in str(caught[1].message)] == [True, True]
+
+
+def test_classes_that_cannot_be_ranked_are_left_out_of_the_mean():
+    scores, labels, _ = of_classes()
+    kept = labels != 4
+    expected = np.mean([reference.roc_auc_score(labels[kept] == i, softmax(scores[kept].astype(np.float64))[:, i]) for i in range(4)])
+    assert figures(scores[kept], labels[kept], "roc_auc")["roc_auc"] == pytest.approx(expected)
+
+
+def test_ranks_do_not_suffer_from_probabilities_that_round_to_1():
+    scores = np.array([[0, 40], [0, 45], [0, 50], [0, 55]], np.float32)  # all probabilities of class 1 are 1 in float32
+    assert figures(scores, np.array([0, 0, 1, 1]), "roc_auc")["roc_auc"] == 1.0
+
+
+def test_labels_that_are_ignored_have_no_rank():
+    scores, labels, _ = of_two_classes()
+    kept = np.arange(len(labels)) % 3 > 0
+    hidden = np.where(kept, labels, -100)
+    ignoring = {"loss": partial(nn.cross_entropy, ignore_index=-100)}
+    result = figures(scores, hidden, ["roc_auc", "confusion", "calibration_error", "perplexity"], **ignoring)
+    assert result["roc_auc"] == figures(scores[kept], labels[kept], "roc_auc")["roc_auc"] and result["confusion"].sum() == kept.sum()
+    assert result["calibration_error"] == pytest.approx(calibration(softmax(scores[kept]), labels[kept]))
+    assert result["perplexity"] == pytest.approx(np.exp(result["loss"]))
+
+
+def test_training_ranks_validation_data_only():
+    rng = np.random.default_rng(4)
+    held_out = Dataset(rng.normal(size=(40, 4)), rng.integers(0, 3, 40))
+    whole = training(metrics=["roc_auc", "perplexity", *sl.train.per_class("recall", ["a", "b", "c"])], validation=held_out)
+    chunk = whole.advance()
+    assert np.array_equal(chunk["perplexity"], np.exp(chunk["loss"].astype(np.float64)))
+    epoch = whole.run().epochs[-1]
+    assert list(epoch.metrics) == ["perplexity", "recall[a]", "recall[b]", "recall[c]"]
+    assert list(epoch.validation) == ["loss", "roc_auc", *epoch.metrics]
+    assert epoch.metrics["perplexity"] == pytest.approx(np.exp(epoch.loss))
+    assert epoch.validation == sl.evaluate(whole.net, held_out, metrics=["roc_auc", *list(whole.metrics.values())[1:]])
+
+
+@pytest.mark.parametrize("source, metrics, what, repair", [
+    (of_classes, "r2", r"r2: outputs have shape \(1, 5\), targets \(1,\)", "accuracy or f1"),
+    (of_numbers, "roc_auc", "ranked by one logit each, but a target is 1000", "such as r2"),
+    (of_one_logit, sl.train.per_class("f1", 3), "3 classes, but the net has 1 outputs", "once, in the order of its outputs")])
+def test_metrics_for_other_targets_are_refused(source, metrics, what, repair):
+    outputs, targets, options = source()
+    with pytest.raises(SlopesError, match=what) as caught:
+        figures(outputs, targets, metrics, 1, **options)
+    assert repair in caught.value.repair
+
+
+def test_scores_of_sequences_name_the_metric_for_them():
+    with pytest.raises(ShapeError, match=r"outputs have shape \(2, 6, 3\), targets \(2, 6\)") as caught:
+        figures(np.zeros((2, 6, 3), np.float32), np.zeros((2, 6), int), "f1", loss=nn.token_cross_entropy)
+    assert "token_accuracy" in caught.value.repair
+
+
+@pytest.mark.parametrize("metric, what, repair", [("confusion", "'confusion' is an array", "sl.evaluate(net, data, metrics='confusion')"),
+                                                  ("roc_auc", "'roc_auc' needs validation data", "give fit validation=...")])
+def test_metrics_that_a_training_cannot_have_are_refused(metric, what, repair):
+    with pytest.raises(ArgumentError, match=what) as caught:
+        training(metrics=metric)
+    assert repair in caught.value.repair and caught.value.why
+
+
+def test_ranks_of_numbers_are_refused_before_the_first_step():
+    outputs, targets, _ = of_numbers()
+    with pytest.raises(ArgumentError, match="ranked by one logit each, but a target is 1000"):
+        sl.Training(nn.Linear(3, 3), Dataset(outputs, targets), validation=Dataset(outputs, targets), metrics="roc_auc")
+
+
+@pytest.mark.parametrize("arguments", [("accuracy", 3), ("f1", 0)])
+def test_per_class_takes_scores_of_classes(arguments):
+    with pytest.raises(ArgumentError, match="per_class"):
+        sl.train.per_class(*arguments)
 
 
 def test_nothing_counted_is_0():

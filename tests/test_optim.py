@@ -68,6 +68,28 @@ def test_one_step_of_the_published_2_2_2_network():
     assert np.allclose(first.weight.detach().numpy(), [[0.14978072, 0.19956143], [0.24975114, 0.29950229]], atol=1e-7)
 
 
+def test_lion_moves_by_the_sign_of_its_mean():
+    x, mean, steps = sl.Parameter([1.0, -2.0, 0.5]), np.zeros(3), np.array([1.0, -2.0, 0.5])
+    opt = optim.Lion([x], lr=0.1, betas=(0.8, 0.9), weight_decay=0.05)
+    weights = np.array([0.3, -1.0, 2.0])
+    for _ in range(4):
+        gradient = 2 * weights * steps
+        steps = (1 - 0.1 * 0.05) * steps - 0.1 * np.sign(0.8 * mean + 0.2 * gradient)
+        mean = 0.9 * mean + 0.1 * gradient
+        (found,) = descend(opt, [x], lambda: (x * x * sl.tensor(weights, "float32")).sum(), 1)
+        assert found == pytest.approx(steps, abs=1e-6)
+
+
+@pytest.mark.parametrize("make, text", [
+    (lambda: optim.Rprop(etas=(1.2, 0.5)), "the first makes steps smaller, the second larger"),
+    (lambda: optim.Rprop(etas=3), "two numbers"), (lambda: optim.Lion(betas=0.9), "two numbers"),
+    (lambda: optim.Adafactor(eps=1e-3), "two numbers"),
+    (lambda: optim.Adafactor(beta2_decay=0.8), "decreases")])
+def test_pairs_of_optimizers_are_checked(make, text):
+    with pytest.raises(ArgumentError, match=text):
+        make()
+
+
 # Binding
 
 

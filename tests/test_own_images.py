@@ -17,14 +17,14 @@ from command_line import own_settings, slopes  # noqa: F401
 from slopes.data import Dataset
 from slopes.errors import ArgumentError, DataError
 from slopes.experiments.experiment import Config
+from slopes.experiments.load import load
 from slopes.experiments.own import classifier
 from slopes.experiments.own.account import cautious_temperature
 from slopes.experiments.own.classifier import OwnFiles
 from slopes.experiments.own.division import divide, equal_files
 from slopes.experiments.own.images import experiment, network, network_name, vary
-from slopes.experiments.own.labelled import class_weights, from_subfolders, labelled_files
+from slopes.experiments.own.labelled_files import class_weights, from_subfolders, labelled_files
 from slopes.experiments.own.pictures import KIND, choose_size, pixel_features, read_pictures
-from slopes.experiments.run import load
 from slopes.files.images import ImageHeader, image_header
 from slopes.tensor import asarray
 

@@ -12,9 +12,9 @@ from command_line import own_settings, slopes  # noqa: F401
 from slopes.data.transforms.sound import resample
 from slopes.errors import ArgumentError, DataError, ShapeError
 from slopes.experiments.experiment import Config
+from slopes.experiments.load import load
 from slopes.experiments.own.sound import experiment, network, vary
 from slopes.experiments.own.sounds import About, choose_hearing, read_sounds
-from slopes.experiments.run import load
 from slopes.tensor import asarray
 
 TONES = {"high": 1500.0, "low": 300.0}

@@ -8,13 +8,15 @@ from recipe_runs import run_recipe, same_weights
 from toy_pictures import toys
 
 import slopes as sl
-from slopes import data, nn
+from slopes import data, nn, optim
 from slopes.data import Splits, save_image_folder
 from slopes.errors import DataError
 from slopes.experiments import classification
 from slopes.experiments.experiment import Config
+from slopes.experiments.load import load
 from slopes.experiments.recipes import fashion, imagenet
-from slopes.experiments.run import load, run
+from slopes.experiments.run import run
+from slopes.machine.native import observe_programs
 from slopes.plot import mistakes, samples
 from slopes.train.evaluate import Evaluation
 
@@ -112,6 +114,19 @@ def test_clothes_are_learned_and_the_run_is_revived(monkeypatch, tmp_path):
     loaded = load(tmp_path / "run")
     assert loaded.record.hyperparameters["width"] == 4
     assert sl.evaluate(loaded.net, part)["loss"] == pytest.approx(done.figures["test loss"], rel=1e-5)
+
+
+def test_another_decay_needs_no_other_program_and_gives_the_bits_of_a_number():
+    def trained(penalty):
+        sl.seed(0)
+        net, programs = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), {}
+        with observe_programs(programs):
+            run = sl.fit(net, toys(32), optimizer=optim.SGD(lr=0.1), batch_size=16, epochs=2, penalty=penalty, progress=False)
+        return run.losses, set(programs)
+
+    results = [trained(fashion.training(Config(fashion.recipe.resolve(decay=decay)))["penalty"]) for decay in (5e-4, 0.0123)]
+    assert results[0][1] == results[1][1] and results[0][0] != results[1][0]
+    assert results[1][0] == trained(lambda net: 0.0123 / 2 * nn.l2_penalty(net))[0]
 
 
 def test_clothes_are_moved_and_mirrored_and_weights_decay():

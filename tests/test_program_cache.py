@@ -306,6 +306,18 @@ def test_the_entries_that_were_not_used_for_longest_are_removed_first(cache, mon
     assert fresh()[1]
 
 
+def test_sizes_are_looked_at_after_the_first_program_and_then_after_many_bytes(cache, monkeypatch):
+    looks = []
+    monkeypatch.setattr(programs.Folder, "tidy", lambda folder: looks.append(folder))
+    fresh()
+    size = entry(cache).stat().st_size
+    for most, count in ((programs.MOST, 1), (3 * size / programs.UNCHECKED, 1), (3 * size / programs.UNCHECKED, 2)):
+        monkeypatch.setattr(programs, "MOST", most)
+        entry(cache).unlink()
+        fresh()
+        assert len(looks) == count
+
+
 def test_what_is_used_again_counts_as_new(cache):
     fresh()
     os.utime(entry(cache), (0, 0))

@@ -18,7 +18,8 @@ from slopes.experiments.catalog import RECIPES, find_recipe
 from slopes.experiments.classification import OPTIMIZERS
 from slopes.experiments.experiment import Config, Report
 from slopes.experiments.image import FRAMES, read_image
-from slopes.experiments.run import draw, load, run
+from slopes.experiments.load import load
+from slopes.experiments.run import draw, run
 from slopes.files import save_json
 from slopes.train.runs import load_run
 from slopes.zoo.networks import lenet, mlp, small_convolution, softmax_regression
@@ -133,12 +134,14 @@ def test_a_run_folder_of_the_first_version_is_loaded_and_predicts(digits_run, tm
     assert loaded.predict(str(tmp_path / "one.pgm")).text == load(digits_run.folder).predict(str(tmp_path / "one.pgm")).text
 
 
-def test_a_run_of_an_unknown_recipe_is_refused(digits_run, tmp_path):
+def test_a_run_of_an_unknown_recipe_has_figures_but_no_network(digits_run, tmp_path):
     folder = shutil.copytree(digits_run.folder, tmp_path / "run")
     record = (folder / "run.json").read_text()
     (folder / "run.json").write_text(record.replace('"recipe": "digits"', '"recipe": "digit"'))
-    with pytest.raises(ArgumentError, match="no recipe is called 'digit'"):
-        load(folder)
+    loaded = load(folder)
+    assert loaded.figures == digits_run.figures and loaded.networks == {}
+    with pytest.raises(ArgumentError, match="this slopes has no recipe 'digit', which would build the net"):
+        loaded.predict("one.pgm")
 
 
 @pytest.mark.parametrize("old, new", [('"channels": 16', '"channels": 8'), ('"channels": 16', '"channels": 1000000000000'),

@@ -25,7 +25,8 @@ from slopes.errors import ArgumentError, DataError, SaveError
 from slopes.experiments import checkpoints
 from slopes.experiments.catalog import RECIPES, find_recipe
 from slopes.experiments.experiment import Experiment, Fit, Learn, Report, Setting
-from slopes.experiments.run import load, resume, run
+from slopes.experiments.load import load
+from slopes.experiments.run import resume, run
 from slopes.files.claim import claimed
 from slopes.train import Callback, EarlyStopping
 from slopes.train import checkpoints as policy
@@ -99,15 +100,18 @@ def interrupted(recipe, tmp_path):
     return tmp_path / "run"
 
 
+SMALL = {"epochs": 4, "channels": 2}  # of the digits recipe
+
+
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """A run of the digits recipe without interruption."""
-    return run(find_recipe("digits"), {"epochs": 4}, tmp_path_factory.mktemp("resume") / "whole", seed=3, progress=False)
+    return run(find_recipe("digits"), SMALL, tmp_path_factory.mktemp("resume") / "whole", seed=3, progress=False)
 
 
 def test_a_recipe_continues_after_ctrl_c_in_a_new_process(digits, tmp_path):
     folder = tmp_path / "run"
-    half = run(digits.experiment, {"epochs": 4}, folder, seed=3, progress=Interrupt(2))
+    half = run(digits.experiment, SMALL, folder, seed=3, progress=Interrupt(2))
     assert half.interrupted and "test accuracy" in half.figures and (folder / "state.safetensors").exists()
     assert load_run(folder).network.position == {"epoch": 2, "step": 0}
     command = [sys.executable, "-m", "slopes", "train", "digits", "--resume", str(folder)]
@@ -123,9 +127,9 @@ def test_a_recipe_continues_after_ctrl_c_in_a_new_process(digits, tmp_path):
 
 
 def test_a_killed_run_continues_from_its_last_checkpoint(digits, tmp_path):
-    script = ("import signal, sys; from test_resume import Interrupt, checkpoints, find_recipe, policy, run;"
+    script = ("import signal, sys; from test_resume import SMALL, Interrupt, checkpoints, find_recipe, policy, run;"
               "checkpoints.EVERY_SECONDS = policy.SHARE = 0;"
-              "run(find_recipe('digits'), {'epochs': 4}, sys.argv[1], seed=3, progress=Interrupt(3, signal.SIGKILL))")
+              "run(find_recipe('digits'), SMALL, sys.argv[1], seed=3, progress=Interrupt(3, signal.SIGKILL))")
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(sl.__file__).resolve().parents[1])])
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")], env={**os.environ, "PYTHONPATH": path}, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -186,7 +190,8 @@ def test_a_run_is_continued_by_its_recipe_with_its_settings(interrupted, options
 
 
 def test_a_finished_run_continues_to_more_epochs(tmp_path):
-    whole, half = (run(find_recipe("digits"), {"epochs": epochs, "schedule": "constant"}, tmp_path / str(epochs), seed=3, progress=False)
+    settings = {**SMALL, "schedule": "constant"}
+    whole, half = (run(find_recipe("digits"), {**settings, "epochs": epochs}, tmp_path / str(epochs), seed=3, progress=False)
                    for epochs in (4, 2))
     more = slopes("train", "digits", "--resume", half.folder, "--epochs", 4, "--quiet")
     assert more.exit_code == 0 and "to continue" not in more.stdout
@@ -199,7 +204,7 @@ def test_a_finished_run_continues_to_more_epochs(tmp_path):
 
 
 def test_sigterm_saves_the_run_and_ends_the_process(tmp_path):
-    command = [sys.executable, "-m", "slopes", "train", "digits", "--epochs", "100000", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "slopes", "train", "digits", "--epochs", "100000", "--channels", "2", "--out", str(tmp_path / "run")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           cwd=Path(sl.__file__).resolve().parents[1]) as process:
         assert process.stderr.readline().startswith("epoch 1/100000")

@@ -11,9 +11,9 @@ from slopes import data, text
 from slopes.data import Examples, Splits
 from slopes.errors import OutOfRangeError
 from slopes.experiments.experiment import Config
+from slopes.experiments.load import load
 from slopes.experiments.recipes import chars, names, sentiment, tagger, translate, words
 from slopes.experiments.recipes.tagger import Reader
-from slopes.experiments.run import load
 from slopes.zoo.transformer import Transformer
 
 PLAY = "ROMEO:\nWhat say you, sir?\n\nJULIET:\nNothing, sir: go on.\n\n" * 12

@@ -13,8 +13,8 @@ from slopes import data, nn
 from slopes.data import Dataset, Series, Splits, Table
 from slopes.data.transforms.sound import mel_filters, spectrogram
 from slopes.errors import DataError, MissingExtraError, NonFiniteError, ShapeError
+from slopes.experiments.load import load
 from slopes.experiments.recipes import forecast, speech, tabular
-from slopes.experiments.run import load
 from slopes.zoo.networks import Forecaster, SpokenCNN, SpokenGRU
 
 # Series

@@ -36,7 +36,7 @@ def run(tmp_path_factory):
     small = Settings(folds=2, variants=(Architecture(bins=8, width=16, layers=1), Architecture(width=16, layers=1)), least_steps=100,
                      most_steps=100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_commands, "Settings", lambda balanced: small)
+        patch.setattr(table_commands, "DEFAULTS", small)
         result = slopes("train", "table", write(folder / "table.csv", 200), "--target", "grade", "--out", folder / "run", "--threads", 1)
     return folder, result
 
@@ -137,7 +137,7 @@ def test_a_training_that_is_killed_is_continued_to_the_same_networks(run, monkey
     folder, _ = run
     small = Settings(folds=2, variants=(Architecture(bins=8, width=16, layers=1), Architecture(width=16, layers=1)), least_steps=100,
                      most_steps=100)
-    monkeypatch.setattr(table_commands, "Settings", lambda balanced: small)
+    monkeypatch.setattr(table_commands, "DEFAULTS", small)
     steps, call = [0], Training.call
 
     def killed(training, limit):

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import slopes as sl
 from slopes.errors import ArgumentError, DataError
-from slopes.tables.folder import load_model, save_study
+from slopes.tables.folder import figures_of, load_model, save_study
 from slopes.tables.network import Architecture
-from slopes.tables.predictions import evaluate_file, predict_file
+from slopes.tables.predictions import Account, evaluate_file, predict_file
 from slopes.tables.report import lines_of
 from slopes.tables.spelling import Spelling
 from slopes.tables.study import NETWORK, Question, Study, prepare, train_table
@@ -110,6 +111,20 @@ def test_a_run_folder_predicts_the_same(folder, classes):
     model = load_model(folder)
     test = classes.prepared.rows(classes.prepared.split.test)
     assert np.array_equal(model.predict(test), classes.predicted)
+
+
+def test_a_loaded_run_predicts_files_and_frames(folder, classes, table):
+    run = sl.load(folder)
+    columns = run.predict(table)
+    assert list(columns)[:2] == ["grade", "probability"] and run.recipe == "table" and len(run.networks) == 4
+    shares = np.stack([columns[f"P({name})"] for name in classes.model.classes], axis=1)
+    assert [classes.model.classes[i] for i in shares.argmax(axis=1)] == columns["grade"]
+    assert run.figures == figures_of([classes]) and run.settings["epochs"] == QUICK.epochs and len(run.histories) == 4
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("narwhals")
+    account = Account()
+    frame = run.predict(pandas.read_csv(table).drop(columns="size"), account)
+    assert isinstance(frame, pandas.DataFrame) and list(frame.columns) == list(columns) and account.lacking == ["size"]
 
 
 def test_numbers_are_the_same_from_a_run_folder(numbers, tmp_path):

@@ -49,7 +49,7 @@ def table(tmp_path_factory) -> Path:
 def run(table) -> tuple[Path, str]:
     """A run of two targets, made by the command, and what it printed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_commands, "Settings", lambda balanced: QUICK)
+        patch.setattr(table_commands, "DEFAULTS", QUICK)
         result = slopes("train", "table", table, "--target", "grade", "--target", "price", "--out", table.parent / "run", "--quiet")
     assert result.exit_code == 0, result.output
     return table.parent / "run", result.stdout

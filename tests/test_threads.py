@@ -78,7 +78,7 @@ def counting(spin_limit: int = 1 << 40) -> engine.Program:
     """A program whose threads each add the number of steps to a counter of theirs."""
     codes = translate.object_codes([Module((), COUNTING)], *translate.host())
     program = engine.Program(engine.Manifest(0, 0, True, (), ()), codes)
-    program.spin_limit, program.stall = spin_limit, math.inf
+    program.spin_limit, program.stalls.stall = spin_limit, math.inf
     return program
 
 
@@ -179,10 +179,10 @@ def test_the_longer_others_stay_the_longer_threads_are_left_out(monkeypatch):
 
 def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(pool):
     program, counters = counting(), np.zeros(2, np.int64)
-    program.stall = 0.0
+    program.stalls.stall = 0.0
     with thread_count(2):
         program.run(counters.ctypes.data, 0)
-        program._usual[2] = 1e-12
+        program.stalls.usual[2] = 1e-12
         pools.pool.backoff.factor = 10**12
         program.run(counters.ctypes.data, 0)
         program.run(counters.ctypes.data, 0)

@@ -31,6 +31,7 @@ COUNTS = {
     "zaremba large": (lambda: networks.word_model(width=1500), 66_022_000 + 2 * 6000),
     "tied": (lambda: networks.word_model(tied=True), 4_653_200 - 10_000 * 200),
     "text cnn": (lambda: networks.TextCNN(1000, 2), 1000 * 300 + 360_902),
+    "bag of tokens": (lambda: networks.BagOfTokens(1000, 3, 20), 1000 * 20 + 21 * 3),
     "transformer base": (lambda: networks.Transformer(1000, 2000), 3000 * 512 + 2000 + 44_138_496),
     "encoder": (lambda: networks.SentenceEncoder(50, 2, 8, 6), 50 * 8 + 2 * 4 * 6 * (8 + 6 + 2) + 2 * 13),
     "tagger": (lambda: networks.Tagger(50, 30, 17, 8, 5, 4, 6),
@@ -59,6 +60,7 @@ SMALL = {
     "tied language": (lambda: networks.LanguageModel(11, 6, 6, tied=True), (TOKENS,)),
     "encoder": (lambda: networks.SentenceEncoder(11, 3, 4, 5, 2, dropout=0.2), (TOKENS,)),
     "text cnn": (lambda: networks.TextCNN(11, 3, 4, filters=3, dropout=0.2), (TOKENS,)),
+    "wide text cnn": (lambda: networks.WideTextCNN(11, 8, 3, 4, 3, dropout=0.2), (TOKENS, TARGET)),
     "tagger": (lambda: networks.Tagger(11, 9, 5, 4, 3, 2, 4, 2, dropout=0.2), (TAGGED,)),
     "translator": (lambda: networks.Translator(11, 8, 4, 6, dropout=0.2), (TOKENS, TARGET)),
     "transformer": (lambda: networks.Transformer(11, 8, 4, 1, 2, 6, dropout=0.1), (TOKENS, TARGET)),
@@ -119,8 +121,8 @@ def filled_up(array, axis, count):
 
 
 @pytest.mark.parametrize("name, place, axis", [
-    ("encoder", 0, 1), ("text cnn", 0, 1), ("tagger", 0, 1), ("tagger", 0, 2), ("translator", 0, 1), ("transformer", 0, 1),
-    ("translator", 1, 1), ("transformer", 1, 1)])
+    ("encoder", 0, 1), ("text cnn", 0, 1), ("wide text cnn", 0, 1), ("wide text cnn", 1, 1), ("tagger", 0, 1), ("tagger", 0, 2),
+    ("translator", 0, 1), ("transformer", 0, 1), ("translator", 1, 1), ("transformer", 1, 1)])
 def test_more_padding_changes_what_comes_out(name, place, axis):
     make, arrays = SMALL[name]
     net = make().eval()
@@ -130,7 +132,7 @@ def test_more_padding_changes_what_comes_out(name, place, axis):
     np.testing.assert_allclose(found[tuple(slice(n) for n in expected.shape)], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["encoder", "text cnn", "tagger", "translator", "transformer"])
+@pytest.mark.parametrize("name", ["encoder", "text cnn", "wide text cnn", "tagger", "translator", "transformer"])
 def test_rows_of_padding_alone_give_numbers(name):
     make, arrays = SMALL[name]
     net = make()

@@ -43,7 +43,7 @@ def job(name: str, processor: str, roots: Sequence[Node], env: Values, updates: 
     codes = translate.object_code(plan.text, LINUX, processor, "")
     assert isinstance(codes, bytes)
     arrays = [np.array(node.value if node.op is Constant else env[node], order="C") for node in inputs]
-    return Job(f"{name} ({processor})", codes, plan.arena, plan.scratch, arrays, destinations, evaluate(roots, dict(env)))
+    return Job(f"{name} ({processor})", codes, plan.arena, plan.scratch, plan.parallel, arrays, destinations, evaluate(roots, dict(env)))
 
 
 def signature(roots: Sequence[Node], updates: Sequence[Node | None]) -> tuple[list[Node], list[int]]:

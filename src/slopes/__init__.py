@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
+    from .experiments.load import load
     from .functions import *  # noqa: F403
     from .gradcheck import check_grads
     from .graph.dtype import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         uint64,
     )
     from .modes import enable_grad, no_grad
+    from .namespace import NamespaceInfo
     from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
     from .tensor import Tensor, asarray, from_dlpack, tensor
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from .view.roofline import roofline
 
 __version__ = "0.1.0"
+__array_api_version__ = "2024.12"
 
 SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "tables", "text", "train", "tree",
               "view", "zoo")
@@ -64,7 +67,7 @@ NAMES = {
     "parameter": ("Parameter",),
     "modes": ("no_grad", "enable_grad"),
     "graph.dtype": ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-                    "bool_", "complex64", "complex128"),
+                    "bool_", "bool", "complex64", "complex128"),
     "random": ("Generator", "seed", "uniform", "normal", "bernoulli", "integers", "permutation"),
     "derivatives": ("grad", "value_and_grad", "vjp", "jvp", "vmap", "jacobian", "hessian"),
     "gradcheck": ("check_grads",),
@@ -74,10 +77,12 @@ NAMES = {
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
+    "experiments.load": ("load",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),
 }
+ALIASES = {"bool": "bool_"}  # as the Python array API calls it; in modules that use Python's own bool it has another name
 HOME = {name: module for module, names in NAMES.items() for name in names}
 
 
@@ -96,6 +101,11 @@ class Package(ModuleType):
 sys.modules[__name__].__class__ = Package
 
 
+def __array_namespace_info__() -> NamespaceInfo:
+    """What this namespace of the Python array API can do: devices, types, defaults."""
+    return importlib.import_module(".namespace", __name__).NamespaceInfo()
+
+
 def __getattr__(name: str) -> Any:
     """Look a public name up on first use, and keep its value."""
     if name.startswith("__"):
@@ -110,7 +120,7 @@ def public_value(name: str) -> Any:
     if name in SUBMODULES:
         return importlib.import_module("." + name, __name__)
     if name in HOME:
-        return getattr(importlib.import_module("." + HOME[name], __name__), name)
+        return getattr(importlib.import_module("." + HOME[name], __name__), ALIASES.get(name, name))
     functions = importlib.import_module(".functions", __name__)
     if name not in functions.__all__:
         raise AttributeError(f"module 'slopes' has no attribute {name!r}")

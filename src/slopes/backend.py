@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from .capture import Captured
 from .errors import ArgumentError, SlopesError, line_text
 from .extras import on_demand
 from .graph.node import Node
+
+T = TypeVar("T")
+Pair = tuple[T, T]
+Segment = tuple[int, int, int]
 
 
 class Turns:
@@ -83,6 +87,10 @@ class Executable:
         """The step at which the last run failed."""
         return 0
 
+    def alternate(self, other: Executable) -> Alternation:
+        """Take turns with another one in each call."""
+        return Alternation((self, other))
+
     def same_as(self, other: Executable) -> bool:
         """Whether two executables are the same program."""
         return self is other
@@ -93,6 +101,29 @@ class Executable:
 
     def restore(self, saved: Any) -> None:
         """Go back to what `save` gave."""
+
+
+class Alternation:
+    """Two executables that take turns: `run` does the steps of one call, those of each segment by the first or the second.
+
+    A segment is (first step, the one after its last, which of the two). Arguments and results are those of each, for all steps of the
+    call. This is any backend's; a backend may know a quicker one for two of its executables (`Executable.alternate`).
+    """
+
+    def __init__(self, pair: tuple[Executable, Executable]) -> None:
+        self.pair = pair
+
+    def run(self, arguments: Pair[Sequence[np.ndarray]], results: Pair[Sequence[np.ndarray]], segments: Sequence[Segment]
+            ) -> tuple[int, int, int]:
+        """(0 or what `Executable.run` returns, which of the two failed, at which step of the call)."""
+        for start, stop, which in segments:
+            executable = self.pair[which]
+            stepped, inputs = executable.captured.stepped, executable.captured.inputs
+            own = [array[start:stop] if value.leaf in stepped else array for value, array in zip(inputs, arguments[which])]
+            failed = executable.run(own, [array[start:stop] for array in results[which]], stop - start)
+            if failed:
+                return failed, which, start + executable.failed_step()
+        return 0, 0, 0
 
 
 class Backend(Protocol):

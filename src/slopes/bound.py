@@ -6,7 +6,8 @@ This is the only part of compiled functions that knows the counters of `versions
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .tensor import Tensor, accumulate, from_array
 from .versions import versions
 
 GLANCE = 5e-5  # seconds between two looks whether a call is over
+NOTHING = nullcontext()
 MISS = object()  # what a fast call returns for arguments that need a closer look
 
 
@@ -113,29 +115,39 @@ class Bound:
     # ------------------------------------------------------------------ calls
     def call(self, leaves: Sequence[Any], steps: int, stacked: bool) -> tuple[Any, list[Tensor]]:
         """Run with these leaves of the arguments; returns what the function returns, and the tapped values."""
+        with self.turn():
+            arguments, results = self.ready(leaves, steps, stacked)
+            with self.running():
+                failed = self.executable.run(arguments, results, steps)
+        return self.finish(leaves, results, failed, self.executable.failed_step() if failed else 0)
+
+    @contextmanager
+    def turn(self, beside: bool = False) -> Iterator[None]:
+        """Have the executable for this thread alone: what is bound is one for all threads of Python. `beside` another one in one call."""
         executable = self.executable
-        with executable.turns.turn() as nested:  # what is bound is one for all threads of Python
+        with executable.turns.turn() as nested:
             saved = (executable.save(), self.held) if nested else None
             try:
-                arguments, results = self.ready(leaves, steps, stacked)
-                failed = self.execute(arguments, results, steps)
+                yield
             finally:
                 versions.written += bool(self.writes)  # also when Ctrl-C comes right after the program
                 if saved is not None:
                     self.restore(*saved)
-        return self.finish(leaves, results, failed)
+
+    def running(self) -> AbstractContextManager[None]:
+        """What goes on around a run, which is on what is bound."""
+        return NOTHING
 
     def ready(self, leaves: Sequence[Any], steps: int, stacked: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Bind what has changed; returns the arrays of the arguments and fresh ones for the results."""
         if self.bound_state != versions.state:
             self.bind()
         self.executable.refresh(versions.written)
-        arguments = [self.argument(leaves[value.leaf]) for value in self.captured.inputs]
-        return arguments, [aligned_empty((steps, *shape) if stacked else shape, dtype) for shape, dtype in self.results]
+        return self.arguments(leaves), [aligned_empty((steps, *shape) if stacked else shape, dtype) for shape, dtype in self.results]
 
-    def execute(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
-        """Run on what is bound."""
-        return self.executable.run(arguments, results, steps)
+    def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray]:
+        """The arrays of the arguments that the function reads."""
+        return [self.argument(leaves[value.leaf]) for value in self.captured.inputs]
 
     def restore(self, saved: Any, held: list[np.ndarray]) -> None:
         """Leave everything prepared as the call had it that this one interrupted, and alive what it reads."""
@@ -156,17 +168,18 @@ class Bound:
         with self.executable.turns.turn():
             before = [np.array(tensor._value) for tensor in self.writes]
             arguments, results = self.ready(leaves, 1, False)
-            self.execute(arguments, results, 1)
+            with self.running():
+                self.executable.run(arguments, results, 1)
             profile = self.executable.profile(runs)  # type: ignore[attr-defined]
         for tensor, array in zip(self.writes, before):
             tensor.assign(array)
         return profile
 
     # ------------------------------------------------------------------ results
-    def finish(self, leaves: Sequence[Any], results: Sequence[np.ndarray], failed: int) -> tuple[Any, list[Tensor]]:
-        """What a call returns, and the tapped values; raises the error of a call that failed."""
+    def finish(self, leaves: Sequence[Any], results: Sequence[np.ndarray], failed: int, step: int = 0) -> tuple[Any, list[Tensor]]:
+        """What a call returns, and the tapped values; raises the error of a call that failed at this step."""
         if failed:
-            raise self.replayed_error(leaves, self.executable.failed_step()) or site_error(self.executable.sites[failed - 1])
+            raise self.replayed_error(leaves, step) or site_error(self.executable.sites[failed - 1])
         captured, tensors = self.captured, [from_array(array) for array in results]
         self.mark_gradients()
         outputs, taps = len(captured.outputs), len(captured.taps)

@@ -19,9 +19,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -57,26 +56,28 @@ class CheckedBound(Bound):
         _checked.add(self)
         super().bind()
 
-    def call(self, leaves: Sequence[Any], steps: int, stacked: bool) -> tuple[Any, list[Tensor]]:
-        """Call, and know whether this interrupts another call."""
-        depth.calls += 1
+    @contextmanager
+    def turn(self, beside: bool = False) -> Iterator[None]:
+        """Have the executable, and know whether this interrupts another call."""
+        depth.calls += not beside
         try:
-            return super().call(leaves, steps, stacked)
+            with super().turn(beside):
+                yield
         finally:
-            depth.calls -= 1
+            depth.calls -= not beside
 
-    def execute(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
-        """Check, run, and remember the values."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Check before the run, and remember the values after it."""
         tensors = [tensor for i in self.executable.reads if (tensor := self.state[i]) is not None]
         interrupting = depth.calls > 1  # a signal handler: what it interrupts holds arrays in passing
         for i, tensor, array in () if interrupting else zip(self.executable.reads, tensors, map(weakref.ref, self.held)):
             self.check(i, tensor, array)
         with writing({id(tensor._value) for tensor in tensors if tensor in self.overwritten}):
-            failed = super().execute(arguments, results, steps)
+            yield
         for tensor in () if interrupting else tensors:
             if tensor._owned or is_private(tensor):
                 remember(tensor)
-        return failed
 
     def check(self, i: int, tensor: Tensor, bound: weakref.ref[np.ndarray]) -> None:
         """The rules for one tensor of the state. No variable here holds the array: it would be one of those who are counted."""

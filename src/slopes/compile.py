@@ -141,6 +141,11 @@ class Compiled:
                 if hasattr(version.executable, "program")]
 
     @property
+    def memory(self) -> int:
+        """The bytes that the intermediate values of its largest program take."""
+        return max((version.executable.memory for known in self._versions.values() for version in known), default=0)
+
+    @property
     def _name(self) -> str:
         """What messages call the function."""
         return getattr(self.function, "__name__", "a function")
@@ -216,6 +221,10 @@ class Compiled:
         `stepped` are positions of arguments whose first axis is the step: step i sees their element i. State carries over from
         step to step. Raises ArgumentError for a stepped argument that is shorter than `steps`.
         """
+        return self._run(*self.stepped_version(steps, args, stepped), steps, True)
+
+    def stepped_version(self, steps: int, args: Sequence[Any], stepped: Sequence[int]) -> tuple[Bound, list[Any]]:
+        """The version for `many` steps with these arguments, compiled if it is not there yet, and the leaves of the arguments."""
         if mode.trace is not None:
             raise TraceError("many() of a compiled function inside of another one", why="the outer function is one program already",
                              repair="call the function in a Python loop")
@@ -227,7 +236,7 @@ class Compiled:
         leaves = [leaf for part, _ in parts for leaf in part]
         moving = frozenset(self._moving(parts, stepped, steps))
         _, structure = tree.flatten((tuple(args), {}))
-        return self._run(self._version(leaves, structure, moving), leaves, steps, True)
+        return self._version(leaves, structure, moving), leaves
 
     def _moving(self, parts: list, stepped: Sequence[int], steps: int) -> list[int]:
         """The indices of the leaves that move with the step."""

@@ -66,6 +66,7 @@ def one_of(*names: Any) -> Constraint:
                       ("no such name", -1))
 
 
+NATURAL = Constraint("a whole number of at least 0", lambda value: is_whole(value) and value >= 0, (-1, 2.5, True, "3"))
 COUNT = Constraint("a whole number of at least 1", is_count, (0, -3, 2.5, True, "3"))
 LAYERS = Constraint("a whole number from 1 to 10,000", lambda value: is_count(value) and value <= 10_000, (0, -3, 2.5, True, "3", 2**70))
 WHOLE = Constraint("a whole number", is_whole, (1.5, "0", True))

@@ -11,12 +11,14 @@ import numpy as np
 from . import tree
 from .arrays import shorten
 from .errors import ArgumentError, DTypeError, SlopesError
+from .extras import on_demand
 from .graph import dtype as dtypes
 from .graph.build import Constant
 from .graph.dtype import is_integer
 from .modes import mode
 from .numpy_calls import WITHOUT_GRADIENT
 from .owned import disown, hand_out
+from .standard import check_version
 from .tensor_errors import check_conversion, check_unpacking, cut_off, numpy_error, single_error, value_error
 from .tensor_fields import TensorFields
 from .versions import versions
@@ -126,6 +128,11 @@ class Conversions(TensorFields):
         array = self._known("numpy")
         disown(self)
         return (array if array.flags.writeable else array.copy()).__dlpack__(**options)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The package, which has the functions of the Python array API. Raises ArgumentError for a version that it does not follow."""
+        check_version(api_version)
+        return on_demand("slopes")
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)  # kDLCPU

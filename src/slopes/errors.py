@@ -193,3 +193,9 @@ class MissingExtraError(SlopesError, ImportError):
 
 class CompileError(SlopesError, RuntimeError):
     """A program that slopes could not compile."""
+
+
+def error_text(error: SlopesError) -> str:
+    """What, why and how to repair, without where: the user of a command has no line of code."""
+    lines = [f"error: {error.what}", *(f"  {line}" for line in (error.why, error.repair) if line)]
+    return "\n".join(lines)

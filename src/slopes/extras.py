@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
+from pathlib import Path
 from typing import Any
 
 from .errors import CompileError, MissingExtraError
@@ -24,9 +26,25 @@ def require(module: str, extra: str, purpose: str = "this") -> Any:
         top = module.partition(".")[0]
         if error.name != top:
             raise
-        raise MissingExtraError(f"{purpose} needs {top}, which is not installed",
-                                why=f"{top} belongs to the optional part [{extra}]",
-                                repair=f"pip install 'slopes[{extra}]'") from None
+        raise missing_extra(top, extra, purpose) from None
+
+
+def missing_extra(library: str, extra: str, purpose: str) -> MissingExtraError:
+    """The error for an optional library that is not installed."""
+    return MissingExtraError(f"{purpose} needs {library}, which is not installed", why=f"{library} belongs to the optional part [{extra}]",
+                             repair=f"pip install 'slopes[{extra}]'")
+
+
+def installed_file(library: str, path: str, extra: str, purpose: str) -> Path:
+    """A file that an optional library brings along, without importing it; MissingExtraError when it is not installed.
+
+    >>> installed_file("json", "decoder.py", extra="plot", purpose="this").name
+    'decoder.py'
+    """
+    spec = importlib.util.find_spec(library)
+    if spec is None or not spec.submodule_search_locations:
+        raise missing_extra(library, extra, purpose)
+    return Path(spec.submodule_search_locations[0]) / path
 
 
 def on_demand(module: str) -> Any:

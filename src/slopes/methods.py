@@ -15,6 +15,7 @@ from .graph.shape import Shape, normalize_axis, size
 from .guarded import guarded
 from .indexing import select
 from .ops import composite
+from .standard import CPU, check_device
 
 Axis = int | tuple[int, ...] | None
 
@@ -47,7 +48,12 @@ class Methods(Operators):
     @property
     def device(self) -> str:
         """The device: always "cpu"."""
-        return "cpu"
+        return CPU
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
+        """The tensor itself, which is in the main memory. Raises ArgumentError for any other device than "cpu"."""
+        check_device("to_device", device)
+        return self
 
     @property
     def T(self) -> Any:
@@ -80,6 +86,11 @@ class Methods(Operators):
     def __imod__(self, other: Any) -> Any: return self._in_place("%=")
     def __ipow__(self, other: Any) -> Any: return self._in_place("**=")
     def __imatmul__(self, other: Any) -> Any: return self._in_place("@=")
+    def __iand__(self, other: Any) -> Any: return self._in_place("&=")
+    def __ior__(self, other: Any) -> Any: return self._in_place("|=")
+    def __ixor__(self, other: Any) -> Any: return self._in_place("^=")
+    def __ilshift__(self, other: Any) -> Any: return self._in_place("<<=")
+    def __irshift__(self, other: Any) -> Any: return self._in_place(">>=")
 
     def __len__(self) -> int:
         if not self.shape:

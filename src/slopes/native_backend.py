@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from .arrays import address_of, aligned_empty
-from .backend import Executable, site_error
+from .backend import Alternation, Executable, Pair, Segment, site_error
 from .capture import Captured
 from .extras import on_demand
 from .graph.build import Constant
 from .graph.node import Node
+from .machine.chain import Chain, Runs
 from .machine.native import Native, compile_graph
 
 PROFILER = "slopes.machine.profile"  # loaded when somebody asks where the time goes
@@ -89,6 +90,12 @@ class NativeExecutable(Executable):
 
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Run the program on these arrays."""
+        self.fill(arguments, results, steps)
+        self.program.prepare(self.addresses, steps)
+        return self.program.enter()
+
+    def fill(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> None:
+        """Put the addresses of these arrays into the table, and how far each moves from step to step."""
         stepped, inputs = self.captured.stepped, self.captured.inputs
         for slot, i in self.input_slots:
             array = arguments[i]
@@ -97,8 +104,10 @@ class NativeExecutable(Executable):
         for slot, (array, (shape, _)) in enumerate(zip(results, self.results), self.first_result):
             self.table[slot] = address_of(array)
             self.strides[slot] = array.nbytes // steps if array.ndim > len(shape) else 0
-        self.program.prepare(self.addresses, steps)
-        return self.program.enter()
+
+    def alternate(self, other: Executable) -> Alternation:
+        """Take turns with another one in each call: of native ones in one native call."""
+        return NativeAlternation((self, other)) if isinstance(other, NativeExecutable) else super().alternate(other)
 
     def failed_step(self) -> int:
         """The step that the program came to."""
@@ -125,6 +134,29 @@ class NativeExecutable(Executable):
     def profile(self, runs: int) -> Any:
         """Where the time of a run goes, kernel by kernel, on the arrays of the last run."""
         return on_demand(PROFILER).measure(self.native, *self.addresses, runs)
+
+
+class NativeAlternation(Alternation):
+    """Two native programs that take turns in one native call."""
+
+    def __init__(self, pair: Pair[NativeExecutable]) -> None:
+        super().__init__(pair)
+        self.natives, self.chain = pair, Chain()
+
+    def run(self, arguments: Pair[Sequence[np.ndarray]], results: Pair[Sequence[np.ndarray]], segments: Sequence[Segment]
+            ) -> tuple[int, int, int]:
+        """(0 or the number of the site that failed, which of the two failed, at which step of the call)."""
+        starts, stops, which = np.array(segments, np.int64).T
+        runs = []
+        for i, native in enumerate(self.natives):
+            native.fill(arguments[i], results[i], int(stops[-1]))
+            native.program.prepared = None
+            own = np.flatnonzero(which == i)
+            tables = native.table.view(np.int64) + starts[own, None] * native.strides
+            runs.append(Runs(native.program, own, tables, native.addresses[1], stops[own] - starts[own]))
+        failed, index = self.chain.run(runs)
+        start, _, which_failed = segments[index]
+        return failed, which_failed, start + self.natives[which_failed].failed_step() if failed else 0
 
 
 class Prologue:

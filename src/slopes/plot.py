@@ -162,6 +162,8 @@ def bare_grid(figure: Any, count: int, columns: int) -> Any:
     grid = figure.subplots(max(1, -(-count // columns)), columns, squeeze=False).reshape(-1)
     for axes in grid:
         axes.axis("off")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_visible(False)  # or the layout would measure ticks and labels that nobody sees
     return grid
 
 

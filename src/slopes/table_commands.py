@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count, product
 from pathlib import Path
 from typing import Any, cast
@@ -15,14 +16,14 @@ import click
 
 from .errors import ArgumentError
 from .settings import MOST_THREADS
-from .tables.folder import models_of, save_study
+from .tables.folder import save_study
+from .tables.model import TableModel
 from .tables.predictions import evaluate_file, predict_file
 from .tables.report import prepared_lines, result_lines
 from .tables.schema import KINDS, TASKS, Kind, Task
 from .tables.spelling import spelling_of
 from .tables.study import Question, Study, for_targets, prepare, study_of
-from .tables.training import Settings
-from .train.runs import SavedRun
+from .tables.training import DEFAULTS, Settings
 
 HELP = """Train on a table of your own: a CSV file whose first line names the columns, or a Parquet or Arrow file.
 
@@ -40,6 +41,7 @@ Examples:
 
 OTHER_FORMATS = (".parquet", ".arrow", ".feather")  # that tables are read from, but predictions not written in
 NETWORKS = "networks"  # the subfolder of a run with its trainings, until all of them are finished
+SEARCHED = "rate", "decay", "dropout", "width", "layers"  # hyper-parameters that are options
 
 Setup = Callable[[int | None, Path | None, bool], Path]
 
@@ -66,6 +68,7 @@ def parameters() -> list[click.Parameter]:
         click.Option(["--valid"], type=path, metavar="FILE", help="rows that choose the epoch  [default: a part of the rows]"),
         click.Option(["--test"], type=path, metavar="FILE", help="rows to test with  [default: a fifth of the rows]"),
         click.Option(["--balanced"], is_flag=True, help="let all classes weigh the same, however many rows they have"),
+        *setting_options(),
         click.Option(["--encoding"], help="of the file, such as utf-8, cp1252, utf-16  [default: detected]"),
         click.Option(["--delimiter"], help="between two fields  [default: detected among comma, semicolon, tab and bar]"),
         click.Option(["--decimal"], default=".", show_default=True, help="the decimal mark, '.' or ','"),
@@ -85,6 +88,32 @@ def parameters() -> list[click.Parameter]:
     ]
 
 
+def setting_options() -> list[click.Parameter]:
+    """The hyper-parameters of the networks; None: the default."""
+    network = DEFAULTS.variants[0]
+    return [
+        click.Option(["--rate"], type=click.FloatRange(0, min_open=True), help=f"learning rate  [default: {DEFAULTS.rate}]"),
+        click.Option(["--decay"], type=click.FloatRange(0), help=f"weight decay  [default: {DEFAULTS.decay}]"),
+        click.Option(["--dropout"], type=click.FloatRange(0, 1, max_open=True), help=f"after each layer  [default: {network.dropout}]"),
+        click.Option(["--width"], type=click.IntRange(1), help=f"units of each layer  [default: {network.width}]"),
+        click.Option(["--layers"], type=click.IntRange(1), help=f"of each network  [default: {network.layers}]"),
+    ]
+
+
+def settings_of(balanced: bool, args: Mapping[str, Any]) -> Settings:
+    """The hyper-parameters: those of the command line, else the defaults."""
+    values = {name: value for name, value in args.items() if value is not None}
+    sizes = {name: values.pop(name) for name in ("dropout", "width", "layers") if name in values}
+    return replace(DEFAULTS, balanced=balanced, variants=tuple(replace(variant, **sizes) for variant in DEFAULTS.variants), **values)
+
+
+def question_of(file: Path, target: str, task: Task | None, kinds: dict[str, Kind], date_order: str | None, without: Sequence[str],
+                group: str, time: str, valid: Path | None, test: Path | None, **spelling: Any) -> Question:
+    """What the arguments and options ask for."""
+    spelled = spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])})
+    return Question(file, target, task, spelled, kinds, date_order or "", without, group, time, valid, test)
+
+
 def read_kinds(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Kind]:
     """COLUMN=KIND as a dict; wrong usage for a word without an equals sign."""
     pairs = [value.rpartition("=") for value in values]
@@ -94,14 +123,11 @@ def read_kinds(context: click.Context, parameter: click.Parameter, values: Seque
     return {name: cast(Kind, kind) for name, _, kind in pairs}
 
 
-def train(setup: Setup, interrupted: int, file: Path, targets: Sequence[str], task: Task | None, without: Sequence[str],
-          kinds: dict[str, Kind], group: str, time: str, valid: Path | None, test: Path | None, balanced: bool, date_order: str | None,
-          compare: bool, seed: int, threads: int | None, out: Path | None, replace: bool, resume: Path | None, quiet: bool,
-          **spelling: Any) -> None:
+def train(setup: Setup, interrupted: int, file: Path, targets: Sequence[str], balanced: bool, compare: bool, seed: int,
+          threads: int | None, out: Path | None, replace: bool, resume: Path | None, quiet: bool, **args: Any) -> None:
     """Carry out `slopes train table`."""
-    question = Question(file, targets[0], task, spelling_of(**{**spelling, "delimiter": delimiter_of(spelling["delimiter"])}), kinds,
-                        date_order or "", without, group, time, valid, test)
-    settings = Settings(balanced=balanced)
+    settings = settings_of(balanced, {name: args.pop(name) for name in SEARCHED})
+    question = question_of(file, targets[0], **args)
     prepared = [prepare(part, settings, seed) for part in for_targets(question, targets)]
     folder = setup(threads, out, replace) if resume is None else setup(threads, unfinished(resume, out, replace), True)
     if resume is None:
@@ -164,9 +190,8 @@ def finish(studies: Sequence[Study], folder: Path, interrupted: int) -> None:
         sys.exit(1 if error is not None else interrupted)
 
 
-def predict_tables(saved: SavedRun, files: Sequence[str], out: Path) -> None:
+def predict_tables(models: Sequence[TableModel], files: Sequence[str], out: Path) -> None:
     """`slopes predict` with the run of a table: a file of predictions for each file, and what was noticed in it."""
-    models = models_of(saved)
     if len(files) > 1 and not out.is_dir():
         raise ArgumentError(f"--out {out} for {len(files)} files", why="each has a file of predictions of its own",
                             repair="name a folder that is there, or predict one file at a time")
@@ -190,9 +215,8 @@ def free_path(file: str, folder: Path) -> Path:
     return next(path for name in names if not (path := folder / name).exists())
 
 
-def evaluate_tables(saved: SavedRun, files: Sequence[str]) -> None:
+def evaluate_tables(models: Sequence[TableModel], files: Sequence[str]) -> None:
     """`slopes evaluate` with the run of a table: the scores on each file whose targets are known."""
-    models = models_of(saved)
     for file, model in product(files, models):
         result = evaluate_file(model, file)
         for line in result.account.lines():

@@ -23,6 +23,7 @@ from .modes import Recorder, mode, no_grad
 from .numpy_calls import own_function, own_name
 from .ops import composite
 from .owned import disown, own_copy, rebind
+from .standard import check_device
 from .tensor_errors import check_differentiable, check_like, cut_off, gradient_inside, in_place_error, nothing_recorded, value_error
 from .versions import versions
 
@@ -303,7 +304,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return made
 
 
-def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
+def asarray(data: Any, dtype: Any = None, copy: bool | None = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where possible: a tensor comes back as it is, a NumPy or DLPack array shares its memory.
 
     Lists of tensors are stacked; gradients flow through to them, and through a change of type.
@@ -317,21 +318,23 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
     >>> shared
     tensor([7., 0.])
     """
+    if device is not None:
+        check_device("asarray", device)
     target = None if dtype is None else as_dtype(dtype)
     if isinstance(data, Tensor) and copy is not True and target in (None, data.dtype):
         return data
     return new_tensor(data, target, copy)
 
 
-def from_dlpack(array: Any) -> Tensor:
-    """A tensor that shares memory with an array of another library, through DLPack.
+def from_dlpack(array: Any, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor that shares memory with an array of another library, through DLPack; with copy=True it does not.
 
     >>> import numpy as np, slopes as sl
     >>> sl.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
     try:
-        return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array))
+        return asarray(array if isinstance(array, Tensor) else np.from_dlpack(array), copy=copy, device=device)
     except (AttributeError, TypeError, BufferError) as error:
         raise ArgumentError(f"from_dlpack: {shorten(array)} of type {type(array).__name__} cannot be shared", why=str(error),
                             repair="give an array of numbers in the main memory; sl.asarray takes anything else") from error

@@ -15,7 +15,10 @@ RULES: dict[str, Rule] = {}
 EXCLUDED = {
     "e": "a number", "inf": "a number", "nan": "a number", "newaxis": "None", "pi": "a number",
     "empty": "its values are unspecified", "nonzero": "cannot be compiled: its size depends on values",
-    "unique": "cannot be compiled: its size depends on values", "image_kernels": "returns constants, which filter_image uses",
+    "empty_like": "its values are unspecified", "broadcast_shapes": "no tensors", "can_cast": "no tensors", "finfo": "no tensors",
+    "iinfo": "no tensors", "isdtype": "no tensors", "result_type": "no tensors",
+    **dict.fromkeys(["unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"],
+                    "cannot be compiled: its size depends on values"), "image_kernels": "returns constants, which filter_image uses",
 }
 
 
@@ -50,6 +53,21 @@ def smooth(draft: Draft, name: str) -> Value | None:
 def selecting(draft: Draft, name: str) -> Value | None:
     x = draft.some("ffi", exact=name == "threshold")
     return draft.emit(f"sl.{name}({x.name})", x, exact=True)
+
+
+@rule("signbit", "nan_to_num")
+def of_floats(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f", exact=True)
+    return draft.emit(f"sl.{name}({x.name})", x, exact=True)
+
+
+@rule("copysign", "nextafter", "hypot", "lerp")
+def of_two_floats(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f", exact=name != "hypot")
+    y = beside(draft, x, exact=name != "hypot")
+    if name == "hypot":
+        return draft.emit(f"sl.hypot({ABOVE.format(x.name)}, {y.name})", x, y)
+    return draft.emit(f"sl.{name}({x.name}, {y.name}{', 0.3' if name == 'lerp' else ''})", x, y, exact=name != "lerp")
 
 
 @rule("floor", "ceil", "trunc", "round", "sign", "round_bfloat16", "isnan", "isinf", "isfinite", "logical_not")
@@ -184,6 +202,23 @@ def counting(draft: Draft, name: str) -> Value | None:
     x = draft.some("bbfi" if name in ("all", "any", "count_nonzero") else "ffi", exact=True)
     several = name in ("all", "any", "count_nonzero")
     return draft.emit(f"sl.{name}({x.name}, axis={axis_text(draft, x, several)}, keepdims={draft.chance(0.3)})", x, exact=True)
+
+
+@rule("cumulative_prod", "diff", "median", "quantile")
+def ranges(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f", lambda value: value.ndim > 0 and value.shape[-1] > 0, draft.shape(2))
+    if not x.ndim or not x.shape[-1]:
+        return None
+    inside = f"sl.tanh({x.name})" if name == "cumulative_prod" else x.name
+    options = {"cumulative_prod": ", axis=-1", "diff": f", axis={axis_of(draft, x)}, n={draft.number(0, 2)}", "median": ", axis=-1",
+               "quantile": f", {draft.pick([0.25, [0.0, 0.7]])}, axis=-1"}[name]
+    return draft.emit(f"sl.{name}({inside}{options})", x)
+
+
+@rule("isin")
+def membership(draft: Draft, name: str) -> Value | None:
+    x, elements = draft.some("fiu", exact=True), draft.some("fiu", exact=True)
+    return draft.emit(f"sl.isin({x.name}, {elements.name}.astype({x.name}.dtype))", x, elements, exact=True)
 
 
 @rule("softmax", "log_softmax", "cumulative_sum", "sort")

@@ -16,7 +16,8 @@ SMALL = 12  # elements of all inputs of whole matrices of derivatives
 OPTIMIZERS = {
     "SGD": ("lr=0.1", "lr=0.1, momentum=0.9", "lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01"), "Adam": ("lr=0.01, eps=0.1",),
     "AdamW": ("lr=0.01, eps=0.1",), "NAdam": ("lr=0.01, eps=0.1",), "RMSprop": ("lr=0.01, eps=0.1",), "Adagrad": ("lr=0.01, eps=0.1",),
-    "Adadelta": ("lr=0.1, eps=0.1",)}  # with an eps that keeps small gradients, which are rounding errors, small
+    "Adadelta": ("lr=0.1, eps=0.1",), "Adamax": ("lr=0.01, eps=0.1",), "RAdam": ("lr=0.01, eps=0.1",),
+    "Adafactor": ("lr=0.01, eps=(0.1, 1e-3)",)}  # with an eps that keeps small gradients, which are rounding errors, small
 
 OFTEN = ("where", "add", "multiply", "sum", "max", "mean", "reshape", "permute_dims", "concat", "broadcast_to", "pad", "matmul", "einsum",
          "take", "indexing", "conv1d", "conv2d", "conv_transpose2d", "max_pool2d", "scan", "in_parts", "softmax", "cumulative_sum",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from .experiment import Experiment
-from .own import images, sound
+from .own import images, language, series, sound, text
 from .recipes import (
     approximate,
     autoencoder,
@@ -40,7 +40,8 @@ RECIPES: dict[str, Experiment[Any]] = {recipe.name: recipe for recipe in (
     recommend.recipe, segment.recipe, caption.recipe, names.recipe, chars.recipe, chars.gpt, sentiment.recipe, tagger.recipe,
     translate.recipe, words.recipe, imagenet.recipe)}
 
-OWN_DATA: dict[str, Experiment[Any]] = {experiment.name: experiment for experiment in (images.experiment, sound.experiment)}
+OWN_DATA: dict[str, Experiment[Any]] = {experiment.name: experiment for experiment in (
+    images.experiment, sound.experiment, text.experiment, language.experiment, series.experiment)}
 
 
 def find_recipe(name: str) -> Experiment[Any]:

@@ -14,8 +14,10 @@ from .. import nn
 from ..errors import ArgumentError, SaveError
 from ..plot import Picture
 from ..train.history import History, Run
-from ..train.runs import SavedRun, TrainingState
+from ..train.runs import TrainingState
+from ..train.space import Between
 from ..train.training import Callback, Training
+from .loaded import Loaded
 
 D = TypeVar("D")
 Facts = dict[str, Any]  # a description of the data that JSON can hold
@@ -26,12 +28,16 @@ State = Mapping[str, np.ndarray]  # Training.named_state()
 class Setting:
     """A hyper-parameter: its default, the reason for it, and the values allowed: one of `choices` (none: any value of the default's
     type); numbers are at least `least` (None: 0 for floats, 1 for integers). A default of False is a flag, a tuple holds any number of
-    texts."""
+    texts.
+
+    search: what `slopes tune` tries, a range or choices; None: as the name says (`experiments.search.range_of`)
+    """
 
     default: Any
     reason: str
     choices: tuple[Any, ...] = ()
     least: float | None = None
+    search: Between | tuple[Any, ...] | None = None
 
     def accepts(self, value: Any) -> bool:
         """Whether the value is a choice, where there are some, and of the default's type; an integer is a float, too."""
@@ -176,6 +182,7 @@ class Experiment(Generic[D]):
     predict     predict(run, item, top): what the loaded run says about one item of the command line; `takes` names such an item
     predict_rows  predict_rows(run, items): the same about many inputs, in files or folders, as rows of a table
     evaluate    evaluate(run, item): figures and lines on inputs of a file or folder whose targets are known
+    write       write(run, prompt, length, temperature, seed): `length` tokens that follow a prompt, and notes on the prompt
     source      the setting that names the user's own data, a file or a folder; "": the data are those of `datasets`. Whatever else
                 a user says of her data is a setting, too, so that a run can be continued
     files       settings that name further files and folders of the user: the command line makes their paths absolute
@@ -197,6 +204,7 @@ class Experiment(Generic[D]):
     predict: Callable[[LoadedRun, str, int], Prediction] | None = None
     predict_rows: Callable[[LoadedRun, Sequence[str]], PredictedRows] | None = None
     evaluate: Callable[[LoadedRun, str], Report] | None = None
+    write: Callable[[LoadedRun, str, int, float, int], tuple[str, list[str]]] | None = None
     takes: str = "IMAGE"
     source: str = ""
     files: tuple[str, ...] = ()
@@ -295,24 +303,17 @@ class Result(Generic[D]):
                 if self.experiment.is_kept(name) or (self.interrupted and self.experiment.network is not None)}
 
 
-@dataclass
-class LoadedRun:
-    """A run folder with its networks, trained and in eval mode, by name; `record` is all else that the folder holds."""
+@dataclass(repr=False)
+class LoadedRun(Loaded):
+    """A run of a recipe: with the recipe, and its hyper-parameters as a Config."""
 
     experiment: Experiment[Any]
-    record: SavedRun
     config: Config
-    networks: dict[str, Any]
 
     @property
     def facts(self) -> Facts:
         """The description of the data."""
         return self.record.data
-
-    @property
-    def net(self) -> Any:
-        """The only network, or the first."""
-        return next(iter(self.networks.values()))
 
     def predict(self, item: str, top: int = 1) -> Prediction:
         """What the run says about one item: a text, or the path of a file, as `experiment.takes` says.
@@ -320,9 +321,7 @@ class LoadedRun:
         top: how many answers to give where there are several, such as classes.
         """
         if self.experiment.predict is None:
-            raise ArgumentError(f"recipe {self.experiment.name} keeps no network to predict with",
-                                why="it compares models; its figures and plots are in the run folder",
-                                repair="train another recipe: slopes train --list")
+            raise self.without_net()
         return self.experiment.predict(self, item, top)
 
     def predict_rows(self, items: Sequence[str]) -> PredictedRows:
@@ -331,6 +330,15 @@ class LoadedRun:
             raise ArgumentError(f"a run of {self.experiment.name} writes no table of predictions",
                                 why=f"it predicts one {self.experiment.takes} at a time", repair="leave out --out, or name a folder there")
         return self.experiment.predict_rows(self, items)
+
+    def write(self, prompt: str = "", length: int = 400, temperature: float = 0.8, seed: int = 0) -> tuple[str, list[str]]:
+        """What a language model writes after a prompt, `length` tokens, and notes on the prompt.
+
+        temperature: below 1 more probable texts, above 1 more surprising ones; 0: the most probable token each time.
+        """
+        if self.experiment.write is None:
+            return super().write(prompt, length, temperature, seed)
+        return self.experiment.write(self, prompt, length, temperature, seed)
 
     def evaluate(self, item: str) -> Report:
         """Figures and lines on inputs of a file or folder whose targets are known."""

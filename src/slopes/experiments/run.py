@@ -22,11 +22,12 @@ from ..streams import stderr
 from ..train.interrupt import Interrupts
 from ..train.progress import CallbackReporter, Lines, choose_reporter
 from ..train.run_folder import TERMINATED
-from ..train.runs import AGAIN, RECORD, STUDY_SCHEMA, SavedNetwork, SavedRun, load_run, prepare_folder, save_somewhere
+from ..train.runs import AGAIN, RECORD, SavedNetwork, SavedRun, prepare_folder, save_somewhere
+from ..train.test_use import final_figures
 from ..train.training import Callback
 from .catalog import find_recipe
 from .checkpoints import RunWriter, check_facts, description, lengthened, saved_states
-from .experiment import Config, Experiment, LoadedRun, Report, Result, State
+from .experiment import Config, Experiment, LoadedRun, Part, Report, Result, State
 
 D = TypeVar("D")
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)  # of facts that are none
@@ -86,7 +87,8 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
         if writer is not None and writer.terminated:
             writer.save(result.kept, writer.states)
             sys.exit(TERMINATED)
-        with Interrupts() as late:  # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+        # an impatient Ctrl-C while the nets are tested and saved does not lose them; a second one may
+        with final_figures(), Interrupts() as late:
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
             if folder is not None:
@@ -116,24 +118,29 @@ def logger(progress: bool | Callback | None) -> Callable[[str], None]:
 def train(result: Result[D], states: Mapping[str, State], writer: RunWriter | None, log: Callable[[str], None] | None,
           progress: bool | Callback | None) -> None:
     """Make the networks and train them, each from its state if there is one, until one is interrupted."""
-    experiment, config = result.experiment, result.config
-    names = experiment.parts(config)
-    for name in names:
-        if not experiment.one_stream or not result.runs:
-            random.seed(config.seed)
-        net = None if experiment.network is None else experiment.network(config, result.facts, name)
-        part = result.trained[name] = experiment.training(config, result.data, name, net)
+    for name, net, part in prepare_parts(result):
         if log is None and name and progress is None:
-            config.log(f"{name}:")
+            result.config.log(f"{name}:")
         callbacks = choose_reporter(progress if log is None else CallbackReporter(log, f"{name}: " if name else ""))
         if writer is not None:
             callbacks.append(writer.follow(name))
-        result.runs[name] = part.run(net, config.seed, callbacks, states.get(name))
+        result.runs[name] = part.run(net, result.config.seed, callbacks, states.get(name))
         if result.runs[name].interrupted:
             result.interrupted = True
             break
     if writer is not None:
         result.states = {name: state for name, state in writer.states.items() if name in result.kept}
+
+
+def prepare_parts(result: Result[D]) -> Iterator[tuple[str, nn.Module | None, Part]]:
+    """The name of each part, its untrained network and its training, each made when the one before is done."""
+    experiment, config = result.experiment, result.config
+    for i, name in enumerate(experiment.parts(config)):
+        if not experiment.one_stream or not i:
+            random.seed(config.seed)
+        net = None if experiment.network is None else experiment.network(config, result.facts, name)
+        part = result.trained[name] = experiment.training(config, result.data, name, net)
+        yield name, net, part
 
 
 def unfinished(result: Result[D]) -> str:
@@ -160,21 +167,16 @@ def draw(report: Report) -> tuple[dict[str, Picture], list[str]]:
         return {}, [f"no pictures: {error.what}; {error.repair}"]
 
 
-def load(folder: str | os.PathLike[str]) -> LoadedRun:
-    """The trained networks of a run folder, in eval mode, with its record and the experiment that made it.
+def rebuild(saved: SavedRun) -> LoadedRun:
+    """The trained networks of a record, in eval mode, with the experiment that made it.
 
-    Raises DataError for a damaged folder, ArgumentError when this slopes does not know its recipe or the folder was written before
-    runs held a description of their data, StateError when the weights do not fit the networks.
+    Raises DataError for a damaged record, ArgumentError when this slopes does not know its recipe, StateError when the weights do not
+    fit the networks.
     """
-    saved = load_run(folder)
     experiment = find_recipe(saved.recipe)
-    if saved.schema == STUDY_SCHEMA:
-        raise ArgumentError(f"{saved.folder} was written by an older version of slopes, which kept no description of the data",
-                            why="the networks of this recipe cannot be built again from it: vocabulary, classes or scale are missing",
-                            repair="train again; its figures and weights can be read: slopes.train.runs.load_run(folder)")
     config = Config(known_values(experiment, saved), saved.seed)
     networks = {name: rebuilt(experiment, saved, config, name) for name in saved.networks}
-    return LoadedRun(experiment, saved, config, networks)
+    return LoadedRun(saved, networks, experiment, config)
 
 
 def known_values(experiment: Experiment[Any], saved: SavedRun) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -67,6 +68,13 @@ def is_free(file: BinaryIO) -> bool:
         if error.errno not in WITHOUT_LOCKS:
             raise
         return not is_alive(read_owner(file))
+
+
+def is_claimed(folder: str | os.PathLike[str]) -> bool:
+    """Whether a process that may still run writes into `folder`; without taking the lock, where there is another way to know."""
+    with contextlib.suppress(OSError), open(Path(folder) / CLAIM, "rb", buffering=0) as file:
+        return not try_lock(file) if sys.platform == "win32" else is_alive(read_owner(file))
+    return False
 
 
 def is_alive(owner: str) -> bool:

@@ -5,10 +5,26 @@ from __future__ import annotations
 import math
 
 from ..guarded import guarded
-from . import activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial
+from . import (
+    activation,
+    attention,
+    creation,
+    data_types,
+    elementwise,
+    filtering,
+    linear,
+    loop,
+    manipulation,
+    parts,
+    reduction,
+    searching,
+    sets,
+    spatial,
+)
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .creation import *  # noqa: F403
+from .data_types import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .filtering import *  # noqa: F403
 from .linear import *  # noqa: F403
@@ -17,9 +33,11 @@ from .manipulation import *  # noqa: F403
 from .parts import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .searching import *  # noqa: F403
+from .sets import *  # noqa: F403
 from .spatial import *  # noqa: F403
 
-MODULES = activation, attention, creation, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching, spatial
+MODULES = (activation, attention, creation, data_types, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching,
+           sets, spatial)
 CALLING_BACK = loop, parts  # they call a function of the user, whose errors must not be rewritten
 
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None

@@ -14,11 +14,12 @@ from ..graph.dtype import DType, as_dtype, default_float, exists_in, float64, is
 from ..graph.shape import check_dimensions
 from ..modes import mode
 from ..ops import composite
+from ..standard import check_device
 from ..tensor import Tensor, asarray, from_array, perform, tensor
 from .elementwise import floor
 
 __all__ = [
-    "arange", "asarray", "empty", "eye", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tensor", "tril",
+    "arange", "asarray", "empty", "empty_like", "eye", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tensor", "tril",
     "triu", "zeros", "zeros_like",
 ]
 
@@ -42,7 +43,7 @@ def fill(shape: tuple[int, ...], value: Any, dtype: DType, requires_grad: bool =
     return result
 
 
-def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor filled with one value; the default dtype is that of the value (Python floats: float32).
 
     A fraction is truncated for an integer dtype. Raises DTypeError for other objects than numbers, ArgumentError for a value that
@@ -52,6 +53,7 @@ def full(shape: Sizes, value: Any, dtype: Any = None, requires_grad: bool = Fals
     tensor([[7, 7],
             [7, 7]])
     """
+    check_device("full", device)
     if isinstance(value, Tensor):
         return value.astype(value.dtype if dtype is None else dtype).broadcast_to(sizes(shape, "full"))
     value = value.item() if isinstance(value, np.ndarray) and not value.ndim else value
@@ -71,34 +73,45 @@ def to_integer(value: Any, dtype: DType) -> int:
     return int(value)
 
 
-def zeros(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(shape: Sizes, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor of zeros, by default float32.
 
     >>> sl.zeros((1, 3))
     tensor([[0., 0., 0.]])
     """
+    check_device("zeros", device)
     return fill(sizes(shape, "zeros"), 0, default_float if dtype is None else as_dtype(dtype), requires_grad)
 
 
-def ones(shape: Sizes, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(shape: Sizes, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor of ones, by default float32.
 
     >>> sl.ones(2, dtype="int32")
     tensor([1, 1], dtype=int32)
     """
+    check_device("ones", device)
     return fill(sizes(shape, "ones"), 1, default_float if dtype is None else as_dtype(dtype), requires_grad)
 
 
-def empty(shape: Sizes, dtype: Any = None) -> Tensor:
+def empty(shape: Sizes, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor to be assigned later. Its elements are 0, so that results are reproducible.
 
     >>> sl.empty((2, 3)).shape
     (2, 3)
     """
-    return zeros(shape, dtype)
+    return zeros(shape, dtype, device=device)
 
 
-def full_like(x: Any, value: Any, dtype: Any = None) -> Tensor:
+def empty_like(x: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """A tensor to be assigned later, with the shape and (by default) the dtype of x. Its elements are 0.
+
+    >>> sl.empty_like([1, 2]).shape
+    (2,)
+    """
+    return zeros_like(x, dtype, device)
+
+
+def full_like(x: Any, value: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor filled with one value, with the shape and (by default) the dtype of x. ArgumentError if the dtype cannot represent it.
 
     >>> sl.full_like([1., 2.], 3)
@@ -108,28 +121,28 @@ def full_like(x: Any, value: Any, dtype: Any = None) -> Tensor:
     fixed = dtype is None and not is_inexact(x.dtype) and isinstance(value, (int, float, np.integer, np.floating))
     if fixed and not exists_in(value, x.dtype):
         raise ArgumentError(f"full_like: the value {value} does not exist in {x.dtype}", repair="name a type that holds it: dtype=...")
-    return full(x.shape, value, x.dtype if dtype is None else dtype)
+    return full(x.shape, value, x.dtype if dtype is None else dtype, device=device)
 
 
-def zeros_like(x: Any, dtype: Any = None) -> Tensor:
+def zeros_like(x: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """Zeros with the shape and (by default) the dtype of x.
 
     >>> sl.zeros_like([1, 2])
     tensor([0, 0])
     """
-    return full_like(x, 0, dtype)
+    return full_like(x, 0, dtype, device)
 
 
-def ones_like(x: Any, dtype: Any = None) -> Tensor:
+def ones_like(x: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """Ones with the shape and (by default) the dtype of x.
 
     >>> sl.ones_like([1, 2])
     tensor([1, 1])
     """
-    return full_like(x, 1, dtype)
+    return full_like(x, 1, dtype, device)
 
 
-def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: Any = None) -> Tensor:
     """start, start + step, ... up to but excluding stop (one argument: from 0). int64 for integers, otherwise float32.
 
     Element i is start + i step: exact if all three are integers (1.0 is one) and the dtype is an integer one; otherwise computed in
@@ -141,6 +154,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     >>> sl.arange(1, 0, -0.25)
     tensor([1.  , 0.75, 0.5 , 0.25])
     """
+    check_device("arange", device)
     start, stop = (0, start) if stop is None else (start, stop)
     start, stop, step = check_finite_numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
@@ -198,7 +212,7 @@ def wrap_integer(value: float, dtype: DType) -> float:
     return (int(value) - low) % size + low
 
 
-def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: bool = True) -> Tensor:
+def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: bool = True, device: Any = None) -> Tensor:
     """`num` evenly spaced values from start to stop, which is included unless endpoint=False; float32 by default.
 
     Computed in float64 from both ends, so that the last value is exactly stop, and rounded once to `dtype` (to integers: down, as in
@@ -210,6 +224,7 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, endpoint: b
     >>> sl.linspace(0, 9, 4, dtype="int64")
     tensor([0, 3, 6, 9])
     """
+    check_device("linspace", device)
     kind = default_float if dtype is None else as_dtype(dtype)
     (num,) = check_dimensions((num,), "linspace")
     parts = max(num - 1 if endpoint else num, 1)
@@ -239,13 +254,14 @@ def linspace_integers(start: int, stop: int, num: int, parts: int) -> Tensor:
     return result + wrap_integer(start, np.dtype("uint64"))
 
 
-def eye(rows: int, columns: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
+def eye(rows: int, columns: int | None = None, k: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
     """The identity matrix, or a matrix with ones on the k-th diagonal (k > 0 above the main one).
 
     >>> sl.eye(2)
     tensor([[1., 0.],
             [0., 1.]])
     """
+    check_device("eye", device)
     rows, columns = check_dimensions((rows, rows if columns is None else columns), "eye")
     down = perform("iota", (), {"size": rows, "dtype": np.dtype("int64")}).reshape(rows, 1) + k
     across = perform("iota", (), {"size": columns, "dtype": np.dtype("int64")})

@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..graph.dtype import DType, as_dtype, float64, is_inexact, scalar_dtype
+import numpy as np
+
+from ..graph.dtype import DType, as_dtype, float64, is_inexact, promote, scalar_dtype
 from ..ops import composite
+from ..standard import check_device
 from ..tensor import Tensor, asarray, perform
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "cos", "cosh", "divide",
-    "equal", "erf", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "isclose", "isfinite", "isinf",
-    "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow", "reciprocal", "remainder",
-    "round", "round_bfloat16", "rsqrt", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh",
-    "trunc", "where",
+    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "copysign", "cos", "cosh",
+    "divide", "equal", "erf", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "isclose",
+    "isfinite", "isinf", "isnan", "lerp", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "nan_to_num",
+    "negative", "nextafter", "not_equal", "positive", "pow", "reciprocal", "remainder", "round", "round_bfloat16",
+    "rsqrt", "sign", "signbit", "sin", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc",
+    "where",
 ]
 
 
@@ -31,6 +35,14 @@ def binary(name: str, x: Any, y: Any) -> Tensor:
     if not isinstance(y, Tensor) and not isinstance(y, (bool, int, float)):
         y = asarray(y)
     return perform(name, (x, y), {})
+
+
+def in_common_type(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors of the type in which they meet; a Python number takes its type from the other."""
+    known = [asarray(part) for part in (x, y) if not isinstance(part, (bool, int, float))] or [asarray(x), asarray(y)]
+    dtype = promote(*(part.dtype for part in known))
+    dtype = promote(dtype, *(scalar_dtype(part, dtype) for part in (x, y) if isinstance(part, (bool, int, float))))
+    return asarray(x, dtype=dtype), asarray(y, dtype=dtype)
 
 
 # Arithmetic
@@ -154,6 +166,75 @@ def sign(x: Any) -> Tensor:
     tensor([-1,  0,  1])
     """
     return unary("sign", x)
+
+
+def signbit(x: Any) -> Tensor:
+    """Whether the sign of a float is minus, also of -0.0 and of NaN. Raises DTypeError for other types.
+
+    >>> sl.signbit([-1., -0., 0.])
+    tensor([ True,  True, False])
+    """
+    return unary("signbit", x)
+
+
+def copysign(x: Any, y: Any) -> Tensor:
+    """|x| with the sign of y, floats; the derivative by x is 1 or -1, by y 0.
+
+    >>> sl.copysign([1., -2.], -0.)
+    tensor([-1., -2.])
+    """
+    x, y = in_common_type(x, y)
+    return composite.where(signbit(x) == signbit(y), x, -x)
+
+
+def nextafter(x: Any, y: Any) -> Tensor:
+    """The float next to x in the direction of y; y where they are equal. The derivative by x is 1.
+
+    >>> float(sl.nextafter(sl.tensor(1., "float64"), 2.)) - 1
+    2.220446049250313e-16
+    """
+    return binary("nextafter", x, y)
+
+
+def hypot(x: Any, y: Any) -> Tensor:
+    """sqrt(x^2 + y^2) without overflow; the gradient at (0, 0) is 0.
+
+    >>> sl.hypot([3., 3e30], [4., 4e30])
+    tensor([5.e+00, 5.e+30])
+    """
+    x, y = map(abs, in_common_type(x, y))
+    large, small = maximum(x, y), minimum(x, y)
+    known = isfinite(large) & (large > 0)
+    ratio = composite.where(known, small, 0) / composite.where(known, large, 1)
+    return composite.where(isinf(x) | isinf(y), math.inf, large * sqrt(1 + ratio * ratio))
+
+
+def lerp(start: Any, end: Any, weight: Any) -> Tensor:
+    """start + weight (end - start): linear interpolation; exactly end for a weight of 1.
+
+    >>> sl.lerp([0., 10.], [1., 20.], 0.5)
+    tensor([ 0.5, 15. ])
+    """
+    start, end, weight = asarray(start), asarray(end), asarray(weight)
+    difference = end - start
+    return composite.where(weight < 0.5, start + weight * difference, end - (1 - weight) * difference)
+
+
+def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """x with NaN replaced by `nan`, inf by `posinf` and -inf by `neginf`, by default the largest and the smallest finite numbers.
+
+    What is replaced has no gradient.
+
+    >>> sl.nan_to_num([math.nan, math.inf, 1.], posinf=9.)
+    tensor([0., 9., 1.])
+    """
+    x = asarray(x)
+    if not is_inexact(x.dtype):
+        return x
+    largest = float(np.finfo(x.dtype).max)
+    x = composite.where(isnan(x), nan, x)
+    x = composite.where(x == math.inf, largest if posinf is None else posinf, x)
+    return composite.where(x == -math.inf, -largest if neginf is None else neginf, x)
 
 
 def square(x: Any) -> Tensor:
@@ -673,14 +754,16 @@ def scalar_fits(value: Any, dtype: DType) -> bool:
     return scalar_dtype(value, dtype) == dtype
 
 
-def astype(x: Any, dtype: Any) -> Tensor:
+def astype(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Tensor:
     """Convert x to another dtype; conversion to integers truncates. Raises DTypeError for unknown dtypes.
 
+    Tensors do not change, so that `copy` makes no difference: x itself has the dtype already, or the result is new.
     A float outside the range of an integer dtype becomes its smallest or largest value, NaN becomes 0; integers wrap around.
 
     >>> sl.astype([1.9, -1.9], "int32")
     tensor([ 1, -1], dtype=int32)
     """
+    check_device("astype", device)
     return asarray(x).astype(as_dtype(dtype))
 
 

@@ -26,7 +26,7 @@ def all_tensors(xs: Sequence[Any]) -> list[Tensor]:
     return [asarray(x) for x in xs]
 
 
-def reshape(x: Any, shape: Sequence[int]) -> Tensor:
+def reshape(x: Any, shape: Sequence[int], copy: bool | None = None) -> Tensor:
     """Reshape x in row-major order; one size may be -1 and is inferred. Raises ShapeError if the number of elements differs.
 
     >>> sl.reshape(sl.arange(6), (2, -1))

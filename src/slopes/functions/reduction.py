@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ..graph.dtype import as_dtype
+import numpy as np
+
+from ..constraint import NATURAL, check
+from ..errors import ArgumentError, ShapeError
+from ..graph.dtype import accumulator, as_dtype, bool_, default_float, is_inexact
 from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..tensor import Tensor, asarray, perform
-from .elementwise import isclose
+from .elementwise import isclose, isnan
 
 __all__ = [
-    "all", "allclose", "any", "argmax", "argmin", "count_nonzero", "cumulative_sum", "log_softmax", "logsumexp", "max", "mean",
-    "min", "prod", "softmax", "std", "sum", "var",
+    "all", "allclose", "any", "argmax", "argmin", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff",
+    "log_softmax", "logsumexp", "max", "mean", "median", "min", "prod", "quantile", "softmax", "std", "sum", "var",
 ]
 
 Axis = int | tuple[int, ...] | None
@@ -147,8 +152,8 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     return asarray(x).argmin(axis, keepdims)
 
 
-def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """Cumulative sums along `axis` (optional for 1-d tensors): y_i = x_0 + ... + x_i.
+def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
+    """Cumulative sums along `axis` (optional for 1-d tensors): y_i = x_0 + ... + x_i; with include_initial after a first 0.
 
     Integers are added as int64 or uint64. With `dtype`, elements are cast to it first, and it is the dtype of the result.
 
@@ -156,9 +161,101 @@ def cumulative_sum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor
     tensor([1, 3, 6])
     """
     x = cast(x, dtype)
-    axis = 0 if axis is None and x.ndim == 1 else axis
-    totals = perform("cumulative_sum", (x,), {"axis": normalize_axis(axis, x.ndim, "cumulative_sum")})  # type: ignore[arg-type]
-    return cast(totals, dtype)
+    axis = only_axis("cumulative_sum", x, axis)
+    totals = cast(perform("cumulative_sum", (x,), {"axis": axis}), dtype)
+    return pad_start(totals, axis, 1, 0) if include_initial else totals
+
+
+def cumulative_prod(x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
+    """Cumulative products along `axis` (optional for 1-d tensors): y_i = x_0 x_1 ... x_i; with include_initial after a first 1.
+
+    Integers are multiplied as int64 or uint64. With `dtype`, elements are cast to it first, and it is the dtype of the result. Computed
+    in log2(n) rounds, each of which doubles the number of factors; the gradient is exact at zeros, too.
+
+    >>> sl.cumulative_prod([1, 2, 3, 4])
+    tensor([ 1,  2,  6, 24])
+    """
+    x = cast(x, dtype)
+    axis = only_axis("cumulative_prod", x, axis)
+    products = x.astype(accumulator(x.dtype))
+    span = 1
+    while span < x.shape[axis]:
+        earlier = products[(slice(None),) * axis + (slice(None, -span),)]
+        products, span = products * pad_start(earlier, axis, span, 1), 2 * span
+    products = cast(products, dtype)
+    return pad_start(products, axis, 1, 1) if include_initial else products
+
+
+def only_axis(name: str, x: Tensor, axis: int | None) -> int:
+    """The axis counted from 0, which only 1-d tensors may leave out."""
+    return normalize_axis(0 if axis is None and x.ndim == 1 else axis, x.ndim, name)  # type: ignore[arg-type]
+
+
+def pad_start(x: Tensor, axis: int, count: int, value: int) -> Tensor:
+    """x with `count` elements of one value before it along an axis."""
+    widths = tuple((count if i == axis else 0, 0) for i in range(x.ndim))
+    return perform("pad", (x,), {"widths": widths, "value": value})
+
+
+def diff(x: Any, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Tensor:
+    """The differences x_(i+1) - x_i along an axis, n times; `prepend` and `append` are joined to x first. Of bool: whether they differ.
+
+    x (..., size, ...) -> (..., size - n, ...). Raises ArgumentError for n below 0, ShapeError for tensors that do not fit.
+
+    >>> sl.diff([1, 4, 9, 16])
+    tensor([3, 5, 7])
+    """
+    check("diff", {"n": NATURAL}, {"n": n})
+    x = asarray(x)
+    axis = only_axis("diff", x, axis)
+    parts = [asarray(part) for part in (prepend, x, append) if part is not None]
+    x = composite.concat(parts, axis) if len(parts) > 1 else x
+    for _ in range(n):
+        after, before = (x[(slice(None),) * axis + (part,)] for part in (slice(1, None), slice(None, -1)))
+        x = after != before if x.dtype == bool_ else after - before
+    return x
+
+
+def quantile(x: Any, q: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The values below which shares q (from 0 to 1) of the elements over `axis` (None: of all) lie, interpolated linearly.
+
+    x (..., n, ...) and a number q -> (..., ...), with keepdims (..., 1, ...); of several q (k,) along a new first axis. The gradient goes
+    to the two neighbours in the sorted order. NaN if an element is NaN. Raises ArgumentError for a q outside 0 to 1, ShapeError over
+    no elements.
+
+    >>> sl.quantile([1., 2., 3., 4.], 0.5)
+    tensor(2.5)
+    """
+    x = asarray(x)
+    x = x if is_inexact(x.dtype) else x.astype(default_float)
+    shares = np.asarray(q, np.float64)
+    if not ((shares >= 0) & (shares <= 1)).all() or shares.ndim > 1:
+        raise ArgumentError(f"quantile: q={q!r:.60}", why="q is a share of the elements, or a list of them",
+                            repair="take numbers from 0 to 1")
+    shape = tuple(1 if axis is None or i == normalize_axis(axis, x.ndim, "quantile") else n for i, n in enumerate(x.shape))
+    ordered = composite.sort(x.flatten() if axis is None else composite.moveaxis(x, axis, -1), -1, False)
+    count = ordered.shape[-1]
+    if not count:
+        raise ShapeError("quantile: there are no elements", why="no element lies in the middle of none", repair="leave out empty tensors")
+    positions = shares * (count - 1)
+    low = np.floor(positions).astype(np.int64)
+    high, weight = np.minimum(low + 1, count - 1), (positions - low).astype(x.dtype)
+    below, above = (perform("take", (ordered, asarray(index)), {"axis": ordered.ndim - 1}) for index in (low, high))
+    result = composite.where(asarray(weight == 0), below, below + (above - below) * asarray(weight))
+    missing = isnan(ordered[..., -1:] if shares.ndim else ordered[..., -1])  # NaN is sorted to the end
+    result = composite.where(missing, math.nan, result)
+    if shares.ndim:
+        result = composite.moveaxis(result, -1, 0)
+    return result.reshape((*shares.shape, *shape)) if keepdims else result
+
+
+def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The middle of the sorted elements over `axis` (None: of all), the mean of two where their number is even; see `quantile`.
+
+    >>> sl.median([[3., 1., 2.], [5., 9., 7.]], axis=1)
+    tensor([2., 7.])
+    """
+    return quantile(x, 0.5, axis, keepdims)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -1,4 +1,4 @@
-"""Selecting and sorting elements: take, sort, top_k, one_hot, unique, nonzero, searchsorted."""
+"""Selecting and sorting elements: take, sort, top_k, one_hot, nonzero, searchsorted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..ops import composite
 from ..tensor import Tensor, asarray, from_array, perform
 from .elementwise import isnan
 
-__all__ = ["argsort", "nonzero", "one_hot", "searchsorted", "sort", "take", "take_along_axis", "top_k", "unique"]
+__all__ = ["argsort", "nonzero", "one_hot", "searchsorted", "sort", "take", "take_along_axis", "top_k"]
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -55,8 +55,8 @@ def one_hot(labels: Any, classes: int, dtype: Any = None) -> Tensor:
     return composite.one_hot(asarray(labels), classes, default_float if dtype is None else as_dtype(dtype))
 
 
-def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """The indices that sort x in ascending (or descending) order along an axis; stable, and NaN counts as largest.
+def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """The indices that sort x in ascending (or descending) order along an axis; always stable, and NaN counts as largest.
 
     >>> sl.argsort([3., 1., 2.])
     tensor([1, 2, 0])
@@ -64,8 +64,8 @@ def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
     return composite.argsort(asarray(x), axis, descending)
 
 
-def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """x sorted in ascending (or descending) order along an axis; the gradient follows the elements.
+def sort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """x sorted in ascending (or descending) order along an axis, always stable; the gradient follows the elements.
 
     >>> sl.sort([3., 1., 2.])
     tensor([1., 2., 3.])
@@ -96,21 +96,10 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
     return tuple(map(from_array, np.nonzero(x._known("nonzero"))))
 
 
-def unique(x: Any) -> Tensor:
-    """The distinct elements in ascending order; the gradient goes to the first of equal elements.
-
-    Raises TraceError while compiling, because the size depends on values.
-
-    >>> sl.unique([3, 1, 3])
-    tensor([1, 3])
-    """
-    x = asarray(x)
-    _, indices = np.unique(x._known("nonzero"), return_index=True)
-    return perform("take", (x.flatten(), from_array(indices)), {"axis": 0})
-
-
-def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:
+def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) -> Tensor:
     """For each value, the index in the ascending x (n,) where it would be inserted; side="right": after equal elements.
+
+    `sorter` are the indices that sort x, where it is not ascending (`argsort`).
 
     Computed as the sum of x < value (or x <= value) over x. NaN counts as largest, as in `sort`. Raises ArgumentError
     for another side.
@@ -120,7 +109,7 @@ def searchsorted(x: Any, values: Any, side: str = "left") -> Tensor:
     """
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side={side!r} is not known", repair='choose "left" or "right"')
-    x, values = asarray(x), asarray(values)[..., None]
+    x, values = asarray(x) if sorter is None else take(x, sorter, 0), asarray(values)[..., None]
     below = x < values if side == "left" else x <= values
     if is_inexact(values.dtype):
         below = below | (isnan(values) & ~isnan(x) if side == "left" else isnan(values))

@@ -10,12 +10,17 @@ from .values import INT32, INT64, Value
 CONTEXT, THREADS = "%context", Value("%threads", INT64)
 
 
-def barrier_text(target: Target) -> str:
+def barrier_text(target: Target, parallel: bool) -> str:
     """A function that waits for all threads and returns whether a reported error stops the program.
 
-    The last thread to arrive resets the counters and decides for all of them, so that all leave at the same barrier.
+    The last thread to arrive resets the counters and decides for all of them, so that all leave at the same barrier. A program that is
+    not parallel has one thread, which waits for nobody: a third of the time to translate a small program was the barrier's.
     """
     b = Builder(target.lanes)
+    if not parallel:
+        store(b, field(b, CONTEXT, NEXT), b.whole(0))
+        failed = b.compare("!=", load(b, field(b, CONTEXT, ERROR), "i32"), b.const(0, dtype=INT32))
+        return b.function("define internal i1 @barrier(ptr %context, i64 %threads) nounwind", f"ret i1 {failed.ref}")
     error = b.variable(atomic_load(b, field(b, CONTEXT, ERROR), "monotonic", INT32))
     alone = b.compare("==", THREADS, b.whole(1))
     with b.when(alone):

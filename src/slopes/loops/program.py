@@ -54,7 +54,7 @@ def write_program(program: LoopProgram, timed: bool = False) -> Plan:
     parallel = work >= THREAD_WORK and any(blocks_of(phase) > 1 for phase in phases)
     clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
     guarded = None if program.commit_point is None or not functions.sites else phases[program.commit_point]
-    writer = ProgramWriter(functions, program.offsets, program.arena, program.scratch, clocks)
+    writer = ProgramWriter(functions, program.offsets, program.arena, program.scratch, clocks, parallel)
     optimized = len(phases) <= OPTIMIZED_PHASES and work <= CALL_WORK * sum(kernel.steps for kernel in kernels)
     modules = [*functions.modules.values(), writer.program(phases, guarded, optimized)]
     return Plan(modules, program.arena, program.scratch, functions.sites, kernels, phases, work, parallel)

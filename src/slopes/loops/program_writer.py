@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from ..costs import PHASES_IN_FUNCTION, SHARED_WORK
+from .atomics import load, store
 from .barrier import barrier_text
 from .builder import Builder
 from .index import Axis
@@ -25,8 +26,9 @@ class ProgramWriter:
     """Writes the module of the program, which calls the functions of the kernels, phase by phase."""
 
     def __init__(self, kernels: KernelFunctions, offsets: Mapping[Buffer, int], arena: int, scratch: int,
-                 clocks: Mapping[int, int]) -> None:
+                 clocks: Mapping[int, int], parallel: bool) -> None:
         self.kernels, self.target, self.offsets, self.arena, self.scratch = kernels, kernels.target, offsets, arena, scratch
+        self.parallel = parallel
         self.clocks = clocks  # by a kernel's id: the offset in the context of the clock that counts its ticks
         self.at: dict[Axis, Value] = {}
         self.phase_functions: list[str] = []
@@ -55,7 +57,8 @@ class ProgramWriter:
                           "i64 %thread, i64 %threads, i64 %steps)")
         kernels = {module.declared for module in self.kernels.modules.values()}
         declared = sorted(self.declarations | b.declarations | kernels | set(self.target.declared))
-        return Module(tuple(declared), "\n".join([barrier_text(self.target), *self.phase_functions, body]), optimized=optimized)
+        text = "\n".join([barrier_text(self.target, self.parallel), *self.phase_functions, body])
+        return Module(tuple(declared), text, optimized=optimized)
 
     def _run(self, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None, waiting: bool) -> bool:
         arguments = self._argument_pointers(b, phases, step)
@@ -174,6 +177,10 @@ class ProgramWriter:
     def _next_block(self, b: Builder) -> Value:
         address = b.fresh("next")
         b.line(f"{address} = getelementptr inbounds i8, ptr %context, i64 {NEXT}")
+        if not self.parallel:
+            taken = load(b, address)
+            store(b, address, b.add(taken, b.whole(1)))
+            return taken
         return b.new(f"atomicrmw add ptr {address}, i64 1 monotonic", INT64)
 
     def _barrier(self, b: Builder) -> None:

@@ -32,6 +32,7 @@ KEY, KEY_BYTES = "key", 32  # the file with the secret of the digests
 DIGEST = 32
 MOST = 256 << 20  # bytes of all entries together; those that were not used for longest are removed first
 KEPT = MOST * 3 // 4  # what a removal leaves, so that not every new program has to remove another
+UNCHECKED = 1 / 64  # how much of MOST a process writes before it looks again at the sizes of all entries
 STALE = 3600.0  # seconds after which a temporary file belongs to a process that was killed
 PARTS = ("graph", "ops", "autodiff", "passes", "loops", "machine")  # the packages that the compiler imports,
 MODULES = ("loading", "costs", "errors", "lazy", "settings", "tree", "extras", "streams", "workers")  # and the modules beside them
@@ -40,6 +41,9 @@ HAS_OWNERS = hasattr(os, "geteuid")  # not on Windows
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+_unchecked: dict[Path, int] = {}  # by folder: bytes that this process wrote since it last looked at the sizes of all entries
 
 
 class Untrusted(OSError):
@@ -96,9 +100,9 @@ def store_cached(key: str, manifest: Manifest, codes: Sequence[bytes], kernels: 
     try:
         with Folder.opened(create=True) as folder:
             for kernel, code in kernels.items():
-                folder.write(kernel + KERNEL, pack(kernel, [code], folder.secret))
-            folder.write(key + PROGRAM, pack(key, [json.dumps(vars(manifest)).encode(), *codes], folder.secret))
-            folder.tidy()
+                folder.store(kernel + KERNEL, pack(kernel, [code], folder.secret))
+            folder.store(key + PROGRAM, pack(key, [json.dumps(vars(manifest)).encode(), *codes], folder.secret))
+            folder.tidy_if_due()
     except (OSError, ArgumentError) as error:
         not_used(error)
 
@@ -201,6 +205,12 @@ class Folder:
         finally:
             self.remove(temporary)
 
+    def store(self, name: str, entry: bytes) -> None:
+        """Write an entry, and count its bytes."""
+        self.write(name, entry)
+        if self.path in _unchecked:
+            _unchecked[self.path] += len(entry)
+
     def remove(self, name: str) -> None:
         """Remove a file; that it is gone already, or somebody reads it on Windows, does not matter."""
         with contextlib.suppress(OSError):
@@ -239,6 +249,12 @@ class Folder:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise
             self.write(KEY, secret)
+
+    def tidy_if_due(self) -> None:
+        """Tidy after the first program that this process keeps here, then after every 4 MB: a folder may have thousands of files."""
+        if _unchecked.get(self.path, MOST) >= MOST * UNCHECKED:
+            _unchecked[self.path] = 0
+            self.tidy()
 
     def tidy(self) -> None:
         """Remove what killed processes left, and the entries that were not used for longest when there are too many bytes."""

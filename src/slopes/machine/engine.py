@@ -40,6 +40,23 @@ class Manifest:
     kernels: tuple[tuple[str, int], ...]  # (kind, element steps), in order
 
 
+class Stalls:
+    """Tells runs that took far longer than usual, because other programs had the processors, and reports them to the pool."""
+
+    def __init__(self) -> None:
+        self.usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
+        self.stall = STALL
+
+    def record(self, count: int, steps: int, took: float) -> None:
+        """A run of `steps` steps on `count` threads took so many seconds."""
+        usual = self.usual[count] = min(took / steps, self.usual.get(count, took) * SLOWER)
+        backoff = pools.pool.backoff
+        if took > CROWDED * usual * steps + self.stall:
+            backoff.record_stall(took - usual * steps)
+        elif backoff.factor and count > 1:
+            backoff.record_success()
+
+
 class Program:
     """A compiled graph: call it with the addresses of its arguments."""
 
@@ -56,8 +73,7 @@ class Program:
         self.call = self._call.data  # as `entry.CALL` names its fields
         self._enter = entry().bound(self._call.ctypes.data)
         self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
-        self._usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
-        self.stall = STALL
+        self.stalls = Stalls()
         self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
         _alive.add(self)
 
@@ -107,7 +123,7 @@ class Program:
     def _enter_together(self) -> int:
         """Enter with the pool."""
         call, pool = self.call, pools.pool
-        count = pool.grow(pool.backoff.thread_count(threads.thread_count()))
+        count = thread_count()
         steps = call[STEPS]
         call[POOL], call[SPIN_LIMIT] = pool.address, self.spin_limit * steps
         with pool.busy:
@@ -115,11 +131,7 @@ class Program:
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
-        usual = self._usual[count] = min(took / steps, self._usual.get(count, took) * SLOWER)
-        if took > CROWDED * usual * steps + self.stall:
-            pool.backoff.record_stall(took - usual * steps)
-        elif pool.backoff.factor and count > 1:
-            pool.backoff.record_success()
+        self.stalls.record(count, steps, took)
         return failed
 
     @property
@@ -148,6 +160,12 @@ def renew_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=renew_after_fork)
+
+
+def thread_count() -> int:
+    """How many threads the next run takes part with."""
+    pool = pools.pool
+    return pool.grow(pool.backoff.thread_count(threads.thread_count()))
 
 
 def spin_limit(work: int) -> int:

@@ -47,8 +47,9 @@ from .translate import Loaded, host, host_target, object_codes
 
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
-# A call: what to run, on what, by how many threads
-CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined")
+# A call: what to run, on what, by how many threads; the error that it reported, 0 for none; the call that follows it, 0 for none
+CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined", "error", "next")
+POINTERS = ("function", "context", "arguments", "strides", "arena", "pool")
 CALL_BYTES = 8 * len(CALL)
 
 # A pool: how many helpers are still at work, the call, how long to look for work, and the helpers' slots
@@ -73,7 +74,7 @@ CPYTHON = ["declare i32 @PyThread_acquire_lock(ptr, i32)", "declare void @PyThre
 def call_field(b: Builder, call: str, name: str) -> Value:
     """The value of one field of a call."""
     address = field(b, call, 8 * CALL.index(name))
-    return load(b, address, "i64" if name in ("threads", "steps", "spin_limit", "joined") else "ptr")
+    return load(b, address, "ptr" if name in POINTERS else "i64")
 
 
 def invoke(b: Builder, call: str, thread: Value, threads: Value) -> None:
@@ -122,7 +123,7 @@ def enter_text() -> str:
 
 
 def run_text() -> str:
-    """Run a call on as many threads as it asks for; returns the error that it reported, or 0."""
+    """Run a call on as many threads as it asks for, then those that follow it; returns the error of the first that reports one, or 0."""
     b = Builder(1)
     context = call_field(b, "%call", "context").ref
     store(b, context, b.const(0, dtype=INT32))
@@ -131,8 +132,13 @@ def run_text() -> str:
         invoke(b, "%call", b.whole(0), b.whole(1))
     with b.when(b.bit_not(alone)):
         b.line("call void @dispatch(ptr %call)")
-    error = b.cast(load(b, context, "i32"), INT64)
-    return b.function("define i64 @run(ptr %call) nounwind", f"ret i64 {error.ref}")
+    error = b.variable(b.cast(load(b, context, "i32"), INT64))
+    store(b, field(b, "%call", 8 * CALL.index("error")), error.get())
+    following = call_field(b, "%call", "next")
+    with b.when(b.bit_and(b.compare("==", error.get(), b.whole(0)), b.compare("!=", following, b.whole(0)))):
+        pointer = b.new(f"inttoptr i64 {following.ref} to ptr", INT64)
+        error.set(b.new(f"call i64 @run(ptr {pointer.ref})", INT64))
+    return b.function("define i64 @run(ptr %call) nounwind", f"ret i64 {error.get().ref}")
 
 
 def dispatch_text(target: Target, rouse: Callable[[Builder, str], None]) -> str:

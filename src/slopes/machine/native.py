@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Collection, Sequence
+import threading
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -21,6 +23,26 @@ from .notice import noticed
 
 BUILDER = "slopes.machine.build"  # loaded for the first program that is not in the cache
 _programs: WeakValueDictionary[str, engine.Program] = WeakValueDictionary()
+
+
+class Observers(threading.local):
+    """Where the programs that this thread asks for are noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[dict[str, bool]] = []
+
+
+_observers = Observers()
+
+
+@contextlib.contextmanager
+def observe_programs(note: dict[str, bool]) -> Iterator[None]:
+    """Note the programs that this thread asks for in the block: by key, whether it was compiled then, and not kept from before."""
+    _observers.notes.append(note)
+    try:
+        yield
+    finally:
+        _observers.notes.pop()
 
 
 @dataclass
@@ -70,6 +92,8 @@ def compile_optimized(optimized: list[Node], updates: Sequence[Node | None], kee
     if program is None:
         program, kept = load_or_build(key, optimized, order, inputs, destinations)
         _programs[key] = program
+    for note in _observers.notes:
+        note[key] = note.get(key, False) or not kept
     nodes = with_bodies(order)
     return Native(program, inputs, optimized, destinations, [nodes[i] for i in program.manifest.sites], kept)
 

@@ -6,8 +6,9 @@ import _thread
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,6 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _lock = threading.RLock()  # one program is translated or loaded at a time
+_idle: dict[tuple[str, str, str, int], list[Any]] = {}  # target machines that no thread uses now
 
 
 def begin_fork() -> None:
@@ -154,9 +156,10 @@ def object_code(text: str, triple: str, processor: str, features: str, assembly:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
         host()
-        machine, module = parsed(text, triple, processor, features)
-        optimize(machine, module)
-        return machine.emit_assembly(module) if assembly else emitted(machine, module)
+        module = parsed(text, triple)
+        with target_machine(triple, processor, features) as machine:
+            optimize(machine, module)
+            return machine.emit_assembly(module) if assembly else emitted(machine, module)
 
 
 @undisturbed
@@ -164,10 +167,11 @@ def object_codes(modules: Sequence[Module], triple: str, processor: str, feature
                  done: Callable[[], None] = lambda: None) -> list[bytes]:
     """The object code of several modules, by several threads; `done` is called after each of them."""
     def translated(module: Module) -> bytes:
-        machine, parsed_module = parsed(module.text, triple, processor, features, 2 if module.optimized else 0)
-        if module.optimized:
-            optimize(machine, parsed_module)
-        code = emitted(machine, parsed_module)
+        parsed_module = parsed(module.text, triple)
+        with target_machine(triple, processor, features, 2 if module.optimized else 0) as machine:
+            if module.optimized:
+                optimize(machine, parsed_module)
+            code = emitted(machine, parsed_module)
         done()
         return code
 
@@ -181,17 +185,38 @@ def object_codes(modules: Sequence[Module], triple: str, processor: str, feature
     return [codes[module] for module in modules]
 
 
-def parsed(text: str, triple: str, processor: str, features: str, level: int = 2) -> tuple[Any, Any]:
-    """The machine that translates for a processor, and the module, verified, in a context of its own."""
+def parsed(text: str, triple: str) -> Any:
+    """The module, verified, in a context of its own."""
     try:
         module = llvm.parse_assembly(text, llvm.create_context())
         module.triple = triple
         module.verify()
-        machine = llvm.Target.from_triple(triple).create_target_machine(
+    except RuntimeError as error:
+        raise refused(str(error)) from None
+    return module
+
+
+@contextmanager
+def target_machine(triple: str, processor: str, features: str, level: int = 2) -> Iterator[Any]:
+    """LLVM's target machine for a processor, for this thread alone while it translates.
+
+    It is kept for the next translation: reading the features, which a machine does twice, takes longer than a small function.
+    """
+    idle = _idle.setdefault((triple, processor, features, level), [])
+    try:
+        machine = idle.pop()
+    except IndexError:
+        machine = new_target_machine(triple, processor, features, level)
+    yield machine
+    idle.append(machine)
+
+
+def new_target_machine(triple: str, processor: str, features: str, level: int) -> Any:
+    try:
+        return llvm.Target.from_triple(triple).create_target_machine(
             cpu=processor, features=features, opt=level, reloc="pic", codemodel="default")
     except RuntimeError as error:
         raise refused(str(error)) from None
-    return machine, module
 
 
 def optimize(machine: Any, module: Any) -> None:
@@ -247,8 +272,6 @@ class Loaded:
         symbols  the addresses of functions that the code calls
         """
         with _lock:
-            triple, processor, features = host()
-            machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, features=features, reloc="pic")
             library = llvm.JITLibraryBuilder().add_current_process()
             for code in codes:
                 library.add_object_img(code)
@@ -257,7 +280,8 @@ class Loaded:
             for name, address in (symbols or {}).items():
                 library.import_symbol(name, address)
             # JITLink lays all parts side by side; MCJIT asks the system for each, and aborts where two are 2 GiB apart
-            self._engine = llvm.create_lljit_compiler(machine, use_jit_link=True)
+            with target_machine(*host()) as machine:
+                self._engine = llvm.create_lljit_compiler(machine, use_jit_link=True)
             self._library = library.link(self._engine, "slopes")
             self._addresses = {name: self._library[name] for name in names}
 

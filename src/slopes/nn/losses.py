@@ -18,7 +18,7 @@ from ..guarded import guarded
 from ..ops import composite
 from ..ops.activations import decay
 from ..tensor import Tensor, asarray
-from .means import note_ignored, ratio
+from .means import mean_loss, note_ignored
 from .where import known_value
 
 REDUCTION = one_of("mean", "sum", "none")
@@ -165,7 +165,7 @@ def class_loss(owner: str, log_probabilities: Tensor, labels: Tensor, reduction:
         losses = losses * (1 - smoothing) + smoothing_loss(log_probabilities, weight) * (smoothing / classes)
     if counted is not None:
         losses = build("where", counted, losses, 0)
-    return ratio(losses.sum(), shares.sum()) if reduction == "mean" and shares is not None else reduce(losses, reduction)
+    return mean_loss(losses, shares) if reduction == "mean" and shares is not None else reduce(losses, reduction)
 
 
 def soft_class_loss(logits: Tensor, shares: Tensor, reduction: str, weight: Any, smoothing: float, ignore_index: int | None) -> Tensor:
@@ -410,7 +410,7 @@ def reduce(losses: Tensor, reduction: str) -> Tensor:
         raise ShapeError(f"the mean loss of an empty batch: the losses have shape {losses.shape}",
                          why="the mean of no values is nan, and would make every weight nan",
                          repair='skip empty batches, or use reduction="sum", which is 0')
-    return losses.sum() if reduction == "sum" else losses.mean()
+    return losses.sum() if reduction == "sum" else mean_loss(losses)
 
 
 def same_shape(owner: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:

@@ -28,11 +28,32 @@ class Notes:
         self.ignored: set[int] = set()
 
 
+class ExampleWeights:
+    """The weights of the examples of a batch, (N,) or of each target (N, ...), and whether a loss has used them."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights, self.used = weights, False
+
+    def expand(self, values: Tensor) -> Tensor:
+        """The weight of each of the values (N, ...), or (N * k, ...) where the axes of examples and tokens are one."""
+        self.used = True
+        weights, shape = self.weights, tuple(values.shape)
+        if not shape or weights.shape != shape[: weights.ndim]:
+            if not shape or shape[0] % weights.size:
+                raise ShapeError(f"the mean over values of shape {shape} cannot be weighted by examples", why=f"there are {weights.size} "
+                                 "weights, and the first axis does not count examples",
+                                 repair="let the loss be the mean over examples: nn.weighted_mean(values, 1) with values (N, ...)")
+            weights = build("expand", weights.reshape((-1, 1)), shape=(weights.size, shape[0] // weights.size)).reshape((-1,))
+        weights = weights.reshape((*weights.shape, *[1] * (len(shape) - weights.ndim)))
+        return build("expand", weights.astype(values.dtype), shape=shape)
+
+
 class Recording(threading.local):
-    """The notes of the current record_means block of this thread, if any."""
+    """The notes of the current record_means block of this thread, and the weights of the current weigh_examples block, if any."""
 
     def __init__(self) -> None:
         self.notes: Notes | None = None
+        self.examples: ExampleWeights | None = None
 
 
 recording = Recording()
@@ -48,6 +69,16 @@ def record_means() -> Iterator[Notes]:
         recording.notes = before
 
 
+@contextmanager
+def weigh_examples(weights: Tensor | None) -> Iterator[ExampleWeights | None]:
+    """Weight the examples in the means of all losses in this block; None: all count the same."""
+    before, recording.examples = recording.examples, None if weights is None else ExampleWeights(weights)
+    try:
+        yield recording.examples
+    finally:
+        recording.examples = before
+
+
 def weighted_mean(values: Any, weights: Any) -> Tensor:
     """sum(weights * values) / sum(weights).
 
@@ -57,6 +88,8 @@ def weighted_mean(values: Any, weights: Any) -> Tensor:
 
     Use it in custom losses that ignore some elements: `fit` and `evaluate` then weight each batch, and each part of a batch
     (accumulate), correctly. This is exact for sums of such means and of plain ones (`.mean()`), times constants.
+    With class_weight or sample_weight in `fit`, the weights are multiplied by those of the examples, which the first axis of the values
+    counts: there a custom loss ends in nn.weighted_mean(values, 1).
     Raises ShapeError when the weights do not broadcast to the values.
 
     >>> import slopes as sl
@@ -71,6 +104,8 @@ def weighted_mean(values: Any, weights: Any) -> Tensor:
         raise ShapeError(f"weighted_mean: weights {tuple(weights.shape)} do not broadcast to values {tuple(values.shape)}",
                          why="each value has its own weight", repair=f"pass weights of shape {tuple(values.shape)}")
     weights = build("expand", weights.astype(values.dtype), shape=tuple(values.shape))
+    if recording.examples is not None:
+        weights = weights * recording.examples.expand(values)
     masked = build("where", weights == 0, 0, values)
     return ratio((masked * weights).sum(), weights.sum())
 
@@ -82,6 +117,16 @@ def ratio(total: Tensor, weight: Tensor) -> Tensor:
     mean = total / build("where", weight == 0, 1, weight)
     recording.notes.means.append(Mean(mean, total, weight))
     return mean
+
+
+def mean_loss(losses: Tensor, shares: Tensor | None = None) -> Tensor:
+    """The mean of losses, or the sum of losses that are weighted already by that of their weights; examples are weighted, if they are."""
+    if recording.examples is None:
+        return losses.mean() if shares is None else ratio(losses.sum(), shares.sum())
+    if shares is None:
+        return weighted_mean(losses, 1)
+    weights = recording.examples.expand(losses)
+    return ratio((build("where", weights == 0, 0, losses) * weights).sum(), (shares * weights).sum())
 
 
 def note_ignored(label: int | None) -> None:

@@ -369,6 +369,39 @@ class Sign(Elementwise):
         return b.select(b.compare(">", x, zero), one, below)
 
 
+class Signbit(Elementwise):
+    "Whether the sign of a float is minus, also of -0.0 and of NaN"
+    accepts = "f"
+    result = "bool"
+
+    def meaning(xp, x): return xp.signbit(x)
+    def emit(b, x): return b.compare("<", b.bitcast(x, bits_type(x.dtype)), b.const(0, dtype=bits_type(x.dtype)))
+
+
+class Nextafter(Elementwise):
+    "The float next to x in the direction of y; NaN if either is NaN; the derivative by x is 1"
+    accepts = "f"
+    cost = 8
+
+    def meaning(xp, x, y): return xp.nextafter(x, y)
+    def pullback(g, r, x, y): return g, None
+
+    def emit(b, x, y):
+        whole = bits_type(x.dtype)
+        bits, one = b.bitcast(x, whole), b.const(1, dtype=whole)
+        outwards = b.compare("==", b.compare("<", x, y), b.compare(">", x, b.const(0, like=x)))
+        moved = b.select(outwards, b.add(bits, one), b.sub(bits, one))
+        sign = b.bit_and(b.bitcast(y, whole), b.const(np.iinfo(whole).min, dtype=whole))
+        moved = b.select(b.compare("==", x, b.const(0, like=x)), b.bit_or(sign, one), moved)  # the smallest number above or below 0
+        beside = b.select(b.compare("==", x, y), y, b.bitcast(moved, x.dtype))
+        return b.select(b.compare("==", x, x), b.select(b.compare("==", y, y), beside, y), x)
+
+
+def bits_type(dtype: DType) -> DType:
+    """The signed integers of a float's size."""
+    return np.dtype(f"int{8 * dtype.itemsize}")
+
+
 # Exponentials and logarithms
 
 

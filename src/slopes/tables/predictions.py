@@ -144,8 +144,12 @@ def predict_frame(models: Models, frame: Any, account: Account | None = None) ->
 
     What is noticed is added to `account`. Raises as `predict_blocks` does.
     """
-    models, account = listed(models), Account() if account is None else account
-    parts = [part.predicted for part in predict_blocks(models, frame, account)]
+    return frame_like(frame, predict_columns(listed(models), frame, Account() if account is None else account))
+
+
+def predict_columns(models: Sequence[TableModel], source: Source, account: Account) -> dict[str, Any]:
+    """The same of a file or a data frame, as columns by name: arrays of numbers, lists of classes."""
+    parts = [part.predicted for part in predict_blocks(models, source, account)]
     columns: list[Any] = []
     for model, blocks in zip(models, zip(*parts)):
         predicted = np.concatenate(blocks)
@@ -153,7 +157,7 @@ def predict_frame(models: Models, frame: Any, account: Account | None = None) ->
             columns += [[model.classes[i] for i in predicted.argmax(axis=1).tolist()], predicted.max(axis=1), *predicted.T]
         else:
             columns += [predicted, predicted - model.margin, predicted + model.margin]
-    return frame_like(frame, dict(zip(output_names(models), columns)))
+    return dict(zip(output_names(models), columns))
 
 
 def output_names(models: Sequence[TableModel]) -> list[str]:

@@ -85,6 +85,11 @@ class Prepared:
     split: Split
     notes: list[str]
 
+    @property
+    def outputs(self) -> int:
+        """How many outputs the networks have."""
+        return max(1, len(self.schema.target.classes))
+
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """The typed columns of some rows."""
         return {name: values[indices] for name, values in self.columns.items()}
@@ -141,7 +146,7 @@ def prepare(question: Question, settings: Settings, seed: int) -> Prepared:
     prepared = Prepared(schema, columns, targets, split, notes)
     check_parts(prepared, question)
     notes += leaking_columns(schema, columns, targets, split.train)
-    notes += imbalance(prepared)
+    notes += imbalance(schema.target.classes, targets)
     notes += similar_classes(schema.target.classes)
     return prepared
 
@@ -233,12 +238,11 @@ def check_parts(prepared: Prepared, question: Question) -> None:
                             repair="bring more rows, or divide them otherwise")
 
 
-def imbalance(prepared: Prepared) -> list[str]:
-    """What is to be said of classes with few rows."""
-    classes = prepared.schema.target.classes
+def imbalance(classes: Sequence[str], labels: np.ndarray) -> list[str]:
+    """What is to be said of classes with few rows; `labels` are those of all rows."""
     if not classes:
         return []
-    counts = np.bincount(prepared.targets, minlength=len(classes))
+    counts = np.bincount(labels, minlength=len(classes))
     few = max(RARE, SHARE_OF_RARE * 2 * counts.sum() / len(classes))
     rare = [f"{classes[i]} ({counts[i]:,})" for i in np.argsort(counts) if counts[i] < few]
     return [f"classes with few rows: {', '.join(rare[:10])}; --balanced lets all classes weigh the same"] if rare else []
@@ -281,24 +285,31 @@ def study_of(prepared: Prepared, settings: Settings, seed: int, *, compare: bool
 def learn(prepared: Prepared, settings: Settings, seed: int, log: Callable[[str], None], progress: bool | Callback | None,
           folder: Path | None = None) -> Study:
     """Train the networks, and test them."""
-    split, schema = prepared.split, prepared.schema
-    encoding = Encoding.fit(schema, prepared.columns, split.train[split.fold != ALL])
-    features, codes = encoding(prepared.rows(split.train))
-    classes = len(schema.target.classes)
-    mean, std = (0.0, 1.0) if classes else scale_of(prepared.targets[split.train])
-    targets = prepared.targets[split.train]
-    examples = Examples(features, codes, targets if classes else ((targets - mean) / std)[:, None].astype(np.float32))
-    trained = train_members(examples, split.fold, encoding.widths, max(1, classes), settings, seed, log, progress, folder)
-    model = combine(TableModel(schema, encoding, [], [], mean, std), trained, settings, targets)
+    schema, split = prepared.schema, prepared.split
+    encoding, examples, (mean, std) = encode(prepared)
+    trained = train_members(examples, split.fold, encoding.widths, prepared.outputs, settings, seed, log, progress, folder)
+    model = combine(TableModel(schema, encoding, [], [], mean, std), trained, settings, prepared.targets[split.train])
     predicted = model.predict(prepared.rows(split.test))
     study = Study(prepared, model, trained, settings, seed, predicted, {})
-    study.standings[NETWORK] = standing(predicted, study.targets, bool(classes), seed)
-    if classes:
+    study.standings[NETWORK] = standing(predicted, study.targets, bool(model.classes), seed)
+    if model.classes:
         study.calibration, study.calibration_error = calibration(predicted, study.targets), calibration_error(predicted, study.targets)
     else:
         study.coverage = float((np.abs(predicted - study.targets) <= model.margin).mean())
         study.r_squared = r_squared(predicted, study.targets)
     return study
+
+
+def encode(prepared: Prepared) -> tuple[Encoding, Examples, tuple[float, float]]:
+    """The encoding, fitted to the rows that are learned from; these rows, encoded; and mean and deviation of their numeric targets."""
+    split, schema = prepared.split, prepared.schema
+    encoding = Encoding.fit(schema, prepared.columns, split.train[split.fold != ALL])
+    features, codes = encoding(prepared.rows(split.train))
+    targets = prepared.targets[split.train]
+    if schema.target.classes:
+        return encoding, Examples(features, codes, targets), (0.0, 1.0)
+    mean, std = scale_of(targets)
+    return encoding, Examples(features, codes, ((targets - mean) / std)[:, None].astype(np.float32)), (mean, std)
 
 
 def scale_of(targets: np.ndarray) -> tuple[float, float]:

@@ -117,9 +117,10 @@ class Trained:
 
 def train_members(examples: Examples, fold: np.ndarray, widths: Widths, outputs: int, settings: Settings, seed: int,
                   log: Callable[[str], None] = lambda line: None, progress: bool | Callback | None = False,
-                  folder: Path | None = None) -> Trained:
+                  folder: Path | None = None, report: Callable[[float], bool] = lambda loss: False) -> Trained:
     """Train a network of each variant for each fold; `fold` are the folds of the rows `examples` (see `splits.Split`).
 
+    `report` takes the validation loss of each network, and answers whether that is enough.
     Each network has a run in a subfolder of `folder`, if there is one: what an earlier process has trained there is not trained again.
     """
     trained = Trained([], np.full((len(settings.variants), len(examples), outputs), np.nan))
@@ -138,7 +139,7 @@ def train_members(examples: Examples, fold: np.ndarray, widths: Widths, outputs:
             add_outputs(trained.held_out[variant], counts, net, examples, np.flatnonzero(held))
             log(f"network {len(trained.members)} of {folds * len(settings.variants)}: epoch {stop.epoch + 1} of {len(run.epochs)} is "
                 f"its best, validation loss {stop.best:.4f}, {run.history.seconds:.1f} s")
-            if run.interrupted:
+            if run.interrupted or report(stop.best):
                 return trained
         trained.held_out[variant] /= np.maximum(counts, 1)[:, None]
     return trained

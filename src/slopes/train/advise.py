@@ -150,7 +150,7 @@ def in_quarters(means: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, floa
 def on_gap(run: Run) -> Advice | None:
     """Validation became worse while training improved, or is far behind it."""
     epochs = run.epochs
-    held_out = [epoch.validation["loss"] for epoch in epochs if epoch.validation]
+    held_out = [epoch.watched["loss"] for epoch in epochs if epoch.validation]
     if len(held_out) < 2 or len(held_out) < len(epochs):
         return None
     last = epochs[-1]
@@ -163,9 +163,9 @@ def on_gap(run: Run) -> Advice | None:
                       f"stop early (train.EarlyStopping); {repair}")
     for name, value in last.metrics.items():
         metric = run.metric(name)
-        if metric.is_share and not metric.lower_is_better and value - last.validation[name] > GAP:
+        if metric.is_share and not metric.lower_is_better and value - last.watched[name] > GAP:
             return Advice("validation is far behind", f"{name} {metric.text(value)} in training, "
-                          f"{metric.text(last.validation[name])} on validation data", repair)
+                          f"{metric.text(last.watched[name])} on validation data", repair)
     return None
 
 

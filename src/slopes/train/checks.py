@@ -15,23 +15,27 @@ from ..data.loaders.dataset import Dataset
 from ..data.loaders.inputs import call_with, input_names, inputs_of, map_inputs
 from ..data.loaders.loader import Loader
 from ..errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ..functions import ones
 from ..modes import no_grad
 from ..nn.losses import CONSTRAINTS as LOSSES
 from ..nn.losses import cross_entropy, nll_loss
-from ..nn.means import record_means
+from ..nn.means import record_means, weigh_examples
 from ..nn.module import Module
 from ..ops.composite import concat
 from ..optim.average import Average
 from ..optim.optimizer import Optimizer
+from ..optim.schedules import Schedule
 from ..random import Generator, using
 from ..tensor import Tensor, asarray
 from ..trace_call import batch_spec, trace_args
 from ..tree import flatten, map_tree
+from .best import AUTO
 from .metrics import is_labelled
 from .mistakes import check_labels, check_shapes, warn_of_mode
 from .mode import Mode
 from .streaming import is_streamed
 from .totals import Loss, Objective
+from .weighting import WeightedData
 
 AUGMENT = "for example augment=lambda x, y: (slopes.data.augment.shift(x, 2), y)"
 BLOCK = 1 << 22  # values looked at together when searching for nan: keeps the temporary small
@@ -75,8 +79,16 @@ def repair_kind(dataset: Any) -> str:
     return "give inputs and targets, fit(net, inputs, targets), or make a data set: slopes.data.Dataset(inputs, targets)"
 
 
-def paired(dataset: Any, targets: Any = None) -> Any:
-    """The data set: as it is, or made of inputs and targets, passed separately or as a pair."""
+def paired(dataset: Any, targets: Any = None, sample_weight: Any = None) -> Any:
+    """The data set: as it is, or made of inputs and targets, passed separately or as a pair; a third array weights the examples."""
+    if targets is None and type(dataset) is tuple and len(dataset) == 3 and sample_weight is None:
+        dataset, targets, sample_weight = dataset
+    made = as_dataset(dataset, targets)
+    return made if sample_weight is None else WeightedData(made, sample_weight)
+
+
+def as_dataset(dataset: Any, targets: Any = None) -> Any:
+    """The data set: as it is, or made of inputs and targets."""
     if targets is None:
         if not (type(dataset) is tuple and len(dataset) == 2):
             return dataset
@@ -123,18 +135,22 @@ def like(word: Any, names: Iterable[str], usual: str) -> str:
     return next((name for name in names if [name.lower()] == near), usual) if isinstance(word, str) else usual
 
 
-def check_counts(batch_size: int, epochs: int = 0, accumulate: int = 1) -> None:
-    """batch_size and accumulate are integers >= 1, epochs an integer >= 0."""
+def check_counts(batch_size: int, epochs: int | str = 0, accumulate: int = 1) -> None:
+    """batch_size and accumulate are integers >= 1, epochs an integer >= 0 or "auto"."""
     for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0), ("accumulate", accumulate, 1)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        if name == "epochs" and isinstance(value, str):
+            if value != AUTO:
+                raise ArgumentError(f"epochs is {value!r}", repair="use an integer of at least 0, or 'auto', which stops early")
+        elif isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ArgumentError(f"{name} is {value!r}", repair=f"use an integer of at least {least}")
 
 
-def check_trial(net: Module, loss: Loss, inputs: Any, targets: np.ndarray, role: str, augment: Any, usual: bool) -> Objective:
+def check_trial(net: Module, loss: Loss, inputs: Any, targets: np.ndarray, role: str, augment: Any, usual: bool,
+                weighted: bool) -> Objective:
     """Try net and loss on one example, at once and without a trace: wrong shapes and types are found before anything is compiled.
 
     Then the labels of all examples are compared with the net's outputs, where the loss takes every label for a class. `usual`: nobody
-    asked for this loss, the kind of targets did.
+    asked for this loss, the kind of targets did. `weighted`: the examples have weights.
     """
     i = first_counted(targets)
     first = map_inputs(lambda array: asarray(array[i : i + 1]), inputs)
@@ -145,7 +161,7 @@ def check_trial(net: Module, loss: Loss, inputs: Any, targets: np.ndarray, role:
         if loss in (cross_entropy, nll_loss):
             check_labels(targets, outputs.shape, role)
         check_shapes(loss, outputs, targets, usual)
-        objective = try_loss(net, loss, outputs, first, asarray(targets[i : i + 1]), augment)
+        objective = try_loss(net, loss, outputs, first, asarray(targets[i : i + 1]), augment, weighted)
     check_counted(targets, objective.ignored, role)
     return objective
 
@@ -164,11 +180,15 @@ def check_counted(targets: np.ndarray, ignored: frozenset[int], role: str) -> No
                             repair="give examples whose targets count, or another ignore_index")
 
 
-def try_loss(net: Module, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any) -> Objective:
+def try_loss(net: Module, loss: Loss, outputs: Any, inputs: Any, targets: Tensor, augment: Any, weighted: bool) -> Objective:
     """The loss of one example, of what an augmentation makes of it, and of the example twice: whether the loss is a sum."""
-    with record_means() as notes:
+    with record_means() as notes, weigh_examples(ones((targets.shape[0],)) if weighted else None) as weights:
         value = loss(outputs, targets)
     check_loss(value)
+    if weights is not None and not weights.used:
+        raise ArgumentError(f"the loss {getattr(loss, '__name__', type(loss).__name__)} cannot weight examples or classes",
+                            why="it gives one number for a batch, in which nobody sees the examples",
+                            repair="use the mean of a loss of slopes, or let your own end in nn.weighted_mean(values, 1), values (N, ...)")
     if augment is not None:
         seen, learned = check_augment(augment, inputs, targets)
         check_loss(loss(call_with(net, seen), learned))
@@ -251,6 +271,23 @@ def check_last_batch(net: Module, inputs: Any, count: int, batch_size: int) -> N
         examples = f"{count} {'example' if count == 1 else 'examples'} in batches of {batch}"
         raise ShapeError(f"{examples} leave a last batch of 1, which this net cannot learn from",
                          why=error.what, repair=repair) from error
+
+
+def check_auto(validated: bool, average: Average | None, schedule: Any) -> None:
+    """epochs="auto" ends by the validation loss, and goes back to earlier weights; no schedule counts on the number of steps."""
+    numbered = "say how many epochs it trains: epochs=20"
+    if not validated:
+        raise ArgumentError("epochs='auto' needs validation data", why="the training ends when the validation loss no longer improves",
+                            repair=f"give fit validation=..., or {numbered}")
+    if average is not None:
+        raise ArgumentError("epochs='auto' with average=", why="the net gets its weights of the best epoch, but the average has those of "
+                            "the last", repair=numbered)
+    if isinstance(schedule, Schedule):
+        try:
+            schedule(0)
+        except ArgumentError as error:
+            raise ArgumentError(f"epochs='auto' with the schedule {schedule}", why="it extends over all steps, and how many there are "
+                                "shows only at the end", repair=f"{numbered}, or give the schedule its steps, or take Plateau") from error
 
 
 def check_optimizer(optimizer: Optimizer, bound: Sequence[Tensor], net: Module) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .metrics import Metric
+from .metric import Metric
 from .step_program import join_results
 
 
@@ -47,13 +47,14 @@ class Chunk:
     @property
     def names(self) -> list[str]:
         """The names of all values."""
-        return ["loss", *self.results["metrics"], *self.results["statistics"]]
+        return ["loss", *self.metrics, *self.results["statistics"]]
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name == "loss":
             return self.results["loss"]
-        if name in self.results["metrics"]:
-            return np.array([self.metrics[name].finish(total, weight) for total, weight in zip(*self.results["metrics"][name])])
+        if name in self.metrics:
+            sums = self.results["metrics"].get(name, (self["loss"], np.ones(self.steps)))
+            return np.array([self.metrics[name].finish(total, weight) for total, weight in zip(*sums)])
         if name in self.results["statistics"]:
             return self.results["statistics"][name]
         raise ArgumentError(f"this chunk has no value {name!r}", why=f"it has {', '.join(self.names)}",

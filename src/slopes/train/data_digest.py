@@ -28,8 +28,9 @@ def data_digest(sources: Iterable[tuple[Source, int]]) -> str:
     digest = hashlib.sha256()
     for source, batch_size in sources:
         if isinstance(source, ArraySource):
-            for array in (*inputs_of(source.inputs), source.targets):
-                add_inputs(digest, array)
+            for array in (*inputs_of(source.inputs), source.targets, source.sample_weight):
+                if array is not None:
+                    add_inputs(digest, array)
         else:
             digest.update(f"{type(source.loader).__name__} {source.steps(batch_size)} {source.examples(batch_size)};".encode())
             add_limited(digest, (flatten(tuple(batch))[0] for batch in source.loader.batches(batch_size)))

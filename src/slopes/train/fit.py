@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from ..nn.module import Module
 from ..optim import Average
 from ..optim.optimizer import Optimizer
+from .checks import paired
 from .history import Run
 from .metrics import MetricLike
-from .progress import choose_reporter
+from .progress import Progressing, choose_reporter
 from .run_folder import RunFolder
 from .schedule import Schedule
 from .spec import Augment, ParameterFunction, Penalty, TrainSpec
 from .statistics import Statistics
 from .totals import Loss
 from .training import Callback, Training
+from .weighting import ClassWeight
 
 
-def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None, epochs: int = 1,
-        batch_size: int = 64, validation: Any = None, metrics: Iterable[MetricLike] | MetricLike | None = None, seed: int = 0,
-        schedule: str | Schedule | None = None, clip: float | ParameterFunction | None = None, accumulate: int = 1,
-        average: Average | None = None, augment: Augment | None = None, penalty: Penalty | None = None,
-        constrain: float | ParameterFunction | None = None, progress: bool | Callback | None = None,
-        callbacks: Iterable[Callback] = (), storage: str = "float32", statistics: Statistics | Iterable[str] | str | None = None,
-        run: str | os.PathLike[str] | RunFolder | None = None) -> Run:
+def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None, optimizer: Optimizer | None = None,
+        epochs: int | Literal["auto"] = 1, batch_size: int = 64, validation: Any = None,
+        metrics: Iterable[MetricLike] | MetricLike | None = None, seed: int = 0, schedule: str | Schedule | None = None,
+        clip: float | ParameterFunction | None = None, accumulate: int = 1, average: Average | None = None,
+        augment: Augment | None = None, penalty: Penalty | None = None, constrain: float | ParameterFunction | None = None,
+        progress: Progressing = None, callbacks: Iterable[Callback] = (), storage: str = "float32",
+        statistics: Statistics | Iterable[str] | str | None = None, run: str | os.PathLike[str] | RunFolder | None = None,
+        class_weight: ClassWeight | None = None, sample_weight: Any = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update. The whole step is one native
@@ -48,12 +51,16 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                 nn.token_cross_entropy for a loader; run.settings["loss"] is its name. A custom loss that weights or ignores examples
                 should end in nn.weighted_mean(values, weights), which defines their weights. A sum over examples is reported as a mean
     optimizer   from slopes.optim, preferably not bound to parameters yet; default: optim.Adam(lr=1e-3)
-    epochs      passes over the data, >= 0;    batch_size  >= 1
+    epochs      passes over the data, >= 0. "auto", with validation: until its loss (of the first set) has not improved for
+                max(5, epochs so far // 4) epochs, at most 1000 epochs; the net then has the weights of its best epoch. Not with
+                average=, or a schedule that extends over all steps. An EarlyStopping in callbacks may end it earlier
+    batch_size  >= 1
     validation  a second data set, or a pair (inputs, targets), evaluated after every epoch in eval mode; it changes no state. Classes
-                without a training example cause a warning
-    metrics     names (accuracy, token_accuracy, binary_accuracy, absolute_error), functions (outputs, targets) -> (N,), or a
-                train.Metric, which also says whether lower is better and how values are written; default: accuracy for class
-                labels, none otherwise. Labels that the loss ignores (ignore_index) are ignored in metrics, too
+                without a training example cause a warning. Several sets are a mapping, {"dev": dev, "other": other}: their figures are
+                called "dev/loss", "other/loss", ..., and schedules and early stopping watch the first
+    metrics     names (accuracy, f1, roc_auc, calibration_error, r2, ...: docs/practice.md lists them), functions (outputs, targets) ->
+                (N,), or a train.Metric, which also says whether lower is better and how values are written; default: accuracy for
+                class labels, none otherwise. Labels that the loss ignores (ignore_index) are ignored in metrics, too
     seed        of the order of examples and of slopes' random numbers (dropout) during the training, which has its own generator: the
                 default generator is not changed, and trainings in several threads are independent. Validation draws the same random
                 numbers after each epoch. Initial weights depend on slopes.seed(...), called before the net is made
@@ -74,7 +81,9 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                 lambda net: 1e-5 * nn.l1_penalty(net)
     constrain   the largest norm of the weights into a unit (optim.limit_norm), or a function that is called with the list of
                 parameters after each step
-    progress    None or True: a live line on a terminal, plain lines elsewhere; False: nothing; or a train.Callback that shows it
+    progress    None or True: a live line on a terminal, plain lines elsewhere; "epochs": a plain line for each epoch; False: nothing;
+                or a train.Callback that shows it. After the first second of a training that will take more than a minute, one line
+                estimates its time and memory
     callbacks   objects that follow the training and may stop it: train.EarlyStopping, train.Snapshots, train.OnEpoch(function), a
                 train.Callback of your own. They see the net in eval mode, and draw from the caller's random numbers
     storage     "bfloat16": inputs of layers with weights are stored for the derivative in 16 bits, see sl.compile
@@ -83,6 +92,12 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     run         a folder in which the training survives its process: it is saved there every minute, after Ctrl-C and at its end, and
                 if the folder holds such a run already, it is continued, to the same bits as without the interruption. With
                 validation, the best weights are used. train.RunFolder says more, and has options
+
+    class_weight   the weight of each class in the loss, of training and validation data alike: "balanced", which gives all classes the
+                same total weight (examples / (classes * examples of the class)), a mapping {label or name: weight}, others are 1, or an
+                array. The loss is the mean weighted by sample and class weights: of cross_entropy, the one with weight=... The loss is
+                one of slopes with its usual mean, or ends in nn.weighted_mean. Metrics do not weight classes
+    sample_weight  (N,) the weight of each example in loss and metrics; validation=(inputs, targets, weights) has its own
 
     `sl.Training` is the same as an object that is advanced by steps, looked at, saved and continued.
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
@@ -104,9 +119,8 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     """
     spec = TrainSpec(loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation, metrics=metrics,
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
-                     constrain=constrain, storage=storage, statistics=statistics)
-    data = dataset if targets is None else (dataset, targets)
-    training = Training(net, data, spec, callbacks=[*callbacks, *choose_reporter(progress)])
+                     constrain=constrain, storage=storage, statistics=statistics, class_weight=class_weight)
+    training = Training(net, paired(dataset, targets, sample_weight), spec, callbacks=[*callbacks, *choose_reporter(progress)])
     if run is None:
         return training.run()
     return (run if isinstance(run, RunFolder) else RunFolder(run)).train(training)

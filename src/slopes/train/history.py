@@ -13,7 +13,8 @@ from .. import plot as pictures
 from ..errors import DataError
 from ..files.jsonfile import check_version, parse_object, plain
 from .chunk import Chunk
-from .metrics import Metric, metric_of
+from .metric import Metric
+from .metrics import metric_of
 
 SCHEMA, VERSION = "slopes.history", 1
 NO_STATISTICS: dict[str, Any] = {"statistics": {}, "statistics_steps": []}
@@ -31,17 +32,37 @@ class Epoch:
     epoch: int
     loss: float
     metrics: dict[str, float]
-    validation: dict[str, float]  # empty without validation data
+    validation: dict[str, float]  # empty without validation data; of several sets, "dev/loss", "dev/accuracy", "other/loss", ...
     examples: int
     steps: int
     seconds: float
 
-    def line(self, epochs: int, metrics: Mapping[str, Metric]) -> str:
-        """One line of text for a log; `metrics` say how their values are written."""
-        parts = [f"epoch {self.epoch + 1}/{epochs}", f"loss {self.loss:.4f}", *figures(self.metrics, metrics)]
-        if self.validation:
-            parts.append(" ".join([f"validation loss {self.validation['loss']:.4f}", *figures(self.validation, metrics)]))
+    @property
+    def watched(self) -> dict[str, float]:
+        """The figures of the only or the first validation set, by metric: what schedules and early stopping watch."""
+        return next(iter(by_set(self.validation).values()), {})
+
+    def line(self, epochs: int | str, metrics: Mapping[str, Metric]) -> str:
+        """One line of text for a log; `metrics` say how their values are written, `epochs` how many there are, or "auto"."""
+        parts = [epoch_text(self.epoch, epochs), f"loss {self.loss:.4f}", *figures(self.metrics, metrics)]
+        for name, values in by_set(self.validation).items():
+            parts.append(" ".join([f"{name or 'validation'} loss {values['loss']:.4f}", *figures(values, metrics)]))
         return "  ".join([*parts, f"{self.examples / max(self.seconds, 1e-9):,.0f} examples/s", f"{self.seconds:.1f} s"])
+
+
+def epoch_text(epoch: int, epochs: int | str) -> str:
+    """`epoch 3/20`, or `epoch 3` where nobody knows how many there will be; `epoch` counts from 0."""
+    return f"epoch {epoch + 1}" if isinstance(epochs, str) else f"epoch {epoch + 1}/{epochs}"
+
+
+def by_set(validation: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Validation figures by the name of their set, which is "" for the only one, and by metric."""
+    sets: dict[str, dict[str, float]] = {}
+    names = [name.removesuffix("loss") for name in validation if name == "loss" or name.endswith("/loss")]
+    for name, value in validation.items():
+        prefix = next(prefix for prefix in reversed(names) if name.startswith(prefix))
+        sets.setdefault(prefix.removesuffix("/"), {})[name.removeprefix(prefix)] = value
+    return sets
 
 
 def figures(values: Mapping[str, float], metrics: Mapping[str, Metric]) -> list[str]:
@@ -226,7 +247,7 @@ class Run(pictures.View):
         """Loss and metrics over the epochs."""
         names = self.epochs[0].metrics if self.epochs else ()
         shares = bool(names) and all(self.metric(name).is_share for name in names)
-        return pictures.curves(self.history.losses, [asdict(epoch) for epoch in self.history.epochs], shares)
+        return pictures.curves(self.history.losses, [{**asdict(epoch), "validation": epoch.watched} for epoch in self.epochs], shares)
 
     def __repr__(self) -> str:
         last = self.epochs[-1].line(len(self.epochs), self.metrics) if self.epochs else "no finished epoch"

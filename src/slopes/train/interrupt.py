@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 DEFAULTS: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 GRACE_SECONDS = 30.0  # as long may a training that saves itself take to end
 
 

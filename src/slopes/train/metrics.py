@@ -1,98 +1,32 @@
-"""Metrics, measured beside the loss from sums over examples, so that the figure of a data set does not depend on its batches."""
+"""The metrics that fit and evaluate know by name, measured beside the loss."""
 
 from __future__ import annotations
 
 import difflib
-import functools
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from .. import functions as F
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
+from .class_metrics import (
+    CLASS_METRICS,
+    accuracy,
+    binary_accuracy,
+    brier,
+    calibration_counts,
+    calibration_error,
+    confusion_counts,
+    token_accuracy,
+    top_k_accuracy,
+)
+from .metric import LossMetric, Metric, MetricFunction, Ratio, ScoreMetric, TableMetric, quotient
+from .rank_metrics import average_precision, ranked, roc_auc
 
-
-class Ratio(NamedTuple):
-    """A metric that is a ratio of sums: totals (M, ...) and weights (M, ...), each summed over the first axis.
-
-    M counts examples, or targets where an example has several. A metric with a sum for each class has a second axis for them.
-    """
-
-    totals: Tensor
-    weights: Tensor
-
-
-MetricFunction = Callable[[Tensor, Tensor], Tensor | Ratio]
-Finish = Callable[[np.ndarray, np.ndarray], float]
-
-
-def quotient(total: np.ndarray, weight: np.ndarray) -> float:
-    """total / weight of two numbers; 0 where nothing counted."""
-    return float(total) / (float(weight) or 1.0)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric for `fit(..., metrics=[...])`: how it is computed, shown and compared.
-
-    name             what histories, chunks and callbacks call it
-    function         (outputs, targets) -> one value per example (N,), or per target, or a Ratio; None for a figure that is
-                     measured elsewhere
-    lower_is_better  for EarlyStopping and search; an accuracy is better where it is higher
-    format           how a value is written: ".2%" for shares, ".4g" for other numbers
-    finish           (sum of the values, their number), or the two sums of a Ratio, over a batch or a data set -> the figure
-
-    >>> from slopes.train import Metric
-    >>> distance = Metric("distance", lambda outputs, targets: ((outputs - targets) ** 2).sum(axis=1) ** 0.5, lower_is_better=True)
-    >>> distance.text(0.123456)
-    '0.1235'
-    """
-
-    name: str
-    function: MetricFunction | None = None
-    lower_is_better: bool = False
-    format: str = ".4g"
-    finish: Finish = quotient
-
-    @property
-    def is_share(self) -> bool:
-        """Whether values are shares of a whole, written as per cent."""
-        return self.format.endswith("%")
-
-    def text(self, value: float) -> str:
-        """A value as it is shown."""
-        return format(value, self.format)
-
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor | Ratio:
-        if self.function is None:
-            raise ArgumentError(f"the metric {self.name!r} has no function", repair=f"give one: Metric({self.name!r}, function)")
-        return self.function(outputs, targets)
-
-
-def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """1 where the largest of `outputs` along axis 1 is at the target's class, else 0.
-
-    outputs (N, classes, ...) of any float dtype, targets (N, ...) integers -> (N, ...) bool.
-    """
-    return F.argmax(outputs, axis=1) == targets
-
-
-def token_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """1 where the largest of `outputs` along the last axis is at the target's class, else 0; filling, labelled -100, is never right.
-
-    outputs (..., classes) of any float dtype, targets (...) integers -> (...) bool: the classes of sequences, as in
-    nn.token_cross_entropy.
-    """
-    return F.argmax(outputs, axis=-1) == targets
-
-
-def binary_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """1 where a logit's sign agrees with its target of 0 or 1, else 0; both of one shape (N, ...) -> (N, ...) bool."""
-    return (outputs > 0) == (targets > 0.5)
+ROUNDING = 1e-14  # of sums in float64, relative to their largest part
 
 
 def absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -105,81 +39,45 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.square(outputs - targets)
 
 
-def brier(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The squared distance between the probabilities and the truth: sum over classes of (softmax(outputs) - [class is target])^2.
+def squared_deviations(outputs: Tensor, targets: Tensor) -> Ratio:
+    """The sums of R2 for each output: totals (N, 2, ...): the squared errors, the squared targets; weights (N, 2, ...): targets, 1.
 
-    outputs (N, classes, ...) of logits, targets (N, ...) integers -> (N, ...), from 0 to 2. Of logits (N, ...) with targets of 0 or 1
-    in the same shape: 2 (sigmoid(outputs) - targets)^2, which is the same for two classes.
-    Source: Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78, 1950.
+    Both of one shape (N, ...). In float64: the squares of targets far from 0 hide how little these vary.
     """
-    if outputs.ndim == targets.ndim:
-        return 2 * F.square(F.sigmoid(outputs) - targets)
-    truth = F.astype(is_class(targets, outputs.shape[1]), outputs.dtype)
-    return F.sum(F.square(F.softmax(outputs, 1) - truth), axis=1)
+    if outputs.shape != targets.shape:
+        raise ShapeError(f"r2: outputs have shape {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
+                         why="each output is compared with its own number", repair="for classes, use metrics such as accuracy or f1")
+    outputs, targets = F.astype(outputs, np.float64), F.astype(targets, np.float64)
+    return Ratio(F.stack([F.square(outputs - targets), F.square(targets)], axis=1), F.stack([targets, F.ones_like(targets)], axis=1))
 
 
-def is_class(labels: Tensor, classes: int) -> Tensor:
-    """Whether each label (N, ...) is each class -> (N, classes, ...); a label that is none, such as an ignored one, is nowhere."""
-    return F.expand_dims(labels, 1) == F.reshape(F.arange(classes), (-1, *[1] * (labels.ndim - 1)))
+def r2(totals: np.ndarray, weights: np.ndarray) -> float:
+    """1 - (sum of squared errors) / (sum of squared distances of the targets from their mean), the mean over the outputs.
 
-
-def top_k_accuracy(k: int) -> Metric:
-    """The metric `top<k>_accuracy`: 1 where fewer than `k` classes have a larger output than the target's class, else 0.
-
-    Its function takes outputs (N, classes, ...) and integer targets (N, ...). Raises ArgumentError for k < 1.
-
-    >>> import numpy as np, slopes as sl
-    >>> outputs = sl.tensor(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]], np.float32))
-    >>> sl.train.top_k_accuracy(2)(outputs, sl.tensor([1, 2])).tolist()
-    [True, False]
+    nan where no target varies, as of one example. As in scikit-learn, one output of several whose targets are all equal has 1 if there
+    is no error, else 0.
     """
-    if k < 1:
-        raise ArgumentError(f"top_k_accuracy: k is {k}", why="the target is to be among the k largest outputs",
-                            repair="take k of at least 1")
-
-    def among_largest(outputs: Tensor, targets: Tensor) -> Tensor:
-        of_target = F.sum(F.where(is_class(targets, outputs.shape[1]), outputs, 0), axis=1, keepdims=True)
-        larger = F.logical_not(outputs <= of_target)  # also where one is NaN: a net that diverged is never right
-        return F.sum(F.astype(larger, np.int32), axis=1) < k
-
-    return Metric(f"top{k}_accuracy", among_largest, format=".2%")
-
-
-def class_counts(outputs: Tensor, targets: Tensor) -> Ratio:
-    """For each class how often it was predicted and right, how often it was predicted, and how often it was the target.
-
-    outputs (N, classes, ...) and integer targets (N, ...) -> totals (M, 2, classes): right twice; weights (M, 2, classes): predicted,
-    target. Logits (N, ...) with targets of 0 or 1 in the same shape count the class 1 alone.
-    """
-    if outputs.ndim == targets.ndim:
-        predicted, true = (F.astype(F.reshape(values, (-1, 1)), np.float32) for values in (outputs > 0, targets > 0.5))
-    else:
-        both = F.argmax(outputs, axis=1), targets
-        predicted, true = (F.astype(is_class(F.reshape(labels, (-1,)), outputs.shape[1]), np.float32) for labels in both)
-    right = predicted * true
-    return Ratio(F.stack([right, right], axis=1), F.stack([predicted, true], axis=1))
-
-
-def over_classes(score: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> Finish:
-    """The mean over the classes that occur, as target or as prediction, of a score (above, below) of their counts; 0 where below is 0."""
-    def finish(totals: np.ndarray, weights: np.ndarray) -> float:
-        occurs = weights.sum(axis=0) > 0
-        above, below = score(totals[0][occurs], weights[0][occurs], weights[1][occurs])
-        return float(np.divide(above, below, out=np.zeros(len(above)), where=below > 0).mean()) if len(above) else 0.0
-
-    return finish
+    errors, squares, sums, count = *totals, *weights
+    spread = squares - sums * sums / np.where(count > 0, count, 1)
+    varies = spread > ROUNDING * squares
+    if not varies.any():
+        return math.nan
+    return float(np.where(varies, 1 - errors / np.where(varies, spread, 1), np.where(errors > 0, 0.0, 1.0)).mean())
 
 
 LOSS = Metric("loss", lower_is_better=True)
 METRICS = {metric.name: metric for metric in (
     Metric("accuracy", accuracy, format=".2%"), Metric("token_accuracy", token_accuracy, format=".2%"),
-    Metric("binary_accuracy", binary_accuracy, format=".2%"), top_k_accuracy(5),
-    Metric("precision", class_counts, format=".2%", finish=over_classes(lambda right, predicted, true: (right, predicted))),
-    Metric("recall", class_counts, format=".2%", finish=over_classes(lambda right, predicted, true: (right, true))),
-    Metric("f1", class_counts, format=".2%", finish=over_classes(lambda right, predicted, true: (2 * right, predicted + true))),
+    Metric("binary_accuracy", binary_accuracy, format=".2%"), top_k_accuracy(5), *CLASS_METRICS,
     Metric("absolute_error", absolute_error, lower_is_better=True), Metric("squared_error", squared_error, lower_is_better=True),
     Metric("rmse", squared_error, lower_is_better=True, finish=lambda total, count: quotient(total, count) ** 0.5),
-    Metric("brier", brier, lower_is_better=True))}
+    Metric("r2", squared_deviations, finish=r2, undefined="it compares with the variance of the targets, which do not vary"),
+    Metric("brier", brier, lower_is_better=True),
+    Metric("calibration_error", calibration_counts, lower_is_better=True, finish=calibration_error),
+    LossMetric("perplexity", lower_is_better=True, finish=lambda loss, count: float(np.exp(quotient(loss, count)))),
+    ScoreMetric("roc_auc", score=ranked(roc_auc), undefined="it compares examples of one class with others, and there are no others"),
+    ScoreMetric("average_precision", score=ranked(average_precision), undefined="there is no example of the class to be detected"),
+    TableMetric("confusion", confusion_counts))}
 
 MetricLike = str | Metric | MetricFunction
 
@@ -192,10 +90,30 @@ def find_metrics(metrics: Iterable[MetricLike] | MetricLike | None, labelled: bo
     return {metric.name: metric for metric in map(find_metric, listed)}
 
 
+def without_ranks(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    """The metrics whose figure follows from sums or from the loss."""
+    return {name: metric for name, metric in metrics.items() if not isinstance(metric, ScoreMetric)}
+
+
+def check_for_training(metrics: Mapping[str, Metric], validated: bool) -> None:
+    """A training has one number per epoch for each metric, and figures of a ranking only where there are validation data."""
+    for name, metric in metrics.items():
+        if isinstance(metric, TableMetric):
+            raise ArgumentError(f"fit: the metric {name!r} is an array", why="a history has one number for each epoch",
+                                repair=f"measure it afterwards: sl.evaluate(net, data, metrics={name!r})")
+        if isinstance(metric, ScoreMetric) and not validated:
+            raise ArgumentError(f"fit: the metric {name!r} needs validation data",
+                                why="it compares all examples with each other, and while the net learns each batch has other weights",
+                                repair=f"give fit validation=..., or measure it afterwards: sl.evaluate(net, data, metrics={name!r})")
+
+
 def metric_of(name: str, metrics: Mapping[str, Metric]) -> Metric:
-    """The metric that a figure of a run belongs to: one of these `metrics`, the loss, a known one, or a plain
-    number."""
-    return metrics.get(name) or ({"loss": LOSS} | METRICS).get(name) or Metric(name)
+    """The metric that a figure of a run belongs to: one of these `metrics`, the loss, a known one, or a plain number.
+
+    A figure of one of several validation sets is called SET/METRIC.
+    """
+    known = {"loss": LOSS} | METRICS | dict(metrics)
+    return known.get(name) or known.get(name.partition("/")[2]) or Metric(name)
 
 
 def find_metric(metric: MetricLike) -> Metric:
@@ -214,30 +132,3 @@ def find_metric(metric: MetricLike) -> Metric:
 def is_labelled(targets: Any) -> bool:
     """Whether targets are class labels: integers."""
     return np.issubdtype(np.asarray(targets).dtype, np.integer)
-
-
-def sum_over_examples(values: Tensor) -> Tensor:
-    """The sum over examples of each example's mean: exact integers when there is one truth per example."""
-    if values.dtype == np.bool_:
-        values = F.astype(values, np.int32 if values.ndim == 1 else np.float32)
-    return F.sum(F.mean(values, axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values)
-
-
-def sum_of_counted(values: Tensor, targets: Tensor, ignored: Iterable[int]) -> tuple[Tensor, Tensor]:
-    """The sum of the values whose target is no ignored label, and how many there are: float32, exact up to 2^24."""
-    counted = is_counted(targets, ignored)
-    return F.sum(F.where(counted, F.astype(values, np.float32), 0.0)), F.sum(F.astype(counted, np.float32))
-
-
-def sum_of_ratio(ratio: Ratio, targets: Tensor, ignored: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The two sums of a ratio over the first axis, without the targets that are ignored labels."""
-    totals, weights = (F.astype(part, np.float32) for part in ratio)
-    if ignored and totals.shape[0] == targets.size:
-        counted = F.reshape(is_counted(targets, ignored), (-1,))
-        totals, weights = (F.where(F.reshape(counted, (-1, *[1] * (part.ndim - 1))), part, 0.0) for part in (totals, weights))
-    return F.sum(totals, axis=0), F.sum(weights, axis=0)
-
-
-def is_counted(targets: Tensor, ignored: Iterable[int]) -> Tensor:
-    """Whether each target is no ignored label."""
-    return functools.reduce(operator.and_, (targets != label for label in ignored))

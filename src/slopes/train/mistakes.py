@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -154,14 +155,14 @@ def are_probabilities(values: np.ndarray) -> bool:
     return inside and bool((np.abs(values.sum(axis=1) - 1) < 1e-5).all())
 
 
-def warn_of_classes(loss: Loss, dataset: Any, validation: Any) -> None:
+def warn_of_classes(loss: Loss, dataset: Any, validation: Sequence[Any]) -> None:
     """Warn of one class only, and of classes that are in the validation data but not in the training data."""
     if loss not in (cross_entropy, nll_loss) or not is_labelled(dataset.targets):
         return
     learned = np.asarray(dataset.targets)
-    if validation is not None and is_labelled(validation.targets):
-        warn_of_unseen_classes(dataset, validation)
-    elif learned.size > 1 and learned.min() == learned.max():
+    for held_out in validation:
+        warn_of_unseen_classes(dataset, held_out)
+    if not validation and learned.size > 1 and learned.min() == learned.max():
         warn(f"all {learned.size} targets are class {learned.flat[0]}", why="the net learns to answer this, whatever it is asked",
              repair="look how the examples were selected or sorted before they were divided; slopes.data.split mixes them")
 
@@ -174,7 +175,7 @@ def warn_of_unseen_classes(dataset: Any, validation: Any) -> None:
         names = getattr(dataset, "classes", None)
         listed = [str(label) if names is None else f"{names[label]} ({label})" for label in unseen]
         more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-        warn(f"{asked[unseen].sum()} of {asked.sum()} validation targets are of classes without any training example: "
+        warn(f"{asked[unseen].sum()} of {asked.sum()} {validation.role} targets are of classes without any training example: "
              f"{', '.join(listed[:NAMED])}{more}",
              why="a net learns never to answer what it never sees",
              repair="divide the data class by class, as slopes.data.split does, or leave these classes out")

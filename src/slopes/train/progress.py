@@ -4,55 +4,68 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..errors import ArgumentError
 from ..machine import notice
 from ..streams import lenient, stderr
 from .chunk import Chunk
-from .history import figures
+from .estimate import Estimate
+from .history import epoch_text, figures
 from .replay import at_step
 from .training import Callback, Training
 
+EPOCHS = "epochs"
+Progressing = bool | Literal["epochs"] | Callback | None
 QUIET_SECONDS = 10.0  # plain lines within an epoch come no closer than this
 
 
-def choose_reporter(progress: bool | Callback | None, stream: TextIO | None = None) -> list[Callback]:
-    """None or True: a live line when the stream is a terminal, else plain lines; False: nobody; a callback: itself.
+def choose_reporter(progress: Progressing, stream: TextIO | None = None) -> list[Callback]:
+    """None or True: a live line when the stream is a terminal, else plain lines; "epochs": a plain line per epoch and no more; False:
+    nobody; a callback: itself.
 
     A stream that is closed or full does not stop a training: what cannot be shown is dropped.
     """
     if progress is False:
         return []
+    shown = stderr() if stream is None else lenient(stream)
+    if isinstance(progress, str):
+        if progress != EPOCHS:
+            raise ArgumentError(f"progress is {progress!r}", why="it is True, False, 'epochs' or a train.Callback",
+                                repair="progress='epochs' writes one line for each epoch")
+        return [Lines(shown, within=False)]
     if progress is not None and not isinstance(progress, bool):
         return [progress]
-    shown = stderr() if stream is None else lenient(stream)
     return [Live(shown) if shown.isatty() else Lines(shown)]
 
 
 class Lines(Callback):
-    """One plain line per epoch, and within a long epoch one about every ten seconds: for log files and pipes."""
+    """One plain line per epoch, and where `within` is true one about every ten seconds of a long epoch: for log files and pipes."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream, self.last = stream, 0.0
+    def __init__(self, stream: TextIO, within: bool = True) -> None:
+        self.stream, self.within, self.last = stream, within, 0.0
+        self.estimate = Estimate()
 
     def begin(self, training: Training) -> None:
         """The clock of the first line starts."""
-        self.last = time.monotonic()
+        self.last, self.estimate = time.monotonic(), Estimate()
 
     def resumed(self, training: Training) -> None:
         """A line that says where the training goes on."""
         self.log(resumed_text(training))
 
     def chunk_done(self, training: Training, chunk: Chunk) -> None:
-        """A line when the last one is old enough."""
-        if time.monotonic() - self.last >= QUIET_SECONDS:
+        """The estimate of a long training; a line when the last one is old enough."""
+        if estimate := self.estimate.text(training):
+            self.log(estimate)
+        if self.within and time.monotonic() - self.last >= QUIET_SECONDS:
             means = training.epoch_metrics
             done = f"{means.examples:,}/{training.examples:,} examples"
-            epoch = f"epoch {training.position.epoch + 1}/{training.spec.epochs}"
+            epoch = epoch_text(training.position.epoch, training.spec.epochs)
             self.log("  ".join([epoch, done, f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)]))
 
     def epoch_done(self, training: Training) -> None:
@@ -112,11 +125,13 @@ class Live(Callback):
                    TimeRemainingColumn())
         self.progress = Progress(*columns, console=Console(file=stream), auto_refresh=False, transient=True)
         self.task = TaskID(0)
+        self.estimate = Estimate()
 
     def begin(self, training: Training) -> None:
         """Show the empty bar: the first step has to be compiled before it moves."""
-        epochs = training.spec.epochs
-        self.task = self.progress.add_task(f"epoch 1/{epochs}", total=epochs * training.examples, figures="")
+        self.estimate = Estimate()
+        total = training.epochs * training.examples if training.best is None else None
+        self.task = self.progress.add_task(epoch_text(0, training.spec.epochs), total=total, figures="")
         self.progress.start()
         notice.covered.append(self)
 
@@ -126,11 +141,13 @@ class Live(Callback):
         self.progress.console.print(resumed_text(training), highlight=False, soft_wrap=True)
 
     def chunk_done(self, training: Training, chunk: Chunk) -> None:
-        """Move the bar and redraw."""
+        """Move the bar and redraw; the estimate of a long training stays above it."""
+        if estimate := self.estimate.text(training):
+            self.progress.console.print(estimate, highlight=False, soft_wrap=True)
         means, epoch = training.epoch_metrics, training.position.epoch
         shown = "  ".join([f"loss {means.loss:.4f}", *figures(means.metrics, training.metrics)])
         self.progress.update(self.task, completed=examples_done(training), figures=shown,
-                             description=f"epoch {epoch + 1}/{training.spec.epochs}")
+                             description=epoch_text(epoch, training.spec.epochs))
         self.progress.refresh()
 
     def epoch_done(self, training: Training) -> None:

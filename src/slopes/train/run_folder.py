@@ -133,9 +133,11 @@ def check_run(saved: SavedRun, training: Training) -> SavedNetwork:
         raise refusal(saved, difference, "make the net as it was made for this run")
     before, now = dict(saved.hyperparameters), description(training)["hyperparameters"]
     epochs = before.pop("epochs", 0), now.pop("epochs")
-    other = [f"{name} is {now.get(name)} here, {before.get(name)} there" for name in now if now[name] != before.get(name)]
+    other = [f"{name} is {now.get(name)} here, {before.get(name)} there" for name in {**before, **now} if now.get(name) != before.get(name)]
     if other:
         raise refusal(saved, f"its settings are others: {', '.join(other)}", "use the settings that it was begun with")
+    if epochs[0] != epochs[1] and "auto" in epochs:
+        raise refusal(saved, f"epochs is {epochs[1]!r} here, {epochs[0]!r} there", "use the epochs that it was begun with")
     if epochs[1] < epochs[0]:
         raise refusal(saved, f"it has {epochs[0]} epochs, more than epochs={epochs[1]}", f"use epochs={epochs[0]} or more")
     return network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,14 +109,14 @@ class ChunkSizer:
 
 
 class ArrayRunner(ChunkSizer):
-    """Runs `step((inputs, targets), indices, rate)` over batches of indices.
+    """Runs `step((inputs, *labels), indices, rate)` over batches of indices; labels are the targets, and weights if there are any.
 
     Where inputs are read from the disk, those in memory for one call are always `room` examples: another shape would be compiled anew.
     """
 
-    def __init__(self, program: StepProgram, inputs: Any, targets: Tensor, room: int) -> None:
+    def __init__(self, program: StepProgram, inputs: Any, labels: Sequence[Tensor], room: int) -> None:
         super().__init__(program)
-        self.inputs, self.targets, self.room = inputs, targets, room
+        self.inputs, self.labels, self.room = inputs, labels, room
         self.streamed = is_streamed(inputs)
 
     @property
@@ -128,18 +128,19 @@ class ArrayRunner(ChunkSizer):
         """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
         of the first step is given."""
         def call() -> Results:
-            held, indices = self.read(batches) if self.streamed else ((self.inputs, self.targets), batches.indices)
+            held, indices = self.read(batches) if self.streamed else ((self.inputs, *self.labels), batches.indices)
             return self.program.run(len(batches), held, indices, rates, first)
 
         return self.measure(len(batches), call)
 
-    def read(self, batches: IndexBatches) -> tuple[tuple[Any, Tensor], np.ndarray]:
-        """(inputs, targets) in memory for this call, and the indices into them; filled up to the usual room."""
+    def read(self, batches: IndexBatches) -> tuple[tuple[Any, ...], np.ndarray]:
+        """(inputs, *labels) in memory for this call, and the indices into them; filled up to the usual room."""
         needed = batches.indices.reshape(-1)
         inputs = gather_inputs(self.inputs, needed) if batches.inputs is None else batches.inputs
         filled = np.arange(max(self.room, needed.size)) % needed.size
         inputs = map_inputs(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
-        return (inputs, asarray(self.targets.numpy()[needed[filled]])), np.arange(needed.size).reshape(batches.indices.shape)
+        labels = [asarray(label.numpy()[needed[filled]]) for label in self.labels]
+        return (inputs, *labels), np.arange(needed.size).reshape(batches.indices.shape)
 
 
 class LoaderRunner(ChunkSizer):

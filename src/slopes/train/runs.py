@@ -8,11 +8,11 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,7 @@ RUN_1_FIELDS = {**HEAD, "finished": str, "data": dict, "structure": list, "setti
 STUDY_1_FIELDS = {**HEAD, "seed": int, "figures": dict, "lines": list, "seconds": (int, float)}
 AGAIN = "restore the file from a copy, or train again"
 NET, LINES = "net.", "history."  # prefixes in a state: the net's arrays, and those of the history, which are in its lines
+T = TypeVar("T")
 Histories = dict[str, Written]  # by network: what of its history is in the folder, written by this process
 
 
@@ -268,7 +269,11 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
     Raises DataError naming file and field for: a missing or damaged file, a link that leaves the folder, a schema newer than this
     version's, missing or unknown fields, fields of another type, weights that are not those of run.json.
     """
-    target = Path(folder)
+    return read_stable(Path(folder), lambda target: read_run(target) if holds(target, RECORD) else read_study_1(target))
+
+
+def read_stable(target: Path, read: Callable[[Path], T]) -> T:
+    """What `read` gives of a run folder: of one run, even if another process saves a new one meanwhile."""
     if not holds_run(target):
         seen = "there is no such file in this folder" if target.is_dir() else \
             "this is a file, not a folder" if target.exists() else "there is no such folder"
@@ -276,12 +281,12 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
                       why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(target)}")
     before = identity(target)
     try:
-        saved = read_run(target) if holds(target, RECORD) else read_study_1(target)
+        value = read(target)
     except DataError:
         if identity(target) == before:
             raise
-        return load_run(target)  # another process has just saved a run here
-    return saved if identity(target) == before else load_run(target)
+        return read_stable(target, read)  # another process has just saved a run here
+    return value if identity(target) == before else read_stable(target, read)
 
 
 def identity(target: Path) -> tuple[Any, ...]:
@@ -295,20 +300,26 @@ def identity(target: Path) -> tuple[Any, ...]:
 
 def read_run(target: Path) -> SavedRun:
     """The run that the folder holds at this moment."""
-    record = load_json(inside(target, current(target, RECORD)), RUN_SCHEMA, RUN_VERSION)
-    source = str(target / RECORD)
+    record = read_fields(target)
     if record["version"] == 1:
         return read_run_1(target, record)
-    check_fields(record, FIELDS, source)
-    for name, fields in record["networks"].items():
-        if not is_name(name, len(record["networks"])):
-            raise refused(target / RECORD, "networks", f"one is called {name!r:.120}", repair=AGAIN)
-        check_fields(fields, NETWORK_2_FIELDS if record["version"] == 2 else NETWORK_FIELDS, f"{source}: networks[{name!r}]")
     weights, state = (read_arrays(target, file, record["sha256"].get(file)) for file in (WEIGHTS, STATE))
     networks = {name: read_network(target, name, fields, arrays_of(weights, name), arrays_of(state, name))
                 for name, fields in record["networks"].items()}
     plain = {name: record[name] for name in FIELDS if name not in ("finished", "networks", "sha256")}
     return SavedRun(folder=target, networks=networks, **plain)
+
+
+def read_fields(target: Path) -> dict[str, Any]:
+    """The fields of run.json, checked."""
+    record = load_json(inside(target, current(target, RECORD)), RUN_SCHEMA, RUN_VERSION)
+    source = str(target / RECORD)
+    check_fields(record, RUN_1_FIELDS if record["version"] == 1 else FIELDS, source)
+    for name, fields in record.get("networks", {}).items():
+        if not is_name(name, len(record["networks"])):
+            raise refused(target / RECORD, "networks", f"one is called {name!r:.120}", repair=AGAIN)
+        check_fields(fields, NETWORK_2_FIELDS if record["version"] == 2 else NETWORK_FIELDS, f"{source}: networks[{name!r}]")
+    return record
 
 
 def read_network(target: Path, name: str, fields: dict[str, Any], weights: dict[str, np.ndarray],
@@ -323,7 +334,6 @@ def read_network(target: Path, name: str, fields: dict[str, Any], weights: dict[
 
 def read_run_1(target: Path, record: dict[str, Any]) -> SavedRun:
     """A run of one network, as slopes wrote it before there were several; its seed was a hyper-parameter."""
-    check_fields(record, RUN_1_FIELDS, str(target / RECORD))
     values = dict(record["hyperparameters"])
     network = SavedNetwork(read_arrays(target, WEIGHTS, record["weights_sha256"]), record["structure"], record["settings"],
                            read_history_1(target, ""), record["interrupted"])
@@ -335,11 +345,17 @@ def read_run_1(target: Path, record: dict[str, Any]) -> SavedRun:
 
 def read_study_1(target: Path) -> SavedRun:
     """What recipes of several trainings left before they left runs: figures and weights, but no description of the data."""
-    record = load_json(inside(target, current(target, STUDY)), STUDY_SCHEMA)
-    check_fields(record, STUDY_1_FIELDS, str(target / STUDY))
+    record = read_study_fields(target)
     weights = load_safetensors(inside(target, current(target, WEIGHTS))) if holds(target, WEIGHTS) else {}
     return SavedRun(target, STUDY_SCHEMA, 1, record["made_with"], record["recipe"], record["hyperparameters"], record["seed"], {},
                     {"": SavedNetwork(weights)} if weights else {}, record["figures"], record["lines"], seconds=record["seconds"])
+
+
+def read_study_fields(target: Path) -> dict[str, Any]:
+    """The fields of study.json, checked."""
+    record = load_json(inside(target, current(target, STUDY)), STUDY_SCHEMA)
+    check_fields(record, STUDY_1_FIELDS, str(target / STUDY))
+    return record
 
 
 def read_history(target: Path, name: str, fields: Mapping[str, Any]) -> History:

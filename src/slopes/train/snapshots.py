@@ -48,11 +48,14 @@ class Snapshots(Callback):
 
     def begin(self, training: Training) -> None:
         """Forget an earlier training."""
+        if training.best is not None:
+            raise ArgumentError("Snapshots: the training has epochs='auto'", why="each cycle takes its share of the epochs",
+                                repair="say how many epochs it trains, a multiple of count")
         self.net, self.weights = training.net, []
 
     def epoch_done(self, training: Training) -> None:
         """Keep the weights when a cycle ends with this epoch."""
-        done, epochs = len(training.history.epochs), training.spec.epochs
+        done, epochs = len(training.history.epochs), training.epochs
         if (done * self.count) // epochs > ((done - 1) * self.count) // epochs:
             self.weights.append(training.net.state_dict())
 

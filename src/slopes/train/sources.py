@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,18 @@ from ..nn.module import Module
 from ..tensor import Tensor, asarray
 from .carried import CarriedState
 from .checks import check_arguments, check_dataset, check_last_batch, check_trial, try_loss
-from .metrics import Ratio, is_labelled, sum_of_counted, sum_of_ratio, sum_over_examples
+from .metric import Ratio
+from .metric_sums import sum_of_counted, sum_of_ratio, sum_over_examples, weighted_sums
+from .metrics import is_labelled
 from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
 from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
 from .spec import Augment
 from .step_program import StepProgram
 from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
-from .totals import Loss, Objective
+from .totals import Loss, Objective, Part
+from .weighting import WeightedData
 
-Part = tuple[Any, Tensor, Any]  # inputs, targets, and their share of the batch
 VALIDATION_BATCH = 512  # large, for speed: the means do not depend on it
 
 
@@ -42,6 +44,7 @@ class ArraySource:
         self.inputs, self.targets = check_dataset(dataset, role)
         self.role, self.classes = role, getattr(dataset, "classes", None)
         self.labelled, self.streamed = is_labelled(self.targets), is_streamed(self.inputs)
+        self.sample_weight = dataset.sample_weight if isinstance(dataset, WeightedData) else None
 
     def usual_loss(self) -> Loss:
         """The cross-entropy for class labels, the squared error for floats."""
@@ -49,16 +52,17 @@ class ArraySource:
 
     # Checks before anything is compiled
 
-    def check_loss(self, net: Module, loss: Loss | None, augment: Augment | None = None) -> Objective:
+    def check_loss(self, net: Module, loss: Loss | None, augment: Augment | None = None, weighted: bool = False) -> Objective:
         """Try net and loss (None: the default for these targets) on one example; the objective says what kind of loss it is."""
         usual, loss = loss is None, self.usual_loss() if loss is None else loss
-        return check_trial(net, loss, self.inputs, self.targets, self.role, augment, usual)
+        weighted = weighted or self.sample_weight is not None
+        return check_trial(net, loss, self.inputs, self.targets, self.role, augment, usual, weighted)
 
-    def check_training(self, net: Module, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+    def check_training(self, net: Module, loss: Loss, batch_size: int, held_out: Sequence[Source]) -> None:
         """Refuse a last batch that the net cannot learn from; warn of outputs that the loss is not for, and of missing classes."""
         check_last_batch(net, self.inputs, len(self.targets), batch_size)
         warn_of_outputs(net, loss, self.inputs)
-        warn_of_classes(loss, self, held_out if isinstance(held_out, ArraySource) and held_out.labelled else None)
+        warn_of_classes(loss, self, [source for source in held_out if isinstance(source, ArraySource) and source.labelled])
 
     # The batches of an epoch
 
@@ -96,31 +100,35 @@ class ArraySource:
     def runner(self, program: StepProgram, batch_size: int, carried: CarriedState | None) -> ArrayRunner:
         """What runs the compiled step."""
         room = self.steps_read(batch_size) * self.batch_size(batch_size) if self.streamed else 0
-        return ArrayRunner(program, as_input_tensors(self.inputs), as_tensor(self.targets), room)
+        labels = [as_tensor(array) for array in (self.targets, self.sample_weight) if array is not None]
+        return ArrayRunner(program, as_input_tensors(self.inputs), labels, room)
 
     def carried_state(self, net: Module, batch_size: int) -> None:
         """Examples of arrays have nothing to do with those before them."""
 
     # Inside of the compiled step
 
-    def parts(self, held: tuple[Any, Tensor], indices: Tensor, count: int = 1) -> Iterator[Part]:
+    def parts(self, held: tuple[Any, ...], indices: Tensor, count: int = 1) -> Iterator[Part]:
         """The batch in `count` parts, each gathered when it is its turn."""
-        inputs, targets = held
+        inputs, targets, *weights = held
         for start, stop in cuts(indices.shape[0], count):
             part = indices[start:stop]
             chosen = F.take(targets, part, axis=0)
-            yield take_examples(inputs, part), chosen, part.shape[0] / indices.shape[0]
+            weight = F.take(weights[0], part, axis=0) if weights else None
+            yield Part(take_examples(inputs, part), chosen, weight, part.shape[0] / indices.shape[0])
 
     def ignored_labels(self, ignored: frozenset[int]) -> list[int]:
         """Which of the labels that the loss leaves out there are."""
         return [label for label in sorted(ignored) if self.labelled and (self.targets == label).any()]
 
-    def metric_sum(self, values: Tensor | Ratio, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
+    def metric_sum(self, values: Tensor | Ratio, part: Part, ignored: list[int]) -> tuple[Tensor, Tensor]:
         """A metric's sum over the examples of a batch, or over the targets that count, where some do not; and their number."""
+        if part.weights is not None:
+            return weighted_sums(values, part.targets, ignored, part.weights)
         if isinstance(values, Ratio):
-            return sum_of_ratio(values, targets, ignored)
-        if ignored and values.shape == targets.shape:
-            return sum_of_counted(values, targets, ignored)
+            return sum_of_ratio(values, part.targets, ignored)
+        if ignored and values.shape == part.targets.shape:
+            return sum_of_counted(values, part.targets, ignored)
         return sum_over_examples(values), asarray(np.float32(values.shape[0]))
 
 
@@ -129,7 +137,7 @@ class LoaderSource:
 
     def __init__(self, loader: Loader, role: str = "dataset") -> None:
         self.loader, self.role, self.carries, self.labelled = loader, role, loader.carries, loader.labelled
-        self.targets = np.zeros(0, np.int64)
+        self.targets, self.sample_weight, self.classes = np.zeros(0, np.int64), None, None
 
     def usual_loss(self) -> Loss:
         """The loss that the loader names."""
@@ -137,7 +145,7 @@ class LoaderSource:
 
     # Checks before anything is compiled
 
-    def check_loss(self, net: Module, loss: Loss | None, augment: Augment | None = None) -> Objective:
+    def check_loss(self, net: Module, loss: Loss | None, augment: Augment | None = None, weighted: bool = False) -> Objective:
         """Try net and loss (None: the default for these targets) on one example; the objective says what kind of loss it is."""
         loss = self.usual_loss() if loss is None else loss
         batch = next((batch for batch in self.loader.batches(1) if batch.counted), None)
@@ -146,9 +154,9 @@ class LoaderSource:
         with Mode(net, training=False), no_grad():
             inputs, targets = map_inputs(asarray, batch.inputs), asarray(batch.targets)
             check_arguments(net, inputs, self.role)
-            return try_loss(net, loss, call_with(net, inputs), inputs, targets, augment)
+            return try_loss(net, loss, call_with(net, inputs), inputs, targets, augment, weighted)
 
-    def check_training(self, net: Module, loss: Loss, batch_size: int, held_out: Source | None) -> None:
+    def check_training(self, net: Module, loss: Loss, batch_size: int, held_out: Sequence[Source]) -> None:
         """Nothing more is known before batches are made."""
 
     # The batches of an epoch
@@ -185,7 +193,7 @@ class LoaderSource:
         """The batch in `count` parts of its rows; the share of each is that of the targets that count."""
         inputs, targets = batch
         if count == 1:
-            yield inputs, targets, 1.0
+            yield Part(inputs, targets, None, 1.0)
             return
         if self.carries:
             raise ArgumentError(f"fit: accumulate={count} with a loader whose state is carried", why="each row goes on in the next batch",
@@ -193,14 +201,15 @@ class LoaderSource:
         counted = F.astype(targets != IGNORED, np.float32)
         for start, stop in cuts(targets.shape[0], count):
             share = F.sum(counted[start:stop]) / F.sum(counted)
-            yield map_inputs(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], share
+            yield Part(map_inputs(operator.itemgetter(slice(start, stop)), inputs), targets[start:stop], None, share)
 
     def ignored_labels(self, ignored: frozenset[int]) -> list[int]:
         """The labels that do not count."""
         return sorted(ignored | {IGNORED})
 
-    def metric_sum(self, values: Tensor | Ratio, targets: Tensor, ignored: list[int]) -> tuple[Tensor, Tensor]:
+    def metric_sum(self, values: Tensor | Ratio, part: Part, ignored: list[int]) -> tuple[Tensor, Tensor]:
         """A metric's sum over the targets of a batch that count, and their number."""
+        targets = part.targets
         if isinstance(values, Ratio):
             return sum_of_ratio(values, targets, ignored)
         if values.shape == targets.shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..constraint import POSITIVE
 from ..errors import ArgumentError
@@ -17,6 +17,7 @@ from .metrics import MetricLike
 from .schedule import Schedule
 from .statistics import Statistics, statistics_of
 from .totals import Loss
+from .weighting import ClassWeight
 
 ParameterFunction = Callable[[list[Tensor]], Any]
 Augment = Callable[[Any, Tensor], tuple[Any, Tensor]]
@@ -37,7 +38,7 @@ class TrainSpec:
 
     loss: Loss | None = None
     optimizer: Optimizer | None = None
-    epochs: int = 1
+    epochs: int | Literal["auto"] = 1
     batch_size: int = 64
     validation: Any = None
     metrics: Iterable[MetricLike] | MetricLike | None = None
@@ -51,6 +52,7 @@ class TrainSpec:
     constrain: float | ParameterFunction | None = None
     storage: str = "float32"
     statistics: Statistics | Iterable[str] | str | None = None
+    class_weight: ClassWeight | None = None
 
     def __post_init__(self) -> None:
         check_counts(self.batch_size, self.epochs, self.accumulate)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import functions as F
+from ..compile import compile
 from ..data.loaders.inputs import call_with
 from ..modes import enable_grad, no_grad
 from ..nn.recurrent import detached
@@ -13,11 +14,14 @@ from ..optim import Average
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .carried import CarriedState
-from .metrics import Metric
+from .class_metrics import check_classes
+from .metric import Metric, ScoreMetric
+from .metric_sums import repeat_weights
 from .sources import Source
 from .spec import TrainSpec
 from .statistics import StepStatistics
-from .totals import Objective, PartResult, SumAndWeight, batch_results, measure_part, total, whole_loss
+from .step_program import StepProgram
+from .totals import Objective, Part, PartResult, SumAndWeight, batch_results, measure_part, total, whole_loss
 
 
 class Forward:
@@ -27,14 +31,16 @@ class Forward:
                  carried: CarriedState | None) -> None:
         self.net, self.source, self.objective, self.metrics, self.carried = net, source, objective, metrics, carried
         self.ignored = source.ignored_labels(objective.ignored)
+        self.ranks = any(isinstance(metric, ScoreMetric) for metric in metrics.values())
 
     def outputs(self, inputs: Any) -> Any:
         """The outputs for some inputs; a carried state goes on."""
         return call_with(self.net, inputs) if self.carried is None else self.carried.read(self.net, inputs)
 
-    def metric_sums(self, outputs: Any, targets: Tensor) -> dict[str, SumAndWeight]:
-        """(sum, weight) of each metric."""
-        return {name: self.source.metric_sum(metric(outputs, targets), targets, self.ignored) for name, metric in self.metrics.items()}
+    def metric_sums(self, outputs: Any, part: Part) -> dict[str, SumAndWeight]:
+        """(sum, weight) of each metric that is made of sums."""
+        return {name: self.source.metric_sum(metric(outputs, part.targets), part, self.ignored)
+                for name, metric in self.metrics.items() if metric.in_step}
 
 
 class TrainStep:
@@ -49,7 +55,7 @@ class TrainStep:
         if rate is not None:
             self.optimizer.lr.assign(rate)
         self.forward.net.zero_grad()
-        parts = [self.measure(*part) for part in self.forward.source.parts(held, batch, self.spec.accumulate)]
+        parts = [self.measure(part) for part in self.forward.source.parts(held, batch, self.spec.accumulate)]
         losses, means = whole_loss(parts, self.forward.objective.summed)
         for loss in self.penalized(losses):
             loss.backward()
@@ -66,14 +72,21 @@ class TrainStep:
 
         return step
 
-    def measure(self, inputs: Any, targets: Tensor, share: Any) -> PartResult:
+    def compile(self, statistics: StepStatistics | None) -> StepProgram:
+        """The program of the step, and the one that measures statistics as well, where there are any."""
+        plain = compile(self.run, storage=self.spec.storage)
+        if statistics is None:
+            return StepProgram(plain)
+        return StepProgram(plain, compile(self.with_statistics(statistics), storage=self.spec.storage), statistics.every)
+
+    def measure(self, part: Part) -> PartResult:
         """The results of a part of a batch; its metrics compare with the targets as they were before augmentation."""
         augment = self.spec.augment
-        seen, learned = (inputs, targets) if augment is None else augment(inputs, targets)
+        seen, learned = (part.inputs, part.targets) if augment is None else augment(part.inputs, part.targets)
         outputs = self.forward.outputs(seen)
         with no_grad():
-            metrics = self.forward.metric_sums(detached(outputs), targets)
-        return measure_part(self.forward.objective.loss, outputs, learned, share, metrics)
+            metrics = self.forward.metric_sums(detached(outputs), part)
+        return measure_part(self.forward.objective, outputs, part._replace(targets=learned), metrics)
 
     def penalized(self, losses: list[Tensor]) -> list[Tensor]:
         """The losses, the penalty added to the first."""
@@ -94,17 +107,31 @@ class TrainStep:
 
 
 def evaluation_step(forward: Forward, predicts: bool) -> Callable[..., dict[str, Any]]:
-    """The step of a measurement: the batch's results, and under "predicted" the class of each example where `predicts` is true."""
+    """The step of a measurement: the batch's results, under "predicted" the class of each example where `predicts` is true, and under
+    "scores" all outputs and targets where a metric ranks them."""
 
     def step(held: Any, batch: Any, rate: None = None) -> dict[str, Any]:
         with no_grad():
-            (inputs, targets, share), = forward.source.parts(held, batch)
-            outputs = forward.outputs(inputs)
-            predicted = {"predicted": F.argmax(outputs, axis=1)} if predicts else {}
-            metrics = forward.metric_sums(outputs, targets)
+            part, = forward.source.parts(held, batch)
+            outputs = forward.outputs(part.inputs)
+            more: dict[str, Any] = {"predicted": F.argmax(outputs, axis=1)} if predicts else {}
+            if forward.ranks:
+                more["scores"] = scores_and_targets(outputs, part)
+            metrics = forward.metric_sums(outputs, part)
             with enable_grad():  # a loss is taken apart by its derivatives
-                part = measure_part(forward.objective.loss, outputs, targets, share, metrics)
-            _, means = whole_loss([part], summed=False)
-            return batch_results([part], part.loss, means, **predicted)
+                measured = measure_part(forward.objective, outputs, part, metrics)
+            _, means = whole_loss([measured], summed=False)
+            return batch_results([measured], measured.loss, means, **more)
 
     return step
+
+
+def scores_and_targets(outputs: Tensor, part: Part) -> tuple[Tensor, ...]:
+    """The outputs (M, classes), or the logits (M,) in the shape of the targets, the targets (M,), and their weights, if there are any."""
+    targets = part.targets
+    check_classes(outputs, targets)
+    labels = F.reshape(targets, (-1,))
+    more = () if part.weights is None else (repeat_weights(part.weights, labels.size),)
+    if outputs.ndim == targets.ndim:
+        return F.reshape(outputs, (-1,)), labels, *more
+    return F.reshape(F.moveaxis(outputs, 1, -1), (-1, outputs.shape[1])), labels, *more

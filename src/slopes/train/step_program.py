@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..alternate import Alternating
+from ..backend import Segment
 from ..compile import Compiled
 from ..tensor import Tensor, asarray
 from ..tree import map_tree
 
 Results = dict[str, Any]  # a tree of arrays whose first axis is the step
-Segment = tuple[int, int, bool]  # the first step, the one after the last, and whether statistics are measured
 
 
 class StepProgram:
@@ -23,41 +24,61 @@ class StepProgram:
 
     def __init__(self, plain: Compiled, sampled: Compiled | None = None, every: int = 1) -> None:
         self.plain, self.sampled, self.every = plain, sampled, every
+        self.both = None if sampled is None else Alternating(plain, sampled)
 
     @property
     def compilations(self) -> int:
         """How often a step was compiled."""
         return self.plain.compilations + (0 if self.sampled is None else self.sampled.compilations)
 
+    @property
+    def memory(self) -> int:
+        """The bytes of intermediate values."""
+        return max(self.plain.memory, 0 if self.sampled is None else self.sampled.memory)
+
     def run(self, steps: int, held: Any, batch: Any, rates: np.ndarray | None, first: int | None) -> Results:
         """The results of `steps` steps; `batch` and `rates` hold those of each along their first axis.
 
         first: the index of the first step in the training; None where no statistics are wanted, as in a step that is repeated.
         """
-        if self.sampled is None or first is None:
-            return self.call(self.plain, 0, steps, held, batch, rates)
-        parts = [self.call(self.sampled if measured else self.plain, start, stop, held, batch, rates)
-                 for start, stop, measured in self.segments(first, steps)]
-        return join_results(parts)
+        if self.both is None or first is None:
+            return self.call(self.plain, steps, held, batch, rates)
+        measured = np.arange(-first % self.every, steps, self.every)
+        if not len(measured):
+            return self.call(self.plain, steps, held, batch, rates)
+        if len(measured) == steps:
+            return self.call(self.both.functions[1], steps, held, batch, rates)
+        return self.call_both(measured, steps, held, batch, rates)
 
-    def segments(self, first: int, steps: int) -> Iterator[Segment]:
-        """Runs of steps of one kind."""
-        start = 0
-        while start < steps:
-            measured = (first + start) % self.every == 0
-            length = (1 if self.every > 1 else steps) if measured else self.every - (first + start) % self.every
-            stop = min(steps, start + length)
-            yield start, stop, measured
-            start = stop
+    def call(self, program: Compiled, steps: int, held: Any, batch: Any, rates: np.ndarray | None) -> Results:
+        """The results of steps that are all run by one program."""
+        return arrays_of(program.many(steps, held, *stepped(batch, rates, steps), stepped=(1, 2)))
 
-    def call(self, program: Compiled, start: int, stop: int, held: Any, batch: Any, rates: np.ndarray | None) -> Results:
-        """The results of the steps from `start` to `stop`, in one native call."""
-        def part(array: Any) -> Tensor:
-            return asarray(array[start:stop])
+    def call_both(self, measured: np.ndarray, steps: int, held: Any, batch: Any, rates: np.ndarray | None) -> Results:
+        """The results of steps of which some are measured; statistics are those of the measured steps."""
+        assert self.both is not None
+        results = arrays_of(self.both.many(steps, segments(measured, steps), held, *stepped(batch, rates, steps), stepped=(1, 2)))
+        return {**results, "statistics": map_tree(lambda array: array[measured], results["statistics"])}
 
-        rate = None if rates is None else part(rates)
-        results = program.many(stop - start, held, map_tree(part, batch), rate, stepped=(1, 2))
-        return map_tree(lambda tensor: np.array(tensor.numpy()), results)
+
+def segments(measured: np.ndarray, steps: int) -> list[Segment]:
+    """Runs of steps of one kind: each measured step by itself, and those between two of them."""
+    result, start = [], 0
+    for step in measured.tolist():
+        result += [(start, step, 0)] if start < step else []
+        result.append((step, step + 1, 1))
+        start = step + 1
+    return [*result, (start, steps, 0)] if start < steps else result
+
+
+def stepped(batch: Any, rates: np.ndarray | None, steps: int) -> tuple[Any, Tensor | None]:
+    """The arguments of a step that move with it, as tensors."""
+    return map_tree(lambda array: asarray(array[:steps]), batch), None if rates is None else asarray(rates[:steps])
+
+
+def arrays_of(results: Any) -> Results:
+    """Results as arrays of their own."""
+    return map_tree(lambda tensor: np.array(tensor.numpy()), results)
 
 
 def join_results(parts: Sequence[Results]) -> Results:

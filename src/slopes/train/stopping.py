@@ -10,7 +10,7 @@ import numpy as np
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from .history import Run
-from .metrics import Metric
+from .metric import Metric
 from .training import Callback, Training
 
 
@@ -18,7 +18,8 @@ class EarlyStopping(Callback):
     """`fit(..., validation=data, callbacks=[EarlyStopping(patience=5)])`: stop after `patience` epochs without a better validation
     figure, and restore the weights of the best epoch; they are also restored after the last epoch and after Ctrl-C.
 
-    metric    what is watched: "loss" (falling is better), or a metric of the run, by its name; a Metric knows which way is better
+    metric    what is watched: "loss" (falling is better), or a metric of the run, by its name; a Metric knows which way is better. Of
+              several validation sets the first is watched, or one by its name: "other/loss"
     change    by how much a figure must be better to count
     restore   whether the net gets its best weights back
 
@@ -87,7 +88,7 @@ def sign_of(metric: Metric) -> float:
 
 def held_out(run: Run, metric: str, owner: str) -> float:
     """The validation figure of a run's last epoch; `owner`, who asks, is named in the error."""
-    figures: dict[str, Any] = run.epochs[-1].validation if run.epochs else {}
+    figures: dict[str, Any] = {**run.epochs[-1].validation, **run.epochs[-1].watched} if run.epochs else {}
     if metric not in figures:
         why = f"it has {', '.join(figures)}" if figures else "there are no validation data"
         raise ArgumentError(f"{owner}: the run has no validation figure {metric!r}", why=why,

@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..autodiff.pullback import pull_back
 from ..graph.build import build_node, constant
-from ..nn.means import Mean, Notes, record_means
+from ..nn.means import Mean, Notes, record_means, weigh_examples
 from ..tensor import Tensor
 from ..trace import current_trace
+from .weighting import target_weights
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 SumAndWeight = tuple[Tensor, Tensor]
@@ -20,11 +23,21 @@ SumAndWeight = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss, whether it is a sum over the examples (else it is a mean), and the labels that it leaves out."""
+    """A loss, whether it is a sum over the examples (else it is a mean), the labels that it leaves out, and the weights of classes."""
 
     loss: Loss
     summed: bool = False
     ignored: frozenset[int] = frozenset()
+    class_weight: np.ndarray | None = None
+
+
+class Part(NamedTuple):
+    """Examples of a batch: inputs, targets, the weights of the examples (None: all 1), and the share of the batch."""
+
+    inputs: Any
+    targets: Tensor
+    weights: Tensor | None
+    share: Any
 
 
 class Term(NamedTuple):
@@ -44,11 +57,11 @@ class PartResult(NamedTuple):
     metrics: dict[str, SumAndWeight]
 
 
-def measure_part(loss: Loss, outputs: Any, targets: Any, share: Any, metrics: dict[str, SumAndWeight]) -> PartResult:
+def measure_part(objective: Objective, outputs: Any, part: Part, metrics: dict[str, SumAndWeight]) -> PartResult:
     """The loss of a part of a batch, taken apart into the means in it."""
-    with record_means() as notes:
-        value = loss(outputs, targets)
-    return PartResult(value, terms(value, notes), share, metrics)
+    with record_means() as notes, weigh_examples(target_weights(objective.class_weight, part.targets, part.weights)):
+        value = objective.loss(outputs, part.targets)
+    return PartResult(value, terms(value, notes), part.share, metrics)
 
 
 def terms(value: Tensor, notes: Notes) -> list[Term]:

@@ -12,20 +12,20 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 
 from .. import random
-from ..compile import compile
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, nll_loss
 from ..nn.module import Buffer, Module, entries
 from ..optim import Adam, schedules
+from ..optim.optimizer import Optimizer
 from ..random import Generator
-from .checks import check_average, check_kinds, check_optimizer, paired
+from .best import AUTO, MOST_EPOCHS, BestEpoch
+from .checks import check_auto, check_average, check_kinds, check_optimizer, paired
 from .chunk import Chunk, join_chunks
 from .epoch_metrics import EpochMetrics
-from .evaluate import Evaluator
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
-from .metrics import find_metrics
+from .metrics import check_for_training, find_metrics, without_ranks
 from .mistakes import check_learns, warn_of_zeros
 from .mode import Mode, put_in_use
 from .replay import DivergedError, StepReplay, broken_weights, is_finite, non_finite, state_tensors
@@ -35,8 +35,9 @@ from .spec import TrainSpec
 from .state import Group, collect_state, restore_state
 from .statistics import find_statistics
 from .step import Forward, TrainStep
-from .step_program import StepProgram
-from .totals import Loss
+from .totals import Loss, Objective
+from .validation import Validation, validation_sources
+from .weighting import find_class_weight
 
 
 class Position(NamedTuple):
@@ -158,40 +159,45 @@ class Training:
                  **settings: Any) -> None:
         spec = dataclasses.replace(TrainSpec() if spec is None else spec, **settings)
         self.net, self.spec, self.callbacks = net, spec, list(callbacks)
-        dataset, validation = paired(dataset), paired(spec.validation)
+        dataset = paired(dataset)
         check_kinds(net, spec.loss, spec.optimizer)
         check_average(spec.average, net)
         self.optimizer = Adam(lr=1e-3) if spec.optimizer is None else spec.optimizer
         self.average, self.schedule = spec.average, find_schedule(spec.schedule)
-        self.generator, self.validation_generator = Generator(spec.seed), Generator(spec.seed)
+        self.epochs = MOST_EPOCHS if spec.epochs == AUTO else int(spec.epochs)
+        self.best = BestEpoch() if spec.epochs == AUTO else None
+        self.generator = Generator(spec.seed)
         with random.using(Generator(spec.seed)):  # a loss or an augmentation that draws does so here, too
-            self.source, held_out = self.check_data(dataset, validation)
+            self.source, held_out = self.check_data(dataset)
         self.metrics = find_metrics(spec.metrics, self.source.labelled)
+        check_for_training(self.metrics, bool(held_out))
+        if self.best is not None:
+            check_auto(bool(held_out), self.average, self.schedule)
+        self.step_metrics = without_ranks(self.metrics)
         self.statistics = find_statistics(spec.statistics, net)
         self.bind()
         self.batch_size = self.source.batch_size(spec.batch_size)
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
         self.prepare_step()
-        self.sources = [(self.source, self.batch_size)]
-        self.evaluator = None
-        if held_out is not None:
-            self.sources.append((held_out, held_out.validation_batch_size(self.batch_size)))
-            self.evaluator = Evaluator(net, held_out, self.objective, self.metrics, self.sources[1][1])
+        self.validation = Validation(net, held_out, self.objective, self.metrics, self.batch_size, spec.seed)
+        self.sources = [(self.source, self.batch_size), *self.validation.sources]
         self.prepare_record()
 
     # What is prepared when it is made
 
-    def check_data(self, dataset: Any, validation: Any) -> tuple[Source, Source | None]:
+    def check_data(self, dataset: Any) -> tuple[Source, dict[str, Source]]:
         """The sources of training and validation data, after all checks that need no compilation."""
         source, spec = source_of(dataset), self.spec
-        self.objective = source.check_loss(self.net, spec.loss, spec.augment)
-        held_out = None if validation is None else source_of(validation, "validation")
-        if held_out is not None:
-            held_out.check_loss(self.net, self.objective.loss)
+        class_weight = find_class_weight(spec.class_weight, source)
+        objective = source.check_loss(self.net, spec.loss, spec.augment, class_weight is not None)
+        self.objective = dataclasses.replace(objective, class_weight=class_weight)
+        held_out = validation_sources(spec.validation)
+        for other in held_out.values():
+            other.check_loss(self.net, self.objective.loss, weighted=class_weight is not None)
         if spec.epochs:
             check_learns(self.net)
             warn_of_zeros(self.net)
-        source.check_training(self.net, self.objective.loss, spec.batch_size, held_out)
+        source.check_training(self.net, self.objective.loss, spec.batch_size, list(held_out.values()))
         return source, held_out
 
     def bind(self) -> None:
@@ -206,8 +212,8 @@ class Training:
     def prepare_step(self) -> None:
         """The compiled step, what runs it, and what repeats it after a loss that is not finite."""
         carried = self.source.carried_state(self.net, self.batch_size)
-        step = TrainStep(Forward(self.net, self.source, self.objective, self.metrics, carried), self.spec, self.optimizer, self.average)
-        program = self.compile_step(step)
+        forward = Forward(self.net, self.source, self.objective, self.step_metrics, carried)
+        program = TrainStep(forward, self.spec, self.optimizer, self.average).compile(self.statistics)
         self.runner = self.source.runner(program, self.batch_size, carried)
         self.tensors = state_tensors(self.net, self.generator, optimizer=self.optimizer, average=self.average, carried=carried)
         self.replay = StepReplay(self.tensors, self.runner.run)
@@ -215,20 +221,11 @@ class Training:
         self.watched = [(entry.display, entry.value) for entry in entries(self.net)
                         if (id(entry.value) in learned or isinstance(entry.value, Buffer)) and is_finite(entry.value.peek())]
 
-    def compile_step(self, step: TrainStep) -> StepProgram:
-        """The step, and the one that measures statistics as well, where there are any."""
-        plain, statistics = compile(step.run, storage=self.spec.storage), self.statistics
-        if statistics is None:
-            return StepProgram(plain)
-        return StepProgram(plain, compile(step.with_statistics(statistics), storage=self.spec.storage), statistics.every)
-
     def prepare_record(self) -> None:
         """Position, history and result, before the first step."""
-        spec, loss = self.spec, self.objective.loss
-        settings = {"epochs": spec.epochs, "batch_size": self.batch_size, "seed": spec.seed, "optimizer": repr(self.optimizer),
-                    "loss": getattr(loss, "__name__", type(loss).__name__)}
+        settings = run_settings(self.spec, self.batch_size, self.optimizer, self.objective)
         self.position, self.history = Position(0, 0), History()
-        self.result = Run(self.net, self.history, settings, chance=chance_of(loss, self.source), metrics=self.metrics)
+        self.result = Run(self.net, self.history, settings, chance=chance_of(self.objective.loss, self.source), metrics=self.metrics)
         self.base_rate = float(self.optimizer.lr)
         self.begun = self.stopped = self.finished = self.torn = False
         self.error: BaseException | None = None
@@ -237,15 +234,15 @@ class Training:
 
     def start_epoch(self) -> None:
         """Empty means, and batches that are made when the next step is done."""
-        self.epoch_metrics = EpochMetrics(self.metrics, self.objective.summed)
+        self.epoch_metrics = EpochMetrics(self.step_metrics, self.objective.summed)
         self.batches: Any = None
 
     # The rate
 
     @property
     def steps(self) -> int:
-        """The number of steps of the whole training, for schedules."""
-        return self.spec.epochs * self.steps_per_epoch
+        """The number of steps of the whole training, for schedules; 0 where it is not known, with epochs="auto"."""
+        return self.epochs * self.steps_per_epoch if self.best is None else 0
 
     @property
     def rate(self) -> float:
@@ -282,7 +279,7 @@ class Training:
     @property
     def ended(self) -> bool:
         """Whether there is no further step."""
-        return self.finished or self.stopped or self.position.epoch >= self.spec.epochs
+        return self.finished or self.stopped or self.position.epoch >= self.epochs
 
     def stop(self) -> None:
         """End the training after the chunk or epoch that was just done."""
@@ -376,7 +373,7 @@ class Training:
         rates = self.rates(len(batches))
         results = self.runner.run(batches, rates, first)
         self.replay.after(first, batches.without_inputs(), rates)
-        return Chunk(first, batches.counts, results, self.metrics, 1 if self.statistics is None else self.statistics.every)
+        return Chunk(first, batches.counts, results, self.step_metrics, 1 if self.statistics is None else self.statistics.every)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
@@ -413,26 +410,20 @@ class Training:
         means = self.epoch_metrics
         self.check_weights()
         started = time.perf_counter()
-        record = Epoch(self.position.epoch, means.loss, means.metrics, self.validate(), means.examples, self.steps_per_epoch,
+        average = self.average if self.history.steps else None
+        record = Epoch(self.position.epoch, means.loss, means.metrics, self.validation.run(average), means.examples, self.steps_per_epoch,
                        means.seconds)
         self.history.seconds += time.perf_counter() - started
         self.history.epochs.append(record)
         if isinstance(self.schedule, schedules.Schedule):
-            self.schedule.observe(record.validation or {"loss": record.loss, **record.metrics})
+            self.schedule.observe({**record.validation, **record.watched} or {"loss": record.loss, **record.metrics})
+        if self.best is not None and self.best.observe(record.watched["loss"], record.epoch, self.net):
+            self.stop()
         self.position = Position(self.position.epoch + 1, 0)
         self.start_epoch()
         for callback in self.callbacks:
             callback.epoch_done(self)
         return record
-
-    def validate(self) -> dict[str, float]:
-        """Loss and metrics on the validation data, if there are any; with the averaged weights, if there are."""
-        if self.evaluator is None:
-            return {}
-        swapped = contextlib.nullcontext() if self.average is None or not self.history.steps else self.average.swapped()
-        with swapped, random.using(self.validation_generator):
-            self.validation_generator.seed(self.spec.seed)
-            return dict(self.evaluator.run())
 
     def end(self) -> None:
         """Put the optimizer's rate back, and tell the callbacks; what they say of the net is shown after an interruption."""
@@ -440,7 +431,10 @@ class Training:
         put_in_use(self.net)
         if self.schedule is not None:
             self.optimizer.lr = self.base_rate
-        remarks: list[str] = []
+        best = self.best.restore(self.net) if self.best is not None and self.error is None else None
+        remarks = [] if best is None else [best]
+        if best is not None:
+            self.result.message = f"ended after {len(self.history.epochs)} epochs: {best}"
         self.describe_interruption(remarks)
         for callback in self.callbacks:
             if remark := callback.end(self):
@@ -533,7 +527,8 @@ class Training:
     def state_groups(self) -> dict[str, Group]:
         """Everything else that changes, by the prefix of its names."""
         schedule = {"schedule": self.schedule} if isinstance(self.schedule, schedules.Schedule) else {}
-        return {**schedule, "epoch": self.epoch_metrics, "history": self.history, "position": Progress(self), "spec": Fixed(self),
+        best = {} if self.best is None else {"best": self.best}
+        return {**schedule, **best, "epoch": self.epoch_metrics, "history": self.history, "position": Progress(self), "spec": Fixed(self),
                 **{f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}}
 
 
@@ -570,6 +565,13 @@ class Fixed:
 
     def load_named_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Nothing to do: they were compared."""
+
+
+def run_settings(spec: TrainSpec, batch_size: int, optimizer: Optimizer, objective: Objective) -> dict[str, Any]:
+    """What a Run says of the settings of its training."""
+    weights = {} if objective.class_weight is None else {"class_weight": objective.class_weight.tolist()}
+    return {"epochs": spec.epochs, "batch_size": batch_size, "seed": spec.seed, "optimizer": repr(optimizer),
+            "loss": getattr(objective.loss, "__name__", type(objective.loss).__name__), **weights}
 
 
 def chance_of(loss: Loss, source: Source) -> Chance | None:

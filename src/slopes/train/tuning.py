@@ -1,101 +1,61 @@
-"""Search for good settings: many trainings, those that fall behind stopped early, with the results as a table and a figure."""
+"""Search for good settings: many trainings, those that fall behind stopped early, with the results as a table and pictures."""
 
 from __future__ import annotations
 
+import math
+import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import plot as pictures
-from ..constraint import COUNT, as_python, check, is_real, is_whole
+from ..constraint import COUNT, NOT_NEGATIVE, as_python, check
 from ..errors import ArgumentError, NonFiniteError
-from ..extras import require
+from ..files.claim import claimed
+from ..machine.native import observe_programs
 from .history import Run
-from .metrics import METRICS, Metric, metric_of
+from .metric import Metric
+from .metrics import METRICS, metric_of
 from .progress import Lines
+from .runs import prepare_folder
+from .space import Between, Space, shown
 from .stopping import held_out, sign_of
-from .training import Callback, Training
+from .trials import BEHIND, DONE, FAILED, INTERRUPTED, RUNNING, Study, Trial
 
-RUNNING, DONE, BEHIND, FAILED, INTERRUPTED = "running", "done", "fell behind", "failed", "interrupted"
 Log = Callable[[str], None]
+Train = Callable[[Trial], Any]
 WIDE = 5.0  # the scale is logarithmic where the largest figure is this many times the smallest
-
-
-@dataclass(frozen=True)
-class Between:
-    """Any number from `low` to `high`, an integer if both are; log-uniform with `log=True`, the usual choice for learning rates.
-
-    Raises ArgumentError unless low < high are finite, and both above 0 where the logarithm is taken.
-
-    >>> Between(1e-4, 1e-1, log=True)
-    Between(low=0.0001, high=0.1, log=True)
-    """
-
-    low: float
-    high: float
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        if not (is_real(self.low) and is_real(self.high)) or self.low >= self.high:
-            raise ArgumentError(f"Between: from {self.low!r} to {self.high!r} there is nothing to choose",
-                                why="it goes from a lower number to a higher one, both finite", repair="for one value, leave it out")
-        if self.log and self.low <= 0:
-            raise ArgumentError(f"Between: {self.low!r} has no logarithm", repair="begin above 0, or leave log=True out")
-
-
-Space = Mapping[str, Between | Sequence[Any]]
-
-
-class Trial(dict[str, Any], Callback):
-    """The settings of one training, by name; with `fit(..., callbacks=[trial])` it ends the training when it falls behind.
-
-    index    from 0
-    figure   what came out; None while it runs, and of a training that failed
-    outcome  "running", and at the end "done", "fell behind", "failed" or "interrupted"
-    epochs   its figure after each epoch
-    seconds  how long it took;    message  why it failed
-    """
-
-    def __init__(self, settings: Mapping[str, Any], index: int, metric: Metric, asked: Any) -> None:
-        super().__init__(settings)
-        self.index, self.metric, self.asked = index, metric, asked
-        self.figure: float | None = None
-        self.outcome, self.message, self.seconds = RUNNING, "", 0.0
-        self.epochs: list[float] = []
-
-    def epoch_done(self, training: Training) -> None:
-        """Stop the training when its figure is worse than most were at this point."""
-        figure = held_out(training.result, self.metric.name, "search")
-        self.epochs.append(figure)
-        self.asked.report(figure, len(self.epochs) - 1)
-        if self.asked.should_prune():
-            self.outcome = BEHIND
-            training.stop()
-
-    def settings(self) -> str:
-        """`rate 0.0031, width 64`."""
-        return ", ".join(f"{name} {shown(value)}" for name, value in self.items())
-
-    def line(self) -> str:
-        """One line of text for a log."""
-        figure = "" if self.figure is None else f"{self.metric.name} {self.metric.text(self.figure)}"
-        rest = [part for part in (figure, self.outcome if self.outcome != DONE else "", self.message) if part]
-        return f"{self.settings()}: {', '.join(rest)}  {self.seconds:.1f} s"
 
 
 @dataclass
 class Search(pictures.View):
     """The results of a search: `trials` in their order, the `best` one, the Run of the best if it returned one, and `space`."""
 
-    space: Space
-    metric: Metric
-    trials: list[Trial] = field(default_factory=list)
+    study: Study = field(repr=False)
     run: Run | None = None
     interrupted: bool = False
+
+    @property
+    def space(self) -> Space:
+        """The settings that were searched."""
+        return self.study.space
+
+    @property
+    def metric(self) -> Metric:
+        """What was compared."""
+        return self.study.metric
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trainings, in their order."""
+        return self.study.trials
 
     @property
     def best(self) -> Trial:
@@ -116,6 +76,15 @@ class Search(pictures.View):
         """The best trials, a line each."""
         return "\n".join(trial.line() for trial in self.ranked()[:rows])
 
+    @property
+    def programs(self) -> dict[str, int]:
+        """How often each program was compiled for these trainings: 0 for one that was kept from before."""
+        counts: dict[str, int] = {}
+        for trial in self.trials:
+            for key, compiled in trial.programs.items():
+                counts[key] = counts.get(key, 0) + compiled
+        return counts
+
     def draw(self) -> pictures.Picture:
         """The figure over each setting, the best one marked."""
         names = list(self.space)
@@ -130,14 +99,35 @@ class Search(pictures.View):
         panels[0].legend(frameon=False, fontsize="small")
         return pictures.Picture(figure)
 
+    def importance(self) -> Importance:
+        """How much each setting matters."""
+        return Importance(self.study.importance())
+
     def __repr__(self) -> str:
         ended = len(self.ranked())
         best = f", best: {self.best.line()}" if ended else ""
         return f"<Search: {len(self.trials)} trainings, {ended} to their end{best}>"
 
 
+@dataclass
+class Importance(pictures.View):
+    """By setting, its share in what makes trainings the best tenth; they add up to 1."""
+
+    shares: dict[str, float]
+
+    def draw(self) -> pictures.Picture:
+        """A bar for each setting."""
+        figure = pictures.new_figure(5, 0.9 + 0.35 * max(1, len(self.shares)))
+        axes = figure.subplots()
+        names = list(self.shares)[::-1]
+        axes.barh(names, [self.shares[name] for name in names], color=pictures.TRAIN)
+        axes.set_xlim(0, 1)
+        pictures.tidy(axes, "importance", "")
+        return pictures.Picture(figure)
+
+
 def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20, *, metric: str | Metric = "loss", seed: int = 0,
-           progress: bool | Log = True) -> Search:
+           progress: bool | Log = True, folder: str | os.PathLike[str] | None = None, timeout: float | None = None) -> Search:
     """Call `train(trial)` with settings from `space`, again and again, and return the results.
 
     train     makes a net with the trial's settings (trial["rate"]), trains it and returns the Run, whose last validation figure
@@ -150,10 +140,14 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
               a name that is not one of fit's, higher is
     seed      the same seed and the same results give the same settings
     progress  a line per training on standard error, or to a function; False: silence
+    folder    a search that survives its process: each training that ends is kept in the file study.db there, and a search that finds
+              one continues to `trials` in all, with the same settings as without the interruption
+    timeout   seconds after which no further training begins
 
     Choose settings by validation data, never by the test set. A training whose loss is no longer finite has failed, and the search
     goes on; another error ends it, with the results so far in `error.search`. Ctrl-C ends it: `.interrupted` is then set.
-    Needs optuna. Raises ArgumentError (an empty space, a setting of no choice, a result that is no figure), MissingExtraError.
+    Needs optuna. Raises ArgumentError (an empty space, a setting of no choice, a result that is no figure, a folder with another
+    search), DataError (a damaged file), SaveError (a folder that another process writes), MissingExtraError.
     Sources: Bergstra, Bardenet, Bengio, Kégl, "Algorithms for hyper-parameter optimization", 2011; Bergstra and Bengio, "Random
     search for hyper-parameter optimization", 2012; Akiba et al., "Optuna", 2019.
 
@@ -173,33 +167,83 @@ def search(train: Callable[[Trial], Run | float], space: Space, trials: int = 20
     (True, True)
     """
     check("search", {"trials": COUNT}, {"trials": trials})
+    if timeout is not None:
+        check("search", {"timeout": NOT_NEGATIVE}, {"timeout": timeout})
     compared = metric if isinstance(metric, Metric) else metric_of(metric, METRICS)
-    study, ranges = new_study(seed, compared), distributions(space)
-    results = Search(dict(space), compared)
-    log = log_function(progress)
-    try:
-        for n in range(trials):
-            asked = study.ask(ranges)
-            trial = Trial({name: resolve(space[name], asked.params[name]) for name in space}, n, compared, asked)
-            results.trials.append(trial)
-            attempt(train, trial, results)
-            log(f"training {n + 1} of {trials}  {trial.line()}")
-            study.tell(asked, *study_result(trial))
-            if results.interrupted:
-                break
-    except Exception as error:
-        error.search = results  # type: ignore[attr-defined]
-        error.add_note(f"in training {len(results.trials)} of the search, with {results.trials[-1].settings()}; "
-                       "those before it are in error.search")
-        raise
-    return results
+    if folder is None:
+        return SearchLoop(train, Study(space, compared, seed), trials, log_function(progress), timeout).run()
+    with claimed(prepare_folder(folder)):
+        return SearchLoop(train, Study(space, compared, seed, Path(folder)), trials, log_function(progress), timeout).run()
+
+
+class SearchLoop:
+    """Trainings until there are `trials` of them, `jobs` at a time, each in a thread of its own that `train` is called in.
+
+    timeout   seconds after which no further training begins;   cancel   ends the trainings of other threads
+    """
+
+    def __init__(self, train: Train, study: Study, trials: int, log: Log, timeout: float | None = None, jobs: int = 1,
+                 cancel: Callable[[], None] = lambda: None) -> None:
+        self.train, self.study, self.count, self.log, self.jobs, self.cancel = train, study, trials, log, jobs, cancel
+        self.results = Search(study)
+        self.deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self.stopped = False
+        self.lock = threading.Lock()
+
+    def run(self) -> Search:
+        """The results, when all is done, after the timeout, or after Ctrl-C."""
+        if self.jobs == 1:
+            self.work()
+        elif (trial := self.next()) is not None:  # alone, so that the programs of most trainings are compiled once
+            self.attempt(trial)
+            self.run_threads()
+        return self.results
+
+    def run_threads(self) -> None:
+        """Train in several threads; Ctrl-C, which the main thread sees, and errors end all of them."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            futures = [pool.submit(self.work) for _ in range(self.jobs)]
+            try:
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    future.result()
+            except BaseException as stop:
+                self.stopped = True
+                self.cancel()
+                if not isinstance(stop, KeyboardInterrupt):
+                    raise
+                self.results.interrupted = True
+
+    def work(self) -> None:
+        """Train, again and again."""
+        while (trial := self.next()) is not None:
+            self.attempt(trial)
+
+    def next(self) -> Trial | None:
+        """The settings of the next training; None when there is none."""
+        with self.lock:
+            if self.stopped or len(self.study.trials) >= self.count or time.monotonic() >= self.deadline:
+                return None
+            return self.study.ask()
+
+    def attempt(self, trial: Trial) -> None:
+        """One training, and what became of it."""
+        try:
+            attempt(self.train, trial, self.results)
+            self.study.record(trial)
+        except Exception as error:
+            error.search = self.results  # type: ignore[attr-defined]
+            error.add_note(f"in training {trial.index + 1} of the search, with {trial.settings()}; those before it are in error.search")
+            raise
+        self.log(f"training {trial.index + 1} of {self.count}  {trial.line()}")
+        self.stopped |= self.results.interrupted
 
 
 def attempt(train: Callable[[Trial], Any], trial: Trial, results: Search) -> None:
     """One training: its outcome, figure and time go into the trial, the Run of the best so far into the results."""
     started, result = time.perf_counter(), None
     try:
-        result = train(trial)
+        with observe_programs(trial.programs):
+            result = train(trial)
         interrupted = isinstance(result, Run) and result.interrupted
     except KeyboardInterrupt:
         interrupted = True
@@ -239,60 +283,11 @@ def figure_of(result: Any, metric: str) -> float:
     return float(result)
 
 
-def study_result(trial: Trial) -> tuple[Any, Any]:
-    """(value, state) for the study."""
-    states = require("optuna", "tune", "search").trial.TrialState
-    if trial.outcome == DONE:
-        return trial.figure, states.COMPLETE
-    return None, states.PRUNED if trial.outcome == BEHIND else states.FAIL
-
-
-def new_study(seed: int, metric: Metric) -> Any:
-    """Optuna's study, kept in memory; it says nothing by itself."""
-    optuna = require("optuna", "tune", "search")
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        return optuna.create_study(direction="minimize" if metric.lower_is_better else "maximize",
-                                   sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner())
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def distributions(space: Space) -> dict[str, Any]:
-    """Optuna's distribution of each setting; of a list, of its positions, as its entries may be anything."""
-    kinds = require("optuna", "tune", "search").distributions
-    if not isinstance(space, Mapping) or not space or not all(isinstance(name, str) for name in space):
-        raise ArgumentError(f"search: the space is {space!r:.80}", why="there is nothing to choose",
-                            repair='for example {"rate": Between(1e-4, 1e-1, log=True), "width": [16, 64]}')
-    made = {}
-    for name, choices in space.items():
-        if isinstance(choices, Between):
-            whole = is_whole(choices.low) and is_whole(choices.high)
-            made[name] = (kinds.IntDistribution if whole else kinds.FloatDistribution)(choices.low, choices.high, log=choices.log)
-        elif isinstance(choices, (list, tuple)) and choices:
-            made[name] = kinds.CategoricalDistribution(range(len(choices)))
-        else:
-            raise ArgumentError(f"search: the setting {name!r} is {choices!r:.60}", why="it is no range and no list of choices",
-                                repair="use Between(low, high), or a list")
-    return made
-
-
-def resolve(choices: Between | Sequence[Any], value: Any) -> Any:
-    """The setting that optuna's parameter stands for."""
-    return value if isinstance(choices, Between) else choices[value]
-
-
 def log_function(progress: bool | Log) -> Log:
     """Where the lines go."""
     if callable(progress):
         return progress
     return Lines(sys.stderr).log if progress else (lambda line: None)
-
-
-def shown(value: Any) -> str:
-    """A setting in a few characters."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def draw_setting(axes: Any, search: Search, name: str) -> None:

@@ -13,6 +13,7 @@ from ..tables.folder import KIND as TABLE
 from ..tables.folder import models_of
 from ..tables.report import range_text
 from ..tables.schema import Schema
+from ..train.records import differing_settings, figure_rows, figure_text
 from ..train.runs import SavedNetwork, SavedRun
 from .charts import Curve, bar_chart, line_chart, point_chart
 
@@ -58,19 +59,9 @@ def charts(pictures: Sequence[str]) -> str:
 
 def comparison(runs: Sequence[SavedRun]) -> str:
     """The figures and the settings in which runs differ."""
-    figures = [[name, *(figure_text(run.figures.get(name)) for run in runs)]
-               for name in dict.fromkeys(key for run in runs for key in run.figures)]
-    settings = [[name, *(str(run.hyperparameters.get(name, "")) for run in runs)]
-                for name in dict.fromkeys(key for run in runs for key in run.hyperparameters)]
-    differing = [row for row in settings if len(set(row[1:])) > 1]
-    head = [run.folder.name for run in runs]
-    return "<h2>Side by side</h2>\n" + section("Figures", cells(figures, ["figure", *head])) + (
+    head, differing = [run.folder.name for run in runs], differing_settings(runs)
+    return "<h2>Side by side</h2>\n" + section("Figures", cells(figure_rows(runs), ["figure", *head])) + (
         section("Settings that differ", cells(differing, ["setting", *head])) if differing else "")
-
-
-def figure_text(value: float | None) -> str:
-    """A figure with six digits; "" where there is none."""
-    return "" if value is None else f"{value:.6g}"
 
 
 def run_part(run: SavedRun) -> str:
@@ -101,7 +92,7 @@ def curves(run: SavedRun) -> str:
         epochs = network.history.epochs
         numbered = list(range(1, len(epochs) + 1))
         lines = [Curve("training", numbered, [epoch.loss for epoch in epochs]),
-                 Curve("validation", numbered, [epoch.validation.get("loss", math.nan) for epoch in epochs])]
+                 Curve("validation", numbered, [epoch.watched.get("loss", math.nan) for epoch in epochs])]
         if epochs:
             parts.append(line_chart(f"loss of network {name}" if name else "loss", lines, ("epoch", f"loss {name}".strip())))
     return charts(parts)

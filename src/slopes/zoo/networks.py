@@ -12,7 +12,7 @@ from .lenet import lenet, regularized_lenet, small_convolution
 from .mlp import dropout_mlp, mlp, softmax_regression
 from .recurrent_forecaster import Forecaster
 from .resnet import resnet, small_resnet
-from .sentence import SentenceEncoder, TextCNN
+from .sentence import BagOfTokens, SentenceEncoder, TextCNN, WideTextCNN
 from .seq2seq import Translator
 from .show_attend_tell import Captioner
 from .spectrogram import SpokenCNN, SpokenGRU
@@ -21,7 +21,7 @@ from .unet import UNet, small_unet
 from .vgg import vgg
 from .vit import VisionTransformer, small_vit, vit_b16
 
-__all__ = ["GPT", "Captioner", "Forecaster", "LanguageModel", "Recommender", "SentenceEncoder", "SpokenCNN", "SpokenGRU",
-           "Tagger", "TextCNN", "Transformer", "Translator", "UNet", "VisionTransformer", "alexnet", "char_gpt", "char_model",
-           "dropout_mlp", "googlenet", "lenet", "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet", "small_unet",
-           "small_vit", "softmax_regression", "vgg", "vit_b16", "word_model"]
+__all__ = ["GPT", "BagOfTokens", "Captioner", "Forecaster", "LanguageModel", "Recommender", "SentenceEncoder", "SpokenCNN", "SpokenGRU",
+           "Tagger", "TextCNN", "Transformer", "Translator", "UNet", "VisionTransformer", "WideTextCNN", "alexnet", "char_gpt",
+           "char_model", "dropout_mlp", "googlenet", "lenet", "mlp", "regularized_lenet", "resnet", "small_convolution", "small_resnet",
+           "small_unet", "small_vit", "softmax_regression", "vgg", "vit_b16", "word_model"]

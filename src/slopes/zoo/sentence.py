@@ -1,9 +1,9 @@
-"""From a sentence to a class: the last states of an LSTM, or the strongest answers of filters over neighbouring words."""
+"""From a text to a class: the last states of an LSTM, filters over neighbouring words, a mean of embeddings."""
 
 from __future__ import annotations
 
 from .. import nn
-from ..functions import arange
+from ..functions import arange, maximum
 from ..nn.transformer import make_dropout
 from ..ops.composite import concat, permute_dims, relu, where
 from ..tensor import Tensor
@@ -68,3 +68,50 @@ class TextCNN(nn.Module):
             inside = arange(answers.shape[2]).reshape((1, 1, -1)) < lengths + behind
             strongest.append(where(inside, answers, 0).max(axis=2))
         return self.head(self.dropout(concat(strongest, axis=1)))
+
+
+class BagOfTokens(nn.Module):
+    """The logits of a text's classes: the mean of the embeddings of its tokens, dropout, a dense layer.
+
+    tokens: integers (N, T), words and pairs of neighbouring words in any order, rows filled up with `padding` at their end (which
+    nothing depends on); y: (N, classes). The cost grows slowly with the length of texts. Embeddings start small: a text has many.
+    Source: Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2017 (fastText).
+
+    >>> import slopes as sl
+    >>> BagOfTokens(vocabulary=50, classes=2, width=8)(sl.tensor([[3, 4, 5], [6, 0, 0]])).shape
+    (2, 2)
+    """
+
+    def __init__(self, vocabulary: int, classes: int, width: int = 64, dropout: float = 0.5, padding: int = 0) -> None:
+        self.words = nn.Embedding(vocabulary, width, padding)
+        nn.init.normal(self.words.weight, std=0.1)
+        nn.init.set_rows(self.words.weight, padding, padding + 1, 0.0)
+        self.dropout = make_dropout(dropout)
+        self.head = nn.Linear(width, classes)
+        self.padding = padding
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        counts = maximum(lengths_of(tokens, self.padding), 1).reshape((-1, 1))
+        return self.head(self.dropout(self.words(tokens).sum(axis=1) / counts))
+
+
+class WideTextCNN(nn.Module):
+    """The logits of a text's classes: the sum of those of a TextCNN and of a BagOfTokens.
+
+    tokens: integers (N, T), words in their order; bag: integers (N, U), words and pairs of words; both filled up with `padding`. What
+    one word says, or a pair, is learned soon by the bag; the convolutions learn what is left.
+    Source: Cheng et al., "Wide & deep learning for recommender systems", 2016 (the sum of both kinds).
+
+    >>> import slopes as sl
+    >>> net = WideTextCNN(vocabulary=50, pairs=80, classes=2, width=8, filters=4)
+    >>> net(sl.tensor([[3, 4, 5], [6, 0, 0]]), sl.tensor([[3, 4, 5, 60], [6, 0, 0, 0]])).shape
+    (2, 2)
+    """
+
+    def __init__(self, vocabulary: int, pairs: int, classes: int, width: int = 100, filters: int = 50, dropout: float = 0.5,
+                 padding: int = 0) -> None:
+        self.deep = TextCNN(vocabulary, classes, width, filters=filters, dropout=dropout, padding=padding)
+        self.wide = BagOfTokens(pairs, classes, dropout=dropout, padding=padding)
+
+    def forward(self, tokens: Tensor, bag: Tensor) -> Tensor:
+        return self.deep(tokens) + self.wide(bag)

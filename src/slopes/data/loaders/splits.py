@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from .dataset import Dataset
 from .folder import ImageFolder
+from .handed_out import remember_test_set
 from .order import SPLITTING, order
 
 PARTS = ("train", "validation", "test")
@@ -22,7 +23,8 @@ class Splits(Generic[Part]):
     """`.train` to learn from, `.validation` to choose by, `.test` to judge with at the very end.
 
     Each part is a Dataset, Examples (sentences), or one long text.
-    `test` may be given as a function without arguments: it is called, once, when `.test` is first asked for.
+    `test` may be given as a function without arguments: it is called, once, when `.test` is first asked for. `sl.evaluate` says once
+    when a test set is measured with more than one set of weights: choose by the validation set.
     """
 
     def __init__(self, train: Part, validation: Part | None, test: Part | Callable[[], Part] | None, name: str = "data") -> None:
@@ -34,6 +36,7 @@ class Splits(Generic[Part]):
         """The test set, loaded now if it was not yet."""
         if callable(self._test):
             self._test = self._test()
+        remember_test_set(self._test, self.name)
         return self._test
 
     @property

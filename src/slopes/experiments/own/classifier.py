@@ -36,7 +36,7 @@ from ..answers import likeliest
 from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
 from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, evaluation, linear_model, most_frequent
 from .division import Division
-from .labelled import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text
+from .labelled_files import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models

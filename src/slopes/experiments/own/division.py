@@ -14,7 +14,7 @@ from ...data.loaders.order import SPLITTING, order
 from ...data.loaders.splits import divided
 from ...errors import DataError
 from ...files.reading import opened, reading
-from .labelled import DIVIDED, NAMED, TEST, VALIDATION, FileKind, Labelled
+from .labelled_files import DIVIDED, NAMED, TEST, VALIDATION, FileKind, Labelled
 
 SHARES = (0.7, 0.1, 0.2)  # to learn from, to choose the epoch, to test
 CHUNK = 2**20

@@ -14,7 +14,7 @@ from ...zoo.lenet import regularized_lenet, small_convolution
 from ...zoo.resnet import resnet, small_resnet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options, log_estimate, mistakes, report
-from .labelled import file_settings
+from .labelled_files import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
 
 DROPOUT, PASSES = 0.2, 150_000

@@ -17,7 +17,7 @@ from ...tables.report import shorten
 from ..experiment import Config
 from .classifier import BATCH, Inputs, OwnFiles, file_lines, folder_name
 from .division import Division, divide
-from .labelled import FileKind, Labelled, labelled_files, read_each, readable_files, without_broken
+from .labelled_files import FileKind, Labelled, labelled_files, read_each, readable_files, without_broken
 
 KIND = FileKind("picture", SUFFIXES)
 SIZES = (8, 16, 24, 32, 48, 64, 96)

@@ -16,7 +16,7 @@ from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options, log_estimate, mistakes, report
-from .labelled import file_settings
+from .labelled_files import file_settings
 from .sounds import KIND, Hearing, averaged_features, read_sounds
 
 PASSES = 20_000

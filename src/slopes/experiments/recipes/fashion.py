@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ... import nn
 from ...data.transforms import augment
-from ...tensor import Tensor
+from ...tensor import Tensor, asarray
 from ...zoo.networks import small_resnet
 from ..classification import image_classifier
 from ..experiment import Config, Setting
@@ -21,11 +23,13 @@ def network(shape: tuple[int, ...], classes: int, width: int = 32) -> nn.Module:
 def training(config: Config) -> dict[str, Any]:
     """More arguments of fit: shifted and mirrored images, label smoothing, decay of the weights."""
 
+    weight = asarray(np.float32(config["decay"] / 2))  # a tensor: another decay needs no other program
+
     def moved(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return augment.flip(augment.shift(x, config["shift"])), y
 
     def penalty(net: nn.Module) -> Tensor:
-        return config["decay"] / 2 * nn.l2_penalty(net)
+        return weight * nn.l2_penalty(net)
 
     return {"augment": moved, "loss": partial(nn.cross_entropy, label_smoothing=config["smoothing"]), "penalty": penalty}
 

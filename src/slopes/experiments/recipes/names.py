@@ -110,7 +110,7 @@ recipe = Experiment(
     datasets=("names",),
     settings={"kind": Setting("gru", "as good as an LSTM here, a quarter faster", tuple(LAYERS)),
               "epochs": Setting(15, "the validation loss is lowest about then"),
-              "batch": Setting(64, "220 steps an epoch"), "width": Setting(32, "length of the character embeddings"),
-              "hidden": Setting(128, "units in each direction"), "dropout": Setting(0.3, "14,000 names are few"),
+              "batch": Setting(64, "220 steps an epoch"), "width": Setting(32, "length of the character embeddings", search=(16, 32, 64)),
+              "hidden": Setting(128, "units in each direction", search=(64, 128, 256)), "dropout": Setting(0.3, "14,000 names are few"),
               "rate": Setting(3e-3, "three times the usual learning rate, with a cosine down to 0")},
 )

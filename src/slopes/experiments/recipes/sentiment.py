@@ -89,9 +89,10 @@ recipe = Experiment(
     settings={"kind": Setting("cnn", "as good as the LSTM, in half the time", ("cnn", "lstm")),
               "folds": Setting(10, "the usual ten; 1 for a first look"),
               "epochs": Setting(4, "with more it overfits"),
-              "batch": Setting(50, "as published"),
+              "batch": Setting(50, "as published", search=(25, 50, 100)),
               "width": Setting(300, "length of the word embeddings, as published; they start at random"),
-              "filters": Setting(100, "for each of windows of 3, 4 and 5 words, as published; units of the LSTM in each direction"),
+              "filters": Setting(100, "for each of windows of 3, 4 and 5 words, as published; units of the LSTM in each direction",
+                                 search=(50, 100, 200)),
               "dropout": Setting(0.5, "as published"),
               "rate": Setting(1e-3, "the usual first choice, with a linear decay to 0")},
 )

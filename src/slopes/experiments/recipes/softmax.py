@@ -12,7 +12,7 @@ recipe = image_classifier(
     network=softmax_regression,
     datasets=("mnist", "fashion"),
     epochs=Setting(10, "the loss is convex and flat by then"),
-    batch=Setting(64, "more steps per epoch than larger ones, less noise than smaller ones"),
+    batch=Setting(64, "more steps per epoch than larger ones, less noise than smaller ones", search=(32, 64, 128)),
     optimizer=Setting("sgd", "a convex loss needs nothing cleverer"),
     rates={"sgd": 0.5, "momentum": 0.05, "adam": 1e-3, "adamw": 1e-3},
     rate_reason="one layer does not diverge: 0.4% better than 0.1",

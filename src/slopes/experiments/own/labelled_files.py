@@ -245,6 +245,7 @@ def imbalance(targets: np.ndarray, classes: Sequence[str], kind: FileKind) -> li
 
 
 def class_weights(targets: np.ndarray, classes: int) -> np.ndarray:
-    """A weight for each class: with these all classes weigh the same, and on average an example weighs 1."""
-    counts = np.maximum(np.bincount(targets, minlength=classes), 1)
-    return (len(targets) / (classes * counts)).astype(np.float32)
+    """A weight for each class: with these all classes of the targets weigh the same, and on average an example weighs 1; other classes
+    have the weight 1."""
+    counts = np.bincount(targets, minlength=classes)
+    return np.where(counts > 0, len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1).astype(np.float32)
