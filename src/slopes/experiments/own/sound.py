@@ -15,8 +15,9 @@ from ...plot import Picture
 from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
-from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options, log_estimate, mistakes, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
 from .labelled_files import file_settings
+from .predictor import Predictor
 from .sounds import KIND, Hearing, averaged_features, read_sounds
 
 PASSES = 20_000
