@@ -54,6 +54,14 @@ def test_without_a_generator_the_default_one_draws(x, name):
     np.testing.assert_array_equal(*results)
 
 
+def test_what_comes_in_from_outside_may_be_like_the_edge():
+    x = np.tile(np.arange(8, dtype=np.float32), (50, 1, 8, 1))  # each row 0 ... 7
+    shifted = augment.shift(x, (0, 3), fill=None).numpy()[:, 0, 0]
+    assert {tuple(row) for row in shifted.tolist()} == {tuple((np.arange(8) - by).clip(0, 7).tolist()) for by in range(-3, 4)}
+    turned = augment.rotate(x + 1, degrees=30, zoom=0.2, fill=None).numpy()
+    assert turned.min() >= 1 - 1e-5 and turned.max() <= 8 + 1e-5
+
+
 def test_shifted_pictures_are_moved_by_whole_pixels_and_all_distances_occur():
     ramp = np.arange(1.0, 57.0, dtype=np.float32).reshape(1, 1, 8, 7)
     found = augment.shift(np.repeat(ramp, 400, axis=0), (1, 2)).numpy()[:, 0]

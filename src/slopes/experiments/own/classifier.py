@@ -1,11 +1,9 @@
-"""What classifiers of files have in common: their data, training, account, predictions and evaluation."""
+"""What classifiers of files have in common: their data, training, and account beside simpler models."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,10 +14,9 @@ import numpy as np
 from ... import nn
 from ...compile import compile
 from ...data.loaders.dataset import Dataset
-from ...data.loaders.folder import MOST_READERS, ImageFolder
-from ...errors import DataError, MissingExtraError
+from ...data.loaders.folder import ImageFolder
+from ...errors import MissingExtraError
 from ...extras import require
-from ...files.reading import refused
 from ...modes import no_grad
 from ...plot import Picture, samples, title
 from ...tables.baselines import answers
@@ -31,12 +28,11 @@ from ...train.data_digest import data_digest
 from ...train.mode import Mode
 from ...train.sources import source_of
 from ...train.stopping import EarlyStopping
-from ...workers import Workers
 from ..answers import likeliest
-from ..experiment import Config, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result
-from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, evaluation, linear_model, most_frequent
+from ..experiment import Config, Facts, Fit, Report, Result
+from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, linear_model, most_frequent
 from .division import Division
-from .labelled_files import FileKind, Labelled, class_weights, files_below, from_subfolders, imbalance, others_text, reason
+from .labelled_files import FileKind, Labelled, class_weights, imbalance
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
@@ -45,7 +41,7 @@ MOST_CLASSES = 40  # that are listed
 WORST = 24  # mistakes that are shown
 SMOOTHING = 0.1
 QUICK = 10_000  # examples seen in a training that takes seconds
-STEP = 3.5  # times a forward pass: how long a training step takes
+STEP = 2  # times a forward pass: how long a training step takes, one to two times as measured
 FEWEST, MOST = 8, 60  # epochs
 BOOSTING = "gradient boosting (scikit-learn)"
 Inputs = Dataset | ImageFolder
@@ -142,12 +138,21 @@ def log_estimate(config: Config, fit: Fit, net: nn.Module) -> None:
     steps = -(-rows // size)
     took = ""
     if rows * epochs > QUICK:
-        scorer, batch = Scorer(net), np.zeros((BATCH, *fit.train.inputs.shape[1:]), np.float32)
-        scorer.batch(batch)
+        forward = forward_seconds(net, fit.train.inputs.shape[1:])
+        took = f", about {duration(STEP * forward * rows * epochs / BATCH)} on this machine"
+    config.log(f"{epochs} epochs of {steps:,} steps, each of {min(size, rows)} examples{took}")
+
+
+def forward_seconds(net: nn.Module, shape: tuple[int, ...]) -> float:
+    """The time of a forward pass of 64 examples of a shape: the shortest of some, as the machine may do other work."""
+    scorer, batch = Scorer(net), np.zeros((BATCH, *shape), np.float32)
+    scorer.batch(batch)
+    times = []
+    for _ in range(4):
         started = time.perf_counter()
         scorer.batch(batch)
-        took = f", about {duration(STEP * (time.perf_counter() - started) * rows * epochs / BATCH)} on this machine"
-    config.log(f"{epochs} epochs of {steps:,} steps, each of {min(size, rows)} examples{took}")
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def duration(seconds: float) -> str:
@@ -237,129 +242,26 @@ def best_epoch(result: Result[OwnFiles]) -> list[str]:
 
 
 def worst(files: OwnFiles, probabilities: np.ndarray) -> np.ndarray:
-    """The indices of the mistakes among the test examples, those of the lowest probability for their class first."""
+    """The indices of the test examples: mistakes first, and among them and the others those of the lowest probability for their class."""
     ranked = np.argsort(-surprise(probabilities, files.test.targets), kind="stable")
-    return ranked[probabilities[ranked].argmax(axis=1) != files.test.targets[ranked]]
+    right = probabilities[ranked].argmax(axis=1) == files.test.targets[ranked]
+    return np.concatenate([ranked[~right], ranked[right]])
 
 
 def worst_lines(files: OwnFiles, probabilities: np.ndarray, most: int = 5) -> list[str]:
     """The worst mistakes with their files, whose classes may be wrong."""
-    indices = worst(files, probabilities)[:most]
-    return ["the worst mistakes, or files in a wrong class:"] * bool(len(indices)) + [
-        f"  {files.test_names[i]}: {files.classes[files.test.targets[i]]} taken for {likeliest(files.classes, probabilities[i])}"
-        for i in indices]
+    targets, predicted = files.test.targets, probabilities.argmax(axis=1)
+    lines = [f"  {files.test_names[i]}: {files.classes[targets[i]]} taken for {likeliest(files.classes, probabilities[i])}"
+             for i in worst(files, probabilities)[:most] if predicted[i] != targets[i]]
+    return ["the worst mistakes, or files in a wrong class:", *lines] if lines else []
 
 
-def mistakes(files: OwnFiles, probabilities: np.ndarray) -> Picture:
-    """The pictures of the worst mistakes; of few, right ones besides."""
-    indices = worst(files, probabilities)
-    right = np.flatnonzero(probabilities.argmax(axis=1) == files.test.targets)
-    shown = np.concatenate([indices, right])[:WORST]
+def mistakes(files: OwnFiles, probabilities: np.ndarray, view: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Picture:
+    """The pictures of the worst mistakes; where there are few, also of the least certain right answers. view: from inputs to pictures."""
+    shown = worst(files, probabilities)[:WORST]
     predicted, targets = probabilities[shown].argmax(axis=1), files.test.targets[shown]
     titles = [title(files.classes[target], files.classes[other]) for target, other in zip(targets, predicted)]
-    return samples(np.asarray(files.test.inputs[shown]), titles, (predicted == targets).tolist())
-
-
-# Predictions
-
-
-@dataclass
-class Predictor:
-    """Predicts files with a loaded run, some at a time: `read(path)` is the input of a file, and may count in `remarks` what is to be
-    said of it."""
-
-    run: LoadedRun
-    kind: FileKind
-    read: Callable[[str], np.ndarray]
-    remarks: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.classes = list(self.run.facts["classes"])
-        self.temperature = float(self.run.record.figures.get("temperature", 1.0))
-        self.scorer = Scorer(self.run.net)
-        self.others = Counter[str]()  # files in folders, by their endings, that are not of this kind
-
-    def prediction(self, item: str, top: int) -> Prediction:
-        """The likeliest classes of a file; of a folder, those of each file in it, a line each."""
-        if not os.path.isdir(item):
-            return Prediction(self.text(self.probabilities([item])[0], top))
-        paths = self.paths([item])
-        lines = [f"{os.path.relpath(path, item)}: {self.text(shares, top)}" for path, shares in self.stream(paths, [])]
-        return Prediction("".join(f"\n  {line}" for line in lines))
-
-    def text(self, shares: np.ndarray, top: int) -> str:
-        """The likeliest classes with their probabilities."""
-        return likeliest(self.classes, shares, top)
-
-    def paths(self, items: Sequence[str]) -> list[str]:
-        """The files, and those in the folders, in the order of their names."""
-        paths = [path for item in items for path in (files_below(item, self.kind, self.others) if os.path.isdir(item) else [item])]
-        if not paths:
-            raise refused(items[0], "folder", f"there is no {self.kind.noun} in it", f"{self.kind.noun}s end in "
-                          f"{', '.join(self.kind.suffixes)}", "name another folder, or files")
-        return paths
-
-    def probabilities(self, paths: Sequence[str]) -> np.ndarray:
-        """The probabilities (N, classes) of at most 64 files."""
-        return softmax(self.scorer.batch(np.stack([self.read(path) for path in paths])) / self.temperature)
-
-    def stream(self, paths: Sequence[str], notes: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Each file with its probabilities, read by several threads. A file that cannot be read is an error; if the run was trained with
-        --skip-broken it is left out, and noted."""
-        with Workers(min(MOST_READERS, os.cpu_count() or 1), thread_name_prefix="slopes-read") as pool:
-            for first in range(0, len(paths), BATCH):
-                block = paths[first : first + BATCH]
-                inputs = list(pool.map(self.attempt, block))
-                notes += [reason(array, "") for array in inputs if isinstance(array, DataError)]
-                known = [(path, array) for path, array in zip(block, inputs) if isinstance(array, np.ndarray)]
-                if known:
-                    logits = self.scorer.batch(np.stack([array for _, array in known]), len(paths))
-                    yield from zip([path for path, _ in known], softmax(logits / self.temperature))
-
-    def attempt(self, path: str) -> np.ndarray | DataError:
-        """The input of a file, or why it cannot be read."""
-        try:
-            return self.read(path)
-        except DataError as error:
-            if self.run.config["skip_broken"]:
-                return error
-            raise
-
-    def rows(self, items: Sequence[str]) -> PredictedRows:
-        """The class of each file, its probability, and that of every class."""
-        paths, broken = self.paths(items), list[str]()
-        made = PredictedRows(["file", "class", "probability", *(f"P({name})" for name in self.classes)], ())
-
-        def lines() -> Iterable[Sequence[str | float]]:
-            for path, shares in self.stream(paths, broken):
-                yield path, self.classes[int(shares.argmax())], *(round(float(share), 6) for share in (shares.max(), *shares))
-            if broken:
-                made.notes += [f"{self.kind.count(len(broken))} cannot be read, and {'has' if len(broken) == 1 else 'have'} no row:",
-                               *broken]
-            made.notes += counted(self.remarks, self.kind)
-            if self.others:
-                made.notes.append(others_text(self.others))
-
-        made.rows = lines()
-        return made
-
-    def evaluate(self, folder: str) -> Report:
-        """The scores on the files of a folder with a subfolder for each class; DataError for a class that was not learned."""
-        labelled = from_subfolders(os.path.realpath(folder), self.kind, self.classes)
-        notes = list[str]()
-        predicted = dict(self.stream(labelled.paths, notes))
-        known = [i for i, path in enumerate(labelled.paths) if path in predicted]
-        if not known:
-            raise refused(folder, f"{self.kind.noun}s", "none can be read", notes[0], "name another folder")
-        made = evaluation(np.array([predicted[labelled.paths[i]] for i in known]), labelled.targets[known], self.classes)
-        left_out = [f"{self.kind.count(len(notes))} cannot be read, and left out: {'; '.join(notes[:5])}"] if notes else []
-        made.lines += [*labelled.notes, *left_out, *counted(self.remarks, self.kind)]
-        return made
-
-
-def counted(remarks: Counter[str], kind: FileKind) -> list[str]:
-    """`2 sounds of another rate: resampled`: remarks with the number of files."""
-    return [f"{kind.count(count)} {text}" for text, count in sorted(remarks.items())]
+    return samples(view(files.test.inputs[shown]), titles, (predicted == targets).tolist())
 
 
 def folder_name(path: str) -> str:

@@ -13,9 +13,10 @@ from ...tensor import Tensor
 from ...zoo.lenet import regularized_lenet, small_convolution
 from ...zoo.resnet import resnet, small_resnet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
-from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options, log_estimate, mistakes, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
 from .labelled_files import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
+from .predictor import Predictor
 
 DROPOUT, PASSES = 0.2, 150_000
 NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {

@@ -122,6 +122,11 @@ def others_text(others: Counter[str]) -> str:
             + ", ".join(f"{ending or 'none'} ({count:,})" for ending, count in others.most_common(NAMED)))
 
 
+def counted(remarks: Counter[str], kind: FileKind) -> list[str]:
+    """`2 sounds of another rate: resampled`: remarks with the number of files."""
+    return [f"{kind.count(count)} {text}" for text, count in sorted(remarks.items())]
+
+
 def files_of_class(root: str, name: str, kind: FileKind, others: Counter[str]) -> list[str]:
     """The files of a class; DataError where there is none."""
     inside(root, name)

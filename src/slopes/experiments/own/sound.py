@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ... import nn, optim
 from ...data.transforms import augment
+from ...plot import Picture
 from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
-from .classifier import OwnFiles, Predictor, Standardized, describe, fit_options, log_estimate, mistakes, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
 from .labelled_files import file_settings
+from .predictor import Predictor
 from .sounds import KIND, Hearing, averaged_features, read_sounds
 
 PASSES = 20_000
@@ -66,8 +70,11 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
 
 
 def report_sounds(result: Result[OwnFiles]) -> Report:
-    """The account, with the spectrograms of the worst mistakes."""
-    return report(result, averaged_features, lambda probabilities: {"mistakes.png": partial(mistakes, result.data, probabilities)})
+    """The account, with the spectrograms of the worst mistakes, high pitches at the top."""
+    def plots(probabilities: np.ndarray) -> dict[str, Callable[[], Picture]]:
+        return {"mistakes.png": partial(mistakes, result.data, probabilities, lambda spectrograms: spectrograms[:, :, ::-1])}
+
+    return report(result, averaged_features, plots)
 
 
 def predictor(run: LoadedRun) -> Predictor:

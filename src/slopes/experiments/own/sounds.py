@@ -16,9 +16,9 @@ from ...errors import ArgumentError, DataError
 from ...files.reading import refused
 from ...files.wav import Sound, load_wav
 from ..experiment import Config
-from .classifier import Inputs, OwnFiles, counted, file_lines, folder_name
+from .classifier import Inputs, OwnFiles, file_lines, folder_name
 from .division import Division, divide
-from .labelled_files import FileKind, Labelled, labelled_files, read_each, readable_files, without_broken
+from .labelled_files import FileKind, Labelled, counted, labelled_files, read_each, readable_files, without_broken
 
 KIND = FileKind("sound", (".wav",))
 HIGHEST_RATE, LOWEST_RATE = 16_000, 1_000  # samples a second
