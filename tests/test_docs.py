@@ -132,7 +132,7 @@ def test_the_machine_has_at_most_200_lines():
 
 def names_in(text: str) -> set[str]:
     """The dotted names of slopes in the code of a text: `sl.grad`, `nn.Linear`, `optim.schedules.Cosine` ..."""
-    code = " ".join(re.findall(r"`([^`]+)`", text))
+    code = " ".join(re.findall(r"`([^`]+)`", re.sub(r"\]\([^)]*\)", "]", text)))  # without the targets of links
     return set(re.findall(r"(?<![\w.])(?:sl|nn|optim|data|inside|text|train)(?:\.[A-Za-z_]\w*)+", code))
 
 

@@ -23,7 +23,7 @@ from slopes.experiments.own.account import cautious_temperature
 from slopes.experiments.own.classifier import OwnFiles
 from slopes.experiments.own.division import divide, equal_files
 from slopes.experiments.own.images import experiment, network, network_name, vary
-from slopes.experiments.own.labelled_files import class_weights, from_subfolders, labelled_files
+from slopes.experiments.own.labelled_files import from_subfolders, labelled_files
 from slopes.experiments.own.pictures import KIND, choose_size, pixel_features, read_pictures
 from slopes.files.images import ImageHeader, image_header
 from slopes.tensor import asarray
@@ -280,7 +280,6 @@ def test_rare_classes_are_named_and_weigh_the_same_on_request(tmp_path):
     files = read_pictures(config(tmp_path / "a"))
     assert any("classes with few pictures: rare (1)" in line for line in files.lines)
     assert any("classes of which no picture is tested with: rare" in line for line in files.lines)
-    assert np.allclose(class_weights(np.array([0, 0, 0, 1]), 2), [2 / 3, 2])
 
 
 def test_augmentation_moves_mirrors_and_hides():

@@ -18,7 +18,6 @@ from slopes.errors import ArgumentError, DataError, MissingExtraError
 from slopes.experiments.experiment import Config
 from slopes.experiments.own import bags
 from slopes.experiments.own.bags import Tfidf, linear_shares, simpler_models
-from slopes.experiments.own.labelled_files import class_weights
 from slopes.experiments.own.labelled_texts import read_labelled
 from slopes.experiments.own.text import Classifier, choose_net, experiment
 from slopes.experiments.own.tokens import Tokens, choose_kind, learn_tokens, learn_vocabulary
@@ -296,10 +295,6 @@ def test_words_that_matter():
     assert effects[0].speaks_for == 1 and effects[0].loss == pytest.approx(np.log(0.9 / 0.5)) and effects[1].loss == 0
     assert "  good  +0.5878  5 texts   pos" in effect_lines(effects, ["neg", "pos"], "words")
     assert word_effects(shares, rows, labels, ["absent"]) == [] and effect_lines([], [], "words") == []
-
-
-def test_balanced_classes_weigh_the_same():
-    assert class_weights(np.array([0, 0, 0, 1]), 3).tolist() == pytest.approx([4 / 6, 2, 1])  # no text has the last class
 
 
 def test_predictions_do_not_depend_on_the_batch():

@@ -208,13 +208,13 @@ def test_memory_does_not_grow_with_the_file(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("slopes.tables.rows.BLOCK_TEXT", 2**17)
     model = load_model(folder)
     peaks = []
-    for repeats in (30, 90):
+    for repeats in (20, 160):
         file = write(tmp_path / "new.csv", NAMES, rows(300, seed=1) * repeats)
         tracemalloc.start()
         predict_file(model, file, tmp_path / "out.csv")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 2 * peaks[0]  # of a file of eight times the size; blocks that are read ahead depend on the moment
 
 
 def test_numbers_have_intervals(numbers, tmp_path):

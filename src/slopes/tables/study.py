@@ -30,7 +30,7 @@ from .target import labels_of
 from .training import DEFAULTS, Examples, Settings, Trained, train_members
 
 NETWORK = "networks of slopes"
-RARE, SHARE_OF_RARE = 10, 0.05  # rows of a class, and its share: below it, that is said
+RARE, SHARE_OF_RARE = 10, 0.1  # rows of a class, and the share of an equal part: below it, that is said
 
 
 @dataclass(frozen=True)
@@ -238,14 +238,14 @@ def check_parts(prepared: Prepared, question: Question) -> None:
                             repair="bring more rows, or divide them otherwise")
 
 
-def imbalance(classes: Sequence[str], labels: np.ndarray) -> list[str]:
-    """What is to be said of classes with few rows; `labels` are those of all rows."""
+def imbalance(classes: Sequence[str], labels: np.ndarray, nouns: str = "rows") -> list[str]:
+    """What is to be said of classes with few rows, or other examples; `labels` are those of all of them."""
     if not classes:
         return []
     counts = np.bincount(labels, minlength=len(classes))
-    few = max(RARE, SHARE_OF_RARE * 2 * counts.sum() / len(classes))
+    few = max(RARE, SHARE_OF_RARE * counts.sum() / len(classes))
     rare = [f"{classes[i]} ({counts[i]:,})" for i in np.argsort(counts) if counts[i] < few]
-    return [f"classes with few rows: {', '.join(rare[:10])}; --balanced lets all classes weigh the same"] if rare else []
+    return [f"classes with few {nouns}: {', '.join(rare[:10])}; --balanced lets all classes weigh the same"] if rare else []
 
 
 def similar_classes(classes: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from ..train.fit import fit
 from ..train.history import Run
 from ..train.stopping import EarlyStopping
 from ..train.training import Callback
+from ..train.weighting import balanced_weights
 from .encoding import Widths
 from .forward import Forward
 from .network import Architecture, TableNetwork
@@ -161,10 +162,8 @@ def loss_for(targets: np.ndarray, settings: Settings) -> Callable[..., Any]:
     """Cross-entropy for labels, squared error for numbers."""
     if targets.ndim == 2:
         return nn.mse_loss
-    if not settings.balanced:
-        return partial(nn.cross_entropy, label_smoothing=settings.smoothing)
-    counts = np.maximum(np.bincount(targets), 1)
-    return partial(nn.cross_entropy, label_smoothing=settings.smoothing, weight=(len(targets) / (len(counts) * counts)).astype(np.float32))
+    weight = balanced_weights(targets) if settings.balanced else None
+    return partial(nn.cross_entropy, label_smoothing=settings.smoothing, weight=weight)
 
 
 def add_outputs(total: np.ndarray, counts: np.ndarray, net: nn.Module, examples: Examples, rows: np.ndarray) -> None:

@@ -82,9 +82,20 @@ def balanced_weight(name: str, source: Labels) -> np.ndarray:
         what = "class_weight='balanced' needs class labels in an array" if name == "balanced" else f"class_weight is {name!r}"
         raise ArgumentError(what, why='it is "balanced" for data sets whose targets are classes, a mapping or an array',
                             repair="pass the weight of each class: class_weight={0: 1.0, 1: 5.0}")
-    counts = np.bincount(targets[targets >= 0])
-    seen = counts > 0
-    return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 1.0).astype(np.float32)
+    return balanced_weights(targets)
+
+
+def balanced_weights(labels: np.ndarray, classes: int = 0) -> np.ndarray:
+    """examples / (classes that occur * examples of the class) for each class, float32: all count the same, an example 1 on average.
+
+    Labels below 0 are ignored; `classes` is how many there are at least, and those that do not occur have the weight 1.
+
+    >>> balanced_weights(np.array([0, 0, 0, 2]), 4).tolist()
+    [0.6666666865348816, 1.0, 2.0, 1.0]
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=classes)
+    occurs = counts > 0
+    return np.where(occurs, counts.sum() / (occurs.sum() * np.maximum(counts, 1)), 1.0).astype(np.float32)
 
 
 def class_labels(source: Labels) -> np.ndarray | None:

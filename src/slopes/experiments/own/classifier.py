@@ -23,16 +23,18 @@ from ...tables.baselines import answers
 from ...tables.calibrate import softmax
 from ...tables.report import table_text
 from ...tables.scores import surprise
+from ...tables.study import imbalance
 from ...tensor import Tensor, asarray
 from ...train.data_digest import data_digest
 from ...train.mode import Mode
 from ...train.sources import source_of
 from ...train.stopping import EarlyStopping
+from ...train.weighting import balanced_weights
 from ..answers import likeliest
 from ..experiment import Config, Facts, Fit, Report, Result
 from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, linear_model, most_frequent
 from .division import Division
-from .labelled_files import FileKind, Labelled, class_weights, imbalance
+from .labelled_files import FileKind, Labelled
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
@@ -92,7 +94,7 @@ def file_lines(labelled: Labelled, division: Division, kind: FileKind, config: C
                notes: Sequence[str]) -> list[str]:
     """A table of the classes, a table of what was understood, and notes."""
     learned = labelled.targets[np.concatenate([division.train, division.validation])]
-    every = (*labelled.notes, *division.notes, *imbalance(learned, labelled.classes, kind), *notes)
+    every = (*labelled.notes, *division.notes, *imbalance(labelled.classes, learned, f"{kind.noun}s"), *notes)
     return [*class_lines(labelled, division, kind),
             *table_text([(f"{kind.noun}s", f"{len(labelled):,} in {len(labelled.classes)} classes"),
                          ("split", division.line(kind, config.seed)), *rows]),
@@ -126,7 +128,7 @@ def fit_options(config: Config, files: OwnFiles, passes: int) -> dict[str, Any]:
     """Arguments of the training: loss, epochs, in which `passes` examples are seen if the user asks for no other number of them, batch
     size, and a callback that restores the best epoch."""
     rows, targets = len(files.train), files.train.targets
-    weights = {"weight": class_weights(targets, len(files.classes))} if config["balanced"] else {}
+    weights = {"weight": balanced_weights(targets, len(files.classes))} if config["balanced"] else {}
     epochs = epochs_for(config, rows, passes)
     return {"loss": partial(nn.cross_entropy, label_smoothing=SMOOTHING, **weights), "schedule": "one_cycle", "epochs": epochs,
             "batch_size": batch_for(config, rows), "callbacks": [EarlyStopping(max(1, epochs))]}

@@ -23,7 +23,6 @@ from ..experiment import Config, Setting
 
 DIVIDED, VALIDATION, TEST = range(3)  # what a file is for: to be divided, to choose the epoch, to test
 NAMED = 10  # files that are named where there are many
-RARE, SHARE_OF_RARE = 10, 0.1  # files of a class, and the share of an equal part: below it, that is said
 T = TypeVar("T")
 
 
@@ -239,18 +238,3 @@ def readable_files(labelled: Labelled, broken: Broken, kind: FileKind) -> np.nda
 def reason(error: DataError, root: str) -> str:
     """What is wrong with a file, named by its path in the folder."""
     return error.what.removeprefix(root + os.sep)
-
-
-def imbalance(targets: np.ndarray, classes: Sequence[str], kind: FileKind) -> list[str]:
-    """What is to be said of classes with few files."""
-    counts = np.bincount(targets, minlength=len(classes))
-    few = max(RARE, SHARE_OF_RARE * counts.sum() / len(classes))
-    rare = [f"{classes[i]} ({counts[i]:,})" for i in np.argsort(counts, kind="stable") if counts[i] < few]
-    return [f"classes with few {kind.noun}s: {', '.join(rare[:NAMED])}; --balanced lets all classes weigh the same"] if rare else []
-
-
-def class_weights(targets: np.ndarray, classes: int) -> np.ndarray:
-    """A weight for each class: with these all classes of the targets weigh the same, and on average an example weighs 1; other classes
-    have the weight 1."""
-    counts = np.bincount(targets, minlength=classes)
-    return np.where(counts > 0, len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1).astype(np.float32)

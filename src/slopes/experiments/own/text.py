@@ -24,12 +24,12 @@ from ...tables.target import labels_of
 from ...tensor import Tensor, from_array
 from ...train.mode import Mode
 from ...train.stopping import EarlyStopping
+from ...train.weighting import balanced_weights
 from ...zoo.sentence import BagOfTokens, TextCNN, WideTextCNN
 from ..answers import likeliest
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
 from .account import FREQUENT, NETWORK, cautious_temperature, class_report, evaluation, most_frequent
 from .bags import simpler_models
-from .labelled_files import class_weights
 from .labelled_texts import AS_THEY_LOOK, LabelledSplits, read_labelled
 from .tokens import KINDS, Tokens, choose_kind, learn_tokens, split_text
 from .words import effect_lines, uneven_words, word_effects
@@ -117,7 +117,7 @@ def training(config: Config, learned: Learned, name: str, net: nn.Module) -> Fit
     batch = config["batch"] or next((size for most, size in BATCHES if len(train) <= most), LARGE_BATCH)
     options: dict[str, Any] = {}
     if config["balanced"]:
-        weights = class_weights(train.labels, len(learned.splits.classes))
+        weights = balanced_weights(train.labels, len(learned.splits.classes))
         options = {"loss": partial(nn.cross_entropy, weight=weights, ignore_index=IGNORED)}
     return Fit(learned.rows(train.texts, train.labels), learned.rows(validation.texts, validation.labels), metrics="accuracy",
                optimizer=optim.Adam(lr=config["rate"] or RATES[learned.kind]), epochs=config["epochs"], batch_size=batch,
