@@ -61,7 +61,7 @@ def one_after_the_other(pair, segments, x, labels):
 def together(pair, segments, x, labels):
     results = pair.both.many(len(x), segments, x, labels, stepped=(0, 1))
     measured = np.concatenate([np.arange(start, stop) for start, stop, which in segments if which])
-    return results["loss"].numpy(), results["norm"].numpy()[measured]
+    return results["loss"], results["norm"][measured]
 
 
 @pytest.mark.parametrize("hidden", [32, 1024])

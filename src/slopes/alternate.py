@@ -26,12 +26,12 @@ class Alternating:
         self._known: WeakKeyDictionary[Bound, tuple[Bound, Alternation]] = WeakKeyDictionary()
 
     def many(self, steps: int, segments: Sequence[Segment], *args: Any, stepped: Sequence[int] = ()) -> Any:
-        """What the second function returns, stacked along a new first axis; what it has more is undefined where the first one ran.
+        """What the second function returns, as arrays stacked along a new first axis. What it has more is undefined where the first ran.
 
         segments: (first step, the one after its last, 0 or 1 for the function), one after the other; see `Compiled.many`.
         """
-        pairs = [function.stepped_version(steps, args, stepped) for function in self.functions]
-        (first, leaves), (second, _) = pairs
+        first, leaves = self.functions[0].stepped_version(steps, args, stepped)
+        second, _ = self.functions[1].stepped_version(steps, args, stepped)
         bounds = first, second
         with first.turn(), second.turn(beside=True):
             while first.bound_state != versions.state or second.bound_state != versions.state:  # one may change what the other binds
@@ -49,7 +49,8 @@ class Alternating:
         if failed:
             raise bounds[which].replayed_error(leaves, step) or site_error(bounds[which].executable.sites[failed - 1])
         first.mark_gradients()
-        return second.finish(leaves, shared, 0)[0]
+        second.mark_gradients()
+        return second.returned(shared[:len(second.captured.outputs)])
 
     def alternation(self, first: Bound, second: Bound) -> Alternation:
         """The alternation of two bound programs, made once."""

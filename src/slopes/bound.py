@@ -187,9 +187,13 @@ class Bound:
             with no_grad():
                 for value, gradient in zip(captured.gradients, tensors[outputs + taps:]):
                     accumulate(leaves[value.leaf], gradient)
-        computed = iter(tensors)
-        values = [fixed if is_python else next(computed) for fixed, is_python in zip(captured.results, captured.is_python)]
-        return tree.unflatten(captured.returns, values), tensors[outputs:outputs + taps]
+        return self.returned(tensors), tensors[outputs:outputs + taps]
+
+    def returned(self, computed: Sequence[Any]) -> Any:
+        """What the function returns, with these computed values."""
+        values, captured = iter(computed), self.captured
+        return tree.unflatten(captured.returns, [fixed if is_python else next(values)
+                                                 for fixed, is_python in zip(captured.results, captured.is_python)])
 
     def mark_gradients(self) -> None:
         """Let parameters know that the last gradient stayed inside of the program."""

@@ -13,7 +13,7 @@ from .capture import Captured
 from .extras import on_demand
 from .graph.build import Constant
 from .graph.node import Node
-from .machine.chain import Chain, Runs
+from .machine.chain import Chain, Run
 from .machine.native import Native, compile_graph
 
 PROFILER = "slopes.machine.profile"  # loaded when somebody asks where the time goes
@@ -146,17 +146,14 @@ class NativeAlternation(Alternation):
     def run(self, arguments: Pair[Sequence[np.ndarray]], results: Pair[Sequence[np.ndarray]], segments: Sequence[Segment]
             ) -> tuple[int, int, int]:
         """(0 or the number of the site that failed, which of the two failed, at which step of the call)."""
-        starts, stops, which = np.array(segments, np.int64).T
-        runs = []
-        for i, native in enumerate(self.natives):
-            native.fill(arguments[i], results[i], int(stops[-1]))
+        for native, own, made in zip(self.natives, arguments, results):
+            native.fill(own, made, segments[-1][1])
             native.program.prepared = None
-            own = np.flatnonzero(which == i)
-            tables = native.table.view(np.int64) + starts[own, None] * native.strides
-            runs.append(Runs(native.program, own, tables, native.addresses[1], stops[own] - starts[own]))
+        runs = [Run(native.program, native.addresses, start, stop - start)
+                for start, stop, native in ((start, stop, self.natives[which]) for start, stop, which in segments)]
         failed, index = self.chain.run(runs)
-        start, _, which_failed = segments[index]
-        return failed, which_failed, start + self.natives[which_failed].failed_step() if failed else 0
+        which = segments[index][2]
+        return failed, which, self.natives[which].failed_step() if failed else 0
 
 
 class Prologue:

@@ -38,11 +38,11 @@ class ProgramWriter:
     def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, optimized: bool) -> Module:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
         b = self.target.builder()
-        steps = Value("%steps", INT64)
+        first = Value("%first", INT64)
         b.line(f"%behind = mul i64 %thread, {self.scratch}")
         b.line(f"%place = add i64 %behind, {self.arena}")
         b.line("%scratch = getelementptr inbounds i8, ptr %arena, i64 %place")
-        with b.loop(b.whole(0), steps) as step:
+        with b.loop(first, b.add(first, Value("%steps", INT64))) as step:
             with b.when(b.compare("==", Value("%thread", INT64), b.whole(0))):
                 slot = b.fresh("step")
                 b.line(f"{slot} = getelementptr inbounds i8, ptr %context, i64 {STEP}")
@@ -54,7 +54,7 @@ class ProgramWriter:
                 waiting = write(b, run, step, guarded, waiting)
             self._barrier(b)
         body = b.function("define void @program(ptr noalias %context, ptr %arguments, ptr %strides, ptr %arena, "
-                          "i64 %thread, i64 %threads, i64 %steps)")
+                          "i64 %thread, i64 %threads, i64 %steps, i64 %first)")
         kernels = {module.declared for module in self.kernels.modules.values()}
         declared = sorted(self.declarations | b.declarations | kernels | set(self.target.declared))
         text = "\n".join([barrier_text(self.target, self.parallel), *self.phase_functions, body])

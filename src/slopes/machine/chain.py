@@ -1,7 +1,7 @@
 """Runs of several programs, one after the other, as one native call.
 
-Between two native calls Python evicts little from the processor's caches, but finds its own code evicted by the programs: coming back to
-it takes far longer than what it does there. A chain comes back once.
+Between two native calls Python does little, but finds its own code gone from the processor's caches: coming back to it takes far longer
+than what it does there. A chain comes back once, and is written by plain assignments: each further kind of work would be cold, too.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from . import pool as pools
 from .engine import ARGUMENTS, POOL, SPIN_LIMIT, STEPS, STRIDES, Program, Stalls, thread_count
 from .entry import CALL, entry
 
-ERROR, NEXT = CALL.index("error"), CALL.index("next")
+FIELDS, ERROR, NEXT, FIRST = len(CALL), *map(CALL.index, ("error", "next", "first"))
 
 
-class Runs(NamedTuple):
-    """Runs of one program in a chain: which of the chain's runs they are, their tables of arguments (runs, arguments), the strides of
-    all of them, and the number of steps of each."""
+class Run(NamedTuple):
+    """A program in a chain, the addresses of its table of arguments and of their strides, its first step, and how many it does."""
 
     program: Program
-    indices: np.ndarray
-    tables: np.ndarray
-    strides: int
-    steps: np.ndarray
+    tables: tuple[int, int]
+    first: int
+    steps: int
 
 
 class Chain:
@@ -39,29 +37,36 @@ class Chain:
 
     def _make_room(self, length: int) -> None:
         """Memory for a chain of so many runs."""
-        self.calls = np.zeros((length, len(CALL)), np.int64)
-        self._enter = entry().bound(self.calls.ctypes.data)
+        calls = np.zeros(length * FIELDS, np.int64)
+        self._room, self._calls, self._address = length, calls.data, calls.ctypes.data
+        self._enter = entry().bound(self._address)
 
-    def run(self, runs: Sequence[Runs]) -> tuple[int, int]:
-        """Run them in the order of their indices; returns 0, or the number of the site that failed, and the index of that run."""
-        length = sum(len(part.indices) for part in runs)
-        if length > len(self.calls):
-            self._make_room(2 * length)
-        calls, pool, count = self.calls[:length], pools.pool, thread_count()
+    def run(self, runs: Sequence[Run]) -> tuple[int, int]:
+        """Do them one after the other; returns 0, or the number of the site that failed, and the index of that run."""
+        if len(runs) > self._room:
+            self._make_room(2 * len(runs))
+        pool, count = pools.pool, thread_count()
         with pool.busy:
-            _blocks = [part.program.reserve(count if part.program.manifest.parallel else 1) for part in runs]
-            for part in runs:
-                calls[part.indices] = part.program.call
-                calls[part.indices, ARGUMENTS] = part.tables.ctypes.data + part.tables.strides[0] * np.arange(len(part.indices))
-                calls[part.indices, STRIDES] = part.strides
-                calls[part.indices, STEPS] = part.steps
-                calls[part.indices, SPIN_LIMIT] = part.program.spin_limit * part.steps
-            calls[:, POOL] = pool.address
-            calls[:, ERROR] = 0
-            calls[:, NEXT] = calls.ctypes.data + calls.strides[0] * np.arange(1, length + 1)
-            calls[-1, NEXT] = 0
+            _blocks = [program.reserve(count if program.manifest.parallel else 1) for program in {run.program for run in runs}]
+            steps = self._write(runs, pool.address)
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
-        self.stalls.record(count, int(calls[:, STEPS].sum()), took)
-        return failed, int(calls[:, ERROR].argmax()) if failed else 0
+        self.stalls.record(count, steps, took)
+        return failed, self._failed(len(runs)) if failed else 0
+
+    def _write(self, runs: Sequence[Run], pool: int) -> int:
+        """Write the calls; returns the number of all steps."""
+        calls, total, following = self._calls, 0, self._address
+        for i, (program, (arguments, strides), first, steps) in enumerate(runs):
+            start, following = i * FIELDS, following + 8 * FIELDS
+            calls[start : start + FIELDS] = program.call
+            calls[start + ARGUMENTS], calls[start + STRIDES], calls[start + FIRST], calls[start + STEPS] = arguments, strides, first, steps
+            calls[start + SPIN_LIMIT], calls[start + POOL], calls[start + ERROR] = program.spin_limit * steps, pool, 0
+            calls[start + NEXT] = following if i + 1 < len(runs) else 0
+            total += steps
+        return total
+
+    def _failed(self, length: int) -> int:
+        """The run that reported an error."""
+        return next(i for i in range(length) if self._calls[i * FIELDS + ERROR])

@@ -47,8 +47,10 @@ from .translate import Loaded, host, host_target, object_codes
 
 WAITING, ASLEEP, POSTED, ACCEPTED, GO = range(5)  # what a helper is doing: the first word of its slot
 
-# A call: what to run, on what, by how many threads; the error that it reported, 0 for none; the call that follows it, 0 for none
-CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined", "error", "next")
+# A call: what to run, on what, by how many threads; the error that it reported, 0 for none; the call that follows it, 0 for none; the
+# index of its first step
+CALL = ("function", "context", "arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined", "error", "next",
+        "first")
 POINTERS = ("function", "context", "arguments", "strides", "arena", "pool")
 CALL_BYTES = 8 * len(CALL)
 
@@ -81,7 +83,7 @@ def invoke(b: Builder, call: str, thread: Value, threads: Value) -> None:
     """Run the call's function as one of its threads."""
     function, *pointers = (call_field(b, call, name).ref for name in ("function", "context", "arguments", "strides", "arena"))
     b.line(f"call void {function}({', '.join(f'ptr {pointer}' for pointer in pointers)}, i64 {thread.ref}, i64 {threads.ref}, "
-           f"i64 {call_field(b, call, 'steps').ref})")
+           f"i64 {call_field(b, call, 'steps').ref}, i64 {call_field(b, call, 'first').ref})")
 
 
 def sleep(b: Builder) -> None:

@@ -57,7 +57,7 @@ class StepProgram:
     def call_both(self, measured: np.ndarray, steps: int, held: Any, batch: Any, rates: np.ndarray | None) -> Results:
         """The results of steps of which some are measured; statistics are those of the measured steps."""
         assert self.both is not None
-        results = arrays_of(self.both.many(steps, segments(measured, steps), held, *stepped(batch, rates, steps), stepped=(1, 2)))
+        results = self.both.many(steps, segments(measured, steps), held, *stepped(batch, rates, steps), stepped=(1, 2))
         return {**results, "statistics": map_tree(lambda array: array[measured], results["statistics"])}
 
 
