@@ -237,3 +237,19 @@ def test_a_link_by_the_name_of_a_staging_folder_is_not_followed(tmp_path):
 def test_a_run_is_saved_and_loaded_by_fit_as_ever(tmp_path):
     run = sl.fit(nn.Linear(2, 2), Dataset(np.ones((4, 2), np.float32), np.arange(4) % 2), optimizer=optim.SGD(lr=0.1), progress=False)
     assert load_run(save_run(run, tmp_path)).network.history == run.history
+
+
+@posix
+def test_a_staging_folder_that_another_writer_takes_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    folders, mkdir = [], os.mkdir
+
+    def removed_at_once(path, *args):
+        mkdir(path, *args)
+        folders.append(path)
+        if len(folders) == 1:
+            os.rmdir(path)
+
+    monkeypatch.setattr(staging.os, "mkdir", removed_at_once)
+    with staging.staged(tmp_path) as stage:
+        (stage / "file").write_text("whole")
+    assert len(folders) == 2 and (tmp_path / "file").read_text() == "whole"

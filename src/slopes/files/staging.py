@@ -56,7 +56,10 @@ def begin(folder: Path) -> tuple[Path, int | None]:
         os.mkdir(stage, 0o700)
         if sys.platform == "win32":
             return stage, None
-        handle = os.open(stage, os.O_RDONLY)
+        try:
+            handle = os.open(stage, os.O_RDONLY)
+        except FileNotFoundError:  # another process removed it as abandoned: it was not locked yet
+            continue
         if keep(handle, stage):
             return stage, handle
         os.close(handle)
