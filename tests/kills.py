@@ -229,6 +229,8 @@ class Harness:
     def kill(self, kind: str, point: str) -> None:
         """One kill, and the end of the run that was continued."""
         whole, folder, cache = self.undisturbed(kind), self.folder(), self.cache(point)
+        if point != "compile" and not whole.occasions.get(point):
+            point = "random"  # such as the epochs of a training by another method than gradients
         trial = Trial(kind, point, self.draw.randrange(whole.occasions.get(point, 1)))
         seconds = self.draw.uniform(0, whole.seconds) if point == "random" else None
         ending = in_child(trial, folder, self.draw.randint(1, THREADS), cache, seconds)
