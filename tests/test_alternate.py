@@ -10,6 +10,7 @@ from slopes import nn, optim
 from slopes.alternate import Alternating
 from slopes.backend import Alternation
 from slopes.errors import ArgumentError, SlopesError
+from slopes.machine.chain import Chain
 
 STEPS, WIDTH = 150, 24
 
@@ -98,6 +99,30 @@ def test_an_error_ends_the_call_at_its_step(batches, backend, bad):
     if bad:
         other.both.functions[0].many(bad, x[:bad], labels[:bad], stepped=(0, 1))
     assert all(np.array_equal(expected, got) for expected, got in zip(other.weights(), pair.weights()))
+
+
+def test_a_signal_handler_may_do_steps_of_its_own_in_between(batches, monkeypatch):
+    """It comes when the calls are written, but not entered yet; the outer call goes on as if nothing had happened."""
+    x, labels = batches[0][:8], batches[1][:8]
+    inner, outer = [(0, 1, 1), (1, 2, 0)], [(0, 3, 0), (3, 4, 1), (4, 8, 0)]
+    pair, plain = Pair(), Pair()
+    for backed in (pair, plain):
+        together(backed, inner, x[:2], labels[:2])  # compiled
+    write, handled = Chain._write, []
+
+    def interrupted(self, runs, pool):
+        steps = write(self, runs, pool)
+        if not handled:
+            handled.append(None)
+            handled.append(together(pair, inner, x[:2], labels[:2]))
+        return steps
+
+    monkeypatch.setattr(Chain, "_write", interrupted)
+    results = together(pair, outer, x, labels)
+    expected = [together(plain, inner, x[:2], labels[:2]), together(plain, outer, x, labels)]
+    for got, truth in zip((*handled[1], *results), (*expected[0], *expected[1])):
+        assert np.array_equal(got, truth)
+    assert all(np.array_equal(a, b) for a, b in zip(pair.weights(), plain.weights()))
 
 
 def test_state_that_was_handed_out_keeps_its_values(batches):

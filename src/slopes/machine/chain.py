@@ -32,7 +32,7 @@ class Chain:
     """Runs programs in turn, as often as they are asked for; whoever calls has each program for itself (`Program.turn`)."""
 
     def __init__(self) -> None:
-        self.stalls = Stalls()
+        self.stalls, self._running = Stalls(), False
         self._make_room(64)
 
     def _make_room(self, length: int) -> None:
@@ -43,6 +43,15 @@ class Chain:
 
     def run(self, runs: Sequence[Run]) -> tuple[int, int]:
         """Do them one after the other; returns 0, or the number of the site that failed, and the index of that run."""
+        if self._running:  # a signal handler interrupts this very chain, whose calls are written already
+            return Chain().run(runs)
+        self._running = True
+        try:
+            return self._run(runs)
+        finally:
+            self._running = False
+
+    def _run(self, runs: Sequence[Run]) -> tuple[int, int]:
         if len(runs) > self._room:
             self._make_room(2 * len(runs))
         pool, count = pools.pool, thread_count()
