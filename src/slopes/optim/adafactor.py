@@ -14,7 +14,7 @@ from ..graph.dtype import DType, float32
 from ..nn.hyper_parameter import HyperParameter
 from ..ops import composite
 from ..tensor import Tensor
-from .optimizer import Coefficients, Optimizer, OptionalTerm, State
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State, check_pair
 
 OwnEps = tuple[float | None, float]
 
@@ -49,8 +49,7 @@ class Adafactor(Optimizer):
     def __init__(self, parameters: Any = None, lr: float = 1e-2, beta2_decay: float = -0.8, eps: OwnEps = (None, 1e-3), d: float = 1.0,
                  weight_decay: float = 0.0, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
-        if not isinstance(eps, (tuple, list)) or len(eps) != 2:
-            raise ArgumentError(f"Adafactor: eps must be two numbers, not {eps!r}", repair="the default is (None, 1e-3)")
+        check_pair("Adafactor", "eps", eps, "(None, 1e-3)")
         self.beta2_decay, self.d, self.weight_decay = beta2_decay, d, weight_decay
         if beta2_decay > 0:
             raise ArgumentError(f"Adafactor: beta2_decay={beta2_decay}", why="the weight of new squares, t^beta2_decay, decreases",

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..constraint import NOT_NEGATIVE, SHARE, Constraint
-from ..errors import ArgumentError
 from ..graph.build import build
 from ..graph.dtype import DType
 from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Coefficients, Optimizer, OptionalTerm, State
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State, check_pair
 
 Betas = tuple[float, float]
 
@@ -48,9 +47,7 @@ class Moments(Optimizer):
 
     @betas.setter
     def betas(self, values: Betas) -> None:
-        if not isinstance(values, (tuple, list)) or len(values) != 2:
-            raise ArgumentError(f"{type(self).__name__}: betas must be two numbers, not {values!r}",
-                                repair="the default is (0.9, 0.999)")
+        check_pair(type(self).__name__, "betas", values, "(0.9, 0.999)")
         self.beta1, self.beta2 = values
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
@@ -67,10 +64,20 @@ class Moments(Optimizer):
                                  "step_size": self.lr * root / (1 - self.beta1 ** steps), "root": root, "scaled_eps": self.eps * root,
                                  "decay": 1 - self.lr * self.weight_decay})
 
+    def running_means(self, gradient: Tensor, state: State, c: Coefficients) -> tuple[Tensor, Tensor]:
+        """The new m and v."""
+        mean = state["exp_avg"] + c.one_minus_beta1 * (gradient - state["exp_avg"])
+        return mean, c.beta2 * state["exp_avg_sq"] + c.one_minus_beta2 * (gradient * gradient)
+
+    def decayed(self, gradient: Tensor, parameter: Tensor, c: Coefficients, decoupled: bool) -> tuple[Tensor, Tensor]:
+        """The gradient with that of the L2 penalty, or, where the decay is decoupled, the smaller parameter."""
+        if "weight_decay" not in self.terms:
+            return gradient, parameter
+        return (gradient, c.decay * parameter) if decoupled else (gradient + c.weight_decay * parameter, parameter)
+
     def adam_step(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         """parameter - lr m_hat / (sqrt(v_hat) + eps), and the new m and v."""
-        mean = state["exp_avg"] + c.one_minus_beta1 * (gradient - state["exp_avg"])
-        square = c.beta2 * state["exp_avg_sq"] + c.one_minus_beta2 * (gradient * gradient)
+        mean, square = self.running_means(gradient, state, c)
         return parameter - c.step_size * (mean / (build("sqrt", square) + c.scaled_eps)), {"exp_avg": mean, "exp_avg_sq": square}
 
 

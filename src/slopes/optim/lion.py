@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..constraint import NOT_NEGATIVE, SHARE, Constraint
-from ..errors import ArgumentError
 from ..graph.build import build
 from ..graph.dtype import DType
 from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Coefficients, Optimizer, OptionalTerm, State
+from .optimizer import Coefficients, Optimizer, OptionalTerm, State, check_pair
 
 
 class Lion(Optimizer):
@@ -40,8 +39,7 @@ class Lion(Optimizer):
     def __init__(self, parameters: Any = None, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0,
                  maximize: bool = False) -> None:
         super().__init__(lr, maximize)
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ArgumentError(f"Lion: betas must be two numbers, not {betas!r}", repair="the default is (0.9, 0.99)")
+        check_pair("Lion", "betas", betas, "(0.9, 0.99)")
         self.beta1, self.beta2 = betas
         self.weight_decay = weight_decay
         self.start(parameters)

@@ -57,11 +57,8 @@ class NAdam(Moments):
         return self.beta1 * (1 - 0.5 * 0.96 ** (steps.astype(np.float64) * self.momentum_decay))
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        if "weight_decay" in self.terms:
-            gradient = gradient if self.decoupled_weight_decay else gradient + c.weight_decay * parameter
-            parameter = c.decay * parameter if self.decoupled_weight_decay else parameter
-        mean = state["exp_avg"] + c.one_minus_beta1 * (gradient - state["exp_avg"])
-        square = c.beta2 * state["exp_avg_sq"] + c.one_minus_beta2 * (gradient * gradient)
+        gradient, parameter = self.decayed(gradient, parameter, c, self.decoupled_weight_decay)
+        mean, square = self.running_means(gradient, state, c)
         product = state["mu_product"] * c.momentum
         gradient_rate, mean_rate = self.rates(product, c, parameter.dtype)
         step = (gradient_rate * gradient + mean_rate * mean) / (build("sqrt", square) / c.root + c.eps)

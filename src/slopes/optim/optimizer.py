@@ -228,6 +228,12 @@ class Optimizer(TracksChanges):
         return f"{type(self).__name__}({values})"
 
 
+def check_pair(owner: str, name: str, value: Any, default: str) -> None:
+    """Raise ArgumentError unless an argument, such as betas, has two parts; each is checked as a hyper-parameter of its own."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ArgumentError(f"{owner}: {name} must be two numbers, not {value!r}", repair=f"the default is {default}")
+
+
 def named_parameters(owner: str, parameters: Any) -> tuple[list[str], list[Tensor]]:
     """The names and the parameters, without duplicates."""
     iterable = parameters.parameters() if isinstance(parameters, Module) else parameters

@@ -58,10 +58,7 @@ class RAdam(Moments):
             "rectified": build("where", known, rate * build("sqrt", ratio * (1 - power)), 0.0), "plain": build("where", known, 0.0, rate)})
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        if "weight_decay" in self.terms:
-            gradient = gradient if self.decoupled_weight_decay else gradient + c.weight_decay * parameter
-            parameter = c.decay * parameter if self.decoupled_weight_decay else parameter
-        mean = state["exp_avg"] + c.one_minus_beta1 * (gradient - state["exp_avg"])
-        square = c.beta2 * state["exp_avg_sq"] + c.one_minus_beta2 * (gradient * gradient)
+        gradient, parameter = self.decayed(gradient, parameter, c, self.decoupled_weight_decay)
+        mean, square = self.running_means(gradient, state, c)
         step = mean * (c.rectified / (build("sqrt", square) + c.eps) + c.plain)
         return parameter - step, {"exp_avg": mean, "exp_avg_sq": square}

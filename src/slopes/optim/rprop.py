@@ -11,7 +11,7 @@ from ..errors import ArgumentError
 from ..graph.build import build
 from ..nn.hyper_parameter import HyperParameter
 from ..tensor import Tensor
-from .optimizer import Coefficients, Optimizer, State
+from .optimizer import Coefficients, Optimizer, State, check_pair
 
 
 class Rprop(Optimizer):
@@ -40,10 +40,8 @@ class Rprop(Optimizer):
     def __init__(self, parameters: Any = None, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
                  step_sizes: tuple[float, float] = (1e-6, 50.0), maximize: bool = False) -> None:
         super().__init__(lr, maximize)
-        for name, pair in (("etas", etas), ("step_sizes", step_sizes)):
-            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                raise ArgumentError(f"Rprop: {name} must be two numbers, not {pair!r}",
-                                    repair="the defaults are etas=(0.5, 1.2) and step_sizes=(1e-6, 50)")
+        check_pair("Rprop", "etas", etas, "(0.5, 1.2)")
+        check_pair("Rprop", "step_sizes", step_sizes, "(1e-6, 50)")
         (self.eta_minus, self.eta_plus), (self.smallest, self.largest) = etas, step_sizes
         if not 0 < etas[0] < 1 < etas[1]:
             raise ArgumentError(f"Rprop: etas={tuple(etas)}", why="the first makes steps smaller, the second larger",
