@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,11 @@ from ...errors import ArgumentError
 from ...tensor import Tensor
 from ...zoo.lenet import regularized_lenet, small_convolution
 from ...zoo.resnet import resnet, small_resnet
-from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
+from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
 from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
 from .labelled_files import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
-from .predictor import Predictor
+from .predictor import Predictor, uses_of
 
 DROPOUT, PASSES = 0.2, 150_000
 NETWORKS: dict[str, Callable[[tuple[int, ...], int, int], nn.Module]] = {
@@ -111,21 +111,6 @@ def predictor(run: LoadedRun) -> Predictor:
     return Predictor(run, KIND, Sight(run.facts["size"], run.facts["channels"], "", "").read)
 
 
-def predict(run: LoadedRun, item: str, top: int) -> Prediction:
-    """The likeliest classes of an image file, or of those in a folder."""
-    return predictor(run).prediction(item, top)
-
-
-def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
-    """A row for each picture in files and folders."""
-    return predictor(run).rows(items)
-
-
-def evaluate(run: LoadedRun, item: str) -> Report:
-    """The scores on the pictures of a folder with a subfolder for each class."""
-    return predictor(run).evaluate(item)
-
-
 experiment = Experiment(
     name="images",
     caption="the class of your own pictures, from a folder with a subfolder for each class",
@@ -133,8 +118,7 @@ experiment = Experiment(
     source="folder", files=("labels", "valid", "test"), takes="PICTURE",
     examples=("FOLDER", "FOLDER --skip-broken --balanced", "FOLDER --labels classes.csv --file-column name",
               "FOLDER --test LATER --size 64"),
-    data=data, describe=describe, network=network, training=training, report=report_pictures, predict=predict, predict_rows=predict_rows,
-    evaluate=evaluate,
+    data=data, describe=describe, network=network, training=training, report=report_pictures, **uses_of(predictor),
     settings={**file_settings(KIND),
               "size": Setting(0, "height and width to which pictures are scaled; 0: chosen by their sizes, at most 96", least=0),
               "colour": Setting("auto", "auto: grey if no colour is seen in a sample", ("auto", "grey", "colour")),

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -113,3 +114,11 @@ class Predictor:
         left_out = [f"{self.kind.count(len(notes))} cannot be read, and left out: {'; '.join(notes[:5])}"] if notes else []
         made.lines += [*labelled.notes, *left_out, *counted(self.remarks, self.kind)]
         return made
+
+
+def uses_of(predictor: Callable[[LoadedRun], Predictor]) -> dict[str, Any]:
+    """How an experiment uses its runs, as arguments of Experiment: the likeliest classes of a file, or of those in a folder; a row for
+    each file; the scores on the files of a folder with a subfolder for each class."""
+    return {"predict": lambda run, item, top: predictor(run).prediction(item, top),
+            "predict_rows": lambda run, items: predictor(run).rows(items),
+            "evaluate": lambda run, item: predictor(run).evaluate(item)}

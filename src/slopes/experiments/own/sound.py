@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,10 @@ from ...data.transforms import augment
 from ...plot import Picture
 from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
-from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, PredictedRows, Prediction, Report, Result, Setting
+from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
 from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
 from .labelled_files import file_settings
-from .predictor import Predictor
+from .predictor import Predictor, uses_of
 from .sounds import KIND, Hearing, averaged_features, read_sounds
 
 PASSES = 20_000
@@ -83,21 +83,6 @@ def predictor(run: LoadedRun) -> Predictor:
     return Predictor(run, KIND, partial(hearing_of(run.facts).read, remarks=remarks), remarks)
 
 
-def predict(run: LoadedRun, item: str, top: int) -> Prediction:
-    """The likeliest classes of a WAV file, or of those in a folder."""
-    return predictor(run).prediction(item, top)
-
-
-def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
-    """A row for each sound in files and folders."""
-    return predictor(run).rows(items)
-
-
-def evaluate(run: LoadedRun, item: str) -> Report:
-    """The scores on the sounds of a folder with a subfolder for each class."""
-    return predictor(run).evaluate(item)
-
-
 experiment = Experiment(
     name="sound",
     caption="the class of your own sounds, from WAV files in a folder with a subfolder for each class",
@@ -105,8 +90,7 @@ experiment = Experiment(
     source="folder", files=("labels", "valid", "test"), takes="SOUND.wav",
     examples=("FOLDER", "FOLDER --skip-broken --balanced", "FOLDER --labels classes.csv --file-column name",
               "FOLDER --test LATER --seconds 2"),
-    data=data, describe=describe, network=network, training=training, report=report_sounds, predict=predict, predict_rows=predict_rows,
-    evaluate=evaluate,
+    data=data, describe=describe, network=network, training=training, report=report_sounds, **uses_of(predictor),
     settings={**file_settings(KIND),
               "seconds": Setting(0.0, "of each sound that are heard, from its beginning; 0: so many that 95% are heard whole, at most 10"),
               "sampling": Setting(0, "samples a second; 0: the rate of most sounds, at most 16,000", least=0),
