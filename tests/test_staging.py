@@ -149,6 +149,20 @@ def test_a_run_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeyp
     assert seeds(tmp_path) == {2}
 
 
+def test_the_paths_of_two_runs_are_not_taken_for_those_of_one(tmp_path, monkeypatch):
+    save_run(made(1), tmp_path)
+    current, saved = runs.current, []
+
+    def slow(folder, name):
+        if name == "history.jsonl" and not saved:  # the record was looked at, the other files were not
+            saved.append(save_run(made(2), tmp_path))
+        return current(folder, name)
+
+    monkeypatch.setattr(runs, "current", slow)
+    assert runs.identity(tmp_path) is None and saved
+    assert runs.identity(tmp_path) == runs.identity(tmp_path) is not None
+
+
 SAVING = """
 import sys
 from test_staging import made

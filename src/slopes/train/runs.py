@@ -274,27 +274,35 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
 
 def read_stable(target: Path, read: Callable[[Path], T]) -> T:
     """What `read` gives of a run folder: of one run, even if another process saves a new one meanwhile."""
-    if not holds_run(target):
-        seen = "there is no such file in this folder" if target.is_dir() else \
-            "this is a file, not a folder" if target.exists() else "there is no such folder"
-        raise refused(target, RECORD, seen,
-                      why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(target)}")
-    before = identity(target)
-    try:
-        value = read(target)
-    except DataError:
-        if identity(target) == before:
-            raise
-        return read_stable(target, read)  # another process has just saved a run here
-    return value if identity(target) == before else read_stable(target, read)
+    while holds_run(target):
+        before = identity(target)
+        try:
+            value = read(target)
+        except DataError:
+            if before is not None and identity(target) == before:
+                raise
+        else:
+            if before is not None and identity(target) == before:
+                return value
+    seen = "there is no such file in this folder" if target.is_dir() else \
+        "this is a file, not a folder" if target.exists() else "there is no such folder"
+    raise refused(target, RECORD, seen,
+                  why="a run folder is what `slopes train` writes", repair=f"check the path{known_runs(target)}")
 
 
-def identity(target: Path) -> tuple[Any, ...]:
-    """What changes as soon as another run counts, or files are moved."""
-    with contextlib.suppress(OSError):
-        record = os.stat(target / current(target, RECORD))
-        paths = [current(target, name) for name in (RECORD, HISTORY, WEIGHTS, STATE)]
-        return record.st_ino, record.st_size, record.st_mtime_ns, paths
+def identity(target: Path) -> tuple[Any, ...] | None:
+    """What changes as soon as another run counts, or files are moved; None if they are being moved at this moment."""
+    before = record_identity(target)
+    paths = [current(target, name) for name in (HISTORY, WEIGHTS, STATE)]
+    return (*before, *paths) if before and before == record_identity(target) else None  # else the paths are those of two runs
+
+
+def record_identity(target: Path) -> tuple[Any, ...]:
+    """The record that counts: its path, inode, size and time; empty if it is being moved at this moment."""
+    path = current(target, RECORD if holds(target, RECORD) else STUDY)
+    with contextlib.suppress(FileNotFoundError):
+        status = os.lstat(target / path)
+        return path, status.st_ino, status.st_size, status.st_mtime_ns
     return ()
 
 
