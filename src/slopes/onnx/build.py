@@ -16,8 +16,6 @@ from .operators import Operator, operator_for
 from .values import Value
 from .weights import Weights
 
-MOST_CALLS = 1_000_000  # of all functions together, once they are put in the place of their calls
-MOST_DEPTH = 32  # of functions that call functions
 MOST_BODIES = 16  # remembered by a node, one for each combination of shapes
 OPERATOR_MODULES = importers.MODULES  # importing them fills the table of operators
 
@@ -28,8 +26,6 @@ class Builder:
     def __init__(self, onnx: Any, path: Path, weights: Weights, functions: Mapping[tuple[str, str], Any]) -> None:
         self.onnx, self.path, self.weights, self.functions = onnx, path, weights, functions
         self.missing: Counter[str] = Counter()
-        self.count = 0
-        self.active: list[tuple[str, str]] = []  # functions that are being built
 
     # Graphs
 
@@ -58,9 +54,6 @@ class Builder:
     def calls(self, nodes: Any, own: list[str], outer: Iterable[str], opsets: Mapping[str, int], refs: Mapping[str, Any],
               where: str) -> list[Call]:
         """The calls of some nodes, which must be in the order of computation."""
-        self.count += len(nodes)
-        if self.count > MOST_CALLS:
-            raise refused(self.path, where, f"its functions expand to more than {MOST_CALLS} nodes")
         check_order(nodes, {*own, *outer}, self.path, where)
         visible = {*own, *outer}
         calls = []
@@ -162,15 +155,7 @@ class Builder:
         proto = self.functions.get((domain, node.op_type))
         if proto is None:
             return None
-        key = (domain, node.op_type)
-        if key in self.active or len(self.active) >= MOST_DEPTH:
-            raise refused(self.path, f"function {node.op_type!r:.80}", "it calls itself" if key in self.active else
-                          f"functions are nested deeper than {MOST_DEPTH} levels")
-        self.active.append(key)
-        try:
-            graph = self.function(proto, attributes)
-        finally:
-            self.active.pop()
+        graph = self.function(proto, attributes)
 
         def compute(call: Call, *values: Value) -> tuple[Value, ...]:
             padded = [*values, *[None] * (len(graph.inputs) - len(values))]
@@ -219,7 +204,7 @@ class Builder:
             if self.missing:
                 raise refused(self.path, f"node {label_of(node)}", "its definition needs " + ", ".join(self.missing))
         finally:
-            self.missing, self.count = missing, 0
+            self.missing = missing
         return graph
 
 
