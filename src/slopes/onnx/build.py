@@ -155,7 +155,7 @@ class Builder:
         proto = self.functions.get((domain, node.op_type))
         if proto is None:
             return None
-        graph = self.function(proto, attributes)
+        graph = self.function(proto, attributes, {})
 
         def compute(call: Call, *values: Value) -> tuple[Value, ...]:
             padded = [*values, *[None] * (len(graph.inputs) - len(values))]
@@ -163,10 +163,10 @@ class Builder:
 
         return function_operator(compute)
 
-    def function(self, proto: Any, attributes: Mapping[str, Any]) -> Graph:
-        """The body of a function as a graph, with these attributes."""
+    def function(self, proto: Any, attributes: Mapping[str, Any], outer: Mapping[str, int]) -> Graph:
+        """The body of a function as a graph, with these attributes; `outer` are operator sets that it need not name itself."""
         refs = {**{entry.name: entry for entry in proto.attribute_proto}, **attributes}
-        opsets = {plain_domain(entry.domain): entry.version for entry in proto.opset_import}
+        opsets = {**outer, **{plain_domain(entry.domain): entry.version for entry in proto.opset_import}}
         calls = self.calls(proto.node, list(proto.input), (), opsets, refs, f"function {proto.name!r:.80}")
         defined = {*proto.input, *(name for call in calls for name in call.outputs)}
         return Graph(proto.name, proto.input, [name if name in defined else "" for name in proto.output], calls, {})
@@ -200,7 +200,7 @@ class Builder:
             raise refused(self.path, f"node {label_of(node)}", "operator is not supported in this version")
         missing, self.missing = self.missing, Counter()
         try:
-            graph = self.function(proto, attributes)
+            graph = self.function(proto, attributes, opsets)
             if self.missing:
                 raise refused(self.path, f"node {label_of(node)}", "its definition needs " + ", ".join(self.missing))
         finally:
