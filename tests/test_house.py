@@ -38,7 +38,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("tensor",),
     ("parameter", "trace", "random"),
     ("functions",),
-    ("namespace",),
+    ("namespace", "linalg", "fft"),
     # captured functions
     ("capture_links", "state_names", "taps", "trace_call"),
     ("capture_code", "derivatives"),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .loading import loading
 
 if TYPE_CHECKING:
-    from . import data, experiments, files, functions, inside, nn, optim, random, tables, text, train, view, zoo
+    from . import data, experiments, fft, files, functions, inside, linalg, nn, optim, random, tables, text, train, view, zoo
     from .capture import Captured, capture
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
 
-SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "tables", "text", "train", "tree",
-              "view", "zoo")
+SUBMODULES = ("data", "errors", "experiments", "fft", "files", "functions", "inside", "linalg", "nn", "optim", "random", "tables", "text",
+              "train", "tree", "view", "zoo")
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
