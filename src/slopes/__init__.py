@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from .modes import enable_grad, no_grad
     from .namespace import NamespaceInfo
+    from .onnx.load import load_onnx
     from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
     from .tensor import Tensor, asarray, from_dlpack, tensor
@@ -78,6 +79,7 @@ NAMES = {
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
     "experiments.load": ("load",),
+    "onnx.load": ("load_onnx",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),
