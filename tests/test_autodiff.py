@@ -154,6 +154,11 @@ def elementwise_samples(operation, generator):
     yield [v(2, 3, dtype=array.dtype) for array in arrays], arrays, params
 
 
+def another(array, operation, generator):
+    """The array with its rows in another order, or of twice its values where the order matters."""
+    return 2 * array if operation.kind == "linalg" else array if not array.ndim else generator.permuted(array, axis=0)
+
+
 NAMES = [name for name, operation in sorted(Operation.table.items()) if operation.kind not in ("leaf", "complex")]
 
 
@@ -167,7 +172,7 @@ def test_batching_an_operation_equals_doing_it_one_example_at_a_time(name):
         node = operation.make(*nodes, **params)
         patterns = {(True,) * len(nodes), *(tuple(i == j for j in range(len(nodes))) for i in range(len(nodes)))}
         for pattern in patterns:
-            stacks = {each: np.stack([array, generator.permuted(array, axis=0) if array.ndim and operation.kind != "linalg" else 2 * array])
+            stacks = {each: np.stack([array, another(array, operation, generator)])
                       for each, array, flag in zip(nodes, arrays, pattern) if flag}
             many = {each: v(*stack.shape, dtype=stack.dtype) for each, stack in stacks.items()}
             batched, = batch([node], list(many), list(many.values()))

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from .modes import enable_grad, no_grad
     from .namespace import NamespaceInfo
+    from .onnx.export import save_onnx
     from .onnx.load import load_onnx
     from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
@@ -78,6 +79,7 @@ NAMES = {
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
+    "onnx.export": ("save_onnx",),
     "experiments.load": ("load",),
     "onnx.load": ("load_onnx",),
     "view.graph": ("graph",),
