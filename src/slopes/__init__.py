@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from .loading import loading
 
 if TYPE_CHECKING:
-    from . import data, experiments, files, functions, inside, nn, optim, random, tables, text, train, view, zoo
+    from . import checkpoints, data, experiments, files, functions, inside, nn, optim, random, tables, text, train, view, zoo
     from .capture import Captured, capture
+    from .checkpoints import Checkpoint, read_checkpoint
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
 
-SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "tables", "text", "train", "tree",
-              "view", "zoo")
+SUBMODULES = ("checkpoints", "data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "tables", "text",
+              "train", "tree", "view", "zoo")
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
@@ -74,6 +75,7 @@ NAMES = {
     "capture": ("Captured", "capture"),
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
+    "checkpoints": ("Checkpoint", "read_checkpoint"),
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
