@@ -22,7 +22,7 @@ from .loading import loading
 if TYPE_CHECKING:
     from . import checkpoints, data, experiments, files, functions, inside, nn, optim, random, tables, text, train, view, zoo
     from .capture import Captured, capture
-    from .checkpoints import Checkpoint, read_checkpoint
+    from .checkpoints import Checkpoint, WeightMap, match_weights, read_checkpoint
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -75,7 +75,7 @@ NAMES = {
     "capture": ("Captured", "capture"),
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
-    "checkpoints": ("Checkpoint", "read_checkpoint"),
+    "checkpoints": ("Checkpoint", "WeightMap", "match_weights", "read_checkpoint"),
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),

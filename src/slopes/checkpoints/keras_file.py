@@ -32,7 +32,7 @@ WORD = re.compile(r"([a-z])([A-Z])")
 def read_hdf5(path: Path) -> Checkpoint:
     """The arrays of an HDF5 file by their paths in it: layers/dense/vars/0 is the kernel of the first Dense layer."""
     with opened(path) as source:
-        return Checkpoint(path, "keras", read_arrays(source.stream, path, source.size))
+        return in_order(path, read_arrays(source.stream, path, source.size), {})
 
 
 def read_keras(path: Path) -> Checkpoint:
@@ -43,9 +43,15 @@ def read_keras(path: Path) -> Checkpoint:
         config = read_member_bytes(archive, members["config.json"], path, MOST_CONFIG) if "config.json" in members else b"{}"
         raw = read_member_bytes(archive, members[WEIGHTS], path, members[WEIGHTS].file_size)
     arrays = read_arrays(io.BytesIO(raw), path, len(raw))
-    order = layer_order(parse_object(config, path, "config.json", foreign=True))
-    ranks = {name: order.get(name.split("/")[1] if "/" in name else "", len(order)) for name in arrays}
-    return Checkpoint(path, "keras", dict(sorted(arrays.items(), key=lambda item: ranks[item[0]])))
+    return in_order(path, arrays, layer_order(parse_object(config, path, "config.json", foreign=True)))
+
+
+def in_order(path: Path, arrays: dict[str, InMemory], order: dict[str, int]) -> Checkpoint:
+    """The checkpoint with its arrays in the order of the layers; of two directions, the forward one comes first."""
+    def rank(name: str) -> tuple[int, bool]:
+        return order.get(name.split("/")[1] if "/" in name else "", len(order)), "backward_layer" in name
+
+    return Checkpoint(path, "keras", {name: arrays[name] for name in sorted(arrays, key=rank)})
 
 
 def layer_order(config: dict[str, Any]) -> dict[str, int]:
