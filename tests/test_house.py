@@ -52,7 +52,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("alternate",),
     # networks and their training
     ("gradcheck", "data", "nn"),
-    ("optim", "text"),
+    ("checkpoints", "optim", "text"),
     ("train",),
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands", "onnx"),

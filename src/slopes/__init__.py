@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from .loading import loading
 
 if TYPE_CHECKING:
-    from . import data, experiments, fft, files, functions, inside, linalg, nn, optim, random, tables, text, train, view, zoo
+    from . import checkpoints, data, experiments, fft, files, functions, inside, linalg, nn, optim, random, tables, text, train, view, zoo
     from .capture import Captured, capture
+    from .checkpoints import Checkpoint, WeightMap, match_weights, read_checkpoint
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -60,8 +61,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
 
-SUBMODULES = ("data", "errors", "experiments", "fft", "files", "functions", "inside", "linalg", "nn", "optim", "random", "tables", "text",
-              "train", "tree", "view", "zoo")
+SUBMODULES = ("checkpoints", "data", "errors", "experiments", "fft", "files", "functions", "inside", "linalg", "nn", "optim", "random",
+              "tables", "text", "train", "tree", "view", "zoo")
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
@@ -76,6 +77,7 @@ NAMES = {
     "capture": ("Captured", "capture"),
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
+    "checkpoints": ("Checkpoint", "WeightMap", "match_weights", "read_checkpoint"),
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
