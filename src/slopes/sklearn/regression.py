@@ -19,7 +19,7 @@ from .settings import Settings
 class NetworkRegressor(RegressorMixin, NetworkEstimator):
     """The base of regressors."""
 
-    loss: str
+    loss: str | Loss
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None,
@@ -67,7 +67,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         return targets.shape[1]
 
     def _loss(self, settings: Settings) -> Loss:
-        return REGRESSION[self.loss]
+        return REGRESSION[self.loss] if isinstance(self.loss, str) else self.loss
 
     @property
     def out_activation_(self) -> str:

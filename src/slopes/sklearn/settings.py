@@ -13,6 +13,7 @@ from ..constraint import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, REAL, SHARE, Const
 from ..errors import ArgumentError
 from ..tables.training import DEFAULTS
 from .architectures import ACTIVATIONS
+from .objectives import REGRESSION
 
 STOCHASTIC = ("adam", "sgd", "adamw")
 PLAIN, TABLE = "plain", "table"
@@ -31,6 +32,8 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     "max_iter": COUNT, "shuffle": FLAG, "tol": NOT_NEGATIVE, "verbose": FLAG_OR_COUNT, "warm_start": FLAG, "momentum": SHARE,
     "nesterovs_momentum": FLAG, "early_stopping": FLAG, "validation_fraction": BETWEEN, "beta_1": SHARE, "beta_2": SHARE,
     "epsilon": POSITIVE, "n_iter_no_change": WITHOUT_END, "max_fun": COUNT, "dropout": SHARE, "noise": SHARE, "calibrated": FLAG,
+    "loss": Constraint("'squared_error', 'poisson' or a function (outputs, targets)",
+                       lambda value: callable(value) or (isinstance(value, str) and value in REGRESSION), ("mean", 3)),
     "preset": one_of(PLAIN, TABLE), "n_components": COUNT, "kernel_size": COUNT, "units": COUNT, "layers": COUNT,
     "bidirectional": FLAG, "embedding": COUNT, "kind": one_of("gru", "lstm", "rnn")}
 
