@@ -55,7 +55,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("checkpoints", "optim", "text"),
     ("train",),
     ("inside", "zoo", "tables"),
-    ("experiments", "table_commands", "onnx"),
+    ("experiments", "table_commands", "onnx", "sklearn"),
     # what people see
     ("view", "studio", "command_options", "write_command"),
     ("predict_commands", "run_commands", "train_command", "tune_command"),
