@@ -5,165 +5,83 @@
 
 from __future__ import annotations
 
+
+def same(names: list[str], reasons: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The same reasons for several classes or functions."""
+    return dict.fromkeys(names, reasons)
+
+
 LAYERS: dict[str, dict[str, str]] = {
-    "*": {
-        "device": "a layer's parameters are in the memory of the CPU; not accepted yet",
-        "dtype": "parameters are float32; not accepted yet",
-        "inplace": "tensors never change in place; not accepted yet",
-        "ceil_mode": "windows that leave the input at the end are not built yet",
-        "generator": "slopes' own: draws from a generator of one's own",
-    },
-    "AdaptiveMaxPool1d": {
+    "*": {"generator": "slopes' own: the layer draws from this generator instead of the default one"},
+    **same(["AdaptiveMaxPool1d", "AdaptiveMaxPool2d"], {
         "return_indices": "not accepted yet",
-    },
-    "AdaptiveMaxPool2d": {
-        "return_indices": "not accepted yet",
-    },
-    "AvgPool2d": {
-        "divisor_override": "not accepted yet",
-    },
-    "AvgPool3d": {
-        "divisor_override": "not accepted yet",
-    },
-    "BatchNorm1d": {
-        "bias": "not accepted yet",
-    },
-    "BatchNorm2d": {
-        "bias": "not accepted yet",
-    },
-    "BatchNorm3d": {
-        "bias": "not accepted yet",
-    },
-    "Conv1d": {
-        "padding_mode": "not accepted yet",
-    },
-    "Conv2d": {
-        "padding_mode": "not accepted yet",
-    },
-    "Conv3d": {
-        "padding_mode": "not accepted yet",
-    },
-    "ConvTranspose1d": {
-        "padding_mode": "not accepted yet",
-    },
-    "ConvTranspose2d": {
-        "padding_mode": "not accepted yet",
-    },
-    "ConvTranspose3d": {
-        "padding_mode": "not accepted yet",
-    },
+    }),
+    **same(["AlphaDropout", "Dropout", "Dropout2d"], {
+        "inplace": "not accepted yet",
+    }),
+    **same(["AvgPool1d", "LPPool1d", "LPPool2d"], {
+        "ceil_mode": "not accepted yet",
+    }),
+    **same(["AvgPool2d", "AvgPool3d"], {
+        "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
+    }),
+    **same(["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d"], {
+        "device": "not accepted yet", "dtype": "not accepted yet", "bias": "not accepted yet",
+    }),
+    **same(["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"], {
+        "padding_mode": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
+    }),
     "Embedding": {
-        "max_norm": "not accepted yet",
-        "norm_type": "not accepted yet",
-        "scale_grad_by_freq": "not accepted yet",
-        "sparse": "not accepted yet",
-        "_weight": "not accepted yet",
-        "_freeze": "not accepted yet",
+        "max_norm": "not accepted yet", "norm_type": "not accepted yet", "scale_grad_by_freq": "not accepted yet",
+        "sparse": "not accepted yet", "_weight": "not accepted yet", "_freeze": "not accepted yet", "device": "not accepted yet",
+        "dtype": "not accepted yet",
     },
     "EmbeddingBag": {
-        "max_norm": "not accepted yet",
-        "norm_type": "not accepted yet",
-        "scale_grad_by_freq": "not accepted yet",
-        "sparse": "not accepted yet",
-        "_weight": "not accepted yet",
-        "include_last_offset": "not accepted yet",
+        "max_norm": "not accepted yet", "norm_type": "not accepted yet", "scale_grad_by_freq": "not accepted yet",
+        "sparse": "not accepted yet", "_weight": "not accepted yet", "include_last_offset": "not accepted yet",
+        "device": "not accepted yet", "dtype": "not accepted yet",
     },
     "Flatten": {
-        "start_dim": "not accepted yet",
-        "end_dim": "not accepted yet",
-        "start_axis": "slopes' own, or another name of one that PyTorch has",
-        "end_axis": "slopes' own, or another name of one that PyTorch has",
+        "start_dim": "not accepted yet", "end_dim": "not accepted yet", "start_axis": "not accepted yet", "end_axis": "not accepted yet",
     },
     "GRU": {
-        "batch_first": "not accepted yet",
-        "reset": "slopes' own, or another name of one that PyTorch has",
-        "update": "slopes' own, or another name of one that PyTorch has",
-        "input_dropout": "slopes' own, or another name of one that PyTorch has",
-        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
-        "bias": "another position",
-        "dropout": "another position",
-        "bidirectional": "another position",
+        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet", "reset": "not accepted yet",
+        "update": "not accepted yet", "input_dropout": "not accepted yet", "hidden_dropout": "not accepted yet",
+        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
     },
-    "GRUCell": {
-        "reset": "slopes' own, or another name of one that PyTorch has",
-        "update": "slopes' own, or another name of one that PyTorch has",
-    },
-    "GroupNorm": {
-        "bias": "not accepted yet",
-    },
-    "Identity": {
-        "*args": "not accepted yet",
-        "**kwargs": "not accepted yet",
-    },
-    "InstanceNorm1d": {
-        "bias": "not accepted yet",
-    },
-    "InstanceNorm2d": {
-        "bias": "not accepted yet",
-    },
+    "GRUCell": {"device": "not accepted yet", "dtype": "not accepted yet", "reset": "not accepted yet", "update": "not accepted yet"},
     "LSTM": {
-        "batch_first": "not accepted yet",
-        "proj_size": "not accepted yet",
-        "input_dropout": "slopes' own, or another name of one that PyTorch has",
-        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
-        "forget_bias": "slopes' own, or another name of one that PyTorch has",
-        "bias": "another position",
-        "dropout": "another position",
-        "bidirectional": "another position",
+        "batch_first": "not accepted yet", "proj_size": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
+        "input_dropout": "not accepted yet", "hidden_dropout": "not accepted yet", "forget_bias": "not accepted yet",
+        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
     },
-    "LSTMCell": {
-        "forget_bias": "slopes' own, or another name of one that PyTorch has",
-    },
-    "LogSoftmax": {
-        "dim": "not accepted yet",
-        "axis": "slopes' own, or another name of one that PyTorch has",
-    },
-    "MaxPool1d": {
-        "return_indices": "not accepted yet",
-    },
-    "MaxPool2d": {
-        "return_indices": "not accepted yet",
-    },
-    "MaxPool3d": {
-        "return_indices": "not accepted yet",
-    },
+    "LSTMCell": {"device": "not accepted yet", "dtype": "not accepted yet", "forget_bias": "not accepted yet"},
+    **same(["LayerNorm", "Linear", "PReLU", "RMSNorm", "RNNCell", "TransformerDecoderLayer", "TransformerEncoderLayer"], {
+        "device": "not accepted yet", "dtype": "not accepted yet",
+    }),
+    **same(["LogSoftmax", "Softmax", "Softmin"], {
+        "dim": "PyTorch's default chooses the axis by the number of axes, and warns; here it is the last axis",
+    }),
+    **same(["MaxPool1d", "MaxPool2d", "MaxPool3d"], {
+        "return_indices": "not accepted yet", "ceil_mode": "not accepted yet",
+    }),
     "MultiheadAttention": {
-        "add_bias_kv": "not accepted yet",
-        "add_zero_attn": "not accepted yet",
+        "add_bias_kv": "not accepted yet", "add_zero_attn": "not accepted yet", "device": "not accepted yet",
+        "dtype": "not accepted yet",
     },
     "RNN": {
-        "batch_first": "not accepted yet",
-        "input_dropout": "slopes' own, or another name of one that PyTorch has",
-        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
-        "nonlinearity": "another position",
-        "bias": "another position",
-        "dropout": "another position",
-        "bidirectional": "another position",
+        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
+        "input_dropout": "not accepted yet", "hidden_dropout": "not accepted yet", "nonlinearity": "not accepted yet",
+        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
     },
     "Sequential": {
-        "*args": "not accepted yet",
-        "*layers": "slopes' own, or another name of one that PyTorch has",
+        "*args": "the layers are passed by position, so the name has no effect",
+        "*layers": "the layers are passed by position, so the name has no effect",
     },
-    "Softmax": {
-        "dim": "not accepted yet",
-        "axis": "slopes' own, or another name of one that PyTorch has",
-    },
-    "Softplus": {
-        "threshold": "not accepted yet",
-    },
-    "Threshold": {
-        "threshold": "another default",
-        "value": "not accepted yet",
-    },
-    "TransformerEncoder": {
-        "enable_nested_tensor": "not accepted yet",
-        "mask_check": "not accepted yet",
-    },
+    "TransformerEncoder": {"enable_nested_tensor": "not accepted yet", "mask_check": "not accepted yet"},
     "Unflatten": {
-        "dim": "not accepted yet",
-        "unflattened_size": "not accepted yet",
-        "axis": "slopes' own, or another name of one that PyTorch has",
-        "sizes": "slopes' own, or another name of one that PyTorch has",
+        "dim": "PyTorch's default chooses the axis by the number of axes, and warns; here it is the last axis",
+        "unflattened_size": "not accepted yet", "axis": "not accepted yet", "sizes": "not accepted yet",
     },
 }
 
@@ -297,88 +215,37 @@ INITIALISERS: dict[str, dict[str, str]] = {
 
 FUNCTIONS: dict[str, dict[str, str]] = {
     "*": {
-        "inplace": "tensors never change in place",
-        "dim": "functions of tensors follow the array API, where an axis is called axis",
-        "axis": "functions of tensors follow the array API",
-        "_stacklevel": "is internal to PyTorch",
+        "inplace": "tensors never change in place; the layers accept it for programs that are ported",
+        "dim": "functions of tensors have the array API's names: an axis is called axis",
+        "axis": "functions of tensors have the array API's names; the default is the last axis",
+        "_stacklevel": "concerns a warning of PyTorch",
     },
-    "avg_pool1d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "avg_pool2d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "divisor_override": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "avg_pool3d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "divisor_override": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "conv_transpose1d": {
-        "groups": "another position",
-    },
-    "conv_transpose2d": {
-        "groups": "another position",
-    },
-    "conv_transpose3d": {
-        "groups": "another position",
-    },
-    "leaky_relu": {
-        "negative_slope": "not accepted yet",
-        "slope": "slopes' own, or another name of one that PyTorch has",
-    },
-    "log_softmax": {
-        "dtype": "not accepted yet",
-    },
-    "max_pool1d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "return_indices": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "max_pool2d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "return_indices": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "max_pool3d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "return_indices": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
+    "avg_pool1d": {"kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "size": "not accepted yet"},
+    **same(["avg_pool2d", "avg_pool3d"], {
+        "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
+        "size": "not accepted yet",
+    }),
+    **same(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], {
+        "groups": "not accepted yet",
+    }),
+    **same(["log_softmax", "softmax", "softmin"], {
+        "dtype": "cast before: x.astype(...)",
+    }),
+    **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
+        "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "return_indices": "not accepted yet",
+        "size": "not accepted yet",
+    }),
     "one_hot": {
-        "x": "not accepted yet",
-        "num_classes": "not accepted yet",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "classes": "slopes' own, or another name of one that PyTorch has",
-        "dtype": "slopes' own, or another name of one that PyTorch has",
+        "x": "slopes' name of the tensor is labels", "num_classes": "is called classes, and has no default, as shapes are static",
+        "labels": "slopes' name of the tensor", "classes": "must be known before the values are, so it has no default",
+        "dtype": "slopes' own: the type of the result, which PyTorch makes int64",
     },
     "pad": {
-        "pad": "not accepted yet",
-        "mode": "not accepted yet",
-        "value": "another default",
-        "widths": "slopes' own, or another name of one that PyTorch has",
+        "pad": "is called widths: pairs per axis from the first, not a flat list from the last",
+        "mode": "other modes are layers: nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d", "value": "0 by default",
+        "widths": "follows the array API's form, pairs per axis from the first",
     },
-    "scaled_dot_product_attention": {
-        "enable_gqa": "not accepted yet",
-    },
-    "softmax": {
-        "dtype": "not accepted yet",
-    },
-    "softplus": {
-        "threshold": "not accepted yet",
-    },
-    "threshold": {
-        "threshold": "not accepted yet",
-        "value": "not accepted yet",
-    },
+    "scaled_dot_product_attention": {"enable_gqa": "repeat the heads of key and value: sl.repeat(key, n, axis=-3)"},
 }
 
 SUBJECTS = {"layers": LAYERS, "losses": LOSSES, "optimizers": OPTIMIZERS, "schedules": SCHEDULES, "initialisers": INITIALISERS,

@@ -74,6 +74,7 @@ OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda valu
 OPTIONAL_WHOLE = Constraint("a whole number or None", lambda value: value is None or is_whole(value), (1.5, "0", True))
 FLAG = Constraint("True or False", lambda value: isinstance(value, bool), ("yes", None, 1))
 REAL = Constraint("a finite number", is_real, (math.nan, math.inf, "1", None))
+OPTIONAL_REAL = Constraint("a finite number or None", lambda value: value is None or is_real(value), (math.nan, math.inf, "1"))
 NOT_NEGATIVE = Constraint("a finite number of at least 0", lambda value: is_real(value) and as_python(value) >= 0,
                           (-0.1, math.nan, math.inf, "1"))
 POSITIVE = Constraint("a finite number greater than 0", lambda value: is_real(value) and as_python(value) > 0,

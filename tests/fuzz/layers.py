@@ -15,11 +15,10 @@ EXCLUDED = {
     "Buffer": "a tensor of a layer, which many layers here have", "Parameter": "a tensor of a layer, which most layers here have",
     "Module": "the base of all layers here", "init": "a module", "loss_for": "chooses one of the losses here",
     "contractive_penalty": "is a derivative of a layer, and its eager form too", "detached": "is drawn as stop_gradient",
-    "elu": "the function of slopes itself", "gelu": "the function of slopes itself", "leaky_relu": "the function of slopes itself",
-    "log_softmax": "the function of slopes itself", "relu": "the function of slopes itself", "selu": "the function of slopes itself",
-    "sigmoid": "the function of slopes itself", "silu": "the function of slopes itself", "softmax": "the function of slopes itself",
-    "softplus": "the function of slopes itself", "tanh": "the function of slopes itself",
-    "scaled_dot_product_attention": "the function of slopes itself",
+    **dict.fromkeys(["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_sigmoid",
+                     "log_softmax", "mish", "relu", "relu6", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax",
+                     "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold"],
+                    "the function of slopes itself"),
 }
 
 
@@ -35,19 +34,32 @@ def called(draft: Draft, constructor: str, shape: tuple[int, ...], options: str 
     return draft.emit(f"{net}({x.name}{options}){pick}", x)
 
 
-@rule("ELU", "GELU", "SELU", "Identity", "LeakyReLU", "ReLU", "Sigmoid", "SiLU", "Softplus", "Tanh")
+@rule("CELU", "ELU", "GELU", "SELU", "Identity", "LeakyReLU", "LogSigmoid", "Mish", "ReLU", "Sigmoid", "SiLU", "Softplus", "Softsign",
+      "Tanh", "Tanhshrink")
 def activation(draft: Draft, name: str) -> Value | None:
     net = draft.layer(f"typed(nn.{name}(), real)")
     x = draft.some("f")
     return None if net is None else draft.emit(f"{net}({x.name})", x, exact=name in ("Identity", "ReLU"))
 
 
-@rule("Softmax", "LogSoftmax", "PReLU", "Threshold", "Squares", "Crosses", "Polar", "Flatten", "Unflatten", "Bins")
+@rule("Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "ReLU6", "Softshrink", "Threshold")
+def piecewise(draft: Draft, name: str) -> Value | None:
+    net, x = draft.layer(f"typed(nn.{name}({'0.5, 2.0' if name == 'Threshold' else ''}), real)"), draft.some("f", exact=True)
+    return None if net is None else draft.emit(f"{net}({x.name})", x)
+
+
+@rule("GLU", "Softmax2d")
+def gating(draft: Draft, name: str) -> Value | None:
+    n, c = draft.number(1, 5), 2 * draft.number(1, 3)
+    return called(draft, f"{name}()", (n, c) if name == "GLU" else (n, c, 2, 3))
+
+
+@rule("Softmax", "LogSoftmax", "Softmin", "PReLU", "Heaviside", "Squares", "Crosses", "Polar", "Flatten", "Unflatten", "Bins")
 def shaped(draft: Draft, name: str) -> Value | None:
     n, c = draft.number(1, 9), draft.number(1, 5)
     table = values_text(draft.rng, (7, c), "real", False)
     constructors = {"PReLU": f"PReLU({c})", "Unflatten": f"Unflatten(1, (1, {c}))", "Polar": "Polar()", "Bins": f"Bins({table}, 6)"}
-    x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Threshold", "Bins", "Polar") else operand(draft, (n, c))
+    x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Heaviside", "Bins", "Polar") else operand(draft, (n, c))
     net = draft.layer(f"typed(nn.{constructors.get(name, f'{name}()')}, real)")
     apart = f"({x.name} + 5)" if name == "Polar" else x.name
     return None if net is None else draft.emit(f"{net}({apart})", x)
@@ -105,12 +117,12 @@ def normalization(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({channels})", shape)
 
 
-@rule("Dropout", "Dropout2d", "AlphaDropout", "SequenceDropout", "GaussianNoise", "MaskingNoise")
+@rule("RReLU", "Dropout", "Dropout2d", "AlphaDropout", "SequenceDropout", "GaussianNoise", "MaskingNoise")
 def noise(draft: Draft, name: str) -> Value | None:
     if draft.batched:
         return None
     shape = {"Dropout2d": (2, 3, 4, 5), "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
-    return called(draft, f"{name}({draft.pick([0.3, 0.5])})", shape)
+    return called(draft, f"{name}({draft.pick([0.1, 0.3] if name == 'RReLU' else [0.3, 0.5])})", shape)
 
 
 @rule("RNN", "GRU", "LSTM")
