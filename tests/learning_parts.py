@@ -148,6 +148,31 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "LeakyReLU(0.2, True)": (7, 5),
     "ELU(0.7, inplace=True)": (7, 5),
     "Identity(54, unused=True)": (7, 5),
+    "BatchNorm1d(3, bias=False)": (7, 3),
+    "GroupNorm(2, 6, bias=False)": (3, 6, 5, 3),
+    "InstanceNorm3d(3, affine=True, bias=False)": (3, 3, 2, 3, 2),
+    "MultiheadAttention(6, 2, add_bias_kv=True, add_zero_attn=True, batch_first=True)": (3, 5, 6),
+    "TransformerEncoderLayer(6, 2, 7, 0.0, nn.SiLU(), batch_first=True)": (3, 5, 6),
+    "Transformer(6, 2, 1, 1, 7, 0.0, batch_first=True)": (3, 5, 6),
+    "Conv1d(2, 3, 3, padding=2, padding_mode='circular')": (3, 2, 5),
+    "Conv2d(2, 3, 3, padding='same', padding_mode='reflect', groups=1)": (3, 2, 5, 4),
+    "Conv2d(2, 4, (2, 4), padding='same', padding_mode='replicate', groups=2)": (3, 2, 5, 6),
+    "Conv3d(1, 2, 3, padding=(1, 0, 2), padding_mode='circular')": (3, 1, 2, 3, 4),
+    "ConstantPad1d((1, -2), 3.5)": (3, 2, 5),
+    "ConstantPad2d((1, 2, 0, 3), 0.5)": (3, 2, 5, 4),
+    "ConstantPad3d(1, 0.5)": (3, 1, 2, 3, 4),
+    "ZeroPad1d(2)": (3, 2, 5),
+    "ZeroPad2d((-1, 2, 0, 3))": (3, 2, 5, 4),
+    "ZeroPad3d((1, 0, 2, 0, 0, 1))": (3, 1, 2, 3, 4),
+    "ReflectionPad1d((3, 1))": (3, 2, 5),
+    "ReflectionPad2d((1, 2, -1, 3))": (3, 2, 5, 4),
+    "ReflectionPad3d(1)": (3, 1, 2, 3, 4),
+    "ReplicationPad1d((3, 0))": (3, 2, 2),
+    "ReplicationPad2d((5, 2, 1, 3))": (3, 2, 5, 4),
+    "ReplicationPad3d(2)": (3, 1, 2, 3, 4),
+    "CircularPad1d((5, 1))": (3, 2, 5),
+    "CircularPad2d((1, 2, 0, 3))": (3, 2, 5, 4),
+    "CircularPad3d(1)": (3, 1, 2, 3, 4),
 }
 
 # layers of ours alone, or whose input is not floats: (layer, example)
@@ -200,9 +225,10 @@ INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
     "EmbeddingBag(5, 3, mode='mean', padding_idx=-1)": ((5, 4), 5),
     "EmbeddingBag(7, 3, mode='max')": ((5, 4), 7),
     "EmbeddingBag(3, 3, mode='max', padding_idx=0)": ((5, 2), 3),
+    "Embedding(7, 3, scale_grad_by_freq=True)": ((9,), 7),
 }
 # layers with several inputs, which the tests give the same tensor so many times, or with several outputs, of which they take the first
-INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2, "RNN": 1, "LSTM": 1, "GRU": 1,
+INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2, "Transformer": 2, "RNN": 1, "LSTM": 1, "GRU": 1,
           "LSTMCell": 1}
 BATCH_FIRST = {"RNN", "LSTM", "GRU"}  # PyTorch's need to be told
 

@@ -260,7 +260,8 @@ class TestOptimizers:
 
 ARGUMENTS = {
     "Linear": {"in_features": 3, "out_features": 2}, "Dropout": {}, "Flatten": {}, "Unflatten": {"axis": 1, "sizes": 2},
-    "Threshold": {"threshold": 0.5, "value": 0.0},
+    **{f"{kind}Pad{axes}d": {"padding": 1} for kind in ("Zero", "Reflection", "Replication", "Circular") for axes in (1, 2, 3)},
+    **{f"ConstantPad{axes}d": {"padding": 1, "value": 0.0} for axes in (1, 2, 3)}, "Threshold": {"threshold": 0.5, "value": 0.0},
     "Embedding": {"num_embeddings": 5, "embedding_dim": 2}, "Bins": {"training": [[0.0]]},
     **{f"{kind}{axes}d": {"in_channels": 4, "out_channels": 4, "kernel_size": 3}
        for kind in ("Conv", "ConvTranspose") for axes in (1, 2, 3)},

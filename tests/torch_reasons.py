@@ -25,62 +25,55 @@ LAYERS: dict[str, dict[str, str]] = {
     **same(["AvgPool2d", "AvgPool3d"], {
         "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
     }),
-    **same(["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d"], {
-        "device": "not accepted yet", "dtype": "not accepted yet", "bias": "not accepted yet",
-    }),
-    **same(["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"], {
-        "padding_mode": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
-    }),
     "Embedding": {
-        "max_norm": "not accepted yet", "norm_type": "not accepted yet", "scale_grad_by_freq": "not accepted yet",
-        "sparse": "not accepted yet", "_weight": "not accepted yet", "_freeze": "not accepted yet", "device": "not accepted yet",
-        "dtype": "not accepted yet",
+        "_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
+        "_freeze": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
     },
-    "EmbeddingBag": {
-        "max_norm": "not accepted yet", "norm_type": "not accepted yet", "scale_grad_by_freq": "not accepted yet",
-        "sparse": "not accepted yet", "_weight": "not accepted yet", "include_last_offset": "not accepted yet",
-        "device": "not accepted yet", "dtype": "not accepted yet",
-    },
+    "EmbeddingBag": {"_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table"},
     "Flatten": {
         "start_dim": "not accepted yet", "end_dim": "not accepted yet", "start_axis": "not accepted yet", "end_axis": "not accepted yet",
     },
     "GRU": {
-        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet", "reset": "not accepted yet",
-        "update": "not accepted yet", "input_dropout": "not accepted yet", "hidden_dropout": "not accepted yet",
-        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
+        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
+        "reset": "slopes' own: Cho's convention of the reset gate",
+        "update": "slopes' own: the textbooks' convention of the update gate",
+        "input_dropout": "slopes' own: variational dropout of the inputs",
+        "hidden_dropout": "slopes' own: variational dropout of the state", "bias": "not accepted yet", "dropout": "not accepted yet",
+        "bidirectional": "not accepted yet",
     },
-    "GRUCell": {"device": "not accepted yet", "dtype": "not accepted yet", "reset": "not accepted yet", "update": "not accepted yet"},
+    "GRUCell": {
+        "device": "not accepted yet", "dtype": "not accepted yet", "reset": "slopes' own: Cho's convention of the reset gate",
+        "update": "slopes' own: the textbooks' convention of the update gate",
+    },
     "LSTM": {
         "batch_first": "not accepted yet", "proj_size": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
-        "input_dropout": "not accepted yet", "hidden_dropout": "not accepted yet", "forget_bias": "not accepted yet",
-        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
+        "input_dropout": "slopes' own: variational dropout of the inputs",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
+        "forget_bias": "slopes' own: the initial bias of the forget gate", "bias": "not accepted yet", "dropout": "not accepted yet",
+        "bidirectional": "not accepted yet",
     },
-    "LSTMCell": {"device": "not accepted yet", "dtype": "not accepted yet", "forget_bias": "not accepted yet"},
-    **same(["LayerNorm", "Linear", "PReLU", "RMSNorm", "RNNCell", "TransformerDecoderLayer", "TransformerEncoderLayer"], {
-        "device": "not accepted yet", "dtype": "not accepted yet",
-    }),
+    "LSTMCell": {
+        "device": "not accepted yet", "dtype": "not accepted yet", "forget_bias": "slopes' own: the initial bias of the forget gate",
+    },
     **same(["LogSoftmax", "Softmax", "Softmin"], {
-        "dim": "PyTorch's default chooses the axis by the number of axes, and warns; here it is the last axis",
+        "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
     }),
     **same(["MaxPool1d", "MaxPool2d", "MaxPool3d"], {
         "return_indices": "not accepted yet", "ceil_mode": "not accepted yet",
     }),
-    "MultiheadAttention": {
-        "add_bias_kv": "not accepted yet", "add_zero_attn": "not accepted yet", "device": "not accepted yet",
-        "dtype": "not accepted yet",
-    },
     "RNN": {
         "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
-        "input_dropout": "not accepted yet", "hidden_dropout": "not accepted yet", "nonlinearity": "not accepted yet",
+        "input_dropout": "slopes' own: variational dropout of the inputs",
+        "hidden_dropout": "slopes' own: variational dropout of the state", "nonlinearity": "not accepted yet",
         "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
     },
+    "RNNCell": {"device": "not accepted yet", "dtype": "not accepted yet"},
     "Sequential": {
-        "*args": "the layers are passed by position, so the name has no effect",
-        "*layers": "the layers are passed by position, so the name has no effect",
+        "*args": "layers are passed by position, so the name has no effect",
+        "*layers": "layers are passed by position, so the name has no effect",
     },
-    "TransformerEncoder": {"enable_nested_tensor": "not accepted yet", "mask_check": "not accepted yet"},
     "Unflatten": {
-        "dim": "PyTorch's default chooses the axis by the number of axes, and warns; here it is the last axis",
+        "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
         "unflattened_size": "not accepted yet", "axis": "not accepted yet", "sizes": "not accepted yet",
     },
 }
@@ -89,10 +82,6 @@ LOSSES: dict[str, dict[str, str]] = {
     "*": {
         "size_average": "deprecated in PyTorch: reduction replaces it",
         "reduce": "deprecated in PyTorch: reduction replaces it",
-    },
-    "AdaptiveLogSoftmaxWithLoss": {
-        "device": "not accepted yet",
-        "dtype": "not accepted yet",
     },
     "binary_cross_entropy_with_logits": {
         "input": "not accepted yet",
@@ -215,9 +204,9 @@ INITIALISERS: dict[str, dict[str, str]] = {
 
 FUNCTIONS: dict[str, dict[str, str]] = {
     "*": {
-        "inplace": "tensors never change in place; the layers accept it for programs that are ported",
-        "dim": "functions of tensors have the array API's names: an axis is called axis",
-        "axis": "functions of tensors have the array API's names; the default is the last axis",
+        "inplace": "tensors never change in place; layers accept it for programs that are ported",
+        "dim": "functions of tensors have the names of the array API: an axis is called axis",
+        "axis": "functions of tensors have the names of the array API; the default is the last axis",
         "_stacklevel": "concerns a warning of PyTorch",
     },
     "avg_pool1d": {"kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "size": "not accepted yet"},
@@ -229,21 +218,21 @@ FUNCTIONS: dict[str, dict[str, str]] = {
         "groups": "not accepted yet",
     }),
     **same(["log_softmax", "softmax", "softmin"], {
-        "dtype": "cast before: x.astype(...)",
+        "dtype": "cast the result: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
         "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "return_indices": "not accepted yet",
         "size": "not accepted yet",
     }),
     "one_hot": {
-        "x": "slopes' name of the tensor is labels", "num_classes": "is called classes, and has no default, as shapes are static",
-        "labels": "slopes' name of the tensor", "classes": "must be known before the values are, so it has no default",
-        "dtype": "slopes' own: the type of the result, which PyTorch makes int64",
+        "x": "the tensor is called labels", "num_classes": "is called classes, and has no default, as shapes are known before values",
+        "labels": "slopes' name of the tensor", "classes": "has no default, as shapes are known before values",
+        "dtype": "slopes' own: the type of the result",
     },
     "pad": {
-        "pad": "is called widths: pairs per axis from the first, not a flat list from the last",
-        "mode": "other modes are layers: nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d", "value": "0 by default",
-        "widths": "follows the array API's form, pairs per axis from the first",
+        "pad": "is called widths: pairs per axis from the first, as in NumPy, not a flat list from the last",
+        "mode": "other modes are layers: nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d",
+        "value": "0 by default, as PyTorch's None means", "widths": "follows NumPy's form: pairs per axis, from the first",
     },
     "scaled_dot_product_attention": {"enable_gqa": "repeat the heads of key and value: sl.repeat(key, n, axis=-3)"},
 }

@@ -98,6 +98,14 @@ def windows(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({learned}{options})", shape)
 
 
+@rule(*(f"{kind}Pad{axes}d" for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular") for axes in (1, 2, 3)))
+def padding(draft: Draft, name: str) -> Value | None:
+    axes = int(name[-2])
+    widths = tuple(draft.number(-1, 2) for _ in range(2 * axes))
+    shape = (draft.number(1, 3), draft.number(1, 3), *(draft.number(4, 6) for _ in range(axes)))
+    return called(draft, f"{name}({widths}{', 0.5' if name.startswith('Constant') else ''})", shape)
+
+
 @rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "GlobalAvgPool",
       "GlobalMaxPool")
 def adaptive(draft: Draft, name: str) -> Value | None:
@@ -106,7 +114,7 @@ def adaptive(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({draft.number(1, 4) if name[-1] == 'd' else ''})", shape)
 
 
-@rule("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d")
+@rule("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
 def normalization(draft: Draft, name: str) -> Value | None:
     if draft.batched:
         return None
@@ -148,15 +156,16 @@ def embedding(draft: Draft, name: str) -> Value | None:
     return None if net is None else draft.emit(f"{net}({x.name})", x)
 
 
-@rule("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder")
+@rule("MultiheadAttention", "Transformer", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder")
 def transformer(draft: Draft, name: str) -> Value | None:
     n, length, width = draft.number(1, 3), draft.number(1, 9), draft.pick([4, 8])  # of two numbers a norm leaves but their order
     options = f"{width}, 2, 8, dropout=0.0, batch_first=True, norm_first={draft.chance(0.5)}, activation={draft.pick(['relu', 'gelu'])!r}"
     constructor = {
-        "MultiheadAttention": f"MultiheadAttention({width}, 2, batch_first=True)", "TransformerEncoderLayer": f"{name}({options})",
+        "MultiheadAttention": f"MultiheadAttention({width}, 2, batch_first=True)",
+        "Transformer": f"Transformer({width}, 2, 1, 1, 8, 0.0, batch_first=True)", "TransformerEncoderLayer": f"{name}({options})",
         "TransformerDecoderLayer": f"{name}({options})", "TransformerEncoder": f"{name}(nn.TransformerEncoderLayer({options}), 2)",
         "TransformerDecoder": f"{name}(nn.TransformerDecoderLayer({options}), 2)"}[name]
-    memory = ", " + operand(draft, (n, draft.number(1, 4), width)).name if "Decoder" in name else ""
+    memory = ", " + operand(draft, (n, draft.number(1, 4), width)).name if "Decoder" in name or name == "Transformer" else ""
     return called(draft, constructor, (n, length, width), memory)
 
 

@@ -72,7 +72,7 @@ from .dropout import AlphaDropout, Dropout, Dropout2d, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
 from .ensemble import Ensemble
 from .features import Bins, Crosses, Polar, Squares
-from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
+from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LayerNorm, RMSNorm
 from .linear import Linear
 from .losses import (
     binary_cross_entropy_with_logits,
@@ -92,6 +92,23 @@ from .means import weighted_mean
 from .module import Buffer, Module
 from .noise import GaussianNoise, MaskingNoise
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from .padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from .penalties import contractive_penalty, kl_sparsity, l1_penalty, l2_penalty
 from .piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Heaviside, ReLU6, Softshrink, Threshold
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
@@ -100,7 +117,7 @@ from .prelu import PReLU, RReLU
 from .recurrent import GRU, LSTM, RNN, detached
 from .sequential import Sequential
 from .shape import Flatten, Unflatten
-from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
+from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
     "CELU",
@@ -126,6 +143,12 @@ __all__ = [
     "BatchNorm3d",
     "Bins",
     "Buffer",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -152,6 +175,7 @@ __all__ = [
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
+    "InstanceNorm3d",
     "LPPool1d",
     "LPPool2d",
     "LSTMCell",
@@ -177,7 +201,13 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
     "Repeat",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Residual",
     "RotaryEncoding",
     "SequenceDropout",
@@ -195,11 +225,15 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "binary_cross_entropy_with_logits",
     "celu",
     "contractive_penalty",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..constraint import COUNT, FLAG, REAL, check
+from typing import Any
+
+from ..constraint import COUNT, FACTORY, FLAG, REAL, check
 from ..errors import ArgumentError, ShapeError
 from ..ops.composite import where
 from ..parameter import Parameter
@@ -25,12 +27,13 @@ class PReLU(Module):
     """
 
     weight: Parameter  # (num_parameters,)
-    constraints = {"num_parameters": COUNT, "init": REAL}
+    constraints = {"num_parameters": COUNT, "init": REAL, **FACTORY}
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         check("PReLU", self.constraints, {"num_parameters": num_parameters, "init": init})
         self.num_parameters = int(num_parameters)
         self.weight = constant(blank((self.num_parameters,)), init)
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.num_parameters == 1:
