@@ -39,7 +39,7 @@ ALL_OPTIMIZERS = OPTIMIZERS + OWN_OPTIMIZERS
 LAYER_CLASSES = [each for each in vars(nn).values()
                  if inspect.isclass(each) and issubclass(each, nn.Module) and each is not nn.Module]
 OPTIMIZER_CLASSES = [each for each in vars(optim).values()
-                     if inspect.isclass(each) and issubclass(each, optim.Optimizer) and each is not optim.Optimizer]
+                     if inspect.isclass(each) and issubclass(each, optim.Optimizer) and each not in (optim.Optimizer, optim.Combined)]
 LOSS_FUNCTIONS = [each for name, each in vars(nn).items() if inspect.isfunction(each) and each.__module__ == losses.__name__]
 INITIALISERS = [each for name, each in vars(init).items() if inspect.isfunction(each) and each.__module__ == init.__name__]
 
@@ -318,7 +318,7 @@ PAIRS = ("betas", "etas", "step_sizes")  # of numbers, each of which is checked 
 def test_every_checked_argument_is_an_argument(cls):
     assert cls.constraints.keys() - {"beta1", "beta2"} <= inspect.signature(cls).parameters.keys()
     checkable = {name for name, each in inspect.signature(cls).parameters.items()
-                 if name not in ("parameters", *PAIRS, "generator", "layers", "nets", "training")}
+                 if name not in ("params", *PAIRS, "generator", "layers", "nets", "training")}
     checkable -= {"eps"} if cls is optim.Adafactor else set()
     assert checkable <= cls.constraints.keys()
 

@@ -27,13 +27,11 @@ class Moments(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "beta1": SHARE, "beta2": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE}
 
-
-    def __init__(self, parameters: Any, lr: float, betas: Betas, eps: float, weight_decay: float, maximize: bool) -> None:
+    def __init__(self, lr: float, betas: Betas, eps: float, weight_decay: float, maximize: bool) -> None:
         super().__init__(lr, maximize)
         self.betas = betas
         self.eps = eps
         self.weight_decay = weight_decay
-        self.start(parameters)
 
     @property
     def counts_steps(self) -> bool:
@@ -61,8 +59,8 @@ class Moments(Optimizer):
         steps = self.steps.astype(np.float64)
         root = build("sqrt", 1 - self.beta2 ** steps)
         return self.cast(dtype, {"one_minus_beta1": 1 - self.beta1, "one_minus_beta2": 1 - self.beta2,
-                                 "step_size": self.lr * root / (1 - self.beta1 ** steps), "root": root, "scaled_eps": self.eps * root,
-                                 "decay": 1 - self.lr * self.weight_decay})
+                                 "step_size": self.rate * root / (1 - self.beta1 ** steps), "root": root, "scaled_eps": self.eps * root,
+                                 "decay": 1 - self.rate * self.weight_decay})
 
     def running_means(self, gradient: Tensor, state: State, c: Coefficients) -> tuple[Tensor, Tensor]:
         """The new m and v."""
@@ -99,9 +97,10 @@ class Adam(Moments):
     [0.8999999761581421, -1.899999976158142]
     """
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+    def __init__(self, params: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0.0, maximize: bool = False) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+        super().__init__(lr, betas, eps, weight_decay, maximize)
+        self.start(params)
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         gradient = self.add_weight_decay(gradient, parameter, c)
@@ -124,9 +123,10 @@ class AdamW(Moments):
     [0.949999988079071]
     """
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+    def __init__(self, params: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 1e-2, maximize: bool = False) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+        super().__init__(lr, betas, eps, weight_decay, maximize)
+        self.start(params)
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         if "weight_decay" in self.terms:

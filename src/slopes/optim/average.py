@@ -15,7 +15,7 @@ from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor
-from .optimizer import named_parameters
+from .parameters import named_parameters
 
 
 class Average(TracksChanges):
