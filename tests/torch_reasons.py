@@ -1,0 +1,385 @@
+"""Why an argument of a layer, loss, optimizer, schedule, initialiser or function is not as PyTorch has it: one table per subject.
+
+{class or function: {argument: reason}}; "*" stands for all of the subject. A reason that excuses no difference fails the tests.
+"""
+
+from __future__ import annotations
+
+LAYERS: dict[str, dict[str, str]] = {
+    "*": {
+        "device": "a layer's parameters are in the memory of the CPU; not accepted yet",
+        "dtype": "parameters are float32; not accepted yet",
+        "inplace": "tensors never change in place; not accepted yet",
+        "ceil_mode": "windows that leave the input at the end are not built yet",
+        "generator": "slopes' own: draws from a generator of one's own",
+    },
+    "AdaptiveMaxPool1d": {
+        "return_indices": "not accepted yet",
+    },
+    "AdaptiveMaxPool2d": {
+        "return_indices": "not accepted yet",
+    },
+    "AvgPool2d": {
+        "divisor_override": "not accepted yet",
+    },
+    "AvgPool3d": {
+        "divisor_override": "not accepted yet",
+    },
+    "BatchNorm1d": {
+        "bias": "not accepted yet",
+    },
+    "BatchNorm2d": {
+        "bias": "not accepted yet",
+    },
+    "BatchNorm3d": {
+        "bias": "not accepted yet",
+    },
+    "Conv1d": {
+        "padding_mode": "not accepted yet",
+    },
+    "Conv2d": {
+        "padding_mode": "not accepted yet",
+    },
+    "Conv3d": {
+        "padding_mode": "not accepted yet",
+    },
+    "ConvTranspose1d": {
+        "padding_mode": "not accepted yet",
+    },
+    "ConvTranspose2d": {
+        "padding_mode": "not accepted yet",
+    },
+    "ConvTranspose3d": {
+        "padding_mode": "not accepted yet",
+    },
+    "Embedding": {
+        "max_norm": "not accepted yet",
+        "norm_type": "not accepted yet",
+        "scale_grad_by_freq": "not accepted yet",
+        "sparse": "not accepted yet",
+        "_weight": "not accepted yet",
+        "_freeze": "not accepted yet",
+    },
+    "EmbeddingBag": {
+        "max_norm": "not accepted yet",
+        "norm_type": "not accepted yet",
+        "scale_grad_by_freq": "not accepted yet",
+        "sparse": "not accepted yet",
+        "_weight": "not accepted yet",
+        "include_last_offset": "not accepted yet",
+    },
+    "Flatten": {
+        "start_dim": "not accepted yet",
+        "end_dim": "not accepted yet",
+        "start_axis": "slopes' own, or another name of one that PyTorch has",
+        "end_axis": "slopes' own, or another name of one that PyTorch has",
+    },
+    "GRU": {
+        "batch_first": "not accepted yet",
+        "reset": "slopes' own, or another name of one that PyTorch has",
+        "update": "slopes' own, or another name of one that PyTorch has",
+        "input_dropout": "slopes' own, or another name of one that PyTorch has",
+        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
+        "bias": "another position",
+        "dropout": "another position",
+        "bidirectional": "another position",
+    },
+    "GRUCell": {
+        "reset": "slopes' own, or another name of one that PyTorch has",
+        "update": "slopes' own, or another name of one that PyTorch has",
+    },
+    "GroupNorm": {
+        "bias": "not accepted yet",
+    },
+    "Identity": {
+        "*args": "not accepted yet",
+        "**kwargs": "not accepted yet",
+    },
+    "InstanceNorm1d": {
+        "bias": "not accepted yet",
+    },
+    "InstanceNorm2d": {
+        "bias": "not accepted yet",
+    },
+    "LSTM": {
+        "batch_first": "not accepted yet",
+        "proj_size": "not accepted yet",
+        "input_dropout": "slopes' own, or another name of one that PyTorch has",
+        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
+        "forget_bias": "slopes' own, or another name of one that PyTorch has",
+        "bias": "another position",
+        "dropout": "another position",
+        "bidirectional": "another position",
+    },
+    "LSTMCell": {
+        "forget_bias": "slopes' own, or another name of one that PyTorch has",
+    },
+    "LogSoftmax": {
+        "dim": "not accepted yet",
+        "axis": "slopes' own, or another name of one that PyTorch has",
+    },
+    "MaxPool1d": {
+        "return_indices": "not accepted yet",
+    },
+    "MaxPool2d": {
+        "return_indices": "not accepted yet",
+    },
+    "MaxPool3d": {
+        "return_indices": "not accepted yet",
+    },
+    "MultiheadAttention": {
+        "add_bias_kv": "not accepted yet",
+        "add_zero_attn": "not accepted yet",
+    },
+    "RNN": {
+        "batch_first": "not accepted yet",
+        "input_dropout": "slopes' own, or another name of one that PyTorch has",
+        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
+        "nonlinearity": "another position",
+        "bias": "another position",
+        "dropout": "another position",
+        "bidirectional": "another position",
+    },
+    "Sequential": {
+        "*args": "not accepted yet",
+        "*layers": "slopes' own, or another name of one that PyTorch has",
+    },
+    "Softmax": {
+        "dim": "not accepted yet",
+        "axis": "slopes' own, or another name of one that PyTorch has",
+    },
+    "Softplus": {
+        "threshold": "not accepted yet",
+    },
+    "Threshold": {
+        "threshold": "another default",
+        "value": "not accepted yet",
+    },
+    "TransformerEncoder": {
+        "enable_nested_tensor": "not accepted yet",
+        "mask_check": "not accepted yet",
+    },
+    "Unflatten": {
+        "dim": "not accepted yet",
+        "unflattened_size": "not accepted yet",
+        "axis": "slopes' own, or another name of one that PyTorch has",
+        "sizes": "slopes' own, or another name of one that PyTorch has",
+    },
+}
+
+LOSSES: dict[str, dict[str, str]] = {
+    "*": {
+        "size_average": "deprecated in PyTorch: reduction replaces it",
+        "reduce": "deprecated in PyTorch: reduction replaces it",
+    },
+    "AdaptiveLogSoftmaxWithLoss": {
+        "device": "not accepted yet",
+        "dtype": "not accepted yet",
+    },
+    "binary_cross_entropy_with_logits": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "logits": "slopes' own, or another name of one that PyTorch has",
+        "targets": "slopes' own, or another name of one that PyTorch has",
+        "weight": "another position",
+    },
+    "cross_entropy": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "ignore_index": "another default",
+        "logits": "slopes' own, or another name of one that PyTorch has",
+        "labels": "slopes' own, or another name of one that PyTorch has",
+        "weight": "another position",
+    },
+    "huber_loss": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "weight": "not accepted yet",
+        "outputs": "slopes' own, or another name of one that PyTorch has",
+        "targets": "slopes' own, or another name of one that PyTorch has",
+    },
+    "kl_div": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
+        "targets": "slopes' own, or another name of one that PyTorch has",
+    },
+    "l1_loss": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "weight": "not accepted yet",
+        "outputs": "slopes' own, or another name of one that PyTorch has",
+        "targets": "slopes' own, or another name of one that PyTorch has",
+    },
+    "mse_loss": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "weight": "not accepted yet",
+        "outputs": "slopes' own, or another name of one that PyTorch has",
+        "targets": "slopes' own, or another name of one that PyTorch has",
+    },
+    "nll_loss": {
+        "input": "not accepted yet",
+        "target": "not accepted yet",
+        "ignore_index": "another default",
+        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
+        "labels": "slopes' own, or another name of one that PyTorch has",
+        "weight": "another position",
+    },
+}
+
+OPTIMIZERS: dict[str, dict[str, str]] = {
+    "*": {
+        "foreach": "chooses an implementation in PyTorch",
+        "capturable": "is for CUDA graphs",
+        "differentiable": "update steps are differentiable functions anyway",
+        "fused": "chooses an implementation in PyTorch",
+        "params": "is called parameters, and may be named dictionaries",
+        "parameters": "is called params in PyTorch",
+    },
+    "Adadelta": {
+        "maximize": "another position",
+    },
+    "Adafactor": {
+        "maximize": "another position",
+    },
+    "Adagrad": {
+        "maximize": "another position",
+    },
+    "Adam": {
+        "amsgrad": "not accepted yet",
+        "decoupled_weight_decay": "not accepted yet",
+        "maximize": "another position",
+    },
+    "AdamW": {
+        "amsgrad": "not accepted yet",
+        "maximize": "another position",
+    },
+    "Adamax": {
+        "maximize": "another position",
+    },
+    "NAdam": {
+        "maximize": "another position",
+    },
+    "RAdam": {
+        "maximize": "another position",
+    },
+    "Rprop": {
+        "maximize": "another position",
+    },
+    "SGD": {
+        "maximize": "another position",
+    },
+}
+
+SCHEDULES: dict[str, dict[str, str]] = {
+}
+
+INITIALISERS: dict[str, dict[str, str]] = {
+    "*": {
+        "tensor": "is called parameter",
+        "parameter": "is called tensor in PyTorch",
+    },
+    "constant": {
+        "val": "not accepted yet",
+        "value": "slopes' own, or another name of one that PyTorch has",
+    },
+    "orthogonal": {
+        "blocks": "slopes' own, or another name of one that PyTorch has",
+    },
+    "uniform": {
+        "a": "not accepted yet",
+        "b": "not accepted yet",
+        "low": "slopes' own, or another name of one that PyTorch has",
+        "high": "slopes' own, or another name of one that PyTorch has",
+    },
+}
+
+FUNCTIONS: dict[str, dict[str, str]] = {
+    "*": {
+        "inplace": "tensors never change in place",
+        "dim": "functions of tensors follow the array API, where an axis is called axis",
+        "axis": "functions of tensors follow the array API",
+        "_stacklevel": "is internal to PyTorch",
+    },
+    "avg_pool1d": {
+        "kernel_size": "not accepted yet",
+        "ceil_mode": "not accepted yet",
+        "size": "slopes' own, or another name of one that PyTorch has",
+    },
+    "avg_pool2d": {
+        "kernel_size": "not accepted yet",
+        "ceil_mode": "not accepted yet",
+        "divisor_override": "not accepted yet",
+        "size": "slopes' own, or another name of one that PyTorch has",
+    },
+    "avg_pool3d": {
+        "kernel_size": "not accepted yet",
+        "ceil_mode": "not accepted yet",
+        "divisor_override": "not accepted yet",
+        "size": "slopes' own, or another name of one that PyTorch has",
+    },
+    "conv_transpose1d": {
+        "groups": "another position",
+    },
+    "conv_transpose2d": {
+        "groups": "another position",
+    },
+    "conv_transpose3d": {
+        "groups": "another position",
+    },
+    "leaky_relu": {
+        "negative_slope": "not accepted yet",
+        "slope": "slopes' own, or another name of one that PyTorch has",
+    },
+    "log_softmax": {
+        "dtype": "not accepted yet",
+    },
+    "max_pool1d": {
+        "kernel_size": "not accepted yet",
+        "ceil_mode": "not accepted yet",
+        "return_indices": "not accepted yet",
+        "size": "slopes' own, or another name of one that PyTorch has",
+    },
+    "max_pool2d": {
+        "kernel_size": "not accepted yet",
+        "ceil_mode": "not accepted yet",
+        "return_indices": "not accepted yet",
+        "size": "slopes' own, or another name of one that PyTorch has",
+    },
+    "max_pool3d": {
+        "kernel_size": "not accepted yet",
+        "ceil_mode": "not accepted yet",
+        "return_indices": "not accepted yet",
+        "size": "slopes' own, or another name of one that PyTorch has",
+    },
+    "one_hot": {
+        "x": "not accepted yet",
+        "num_classes": "not accepted yet",
+        "labels": "slopes' own, or another name of one that PyTorch has",
+        "classes": "slopes' own, or another name of one that PyTorch has",
+        "dtype": "slopes' own, or another name of one that PyTorch has",
+    },
+    "pad": {
+        "pad": "not accepted yet",
+        "mode": "not accepted yet",
+        "value": "another default",
+        "widths": "slopes' own, or another name of one that PyTorch has",
+    },
+    "scaled_dot_product_attention": {
+        "enable_gqa": "not accepted yet",
+    },
+    "softmax": {
+        "dtype": "not accepted yet",
+    },
+    "softplus": {
+        "threshold": "not accepted yet",
+    },
+    "threshold": {
+        "threshold": "not accepted yet",
+        "value": "not accepted yet",
+    },
+}
+
+SUBJECTS = {"layers": LAYERS, "losses": LOSSES, "optimizers": OPTIMIZERS, "schedules": SCHEDULES, "initialisers": INITIALISERS,
+            "functions": FUNCTIONS}
