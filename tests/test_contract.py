@@ -57,7 +57,7 @@ def made(layer):
 def test_the_table_holds_every_layer_loss_and_optimizer():
     assert {text.split("(")[0] for text in EXAMPLES} == {each.__name__ for each in LAYER_CLASSES}
     assert {text.split("(")[0] for text in ALL_LOSSES} == {each.__name__ for each in LOSS_FUNCTIONS} - {"loss_for"}
-    assert {text.split("(")[0] for text in ALL_OPTIMIZERS} == {each.__name__ for each in OPTIMIZER_CLASSES}
+    assert {text.split("(")[0] for text in ALL_OPTIMIZERS} == {each.__name__ for each in OPTIMIZER_CLASSES} - {"Muon"}  # test_muon.py
 
 
 @pytest.mark.parametrize("layer", EXAMPLES)

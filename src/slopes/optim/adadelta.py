@@ -39,7 +39,7 @@ class Adadelta(Optimizer):
                                              "weight_decay": NOT_NEGATIVE}
 
     def __init__(self, params: Any = None, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0,
-                 maximize: bool = False) -> None:
+                 *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         self.rho, self.eps, self.weight_decay = rho, eps, weight_decay
         self.start(params)

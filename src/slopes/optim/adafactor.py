@@ -47,7 +47,7 @@ class Adafactor(Optimizer):
                                              "weight_decay": NOT_NEGATIVE}
 
     def __init__(self, params: Any = None, lr: float = 1e-2, beta2_decay: float = -0.8, eps: OwnEps = (None, 1e-3), d: float = 1.0,
-                 weight_decay: float = 0.0, maximize: bool = False) -> None:
+                 weight_decay: float = 0.0, *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check_pair("Adafactor", "eps", eps, "(None, 1e-3)")
         self.beta2_decay, self.d, self.weight_decay = beta2_decay, d, weight_decay

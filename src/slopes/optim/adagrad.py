@@ -39,7 +39,7 @@ class Adagrad(Optimizer):
                                              "weight_decay": NOT_NEGATIVE, "initial_accumulator_value": NOT_NEGATIVE}
 
     def __init__(self, params: Any = None, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
-                 initial_accumulator_value: float = 0.0, eps: float = 1e-10, maximize: bool = False) -> None:
+                 initial_accumulator_value: float = 0.0, eps: float = 1e-10, *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check("Adagrad", self.constraints, {"initial_accumulator_value": initial_accumulator_value})
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps

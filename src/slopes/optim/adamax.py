@@ -30,7 +30,7 @@ class Adamax(Moments):
     """
 
     def __init__(self, params: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0, maximize: bool = False) -> None:
+                 weight_decay: float = 0.0, *, maximize: bool = False) -> None:
         super().__init__(lr, betas, eps, weight_decay, maximize)
         self.start(params)
 

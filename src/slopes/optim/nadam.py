@@ -38,7 +38,7 @@ class NAdam(Moments):
 
     def __init__(self, params: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0.0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False,
-                 maximize: bool = False) -> None:
+                 *, maximize: bool = False) -> None:
         check("NAdam", {"decoupled_weight_decay": FLAG}, {"decoupled_weight_decay": decoupled_weight_decay})
         super().__init__(lr, betas, eps, weight_decay, maximize)
         self.momentum_decay, self.decoupled_weight_decay = momentum_decay, decoupled_weight_decay

@@ -174,8 +174,8 @@ class Optimizer(TracksChanges):
                                 repair=f"set it for the groups: for group in opt.groups: group.{name} = {value!r}")
         super().__setattr__(name, value)
 
-    def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Tensor]) -> Optimizer:
-        """Optimize these parameters: a module, a mapping or a list. Binding to the same ones again keeps the state."""
+    def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Any]) -> Optimizer:
+        """Optimize these parameters: a module, a mapping, a list, or pairs of names and parameters. Binding to the same ones again keeps the state."""
         names, tensors = named_parameters(type(self).__name__, parameters)
         if self.members:
             raise ArgumentError(f"{type(self).__name__}.bind: it is bound to groups of parameters", repair="make a new optimizer")

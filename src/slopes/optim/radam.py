@@ -38,7 +38,7 @@ class RAdam(Moments):
     constraints: Mapping[str, Constraint] = {**Moments.constraints, "decoupled_weight_decay": FLAG}
 
     def __init__(self, params: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0, decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
+                 weight_decay: float = 0.0, decoupled_weight_decay: bool = False, *, maximize: bool = False) -> None:
         check("RAdam", {"decoupled_weight_decay": FLAG}, {"decoupled_weight_decay": decoupled_weight_decay})
         super().__init__(lr, betas, eps, weight_decay, maximize)
         self.decoupled_weight_decay = decoupled_weight_decay

@@ -38,7 +38,7 @@ class Rprop(Optimizer):
     smallest = HyperParameter(NOT_NEGATIVE)
     largest = HyperParameter(POSITIVE)
     def __init__(self, params: Any = None, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
-                 step_sizes: tuple[float, float] = (1e-6, 50.0), maximize: bool = False) -> None:
+                 step_sizes: tuple[float, float] = (1e-6, 50.0), *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check_pair("Rprop", "etas", etas, "(0.5, 1.2)")
         check_pair("Rprop", "step_sizes", step_sizes, "(1e-6, 50)")

@@ -42,7 +42,7 @@ class SGD(Optimizer):
                                              "weight_decay": NOT_NEGATIVE, "nesterov": FLAG}
 
     def __init__(self, params: Any = None, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
-                 weight_decay: float = 0.0, nesterov: bool = False, maximize: bool = False) -> None:
+                 weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check("SGD", {"nesterov": FLAG}, {"nesterov": nesterov})
         self.momentum, self.dampening, self.weight_decay, self.nesterov = momentum, dampening, weight_decay, nesterov
