@@ -137,45 +137,11 @@ LOSSES: dict[str, dict[str, str]] = {
 
 OPTIMIZERS: dict[str, dict[str, str]] = {
     "*": {
-        "foreach": "chooses an implementation in PyTorch",
-        "capturable": "is for CUDA graphs",
-        "differentiable": "update steps are differentiable functions anyway",
-        "fused": "chooses an implementation in PyTorch",
-        "params": "is called parameters, and may be named dictionaries",
-        "parameters": "is called params in PyTorch",
-    },
-    "Adadelta": {
-        "maximize": "another position",
-    },
-    "Adafactor": {
-        "maximize": "another position",
-    },
-    "Adagrad": {
-        "maximize": "another position",
-    },
-    "Adam": {
-        "amsgrad": "not accepted yet",
-        "decoupled_weight_decay": "not accepted yet",
-        "maximize": "another position",
-    },
-    "AdamW": {
-        "amsgrad": "not accepted yet",
-        "maximize": "another position",
-    },
-    "Adamax": {
-        "maximize": "another position",
-    },
-    "NAdam": {
-        "maximize": "another position",
-    },
-    "RAdam": {
-        "maximize": "another position",
-    },
-    "Rprop": {
-        "maximize": "another position",
-    },
-    "SGD": {
-        "maximize": "another position",
+        "foreach": "chooses an implementation; slopes compiles the update of all parameters as one program",
+        "fused": "chooses an implementation; slopes compiles the update of all parameters as one program",
+        "capturable": "is for CUDA graphs; a step of slopes is compiled as it is",
+        "differentiable": "a step changes parameters without a graph; `update` is a pure function, which can be differentiated",
+        "params": "may be left out: fit, or bind, passes them later",
     },
 }
 
