@@ -50,8 +50,8 @@ def load_onnx(path: Path) -> OnnxModule:
     >>> graph = onnx.helper.make_graph(nodes, "linear", [value("x", 1, ["N", 3])], [value("y", 1, ["N", 2])], arrays)
     >>> onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8), "linear.onnx")
     >>> net = sl.load_onnx("linear.onnx")
-    >>> net(sl.tensor([[1., 2., 3.]]))
-    tensor([[6., 6.]])
+    >>> net(sl.tensor([[1., 2., 3.]])).tolist()
+    [[6.0, 6.0]]
     >>> [name for name, _ in net.named_parameters()]
     ['weight', 'bias']
     """
