@@ -138,15 +138,15 @@ def default_of(call: Call, values: np.ndarray) -> np.ndarray:
 
 def looked_up(call: Call, x: Value, keys: np.ndarray, values: np.ndarray, default: np.ndarray) -> np.ndarray:
     """Words, or values for them, by a dictionary; the input must be known."""
-    known = call.known(0, x)
+    known = call.required(0, x)
     table = dict(zip(keys.tolist(), values.tolist()))
-    flat = [table.get(key, default.item()) for key in np.asarray(known).reshape(-1).tolist()]
-    return np.array(flat, values.dtype).reshape(np.shape(known))
+    flat = [table.get(key, default.item()) for key in known.reshape(-1).tolist()]
+    return np.array(flat, values.dtype).reshape(known.shape)
 
 
 @operator("ZipMap", domain=ML, raw=True)
 def zip_map(call: Call, x: Value) -> list[dict[Any, float]]:
     """A dictionary from class to score for each row: values that are known, as outside of compiled functions."""
-    known = call.known(0, x)
+    known = call.required(0, x)
     labels = call["classlabels_strings"] or call["classlabels_int64s"]
-    return [dict(zip(labels, scores)) for scores in np.atleast_2d(np.asarray(known)).tolist()]
+    return [dict(zip(labels, scores)) for scores in np.atleast_2d(known).tolist()]

@@ -19,9 +19,7 @@ MOST_ROUNDS = 1_000_000  # of a loop that its file lets run for ever
 
 def truth(call: Call, i: int, value: Value) -> bool:
     """The value of an input that decides the course."""
-    known = call.known(i, value)
-    assert known is not None
-    return bool(known.reshape(()).item())
+    return bool(call.required(i, value).reshape(()).item())
 
 
 @operator("If", raw=True, scope=True)
