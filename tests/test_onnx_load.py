@@ -179,6 +179,33 @@ def test_inputs_are_checked_against_the_file(tmp_path):
         net(sl.ones((1, 3)), z=1)
 
 
+@pytest.mark.parametrize("node, pattern", [
+    (helper.make_node("Transpose", ["x"], ["y"], perm=[0, 0]), "is no order of the axes"),
+    (helper.make_node("Concat", ["x", "x"], ["y"], axis=5), "axis 5 does not exist"),
+    (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2, 2]), "are not 1 positive numbers"),
+    (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2], pads=[1]), r"MaxPool: its inputs or attributes do.*float32 \(1, 2, 3\)"),
+    (helper.make_node("Softmax", ["x"], ["y"], axis=-7), "axis"),
+])
+def test_attributes_that_do_not_fit_the_inputs_are_refused_with_the_node(tmp_path, node, pattern):
+    net = sl.load_onnx(write(tmp_path, model_of([node], [("x", FLOAT, [1, 2, 3])], ["y"])))
+    with pytest.raises(sl.SlopesError, match=pattern + r"[\s\S]*in node 'y'"):
+        net(sl.ones((1, 2, 3)))
+
+
+def test_sequences_and_loops(tmp_path):
+    """Two halves in a sequence; the second one, doubled in a loop of three rounds."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph([helper.make_node("Add", ["v", "v"], ["twice"]), helper.make_node("Identity", ["go"], ["on"])], "body",
+                             [value("i", INT64, []), value("go", TensorProto.BOOL, []), value("v", FLOAT, None)],
+                             [value("on", TensorProto.BOOL, []), value("twice", FLOAT, None)])
+    nodes = [helper.make_node("SplitToSequence", ["x", "two"], ["parts"], axis=0),
+             helper.make_node("SequenceAt", ["parts", "last"], ["half"]),
+             helper.make_node("Loop", ["rounds", "", "half"], ["y"], body=body)]
+    arrays = {"two": np.array(2), "last": np.array(-1), "rounds": np.array(3)}
+    net = sl.load_onnx(write(tmp_path, model_of(nodes, [("x", FLOAT, [4])], ["y"], arrays)))
+    assert net(sl.tensor([1.0, 2.0, 3.0, 4.0])).tolist() == sl.compile(net)(sl.tensor([1.0, 2.0, 3.0, 4.0])).tolist() == [24, 32]
+
+
 def test_half_precision_is_computed_in_single_precision(tmp_path):
     model = model_of([helper.make_node("Mul", ["x", "w"], ["y"])], [("x", TensorProto.FLOAT16, [2])], ["y"],
                      {"w": np.array([0.5, 2], np.float16)})

@@ -47,6 +47,12 @@ def test_a_truncated_model(tmp_path):
     refused(tmp_path, path, "no ONNX model")
 
 
+def test_names_that_are_no_text(tmp_path):
+    path = write(tmp_path, linear())
+    path.write_bytes(path.read_bytes().replace(b"fc", b"\xff\xfe"))
+    refused(tmp_path, path, "model.graph.node.name: a name is not UTF-8|no ONNX model")
+
+
 def test_versions_of_the_future(tmp_path):
     model = linear()
     model.ir_version = 99

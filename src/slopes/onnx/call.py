@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, TraceError, contexts
+from ..errors import ArgumentError, SlopesError, TooLargeError, TraceError, contexts
+from ..graph.shape import normalize_axis
 from ..tensor import Tensor
 from .operators import Operator
 from .values import Value, at_once, is_known, to_known, to_tensor
+
+FOREIGN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what NumPy and Python raise for values that do not fit
 
 
 class Running(threading.local):
@@ -38,7 +41,21 @@ class Call:
         return self.attributes.get(name)
 
     def run(self, values: Sequence[Value], scope: Mapping[str, Value]) -> tuple[Value, ...]:
-        """The outputs, from the inputs."""
+        """The outputs, from the inputs. Raises ArgumentError where they do not fit the operator."""
+        try:
+            outputs = self.compute(values, scope)
+        except SlopesError:
+            raise
+        except FOREIGN as error:
+            raise self.unfit(values, error) from error
+        except MemoryError as error:
+            raise TooLargeError(f"{self.op}: its result does not fit into memory", why=str(error)[:300]) from error
+        if len(outputs) < len(self.outputs) and any(self.outputs[len(outputs):]):
+            raise self.unsupported(f"output {len(outputs)}")
+        return outputs
+
+    def compute(self, values: Sequence[Value], scope: Mapping[str, Value]) -> tuple[Value, ...]:
+        """The outputs, known ones where all inputs are known."""
         operator = self.operator
         if operator.raw:
             extra = (scope,) if operator.scope else ()
@@ -52,6 +69,10 @@ class Call:
         """The inputs as the operator takes them: arrays where they must be known, otherwise tensors."""
         known = self.operator.known
         return [self.known(i, value) if i in known else to_tensor(value) for i, value in enumerate(values)]
+
+    def axis(self, rank: int) -> int:
+        """The attribute `axis`, counted from the front. Raises ShapeError where there is no such axis."""
+        return normalize_axis(self["axis"], rank, self.op)
 
     def known(self, i: int, value: Value) -> np.ndarray | None:
         """The value of input i as an array. Raises TraceError where it is not known."""
@@ -70,6 +91,13 @@ class Call:
         if known is None:
             raise ArgumentError(f"{self.op}: its input {i} is left out", why="the operator needs it")
         return known
+
+    def unfit(self, values: Sequence[Value], error: Exception) -> ArgumentError:
+        """The error for inputs and attributes that are not such as the operator takes."""
+        kinds = ", ".join(f"{value.dtype} {tuple(value.shape)}" if isinstance(value, (np.ndarray, Tensor)) else type(value).__name__
+                          for value in values)
+        return ArgumentError(f"{self.op}: its inputs or attributes do not fit: inputs are {kinds or 'none'}", why=str(error)[:300],
+                             repair="check the model: onnx.checker.check_model(model, full_check=True)")
 
     def unsupported(self, what: str, repair: str = "") -> ArgumentError:
         """The error for a combination of attributes that slopes does not compute."""

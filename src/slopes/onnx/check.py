@@ -13,6 +13,7 @@ from .element_types import DTYPES, STRING, name_of
 NEWEST = 28  # the newest operator set of the default domain whose operators are known here
 MOST_NODES = 1_000_000  # of a model whose functions are put in the place of their calls
 MOST_DEPTH = 32  # of functions that call functions
+STRING_FIELD, MESSAGE_FIELD = 9, 11  # types of fields, as protocol buffers number them
 SUPPORTED = "tensors, sequences and optionals of them are supported, maps and sparse tensors are not"
 
 
@@ -43,6 +44,19 @@ def check_model(model: Any, path: Path, newest: int) -> None:
     if model.graph.quantization_annotation and any(entry.quant_parameter_tensor_names for entry in model.graph.quantization_annotation):
         raise refused(path, "quantization_annotation", "annotations that refer to other tensors are not supported",
                       repair="export with QuantizeLinear and DequantizeLinear nodes")
+
+
+def check_text(message: Any, path: Path, field: str = "model") -> None:
+    """Every text in a message is UTF-8: protocol buffers hand others out as bytes."""
+    for descriptor, value in message.ListFields():
+        where = f"{field}.{descriptor.name}"
+        if descriptor.type == STRING_FIELD:
+            texts = [value] if isinstance(value, (str, bytes)) else value
+            if not all(isinstance(text, str) for text in texts):
+                raise refused(path, where, "a name is not UTF-8")
+        elif descriptor.type == MESSAGE_FIELD:
+            for inner in [value] if hasattr(value, "ListFields") else value:
+                check_text(inner, path, where)
 
 
 def plain_domain(domain: str) -> str:

@@ -15,7 +15,7 @@ from ..parameter import Parameter
 from ..tensor import Tensor, asarray
 from .build import Builder
 from .call import Graph
-from .check import FunctionSizes, check_model, check_unique, missing_error, opsets_of, plain_domain
+from .check import FunctionSizes, check_model, check_text, check_unique, missing_error, opsets_of, plain_domain
 from .element_types import DTYPES, STRING
 from .values import Value, to_tensor
 from .weights import Weights
@@ -76,6 +76,7 @@ def parse(onnx: Any, path: Path) -> Any:
         model.ParseFromString(raw)
     except Exception as error:  # protobuf's implementations raise different errors
         raise refused(path, "contents", f"it is no ONNX model ({error})") from error
+    check_text(model, path)
     return model
 
 

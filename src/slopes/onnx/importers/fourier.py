@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import functions as f
 from ...errors import ArgumentError
+from ...graph.shape import normalize_axis
 from ...tensor import Tensor, asarray
 from ..call import Call
 from ..element_types import DTYPES
@@ -26,7 +27,7 @@ def dft_attribute(call: Call, x: Tensor, length: np.ndarray | None = None) -> Te
 
 def transformed(call: Call, x: Tensor, length: np.ndarray | None, axis: int) -> Tensor:
     """The transform along an axis of x (..., 1 or 2): real, or real and imaginary parts."""
-    axis %= x.ndim
+    axis = normalize_axis(axis, x.ndim, "DFT")
     one_sided, inverse = bool(call["onesided"]), bool(call["inverse"])
     size = x.shape[axis] if length is None else int(length.item())
     if one_sided and inverse:

@@ -17,7 +17,7 @@ def spread(call: Call, x: Tensor, value: Tensor) -> Tensor:
     """A scale or zero point in the shape that meets x: one for all, for each slice of an axis, or for each block along it."""
     if value.ndim == 0 or value.size == 1:
         return value.reshape(())
-    axis = (1 if call["axis"] is None else call["axis"]) % x.ndim
+    axis = call.axis(x.ndim)
     if value.ndim == 1:
         return value.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
     if not call["block_size"]:

@@ -18,7 +18,7 @@ def tf_idf(call: Call, x: np.ndarray) -> Tensor:
     pool, size = ngrams(call), max(call["ngram_indexes"]) + 1
     counts = np.zeros((len(rows), size), np.float32)
     for row, tokens in zip(counts, rows.tolist()):
-        for n in range(call["min_gram_length"], call["max_gram_length"] + 1):
+        for n in range(call["min_gram_length"], min(call["max_gram_length"], len(tokens)) + 1):
             count(row, tokens, n, call["max_skip_count"], pool)
     result = weighted(call, counts)
     return asarray(result if x.ndim > 1 else result[0])
@@ -34,7 +34,7 @@ def ngrams(call: Call) -> dict[tuple, int]:
 
 def count(row: np.ndarray, tokens: list, n: int, skips: int, pool: dict[tuple, int]) -> None:
     """Add the n-grams of tokens that are neighbours, or equally far apart by up to `skips` tokens between them."""
-    for step in range(1, (1 if n == 1 else skips + 1) + 1):
+    for step in range(1, min(1 if n == 1 else skips + 1, len(tokens)) + 1):
         for start in range(len(tokens) - step * (n - 1)):
             position = pool.get(tuple(tokens[start:start + step * (n - 1) + 1:step]))
             if position is not None:
