@@ -252,3 +252,21 @@ def test_features_are_chosen_by_index(tmp_path):
                      {"i": np.array([2, 0])})
     model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
     assert sl.load_onnx(write(tmp_path, model))(sl.tensor([[5.0, 6.0, 7.0]])).tolist() == [[7, 5]]
+
+
+@pytest.mark.parametrize("transform, expected", [
+    ("NONE", [2.5, -1.5]), ("LOGISTIC", [1 / (1 + np.exp(-2.5)), 1 / (1 + np.exp(1.5))]),
+    ("SOFTMAX", [1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4))]),
+])
+def test_linear_models_give_a_class_and_scores(tmp_path, transform, expected):
+    """w = [[1, 1], [-1, 0]], b = [0.5, -0.5], x = [1, 1]."""
+    attributes = {"coefficients": [1.0, 1.0, -1.0, 0.0], "intercepts": [0.5, -0.5], "post_transform": transform}
+    for labels, answer in (({"classlabels_ints": [7, 9]}, [7]), ({"classlabels_strings": ["a", "b"]}, ["a"])):
+        node = helper.make_node("LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml", **attributes, **labels)
+        model = model_of([node], [("x", FLOAT, [None, 2])], ["label", "scores"])
+        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+        label, scores = sl.load_onnx(write(tmp_path, model))(sl.ones((1, 2)))
+        assert label.tolist() == answer
+        np.testing.assert_allclose(scores.numpy(), [expected], rtol=1e-6)
+    values = classic(tmp_path, "LinearRegressor", sl.ones((1, 2)), FLOAT, targets=2, **attributes)
+    np.testing.assert_allclose(values, [expected], rtol=1e-6)
