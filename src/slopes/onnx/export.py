@@ -17,6 +17,7 @@ from ..errors import ArgumentError, DTypeError, SlopesError, line_text
 from ..files.atomic import write_bytes
 from ..graph.dtype import NATIVE
 from ..graph.node import Node
+from ..modes import as_a_whole
 from ..nn.module import Module
 from ..tensor import Tensor
 from ..trace_call import TensorSpec
@@ -66,7 +67,7 @@ def save_onnx(net: Module, path: str | os.PathLike[str], *examples: Any, inputs:
     onnx()
     call = ExampleCall.of(net, examples)
     graph = export_graph(net, call, batch_axes(call, dynamic), inputs, outputs)
-    write_bytes(Path(path), model_bytes(graph, type(net).__name__, {}))
+    write_bytes(Path(path), model_bytes(graph, type(net).__name__))
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def batch_axes(call: ExampleCall, dynamic: bool | Mapping[str, int]) -> Axes:
 def export_graph(net: Module, call: ExampleCall, axes: Axes, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Subgraph:
     """The network as a graph of ONNX operators."""
     taken = {n for i in call.inputs for n in call.leaves[i].shape} | {n for _, tensor in net.named_state() for n in tensor.shape}
-    with Mode(net, training=False, quiet=True):
+    with Mode(net, training=False, quiet=True), as_a_whole():
         captured = capture_call(net, call.leaves, call.structure)
         check_state(captured)
         sizes = SizeTable([roots_of(captured)], (0,))
