@@ -38,7 +38,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("tensor",),
     ("parameter", "trace", "random"),
     ("functions",),
-    ("namespace",),
+    ("namespace", "linalg", "fft"),
     # captured functions
     ("capture_links", "state_names", "taps", "trace_call"),
     ("capture_code", "derivatives"),
@@ -52,10 +52,10 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("alternate",),
     # networks and their training
     ("gradcheck", "data", "nn"),
-    ("optim", "text"),
+    ("checkpoints", "optim", "text"),
     ("train",),
     ("inside", "zoo", "tables"),
-    ("experiments", "table_commands", "onnx"),
+    ("experiments", "table_commands", "onnx", "sklearn"),
     # what people see
     ("view", "studio", "command_options", "write_command"),
     ("predict_commands", "run_commands", "export_command", "train_command", "tune_command"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..constraint import COUNT, FLAG, check
+from ..constraint import COUNT, FLAG, OPTIONAL_REAL, check
 from ..errors import ShapeError
 from ..parameter import Parameter
 from ..tensor import Tensor
-from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, Unit, Weights
+from .gates import NONLINEARITY, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, Unit, Weights
 from .recurrent import conventions
 from .where import layer_and_location
 

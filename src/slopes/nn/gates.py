@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..constraint import Constraint, is_real, one_of
+from ..constraint import one_of
 from ..errors import ArgumentError, ShapeError, missing_method
 from ..functions import zeros
 from ..graph.dtype import DType, promote
@@ -16,7 +16,6 @@ from . import init
 from .module import Module
 from .where import layer_and_location
 
-OPTIONAL_REAL = Constraint("a finite number or None", lambda value: value is None or is_real(value), (math.nan, math.inf, "1"))
 NONLINEARITY = one_of("tanh", "relu")
 RESET = one_of("after", "before")
 UPDATE = one_of("keeps", "replaces")

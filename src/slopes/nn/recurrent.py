@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constraint import COUNT, FLAG, LAYERS, SHARE, check
+from ..constraint import COUNT, FLAG, LAYERS, OPTIONAL_REAL, SHARE, check
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..functions import arange, ones, scan, take
 from ..graph.dtype import is_integer
@@ -14,7 +14,7 @@ from ..ops.composite import concat, stack, where
 from ..tensor import Tensor, asarray
 from ..tree import map_tree
 from .dropout import Dropout, SequenceDropout
-from .gates import NONLINEARITY, OPTIONAL_REAL, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, State, Unit, Weights
+from .gates import NONLINEARITY, RESET, UPDATE, Elman, GatedUnit, LongShortTerm, State, Unit, Weights
 from .where import known_value, layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": LAYERS, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
