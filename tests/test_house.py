@@ -58,7 +58,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("experiments", "table_commands", "onnx", "sklearn"),
     # what people see
     ("view", "studio", "command_options", "write_command"),
-    ("predict_commands", "run_commands", "train_command", "tune_command"),
+    ("predict_commands", "run_commands", "export_command", "train_command", "tune_command"),
     ("cli",),
     ("__main__",),
 )
