@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..constraint import COUNT, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, one_of
@@ -16,7 +17,7 @@ from .layer_norm import LayerNorm
 from .linear import Linear
 from .module import Module
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu, "gelu_tanh": partial(gelu, approximate="tanh")}
 
 
 class TransformerBlock(Module):
