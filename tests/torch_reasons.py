@@ -196,22 +196,8 @@ SCHEDULES: dict[str, dict[str, str]] = {
 }
 
 INITIALISERS: dict[str, dict[str, str]] = {
-    "*": {
-        "tensor": "is called parameter",
-        "parameter": "is called tensor in PyTorch",
-    },
-    "constant": {
-        "val": "not accepted yet",
-        "value": "slopes' own, or another name of one that PyTorch has",
-    },
     "orthogonal": {
-        "blocks": "slopes' own, or another name of one that PyTorch has",
-    },
-    "uniform": {
-        "a": "not accepted yet",
-        "b": "not accepted yet",
-        "low": "slopes' own, or another name of one that PyTorch has",
-        "high": "slopes' own, or another name of one that PyTorch has",
+        "blocks": "slopes' own: one orthogonal matrix for each gate of a recurrent layer",
     },
 }
 
