@@ -35,10 +35,10 @@ from slopes.sklearn import (
     NetClassifier,
     NetRegressor,
     SequenceClassifier,
+    settings,
 )
 from slopes.sklearn import base as estimators_base
 from slopes.sklearn import forward as forward_module
-from slopes.sklearn import settings
 from slopes.sklearn.examples import batches_of
 from slopes.sklearn.program import pool
 
