@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -121,23 +121,50 @@ contexts.append(running_call)
 
 
 class Graph:
-    """A graph, or the body of a function: calls in order, names of inputs and outputs, and known values."""
+    """A graph, or the body of a function: calls in order, names of inputs and outputs, and known values.
 
-    __slots__ = ("calls", "inputs", "known", "name", "outputs")
+    `last_uses` are, for each call, the names that nothing reads after it.
+    """
+
+    __slots__ = ("calls", "inputs", "known", "last_uses", "name", "outputs")
 
     def __init__(self, name: str, inputs: Sequence[str], outputs: Sequence[str], calls: Sequence[Call], known: Mapping[str, Value]) -> None:
         self.name, self.inputs, self.outputs = name, tuple(inputs), tuple(outputs)
         self.calls, self.known = tuple(calls), dict(known)
+        self.last_uses = last_uses(self.calls, self.outputs)
 
     def run(self, values: Sequence[Value], scope: Mapping[str, Value] | None = None) -> list[Value]:
         """The outputs for these inputs; `scope` are the values of the graph around this one."""
         state = {"": None, **(scope or {}), **self.known, **dict(zip(self.inputs, values))}
         before = running.call
         try:
-            for call in self.calls:
+            for call, done in zip(self.calls, self.last_uses):
                 running.call = call
                 outputs = call.run([state[name] for name in call.inputs], state)
                 state.update((name, value) for name, value in zip(call.outputs, outputs) if name)
+                for name in done:
+                    state.pop(name, None)
         finally:
             running.call = before
         return [state[name] for name in self.outputs]
+
+
+def last_uses(calls: Sequence[Call], outputs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The names that each call reads or makes as the last one: their values can go."""
+    later = {"", *outputs}
+    result = []
+    for call in reversed(calls):
+        names = {*reads(call), *call.outputs}
+        result.append(tuple(names - later))
+        later |= names
+    return tuple(reversed(result))
+
+
+def reads(call: Call) -> Iterator[str]:
+    """The names that a call may read, with all of its inner graphs."""
+    yield from call.inputs
+    for graph in call.attributes.values():
+        if isinstance(graph, Graph):
+            yield from graph.outputs
+            for inner in graph.calls:
+                yield from reads(inner)
