@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import numpy_helper
 
 import slopes as sl
@@ -25,6 +26,7 @@ from slopes.onnx.element_types import BFLOAT16, DTYPES, FLOAT16
 from slopes.onnx.operators import operator_for
 
 TYPES = frozenset(DTYPES) - {FLOAT16, BFLOAT16}
+LISTED_FOR = (1, 23)  # the version of the package whose tests NOT_PASSING names
 NOT_PASSING = {
     "test_bernoulli": "the result is random",
     "test_bernoulli_expanded": "the result is random",
@@ -48,6 +50,11 @@ NOT_PASSING = {
     "test_image_decoder_decode_webp_rgb": "ImageDecoder is refused: images are read by slopes.files before they come to a network",
     "test_image_decoder_decode_pnm_rgb": "ImageDecoder is refused: images are read by slopes.files before they come to a network",
 }
+
+
+def installed() -> tuple[int, ...]:
+    """The version of the onnx package, without its last number."""
+    return tuple(map(int, onnx.__version__.split(".")[:2]))
 
 
 def node_tests() -> list[Any]:

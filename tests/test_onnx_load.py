@@ -40,6 +40,8 @@ CHOSEN = {  # module -> words that a test's name must end with
 @pytest.fixture(scope="module")
 def generated():
     """The node tests of the modules that are named here: the onnx package makes them when a module is imported."""
+    if onnx_nodes.installed() < onnx_nodes.LISTED_FOR:
+        pytest.skip("the tests that are named here are those of a newer onnx package")
     package = importlib.import_module("onnx.backend.test.case.node")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
