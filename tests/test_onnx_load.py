@@ -124,6 +124,15 @@ def test_statistics_and_single_numbers_are_buffers(tmp_path):
     assert [name for name, _ in net.named_buffers()] == ["mean", "var", "half"]
 
 
+def test_frozen_arrays_are_buffers(tmp_path):
+    path = write(tmp_path, linear())
+    net = sl.load_onnx(path, frozen=["*.bias"])
+    assert [name for name, _ in net.named_parameters()] == ["layer.weight"]
+    assert [name for name, _ in net.named_buffers()] == ["layer.bias"]
+    with pytest.raises(sl.errors.ArgumentError, match=r"frozen names 'mask\*'[\s\S]*its arrays are layer.weight, layer.bias"):
+        sl.load_onnx(path, frozen=["mask*"])
+
+
 def cnn_nodes():
     return [helper.make_node("Conv", ["x", "conv.weight", "conv.bias"], ["a"], pads=[1, 1, 1, 1]), helper.make_node("Relu", ["a"], ["b"]),
             helper.make_node("MaxPool", ["b"], ["c"], kernel_shape=[2, 2], strides=[2, 2]), helper.make_node("Flatten", ["c"], ["d"]),

@@ -70,7 +70,7 @@ def fourier(x: Tensor, size: int, inverse: bool) -> Tensor:
     return y / size if inverse else y
 
 
-@operator("STFT", known=(1, 3))
+@operator("STFT", known=(1, 3), statistics=(2,))
 def stft(call: Call, signal: Tensor, step: np.ndarray, window: Tensor | None = None, length: np.ndarray | None = None) -> Tensor:
     """The transforms of overlapping frames (batch, frames, frequencies, 2) of a signal (batch, samples, 1 or 2)."""
     size = window.shape[0] if length is None and window is not None else int(length.item()) if length is not None else 0

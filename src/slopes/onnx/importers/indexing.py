@@ -127,7 +127,7 @@ def tensor_scatter(call: Call, past: Tensor, update: Tensor, start: Tensor | Non
 # One-hot, sorting, sizes that depend on values
 
 
-@operator("OneHot", known=(1,))
+@operator("OneHot", known=(1,), statistics=(2,))
 def one_hot(call: Call, indices: Tensor, depth: np.ndarray, values: Tensor) -> Tensor:
     """values[1] at the index, values[0] elsewhere, along a new axis; an index outside hits nothing."""
     size, rank = int(depth.item()), indices.ndim + 1
