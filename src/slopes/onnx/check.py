@@ -93,7 +93,7 @@ def check_order(nodes: Iterable[Any], known: Iterable[str], path: Path, where: s
 
 
 class FunctionSizes:
-    """How many nodes each function of a model has, once all functions are put in the place of their calls."""
+    """How many nodes each function of a model has, once all functions are put in the place of their calls; long attributes count too."""
 
     def __init__(self, functions: Mapping[tuple[str, str], Any], path: Path) -> None:
         self.functions, self.path = functions, path
@@ -110,7 +110,8 @@ class FunctionSizes:
     def of_node(self, node: Any) -> int:
         inner = sum(self.check(graph.node) for graph in graphs_in(node))
         key = (plain_domain(node.domain), node.op_type)
-        return 1 + inner + (self.of_function(key) if key in self.functions else 0)
+        lists = sum(len(entry.ints) + len(entry.floats) + len(entry.strings) for entry in node.attribute) if self.active else 0
+        return 1 + inner + lists + (self.of_function(key) if key in self.functions else 0)
 
     def of_function(self, key: tuple[str, str]) -> int:
         if key in self.active or len(self.active) >= MOST_DEPTH:
