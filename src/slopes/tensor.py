@@ -22,7 +22,7 @@ from .methods import Methods
 from .modes import Recorder, mode, no_grad
 from .numpy_calls import own_function, own_name
 from .ops import composite
-from .owned import disown, own_copy, rebind
+from .owned import disown, own_array, own_copy, rebind
 from .standard import check_device
 from .tensor_errors import (
     changed_in_graph,
@@ -120,20 +120,22 @@ class Tensor(Conversions):
         >>> x
         tensor([0., 5., 5., 0.])
         """
-        if self._value is None or mode.trace is not None:
-            super().__setitem__(index, value)
+        array = self._value
+        if array is None or mode.trace is not None:
+            return super().__setitem__(index, value)
         if (self._requires_grad and (mode.recording or not self.is_leaf)) or gradient_wanted(value):
             raise changed_in_graph(self)
         new = asarray(value, scalar_dtype(value, self.dtype) if isinstance(value, Numbers) else None)
         items = index if isinstance(index, tuple) else (index,)
         key = tuple(item._known("index") if isinstance(item, Tensor) else item for item in items)
         try:
-            part = np.asarray(self._value[key]).shape
+            part = np.asarray(array[key]).shape
         except (IndexError, TypeError, ValueError):
             part = self.detach()[index].shape  # which says what is wrong
         check_part(self, part, new)
-        own_copy(self, self._value)
-        self._value[key] = new._known("x[...] = value")
+        own_copy(self, array)
+        own_array(self)[key] = new._known("x[...] = value")
+        return None
 
     # Equality is elementwise, identity is what dictionaries see
 
