@@ -158,12 +158,16 @@ def test_all_operations_without_a_form_are_named(tmp_path):
         def forward(self, x):
             return sl.nextafter(x, x + 1)
 
-    net = nn.Sequential(nn.Linear(4, 4), Odd(), nn.ReLU(), Odd())
+    class Root(nn.Module):
+        def forward(self, x):
+            return x + sl.linalg.cholesky(x.T @ x)[0]
+
+    net = nn.Sequential(nn.Linear(4, 4), Odd(), nn.ReLU(), Root())
     with pytest.raises(ArgumentError) as error:
         sl.save_onnx(net, tmp_path / "net.onnx", f(1, 4))
     assert str(error.value).splitlines()[:3] == [
-        "save_onnx: the network uses what ONNX does not have: nextafter (float32) in net[1], nextafter (float32) in net[3]",
-        "  ONNX has no operator that sees the bits of a float",
+        "save_onnx: the network uses what ONNX does not have: nextafter (float32) in net[1], cholesky (float32) in net[3]",
+        "  ONNX has no operator that sees the bits of a float; of linear algebra, ONNX has products and determinants only",
         "  replace these operations, or export the part of the network before them"]
     assert not list(tmp_path.iterdir())
 

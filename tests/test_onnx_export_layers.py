@@ -24,10 +24,25 @@ def t(*shape: int) -> np.ndarray:
     return rng.integers(0, 7, shape)
 
 
-PLAIN = ("ELU", "GELU", "SELU", "Identity", "LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "SiLU", "Softmax", "Softplus", "Tanh")
+PLAIN = ("ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "RReLU", "ReLU",
+         "ReLU6", "Sigmoid", "SiLU", "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink")
 LAYERS: dict[str, tuple[Any, tuple]] = {
     **{name: (getattr(nn, name), (f(3, 5),)) for name in PLAIN},
-    "Threshold": (lambda: nn.Threshold(0.1), (f(3, 5),)),
+    "Threshold": (lambda: nn.Threshold(0.1, 2.0), (f(3, 5),)),
+    "CELU": (lambda: nn.CELU(0.7), (f(3, 5),)),
+    "GLU": (lambda: nn.GLU(), (f(3, 6),)),
+    "Hardshrink": (lambda: nn.Hardshrink(), (f(3, 5),)),
+    "Hardtanh": (lambda: nn.Hardtanh(-0.5, 1.0), (f(3, 5),)),
+    "Heaviside": (lambda: nn.Heaviside(0.1), (f(3, 5),)),
+    "Softmax2d": (lambda: nn.Softmax2d(), (f(2, 3, 4, 5),)),
+    "Softshrink": (lambda: nn.Softshrink(), (f(3, 5),)),
+    **{f"{kind}Pad{rank}d": (lambda kind=kind, rank=rank: getattr(nn, f"{kind}Pad{rank}d")((1, 2) * rank), (f(2, 3, *(4,) * rank),))
+       for kind in ("Circular", "Reflection", "Replication", "Zero") for rank in (1, 2, 3)},
+    **{f"ConstantPad{rank}d": (lambda rank=rank: getattr(nn, f"ConstantPad{rank}d")(1, 0.5), (f(2, 3, *(4,) * rank),))
+       for rank in (1, 2, 3)},
+    "Conv2d with circular padding": (lambda: nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"), (f(2, 2, 7, 6),)),
+    "InstanceNorm3d": (lambda: nn.InstanceNorm3d(2), (f(2, 2, 3, 2, 3),)),
+    "Transformer": (lambda: nn.Transformer(8, 2, 1, 1, 16, batch_first=True), (f(2, 5, 8), f(2, 4, 8))),
     "GELU with tanh": (lambda: nn.GELU("tanh"), (f(3, 5),)),
     "PReLU": (lambda: nn.PReLU(3), (f(2, 3, 4),)),
     "Linear": (lambda: nn.Linear(4, 3), (f(2, 4),)),
@@ -113,6 +128,7 @@ NO_REFERENCE = {"ConvTranspose2d": "onnx's evaluator adds the groups of a transp
                 "RNN relu without bias": "onnx's evaluator does not know Relu in an RNN"}
 LOOPS = ("LSTM with lengths", "GRU of other conventions")  # formulas that no operator has
 OPERATORS: dict[str, list[str]] = {  # what these layers must become
+    "ReLU6": ["Clip"], "Mish": ["Mish"], "Hardswish": ["HardSwish"], "CELU": ["Celu"],
     "ReLU": ["Relu"], "GELU": ["Gelu"], "Softmax": ["Softmax"], "Linear": ["Gemm"], "Conv2d": ["Conv"],
     "ConvTranspose2d": ["ConvTranspose"],
     "MaxPool2d": ["MaxPool"], "AvgPool2d": ["AveragePool"], "LayerNorm": ["LayerNormalization"], "BatchNorm2d": ["BatchNormalization"],

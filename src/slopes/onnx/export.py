@@ -127,7 +127,7 @@ def export_graph(net: Module, call: ExampleCall, axes: Axes, inputs: Sequence[st
     """The network as a graph of ONNX operators."""
     taken = {n for i in call.inputs for n in call.leaves[i].shape} | {n for _, tensor in net.named_state() for n in tensor.shape}
     with Mode(net, training=False, quiet=True), as_a_whole():
-        captured = capture_call(net, call.leaves, call.structure)
+        captured = capture_call(net, call.leaves, call.structure, compiled=False)
         check_state(captured)
         sizes = SizeTable([roots_of(captured)], (0,))
         if axes:
@@ -140,7 +140,7 @@ def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tu
     why = ""
     for batches in tries:
         try:
-            captures = [capture_call(net, call.specs(axes, batch), call.structure) for batch in batches]
+            captures = [capture_call(net, call.specs(axes, batch), call.structure, compiled=False) for batch in batches]
             return captures[0], SizeTable([roots_of(captured) for captured in captures], batches)
         except BakedIn as error:
             why = why or str(error)
@@ -234,6 +234,6 @@ def check_forms(b: Builder, graph: Subgraph) -> None:
     if not needed:
         return
     lines = dict.fromkeys(f"{node.op.name} ({node.dtype}) in {node.layer or line_text(node.location)}" for node, _ in needed)
-    reasons = dict.fromkeys(reason or WITHOUT.get(node.op.name, "it has no ONNX operator") for node, reason in needed)
+    reasons = dict.fromkeys(reason or WITHOUT.get(node.op.name, "ONNX has no operator of this meaning") for node, reason in needed)
     raise ArgumentError(f"save_onnx: the network uses what ONNX does not have: {', '.join(lines)}", why="; ".join(reasons),
                         repair="replace these operations, or export the part of the network before them")

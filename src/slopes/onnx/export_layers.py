@@ -27,6 +27,7 @@ from ..nn.layer_norm import affine as scaled_and_moved
 from ..nn.layer_norm import standardize
 from ..nn.normalization import normalize
 from ..ops import composite
+from ..ops.activations import LINEAR
 from ..ops.elementwise import Add
 from ..ops.move import Reshape
 from ..ops.spatial import padding_pairs, per_axis, pool_parameters
@@ -61,7 +62,13 @@ def pointwise(operator: str, **names: str) -> Operator:
 
 
 def softplus(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-    return b.apply("Softplus", b.value(operands[0])) if arguments["beta"] == 1 else None
+    usual = arguments["beta"] == 1 and arguments["threshold"] == LINEAR
+    return b.apply("Softplus", b.value(operands[0])) if usual else None
+
+
+def hardtanh(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
+    x = b.value(operands[0])
+    return b.call("Clip", x, b.like(x, arguments["min_val"]), b.like(x, arguments["max_val"]), shape=x.shape)
 
 
 def selu(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
@@ -136,6 +143,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "relu": Function(composite.relu, 1, REAL, pointwise("Relu")),
     "leaky_relu": Function(composite.leaky_relu, 1, SINGLE, pointwise("LeakyRelu", alpha="slope")),
     "elu": Function(composite.elu, 1, SINGLE, pointwise("Elu", alpha="alpha")),
+    "celu": Function(composite.celu, 1, SINGLE, pointwise("Celu", alpha="alpha")),
+    "mish": Function(composite.mish, 1, SINGLE, pointwise("Mish")),
+    "hardtanh": Function(composite.hardtanh, 1, REAL, hardtanh),
+    "hardswish": Function(composite.hardswish, 1, SINGLE, pointwise("HardSwish")),
+    "softsign": Function(composite.softsign, 1, SINGLE, pointwise("Softsign")),
     "selu": Function(composite.selu, 1, SINGLE, selu),
     "sigmoid": Function(composite.sigmoid, 1, REAL, pointwise("Sigmoid")),
     "softplus": Function(composite.softplus, 1, SINGLE, softplus),
