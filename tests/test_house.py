@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (  # a room, which is a file or folder of the package, imports other rooms only from the floors above it in this list
     # what needs nothing
-    ("loading", "costs", "errors", "calls", "bytecode", "lazy", "streams", "versions", "capture_values"),
+    ("loading", "costs", "errors", "calls", "bytecode", "lazy", "streams", "versions", "capture_values", "notebook"),
     ("settings", "standard", "extras", "tree", "constraint", "guarded", "workers", "foreign_random", "capture_owners"),
     ("files",),
     # graphs and their compilation

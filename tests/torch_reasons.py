@@ -13,125 +13,52 @@ def same(names: list[str], reasons: dict[str, str]) -> dict[str, dict[str, str]]
 
 LAYERS: dict[str, dict[str, str]] = {
     "*": {"generator": "slopes' own: the layer draws from this generator instead of the default one"},
-    **same(["AdaptiveMaxPool1d", "AdaptiveMaxPool2d"], {
-        "return_indices": "not accepted yet",
-    }),
-    **same(["AlphaDropout", "Dropout", "Dropout2d"], {
-        "inplace": "not accepted yet",
-    }),
-    **same(["AvgPool1d", "LPPool1d", "LPPool2d"], {
-        "ceil_mode": "not accepted yet",
-    }),
-    **same(["AvgPool2d", "AvgPool3d"], {
-        "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
-    }),
     "Embedding": {
         "_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
         "_freeze": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
     },
     "EmbeddingBag": {"_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table"},
-    "Flatten": {
-        "start_dim": "not accepted yet", "end_dim": "not accepted yet", "start_axis": "not accepted yet", "end_axis": "not accepted yet",
-    },
     "GRU": {
-        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
         "reset": "slopes' own: Cho's convention of the reset gate",
         "update": "slopes' own: the textbooks' convention of the update gate",
         "input_dropout": "slopes' own: variational dropout of the inputs",
-        "hidden_dropout": "slopes' own: variational dropout of the state", "bias": "not accepted yet", "dropout": "not accepted yet",
-        "bidirectional": "not accepted yet",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
     },
     "GRUCell": {
-        "device": "not accepted yet", "dtype": "not accepted yet", "reset": "slopes' own: Cho's convention of the reset gate",
+        "reset": "slopes' own: Cho's convention of the reset gate",
         "update": "slopes' own: the textbooks' convention of the update gate",
     },
     "LSTM": {
-        "batch_first": "not accepted yet", "proj_size": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
         "input_dropout": "slopes' own: variational dropout of the inputs",
         "hidden_dropout": "slopes' own: variational dropout of the state",
-        "forget_bias": "slopes' own: the initial bias of the forget gate", "bias": "not accepted yet", "dropout": "not accepted yet",
-        "bidirectional": "not accepted yet",
+        "forget_bias": "slopes' own: the initial bias of the forget gate",
     },
-    "LSTMCell": {
-        "device": "not accepted yet", "dtype": "not accepted yet", "forget_bias": "slopes' own: the initial bias of the forget gate",
-    },
+    "LSTMCell": {"forget_bias": "slopes' own: the initial bias of the forget gate"},
     **same(["LogSoftmax", "Softmax", "Softmin"], {
         "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
     }),
-    **same(["MaxPool1d", "MaxPool2d", "MaxPool3d"], {
-        "return_indices": "not accepted yet", "ceil_mode": "not accepted yet",
-    }),
     "RNN": {
-        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
         "input_dropout": "slopes' own: variational dropout of the inputs",
-        "hidden_dropout": "slopes' own: variational dropout of the state", "nonlinearity": "not accepted yet",
-        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
     },
-    "RNNCell": {"device": "not accepted yet", "dtype": "not accepted yet"},
     "Sequential": {
         "*args": "layers are passed by position, so the name has no effect",
         "*layers": "layers are passed by position, so the name has no effect",
-    },
-    "Unflatten": {
-        "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
-        "unflattened_size": "not accepted yet", "axis": "not accepted yet", "sizes": "not accepted yet",
     },
 }
 
 LOSSES: dict[str, dict[str, str]] = {
     "*": {
-        "size_average": "deprecated in PyTorch: reduction replaces it",
-        "reduce": "deprecated in PyTorch: reduction replaces it",
-    },
-    "binary_cross_entropy_with_logits": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "logits": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
+        "size_average": "deprecated in PyTorch: reduction says the same",
+        "reduce": "deprecated in PyTorch: reduction says the same",
+        "device": "a layer's parameters are in the memory of the CPU",
+        "dtype": "parameters are float32, weights of classes have the dtype of the outputs",
     },
     "cross_entropy": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "ignore_index": "another default",
-        "logits": "slopes' own, or another name of one that PyTorch has",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
-    },
-    "huber_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "kl_div": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "l1_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "mse_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
+        "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
     },
     "nll_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "ignore_index": "another default",
-        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
+        "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
     },
 }
 
@@ -149,22 +76,8 @@ SCHEDULES: dict[str, dict[str, str]] = {
 }
 
 INITIALISERS: dict[str, dict[str, str]] = {
-    "*": {
-        "tensor": "is called parameter",
-        "parameter": "is called tensor in PyTorch",
-    },
-    "constant": {
-        "val": "not accepted yet",
-        "value": "slopes' own, or another name of one that PyTorch has",
-    },
     "orthogonal": {
-        "blocks": "slopes' own, or another name of one that PyTorch has",
-    },
-    "uniform": {
-        "a": "not accepted yet",
-        "b": "not accepted yet",
-        "low": "slopes' own, or another name of one that PyTorch has",
-        "high": "slopes' own, or another name of one that PyTorch has",
+        "blocks": "slopes' own: one orthogonal matrix for each gate of a recurrent layer",
     },
 }
 
@@ -175,20 +88,11 @@ FUNCTIONS: dict[str, dict[str, str]] = {
         "axis": "functions of tensors have the names of the array API; the default is the last axis",
         "_stacklevel": "concerns a warning of PyTorch",
     },
-    "avg_pool1d": {"kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "size": "not accepted yet"},
-    **same(["avg_pool2d", "avg_pool3d"], {
-        "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
-        "size": "not accepted yet",
-    }),
-    **same(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], {
-        "groups": "not accepted yet",
-    }),
     **same(["log_softmax", "softmax", "softmin"], {
         "dtype": "cast the result: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
-        "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "return_indices": "not accepted yet",
-        "size": "not accepted yet",
+        "return_indices": "only the values of maxima are available",
     }),
     "one_hot": {
         "x": "the tensor is called labels", "num_classes": "is called classes, and has no default, as shapes are known before values",

@@ -19,6 +19,13 @@ EXCLUDED = {
                      "log_softmax", "mish", "relu", "relu6", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax",
                      "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold"],
                     "the function of slopes itself"),
+    **dict.fromkeys(("binary_cross_entropy", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss",
+                     "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "cosine_embedding_loss", "triplet_margin_loss",
+                     "triplet_margin_with_distance_loss", "ctc_loss"), "is compared, compiled too, in test_torch_losses.py"),
+    **dict.fromkeys(("BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
+                     "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss", "MultiLabelMarginLoss",
+                     "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
+                     "TripletMarginLoss", "TripletMarginWithDistanceLoss"), "calls a loss of here with options"),
 }
 
 
@@ -79,11 +86,11 @@ def window_options(draft: Draft, name: str) -> str:
     if name.startswith("LPPool"):
         return f"2, {size}, {stride}"
     if name.startswith(("Max", "Avg")):
-        return f"{size}, {stride}, {draft.number(0, size // 2)}"
+        return f"{size}, {stride}, {draft.number(0, size // 2)}, ceil_mode={draft.chance(0.3)}"
     return f"{size}, stride={stride}, padding={draft.number(0, 2)}"
 
 
-@rule("separable_convolution", "LPPool1d", "LPPool2d",
+@rule("separable_convolution", "LPPool1d", "LPPool2d", "LPPool3d",
       *(f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for axes in (1, 2, 3)))
 def windows(draft: Draft, name: str) -> Value | None:
     axes = 2 if name == "separable_convolution" else int(name[-2])
@@ -106,8 +113,8 @@ def padding(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({widths}{', 0.5' if name.startswith('Constant') else ''})", shape)
 
 
-@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "GlobalAvgPool",
-      "GlobalMaxPool")
+@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
+      "GlobalAvgPool", "GlobalMaxPool")
 def adaptive(draft: Draft, name: str) -> Value | None:
     axes = int(name[-2]) if name[-1] == "d" else 2
     shape = (draft.number(1, 3), draft.number(1, 3), *(draft.number(2, 8) for _ in range(axes)))
@@ -125,11 +132,13 @@ def normalization(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({channels})", shape)
 
 
-@rule("RReLU", "Dropout", "Dropout2d", "AlphaDropout", "SequenceDropout", "GaussianNoise", "MaskingNoise")
+@rule("RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout", "SequenceDropout",
+      "GaussianNoise", "MaskingNoise")
 def noise(draft: Draft, name: str) -> Value | None:
     if draft.batched:
         return None
-    shape = {"Dropout2d": (2, 3, 4, 5), "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
+    shape = {"Dropout1d": (2, 3, 4), "Dropout2d": (2, 3, 4, 5), "Dropout3d": (2, 3, 4, 2, 1), "FeatureAlphaDropout": (2, 3, 4),
+             "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
     return called(draft, f"{name}({draft.pick([0.1, 0.3] if name == 'RReLU' else [0.3, 0.5])})", shape)
 
 
@@ -140,7 +149,7 @@ def recurrent(draft: Draft, name: str) -> Value | None:
     lengths = ""
     if draft.chance(0.3):
         lengths = ", lengths=" + indices(draft, (n,), length).name + " + 1"
-    return called(draft, f"{name}({inputs}, {hidden}{options})", (n, length, inputs), lengths, "[0]")
+    return called(draft, f"{name}({inputs}, {hidden}, batch_first=True{options})", (n, length, inputs), lengths, "[0]")
 
 
 @rule("RNNCell", "GRUCell", "LSTMCell")
@@ -192,7 +201,7 @@ def adaptive_softmax(draft: Draft, name: str) -> Value | None:
 
 
 # ---------------------------------------------------------------------- losses
-@rule("cross_entropy", "nll_loss", "hinge_loss", "log_likelihood", "token_cross_entropy")
+@rule("cross_entropy", "nll_loss", "hinge_loss", "multi_margin_loss", "log_likelihood", "token_cross_entropy")
 def classification(draft: Draft, name: str) -> Value | None:
     n, classes = draft.number(1, 9), draft.number(2, 6)
     scores, labels = operand(draft, (n, classes)), indices(draft, (n,), classes)
@@ -209,8 +218,8 @@ def weighted(draft: Draft, name: str) -> Value | None:
     return draft.emit(f"nn.weighted_mean({x.name}, {weights})", x)
 
 
-@rule("mse_loss", "l1_loss", "huber_loss", "squared_loss", "binary_cross_entropy_with_logits", "kl_div", "kl_sparsity", "l1_penalty",
-      "l2_penalty")
+@rule("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "soft_margin_loss", "squared_loss", "binary_cross_entropy_with_logits",
+      "kl_div", "kl_sparsity", "l1_penalty", "l2_penalty")
 def regression(draft: Draft, name: str) -> Value | None:
     x = draft.some("f", lambda value: value.ndim > 0, draft.shape(2, 1))
     y = operand(draft, x.shape)
