@@ -24,13 +24,31 @@ def t(*shape: int) -> np.ndarray:
     return rng.integers(0, 7, shape)
 
 
-PLAIN = ("ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "RReLU", "ReLU",
-         "ReLU6", "Sigmoid", "SiLU", "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink")
-TWO = ("BCEWithLogitsLoss", "HingeEmbeddingLoss", "HuberLoss", "L1Loss", "MSELoss", "MultiLabelSoftMarginLoss", "SmoothL1Loss",
-       "SoftMarginLoss")
+class Several(nn.Module):
+    """Layers side by side, on the same inputs: one model for all of them."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        self.layers = list(layers)
+
+    def forward(self, *args: Any) -> list[Any]:
+        return [layer(*args) for layer in self.layers]
+
+
+ACTIVATIONS = ("ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "RReLU",
+               "ReLU", "ReLU6", "Sigmoid", "SiLU", "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink")
+LOSSES = ("BCEWithLogitsLoss", "HingeEmbeddingLoss", "HuberLoss", "L1Loss", "MSELoss", "MultiLabelSoftMarginLoss", "SmoothL1Loss",
+          "SoftMarginLoss")
+DROPOUTS = ("AlphaDropout", "Dropout", "Dropout1d", "FeatureAlphaDropout", "GaussianNoise", "MaskingNoise", "SequenceDropout")
+PADS = ("Circular", "Reflection", "Replication", "Zero")
+ALIKE: dict[str, tuple[dict[str, Any], tuple]] = {  # layers that take the same inputs, and these
+    "activations": ({name: getattr(nn, name)() for name in ACTIVATIONS}, (f(3, 5),)),
+    "losses": ({name: getattr(nn, name)() for name in LOSSES}, (f(3, 5), f(3, 5))),
+    "dropouts": ({name: getattr(nn, name)(0.5) for name in DROPOUTS}, (f(2, 4, 3),)),
+    **{f"pads of {rank} axes": ({f"{kind}Pad{rank}d": getattr(nn, f"{kind}Pad{rank}d")((1, 2) * rank) for kind in PADS}
+                                | {f"ConstantPad{rank}d": getattr(nn, f"ConstantPad{rank}d")(1, 0.5)}, (f(2, 3, *(4,) * rank),))
+       for rank in (1, 2, 3)},
+}
 LAYERS: dict[str, tuple[Any, tuple]] = {
-    **{name: (getattr(nn, name), (f(3, 5),)) for name in PLAIN},
-    **{name: (getattr(nn, name), (f(3, 5), f(3, 5))) for name in TWO},
     **{name: (getattr(nn, name), (np.abs(f(3, 5)), np.abs(f(3, 5)))) for name in ("KLDivLoss", "PoissonNLLLoss")},
     **{name: (getattr(nn, name), (f(3, 7), t(3))) for name in ("CrossEntropyLoss", "MultiMarginLoss", "NLLLoss")},
     **{name: (getattr(nn, name), (f(3, 5), f(3, 5), f(3, 5))) for name in ("TripletMarginLoss", "TripletMarginWithDistanceLoss")},
@@ -48,10 +66,6 @@ LAYERS: dict[str, tuple[Any, tuple]] = {
     "Heaviside": (lambda: nn.Heaviside(0.1), (f(3, 5),)),
     "Softmax2d": (lambda: nn.Softmax2d(), (f(2, 3, 4, 5),)),
     "Softshrink": (lambda: nn.Softshrink(), (f(3, 5),)),
-    **{f"{kind}Pad{rank}d": (lambda kind=kind, rank=rank: getattr(nn, f"{kind}Pad{rank}d")((1, 2) * rank), (f(2, 3, *(4,) * rank),))
-       for kind in ("Circular", "Reflection", "Replication", "Zero") for rank in (1, 2, 3)},
-    **{f"ConstantPad{rank}d": (lambda rank=rank: getattr(nn, f"ConstantPad{rank}d")(1, 0.5), (f(2, 3, *(4,) * rank),))
-       for rank in (1, 2, 3)},
     "Conv2d with circular padding": (lambda: nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"), (f(2, 2, 7, 6),)),
     "InstanceNorm3d": (lambda: nn.InstanceNorm3d(2), (f(2, 2, 3, 2, 3),)),
     "Transformer": (lambda: nn.Transformer(8, 2, 1, 1, 16, batch_first=True), (f(2, 5, 8), f(2, 4, 8))),
@@ -98,15 +112,8 @@ LAYERS: dict[str, tuple[Any, tuple]] = {
     "BatchNorm2d": (lambda: nn.BatchNorm2d(4), (f(2, 4, 3, 2),)),
     "BatchNorm3d": (lambda: nn.BatchNorm3d(4), (f(2, 4, 3, 2, 2),)),
     "BatchNorm1d of the batch": (lambda: nn.BatchNorm1d(4, track_running_stats=False), (f(3, 4),)),
-    "Dropout": (lambda: nn.Dropout(0.5), (f(2, 4),)),
     "Dropout2d": (lambda: nn.Dropout2d(0.5), (f(2, 4, 3, 3),)),
-    "Dropout1d": (lambda: nn.Dropout1d(0.5), (f(2, 4, 3),)),
     "Dropout3d": (lambda: nn.Dropout3d(0.5), (f(2, 4, 3, 3, 3),)),
-    "FeatureAlphaDropout": (lambda: nn.FeatureAlphaDropout(0.5), (f(2, 4, 3),)),
-    "AlphaDropout": (lambda: nn.AlphaDropout(0.5), (f(2, 4),)),
-    "SequenceDropout": (lambda: nn.SequenceDropout(0.5), (f(2, 4, 3),)),
-    "GaussianNoise": (lambda: nn.GaussianNoise(0.5), (f(2, 4),)),
-    "MaskingNoise": (lambda: nn.MaskingNoise(0.5), (f(2, 4),)),
     "Embedding": (lambda: nn.Embedding(7, 3), (t(2, 5),)),
     "EmbeddingBag": (lambda: nn.EmbeddingBag(7, 3), (t(2, 5),)),
     "Flatten": (lambda: nn.Flatten(), (f(2, 4, 3),)),
@@ -150,14 +157,15 @@ OPTIONS: dict[str, dict] = {"LSTM with a state": {"dynamic": {"x": 0, "state[0]"
                             "CTCLoss": {"dynamic": {"input_1": 1, "input_2": 0, "input_3": 0, "input_4": 0}}}
 NO_REFERENCE = {"ConvTranspose2d": "onnx's evaluator adds the groups of a transposed convolution in the wrong shape",
                 "RNN relu without bias": "onnx's evaluator does not know Relu in an RNN"}
+GRADIENTS = ("Linear", "Conv2d", "ConvTranspose1d", "MaxPool2d", "AvgPool2d with ceil_mode", "LayerNorm", "BatchNorm2d", "LSTM",
+             "LSTM with lengths", "GRU", "RNN", "MultiheadAttention", "TransformerDecoderLayer", "Polar")  # compared too
 LOOPS = ("LSTM with lengths", "LSTM with a projection", "GRU of other conventions")  # formulas that no operator has
 OPERATORS: dict[str, list[str]] = {  # what these layers must become
-    "ReLU6": ["Clip"], "Mish": ["Mish"], "Hardswish": ["HardSwish"], "CELU": ["Celu"],
-    "ReLU": ["Relu"], "GELU": ["Gelu"], "Softmax": ["Softmax"], "Linear": ["Gemm"], "Conv2d": ["Conv"],
+    "CELU": ["Celu"], "GELU with tanh": ["Gelu"], "Linear": ["Gemm"], "Conv2d": ["Conv"],
     "ConvTranspose2d": ["ConvTranspose"],
     "MaxPool2d": ["MaxPool"], "AvgPool2d": ["AveragePool"], "LayerNorm": ["LayerNormalization"], "BatchNorm2d": ["BatchNormalization"],
     "RNN": ["Transpose", "Reshape", "Reshape", "Concat", "Reshape", "RNN", "Reshape", "Transpose"],
-    "Embedding": ["Gather"], "GlobalAvgPool": ["ReduceMean"], "Dropout": ["Identity"],
+    "Embedding": ["Gather"], "GlobalAvgPool": ["ReduceMean"], "Dropout2d": ["Identity"],
 }
 
 
@@ -172,14 +180,25 @@ def test_a_layer_computes_the_same_in_other_runtimes(name, tmp_path):
     net = make()
     model = exported(net, tmp_path / "net.onnx", *args, **OPTIONS.get(name, {}))
     check_runs(model, net, *(args if name in OPTIONS else map(longer, args)), reference=name not in NO_REFERENCE)
-    check_comes_back(tmp_path / "net.onnx", net, *args)
+    check_comes_back(tmp_path / "net.onnx", net, *args, gradients=name in GRADIENTS)
     if name.split()[0] in ("LSTM", "GRU", "RNN"):
         assert ("Scan" if name in LOOPS else name.split()[0]) in operators(model)
     if name in OPERATORS:
         assert operators(model) == OPERATORS[name]
 
 
+@pytest.mark.parametrize("name", ALIKE)
+def test_layers_side_by_side_compute_the_same_in_other_runtimes(name, tmp_path):
+    layers, args = ALIKE[name]
+    net = Several(*layers.values())
+    model = exported(net, tmp_path / "net.onnx", *args)
+    check_runs(model, net, *map(longer, args))
+    check_comes_back(tmp_path / "net.onnx", net, *args)
+    if name == "activations":
+        assert {"Elu", "Gelu", "Selu", "HardSwish", "LeakyRelu", "LogSoftmax", "Mish", "Relu", "Clip", "Softmax"} < set(operators(model))
+
+
 def test_every_layer_is_in_the_table():
     base = (nn.Module, nn.Parameter, nn.Buffer)
     classes = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and getattr(nn, name) not in base}
-    assert classes == {name.split()[0] for name in LAYERS}
+    assert classes == {name.split()[0] for name in LAYERS}.union(*(layers for layers, _ in ALIKE.values()))

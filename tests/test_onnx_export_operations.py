@@ -54,7 +54,7 @@ def target(case: Case) -> np.ndarray:
 def test_the_form_computes_what_the_operation_means(name):
     tested = 0
     for dtype in (float32, float64, int64, bool_):
-        for case in cases(OPERATIONS[name], dtype)[:4]:
+        for case in cases(OPERATIONS[name], dtype)[:3 if dtype == float32 else 1]:
             data, feed = model_of(case), {f"x{i}": array for i, array in enumerate(case.arrays)}
             model = onnx.load_from_string(data)
             onnx.checker.check_model(model, full_check=True)

@@ -122,13 +122,16 @@ def export_graph(net: Module, call: ExampleCall, axes: Axes, inputs: Sequence[st
     """The network as a graph of ONNX operators."""
     taken = {n for i in call.inputs for n in call.leaves[i].shape} | {n for _, tensor in net.named_state() for n in tensor.shape}
     with Mode(net, training=False, quiet=True), as_a_whole(), enable_grad():  # no_grad would mark values that nothing follows
-        captured = capture_call(net, call.leaves, call.structure, compiled=False)
+        captured, sizes = for_any_batch(net, call, axes, batch_sizes(taken)) if axes else for_this_batch(net, call)
         check_state(captured)
-        sizes = SizeTable([roots_of(captured)], (0,))
-        if axes:
-            captured, sizes = for_any_batch(net, call, axes, batch_sizes(taken))
         first = next(iter(axes.items()), None)
         return translate(net, captured, sizes, Signature(call.paths, first, inputs, outputs))
+
+
+def for_this_batch(net: Module, call: ExampleCall) -> tuple[Captured, SizeTable]:
+    """The network traced for the examples; all sizes are theirs."""
+    captured = capture_call(net, call.leaves, call.structure, compiled=False)
+    return captured, SizeTable([roots_of(captured)], (0,))
 
 
 def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tuple[int, ...]]) -> tuple[Captured, SizeTable]:
@@ -141,6 +144,7 @@ def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tu
         except BakedIn as error:
             why = why or str(error)
         except SlopesError as error:
+            for_this_batch(net, call)  # raises what is wrong with the examples themselves
             raise batch_error(f"for a batch of another size: {error.what}") from error
     raise batch_error(why)
 
