@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 import types
 
 import numpy as np
@@ -202,6 +203,7 @@ def test_sentence_vectors_equal_those_of_pytorch(tmp_path):
     ("config.json", {**SMALL, "model_type": "t5"}, "model_type: 't5' is not supported"),
     ("config.json", {**SMALL, "hidden_act": ["gelu"]}, "hidden_act: .* is not supported"),
     ("config.json", {**SMALL, "layer_norm_eps": "x"}, "layer_norm_eps: 'x' is not a number"),
+    ("config.json", {**SMALL, "pad_token_id": -1}, "pad_token_id: -1 is not an index"),
     ("modules.json", '[{"type": "x.Transformer"}, {"type": "x.Dense"}]', "the modules are"),
     ("modules.json", '{"type": 3}', "the modules are"), ("modules.json", "[", "modules.json: contents: it is not JSON"),
     ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "pooling_mode: .*'pooling_mode_max_tokens'.* is not supported"),
@@ -274,3 +276,25 @@ def test_what_cannot_be_fetched(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r"slopes\[hub\]"):
         pretrained_folder("someone/bert")
+
+
+def test_absurd_sizes_are_refused_before_memory_is_allocated(tmp_path):
+    state = small_bert()
+    for name, size in (("vocab_size", 2**24), ("num_hidden_layers", 2**20), ("intermediate_size", 2**24)):
+        tracemalloc.start()
+        with pytest.raises((StateError, DataError)):
+            bert.from_pretrained(write_folder(tmp_path, {**SMALL, name: size}, state))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        tracemalloc.stop()
+
+
+def test_a_missing_pooler_has_initial_values_and_the_net_can_be_trained(tmp_path):
+    state = {name: array for name, array in small_bert().items() if not name.startswith("pooler")}
+    net = bert.from_pretrained(write_folder(tmp_path, SMALL, state), dropout=0.0)
+    weight = net.pooler.weight.numpy()
+    assert np.unique(weight).size == weight.size
+    before = net.words.weight.numpy().copy()
+    net.pooled(net(sl.tensor([[2, 4, 3]]))).sum().backward()
+    sl.optim.SGD(net.parameters(), lr=0.1).step()
+    changed = (net.words.weight.numpy() != before).any(1)
+    assert changed[[2, 3, 4]].all() and not changed[5:].any()
