@@ -229,6 +229,40 @@ def test_a_configuration_outside_of_the_folder_is_refused(tmp_path):
         Config(tmp_path / "inner")
 
 
+def public_state(net, weights):
+    """The arrays of a file in public names, from which the map makes the weights of this network."""
+    state = {}
+    for name, array in net.state_dict().items():
+        source = weights.source_of(name)
+        array = array if source.permute is None else array.transpose(np.argsort(source.permute))
+        array = array if source.row is None else array[None]
+        state |= dict(zip(source.names, np.split(array, len(source.names)) if len(source.names) > 1 else [array]))
+    return state
+
+
+RESNETS = {18: ("basic", (2, 2, 2, 2)), 50: ("bottleneck", (3, 4, 6, 3))}
+NETWORKS = {
+    "gpt2": (lambda: gpt2.GPT(31, 12, 16, 2, 4, bias=True, activation="gelu_tanh"), gpt2.WEIGHTS, gpt2.from_pretrained),
+    **{f"resnet-{depth}": (lambda depth=depth: resnet.resnet((3, 224, 224), 5, depth, 2), sl.WeightMap(dict(resnet.weight_names(*blocks))),
+                           resnet.from_pretrained) for depth, blocks in RESNETS.items()},
+    "alexnet": (lambda: alexnet.alexnet((3, 63, 63), 3, hidden=7, filters=(4, 6, 8, 6, 5)), alexnet.WEIGHTS, alexnet.from_pretrained),
+    **{f"vit, {name}": (lambda: vit.VisionTransformer((3, 8, 8), 3, 4, 16, 2, 4, 24), weights,
+                        lambda path: vit.from_pretrained(path, heads=4))
+       for name, weights in vit.MAPS.items()},
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_comes_back_from_its_public_names(tmp_path, name):
+    make, weights, load = NETWORKS[name]
+    net = make()
+    config = GPT2_CONFIG if name == "gpt2" else {"num_attention_heads": 4, "layer_norm_eps": 1e-6}
+    again = load(write_folder(tmp_path, config, public_state(net, weights)))
+    before, after = net.state_dict(), again.state_dict()
+    assert after.keys() == before.keys() and not again.training
+    assert all(np.array_equal(array, before[name]) for name, array in after.items())
+
+
 # The hub
 
 def fake_hub(monkeypatch, tmp_path, write):
