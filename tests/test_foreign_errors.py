@@ -127,7 +127,7 @@ def test_layers_and_what_they_are_made_of(kind):
 def test_optimizers(kind):
     for each in inspect.signature(kind).parameters.values():
         for wrong in WRONG.values():
-            refused(lambda each=each, wrong=wrong: kind(**{"parameters": [sl.Parameter(X)], each.name: wrong}))
+            refused(lambda each=each, wrong=wrong: kind(**{"params": [sl.Parameter(X)], each.name: wrong}))
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "mse_loss", "nll_loss", "huber_loss", "kl_div", "l1_penalty"])

@@ -49,102 +49,24 @@ LAYERS: dict[str, dict[str, str]] = {
 
 LOSSES: dict[str, dict[str, str]] = {
     "*": {
-        "size_average": "deprecated in PyTorch: reduction replaces it",
-        "reduce": "deprecated in PyTorch: reduction replaces it",
-    },
-    "binary_cross_entropy_with_logits": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "logits": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
+        "size_average": "deprecated in PyTorch: reduction says the same",
+        "reduce": "deprecated in PyTorch: reduction says the same",
     },
     "cross_entropy": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "ignore_index": "another default",
-        "logits": "slopes' own, or another name of one that PyTorch has",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
-    },
-    "huber_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "kl_div": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "l1_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "mse_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
+        "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
     },
     "nll_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "ignore_index": "another default",
-        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
+        "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
     },
 }
 
 OPTIMIZERS: dict[str, dict[str, str]] = {
     "*": {
-        "foreach": "chooses an implementation in PyTorch",
-        "capturable": "is for CUDA graphs",
-        "differentiable": "update steps are differentiable functions anyway",
-        "fused": "chooses an implementation in PyTorch",
-        "params": "is called parameters, and may be named dictionaries",
-        "parameters": "is called params in PyTorch",
-    },
-    "Adadelta": {
-        "maximize": "another position",
-    },
-    "Adafactor": {
-        "maximize": "another position",
-    },
-    "Adagrad": {
-        "maximize": "another position",
-    },
-    "Adam": {
-        "amsgrad": "not accepted yet",
-        "decoupled_weight_decay": "not accepted yet",
-        "maximize": "another position",
-    },
-    "AdamW": {
-        "amsgrad": "not accepted yet",
-        "maximize": "another position",
-    },
-    "Adamax": {
-        "maximize": "another position",
-    },
-    "NAdam": {
-        "maximize": "another position",
-    },
-    "RAdam": {
-        "maximize": "another position",
-    },
-    "Rprop": {
-        "maximize": "another position",
-    },
-    "SGD": {
-        "maximize": "another position",
+        "foreach": "chooses an implementation; slopes compiles the update of all parameters as one program",
+        "fused": "chooses an implementation; slopes compiles the update of all parameters as one program",
+        "capturable": "is for CUDA graphs; a step of slopes is compiled as it is",
+        "differentiable": "a step changes parameters without a graph; `update` is a pure function, which can be differentiated",
+        "params": "may be left out: fit, or bind, passes them later",
     },
 }
 
@@ -152,22 +74,8 @@ SCHEDULES: dict[str, dict[str, str]] = {
 }
 
 INITIALISERS: dict[str, dict[str, str]] = {
-    "*": {
-        "tensor": "is called parameter",
-        "parameter": "is called tensor in PyTorch",
-    },
-    "constant": {
-        "val": "not accepted yet",
-        "value": "slopes' own, or another name of one that PyTorch has",
-    },
     "orthogonal": {
-        "blocks": "slopes' own, or another name of one that PyTorch has",
-    },
-    "uniform": {
-        "a": "not accepted yet",
-        "b": "not accepted yet",
-        "low": "slopes' own, or another name of one that PyTorch has",
-        "high": "slopes' own, or another name of one that PyTorch has",
+        "blocks": "slopes' own: one orthogonal matrix for each gate of a recurrent layer",
     },
 }
 

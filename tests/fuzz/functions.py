@@ -15,6 +15,7 @@ RULES: dict[str, Rule] = {}
 EXCLUDED = {
     "e": "a number", "inf": "a number", "nan": "a number", "newaxis": "None", "pi": "a number",
     "empty": "its values are unspecified", "nonzero": "cannot be compiled: its size depends on values",
+    "conj": "complex numbers are not compiled", "imag": "complex numbers are not compiled", "real": "complex numbers are not compiled",
     "empty_like": "its values are unspecified", "broadcast_shapes": "no tensors", "can_cast": "no tensors", "finfo": "no tensors",
     "iinfo": "no tensors", "isdtype": "no tensors", "result_type": "no tensors",
     **dict.fromkeys(["unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"],

@@ -255,12 +255,13 @@ class Module(TracksChanges):
         return collect(self, (Parameter, Buffer))
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Load the arrays of `state`. Nothing changes unless everything matches.
+        """Load the arrays of `state`, such as a checkpoint that `sl.read_checkpoint` reads. Nothing changes unless everything matches.
 
-        Raises one StateError that lists all missing and unknown names and wrong shapes; with strict=False, missing and unknown
-        names are allowed.
+        A tied weight may have any of its names, or several with equal arrays, as files of PyTorch do. Raises one StateError that lists
+        all missing and unknown names and wrong shapes; with strict=False, missing and unknown names are allowed.
         """
-        load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
+        held = dict(self.named_state())
+        load_arrays(type(self).__name__, held, under_first_names(self, held, state) if isinstance(state, Mapping) else state, strict)
 
     # Text
 
@@ -280,8 +281,15 @@ class Module(TracksChanges):
         -------------------------------------------------
         101,770 parameters
         """
-        modules = [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
-        return summarize(self, modules, examples)
+        return summarize(self, self._summarized(), examples)
+
+    def _repr_html_(self) -> str:
+        """Layers and parameter counts as a table, in a notebook."""
+        return summarize(self, self._summarized(), None)._repr_html_()
+
+    def _summarized(self) -> list[tuple[str, Module, list[Parameter]]]:
+        """(path, module, its own parameters) of all modules."""
+        return [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
 
     def details(self) -> str:
         """The layer's arguments as text, such as "784 -> 128", for repr and messages."""
@@ -345,6 +353,34 @@ def collect(root: Module, kind: Any) -> list[tuple[str, Any]]:
     if len({entry.key for entry in matches}) < len(matches):
         raise equal_paths(root, matches)
     return [(entry.key, entry.value) for entry in matches]
+
+
+def under_first_names(root: Module, held: Mapping[str, Tensor], state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state with other names of tied weights replaced by the first ones; StateError where the arrays of two names differ."""
+    firsts = {id(tensor): name for name, tensor in held.items()}
+    others = {name: first for name in state if name not in held and (first := firsts.get(id(tensor_at(root, name))))}
+    if not others:
+        return state
+    arrays = {name: array for name, array in state.items() if name not in others}
+    for name, first in others.items():
+        if first in arrays and not np.array_equal(np.asarray(arrays[first]), np.asarray(state[name])):
+            raise StateError(f"load_state_dict: {name} and {first} are one weight of {type(root).__name__}, but differ in the state",
+                             why="the two layers are tied (nn.tie)",
+                             repair=f"remove {name} from the state, or build the net without the tie")
+        arrays.setdefault(first, state[name])
+    return arrays
+
+
+def tensor_at(root: Module, path: str) -> Any:
+    """The parameter or buffer at a path, also at one that is not its first; None where there is none."""
+    stack = [Entry("", root.name, root)]
+    while stack:
+        entry = stack.pop()
+        if entry.key == path and isinstance(entry.value, Tensor):
+            return entry.value
+        if not isinstance(entry.value, Tensor):
+            stack += [inner for inner in entry.contents() if path == inner.key or path.startswith(f"{inner.key}." if inner.key else "")]
+    return None
 
 
 def equal_paths(root: Module, matches: list[Entry]) -> StateError:

@@ -38,11 +38,11 @@ class Adadelta(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "rho": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE}
 
-    def __init__(self, parameters: Any = None, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0,
-                 maximize: bool = False) -> None:
+    def __init__(self, params: Any = None, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0,
+                 *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         self.rho, self.eps, self.weight_decay = rho, eps, weight_decay
-        self.start(parameters)
+        self.start(params)
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in ("square_avg", "acc_delta")}

@@ -46,8 +46,8 @@ class Adafactor(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "beta2_decay": REAL, "d": POSITIVE,
                                              "weight_decay": NOT_NEGATIVE}
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-2, beta2_decay: float = -0.8, eps: OwnEps = (None, 1e-3), d: float = 1.0,
-                 weight_decay: float = 0.0, maximize: bool = False) -> None:
+    def __init__(self, params: Any = None, lr: float = 1e-2, beta2_decay: float = -0.8, eps: OwnEps = (None, 1e-3), d: float = 1.0,
+                 weight_decay: float = 0.0, *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check_pair("Adafactor", "eps", eps, "(None, 1e-3)")
         self.beta2_decay, self.d, self.weight_decay = beta2_decay, d, weight_decay
@@ -55,7 +55,7 @@ class Adafactor(Optimizer):
             raise ArgumentError(f"Adafactor: beta2_decay={beta2_decay}", why="the weight of new squares, t^beta2_decay, decreases",
                                 repair="take a number below 0, such as -0.8")
         self.eps1, self.eps2 = float(np.finfo(float32).eps) if eps[0] is None else eps[0], eps[1]
-        self.start(parameters)
+        self.start(params)
 
     @property
     def counts_steps(self) -> bool:
@@ -71,8 +71,8 @@ class Adafactor(Optimizer):
 
     def coefficients(self, dtype: DType) -> Coefficients:
         steps = self.steps.astype(np.float64)
-        return self.cast(dtype, {"fresh": steps ** self.beta2_decay, "decay": 1 - self.lr * self.weight_decay,
-                                 "relative_rate": build("minimum", self.lr.astype(np.float64), 1 / build("sqrt", steps)),
+        return self.cast(dtype, {"fresh": steps ** self.beta2_decay, "decay": 1 - self.rate * self.weight_decay,
+                                 "relative_rate": build("minimum", self.rate.astype(np.float64), 1 / build("sqrt", steps)),
                                  "least_square": self.eps1.astype(np.float64) ** 2})
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:

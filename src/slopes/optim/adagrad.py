@@ -38,13 +38,13 @@ class Adagrad(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "eps": NOT_NEGATIVE, "lr_decay": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE, "initial_accumulator_value": NOT_NEGATIVE}
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
-                 initial_accumulator_value: float = 0.0, eps: float = 1e-10, maximize: bool = False) -> None:
+    def __init__(self, params: Any = None, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
+                 initial_accumulator_value: float = 0.0, eps: float = 1e-10, *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check("Adagrad", self.constraints, {"initial_accumulator_value": initial_accumulator_value})
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
         self.initial_accumulator_value = initial_accumulator_value
-        self.start(parameters)
+        self.start(params)
 
     @property
     def counts_steps(self) -> bool:
@@ -58,7 +58,7 @@ class Adagrad(Optimizer):
         """The learning rate is computed in float64, then cast."""
         if "lr_decay" not in self.terms:
             return self.cast(dtype)
-        return self.cast(dtype, {"lr": self.lr / (1 + (self.steps - 1).astype(np.float64) * self.lr_decay)})
+        return self.cast(dtype, {"lr": self.rate / (1 + (self.steps - 1).astype(np.float64) * self.lr_decay)})
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         gradient = self.add_weight_decay(gradient, parameter, c)

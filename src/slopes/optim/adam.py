@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constraint import NOT_NEGATIVE, SHARE, Constraint
+from ..constraint import FLAG, NOT_NEGATIVE, SHARE, Constraint, check
 from ..graph.build import build
 from ..graph.dtype import DType
 from ..nn.hyper_parameter import HyperParameter
@@ -18,7 +18,7 @@ Betas = tuple[float, float]
 
 
 class Moments(Optimizer):
-    """The common part of Adam, AdamW and NAdam: the two running means, their bias correction, and Adam's step."""
+    """The common part of Adam and its variants: the two running means and their bias correction."""
 
     beta1 = HyperParameter(SHARE)
     beta2 = HyperParameter(SHARE)
@@ -27,13 +27,11 @@ class Moments(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "beta1": SHARE, "beta2": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE}
 
-
-    def __init__(self, parameters: Any, lr: float, betas: Betas, eps: float, weight_decay: float, maximize: bool) -> None:
+    def __init__(self, lr: float, betas: Betas, eps: float, weight_decay: float, maximize: bool) -> None:
         super().__init__(lr, maximize)
         self.betas = betas
         self.eps = eps
         self.weight_decay = weight_decay
-        self.start(parameters)
 
     @property
     def counts_steps(self) -> bool:
@@ -61,8 +59,8 @@ class Moments(Optimizer):
         steps = self.steps.astype(np.float64)
         root = build("sqrt", 1 - self.beta2 ** steps)
         return self.cast(dtype, {"one_minus_beta1": 1 - self.beta1, "one_minus_beta2": 1 - self.beta2,
-                                 "step_size": self.lr * root / (1 - self.beta1 ** steps), "root": root, "scaled_eps": self.eps * root,
-                                 "decay": 1 - self.lr * self.weight_decay})
+                                 "step_size": self.rate * root / (1 - self.beta1 ** steps), "root": root, "scaled_eps": self.eps * root,
+                                 "decay": 1 - self.rate * self.weight_decay})
 
     def running_means(self, gradient: Tensor, state: State, c: Coefficients) -> tuple[Tensor, Tensor]:
         """The new m and v."""
@@ -75,19 +73,16 @@ class Moments(Optimizer):
             return gradient, parameter
         return (gradient, c.decay * parameter) if decoupled else (gradient + c.weight_decay * parameter, parameter)
 
-    def adam_step(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        """parameter - lr m_hat / (sqrt(v_hat) + eps), and the new m and v."""
-        mean, square = self.running_means(gradient, state, c)
-        return parameter - c.step_size * (mean / (build("sqrt", square) + c.scaled_eps)), {"exp_avg": mean, "exp_avg_sq": square}
-
 
 class Adam(Moments):
     """w <- w - lr m_hat / (sqrt(v_hat) + eps), with running means m and v of the gradient and of its square.
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t).
-    g is the gradient plus weight_decay w (in AdamW the decay is not part of g). State of each parameter: exp_avg m and
-    exp_avg_sq v, of its shape, initially zeros; the number of steps t is shared. A weight decay of 0 at construction is not part
-    of the compiled program. Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
+    g is the gradient plus weight_decay w; with decoupled_weight_decay=True the decay is AdamW's. With amsgrad=True the largest v so
+    far takes the place of v in the step. State of each parameter: exp_avg m, exp_avg_sq v and, with amsgrad, max_exp_avg_sq, of its
+    shape, initially zeros; the number of steps t is shared. A weight decay of 0 at construction is not part of the compiled program.
+    Sources: Kingma and Ba, "Adam: a method for stochastic optimization", 2015; amsgrad: Reddi, Kale, Kumar, "On the convergence of
+    Adam and beyond", 2018.
 
     >>> import slopes as sl
     >>> from slopes import optim
@@ -99,16 +94,31 @@ class Adam(Moments):
     [0.8999999761581421, -1.899999976158142]
     """
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0, maximize: bool = False) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+    constraints: Mapping[str, Constraint] = {**Moments.constraints, "amsgrad": FLAG, "decoupled_weight_decay": FLAG}
+
+    def __init__(self, params: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.0, amsgrad: bool = False, *, maximize: bool = False,
+                 decoupled_weight_decay: bool = False) -> None:
+        super().__init__(lr, betas, eps, weight_decay, maximize)
+        flags = {"amsgrad": amsgrad, "decoupled_weight_decay": decoupled_weight_decay}
+        check(type(self).__name__, dict.fromkeys(flags, FLAG), flags)
+        self.amsgrad, self.decoupled_weight_decay = amsgrad, decoupled_weight_decay
+        self.start(params)
+
+    def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
+        more = {"max_exp_avg_sq": np.zeros(parameter.shape, parameter.dtype)} if self.amsgrad else {}
+        return {**super().init(parameter), **more}
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        gradient = self.add_weight_decay(gradient, parameter, c)
-        return self.adam_step(gradient, parameter, state, c)
+        gradient, parameter = self.decayed(gradient, parameter, c, self.decoupled_weight_decay)
+        mean, square = self.running_means(gradient, state, c)
+        new = {"exp_avg": mean, "exp_avg_sq": square}
+        if self.amsgrad:
+            square = new["max_exp_avg_sq"] = build("maximum", state["max_exp_avg_sq"], square)
+        return parameter - c.step_size * (mean / (build("sqrt", square) + c.scaled_eps)), new
 
 
-class AdamW(Moments):
+class AdamW(Adam):
     """Adam with decoupled weight decay: first w <- w - lr weight_decay w, then Adam's step.
 
     Defaults, state and options as in Adam, but weight_decay=0.01. Source: Loshchilov and Hutter, "Decoupled weight decay
@@ -124,11 +134,8 @@ class AdamW(Moments):
     [0.949999988079071]
     """
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 1e-2, maximize: bool = False) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+    constraints: Mapping[str, Constraint] = {**Moments.constraints, "amsgrad": FLAG}
 
-    def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
-        if "weight_decay" in self.terms:
-            parameter = c.decay * parameter
-        return self.adam_step(gradient, parameter, state, c)
+    def __init__(self, params: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)

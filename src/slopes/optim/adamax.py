@@ -29,16 +29,17 @@ class Adamax(Moments):
     [0.8999999761581421, -1.899999976158142]
     """
 
-    def __init__(self, parameters: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0, maximize: bool = False) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+    def __init__(self, params: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.0, *, maximize: bool = False) -> None:
+        super().__init__(lr, betas, eps, weight_decay, maximize)
+        self.start(params)
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {name: np.zeros(parameter.shape, parameter.dtype) for name in ("exp_avg", "exp_inf")}
 
     def coefficients(self, dtype: DType) -> Coefficients:
         steps = self.steps.astype(np.float64)
-        return self.cast(dtype, {"one_minus_beta1": 1 - self.beta1, "step_size": self.lr / (1 - self.beta1 ** steps)})
+        return self.cast(dtype, {"one_minus_beta1": 1 - self.beta1, "step_size": self.rate / (1 - self.beta1 ** steps)})
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         gradient = self.add_weight_decay(gradient, parameter, c)

@@ -15,7 +15,7 @@ from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
 from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor
-from .optimizer import named_parameters
+from .parameters import named_parameters
 
 
 class Average(TracksChanges):
@@ -47,15 +47,15 @@ class Average(TracksChanges):
     decay = HyperParameter(SHARE)
     constraints: Mapping[str, Constraint] = {"decay": SHARE}
 
-    def __init__(self, decay: float | None = 0.999, parameters: Any = None) -> None:
+    def __init__(self, decay: float | None = 0.999, params: Any = None) -> None:
         self.plain = decay is None
         self.decay = 0.0 if decay is None else decay
         self.names: list[str] = []
         self.parameters: list[Tensor] = []
         self.averages: list[Tensor] = []
         self.steps = Tensor(0, np.int64)
-        if parameters is not None:
-            self.bind(parameters)
+        if params is not None:
+            self.bind(params)
 
     def bind(self, parameters: Any) -> Average:
         """Average these parameters: a module, a mapping or a list. Binding to the same ones again keeps the averages."""

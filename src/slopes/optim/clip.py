@@ -8,7 +8,7 @@ from .. import functions as F
 from ..constraint import POSITIVE, check
 from ..modes import no_grad
 from ..tensor import Tensor, asarray
-from .optimizer import named_parameters
+from .parameters import named_parameters
 
 
 @no_grad()

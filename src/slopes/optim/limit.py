@@ -7,7 +7,7 @@ from typing import Any
 from .. import functions as F
 from ..constraint import POSITIVE, check
 from ..modes import no_grad
-from .optimizer import named_parameters
+from .parameters import named_parameters
 
 
 @no_grad()

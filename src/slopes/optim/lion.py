@@ -36,20 +36,20 @@ class Lion(Optimizer):
     weight_decay = OptionalTerm(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "weight_decay": NOT_NEGATIVE}
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0,
+    def __init__(self, params: Any = None, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0,
                  maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check_pair("Lion", "betas", betas, "(0.9, 0.99)")
         self.beta1, self.beta2 = betas
         self.weight_decay = weight_decay
-        self.start(parameters)
+        self.start(params)
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {"exp_avg": np.zeros(parameter.shape, parameter.dtype)}
 
     def coefficients(self, dtype: DType) -> Coefficients:
         return self.cast(dtype, {"one_minus_beta1": 1 - self.beta1, "one_minus_beta2": 1 - self.beta2,
-                                 "decay": 1 - self.lr * self.weight_decay})
+                                 "decay": 1 - self.rate * self.weight_decay})
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:
         mean = state["exp_avg"]

@@ -36,12 +36,13 @@ class NAdam(Moments):
     momentum_decay = HyperParameter(NOT_NEGATIVE)
     constraints: Mapping[str, Constraint] = {**Moments.constraints, "momentum_decay": NOT_NEGATIVE, "decoupled_weight_decay": FLAG}
 
-    def __init__(self, parameters: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+    def __init__(self, params: Any = None, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0.0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False,
-                 maximize: bool = False) -> None:
+                 *, maximize: bool = False) -> None:
         check("NAdam", {"decoupled_weight_decay": FLAG}, {"decoupled_weight_decay": decoupled_weight_decay})
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+        super().__init__(lr, betas, eps, weight_decay, maximize)
         self.momentum_decay, self.decoupled_weight_decay = momentum_decay, decoupled_weight_decay
+        self.start(params)
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {**super().init(parameter), "mu_product": np.ones((), np.float64)}
@@ -66,6 +67,6 @@ class NAdam(Moments):
 
     def rates(self, product: Tensor, c: Coefficients, dtype: DType) -> tuple[Tensor, Tensor]:
         """The learning rates of the gradient and of its running mean."""
-        gradient_rate = self.lr * (1 - c.momentum) / (1 - product)
-        mean_rate = self.lr * c.next_momentum / (1 - product * c.next_momentum)
+        gradient_rate = self.rate * (1 - c.momentum) / (1 - product)
+        mean_rate = self.rate * c.next_momentum / (1 - product * c.next_momentum)
         return gradient_rate.astype(dtype), mean_rate.astype(dtype)

@@ -16,7 +16,7 @@ from ..derivatives.matrices import jacobian_blocks, reshape
 from ..errors import ArgumentError, GradientError, ShapeError
 from ..ops.fill import ones_like
 from ..tensor import Tensor
-from .optimizer import named_parameters
+from .parameters import named_parameters
 
 
 class Objective:

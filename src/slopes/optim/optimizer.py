@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from ..errors import ArgumentError, GradientError, missing_method
 from ..graph.dtype import DType
 from ..modes import no_grad
 from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
-from ..nn.module import Module, Parameters
+from ..nn.module import Module
 from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor
 from ..versions import versions
+from .parameters import GROUP_KEY, named_parameters, parameter_groups
 
 State = dict[str, Tensor]
 
@@ -51,8 +53,10 @@ class Optimizer(TracksChanges):
 
     init(parameter) -> {name: array}: the initial state of a parameter.
     update(gradient, parameter, state, c) -> (new parameter, new state): a pure function of tensors, where c are the coefficients.
-    coefficients(dtype) -> c: by default the hyper-parameters, as `c.lr`; computed once per step and dtype. Override it to add more.
+    coefficients(dtype) -> c: by default the hyper-parameters, as `c.lr`; computed once per step and dtype. Override it to add more,
+    computed from `self.rate`, which is the learning rate also in a group.
 
+    Parameters are a module, net.parameters(), a list, a mapping, or pairs (name, parameter), such as those of net.named_parameters().
     Hyper-parameters are 0-d tensors behind plain attributes: `opt.lr = 0.1` takes effect in the next step, compiled or not.
 
     >>> import slopes as sl
@@ -62,12 +66,21 @@ class Optimizer(TracksChanges):
     >>> nn.mse_loss(net(sl.ones((4, 2))), sl.ones((4, 1))).backward()
     >>> opt.step()
 
+    Groups of parameters, each a dictionary, have options of their own; other options are those of the optimizer. `opt.groups` are
+    optimizers of the groups, whose hyper-parameters can be set. Setting `opt.lr`, as a schedule does, scales the rate of each group:
+
+    >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> opt = optim.SGD([{"params": net[0].parameters(), "lr": 0.01}, {"params": net[2].parameters(), "momentum": 0.5}], lr=0.1)
+    >>> opt.lr = 0.05
+    >>> [round(float(group.rate), 6) for group in opt.groups]
+    [0.005, 0.05]
+
     An optimizer of your own, which uses the sign of the gradient only:
 
     >>> class SignSGD(optim.Optimizer):
-    ...     def __init__(self, parameters=None, lr=0.01):
+    ...     def __init__(self, params=None, lr=0.01):
     ...         super().__init__(lr)
-    ...         self.start(parameters)
+    ...         self.start(params)
     ...     def init(self, parameter):
     ...         return {}
     ...     def update(self, gradient, parameter, state, c):
@@ -81,10 +94,25 @@ class Optimizer(TracksChanges):
     """
 
     lr = HyperParameter(NOT_NEGATIVE)
+    options: dict[str, Any]  # of the constructor, without defaults
     constraints: Mapping[str, Constraint] = {"lr": NOT_NEGATIVE, "maximize": FLAG}
+
+    def __init_subclass__(cls) -> None:
+        """The signature of the class is that of its __init__, not of __new__."""
+        own = inspect.signature(cls.__init__)
+        cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])  # type: ignore[attr-defined]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remembers the options of the constructor, which are the defaults of groups."""
+        optimizer = super().__new__(cls)
+        vars(optimizer)["options"] = constructor_options(cls, args, kwargs)
+        return optimizer
 
     def __init__(self, lr: float, maximize: bool = False) -> None:
         check(type(self).__name__, {"maximize": FLAG}, {"maximize": maximize})
+        self.members: list[Optimizer] = []
+        self.whole: Optimizer | None = None
+        self.base_lr = 0.0
         self.terms: set[str] = set()
         self.names: list[str] = []
         self.parameters: list[Tensor] = []
@@ -95,14 +123,65 @@ class Optimizer(TracksChanges):
 
     # Binding
 
-    def start(self, parameters: Any) -> None:
-        """Bind to the parameters, unless None. A subclass calls it at the end of its __init__."""
-        if parameters is not None:
-            self.bind(parameters)
+    def start(self, params: Any) -> None:
+        """Bind to the parameters, unless None, or to groups of them. A subclass calls it at the end of its __init__."""
+        if params is None:
+            return
+        params, groups = parameter_groups(type(self).__name__, params)
+        if groups:
+            self.join([self.group(i, options) for i, options in enumerate(groups)])
+        else:
+            self.bind(params)
 
-    def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Tensor]) -> Optimizer:
-        """Optimize these parameters: a module, a mapping or a list. Binding to the same ones again keeps the state."""
+    def group(self, i: int, options: Mapping[str, Any]) -> Optimizer:
+        """The optimizer of a group: options that it does not have are those of this one."""
+        own, known = {name: value for name, value in options.items() if name != GROUP_KEY}, option_names(type(self))
+        for name in own:
+            if name not in known:
+                raise ArgumentError(f"{type(self).__name__}: group {i} has {name!r}, which is not an option of {type(self).__name__}",
+                                    repair=f"its options are {', '.join(known)}")
+        return type(self)(options[GROUP_KEY], **{**self.options, **own})
+
+    def join(self, members: Sequence[Optimizer]) -> None:
+        """Become the optimizer that consists of these, each with its parameters and rate."""
+        owner, tensors = type(self).__name__, [parameter for member in members for parameter in member.parameters]
+        if len({id(tensor) for tensor in tensors}) < len(tensors):
+            raise ArgumentError(f"{owner}: a parameter is in two groups", why="it would be changed twice in each step",
+                                repair="select the parameters of each group so that no other group has them")
+        if not float(self.lr):
+            raise ArgumentError(f"{owner}: lr is 0, and there are groups", why="setting it scales the rates of all groups in proportion",
+                                repair="pass an lr above 0, and to groups that shall rest lr 0")
+        self.names = [f"groups.{i}.{name}" for i, member in enumerate(members) for name in member.names]
+        self.parameters, self.states = tensors, [state for member in members for state in member.states]
+        self.base_lr = float(self.lr)
+        for member in members:
+            member.whole = self
+        self.members = list(members)
+
+    @property
+    def groups(self) -> list[Optimizer]:
+        """The optimizers of the groups of parameters; this one where there are none."""
+        return list(self.members) or [self]
+
+    @property
+    def rate(self) -> Tensor:
+        """The learning rate of the next step: `lr`, in a group scaled as that of the whole optimizer was since its construction."""
+        return self.lr if self.whole is None else self.lr * (self.whole.rate / self.whole.base_lr)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if vars(self).get("members") and name != "lr" and is_option(type(self), name):
+            raise ArgumentError(f"{type(self).__name__}: {name} cannot be set for all groups at once", why="each group has its own",
+                                repair=f"set it for the groups: for group in opt.groups: group.{name} = {value!r}")
+        super().__setattr__(name, value)
+
+    def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Any]) -> Optimizer:
+        """Optimize these parameters: a module, a mapping, a list, or pairs of names and parameters.
+
+        Binding to the same ones again keeps the state.
+        """
         names, tensors = named_parameters(type(self).__name__, parameters)
+        if self.members:
+            raise ArgumentError(f"{type(self).__name__}.bind: it is bound to groups of parameters", repair="make a new optimizer")
         if len(tensors) == len(self.parameters) and all(a is b for a, b in zip(tensors, self.parameters)):
             return self
         self.names, self.parameters, self.states = names, tensors, [{} for _ in tensors]
@@ -149,13 +228,20 @@ class Optimizer(TracksChanges):
         """
         self.check_bound("step")
         with no_grad():
-            gradients = self.gradients()
-            if self.counts_steps:
-                self.steps.assign(self.steps + 1)
-            coefficients = {dtype: self.coefficients(dtype) for dtype in dict.fromkeys(parameter.dtype for parameter in self.parameters)}
-            for gradient, parameter, state in zip(gradients, self.parameters, self.states):
-                if gradient is not None:
-                    self.update_one(-gradient if self.maximize else gradient, parameter, state, coefficients[parameter.dtype])
+            self.update_all(self.gradients())
+
+    def update_all(self, gradients: Sequence[Tensor | None]) -> None:
+        """Update every parameter that has a gradient, group by group."""
+        if self.members:
+            for member, part in zip(self.members, split(gradients, [len(member.parameters) for member in self.members])):
+                member.update_all(part)
+            return
+        if self.counts_steps:
+            self.steps.assign(self.steps + 1)
+        coefficients = {dtype: self.coefficients(dtype) for dtype in dict.fromkeys(parameter.dtype for parameter in self.parameters)}
+        for gradient, parameter, state in zip(gradients, self.parameters, self.states):
+            if gradient is not None:
+                self.update_one(-gradient if self.maximize else gradient, parameter, state, coefficients[parameter.dtype])
 
     def update_one(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> None:
         """Update one parameter and its state in place."""
@@ -208,14 +294,17 @@ class Optimizer(TracksChanges):
         load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
 
     def named_state(self) -> list[tuple[str, Tensor]]:
-        """(name, tensor) of all state of a step, other than parameters and gradients."""
+        """(name, tensor) of all state of a step, other than parameters and gradients; of groups as "groups.0.lr"."""
+        if self.members:
+            return [("lr", self.lr), *((f"groups.{i}.{name}", tensor) for i, member in enumerate(self.members)
+                                       for name, tensor in member.named_state())]
         shared = [("steps", self.steps)] if self.counts_steps else []
         return [*self.hyper_parameters().items(), *shared,
                 *((f"{name}.{key}", tensor) for name, state in zip(self.names, self.states) for key, tensor in state.items())]
 
     def cast(self, dtype: DType, more: Mapping[str, Tensor] = MappingProxyType({})) -> Coefficients:
         """The hyper-parameters and `more` scalars, as coefficients of `dtype`."""
-        return Coefficients({name: value.astype(dtype) for name, value in {**self.hyper_parameters(), **more}.items()})
+        return Coefficients({name: value.astype(dtype) for name, value in {**self.hyper_parameters(), "lr": self.rate, **more}.items()})
 
     def hyper_parameters(self) -> dict[str, Tensor]:
         """The hyper-parameters that the update uses, by name: without optional terms that are not part of it."""
@@ -224,6 +313,8 @@ class Optimizer(TracksChanges):
                 if not isinstance(getattr(type(self), name), OptionalTerm) or name in self.terms}
 
     def __repr__(self) -> str:
+        if self.members:
+            return f"{type(self).__name__}(lr={format_value(self.lr)}, groups={self.groups!r})"
         values = ", ".join(f"{name}={format_value(value)}" for name, value in self.hyper_parameters().items())
         return f"{type(self).__name__}({values})"
 
@@ -234,32 +325,23 @@ def check_pair(owner: str, name: str, value: Any, default: str) -> None:
         raise ArgumentError(f"{owner}: {name} must be two numbers, not {value!r}", repair=f"the default is {default}")
 
 
-def named_parameters(owner: str, parameters: Any) -> tuple[list[str], list[Tensor]]:
-    """The names and the parameters, without duplicates."""
-    iterable = parameters.parameters() if isinstance(parameters, Module) else parameters
-    if isinstance(iterable, Tensor):
-        raise ArgumentError(f"{owner}: parameters must be a list of tensors, not one tensor",
-                            repair="put it into a list: [weight]")
-    pairs = named_pairs(iterable)
-    if not pairs:
-        raise ArgumentError(f"{owner}: there are no parameters to optimize",
-                            why="the module has none, or a generator was already exhausted",
-                            repair="pass net.parameters()")
-    for name, parameter in pairs:
-        if not isinstance(parameter, Tensor):
-            raise ArgumentError(f"{owner}: parameter {name} is {parameter!r} of type {type(parameter).__name__}, not a tensor",
-                                repair="pass net.parameters(), or a list of parameters")
-    unique = {id(parameter): (name, parameter) for name, parameter in reversed(pairs)}
-    first = list(reversed(unique.values()))
-    return [name for name, _ in first], [parameter for _, parameter in first]
+def option_names(kind: type) -> list[str]:
+    """The arguments of a constructor after the first, which are the optimized parameters."""
+    return list(inspect.signature(kind).parameters)[1:]
 
 
-def named_pairs(parameters: Any) -> list[tuple[str, Any]]:
-    """(name, parameter): the name is its path if known, otherwise its position."""
-    if isinstance(parameters, Mapping):
-        return list(parameters.items())
-    if not isinstance(parameters, Iterable):
-        raise ArgumentError(f"the parameters are {parameters!r} of type {type(parameters).__name__}, not a list of tensors",
-                            repair="pass net.parameters(), or a list of parameters")
-    names = parameters.names if isinstance(parameters, Parameters) else map(str, itertools.count())
-    return list(zip(names, parameters))
+def constructor_options(kind: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in the arguments of a constructor, by name."""
+    names = option_names(kind)
+    return {**dict(zip(names, args[1:])), **{name: value for name, value in kwargs.items() if name in names}}
+
+
+def is_option(kind: type, name: str) -> bool:
+    """Whether an attribute is an option of optimizers of this class."""
+    return isinstance(getattr(kind, name, None), HyperParameter) or name in option_names(kind)
+
+
+def split(values: Sequence[Any], sizes: Sequence[int]) -> list[Sequence[Any]]:
+    """Consecutive parts of these sizes."""
+    ends = list(itertools.accumulate(sizes))
+    return [values[end - size : end] for end, size in zip(ends, sizes)]

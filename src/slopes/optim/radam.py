@@ -37,11 +37,12 @@ class RAdam(Moments):
 
     constraints: Mapping[str, Constraint] = {**Moments.constraints, "decoupled_weight_decay": FLAG}
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0, decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
+    def __init__(self, params: Any = None, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.0, decoupled_weight_decay: bool = False, *, maximize: bool = False) -> None:
         check("RAdam", {"decoupled_weight_decay": FLAG}, {"decoupled_weight_decay": decoupled_weight_decay})
-        super().__init__(parameters, lr, betas, eps, weight_decay, maximize)
+        super().__init__(lr, betas, eps, weight_decay, maximize)
         self.decoupled_weight_decay = decoupled_weight_decay
+        self.start(params)
 
     def coefficients(self, dtype: DType) -> Coefficients:
         """Computed in float64, then cast: `rectified` is lr r_t sqrt(1 - b2^t) / (1 - b1^t), `plain` the rate of the first steps."""
@@ -52,9 +53,9 @@ class RAdam(Moments):
         known = length > LEAST_LENGTH
         used = build("where", known, length, 6.0)  # the root of something positive, also where it is not used
         ratio = (used - 4) * (used - 2) * whole / ((whole - 4) * (whole - 2) * used)
-        rate = self.lr / (1 - self.beta1 ** steps)
+        rate = self.rate / (1 - self.beta1 ** steps)
         return self.cast(dtype, {
-            "one_minus_beta1": 1 - self.beta1, "one_minus_beta2": 1 - self.beta2, "decay": 1 - self.lr * self.weight_decay,
+            "one_minus_beta1": 1 - self.beta1, "one_minus_beta2": 1 - self.beta2, "decay": 1 - self.rate * self.weight_decay,
             "rectified": build("where", known, rate * build("sqrt", ratio * (1 - power)), 0.0), "plain": build("where", known, 0.0, rate)})
 
     def update(self, gradient: Tensor, parameter: Tensor, state: State, c: Coefficients) -> tuple[Tensor, State]:

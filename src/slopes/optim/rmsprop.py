@@ -40,12 +40,12 @@ class RMSprop(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "alpha": SHARE, "eps": NOT_NEGATIVE,
                                              "weight_decay": NOT_NEGATIVE, "momentum": NOT_NEGATIVE, "centered": FLAG}
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0,
+    def __init__(self, params: Any = None, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0,
                  momentum: float = 0.0, centered: bool = False, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check("RMSprop", {"centered": FLAG}, {"centered": centered})
         self.alpha, self.eps, self.weight_decay, self.momentum, self.centered = alpha, eps, weight_decay, momentum, centered
-        self.start(parameters)
+        self.start(params)
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         names = ["square_avg"] + ["grad_avg"] * self.centered + ["momentum_buffer"] * ("momentum" in self.terms)

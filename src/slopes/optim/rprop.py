@@ -37,8 +37,8 @@ class Rprop(Optimizer):
     eta_plus = HyperParameter(POSITIVE)
     smallest = HyperParameter(NOT_NEGATIVE)
     largest = HyperParameter(POSITIVE)
-    def __init__(self, parameters: Any = None, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
-                 step_sizes: tuple[float, float] = (1e-6, 50.0), maximize: bool = False) -> None:
+    def __init__(self, params: Any = None, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+                 step_sizes: tuple[float, float] = (1e-6, 50.0), *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check_pair("Rprop", "etas", etas, "(0.5, 1.2)")
         check_pair("Rprop", "step_sizes", step_sizes, "(1e-6, 50)")
@@ -46,7 +46,7 @@ class Rprop(Optimizer):
         if not 0 < etas[0] < 1 < etas[1]:
             raise ArgumentError(f"Rprop: etas={tuple(etas)}", why="the first makes steps smaller, the second larger",
                                 repair="take one below and one above 1, such as (0.5, 1.2)")
-        self.start(parameters)
+        self.start(params)
 
     def init(self, parameter: Tensor) -> dict[str, np.ndarray]:
         return {"prev": np.zeros(parameter.shape, parameter.dtype),

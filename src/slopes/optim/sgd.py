@@ -41,8 +41,8 @@ class SGD(Optimizer):
     constraints: Mapping[str, Constraint] = {**Optimizer.constraints, "momentum": NOT_NEGATIVE, "dampening": SHARE_OR_ONE,
                                              "weight_decay": NOT_NEGATIVE, "nesterov": FLAG}
 
-    def __init__(self, parameters: Any = None, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
-                 weight_decay: float = 0.0, nesterov: bool = False, maximize: bool = False) -> None:
+    def __init__(self, params: Any = None, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
+                 weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False) -> None:
         super().__init__(lr, maximize)
         check("SGD", {"nesterov": FLAG}, {"nesterov": nesterov})
         self.momentum, self.dampening, self.weight_decay, self.nesterov = momentum, dampening, weight_decay, nesterov
@@ -50,7 +50,7 @@ class SGD(Optimizer):
             raise ArgumentError(f"SGD: nesterov=True needs a momentum and no dampening, not momentum={momentum:g} and "
                                 f"dampening={dampening:g}", why="it looks ahead along the momentum",
                                 repair="for example SGD(lr=0.01, momentum=0.9, nesterov=True)")
-        self.start(parameters)
+        self.start(params)
 
     @property
     def counts_steps(self) -> bool:
