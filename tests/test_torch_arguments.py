@@ -132,6 +132,24 @@ def test_rows_that_are_looked_up_are_shortened():
     assert np.allclose(manhattan(sl.tensor([[0, 1]])).detach().numpy(), [[0.75, 0.75]], atol=1e-6)
 
 
+def test_rows_are_shortened_in_a_compiled_step_too():
+    def trained(wrap):
+        layer = nn.Embedding.from_pretrained([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0]], freeze=False, max_norm=1.0)
+        optimizer = optim.SGD(layer.parameters(), lr=0.1)
+
+        @wrap
+        def step(x):
+            optimizer.zero_grad()
+            (layer(x) * sl.tensor([1.0, 2.0])).sum().backward()
+            optimizer.step()
+
+        for _ in range(3):
+            step(sl.tensor([0, 1, 0]))
+        return layer.weight.numpy()
+
+    np.testing.assert_allclose(trained(sl.compile), trained(lambda step: step), atol=1e-6)
+
+
 def test_a_frequent_row_gets_a_share_of_its_gradient():
     layer = nn.EmbeddingBag(3, 2, mode="sum", scale_grad_by_freq=True)
     layer(sl.tensor([[1, 1], [1, 2]])).sum().backward()
@@ -315,3 +333,19 @@ def test_random_slopes_are_drawn_in_training_and_averaged_in_use():
     y = -layer(-sl.ones(1000)).numpy()
     assert 0.25 <= y.min() < 0.3 and 0.7 < y.max() <= 0.75 and abs(y.mean() - 0.5) < 0.02
     assert layer.eval()(sl.tensor([-1.0, 3.0])).tolist() == [-0.5, 3]
+
+
+def test_the_layers_of_a_sequential_can_have_names():
+    net = nn.Sequential({"first": nn.Linear(3, 4), "act": nn.ReLU(), "last": nn.Linear(4, 2)})
+    assert list(net.state_dict()) == ["first.weight", "first.bias", "last.weight", "last.bias"] and len(net) == 3
+    run, x = sl.compile(lambda x: net(x)), sl.ones((2, 3))
+    assert np.allclose(run(x).detach().numpy(), net[2](net[1](net[0](x))).detach().numpy())
+    net[1] = nn.Tanh()
+    assert np.allclose(run(x).detach().numpy(), net(x).detach().numpy()) and net[1:].state_dict().keys() == {"last.weight", "last.bias"}
+    assert run(x).shape == (2, 2) and net.append(nn.Linear(2, 5)) is net and run(x).shape == (2, 5)
+    assert nn.Sequential(nn.Linear(3, 2)).append(nn.Linear(2, 1))(x).shape == (2, 1)
+    assert "['first'] Linear(3 -> 4)" in repr(net)
+    with pytest.raises(ArgumentError, match=r"Sequential: 'a\.b' cannot be a key"):
+        nn.Sequential({"a.b": nn.ReLU()})
+    with pytest.raises(ArgumentError, match="Sequential: layer 0 is 3 of type int"):
+        nn.Sequential({"a": 3})

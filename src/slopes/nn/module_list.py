@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Generic, Self, TypeVar
 
-from ..errors import ArgumentError
 from ..parameter import Parameter
 from ..tensor import Tensor
 from .hyper_parameter import LayerDict, LayerList
 from .module import Module
-from .sequential import check_modules
+from .sequential import check_key, check_modules
 
 T = TypeVar("T")
 
@@ -151,9 +150,7 @@ class DictModule(Module, Generic[T]):
         return self.entries[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str) or not key or "." in key:
-            raise ArgumentError(f"{type(self).__name__}: {key!r} cannot be a key", why="it is a part of paths, which dots separate")
-        self.entries[key] = self.convert(value)
+        self.entries[check_key(type(self).__name__, key)] = self.convert(value)
 
     def __delitem__(self, key: str) -> None:
         del self.entries[key]
