@@ -199,6 +199,13 @@ def test_the_parts_of_a_transformer_can_be_replaced():
     assert nn.Transformer.generate_square_subsequent_mask(2).tolist() == [[0, -np.inf], [0, 0]]
 
 
+def test_a_decoder_takes_its_masks_by_position_as_pytorch_does():
+    net = nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8, 0.0), 2)
+    x, memory, mask = sl.normal((3, 1, 4)), sl.normal((5, 1, 4)), nn.Transformer.generate_square_subsequent_mask(3)
+    expected = net(x, memory, tgt_is_causal=True).detach().numpy()
+    np.testing.assert_allclose(net(x, memory, mask).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
 # Recurrent layers
 
 

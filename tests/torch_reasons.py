@@ -88,7 +88,7 @@ FUNCTIONS: dict[str, dict[str, str]] = {
     },
     "interpolate": {"antialias": "smooth before: nn.AvgPool2d, or nn.AdaptiveAvgPool2d to a smaller size"},
     **same(["log_softmax", "softmax", "softmin"], {
-        "dtype": "cast the result: x.astype(...)",
+        "dtype": "cast x first: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
         "return_indices": "only the values of maxima are available",
