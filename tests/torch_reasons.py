@@ -51,8 +51,6 @@ LOSSES: dict[str, dict[str, str]] = {
     "*": {
         "size_average": "deprecated in PyTorch: reduction says the same",
         "reduce": "deprecated in PyTorch: reduction says the same",
-        "device": "a layer's parameters are in the memory of the CPU",
-        "dtype": "parameters are float32, weights of classes have the dtype of the outputs",
     },
     "cross_entropy": {
         "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
@@ -88,8 +86,9 @@ FUNCTIONS: dict[str, dict[str, str]] = {
         "axis": "functions of tensors have the names of the array API; the default is the last axis",
         "_stacklevel": "concerns a warning of PyTorch",
     },
+    "interpolate": {"antialias": "smooth before: nn.AvgPool2d, or nn.AdaptiveAvgPool2d to a smaller size"},
     **same(["log_softmax", "softmax", "softmin"], {
-        "dtype": "cast the result: x.astype(...)",
+        "dtype": "cast x first: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
         "return_indices": "only the values of maxima are available",
