@@ -30,14 +30,14 @@ class Plateau(Schedule):
     [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
+    mode: str = "min"
     gamma: float = 0.1
     patience: int = 10
     threshold: float = 1e-4
+    threshold_mode: str = "rel"
     cooldown: int = 0
     floor: float = 0.0
-    mode: str = "min"
     watch: str = "loss"
-    threshold_mode: str = "rel"
     scale: float = field(default=1.0, init=False)
     constraints = {"gamma": SHARE_OR_ONE, "patience": NATURAL, "threshold": NOT_NEGATIVE, "cooldown": NATURAL,
                    "floor": SHARE_OR_ONE, "mode": one_of("min", "max"), "threshold_mode": one_of("rel", "abs")}
