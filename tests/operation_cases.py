@@ -16,8 +16,10 @@ from slopes.graph.build import build, variable
 from slopes.graph.dtype import NATIVE, bool_, float64
 from slopes.graph.node import Node, Operation
 from slopes.ops.elementwise import Elementwise
+from slopes.ops.samples import Domain
 
 OPERATIONS = {name: operation for name, operation in sorted(Operation.table.items()) if operation.kind != "leaf"}
+COMPILED = [name for name, operation in OPERATIONS.items() if not operation.eager_only]
 
 # Shapes of one, two and three arguments: equal, broadcast on either side, 0-d, odd sizes, sizes of 1 and empty axes.
 BROADCASTS = {
@@ -31,9 +33,10 @@ PARAMETERS = {"dtype": NATIVE, "tag": (1,)}
 
 @dataclass
 class Case:
-    """One call of an operation: arrays, parameters, and the node of the call on variables that stand for the arrays."""
+    """One call of an operation: arrays and their descriptions, parameters, and the node of the call on variables for the arrays."""
 
     arrays: list[np.ndarray]
+    described: list[tuple]
     params: dict[str, Any]
     inputs: list[Node]
     node: Node
@@ -53,8 +56,10 @@ def declares(operation: type[Operation], question: str) -> bool:
     return any(question in vars(base) for base in operation.__mro__ if base not in (Operation, Elementwise, object))
 
 
-def random_array(shape: tuple[int, ...], dtype: np.dtype, domain: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
+def random_array(shape: tuple[int, ...], dtype: np.dtype, domain: Domain, rng: np.random.Generator) -> np.ndarray:
     """Values of the domain; for unsigned types of its part from 0 on."""
+    if callable(domain):
+        return domain(shape, rng).astype(dtype)
     low, high = domain
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
@@ -80,7 +85,7 @@ def cases(operation: type[Operation], dtype: np.dtype) -> list[Case]:
 def make_case(operation: type[Operation], inputs: list[tuple], params: dict[str, Any], rng: np.random.Generator) -> Case:
     arrays = [random_array(shape, dtype, domain, rng) for shape, dtype, domain in inputs]
     variables = [variable(array.shape, array.dtype) for array in arrays]
-    return Case(arrays, params, variables, build(operation.name, *variables, **params))
+    return Case(arrays, inputs, params, variables, build(operation.name, *variables, **params))
 
 
 def elementwise_calls(operation: type[Operation], dtype: np.dtype) -> list[tuple[list[tuple], dict[str, Any]]]:

@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+from operation_cases import random_array
 
 import slopes as sl
 from slopes import nn
@@ -136,11 +137,8 @@ def sampled(operation):
         return
     for given, params in operation.samples():
         arrays = []
-        for shape, dtype, (low, high) in given:
-            wanted = np.dtype(dtype or (bool if operation.name in ("any", "all") else F64))
-            floats = wanted.kind == "f"
-            array = generator.uniform(low, high, shape) if floats else generator.integers(low, high, shape, endpoint=True)
-            arrays.append(np.asarray(array, wanted))
+        for shape, dtype, domain in given:
+            arrays.append(random_array(shape, np.dtype(dtype or (bool if operation.name in ("any", "all") else F64)), domain, generator))
         yield [v(*array.shape, dtype=array.dtype) for array in arrays], arrays, params
 
 
@@ -156,7 +154,12 @@ def elementwise_samples(operation, generator):
     yield [v(2, 3, dtype=array.dtype) for array in arrays], arrays, params
 
 
-NAMES = [name for name, operation in sorted(Operation.table.items()) if operation.kind != "leaf"]
+def another(array, operation, generator):
+    """The array with its rows in another order, or of twice its values where the order matters."""
+    return 2 * array if operation.kind == "linalg" else array if not array.ndim else generator.permuted(array, axis=0)
+
+
+NAMES = [name for name, operation in sorted(Operation.table.items()) if operation.kind not in ("leaf", "complex")]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -169,7 +172,7 @@ def test_batching_an_operation_equals_doing_it_one_example_at_a_time(name):
         node = operation.make(*nodes, **params)
         patterns = {(True,) * len(nodes), *(tuple(i == j for j in range(len(nodes))) for i in range(len(nodes)))}
         for pattern in patterns:
-            stacks = {each: np.stack([array, generator.permuted(array, axis=0) if array.ndim else array])
+            stacks = {each: np.stack([array, another(array, operation, generator)])
                       for each, array, flag in zip(nodes, arrays, pattern) if flag}
             many = {each: v(*stack.shape, dtype=stack.dtype) for each, stack in stacks.items()}
             batched, = batch([node], list(many), list(many.values()))

@@ -200,7 +200,7 @@ def test_bags_of_several_lengths():
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_an_empty_bag_gives_zeros(mode):
-    layer = nn.EmbeddingBag(9, 3, mode, padding_idx=0)
+    layer = nn.EmbeddingBag(9, 3, mode=mode, padding_idx=0)
     y = layer(sl.tensor([[0, 0], [0, 5]]))
     assert (y[0] == 0).all() and np.allclose(y[1].detach().numpy(), layer.weight[5].detach().numpy())
     y.sum().backward()

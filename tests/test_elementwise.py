@@ -302,7 +302,7 @@ def test_text_of_a_lost_imaginary_part():
     with pytest.raises(DTypeError) as error:
         build("cast", variable((2,), np.dtype("complex64")), dtype="float32")
     assert_text(error, "cast: complex64 does not become float32", "the imaginary part would be lost silently",
-                "take the absolute value, which is real")
+                "take its real part or its absolute value: sl.real(x), sl.abs(x)")
 
 
 def test_shapes_that_do_not_broadcast_name_the_operation():

@@ -94,7 +94,7 @@ def test_activations():
     np.testing.assert_allclose(sl.selu(x).numpy(), 1.0507009874 * np.array([-1.6732632424, 1.6732632424 * np.expm1(-2), 0, 2, 1000]))
     np.testing.assert_allclose(sl.silu(x).numpy(), [0, -2 * 0.11920292, 0, 2 * 0.88079708, 1000], atol=1e-7)
     np.testing.assert_allclose(sl.gelu(x).numpy(), [0, -0.04550026, 0, 1.95449974, 1000], atol=1e-7)
-    np.testing.assert_allclose(sl.threshold(x).numpy(), [0, 0, 1, 1, 1])
+    np.testing.assert_allclose(sl.heaviside(x).numpy(), [0, 0, 1, 1, 1])
 
 
 # Arrangements

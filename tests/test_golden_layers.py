@@ -118,7 +118,7 @@ def test_twenty_steps_down_the_valley_of_d2l(ran, rate, momentum, expected):
     (nn.Sigmoid(), 0.0, 0.5, 0.25), (nn.Tanh(), 0.0, 0.0, 1.0), (nn.Softplus(), 0.0, np.log(2), 0.5),
     (nn.Softplus(), 1e3, 1e3, 1.0), (nn.Softplus(), -1e3, 0.0, 0.0), (nn.ReLU(), 0.0, 0.0, 0.0), (nn.ReLU(), 2.0, 2.0, 1.0),
     (nn.LeakyReLU(0.1), -2.0, -0.2, 0.1), (nn.LeakyReLU(0.1), 2.0, 2.0, 1.0), (nn.ELU(), -1e3, -1.0, 0.0),
-    (nn.GELU(), 0.0, 0.0, 0.5), (nn.SiLU(), 0.0, 0.0, 0.5), (nn.Identity(), 3.0, 3.0, 1.0), (nn.Threshold(), 0.0, 1.0, 0.0)])
+    (nn.GELU(), 0.0, 0.0, 0.5), (nn.SiLU(), 0.0, 0.0, 0.5), (nn.Identity(), 3.0, 3.0, 1.0), (nn.Heaviside(), 0.0, 1.0, 0.0)])
 def test_activations_have_the_value_and_slope_of_the_books(ran, layer, x, value, slope):
     found, by = ran(sl.value_and_grad(lambda x: layer(x)))(t(x))
     assert (found.item(), by.item()) == pytest.approx((value, slope), abs=1e-12)

@@ -163,7 +163,7 @@ def test_the_padding_row_is_zero_and_stays():
     (nn.Softplus(), -1e3, 0, 0), (nn.ReLU(), 0, 0, 0), (nn.ReLU(), 2, 2, 1), (nn.ReLU(), -2, 0, 0),
     (nn.LeakyReLU(0.1), -2, -0.2, 0.1),
     (nn.ELU(), -1, math.exp(-1) - 1, math.exp(-1)), (nn.GELU(), 0, 0, 0.5), (nn.SiLU(), 0, 0, 0.5), (nn.Identity(), 3, 3, 1),
-    (nn.Threshold(), 3, 1, None), (nn.Threshold(), 0, 1, None), (nn.Threshold(0.5), 0, 0, None),
+    (nn.Heaviside(), 3, 1, None), (nn.Heaviside(), 0, 1, None), (nn.Heaviside(0.5), 0, 0, None),
     (nn.Sigmoid(), -1e4, 0, 0), (nn.Sigmoid(), 1e4, 1, 0)])
 def test_activations_have_the_books_values_and_slopes(layer, x, value, slope):
     x = sl.tensor(float(x), requires_grad=True)

@@ -22,7 +22,7 @@ from slopes.graph.node import Operation
 from slopes.machine.reference import evaluate
 
 OPERATIONS = [operation for _, operation in sorted(Operation.table.items())]
-KINDS = {"leaf", "elementwise", "move", "index", "reduce", "contract", "mix", "order", "loop"}
+KINDS = {"leaf", "elementwise", "move", "index", "reduce", "contract", "mix", "order", "loop", "linalg", "complex"}
 KERNELS = {"reduce", "position", "unwindow", "contract", "mix", "cumulative_sum", "sort", "scatter", "loop"}
 
 

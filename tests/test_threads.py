@@ -29,7 +29,18 @@ def test_the_number_of_threads_can_be_named(monkeypatch):
     monkeypatch.setenv("SLOPES_THREADS", "5")
     assert threads.thread_count() == 5
     monkeypatch.setenv("SLOPES_THREADS", "")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert threads.thread_count() == threads.available()
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [("1", 1), ("3", 3), ("2,1", 2), ("99", 8), ("0", 8), ("", 8), ("many", 8), ("-1", 8)])
+def test_openmp_settings_limit_the_threads_where_none_are_named(monkeypatch, allowed, expected):
+    monkeypatch.setattr(threads, "available", lambda: 8)
+    monkeypatch.delenv("SLOPES_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    assert threads.thread_count() == expected
+    monkeypatch.setenv("SLOPES_THREADS", "4")
+    assert threads.thread_count() == 4
 
 
 @pytest.mark.parametrize(("files", "quota"), [

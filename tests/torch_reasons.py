@@ -5,165 +5,45 @@
 
 from __future__ import annotations
 
+
+def same(names: list[str], reasons: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The same reasons for several classes or functions."""
+    return dict.fromkeys(names, reasons)
+
+
 LAYERS: dict[str, dict[str, str]] = {
-    "*": {
-        "device": "a layer's parameters are in the memory of the CPU; not accepted yet",
-        "dtype": "parameters are float32; not accepted yet",
-        "inplace": "tensors never change in place; not accepted yet",
-        "ceil_mode": "windows that leave the input at the end are not built yet",
-        "generator": "slopes' own: draws from a generator of one's own",
-    },
-    "AdaptiveMaxPool1d": {
-        "return_indices": "not accepted yet",
-    },
-    "AdaptiveMaxPool2d": {
-        "return_indices": "not accepted yet",
-    },
-    "AvgPool2d": {
-        "divisor_override": "not accepted yet",
-    },
-    "AvgPool3d": {
-        "divisor_override": "not accepted yet",
-    },
-    "BatchNorm1d": {
-        "bias": "not accepted yet",
-    },
-    "BatchNorm2d": {
-        "bias": "not accepted yet",
-    },
-    "BatchNorm3d": {
-        "bias": "not accepted yet",
-    },
-    "Conv1d": {
-        "padding_mode": "not accepted yet",
-    },
-    "Conv2d": {
-        "padding_mode": "not accepted yet",
-    },
-    "Conv3d": {
-        "padding_mode": "not accepted yet",
-    },
-    "ConvTranspose1d": {
-        "padding_mode": "not accepted yet",
-    },
-    "ConvTranspose2d": {
-        "padding_mode": "not accepted yet",
-    },
-    "ConvTranspose3d": {
-        "padding_mode": "not accepted yet",
-    },
+    "*": {"generator": "slopes' own: the layer draws from this generator instead of the default one"},
     "Embedding": {
-        "max_norm": "not accepted yet",
-        "norm_type": "not accepted yet",
-        "scale_grad_by_freq": "not accepted yet",
-        "sparse": "not accepted yet",
-        "_weight": "not accepted yet",
-        "_freeze": "not accepted yet",
+        "_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
+        "_freeze": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
     },
-    "EmbeddingBag": {
-        "max_norm": "not accepted yet",
-        "norm_type": "not accepted yet",
-        "scale_grad_by_freq": "not accepted yet",
-        "sparse": "not accepted yet",
-        "_weight": "not accepted yet",
-        "include_last_offset": "not accepted yet",
-    },
-    "Flatten": {
-        "start_dim": "not accepted yet",
-        "end_dim": "not accepted yet",
-        "start_axis": "slopes' own, or another name of one that PyTorch has",
-        "end_axis": "slopes' own, or another name of one that PyTorch has",
-    },
+    "EmbeddingBag": {"_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table"},
     "GRU": {
-        "batch_first": "not accepted yet",
-        "reset": "slopes' own, or another name of one that PyTorch has",
-        "update": "slopes' own, or another name of one that PyTorch has",
-        "input_dropout": "slopes' own, or another name of one that PyTorch has",
-        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
-        "bias": "another position",
-        "dropout": "another position",
-        "bidirectional": "another position",
+        "reset": "slopes' own: Cho's convention of the reset gate",
+        "update": "slopes' own: the textbooks' convention of the update gate",
+        "input_dropout": "slopes' own: variational dropout of the inputs",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
     },
     "GRUCell": {
-        "reset": "slopes' own, or another name of one that PyTorch has",
-        "update": "slopes' own, or another name of one that PyTorch has",
-    },
-    "GroupNorm": {
-        "bias": "not accepted yet",
-    },
-    "Identity": {
-        "*args": "not accepted yet",
-        "**kwargs": "not accepted yet",
-    },
-    "InstanceNorm1d": {
-        "bias": "not accepted yet",
-    },
-    "InstanceNorm2d": {
-        "bias": "not accepted yet",
+        "reset": "slopes' own: Cho's convention of the reset gate",
+        "update": "slopes' own: the textbooks' convention of the update gate",
     },
     "LSTM": {
-        "batch_first": "not accepted yet",
-        "proj_size": "not accepted yet",
-        "input_dropout": "slopes' own, or another name of one that PyTorch has",
-        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
-        "forget_bias": "slopes' own, or another name of one that PyTorch has",
-        "bias": "another position",
-        "dropout": "another position",
-        "bidirectional": "another position",
+        "input_dropout": "slopes' own: variational dropout of the inputs",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
+        "forget_bias": "slopes' own: the initial bias of the forget gate",
     },
-    "LSTMCell": {
-        "forget_bias": "slopes' own, or another name of one that PyTorch has",
-    },
-    "LogSoftmax": {
-        "dim": "not accepted yet",
-        "axis": "slopes' own, or another name of one that PyTorch has",
-    },
-    "MaxPool1d": {
-        "return_indices": "not accepted yet",
-    },
-    "MaxPool2d": {
-        "return_indices": "not accepted yet",
-    },
-    "MaxPool3d": {
-        "return_indices": "not accepted yet",
-    },
-    "MultiheadAttention": {
-        "add_bias_kv": "not accepted yet",
-        "add_zero_attn": "not accepted yet",
-    },
+    "LSTMCell": {"forget_bias": "slopes' own: the initial bias of the forget gate"},
+    **same(["LogSoftmax", "Softmax", "Softmin"], {
+        "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
+    }),
     "RNN": {
-        "batch_first": "not accepted yet",
-        "input_dropout": "slopes' own, or another name of one that PyTorch has",
-        "hidden_dropout": "slopes' own, or another name of one that PyTorch has",
-        "nonlinearity": "another position",
-        "bias": "another position",
-        "dropout": "another position",
-        "bidirectional": "another position",
+        "input_dropout": "slopes' own: variational dropout of the inputs",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
     },
     "Sequential": {
-        "*args": "not accepted yet",
-        "*layers": "slopes' own, or another name of one that PyTorch has",
-    },
-    "Softmax": {
-        "dim": "not accepted yet",
-        "axis": "slopes' own, or another name of one that PyTorch has",
-    },
-    "Softplus": {
-        "threshold": "not accepted yet",
-    },
-    "Threshold": {
-        "threshold": "another default",
-        "value": "not accepted yet",
-    },
-    "TransformerEncoder": {
-        "enable_nested_tensor": "not accepted yet",
-        "mask_check": "not accepted yet",
-    },
-    "Unflatten": {
-        "dim": "not accepted yet",
-        "unflattened_size": "not accepted yet",
-        "axis": "slopes' own, or another name of one that PyTorch has",
-        "sizes": "slopes' own, or another name of one that PyTorch has",
+        "*args": "layers are passed by position, so the name has no effect",
+        "*layers": "layers are passed by position, so the name has no effect",
     },
 }
 
@@ -171,8 +51,6 @@ LOSSES: dict[str, dict[str, str]] = {
     "*": {
         "size_average": "deprecated in PyTorch: reduction says the same",
         "reduce": "deprecated in PyTorch: reduction says the same",
-        "device": "a layer's parameters are in the memory of the CPU",
-        "dtype": "parameters are float32, weights of classes have the dtype of the outputs",
     },
     "cross_entropy": {
         "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
@@ -249,88 +127,28 @@ INITIALISERS: dict[str, dict[str, str]] = {
 
 FUNCTIONS: dict[str, dict[str, str]] = {
     "*": {
-        "inplace": "tensors never change in place",
-        "dim": "functions of tensors follow the array API, where an axis is called axis",
-        "axis": "functions of tensors follow the array API",
-        "_stacklevel": "is internal to PyTorch",
+        "inplace": "tensors never change in place; layers accept it for programs that are ported",
+        "dim": "functions of tensors have the names of the array API: an axis is called axis",
+        "axis": "functions of tensors have the names of the array API; the default is the last axis",
+        "_stacklevel": "concerns a warning of PyTorch",
     },
-    "avg_pool1d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "avg_pool2d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "divisor_override": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "avg_pool3d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "divisor_override": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "conv_transpose1d": {
-        "groups": "another position",
-    },
-    "conv_transpose2d": {
-        "groups": "another position",
-    },
-    "conv_transpose3d": {
-        "groups": "another position",
-    },
-    "leaky_relu": {
-        "negative_slope": "not accepted yet",
-        "slope": "slopes' own, or another name of one that PyTorch has",
-    },
-    "log_softmax": {
-        "dtype": "not accepted yet",
-    },
-    "max_pool1d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "return_indices": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "max_pool2d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "return_indices": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
-    "max_pool3d": {
-        "kernel_size": "not accepted yet",
-        "ceil_mode": "not accepted yet",
-        "return_indices": "not accepted yet",
-        "size": "slopes' own, or another name of one that PyTorch has",
-    },
+    **same(["log_softmax", "softmax", "softmin"], {
+        "dtype": "cast the result: x.astype(...)",
+    }),
+    **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
+        "return_indices": "only the values of maxima are available",
+    }),
     "one_hot": {
-        "x": "not accepted yet",
-        "num_classes": "not accepted yet",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "classes": "slopes' own, or another name of one that PyTorch has",
-        "dtype": "slopes' own, or another name of one that PyTorch has",
+        "x": "the tensor is called labels", "num_classes": "is called classes, and has no default, as shapes are known before values",
+        "labels": "slopes' name of the tensor", "classes": "has no default, as shapes are known before values",
+        "dtype": "slopes' own: the type of the result",
     },
     "pad": {
-        "pad": "not accepted yet",
-        "mode": "not accepted yet",
-        "value": "another default",
-        "widths": "slopes' own, or another name of one that PyTorch has",
+        "pad": "is called widths: pairs per axis from the first, as in NumPy, not a flat list from the last",
+        "mode": "other modes are layers: nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d",
+        "value": "0 by default, as PyTorch's None means", "widths": "follows NumPy's form: pairs per axis, from the first",
     },
-    "scaled_dot_product_attention": {
-        "enable_gqa": "not accepted yet",
-    },
-    "softmax": {
-        "dtype": "not accepted yet",
-    },
-    "softplus": {
-        "threshold": "not accepted yet",
-    },
-    "threshold": {
-        "threshold": "not accepted yet",
-        "value": "not accepted yet",
-    },
+    "scaled_dot_product_attention": {"enable_gqa": "repeat the heads of key and value: sl.repeat(key, n, axis=-3)"},
 }
 
 SUBJECTS = {"layers": LAYERS, "losses": LOSSES, "optimizers": OPTIMIZERS, "schedules": SCHEDULES, "initialisers": INITIALISERS,

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from .loading import loading
 
 if TYPE_CHECKING:
-    from . import data, experiments, files, functions, inside, nn, optim, random, tables, text, train, view, zoo
+    from . import checkpoints, data, experiments, fft, files, functions, inside, linalg, nn, optim, random, tables, text, train, view, zoo
     from .capture import Captured, capture
+    from .checkpoints import Checkpoint, WeightMap, match_weights, read_checkpoint
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     )
     from .modes import enable_grad, no_grad
     from .namespace import NamespaceInfo
+    from .onnx.export import save_onnx
+    from .onnx.load import load_onnx
     from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
     from .tensor import Tensor, asarray, from_dlpack, tensor
@@ -58,8 +61,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
 
-SUBMODULES = ("data", "errors", "experiments", "files", "functions", "inside", "nn", "optim", "random", "tables", "text", "train", "tree",
-              "view", "zoo")
+SUBMODULES = ("checkpoints", "data", "errors", "experiments", "fft", "files", "functions", "inside", "linalg", "nn", "optim", "random",
+              "tables", "text", "train", "tree", "view", "zoo")
 
 # Where each public name lives; what is not listed here is looked up among the functions of tensors.
 NAMES = {
@@ -74,10 +77,13 @@ NAMES = {
     "capture": ("Captured", "capture"),
     "compile": ("compile", "profile"),
     "errors": ("SlopesError",),
+    "checkpoints": ("Checkpoint", "WeightMap", "match_weights", "read_checkpoint"),
     "train.fit": ("fit",),
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
+    "onnx.export": ("save_onnx",),
     "experiments.load": ("load",),
+    "onnx.load": ("load_onnx",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),

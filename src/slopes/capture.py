@@ -230,8 +230,12 @@ def check_inherited(trace: Trace) -> None:
 
 
 def check_types(roots: Sequence[Node]) -> None:
-    """Refuse complex numbers, which only eager mode computes."""
+    """Refuse complex numbers and operations that only eager mode computes."""
     for node in topological(roots):
+        if node.op.eager_only:
+            raise TraceError(f"{node.op.name} is not compiled", why=node.op.eager_only,
+                             repair="call it outside of the compiled function, and give it the result",
+                             where=f"built at {line_text(node.location)}")
         if is_complex(node.dtype):
             raise TraceError(f"{node.op.name} computes {node.dtype}, which slopes does not compile yet",
                              why="complex numbers work eagerly only", repair="compute real and imaginary parts, or call it uncompiled",

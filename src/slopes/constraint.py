@@ -74,6 +74,7 @@ OPTIONAL_COUNT = Constraint("a whole number of at least 1, or None", lambda valu
 OPTIONAL_WHOLE = Constraint("a whole number or None", lambda value: value is None or is_whole(value), (1.5, "0", True))
 FLAG = Constraint("True or False", lambda value: isinstance(value, bool), ("yes", None, 1))
 REAL = Constraint("a finite number", is_real, (math.nan, math.inf, "1", None))
+OPTIONAL_REAL = Constraint("a finite number or None", lambda value: value is None or is_real(value), (math.nan, math.inf, "1"))
 NOT_NEGATIVE = Constraint("a finite number of at least 0", lambda value: is_real(value) and as_python(value) >= 0,
                           (-0.1, math.nan, math.inf, "1"))
 POSITIVE = Constraint("a finite number greater than 0", lambda value: is_real(value) and as_python(value) > 0,
@@ -91,12 +92,33 @@ SIZES = Constraint("a whole number of at least 1, or one per axis", lambda value
 OPTIONAL_SIZES = Constraint("a whole number of at least 1, one per axis, or None",
                             lambda value: value is None or are_sizes(value, 1), (0, -2, 1.5, (3, 0), ()))
 MARGINS = Constraint("a whole number of at least 0, or one per axis", lambda value: are_sizes(value, 0), (-1, 1.5, (0, -1), "3"))
+SIDES = Constraint("a whole number, or two per axis",
+                   lambda value: all(map(is_whole, value)) and bool(value) if isinstance(value, (tuple, list)) else is_whole(value),
+                   (1.5, "3", (), (1, 0.5), True))
 RISING = Constraint("rising whole numbers of at least 1",
                     lambda value: isinstance(value, (tuple, list)) and len(value) > 0 and all(is_count(item) for item in value)
                     and all(one < other for one, other in pairwise(value)), ((), (5, 5), (9, 3), (0, 2), 3, ("2",)))
 PADDING = Constraint("a whole number of at least 0, one per axis, 'same' or 'valid'",
                      lambda value: value in ("same", "valid") if isinstance(value, str) else are_sizes(value, 0),
                      (-1, 1.5, (0, -1), "some"))
+
+FLOATS = {"float32": "float32", "float": "float32", "float64": "float64", "double": "float64"}
+
+
+def float_name(dtype: Any) -> str | None:
+    """"float32" or "float64" for a name, a NumPy type or another system's type of that name; None for anything else.
+
+    >>> float_name("float64"), float_name(float), float_name("int8")
+    ('float64', 'float32', None)
+    """
+    text = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    return FLOATS.get(str(text).rpartition(".")[2])
+
+
+DEVICE = Constraint("'cpu' or None", lambda value: value is None or str(value) == "cpu", ("cuda", "mps", 0),
+                    "leave it out: everything is computed on the CPU")
+DTYPE = Constraint("float32, float64 or None", lambda value: value is None or float_name(value) is not None, ("float16", "int64", 3))
+FACTORY = {"device": DEVICE, "dtype": DTYPE}  # the arguments of every layer with parameters
 
 
 def per_axis(owner: str, name: str, value: Any, axes: int) -> tuple[int, ...]:

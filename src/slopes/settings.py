@@ -16,7 +16,7 @@ VERSION = "0.1.0"  # the same as in pyproject.toml
 VARIABLES = {
     "SLOPES_DATA": "folder with local copies of the data sets (default: none; they are downloaded to the cache)",
     "SLOPES_CACHE": "folder for downloads and compiled programs (default: the user's cache folder; without one, a temporary one)",
-    "SLOPES_THREADS": "number of threads (default: what the affinity mask and the container allow)",
+    "SLOPES_THREADS": "number of threads (default: what the affinity mask, the container and OMP_NUM_THREADS allow)",
     "SLOPES_CPU": "what to compile for on x86: avx512, avx2, sse, a level (v4, v3, v2), or a processor such as haswell (default: host)",
     "SLOPES_ENTRY": "portable: call programs through ctypes, as where CPython's C API is missing (default: by that API)",
     "SLOPES_CHECK": "1: each call of a compiled function verifies who holds the arrays that it writes into (slow)",
@@ -131,6 +131,15 @@ def named_threads() -> int | None:
         raise ArgumentError(f"SLOPES_THREADS is {text!r:.40}", why="it is the number of threads to compute with",
                             repair=f"set it to a whole number from 1 to {MOST_THREADS}, or unset it to use all processors", where="")
     return int(text)
+
+
+def openmp_threads() -> int | None:
+    """The number of threads that OMP_NUM_THREADS allows (its first, of several levels), or None when unset or not a number.
+
+    joblib sets it in its worker processes, so that all of them together use each processor once.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() and len(first) <= 4 and int(first) else None
 
 
 def named_cpu() -> tuple[str, str | None] | None:

@@ -15,6 +15,7 @@ RULES: dict[str, Rule] = {}
 EXCLUDED = {
     "e": "a number", "inf": "a number", "nan": "a number", "newaxis": "None", "pi": "a number",
     "empty": "its values are unspecified", "nonzero": "cannot be compiled: its size depends on values",
+    "conj": "complex numbers are not compiled", "imag": "complex numbers are not compiled", "real": "complex numbers are not compiled",
     "empty_like": "its values are unspecified", "broadcast_shapes": "no tensors", "can_cast": "no tensors", "finfo": "no tensors",
     "iinfo": "no tensors", "isdtype": "no tensors", "result_type": "no tensors",
     **dict.fromkeys(["unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"],
@@ -41,18 +42,26 @@ def within(draft: Draft, name: str, x: Value) -> str:
     return DOMAINS[name].format(x.name)
 
 
-@rule("sin", "cos", "atan", "tanh", "asinh", "erf", "square", "elu", "gelu", "log_sigmoid", "selu", "sigmoid", "silu", "softplus",
-      "leaky_relu", *DOMAINS)
+@rule("sin", "cos", "atan", "tanh", "asinh", "erf", "square", "celu", "elu", "gelu", "log_sigmoid", "mish", "selu", "sigmoid", "silu",
+      "softplus", "softsign", "tanhshrink", "leaky_relu", *DOMAINS)
 def smooth(draft: Draft, name: str) -> Value | None:
     x = draft.some("ffffi")
-    option = {"gelu": ["", ", 'tanh'"], "elu": ["", ", 0.7"], "softplus": ["", ", 2"], "leaky_relu": ["", ", 0.2"]}.get(name, [""])
+    option = {"gelu": ["", ", 'tanh'"], "elu": ["", ", 0.7"], "celu": ["", ", 0.7"], "softplus": ["", ", 2"],
+              "leaky_relu": ["", ", 0.2"]}.get(name, [""])
     return draft.emit(f"sl.{name}({within(draft, name, x)}{draft.pick(option)})", x)
 
 
-@rule("negative", "positive", "abs", "relu", "threshold", "stop_gradient")
+@rule("negative", "positive", "abs", "relu", "stop_gradient")
 def selecting(draft: Draft, name: str) -> Value | None:
-    x = draft.some("ffi", exact=name == "threshold")
+    x = draft.some("ffi")
     return draft.emit(f"sl.{name}({x.name})", x, exact=True)
+
+
+@rule("hardtanh", "relu6", "hardsigmoid", "hardswish", "softshrink", "hardshrink", "threshold", "heaviside")
+def piecewise(draft: Draft, name: str) -> Value | None:
+    x = draft.some("ffi", exact=True)
+    option = {"threshold": [", 0.5, -2"], "hardtanh": ["", ", -0.3, 0.8"], "softshrink": ["", ", 0.1"], "heaviside": ["", ", 0.5"]}
+    return draft.emit(f"sl.{name}({x.name}{draft.pick(option.get(name, ['']))})", x)
 
 
 @rule("signbit", "nan_to_num")
@@ -221,7 +230,13 @@ def membership(draft: Draft, name: str) -> Value | None:
     return draft.emit(f"sl.isin({x.name}, {elements.name}.astype({x.name}.dtype))", x, elements, exact=True)
 
 
-@rule("softmax", "log_softmax", "cumulative_sum", "sort")
+@rule("glu")
+def halves(draft: Draft, name: str) -> Value | None:
+    x = operand(draft, (draft.number(1, 5), 2 * draft.number(1, 4)))
+    return draft.emit(f"sl.{name}({x.name}, {draft.pick([-1, 1])})", x)
+
+
+@rule("softmax", "softmin", "log_softmax", "cumulative_sum", "sort")
 def along(draft: Draft, name: str) -> Value | None:
     x = draft.some("f", lambda value: value.ndim > 0, draft.shape(2))
     if not x.ndim:
@@ -448,7 +463,7 @@ def transposed(draft: Draft, axes: int) -> Value | None:
     w = Windows(draft, axes)
     x, weight = w.x(draft), operand(draft, (w.channels, w.outputs // w.groups, *w.size))
     extra = tuple(draft.number(0, step - 1) for step in w.stride)
-    options = f"{w.stride}, {w.padding}, {extra}, {w.dilation}, {w.groups}"
+    options = f"{w.stride}, {w.padding}, {extra}, {w.groups}, {w.dilation}"
     return draft.emit(f"sl.conv_transpose{axes}d({x.name}, {weight.name}, None, {options})", x, weight)
 
 
@@ -456,7 +471,8 @@ def pooling(draft: Draft, axes: int, name: str) -> Value | None:
     w = Windows(draft, axes)
     x = w.x(draft)
     padding = tuple(min(p, size // 2) for p, size in zip(w.padding, w.size))
-    last = w.dilation if name.startswith("max") else draft.chance(0.5)
+    ceil = draft.chance(0.3)
+    last = f"{w.dilation}, {ceil}" if name.startswith("max") else f"{ceil}, {draft.chance(0.5)}"
     return draft.emit(f"sl.{name}({x.name}, {w.size}, {draft.pick([w.stride, None])}, {padding}, {last})", x, exact=name.startswith("max"))
 
 

@@ -15,11 +15,10 @@ EXCLUDED = {
     "Buffer": "a tensor of a layer, which many layers here have", "Parameter": "a tensor of a layer, which most layers here have",
     "Module": "the base of all layers here", "init": "a module", "loss_for": "chooses one of the losses here",
     "contractive_penalty": "is a derivative of a layer, and its eager form too", "detached": "is drawn as stop_gradient",
-    "elu": "the function of slopes itself", "gelu": "the function of slopes itself", "leaky_relu": "the function of slopes itself",
-    "log_softmax": "the function of slopes itself", "relu": "the function of slopes itself", "selu": "the function of slopes itself",
-    "sigmoid": "the function of slopes itself", "silu": "the function of slopes itself", "softmax": "the function of slopes itself",
-    "softplus": "the function of slopes itself", "tanh": "the function of slopes itself",
-    "scaled_dot_product_attention": "the function of slopes itself",
+    **dict.fromkeys(["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_sigmoid",
+                     "log_softmax", "mish", "relu", "relu6", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax",
+                     "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold"],
+                    "the function of slopes itself"),
     **dict.fromkeys(("binary_cross_entropy", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss",
                      "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "cosine_embedding_loss", "triplet_margin_loss",
                      "triplet_margin_with_distance_loss", "ctc_loss"), "is compared, compiled too, in test_torch_losses.py"),
@@ -42,19 +41,32 @@ def called(draft: Draft, constructor: str, shape: tuple[int, ...], options: str 
     return draft.emit(f"{net}({x.name}{options}){pick}", x)
 
 
-@rule("ELU", "GELU", "SELU", "Identity", "LeakyReLU", "ReLU", "Sigmoid", "SiLU", "Softplus", "Tanh")
+@rule("CELU", "ELU", "GELU", "SELU", "Identity", "LeakyReLU", "LogSigmoid", "Mish", "ReLU", "Sigmoid", "SiLU", "Softplus", "Softsign",
+      "Tanh", "Tanhshrink")
 def activation(draft: Draft, name: str) -> Value | None:
     net = draft.layer(f"typed(nn.{name}(), real)")
     x = draft.some("f")
     return None if net is None else draft.emit(f"{net}({x.name})", x, exact=name in ("Identity", "ReLU"))
 
 
-@rule("Softmax", "LogSoftmax", "PReLU", "Threshold", "Squares", "Crosses", "Polar", "Flatten", "Unflatten", "Bins")
+@rule("Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "ReLU6", "Softshrink", "Threshold")
+def piecewise(draft: Draft, name: str) -> Value | None:
+    net, x = draft.layer(f"typed(nn.{name}({'0.5, 2.0' if name == 'Threshold' else ''}), real)"), draft.some("f", exact=True)
+    return None if net is None else draft.emit(f"{net}({x.name})", x)
+
+
+@rule("GLU", "Softmax2d")
+def gating(draft: Draft, name: str) -> Value | None:
+    n, c = draft.number(1, 5), 2 * draft.number(1, 3)
+    return called(draft, f"{name}()", (n, c) if name == "GLU" else (n, c, 2, 3))
+
+
+@rule("Softmax", "LogSoftmax", "Softmin", "PReLU", "Heaviside", "Squares", "Crosses", "Polar", "Flatten", "Unflatten", "Bins")
 def shaped(draft: Draft, name: str) -> Value | None:
     n, c = draft.number(1, 9), draft.number(1, 5)
     table = values_text(draft.rng, (7, c), "real", False)
     constructors = {"PReLU": f"PReLU({c})", "Unflatten": f"Unflatten(1, (1, {c}))", "Polar": "Polar()", "Bins": f"Bins({table}, 6)"}
-    x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Threshold", "Bins", "Polar") else operand(draft, (n, c))
+    x = draft.fresh((n, 2 if name == "Polar" else c)) if name in ("Heaviside", "Bins", "Polar") else operand(draft, (n, c))
     net = draft.layer(f"typed(nn.{constructors.get(name, f'{name}()')}, real)")
     apart = f"({x.name} + 5)" if name == "Polar" else x.name
     return None if net is None else draft.emit(f"{net}({apart})", x)
@@ -74,11 +86,11 @@ def window_options(draft: Draft, name: str) -> str:
     if name.startswith("LPPool"):
         return f"2, {size}, {stride}"
     if name.startswith(("Max", "Avg")):
-        return f"{size}, {stride}, {draft.number(0, size // 2)}"
+        return f"{size}, {stride}, {draft.number(0, size // 2)}, ceil_mode={draft.chance(0.3)}"
     return f"{size}, stride={stride}, padding={draft.number(0, 2)}"
 
 
-@rule("separable_convolution", "LPPool1d", "LPPool2d",
+@rule("separable_convolution", "LPPool1d", "LPPool2d", "LPPool3d",
       *(f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for axes in (1, 2, 3)))
 def windows(draft: Draft, name: str) -> Value | None:
     axes = 2 if name == "separable_convolution" else int(name[-2])
@@ -93,15 +105,23 @@ def windows(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({learned}{options})", shape)
 
 
-@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "GlobalAvgPool",
-      "GlobalMaxPool")
+@rule(*(f"{kind}Pad{axes}d" for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular") for axes in (1, 2, 3)))
+def padding(draft: Draft, name: str) -> Value | None:
+    axes = int(name[-2])
+    widths = tuple(draft.number(-1, 2) for _ in range(2 * axes))
+    shape = (draft.number(1, 3), draft.number(1, 3), *(draft.number(4, 6) for _ in range(axes)))
+    return called(draft, f"{name}({widths}{', 0.5' if name.startswith('Constant') else ''})", shape)
+
+
+@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
+      "GlobalAvgPool", "GlobalMaxPool")
 def adaptive(draft: Draft, name: str) -> Value | None:
     axes = int(name[-2]) if name[-1] == "d" else 2
     shape = (draft.number(1, 3), draft.number(1, 3), *(draft.number(2, 8) for _ in range(axes)))
     return called(draft, f"{name}({draft.number(1, 4) if name[-1] == 'd' else ''})", shape)
 
 
-@rule("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d")
+@rule("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
 def normalization(draft: Draft, name: str) -> Value | None:
     if draft.batched:
         return None
@@ -112,12 +132,14 @@ def normalization(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({channels})", shape)
 
 
-@rule("Dropout", "Dropout2d", "AlphaDropout", "SequenceDropout", "GaussianNoise", "MaskingNoise")
+@rule("RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout", "SequenceDropout",
+      "GaussianNoise", "MaskingNoise")
 def noise(draft: Draft, name: str) -> Value | None:
     if draft.batched:
         return None
-    shape = {"Dropout2d": (2, 3, 4, 5), "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
-    return called(draft, f"{name}({draft.pick([0.3, 0.5])})", shape)
+    shape = {"Dropout1d": (2, 3, 4), "Dropout2d": (2, 3, 4, 5), "Dropout3d": (2, 3, 4, 2, 1), "FeatureAlphaDropout": (2, 3, 4),
+             "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
+    return called(draft, f"{name}({draft.pick([0.1, 0.3] if name == 'RReLU' else [0.3, 0.5])})", shape)
 
 
 @rule("RNN", "GRU", "LSTM")
@@ -127,7 +149,7 @@ def recurrent(draft: Draft, name: str) -> Value | None:
     lengths = ""
     if draft.chance(0.3):
         lengths = ", lengths=" + indices(draft, (n,), length).name + " + 1"
-    return called(draft, f"{name}({inputs}, {hidden}{options})", (n, length, inputs), lengths, "[0]")
+    return called(draft, f"{name}({inputs}, {hidden}, batch_first=True{options})", (n, length, inputs), lengths, "[0]")
 
 
 @rule("RNNCell", "GRUCell", "LSTMCell")
@@ -143,15 +165,16 @@ def embedding(draft: Draft, name: str) -> Value | None:
     return None if net is None else draft.emit(f"{net}({x.name})", x)
 
 
-@rule("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder")
+@rule("MultiheadAttention", "Transformer", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder")
 def transformer(draft: Draft, name: str) -> Value | None:
     n, length, width = draft.number(1, 3), draft.number(1, 9), draft.pick([4, 8])  # of two numbers a norm leaves but their order
     options = f"{width}, 2, 8, dropout=0.0, batch_first=True, norm_first={draft.chance(0.5)}, activation={draft.pick(['relu', 'gelu'])!r}"
     constructor = {
-        "MultiheadAttention": f"MultiheadAttention({width}, 2, batch_first=True)", "TransformerEncoderLayer": f"{name}({options})",
+        "MultiheadAttention": f"MultiheadAttention({width}, 2, batch_first=True)",
+        "Transformer": f"Transformer({width}, 2, 1, 1, 8, 0.0, batch_first=True)", "TransformerEncoderLayer": f"{name}({options})",
         "TransformerDecoderLayer": f"{name}({options})", "TransformerEncoder": f"{name}(nn.TransformerEncoderLayer({options}), 2)",
         "TransformerDecoder": f"{name}(nn.TransformerDecoderLayer({options}), 2)"}[name]
-    memory = ", " + operand(draft, (n, draft.number(1, 4), width)).name if "Decoder" in name else ""
+    memory = ", " + operand(draft, (n, draft.number(1, 4), width)).name if "Decoder" in name or name == "Transformer" else ""
     return called(draft, constructor, (n, length, width), memory)
 
 

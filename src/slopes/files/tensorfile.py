@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,13 +48,28 @@ def save_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Map
     >>> load_safetensors("weights.safetensors")["weight"].tolist(), load_metadata("weights.safetensors")
     ([[1.0, 0.0], [0.0, 1.0]], {'made by': 'an example'})
     """
+    with replacing(path) as file:
+        for part in file_parts(arrays, metadata):
+            file.write(part)
+
+
+def safetensors_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of a file of these arrays; errors as in `save_safetensors`.
+
+    >>> loads_safetensors(safetensors_bytes({"weight": np.eye(2, dtype=np.float32)}))["weight"].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return b"".join(file_parts(arrays, None))
+
+
+def file_parts(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None) -> Iterator[bytes | memoryview]:
+    """The header and the data of each array."""
     pairs = [(checked_name(name), as_array(array, f"array {name!r}")) for name, array in arrays.items()]
     ordered = sorted(pairs, key=lambda item: (-item[1].itemsize, item[0]))  # wide dtypes first, so that all are aligned
     header = make_header(ordered, metadata)
-    with replacing(path) as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        for _, array in ordered:
-            file.write(little_endian(array).data)
+    yield len(header).to_bytes(8, "little") + header
+    for _, array in ordered:
+        yield little_endian(array).data
 
 
 def little_endian(array: np.ndarray) -> np.ndarray:
@@ -103,6 +119,13 @@ def load_safetensors(path: Path) -> dict[str, np.ndarray]:
     with opened(path) as source:
         entries, _ = read_header(source, path)
         return {entry.name: read_array(source, entry, path) for entry in entries}
+
+
+def loads_safetensors(data: bytes) -> dict[str, np.ndarray]:
+    """Read the named arrays from the bytes of a file; checks and errors as in `load_safetensors`."""
+    source, name = Source(io.BytesIO(data), len(data), len(data), False), "bytes in the format of safetensors"
+    entries, _ = read_header(source, name)
+    return {entry.name: read_array(source, entry, name) for entry in entries}
 
 
 def load_metadata(path: Path) -> dict[str, str]:

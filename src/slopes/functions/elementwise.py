@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.dtype import DType, as_dtype, float64, is_inexact, promote, scalar_dtype
+from ..graph.dtype import DType, as_dtype, float64, is_complex, is_inexact, promote, scalar_dtype
 from ..ops import composite
 from ..standard import check_device
 from ..tensor import Tensor, asarray, perform
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "copysign", "cos", "cosh",
-    "divide", "equal", "erf", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "isclose",
+    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos", "cosh",
+    "divide", "equal", "erf", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "imag", "isclose",
     "isfinite", "isinf", "isnan", "lerp", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
     "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "nan_to_num",
-    "negative", "nextafter", "not_equal", "positive", "pow", "reciprocal", "remainder", "round", "round_bfloat16",
+    "negative", "nextafter", "not_equal", "positive", "pow", "real", "reciprocal", "remainder", "round", "round_bfloat16",
     "rsqrt", "sign", "signbit", "sin", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc",
     "where",
 ]
@@ -157,6 +157,40 @@ def abs(x: Any) -> Tensor:
     tensor([1.5, 2. ])
     """
     return unary("abs", x)
+
+
+def real(x: Any) -> Tensor:
+    """The real part of complex numbers; x itself if it is real.
+
+    >>> sl.real([1 + 2j])
+    tensor([1.])
+    """
+    return of_complex("real", x)
+
+
+def imag(x: Any) -> Tensor:
+    """The imaginary part of complex numbers; 0 if x is real.
+
+    >>> sl.imag([1 + 2j])
+    tensor([2.])
+    """
+    x = asarray(x)
+    return perform("imag", (x,), {}) if is_complex(x.dtype) else x * 0
+
+
+def conj(x: Any) -> Tensor:
+    """The complex conjugate; x itself if it is real.
+
+    >>> sl.conj([1 + 2j])
+    tensor([1.-2.j], dtype=complex64)
+    """
+    return of_complex("conj", x)
+
+
+def of_complex(name: str, x: Any) -> Tensor:
+    """An operation on complex numbers that changes no real ones."""
+    x = asarray(x)
+    return perform(name, (x,), {}) if is_complex(x.dtype) else x
 
 
 def sign(x: Any) -> Tensor:

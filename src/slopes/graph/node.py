@@ -39,6 +39,8 @@ class Operation:
     contract     sums of products of two arguments over named axes
     mix          a small matrix of known numbers, applied along some axes
     order        each line along an axis is processed from one end to the other: running totals, sorting
+    linalg       a function of matrices that a library computes
+    complex      a part of complex numbers, or their Fourier transform
     loop         a graph of its own (`Body`), repeated
     """
 
@@ -71,6 +73,10 @@ class Operation:
     """Whether NumPy returns a view of the argument, without computing or copying."""
     beyond_standard: str = ""
     """Why `meaning` needs NumPy: what the array API standard lacks. "" where any namespace of the standard will do."""
+
+    # ------------------------------------------------------------------ compilation
+    eager_only: str = ""
+    """Why no program can do it; "" where it is compiled."""
 
     # ------------------------------------------------------------------ compilation: costs
     cost: int = 10

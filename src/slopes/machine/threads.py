@@ -34,5 +34,5 @@ def container_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
 
 
 def thread_count() -> int:
-    """The number of threads for large programs: SLOPES_THREADS, or what is available."""
-    return settings.named_threads() or available()
+    """The number of threads for large programs: SLOPES_THREADS, or what is available and OMP_NUM_THREADS allows."""
+    return settings.named_threads() or min(available(), settings.openmp_threads() or settings.MOST_THREADS)

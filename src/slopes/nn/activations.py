@@ -1,48 +1,38 @@
-"""Activation functions as layers. As plain functions they are in `slopes` itself."""
+"""Smooth activation functions as layers. As plain functions they are in `slopes` itself."""
 
 from __future__ import annotations
 
-from ..constraint import POSITIVE, REAL, WHOLE, check, one_of
+from typing import Any
+
+from ..constraint import FLAG, POSITIVE, REAL, Constraint, check, one_of
 from ..graph.build import build
 from ..ops import composite
 from ..tensor import Tensor
 from .module import Module
 
 
+class Activation(Module):
+    """The base class of activations that take `inplace`, as in PyTorch; it has no effect, as tensors never change in place."""
+
+    constraints: dict[str, Constraint] = {"inplace": FLAG}
+
+    def __init__(self, inplace: bool = False) -> None:
+        check(type(self).__name__, self.constraints, {"inplace": inplace})
+
+
 class Identity(Module):
-    """y = x, dy/dx = 1. Any shape.
+    """y = x, dy/dx = 1. Any shape; arguments are accepted and have no effect, so that it can replace any layer.
 
     >>> import slopes as sl
     >>> sl.nn.Identity()(sl.tensor([1.0, -2.0])).numpy().tolist()
     [1.0, -2.0]
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
     def forward(self, x: Tensor) -> Tensor:
         return x
-
-
-class Threshold(Module):
-    """y = 1 where x >= threshold, otherwise 0; its derivative is 0 everywhere. Any shape.
-
-    The threshold unit of McCulloch and Pitts, "A logical calculus of the ideas immanent in nervous activity", 1943.
-    (PyTorch's Threshold is different: it returns x above the threshold.)
-
-    >>> import slopes as sl
-    >>> sl.nn.Threshold()(sl.tensor([-1.0, 0.0, 2.0])).numpy().tolist()
-    [0.0, 1.0, 1.0]
-    """
-
-    constraints = {"threshold": REAL}
-
-    def __init__(self, threshold: float = 0.0) -> None:
-        check("Threshold", self.constraints, {"threshold": threshold})
-        self.threshold = float(threshold)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x >= self.threshold).astype(x.dtype)
-
-    def details(self) -> str:
-        return f"{self.threshold:g}" if self.threshold else ""
 
 
 class Sigmoid(Module):
@@ -69,8 +59,8 @@ class Tanh(Module):
         return build("tanh", x)
 
 
-class ReLU(Module):
-    """y = max(x, 0), dy/dx = 1 where x > 0, otherwise 0 (at 0 too). Any shape.
+class ReLU(Activation):
+    """y = max(x, 0), dy/dx = 1 where x > 0, otherwise 0 (at 0 too). Any shape; `inplace` has no effect.
 
     Source: Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
 
@@ -84,7 +74,8 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """y = x where x > 0, otherwise negative_slope x; the derivative is 1 or negative_slope. Any shape.
+    """y = x where x > 0, otherwise negative_slope x; the derivative is 1 or negative_slope. Any shape; `inplace` has
+    no effect.
 
     Source: Maas et al., "Rectifier nonlinearities improve neural network acoustic models", 2013.
 
@@ -93,10 +84,10 @@ class LeakyReLU(Module):
     [-0.5, 2.0]
     """
 
-    constraints = {"negative_slope": REAL}
+    constraints = {"negative_slope": REAL, "inplace": FLAG}
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        check("LeakyReLU", self.constraints, {"negative_slope": negative_slope})
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        check("LeakyReLU", self.constraints, {"negative_slope": negative_slope, "inplace": inplace})
         self.negative_slope = float(negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,70 +100,29 @@ class LeakyReLU(Module):
 class Softplus(Module):
     """y = log(1 + exp(beta x)) / beta, dy/dx = sigmoid(beta x): a smooth ReLU. Any shape; computed without overflow.
 
+    threshold: where beta x is above it, y = x. At 20, the default, the exact value is returned, which differs from x by 2e-9.
+
     >>> import slopes as sl
     >>> sl.nn.Softplus()(sl.tensor([1000.0, -1000.0])).numpy().tolist()
     [1000.0, 0.0]
     """
 
-    constraints = {"beta": POSITIVE}
+    constraints = {"beta": POSITIVE, "threshold": REAL}
 
-    def __init__(self, beta: float = 1.0) -> None:
-        check("Softplus", self.constraints, {"beta": beta})
-        self.beta = float(beta)
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        check("Softplus", self.constraints, {"beta": beta, "threshold": threshold})
+        self.beta, self.threshold = float(beta), float(threshold)
 
     def forward(self, x: Tensor) -> Tensor:
-        return composite.softplus(x, self.beta)
+        return composite.softplus(x, self.beta, self.threshold)
 
     def details(self) -> str:
         return f"{self.beta:g}" if self.beta != 1 else ""
 
 
-class Softmax(Module):
-    """y_i = exp(x_i) / sum over j of exp(x_j) along one axis: positive, with sum 1; computed without overflow.
-
-    For training, omit it and pass the logits to cross_entropy, which is more accurate.
-
-    >>> import slopes as sl
-    >>> sl.nn.Softmax()(sl.tensor([[1e4, 1e4]])).numpy().tolist()
-    [[0.5, 0.5]]
-    """
-
-    constraints = {"axis": WHOLE}
-
-    def __init__(self, axis: int = -1) -> None:
-        check("Softmax", self.constraints, {"axis": axis})
-        self.axis = int(axis)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return composite.softmax(x, axis=self.axis)
-
-    def details(self) -> str:
-        return "" if self.axis == -1 else f"axis={self.axis}"
-
-
-class LogSoftmax(Module):
-    """y_i = x_i - log(sum over j of exp(x_j)) along one axis: the logarithm of softmax, computed without overflow.
-
-    >>> import slopes as sl
-    >>> sl.nn.LogSoftmax()(sl.tensor([[1e4, 0.0]])).numpy().tolist()
-    [[0.0, -10000.0]]
-    """
-
-    constraints = {"axis": WHOLE}
-
-    def __init__(self, axis: int = -1) -> None:
-        check("LogSoftmax", self.constraints, {"axis": axis})
-        self.axis = int(axis)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return composite.log_softmax(x, axis=self.axis)
-
-    def details(self) -> str:
-        return "" if self.axis == -1 else f"axis={self.axis}"
-
-
 class ELU(Module):
-    """y = x where x > 0, otherwise alpha (exp(x) - 1); the derivative is 1 or alpha exp(x). Any shape.
+    """y = x where x > 0, otherwise alpha (exp(x) - 1); the derivative is 1 or alpha exp(x). Any shape; `inplace` has
+    no effect.
 
     Source: Clevert et al., "Fast and accurate deep network learning by exponential linear units", 2016.
 
@@ -181,10 +131,10 @@ class ELU(Module):
     [0.0, 2.0]
     """
 
-    constraints = {"alpha": REAL}
+    constraints = {"alpha": REAL, "inplace": FLAG}
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        check("ELU", self.constraints, {"alpha": alpha})
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        check("ELU", self.constraints, {"alpha": alpha, "inplace": inplace})
         self.alpha = float(alpha)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -194,8 +144,9 @@ class ELU(Module):
         return f"{self.alpha:g}" if self.alpha != 1 else ""
 
 
-class SELU(Module):
-    """y = s x where x > 0, otherwise s a (exp(x) - 1), with a = 1.6733, s = 1.0507. Any shape.
+class SELU(Activation):
+    """y = s x where x > 0, otherwise s a (exp(x) - 1), with a = 1.6733, s = 1.0507. Any shape; `inplace` has
+    no effect.
 
     With weights of variance 1 / fan_in, activations converge to mean 0 and variance 1 from layer to layer. Use
     AlphaDropout with it, which preserves both. Source: Klambauer et al., "Self-normalizing neural networks", 2017.
@@ -233,8 +184,8 @@ class GELU(Module):
         return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
-    """y = x sigmoid(x), also called swish. Any shape.
+class SiLU(Activation):
+    """y = x sigmoid(x), also called swish. Any shape; `inplace` has no effect.
 
     Source: Elfwing et al., "Sigmoid-weighted linear units for neural network function approximation", 2018.
 
@@ -245,3 +196,75 @@ class SiLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return composite.silu(x)
+
+
+class CELU(Module):
+    """y = x where x > 0, otherwise alpha (exp(x / alpha) - 1); the derivative is 1 or exp(x / alpha). Any shape; `inplace` has no
+    effect. Source: Barron, "Continuously differentiable exponential linear units", 2017.
+
+    >>> import slopes as sl
+    >>> sl.nn.CELU(0.5)(sl.tensor([-1000.0, 2.0])).numpy().tolist()
+    [-0.5, 2.0]
+    """
+
+    constraints = {"alpha": POSITIVE, "inplace": FLAG}
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        check("CELU", self.constraints, {"alpha": alpha, "inplace": inplace})
+        self.alpha = float(alpha)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.celu(x, self.alpha)
+
+    def details(self) -> str:
+        return f"{self.alpha:g}" if self.alpha != 1 else ""
+
+
+class Mish(Activation):
+    """y = x tanh(log(1 + exp(x))). Any shape; `inplace` has no effect.
+
+    Source: Misra, "Mish: a self regularized non-monotonic activation function", 2019.
+
+    >>> import slopes as sl
+    >>> sl.nn.Mish()(sl.tensor([0.0, 100.0])).numpy().tolist()
+    [0.0, 100.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.mish(x)
+
+
+class LogSigmoid(Module):
+    """y = log(1 / (1 + exp(-x))), dy/dx = 1 - sigmoid(x). Any shape; exact where sigmoid underflows.
+
+    >>> import slopes as sl
+    >>> sl.nn.LogSigmoid()(sl.tensor([-1000.0])).numpy().tolist()
+    [-1000.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.log_sigmoid(x)
+
+
+class Softsign(Module):
+    """y = x / (1 + |x|), dy/dx = 1 / (1 + |x|)^2: like tanh, with slower tails. Any shape.
+
+    >>> import slopes as sl
+    >>> sl.nn.Softsign()(sl.tensor([-3.0, 1.0])).numpy().tolist()
+    [-0.75, 0.5]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.softsign(x)
+
+
+class Tanhshrink(Module):
+    """y = x - tanh(x), dy/dx = tanh(x)^2. Any shape.
+
+    >>> import slopes as sl
+    >>> sl.nn.Tanhshrink()(sl.tensor([0.0, 100.0])).numpy().tolist()
+    [0.0, 99.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return composite.tanhshrink(x)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..constraint import COUNT, FLAG, POSITIVE, RISING, check
+from ..constraint import COUNT, FACTORY, FLAG, POSITIVE, RISING, check
 from ..errors import ArgumentError, ShapeError
 from ..graph.build import build
 from ..graph.dtype import is_integer
@@ -50,10 +50,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     True
     """
 
-    constraints = {"in_features": COUNT, "n_classes": COUNT, "cutoffs": RISING, "div_value": POSITIVE, "head_bias": FLAG}
+    constraints = {"in_features": COUNT, "n_classes": COUNT, "cutoffs": RISING, "div_value": POSITIVE, "head_bias": FLAG, **FACTORY}
 
     def __init__(self, in_features: int, n_classes: int, cutoffs: Sequence[int], div_value: float = 4.0,
-                 head_bias: bool = False) -> None:
+                 head_bias: bool = False, device: Any = None, dtype: Any = None) -> None:
         owner = "AdaptiveLogSoftmaxWithLoss"
         check(owner, self.constraints, {"in_features": in_features, "n_classes": n_classes, "cutoffs": cutoffs,
                                         "div_value": div_value, "head_bias": head_bias})
@@ -65,6 +65,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         widths = [max(1, int(self.in_features // div_value ** (i + 1))) for i in range(len(cutoffs))]
         self.tail = [Sequential(Linear(self.in_features, width, bias=False), Linear(width, stop - start, bias=False))
                      for width, start, stop in zip(widths, self.cutoffs, self.cutoffs[1:])]
+        self.to(device, dtype)
 
     def forward(self, x: Tensor, targets: Any = None) -> Any:
         if targets is None:

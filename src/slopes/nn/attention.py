@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..constraint import COUNT, FLAG, OPTIONAL_COUNT, SHARE, check
+from ..constraint import COUNT, FACTORY, FLAG, OPTIONAL_COUNT, SHARE, check
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..functions import arange, ones, zeros
 from ..functions.attention import attend, attention_weights, fits
 from ..graph.build import build
 from ..graph.dtype import bool_, is_inexact
 from ..graph.scopes import running_layer
-from ..ops.composite import matmul, mean, split, where
+from ..ops.composite import concat, matmul, mean, split, where
 from ..parameter import Parameter
 from ..tensor import Tensor, asarray
 from ..trace import current_trace, note
@@ -39,6 +40,9 @@ class MultiheadAttention(Module):
     are optional and weights are returned only on request. Compiled functions have the weights (N, h, L, S) of each head at the tap
     `PATH.attention`.
 
+    add_bias_kv appends a learned key and value (bias_k, bias_v: (1, 1, embed_dim), initially Xavier normal) to those of each
+    sequence, add_zero_attn a key and value of zeros; no mask hides them.
+
     in_proj_weight: (3 embed_dim, embed_dim), the rows of q, k, v stacked (with another kdim or vdim: q_proj_weight,
     k_proj_weight, v_proj_weight), initially Xavier uniform; in_proj_bias: (3 embed_dim,), initially zeros; out_proj: a Linear
     whose bias is initially zeros. `dropout` is applied to the attention weights in training.
@@ -61,21 +65,27 @@ class MultiheadAttention(Module):
     v_proj_weight: Any  # Parameter (embed_dim, vdim)
     in_proj_bias: Any  # Parameter (3 embed_dim,); None without bias
     constraints = {"embed_dim": COUNT, "num_heads": COUNT, "dropout": SHARE, "bias": FLAG, "kdim": OPTIONAL_COUNT,
-                   "vdim": OPTIONAL_COUNT, "batch_first": FLAG}
+                   "vdim": OPTIONAL_COUNT, "batch_first": FLAG, "add_bias_kv": FLAG, "add_zero_attn": FLAG, **FACTORY}
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, kdim: int | None = None,
-                 vdim: int | None = None, batch_first: bool = False) -> None:
-        check("MultiheadAttention", self.constraints, {"embed_dim": embed_dim, "num_heads": num_heads, "dropout": dropout,
-                                                       "bias": bias, "kdim": kdim, "vdim": vdim, "batch_first": batch_first})
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
+                 add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
+                 device: Any = None, dtype: Any = None) -> None:
+        check("MultiheadAttention", self.constraints, {
+            "embed_dim": embed_dim, "num_heads": num_heads, "dropout": dropout, "bias": bias, "add_bias_kv": add_bias_kv,
+            "add_zero_attn": add_zero_attn, "kdim": kdim, "vdim": vdim, "batch_first": batch_first})
         check_heads(embed_dim, num_heads)
         self.embed_dim, self.num_heads, self.batch_first = int(embed_dim), int(num_heads), batch_first
         self.kdim, self.vdim = int(kdim or embed_dim), int(vdim or embed_dim)
         self.make_weights()
         self.in_proj_bias = init.blank((3 * self.embed_dim,)) if bias else None
+        self.add_zero_attn = add_zero_attn
+        self.bias_k, self.bias_v = (
+            init.xavier_normal(init.blank((1, 1, self.embed_dim))) if add_bias_kv else None for _ in range(2))
         self.out_proj = Linear(self.embed_dim, self.embed_dim, bias)
         if bias:
             init.zeros(self.out_proj.bias)  # type: ignore[type-var]
         self.dropout = Dropout(dropout) if dropout else None  # without dropout, no random numbers are drawn
+        self.to(device, dtype)
 
     def make_weights(self) -> None:
         width, packed = self.embed_dim, self.kdim == self.vdim == self.embed_dim
@@ -95,6 +105,9 @@ class MultiheadAttention(Module):
             query, key, value = self.clean_inputs(query, key, value, key_padding_mask)
         q, k, v = map(self.split_heads, self.project(query, key, value))  # (N, h, L or S, d)
         mask = self.merge_masks(q, k, key_padding_mask, attn_mask)
+        if self.bias_k is not None or self.add_zero_attn:
+            mask, is_causal = pad_mask(merge_causal(mask, q, k, is_causal), (self.bias_k is not None) + self.add_zero_attn), False
+            k, v = self.append_rows(k, self.bias_k), self.append_rows(v, self.bias_v)
         if current_trace() is not None and running_layer():  # a program has them only where somebody taps them
             note(f"{running_layer()}.{ATTENTION}", attention_weights(q, k, mask, is_causal))
         if not need_weights and (self.dropout is None or not self.dropout.training):
@@ -129,6 +142,15 @@ class MultiheadAttention(Module):
         if self.in_proj_weight is None:
             return self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
         return split(self.in_proj_weight, 3)
+
+    def append_rows(self, x: Tensor, bias: Parameter | None) -> Tensor:
+        """The keys or values (N, h, S, d) with those of add_bias_kv and add_zero_attn."""
+        rows, (batch, heads, _, width) = [x], x.shape
+        if bias is not None:
+            rows.append(bias.reshape((1, heads, 1, width)).broadcast_to((batch, heads, 1, width)))
+        if self.add_zero_attn:
+            rows.append(zeros((batch, heads, 1, width), x.dtype))
+        return concat(rows, axis=2)
 
     def split_heads(self, x: Tensor) -> Tensor:
         """Reshape x, (N, L, E) or (L, N, E), to (N, h, L, d)."""
@@ -193,6 +215,24 @@ def check_heads(width: int, heads: int) -> None:
         fit = ", ".join(str(n) for n in range(1, width + 1) if width % n == 0)
         raise ArgumentError(f"MultiheadAttention: num_heads={heads} must divide embed_dim={width}",
                             why="each head takes an equal share of the features", repair=f"numbers of heads that fit: {fit}")
+
+
+def merge_causal(mask: Tensor | None, q: Tensor, k: Tensor, is_causal: bool) -> Tensor | None:
+    """The mask of `merge_masks`, which also hides later positions if is_causal."""
+    if not is_causal:
+        return mask
+    before = arange(q.shape[2]).reshape((-1, 1)) >= arange(k.shape[2])
+    if mask is None:
+        return before
+    return mask & before if mask.dtype == bool_ else where(before, mask, -math.inf)
+
+
+def pad_mask(mask: Tensor | None, count: int) -> Tensor | None:
+    """The mask with `count` more keys at its end, which all queries see."""
+    if mask is None:
+        return None
+    seen = (*mask.shape[:-1], count)
+    return concat([mask, ones(seen, bool_) if mask.dtype == bool_ else zeros(seen, mask.dtype)], axis=-1)
 
 
 def clean_padding(x: Tensor, padding: Tensor, batch_first: bool) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..constraint import COUNT, FLAG, MARGINS, PADDING, SIZES, check, per_axis
+from ..constraint import COUNT, FACTORY, FLAG, MARGINS, PADDING, SIZES, check, one_of, per_axis
 from ..errors import ArgumentError, ShapeError
 from ..ops import composite
 from ..parameter import Parameter
@@ -25,32 +25,37 @@ class Convolution(Module):
     weight: Parameter  # (out_channels, in_channels / groups, *kernel_size)
     bias: Parameter | None  # (out_channels,)
     constraints = {"in_channels": COUNT, "out_channels": COUNT, "kernel_size": SIZES, "stride": SIZES, "padding": PADDING,
-                   "dilation": SIZES, "groups": COUNT, "bias": FLAG}
+                   "dilation": SIZES, "groups": COUNT, "bias": FLAG, "padding_mode": one_of("zeros", *composite.PADDING_MODES), **FACTORY}
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True) -> None:
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
+                 dtype: Any = None) -> None:
         owner = type(self).__name__
         check(owner, self.constraints, {
             "in_channels": in_channels, "out_channels": out_channels, "kernel_size": kernel_size, "stride": stride,
-            "padding": padding, "dilation": dilation, "groups": groups, "bias": bias})
+            "padding": padding, "dilation": dilation, "groups": groups, "bias": bias, "padding_mode": padding_mode})
         check_groups(owner, groups, in_channels, out_channels)
         self.in_channels, self.out_channels, self.groups = int(in_channels), int(out_channels), int(groups)
         self.kernel_size = per_axis(owner, "kernel_size", kernel_size, self.axes)
         self.stride = per_axis(owner, "stride", stride, self.axes)
         self.dilation = per_axis(owner, "dilation", dilation, self.axes)
-        self.padding = check_padding(owner, padding, self.stride, self.axes)
+        self.padding, self.padding_mode = check_padding(owner, padding, self.stride, self.axes), padding_mode
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         self.weight = init.kaiming_uniform(init.blank(shape), a=math.sqrt(5))
         self.bias = init.bias_for(self.weight, self.out_channels) if bias else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, self.in_channels)
-        y = composite.convolution(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation,
-                                  groups=self.groups)
+        padding: Any = self.padding
+        if self.padding_mode != "zeros":
+            pairs = composite.padding_pairs(self.padding, self.kernel_size, self.stride, self.dilation, type(self).__name__)
+            x, padding = composite.pad_edges(x, pairs, self.padding_mode), 0
+        y = composite.convolution(x, self.weight, stride=self.stride, padding=padding, dilation=self.dilation, groups=self.groups)
         return y if self.bias is None else y + per_channel(self.bias, self.axes)
 
     def details(self) -> str:
-        return channels_and_kernel(self) + options(self, stride=1, padding=0, dilation=1, groups=1)
+        return channels_and_kernel(self) + options(self, stride=1, padding=0, dilation=1, groups=1, padding_mode="zeros")
 
 
 class Conv1d(Convolution):
@@ -59,6 +64,7 @@ class Conv1d(Convolution):
     x: (N, in_channels, L), y: (N, out_channels, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1.
     weight: (out_channels, in_channels / groups, k), bias: (out_channels,); both initially uniform in
     (-1/sqrt(fan_in), 1/sqrt(fan_in)), fan_in = in_channels / groups * k, as in PyTorch. padding="same" keeps L (stride 1 only).
+    padding_mode: padding has "zeros", or values of x: "reflect" mirrors it, "replicate" repeats its ends, "circular" closes it.
     Raises ShapeError for another number of channels or axes.
 
     >>> import slopes as sl
@@ -109,14 +115,17 @@ class TransposedConvolution(Module):
     weight: Parameter  # (in_channels, out_channels / groups, *kernel_size)
     bias: Parameter | None  # (out_channels,)
     constraints = {"in_channels": COUNT, "out_channels": COUNT, "kernel_size": SIZES, "stride": SIZES, "padding": MARGINS,
-                   "output_padding": MARGINS, "groups": COUNT, "bias": FLAG, "dilation": SIZES}
+                   "output_padding": MARGINS, "groups": COUNT, "bias": FLAG, "dilation": SIZES, "padding_mode": one_of("zeros"),
+                   **FACTORY}
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1) -> None:
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros",
+                 device: Any = None, dtype: Any = None) -> None:
         owner = type(self).__name__
         check(owner, self.constraints, {
             "in_channels": in_channels, "out_channels": out_channels, "kernel_size": kernel_size, "stride": stride,
-            "padding": padding, "output_padding": output_padding, "groups": groups, "bias": bias, "dilation": dilation})
+            "padding": padding, "output_padding": output_padding, "groups": groups, "bias": bias, "dilation": dilation,
+            "padding_mode": padding_mode})
         check_groups(owner, groups, in_channels, out_channels)
         self.in_channels, self.out_channels, self.groups = int(in_channels), int(out_channels), int(groups)
         self.kernel_size = per_axis(owner, "kernel_size", kernel_size, self.axes)
@@ -128,6 +137,7 @@ class TransposedConvolution(Module):
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
         self.weight = init.kaiming_uniform(init.blank(shape), a=math.sqrt(5))
         self.bias = init.bias_for(self.weight, self.out_channels) if bias else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, self.in_channels)

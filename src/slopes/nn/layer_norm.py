@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constraint import COUNT, FLAG, OPTIONAL_POSITIVE, POSITIVE, SIZES, check
+from ..constraint import COUNT, FACTORY, FLAG, OPTIONAL_POSITIVE, POSITIVE, SIZES, check
 from ..errors import ArgumentError, ShapeError
 from ..graph.build import build
 from ..modes import no_grad
@@ -33,14 +33,16 @@ class LayerNorm(Module):
 
     weight: Any  # Parameter normalized_shape, ones; None without elementwise_affine
     bias: Any  # Parameter normalized_shape, zeros; None without elementwise_affine or bias
-    constraints = {"normalized_shape": SIZES, "eps": POSITIVE, "elementwise_affine": FLAG, "bias": FLAG}
+    constraints = {"normalized_shape": SIZES, "eps": POSITIVE, "elementwise_affine": FLAG, "bias": FLAG, **FACTORY}
 
-    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True) -> None:
+    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,
+                 device: Any = None, dtype: Any = None) -> None:
         check("LayerNorm", self.constraints, {"normalized_shape": normalized_shape, "eps": eps,
                                               "elementwise_affine": elementwise_affine, "bias": bias})
         self.normalized_shape, self.eps = sizes(normalized_shape), float(eps)
         self.weight = init.ones(init.blank(self.normalized_shape)) if elementwise_affine else None
         self.bias = init.blank(self.normalized_shape) if elementwise_affine and bias else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         check_last(self, x)
@@ -64,13 +66,15 @@ class RMSNorm(Module):
     """
 
     weight: Any  # Parameter normalized_shape, ones; None without elementwise_affine
-    constraints = {"normalized_shape": SIZES, "eps": OPTIONAL_POSITIVE, "elementwise_affine": FLAG}
+    constraints = {"normalized_shape": SIZES, "eps": OPTIONAL_POSITIVE, "elementwise_affine": FLAG, **FACTORY}
 
-    def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True) -> None:
+    def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None,
+                 dtype: Any = None) -> None:
         check("RMSNorm", self.constraints, {"normalized_shape": normalized_shape, "eps": eps,
                                             "elementwise_affine": elementwise_affine})
         self.normalized_shape, self.eps = sizes(normalized_shape), None if eps is None else float(eps)
         self.weight = init.ones(init.blank(self.normalized_shape)) if elementwise_affine else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         check_last(self, x)
@@ -96,18 +100,21 @@ class GroupNorm(Module):
     """
 
     weight: Any  # Parameter (num_channels,), ones; None without affine
-    bias: Any  # Parameter (num_channels,), zeros; None without affine
-    constraints = {"num_groups": COUNT, "num_channels": COUNT, "eps": POSITIVE, "affine": FLAG}
+    bias: Any  # Parameter (num_channels,), zeros; None without affine or bias
+    constraints = {"num_groups": COUNT, "num_channels": COUNT, "eps": POSITIVE, "affine": FLAG, "bias": FLAG, **FACTORY}
 
-    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
-        check("GroupNorm", self.constraints, {"num_groups": num_groups, "num_channels": num_channels, "eps": eps, "affine": affine})
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
+                 dtype: Any = None, *, bias: bool = True) -> None:
+        check("GroupNorm", self.constraints, {"num_groups": num_groups, "num_channels": num_channels, "eps": eps, "affine": affine,
+                                              "bias": bias})
         if num_channels % num_groups:
             raise ArgumentError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}",
                                 why="each group takes an equal share of the channels",
                                 repair=f"groups that fit: {', '.join(map(str, divisors(num_channels)))}")
         self.num_groups, self.num_channels, self.eps = int(num_groups), int(num_channels), float(eps)
         self.weight = init.ones(init.blank((self.num_channels,))) if affine else None
-        self.bias = init.blank((self.num_channels,)) if affine else None
+        self.bias = init.blank((self.num_channels,)) if affine and bias else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         shape = tuple(x.shape)
@@ -117,7 +124,8 @@ class GroupNorm(Module):
         y = standardize(grouped, tuple(range(2, grouped.ndim)), self.eps).reshape(shape)
         if self.weight is None:
             return y
-        return affine(y, per_channel(self.weight, len(shape) - 2), per_channel(self.bias, len(shape) - 2))
+        bias = None if self.bias is None else per_channel(self.bias, len(shape) - 2)
+        return affine(y, per_channel(self.weight, len(shape) - 2), bias)
 
     def wrong_shape(self, x: Tensor) -> ShapeError:
         what, where = layer_and_location(self, x)
@@ -125,15 +133,16 @@ class GroupNorm(Module):
         return ShapeError(f"{what} needs {self.num_channels} channels on axis 1, but x is {tuple(x.shape)}", repair=repair, where=where)
 
     def details(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}" + ("" if self.weight is not None else ", affine=False")
+        bias = ", bias=False" if self.bias is None and self.weight is not None else ""
+        return f"{self.num_groups}, {self.num_channels}" + ("" if self.weight is not None else ", affine=False") + bias
 
 
 class InstanceNorm(BatchNorm):
-    """The base class of InstanceNorm1d and InstanceNorm2d, which define the number of axes of x."""
+    """The base class of InstanceNorm1d, InstanceNorm2d and InstanceNorm3d, which define the number of axes of x."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
-                 track_running_stats: bool = False) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+                 track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def axes(self, x: Tensor) -> tuple[int, ...]:
         return tuple(range(2, x.ndim))
@@ -183,6 +192,18 @@ class InstanceNorm2d(InstanceNorm):
     """
 
     ranks = (4,)
+
+
+class InstanceNorm3d(InstanceNorm):
+    """InstanceNorm2d with one more axis: x and y: (N, C, D, H, W).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.InstanceNorm3d(3)(sl.ones((2, 3, 2, 4, 4))).shape
+    (2, 3, 2, 4, 4)
+    """
+
+    ranks = (5,)
 
 
 def sizes(shape: Any) -> tuple[int, ...]:

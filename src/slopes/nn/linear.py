@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from ..constraint import COUNT, FLAG, check
+from ..constraint import COUNT, FACTORY, FLAG, check
 from ..errors import ShapeError
 from ..ops.composite import affine, rows_product
 from ..parameter import Parameter
@@ -31,13 +32,15 @@ class Linear(Module):
 
     weight: Parameter  # (out_features, in_features)
     bias: Parameter | None  # (out_features,)
-    constraints = {"in_features": COUNT, "out_features": COUNT, "bias": FLAG}
+    constraints = {"in_features": COUNT, "out_features": COUNT, "bias": FLAG, **FACTORY}
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
+                 dtype: Any = None) -> None:
         check("Linear", self.constraints, {"in_features": in_features, "out_features": out_features, "bias": bias})
         self.in_features, self.out_features = int(in_features), int(out_features)
         self.weight = init.kaiming_uniform(init.blank((self.out_features, self.in_features)), a=math.sqrt(5))
         self.bias = init.bias_for(self.weight, self.out_features) if bias else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim == 0 or x.shape[-1] != self.in_features:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..arrays import shorten
-from ..constraint import Constraint
+from ..constraint import Constraint, float_name
 from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, line_text, user_location
 from ..graph.build import build
 from ..graph.dtype import float32
@@ -21,6 +22,7 @@ from ..modes import mode
 from ..parameter import Parameter
 from ..tensor import Tensor, asarray
 from ..versions import versions
+from .convert import convert
 from .hyper_parameter import TracksChanges
 from .state import copy_state, load_arrays
 from .summary import Summary, summarize
@@ -125,9 +127,61 @@ class Module(TracksChanges):
     def buffers(self) -> list[Buffer]:
         return [buffer for _, buffer in self.named_buffers()]
 
+    def modules(self) -> list[Module]:
+        """This module and all submodules, each once, outermost first."""
+        return [module for _, module in self.named_modules()]
+
     def children(self) -> list[Module]:
         """The direct submodules."""
-        return [entry.value for entry in nearest_modules(self)]
+        return [module for _, module in self.named_children()]
+
+    def named_children(self) -> list[tuple[str, Module]]:
+        """(path, module) of the direct submodules, each once."""
+        return [(entry.key, entry.value) for entry in nearest_modules(self)]
+
+    def get_submodule(self, path: str) -> Module:
+        """The submodule at a path, such as "layers.0"; ArgumentError if there is none."""
+        return look_up(self, "submodule", dict(self.named_modules()), path)
+
+    def get_parameter(self, path: str) -> Parameter:
+        """The parameter at a path, such as "0.weight"; ArgumentError if there is none."""
+        return look_up(self, "parameter", dict(self.named_parameters()), path)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Set an attribute to a parameter or None: `self.name = param`, with a check. ArgumentError for anything else."""
+        set_registered(self, name, param, Parameter)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Set an attribute to a module or None: `self.name = module`, with a check. ArgumentError for anything else."""
+        set_registered(self, name, module, Module)
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Set an attribute to a buffer with these values (`self.name = nn.Buffer(tensor)`), or None.
+
+        With persistent=False it is a plain tensor, which is neither saved nor loaded.
+
+        >>> from slopes import nn
+        >>> net = nn.Identity()
+        >>> net.register_buffer("total", [0.0, 0.0])
+        >>> net.state_dict()["total"].tolist()
+        [0.0, 0.0]
+        """
+        check_attribute(self, name)
+        setattr(self, name, None if tensor is None else Buffer(tensor) if persistent else asarray(tensor))
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call fn(module) for every submodule, the inner ones first, and at last for this module; returns the module.
+
+        >>> from slopes import nn
+        >>> def zero_bias(layer):
+        ...     if isinstance(layer, nn.Linear):
+        ...         nn.init.zeros(layer.bias)
+        >>> nn.Sequential(nn.Linear(3, 2), nn.ReLU()).apply(zero_bias)[0].bias.tolist()
+        [0.0, 0.0]
+        """
+        for module in innermost_first(self):
+            fn(module)
+        return self
 
     # Modes and gradients
 
@@ -144,6 +198,39 @@ class Module(TracksChanges):
     def eval(self) -> Module:
         """Set eval mode: no dropout, running statistics."""
         return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set requires_grad of all parameters: False freezes the module. Returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def to(self, device: Any = None, dtype: Any = None) -> Self:
+        """Convert all floating-point parameters and buffers to dtype, float32 or float64; returns the module.
+
+        The first argument may be the dtype alone. The only device is "cpu". Parameters stay the same objects, so optimizers keep
+        them; their gradients are dropped. Raises ArgumentError for another device or dtype.
+
+        >>> from slopes import nn
+        >>> nn.Linear(3, 2).to("cpu").to("float64").weight.dtype
+        dtype('float64')
+        """
+        if dtype is None and float_name(device) is not None:
+            device, dtype = None, device
+        convert(type(self).__name__, [tensor for _, tensor in self.named_state()], device, dtype)
+        return self
+
+    def cpu(self) -> Self:
+        """The module itself: everything is on the CPU."""
+        return self
+
+    def float(self) -> Self:
+        """Convert to float32: to(dtype="float32")."""
+        return self.to(dtype="float32")
+
+    def double(self) -> Self:
+        """Convert to float64: to(dtype="float64")."""
+        return self.to(dtype="float64")
 
     def zero_grad(self) -> None:
         """Set all gradients to None."""
@@ -168,12 +255,13 @@ class Module(TracksChanges):
         return collect(self, (Parameter, Buffer))
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Load the arrays of `state`. Nothing changes unless everything matches.
+        """Load the arrays of `state`, such as a checkpoint that `sl.read_checkpoint` reads. Nothing changes unless everything matches.
 
-        Raises one StateError that lists all missing and unknown names and wrong shapes; with strict=False, missing and unknown
-        names are allowed.
+        A tied weight may have any of its names, or several with equal arrays, as files of PyTorch do. Raises one StateError that lists
+        all missing and unknown names and wrong shapes; with strict=False, missing and unknown names are allowed.
         """
-        load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
+        held = dict(self.named_state())
+        load_arrays(type(self).__name__, held, under_first_names(self, held, state) if isinstance(state, Mapping) else state, strict)
 
     # Text
 
@@ -193,8 +281,15 @@ class Module(TracksChanges):
         -------------------------------------------------
         101,770 parameters
         """
-        modules = [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
-        return summarize(self, modules, examples)
+        return summarize(self, self._summarized(), examples)
+
+    def _repr_html_(self) -> str:
+        """Layers and parameter counts as a table, in a notebook."""
+        return summarize(self, self._summarized(), None)._repr_html_()
+
+    def _summarized(self) -> list[tuple[str, Module, list[Parameter]]]:
+        """(path, module, its own parameters) of all modules."""
+        return [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
 
     def details(self) -> str:
         """The layer's arguments as text, such as "784 -> 128", for repr and messages."""
@@ -260,6 +355,34 @@ def collect(root: Module, kind: Any) -> list[tuple[str, Any]]:
     return [(entry.key, entry.value) for entry in matches]
 
 
+def under_first_names(root: Module, held: Mapping[str, Tensor], state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state with other names of tied weights replaced by the first ones; StateError where the arrays of two names differ."""
+    firsts = {id(tensor): name for name, tensor in held.items()}
+    others = {name: first for name in state if name not in held and (first := firsts.get(id(tensor_at(root, name))))}
+    if not others:
+        return state
+    arrays = {name: array for name, array in state.items() if name not in others}
+    for name, first in others.items():
+        if first in arrays and not np.array_equal(np.asarray(arrays[first]), np.asarray(state[name])):
+            raise StateError(f"load_state_dict: {name} and {first} are one weight of {type(root).__name__}, but differ in the state",
+                             why="the two layers are tied (nn.tie)",
+                             repair=f"remove {name} from the state, or build the net without the tie")
+        arrays.setdefault(first, state[name])
+    return arrays
+
+
+def tensor_at(root: Module, path: str) -> Any:
+    """The parameter or buffer at a path, also at one that is not its first; None where there is none."""
+    stack = [Entry("", root.name, root)]
+    while stack:
+        entry = stack.pop()
+        if entry.key == path and isinstance(entry.value, Tensor):
+            return entry.value
+        if not isinstance(entry.value, Tensor):
+            stack += [inner for inner in entry.contents() if path == inner.key or path.startswith(f"{inner.key}." if inner.key else "")]
+    return None
+
+
 def equal_paths(root: Module, matches: list[Entry]) -> StateError:
     """The error for two tensors with the same path."""
     first: dict[str, Entry] = {}
@@ -267,6 +390,45 @@ def equal_paths(root: Module, matches: list[Entry]) -> StateError:
     return StateError(f"{type(root).__name__}: {one.display} and {other.display} have the same path in a state, {one.key!r}",
                       why="a state has one array per path: one of the two would be lost",
                       repair="rename a key: the keys of a dict must differ as text and contain no dots")
+
+
+def innermost_first(root: Module) -> list[Module]:
+    """`root` and its submodules, each once, after all that are inside of it."""
+    order: list[Module] = []
+    visited: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        module, left = stack.pop()
+        if left:
+            order.append(module)
+        elif id(module) not in visited:
+            visited.add(id(module))
+            stack.append((module, True))
+            stack.extend((child, False) for child in reversed(module.children()))
+    return order
+
+
+def look_up(root: Module, what: str, named: Mapping[str, Any], path: str) -> Any:
+    if path not in named:
+        near = get_close_matches(str(path), named, 1)
+        raise ArgumentError(f"{type(root).__name__} has no {what} {path!r}",
+                            repair=f"do you mean {near[0]!r}?" if near else f"its paths are {shorten(list(named))}")
+    return named[path]
+
+
+def set_registered(module: Module, name: str, value: Any, kind: type) -> None:
+    check_attribute(module, name)
+    if value is not None and not isinstance(value, kind):
+        raise ArgumentError(f"{type(module).__name__}: {name} is {shorten(value)} of type {type(value).__name__}, not a {kind.__name__}",
+                            repair="nn.Parameter(tensor) makes a parameter of it" if kind is Parameter else "")
+    setattr(module, name, value)
+
+
+def check_attribute(module: Module, name: str) -> None:
+    """The name of a registered attribute; one that a class has, such as a method, would be hidden by it."""
+    if not isinstance(name, str) or not name.isidentifier() or hasattr(type(module), name):
+        raise ArgumentError(f"{type(module).__name__}: {name!r} cannot be the name of an attribute",
+                            why="it is no identifier" if not str(name).isidentifier() else "the class has an attribute of this name")
 
 
 def nearest_modules(root: Module) -> Iterator[Entry]:

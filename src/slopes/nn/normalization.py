@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constraint import COUNT, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
+from ..constraint import COUNT, FACTORY, FLAG, OPTIONAL_SHARE, POSITIVE, Constraint, check
 from ..errors import ShapeError
 from ..graph.build import build
 from ..modes import no_grad
@@ -25,27 +25,28 @@ class BatchNorm(Module):
 
     ranks: tuple[int, ...]
     weight: Any  # Parameter (num_features,), ones; None without affine, like bias
-    bias: Any  # Parameter (num_features,), zeros
+    bias: Any  # Parameter (num_features,), zeros; None with bias=False
     running_mean: Any  # Buffer (num_features,), zeros; None without track_running_stats, like the next two
     running_var: Any  # Buffer (num_features,), ones
     num_batches_tracked: Any  # Buffer ()
     momentum = HyperParameter(OPTIONAL_SHARE)
     constraints: dict[str, Constraint] = {"num_features": COUNT, "eps": POSITIVE, "momentum": OPTIONAL_SHARE, "affine": FLAG,
-                                          "track_running_stats": FLAG}
+                                          "track_running_stats": FLAG, "bias": FLAG, **FACTORY}
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True) -> None:
+                 track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
         check(type(self).__name__, self.constraints, {
             "num_features": num_features, "eps": eps, "momentum": momentum, "affine": affine,
-            "track_running_stats": track_running_stats})
+            "track_running_stats": track_running_stats, "bias": bias})
         self.num_features, self.eps = int(num_features), float(eps)
         self.momentum = momentum
         size = (self.num_features,)
         self.weight = init.ones(init.blank(size)) if affine else None
-        self.bias = init.blank(size) if affine else None
+        self.bias = init.blank(size) if affine and bias else None
         self.running_mean = Buffer(np.zeros(size, np.float32)) if track_running_stats else None
         self.running_var = Buffer(np.ones(size, np.float32)) if track_running_stats else None
         self.num_batches_tracked = Buffer(np.zeros((), np.int64)) if track_running_stats else None
+        self.to(device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         self.check_input(x)
@@ -53,7 +54,8 @@ class BatchNorm(Module):
             y = self.normalize_batch(x)
         else:
             y = normalize(x, self.per_channel(self.running_mean, x), self.per_channel(self.running_var, x), self.eps)
-        return y if self.weight is None else y * self.per_channel(self.weight, x) + self.per_channel(self.bias, x)
+        y = y if self.weight is None else y * self.per_channel(self.weight, x)
+        return y if self.bias is None else y + self.per_channel(self.bias, x)
 
     def normalize_batch(self, x: Tensor) -> Tensor:
         """x normalized by its own mean and variance; in training mode they update the running statistics."""
@@ -116,7 +118,8 @@ class BatchNorm(Module):
         return ShapeError(f"{what} needs x of shape {expected}, but x is {shape}", where=where)
 
     def details(self) -> str:
-        return f"{self.num_features}" + ("" if self.weight is not None else ", affine=False")
+        bias = ", bias=False" if self.bias is None and self.weight is not None else ""
+        return f"{self.num_features}" + ("" if self.weight is not None else ", affine=False") + bias
 
 
 class BatchNorm1d(BatchNorm):

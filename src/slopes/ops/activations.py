@@ -49,13 +49,17 @@ def sigmoid(x: X) -> X:
     return where(x < 0, small, 1.0) / (small + 1)
 
 
+LINEAR = 20  # where beta x is above it, softplus is beta x up to 2e-9: the threshold at which PyTorch returns x
+
+
 @named_call
-def softplus(x: X, beta: float = 1) -> X:
-    """log(1 + exp(beta x)) / beta, a smooth relu: as max(x, 0) + log1p(exp(-|beta x|)) / beta."""
+def softplus(x: X, beta: float = 1, threshold: float = LINEAR) -> X:
+    """log(1 + exp(beta x)) / beta, a smooth relu: as max(x, 0) + log1p(exp(-|beta x|)) / beta; x where beta x > threshold, which the
+    usual threshold needs no selection for."""
     x = as_float(x)
-    if isinstance(beta, (int, float)) and beta == 1:
-        return relu_right(x) + build("log1p", decay(x))
-    return relu_right(x) + build("log1p", decay(x * beta)) / beta
+    one = isinstance(beta, (int, float)) and beta == 1
+    smooth = relu_right(x) + (build("log1p", decay(x)) if one else build("log1p", decay(x * beta)) / beta)
+    return smooth if threshold == LINEAR else where(x * beta > threshold, x, smooth)
 
 
 def relu_right(x: X) -> X:
@@ -85,6 +89,13 @@ def selu(x: X) -> X:
     return elu(x, SELU_ALPHA) * SELU_SCALE
 
 
+@named_call
+def celu(x: X, alpha: float = 1.0) -> X:
+    """x where x > 0, else alpha * (exp(x / alpha) - 1): elu with slope 1 at 0 for every alpha (Barron 2017)."""
+    x = as_float(x)
+    return where(x > 0, x, build("expm1", where(x > 0, 0, x) / alpha) * alpha)
+
+
 @composed(1)
 def silu(x: X) -> X:
     """x * sigmoid(x), also called swish."""
@@ -101,3 +112,71 @@ def gelu(x: X, approximate: str = "none") -> X:
     if approximate == "tanh":
         return x * 0.5 * (build("tanh", (x + x * x * x * 0.044715) * sqrt(2 / pi)) + 1)
     raise ArgumentError(f"gelu: approximate={approximate!r} is not known", repair='choose "none" or "tanh"')
+
+
+@composed(1)
+def mish(x: X) -> X:
+    """x * tanh(softplus(x)) (Misra 2019)."""
+    x = as_float(x)
+    return x * build("tanh", softplus(x))
+
+
+@named_call
+def hardtanh(x: X, min_val: float = -1.0, max_val: float = 1.0) -> X:
+    """x between min_val and max_val, and the nearer of both elsewhere, where its slope is 0; NaN stays NaN."""
+    x = as_float(x)
+    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+@composed(1)
+def relu6(x: X) -> X:
+    """x between 0 and 6 (Krizhevsky 2010)."""
+    return hardtanh(x, 0.0, 6.0)
+
+
+@composed(1)
+def hardsigmoid(x: X) -> X:
+    """x / 6 + 1/2 between -3 and 3, 0 below and 1 above."""
+    return hardtanh(as_float(x) + 3, 0.0, 6.0) / 6
+
+
+@composed(1)
+def hardswish(x: X) -> X:
+    """x * hardsigmoid(x) (Howard et al. 2019)."""
+    x = as_float(x)
+    return x * hardtanh(x + 3, 0.0, 6.0) / 6
+
+
+@composed(1)
+def softsign(x: X) -> X:
+    """x / (1 + |x|)."""
+    x = as_float(x)
+    return x / (abs(x) + 1)
+
+
+@composed(1)
+def tanhshrink(x: X) -> X:
+    """x - tanh(x)."""
+    x = as_float(x)
+    return x - build("tanh", x)
+
+
+@named_call
+def softshrink(x: X, lambd: float = 0.5) -> X:
+    """x moved towards 0 by lambd, and 0 within lambd of 0; NaN stays NaN."""
+    x = as_float(x)
+    return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, x * 0))
+
+
+@named_call
+def hardshrink(x: X, lambd: float = 0.5) -> X:
+    """x, but 0 within lambd of 0."""
+    x = as_float(x)
+    return where((x >= -lambd) & (x <= lambd), 0, x)
+
+
+@named_call
+def threshold(x: X, threshold: float, value: float) -> X:
+    """x where x > threshold, else value."""
+    x = as_float(x)
+    return where(x <= threshold, value, x)

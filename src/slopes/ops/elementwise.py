@@ -808,7 +808,7 @@ class Cast(Elementwise):
         source, dtype = args[0].dtype, params["dtype"]
         if is_complex(source) and not is_complex(dtype):
             raise DTypeError(f"cast: {source} does not become {dtype}", why="the imaginary part would be lost silently",
-                             repair="take the absolute value, which is real")
+                             repair="take its real part or its absolute value: sl.real(x), sl.abs(x)")
         return args[0].shape, dtype
 
     def meaning(xp, x, dtype):
@@ -816,7 +816,10 @@ class Cast(Elementwise):
         return nearest(xp, x, own) if is_integer(dtype) and xp.isdtype(x.dtype, "real floating") else xp.astype(x, own)
 
     def compute(x, dtype): return saturated(x, dtype) if x.dtype.kind == "f" and dtype.kind in "iu" else x.astype(dtype)
-    def pullback(g, y, x, dtype): return (convert(g, x.dtype) if is_inexact(x.dtype) and is_inexact(dtype) else None,)
+    def pullback(g, y, x, dtype):
+        real = build("real", g) if is_complex(dtype) and not is_complex(x.dtype) else g
+        return (convert(real, x.dtype) if is_inexact(x.dtype) and is_inexact(dtype) else None,)
+
     def linear(node): return is_inexact(node.dtype) and is_inexact(node.args[0].dtype)
     def emit(b, x, dtype): return b.cast(x, dtype)
 

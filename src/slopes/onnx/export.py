@@ -1,0 +1,239 @@
+"""save_onnx: a network as an ONNX model, for runtimes that run networks without Python, or other libraries that read them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..capture import Captured, argument_paths, capture_call
+from ..errors import ArgumentError, DTypeError, SlopesError, line_text
+from ..files.atomic import write_bytes
+from ..graph.dtype import NATIVE
+from ..graph.node import Node
+from ..modes import as_a_whole
+from ..nn.module import Module
+from ..tensor import Tensor
+from ..trace_call import TensorSpec
+from ..train.mode import Mode
+from .export_builder import Builder
+from .export_forms import FORMS, MATCHES, WITHOUT
+from .export_layers import matches
+from .export_loops import segment_reads
+from .export_model import model_bytes, onnx
+from .export_recurrent import RecurrentLoops
+from .export_sizes import BakedIn, SizeTable, batch_sizes
+from .export_values import Names, Subgraph, Value, assign_names
+
+Axes = Mapping[int, int]  # the axis of the batch, by leaf among all arguments
+
+
+def save_onnx(net: Module, path: str | os.PathLike[str], *examples: Any, inputs: Sequence[str] | None = None,
+              outputs: Sequence[str] | None = None, dynamic: bool | Mapping[str, int] = True) -> None:
+    """Write a network, as it computes in eval mode, to an ONNX file.
+
+    net: a Module; examples: what it is called with, arrays or tensors (or lists, tuples and dicts of them), of which only shape and
+    dtype count; integers such as tokens stay integers. The first axis of the first example is the batch: the model takes any batch, as
+    do all other arguments whose first axis is as long. dynamic=False fixes all sizes to those of the examples; dynamic={"x": 0, "state": 1}
+    names the inputs, and the axis of each that is the batch. inputs, outputs: names instead of those of forward's arguments, and of
+    `output`, `output[0]`, ...
+
+    Known layers and functions become the ONNX operators of the same meaning (Conv, Gemm, LSTM, LayerNormalization, Gelu, ...), all else
+    the operators that compute it. Weights keep the names of `state_dict`. The file has opset 20 and is the same, byte for byte, for the
+    same network; it is replaced as a whole or not at all. Needs `pip install 'slopes[onnx]'`.
+
+    Raises ArgumentError for what is no Module, for an operation without an ONNX form (named, with all others), for random numbers in
+    eval mode, and for a network that does something else for each batch; DTypeError for complex numbers; SaveError where the file
+    cannot be written, or would be larger than 2 GiB; and what the net raises for examples of a wrong shape.
+    Source: the ONNX specification, onnx.ai.
+
+    >>> import numpy as np, slopes as sl
+    >>> from slopes import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    >>> sl.save_onnx(net, "net.onnx", np.zeros((1, 4), np.float32))
+    >>> import onnx
+    >>> [node.op_type for node in onnx.load("net.onnx").graph.node]
+    ['Gemm', 'Relu']
+    """
+    if not isinstance(net, Module):
+        raise ArgumentError(f"save_onnx: net is {type(net).__name__}, not a Module", why="a model holds the weights of layers",
+                            repair="put the function into the forward method of a class of nn.Module")
+    onnx()
+    call = ExampleCall.of(net, examples)
+    graph = export_graph(net, call, batch_axes(call, dynamic), inputs, outputs)
+    write_bytes(Path(path), model_bytes(graph, type(net).__name__))
+
+
+@dataclass(frozen=True)
+class ExampleCall:
+    """The leaves of the arguments of a call, their structure, and what forward calls them."""
+
+    leaves: list[Any]
+    structure: tree.Structure
+    paths: list[str]
+
+    @classmethod
+    def of(cls, net: Module, examples: Sequence[Any]) -> ExampleCall:
+        leaves, structure = tree.flatten((tuple(examples), {}))
+        for leaf in leaves:
+            check_example(leaf)
+        if not any(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves):
+            raise ArgumentError("save_onnx: there is no example", why="the shapes of a model's values follow from those of its inputs",
+                                repair='pass what the net is called with: sl.save_onnx(net, "net.onnx", x)')
+        return cls(leaves, structure, argument_paths(net, len(leaves), structure))
+
+    @property
+    def inputs(self) -> list[int]:
+        """The leaves that are inputs of the model."""
+        return [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, (Tensor, np.ndarray))]
+
+    def specs(self, axes: Axes, batch: int) -> list[Any]:
+        """The leaves as specs, for this batch."""
+        return [leaf if i not in self.inputs else TensorSpec(
+            tuple(batch if axes.get(i) == axis else n for axis, n in enumerate(leaf.shape)), leaf.dtype, False, self.paths[i])
+            for i, leaf in enumerate(self.leaves)]
+
+
+def check_example(leaf: Any) -> None:
+    """DTypeError for an array of a type that no ONNX model of slopes takes."""
+    if isinstance(leaf, (Tensor, np.ndarray)) and leaf.dtype.newbyteorder("=") not in NATIVE:
+        raise DTypeError(f"save_onnx: an example of type {leaf.dtype}", why="a model takes floats, integers and truth values",
+                         repair="cast it: x.astype(np.float32)")
+
+
+def batch_axes(call: ExampleCall, dynamic: bool | Mapping[str, int]) -> Axes:
+    """The axis of the batch of each input that has one."""
+    shapes = {i: tuple(call.leaves[i].shape) for i in call.inputs}
+    if isinstance(dynamic, bool):
+        first = next(iter(shapes.values()))
+        return {i: 0 for i, shape in shapes.items() if shape[:1] == first[:1] and first} if dynamic else {}
+    index = {path: i for i, path in enumerate(call.paths) if i in shapes}
+    for name, axis in dynamic.items():
+        if name not in index or not (isinstance(axis, int) and -len(shapes[index[name]]) <= axis < len(shapes[index[name]])):
+            raise ArgumentError(f"save_onnx: dynamic names axis {axis!r} of {name!r}",
+                                why="it names inputs, and the axis of each that is the batch",
+                                repair=f"the inputs are {', '.join(f'{path} {shapes[i]}' for path, i in index.items())}")
+    return {index[name]: axis % len(shapes[index[name]]) for name, axis in dynamic.items()}
+
+
+# ---------------------------------------------------------------------- tracing
+def export_graph(net: Module, call: ExampleCall, axes: Axes, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Subgraph:
+    """The network as a graph of ONNX operators."""
+    taken = {n for i in call.inputs for n in call.leaves[i].shape} | {n for _, tensor in net.named_state() for n in tensor.shape}
+    with Mode(net, training=False, quiet=True), as_a_whole():
+        captured = capture_call(net, call.leaves, call.structure)
+        check_state(captured)
+        sizes = SizeTable([roots_of(captured)], (0,))
+        if axes:
+            captured, sizes = for_any_batch(net, call, axes, batch_sizes(taken))
+        return translate(net, captured, sizes, axes, inputs, outputs)
+
+
+def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tuple[int, ...]]) -> tuple[Captured, SizeTable]:
+    """The network traced for a batch, and which of its sizes depend on it: those that differ for other batches."""
+    why = ""
+    for batches in tries:
+        try:
+            captures = [capture_call(net, call.specs(axes, batch), call.structure) for batch in batches]
+            return captures[0], SizeTable([roots_of(captured) for captured in captures], batches)
+        except BakedIn as error:
+            why = why or str(error)
+        except SlopesError as error:
+            raise batch_error(f"for a batch of another size: {error.what}") from error
+    raise batch_error(why)
+
+
+def roots_of(captured: Captured) -> list[Node]:
+    """All that two traces of a function are compared by."""
+    return [*(value.node for value in (*captured.inputs, *captured.state)), *captured.roots]
+
+
+def batch_error(why: str) -> ArgumentError:
+    return ArgumentError("save_onnx: the network computes something else for each batch, not only for more examples", why=why,
+                         repair='pass dynamic=False for a model of the examples\' sizes, or name the axis of the batch: dynamic={"x": 0}')
+
+
+def check_state(captured: Captured) -> None:
+    """Refuse a network that changes its state when it is used, as one does that draws random numbers."""
+    if captured.updates:
+        names = ", ".join(value.path for value in captured.updates)
+        raise ArgumentError(f"save_onnx: in eval mode the network still assigns {names}",
+                            why="a model of ONNX is a pure function: it draws no random numbers and keeps nothing between calls",
+                            repair="do so only where self.training is true; return new states as outputs")
+
+
+# ---------------------------------------------------------------------- translation
+def translate(net: Module, captured: Captured, sizes: SizeTable, axes: Axes, inputs: Sequence[str] | None,
+              outputs: Sequence[str] | None) -> Subgraph:
+    """The captured function as a graph of ONNX operators."""
+    b = Builder(sizes, FORMS, (*MATCHES, RecurrentLoops(captured).match, *matches(captured)))
+    b.reads = segment_reads(captured.roots)
+    graph_inputs = [Value(value.node.dtype, sizes.shape(value.node)) for value in captured.inputs]
+    for value, entry in zip(graph_inputs, captured.inputs):
+        b.values[entry.node] = value
+    keys = {id(tensor): key for key, tensor in net.named_state()}
+    for entry in captured.state:
+        assert entry.tensor is not None
+        b.values[entry.node] = Value(entry.node.dtype, entry.node.shape, keys.get(id(entry.tensor), entry.path), entry.tensor.numpy())
+    name_values(graph_inputs, named("inputs", [value.path for value in captured.inputs], inputs),
+                {value.name for value in b.values.values() if value.name})
+    add_batch(b, captured, axes, graph_inputs)
+    b.translate(captured.roots)
+    results = [b.value(value.node) for value in captured.outputs]
+    names = named("outputs", [value.path.replace("result", "output", 1) for value in captured.outputs], outputs)
+    graph = Subgraph(graph_inputs, [output(b, value, name, results[:i]) for i, (value, name) in enumerate(zip(results, names))], b.calls)
+    graph.drop_unused()
+    check_forms(b, graph)
+    assign_names(graph)
+    return graph
+
+
+def named(what: str, own: Sequence[str], names: Sequence[str] | None) -> list[str]:
+    """The names of inputs or outputs: those that the caller chose, else their own."""
+    if names is None:
+        return list(own)
+    if isinstance(names, str) or len(names) != len(own) or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+        raise ArgumentError(f"save_onnx: {what}={names!r}", why=f"the network has {len(own)} {what}: {', '.join(own)}",
+                            repair=f"give a list of {len(own)} different names")
+    return list(names)
+
+
+def name_values(values: Sequence[Value], names: Sequence[str], taken: set[str]) -> None:
+    """Name the inputs, differently from all weights."""
+    free = Names(taken)
+    for value, name in zip(values, names):
+        value.name = free.new(re.sub(r"\s", "_", name))
+
+
+def add_batch(b: Builder, captured: Captured, axes: Axes, inputs: Sequence[Value]) -> None:
+    """The batch as a value, from the shape of an input that has it."""
+    for value, entry in zip(inputs, captured.inputs):
+        if entry.leaf in axes:
+            axis = axes[entry.leaf]
+            b.batch = b.call("Shape", value, dtype=np.dtype("int64"), shape=(1,), start=axis, end=axis + 1)
+            return
+
+
+def output(b: Builder, value: Value, name: str, before: Sequence[Value]) -> Value:
+    """An output of the model: an output of a call, under its own name."""
+    if value.call is None or value in before or value.name:
+        value = b.call("Identity", value, shape=value.shape)
+    value.name = name
+    return value
+
+
+def check_forms(b: Builder, graph: Subgraph) -> None:
+    """Raise one error for all operations of the model that have no ONNX form."""
+    needed = [b.missing[value] for call in graph.all_calls() for value in call.outputs if value in b.missing]
+    if not needed:
+        return
+    lines = dict.fromkeys(f"{node.op.name} ({node.dtype}) in {node.layer or line_text(node.location)}" for node, _ in needed)
+    reasons = dict.fromkeys(reason or WITHOUT.get(node.op.name, "it has no ONNX operator") for node, reason in needed)
+    raise ArgumentError(f"save_onnx: the network uses what ONNX does not have: {', '.join(lines)}", why="; ".join(reasons),
+                        repair="replace these operations, or export the part of the network before them")

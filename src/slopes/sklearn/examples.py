@@ -1,0 +1,94 @@
+"""Examples of a fit, from which batches are gathered: dense or sparse rows, targets and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+BLOCK_BYTES = 1 << 23  # of the inputs that one native call is given
+ROW_MULTIPLE = 16  # a single batch is filled up to a multiple of it, so that data sets of similar size share a program
+
+
+class Batches(NamedTuple):
+    """The batches of one native call, along the first axis."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        """The number of batches."""
+        return len(self.weights)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows (N, features), dense or CSR, of examples of `shape`; targets (N,) or (N, outputs), None: the inputs; and weights (N,)."""
+
+    rows: Any
+    targets: np.ndarray | None
+    weights: np.ndarray
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.rows.shape[0]
+
+    def take(self, indices: np.ndarray) -> Examples:
+        """Some of the examples."""
+        return Examples(self.rows[indices], None if self.targets is None else self.targets[indices], self.weights[indices], self.shape)
+
+    def inputs(self, indices: np.ndarray | slice, dtype: np.dtype) -> np.ndarray:
+        """The inputs of some examples (M, *shape), dense."""
+        rows = self.rows[indices]
+        return np.asarray(rows if isinstance(rows, np.ndarray) else rows.toarray(), dtype).reshape((-1, *self.shape))
+
+    def outputs(self, indices: np.ndarray | slice, inputs: np.ndarray) -> np.ndarray:
+        """The targets of some examples: floating-point numbers of the type of the inputs, or class indices."""
+        if self.targets is None:
+            return inputs.reshape((len(inputs), -1))
+        targets = self.targets[indices]
+        return targets if targets.dtype.kind == "i" else targets.astype(inputs.dtype)
+
+    def gather(self, indices: np.ndarray, count: np.ndarray, dtype: np.dtype) -> Batches:
+        """The batches of indices (steps, rows), of which the first `count` (steps,) of each count; the others have weight 0."""
+        flat = indices.reshape(-1)
+        inputs = self.inputs(flat, dtype)
+        targets = self.outputs(flat, inputs)
+        weights = self.weights[indices] * (np.arange(indices.shape[1]) < count[:, None])
+        shape = indices.shape
+        return Batches(inputs.reshape((*shape, *inputs.shape[1:])), targets.reshape((*shape, *targets.shape[1:])), weights.astype(dtype))
+
+
+def batches_of(order: np.ndarray, batch_size: int, fill: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The batches of orders (epochs, N) as (indices (steps, rows), counts (steps,)): all of one size, if they may be filled up.
+
+    Otherwise the last batch of each epoch has its own size, and comes alone.
+    """
+    epochs, examples = order.shape
+    rest = examples % batch_size
+    if fill:
+        rows = batch_size if examples > batch_size else -(-examples // ROW_MULTIPLE) * ROW_MULTIPLE
+        steps = -(-examples // batch_size)
+        filled = np.zeros((epochs, steps, rows), order.dtype)
+        counts = np.minimum(batch_size, examples - np.arange(steps) * batch_size)
+        spread = np.pad(order, ((0, 0), (0, steps * batch_size - examples))).reshape((epochs, steps, batch_size))
+        filled[:, :, :batch_size] = spread[:, :, :rows]
+        yield filled.reshape((-1, rows)), np.tile(counts, epochs)
+        return
+    for row in order:
+        if examples >= batch_size:
+            whole = row[: examples - rest].reshape((-1, batch_size))
+            yield whole, np.full(len(whole), batch_size)
+        if rest:
+            yield row[None, examples - rest :], np.array([rest])
+
+
+def blocks(indices: np.ndarray, counts: np.ndarray, row_bytes: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same batches in parts whose inputs are of limited size."""
+    size = max(1, BLOCK_BYTES // max(1, row_bytes * indices.shape[1]))
+    for start in range(0, len(indices), size):
+        yield indices[start : start + size], counts[start : start + size]
