@@ -185,6 +185,21 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "AdaptiveMaxPool3d((2, None, 1))": (3, 2, 4, 3, 2),
     "Dropout1d(0.0)": (3, 5, 2),
     "Dropout3d(0.0, True)": (3, 5, 2, 2, 1),
+    "PixelShuffle(2)": (3, 8, 2, 3),
+    "PixelUnshuffle(2)": (3, 2, 4, 6),
+    "ChannelShuffle(3)": (3, 6, 2, 3),
+    "Unfold((2, 3), dilation=(2, 1), padding=1, stride=(1, 2))": (3, 2, 5, 6),
+    "Fold((5, 6), (2, 3), dilation=(2, 1), padding=1, stride=(1, 2))": (3, 12, 15),
+    "LocalResponseNorm(3, 0.5, 0.6, 2.0)": (3, 5, 4),
+    "LocalResponseNorm(2)": (3, 4, 3, 2),
+    "Bilinear(5, 5, 3)": (7, 5),
+    "Upsample(scale_factor=2)": (3, 2, 3, 4),
+    "Upsample(5, mode='nearest-exact')": (3, 2, 3),
+    "Upsample((5, 3), mode='bilinear')": (3, 2, 3, 4),
+    "Upsample(scale_factor=2.6, mode='bicubic')": (3, 2, 4, 3),
+    "Upsample(4, mode='trilinear', align_corners=True)": (2, 1, 3, 2, 5),
+    "UpsamplingNearest2d((5, 2))": (3, 2, 3, 4),
+    "UpsamplingBilinear2d(scale_factor=1.7)": (3, 2, 3, 4),
 }
 
 # layers of ours alone, or whose input is not floats: (layer, example)
@@ -225,6 +240,8 @@ OWN_LAYERS: dict[str, tuple[int, ...]] = {
     "Ensemble(nn.Linear(5, 3), nn.Linear(5, 3))": (7, 5),
     "Ensemble(nn.Linear(5, 5), nn.Tanh(), mean='outputs')": (7, 5),
     "Hardtanh(min_value=-0.3, max_value=2.0)": (7, 5),
+    "CosineSimilarity(dim=-1)": (7, 5),
+    "PairwiseDistance(keepdim=True)": (7, 5),
     "RReLU()": (7, 5),
     "RReLU(0.1, 0.9)": (7, 5),
     "FeatureAlphaDropout(0.3)": (7, 5),
@@ -241,7 +258,8 @@ INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Embedding(7, 3, scale_grad_by_freq=True)": ((9,), 7),
 }
 # layers with several inputs, which the tests give the same tensor so many times, or with several outputs, of which they take the first
-INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2, "Transformer": 2, "RNN": 1, "LSTM": 1, "GRU": 1,
+INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2, "Transformer": 2, "CosineSimilarity": 2,
+          "PairwiseDistance": 2, "Bilinear": 2, "RNN": 1, "LSTM": 1, "GRU": 1,
           "LSTMCell": 1}
 
 # loss: (shape of outputs, kind of targets); kinds are made by `targets`

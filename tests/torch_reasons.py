@@ -51,8 +51,6 @@ LOSSES: dict[str, dict[str, str]] = {
     "*": {
         "size_average": "deprecated in PyTorch: reduction says the same",
         "reduce": "deprecated in PyTorch: reduction says the same",
-        "device": "a layer's parameters are in the memory of the CPU",
-        "dtype": "parameters are float32, weights of classes have the dtype of the outputs",
     },
     "cross_entropy": {
         "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
@@ -73,6 +71,52 @@ OPTIMIZERS: dict[str, dict[str, str]] = {
 }
 
 SCHEDULES: dict[str, dict[str, str]] = {
+    "*": {
+        "optimizer": "a schedule is a function of the step: fit, or the line optimizer.lr = lr * schedule(step), applies it",
+        "last_epoch": "a schedule has no position: the step is its argument",
+        "steps": "slopes' own: the length in steps, by default that of the run",
+        "floor": "slopes' own: the lowest factor, where PyTorch has a rate, eta_min, base_lr or min_lr",
+    },
+    "LinearLR": {
+        "start_factor": "1 by default: down to 0 over the run, while WarmUp and Sequential rise",
+        "end_factor": "0 by default: down to 0 over the run, while WarmUp and Sequential rise",
+        "total_iters": "is called steps in all schedules of one length",
+    },
+    "PolynomialLR": {
+        "total_iters": "is called steps in all schedules of one length",
+    },
+    "CosineAnnealingLR": {
+        "T_max": "is called steps in all schedules of one length",
+        "eta_min": "a rate: here floor, a factor",
+    },
+    "CosineAnnealingWarmRestarts": {
+        "eta_min": "a rate: here floor, a factor",
+    },
+    "CyclicLR": {
+        "base_lr": "a rate: here floor, a factor",
+        "max_lr": "is the optimizer's learning rate",
+        "scale_fn": "a function of the step is a schedule itself: Chained multiplies it with others",
+        "scale_mode": "is for scale_fn",
+        "cycle_momentum": "schedules change the learning rate only",
+        "base_momentum": "schedules change the learning rate only",
+        "max_momentum": "schedules change the learning rate only",
+    },
+    "OneCycleLR": {
+        "max_lr": "is the optimizer's learning rate",
+        "total_steps": "is called steps in all schedules of one length",
+        "epochs": "fit knows the number of steps",
+        "steps_per_epoch": "fit knows the number of steps",
+        "cycle_momentum": "schedules change the learning rate only",
+        "base_momentum": "schedules change the learning rate only",
+        "max_momentum": "schedules change the learning rate only",
+    },
+    "ReduceLROnPlateau": {
+        "factor": "is called gamma, as in the other schedules; factor(step, steps) is the method of every schedule",
+        "gamma": "PyTorch's factor",
+        "min_lr": "a rate: here floor, a factor",
+        "eps": "a reduction is made however small it is",
+        "watch": "slopes' own: the name of the result that fit observes",
+    },
 }
 
 INITIALISERS: dict[str, dict[str, str]] = {
@@ -88,8 +132,9 @@ FUNCTIONS: dict[str, dict[str, str]] = {
         "axis": "functions of tensors have the names of the array API; the default is the last axis",
         "_stacklevel": "concerns a warning of PyTorch",
     },
+    "interpolate": {"antialias": "smooth before: nn.AvgPool2d, or nn.AdaptiveAvgPool2d to a smaller size"},
     **same(["log_softmax", "softmax", "softmin"], {
-        "dtype": "cast the result: x.astype(...)",
+        "dtype": "cast x first: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
         "return_indices": "only the values of maxima are available",
