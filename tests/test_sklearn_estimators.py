@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 
 import slopes as sl
 from slopes import nn
-from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
+from slopes.errors import ArgumentError, DataError, OutOfRangeError, ShapeError
 from slopes.sklearn import (
     Autoencoder,
     ConvClassifier,
@@ -240,12 +240,15 @@ def test_a_pickle_goes_on_where_the_estimator_is():
     model = MLPClassifier((5,), dropout=0.3, **QUICK)
     model.partial_fit(X, NAMES, classes=["high", "low", "middle"])
     text = pickle.dumps(model)
-    assert b'"net.0.weight"' in text and b'"dtype":"F64"' in text and len(text) < 8000
+    assert b'"net.0.weight"' in text and b'"dtype":"F64"' in text and b"slopes.nn" not in text and len(text) < 8000
     copy = pickle.loads(text)
     assert np.array_equal(copy.predict_proba(X), model.predict_proba(X))
     same_weights(copy.partial_fit(X, NAMES), model.partial_fit(X, NAMES), 0)
     assert pickle.dumps(copy) == pickle.dumps(pickle.loads(pickle.dumps(copy)))
     assert not hasattr(clone(model), "net_")
+    state = model.__getstate__()
+    with pytest.raises(DataError, match="bytes in the format of safetensors"):
+        MLPClassifier().__setstate__({**state, "_state": state["_state"][:-1]})
 
 
 def test_validation_data_decide_when_to_end():
@@ -332,6 +335,8 @@ def test_an_autoencoder_without_hidden_layers_finds_the_principal_plane(monkeypa
     assert model.transform(plane.astype(np.float32)).dtype == np.float32
     monkeypatch.setattr(forward_module, "FEW_PRODUCTS", 0)
     np.testing.assert_allclose(model.transform(plane), codes, rtol=1e-12)
+    text = pickle.dumps(model)
+    assert b"slopes.nn" not in text and np.array_equal(pickle.loads(text).transform(plane), model.transform(plane))
     assert list(model.get_feature_names_out()) == ["autoencoder0", "autoencoder1"]
 
 
@@ -431,6 +436,12 @@ def test_wrong_data_are_refused_in_the_words_of_scikit_learn():
         MLPRegressor("poisson").fit(X, T - 100)
     with pytest.raises(ValueError, match="Found input variables with inconsistent numbers"):
         model.fit(X, y[:-1])
+
+
+def test_batches_are_not_larger_than_the_data():
+    with pytest.warns(UserWarning, match="larger than sample size"):
+        clipped = MLPClassifier((3,), batch_size=100, **QUICK).fit(X, y)
+    same_weights(clipped, MLPClassifier((3,), **QUICK).fit(X, y), 0)
 
 
 def test_weights_that_are_not_finite_end_the_fit():
