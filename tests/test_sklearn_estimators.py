@@ -39,6 +39,7 @@ from slopes.sklearn import (
 )
 from slopes.sklearn import base as estimators_base
 from slopes.sklearn import forward as forward_module
+from slopes.sklearn import pool as pool_module
 from slopes.sklearn.examples import batches_of
 from slopes.sklearn.program import programs
 
@@ -129,6 +130,17 @@ def test_fits_share_compiled_programs(compiled):
     assert program.compiled.compilations == 2
     MLPClassifier((5,), activation="tanh", max_iter=2).fit(X, y)
     assert len(programs.idle) == 2
+
+
+def test_large_networks_do_not_stay_in_memory(monkeypatch):
+    monkeypatch.setattr(pool_module, "KEPT_NUMBERS", 100)
+    monkeypatch.setattr(programs, "idle", [])
+    MLPClassifier((5,), max_iter=1).fit(X, y)
+    assert len(programs.idle) == 1  # of 53 numbers
+    MLPClassifier((6,), max_iter=1).fit(X, y)
+    assert len(programs.idle) == 1 and programs.idle[0].plan.architecture.hidden == (6,)
+    MLPClassifier((20,), max_iter=1).fit(X, y)
+    assert not programs.idle
 
 
 def test_programs_are_not_shared_by_fits_at_the_same_time(compiled):

@@ -48,6 +48,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
     random_state: Any
     warm_start: bool
     preset = "plain"
+    calibrated = False
     _state: Arrays  # weights, and what optimizer and random numbers need to go on
     takes_images = False  # whether examples may have several axes
     supervised = True  # whether there are targets other than the inputs
@@ -205,7 +206,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
         if held_out is not None:
             rows, y = self._check_pairs(held_out.X, held_out.y)
             return examples, self._examples(rows, self._encode(y, False, None), self._weights(held_out.weights, rows, y))
-        if not ((settings.early_stopping and settings.stochastic) or getattr(self, "calibrated", False)):
+        if not ((settings.early_stopping and settings.stochastic) or self.calibrated):
             return examples, None
         stratify = None if examples.targets is None else self._stratify(examples.targets)
         learned, held = model_selection.train_test_split(np.arange(len(examples)), random_state=generator, stratify=stratify,
