@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
-from .architectures import Architecture
+from .. import nn
+from .architectures import Architecture, parameter_count
 
 KEPT = 16  # programs that nobody uses at the moment
+KEPT_NUMBERS = 1 << 25  # and the parameters of all of them
 
 
 class Planned(Protocol):
@@ -20,7 +22,9 @@ class Planned(Protocol):
 
 
 class Made(Protocol):
-    """A program that knows what it is made of."""
+    """A program that knows what it is made of, and has a network."""
+
+    net: nn.Module
 
     @property
     def plan(self) -> Any: ...
@@ -44,8 +48,14 @@ class Pool(Generic[P, M]):
         load(program)
         yield program
         if plan.architecture.shared:
-            with self.lock:
-                self.idle = [*self.idle, program][-KEPT:]
+            self.keep(program)
+
+    def keep(self, program: M) -> None:
+        """Put a program to rest; the programs that were used last are kept, as far as their parameters are small enough together."""
+        with self.lock:
+            self.idle = [*self.idle, program][-KEPT:]
+            while self.idle and sum(parameter_count(kept.net) for kept in self.idle) > KEPT_NUMBERS:
+                del self.idle[0]
 
     def take(self, plan: P) -> M:
         """The program of this plan that was used last, or a new one."""
