@@ -40,7 +40,7 @@ from slopes.sklearn import (
 from slopes.sklearn import base as estimators_base
 from slopes.sklearn import forward as forward_module
 from slopes.sklearn.examples import batches_of
-from slopes.sklearn.program import pool
+from slopes.sklearn.program import programs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -58,7 +58,7 @@ def network(shape, outputs):
 def compiled(monkeypatch):
     """Everything is compiled, however little there is to do; the pool of programs is empty."""
     monkeypatch.setattr(estimators_base, "EAGER_STEPS", 0)
-    monkeypatch.setattr(pool, "idle", [])
+    monkeypatch.setattr(programs, "idle", [])
 
 
 def same_weights(one, other, tolerance):
@@ -123,12 +123,12 @@ def test_fits_share_compiled_programs(compiled):
     grid = GridSearchCV(MLPClassifier((5,), solver="sgd", max_iter=2, random_state=0),
                         {"alpha": [0.0, 1e-2], "learning_rate_init": [0.01, 0.1], "momentum": [0.5, 0.9]}, cv=3)
     grid.fit(X, y)  # 24 fits of 40 examples and one of 60
-    program, = pool.idle
+    program, = programs.idle
     assert program.compiled.compilations == 2  # batches of 48 and of 64 rows
     grid.fit(X + 1, y)
     assert program.compiled.compilations == 2
     MLPClassifier((5,), activation="tanh", max_iter=2).fit(X, y)
-    assert len(pool.idle) == 2
+    assert len(programs.idle) == 2
 
 
 def test_programs_are_not_shared_by_fits_at_the_same_time(compiled):
@@ -160,8 +160,13 @@ def test_many_rows_are_predicted_by_a_program(monkeypatch):
     few = model.predict_proba(X)
     monkeypatch.setattr(forward_module, "FEW_PRODUCTS", 0)
     monkeypatch.setattr(forward_module, "BLOCK", 32)
+    monkeypatch.setattr(forward_module.programs, "idle", [])
     np.testing.assert_allclose(model.predict_proba(X), few, rtol=1e-12)
-    assert model._forward.program.compilations == 1
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(model)).predict_proba(X[:40]), few[:40], rtol=1e-12)
+    program, = forward_module.programs.idle
+    assert program.compiled.compilations == 1
+    other = NetClassifier(network, **QUICK).fit(X, y)
+    assert np.array_equal(other.predict(X), other.predict(X[::-1])[::-1]) and other._forward.own.compiled.compilations == 1
 
 
 # Weights, classes, labels
@@ -319,12 +324,14 @@ def test_any_network_classifies_and_regresses(compiled):
         NetClassifier(nn.Linear(6, 3)(sl.ones((1, 6)))).fit(X, y)
 
 
-def test_an_autoencoder_without_hidden_layers_finds_the_principal_plane():
+def test_an_autoencoder_without_hidden_layers_finds_the_principal_plane(monkeypatch):
     plane = np.random.default_rng(0).normal(size=(40, 2)) @ np.random.default_rng(1).normal(size=(2, 6))
     model = Autoencoder(2, (), solver="lbfgs", alpha=0.0, max_iter=60, random_state=0).fit(plane)
     codes = model.transform(plane)
     assert codes.shape == (40, 2) and np.abs(model.inverse_transform(codes) - plane).max() < 0.05 and model.score(plane) > -1e-3
     assert model.transform(plane.astype(np.float32)).dtype == np.float32
+    monkeypatch.setattr(forward_module, "FEW_PRODUCTS", 0)
+    np.testing.assert_allclose(model.transform(plane), codes, rtol=1e-12)
     assert list(model.get_feature_names_out()) == ["autoencoder0", "autoencoder1"]
 
 

@@ -106,7 +106,7 @@ def test_ctc_sums_over_all_alignments(labels):
 def test_ctc_of_targets_one_after_another_and_padded_are_equal():
     log_probs = operand("concatenated", "log probabilities", (6, 3, 5))
     padded = nn.ctc_loss(log_probs, np.array([[1, 2, 9], [3, 9, 9], [4, 4, 1]]), [6, 5, 6], [2, 1, 3], reduction="none")
-    joined = nn.ctc_loss(log_probs, np.array([1, 2, 3, 4, 4, 1]), [6, 5, 6], [2, 1, 3], reduction="none")
+    joined = nn.ctc_loss(log_probs, np.array([1, 2, 3, 4, 4, 1], np.uint8), [6, 5, 6], [2, 1, 3], reduction="none")
     assert np.array_equal(padded.numpy(), joined.numpy())
 
 
@@ -213,3 +213,5 @@ def test_fit_takes_a_layer_as_its_loss():
     net, points = nn.Linear(3, 2), Dataset(operand("fit", "normal", (20, 3)).astype(np.float32), np.arange(20) % 2)
     run = sl.fit(net, points, loss=nn.CrossEntropyLoss(weight=[1.0, 3.0], label_smoothing=0.1), epochs=2, progress=False)
     assert run.settings["loss"] == "CrossEntropyLoss" and np.isfinite(run.losses).all()
+    with pytest.raises(OutOfRangeError, match="in loss, at test_torch_losses"):
+        nn.CrossEntropyLoss()(sl.zeros((2, 3)), sl.tensor([0, 3]))

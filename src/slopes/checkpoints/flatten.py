@@ -60,6 +60,6 @@ def as_stored(value: Strided | np.ndarray, name: str, path: Path, most: int) -> 
 
 def plain(value: Any) -> Any:
     """A value for people: types as their names."""
-    if isinstance(value, Kind):
+    if isinstance(value, (Kind, Class)):
         return value.name
     return value.dtype.name if isinstance(value, DType) else value

@@ -11,6 +11,7 @@ from ..files.reading import REPAIR, Path, refused
 from .globals import GLOBALS, Builder, Class, complete, no_such_global
 
 MOST_OPCODES = 4_000_000  # a checkpoint has about 20 per tensor
+MALFORMED = (TypeError, ValueError, LookupError, AttributeError, OverflowError)  # what arguments of other types and lengths raise
 Persistent = Callable[[Any], Any]  # from the tuple of a persistent id to the value that it stands for
 
 
@@ -189,7 +190,7 @@ class Unpickler(Builder):
             self.push(target.rebuild(self, *args))
         except DataError:
             raise
-        except (TypeError, ValueError, OverflowError):
+        except MALFORMED:
             raise self.refuse(f"the arguments of {target.name} are not those of PyTorch or NumPy") from None
 
     def build(self) -> None:
@@ -199,7 +200,7 @@ class Unpickler(Builder):
             self.push(complete(self, target, state))
         except DataError:
             raise
-        except (TypeError, ValueError, OverflowError):
+        except MALFORMED:
             raise self.refuse(f"the state of a {type(target).__name__} is not one of PyTorch or NumPy") from None
 
     def persistent_value(self) -> None:
@@ -210,7 +211,7 @@ class Unpickler(Builder):
             self.push(self.persistent(key))
         except DataError:
             raise
-        except (TypeError, ValueError):
+        except MALFORMED:
             raise self.refuse("a persistent id does not describe a storage") from None
 
     def get(self, index: int) -> None:

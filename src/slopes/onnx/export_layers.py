@@ -27,9 +27,10 @@ from ..nn.layer_norm import affine as scaled_and_moved
 from ..nn.layer_norm import standardize
 from ..nn.normalization import normalize
 from ..ops import composite
+from ..ops.activations import LINEAR
 from ..ops.elementwise import Add
 from ..ops.move import Reshape
-from ..ops.spatial import padding_pairs, per_axis, pool_parameters
+from ..ops.spatial import padding_pairs, per_axis, pool_parameters, reach_end
 from .export_builder import Builder, Match, unexpanded
 from .export_values import Value
 
@@ -38,17 +39,22 @@ Operator = Callable[[Builder, Arguments, list[Node], Node], Value | None]
 """From a function's arguments and operands, and its result: the value by an ONNX operator, None where that does not exist."""
 SHARED = 4  # nodes at the beginning of a function, one after the other, that its calls may share: padding, groups, windows
 MANY = 8  # values that a region may read, for its operands to be sought among them
+CONV, POOL = ("stride", "padding", "dilation", "groups"), ("size", "stride", "padding")
 SINGLE, REAL = (float32,), (float32, float64)
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function that an ONNX operator computes, for results of some types."""
+    """A function that an ONNX operator computes, for results of some types.
+
+    `arguments` are those that `operator` heeds: a call with others is left to the operations of the function.
+    """
 
     make: Callable[..., Any]
     operands: int
     types: tuple[np.dtype, ...]
     operator: Operator
+    arguments: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------------- functions
@@ -61,7 +67,13 @@ def pointwise(operator: str, **names: str) -> Operator:
 
 
 def softplus(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-    return b.apply("Softplus", b.value(operands[0])) if arguments["beta"] == 1 else None
+    usual = arguments["beta"] == 1 and arguments["threshold"] == LINEAR
+    return b.apply("Softplus", b.value(operands[0])) if usual else None
+
+
+def hardtanh(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
+    x = b.value(operands[0])
+    return b.call("Clip", x, b.like(x, arguments["min_val"]), b.like(x, arguments["max_val"]), shape=x.shape)
 
 
 def selu(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
@@ -97,20 +109,26 @@ def spatial(pairs: tuple[tuple[int, int], ...]) -> list[int]:
     return [low for low, _ in pairs] + [high for _, high in pairs]
 
 
-def pool(operator: str) -> Operator:
+def max_pool(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
     """Pooling of the axes after batch and channels."""
-    def emit(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-        (x,) = operands
-        kernel, stride, pairs, dilation = pool_parameters(operator, x, arguments["size"], arguments["stride"], arguments["padding"],
-                                                          arguments.get("dilation", 1))
-        if len(kernel) != x.ndim - 2:
-            return None
-        averages = operator == "AveragePool"
-        return b.call(operator, b.value(x), shape=b.shape(result), kernel_shape=list(kernel), strides=list(stride), pads=spatial(pairs),
-                      dilations=None if averages else list(dilation),
-                      count_include_pad=int(arguments["count_include_pad"]) if averages else None)
+    (x,) = operands
+    kernel, stride, pairs, dilation = pool_parameters("max_pool", x, arguments["size"], arguments["stride"], arguments["padding"],
+                                                      arguments["dilation"])
+    pairs = reach_end(x, kernel, stride, pairs, dilation) if arguments["ceil_mode"] else pairs
+    if len(kernel) != x.ndim - 2 or any(max(pair) >= k for pair, k in zip(pairs, kernel)):
+        return None
+    return b.call("MaxPool", b.value(x), shape=b.shape(result), kernel_shape=list(kernel), strides=list(stride), pads=spatial(pairs),
+                  dilations=list(dilation))
 
-    return emit
+
+def avg_pool(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
+    """Pooling of the axes after batch and channels."""
+    (x,) = operands
+    kernel, stride, pairs, _ = pool_parameters("avg_pool", x, arguments["size"], arguments["stride"], arguments["padding"], 1)
+    if len(kernel) != x.ndim - 2 or arguments["ceil_mode"] or arguments["divisor_override"] is not None:
+        return None
+    return b.call("AveragePool", b.value(x), shape=b.shape(result), kernel_shape=list(kernel), strides=list(stride), pads=spatial(pairs),
+                  count_include_pad=int(arguments["count_include_pad"]))
 
 
 def convolution(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
@@ -134,20 +152,25 @@ def transposed_convolution(b: Builder, arguments: Arguments, operands: list[Node
 
 FUNCTIONS: Mapping[str, Function] = {
     "relu": Function(composite.relu, 1, REAL, pointwise("Relu")),
-    "leaky_relu": Function(composite.leaky_relu, 1, SINGLE, pointwise("LeakyRelu", alpha="slope")),
-    "elu": Function(composite.elu, 1, SINGLE, pointwise("Elu", alpha="alpha")),
+    "leaky_relu": Function(composite.leaky_relu, 1, SINGLE, pointwise("LeakyRelu", alpha="slope"), ("slope",)),
+    "elu": Function(composite.elu, 1, SINGLE, pointwise("Elu", alpha="alpha"), ("alpha",)),
+    "celu": Function(composite.celu, 1, SINGLE, pointwise("Celu", alpha="alpha"), ("alpha",)),
+    "mish": Function(composite.mish, 1, SINGLE, pointwise("Mish")),
+    "hardtanh": Function(composite.hardtanh, 1, REAL, hardtanh, ("min_val", "max_val")),
+    "hardswish": Function(composite.hardswish, 1, SINGLE, pointwise("HardSwish")),
+    "softsign": Function(composite.softsign, 1, SINGLE, pointwise("Softsign")),
     "selu": Function(composite.selu, 1, SINGLE, selu),
     "sigmoid": Function(composite.sigmoid, 1, REAL, pointwise("Sigmoid")),
-    "softplus": Function(composite.softplus, 1, SINGLE, softplus),
-    "gelu": Function(composite.gelu, 1, SINGLE, pointwise("Gelu", approximate="approximate")),
-    "softmax": Function(composite.softmax, 1, REAL, along_axis("Softmax")),
-    "log_softmax": Function(composite.log_softmax, 1, REAL, along_axis("LogSoftmax")),
-    "mean": Function(composite.mean, 1, REAL, mean),
+    "softplus": Function(composite.softplus, 1, SINGLE, softplus, ("beta", "threshold")),
+    "gelu": Function(composite.gelu, 1, SINGLE, pointwise("Gelu", approximate="approximate"), ("approximate",)),
+    "softmax": Function(composite.softmax, 1, REAL, along_axis("Softmax"), ("axis",)),
+    "log_softmax": Function(composite.log_softmax, 1, REAL, along_axis("LogSoftmax"), ("axis",)),
+    "mean": Function(composite.mean, 1, REAL, mean, ("axis", "keepdims")),
     "affine": Function(composite.affine, 3, REAL, affine),
-    "max_pool": Function(composite.max_pool, 1, REAL, pool("MaxPool")),
-    "avg_pool": Function(composite.avg_pool, 1, SINGLE, pool("AveragePool")),
-    "convolution": Function(composite.convolution, 2, SINGLE, convolution),
-    "transposed_convolution": Function(composite.transposed_convolution, 2, SINGLE, transposed_convolution),
+    "max_pool": Function(composite.max_pool, 1, REAL, max_pool, (*POOL, "dilation", "ceil_mode")),
+    "avg_pool": Function(composite.avg_pool, 1, SINGLE, avg_pool, (*POOL, "count_include_pad", "ceil_mode", "divisor_override")),
+    "convolution": Function(composite.convolution, 2, SINGLE, convolution, CONV),
+    "transposed_convolution": Function(composite.transposed_convolution, 2, SINGLE, transposed_convolution, (*CONV, "output_padding")),
 }
 
 
@@ -190,7 +213,7 @@ class Recognizer:
     def calls(self, region: Region, known: Function, node: Node) -> Iterator[tuple[Node, ...]]:
         """The operands with which the function gives this node."""
         read = self.operands(region)
-        if known.operands <= len(read) <= MANY:
+        if known.operands <= len(read) <= MANY and set(region.arguments) <= set(known.arguments):
             for operands in itertools.permutations(read, known.operands):
                 if operands[0].dtype == node.dtype and rebuilt(known.make, *operands, **region.arguments) is node:
                     yield operands

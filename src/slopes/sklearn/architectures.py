@@ -93,6 +93,14 @@ class Coder(Architecture):
         return parameter_count(net)
 
 
+@dataclass(frozen=True)
+class Encoder(Coder):
+    """The encoder alone."""
+
+    def build(self) -> nn.Module:
+        return CoderNetwork(self).encoder
+
+
 class CoderNetwork(nn.Module):
     """y = decoder(encoder(x)), all dense: (N, D) -> (N, D)."""
 

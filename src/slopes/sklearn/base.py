@@ -19,7 +19,7 @@ from .examples import Examples
 from .forward import Forward
 from .minimum import minimize
 from .objectives import Loss
-from .program import Arrays, Plan, Program, convert, pool
+from .program import Arrays, Plan, Program, convert, programs
 from .scikit import BaseEstimator, base, model_selection, utils, validation
 from .settings import TABLE, Settings, settings_of
 
@@ -273,7 +273,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
 
     def _programs(self, plan: Plan) -> Any:
         """A program of this plan, for a with-block, as this estimator left it."""
-        return pool.program(plan, self._program, self._load)
+        return programs.program(plan, self._program, self._load)
 
     def _load(self, program: Program) -> None:
         """Put a program where this estimator is."""
