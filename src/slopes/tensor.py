@@ -131,7 +131,8 @@ class Tensor(Conversions):
         try:
             part = np.asarray(array[key]).shape
         except (IndexError, TypeError, ValueError):
-            part = self.detach()[index].shape  # which says what is wrong
+            self.detach()[index]  # which says what is wrong
+            raise ArgumentError(f"x[...] = value: {index!r:.60} is no index", repair="use integers, slices, or a mask of bool") from None
         check_part(self, part, new)
         own_copy(self, array)
         own_array(self)[key] = new._known("x[...] = value")
