@@ -22,6 +22,7 @@ from learning_parts import (
     targets,
     weights,
 )
+from loss_cases import LOSS_CASES
 from together import together
 
 import slopes as sl
@@ -36,11 +37,12 @@ from slopes.versions import versions
 EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}.items()}, **INTEGER_LAYERS}
 ALL_LOSSES = {**LOSSES, **OWN_LOSSES}
 ALL_OPTIMIZERS = OPTIMIZERS + OWN_OPTIMIZERS
+LOSS_LAYERS = {name for name in vars(nn) if name.endswith("Loss") and name != "AdaptiveLogSoftmaxWithLoss"}
 LAYER_CLASSES = [each for each in vars(nn).values()
-                 if inspect.isclass(each) and issubclass(each, nn.Module) and each is not nn.Module]
+                 if inspect.isclass(each) and issubclass(each, nn.Module) and each is not nn.Module and each.__name__ not in LOSS_LAYERS]
 OPTIMIZER_CLASSES = [each for each in vars(optim).values()
                      if inspect.isclass(each) and issubclass(each, optim.Optimizer) and each not in (optim.Optimizer, optim.Combined)]
-LOSS_FUNCTIONS = [each for name, each in vars(nn).items() if inspect.isfunction(each) and each.__module__ == losses.__name__]
+LOSS_FUNCTIONS = [each for name, each in vars(nn).items() if inspect.isfunction(each) and each.__module__.startswith(losses.__name__)]
 INITIALISERS = [each for name, each in vars(init).items() if inspect.isfunction(each) and each.__module__ == init.__name__]
 
 
@@ -56,7 +58,9 @@ def made(layer):
 
 def test_the_table_holds_every_layer_loss_and_optimizer():
     assert {text.split("(")[0] for text in EXAMPLES} == {each.__name__ for each in LAYER_CLASSES}
-    assert {text.split("(")[0] for text in ALL_LOSSES} == {each.__name__ for each in LOSS_FUNCTIONS} - {"loss_for"}
+    tested = {text.split("(")[0] for text in ALL_LOSSES} | LOSS_CASES.keys()
+    assert tested == {each.__name__ for each in LOSS_FUNCTIONS} - {"loss_for"}
+    assert {case.layer for case in LOSS_CASES.values()} == LOSS_LAYERS
     assert {text.split("(")[0] for text in ALL_OPTIMIZERS} == {each.__name__ for each in OPTIMIZER_CLASSES} - {"Muon"}  # test_muon.py
 
 
@@ -301,13 +305,19 @@ def test_a_wrong_argument_is_refused_in_words(cls):
     check()
 
 
+def operands_for(function):
+    """As many operands as a loss needs."""
+    needed = [each for each in inspect.signature(getattr(nn, function)).parameters.values() if each.default is each.empty]
+    return [sl.zeros((2, 3)), sl.tensor([0, 1]), *[sl.zeros((2, 3))] * (len(needed) - 2)]
+
+
 @pytest.mark.parametrize("function", losses.CONSTRAINTS)
 def test_a_wrong_option_of_a_loss_is_refused_in_words(function):
     @together("name, value, text", [(name, value, constraint.text) for name, constraint in losses.CONSTRAINTS[function].items()
                                     for value in constraint.wrong], ids=repr)
     def check(name, value, text):
         with pytest.raises(ArgumentError) as error:
-            getattr(nn, function)(sl.zeros((2, 3)), sl.tensor([0, 1]), **{name: value})
+            getattr(nn, function)(*operands_for(function), **{name: value})
         assert str(error.value).split("\n")[0] == f"{function}: {name} must be {text}, not {value!r}"
 
     check()

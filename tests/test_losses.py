@@ -44,7 +44,7 @@ def test_the_gradient_of_cross_entropy_is_softmax_minus_target():
 def test_log_likelihood_is_the_mirror_of_cross_entropy():
     logits, labels = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32), np.array([0, 2, 1, 1])
     for reduction in ("mean", "sum", "none"):
-        ours, mirrored = nn.log_likelihood(logits, labels, reduction), nn.cross_entropy(logits, labels, reduction)
+        ours, mirrored = nn.log_likelihood(logits, labels, reduction), nn.cross_entropy(logits, labels, reduction=reduction)
         assert np.array_equal(-ours.numpy(), mirrored.numpy())
 
 

@@ -80,58 +80,14 @@ LAYERS: dict[str, dict[str, str]] = {
 
 LOSSES: dict[str, dict[str, str]] = {
     "*": {
-        "size_average": "deprecated in PyTorch: reduction replaces it",
-        "reduce": "deprecated in PyTorch: reduction replaces it",
-    },
-    "binary_cross_entropy_with_logits": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "logits": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
+        "size_average": "deprecated in PyTorch: reduction says the same",
+        "reduce": "deprecated in PyTorch: reduction says the same",
     },
     "cross_entropy": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "ignore_index": "another default",
-        "logits": "slopes' own, or another name of one that PyTorch has",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
-    },
-    "huber_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "kl_div": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "l1_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
-    },
-    "mse_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "weight": "not accepted yet",
-        "outputs": "slopes' own, or another name of one that PyTorch has",
-        "targets": "slopes' own, or another name of one that PyTorch has",
+        "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
     },
     "nll_loss": {
-        "input": "not accepted yet",
-        "target": "not accepted yet",
-        "ignore_index": "another default",
-        "log_probabilities": "slopes' own, or another name of one that PyTorch has",
-        "labels": "slopes' own, or another name of one that PyTorch has",
-        "weight": "another position",
+        "ignore_index": "None: labels outside of the classes are errors unless one is named, and nothing is spent on ignoring them",
     },
 }
 

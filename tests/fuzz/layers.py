@@ -19,6 +19,13 @@ EXCLUDED = {
                      "log_softmax", "mish", "relu", "relu6", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax",
                      "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold"],
                     "the function of slopes itself"),
+    **dict.fromkeys(("binary_cross_entropy", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss",
+                     "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "cosine_embedding_loss", "triplet_margin_loss",
+                     "triplet_margin_with_distance_loss", "ctc_loss"), "is compared, compiled too, in test_torch_losses.py"),
+    **dict.fromkeys(("BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
+                     "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss", "MultiLabelMarginLoss",
+                     "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
+                     "TripletMarginLoss", "TripletMarginWithDistanceLoss"), "calls a loss of here with options"),
 }
 
 
@@ -192,7 +199,7 @@ def adaptive_softmax(draft: Draft, name: str) -> Value | None:
 
 
 # ---------------------------------------------------------------------- losses
-@rule("cross_entropy", "nll_loss", "hinge_loss", "log_likelihood", "token_cross_entropy")
+@rule("cross_entropy", "nll_loss", "hinge_loss", "multi_margin_loss", "log_likelihood", "token_cross_entropy")
 def classification(draft: Draft, name: str) -> Value | None:
     n, classes = draft.number(1, 9), draft.number(2, 6)
     scores, labels = operand(draft, (n, classes)), indices(draft, (n,), classes)
@@ -209,8 +216,8 @@ def weighted(draft: Draft, name: str) -> Value | None:
     return draft.emit(f"nn.weighted_mean({x.name}, {weights})", x)
 
 
-@rule("mse_loss", "l1_loss", "huber_loss", "squared_loss", "binary_cross_entropy_with_logits", "kl_div", "kl_sparsity", "l1_penalty",
-      "l2_penalty")
+@rule("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "soft_margin_loss", "squared_loss", "binary_cross_entropy_with_logits",
+      "kl_div", "kl_sparsity", "l1_penalty", "l2_penalty")
 def regression(draft: Draft, name: str) -> Value | None:
     x = draft.some("f", lambda value: value.ndim > 0, draft.shape(2, 1))
     y = operand(draft, x.shape)

@@ -14,7 +14,7 @@ from ..graph.dtype import is_integer
 from ..ops.composite import concat, log_softmax, part, where
 from ..tensor import Tensor, asarray
 from .linear import Linear
-from .losses import check_labels, label_type_error
+from .losses.labels import check_labels, label_type_error
 from .module import Module
 from .sequential import Sequential
 from .where import known_value, layer_and_location

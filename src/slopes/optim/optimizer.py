@@ -175,7 +175,10 @@ class Optimizer(TracksChanges):
         super().__setattr__(name, value)
 
     def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Any]) -> Optimizer:
-        """Optimize these parameters: a module, a mapping, a list, or pairs of names and parameters. Binding to the same ones again keeps the state."""
+        """Optimize these parameters: a module, a mapping, a list, or pairs of names and parameters.
+
+        Binding to the same ones again keeps the state.
+        """
         names, tensors = named_parameters(type(self).__name__, parameters)
         if self.members:
             raise ArgumentError(f"{type(self).__name__}.bind: it is bound to groups of parameters", repair="make a new optimizer")
