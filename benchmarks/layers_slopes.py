@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slopes import nn
 from slopes.nn import *  # noqa: F403
 from slopes.nn import Embedding, LayerNorm, LearnedEncoding, Module, TransformerEncoder, TransformerEncoderLayer
 from slopes.zoo.gpt import GPT as GPT
@@ -20,6 +21,14 @@ class Decoder(Module):
 
     def forward(self, tokens: Any) -> Any:
         return self.decoder(self.positions(self.words(tokens)), is_causal=True)
+
+
+def recurrent(kind: Any) -> Any:
+    """A layer for x of shape (batch, time, features)."""
+    return lambda before, hidden: kind(before, hidden, batch_first=True)
+
+
+RNN, LSTM, GRU = recurrent(nn.RNN), recurrent(nn.LSTM), recurrent(nn.GRU)
 
 
 class Outputs(Module):

@@ -91,7 +91,7 @@ class GPT(Decoder):
 
 
 def recurrent(kind: type[nn.RNNBase]) -> Any:
-    """PyTorch's layer for x of shape (batch, time, features), as slopes has it."""
+    """PyTorch's layer for x of shape (batch, time, features)."""
     return lambda before, hidden: kind(before, hidden, batch_first=True)
 
 

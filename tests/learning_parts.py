@@ -86,14 +86,14 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True), 2)": (3, 5, 6),
     "TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, 0.0, batch_first=True, norm_first=True), 2, nn.LayerNorm(6))": (3, 5, 6),
     "TransformerDecoder(nn.TransformerDecoderLayer(6, 2, 7, 0.0, batch_first=True), 2, nn.LayerNorm(6))": (3, 5, 6),
-    "RNN(5, 3)": (7, 4, 5),
-    "RNN(5, 3, 2, nonlinearity='relu', bias=False)": (3, 4, 5),
-    "LSTM(5, 3)": (7, 4, 5),
-    "LSTM(1, 1, bias=False)": (3, 1, 1),
-    "LSTM(5, 3, 2, bidirectional=True)": (3, 7, 5),
-    "GRU(5, 3)": (7, 4, 5),
-    "GRU(5, 3, bias=False)": (3, 4, 5),
-    "GRU(3, 5, 3, bidirectional=True)": (1, 5, 3),
+    "RNN(5, 3, batch_first=True)": (7, 4, 5),
+    "RNN(5, 3, 2, nonlinearity='relu', bias=False, batch_first=True)": (3, 4, 5),
+    "LSTM(5, 3, batch_first=True)": (7, 4, 5),
+    "LSTM(1, 1, bias=False, batch_first=True)": (3, 1, 1),
+    "LSTM(5, 3, 2, bidirectional=True, batch_first=True)": (3, 7, 5),
+    "GRU(5, 3, batch_first=True)": (7, 4, 5),
+    "GRU(5, 3, bias=False, batch_first=True)": (3, 4, 5),
+    "GRU(3, 5, 3, bidirectional=True, batch_first=True)": (1, 5, 3),
     "RNNCell(5, 3)": (7, 5),
     "RNNCell(5, 3, False, 'relu')": (7, 5),
     "LSTMCell(5, 3)": (7, 5),
@@ -173,6 +173,18 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "CircularPad1d((5, 1))": (3, 2, 5),
     "CircularPad2d((1, 2, 0, 3))": (3, 2, 5, 4),
     "CircularPad3d(1)": (3, 1, 2, 3, 4),
+    "MaxPool1d(3, 2, 1, 2, ceil_mode=True)": (3, 2, 12),
+    "MaxPool2d((3, 2), 3, (1, 0), ceil_mode=True)": (3, 2, 9, 8),
+    "AvgPool1d(2, 3, 1, ceil_mode=True)": (3, 2, 9),
+    "AvgPool2d(3, 2, 1, True, False)": (3, 2, 8, 7),
+    "AvgPool2d(3, 2, 1, ceil_mode=True)": (3, 2, 8, 6),
+    "AvgPool3d(2, 3, ceil_mode=True, divisor_override=3)": (1, 2, 5, 4, 3),
+    "LPPool2d(2, 3, 2, ceil_mode=True)": (3, 2, 8, 6),
+    "LPPool3d(2, 2)": (3, 2, 4, 3, 2),
+    "AdaptiveAvgPool2d((None, 3))": (3, 2, 5, 7),
+    "AdaptiveMaxPool3d((2, None, 1))": (3, 2, 4, 3, 2),
+    "Dropout1d(0.0)": (3, 5, 2),
+    "Dropout3d(0.0, True)": (3, 5, 2, 2, 1),
 }
 
 # layers of ours alone, or whose input is not floats: (layer, example)
@@ -196,12 +208,12 @@ OWN_LAYERS: dict[str, tuple[int, ...]] = {
     "GlobalMaxPool()": (3, 2, 5),
     "MultiheadAttention(6, 2, 0.5, batch_first=True)": (3, 5, 6),
     "TransformerEncoderLayer(6, 2, 7, 0.3, batch_first=True)": (3, 5, 6),
-    "GRU(5, 3, reset='before')": (3, 4, 5),
-    "GRU(5, 3, reset='before', update='replaces', bias=False)": (3, 4, 5),
+    "GRU(5, 3, reset='before', batch_first=True)": (3, 4, 5),
+    "GRU(5, 3, reset='before', update='replaces', bias=False, batch_first=True)": (3, 4, 5),
     "GRUCell(5, 3, update='replaces')": (7, 5),
-    "LSTM(5, 3, forget_bias=1.0)": (3, 4, 5),
-    "LSTM(5, 3, 2, dropout=0.3, bidirectional=True)": (3, 4, 5),
-    "RNN(5, 3, 2, input_dropout=0.3, hidden_dropout=0.5)": (3, 4, 5),
+    "LSTM(5, 3, forget_bias=1.0, batch_first=True)": (3, 4, 5),
+    "LSTM(5, 3, 2, dropout=0.3, bidirectional=True, batch_first=True)": (3, 4, 5),
+    "RNN(5, 3, 2, input_dropout=0.3, hidden_dropout=0.5, batch_first=True)": (3, 4, 5),
     "SinusoidalEncoding(5)": (3, 7, 5),
     "LearnedEncoding(9, 5)": (3, 7, 5),
     "RotaryEncoding(6)": (3, 2, 7, 6),
@@ -215,6 +227,7 @@ OWN_LAYERS: dict[str, tuple[int, ...]] = {
     "Hardtanh(min_value=-0.3, max_value=2.0)": (7, 5),
     "RReLU()": (7, 5),
     "RReLU(0.1, 0.9)": (7, 5),
+    "FeatureAlphaDropout(0.3)": (7, 5),
 }
 INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Embedding(11, 3)": ((5, 4), 11),
@@ -230,7 +243,6 @@ INTEGER_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {
 # layers with several inputs, which the tests give the same tensor so many times, or with several outputs, of which they take the first
 INPUTS = {"MultiheadAttention": 3, "TransformerDecoderLayer": 2, "TransformerDecoder": 2, "Transformer": 2, "RNN": 1, "LSTM": 1, "GRU": 1,
           "LSTMCell": 1}
-BATCH_FIRST = {"RNN", "LSTM", "GRU"}  # PyTorch's need to be told
 
 # loss: (shape of outputs, kind of targets); kinds are made by `targets`
 LOSSES: dict[str, tuple[tuple[int, ...], str]] = {
@@ -352,8 +364,6 @@ def make(nn: Any, layer: str) -> Any:
     """The layer that the text describes, from a module of layers."""
     name = layer.split("(")[0]
     kind = fed(getattr(nn, name), INPUTS[name]) if name in INPUTS else getattr(nn, name)
-    if name in BATCH_FIRST and nn.__name__ == "torch.nn":
-        kind = functools.partial(kind, batch_first=True)
     return eval("kind" + layer.removeprefix(name), {"nn": nn, "kind": kind})
 
 

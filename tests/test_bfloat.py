@@ -73,7 +73,7 @@ def convolutional() -> nn.Module:
 
 class Reader(nn.Module):
     def __init__(self):
-        self.words, self.memory, self.last = nn.Embedding(20, 8), nn.LSTM(8, 12), nn.Linear(12, 3)
+        self.words, self.memory, self.last = nn.Embedding(20, 8), nn.LSTM(8, 12, batch_first=True), nn.Linear(12, 3)
 
     def forward(self, words):
         return self.last(self.memory(words)[0][:, -1] if words.ndim == 3 else self.memory(self.words(words))[0][:, -1])

@@ -54,7 +54,7 @@ def residual():
 
 
 def recurrent():
-    layers = [Outputs(nn.LSTM(12, 24)), Outputs(nn.LSTM(24, 24)), Outputs(nn.LSTM(24, 24))]
+    layers = [Outputs(nn.LSTM(12, 24, batch_first=True)), *(Outputs(nn.LSTM(24, 24, batch_first=True)) for _ in range(2))]
     return nn.Sequential(*layers, nn.Flatten(0, 1), nn.Linear(24, 5)), sl.ones((6, 4, 12)), sl.zeros((24,), dtype="int64")
 
 

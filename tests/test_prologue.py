@@ -112,7 +112,7 @@ def test_a_layer_that_is_replaced_brings_its_own_parameters():
 
 def test_a_table_that_is_taken_from_is_multiplied_once():
     sl.seed(0)
-    net = nn.Sequential(nn.Embedding(500, 32), nn.LSTM(32, 24))
+    net = nn.Sequential(nn.Embedding(500, 32), nn.LSTM(32, 24, batch_first=True))
     net[0].weight.assign(sl.normal((500, 32)))
     use = sl.compile(lambda words: net(words)[0])
     words = sl.tensor(DRAW.integers(0, 500, (1, 7)))

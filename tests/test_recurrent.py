@@ -15,10 +15,10 @@ from slopes.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 B, T, F, H = 4, 6, 5, 3
 LENGTHS = np.array([6, 0, 4, 1])
 LAYERS = {
-    "RNN": lambda: nn.RNN(F, H, 2, nonlinearity="relu"),
-    "LSTM": lambda: nn.LSTM(F, H, bidirectional=True),
-    "GRU": lambda: nn.GRU(F, H, 2, bidirectional=True),
-    "GRU of Cho": lambda: nn.GRU(F, H, reset="before", update="replaces"),
+    "RNN": lambda: nn.RNN(F, H, 2, nonlinearity="relu", batch_first=True),
+    "LSTM": lambda: nn.LSTM(F, H, bidirectional=True, batch_first=True),
+    "GRU": lambda: nn.GRU(F, H, 2, bidirectional=True, batch_first=True),
+    "GRU of Cho": lambda: nn.GRU(F, H, reset="before", update="replaces", batch_first=True),
 }
 
 
@@ -53,7 +53,7 @@ def close(ours, expected, tolerance=1e-5):
 
 
 def test_the_lstm_of_gomez_leaves_its_published_numbers(ran):
-    layer = nn.LSTM(2, 1)
+    layer = nn.LSTM(2, 1, batch_first=True)
     rows = [1, 2, 0, 3]  # the example's gates are a, i, f, o; ours i, f, g = a, o
     for name, values in {"weight_ih_l0": [[0.45, 0.25], [0.95, 0.8], [0.7, 0.45], [0.6, 0.4]],
                          "weight_hh_l0": [[0.15], [0.8], [0.1], [0.25]], "bias_ih_l0": [0.2, 0.65, 0.15, 0.1],
@@ -113,7 +113,7 @@ def test_each_way_to_write_a_gru_follows_its_formula(reset, update):
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_a_layer_is_its_cell_step_by_step(kind):
-    layer, cell = getattr(nn, kind)(F, H), getattr(nn, kind + "Cell")(F, H)
+    layer, cell = getattr(nn, kind)(F, H, batch_first=True), getattr(nn, kind + "Cell")(F, H)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in layer.state_dict().items()})
     x, state = x_of(), None
     outputs, last = layer(x)
@@ -125,7 +125,7 @@ def test_a_layer_is_its_cell_step_by_step(kind):
 
 
 def test_both_directions_are_two_layers_one_of_which_reads_backwards():
-    layer, ahead, back = nn.GRU(F, H, bidirectional=True), nn.GRU(F, H), nn.GRU(F, H)
+    layer, ahead, back = nn.GRU(F, H, bidirectional=True, batch_first=True), nn.GRU(F, H, batch_first=True), nn.GRU(F, H, batch_first=True)
     state = layer.state_dict()
     ahead.load_state_dict({name: state[name] for name in ahead.state_dict()})
     back.load_state_dict({name: state[name + "_reverse"] for name in back.state_dict()})
@@ -139,7 +139,7 @@ def test_both_directions_are_two_layers_one_of_which_reads_backwards():
 @pytest.mark.parametrize("kind, gates", [("RNN", 1), ("LSTM", 4), ("GRU", 3)])
 @pytest.mark.parametrize("layers, bidirectional", [(1, False), (3, False), (2, True)])
 def test_the_number_of_parameters_is_the_textbooks(kind, gates, layers, bidirectional):
-    layer, ways = getattr(nn, kind)(F, H, layers, bidirectional=bidirectional), 1 + bidirectional
+    layer, ways = getattr(nn, kind)(F, H, layers, batch_first=True, bidirectional=bidirectional), 1 + bidirectional
     first, later = gates * H * (F + H + 2), gates * H * (H * ways + H + 2)
     assert sum(each.size for each in layer.parameters()) == ways * (first + (layers - 1) * later)
 
@@ -162,7 +162,7 @@ def test_a_padded_sequence_differs_from_the_sequence_alone(layer):
 
 
 def test_a_sequence_without_steps_leaves_its_state_as_it_was():
-    layer, h = nn.GRU(F, H), sl.tensor(numbers("h", (1, B, H)))
+    layer, h = nn.GRU(F, H, batch_first=True), sl.tensor(numbers("h", (1, B, H)))
     _, state = layer(x_of(), h, [0] * B)
     assert np.array_equal(array(state), array(h))
 
@@ -182,7 +182,7 @@ def test_what_stands_after_the_end_does_no_harm(layer):
 
 
 def test_two_halves_with_the_state_carried_over_are_the_whole():
-    layer, x = nn.LSTM(F, H, 2), x_of()
+    layer, x = nn.LSTM(F, H, 2, batch_first=True), x_of()
     whole, last = layer(x)
     first, state = layer(x[:, :2])
     second, end = layer(x[:, 2:], state)
@@ -192,7 +192,7 @@ def test_two_halves_with_the_state_carried_over_are_the_whole():
 
 
 def test_a_detached_state_lets_no_gradient_through():
-    layer, x = nn.LSTM(F, H), sl.tensor(numbers("x", (B, T, F)), requires_grad=True)
+    layer, x = nn.LSTM(F, H, batch_first=True), sl.tensor(numbers("x", (B, T, F)), requires_grad=True)
     _, state = layer(x[:, :2])
     assert isinstance(nn.detached(state), tuple)
     layer(x[:, 2:], nn.detached(state))[0].sum().backward()
@@ -219,7 +219,7 @@ def test_arrays_are_taken_as_they_are(layer):
 
 
 def test_the_summary_and_taps_show_the_outputs():
-    net = nn.Sequential(nn.LSTM(F, H))
+    net = nn.Sequential(nn.LSTM(F, H, batch_first=True))
     assert [row.output for row in net.summary((B, T, F)).rows] == [(B, T, H)] * 2
     call = sl.compile(lambda x: net(x)[0], taps=["net[0]"])
     y = call(x_of())
@@ -230,7 +230,7 @@ def test_the_summary_and_taps_show_the_outputs():
 
 
 def test_variational_dropout_is_the_same_in_all_steps():
-    layer = nn.RNN(H, H, nonlinearity="relu", bias=False, hidden_dropout=0.5)
+    layer = nn.RNN(H, H, nonlinearity="relu", bias=False, hidden_dropout=0.5, batch_first=True)
     layer.weight_ih_l0, layer.weight_hh_l0 = sl.Parameter(np.zeros((H, H), np.float32)), sl.Parameter(np.eye(H, dtype=np.float32))
     h = sl.ones((1, 64, H))
     outputs = array(layer(sl.zeros((64, T, H)), h)[0])
@@ -241,8 +241,8 @@ def test_variational_dropout_is_the_same_in_all_steps():
 
 def test_dropout_leaves_out_what_it_says():
     x = sl.ones((2, 50, H))
-    between = nn.RNN(H, H, 2, nonlinearity="relu", bias=False, dropout=0.5)
-    inputs = nn.RNN(H, H, nonlinearity="relu", bias=False, input_dropout=0.5)
+    between = nn.RNN(H, H, 2, nonlinearity="relu", bias=False, dropout=0.5, batch_first=True)
+    inputs = nn.RNN(H, H, nonlinearity="relu", bias=False, input_dropout=0.5, batch_first=True)
     for layer in (between, inputs):
         for name, parameter in layer.named_parameters():
             setattr(layer, name, sl.Parameter((0 if "_hh_" in name else 1) * np.eye(*parameter.shape, dtype=np.float32)))
@@ -255,7 +255,7 @@ def test_dropout_leaves_out_what_it_says():
 
 
 def test_the_forget_gate_can_start_open():
-    for layer, first, second in ((nn.LSTM(F, H, forget_bias=1.5), "bias_ih_l0", "bias_hh_l0"),
+    for layer, first, second in ((nn.LSTM(F, H, forget_bias=1.5, batch_first=True), "bias_ih_l0", "bias_hh_l0"),
                                  (nn.LSTMCell(F, H, forget_bias=1.5), "bias_ih", "bias_hh")):
         one, two = array(getattr(layer, first)), array(getattr(layer, second))
         assert (one[H:2 * H] == 1.5).all() and (two[H:2 * H] == 0).all()
@@ -263,7 +263,7 @@ def test_the_forget_gate_can_start_open():
 
 
 def test_each_gate_can_be_orthogonal():
-    layer = nn.LSTM(F, H)
+    layer = nn.LSTM(F, H, batch_first=True)
     nn.init.orthogonal(layer.weight_hh_l0, blocks=4)
     for gate in np.split(array(layer.weight_hh_l0), 4):
         np.testing.assert_allclose(gate @ gate.T, np.eye(H), atol=1e-6)
@@ -308,7 +308,7 @@ def test_a_compiled_training_step_learns_as_the_eager_one_does(kind):
 
 
 def test_pieces_of_another_number_with_the_same_shape_compile_nothing_anew():
-    layer = nn.GRU(F, H)
+    layer = nn.GRU(F, H, batch_first=True)
     step = sl.compile(lambda x, state: layer(x, state))
     state = sl.zeros((1, B, H))
     for number in range(3):
@@ -319,7 +319,7 @@ def test_pieces_of_another_number_with_the_same_shape_compile_nothing_anew():
 def test_compiled_dropout_draws_the_same_numbers():
     def drawn(wrap):
         sl.seed(5)
-        layer = nn.LSTM(F, H, 2, dropout=0.3, input_dropout=0.2, hidden_dropout=0.4)
+        layer = nn.LSTM(F, H, 2, dropout=0.3, input_dropout=0.2, hidden_dropout=0.4, batch_first=True)
         call = wrap(lambda x: layer(x)[0])
         return [array(call(x_of())) for _ in range(2)]
 
@@ -328,7 +328,7 @@ def test_compiled_dropout_draws_the_same_numbers():
 
 
 def test_a_length_beyond_the_end_is_found_in_a_compiled_function():
-    layer = nn.GRU(F, H)
+    layer = nn.GRU(F, H, batch_first=True)
     call = sl.compile(lambda x, lengths: layer(x, lengths=lengths)[0])
     for wrong in (T + 1, -1):
         with pytest.raises(OutOfRangeError):
@@ -370,16 +370,16 @@ CALLED = "layer called at test_recurrent.py:LINE"
     ((T, F), "  for one sequence, x[None]; for one step of a batch, x[:, None]\n"),
     ((F,), "")])
 def test_another_width(shape, repair):
-    assert message(ShapeError, lambda: nn.LSTM(F, H, 2, bidirectional=True)(sl.zeros(shape))) == (
+    assert message(ShapeError, lambda: nn.LSTM(F, H, 2, bidirectional=True, batch_first=True)(sl.zeros(shape))) == (
         f"LSTM(5 -> 3, 2 layers, bidirectional) at net needs x of shape (batch, time, 5), but x is {shape}\n{repair}  {CALLED}")
 
 
 def test_one_number_per_step():
-    assert "for one value per step, x[:, :, None]" in message(ShapeError, lambda: nn.GRU(1, H)(sl.zeros((B, T))))
+    assert "for one value per step, x[:, :, None]" in message(ShapeError, lambda: nn.GRU(1, H, batch_first=True)(sl.zeros((B, T))))
 
 
 def test_no_step():
-    assert message(ShapeError, lambda: nn.GRU(F, H)(sl.zeros((B, 0, F)))) == (
+    assert message(ShapeError, lambda: nn.GRU(F, H, batch_first=True)(sl.zeros((B, 0, F)))) == (
         "GRU(5 -> 3) at net needs at least one step, but x is (4, 0, 5)\n"
         "  pad empty sequences to one step, and pass lengths= with 0 for them\n"
         f"  {CALLED}")
@@ -394,17 +394,17 @@ def test_no_step():
      "  lengths.astype(slopes.int64)\n"),
 ])
 def test_wrong_lengths(lengths, kind, text):
-    assert message(kind, lambda: nn.GRU(F, H)(x_of(), lengths=lengths)) == f"{text}  {CALLED}"
+    assert message(kind, lambda: nn.GRU(F, H, batch_first=True)(x_of(), lengths=lengths)) == f"{text}  {CALLED}"
 
 
 @pytest.mark.parametrize("make, state, kind, text", [
-    (lambda: nn.LSTM(F, H), lambda: sl.zeros((1, B, H)), ArgumentError,
+    (lambda: nn.LSTM(F, H, batch_first=True), lambda: sl.zeros((1, B, H)), ArgumentError,
      "LSTM(5 -> 3) needs a pair of tensors (h, c) as its state, but got a Tensor\n"
      "  pass the state that it returned, or omit it to start from zeros\n  in net, at test_recurrent.py:LINE"),
-    (lambda: nn.GRU(F, H), lambda: (sl.zeros((1, B, H)),) * 2, ArgumentError,
+    (lambda: nn.GRU(F, H, batch_first=True), lambda: (sl.zeros((1, B, H)),) * 2, ArgumentError,
      "GRU(5 -> 3) needs a tensor h as its state, but got a tuple of 2\n"
      "  pass the state that it returned, or omit it to start from zeros\n  in net, at test_recurrent.py:LINE"),
-    (lambda: nn.GRU(F, H, 2), lambda: sl.zeros((B, H)), ShapeError,
+    (lambda: nn.GRU(F, H, 2, batch_first=True), lambda: sl.zeros((B, H)), ShapeError,
      "GRU(5 -> 3, 2 layers) at net: h of the state is float32[4, 3], not float32[2, 4, 3]\n"
      "  its axes are (layers * directions, batch, hidden)\n  omit the state to start from zeros\n  " + CALLED),
 ])
@@ -425,13 +425,13 @@ def test_a_sequence_for_a_cell():
 
 
 def test_dropout_between_layers_of_which_there_is_one():
-    assert message(ArgumentError, lambda: nn.LSTM(F, H, dropout=0.5)) == (
+    assert message(ArgumentError, lambda: nn.LSTM(F, H, dropout=0.5, batch_first=True)) == (
         "LSTM: dropout=0.5 with one layer\n  it is applied between layers\n"
         "  put nn.Dropout after the layer, set num_layers=2, or use input_dropout or hidden_dropout\n  at test_recurrent.py:LINE")
 
 
 def test_a_forget_bias_without_a_bias():
-    assert "there is no bias to set" in message(ArgumentError, lambda: nn.LSTM(F, H, bias=False, forget_bias=1.0))
+    assert "there is no bias to set" in message(ArgumentError, lambda: nn.LSTM(F, H, bias=False, forget_bias=1.0, batch_first=True))
 
 
 def test_blocks_that_do_not_divide():

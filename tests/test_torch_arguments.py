@@ -179,3 +179,36 @@ def test_the_parts_of_a_transformer_can_be_replaced():
     net = nn.Transformer(4, 2, 1, 1, 8, 0.0, nn.Tanh(), custom_encoder=nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, 0.0), 2))
     assert len(net.encoder.layers) == 2 and net(sl.ones((5, 1, 4)), sl.ones((3, 1, 4))).shape == (3, 1, 4)
     assert nn.Transformer.generate_square_subsequent_mask(2).tolist() == [[0, -np.inf], [0, 0]]
+
+
+# Recurrent layers
+
+
+@pytest.mark.parametrize("kind, options", [
+    (nn.RNN, {"bidirectional": True}), (nn.GRU, {"num_layers": 2}), (nn.LSTM, {"proj_size": 2, "bidirectional": True})])
+def test_time_is_the_first_axis_unless_the_batch_is(kind, options):
+    sl.seed(0)
+    first, second = kind(3, 4, **options), kind(3, 4, batch_first=True, **options)
+    second.load_state_dict(first.state_dict())
+    x, lengths = sl.normal((5, 2, 3)), sl.tensor([5, 3])
+    (y, state), (z, other) = first(x, lengths=lengths), second(x.permute_dims((1, 0, 2)), lengths=lengths)
+    assert np.array_equal(y.detach().numpy(), z.detach().numpy().swapaxes(0, 1))
+    again = first(x[:1], state)[1]
+    pairs = zip(*(value if isinstance(value, tuple) else (value,) for value in (state, other, again)))
+    assert all(np.array_equal(one.detach().numpy(), two.detach().numpy()) and one.shape == three.shape for one, two, three in pairs)
+
+
+def test_a_projection_makes_states_smaller():
+    layer = nn.LSTM(3, 4, 2, proj_size=2)
+    y, (h, c) = layer(sl.ones((5, 2, 3)))
+    assert y.shape == (5, 2, 2) and h.shape == (2, 2, 2) and c.shape == (2, 2, 4)
+    assert layer.weight_hr_l0.shape == (2, 4) and layer.weight_hh_l0.shape == (16, 2) and layer.weight_ih_l1.shape == (16, 2)
+    with pytest.raises(ShapeError, match=r"h of the state is float32\[2, 2, 4\], not float32\[2, 2, 2\]"):
+        layer(sl.ones((5, 2, 3)), (c, c))
+
+
+def test_a_wrong_input_is_told_which_axis_is_which():
+    with pytest.raises(ShapeError, match=r"x of shape \(time, batch, 3\), but x is \(5, 3\)\n.*x\[:, None\]; .* of a batch, x\[None\]"):
+        nn.GRU(3, 4)(sl.ones((5, 3)))
+    with pytest.raises(ShapeError, match=r"lengths of shape \(2,\)"):
+        nn.GRU(3, 4)(sl.ones((5, 2, 3)), lengths=[1] * 5)

@@ -13,68 +13,37 @@ def same(names: list[str], reasons: dict[str, str]) -> dict[str, dict[str, str]]
 
 LAYERS: dict[str, dict[str, str]] = {
     "*": {"generator": "slopes' own: the layer draws from this generator instead of the default one"},
-    **same(["AdaptiveMaxPool1d", "AdaptiveMaxPool2d"], {
-        "return_indices": "not accepted yet",
-    }),
-    **same(["AlphaDropout", "Dropout", "Dropout2d"], {
-        "inplace": "not accepted yet",
-    }),
-    **same(["AvgPool1d", "LPPool1d", "LPPool2d"], {
-        "ceil_mode": "not accepted yet",
-    }),
-    **same(["AvgPool2d", "AvgPool3d"], {
-        "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
-    }),
     "Embedding": {
         "_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
         "_freeze": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table",
     },
     "EmbeddingBag": {"_weight": "private in PyTorch: nn.Embedding.from_pretrained makes a layer with a table"},
-    "Flatten": {
-        "start_dim": "not accepted yet", "end_dim": "not accepted yet", "start_axis": "not accepted yet", "end_axis": "not accepted yet",
-    },
     "GRU": {
-        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
         "reset": "slopes' own: Cho's convention of the reset gate",
         "update": "slopes' own: the textbooks' convention of the update gate",
         "input_dropout": "slopes' own: variational dropout of the inputs",
-        "hidden_dropout": "slopes' own: variational dropout of the state", "bias": "not accepted yet", "dropout": "not accepted yet",
-        "bidirectional": "not accepted yet",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
     },
     "GRUCell": {
-        "device": "not accepted yet", "dtype": "not accepted yet", "reset": "slopes' own: Cho's convention of the reset gate",
+        "reset": "slopes' own: Cho's convention of the reset gate",
         "update": "slopes' own: the textbooks' convention of the update gate",
     },
     "LSTM": {
-        "batch_first": "not accepted yet", "proj_size": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
         "input_dropout": "slopes' own: variational dropout of the inputs",
         "hidden_dropout": "slopes' own: variational dropout of the state",
-        "forget_bias": "slopes' own: the initial bias of the forget gate", "bias": "not accepted yet", "dropout": "not accepted yet",
-        "bidirectional": "not accepted yet",
+        "forget_bias": "slopes' own: the initial bias of the forget gate",
     },
-    "LSTMCell": {
-        "device": "not accepted yet", "dtype": "not accepted yet", "forget_bias": "slopes' own: the initial bias of the forget gate",
-    },
+    "LSTMCell": {"forget_bias": "slopes' own: the initial bias of the forget gate"},
     **same(["LogSoftmax", "Softmax", "Softmin"], {
         "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
     }),
-    **same(["MaxPool1d", "MaxPool2d", "MaxPool3d"], {
-        "return_indices": "not accepted yet", "ceil_mode": "not accepted yet",
-    }),
     "RNN": {
-        "batch_first": "not accepted yet", "device": "not accepted yet", "dtype": "not accepted yet",
         "input_dropout": "slopes' own: variational dropout of the inputs",
-        "hidden_dropout": "slopes' own: variational dropout of the state", "nonlinearity": "not accepted yet",
-        "bias": "not accepted yet", "dropout": "not accepted yet", "bidirectional": "not accepted yet",
+        "hidden_dropout": "slopes' own: variational dropout of the state",
     },
-    "RNNCell": {"device": "not accepted yet", "dtype": "not accepted yet"},
     "Sequential": {
         "*args": "layers are passed by position, so the name has no effect",
         "*layers": "layers are passed by position, so the name has no effect",
-    },
-    "Unflatten": {
-        "dim": "PyTorch's default chooses an axis by the number of axes, and warns; here it is the last axis",
-        "unflattened_size": "not accepted yet", "axis": "not accepted yet", "sizes": "not accepted yet",
     },
 }
 
@@ -131,20 +100,11 @@ FUNCTIONS: dict[str, dict[str, str]] = {
         "axis": "functions of tensors have the names of the array API; the default is the last axis",
         "_stacklevel": "concerns a warning of PyTorch",
     },
-    "avg_pool1d": {"kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "size": "not accepted yet"},
-    **same(["avg_pool2d", "avg_pool3d"], {
-        "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "divisor_override": "not accepted yet",
-        "size": "not accepted yet",
-    }),
-    **same(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], {
-        "groups": "not accepted yet",
-    }),
     **same(["log_softmax", "softmax", "softmin"], {
         "dtype": "cast the result: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
-        "kernel_size": "not accepted yet", "ceil_mode": "not accepted yet", "return_indices": "not accepted yet",
-        "size": "not accepted yet",
+        "return_indices": "only the values of maxima are available",
     }),
     "one_hot": {
         "x": "the tensor is called labels", "num_classes": "is called classes, and has no default, as shapes are known before values",

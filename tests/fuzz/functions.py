@@ -463,7 +463,7 @@ def transposed(draft: Draft, axes: int) -> Value | None:
     w = Windows(draft, axes)
     x, weight = w.x(draft), operand(draft, (w.channels, w.outputs // w.groups, *w.size))
     extra = tuple(draft.number(0, step - 1) for step in w.stride)
-    options = f"{w.stride}, {w.padding}, {extra}, {w.dilation}, {w.groups}"
+    options = f"{w.stride}, {w.padding}, {extra}, {w.groups}, {w.dilation}"
     return draft.emit(f"sl.conv_transpose{axes}d({x.name}, {weight.name}, None, {options})", x, weight)
 
 
@@ -471,7 +471,8 @@ def pooling(draft: Draft, axes: int, name: str) -> Value | None:
     w = Windows(draft, axes)
     x = w.x(draft)
     padding = tuple(min(p, size // 2) for p, size in zip(w.padding, w.size))
-    last = w.dilation if name.startswith("max") else draft.chance(0.5)
+    ceil = draft.chance(0.3)
+    last = f"{w.dilation}, {ceil}" if name.startswith("max") else f"{ceil}, {draft.chance(0.5)}"
     return draft.emit(f"sl.{name}({x.name}, {w.size}, {draft.pick([w.stride, None])}, {padding}, {last})", x, exact=name.startswith("max"))
 
 

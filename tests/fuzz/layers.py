@@ -86,11 +86,11 @@ def window_options(draft: Draft, name: str) -> str:
     if name.startswith("LPPool"):
         return f"2, {size}, {stride}"
     if name.startswith(("Max", "Avg")):
-        return f"{size}, {stride}, {draft.number(0, size // 2)}"
+        return f"{size}, {stride}, {draft.number(0, size // 2)}, ceil_mode={draft.chance(0.3)}"
     return f"{size}, stride={stride}, padding={draft.number(0, 2)}"
 
 
-@rule("separable_convolution", "LPPool1d", "LPPool2d",
+@rule("separable_convolution", "LPPool1d", "LPPool2d", "LPPool3d",
       *(f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for axes in (1, 2, 3)))
 def windows(draft: Draft, name: str) -> Value | None:
     axes = 2 if name == "separable_convolution" else int(name[-2])
@@ -113,8 +113,8 @@ def padding(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({widths}{', 0.5' if name.startswith('Constant') else ''})", shape)
 
 
-@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "GlobalAvgPool",
-      "GlobalMaxPool")
+@rule("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
+      "GlobalAvgPool", "GlobalMaxPool")
 def adaptive(draft: Draft, name: str) -> Value | None:
     axes = int(name[-2]) if name[-1] == "d" else 2
     shape = (draft.number(1, 3), draft.number(1, 3), *(draft.number(2, 8) for _ in range(axes)))
@@ -132,11 +132,13 @@ def normalization(draft: Draft, name: str) -> Value | None:
     return called(draft, f"{name}({channels})", shape)
 
 
-@rule("RReLU", "Dropout", "Dropout2d", "AlphaDropout", "SequenceDropout", "GaussianNoise", "MaskingNoise")
+@rule("RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout", "SequenceDropout",
+      "GaussianNoise", "MaskingNoise")
 def noise(draft: Draft, name: str) -> Value | None:
     if draft.batched:
         return None
-    shape = {"Dropout2d": (2, 3, 4, 5), "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
+    shape = {"Dropout1d": (2, 3, 4), "Dropout2d": (2, 3, 4, 5), "Dropout3d": (2, 3, 4, 2, 1), "FeatureAlphaDropout": (2, 3, 4),
+             "SequenceDropout": (3, 4, 5)}.get(name) or draft.shape(2)
     return called(draft, f"{name}({draft.pick([0.1, 0.3] if name == 'RReLU' else [0.3, 0.5])})", shape)
 
 
@@ -147,7 +149,7 @@ def recurrent(draft: Draft, name: str) -> Value | None:
     lengths = ""
     if draft.chance(0.3):
         lengths = ", lengths=" + indices(draft, (n,), length).name + " + 1"
-    return called(draft, f"{name}({inputs}, {hidden}{options})", (n, length, inputs), lengths, "[0]")
+    return called(draft, f"{name}({inputs}, {hidden}, batch_first=True{options})", (n, length, inputs), lengths, "[0]")
 
 
 @rule("RNNCell", "GRUCell", "LSTMCell")

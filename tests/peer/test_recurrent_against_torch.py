@@ -10,16 +10,18 @@ import slopes as sl
 from slopes import nn
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")  # PyTorch's remark on its own implementation
 
 B, T, F, H = 4, 6, 5, 3
 LENGTHS = np.array([6, 1, 4, 3])
 KINDS = {
-    "RNN": "RNN(5, 3, 2)",
-    "relu": "RNN(5, 3, nonlinearity='relu', bidirectional=True)",
-    "LSTM": "LSTM(5, 3)",
-    "deep LSTM": "LSTM(5, 3, 2, bidirectional=True)",
-    "GRU": "GRU(5, 3, 2)",
-    "GRU both ways": "GRU(5, 3, 2, bidirectional=True, bias=False)",
+    "RNN": "RNN(5, 3, 2, batch_first=True)",
+    "relu": "RNN(5, 3, nonlinearity='relu', bidirectional=True, batch_first=True)",
+    "LSTM": "LSTM(5, 3, batch_first=True)",
+    "deep LSTM": "LSTM(5, 3, 2, bidirectional=True, batch_first=True)",
+    "projected LSTM": "LSTM(5, 3, 2, True, True, 0.0, True, 2)",
+    "GRU": "GRU(5, 3, 2, batch_first=True)",
+    "GRU both ways": "GRU(5, 3, 2, bidirectional=True, bias=False, batch_first=True)",
 }
 
 
@@ -30,10 +32,9 @@ def near(ours, theirs):
     np.testing.assert_allclose(ours / scale, theirs / scale, rtol=1e-5, atol=1e-5)
 
 
-def pair(kind, **options):
+def pair(kind):
     """The same layer here and there: ours takes their state dict as it is."""
-    make = lambda nn, **options: eval(f"nn.{KINDS.get(kind, kind)[:-1]}, **options)", {"nn": nn, "options": options})  # noqa: E731
-    ours, theirs = make(nn), make(torch.nn, **options)
+    ours, theirs = (eval(f"nn.{KINDS.get(kind, kind)}", {"nn": module}) for module in (nn, torch.nn))
     with torch.no_grad():
         for name, parameter in theirs.named_parameters():
             parameter.copy_(torch.tensor(numbers(name, tuple(parameter.shape)) * 0.5))
@@ -70,8 +71,8 @@ def compare(ours, theirs, results, inputs):
 
 
 def states(layer, batch):
-    shape = (len(layer.suffixes()), batch, H)
-    pairs = [both(numbers(f"state {number}", shape)) for number in range(layer.parts)]
+    count = len(layer.suffixes())
+    pairs = [both(numbers(f"state {i}", (count, batch, size))) for i, size in enumerate(layer.state_sizes())]
     mine, other = (tuple(each[side] for each in pairs) for side in (0, 1))
     return pairs, (mine, other) if layer.parts == 2 else (mine[0], other[0])
 
@@ -79,7 +80,7 @@ def states(layer, batch):
 @pytest.mark.parametrize("given", [False, True], ids=["from zeros", "from a state"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_states_and_gradients_differ_from_pytorch(kind, given):
-    ours, theirs = pair(kind, batch_first=True)
+    ours, theirs = pair(kind)
     inputs = [both(numbers("x", (B, T, F)))]
     pairs, (mine, other) = states(ours, B) if given else ([], (None, None))
     (y, state), (z, their_state) = ours(inputs[0][0], mine), theirs(inputs[0][1], other)
@@ -89,7 +90,7 @@ def test_outputs_states_and_gradients_differ_from_pytorch(kind, given):
 @pytest.mark.parametrize("given", [False, True], ids=["from zeros", "from a state"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_sequences_of_several_lengths_differ_from_packed_ones(kind, given):
-    ours, theirs = pair(kind, batch_first=True)
+    ours, theirs = pair(kind)
     inputs = [both(numbers("x", (B, T, F)))]
     pairs, (mine, other) = states(ours, B) if given else ([], (None, None))
     packed = torch.nn.utils.rnn.pack_padded_sequence(inputs[0][1], torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
@@ -112,7 +113,7 @@ def test_steps_of_a_cell_differ_from_pytorch(kind):
 
 
 def test_a_state_dict_of_ours_is_not_pytorchs():
-    ours, theirs = nn.LSTM(5, 3, 2, bidirectional=True), torch.nn.LSTM(5, 3, 2, bidirectional=True, batch_first=True)
+    ours, theirs = nn.LSTM(5, 3, 2, bidirectional=True, batch_first=True), torch.nn.LSTM(5, 3, 2, bidirectional=True, batch_first=True)
     theirs.load_state_dict({name: torch.tensor(array) for name, array in ours.state_dict().items()})
     x = numbers("x", (B, T, F))
     near(ours(sl.tensor(x))[0], theirs(torch.tensor(x))[0])

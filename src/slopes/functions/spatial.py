@@ -83,7 +83,7 @@ def transposed_convolve(axes: int, x: Any, weight: Any, bias: Any, stride: Sizes
 
 
 def conv_transpose1d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
-                     dilation: Sizes = 1, groups: int = 1) -> Tensor:
+                     groups: int = 1, dilation: Sizes = 1) -> Tensor:
     """The transposed convolution: each element of x adds a scaled copy of the kernel to the output.
 
     x (N, C, L), weight (C, O / groups, K) -> (N, O, L'), L' = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1.
@@ -95,7 +95,7 @@ def conv_transpose1d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, p
 
 
 def conv_transpose2d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
-                     dilation: Sizes = 1, groups: int = 1) -> Tensor:
+                     groups: int = 1, dilation: Sizes = 1) -> Tensor:
     """The transposed convolution of conv_transpose1d over two spatial axes: x (N, C, H, W), weight (C, O / groups, KH, KW).
 
     >>> kernel = [[[[0., 1.], [2., 3.]]]]
@@ -108,7 +108,7 @@ def conv_transpose2d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, p
 
 
 def conv_transpose3d(x: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Any = 0, output_padding: Sizes = 0,
-                     dilation: Sizes = 1, groups: int = 1) -> Tensor:
+                     groups: int = 1, dilation: Sizes = 1) -> Tensor:
     """The transposed convolution of conv_transpose1d over three spatial axes.
 
     >>> sl.conv_transpose3d(sl.ones((1, 1, 1, 1, 1)), sl.ones((1, 1, 2, 2, 2))).shape
@@ -121,59 +121,70 @@ def per_axis(size: Sizes, axes: int) -> Sizes:
     return (size,) * axes if isinstance(size, int) else size
 
 
-def max_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
+def max_pool1d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1,
+               ceil_mode: bool = False) -> Tensor:
     """The maximum of each window: x (N, C, L) -> (N, C, L'), sizes as in conv1d; the default stride is the window size.
 
-    Among equal maxima the first gets the gradient. Padding is minus infinity.
+    Among equal maxima the first gets the gradient. Padding is minus infinity. ceil_mode rounds L' up, if the last window begins
+    inside of x or of the padding before it.
 
     >>> sl.max_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3)
     tensor([[[3., 3.]]])
     """
-    return composite.max_pool(check_input("max_pool1d", x, 1), per_axis(size, 1), stride, padding, dilation)
+    return composite.max_pool(check_input("max_pool1d", x, 1), per_axis(kernel_size, 1), stride, padding, dilation, ceil_mode)
 
 
-def max_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
+def max_pool2d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1,
+               ceil_mode: bool = False) -> Tensor:
     """The maximum of each window: x (N, C, H, W) -> (N, C, H', W'); the default stride is the window size.
 
     >>> sl.max_pool2d(sl.arange(9, dtype="float32").reshape(1, 1, 3, 3), 2, stride=1)
     tensor([[[[4., 5.],
               [7., 8.]]]])
     """
-    return composite.max_pool(check_input("max_pool2d", x, 2), per_axis(size, 2), stride, padding, dilation)
+    return composite.max_pool(check_input("max_pool2d", x, 2), per_axis(kernel_size, 2), stride, padding, dilation, ceil_mode)
 
 
-def max_pool3d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1) -> Tensor:
+def max_pool3d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1,
+               ceil_mode: bool = False) -> Tensor:
     """The maximum of each window over three spatial axes.
 
     >>> sl.max_pool3d(sl.zeros((1, 2, 4, 4, 4)), 2).shape
     (1, 2, 2, 2, 2)
     """
-    return composite.max_pool(check_input("max_pool3d", x, 3), per_axis(size, 3), stride, padding, dilation)
+    return composite.max_pool(check_input("max_pool3d", x, 3), per_axis(kernel_size, 3), stride, padding, dilation, ceil_mode)
 
 
-def avg_pool1d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Tensor:
+def avg_pool1d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True) -> Tensor:
     """The mean of each window: x (N, C, L) -> (N, C, L'); padded zeros count as elements unless count_include_pad=False.
+
+    ceil_mode is that of max_pool1d; what is beyond the padding does not count.
 
     >>> sl.avg_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3)
     tensor([[[2., 2.]]])
     """
-    return composite.avg_pool(check_input("avg_pool1d", x, 1), per_axis(size, 1), stride, padding, count_include_pad)
+    return composite.avg_pool(check_input("avg_pool1d", x, 1), per_axis(kernel_size, 1), stride, padding, count_include_pad, ceil_mode)
 
 
-def avg_pool2d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Tensor:
-    """The mean of each window: x (N, C, H, W) -> (N, C, H', W').
+def avg_pool2d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+    """The mean of each window: x (N, C, H, W) -> (N, C, H', W'); with divisor_override, the sum divided by this number.
 
     >>> sl.avg_pool2d(sl.arange(9, dtype="float32").reshape(1, 1, 3, 3), 2, stride=1)
     tensor([[[[2., 3.],
               [5., 6.]]]])
     """
-    return composite.avg_pool(check_input("avg_pool2d", x, 2), per_axis(size, 2), stride, padding, count_include_pad)
+    return composite.avg_pool(check_input("avg_pool2d", x, 2), per_axis(kernel_size, 2), stride, padding, count_include_pad, ceil_mode,
+                              divisor_override)
 
 
-def avg_pool3d(x: Any, size: Sizes, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Tensor:
+def avg_pool3d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """The mean of each window over three spatial axes.
 
     >>> sl.avg_pool3d(sl.ones((1, 1, 2, 2, 2)), 2)
     tensor([[[[[1.]]]]])
     """
-    return composite.avg_pool(check_input("avg_pool3d", x, 3), per_axis(size, 3), stride, padding, count_include_pad)
+    return composite.avg_pool(check_input("avg_pool3d", x, 3), per_axis(kernel_size, 3), stride, padding, count_include_pad, ceil_mode,
+                              divisor_override)

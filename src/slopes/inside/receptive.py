@@ -25,8 +25,9 @@ from .watch import Layer, evaluate_once, find_layer, output_at, slope
 Box = tuple[tuple[int, int], ...]  # (first, last) along every axis in space, both included
 Seen = tuple[np.ndarray, ...] | None  # the visible indices along every axis; None: all
 Shape = tuple[int, ...]
-POOLS = (MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d)
-ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+POOLS = (MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, nn.LPPool3d)
+ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d,
+            nn.AdaptiveMaxPool3d)
 WHOLE = (nn.Flatten, nn.Linear, GlobalAvgPool, GlobalMaxPool)  # after these a unit depends on everything
 POINTWISE = (nn.Identity, nn.Heaviside, nn.Threshold, nn.Sigmoid, nn.LogSigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, nn.Tanhshrink,
              nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.Softplus, nn.Softsign, nn.Softshrink, nn.Hardshrink, nn.ELU,

@@ -59,6 +59,7 @@ from .adaptive_pooling import (
     AdaptiveAvgPool3d,
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
     GlobalAvgPool,
     GlobalMaxPool,
 )
@@ -68,7 +69,7 @@ from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import Parallel, Repeat, Residual, tie
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, separable_convolution
-from .dropout import AlphaDropout, Dropout, Dropout2d, SequenceDropout
+from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
 from .ensemble import Ensemble
 from .features import Bins, Crosses, Polar, Squares
@@ -146,7 +147,7 @@ from .padding import (
 )
 from .penalties import contractive_penalty, kl_sparsity, l1_penalty, l2_penalty
 from .piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Heaviside, ReLU6, Softshrink, Threshold
-from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d
+from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, LPPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from .positions import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
 from .prelu import PReLU, RReLU
 from .recurrent import GRU, LSTM, RNN, detached
@@ -169,6 +170,7 @@ __all__ = [
     "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
@@ -197,10 +199,13 @@ __all__ = [
     "CrossEntropyLoss",
     "Crosses",
     "Dropout",
+    "Dropout1d",
     "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
     "Ensemble",
+    "FeatureAlphaDropout",
     "Flatten",
     "GRUCell",
     "GaussianNLLLoss",
@@ -223,6 +228,7 @@ __all__ = [
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
+    "LPPool3d",
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",

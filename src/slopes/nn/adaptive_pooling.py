@@ -6,30 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from ..constraint import SIZES, check, per_axis
+from ..constraint import Constraint, check, is_count, per_axis
 from ..errors import ShapeError, missing_method
 from ..graph.build import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
 from .convolution import check_channels
 from .module import Module
+from .pooling import VALUES_ONLY
 from .where import layer_and_location
+
+OUTPUT_SIZES = Constraint("a whole number of at least 1 or None, or one per axis",
+                          lambda value: all(n is None or is_count(n) for n in (value if isinstance(value, (tuple, list)) else (value,)))
+                          and value not in ((), []), (0, -2, 1.5, (3, 0), (), "3"))
 
 
 class AdaptivePooling(Module):
     """The base class of adaptive pooling; subclasses define the number of spatial axes and how one axis is pooled."""
 
     axes: int
-    constraints = {"output_size": SIZES}
+    constraints = {"output_size": OUTPUT_SIZES}
 
     def __init__(self, output_size: Any) -> None:
         check(type(self).__name__, self.constraints, {"output_size": output_size})
-        self.output_size = per_axis(type(self).__name__, "output_size", output_size, self.axes)
+        self.output_size = output_sizes(type(self).__name__, output_size, self.axes)
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
         for axis in range(self.axes + 1, 1, -1):
-            x = self.pool(x, axis, self.output_size[axis - 2])
+            x = self.pool(x, axis, self.output_size[axis - 2] or x.shape[axis])
         return x
 
     def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
@@ -50,6 +55,12 @@ class AdaptiveAveraging(AdaptivePooling):
 class AdaptiveMaximum(AdaptivePooling):
     """The largest value of each window."""
 
+    constraints = {"output_size": OUTPUT_SIZES, "return_indices": VALUES_ONLY}
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        check(type(self).__name__, self.constraints, {"return_indices": return_indices})
+        super().__init__(output_size)
+
     def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
         return max_pool(x, axis, count)
 
@@ -69,8 +80,8 @@ class AdaptiveAvgPool1d(AdaptiveAveraging):
 
 
 class AdaptiveAvgPool2d(AdaptiveAveraging):
-    """AdaptiveAvgPool1d over two axes: x: (N, C, H, W), y: (N, C, n, m); output_size=1 is the global average pooling of
-    Lin et al., "Network in network", 2013.
+    """AdaptiveAvgPool1d over two axes: x: (N, C, H, W), y: (N, C, n, m); None keeps the size of an axis. output_size=1 is the global
+    average pooling of Lin et al., "Network in network", 2013.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -96,7 +107,8 @@ class AdaptiveAvgPool3d(AdaptiveAveraging):
 class AdaptiveMaxPool1d(AdaptiveMaximum):
     """The maximum of n = output_size windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
 
-    x: (N, C, L), y: (N, C, n). Among equal maxima the first gets the gradient. Raises ShapeError unless x has 3 axes.
+    x: (N, C, L), y: (N, C, n). Among equal maxima the first gets the gradient. return_indices is always False.
+    Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -117,6 +129,18 @@ class AdaptiveMaxPool2d(AdaptiveMaximum):
     """
 
     axes = 2
+
+
+class AdaptiveMaxPool3d(AdaptiveMaximum):
+    """AdaptiveMaxPool1d over three axes: x: (N, C, D, H, W), y: (N, C, n, m, k).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.AdaptiveMaxPool3d((None, 2, 2))(sl.ones((1, 2, 3, 5, 7))).shape
+    (1, 2, 3, 2, 2)
+    """
+
+    axes = 3
 
 
 class GlobalAvgPool(Module):
@@ -148,6 +172,16 @@ class GlobalMaxPool(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return build("max_first", x, axes=spatial_axes(self, x))
+
+
+def output_sizes(owner: str, value: Any, axes: int) -> tuple[int | None, ...]:
+    """A size, or None for that of x, for each axis."""
+    if value is None:
+        return (None,) * axes
+    if isinstance(value, (tuple, list)):
+        known = per_axis(owner, "output_size", [1 if n is None else n for n in value], axes)
+        return tuple(None if n is None else size for n, size in zip(value, known))
+    return per_axis(owner, "output_size", value, axes)
 
 
 def average_pool(x: Tensor, axis: int, count: int) -> Tensor:

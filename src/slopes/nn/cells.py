@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..constraint import COUNT, FLAG, OPTIONAL_REAL, check
+from ..constraint import COUNT, FACTORY, FLAG, OPTIONAL_REAL, check
 from ..errors import ShapeError
 from ..parameter import Parameter
 from ..tensor import Tensor
@@ -12,7 +12,7 @@ from .gates import NONLINEARITY, RESET, UPDATE, Elman, GatedUnit, LongShortTerm,
 from .recurrent import conventions
 from .where import layer_and_location
 
-SIZES = {"input_size": COUNT, "hidden_size": COUNT, "bias": FLAG}
+SIZES = {"input_size": COUNT, "hidden_size": COUNT, "bias": FLAG, **FACTORY}
 
 
 class Cell(Unit):
@@ -23,10 +23,11 @@ class Cell(Unit):
     bias_ih: Parameter | None  # (gates * hidden_size,)
     bias_hh: Parameter | None  # (gates * hidden_size,)
 
-    def make(self, input_size: int, hidden_size: int, bias: bool, **others: Any) -> None:
+    def make(self, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any, **others: Any) -> None:
         check(type(self).__name__, self.constraints, {"input_size": input_size, "hidden_size": hidden_size, "bias": bias, **others})
         self.input_size, self.hidden_size, self.bias = int(input_size), int(hidden_size), bias
-        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = self.make_weights(self.input_size)
+        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, _ = self.make_weights(self.input_size)
+        self.to(device, dtype)
 
     def weights(self) -> Weights:
         return Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
@@ -37,9 +38,9 @@ class Cell(Unit):
             layer = type(self).__name__.removesuffix("Cell")
             raise ShapeError(f"{what} needs x of shape (batch, {self.input_size}), but x is {tuple(x.shape)}",
                              repair=f"nn.{layer} takes whole sequences" if x.ndim == 3 else "", where=where)
-        w, shape = self.weights(), (x.shape[0], self.hidden_size)
+        w, lead = self.weights(), x.shape[:1]
         dtype = self.state_dtype(x, w)
-        before = self.zero_state(shape, dtype) if state is None else self.check_state(state, shape, dtype)
+        before = self.zero_state(lead, dtype) if state is None else self.check_state(state, lead, dtype)
         return self.public(self.step(x, before, before[0], w))
 
 
@@ -61,8 +62,9 @@ class RNNCell(Elman, Cell):
 
     constraints = {**SIZES, "nonlinearity": NONLINEARITY}
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
-        self.make(input_size, hidden_size, bias, nonlinearity=nonlinearity)
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None,
+                 dtype: Any = None) -> None:
+        self.make(input_size, hidden_size, bias, device, dtype, nonlinearity=nonlinearity)
         self.nonlinearity = nonlinearity
 
 
@@ -81,8 +83,9 @@ class LSTMCell(LongShortTerm, Cell):
 
     constraints = {**SIZES, "forget_bias": OPTIONAL_REAL}
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float | None = None) -> None:
-        self.make(input_size, hidden_size, bias, forget_bias=forget_bias)
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None, *,
+                 forget_bias: float | None = None) -> None:
+        self.make(input_size, hidden_size, bias, device, dtype, forget_bias=forget_bias)
         self.set_forget_bias(self.weights(), forget_bias)
 
 
@@ -100,8 +103,9 @@ class GRUCell(GatedUnit, Cell):
 
     constraints = {**SIZES, "reset": RESET, "update": UPDATE}
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, reset: str = "after", update: str = "keeps") -> None:
-        self.make(input_size, hidden_size, bias, reset=reset, update=update)
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None, *, reset: str = "after",
+                 update: str = "keeps") -> None:
+        self.make(input_size, hidden_size, bias, device, dtype, reset=reset, update=update)
         self.reset, self.update = reset, update
 
     def details(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..constraint import SHARE, check
+from ..constraint import FLAG, SHARE, check
 from ..errors import ShapeError
 from ..ops.activations import SELU_ALPHA, SELU_SCALE
 from ..ops.composite import where
@@ -14,13 +14,13 @@ from .where import layer_and_location
 
 
 class Dropping(Module):
-    """The base class of dropout layers: a probability and a random generator."""
+    """The base class of dropout layers: a probability, a random generator, and `inplace`, which has no effect."""
 
     p = HyperParameter(SHARE)
-    constraints = {"p": SHARE}
+    constraints = {"p": SHARE, "inplace": FLAG}
 
-    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
-        check(type(self).__name__, self.constraints, {"p": p})
+    def __init__(self, p: float = 0.5, inplace: bool = False, generator: Generator | None = None) -> None:
+        check(type(self).__name__, self.constraints, {"p": p, "inplace": inplace})
         self.p = p
         self.generator = generator
 
@@ -32,7 +32,7 @@ class Dropout(Dropping):
     """In training mode y = x m / (1 - p), where each m is 0 with probability p and 1 otherwise; in eval mode y = x.
 
     x and y: any shape. The scaling preserves the expected value. The mask is drawn from `generator`, or from the default one,
-    which slopes.seed seeds. p is stored as a tensor: layer.p = 0.2 does not recompile.
+    which slopes.seed seeds. p is stored as a tensor: layer.p = 0.2 does not recompile. `inplace` has no effect.
     Raises ArgumentError unless 0 <= p < 1. Source: Srivastava et al., "Dropout", 2014.
 
     >>> import slopes as sl
@@ -64,6 +64,21 @@ class SharedMaskDropout(Dropping):
         return drop(x, self.p, shape, self.generator) if self.training else x
 
 
+class Dropout1d(SharedMaskDropout):
+    """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw per channel and example; in eval mode y = x.
+
+    x and y: (N, C, L). Raises ArgumentError unless 0 <= p < 1, ShapeError unless x has 3 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> y = nn.Dropout1d(0.5)(sl.ones((2, 8, 3))).numpy()
+    >>> sorted({float(channel.mean()) for example in y for channel in example})
+    [0.0, 2.0]
+    """
+
+    axes, drawn, why = ("N", "C", "L"), (0, 1), "it drops whole channels of sequences"
+
+
 class Dropout2d(SharedMaskDropout):
     """Dropout of whole channels: y[n, c] = x[n, c] m[n, c] / (1 - p), one draw per channel and example; in eval mode y = x.
 
@@ -79,6 +94,19 @@ class Dropout2d(SharedMaskDropout):
     """
 
     axes, drawn, why = ("N", "C", "H", "W"), (0, 1), "it drops whole channels of images"
+
+
+class Dropout3d(SharedMaskDropout):
+    """Dropout2d with one more axis: x and y: (N, C, D, H, W).
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> y = nn.Dropout3d(0.5)(sl.ones((2, 8, 3, 2, 2))).numpy()
+    >>> sorted({float(channel.mean()) for example in y for channel in example})
+    [0.0, 2.0]
+    """
+
+    axes, drawn, why = ("N", "C", "D", "H", "W"), (0, 1), "it drops whole channels of volumes"
 
 
 class SequenceDropout(SharedMaskDropout):
@@ -120,8 +148,30 @@ class AlphaDropout(Dropping):
             return x
         p = self.p.astype(x.dtype)
         scale = ((1 - p) * (1 + p * SATURATION ** 2)).sqrt()
-        kept = bernoulli(1 - p, x.shape, generator=self.generator)
+        kept = bernoulli(1 - p, self.drawn_shape(x), generator=self.generator)
         return (where(kept, x, SATURATION) - p * SATURATION) / scale
+
+    def drawn_shape(self, x: Tensor) -> tuple[int, ...]:
+        """The shape of the draws, which broadcasts to x."""
+        return x.shape
+
+
+class FeatureAlphaDropout(AlphaDropout):
+    """AlphaDropout of whole channels: one draw per channel and example. x and y: (N, C, ...), with at least 2 axes.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> y = nn.FeatureAlphaDropout(0.3)(sl.ones((2, 3, 8))).numpy()
+    >>> bool((y == y[:, :, :1]).all())
+    True
+    """
+
+    def drawn_shape(self, x: Tensor) -> tuple[int, ...]:
+        if x.ndim < 2:
+            what, where_ = layer_and_location(self, x)
+            raise ShapeError(f"{what} needs x of shape (N, C, ...), but x is {tuple(x.shape)}", why="it drops whole channels",
+                             repair="nn.AlphaDropout drops single values", where=where_)
+        return (*x.shape[:2], *(1,) * (x.ndim - 2))
 
 
 def drop(x: Tensor, p: Tensor, shape: tuple[int, ...], generator: Generator | None) -> Tensor:

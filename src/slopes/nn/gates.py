@@ -30,6 +30,7 @@ class Weights(NamedTuple):
     hh: Parameter  # (gates * hidden, hidden): from the hidden state
     bias_ih: Parameter | None  # (gates * hidden,)
     bias_hh: Parameter | None  # (gates * hidden,)
+    hr: Parameter | None = None  # (proj_size, hidden): from the hidden state to a smaller one
 
     @property
     def bias(self) -> Any:
@@ -45,6 +46,12 @@ class Unit(Module):
     input_size: int
     hidden_size: int
     bias: bool
+    proj_size = 0  # the size of h where it is a projection of the hidden state
+
+    @property
+    def output_size(self) -> int:
+        """The size of h."""
+        return self.proj_size or self.hidden_size
 
     def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
         """The next state; `hidden` is the h that the gates read, after dropout if there is any."""
@@ -53,19 +60,26 @@ class Unit(Module):
     def make_weights(self, inputs: int) -> Weights:
         """The parameters, all uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
         rows, bound = self.gates * self.hidden_size, 1 / math.sqrt(self.hidden_size)
-        shapes: list[tuple[int, ...]] = [(rows, inputs), (rows, self.hidden_size), *([(rows,)] * 2 if self.bias else [])]
+        shapes: list[tuple[int, ...]] = [(rows, inputs), (rows, self.output_size), *([(rows,)] * 2 if self.bias else [])]
         drawn = [init.uniform(init.blank(shape), -bound, bound) for shape in shapes]
-        return Weights(*drawn, *[None] * (4 - len(drawn)))
+        projection = [init.uniform(init.blank((self.proj_size, self.hidden_size)), -bound, bound)] if self.proj_size else []
+        return Weights(*drawn, *[None] * (4 - len(drawn)), *projection)
 
-    def zero_state(self, shape: tuple[int, ...], dtype: DType) -> State:
-        return tuple(zeros(shape, dtype) for _ in range(self.parts))
+    def zero_state(self, lead: tuple[int, ...], dtype: DType) -> State:
+        """Zeros of the shape (*lead, size) for each part of the state."""
+        return tuple(zeros((*lead, size), dtype) for size in self.state_sizes())
 
-    def check_state(self, state: Any, shape: tuple[int, ...], dtype: DType) -> State:
-        """The tensors of a state that the caller passed, after checks."""
+    def state_sizes(self) -> tuple[int, ...]:
+        """The last axes of h, and of c for an LSTM."""
+        return (self.output_size, self.hidden_size)[:self.parts]
+
+    def check_state(self, state: Any, lead: tuple[int, ...], dtype: DType) -> State:
+        """The tensors of a state that the caller passed, of the shapes (*lead, size), after checks."""
         tensors = state if isinstance(state, tuple) else (state,)
         if len(tensors) != self.parts or not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise self.no_state(state)
-        for name, tensor in zip("hc", tensors):
+        for name, tensor, size in zip("hc", tensors, self.state_sizes()):
+            shape = (*lead, size)
             if tensor.shape != shape or tensor.dtype != dtype:
                 what, where = layer_and_location(self, tensor)
                 raise ShapeError(f"{what}: {name} of the state is {tensor.dtype}{list(tensor.shape)}, not {dtype}{list(shape)}",
@@ -110,7 +124,8 @@ class LongShortTerm(Unit):
     def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
         i, f, g, o = split(matmul(hidden, w.hh.T) + (matmul(x, w.ih.T) + w.bias), 4, axis=-1)
         c = sigmoid(f) * state[1] + sigmoid(i) * g.tanh()
-        return sigmoid(o) * c.tanh(), c
+        h = sigmoid(o) * c.tanh()
+        return h if w.hr is None else matmul(h, w.hr.T), c
 
     def set_forget_bias(self, w: Weights, value: float | None) -> None:
         """Initialize the bias of the forget gate (the sum of both biases)."""

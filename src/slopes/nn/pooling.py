@@ -5,39 +5,46 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..constraint import FLAG, MARGINS, OPTIONAL_SIZES, POSITIVE, SIZES, check, per_axis
+from ..constraint import FLAG, MARGINS, OPTIONAL_COUNT, OPTIONAL_SIZES, POSITIVE, SIZES, Constraint, check, per_axis
 from ..errors import ArgumentError
 from ..ops import composite
 from ..tensor import Tensor
 from .convolution import check_channels, options
 from .module import Module
 
+VALUES_ONLY = Constraint("False", lambda value: value is False, (True, 1), "only the values of maxima are available")
+
 
 class MaxPooling(Module):
     """The base class of MaxPool1d, MaxPool2d and MaxPool3d, which define the number of spatial axes."""
 
     axes: int
-    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "dilation": SIZES}
+    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "dilation": SIZES, "return_indices": VALUES_ONLY,
+                   "ceil_mode": FLAG}
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> None:
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
+                 ceil_mode: bool = False) -> None:
         owner = type(self).__name__
-        check(owner, self.constraints, {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation})
+        check(owner, self.constraints, {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation,
+                                        "return_indices": return_indices, "ceil_mode": ceil_mode})
         self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, padding, self.axes)
-        self.dilation = per_axis(owner, "dilation", dilation, self.axes)
+        self.dilation, self.ceil_mode = per_axis(owner, "dilation", dilation, self.axes), ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
-        return composite.max_pool(x, self.kernel_size, stride=self.stride, padding=self.padding, dilation=self.dilation)
+        return composite.max_pool(x, self.kernel_size, stride=self.stride, padding=self.padding, dilation=self.dilation,
+                                  ceil_mode=self.ceil_mode)
 
     def details(self) -> str:
-        return pooling_details(self) + options(self, dilation=1)
+        return pooling_details(self) + options(self, dilation=1, ceil_mode=False)
 
 
 class MaxPool1d(MaxPooling):
     """y[n, c, l] = the maximum of x[n, c, s l - p + d k] over k in the window.
 
     x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1; the default stride is the window size;
-    padding is minus infinity. Among equal maxima the first gets the gradient.
+    padding is minus infinity. ceil_mode=True rounds L' up, if the last window begins inside of x or of the padding before it.
+    Among equal maxima the first gets the gradient. return_indices is always False.
     Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
@@ -79,29 +86,35 @@ class AveragePooling(Module):
     """The base class of AvgPool1d, AvgPool2d and AvgPool3d, which define the number of spatial axes."""
 
     axes: int
-    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "count_include_pad": FLAG}
+    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "ceil_mode": FLAG,
+                   "count_include_pad": FLAG, "divisor_override": OPTIONAL_COUNT}
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> None:
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+                 count_include_pad: bool = True, divisor_override: int | None = None) -> None:
         owner = type(self).__name__
-        check(owner, self.constraints, {"kernel_size": kernel_size, "stride": stride, "padding": padding,
-                                        "count_include_pad": count_include_pad})
+        check(owner, self.constraints, {
+            "kernel_size": kernel_size, "stride": stride, "padding": padding, "ceil_mode": ceil_mode,
+            "count_include_pad": count_include_pad, "divisor_override": divisor_override})
         self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, padding, self.axes)
-        self.count_include_pad = count_include_pad
+        self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(self, x, self.axes, None)
         return composite.avg_pool(x, self.kernel_size, stride=self.stride, padding=self.padding,
-                                  count_include_pad=self.count_include_pad)
+                                  count_include_pad=self.count_include_pad, ceil_mode=self.ceil_mode,
+                                  divisor_override=self.divisor_override)
 
     def details(self) -> str:
-        return pooling_details(self) + options(self, count_include_pad=True)
+        return pooling_details(self) + options(self, ceil_mode=False, count_include_pad=True, divisor_override=None)
 
 
 class AvgPool1d(AveragePooling):
     """y[n, c, l] = the mean of x[n, c, s l - p + k] over k in the window.
 
     x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - k) / s) + 1; the default stride is the window size; padding counts as
-    zeros, or with count_include_pad=False is excluded. Raises ShapeError unless x has 3 axes.
+    zeros, or with count_include_pad=False is excluded. ceil_mode=True rounds L' up, if the last window begins inside of x or of the
+    padding before it. AvgPool2d and AvgPool3d have a divisor_override, by which every sum is divided.
+    Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -110,6 +123,11 @@ class AvgPool1d(AveragePooling):
     """
 
     axes = 1
+    constraints = {name: constraint for name, constraint in AveragePooling.constraints.items() if name != "divisor_override"}
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+                 count_include_pad: bool = True) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 class AvgPool2d(AveragePooling):
@@ -139,14 +157,15 @@ class AvgPool3d(AveragePooling):
 
 
 class PowerPooling(Module):
-    """The base class of LPPool1d and LPPool2d, which define the number of spatial axes."""
+    """The base class of LPPool1d, LPPool2d and LPPool3d, which define the number of spatial axes."""
 
     axes: int
-    constraints = {"norm_type": POSITIVE, "kernel_size": SIZES, "stride": OPTIONAL_SIZES}
+    constraints = {"norm_type": POSITIVE, "kernel_size": SIZES, "stride": OPTIONAL_SIZES, "ceil_mode": FLAG}
 
-    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None) -> None:
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
         owner = type(self).__name__
-        check(owner, self.constraints, {"norm_type": norm_type, "kernel_size": kernel_size, "stride": stride})
+        check(owner, self.constraints, {"norm_type": norm_type, "kernel_size": kernel_size, "stride": stride, "ceil_mode": ceil_mode})
+        self.ceil_mode = ceil_mode
         self.norm_type = float(norm_type)
         self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, 0, self.axes)
 
@@ -155,11 +174,12 @@ class PowerPooling(Module):
         powers = x * x if self.norm_type == 2 else x.abs() ** self.norm_type
         if self.norm_type < 1:  # infinite slope at 0
             powers = composite.of_positive("pow", x.abs(), self.norm_type)
-        total = composite.avg_pool(powers, self.kernel_size, stride=self.stride) * float(math.prod(self.kernel_size))
+        mean = composite.avg_pool(powers, self.kernel_size, stride=self.stride, ceil_mode=self.ceil_mode)
+        total = mean * float(math.prod(self.kernel_size))
         return composite.of_positive("pow", total, 1 / self.norm_type)
 
     def details(self) -> str:
-        return f"{self.norm_type:g}, {pooling_details(self)}"
+        return f"{self.norm_type:g}, {pooling_details(self)}" + options(self, ceil_mode=False)
 
 
 class LPPool1d(PowerPooling):
@@ -167,6 +187,7 @@ class LPPool1d(PowerPooling):
 
     x: (N, C, L), y: (N, C, L') with L' = floor((L - k) / s) + 1; the default stride is the window size. p = 1 is the sum, larger
     p approach the maximum. The gradient of a window of zeros is 0, and for p < 1 so is that of every zero.
+    With ceil_mode=True, the sum of a window that reaches beyond x is scaled up to the window's size, as in PyTorch.
     Raises ShapeError unless x has 3 axes. Source: Gulcehre et al., "Learned-norm pooling", 2014.
 
     >>> import slopes as sl
@@ -188,6 +209,18 @@ class LPPool2d(PowerPooling):
     """
 
     axes = 2
+
+
+class LPPool3d(PowerPooling):
+    """LPPool1d over three axes: x: (N, C, D, H, W), y: (N, C, D', H', W').
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> nn.LPPool3d(2, 2)(sl.ones((1, 2, 4, 4, 4))).shape
+    (1, 2, 2, 2, 2)
+    """
+
+    axes = 3
 
 
 def pooling_sizes(owner: str, kernel_size: Any, stride: Any, padding: Any, axes: int) -> tuple[tuple[int, ...], ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constraint import COUNT, FLAG, LAYERS, OPTIONAL_REAL, SHARE, check
+from ..constraint import COUNT, FACTORY, FLAG, LAYERS, NATURAL, OPTIONAL_REAL, SHARE, check
 from ..errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ..functions import arange, ones, scan, take
 from ..graph.dtype import is_integer
@@ -18,8 +18,8 @@ from .gates import NONLINEARITY, RESET, UPDATE, Elman, GatedUnit, LongShortTerm,
 from .where import known_value, layer_and_location
 
 SIZES = {"input_size": COUNT, "hidden_size": COUNT, "num_layers": LAYERS, "bias": FLAG, "bidirectional": FLAG, "dropout": SHARE,
-         "input_dropout": SHARE, "hidden_dropout": SHARE}
-NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # with the suffixes _l0, _l1, ..., and _reverse for the backward direction
+         "input_dropout": SHARE, "hidden_dropout": SHARE, "batch_first": FLAG, **FACTORY}
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")  # with suffixes _l0, _l1, ..., _reverse
 
 
 class Recurrent(Unit):
@@ -27,32 +27,34 @@ class Recurrent(Unit):
 
     num_layers: int
     bidirectional: bool
+    batch_first: bool
     dropout: Dropout | None
     input_dropout: SequenceDropout | None
     hidden_dropout: Dropout | None
     state_axes = "its axes are (layers * directions, batch, hidden)"
 
-    def make(self, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, dropout: float,
-             input_dropout: float, hidden_dropout: float, **others: Any) -> None:
+    def make(self, input_size: int, hidden_size: int, num_layers: int, *, bias: bool, batch_first: bool, dropout: float,
+             bidirectional: bool, device: Any, dtype: Any, input_dropout: float, hidden_dropout: float, **others: Any) -> None:
         values = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers, "bias": bias,
-                  "bidirectional": bidirectional, "dropout": dropout, "input_dropout": input_dropout,
+                  "batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional, "input_dropout": input_dropout,
                   "hidden_dropout": hidden_dropout, **others}
         check(type(self).__name__, self.constraints, values)
         if dropout and num_layers == 1:
             raise ArgumentError(f"{type(self).__name__}: dropout={dropout!r} with one layer", why="it is applied between layers",
                                 repair="put nn.Dropout after the layer, set num_layers=2, or use input_dropout or hidden_dropout")
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
-        self.bias, self.bidirectional = bias, bidirectional
+        self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         for suffix in self.suffixes():
-            for name, parameter in zip(NAMES, self.make_weights(self.input_width(suffix))):
+            for name, parameter in zip(NAMES[:5 if self.proj_size else 4], self.make_weights(self.input_width(suffix))):
                 setattr(self, name + suffix, parameter)
         self.dropout = Dropout(dropout) if dropout else None  # without dropout, no random numbers are drawn
         self.input_dropout = SequenceDropout(input_dropout) if input_dropout else None
         self.hidden_dropout = Dropout(hidden_dropout) if hidden_dropout else None
+        self.to(device, dtype)
 
     def input_width(self, suffix: str) -> int:
         """The input features of the unit with this suffix."""
-        return self.input_size if suffix.startswith("_l0") else self.hidden_size * (1 + self.bidirectional)
+        return self.input_size if suffix.startswith("_l0") else self.output_size * (1 + self.bidirectional)
 
     def suffixes(self) -> list[str]:
         """The suffixes of parameter names, in the order of the states: _l0, _l0_reverse, _l1, ..."""
@@ -61,12 +63,12 @@ class Recurrent(Unit):
 
     def weights(self, suffix: str) -> Weights:
         """The weights of one unit."""
-        return Weights(*(getattr(self, name + suffix) for name in NAMES))
+        return Weights(*(getattr(self, name + suffix, None) for name in NAMES))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         self.check_input(x)
         starts = self.starts(x, state)
-        y = asarray(x).permute_dims((1, 0, 2))  # the loop runs over the first axis
+        y = self.swap_batch(asarray(x))  # the loop runs over the first axis
         inside = None if lengths is None else self.step_mask(lengths, x)
         y = y if inside is None else where(inside, y, 0)  # padding may have any values
         ends: list[State] = []
@@ -75,7 +77,14 @@ class Recurrent(Unit):
             results = [self.run(y, inside, start, suffix) for start, suffix in self.directions(starts, layer)]
             ends += [end for end, _ in results]
             y = results[0][1] if len(results) == 1 else concat([output for _, output in results], axis=2)
-        return y.permute_dims((1, 0, 2)), self.public(tuple(stack(list(states)) for states in zip(*ends)))
+        return self.swap_batch(y), self.public(tuple(stack(list(states)) for states in zip(*ends)))
+
+    def swap_batch(self, x: Tensor) -> Tensor:
+        """x with the axes of time and batch as the loop has them, time first, or back."""
+        return x.permute_dims((1, 0, 2)) if self.batch_first else x
+
+    def batch_and_steps(self, x: Tensor) -> tuple[int, int]:
+        return (x.shape[0], x.shape[1]) if self.batch_first else (x.shape[1], x.shape[0])
 
     def directions(self, starts: list[State], layer: int) -> list[tuple[State, str]]:
         """(initial state, suffix) of each direction of a layer."""
@@ -113,17 +122,17 @@ class Recurrent(Unit):
     def starts(self, x: Tensor, state: Any) -> list[State]:
         """The initial state of each layer and direction."""
         count, dtype = len(self.suffixes()), self.state_dtype(x, self.weights("_l0"))
-        shape = (x.shape[0], self.hidden_size)
+        batch, _ = self.batch_and_steps(x)
         if state is None:
-            return [self.zero_state(shape, dtype)] * count
-        tensors = self.check_state(state, (count, *shape), dtype)
+            return [self.zero_state((batch,), dtype)] * count
+        tensors = self.check_state(state, (count, batch), dtype)
         return [tuple(tensor[i] for tensor in tensors) for i in range(count)]
 
     def step_mask(self, lengths: Any, x: Tensor) -> Tensor:
         """The mask (T, N, 1) of steps within the lengths."""
         lengths = asarray(lengths)
         self.check_lengths(lengths, x)
-        batch, steps = x.shape[:2]
+        batch, steps = self.batch_and_steps(x)
         checked = take(arange(steps + 1), lengths)  # in a compiled function, this checks that lengths are in 0..T
         return arange(steps).reshape((steps, 1, 1)) < checked.reshape((1, batch, 1))
 
@@ -132,10 +141,11 @@ class Recurrent(Unit):
         if not is_integer(lengths.dtype):
             raise DTypeError(f"{what} needs integers as lengths, but they are {lengths.dtype}",
                              repair="lengths.astype(slopes.int64)", where=where)
-        if lengths.shape != x.shape[:1]:
-            raise ShapeError(f"{what} needs lengths of shape {x.shape[:1]}, but they are {lengths.shape}",
+        batch, steps = self.batch_and_steps(x)
+        if lengths.shape != (batch,):
+            raise ShapeError(f"{what} needs lengths of shape {(batch,)}, but they are {lengths.shape}",
                              why="each sequence of the batch has one length", where=where)
-        values, steps = known_value(lengths), x.shape[1]
+        values = known_value(lengths)
         if values is None:  # while tracing
             return
         invalid = np.flatnonzero((values < 0) | (values > steps))
@@ -146,9 +156,10 @@ class Recurrent(Unit):
     def check_input(self, x: Tensor) -> None:
         if x.ndim != 3 or x.shape[2] != self.input_size:
             what, where = layer_and_location(self, x)
-            raise ShapeError(f"{what} needs x of shape (batch, time, {self.input_size}), but x is {tuple(x.shape)}",
+            axes = "batch, time" if self.batch_first else "time, batch"
+            raise ShapeError(f"{what} needs x of shape ({axes}, {self.input_size}), but x is {tuple(x.shape)}",
                              repair=self.repair(tuple(x.shape)), where=where)
-        if not x.shape[1]:
+        if not self.batch_and_steps(x)[1]:
             what, where = layer_and_location(self, x)
             raise ShapeError(f"{what} needs at least one step, but x is {tuple(x.shape)}",
                              repair="pad empty sequences to one step, and pass lengths= with 0 for them",
@@ -156,7 +167,8 @@ class Recurrent(Unit):
 
     def repair(self, shape: tuple[int, ...]) -> str:
         if len(shape) == 2 and shape[1] == self.input_size:
-            return "for one sequence, x[None]; for one step of a batch, x[:, None]"
+            sequence, step = ("x[None]", "x[:, None]") if self.batch_first else ("x[:, None]", "x[None]")
+            return f"for one sequence, {sequence}; for one step of a batch, {step}"
         if len(shape) == 2 and self.input_size == 1:
             return "for one value per step, x[:, :, None]"
         if len(shape) == 3 and shape[1] == self.input_size:
@@ -172,8 +184,9 @@ class RNN(Elman, Recurrent):
     """Elman's network, h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), f = tanh or ReLU, with `num_layers` layers, each of which
     reads the outputs of the previous one.
 
-    x: (batch, time, input_size) -> (outputs, state): outputs (batch, time, hidden_size) are the h_t of the last layer, state
+    x: (time, batch, input_size) -> (outputs, state): outputs (time, batch, hidden_size) are the h_t of the last layer, state
     (layers, batch, hidden_size) the last h of each layer; pass it as the second argument to continue (the default is zeros).
+    With batch_first=True, x is (batch, time, input_size) and outputs are (batch, time, hidden_size); states stay as they are.
     bidirectional: a second unit reads backwards; outputs are (batch, time, 2 hidden_size), states (2 layers, ...), forward
     before backward. lengths (batch,), integers from 0 to time: the state of a sequence is that at its end, outputs after it are
     0, and the backward direction starts there; values of x after it have no effect.
@@ -183,24 +196,25 @@ class RNN(Elman, Recurrent):
 
     weight_ih_l0: (hidden_size, input_size), weight_hh_l0: (hidden_size, hidden_size), bias_ih_l0 and bias_hh_l0: (hidden_size,);
     _l1 ... for further layers, _l0_reverse ... for the backward direction: names, shapes and order are PyTorch's. All are initially
-    uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size)); nn.init.orthogonal(layer.weight_hh_l0) preserves norms longer. Unlike
-    in PyTorch, the batch is always the first axis of x.
+    uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size)); nn.init.orthogonal(layer.weight_hh_l0) preserves norms longer.
     Raises ShapeError for another x or state, OutOfRangeError for lengths outside 0..time.
     Sources: Elman, "Finding structure in time", 1990; Gal and Ghahramani, "A theoretically grounded application of dropout in
     recurrent neural networks", 2016.
 
     >>> import slopes as sl
     >>> from slopes import nn
-    >>> outputs, state = nn.RNN(3, 4)(sl.ones((5, 7, 3)))
+    >>> outputs, state = nn.RNN(3, 4, batch_first=True)(sl.ones((5, 7, 3)))
     >>> outputs.shape, state.shape
     ((5, 7, 4), (1, 5, 4))
     """
 
     constraints = {**SIZES, "nonlinearity": NONLINEARITY}
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", bias: bool = True,
-                 bidirectional: bool = False, dropout: float = 0.0, input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
-        self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None, *,
+                 input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
+        self.make(input_size, hidden_size, num_layers, bias=bias, batch_first=batch_first, dropout=dropout,
+                  bidirectional=bidirectional, device=device, dtype=dtype, input_dropout=input_dropout, hidden_dropout=hidden_dropout,
                   nonlinearity=nonlinearity)
         self.nonlinearity = nonlinearity
 
@@ -212,17 +226,19 @@ class LSTM(LongShortTerm, Recurrent):
     """Long short-term memory: gates i, f, o = sigmoid(W x_t + U h_(t-1) + b), candidate g = tanh(W_g x_t + U_g h_(t-1) + b_g),
     c_t = f c_(t-1) + i g, h_t = o tanh(c_t).
 
-    x: (batch, time, input_size) -> (outputs, (h, c)): outputs (batch, time, hidden_size), h and c (layers, batch, hidden_size).
+    x: (time, batch, input_size) -> (outputs, (h, c)): outputs (time, batch, hidden_size), h and c (layers, batch, hidden_size).
+    With proj_size=p > 0, h_t = W_hr (o tanh(c_t)) has p features instead of hidden_size, and weight_hr_l0: (p, hidden_size).
     The other arguments, lengths, dropout and errors are those of RNN. weight_ih_l0: (4 hidden_size, input_size), the rows of i, f,
     g, o stacked, weight_hh_l0: (4 hidden_size, hidden_size); names, order and initial values are PyTorch's: the forget gate has
     initial biases near 0, so it is half open. forget_bias=1.0 sets them to 1 (in bias_ih; bias_hh is 0 there), for longer
     memory at the start. nn.init.orthogonal(layer.weight_hh_l0, blocks=4) initializes each gate separately.
     Sources: Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber, Cummins, "Learning to forget", 2000; Jozefowicz, Zaremba,
-    Sutskever, "An empirical exploration of recurrent network architectures", 2015 (forget_bias).
+    Sutskever, "An empirical exploration of recurrent network architectures", 2015 (forget_bias); Sak, Senior, Beaufays, "Long
+    short-term memory recurrent neural network architectures", 2014 (proj_size).
 
     >>> import slopes as sl
     >>> from slopes import nn
-    >>> layer = nn.LSTM(3, 4, 2, bidirectional=True)
+    >>> layer = nn.LSTM(3, 4, 2, batch_first=True, bidirectional=True)
     >>> outputs, (h, c) = layer(sl.ones((5, 7, 3)), lengths=[7, 2, 0, 1, 5])
     >>> outputs.shape, h.shape, c.shape
     ((5, 7, 8), (4, 5, 4), (4, 5, 4))
@@ -230,12 +246,15 @@ class LSTM(LongShortTerm, Recurrent):
     0.0
     """
 
-    constraints = {**SIZES, "forget_bias": OPTIONAL_REAL}
+    constraints = {**SIZES, "proj_size": NATURAL, "forget_bias": OPTIONAL_REAL}
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, bias: bool = True, bidirectional: bool = False,
-                 dropout: float = 0.0, input_dropout: float = 0.0, hidden_dropout: float = 0.0,
-                 forget_bias: float | None = None) -> None:
-        self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+                 dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None, *,
+                 input_dropout: float = 0.0, hidden_dropout: float = 0.0, forget_bias: float | None = None) -> None:
+        check("LSTM", {"proj_size": NATURAL}, {"proj_size": proj_size})
+        self.proj_size = int(proj_size)
+        self.make(input_size, hidden_size, num_layers, bias=bias, batch_first=batch_first, dropout=dropout,
+                  bidirectional=bidirectional, device=device, dtype=dtype, input_dropout=input_dropout, hidden_dropout=hidden_dropout,
                   forget_bias=forget_bias)
         for suffix in self.suffixes():
             self.set_forget_bias(self.weights(suffix), forget_bias)
@@ -250,7 +269,7 @@ class GRU(GatedUnit, Recurrent):
     Cho et al. With update="keeps" (PyTorch and Cho et al.; the default), z is the weight of the old state; with
     update="replaces" (many textbooks, after Chung et al.), h_t = (1 - z) h_(t-1) + z n.
 
-    x: (batch, time, input_size) -> (outputs, state); the other arguments, lengths, dropout and errors are those of RNN.
+    x: (time, batch, input_size) -> (outputs, state); the other arguments, lengths, dropout and errors are those of RNN.
     weight_ih_l0: (3 hidden_size, input_size), the rows of r, z, n stacked, weight_hh_l0: (3 hidden_size, hidden_size);
     names, order and initial values are PyTorch's. nn.init.orthogonal(layer.weight_hh_l0, blocks=3) treats each gate separately.
     Sources: Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014; Chung et al., "Empirical evaluation of
@@ -258,17 +277,18 @@ class GRU(GatedUnit, Recurrent):
 
     >>> import slopes as sl
     >>> from slopes import nn
-    >>> outputs, state = nn.GRU(3, 4, reset="before")(sl.ones((5, 7, 3)))
+    >>> outputs, state = nn.GRU(3, 4, batch_first=True, reset="before")(sl.ones((5, 7, 3)))
     >>> outputs.shape, state.shape
     ((5, 7, 4), (1, 5, 4))
     """
 
     constraints = {**SIZES, "reset": RESET, "update": UPDATE}
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "after", update: str = "keeps",
-                 bias: bool = True, bidirectional: bool = False, dropout: float = 0.0, input_dropout: float = 0.0,
-                 hidden_dropout: float = 0.0) -> None:
-        self.make(input_size, hidden_size, num_layers, bias, bidirectional, dropout, input_dropout, hidden_dropout,
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+                 dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None, *, reset: str = "after",
+                 update: str = "keeps", input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
+        self.make(input_size, hidden_size, num_layers, bias=bias, batch_first=batch_first, dropout=dropout,
+                  bidirectional=bidirectional, device=device, dtype=dtype, input_dropout=input_dropout, hidden_dropout=hidden_dropout,
                   reset=reset, update=update)
         self.reset, self.update = reset, update
 

@@ -14,7 +14,7 @@ from .where import layer_and_location
 
 
 class Flatten(Module):
-    """Merge the axes from start_axis to end_axis into one; by default all but the batch axis.
+    """Merge the axes from start_dim to end_dim into one; by default all but the batch axis.
 
     x: (N, a, b, ...), y: (N, a * b * ...). Raises ShapeError if x has too few axes.
 
@@ -24,28 +24,28 @@ class Flatten(Module):
     (32, 800)
     """
 
-    constraints = {"start_axis": WHOLE, "end_axis": WHOLE}
+    constraints = {"start_dim": WHOLE, "end_dim": WHOLE}
 
-    def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
-        check("Flatten", self.constraints, {"start_axis": start_axis, "end_axis": end_axis})
-        self.start_axis, self.end_axis = int(start_axis), int(end_axis)
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        check("Flatten", self.constraints, {"start_dim": start_dim, "end_dim": end_dim})
+        self.start_dim, self.end_dim = int(start_dim), int(end_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         shape = tuple(x.shape)
-        first = normalize_axis(self.start_axis, len(shape), self.describe())
-        last = normalize_axis(self.end_axis, len(shape), self.describe())
+        first = normalize_axis(self.start_dim, len(shape), self.describe())
+        last = normalize_axis(self.end_dim, len(shape), self.describe())
         if first > last:
             raise ShapeError(f"{self.describe()}: its first axis {first} comes after its last axis {last} in x of shape {shape}")
         return x.reshape((*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
     def details(self) -> str:
-        return "" if (self.start_axis, self.end_axis) == (1, -1) else f"{self.start_axis}, {self.end_axis}"
+        return "" if (self.start_dim, self.end_dim) == (1, -1) else f"{self.start_dim}, {self.end_dim}"
 
 
 class Unflatten(Module):
     """Split one axis into several: the inverse of Flatten.
 
-    x: (..., n, ...) with n = the product of sizes, y: (..., *sizes, ...). Raises ShapeError for another n.
+    x: (..., n, ...) with n = the product of unflattened_size, y: (..., *unflattened_size, ...). Raises ShapeError for another n.
 
     >>> import slopes as sl
     >>> from slopes import nn
@@ -53,21 +53,22 @@ class Unflatten(Module):
     (5, 1, 28, 28)
     """
 
-    constraints = {"axis": WHOLE, "sizes": SIZES}
+    constraints = {"dim": WHOLE, "unflattened_size": SIZES}
 
-    def __init__(self, axis: int, sizes: Any) -> None:
-        check("Unflatten", self.constraints, {"axis": axis, "sizes": sizes})
-        self.axis = int(axis)
-        self.sizes = tuple(int(n) for n in sizes) if isinstance(sizes, (tuple, list)) else (int(sizes),)
+    def __init__(self, dim: int, unflattened_size: Any) -> None:
+        check("Unflatten", self.constraints, {"dim": dim, "unflattened_size": unflattened_size})
+        self.dim, size = int(dim), unflattened_size
+        self.unflattened_size = tuple(int(n) for n in size) if isinstance(size, (tuple, list)) else (int(size),)
 
     def forward(self, x: Tensor) -> Tensor:
         shape = tuple(x.shape)
-        axis = normalize_axis(self.axis, len(shape), self.describe())
-        if shape[axis] != math.prod(self.sizes):
+        axis = normalize_axis(self.dim, len(shape), self.describe())
+        if shape[axis] != math.prod(self.unflattened_size):
             what, where = layer_and_location(self, x)
-            product = " * ".join(map(str, self.sizes))
-            raise ShapeError(f"{what} needs axis {axis} to be {product} = {math.prod(self.sizes)}, but x is {shape}", where=where)
-        return x.reshape((*shape[:axis], *self.sizes, *shape[axis + 1:]))
+            size = self.unflattened_size
+            raise ShapeError(f"{what} needs axis {axis} to be {' * '.join(map(str, size))} = {math.prod(size)}, but x is {shape}",
+                             where=where)
+        return x.reshape((*shape[:axis], *self.unflattened_size, *shape[axis + 1:]))
 
     def details(self) -> str:
-        return f"{self.axis}, {self.sizes}"
+        return f"{self.dim}, {self.unflattened_size}"

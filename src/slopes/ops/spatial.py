@@ -169,31 +169,53 @@ def pool_parameters(what: str, x: X, size: Any, stride: Any, padding: Any, dilat
     return kernel, strides, pairs, dilations
 
 
+def reach_end(x: X, kernel: Sizes, stride: Sizes, pairs: Pairs, dilation: Sizes) -> Pairs:
+    """The padding of ceil_mode: enough after each axis for a last window that begins inside of x or of its padding."""
+    longer = []
+    for n, k, s, (low, high), d in zip(x.shape[x.ndim - len(kernel):], kernel, stride, pairs, dilation):
+        reach = d * (k - 1) + 1
+        count = -(-(n + low + high - reach) // s) + 1
+        count -= (count - 1) * s >= n + low
+        longer.append((low, max(high, (count - 1) * s + reach - n - low)))
+    return tuple(longer)
+
+
 @composed(1)
-def max_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> X:
-    """The largest element of each window over the last axes; of equals, the first gets the gradient. Padding never wins."""
+def max_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> X:
+    """The largest element of each window over the last axes; of equals, the first gets the gradient. Padding never wins.
+
+    With ceil_mode a last window may reach beyond the end."""
     kernel, stride, pairs, dilation = pool_parameters("max_pool", x, size, stride, padding, dilation)
+    pairs = reach_end(x, kernel, stride, pairs, dilation) if ceil_mode else pairs
     view = windows(pad_spatial(x, pairs, lowest(x.dtype).item()), kernel, stride, dilation)
     return build("max_first", view, axes=tuple(range(x.ndim, x.ndim + len(kernel))))
 
 
 @composed(1)
-def avg_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> X:
-    """The mean of each window over the last axes; padded zeros count as elements unless count_include_pad is False."""
+def avg_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True, ceil_mode: bool = False,
+             divisor_override: int | None = None) -> X:
+    """The mean of each window over the last axes; padded zeros count as elements unless count_include_pad is False.
+
+    With ceil_mode a last window may reach beyond the end, where nothing counts; divisor_override divides every sum by one number.
+    """
     x = as_float(x)
     kernel, stride, pairs, dilation = pool_parameters("avg_pool", x, size, stride, padding, 1)
-    view = windows(pad_spatial(x, pairs), kernel, stride, dilation)
+    padded = reach_end(x, kernel, stride, pairs, dilation) if ceil_mode else pairs
+    view = windows(pad_spatial(x, padded), kernel, stride, dilation)
     total = build("sum", view, axes=tuple(range(x.ndim, x.ndim + len(kernel))))
-    if count_include_pad:
+    if divisor_override is not None:
+        return total / float(divisor_override)
+    if count_include_pad and padded == pairs:
         return total / float(np.prod(kernel))
     lengths = x.shape[x.ndim - len(kernel):]
-    return total / constant(inside_counts(lengths, kernel, stride, pairs).astype(x.dtype))
+    counted = pairs if count_include_pad else ((0, 0),) * len(kernel)
+    return total / constant(counts_in_windows(lengths, kernel, stride, padded, counted).astype(x.dtype))
 
 
-def inside_counts(lengths: Sizes, kernel: Sizes, stride: Sizes, pairs: Pairs) -> np.ndarray:
-    """How many elements of each window are not padding."""
+def counts_in_windows(lengths: Sizes, kernel: Sizes, stride: Sizes, padded: Pairs, counted: Pairs) -> np.ndarray:
+    """How many elements of each window are values, or padding that counts."""
     counts = np.ones((), dtype=np.int64)
-    for n, k, s, (low, high) in zip(lengths, kernel, stride, pairs):
+    for n, k, s, (low, high), (before, after) in zip(lengths, kernel, stride, padded, counted):
         begin = np.arange(window_count(n + low + high, k, s, 1)) * s - low
-        counts = np.multiply.outer(counts, np.minimum(begin + k, n) - np.maximum(begin, 0))
+        counts = np.multiply.outer(counts, np.minimum(begin + k, n + after) - np.maximum(begin, -before))
     return counts

@@ -29,8 +29,9 @@ class Tagger(nn.Module):
                  character_hidden: int = 25, hidden: int = 100, depth: int = 1, dropout: float = 0.5) -> None:
         self.words = nn.Embedding(words, width, 0)
         self.letters = nn.Embedding(characters, character_width, 0)
-        self.spelling = nn.LSTM(character_width, character_hidden, bidirectional=True)
-        self.sentence = nn.LSTM(width + 2 * character_hidden, hidden, depth, bidirectional=True, dropout=dropout if depth > 1 else 0.0)
+        self.spelling = nn.LSTM(character_width, character_hidden, batch_first=True, bidirectional=True)
+        self.sentence = nn.LSTM(width + 2 * character_hidden, hidden, depth, batch_first=True, bidirectional=True,
+                                dropout=dropout if depth > 1 else 0.0)
         self.dropout = make_dropout(dropout)
         self.head = nn.Linear(2 * hidden, tags)
 

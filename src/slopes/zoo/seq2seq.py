@@ -39,9 +39,9 @@ class Translator(nn.Module):
     def __init__(self, source_words: int, target_words: int, width: int = 256, hidden: int = 256, dropout: float = 0.2) -> None:
         self.source = nn.Embedding(source_words, width, 0)
         self.target = nn.Embedding(target_words, width, 0)
-        self.reader = nn.GRU(width, hidden, bidirectional=True)
+        self.reader = nn.GRU(width, hidden, batch_first=True, bidirectional=True)
         self.handover = nn.Linear(2 * hidden, hidden)
-        self.writer = nn.GRU(width, hidden)
+        self.writer = nn.GRU(width, hidden, batch_first=True)
         self.keys = nn.Linear(2 * hidden, hidden, bias=False)
         self.mix = nn.Linear(3 * hidden, hidden, bias=False)
         self.dropout = make_dropout(dropout)

@@ -45,7 +45,7 @@ class Captioner(nn.Module):
         self.positions = nn.init.normal(nn.init.blank((count // (4 * filters), 4 * filters)), std=0.1)
         self.handover = nn.Linear(count, 2 * hidden)
         self.words = nn.Embedding(vocabulary, width, 0)
-        self.memory = nn.LSTM(width, hidden)
+        self.memory = nn.LSTM(width, hidden, batch_first=True)
         self.keys = nn.Linear(4 * filters, hidden, bias=False)
         self.mix = nn.Linear(4 * filters + hidden, hidden, bias=False)
         self.dropout = make_dropout(dropout)

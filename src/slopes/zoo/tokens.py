@@ -14,13 +14,13 @@ LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def recurrent(network: str, kind: str, inputs: int, hidden: int, depth: int, dropout: float = 0.0, **options: Any) -> Any:
-    """The recurrent layer of this kind; dropout lies between layers, where there are several.
+    """The recurrent layer of this kind, over (batch, time, features); dropout lies between layers, where there are several.
 
     >>> recurrent("LanguageModel", "gru", 3, 4, 1, dropout=0.5)
     GRU(3 -> 4)
     """
     make: Any = resolve(network, "kind", kind, LAYERS)
-    return make(inputs, hidden, depth, dropout=dropout if depth > 1 else 0.0, **options)
+    return make(inputs, hidden, depth, batch_first=True, dropout=dropout if depth > 1 else 0.0, **options)
 
 
 def lengths_of(tokens: Tensor, padding: int = 0) -> Tensor:
