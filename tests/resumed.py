@@ -56,7 +56,7 @@ def windows() -> sl.Training:
 
 
 def everything() -> sl.Training:
-    plateau = schedules.Plateau(patience=0, decay=0.5, watch="accuracy", mode="max")
+    plateau = schedules.Plateau(patience=0, gamma=0.5, watch="accuracy", mode="max")
     return sl.Training(dense(), POINTS, optimizer=optim.NAdam(lr=0.2), epochs=6, batch_size=12, validation=HELD_OUT, schedule=plateau,
                        average=optim.Average(0.8), accumulate=3, clip=0.5, constrain=2.0, penalty=lambda net: 1e-3 * nn.l2_penalty(net),
                        callbacks=[EarlyStopping(patience=2, metric="accuracy")])
@@ -65,7 +65,7 @@ def everything() -> sl.Training:
 def several() -> sl.Training:
     """Two validation sets, the first of them watched, and weights of classes and examples."""
     others = {"zeros": data.Dataset(np.zeros((3, 6)), [0, 1, 2]), "dev": (HELD_OUT.inputs, HELD_OUT.targets, np.arange(9) / 4)}
-    plateau = schedules.Plateau(patience=0, decay=0.5, watch="dev/roc_auc", mode="max")
+    plateau = schedules.Plateau(patience=0, gamma=0.5, watch="dev/roc_auc", mode="max")
     return sl.Training(dense(), (POINTS.inputs, POINTS.targets, np.arange(23) % 4), batch_size=8, epochs=3, validation=others,
                        optimizer=optim.Adam(lr=0.02), class_weight="balanced", metrics=["f1", "roc_auc", "perplexity"], schedule=plateau,
                        callbacks=[EarlyStopping(patience=1)])

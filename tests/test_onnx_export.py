@@ -10,6 +10,7 @@ from onnx_cases import check_runs, exported, operators
 import slopes as sl
 from slopes import extras, nn
 from slopes.errors import ArgumentError, DTypeError, MissingExtraError, SaveError, ShapeError
+from slopes.functions import attention
 
 rng = np.random.default_rng(0)
 
@@ -140,6 +141,15 @@ def test_float64_networks(tmp_path):
     net = Function(lambda x: sl.softmax(x @ sl.ones((4, 3), sl.float64), axis=-1))
     x = rng.standard_normal((2, 4))
     check_runs(exported(net, tmp_path / "net.onnx", x), net, x, tolerance=1e-12)
+
+
+def test_what_programs_compute_in_parts_is_one_product(tmp_path, monkeypatch):
+    monkeypatch.setattr(attention, "WHOLE", 0)
+    net = Function(lambda x: nn.scaled_dot_product_attention(x, x, x, is_causal=True))
+    model = exported(net, tmp_path / "net.onnx", f(2, 5, 8))
+    assert operators(model).count("Softmax") == 1 and "Scan" not in operators(model)
+    rows = Function(lambda x: sl.in_parts(lambda rows: rows * rows, x, size=2))
+    assert operators(exported(rows, tmp_path / "net.onnx", f(5, 4))) == ["Mul"]
 
 
 # ---------------------------------------------------------------------- what is refused

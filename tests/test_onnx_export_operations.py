@@ -35,7 +35,7 @@ def model_of(case: Case) -> bytes:
     assert not [value for call in graph.all_calls() for value in call.outputs if value in b.missing]
     result.name = "y"
     assign_names(graph)
-    return model_bytes(graph, "case", {})
+    return model_bytes(graph, "case")
 
 
 def target(case: Case) -> np.ndarray:

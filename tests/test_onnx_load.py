@@ -183,3 +183,45 @@ def test_half_precision_is_computed_in_single_precision(tmp_path):
     model = model_of([helper.make_node("Mul", ["x", "w"], ["y"])], [("x", TensorProto.FLOAT16, [2])], ["y"],
                      {"w": np.array([0.5, 2], np.float16)})
     assert sl.load_onnx(write(tmp_path, model))(sl.tensor([2.0, 2.0])).tolist() == [1, 4]
+
+
+def classic(tmp_path, op, x, code, **attributes):
+    """What an operator of ai.onnx.ml makes of x."""
+    model = model_of([helper.make_node(op, ["x"], ["y"], domain="ai.onnx.ml", **attributes)], [("x", code, np.shape(x))], ["y"])
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    y = sl.load_onnx(write(tmp_path, model))(x)
+    return y.tolist() if hasattr(y, "tolist") else y
+
+
+@pytest.mark.parametrize("op, attributes, expected", [
+    ("Scaler", {"offset": [1.0, 2.0], "scale": [2.0, 0.5]}, [[0, -2], [-2, -1], [4, 1]]),
+    ("Normalizer", {"norm": "L1"}, [[1 / 3, -2 / 3], [0, 0], [3 / 7, 4 / 7]]),
+    ("Normalizer", {"norm": "L2"}, [[5 ** -0.5, -2 * 5 ** -0.5], [0, 0], [0.6, 0.8]]),
+    ("Normalizer", {"norm": "MAX"}, [[1, -2], [0, 0], [0.75, 1]]),
+    ("Binarizer", {"threshold": 0.5}, [[1, 0], [0, 0], [1, 1]]),
+    ("Imputer", {"imputed_value_floats": [7.0, 8.0], "replaced_value_float": 0.0}, [[1, -2], [7, 8], [3, 4]]),
+    ("ZipMap", {"classlabels_strings": ["a", "b"]}, [{"a": 1, "b": -2}, {"a": 0, "b": 0}, {"a": 3, "b": 4}]),
+])
+def test_features_are_prepared_as_onnxruntime_does(tmp_path, op, attributes, expected):
+    x = np.array([[1, -2], [0, 0], [3, 4]], np.float32)
+    result = classic(tmp_path, op, x, FLOAT, **attributes)
+    assert result == expected if op == "ZipMap" else np.allclose(result, expected)
+
+
+def test_labels_and_categories_may_be_words(tmp_path):
+    words = np.array(["a", "b", "z"], object)
+    assert classic(tmp_path, "LabelEncoder", words, TensorProto.STRING, keys_strings=["a", "b"], values_int64s=[5, 6]) == [5, 6, -1]
+    assert classic(tmp_path, "OneHotEncoder", words, TensorProto.STRING, cats_strings=["a", "b"]) == [[1, 0], [0, 1], [0, 0]]
+    numbers = np.array([2, 1, 9])
+    assert classic(tmp_path, "LabelEncoder", numbers, INT64, keys_int64s=[1, 2], values_strings=["u", "v"]) == ["v", "u", "_Unused"]
+    floats = {"values_floats": [0.5, 0.25], "default_float": 3.0}
+    assert classic(tmp_path, "LabelEncoder", numbers, INT64, keys_int64s=[1, 2], **floats) == [0.25, 0.5, 3]
+    with pytest.raises(sl.SlopesError, match="OneHotEncoder: a value that is no category is not supported"):
+        classic(tmp_path, "OneHotEncoder", numbers, INT64, cats_int64s=[1, 2], zeros=0)
+
+
+def test_features_are_chosen_by_index(tmp_path):
+    model = model_of([helper.make_node("ArrayFeatureExtractor", ["x", "i"], ["y"], domain="ai.onnx.ml")], [("x", FLOAT, [1, 3])], ["y"],
+                     {"i": np.array([2, 0])})
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    assert sl.load_onnx(write(tmp_path, model))(sl.tensor([[5.0, 6.0, 7.0]])).tolist() == [[7, 5]]

@@ -17,8 +17,11 @@ from slopes.optim import schedules
 from slopes.train import OnEpoch
 
 CLASSES = [each for each in vars(schedules).values() if inspect.isclass(each) and issubclass(each, schedules.Schedule)
-           and each not in (schedules.Schedule, schedules.FixedLength)]
-NEEDED = {"Step": {"every": 3}, "MultiStep": {"at": (2, 5)}, "Exponential": {"decay": 0.9}, "WarmUp": {"steps": 3},
+           and each not in (schedules.Schedule, schedules.FixedLength, schedules.Composed)]
+NEEDED = {"Step": {"step_size": 3}, "MultiStep": {"milestones": (2, 5)}, "Exponential": {"gamma": 0.9}, "WarmUp": {"steps": 3},
+          "CosineRestarts": {"T_0": 4, "T_mult": 2}, "Cyclic": {"floor": 0.1, "step_size_up": 3},
+          "Sequential": {"schedulers": (schedules.Constant(0.5), schedules.Cosine()), "milestones": (4,)},
+          "Chained": {"schedulers": (schedules.Exponential(0.9), lambda step, steps: 1 - step / (steps + 9))},
           "PerEpoch": {"schedule": schedules.Exponential(0.5), "steps_per_epoch": 4}}
 
 
@@ -56,7 +59,7 @@ def test_own_steps_come_before_those_of_the_run_and_the_end_is_kept():
 
 
 def test_restarts_begin_anew():
-    cosine = schedules.Cosine(steps=4, restart=True)
+    cosine = schedules.CosineRestarts(4)
     assert [cosine(step) for step in range(4, 8)] == [cosine(step) for step in range(4)]
 
 
@@ -78,12 +81,41 @@ def test_one_cycle_goes_up_to_the_whole_rate_and_down_to_almost_nothing():
 
 
 def test_a_plateau_can_watch_for_more():
-    plateau = schedules.Plateau(decay=0.5, patience=0, mode="max", threshold=0.0)
+    plateau = schedules.Plateau(gamma=0.5, patience=0, mode="max", threshold=0.0)
     assert [plateau.see(value) for value in (0.1, 0.3, 0.2, 0.4, math.nan)] == [1, 1, 0.5, 0.5, 0.25]
 
 
+def test_a_plateau_can_need_an_absolute_improvement():
+    plateau = schedules.Plateau(gamma=0.5, patience=0, threshold=0.5, threshold_mode="abs")
+    assert [plateau.see(value) for value in (10.0, 9.6, 9.4, 9.0)] == [1, 0.5, 0.5, 0.25]
+
+
+def test_parts_of_schedules_observe_and_are_saved():
+    def made():
+        plateau = schedules.Plateau(gamma=0.5, patience=0)
+        return plateau, schedules.Chained([schedules.Sequential([schedules.Exponential(0.5), plateau], [2]), lambda step, steps: 0.5])
+
+    plateau, whole = made()
+    whole.begin()
+    for loss in (1.0, 1.0):
+        whole.observe({"loss": loss})
+    assert plateau.scale == 0.5 and [whole(step) for step in range(4)] == [0.5, 0.25, 0.25, 0.25]
+    again, other = made()
+    other.load_named_state(whole.named_state())
+    assert again.scale == 0.5 and whole.named_state().keys() == {f"0_1_{name}" for name in plateau.named_state()}
+
+
+def test_each_of_several_schedules_counts_its_own_steps():
+    three = schedules.Sequential([schedules.Linear(), schedules.Linear(), schedules.Linear()], milestones=[2, 5])
+    assert [three(step, 6) for step in range(6)] == pytest.approx([1, 0.5, 1, 2 / 3, 1 / 3, 1])
+    with pytest.raises(ArgumentError, match="2 schedules and 2 milestones"):
+        schedules.Sequential([schedules.Linear(), schedules.Linear()], milestones=[2, 5])
+    with pytest.raises(ArgumentError, match="total number of steps is unknown"):
+        three(5)
+
+
 def test_a_plateau_below_zero_is_left_by_lower_values_only():
-    plateau = schedules.Plateau(decay=0.5, patience=0, threshold=0.1)
+    plateau = schedules.Plateau(gamma=0.5, patience=0, threshold=0.1)
     assert [plateau.see(value) for value in (-1.0, -1.05, -2.0)] == [1, 0.5, 0.5]
 
 
@@ -112,7 +144,7 @@ def fitted(schedule, **given):
 
 
 @pytest.mark.parametrize("schedule, expected", [
-    ("linear", [0.5, 0.375, 0.25, 0.125]), (schedules.Step(every=2), [0.5, 0.5, 0.05, 0.05]),
+    ("linear", [0.5, 0.375, 0.25, 0.125]), (schedules.Step(step_size=2), [0.5, 0.5, 0.05, 0.05]),
     (schedules.WarmUp(2, schedules.Exponential(0.5), start=0.5), [0.25, 0.375, 0.5, 0.25]),
     (lambda step, steps: step / steps, [0.0, 0.125, 0.25, 0.375])], ids=["name", "object", "composed", "function"])
 def test_fit_multiplies_the_rate_of_each_step(schedule, expected):
@@ -128,7 +160,7 @@ class Planned(schedules.Plateau):
 
 
 def test_fit_lowers_the_rate_on_a_plateau_and_begins_anew_in_another_run():
-    plateau = Planned(decay=0.1, patience=1)
+    plateau = Planned(gamma=0.1, patience=1)
     for _ in range(2):
         plateau.planned = [1.0, 1.0, 1.0, 1.0]
         assert fitted(schedules.WarmUp(1, plateau, start=0.5))[0] == pytest.approx([0.25, 0.5, 0.5, 0.05], abs=1e-5)
@@ -136,7 +168,7 @@ def test_fit_lowers_the_rate_on_a_plateau_and_begins_anew_in_another_run():
 
 def test_the_validation_data_decide_about_a_plateau():
     x = np.ones((8, 1), np.float32)
-    _, run = fitted(plateau := schedules.Plateau(decay=0.5, patience=0), validation=Dataset(x, x))
+    _, run = fitted(plateau := schedules.Plateau(gamma=0.5, patience=0), validation=Dataset(x, x))
     assert plateau.best == min(each.validation["loss"] for each in run.epochs)
 
 

@@ -213,3 +213,5 @@ def test_fit_takes_a_layer_as_its_loss():
     net, points = nn.Linear(3, 2), Dataset(operand("fit", "normal", (20, 3)).astype(np.float32), np.arange(20) % 2)
     run = sl.fit(net, points, loss=nn.CrossEntropyLoss(weight=[1.0, 3.0], label_smoothing=0.1), epochs=2, progress=False)
     assert run.settings["loss"] == "CrossEntropyLoss" and np.isfinite(run.losses).all()
+    with pytest.raises(OutOfRangeError, match="in loss, at test_torch_losses"):
+        nn.CrossEntropyLoss()(sl.zeros((2, 3)), sl.tensor([0, 3]))

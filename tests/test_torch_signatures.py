@@ -14,6 +14,10 @@ from slopes.nn import losses
 
 THEIRS = json.loads(FILE.read_text(encoding="utf-8"))
 MODULES = {"layers": "nn", "optimizers": "optim", "schedules": "lr_scheduler", "initialisers": "init", "functions": "functional"}
+SCHEDULES = {"Step": "StepLR", "MultiStep": "MultiStepLR", "Exponential": "ExponentialLR", "Linear": "LinearLR",
+             "Polynomial": "PolynomialLR", "Cosine": "CosineAnnealingLR", "CosineRestarts": "CosineAnnealingWarmRestarts",
+             "Cyclic": "CyclicLR", "OneCycle": "OneCycleLR", "Sequential": "SequentialLR", "Chained": "ChainedScheduler",
+             "Plateau": "ReduceLROnPlateau"}  # which give factors of a rate, and have names of their own
 TENSORS = {"input": "x", "tensor": "x"}  # functions of tensors call the first x, as the array API does
 
 
@@ -34,7 +38,9 @@ def ours(subject):
     if subject == "functions":
         names = {name: getattr(functions, name) for name in functions.__all__} | public(nn, inspect.isfunction)
         return {name: value for name, value in names.items() if inspect.isfunction(value) and name not in loss_functions()}
-    module = {"optimizers": optim, "schedules": optim.schedules, "initialisers": nn.init}[subject]
+    if subject == "schedules":
+        return {theirs: getattr(optim.schedules, name) for name, theirs in SCHEDULES.items()}
+    module = {"optimizers": optim, "initialisers": nn.init}[subject]
     return public(module, inspect.isfunction if subject == "initialisers" else inspect.isclass)
 
 

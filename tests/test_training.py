@@ -272,10 +272,10 @@ def test_a_rate_of_a_step_whose_factor_is_zero_is_refused():
 
 
 def test_a_rate_that_is_set_is_part_of_the_state():
-    training = small(schedule=schedules.Step(every=2))
+    training = small(schedule=schedules.Step(step_size=2))
     training.advance(2)
     training.rate = 0.5
-    again = small(schedule=schedules.Step(every=2))
+    again = small(schedule=schedules.Step(step_size=2))
     again.load_named_state(training.named_state())
     assert again.rate == training.rate == 0.5 and again.run().losses == training.run().losses
 

@@ -54,7 +54,7 @@ def test_early_stopping_watches_the_first_set_or_the_one_that_is_named(metric, s
 
 @pytest.mark.parametrize("watch, factor", [("loss", 1), ("dev/loss", 1), ("other/loss", 0.25)])
 def test_schedules_watch_the_first_set_or_the_one_that_is_named(watch, factor):
-    plateau = schedules.Plateau(patience=1, decay=0.25, watch=watch)
+    plateau = schedules.Plateau(patience=1, gamma=0.25, watch=watch)
     fit({"dev": DEV, "other": OTHER}, schedule=plateau)
     assert plateau(0) == factor
 

@@ -71,25 +71,57 @@ OPTIMIZERS: dict[str, dict[str, str]] = {
 }
 
 SCHEDULES: dict[str, dict[str, str]] = {
+    "*": {
+        "optimizer": "a schedule is a function of the step: fit, or the line optimizer.lr = lr * schedule(step), applies it",
+        "last_epoch": "a schedule has no position: the step is its argument",
+        "steps": "slopes' own: the length in steps, by default that of the run",
+        "floor": "slopes' own: the lowest factor, where PyTorch has a rate, eta_min, base_lr or min_lr",
+    },
+    "LinearLR": {
+        "start_factor": "1 by default: down to 0 over the run, while WarmUp and Sequential rise",
+        "end_factor": "0 by default: down to 0 over the run, while WarmUp and Sequential rise",
+        "total_iters": "is called steps in all schedules of one length",
+    },
+    "PolynomialLR": {
+        "total_iters": "is called steps in all schedules of one length",
+    },
+    "CosineAnnealingLR": {
+        "T_max": "is called steps in all schedules of one length",
+        "eta_min": "a rate: here floor, a factor",
+    },
+    "CosineAnnealingWarmRestarts": {
+        "eta_min": "a rate: here floor, a factor",
+    },
+    "CyclicLR": {
+        "base_lr": "a rate: here floor, a factor",
+        "max_lr": "is the optimizer's learning rate",
+        "scale_fn": "a function of the step is a schedule itself: Chained multiplies it with others",
+        "scale_mode": "is for scale_fn",
+        "cycle_momentum": "schedules change the learning rate only",
+        "base_momentum": "schedules change the learning rate only",
+        "max_momentum": "schedules change the learning rate only",
+    },
+    "OneCycleLR": {
+        "max_lr": "is the optimizer's learning rate",
+        "total_steps": "is called steps in all schedules of one length",
+        "epochs": "fit knows the number of steps",
+        "steps_per_epoch": "fit knows the number of steps",
+        "cycle_momentum": "schedules change the learning rate only",
+        "base_momentum": "schedules change the learning rate only",
+        "max_momentum": "schedules change the learning rate only",
+    },
+    "ReduceLROnPlateau": {
+        "factor": "is called gamma, as in the other schedules; factor(step, steps) is the method of every schedule",
+        "gamma": "PyTorch's factor",
+        "min_lr": "a rate: here floor, a factor",
+        "eps": "a reduction is made however small it is",
+        "watch": "slopes' own: the name of the result that fit observes",
+    },
 }
 
 INITIALISERS: dict[str, dict[str, str]] = {
-    "*": {
-        "tensor": "is called parameter",
-        "parameter": "is called tensor in PyTorch",
-    },
-    "constant": {
-        "val": "not accepted yet",
-        "value": "slopes' own, or another name of one that PyTorch has",
-    },
     "orthogonal": {
-        "blocks": "slopes' own, or another name of one that PyTorch has",
-    },
-    "uniform": {
-        "a": "not accepted yet",
-        "b": "not accepted yet",
-        "low": "slopes' own, or another name of one that PyTorch has",
-        "high": "slopes' own, or another name of one that PyTorch has",
+        "blocks": "slopes' own: one orthogonal matrix for each gate of a recurrent layer",
     },
 }
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .data.sets.locate import found_sets
 from .errors import SlopesError, error_text
+from .export_command import export
 from .extras import on_demand
 from .machine.threads import thread_count
 from .predict_commands import evaluate, predict
@@ -56,7 +57,7 @@ def command() -> None:
     """
 
 
-for subcommand in (train, predict, evaluate, report, runs, tune_command(), write):
+for subcommand in (train, predict, evaluate, export, report, runs, tune_command(), write):
     command.add_command(subcommand)
 
 

@@ -23,6 +23,8 @@ from .tensor_errors import check_conversion, check_unpacking, cut_off, numpy_err
 from .tensor_fields import TensorFields
 from .versions import versions
 
+NOTEBOOK = "slopes.notebook"  # loaded when a notebook shows a tensor
+
 
 class Conversions(TensorFields):
     """The methods of a tensor that show its value, or need it where Python code does."""
@@ -164,6 +166,11 @@ class Conversions(TensorFields):
         marks = [f"shape={self.shape}"] * (not self.size and self.shape != (0,)) + marks
         text = np.array2string(self._value, separator=", ", prefix=self._prints_as + "(")
         return f"{self._prints_as}({', '.join([text, *marks])})"
+
+    def _repr_html_(self) -> str:
+        """The text and a small picture of the values, in a notebook."""
+        text = f"{self!r}\n{self.dtype} {self.shape}"
+        return on_demand(NOTEBOOK).array_html(text, np.empty(0) if self._value is None else self._value)
 
     def __str__(self) -> str:
         return repr(self) if self._value is None else str(self._value)

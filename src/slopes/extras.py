@@ -29,6 +29,15 @@ def require(module: str, extra: str, purpose: str = "this") -> Any:
         raise missing_extra(top, extra, purpose) from None
 
 
+def installed(module: str) -> bool:
+    """Whether an optional library is there.
+
+    >>> installed("json")
+    True
+    """
+    return module in sys.modules or importlib.util.find_spec(module) is not None
+
+
 def missing_extra(library: str, extra: str, purpose: str) -> MissingExtraError:
     """The error for an optional library that is not installed."""
     return MissingExtraError(f"{purpose} needs {library}, which is not installed", why=f"{library} belongs to the optional part [{extra}]",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Protocol, TypeVar
 
 from .graph.dtype import DType
@@ -57,10 +57,14 @@ class Recorder(Protocol[T]):
 
 
 class Mode(threading.local):
-    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded."""
+    """What this thread is doing: tracing into `trace` (or None: computing at once), and whether gradients are recorded.
+
+    `in_parts`: whether traced functions compute in parts what would take much memory as a whole.
+    """
 
     trace: Recorder[Any] | None = None
     recording: bool = True
+    in_parts: bool = True
 
 
 mode = Mode()
@@ -79,6 +83,16 @@ class GradientMode(contextlib.ContextDecorator):
 
     def __exit__(self, *error: object) -> None:
         mode.recording = self.before.pop()
+
+
+@contextlib.contextmanager
+def as_a_whole() -> Iterator[None]:
+    """A with-block in which traced functions compute nothing in parts: for graphs that others run."""
+    before, mode.in_parts = mode.in_parts, False
+    try:
+        yield
+    finally:
+        mode.in_parts = before
 
 
 def no_grad() -> GradientMode:

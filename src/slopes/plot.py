@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, missing_method
-from .extras import require
+from .extras import installed, require
 from .files.atomic import write_bytes
 
 TRAIN, VALIDATION, MUTED = "#2b6cb0", "#c05621", "#9db4cc"
@@ -44,7 +44,13 @@ class Picture:
 
 
 class View:
-    """Data that draw themselves: `plot(path)` makes the picture and, with a path, writes it (.png or .svg)."""
+    """Data that draw themselves: `plot(path)` makes the picture and, with a path, writes it (.png or .svg).
+
+    In a notebook they show the picture, where matplotlib is installed.
+    """
+
+    def _repr_svg_(self) -> str | None:
+        return self.draw()._repr_svg_() if installed("matplotlib") else None
 
     def draw(self) -> Picture:
         """The picture; needs matplotlib, else MissingExtraError."""

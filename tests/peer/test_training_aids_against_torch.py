@@ -16,14 +16,30 @@ torch = pytest.importorskip("torch")
 rates = torch.optim.lr_scheduler
 
 SCHEDULES = {
-    "step": (schedules.Step(every=3, decay=0.3), lambda o: rates.StepLR(o, 3, 0.3)),
-    "multi-step": (schedules.MultiStep(at=(2, 5, 11), decay=0.5), lambda o: rates.MultiStepLR(o, [2, 5, 11], 0.5)),
+    "step": (schedules.Step(3, gamma=0.3), lambda o: rates.StepLR(o, 3, 0.3)),
+    "multi-step": (schedules.MultiStep((2, 5, 11), gamma=0.5), lambda o: rates.MultiStepLR(o, [2, 5, 11], 0.5)),
     "exponential": (schedules.Exponential(0.8), lambda o: rates.ExponentialLR(o, 0.8)),
     "linear": (schedules.Linear(0.2, 0.9, steps=7), lambda o: rates.LinearLR(o, 0.2, 0.9, 7)),
     "cosine": (schedules.Cosine(steps=20, floor=0.1), lambda o: rates.CosineAnnealingLR(o, 20, eta_min=0.05)),
-    "restarts": (schedules.Cosine(steps=6, restart=True), lambda o: rates.CosineAnnealingWarmRestarts(o, 6)),
+    "restarts": (schedules.CosineRestarts(6), lambda o: rates.CosineAnnealingWarmRestarts(o, 6)),
+    "growing restarts": (schedules.CosineRestarts(3, 2, floor=0.1), lambda o: rates.CosineAnnealingWarmRestarts(o, 3, 2, eta_min=0.05)),
+    "polynomial": (schedules.Polynomial(2.5, steps=12), lambda o: rates.PolynomialLR(o, 12, 2.5)),
+    "triangles": (schedules.Cyclic(0.2, 3, 5), lambda o: rates.CyclicLR(o, 0.1, 0.5, 3, 5, cycle_momentum=False)),
+    "falling triangles": (schedules.Cyclic(0.2, 3, mode="triangular2"),
+                          lambda o: rates.CyclicLR(o, 0.1, 0.5, 3, mode="triangular2", cycle_momentum=False)),
+    "exponential triangles": (schedules.Cyclic(0.2, 4, mode="exp_range", gamma=0.9),
+                              lambda o: rates.CyclicLR(o, 0.1, 0.5, 4, mode="exp_range", gamma=0.9, cycle_momentum=False)),
+    "chained": (schedules.Chained([schedules.Exponential(0.9), schedules.Step(3, 0.3)]),
+                lambda o: rates.ChainedScheduler([rates.ExponentialLR(o, 0.9), rates.StepLR(o, 3, 0.3)], o)),
+    "sequential": (schedules.Sequential([schedules.Constant(0.3), schedules.Exponential(0.8), schedules.Step(2)], [4, 9]),
+                   lambda o: rates.SequentialLR(
+        o, [rates.ConstantLR(o, 0.3, 99), rates.ExponentialLR(o, 0.8), rates.StepLR(o, 2)], [4, 9])),
+    "one cycle, straight": (schedules.OneCycle(20, anneal_strategy="linear"), lambda o: rates.OneCycleLR(
+        o, 0.5, total_steps=20, anneal_strategy="linear", cycle_momentum=False)),
+    "one cycle in three phases": (schedules.OneCycle(20, three_phase=True), lambda o: rates.OneCycleLR(
+        o, 0.5, total_steps=20, three_phase=True, cycle_momentum=False)),
     "one cycle": (schedules.OneCycle(steps=20), lambda o: rates.OneCycleLR(o, 0.5, total_steps=20, cycle_momentum=False)),
-    "one cycle, steep": (schedules.OneCycle(steps=20, rise=0.45, div=3, final_div=7),
+    "one cycle, steep": (schedules.OneCycle(steps=20, pct_start=0.45, div_factor=3, final_div_factor=7),
                          lambda o: rates.OneCycleLR(o, 0.5, total_steps=20, pct_start=0.45, div_factor=3, final_div_factor=7)),
     "warm-up": (schedules.WarmUp(4, schedules.Cosine(steps=16), start=0.25),
                 lambda o: rates.SequentialLR(o, [rates.LinearLR(o, 0.25, 1.0, 4), rates.CosineAnnealingLR(o, 16)], [4])),
@@ -44,11 +60,12 @@ def test_a_schedule_differs_from_pytorch(name):
 
 
 @pytest.mark.parametrize("options", [{}, {"patience": 1, "factor": 0.5}, {"patience": 0, "cooldown": 2, "min_lr": 0.02, "threshold": 0.05},
-                                     {"mode": "max", "patience": 2, "threshold": 0.2}])
+                                     {"mode": "max", "patience": 2, "threshold": 0.2},
+                                     {"threshold_mode": "abs", "threshold": 0.3, "patience": 1}])
 def test_the_rate_on_a_plateau_differs_from_pytorch(options):
     theirs = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
     scheduler = rates.ReduceLROnPlateau(theirs, **options)
-    ours = schedules.Plateau(decay=options.get("factor", 0.1), floor=options.get("min_lr", 0) / 0.5,
+    ours = schedules.Plateau(gamma=options.get("factor", 0.1), floor=options.get("min_lr", 0) / 0.5,
                              **{name: value for name, value in options.items() if name not in ("factor", "min_lr")})
     for value in np.abs(numbers("plateau", (60,))).tolist():
         scheduler.step(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -34,10 +35,18 @@ class Checkpoint(Mapping[str, np.ndarray]):
         self.metadata = dict(metadata or {})
 
     def __getitem__(self, name: str) -> np.ndarray:
+        return self.stored(name).read(name)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array; StateError where there is none of this name."""
+        return self.stored(name).shape
+
+    def stored(self, name: str) -> Stored:
+        """Where an array lies; StateError where there is none of this name."""
         if name not in self.arrays:
             close = get_close_matches(str(name), list(self.arrays), n=1, cutoff=0.6)
             raise StateError(f"{self.path}: there is no array {name!r}", repair=f"did you mean {close[0]!r}?" if close else "")
-        return self.arrays[name].read(name)
+        return self.arrays[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.arrays)
@@ -77,6 +86,21 @@ class Checkpoint(Mapping[str, np.ndarray]):
             raise StateError(f"{self.path}: no array is below {prefix!r}", repair=f"the first parts of names are {', '.join(first[:20])}")
         others = {name.removeprefix(start): value for name, value in self.others.items() if name.startswith(start)}
         return Checkpoint(self.path, self.format, arrays, others, self.metadata)
+
+    def rename(self, rules: Mapping[str, str]) -> Checkpoint:
+        """The same arrays under other names: each rule, a regular expression and what replaces it, is applied to every name.
+
+        >>> np.savez("weights.npz", **{"module.norm.gamma": np.ones(2)})
+        >>> list(sl.read_checkpoint("weights.npz").rename({r"^module\\.": "", r"gamma$": "weight"}))
+        ['norm.weight']
+        """
+        names = list(self.arrays)
+        for pattern, text in rules.items():
+            names = [re.sub(pattern, text, name) for name in names]
+        arrays = dict(zip(names, self.arrays.values()))
+        if len(arrays) < len(names):
+            raise StateError(f"{self.path}: two arrays would be named {max(names, key=names.count)!r}")
+        return Checkpoint(self.path, self.format, arrays, self.others, self.metadata)
 
     def __repr__(self) -> str:
         count = sum(int(np.prod(stored.shape)) for stored in self.arrays.values())

@@ -80,11 +80,12 @@ class WeightMap:
         shapes, report = checkpoint.shapes, WeightReport(str(checkpoint.path), shared=checkpoint.shared())
         for name, held in net.named_state():
             item = self.source_of(name)
-            if item is None or (missing := [part for part in item.names if part not in shapes]):
-                if item is None and any(fnmatchcase(name, pattern) for pattern in self.kept):
+            missing = [] if item is None else [part for part in item.names if part not in shapes]
+            if item is None or missing:
+                if any(fnmatchcase(name, pattern) for pattern in self.kept):
                     report.kept.append(name)
                 else:
-                    report.missing[name] = "" if item is None else f"{', '.join(missing)} is not in the checkpoint"
+                    report.missing[name] = f"{', '.join(missing)} is not in the checkpoint" if missing else ""
                 continue
             shape = item.shape(shapes, tuple(held.shape))
             if shape == tuple(held.shape):

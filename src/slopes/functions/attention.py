@@ -70,7 +70,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     """The attention output (..., L, D). A compiled function computes large weight matrices in parts: some heads at a time, or some
     queries of one head; the derivative recomputes the weights."""
     heads, size = query.shape[:-2], query.shape[-2] * key.shape[-2] * query.dtype.itemsize
-    if mode.trace is None or math.prod(heads) * size <= WHOLE or not heads == key.shape[:-2] == value.shape[:-2]:
+    small = mode.trace is None or not mode.in_parts or math.prod(heads) * size <= WHOLE
+    if small or not heads == key.shape[:-2] == value.shape[:-2]:
         return composite.matmul(attention_weights(query, key, mask, is_causal, scale), value)
     one_by_one = [x.reshape((-1, *x.shape[-2:])) for x in (query, key, value)]
     apart = mask is not None and any(n != 1 for n in mask.shape[:-2])  # every head or example has its own mask

@@ -47,7 +47,7 @@ def in_parts(function: Callable[[Any], Any], sequences: Any, size: int) -> Any:
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ArgumentError(f"in_parts: size is {size!r}", why="it is the number of rows to compute at a time", repair="pass at least 1")
     whole = total - total % size
-    if total <= size:
+    if total <= size or not (mode.in_parts or mode.trace is None):
         return call(function, structure, xs, total)
     run = eager if mode.trace is None else loop_in_graph
     results = run(function, structure, [x[:whole] for x in xs] if whole < total else xs, size)

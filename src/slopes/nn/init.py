@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..arrays import check_memory, too_large
-from ..constraint import COUNT, NOT_NEGATIVE, REAL, check, one_of
+from ..constraint import COUNT, NOT_NEGATIVE, REAL, SHARE_OR_ONE, Constraint, check, one_of
 from ..errors import ArgumentError, ShapeError, TraceError
 from ..files import load_safetensors
 from ..graph.dtype import float32
@@ -34,11 +34,16 @@ class ShapesOnly(threading.local):
 
 shapes_only_mode = ShapesOnly()
 DRAWING = 8  # temporary arrays of a parameter's size that drawing its random values needs
-GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+CONVOLUTIONS = [f"{kind}{axes}d" for kind in ("conv", "conv_transpose") for axes in (1, 2, 3)]
+GAINS = {"linear": 1.0, **dict.fromkeys(CONVOLUTIONS, 1.0), "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+LEAST_INSIDE = 1e-3  # share of the normal numbers that a truncated distribution keeps
+LEAK = 0.01  # of a leaky ReLU whose slope is not named
+OPTIONAL_SLOPE = Constraint("a finite number or None", lambda value: value is None or REAL.holds(value), (math.nan, "1"))
 MODE = one_of("fan_in", "fan_out")
 NONLINEARITY = one_of(*GAINS, "leaky_relu")
-CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "low": REAL, "high": REAL, "a": REAL, "mode": MODE,
-               "nonlinearity": NONLINEARITY, "value": REAL, "blocks": COUNT}
+CONSTRAINTS = {"gain": NOT_NEGATIVE, "std": NOT_NEGATIVE, "mean": REAL, "a": REAL, "b": REAL, "mode": MODE,
+               "nonlinearity": NONLINEARITY, "val": REAL, "blocks": COUNT, "groups": COUNT, "sparsity": SHARE_OR_ONE,
+               "param": OPTIONAL_SLOPE}
 
 
 def blank(shape: tuple[int, ...]) -> Parameter:
@@ -75,50 +80,50 @@ def shapes_only() -> Iterator[None]:
         shapes_only_mode.on = before
 
 
-def zeros(parameter: T) -> T:
+def zeros(tensor: T) -> T:
     """All 0.
 
     >>> from slopes import nn
     >>> bool((nn.init.zeros(nn.Linear(3, 2).weight) == 0).all())
     True
     """
-    return constant(parameter, 0.0)
+    return constant(tensor, 0.0)
 
 
-def ones(parameter: T) -> T:
+def ones(tensor: T) -> T:
     """All 1.
 
     >>> from slopes import nn
     >>> nn.init.ones(nn.Linear(2, 1).weight).tolist()
     [[1.0, 1.0]]
     """
-    return constant(parameter, 1.0)
+    return constant(tensor, 1.0)
 
 
-def constant(parameter: T, value: float) -> T:
-    """All `value`.
+def constant(tensor: T, val: float) -> T:
+    """All `val`.
 
     >>> from slopes import nn
     >>> nn.init.constant(nn.Linear(2, 1).weight, 0.5).tolist()
     [[0.5, 0.5]]
     """
-    check("init.constant", CONSTRAINTS, {"value": value})
-    return fill(parameter, lambda: np.full(parameter.shape, value))
+    check("init.constant", CONSTRAINTS, {"val": val})
+    return fill(tensor, lambda: np.full(tensor.shape, val))
 
 
-def uniform(parameter: T, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> T:
-    """Uniform in [low, high).
+def uniform(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
+    """Uniform in [a, b).
 
     >>> from slopes import nn
     >>> weight = nn.init.uniform(nn.Linear(30, 20).weight, -1.0, 1.0)
     >>> bool((abs(weight) <= 1).all())
     True
     """
-    check("init.uniform", CONSTRAINTS, {"low": low, "high": high})
-    return fill(parameter, lambda: draw_uniform(parameter.shape, low, high, generator=generator))
+    check("init.uniform", CONSTRAINTS, {"a": a, "b": b})
+    return fill(tensor, lambda: draw_uniform(tensor.shape, a, b, generator=generator))
 
 
-def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
+def normal(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
     """Normal with this mean and standard deviation.
 
     >>> from slopes import nn
@@ -127,10 +132,41 @@ def normal(parameter: T, mean: float = 0.0, std: float = 1.0, generator: Generat
     True
     """
     check("init.normal", CONSTRAINTS, {"mean": mean, "std": std})
-    return fill(parameter, lambda: draw_normal(parameter.shape, mean, std, generator=generator))
+    return fill(tensor, lambda: draw_normal(tensor.shape, mean, std, generator=generator))
 
 
-def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+def trunc_normal(tensor: T, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+                 generator: Generator | None = None) -> T:
+    """Normal with this mean and standard deviation, of values within [a, b] only.
+
+    Numbers outside of [a, b] are drawn again. Raises ArgumentError where fewer than one of 1000 normal numbers is inside.
+
+    >>> from slopes import nn
+    >>> weight = nn.init.trunc_normal(nn.Linear(30, 20).weight, std=0.5, a=-0.5, b=1.0)
+    >>> bool((weight >= -0.5).all() and (weight <= 1).all())
+    True
+    """
+    check("init.trunc_normal", CONSTRAINTS, {"mean": mean, "std": std, "a": a, "b": b})
+    inside = share_below((b - mean) / std) - share_below((a - mean) / std) if std else float(a <= mean <= b)
+    if inside < LEAST_INSIDE:
+        raise ArgumentError(f"init.trunc_normal: hardly any number is between a={a:g} and b={b:g} with mean={mean:g} and std={std:g}",
+                            why="numbers outside are drawn again", repair="take a below b, and bounds nearer to the mean")
+
+    def draw() -> np.ndarray:
+        values = draw_normal((math.prod(tensor.shape),), mean, std, generator=generator).numpy().copy()
+        while (outside := (values < a) | (values > b)).any():
+            values[outside] = draw_normal((int(outside.sum()),), mean, std, generator=generator).numpy()
+        return values.reshape(tensor.shape)
+
+    return fill(tensor, draw)
+
+
+def share_below(x: float) -> float:
+    """The share of standard normal numbers below x."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def xavier_uniform(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
     """Uniform within gain sqrt(6 / (fan_in + fan_out)).
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
@@ -141,11 +177,11 @@ def xavier_uniform(parameter: T, gain: float = 1.0, generator: Generator | None 
     True
     """
     check("init.xavier_uniform", CONSTRAINTS, {"gain": gain})
-    bound = gain * math.sqrt(6 / sum(fans(parameter)))
-    return uniform(parameter, -bound, bound, generator)
+    bound = gain * math.sqrt(6 / sum(fans(tensor)))
+    return uniform(tensor, -bound, bound, generator)
 
 
-def xavier_normal(parameter: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+def xavier_normal(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
     """Normal with standard deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
 
     >>> from slopes import nn
@@ -154,10 +190,10 @@ def xavier_normal(parameter: T, gain: float = 1.0, generator: Generator | None =
     True
     """
     check("init.xavier_normal", CONSTRAINTS, {"gain": gain})
-    return normal(parameter, 0.0, gain * math.sqrt(2 / sum(fans(parameter))), generator)
+    return normal(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
 
-def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+def kaiming_uniform(tensor: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                     generator: Generator | None = None) -> T:
     """Uniform within gain sqrt(3 / fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a.
 
@@ -168,11 +204,11 @@ def kaiming_uniform(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinea
     >>> float(abs(weight).max()) <= (6 / 600) ** 0.5
     True
     """
-    bound = math.sqrt(3) * kaiming_std("init.kaiming_uniform", parameter, a, mode, nonlinearity)
-    return uniform(parameter, -bound, bound, generator)
+    bound = math.sqrt(3) * kaiming_std("init.kaiming_uniform", tensor, a, mode, nonlinearity)
+    return uniform(tensor, -bound, bound, generator)
 
 
-def kaiming_normal(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+def kaiming_normal(tensor: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                    generator: Generator | None = None) -> T:
     """Normal with standard deviation gain / sqrt(fan), gain = sqrt(2 / (1 + a^2)) for a leaky ReLU of slope a (He et al., 2015).
 
@@ -181,16 +217,31 @@ def kaiming_normal(parameter: T, a: float = 0.0, mode: str = "fan_in", nonlinear
     >>> 0.09 < float(weight.std()) < 0.11
     True
     """
-    return normal(parameter, 0.0, kaiming_std("init.kaiming_normal", parameter, a, mode, nonlinearity), generator)
+    return normal(tensor, 0.0, kaiming_std("init.kaiming_normal", tensor, a, mode, nonlinearity), generator)
 
 
-def kaiming_std(owner: str, parameter: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+def kaiming_std(owner: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     check(owner, CONSTRAINTS, {"a": a, "mode": mode, "nonlinearity": nonlinearity})
-    gain = math.sqrt(2 / (1 + a * a)) if nonlinearity == "leaky_relu" else GAINS[nonlinearity]
-    return gain / math.sqrt(fans(parameter)[mode == "fan_out"])
+    return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
-def lecun_uniform(parameter: T, generator: Generator | None = None) -> T:
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor of weights that keeps the variance through an activation: 1 for none and sigmoid, 5/3 for tanh, sqrt(2) for ReLU.
+
+    For "leaky_relu" it is sqrt(2 / (1 + param^2)), param the slope, by default 0.01; for "selu" 3/4. Layers ("linear", "conv2d", ...)
+    have the gain 1.
+
+    >>> from slopes import nn
+    >>> nn.init.calculate_gain("leaky_relu", 1.0)
+    1.0
+    """
+    check("init.calculate_gain", CONSTRAINTS, {"nonlinearity": nonlinearity, "param": param})
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (LEAK if param is None else param) ** 2))
+    return GAINS[nonlinearity]
+
+
+def lecun_uniform(tensor: T, generator: Generator | None = None) -> T:
     """Uniform within sqrt(3 / fan_in) (LeCun et al., "Efficient backprop", 1998).
 
     >>> from slopes import nn
@@ -198,11 +249,11 @@ def lecun_uniform(parameter: T, generator: Generator | None = None) -> T:
     >>> bool((abs(weight) <= 0.1).all())
     True
     """
-    bound = math.sqrt(3 / fans(parameter)[0])
-    return uniform(parameter, -bound, bound, generator)
+    bound = math.sqrt(3 / fans(tensor)[0])
+    return uniform(tensor, -bound, bound, generator)
 
 
-def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
+def lecun_normal(tensor: T, generator: Generator | None = None) -> T:
     """Normal with standard deviation 1 / sqrt(fan_in) (LeCun et al., "Efficient backprop", 1998).
 
     >>> from slopes import nn
@@ -210,10 +261,10 @@ def lecun_normal(parameter: T, generator: Generator | None = None) -> T:
     >>> 0.09 < float(weight.std()) < 0.11
     True
     """
-    return normal(parameter, 0.0, 1 / math.sqrt(fans(parameter)[0]), generator)
+    return normal(tensor, 0.0, 1 / math.sqrt(fans(tensor)[0]), generator)
 
 
-def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = None, blocks: int = 1) -> T:
+def orthogonal(tensor: T, gain: float = 1.0, generator: Generator | None = None, blocks: int = 1) -> T:
     """A random (semi-)orthogonal matrix times gain: the Q of the QR decomposition of a normal matrix, with unique signs.
 
     Axes after the first are flattened. With blocks=4 each quarter of the rows is such a matrix: one per gate of an LSTM.
@@ -226,16 +277,88 @@ def orthogonal(parameter: T, gain: float = 1.0, generator: Generator | None = No
     True
     """
     check("init.orthogonal", CONSTRAINTS, {"gain": gain, "blocks": blocks})
-    fans(parameter)  # at least two axes
-    rows, *others = parameter.shape
+    fans(tensor)  # at least two axes
+    rows, *others = tensor.shape
     if rows % blocks:
         raise ArgumentError(f"init.orthogonal: {blocks} blocks do not divide {rows} rows")
 
     def draw() -> np.ndarray:
         parts = [random_orthogonal((rows // blocks, *others), generator) for _ in range(blocks)]
-        return gain * np.concatenate(parts).reshape(parameter.shape)
+        return gain * np.concatenate(parts).reshape(tensor.shape)
 
-    return fill(parameter, draw)
+    return fill(tensor, draw)
+
+
+def sparse(tensor: T, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> T:
+    """Normal with standard deviation std, but in each column the same share of elements, `sparsity` of them rounded up, is 0.
+
+    For matrices; which elements are 0 is drawn for each column. Source: Martens, "Deep learning via Hessian-free optimization", 2010.
+
+    >>> from slopes import nn
+    >>> weight = nn.init.sparse(nn.Linear(3, 10).weight, sparsity=0.75)
+    >>> (weight != 0).sum(axis=0).tolist()
+    [2, 2, 2]
+    """
+    check("init.sparse", CONSTRAINTS, {"sparsity": sparsity, "std": std})
+    rows, columns = matrix_shape("init.sparse", tensor)
+
+    def draw() -> np.ndarray:
+        array = draw_normal((rows, columns), 0.0, std, generator=generator).numpy().copy()
+        order = np.argsort(draw_uniform((rows, columns), generator=generator).numpy(), axis=0)
+        array[order[: math.ceil(sparsity * rows)], np.arange(columns)] = 0
+        return array
+
+    return fill(tensor, draw)
+
+
+def eye(tensor: T) -> T:
+    """1 on the diagonal of a matrix, 0 elsewhere: a linear layer that passes its inputs on.
+
+    >>> from slopes import nn
+    >>> nn.init.eye(nn.Linear(3, 2).weight).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    rows, columns = matrix_shape("init.eye", tensor)
+    return fill(tensor, lambda: np.eye(rows, columns))
+
+
+def dirac(tensor: T, groups: int = 1) -> T:
+    """A convolution that passes its channels on: 1 in the middle of the window from each input channel to its output channel, else 0.
+
+    tensor: (out, in / groups, *window) of a convolution along one to three axes. Where there are fewer inputs than outputs of a group,
+    the other outputs are 0. Raises ShapeError for other shapes and ArgumentError unless groups divide the outputs.
+
+    >>> import slopes as sl
+    >>> from slopes import nn
+    >>> layer = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+    >>> _ = nn.init.dirac(layer.weight)
+    >>> layer(sl.tensor([[[1.0, 2.0, 3.0]]])).tolist()
+    [[[1.0, 2.0, 3.0]]]
+    """
+    check("init.dirac", CONSTRAINTS, {"groups": groups})
+    shape = tuple(tensor.shape)
+    if not 3 <= len(shape) <= 5:
+        raise ShapeError(f"init.dirac: a parameter of shape {shape} is no weight of a convolution", why="it has 3 to 5 axes",
+                         repair="use init.eye for a matrix")
+    if shape[0] % groups:
+        raise ArgumentError(f"init.dirac: {groups} groups do not divide {shape[0]} outputs")
+
+    def ones_in_the_middle() -> np.ndarray:
+        array, outputs = np.zeros(shape), shape[0] // groups
+        middle = tuple(size // 2 for size in shape[2:])
+        for group in range(groups):
+            for channel in range(min(outputs, shape[1])):
+                array[(group * outputs + channel, channel, *middle)] = 1
+        return array
+
+    return fill(tensor, ones_in_the_middle)
+
+
+def matrix_shape(owner: str, tensor: Tensor) -> tuple[int, int]:
+    """The shape of a matrix; ShapeError for other tensors."""
+    if tensor.ndim != 2:
+        raise ShapeError(f"{owner}: a parameter of shape {tuple(tensor.shape)} is no matrix", repair="pass a weight with two axes")
+    return tensor.shape[0], tensor.shape[1]
 
 
 def random_orthogonal(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:

@@ -281,8 +281,15 @@ class Module(TracksChanges):
         -------------------------------------------------
         101,770 parameters
         """
-        modules = [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
-        return summarize(self, modules, examples)
+        return summarize(self, self._summarized(), examples)
+
+    def _repr_html_(self) -> str:
+        """Layers and parameter counts as a table, in a notebook."""
+        return summarize(self, self._summarized(), None)._repr_html_()
+
+    def _summarized(self) -> list[tuple[str, Module, list[Parameter]]]:
+        """(path, module, its own parameters) of all modules."""
+        return [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
 
     def details(self) -> str:
         """The layer's arguments as text, such as "784 -> 128", for repr and messages."""

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..graph.shape import Shape
 from ..modes import no_grad
+from ..notebook import table
 from ..parameter import Parameter
 from ..trace_call import TensorSpec, trace_args
 
@@ -55,6 +56,11 @@ class Summary:
         table = ["  ".join(format(text, spec) for text, spec in zip(line, formats)) for line in lines]
         return "\n".join([table[0], "-" * len(table[0]), *table[1:], "-" * len(table[0]), self.total()])
 
+    def _repr_html_(self) -> str:
+        """The table, in a notebook."""
+        rows = [[row.path, row.text, "" if row.output is None else str(row.output), f"{row.parameters:,}"] for row in self.rows]
+        return table(["layer", "what", "output", "parameters"], rows, self.total())
+
     def total(self) -> str:
         frozen = self.parameters - self.trainable
         return f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
@@ -63,9 +69,9 @@ class Summary:
 Modules = Sequence[tuple[str, Layer, list[Parameter]]]  # (path, module, its own parameters)
 
 
-def summarize(root: Layer, modules: Modules, examples: Iterable[Any]) -> Summary:
-    """The summary of `root`, whose modules are `modules`, called with `examples` (shapes, arrays or tensors)."""
-    shapes = output_shapes(root, [module for _, module, _ in modules], examples)
+def summarize(root: Layer, modules: Modules, examples: Iterable[Any] | None) -> Summary:
+    """The summary of `root`, whose modules are `modules`, called with `examples` (shapes, arrays or tensors); None: not called."""
+    shapes = {} if examples is None else output_shapes(root, [module for _, module, _ in modules], examples)
     known: dict[int, Parameter] = {}
     rows = []
     for path, module, own in modules:

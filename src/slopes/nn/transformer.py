@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..constraint import COUNT, FACTORY, FLAG, LAYERS, POSITIVE, SHARE, Constraint, check, float_name
@@ -19,8 +20,8 @@ from .layer_norm import LayerNorm
 from .linear import Linear
 from .module import Module
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu}
-ACTIVATION = Constraint("'relu', 'gelu' or a function of a tensor",
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu, "gelu_tanh": partial(gelu, approximate="tanh")}
+ACTIVATION = Constraint("'relu', 'gelu', 'gelu_tanh' or a function of a tensor",
                         lambda value: value in ACTIVATIONS if isinstance(value, str) else callable(value), ("no such name", -1))
 
 

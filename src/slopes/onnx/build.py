@@ -16,8 +16,6 @@ from .operators import Operator, operator_for
 from .values import Value
 from .weights import Weights
 
-MOST_CALLS = 1_000_000  # of all functions together, once they are put in the place of their calls
-MOST_DEPTH = 32  # of functions that call functions
 MOST_BODIES = 16  # remembered by a node, one for each combination of shapes
 OPERATOR_MODULES = importers.MODULES  # importing them fills the table of operators
 
@@ -28,8 +26,6 @@ class Builder:
     def __init__(self, onnx: Any, path: Path, weights: Weights, functions: Mapping[tuple[str, str], Any]) -> None:
         self.onnx, self.path, self.weights, self.functions = onnx, path, weights, functions
         self.missing: Counter[str] = Counter()
-        self.count = 0
-        self.active: list[tuple[str, str]] = []  # functions that are being built
 
     # Graphs
 
@@ -58,9 +54,6 @@ class Builder:
     def calls(self, nodes: Any, own: list[str], outer: Iterable[str], opsets: Mapping[str, int], refs: Mapping[str, Any],
               where: str) -> list[Call]:
         """The calls of some nodes, which must be in the order of computation."""
-        self.count += len(nodes)
-        if self.count > MOST_CALLS:
-            raise refused(self.path, where, f"its functions expand to more than {MOST_CALLS} nodes")
         check_order(nodes, {*own, *outer}, self.path, where)
         visible = {*own, *outer}
         calls = []
@@ -162,15 +155,7 @@ class Builder:
         proto = self.functions.get((domain, node.op_type))
         if proto is None:
             return None
-        key = (domain, node.op_type)
-        if key in self.active or len(self.active) >= MOST_DEPTH:
-            raise refused(self.path, f"function {node.op_type!r:.80}", "it calls itself" if key in self.active else
-                          f"functions are nested deeper than {MOST_DEPTH} levels")
-        self.active.append(key)
-        try:
-            graph = self.function(proto, attributes)
-        finally:
-            self.active.pop()
+        graph = self.function(proto, attributes, {})
 
         def compute(call: Call, *values: Value) -> tuple[Value, ...]:
             padded = [*values, *[None] * (len(graph.inputs) - len(values))]
@@ -178,10 +163,10 @@ class Builder:
 
         return function_operator(compute)
 
-    def function(self, proto: Any, attributes: Mapping[str, Any]) -> Graph:
-        """The body of a function as a graph, with these attributes."""
+    def function(self, proto: Any, attributes: Mapping[str, Any], outer: Mapping[str, int]) -> Graph:
+        """The body of a function as a graph, with these attributes; `outer` are operator sets that it need not name itself."""
         refs = {**{entry.name: entry for entry in proto.attribute_proto}, **attributes}
-        opsets = {plain_domain(entry.domain): entry.version for entry in proto.opset_import}
+        opsets = {**outer, **{plain_domain(entry.domain): entry.version for entry in proto.opset_import}}
         calls = self.calls(proto.node, list(proto.input), (), opsets, refs, f"function {proto.name!r:.80}")
         defined = {*proto.input, *(name for call in calls for name in call.outputs)}
         return Graph(proto.name, proto.input, [name if name in defined else "" for name in proto.output], calls, {})
@@ -215,11 +200,11 @@ class Builder:
             raise refused(self.path, f"node {label_of(node)}", "operator is not supported in this version")
         missing, self.missing = self.missing, Counter()
         try:
-            graph = self.function(proto, attributes)
+            graph = self.function(proto, attributes, opsets)
             if self.missing:
                 raise refused(self.path, f"node {label_of(node)}", "its definition needs " + ", ".join(self.missing))
         finally:
-            self.missing, self.count = missing, 0
+            self.missing = missing
         return graph
 
 

@@ -64,6 +64,13 @@ class Call:
                              why="it decides about shapes or loops, which a compiled program has fixed",
                              repair="call the network outside of sl.compile, or export it with a constant there") from None
 
+    def required(self, i: int, value: Value) -> np.ndarray:
+        """The value of input i as an array. Raises ArgumentError where it is left out."""
+        known = self.known(i, value)
+        if known is None:
+            raise ArgumentError(f"{self.op}: its input {i} is left out", why="the operator needs it")
+        return known
+
     def unsupported(self, what: str, repair: str = "") -> ArgumentError:
         """The error for a combination of attributes that slopes does not compute."""
         return ArgumentError(f"{self.op}: {what} is not supported", repair=repair or "export the model without it")

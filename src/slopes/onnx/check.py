@@ -11,6 +11,8 @@ from ..files.reading import Path, refused
 from .element_types import DTYPES, STRING, name_of
 
 NEWEST = 28  # the newest operator set of the default domain whose operators are known here
+MOST_NODES = 1_000_000  # of a model whose functions are put in the place of their calls
+MOST_DEPTH = 32  # of functions that call functions
 SUPPORTED = "tensors, sequences and optionals of them are supported, maps and sparse tensors are not"
 
 
@@ -76,15 +78,50 @@ def check_order(nodes: Iterable[Any], known: Iterable[str], path: Path, where: s
             defined.add(name)
 
 
+class FunctionSizes:
+    """How many nodes each function of a model has, once all functions are put in the place of their calls."""
+
+    def __init__(self, functions: Mapping[tuple[str, str], Any], path: Path) -> None:
+        self.functions, self.path = functions, path
+        self.sizes: dict[tuple[str, str], int] = {}
+        self.active: list[tuple[str, str]] = []
+
+    def check(self, nodes: Iterable[Any]) -> int:
+        """The number of nodes. Raises DataError for functions that call themselves, and for too many nodes."""
+        total = sum(self.of_node(node) for node in nodes)
+        if total > MOST_NODES:
+            raise refused(self.path, "functions", f"they expand to more than {MOST_NODES} nodes")
+        return total
+
+    def of_node(self, node: Any) -> int:
+        inner = sum(self.check(graph.node) for graph in graphs_in(node))
+        key = (plain_domain(node.domain), node.op_type)
+        return 1 + inner + (self.of_function(key) if key in self.functions else 0)
+
+    def of_function(self, key: tuple[str, str]) -> int:
+        if key in self.active or len(self.active) >= MOST_DEPTH:
+            raise refused(self.path, f"function {key[1]!r:.80}", "it calls itself" if key in self.active else
+                          f"functions are nested deeper than {MOST_DEPTH} levels")
+        if key not in self.sizes:
+            self.active.append(key)
+            self.sizes[key] = self.check(self.functions[key].node)
+            self.active.pop()
+        return self.sizes[key]
+
+
+def graphs_in(node: Any) -> list[Any]:
+    """The inner graphs of a node."""
+    return [graph for entry in node.attribute for graph in [*([entry.g] if entry.HasField("g") else []), *entry.graphs]]
+
+
 def needs(node: Any) -> list[str]:
     """The names that a node reads, those of its inner graphs from around it included."""
     names = [name for name in node.input if name]
-    for attribute in node.attribute:
-        for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-            own = {*(value.name for value in graph.input), *(array.name for array in graph.initializer)}
-            inner = [name for child in graph.node for name in needs(child)] + [value.name for value in graph.output]
-            own.update(name for child in graph.node for name in child.output)
-            names += [name for name in inner if name not in own]
+    for graph in graphs_in(node):
+        own = {*(value.name for value in graph.input), *(array.name for array in graph.initializer)}
+        inner = [name for child in graph.node for name in needs(child)] + [value.name for value in graph.output]
+        own.update(name for child in graph.node for name in child.output)
+        names += [name for name in inner if name not in own]
     return names
 
 

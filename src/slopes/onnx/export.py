@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ import numpy as np
 
 from .. import tree
 from ..capture import Captured, argument_paths, capture_call
-from ..errors import ArgumentError, DTypeError, line_text
+from ..errors import ArgumentError, DTypeError, SlopesError, line_text
 from ..files.atomic import write_bytes
 from ..graph.dtype import NATIVE
+from ..graph.node import Node
+from ..modes import as_a_whole
 from ..nn.module import Module
 from ..tensor import Tensor
 from ..trace_call import TensorSpec
@@ -25,6 +27,7 @@ from .export_forms import FORMS, MATCHES, WITHOUT
 from .export_layers import matches
 from .export_loops import segment_reads
 from .export_model import model_bytes, onnx
+from .export_recurrent import RecurrentLoops
 from .export_sizes import BakedIn, SizeTable, batch_sizes
 from .export_values import Names, Subgraph, Value, assign_names
 
@@ -64,7 +67,7 @@ def save_onnx(net: Module, path: str | os.PathLike[str], *examples: Any, inputs:
     onnx()
     call = ExampleCall.of(net, examples)
     graph = export_graph(net, call, batch_axes(call, dynamic), inputs, outputs)
-    write_bytes(Path(path), model_bytes(graph, type(net).__name__, {}))
+    write_bytes(Path(path), model_bytes(graph, type(net).__name__))
 
 
 @dataclass(frozen=True)
@@ -123,24 +126,32 @@ def batch_axes(call: ExampleCall, dynamic: bool | Mapping[str, int]) -> Axes:
 def export_graph(net: Module, call: ExampleCall, axes: Axes, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Subgraph:
     """The network as a graph of ONNX operators."""
     taken = {n for i in call.inputs for n in call.leaves[i].shape} | {n for _, tensor in net.named_state() for n in tensor.shape}
-    batches: tuple[int, ...] = batch_sizes(taken) if axes else (0,)
-    with Mode(net, training=False, quiet=True):
-        captures = [traced(net, call, axes, call.leaves)]
+    with Mode(net, training=False, quiet=True), as_a_whole():
+        captured = capture_call(net, call.leaves, call.structure)
+        check_state(captured)
+        sizes = SizeTable([roots_of(captured)], (0,))
         if axes:
-            captures = [traced(net, call, axes, call.specs(axes, batch)) for batch in batches]
-    check_state(captures[0])
-    graphs = [[*(value.node for value in captured.inputs), *(value.node for value in captured.state), *captured.roots]
-              for captured in captures]
-    try:
-        sizes = SizeTable(graphs, batches)
-    except BakedIn as error:
-        raise batch_error(str(error)) from None
-    return translate(net, captures[0], sizes, axes, inputs, outputs)
+            captured, sizes = for_any_batch(net, call, axes, batch_sizes(taken))
+        return translate(net, captured, sizes, axes, inputs, outputs)
 
 
-def traced(net: Module, call: ExampleCall, axes: Axes, leaves: Sequence[Any]) -> Captured:
-    """The network called with arguments like these."""
-    return capture_call(net, leaves, call.structure)
+def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tuple[int, ...]]) -> tuple[Captured, SizeTable]:
+    """The network traced for a batch, and which of its sizes depend on it: those that differ for other batches."""
+    why = ""
+    for batches in tries:
+        try:
+            captures = [capture_call(net, call.specs(axes, batch), call.structure) for batch in batches]
+            return captures[0], SizeTable([roots_of(captured) for captured in captures], batches)
+        except BakedIn as error:
+            why = why or str(error)
+        except SlopesError as error:
+            raise batch_error(f"for a batch of another size: {error.what}") from error
+    raise batch_error(why)
+
+
+def roots_of(captured: Captured) -> list[Node]:
+    """All that two traces of a function are compared by."""
+    return [*(value.node for value in (*captured.inputs, *captured.state)), *captured.roots]
 
 
 def batch_error(why: str) -> ArgumentError:
@@ -161,7 +172,7 @@ def check_state(captured: Captured) -> None:
 def translate(net: Module, captured: Captured, sizes: SizeTable, axes: Axes, inputs: Sequence[str] | None,
               outputs: Sequence[str] | None) -> Subgraph:
     """The captured function as a graph of ONNX operators."""
-    b = Builder(sizes, FORMS, (*MATCHES, *matches(captured)))
+    b = Builder(sizes, FORMS, (*MATCHES, RecurrentLoops(captured).match, *matches(captured)))
     b.reads = segment_reads(captured.roots)
     graph_inputs = [Value(value.node.dtype, sizes.shape(value.node)) for value in captured.inputs]
     for value, entry in zip(graph_inputs, captured.inputs):

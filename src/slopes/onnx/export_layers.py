@@ -36,6 +36,8 @@ from .export_values import Value
 Arguments = Mapping[str, Any]
 Operator = Callable[[Builder, Arguments, list[Node], Node], Value | None]
 """From a function's arguments and operands, and its result: the value by an ONNX operator, None where that does not exist."""
+SHARED = 4  # nodes at the beginning of a function, one after the other, that its calls may share: padding, groups, windows
+MANY = 8  # values that a region may read, for its operands to be sought among them
 SINGLE, REAL = (float32,), (float32, float64)
 
 
@@ -162,10 +164,17 @@ class Recognizer:
                 self.members.setdefault(region, {})[node] = None
 
     def operands(self, region: Region) -> list[Node]:
-        """What the nodes of a region read from outside: constants left out, and before expansions, which other regions may share."""
-        members = self.members[region]
-        read = (unexpanded(arg) for node in members for arg in node.args)
-        return list(dict.fromkeys(arg for arg in read if arg not in members and arg.varies))
+        """What the nodes of a region read from outside, constants left out.
+
+        Where another call of the function made it, also what that call read: calls share the first nodes that they have in common.
+        """
+        members, read = self.members[region], dict[Node, None]()
+        front = list(members)
+        for _ in range(SHARED):
+            front = [arg for arg in dict.fromkeys(unexpanded(arg) for node in front for arg in node.args) if arg not in members]
+            read.update((node, None) for node in front if node.varies)
+            front = [node for node in front if is_call_of(node, region)]
+        return list(read)
 
     def function(self, b: Builder, node: Node) -> Value | None:
         """A node that is the result of a known function."""
@@ -181,7 +190,7 @@ class Recognizer:
     def calls(self, region: Region, known: Function, node: Node) -> Iterator[tuple[Node, ...]]:
         """The operands with which the function gives this node."""
         read = self.operands(region)
-        if known.operands <= len(read) <= 4:
+        if known.operands <= len(read) <= MANY:
             for operands in itertools.permutations(read, known.operands):
                 if operands[0].dtype == node.dtype and rebuilt(known.make, *operands, **region.arguments) is node:
                     yield operands
@@ -192,10 +201,10 @@ class Recognizer:
         for region in chain(node):
             known = LAYERS.get(region.kind) if region.is_layer and region.forward is None else None
             if known is not None and node.dtype == float32:
-                read = [x for x in self.operands(region) if x not in self.state.values()]
-                value = known(self, b, self.layers[region.name], read[0], node) if len(read) == 1 else None
-                if value is not None:
-                    return value
+                for x in self.operands(region)[:MANY]:
+                    value = known(self, b, self.layers[region.name], x, node)
+                    if value is not None:
+                        return value
         return None
 
     def node(self, tensor: Any) -> Node | None:
@@ -236,6 +245,11 @@ LAYERS: Mapping[str, Callable[[Recognizer, Builder, Any, Node, Node], Value | No
 def chain(node: Node) -> tuple[Region, ...]:
     """The regions that a node lies in, the outermost first."""
     return () if node.region is None else node.region.chain
+
+
+def is_call_of(node: Node, region: Region) -> bool:
+    """Whether a node was made by a call of the same function."""
+    return node.region is not None and (node.region.name, node.region.kind) == (region.name, region.kind)
 
 
 def rebuilt(make: Callable[..., Any], *operands: Node, **arguments: Any) -> Any:

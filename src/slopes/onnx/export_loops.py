@@ -17,7 +17,7 @@ from ..ops.move import Reshape, Slice
 from ..ops.scan import Scan
 from ..ops.segments import LoopKey, Segment, loop_key, segments
 from .export_builder import Builder, Form, Loop, NoForm
-from .export_moves import LAST
+from .export_moves import LAST, backwards
 from .export_sizes import Dim, Size
 from .export_values import Subgraph, Value
 
@@ -133,7 +133,7 @@ def run(b: Builder, node: Node, loop: Loop, body: Subgraph, starts: list[Value],
     fresh = b.inside()
     graph = Subgraph(body.inputs, distinct(fresh, [*body.outputs[:states], *(body.outputs[i] for i in collected)], body.inputs), [])
     graph.calls = [*body.calls, *fresh.calls]
-    sequences = [backwards(b, x) for x in sequences] if reverse else sequences
+    sequences = [backwards(b, x) for x in sequences] if reverse else sequences  # not all runtimes know the directions of Scan itself
     types = [(start.dtype, start.shape) for start in starts]
     types += [(body.outputs[i].dtype, (loop.length, *body.outputs[i].shape)) for i in collected]
     made = b.calls_for("Scan", (*starts, *sequences), types, {"num_scan_inputs": len(sequences)}, {"body": graph})
@@ -141,11 +141,6 @@ def run(b: Builder, node: Node, loop: Loop, body: Subgraph, starts: list[Value],
     loop.firsts = [*starts, *(None for _ in body.outputs[states:])]
     loop.lasts = [*made[:states], *(None for _ in body.outputs[states:])]
     loop.stacked = [stacked.get(i) for i in range(len(body.outputs))]
-
-
-def backwards(b: Builder, x: Value) -> Value:
-    """The elements of the first axis in reverse: the directions of Scan itself are not known to all runtimes."""
-    return b.slice(x, [-1], [-LAST], [-1], [0], x.shape)
 
 
 def distinct(b: Builder, outputs: Sequence[Value], inputs: Sequence[Value]) -> list[Value]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +9,11 @@ import numpy as np
 from ..errors import SaveError
 from ..extras import require
 from ..graph.dtype import DType
+from ..settings import VERSION
 from .export_sizes import Dim
 from .export_values import Call, Subgraph, Value
 
 OPSET, IR_VERSION = 20, 9  # the oldest with Gelu: files that onnxruntime reads from version 1.17 on
-VERSION: str = sys.modules[__name__.partition(".")[0]].__version__
 LARGEST = (1 << 31) - 1  # bytes of a protocol buffer
 
 
@@ -31,13 +29,11 @@ def element_type(dtype: DType | str) -> int:
     return onnx().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-def model_bytes(graph: Subgraph, name: str, metadata: Mapping[str, str]) -> bytes:
+def model_bytes(graph: Subgraph, name: str) -> bytes:
     """The model as the bytes of its file: the same for the same graph."""
     library = onnx()
     model = library.ModelProto(ir_version=IR_VERSION, producer_name="slopes", producer_version=VERSION, graph=graph_proto(graph, name))
     model.opset_import.add(domain="", version=OPSET)
-    for key in sorted(metadata):
-        model.metadata_props.add(key=key, value=metadata[key])
     size = model.ByteSize()
     if size > LARGEST:
         raise SaveError(f"save_onnx: the model takes {size / 2 ** 30:.1f} GiB", why="a file of ONNX holds 2 GiB at most, weights included",

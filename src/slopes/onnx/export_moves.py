@@ -36,10 +36,26 @@ def pad(b: Builder, node: Node) -> Value:
 def slice_(b: Builder, node: Node) -> Value:
     """Every step-th element from start to stop of the axes that are cut."""
     x, sizes = b.value(node.args[0]), b.shape(node.args[0])
+    if (before := unflipped(x, node)) is not None:
+        return before
     start, stop, step = (b.sizes.param(node, name) for name in ("start", "stop", "step"))
     cut = [axis for axis, n in enumerate(sizes) if (start[axis], stop[axis], step[axis]) != (0, n, 1)]
     pairs = [(bound(start[axis], sizes[axis]), end(stop[axis], sizes[axis])) for axis in cut]
     return b.slice(x, [a for a, _ in pairs], [e for _, e in pairs], [step[axis] for axis in cut], cut, b.shape(node))
+
+
+def backwards(b: Builder, x: Value) -> Value:
+    """The elements of the first axis in reverse."""
+    return b.slice(x, [-1], [-LAST], [-1], [0], x.shape)
+
+
+def unflipped(x: Value, node: Node) -> Value | None:
+    """Of a slice that reverses the first axis of what `backwards` has reversed, the value before; None of any other slice."""
+    reverses = node.params["step"] == (-1, *(1,) * (node.ndim - 1)) and node.shape == node.args[0].shape
+    if not reverses or x.call is None or x.call.operator != "Slice":
+        return None
+    bounds = [value.array.tolist() for value in x.call.inputs[1:] if value is not None and value.array is not None]
+    return x.call.inputs[0] if bounds == [[-1], [-LAST], [0], [-1]] else None
 
 
 def bound(position: Size, size: Size) -> int:

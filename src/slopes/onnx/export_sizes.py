@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..graph.shape import Shape
 from ..graph.walk import topological
 
 Sizes3 = tuple[int, int, int]
+STARTS = ((5, 12), (13, 22), (43, 58), (1009, 90))  # the least batch, and how far the greatest one is from it
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ Size = int | Dim
 Sizes = tuple[Size, ...]
 
 
-def batch_sizes(taken: Iterable[int]) -> Sizes3:
-    """Three primes that are no size of the network: its graph does not mistake one of its own sizes for the batch."""
+def batch_sizes(taken: Iterable[int]) -> Iterator[Sizes3]:
+    """Batches for which a network can be traced, to be tried in this order: where one is a size inside of the network, its graph differs.
+
+    Of three batches, none is a size of the inputs or weights (`taken`); two are neighbours and one is farther away, so that no remainder
+    of a division follows one line. They are small: networks that compute large batches in parts do not do so yet.
+    """
     taken = set(taken)
-    primes = [n for n in range(1009, 1009 + 50 * (len(taken) + 3)) if n not in taken and all(n % k for k in range(2, int(n ** 0.5) + 1))]
-    return primes[0], primes[1], primes[2]
+    for first, step in STARTS:
+        yield next((n, n + 1, n + step) for n in itertools.count(first) if taken.isdisjoint((n, n + 1, n + step)))
 
 
 class BakedIn(Exception):

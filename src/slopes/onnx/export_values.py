@@ -38,6 +38,11 @@ class Call:
     bodies: Mapping[str, Subgraph] = field(default_factory=dict)
     name: str = ""
 
+    def __post_init__(self) -> None:
+        """Optional inputs at the end are left out altogether."""
+        while self.inputs and self.inputs[-1] is None:
+            self.inputs = self.inputs[:-1]
+
     def reads(self) -> Iterator[Value]:
         """The values that it reads, those that its graphs read included."""
         yield from (value for value in self.inputs if value is not None)

@@ -15,7 +15,7 @@ from ..parameter import Parameter
 from ..tensor import Tensor, asarray
 from .build import Builder
 from .call import Graph
-from .check import check_model, check_unique, missing_error, opsets_of, plain_domain
+from .check import FunctionSizes, check_model, check_unique, missing_error, opsets_of, plain_domain
 from .element_types import DTYPES, STRING
 from .values import Value, to_tensor
 from .weights import Weights
@@ -50,8 +50,8 @@ def load_onnx(path: Path) -> OnnxModule:
     >>> graph = onnx.helper.make_graph(nodes, "linear", [value("x", 1, ["N", 3])], [value("y", 1, ["N", 2])], arrays)
     >>> onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8), "linear.onnx")
     >>> net = sl.load_onnx("linear.onnx")
-    >>> net(sl.tensor([[1., 2., 3.]]))
-    tensor([[6., 6.]])
+    >>> net(sl.tensor([[1., 2., 3.]])).tolist()
+    [[6.0, 6.0]]
     >>> [name for name, _ in net.named_parameters()]
     ['weight', 'bias']
     """
@@ -59,7 +59,9 @@ def load_onnx(path: Path) -> OnnxModule:
     model = parse(onnx, path)
     check_model(model, path, onnx.IR_VERSION)
     opsets = opsets_of(model, path, onnx.defs.onnx_opset_version())
-    builder = Builder(onnx, path, Weights(path), functions_of(model, path))
+    functions = functions_of(model, path)
+    FunctionSizes(functions, path).check(model.graph.node)
+    builder = Builder(onnx, path, Weights(path), functions)
     graph = builder.graph(model.graph, opsets, {})
     if builder.missing:
         raise missing_error(builder.missing, path)

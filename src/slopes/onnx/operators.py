@@ -49,3 +49,8 @@ def operator_for(domain: str, name: str, version: int) -> Operator | None:
     """The operator of this version; None where slopes has none."""
     versions = [entry for entry in TABLE.get((domain, name), ()) if entry.since <= version]
     return versions[-1] if versions else None
+
+
+def supported(domain: str = "") -> list[str]:
+    """The names of the operators of a domain that slopes computes itself."""
+    return sorted(name for known, name in TABLE if known == domain)

@@ -325,13 +325,13 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in super().__getstate__().items() if name not in TRANSIENT}
-        if "_state" in state:
+        if state.get("_state"):
             state["_state"] = safetensors_bytes(state["_state"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if "_state" not in state:
+        if not state.get("_state"):  # not fitted, or in the middle of the first fit
             return
         self._state = loads_safetensors(state["_state"])
         self._build()

@@ -8,12 +8,13 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..tables.calibrate import best_temperature, softmax
+from ..tables.scores import surprise
 from .base import HeldOut, NetworkEstimator
 from .callbacks import with_callbacks
 from .examples import Examples
 from .objectives import Loss, binary_log_loss, log_loss, smooth_log_loss
 from .scikit import ClassifierMixin, class_weights, metrics, multiclass, validation
-from .settings import Settings
+from .settings import TABLE, Settings
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
@@ -136,6 +137,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     def _score_outputs(self, outputs: np.ndarray, examples: Examples) -> float:
         targets = examples.targets
         assert targets is not None, "classifiers have targets"
+        if self.preset == TABLE:
+            return float(np.average(log_likelihood(outputs, targets), weights=examples.weights))
         if targets.ndim == 2:
             return metrics.accuracy_score(targets > 0.5, outputs > 0, sample_weight=examples.weights)
         return metrics.accuracy_score(targets, outputs.argmax(axis=1), sample_weight=examples.weights)
@@ -159,6 +162,13 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def log_likelihood(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The log probability of the targets of each example (N,): of class indices (N,), or of labels that are 0 or 1, (N, labels)."""
+    if targets.ndim == 2:
+        return -np.logaddexp(0.0, np.where(targets > 0.5, -outputs, outputs)).sum(axis=1)
+    return -surprise(softmax(outputs), targets)
 
 
 def validation_data(X: Any, y: Any, weights: Any) -> HeldOut | None:

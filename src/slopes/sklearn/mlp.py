@@ -79,8 +79,9 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     class_weight           None, "balanced", or a mapping {label: weight}
     calibrated             divide the logits by a temperature that is fitted to validation data (held out where none are passed)
     preset                 "plain": as the other parameters say; "table": the first network of `slopes train table`, with bins, three
-                           layers of 128 units, dropout and its training; of the other parameters random_state, validation_fraction,
-                           class_weight, calibrated, warm_start, verbose hold
+                           layers of 128 units, dropout and its training, of which the epoch with the best log likelihood of held-out
+                           examples is kept; of the other parameters random_state, validation_fraction, class_weight, calibrated,
+                           warm_start and verbose hold
 
     The other parameters are documented by scikit-learn's MLPClassifier. With equal random_state, plain networks have the initial
     weights and batches of scikit-learn's; sums are rounded in float32. Fits of up to 64 steps on tiny batches run eagerly, in float64.

@@ -11,29 +11,25 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from .. import nn, optim, random
+from .. import nn, random
 from ..compile import compile
 from ..nn.means import weigh_examples
-from ..optim.optimizer import Optimizer
 from ..parameter import Parameter
 from ..tensor import Tensor, asarray, tensor
-from ..train.mode import Mode
+from ..train.mode import Mode, put_in_use
 from .architectures import Architecture
 from .objectives import Loss
+from .solvers import SOLVERS
 
 KEPT = 16  # programs that nobody uses at the moment
 Arrays = dict[str, np.ndarray]
-
-SOLVERS: dict[str, Callable[[], Optimizer]] = {
-    "adam": optim.Adam, "adamw": lambda: optim.AdamW(weight_decay=1e-2), "sgd": optim.SGD,
-    "momentum": lambda: optim.SGD(momentum=0.9), "nesterov": lambda: optim.SGD(momentum=0.9, nesterov=True)}
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a program is made of; hyper-parameters that are numbers are its state, and may differ from fit to fit.
 
-    solver      a key of SOLVERS
+    solver      a key of `solvers.SOLVERS`
     compiled    whether the step is compiled; otherwise it runs eagerly
     dtype       the type that is computed with
     """
@@ -53,6 +49,7 @@ class Program:
         with random.using(self.generator):
             self.net = plan.architecture.build()
         convert(self.net, plan.dtype)
+        put_in_use(self.net)  # steps put it into train mode quietly; a change that is noticed would trace them again
         self.optimizer = SOLVERS[plan.solver]()
         self.optimizer.bind(self.net.parameters())
         self.weights = [parameter for parameter in self.net.parameters() if parameter.ndim > 1]

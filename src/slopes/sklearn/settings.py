@@ -72,7 +72,7 @@ class Settings:
 
     @property
     def optimizer(self) -> str:
-        """The optimizer, as `program.SOLVERS` calls it."""
+        """The optimizer, as `solvers.SOLVERS` calls it."""
         if self.solver == "sgd" and self.momentum:
             return "nesterov" if self.nesterovs_momentum else "momentum"
         return self.solver if self.stochastic else "sgd"

@@ -14,8 +14,9 @@ from .subwords import Subwords
 from .vectors import Table, WordVectors, load_vectors
 from .vocabulary import Vocabulary
 from .windows import NextTokens, random_windows, sliding_windows, streams
+from .wordpieces import WordPieces
 
 __all__ = ["Beams", "Bleu", "Bucket", "NextTokens", "Padded", "Rows", "Streams", "Subwords", "Table", "Vocabulary", "Windows",
-           "WordVectors", "Written", "beam_search", "bleu", "boundaries", "buckets", "characters", "exact_match", "generate", "greedy",
-           "join_words", "keep_top_k", "keep_top_p", "load_vectors", "mask", "pad", "perplexity", "random_windows", "sample",
+           "WordPieces", "WordVectors", "Written", "beam_search", "bleu", "boundaries", "buckets", "characters", "exact_match", "generate",
+           "greedy", "join_words", "keep_top_k", "keep_top_p", "load_vectors", "mask", "pad", "perplexity", "random_windows", "sample",
            "sliding_windows", "streams", "tagging_accuracy", "words"]

@@ -15,8 +15,9 @@ class GPT(nn.Module):
     """The logits of the next token, for each position of a sequence.
 
     tokens: integers (N, L), 0 <= token < vocabulary, L <= context; y: (N, L, vocabulary), where y[:, t] has seen the tokens 0 to t.
-    `begin` and `step` write token by token. Layers are pre-norm with GELU and no biases; the output's weights are the embedding's
-    (tied). All weights start normal with deviation 0.02, the last ones before each sum with 0.02 / sqrt(2 depth).
+    `begin` and `step` write token by token. Layers are pre-norm with GELU and no biases, unless `bias` (GPT-2 has them, and
+    activation="gelu_tanh"); the output's weights are the embedding's (tied). All weights start normal with deviation 0.02, the last
+    ones before each sum with 0.02 / sqrt(2 depth), biases at 0.
     Source: Radford et al., "Language models are unsupervised multitask learners", 2019; sizes as in nanoGPT.
 
     >>> import slopes as sl
@@ -28,12 +29,13 @@ class GPT(nn.Module):
     (2, 65)
     """
 
-    def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, vocabulary: int, context: int, width: int, depth: int, heads: int, dropout: float = 0.0, bias: bool = False,
+                 activation: str = "gelu", eps: float = 1e-5) -> None:
         self.words = nn.Embedding(vocabulary, width)
         self.positions = nn.LearnedEncoding(context, width)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
-        layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True, bias=False)
-        self.decoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width, bias=False))
+        layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, activation, eps, batch_first=True, norm_first=True, bias=bias)
+        self.decoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width, eps, bias=bias))
         self.head = nn.Linear(width, vocabulary, bias=False)
         nn.tie(self.words, self.head)
         self.context = context
@@ -44,6 +46,8 @@ class GPT(nn.Module):
             if parameter.ndim > 1:
                 last = name.endswith(("out_proj.weight", "linear2.weight"))
                 nn.init.normal(parameter, std=0.02 / math.sqrt(2 * depth) if last else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros(parameter)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.dropout(self.positions(self.words(tokens)))  # (N, L, width)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 from .. import nn
+from ..checkpoints import Checkpoint, WeightMap
+from ..checkpoints.folder import pretrained_folder, read_pretrained
+from ..errors import StateError
+from ..files.reading import Path
 from ..functions import pad
 from ..tensor import Tensor
 from .choice import resolve
@@ -92,3 +99,41 @@ class Skip(nn.Module):
 
     def details(self) -> str:
         return f"-> {self.channels}"
+
+
+def from_pretrained(path: Path) -> nn.Module:
+    """The ResNet in a file or folder with weights in torchvision's names, in eval mode. `path` may be a repository's name.
+
+    Raises StateError for weights of other networks.
+    """
+    checkpoint = read_pretrained(pretrained_folder(path))
+    kind = "bottleneck" if "layer1.0.conv3.weight" in checkpoint else "basic"
+    counts = tuple(count_blocks(checkpoint, stage) for stage in range(4))
+    depth = next((depth for depth, stages in STAGES.items() if stages == (kind, counts)), None)
+    if depth is None:
+        raise StateError(f"{path} holds no ResNet", why=f"its stages have {counts} {kind} blocks",
+                         repair="match its weights: sl.match_weights(net, sl.read_checkpoint(path))")
+    width, channels = checkpoint.shape("conv1.weight")[:2]
+    net = resnet((channels, 224, 224), checkpoint.shape("fc.weight")[0], depth, width)
+    WeightMap(dict(weight_names(kind, counts))).load(net, checkpoint)
+    net.eval()
+    return net
+
+
+def count_blocks(checkpoint: Checkpoint, stage: int) -> int:
+    return next(i for i in itertools.count() if f"layer{stage + 1}.{i}.conv1.weight" not in checkpoint)
+
+
+def weight_names(kind: str, counts: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """(name here, name in torchvision's files) as patterns: blocks and their ReLUs take turns, after four layers."""
+    yield from (("0.{p}", "conv1.{p}"), ("1.{p}", "bn1.{p}"))
+    here = 4
+    for stage, count in enumerate(counts):
+        for block in range(count):
+            there = f"layer{stage + 1}.{block}."
+            for i in range(3 if kind == "bottleneck" else 2):
+                yield f"{here}.{3 * i}.{{p}}", f"{there}conv{i + 1}.{{p}}"
+                yield f"{here}.{3 * i + 1}.{{p}}", f"{there}bn{i + 1}.{{p}}"
+            yield from ((f"{here}.shortcut.{i}.{{p}}", f"{there}downsample.{i}.{{p}}") for i in range(2))
+            here += 2
+    yield f"{here + 1}.{{p}}", "fc.{p}"

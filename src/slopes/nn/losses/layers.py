@@ -35,6 +35,7 @@ class LossLayer(Module):
     """The base of losses with options: `function` computes them from the operands of a call."""
 
     function: ClassVar[Callable[..., Tensor]]
+    name = "loss"  # in messages and pictures, beside the net
 
     def __init__(self, **options: Any) -> None:
         check(type(self).__name__, self.constraints, options)

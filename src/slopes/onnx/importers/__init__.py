@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    classic,
     control,
     convolution,
     detection,
@@ -22,5 +23,5 @@ from . import (
     text,
 )
 
-MODULES = (control, convolution, detection, elementwise, fourier, indexing, linear, normalization, pooling, quantization, randomness,
-           recurrent, reduction, resize, sampling, shape, text)
+MODULES = (classic, control, convolution, detection, elementwise, fourier, indexing, linear, normalization, pooling, quantization,
+           randomness, recurrent, reduction, resize, sampling, shape, text)

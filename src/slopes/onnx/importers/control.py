@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import functions as f
 from ...errors import ArgumentError, OutOfRangeError
+from ...tensor import Tensor
 from ..call import Call, Graph
 from ..operators import operator
 from ..values import Value, integers, to_tensor
@@ -18,9 +19,7 @@ MOST_ROUNDS = 1_000_000  # of a loop that its file lets run for ever
 
 def truth(call: Call, i: int, value: Value) -> bool:
     """The value of an input that decides the course."""
-    known = call.known(i, value)
-    assert known is not None
-    return bool(known.reshape(()).item())
+    return bool(call.required(i, value).reshape(()).item())
 
 
 @operator("If", raw=True, scope=True)
@@ -64,16 +63,15 @@ def scan(call: Call, scope: Mapping[str, Value], *values: Value) -> tuple[Value,
     body, count = call["body"], call["num_scan_inputs"]
     state, sequences = list(values[:len(values) - count]), values[len(values) - count:]
     axes, reverse = call["scan_input_axes"] or [0] * count, call["scan_input_directions"] or [0] * count
-    steps = sequences[0].shape[axes[0]]
-    rows: list[list[Value]] = []
-    for i in range(steps):
-        elements = [element(x, axis, steps - 1 - i if back else i) for x, axis, back in zip(sequences, axes, reverse)]
-        results = body.run([*state, *elements], scope)
-        state = results[:len(state)]
-        rows.append(results[len(state):])
-    outputs = [list(column) for column in zip(*rows)]
+    ordered = [flipped(leading(to_tensor(x), axis), bool(back)) for x, axis, back in zip(sequences, axes, reverse)]
+
+    def step(carried: tuple[Value, ...], elements: tuple[Value, ...]) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+        results = tuple(map(to_tensor, body.run([*carried, *elements], scope)))
+        return results[:len(state)], results[len(state):]
+
+    last, outputs = f.scan(step, tuple(map(to_tensor, state)), tuple(ordered))
     back, targets = call["scan_output_directions"] or [0] * len(outputs), call["scan_output_axes"] or [0] * len(outputs)
-    return (*state, *(along(stacked(column[::-1] if flip else column), axis) for column, flip, axis in zip(outputs, back, targets)))
+    return (*last, *(f.moveaxis(flipped(y, bool(flip)), 0, axis) for y, flip, axis in zip(outputs, back, targets)))
 
 
 @operator("Scan", raw=True, scope=True)
@@ -99,16 +97,14 @@ def scan_one(body: Graph, scope: Mapping[str, Value], values: list[Value], count
     return [*state, *(stacked(column) for column in zip(*rows))]
 
 
-def element(x: Value, axis: int, i: int) -> Value:
-    """Element i of an axis, without the axis."""
-    return x[(*[slice(None)] * (axis % x.ndim), i)]
+def leading(x: Tensor, axis: int) -> Tensor:
+    """x with an axis in front of the others."""
+    return f.moveaxis(x, axis, 0) if axis else x
 
 
-def along(x: Value, axis: int) -> Value:
-    """x with its first axis at another position."""
-    if axis == 0:
-        return x
-    return np.moveaxis(x, 0, axis) if isinstance(x, np.ndarray) else f.moveaxis(x, 0, axis)
+def flipped(x: Tensor, back: bool) -> Tensor:
+    """x, or x with its first axis in reverse order."""
+    return f.flip(x, axis=0) if back else x
 
 
 # Sequences and optional values

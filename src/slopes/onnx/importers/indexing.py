@@ -185,7 +185,6 @@ def bit_cast(call: Call, x: np.ndarray | Tensor) -> np.ndarray:
     """The same bits as another type: where the value is known."""
     if call["to"] not in CODES.values():
         raise call.unsupported(f"a cast to {name_of(call['to'])}")
-    known = call.known(0, x)
-    assert known is not None
+    known = call.required(0, x)
     return np.ascontiguousarray(known).view(DTYPES[call["to"]]).reshape(known.shape)
 
