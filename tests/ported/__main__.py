@@ -1,21 +1,32 @@
-"""`python -m tests.ported --record` records the losses under PyTorch; without --record it compares all steps with the recorded losses."""
+"""`python -m tests.ported --record` records losses and values under PyTorch; without it, all steps are compared with them."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from .runner import PROGRAMS, RECORDED, STEPS, run_program
+from . import expressions
+from .runner import FOLDER, PROGRAMS, RECORDED, STEPS, run_program
+
+VALUES = FOLDER / "recorded_values.json"
 
 
 def record() -> None:
     losses = {name: {str(steps): run_program(name, "torch", steps) for steps in (5, STEPS)} for name in PROGRAMS}
-    lines = [f'{json.dumps(name)}: {json.dumps({key: [float(f"{x:.9g}") for x in values] for key, values in own.items()})}'
-             for name, own in losses.items()]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    write(RECORDED, {name: {key: [float(f"{x:.9g}") for x in values] for key, values in own.items()} for name, own in losses.items()})
+    names = expressions.names_of("torch")
+    write(VALUES, {text: expressions.value_of(text, names()) for text in [*expressions.EXPRESSIONS, *expressions.PROGRAMS]})
+
+
+def write(file: Path, table: dict[str, Any]) -> None:
+    """A JSON file with a line for each entry."""
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in table.items()]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def compare() -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent
 RECORDED = FOLDER / "recorded.json"
-PROGRAMS = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem not in ("__init__", "__main__", "runner"))
+PROGRAMS = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem not in ("__init__", "__main__", "expressions", "runner"))
 STEPS = 20
 
 

@@ -86,7 +86,7 @@ def check_change(x: Tensor, use: str, value: Any = None) -> None:
                             repair=f"write it under `with torch.no_grad():`, or {repair_of(use)}")
     if mode.recording and isinstance(value, Tensor) and value._requires_grad:
         raise GradientError(f"{use}: the new value requires a gradient, which would be lost", why="slopes records new tensors only",
-                            repair=repair_of(use))
+                            repair=f"detach it, or {repair_of(use)}")
 
 
 def repair_of(use: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from ... import functions as F
 from ... import nn as core
 from ...errors import ArgumentError
+from ...graph.dtype import is_integer
 from .. import functions
 from ..sides import lifted
 
@@ -187,8 +188,8 @@ def loss(name: str, **fixed: Any) -> Callable[..., Any]:
 
     @lifted
     def call(input: Any, target: Any, *args: Any, **options: Any) -> Any:
-        options = {**({} if len(args) > 1 else fixed), **options}
-        return function(input, target, *args, **options)
+        named = fixed if len(args) < 2 and is_integer(target.dtype) else {}
+        return function(input, target, *args, **{**named, **options})
 
     call.__name__, call.__doc__ = name, function.__doc__
     return call

@@ -1,18 +1,17 @@
-"""`torch.nn.utils`: clipping of gradients, parameters as one vector, padding of sequences."""
+"""`torch.nn.utils`: clipping of gradients, parameters as one vector, and `rnn`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from ... import functions as F
-from ... import optim
-from ...tensor import Tensor as CoreTensor
-from ..in_place import change
-from ..sides import lifted
-from ..tensor import new
+from .... import functions as F
+from .... import optim
+from ....errors import ArgumentError
+from ....tensor import Tensor as CoreTensor
+from ...in_place import change
+from ...sides import lifted
+from . import rnn
 
 
 @lifted
@@ -22,7 +21,8 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
 
 
 def refuse_norm(norm_type: float) -> Any:
-    raise ValueError(f"clip_grad_norm_: norm_type={norm_type} is not in slopes.torch; the norm is the Euclidean one")
+    raise ArgumentError(f"clip_grad_norm_: norm_type={norm_type} is not in slopes.torch", why="the norm is the Euclidean one",
+                        repair="leave norm_type=2, or use clip_grad_value_")
 
 
 @lifted
@@ -48,10 +48,8 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
         start = stop
 
 
-def pad_sequence(sequences: Sequence[Any], batch_first: bool = False, padding_value: float = 0.0) -> Any:
-    """One tensor of sequences (L_i, ...), padded at their ends to the longest."""
-    arrays = [sequence.numpy() for sequence in sequences]
-    padded = np.full((len(arrays), max(map(len, arrays)), *arrays[0].shape[1:]), padding_value, arrays[0].dtype)
-    for row, array in zip(padded, arrays):
-        row[:len(array)] = array
-    return new(padded if batch_first else np.ascontiguousarray(padded.swapaxes(0, 1)))
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "vector_to_parameters"]
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"torch.nn.utils.{name} is not in slopes.torch, which has {', '.join(__all__)}")
