@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import pickle
 import re
 
 import numpy as np
@@ -216,11 +218,12 @@ def test_other_devices_are_refused_in_words(use):
     (torch, "linalg", "sl.linalg"), (torch, "vmap", "sl.vmap"), (torch, "xyz", "docs/pytorch.md"),
     (torch.nn, "FractionalMaxPool2d", "sl.nn"),
     (torch.optim, "LBFGS", "sl.optim.minimize"), (torch.optim.lr_scheduler, "CyclicLR", "sl.optim.schedules"), (F, "grid_sample", "slopes"),
-    (torch.nn.utils.rnn, "pack_padded_sequence", "lengths="), (torch.cuda, "Stream", "CPU"), (torch.nn.init, "xyz_", "sl.nn.init")])
+    (torch.nn.utils.rnn, "pack_padded_sequence", "lengths="), (torch.cuda, "Stream", "CPU"), (torch.ones(1), "histc", "docs"),
+    (torch.nn.init, "xyz_", "sl.nn.init")])
 def test_what_is_missing_names_the_way_of_slopes(module, name, way):
     with pytest.raises(AttributeError, match=re.escape(way)) as raised:
         getattr(module, name)
-    assert f"{name} is not in slopes.torch" in str(raised.value)
+    assert f"{name} is not in slopes.torch" in str(raised.value) and not hasattr(module, name)
 
 
 @pytest.mark.parametrize("use, way", [
@@ -259,6 +262,25 @@ def test_a_layer_of_the_user_gets_tensors_of_the_window_inside_of_layers_of_the_
 
     net = sl.nn.Sequential(sl.nn.Flatten(), Own(), sl.nn.Linear(1, 2))
     assert net(torch.ones(3, 2, 2)).shape == (3, 2) and seen == [torch.Tensor]
+
+
+def test_the_core_takes_networks_of_the_window(tmp_path):
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    run = sl.fit(net, (np.random.default_rng(0).random((16, 4), np.float32), np.arange(16) % 2), epochs=1, progress=False)
+    assert run is not None and not side.core and type(net(torch.ones(1, 4))) is torch.Tensor
+    assert "23 parameters" in str(net.summary((2, 4)))
+    sl.save_onnx(net, tmp_path / "net.onnx", np.zeros((2, 4), np.float32))
+    assert (tmp_path / "net.onnx").stat().st_size
+    assert sl.nn.hinge_loss(torch.tensor([[1.0, 2.5, 0.0]]), torch.tensor([0])).item() == 2.5  # which calls max(axis=...)
+    assert sl.std(torch.tensor([1.0, 3.0])).item() == 1 and torch.tensor([1.0, 3.0]).std(unbiased=False).item() == 1
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_networks_are_copied_and_pickled(copied):
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.LSTM(3, 2))
+    other = copied(net)
+    assert type(other[0]) is nn.Linear and all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters()))
+    assert type(other[0].weight) is nn.Parameter and other[0].weight is not net[0].weight
 
 
 def test_parameters_without_a_gradient_are_skipped():

@@ -110,6 +110,8 @@ c[:, :, :3].diagonal(dim1=1, dim2=2)
 torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")
 torch.where(a > 0, a, b)
 torch.where(a > 0, a, 0.0)
+a.where(a > 0, b), torch.where(a > 0), (a == b).float(), (k != 2).float(), (k == 2).sum()
+torch.FloatTensor([1, 2]), torch.LongTensor([3]), torch.Tensor([1, 2]), torch.Tensor(2, 3).shape, a.size()[1:], torch.Tensor.__name__
 a.gather(1, k[:, :2])
 torch.gather(a, 0, k[:1] % 2)
 a.index_select(1, torch.tensor([0, 2]))

@@ -45,7 +45,9 @@ from ..modes import enable_grad, no_grad
 from . import autograd, functions, nn, optim, utils
 from .compiling import compile
 from .creation import (
+    FloatTensor,
     Generator,
+    LongTensor,
     arange,
     as_tensor,
     bernoulli,
@@ -73,12 +75,11 @@ from .creation import (
     zeros_like,
 )
 from .devices import Device as device
-from .devices import cuda
+from .devices import backends, cuda
 from .saving import load, save
 from .tensor import Tensor
 
 float, double, int, long, short = float32, float64, int32, int64, int16
-FloatTensor = LongTensor = tensor
 inference_mode = no_grad
 
 globals().update({name: getattr(functions, name) for name in functions.NAMES})

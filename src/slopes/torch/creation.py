@@ -9,7 +9,7 @@ import numpy as np
 from .. import functions as F
 from .. import random
 from ..errors import ArgumentError
-from ..graph.dtype import as_dtype, int64
+from ..graph.dtype import as_dtype, float32, int64
 from ..tensor import Tensor as CoreTensor
 from ..tensor import asarray
 from ..tensor import tensor as core_tensor
@@ -117,6 +117,16 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 empty, empty_like = zeros, zeros_like
+
+
+
+def FloatTensor(data: Any) -> Any:
+    return tensor(data, dtype=float32)
+
+
+def LongTensor(data: Any) -> Any:
+    return tensor(data, dtype=int64)
+
 
 # Random numbers
 

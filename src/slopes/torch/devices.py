@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from ..errors import ArgumentError
@@ -52,3 +53,4 @@ class Unavailable:
 
 
 cuda, mps = Unavailable("cuda"), Unavailable("mps")
+backends = SimpleNamespace(mps=mps, cudnn=SimpleNamespace(enabled=False, benchmark=False, deterministic=True))

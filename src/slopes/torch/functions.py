@@ -354,8 +354,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
 
 
 @function
-def where(condition: Any, input: Any, other: Any) -> Any:
-    return F.where(condition, input, other)
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """input where the condition is true, else other; of the condition alone, the indices where it is."""
+    return tuple(F.nonzero(condition)) if input is None else F.where(condition, input, other)
 
 
 @function

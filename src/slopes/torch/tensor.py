@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +25,8 @@ from .devices import Device, no_device
 from .in_place import change, check_change, link
 from .sides import CLASSES, as_window, lifted, side, to_window
 
+WINDOW = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 CORE = CoreTensor  # what `super()` finds, also for parameters
 
 
@@ -30,6 +34,15 @@ def perform_here(name: str, args: tuple, params: dict[str, Any]) -> Any:
     """An operation with a tensor of the window among its operands."""
     result = perform(name, args, params)
     return result if side.core else as_window(result)
+
+
+class Size(int):
+    """The number of elements of a tensor; called, its shape."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[dim]
 
 
 class Tensor(CoreTensor):
@@ -46,13 +59,40 @@ class Tensor(CoreTensor):
     __slots__ = ()
     _apply, _compose = staticmethod(perform_here), staticmethod(lifted(compose))
 
+    def __init__(self, *data: Any) -> None:
+        """torch.Tensor(data), of float32; of integers, torch.Tensor(2, 3), zeros of this shape."""
+        is_size = bool(data) and all(isinstance(size, (int, np.integer)) for size in data)
+        CORE.__init__(self, np.zeros(data) if is_size or not data else data[0], float32)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"Tensor.{name} is not in slopes.torch; in slopes: see `Port a program` and the table of names in "
+                             "docs/pytorch.md")
+
+    __hash__ = CORE.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return lifted(CORE.__eq__)(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return lifted(CORE.__ne__)(self, other)
+
+    def __array_ufunc__(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]
+        return lifted(CORE.__array_ufunc__)(self, *args, **options)
+
+    def __array_function__(self, *args: Any) -> Any:
+        return lifted(CORE.__array_function__)(self, *args)
+
     # What it is
 
     @property
     def size(self) -> Any:
-        """A function: size() is the shape, size(dim) that of an axis. For the core, the number of elements."""
+        """A function: size() is the shape, size(dim) that of an axis. As a number, which the core needs, the number of elements."""
         count = CORE.size.fget(self)  # type: ignore[attr-defined]
-        return count if side.core else lambda dim=None: self.shape if dim is None else self.shape[dim]
+        if side.core:
+            return count
+        size = Size(count)
+        size.shape = self.shape
+        return size
 
     @property
     def device(self) -> Any:
@@ -169,6 +209,9 @@ class Tensor(CoreTensor):
     def type_as(self, other: Any) -> Any:
         return self.to(other.dtype)
 
+    def where(self, condition: Any, other: Any) -> Any:
+        return functions.where(condition, self, other)
+
     # Tensors like it
 
     def new_tensor(self, data: Any, dtype: Any = None) -> Any:
@@ -249,13 +292,19 @@ def known_item(x: Tensor, item: Any) -> Any:
 # The methods that are functions of PyTorch
 
 
+@lru_cache(maxsize=4096)
+def is_core(file: str) -> bool:
+    """Whether this is a file of the core: called by the user on networks of the window, as `sl.fit` is, it needs the core's methods."""
+    return file.startswith(PACKAGE) and not file.startswith(WINDOW)
+
+
 def method_of(name: str, function: Callable[..., Any], view: bool) -> Callable[..., Any]:
     """The function as a method; where the core has one of this name, its code gets that."""
     own = getattr(CoreTensor, name, None)
 
     @wraps(function)
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        if side.core and own is not None:
+        if own is not None and (side.core or is_core(sys._getframe(1).f_code.co_filename)):
             return own(self, *args, **options)
         result = function(self, *args, **options)
         return link(self, result) if view and isinstance(result, CoreTensor) else result
@@ -269,7 +318,7 @@ VIEWS = ("reshape", "view", "view_as", "flatten", "unflatten", "permute", "trans
 METHODS = (
     *VIEWS, "sum", "mean", "prod", "var", "std", "max", "min", "amax", "amin", "argmax", "argmin", "all", "any", "logsumexp", "norm",
     "cumsum", "cumprod", "topk", "sort", "argsort", "expand", "expand_as", "repeat", "tile", "repeat_interleave", "split", "chunk",
-    "unbind", "flip", "roll", "tril", "triu", "diagonal", "where", "gather", "index_select", "masked_fill", "masked_select", "nonzero",
+    "unbind", "flip", "roll", "tril", "triu", "diagonal", "gather", "index_select", "masked_fill", "masked_select", "nonzero",
     "bincount", "add", "sub", "subtract", "div", "divide", "clamp", "clip", "addcmul", "addcdiv", "lerp", "softmax", "log_softmax",
     "equal", "allclose", "matmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", *functions.SAME,
 )

@@ -7,10 +7,19 @@ from typing import Any, Self
 
 from ... import nn as core
 from ...errors import ArgumentError
+from ...nn.module import Parameters as CoreParameters
 from ...tensor import Tensor as CoreTensor
 from ..devices import Device, no_device
 from ..sides import lifted, on_side, side, to_window
 from ..tensor import Buffer
+
+
+class Parameters(CoreParameters):
+    """A list of parameters with their paths; `next` gives one after the other."""
+
+    def __next__(self) -> Any:
+        self.rest = getattr(self, "rest", None) or iter(self)
+        return next(self.rest)
 
 
 class Module(core.Module):
@@ -37,8 +46,8 @@ class Module(core.Module):
     # Parameters, submodules and state
 
     def parameters(self, recurse: bool = True) -> Any:
-        """An iterator over the parameters."""
-        return super().parameters() if side.core else iter([parameter for _, parameter in self.named_parameters(recurse=recurse)])
+        """The parameters, as a list that is an iterator as well."""
+        return Parameters(self.named_parameters(recurse=recurse))
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Any:
         named = to_window(super().named_parameters())
@@ -75,6 +84,10 @@ class Module(core.Module):
         Device("cpu" if device is None else device)
         return super().to(dtype=dtype) if dtype is not None else self
 
+    def summary(self, *examples: Any) -> Any:
+        with on_side(core=True):
+            return super().summary(*examples)
+
     def cuda(self, device: Any = None) -> Any:
         raise no_device("cuda")
 
@@ -98,7 +111,7 @@ class Layer(Module):
 
 def layer_class(kind: type[core.Module]) -> type:
     """The class of the window for a layer of the core, with its name, arguments and documentation."""
-    return type(kind.__name__, (Layer, kind), {"__doc__": kind.__doc__, "__module__": __name__})
+    return type(kind.__name__, (Layer, kind), {"__doc__": kind.__doc__, "__module__": __package__})
 
 
 class Sequential(Layer, core.Sequential):
