@@ -27,7 +27,7 @@ from slopes.sklearn import (
     SequenceClassifier,
 )
 
-SMALL = {"max_iter": 12, "learning_rate_init": 0.1}
+SMALL = {"max_iter": 6, "learning_rate_init": 0.2}
 
 
 def network(shape: tuple[int, ...], outputs: int) -> nn.Module:

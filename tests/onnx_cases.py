@@ -1,4 +1,4 @@
-"""What every export must pass: the checker of onnx, its reference evaluator, and onnxruntime with optimisations off and on."""
+"""What every export must pass: onnx's check and reference evaluator, onnxruntime with optimisations off and on, and `sl.load_onnx`."""
 
 from __future__ import annotations
 
@@ -79,3 +79,26 @@ def check_runs(model: onnx.ModelProto, net: nn.Module, *args: Any, reference: bo
             if target.dtype.kind == "f":
                 worst = max(worst, float(np.abs(result - target)[finite].max(initial=0)) / scale)
     return worst
+
+
+def check_comes_back(path: Path, net: nn.Module, *args: Any, gradients: bool = True, tolerance: float = 1e-4) -> None:
+    """The module that load_onnx makes of the file gives the same results, and the same gradients of all float inputs."""
+    loaded = sl.load_onnx(path)
+    targets, results = (results_and_gradients(*pair, gradients) for pair in ((net, args), (loaded, tuple(arrays(args)))))
+    assert len(targets) == len(results)
+    for target, result in zip(targets, results):
+        scale = float(np.abs(target[np.isfinite(target)]).max(initial=1)) if target.dtype.kind == "f" else 1.0
+        np.testing.assert_allclose(result, target, rtol=tolerance, atol=tolerance * scale)
+
+
+def results_and_gradients(net: nn.Module, args: tuple, gradients: bool) -> list[np.ndarray]:
+    """The results of a network in eval mode, and the gradients of the sum of their squares with respect to the inputs."""
+    leaves, structure = tree.flatten(args)
+    inputs = [sl.tensor(leaf, requires_grad=gradients) if isinstance(leaf, (np.ndarray, Tensor)) and leaf.dtype.kind == "f" else leaf
+              for leaf in leaves]
+    with in_use(net):
+        results = [leaf for leaf in tree.flatten(net(*tree.unflatten(structure, inputs)))[0] if isinstance(leaf, Tensor)]
+    followed = [result for result in results if result.requires_grad and gradients]
+    if followed:
+        sum((result * result).sum() for result in followed).backward()
+    return [*arrays(results), *(leaf.grad.numpy() for leaf in inputs if isinstance(leaf, Tensor) and leaf.grad is not None)]

@@ -1,7 +1,8 @@
 """Every network of the zoo as an ONNX model, by hand: `python -m tests.onnx_exports [NAME ...]` from the project's folder.
 
 Prints for each the size of the model, its operators, and the largest difference from slopes in onnxruntime (optimisations off and on) and
-in onnx's reference evaluator; `--large` adds the published sizes (without the reference evaluator, which needs minutes for them).
+in onnx's reference evaluator; the model is loaded again with `sl.load_onnx`, and its gradients compared. `--large` adds the published
+sizes, in onnxruntime alone, as the others need minutes for them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from slopes.zoo.language import AdaptiveLanguageModel
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-from onnx_cases import check_runs, exported, operators
+from onnx_cases import check_comes_back, check_runs, exported, operators
 
 RNG = np.random.default_rng(0)
 DIGIT, CIFAR = (1, 28, 28), (3, 32, 32)
@@ -101,6 +102,8 @@ def export(name: str, path: Path) -> str:
     net = make()
     model = exported(net, path, *args)
     worst = check_runs(model, net, *map(longer, args), reference=name in NETWORKS)
+    if name in NETWORKS:
+        check_comes_back(path, net, *args, tolerance=1e-3)
     counts = ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in collections.Counter(operators(model)).most_common(8))
     return f"{name:28} {path.stat().st_size / 1e6:8.2f} MB {len(model.graph.node):5} nodes  {worst:.1e}  {counts}"
 

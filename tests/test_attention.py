@@ -213,7 +213,7 @@ AT = "at test_attention.py:LINE"
     (lambda: nn.RotaryEncoding(5), "RotaryEncoding: width=5 must be even\n  features are rotated in pairs\n"
      "  width is that of one head: embed_dim / num_heads"),
     (lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"),
-     "TransformerEncoderLayer: activation must be 'relu' or 'gelu', not 'tanh'"),
+     "TransformerEncoderLayer: activation must be 'relu', 'gelu', 'gelu_tanh' or a function of a tensor, not 'tanh'"),
     (lambda: nn.TransformerEncoder(nn.Identity(), 2),
      "TransformerEncoder: encoder_layer must be a TransformerEncoderLayer, not Identity()"),
 ])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 import types
 
 import numpy as np
@@ -202,6 +203,7 @@ def test_sentence_vectors_equal_those_of_pytorch(tmp_path):
     ("config.json", {**SMALL, "model_type": "t5"}, "model_type: 't5' is not supported"),
     ("config.json", {**SMALL, "hidden_act": ["gelu"]}, "hidden_act: .* is not supported"),
     ("config.json", {**SMALL, "layer_norm_eps": "x"}, "layer_norm_eps: 'x' is not a number"),
+    ("config.json", {**SMALL, "pad_token_id": -1}, "pad_token_id: -1 is not an index"),
     ("modules.json", '[{"type": "x.Transformer"}, {"type": "x.Dense"}]', "the modules are"),
     ("modules.json", '{"type": 3}', "the modules are"), ("modules.json", "[", "modules.json: contents: it is not JSON"),
     ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "pooling_mode: .*'pooling_mode_max_tokens'.* is not supported"),
@@ -225,6 +227,40 @@ def test_a_configuration_outside_of_the_folder_is_refused(tmp_path):
     (tmp_path / "inner" / "config.json").symlink_to(tmp_path / "config.json")
     with pytest.raises(DataError, match="it leads out of the folder"):
         Config(tmp_path / "inner")
+
+
+def public_state(net, weights):
+    """The arrays of a file in public names, from which the map makes the weights of this network."""
+    state = {}
+    for name, array in net.state_dict().items():
+        source = weights.source_of(name)
+        array = array if source.permute is None else array.transpose(np.argsort(source.permute))
+        array = array if source.row is None else array[None]
+        state |= dict(zip(source.names, np.split(array, len(source.names)) if len(source.names) > 1 else [array]))
+    return state
+
+
+RESNETS = {18: ("basic", (2, 2, 2, 2)), 50: ("bottleneck", (3, 4, 6, 3))}
+NETWORKS = {
+    "gpt2": (lambda: gpt2.GPT(31, 12, 16, 2, 4, bias=True, activation="gelu_tanh"), gpt2.WEIGHTS, gpt2.from_pretrained),
+    **{f"resnet-{depth}": (lambda depth=depth: resnet.resnet((3, 224, 224), 5, depth, 2), sl.WeightMap(dict(resnet.weight_names(*blocks))),
+                           resnet.from_pretrained) for depth, blocks in RESNETS.items()},
+    "alexnet": (lambda: alexnet.alexnet((3, 63, 63), 3, hidden=7, filters=(4, 6, 8, 6, 5)), alexnet.WEIGHTS, alexnet.from_pretrained),
+    **{f"vit, {name}": (lambda: vit.VisionTransformer((3, 8, 8), 3, 4, 16, 2, 4, 24), weights,
+                        lambda path: vit.from_pretrained(path, heads=4))
+       for name, weights in vit.MAPS.items()},
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_comes_back_from_its_public_names(tmp_path, name):
+    make, weights, load = NETWORKS[name]
+    net = make()
+    config = GPT2_CONFIG if name == "gpt2" else {"num_attention_heads": 4, "layer_norm_eps": 1e-6}
+    again = load(write_folder(tmp_path, config, public_state(net, weights)))
+    before, after = net.state_dict(), again.state_dict()
+    assert after.keys() == before.keys() and not again.training
+    assert all(np.array_equal(array, before[name]) for name, array in after.items())
 
 
 # The hub
@@ -274,3 +310,25 @@ def test_what_cannot_be_fetched(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r"slopes\[hub\]"):
         pretrained_folder("someone/bert")
+
+
+def test_absurd_sizes_are_refused_before_memory_is_allocated(tmp_path):
+    state = small_bert()
+    for name, size in (("vocab_size", 2**24), ("num_hidden_layers", 2**20), ("intermediate_size", 2**24)):
+        tracemalloc.start()
+        with pytest.raises((StateError, DataError)):
+            bert.from_pretrained(write_folder(tmp_path, {**SMALL, name: size}, state))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        tracemalloc.stop()
+
+
+def test_a_missing_pooler_has_initial_values_and_the_net_can_be_trained(tmp_path):
+    state = {name: array for name, array in small_bert().items() if not name.startswith("pooler")}
+    net = bert.from_pretrained(write_folder(tmp_path, SMALL, state), dropout=0.0)
+    weight = net.pooler.weight.numpy()
+    assert np.unique(weight).size == weight.size
+    before = net.words.weight.numpy().copy()
+    net.pooled(net(sl.tensor([[2, 4, 3]]))).sum().backward()
+    sl.optim.SGD(net.parameters(), lr=0.1).step()
+    changed = (net.words.weight.numpy() != before).any(1)
+    assert changed[[2, 3, 4]].all() and not changed[5:].any()

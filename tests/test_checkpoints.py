@@ -16,6 +16,7 @@ from checkpoint_files import archive, array_tensor, integer, legacy, mapping, na
 
 import slopes as sl
 from slopes import nn
+from slopes.checkpoints import flatten
 from slopes.errors import DataError, MissingExtraError, StateError
 from slopes.files import save_safetensors
 
@@ -160,6 +161,7 @@ PICKLES = {
     "a long key": (b"}" + b"\x8a\x14" + b"\x7f" * 20 + b"Ns", "a int is a key"),
     "containers in each other": (LEVELS, "containers are nested too deeply"),
     "a list in itself": (b"]2a", "containers are nested too deeply"),
+    "a long integer": (b"\x8b\x00\x10\x00\x00" + bytes(4096), "an integer has 4096 bytes"),
     "an old protocol": (b"\x80\x01N", "it is a pickle of protocol 1"),
     "two values of one name": (mapping({"a.b": array_tensor("0", W), "a": mapping({"b": array_tensor("0", W)})}), "two values have it"),
     "objects of NumPy": (named("numpy.dtype") + b"(" + text("O8") + b"\x89\x88tR", "dtype 'O8'"),
@@ -192,6 +194,14 @@ def test_a_hostile_pickle_is_refused(tmp_path, case):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8_000_000
+
+
+def test_one_list_of_many_names_is_looked_through_once(tmp_path, monkeypatch):
+    calls, original = [], flatten.is_nested
+    monkeypatch.setattr(flatten, "is_nested", lambda value: calls.append(1) or original(value))
+    many = b"}(" + text("first") + b"](" + b"K\x01" * 100 + b"eq\x00" + b"".join(text(str(i)) + b"h\x00" for i in range(500)) + b"u"
+    checkpoint = sl.read_checkpoint(written(tmp_path, of_opcodes(many)))
+    assert len(checkpoint.others) == 501 and len(calls) == 2  # the dict, and the list
 
 
 def test_the_error_says_what_to_do(tmp_path):

@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 
 import llvmlite.binding as llvm
+import onnx
 import pytest
 
 pytest.importorskip("sklearn")
 
 from command_line import own_settings, slopes  # noqa: F401  (the fixture is used by being there)
+from onnx_cases import check_runs
 
 from slopes import cli
 from slopes.data import digits
 from slopes.experiments.catalog import OWN_DATA, RECIPES
+from slopes.experiments.load import load
 from slopes.machine import translate
 from slopes.settings import VERSION
 from slopes.train.runs import load_run
@@ -94,6 +97,17 @@ def test_predict_goes_on_after_a_bad_image_and_says_so(trained, images, tmp_path
     result = slopes("predict", trained[0], tmp_path / "none.png", images[0][0])
     assert result.exit_code == 1
     assert "none.png: file: there is no such file" in result.stderr and len(result.stdout.splitlines()) == 1
+
+
+def test_export_writes_the_network_as_an_onnx_model(trained, tmp_path):
+    folder, file = trained[0], tmp_path / "net.onnx"
+    assert slopes("export", folder, "--out", file).stdout == f"saved in {file}\n"
+    model, images = onnx.load(file), digits().test.inputs[:5]
+    check_runs(model, load(folder).net, images)
+    for options, message in ((("--input", "2,8,8"), "needs 1 channel on axis 1"), (("--network", "second"), "has no network 'second'"),
+                             (("--input", "0,4"), "'0,4' is no shape"), (("--input", "1,8,8:text"), "is no shape")):
+        result = slopes("export", folder, "--out", file, *options)
+        assert result.exit_code and message in result.stderr and onnx.load(file) == model
 
 
 EXPECTED = [

@@ -37,9 +37,10 @@ from slopes.versions import versions
 EXAMPLES = {**{layer: (shape, None) for layer, shape in {**LAYERS, **OWN_LAYERS}.items()}, **INTEGER_LAYERS}
 ALL_LOSSES = {**LOSSES, **OWN_LOSSES}
 ALL_OPTIMIZERS = OPTIMIZERS + OWN_OPTIMIZERS
+HOLDERS = {"ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}  # they have no forward
 LOSS_LAYERS = {name for name in vars(nn) if name.endswith("Loss") and name != "AdaptiveLogSoftmaxWithLoss"}
-LAYER_CLASSES = [each for each in vars(nn).values()
-                 if inspect.isclass(each) and issubclass(each, nn.Module) and each is not nn.Module and each.__name__ not in LOSS_LAYERS]
+LAYER_CLASSES = [each for each in vars(nn).values() if inspect.isclass(each) and issubclass(each, nn.Module)
+                 and each is not nn.Module and each.__name__ not in HOLDERS | LOSS_LAYERS]
 OPTIMIZER_CLASSES = [each for each in vars(optim).values()
                      if inspect.isclass(each) and issubclass(each, optim.Optimizer) and each not in (optim.Optimizer, optim.Combined)]
 LOSS_FUNCTIONS = [each for name, each in vars(nn).items() if inspect.isfunction(each) and each.__module__.startswith(losses.__name__)]
@@ -265,7 +266,10 @@ class TestOptimizers:
 ARGUMENTS = {
     "Linear": {"in_features": 3, "out_features": 2}, "Dropout": {}, "Flatten": {}, "Unflatten": {"dim": 1, "unflattened_size": 2},
     **{f"{kind}Pad{axes}d": {"padding": 1} for kind in ("Zero", "Reflection", "Replication", "Circular") for axes in (1, 2, 3)},
-    **{f"ConstantPad{axes}d": {"padding": 1, "value": 0.0} for axes in (1, 2, 3)}, "Threshold": {"threshold": 0.5, "value": 0.0},
+    **{f"ConstantPad{axes}d": {"padding": 1, "value": 0.0} for axes in (1, 2, 3)}, "PixelShuffle": {"upscale_factor": 2},
+    "PixelUnshuffle": {"downscale_factor": 2}, "ChannelShuffle": {"groups": 2}, "Unfold": {"kernel_size": 2},
+    "Fold": {"output_size": 3, "kernel_size": 2}, "LocalResponseNorm": {"size": 3},
+    "Bilinear": {"in1_features": 3, "in2_features": 3, "out_features": 2}, "Threshold": {"threshold": 0.5, "value": 0.0},
     "Embedding": {"num_embeddings": 5, "embedding_dim": 2}, "Bins": {"training": [[0.0]]},
     **{f"{kind}{axes}d": {"in_channels": 4, "out_channels": 4, "kernel_size": 3}
        for kind in ("Conv", "ConvTranspose") for axes in (1, 2, 3)},

@@ -21,7 +21,7 @@ from slopes.graph.node import Operation
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership", "tables",
-            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints")
+            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn")
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',

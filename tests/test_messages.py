@@ -105,9 +105,9 @@ say which: sl.any(x) or sl.all(x)"""),
     "item of many": (lambda: sl.tensor([1, 2]).item(), """\
 item: a tensor of shape (2,) holds 2 elements, not one
 reduce it first, or take one element: x[0]; tolist() and numpy() give all"""),
-    "assignment to a part": (lambda: sl.zeros(3).__setitem__(0, 1.), """\
-a tensor does not change in place: x[...] = value is not possible
-what was computed from it would no longer be true
+    "assignment to a part": (lambda: sl.compile(lambda x: x.__setitem__(0, 1.))(sl.zeros(3)), """\
+x[...] = value is not possible in a function that is compiled, differentiated or batched
+each operation there makes a new value, and none changes
 make a new one: sl.where(mask, value, x) or sl.concat([...]); x.assign(new) replaces all"""),
     "assign of another shape": (lambda: sl.zeros(3).assign(sl.zeros(2)), """\
 a value of shape (2,) for a tensor of shape (3,)

@@ -60,7 +60,7 @@ def test_the_names_of_inputs_and_outputs_can_be_chosen(tmp_path):
     net = nn.Linear(4, 3)
     model = exported(net, tmp_path / "net.onnx", f(1, 4), inputs=["image"], outputs=["scores"])
     assert (model.graph.input[0].name, model.graph.output[0].name) == ("image", "scores")
-    for names in (["a", "b"], "image", ["weight", "weight"]):
+    for names in (["a", "b"], "image", ["weight"], [3], 3):
         with pytest.raises(ArgumentError, match="save_onnx: inputs="):
             sl.save_onnx(net, tmp_path / "net.onnx", f(1, 4), inputs=names)
 
@@ -107,7 +107,7 @@ def test_fixed_sizes(tmp_path):
 
 
 def test_the_axis_of_the_batch_can_be_named(tmp_path):
-    net = nn.LSTM(3, 4)
+    net = nn.LSTM(3, 4, batch_first=True)
     state = sl.tensor(f(1, 2, 4)), sl.tensor(f(1, 2, 4))
     model = exported(net, tmp_path / "net.onnx", f(2, 5, 3), state, dynamic={"x": 0, "state[0]": 1, "state[1]": 1})
     assert [shape_of(value) for value in model.graph.input] == [["batch", 5, 3], [1, "batch", 4], [1, "batch", 4]]
@@ -158,12 +158,16 @@ def test_all_operations_without_a_form_are_named(tmp_path):
         def forward(self, x):
             return sl.nextafter(x, x + 1)
 
-    net = nn.Sequential(nn.Linear(4, 4), Odd(), nn.ReLU(), Odd())
+    class Root(nn.Module):
+        def forward(self, x):
+            return x + sl.linalg.cholesky(x.T @ x)[0]
+
+    net = nn.Sequential(nn.Linear(4, 4), Odd(), nn.ReLU(), Root())
     with pytest.raises(ArgumentError) as error:
         sl.save_onnx(net, tmp_path / "net.onnx", f(1, 4))
     assert str(error.value).splitlines()[:3] == [
-        "save_onnx: the network uses what ONNX does not have: nextafter (float32) in net[1], nextafter (float32) in net[3]",
-        "  ONNX has no operator that sees the bits of a float",
+        "save_onnx: the network uses what ONNX does not have: nextafter (float32) in net[1], cholesky (float32) in net[3]",
+        "  ONNX has no operator that sees the bits of a float; of linear algebra, ONNX has products and determinants only",
         "  replace these operations, or export the part of the network before them"]
     assert not list(tmp_path.iterdir())
 
@@ -180,7 +184,37 @@ def test_random_numbers_are_refused(tmp_path):
         sl.save_onnx(Noisy(), tmp_path / "net.onnx", f(1, 4))
 
 
+def test_names_never_clash(tmp_path):
+    class Named(nn.Module):
+        def __init__(self):
+            self.x, self.output = nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])
+
+        def forward(self, x):
+            return x * self.x + self.output
+
+    model = exported(Named(), tmp_path / "net.onnx", f(3, 2))
+    assert [weight.name for weight in model.graph.initializer] == ["x", "output"]
+    assert (model.graph.input[0].name, model.graph.output[0].name) == ("x_2", "output_2")
+    check_runs(model, Named(), f(3, 2))
+
+
+def test_a_model_of_more_than_two_gigabytes_is_refused(tmp_path):
+    with nn.init.shapes_only():
+        net = nn.Linear(40_000, 20_000)
+    with pytest.raises(SaveError, match=r"the weights take 3.0 GiB"):
+        sl.save_onnx(net, tmp_path / "net.onnx", f(1, 40_000))
+
+
+def test_an_export_within_no_grad_is_the_same(tmp_path):
+    net = nn.Sequential(nn.Linear(4, 3), nn.GELU())
+    with sl.no_grad():
+        model = exported(net, tmp_path / "net.onnx", f(1, 4))
+    assert operators(model) == ["Gemm", "Gelu"]
+
+
 def test_wrong_arguments(tmp_path):
+    with pytest.raises(ArgumentError, match="returns no tensor"):
+        sl.save_onnx(Function(lambda x: None), tmp_path / "net.onnx", f(1, 4))
     net, path = nn.Linear(4, 3), tmp_path / "net.onnx"
     with pytest.raises(ArgumentError, match="net is function, not a Module"):
         sl.save_onnx(lambda x: x, path, f(1, 4))

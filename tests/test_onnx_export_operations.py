@@ -18,7 +18,8 @@ from slopes.onnx.export_model import model_bytes
 from slopes.onnx.export_sizes import SizeTable
 from slopes.onnx.export_values import Subgraph, Value, assign_names
 
-SINGLE_ONLY = {"acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cosh", "erf", "sinh", "tan"}  # in onnxruntime, on CPUs
+# Of these onnxruntime computes float32 alone on CPUs.
+SINGLE_ONLY = {"acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cosh", "determinant", "erf", "sinh", "tan"}
 
 
 def model_of(case: Case) -> bytes:
@@ -53,7 +54,7 @@ def target(case: Case) -> np.ndarray:
 def test_the_form_computes_what_the_operation_means(name):
     tested = 0
     for dtype in (float32, float64, int64, bool_):
-        for case in cases(OPERATIONS[name], dtype)[:4]:
+        for case in cases(OPERATIONS[name], dtype)[:3 if dtype == float32 else 1]:
             data, feed = model_of(case), {f"x{i}": array for i, array in enumerate(case.arrays)}
             model = onnx.load_from_string(data)
             onnx.checker.check_model(model, full_check=True)

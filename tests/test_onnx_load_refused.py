@@ -47,6 +47,12 @@ def test_a_truncated_model(tmp_path):
     refused(tmp_path, path, "no ONNX model")
 
 
+def test_names_that_are_no_text(tmp_path):
+    path = write(tmp_path, linear())
+    path.write_bytes(path.read_bytes().replace(b"fc", b"\xff\xfe"))
+    refused(tmp_path, path, "model.graph.node.name: a name is not UTF-8|no ONNX model")
+
+
 def test_versions_of_the_future(tmp_path):
     model = linear()
     model.ir_version = 99
@@ -117,6 +123,9 @@ def test_functions_that_call_themselves_or_multiply(tmp_path):
     many = [function(i, *[f"F{i + 1}"] * 100) for i in range(4)]
     leaf = helper.make_function("mine", "F4", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], opsets)
     refused(tmp_path, model([*many, leaf]), "they expand to more than")
+    long = [helper.make_node("Constant", [], ["b"], value_ints=[1] * 100_000)]
+    leaf = helper.make_function("mine", "F1", ["a"], ["b"], long, opsets)
+    refused(tmp_path, model([function(0, *["F1"] * 20), leaf]), "they expand to more than")
 
 
 # Arrays
@@ -221,3 +230,33 @@ def test_arrays_that_share_bytes(tmp_path):
     refused(tmp_path, model, "its bytes overlap those of initializer 'w'")
     other.external_data[1].value = "16"
     sl.load_onnx(write(tmp_path, model))
+
+
+def test_the_arrays_of_a_function_are_read_once(tmp_path):
+    """However often it is called: memory is bounded by the size of the files."""
+    (tmp_path / "data").write_bytes(np.full(2, 3, "<f4").tobytes())
+    array = numpy_helper.from_array(np.zeros(2, np.float32), "three")
+    array.ClearField("raw_data")
+    array.data_location = TensorProto.EXTERNAL
+    array.external_data.add(key="location", value="data")
+    body = [helper.make_node("Constant", [], ["c"], value=array), helper.make_node("Mul", ["a", "c"], ["b"])]
+    function = helper.make_function("mine", "Triple", ["a"], ["b"], body, [helper.make_opsetid("", 18)])
+    nodes = [helper.make_node("Triple", [source], [target], domain="mine") for source, target in (("x", "z"), ("z", "y"))]
+    model = model_of(nodes, [("x", FLOAT, [2])], ["y"], functions=[function])
+    model.opset_import.append(helper.make_opsetid("mine", 1))
+    assert sl.load_onnx(write(tmp_path, model))(sl.ones(2)).tolist() == [9, 9]
+
+
+def test_damaged_bytes_are_refused_or_load(tmp_path):
+    """Nothing but an error of slopes comes out of a file in which bytes were changed, removed or added; nothing hangs."""
+    random, raw = np.random.default_rng(0), linear().SerializeToString()
+    path, refusals = tmp_path / "model.onnx", 0
+    for _ in range(400):
+        position, kind = int(random.integers(len(raw))), int(random.integers(3))
+        middle = [b"", bytes(random.integers(0, 256, 1, dtype=np.uint8)), bytes(random.integers(0, 256, 3, dtype=np.uint8))][kind]
+        path.write_bytes(raw[:position] + middle + raw[position + 1:])
+        try:
+            sl.load_onnx(path)(sl.ones((1, 2)))
+        except sl.SlopesError:
+            refusals += 1
+    assert refusals > 200

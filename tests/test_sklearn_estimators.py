@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 
 import slopes as sl
 from slopes import nn
-from slopes.errors import ArgumentError, OutOfRangeError, ShapeError
+from slopes.errors import ArgumentError, DataError, OutOfRangeError, ShapeError
 from slopes.sklearn import (
     Autoencoder,
     ConvClassifier,
@@ -39,8 +39,9 @@ from slopes.sklearn import (
 )
 from slopes.sklearn import base as estimators_base
 from slopes.sklearn import forward as forward_module
+from slopes.sklearn import pool as pool_module
 from slopes.sklearn.examples import batches_of
-from slopes.sklearn.program import pool
+from slopes.sklearn.program import programs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -58,7 +59,7 @@ def network(shape, outputs):
 def compiled(monkeypatch):
     """Everything is compiled, however little there is to do; the pool of programs is empty."""
     monkeypatch.setattr(estimators_base, "EAGER_STEPS", 0)
-    monkeypatch.setattr(pool, "idle", [])
+    monkeypatch.setattr(programs, "idle", [])
 
 
 def same_weights(one, other, tolerance):
@@ -70,7 +71,7 @@ def same_weights(one, other, tolerance):
 
 SOLVERS = [{"solver": "sgd"}, {"solver": "sgd", "nesterovs_momentum": False, "activation": "tanh", "batch_size": 25},
            {"solver": "sgd", "momentum": 0.0, "learning_rate": "invscaling", "alpha": 1.0}, {"shuffle": False, "epsilon": 1e-4},
-           {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 2.0, "n_iter_no_change": 1, "tol": 1e-2},
+           {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.5, "n_iter_no_change": 1, "tol": 0.1},
            {"activation": "logistic", "hidden_layer_sizes": (5, 4)}, {"solver": "lbfgs"},
            {"early_stopping": True, "n_iter_no_change": 2, "validation_fraction": 0.3}]
 
@@ -78,7 +79,7 @@ SOLVERS = [{"solver": "sgd"}, {"solver": "sgd", "nesterovs_momentum": False, "ac
 @pytest.mark.parametrize("options", SOLVERS, ids=str)
 def test_a_plain_classifier_learns_what_scikit_learns_does(options):
     options = {"hidden_layer_sizes": (5,), **QUICK, "learning_rate_init": 0.01, **options}
-    theirs, ours = (kind(**options).fit(X, NAMES) for kind in (TheirClassifier, MLPClassifier))
+    theirs, ours = (kind(**options).fit(X, y) for kind in (TheirClassifier, MLPClassifier))
     same_weights(ours, theirs, 1e-5)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-4, atol=1e-6)
     assert (ours.predict(X) == theirs.predict(X)).all() and ours.n_iter_ == theirs.n_iter_
@@ -123,12 +124,23 @@ def test_fits_share_compiled_programs(compiled):
     grid = GridSearchCV(MLPClassifier((5,), solver="sgd", max_iter=2, random_state=0),
                         {"alpha": [0.0, 1e-2], "learning_rate_init": [0.01, 0.1], "momentum": [0.5, 0.9]}, cv=3)
     grid.fit(X, y)  # 24 fits of 40 examples and one of 60
-    program, = pool.idle
+    program, = programs.idle
     assert program.compiled.compilations == 2  # batches of 48 and of 64 rows
     grid.fit(X + 1, y)
     assert program.compiled.compilations == 2
     MLPClassifier((5,), activation="tanh", max_iter=2).fit(X, y)
-    assert len(pool.idle) == 2
+    assert len(programs.idle) == 2
+
+
+def test_large_networks_do_not_stay_in_memory(monkeypatch):
+    monkeypatch.setattr(pool_module, "KEPT_NUMBERS", 100)
+    monkeypatch.setattr(programs, "idle", [])
+    MLPClassifier((5,), max_iter=1).fit(X, y)
+    assert len(programs.idle) == 1  # of 53 numbers
+    MLPClassifier((6,), max_iter=1).fit(X, y)
+    assert len(programs.idle) == 1 and programs.idle[0].plan.architecture.hidden == (6,)
+    MLPClassifier((20,), max_iter=1).fit(X, y)
+    assert not programs.idle
 
 
 def test_programs_are_not_shared_by_fits_at_the_same_time(compiled):
@@ -160,8 +172,13 @@ def test_many_rows_are_predicted_by_a_program(monkeypatch):
     few = model.predict_proba(X)
     monkeypatch.setattr(forward_module, "FEW_PRODUCTS", 0)
     monkeypatch.setattr(forward_module, "BLOCK", 32)
+    monkeypatch.setattr(forward_module.programs, "idle", [])
     np.testing.assert_allclose(model.predict_proba(X), few, rtol=1e-12)
-    assert model._forward.program.compilations == 1
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(model)).predict_proba(X[:40]), few[:40], rtol=1e-12)
+    program, = forward_module.programs.idle
+    assert program.compiled.compilations == 1
+    other = NetClassifier(network, **QUICK).fit(X, y)
+    assert np.array_equal(other.predict(X), other.predict(X[::-1])[::-1]) and other._forward.own.compiled.compilations == 1
 
 
 # Weights, classes, labels
@@ -235,12 +252,15 @@ def test_a_pickle_goes_on_where_the_estimator_is():
     model = MLPClassifier((5,), dropout=0.3, **QUICK)
     model.partial_fit(X, NAMES, classes=["high", "low", "middle"])
     text = pickle.dumps(model)
-    assert b'"net.0.weight"' in text and b'"dtype":"F64"' in text and len(text) < 8000
+    assert b'"net.0.weight"' in text and b'"dtype":"F64"' in text and b"slopes.nn" not in text and len(text) < 8000
     copy = pickle.loads(text)
     assert np.array_equal(copy.predict_proba(X), model.predict_proba(X))
     same_weights(copy.partial_fit(X, NAMES), model.partial_fit(X, NAMES), 0)
     assert pickle.dumps(copy) == pickle.dumps(pickle.loads(pickle.dumps(copy)))
     assert not hasattr(clone(model), "net_")
+    state = model.__getstate__()
+    with pytest.raises(DataError, match="bytes in the format of safetensors"):
+        MLPClassifier().__setstate__({**state, "_state": state["_state"][:-1]})
 
 
 def test_validation_data_decide_when_to_end():
@@ -319,12 +339,16 @@ def test_any_network_classifies_and_regresses(compiled):
         NetClassifier(nn.Linear(6, 3)(sl.ones((1, 6)))).fit(X, y)
 
 
-def test_an_autoencoder_without_hidden_layers_finds_the_principal_plane():
+def test_an_autoencoder_without_hidden_layers_finds_the_principal_plane(monkeypatch):
     plane = np.random.default_rng(0).normal(size=(40, 2)) @ np.random.default_rng(1).normal(size=(2, 6))
     model = Autoencoder(2, (), solver="lbfgs", alpha=0.0, max_iter=60, random_state=0).fit(plane)
     codes = model.transform(plane)
     assert codes.shape == (40, 2) and np.abs(model.inverse_transform(codes) - plane).max() < 0.05 and model.score(plane) > -1e-3
     assert model.transform(plane.astype(np.float32)).dtype == np.float32
+    monkeypatch.setattr(forward_module, "FEW_PRODUCTS", 0)
+    np.testing.assert_allclose(model.transform(plane), codes, rtol=1e-12)
+    text = pickle.dumps(model)
+    assert b"slopes.nn" not in text and np.array_equal(pickle.loads(text).transform(plane), model.transform(plane))
     assert list(model.get_feature_names_out()) == ["autoencoder0", "autoencoder1"]
 
 
@@ -424,6 +448,12 @@ def test_wrong_data_are_refused_in_the_words_of_scikit_learn():
         MLPRegressor("poisson").fit(X, T - 100)
     with pytest.raises(ValueError, match="Found input variables with inconsistent numbers"):
         model.fit(X, y[:-1])
+
+
+def test_batches_are_not_larger_than_the_data():
+    with pytest.warns(UserWarning, match="larger than sample size"):
+        clipped = MLPClassifier((3,), batch_size=100, **QUICK).fit(X, y)
+    same_weights(clipped, MLPClassifier((3,), **QUICK).fit(X, y), 0)
 
 
 def test_weights_that_are_not_finite_end_the_fit():

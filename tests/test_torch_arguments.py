@@ -132,6 +132,24 @@ def test_rows_that_are_looked_up_are_shortened():
     assert np.allclose(manhattan(sl.tensor([[0, 1]])).detach().numpy(), [[0.75, 0.75]], atol=1e-6)
 
 
+def test_rows_are_shortened_in_a_compiled_step_too():
+    def trained(wrap):
+        layer = nn.Embedding.from_pretrained([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0]], freeze=False, max_norm=1.0)
+        optimizer = optim.SGD(layer.parameters(), lr=0.1)
+
+        @wrap
+        def step(x):
+            optimizer.zero_grad()
+            (layer(x) * sl.tensor([1.0, 2.0])).sum().backward()
+            optimizer.step()
+
+        for _ in range(3):
+            step(sl.tensor([0, 1, 0]))
+        return layer.weight.numpy()
+
+    np.testing.assert_allclose(trained(sl.compile), trained(lambda step: step), atol=1e-6)
+
+
 def test_a_frequent_row_gets_a_share_of_its_gradient():
     layer = nn.EmbeddingBag(3, 2, mode="sum", scale_grad_by_freq=True)
     layer(sl.tensor([[1, 1], [1, 2]])).sum().backward()
@@ -181,6 +199,13 @@ def test_the_parts_of_a_transformer_can_be_replaced():
     assert nn.Transformer.generate_square_subsequent_mask(2).tolist() == [[0, -np.inf], [0, 0]]
 
 
+def test_a_decoder_takes_its_masks_by_position_as_pytorch_does():
+    net = nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8, 0.0), 2)
+    x, memory, mask = sl.normal((3, 1, 4)), sl.normal((5, 1, 4)), nn.Transformer.generate_square_subsequent_mask(3)
+    expected = net(x, memory, tgt_is_causal=True).detach().numpy()
+    np.testing.assert_allclose(net(x, memory, mask).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
 # Recurrent layers
 
 
@@ -212,3 +237,122 @@ def test_a_wrong_input_is_told_which_axis_is_which():
         nn.GRU(3, 4)(sl.ones((5, 3)))
     with pytest.raises(ShapeError, match=r"lengths of shape \(2,\)"):
         nn.GRU(3, 4)(sl.ones((5, 2, 3)), lengths=[1] * 5)
+
+
+# Lists and dictionaries of modules and parameters
+
+
+class Heads(nn.Module):
+    def __init__(self):
+        self.layers = nn.ModuleList([nn.Linear(3, 3), nn.ReLU()])
+        self.heads = nn.ModuleDict([("age", nn.Linear(3, 1))])
+        self.scales = nn.ParameterList([sl.ones(3), nn.Parameter([2.0])])
+        self.named = nn.ParameterDict({"shift": np.zeros(3, np.float32)})
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.heads["age"](x * self.scales[0] + self.named["shift"]) * self.scales[1]
+
+
+def test_lists_and_dictionaries_hold_the_parts_of_a_net():
+    net = Heads()
+    assert list(net.state_dict()) == ["layers.0.weight", "layers.0.bias", "heads.age.weight", "heads.age.bias", "scales.0", "scales.1",
+                                      "named.shift"]
+    net(sl.ones((2, 3))).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+    assert "[0] Linear(3 -> 3)" in repr(net) and not net.eval().layers[0].training
+
+
+def test_a_change_of_a_list_is_seen_by_compiled_functions():
+    net = Heads()
+    run, x = sl.compile(lambda x: net(x)), sl.ones((2, 3))
+    before = run(x).detach().numpy()
+    assert net.layers.append(nn.Tanh()) is net.layers and len(net.layers) == 3
+    after = run(x).detach().numpy()
+    assert np.allclose(after, net(x).detach().numpy()) and not np.allclose(after, before)
+    net.heads["age"] = nn.Linear(3, 2)
+    assert run(x).shape == (2, 2)
+
+
+def test_a_list_of_modules_is_a_list():
+    layers = nn.ModuleList(nn.Linear(n, n) for n in (1, 2, 3))
+    assert isinstance(layers[1:], nn.ModuleList) and layers[1:][0] is layers[1]
+    layers.insert(0, nn.ReLU())
+    layers.extend([nn.Tanh()])
+    assert [type(layer).__name__ for layer in layers] == ["ReLU", "Linear", "Linear", "Linear", "Tanh"]
+    assert isinstance(layers.pop(), nn.Tanh) and len(layers + [nn.GELU()]) == 5
+    del layers[0]
+    layers[0] = nn.Identity()
+    assert isinstance(layers[0], nn.Identity) and len(layers) == 3 and not len(nn.ModuleList())
+    with pytest.raises(ArgumentError, match="ModuleList: layer 0 is 3 of type int, not a module"):
+        layers.append(3)
+
+
+def test_a_dictionary_of_modules_is_a_dictionary():
+    heads = nn.ModuleDict({"a": nn.ReLU()})
+    heads.update({"b": nn.Tanh()})
+    assert list(heads) == list(heads.keys()) == ["a", "b"] and "b" in heads and len(heads) == 2
+    assert [name for name, _ in heads.items()] == ["a", "b"] and list(heads.values()) == [heads["a"], heads["b"]]
+    assert isinstance(heads.pop("a"), nn.ReLU) and list(heads) == ["b"]
+    del heads["b"]
+    heads.clear()
+    with pytest.raises(ArgumentError, match=r"ModuleDict: 'a.b' cannot be a key\n.*dots separate"):
+        heads["a.b"] = nn.ReLU()
+    with pytest.raises(ArgumentError, match="has no forward method"):
+        heads(sl.ones(3))
+
+
+# Resizing, and errors of shapes
+
+
+@pytest.mark.parametrize("call, text", [
+    (lambda: sl.interpolate(sl.ones((1, 1, 3)), 5, mode="area"), "mode='area' is not known\n.*the modes are.*\n.*AdaptiveAvgPool2d"),
+    (lambda: sl.interpolate(sl.ones((1, 1, 3)), 5, mode="bilinear"), r"x \(1, 1, 3\) with mode='bilinear'\n.*2 spatial.*\n.*one spatial"),
+    (lambda: sl.interpolate(sl.ones((1, 1, 3)), 5, align_corners=True), "nothing is between elements there"),
+    (lambda: sl.interpolate(sl.ones((1, 1, 3)), 5, 2.0), "give either size or scale_factor"),
+    (lambda: sl.interpolate(sl.ones((1, 1, 3)), (5, 5)), r"size=\(5, 5\) for 1 spatial axes"),
+    (lambda: sl.interpolate(sl.ones((1, 1, 3)), scale_factor=0.1), r"\(3,\) elements become \(0,\)"),
+    (lambda: nn.Upsample(), "Upsample: give either size or scale_factor"),
+    (lambda: nn.PixelShuffle(2)(sl.ones((1, 3, 2, 2))), r"needs axis 1 of x to be a multiple of 4, but x is \(1, 3, 2, 2\)"),
+    (lambda: nn.ChannelShuffle(2)(sl.ones(4)), r"needs x of shape \(N, C, ...\)"),
+    (lambda: nn.Fold(3, 2)(sl.ones((1, 4, 5))), r"needs x of shape \(N, channels \* 4, 4\), but x is \(1, 4, 5\)\n.*2 x 2 windows"),
+    (lambda: nn.Bilinear(3, 4, 2)(sl.ones((5, 3)), sl.ones((4, 4))), r"\(5, 3\) and \(4, 4\)\n.*leading axes are equal"),
+    (lambda: nn.LocalResponseNorm(3)(sl.ones((5, 3))), "with at least 3 axes"),
+    (lambda: nn.ReflectionPad1d(3)(sl.ones((1, 1, 3))), r"axis 2 of x \(1, 1, 3\) is shorter than 4\n.*'reflect'"),
+    (lambda: nn.ZeroPad1d((-2, -2))(sl.ones((1, 1, 3))), r"\(-2, -2\) cuts off more than axis 2"),
+    (lambda: nn.ZeroPad2d((1, 2, 3)), r"padding must be one number or 4 of them, not \(1, 2, 3\)"),
+    (lambda: nn.CircularPad1d(1)(sl.ones(3)), r"needs x of 2 or 3 axes, but x is \(3,\)"),
+    (lambda: nn.Hardtanh(1.0, -1.0), "min_val=1 must be less than max_val=-1"),
+    (lambda: nn.RReLU(0.5, 0.25), "lower=0.5 must be at most upper=0.25"),
+    (lambda: sl.glu(sl.ones(3)), "axis -1 of x .* has an odd length"),
+    (lambda: nn.FeatureAlphaDropout()(sl.ones(3)), "nn.AlphaDropout drops single values"),
+    (lambda: nn.MaxPool2d(2, return_indices=True), "return_indices must be False, not True\n.*only the values of maxima"),
+])
+def test_what_does_not_fit_is_refused_in_words(call, text):
+    with pytest.raises((ArgumentError, ShapeError), match=text):
+        call()
+
+
+def test_random_slopes_are_drawn_in_training_and_averaged_in_use():
+    sl.seed(0)
+    layer = nn.RReLU(0.25, 0.75)
+    y = -layer(-sl.ones(1000)).numpy()
+    assert 0.25 <= y.min() < 0.3 and 0.7 < y.max() <= 0.75 and abs(y.mean() - 0.5) < 0.02
+    assert layer.eval()(sl.tensor([-1.0, 3.0])).tolist() == [-0.5, 3]
+
+
+def test_the_layers_of_a_sequential_can_have_names():
+    net = nn.Sequential({"first": nn.Linear(3, 4), "act": nn.ReLU(), "last": nn.Linear(4, 2)})
+    assert list(net.state_dict()) == ["first.weight", "first.bias", "last.weight", "last.bias"] and len(net) == 3
+    run, x = sl.compile(lambda x: net(x)), sl.ones((2, 3))
+    assert np.allclose(run(x).detach().numpy(), net[2](net[1](net[0](x))).detach().numpy())
+    net[1] = nn.Tanh()
+    assert np.allclose(run(x).detach().numpy(), net(x).detach().numpy()) and net[1:].state_dict().keys() == {"last.weight", "last.bias"}
+    assert run(x).shape == (2, 2) and net.append(nn.Linear(2, 5)) is net and run(x).shape == (2, 5)
+    assert nn.Sequential(nn.Linear(3, 2)).append(nn.Linear(2, 1))(x).shape == (2, 1)
+    assert "['first'] Linear(3 -> 4)" in repr(net)
+    with pytest.raises(ArgumentError, match=r"Sequential: 'a\.b' cannot be a key"):
+        nn.Sequential({"a.b": nn.ReLU()})
+    with pytest.raises(ArgumentError, match="Sequential: layer 0 is 3 of type int"):
+        nn.Sequential({"a": 3})

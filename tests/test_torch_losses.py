@@ -106,7 +106,7 @@ def test_ctc_sums_over_all_alignments(labels):
 def test_ctc_of_targets_one_after_another_and_padded_are_equal():
     log_probs = operand("concatenated", "log probabilities", (6, 3, 5))
     padded = nn.ctc_loss(log_probs, np.array([[1, 2, 9], [3, 9, 9], [4, 4, 1]]), [6, 5, 6], [2, 1, 3], reduction="none")
-    joined = nn.ctc_loss(log_probs, np.array([1, 2, 3, 4, 4, 1]), [6, 5, 6], [2, 1, 3], reduction="none")
+    joined = nn.ctc_loss(log_probs, np.array([1, 2, 3, 4, 4, 1], np.uint8), [6, 5, 6], [2, 1, 3], reduction="none")
     assert np.array_equal(padded.numpy(), joined.numpy())
 
 

@@ -132,8 +132,9 @@ FUNCTIONS: dict[str, dict[str, str]] = {
         "axis": "functions of tensors have the names of the array API; the default is the last axis",
         "_stacklevel": "concerns a warning of PyTorch",
     },
+    "interpolate": {"antialias": "smooth before: nn.AvgPool2d, or nn.AdaptiveAvgPool2d to a smaller size"},
     **same(["log_softmax", "softmax", "softmin"], {
-        "dtype": "cast the result: x.astype(...)",
+        "dtype": "cast x first: x.astype(...)",
     }),
     **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
         "return_indices": "only the values of maxima are available",

@@ -130,11 +130,12 @@ def capture(function: Callable[..., Any], *args: Any, taps: Sequence[str] = (), 
 
 
 def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure: tree.Structure, *, stepped: frozenset[int] = frozenset(),
-                 taps: Sequence[str] = (), storage: str = "float32", programmable: bool = True) -> Captured:
+                 taps: Sequence[str] = (), storage: str = "float32", programmable: bool = True, compiled: bool = True) -> Captured:
     """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step.
 
     A leaf may be a TensorSpec. `programmable`: refuse what no program can do, such as complex numbers, results of other types, and
-    random numbers of NumPy; a picture shows such a function too.
+    random numbers of NumPy; a picture shows such a function too. `compiled`: refuse the types and operations that only eager mode
+    computes.
     """
     paths = argument_paths(function, len(leaves), structure)
     specs = [argument_spec(leaf, path, i in stepped) for i, (leaf, path) in enumerate(zip(leaves, paths))]
@@ -166,7 +167,7 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
         is_python=tuple(node is None for node in nodes), arguments=structure, returns=returns, leaves=len(leaves), stepped=stepped,
         guards=guards, gradient_owners=tuple((tensor, gradient is not None) for tensor, gradient in trace.grads.items()
                                              if tensor._value is not None), layers=dict(trace.layers))
-    if programmable:
+    if programmable and compiled:
         check_types(captured.roots)
     check_leaves(captured.roots, {value.node for value in (*captured.inputs, *captured.state)})
     return captured

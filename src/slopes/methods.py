@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError, missing_method
+from .errors import ShapeError, TraceError, missing_method
 from .graph.build import build
 from .graph.dtype import DType, as_dtype, promote, scalar_dtype
 from .graph.operators import Operators
@@ -114,9 +114,9 @@ class Methods(Operators):
         return list(np.nonzero(mask))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise ArgumentError("a tensor does not change in place: x[...] = value is not possible",
-                            why="what was computed from it would no longer be true",
-                            repair="make a new one: sl.where(mask, value, x) or sl.concat([...]); x.assign(new) replaces all")
+        raise TraceError("x[...] = value is not possible in a function that is compiled, differentiated or batched",
+                         why="each operation there makes a new value, and none changes",
+                         repair="make a new one: sl.where(mask, value, x) or sl.concat([...]); x.assign(new) replaces all")
 
     # Type and shape
 

@@ -22,17 +22,28 @@ from .methods import Methods
 from .modes import Recorder, mode, no_grad
 from .numpy_calls import own_function, own_name
 from .ops import composite
-from .owned import disown, own_copy, rebind
+from .owned import disown, own_array, own_copy, rebind
 from .standard import check_device
-from .tensor_errors import check_differentiable, check_like, cut_off, gradient_inside, in_place_error, nothing_recorded, value_error
+from .tensor_errors import (
+    changed_in_graph,
+    check_differentiable,
+    check_like,
+    check_part,
+    cut_off,
+    gradient_inside,
+    in_place_error,
+    nothing_recorded,
+    value_error,
+)
 from .versions import versions
 
 
 class Tensor(Conversions):
     """A multi-dimensional array that can be differentiated and compiled.
 
-    Outside of `sl.compile` every operation runs at once on NumPy. A tensor never changes in place: `assign` binds it to a new
-    value of the same shape and type. Make tensors with `sl.tensor` (copies) or `sl.asarray` (shares memory where possible).
+    Outside of `sl.compile` every operation runs at once on NumPy. `assign` and `x[index] = value` bind a tensor to a new value of
+    the same shape and type; what was computed from it does not change. Make tensors with `sl.tensor` (copies) or `sl.asarray`
+    (shares memory where possible).
 
     >>> import slopes as sl
     >>> x = sl.tensor([[1., 2.], [3., 4.]], requires_grad=True)
@@ -95,6 +106,36 @@ class Tensor(Conversions):
             disown(self)
             return from_array(result)
         return super().__getitem__(index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """x[index] = value: this tensor is bound to a copy of its values with some of them changed.
+
+        What was computed from it, views of it and recorded graphs keep the old ones. Raises TraceError while a function is compiled,
+        differentiated or batched, GradientError where a gradient would be lost, ShapeError, DTypeError and OutOfRangeError for what
+        does not fit.
+
+        >>> import slopes as sl
+        >>> x = sl.zeros(4)
+        >>> x[1:3] = 5
+        >>> x
+        tensor([0., 5., 5., 0.])
+        """
+        array = self._value
+        if array is None or mode.trace is not None:
+            return super().__setitem__(index, value)
+        if (self._requires_grad and (mode.recording or not self.is_leaf)) or gradient_wanted(value):
+            raise changed_in_graph(self)
+        new = asarray(value, scalar_dtype(value, self.dtype) if isinstance(value, Numbers) else None)
+        items = index if isinstance(index, tuple) else (index,)
+        key = tuple(item._known("index") if isinstance(item, Tensor) else item for item in items)
+        try:
+            part = np.asarray(array[key]).shape
+        except (IndexError, TypeError, ValueError):
+            part = self.detach()[index].shape  # which says what is wrong
+        check_part(self, part, new)
+        own_copy(self, array)
+        own_array(self)[key] = new._known("x[...] = value")
+        return None
 
     # Equality is elementwise, identity is what dictionaries see
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from .calls import called_function, current_instruction
 from .errors import ArgumentError, DTypeError, GradientError, ShapeError, SlopesError, TraceError, default_where, line_text
-from .graph.dtype import is_inexact
+from .graph.dtype import is_inexact, promote
+from .graph.shape import Shape, broadcast_shapes
 from .modes import mode
 from .numpy_calls import own_name
 from .tensor_fields import TensorFields
@@ -58,6 +59,27 @@ def check_like(x: TensorFields, value: TensorFields) -> None:
     if value.dtype != x.dtype:
         raise DTypeError(f"a value of type {value.dtype} for a tensor of type {x.dtype}", why="a tensor keeps its type",
                          repair=f"cast it first: value.astype(sl.{x.dtype.name})")
+
+
+def check_part(x: TensorFields, part: Shape, value: TensorFields) -> None:
+    """A value for a part of a tensor broadcasts to its shape, and its type is held by that of the tensor."""
+    try:
+        fits = broadcast_shapes("x[...] = value", [part, value.shape]) == part
+    except ShapeError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"a value of shape {value.shape} for a part of shape {part}", why="the value is broadcast to the part",
+                         repair="reshape the value, or choose another part")
+    if promote(x.dtype, value.dtype) != x.dtype:
+        raise DTypeError(f"a value of type {value.dtype} for a part of a tensor of type {x.dtype}", why="a tensor keeps its type",
+                         repair=f"cast it first: value.astype(sl.{x.dtype.name})")
+
+
+def changed_in_graph(x: TensorFields) -> GradientError:
+    return GradientError(f"x[...] = value on a {x._prints_as} of shape {x.shape} would lose a gradient",
+                         why="it, or the value, is part of a recorded graph, and the change is not",
+                         repair="make a new one: sl.where(mask, value, x) or sl.concat([...]); "
+                                "a parameter changes inside of `with sl.no_grad():`")
 
 
 def cut_off(x: TensorFields, what: str, instead: str) -> GradientError:

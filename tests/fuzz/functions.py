@@ -484,6 +484,13 @@ def windows(draft: Draft, name: str) -> Value | None:
     return convolving(draft, axes) if name.startswith("conv") else pooling(draft, axes, name)
 
 
+@rule("interpolate")
+def interpolate(draft: Draft, name: str) -> Value | None:
+    x = operand(draft, (draft.number(1, 2), draft.number(1, 3), draft.number(1, 6), draft.number(1, 6)))
+    mode = draft.pick(["", ", mode='nearest-exact'", ", mode='bilinear', align_corners=True", ", mode='bicubic'"])
+    return draft.emit(f"sl.interpolate({x.name}, {draft.pick(['5', '(3, 8)', 'None, 2', 'None, (1.5, 3)'])}{mode})", x)
+
+
 @rule("filter_image")
 def filter_image(draft: Draft, name: str) -> Value | None:
     x = operand(draft, (*draft.shape(draft.number(0, 1)), draft.number(3, 8), draft.number(3, 9)))

@@ -13,7 +13,8 @@ LAYERS: dict[str, Rule] = {}
 # Public names of nn that no rule covers, and why
 EXCLUDED = {
     "Buffer": "a tensor of a layer, which many layers here have", "Parameter": "a tensor of a layer, which most layers here have",
-    "Module": "the base of all layers here", "init": "a module", "loss_for": "chooses one of the losses here",
+    "Module": "the base of all layers here", **dict.fromkeys(["ModuleList", "ModuleDict", "ParameterList", "ParameterDict"], "no forward"),
+    "init": "a module", "loss_for": "chooses one of the losses here",
     "contractive_penalty": "is a derivative of a layer, and its eager form too", "detached": "is drawn as stop_gradient",
     **dict.fromkeys(["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_sigmoid",
                      "log_softmax", "mish", "relu", "relu6", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax",
@@ -53,6 +54,23 @@ def activation(draft: Draft, name: str) -> Value | None:
 def piecewise(draft: Draft, name: str) -> Value | None:
     net, x = draft.layer(f"typed(nn.{name}({'0.5, 2.0' if name == 'Threshold' else ''}), real)"), draft.some("f", exact=True)
     return None if net is None else draft.emit(f"{net}({x.name})", x)
+
+
+@rule("PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "Unfold", "Fold", "LocalResponseNorm", "Upsample", "UpsamplingNearest2d",
+      "UpsamplingBilinear2d")
+def images(draft: Draft, name: str) -> Value | None:
+    n, c, height, width = draft.number(1, 3), 4 * draft.number(1, 2), 2 * draft.number(1, 3), 2 * draft.number(1, 3)
+    options = {"Unfold": "2, 1, 1, 2", "Fold": f"({height}, {width}), 2, stride=2", "LocalResponseNorm": f"{draft.number(1, 5)}, 0.5",
+               "Upsample": draft.pick(["5, mode='bilinear'", "(3, 7), mode='nearest'", "scale_factor=1.6, mode='bicubic'"]),
+               "UpsamplingNearest2d": "scale_factor=2", "UpsamplingBilinear2d": "size=(3, 5)"}.get(name, "2")
+    return called(draft, f"{name}({options})", (n, c, height * width // 4) if name == "Fold" else (n, c, height, width))
+
+
+@rule("CosineSimilarity", "PairwiseDistance", "Bilinear")
+def pairs(draft: Draft, name: str) -> Value | None:
+    n, width = draft.number(1, 5), draft.number(2, 6)
+    other = operand(draft, (n, width))
+    return called(draft, f"{name}({f'{width}, {width}, 3' if name == 'Bilinear' else ''})", (n, width), f", sl.abs({other.name}) + 0.5")
 
 
 @rule("GLU", "Softmax2d")

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from learning_parts import INTEGER_LAYERS, LAYERS, LOSSES, OPTIMIZERS, call, indices, make, numbers, optimizer, targets, weights
+from learning_parts import (
+    INTEGER_LAYERS,
+    LAYERS,
+    LOSSES,
+    OPTIMIZERS,
+    VARIANTS,
+    call,
+    indices,
+    make,
+    numbers,
+    optimizer,
+    targets,
+    weights,
+)
 
 import slopes as sl
 from slopes import nn, optim
 
 torch = pytest.importorskip("torch")
+FLOAT_LAYERS = {**LAYERS, **VARIANTS}
 
 
 def near(ours, theirs, tolerance=1e-5, least_scale=1e-30):
@@ -44,12 +58,12 @@ def same_gradients_and_buffers(ours, theirs):
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even")  # PyTorch's remark on its own memory
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # and on another way of its own to the same values
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", FLOAT_LAYERS)
 def test_a_layer_differs_from_pytorch(layer, training):
     ours, theirs = pair(layer)
     ours.train(training), theirs.train(training)
     for round in range(2):  # the second time with running moments that have moved
-        array = numbers(layer + str(round), LAYERS[layer])
+        array = numbers(layer + str(round), FLOAT_LAYERS[layer])
         x, their_x = sl.tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
         ours.zero_grad(), theirs.zero_grad()
         y, their_y = ours(x), theirs(their_x * 1)  # a leaf cannot change in place
@@ -79,7 +93,7 @@ def samples(module, layer, count=40):
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
-@pytest.mark.parametrize("layer", [*LAYERS, *INTEGER_LAYERS])
+@pytest.mark.parametrize("layer", [*FLOAT_LAYERS, *INTEGER_LAYERS])
 def test_initial_values_have_another_distribution_than_pytorch(layer):
     sl.seed(0)
     torch.manual_seed(0)

@@ -17,7 +17,7 @@ from .storage import Stored
 class Checkpoint(Mapping[str, np.ndarray]):
     """The arrays of a checkpoint by name, in the file's order; shapes are known at once, values are read on demand.
 
-    `format` is "pytorch", "safetensors", "keras" or "numpy"; `others` are the entries that are no arrays (epochs, settings), by name;
+    `format` is "pytorch", "safetensors", "keras" or "numpy"; `others` are the entries that are not arrays (epochs, settings), by name;
     `metadata` the text that safetensors files carry. Arrays are read-only; bfloat16 is converted to float32.
 
     >>> np.savez("weights.npz", weight=np.ones((2, 3), np.float32), bias=np.zeros(2, np.float32))

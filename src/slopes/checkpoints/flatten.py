@@ -24,9 +24,12 @@ def flatten(value: Any, path: Path, most: int) -> tuple[dict[str, Stored], dict[
     others: dict[str, Any] = {}
     stack: list[tuple[str, Any, int]] = [("", value, 0)]
     characters = 0
+    nested: dict[int, bool] = {}  # by address: one list may have many names, and is looked through once
     while stack:
         name, value, depth = stack.pop()
-        if is_nested(value):
+        if id(value) not in nested:
+            nested[id(value)] = is_nested(value)
+        if nested[id(value)]:
             items = value.items() if isinstance(value, dict) else enumerate(value)
             characters += len(value) * (len(name) + 16)
             if depth == MOST_DEPTH or characters > max(LEAST_NAMES, most):
@@ -60,6 +63,6 @@ def as_stored(value: Strided | np.ndarray, name: str, path: Path, most: int) -> 
 
 def plain(value: Any) -> Any:
     """A value for people: types as their names."""
-    if isinstance(value, Kind):
+    if isinstance(value, (Kind, Class)):
         return value.name
     return value.dtype.name if isinstance(value, DType) else value

@@ -35,12 +35,19 @@ class Config:
         self.path: Path = inside(folder, name)
         self.content = parse_object(read_whole(self.path, MOST_CONFIG), self.path, "contents", foreign=True)
 
-    def count(self, key: str, default: int | None = None) -> int:
-        """A whole number from 1."""
+    def count(self, key: str, default: int | None = None, most: int = MOST_SIZE) -> int:
+        """A whole number from 1 to `most`."""
         value = self.content.get(key, default)
-        if type(value) is not int or not 1 <= value <= MOST_SIZE:
-            raise refused(self.path, key, f"{value!r:.80} is not a whole number from 1 to {MOST_SIZE}")
+        if type(value) is not int or not 1 <= value <= most:
+            raise refused(self.path, key, f"{value!r:.80} is not a whole number from 1 to {most}")
         return value
+
+    def index(self, key: str) -> int:
+        """The index of a token; 0 where there is none."""
+        value = self.content.get(key)
+        if value is not None and (type(value) is not int or not 0 <= value <= MOST_SIZE):
+            raise refused(self.path, key, f"{value!r:.80} is not an index")
+        return value or 0
 
     def real(self, key: str, default: float) -> float:
         """A number from 0 to below 1."""

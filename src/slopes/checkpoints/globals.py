@@ -19,7 +19,7 @@ PLAIN_KEYS = (str, bytes, int, type(None))
 
 
 class Builder:
-    """What builds values from a pickle: it refuses, with the byte, and it limits the bytes that copies take."""
+    """The base class of the unpickler: errors that name the byte, and a limit on the bytes that copies take."""
 
     allowance: int  # bytes and items that may still be copied: a pickle can name one value many times
 

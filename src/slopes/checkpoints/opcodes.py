@@ -11,6 +11,8 @@ from ..files.reading import REPAIR, Path, refused
 from .globals import GLOBALS, Builder, Class, complete, no_such_global
 
 MOST_OPCODES = 4_000_000  # a checkpoint has about 20 per tensor
+MOST_INTEGER = 128  # bytes: Python prints only integers of some thousand digits
+MALFORMED = (TypeError, ValueError, LookupError, AttributeError, OverflowError)  # what arguments of other types and lengths raise
 Persistent = Callable[[Any], Any]  # from the tuple of a persistent id to the value that it stands for
 
 
@@ -66,6 +68,12 @@ class Unpickler(Builder):
         if not 0 <= count <= len(self.raw) - self.position:
             raise self.refuse(f"it claims {count} bytes, but {len(self.raw) - self.position} follow")
         return self.take(count)
+
+    def take_long(self, format: str) -> int:
+        block = self.take_block(format)
+        if len(block) > MOST_INTEGER:
+            raise self.refuse(f"an integer has {len(block)} bytes, more than {MOST_INTEGER}")
+        return int.from_bytes(block, "little", signed=True)
 
     def take_text(self, format: str) -> str:
         try:
@@ -189,7 +197,7 @@ class Unpickler(Builder):
             self.push(target.rebuild(self, *args))
         except DataError:
             raise
-        except (TypeError, ValueError, OverflowError):
+        except MALFORMED:
             raise self.refuse(f"the arguments of {target.name} are not those of PyTorch or NumPy") from None
 
     def build(self) -> None:
@@ -199,7 +207,7 @@ class Unpickler(Builder):
             self.push(complete(self, target, state))
         except DataError:
             raise
-        except (TypeError, ValueError, OverflowError):
+        except MALFORMED:
             raise self.refuse(f"the state of a {type(target).__name__} is not one of PyTorch or NumPy") from None
 
     def persistent_value(self) -> None:
@@ -210,7 +218,7 @@ class Unpickler(Builder):
             self.push(self.persistent(key))
         except DataError:
             raise
-        except (TypeError, ValueError):
+        except MALFORMED:
             raise self.refuse("a persistent id does not describe a storage") from None
 
     def get(self, index: int) -> None:
@@ -243,8 +251,8 @@ ACTIONS: dict[int, Callable[[Unpickler], None]] = {
     ord("J"): lambda machine: machine.push(machine.take_integer("<i")),
     ord("K"): lambda machine: machine.push(machine.take_integer("<B")),
     ord("M"): lambda machine: machine.push(machine.take_integer("<H")),
-    0x8A: lambda machine: machine.push(int.from_bytes(machine.take_block("<B"), "little", signed=True)),  # LONG1
-    0x8B: lambda machine: machine.push(int.from_bytes(machine.take_block("<i"), "little", signed=True)),  # LONG4
+    0x8A: lambda machine: machine.push(machine.take_long("<B")),
+    0x8B: lambda machine: machine.push(machine.take_long("<i")),
     ord("G"): lambda machine: machine.push(struct.unpack(">d", machine.take(8))[0]),
     ord("U"): lambda machine: machine.push_string("<B"),
     ord("T"): lambda machine: machine.push_string("<i"),

@@ -16,8 +16,7 @@ from .shards import read_safetensors, read_sharded
 from .storage import InMemory
 from .torch_file import MAGIC_BYTES, read_archive, read_row
 
-IN_FOLDER = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "model.weights.h5",
-             "tf_model.h5")
+IN_FOLDER = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "model.weights.h5")
 KNOWN = "known are PyTorch's (.pt, .pth, .bin), safetensors, Keras 3 (.keras, .weights.h5) and NumPy's (.npz)"
 
 

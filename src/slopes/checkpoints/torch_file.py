@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import DataError
 from ..files.members import ENCRYPTED, MOST_MEMBERS
 from ..files.npyfile import zip_errors
 from ..files.reading import Path, Source, read_exactly, refused
@@ -19,6 +20,7 @@ MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older format
 MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # in the pickle
 OLD_PROTOCOL = 1001
 MOST_PICKLE = 2**28  # bytes: numbers that are no tensors, such as a vocabulary, may be in it
+FIRST_BYTES = (2**20, 2**24, MOST_PICKLE)  # of the older format, tried one after the other
 LOCAL_HEADER = 30  # bytes, before a member's name
 
 
@@ -139,7 +141,19 @@ def typed(storage: Storage, kind: str, count: int, path: Path) -> TypedStorage:
 
 def read_row(source: Source, path: Path) -> Any:
     """The object of a file in the older format: magic, protocol, machine, object, names of storages, then their sizes and bytes."""
-    raw = source.stream.read(min(source.size, MOST_PICKLE))
+    for most in FIRST_BYTES:  # the pickles end long before the storages, so a part of the file is enough
+        source.stream.seek(0)
+        raw = source.stream.read(most)
+        try:
+            return read_pickles(raw, source, path)
+        except DataError:
+            if len(raw) == source.size or most == FIRST_BYTES[-1]:
+                raise
+    raise AssertionError
+
+
+def read_pickles(raw: bytes, source: Source, path: Path) -> Any:
+    """The object of a file that begins with these bytes."""
     storages: dict[str, Storage] = {}
 
     def persistent(key: Any) -> TypedStorage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +42,8 @@ class WeightMap:
                  reasons: Mapping[str, str] | None = None) -> None:
         self.weights = {name: Source((item,)) if isinstance(item, str) else item for name, item in weights.items()}
         self.unused, self.kept, self.reasons = tuple(unused), tuple(kept), dict(reasons or {})
+        self.patterns = [(compiled(name), item) for name, item in self.weights.items() if FILLED.search(name)]
+        self.resolved: dict[str, Source | None] = {}  # what `source_of` has answered
         for target, item in self.weights.items():
             unknown = set(FILLED.findall(" ".join(item.names))) - set(FILLED.findall(target))
             if unknown:
@@ -68,12 +69,11 @@ class WeightMap:
 
     def source_of(self, name: str) -> Source | None:
         """The source of a weight: that of its name, or of the first pattern that fits."""
-        if name in self.weights:
-            return self.weights[name]
-        for pattern, item in self.weights.items():
-            if FILLED.search(pattern) and (match := compiled(pattern).fullmatch(name)):
-                return fill(item, match.groupdict())
-        return None
+        if name not in self.resolved:
+            matches = ((match, item) for pattern, item in self.patterns if (match := pattern.fullmatch(name)))
+            match, item = next(matches, (None, None))
+            self.resolved[name] = self.weights.get(name) or (fill(item, match.groupdict()) if match and item else None)
+        return self.resolved[name]
 
     def report(self, net: Module, checkpoint: Checkpoint) -> WeightReport:
         """What would happen to every name: nothing is read but shapes."""
@@ -120,7 +120,6 @@ class WeightMap:
         return f"WeightMap({len(self.weights)} weights)"
 
 
-@lru_cache(4096)
 def compiled(pattern: str) -> re.Pattern[str]:
     """The regular expression of a pattern with placeholders."""
     seen: set[str] = set()

@@ -17,6 +17,7 @@ from . import (
     manipulation,
     parts,
     reduction,
+    resizing,
     searching,
     sets,
     spatial,
@@ -32,12 +33,13 @@ from .loop import *  # noqa: F403
 from .manipulation import *  # noqa: F403
 from .parts import *  # noqa: F403
 from .reduction import *  # noqa: F403
+from .resizing import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .spatial import *  # noqa: F403
 
-MODULES = (activation, attention, creation, data_types, elementwise, filtering, linear, loop, manipulation, parts, reduction, searching,
-           sets, spatial)
+MODULES = (activation, attention, creation, data_types, elementwise, filtering, linear, loop, manipulation, parts, reduction, resizing,
+           searching, sets, spatial)
 CALLING_BACK = loop, parts  # they call a function of the user, whose errors must not be rewritten
 
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None

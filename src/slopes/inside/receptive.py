@@ -132,7 +132,7 @@ def chain_to(net: nn.Module, target: nn.Module) -> list[nn.Module] | None:
         return [net]
     if isinstance(net, nn.Sequential) and type(net) in (nn.Sequential, nn.Residual):
         done: list[nn.Module] = []
-        for layer in net.layers:
+        for layer in net:
             chain = chain_to(layer, target)
             if chain is not None:
                 return done + chain
@@ -146,9 +146,9 @@ def visible_inputs(layer: nn.Module, visible: Seen, input_shape: Shape, within: 
     """What of its input (of shape `input_shape`) these outputs of a layer depend on."""
     if isinstance(layer, nn.Residual):
         straight = visible if layer.shortcut is None else visible_inputs(layer.shortcut, visible, input_shape, within)
-        return union(straight, visible_through(layer.layers, visible, input_shape, within))
+        return union(straight, visible_through(list(layer), visible, input_shape, within))
     if isinstance(layer, nn.Sequential):
-        return visible_through(layer.layers, visible, input_shape, within)
+        return visible_through(list(layer), visible, input_shape, within)
     if isinstance(layer, nn.Parallel):
         return functools.reduce(union, [visible_inputs(branch, visible, input_shape, within) for branch in layer.layers])
     if visible is None or isinstance(layer, WHOLE):

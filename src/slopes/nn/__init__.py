@@ -69,10 +69,12 @@ from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import Parallel, Repeat, Residual, tie
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, separable_convolution
+from .distance import Bilinear, CosineSimilarity, PairwiseDistance
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, SequenceDropout
 from .embedding import Embedding, EmbeddingBag
 from .ensemble import Ensemble
 from .features import Bins, Crosses, Polar, Squares
+from .folding import Fold, Unfold
 from .layer_norm import GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LayerNorm, RMSNorm
 from .linear import Linear
 from .losses import (
@@ -126,6 +128,7 @@ from .losses import (
 )
 from .means import weighted_mean
 from .module import Buffer, Module
+from .module_list import ModuleDict, ModuleList, ParameterDict, ParameterList
 from .noise import GaussianNoise, MaskingNoise
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .padding import (
@@ -151,9 +154,12 @@ from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, LPPool
 from .positions import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
 from .prelu import PReLU, RReLU
 from .recurrent import GRU, LSTM, RNN, detached
+from .response import LocalResponseNorm
 from .sequential import Sequential
 from .shape import Flatten, Unflatten
+from .shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
+from .upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -180,9 +186,11 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Bins",
     "Buffer",
     "CTCLoss",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -196,6 +204,7 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Crosses",
     "Dropout",
@@ -207,6 +216,7 @@ __all__ = [
     "Ensemble",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "GRUCell",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -234,6 +244,7 @@ __all__ = [
     "LeakyReLU",
     "LearnedEncoding",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -244,14 +255,21 @@ __all__ = [
     "MaxPool3d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "Polar",
     "RMSNorm",
@@ -293,6 +311,10 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

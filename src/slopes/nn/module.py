@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -22,6 +21,7 @@ from ..modes import mode
 from ..parameter import Parameter
 from ..tensor import Tensor, asarray
 from ..versions import versions
+from .attributes import check_attribute, look_up, set_registered
 from .convert import convert
 from .hyper_parameter import TracksChanges
 from .state import copy_state, load_arrays
@@ -406,29 +406,6 @@ def innermost_first(root: Module) -> list[Module]:
             stack.append((module, True))
             stack.extend((child, False) for child in reversed(module.children()))
     return order
-
-
-def look_up(root: Module, what: str, named: Mapping[str, Any], path: str) -> Any:
-    if path not in named:
-        near = get_close_matches(str(path), named, 1)
-        raise ArgumentError(f"{type(root).__name__} has no {what} {path!r}",
-                            repair=f"do you mean {near[0]!r}?" if near else f"its paths are {shorten(list(named))}")
-    return named[path]
-
-
-def set_registered(module: Module, name: str, value: Any, kind: type) -> None:
-    check_attribute(module, name)
-    if value is not None and not isinstance(value, kind):
-        raise ArgumentError(f"{type(module).__name__}: {name} is {shorten(value)} of type {type(value).__name__}, not a {kind.__name__}",
-                            repair="nn.Parameter(tensor) makes a parameter of it" if kind is Parameter else "")
-    setattr(module, name, value)
-
-
-def check_attribute(module: Module, name: str) -> None:
-    """The name of a registered attribute; one that a class has, such as a method, would be hidden by it."""
-    if not isinstance(name, str) or not name.isidentifier() or hasattr(type(module), name):
-        raise ArgumentError(f"{type(module).__name__}: {name!r} cannot be the name of an attribute",
-                            why="it is no identifier" if not str(name).isidentifier() else "the class has an attribute of this name")
 
 
 def nearest_modules(root: Module) -> Iterator[Entry]:

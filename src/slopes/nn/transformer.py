@@ -195,9 +195,12 @@ class TransformerDecoder(Module):
         self.layers = [decoder_layer, *(decoder_layer.fresh_copy() for _ in range(num_layers - 1))]
         self.norm = norm
 
-    def forward(self, tgt: Tensor, memory: Tensor, **masks: Any) -> Tensor:
+    def forward(self, tgt: Tensor, memory: Tensor, tgt_mask: Mask = None, memory_mask: Mask = None,
+                tgt_key_padding_mask: Mask = None, memory_key_padding_mask: Mask = None, tgt_is_causal: bool = False,
+                memory_is_causal: bool = False) -> Tensor:
         for layer in self.layers:
-            tgt = layer(tgt, memory, **masks)
+            tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, tgt_is_causal,
+                        memory_is_causal)
         return tgt if self.norm is None else self.norm(tgt)
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import SlopesError
 from ..files.reading import Path, refused
 from . import importers
@@ -26,6 +28,7 @@ class Builder:
     def __init__(self, onnx: Any, path: Path, weights: Weights, functions: Mapping[tuple[str, str], Any]) -> None:
         self.onnx, self.path, self.weights, self.functions = onnx, path, weights, functions
         self.missing: Counter[str] = Counter()
+        self.arrays: dict[int, tuple[Any, np.ndarray]] = {}  # by the address of a message, which is kept: functions use theirs many times
 
     # Graphs
 
@@ -37,7 +40,7 @@ class Builder:
         for value in proto.input:
             if value.HasField("type"):
                 check_type(value.type, self.path, f"{where}, input {value.name!r:.80}")
-        arrays = {array.name: self.weights.read(array, f"initializer {array.name!r:.80}") for array in proto.initializer}
+        arrays = {array.name: self.array(array, f"initializer {array.name!r:.80}") for array in proto.initializer}
         if proto.sparse_initializer:
             raise refused(self.path, where, "sparse arrays are not supported", repair="export the weights as dense arrays")
         inputs = [value.name for value in proto.input if value.name not in arrays]
@@ -138,7 +141,7 @@ class Builder:
         kind = entry.AttributeType.Name(entry.type)
         field = f"node {label_of(node)}, attribute {entry.name!r:.80}"
         if kind == "TENSOR":
-            return self.weights.read(entry.t, field)
+            return self.array(entry.t, field)
         if kind == "GRAPH":
             return self.graph(entry.g, opsets, refs, visible)
         if kind not in READERS:
@@ -147,6 +150,12 @@ class Builder:
             return READERS[kind](entry)
         except UnicodeDecodeError as error:
             raise refused(self.path, field, f"a string is not UTF-8 ({error})") from error
+
+    def array(self, tensor: Any, field: str) -> np.ndarray:
+        """The array of a TensorProto; one for all calls of the function that has it."""
+        if id(tensor) not in self.arrays:
+            self.arrays[id(tensor)] = (tensor, self.weights.read(tensor, field))
+        return self.arrays[id(tensor)][1]
 
     # Functions
 
@@ -198,13 +207,13 @@ class Builder:
         proto = standard_body(self.onnx, schema, node, types, opsets[plain_domain(node.domain)])
         if proto is None:
             raise refused(self.path, f"node {label_of(node)}", "operator is not supported in this version")
-        missing, self.missing = self.missing, Counter()
+        missing, arrays, self.missing, self.arrays = self.missing, self.arrays, Counter(), {}
         try:
             graph = self.function(proto, attributes, opsets)
             if self.missing:
                 raise refused(self.path, f"node {label_of(node)}", "its definition needs " + ", ".join(self.missing))
         finally:
-            self.missing = missing
+            self.missing, self.arrays = missing, arrays
         return graph
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, TraceError, contexts
+from ..errors import ArgumentError, SlopesError, TooLargeError, TraceError, contexts
+from ..graph.shape import normalize_axis
 from ..tensor import Tensor
 from .operators import Operator
 from .values import Value, at_once, is_known, to_known, to_tensor
+
+FOREIGN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what NumPy and Python raise for values that do not fit
 
 
 class Running(threading.local):
@@ -38,7 +41,21 @@ class Call:
         return self.attributes.get(name)
 
     def run(self, values: Sequence[Value], scope: Mapping[str, Value]) -> tuple[Value, ...]:
-        """The outputs, from the inputs."""
+        """The outputs, from the inputs. Raises ArgumentError where they do not fit the operator."""
+        try:
+            outputs = self.compute(values, scope)
+        except SlopesError:
+            raise
+        except FOREIGN as error:
+            raise self.unfit(values, error) from error
+        except MemoryError as error:
+            raise TooLargeError(f"{self.op}: its result does not fit into memory", why=str(error)[:300]) from error
+        if len(outputs) < len(self.outputs) and any(self.outputs[len(outputs):]):
+            raise self.unsupported(f"output {len(outputs)}")
+        return outputs
+
+    def compute(self, values: Sequence[Value], scope: Mapping[str, Value]) -> tuple[Value, ...]:
+        """The outputs, known ones where all inputs are known."""
         operator = self.operator
         if operator.raw:
             extra = (scope,) if operator.scope else ()
@@ -52,6 +69,10 @@ class Call:
         """The inputs as the operator takes them: arrays where they must be known, otherwise tensors."""
         known = self.operator.known
         return [self.known(i, value) if i in known else to_tensor(value) for i, value in enumerate(values)]
+
+    def axis(self, rank: int) -> int:
+        """The attribute `axis`, counted from the front. Raises ShapeError where there is no such axis."""
+        return normalize_axis(self["axis"], rank, self.op)
 
     def known(self, i: int, value: Value) -> np.ndarray | None:
         """The value of input i as an array. Raises TraceError where it is not known."""
@@ -70,6 +91,13 @@ class Call:
         if known is None:
             raise ArgumentError(f"{self.op}: its input {i} is left out", why="the operator needs it")
         return known
+
+    def unfit(self, values: Sequence[Value], error: Exception) -> ArgumentError:
+        """The error for inputs and attributes that are not such as the operator takes."""
+        kinds = ", ".join(f"{value.dtype} {tuple(value.shape)}" if isinstance(value, (np.ndarray, Tensor)) else type(value).__name__
+                          for value in values)
+        return ArgumentError(f"{self.op}: its inputs or attributes do not fit: inputs are {kinds or 'none'}", why=str(error)[:300],
+                             repair="check the model: onnx.checker.check_model(model, full_check=True)")
 
     def unsupported(self, what: str, repair: str = "") -> ArgumentError:
         """The error for a combination of attributes that slopes does not compute."""
@@ -93,23 +121,50 @@ contexts.append(running_call)
 
 
 class Graph:
-    """A graph, or the body of a function: calls in order, names of inputs and outputs, and known values."""
+    """A graph, or the body of a function: calls in order, names of inputs and outputs, and known values.
 
-    __slots__ = ("calls", "inputs", "known", "name", "outputs")
+    `last_uses` are, for each call, the names that nothing reads after it.
+    """
+
+    __slots__ = ("calls", "inputs", "known", "last_uses", "name", "outputs")
 
     def __init__(self, name: str, inputs: Sequence[str], outputs: Sequence[str], calls: Sequence[Call], known: Mapping[str, Value]) -> None:
         self.name, self.inputs, self.outputs = name, tuple(inputs), tuple(outputs)
         self.calls, self.known = tuple(calls), dict(known)
+        self.last_uses = last_uses(self.calls, self.outputs)
 
     def run(self, values: Sequence[Value], scope: Mapping[str, Value] | None = None) -> list[Value]:
         """The outputs for these inputs; `scope` are the values of the graph around this one."""
         state = {"": None, **(scope or {}), **self.known, **dict(zip(self.inputs, values))}
         before = running.call
         try:
-            for call in self.calls:
+            for call, done in zip(self.calls, self.last_uses):
                 running.call = call
                 outputs = call.run([state[name] for name in call.inputs], state)
                 state.update((name, value) for name, value in zip(call.outputs, outputs) if name)
+                for name in done:
+                    state.pop(name, None)
         finally:
             running.call = before
         return [state[name] for name in self.outputs]
+
+
+def last_uses(calls: Sequence[Call], outputs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The names that each call reads or makes as the last one: their values can go."""
+    later = {"", *outputs}
+    result = []
+    for call in reversed(calls):
+        names = {*reads(call), *call.outputs}
+        result.append(tuple(names - later))
+        later |= names
+    return tuple(reversed(result))
+
+
+def reads(call: Call) -> Iterator[str]:
+    """The names that a call may read, with all of its inner graphs."""
+    yield from call.inputs
+    for graph in call.attributes.values():
+        if isinstance(graph, Graph):
+            yield from graph.outputs
+            for inner in graph.calls:
+                yield from reads(inner)

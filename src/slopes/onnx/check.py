@@ -13,6 +13,7 @@ from .element_types import DTYPES, STRING, name_of
 NEWEST = 28  # the newest operator set of the default domain whose operators are known here
 MOST_NODES = 1_000_000  # of a model whose functions are put in the place of their calls
 MOST_DEPTH = 32  # of functions that call functions
+STRING_FIELD, MESSAGE_FIELD = 9, 11  # types of fields, as protocol buffers number them
 SUPPORTED = "tensors, sequences and optionals of them are supported, maps and sparse tensors are not"
 
 
@@ -43,6 +44,19 @@ def check_model(model: Any, path: Path, newest: int) -> None:
     if model.graph.quantization_annotation and any(entry.quant_parameter_tensor_names for entry in model.graph.quantization_annotation):
         raise refused(path, "quantization_annotation", "annotations that refer to other tensors are not supported",
                       repair="export with QuantizeLinear and DequantizeLinear nodes")
+
+
+def check_text(message: Any, path: Path, field: str = "model") -> None:
+    """Every text in a message is UTF-8: protocol buffers hand others out as bytes."""
+    for descriptor, value in message.ListFields():
+        where = f"{field}.{descriptor.name}"
+        if descriptor.type == STRING_FIELD:
+            texts = [value] if isinstance(value, (str, bytes)) else value
+            if not all(isinstance(text, str) for text in texts):
+                raise refused(path, where, "a name is not UTF-8")
+        elif descriptor.type == MESSAGE_FIELD:
+            for inner in [value] if hasattr(value, "ListFields") else value:
+                check_text(inner, path, where)
 
 
 def plain_domain(domain: str) -> str:
@@ -79,7 +93,7 @@ def check_order(nodes: Iterable[Any], known: Iterable[str], path: Path, where: s
 
 
 class FunctionSizes:
-    """How many nodes each function of a model has, once all functions are put in the place of their calls."""
+    """How many nodes each function of a model has, once all functions are put in the place of their calls; long attributes count too."""
 
     def __init__(self, functions: Mapping[tuple[str, str], Any], path: Path) -> None:
         self.functions, self.path = functions, path
@@ -96,7 +110,8 @@ class FunctionSizes:
     def of_node(self, node: Any) -> int:
         inner = sum(self.check(graph.node) for graph in graphs_in(node))
         key = (plain_domain(node.domain), node.op_type)
-        return 1 + inner + (self.of_function(key) if key in self.functions else 0)
+        lists = sum(len(entry.ints) + len(entry.floats) + len(entry.strings) for entry in node.attribute) if self.active else 0
+        return 1 + inner + lists + (self.of_function(key) if key in self.functions else 0)
 
     def of_function(self, key: tuple[str, str]) -> int:
         if key in self.active or len(self.active) >= MOST_DEPTH:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +12,19 @@ import numpy as np
 
 from .. import tree
 from ..capture import Captured, argument_paths, capture_call
-from ..errors import ArgumentError, DTypeError, SlopesError, line_text
+from ..errors import ArgumentError, DTypeError, SlopesError
 from ..files.atomic import write_bytes
 from ..graph.dtype import NATIVE
 from ..graph.node import Node
-from ..modes import as_a_whole
+from ..modes import as_a_whole, enable_grad
 from ..nn.module import Module
 from ..tensor import Tensor
 from ..trace_call import TensorSpec
 from ..train.mode import Mode
-from .export_builder import Builder
-from .export_forms import FORMS, MATCHES, WITHOUT
-from .export_layers import matches
-from .export_loops import segment_reads
+from .export_graph import Signature, translate
 from .export_model import model_bytes, onnx
-from .export_recurrent import RecurrentLoops
 from .export_sizes import BakedIn, SizeTable, batch_sizes
-from .export_values import Names, Subgraph, Value, assign_names
+from .export_values import Subgraph
 
 Axes = Mapping[int, int]  # the axis of the batch, by leaf among all arguments
 
@@ -86,7 +81,7 @@ class ExampleCall:
         if not any(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves):
             raise ArgumentError("save_onnx: there is no example", why="the shapes of a model's values follow from those of its inputs",
                                 repair='pass what the net is called with: sl.save_onnx(net, "net.onnx", x)')
-        return cls(leaves, structure, argument_paths(net, len(leaves), structure))
+        return cls(leaves, structure, [path.replace(" ", "_") for path in argument_paths(net, len(leaves), structure)])
 
     @property
     def inputs(self) -> list[int]:
@@ -126,13 +121,17 @@ def batch_axes(call: ExampleCall, dynamic: bool | Mapping[str, int]) -> Axes:
 def export_graph(net: Module, call: ExampleCall, axes: Axes, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Subgraph:
     """The network as a graph of ONNX operators."""
     taken = {n for i in call.inputs for n in call.leaves[i].shape} | {n for _, tensor in net.named_state() for n in tensor.shape}
-    with Mode(net, training=False, quiet=True), as_a_whole():
-        captured = capture_call(net, call.leaves, call.structure)
+    with Mode(net, training=False, quiet=True), as_a_whole(), enable_grad():  # no_grad would mark values that nothing follows
+        captured, sizes = for_any_batch(net, call, axes, batch_sizes(taken)) if axes else for_this_batch(net, call)
         check_state(captured)
-        sizes = SizeTable([roots_of(captured)], (0,))
-        if axes:
-            captured, sizes = for_any_batch(net, call, axes, batch_sizes(taken))
-        return translate(net, captured, sizes, axes, inputs, outputs)
+        first = next(iter(axes.items()), None)
+        return translate(net, captured, sizes, Signature(call.paths, first, inputs, outputs))
+
+
+def for_this_batch(net: Module, call: ExampleCall) -> tuple[Captured, SizeTable]:
+    """The network traced for the examples; all sizes are theirs."""
+    captured = capture_call(net, call.leaves, call.structure, compiled=False)
+    return captured, SizeTable([roots_of(captured)], (0,))
 
 
 def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tuple[int, ...]]) -> tuple[Captured, SizeTable]:
@@ -140,11 +139,12 @@ def for_any_batch(net: Module, call: ExampleCall, axes: Axes, tries: Iterable[tu
     why = ""
     for batches in tries:
         try:
-            captures = [capture_call(net, call.specs(axes, batch), call.structure) for batch in batches]
+            captures = [capture_call(net, call.specs(axes, batch), call.structure, compiled=False) for batch in batches]
             return captures[0], SizeTable([roots_of(captured) for captured in captures], batches)
         except BakedIn as error:
             why = why or str(error)
         except SlopesError as error:
+            for_this_batch(net, call)  # raises what is wrong with the examples themselves
             raise batch_error(f"for a batch of another size: {error.what}") from error
     raise batch_error(why)
 
@@ -166,74 +166,3 @@ def check_state(captured: Captured) -> None:
         raise ArgumentError(f"save_onnx: in eval mode the network still assigns {names}",
                             why="a model of ONNX is a pure function: it draws no random numbers and keeps nothing between calls",
                             repair="do so only where self.training is true; return new states as outputs")
-
-
-# ---------------------------------------------------------------------- translation
-def translate(net: Module, captured: Captured, sizes: SizeTable, axes: Axes, inputs: Sequence[str] | None,
-              outputs: Sequence[str] | None) -> Subgraph:
-    """The captured function as a graph of ONNX operators."""
-    b = Builder(sizes, FORMS, (*MATCHES, RecurrentLoops(captured).match, *matches(captured)))
-    b.reads = segment_reads(captured.roots)
-    graph_inputs = [Value(value.node.dtype, sizes.shape(value.node)) for value in captured.inputs]
-    for value, entry in zip(graph_inputs, captured.inputs):
-        b.values[entry.node] = value
-    keys = {id(tensor): key for key, tensor in net.named_state()}
-    for entry in captured.state:
-        assert entry.tensor is not None
-        b.values[entry.node] = Value(entry.node.dtype, entry.node.shape, keys.get(id(entry.tensor), entry.path), entry.tensor.numpy())
-    name_values(graph_inputs, named("inputs", [value.path for value in captured.inputs], inputs),
-                {value.name for value in b.values.values() if value.name})
-    add_batch(b, captured, axes, graph_inputs)
-    b.translate(captured.roots)
-    results = [b.value(value.node) for value in captured.outputs]
-    names = named("outputs", [value.path.replace("result", "output", 1) for value in captured.outputs], outputs)
-    graph = Subgraph(graph_inputs, [output(b, value, name, results[:i]) for i, (value, name) in enumerate(zip(results, names))], b.calls)
-    graph.drop_unused()
-    check_forms(b, graph)
-    assign_names(graph)
-    return graph
-
-
-def named(what: str, own: Sequence[str], names: Sequence[str] | None) -> list[str]:
-    """The names of inputs or outputs: those that the caller chose, else their own."""
-    if names is None:
-        return list(own)
-    if isinstance(names, str) or len(names) != len(own) or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-        raise ArgumentError(f"save_onnx: {what}={names!r}", why=f"the network has {len(own)} {what}: {', '.join(own)}",
-                            repair=f"give a list of {len(own)} different names")
-    return list(names)
-
-
-def name_values(values: Sequence[Value], names: Sequence[str], taken: set[str]) -> None:
-    """Name the inputs, differently from all weights."""
-    free = Names(taken)
-    for value, name in zip(values, names):
-        value.name = free.new(re.sub(r"\s", "_", name))
-
-
-def add_batch(b: Builder, captured: Captured, axes: Axes, inputs: Sequence[Value]) -> None:
-    """The batch as a value, from the shape of an input that has it."""
-    for value, entry in zip(inputs, captured.inputs):
-        if entry.leaf in axes:
-            axis = axes[entry.leaf]
-            b.batch = b.call("Shape", value, dtype=np.dtype("int64"), shape=(1,), start=axis, end=axis + 1)
-            return
-
-
-def output(b: Builder, value: Value, name: str, before: Sequence[Value]) -> Value:
-    """An output of the model: an output of a call, under its own name."""
-    if value.call is None or value in before or value.name:
-        value = b.call("Identity", value, shape=value.shape)
-    value.name = name
-    return value
-
-
-def check_forms(b: Builder, graph: Subgraph) -> None:
-    """Raise one error for all operations of the model that have no ONNX form."""
-    needed = [b.missing[value] for call in graph.all_calls() for value in call.outputs if value in b.missing]
-    if not needed:
-        return
-    lines = dict.fromkeys(f"{node.op.name} ({node.dtype}) in {node.layer or line_text(node.location)}" for node, _ in needed)
-    reasons = dict.fromkeys(reason or WITHOUT.get(node.op.name, "it has no ONNX operator") for node, reason in needed)
-    raise ArgumentError(f"save_onnx: the network uses what ONNX does not have: {', '.join(lines)}", why="; ".join(reasons),
-                        repair="replace these operations, or export the part of the network before them")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.build import Constant
-from ..graph.dtype import DType, int64
+from ..graph.dtype import DType, int64, is_complex
 from ..graph.node import Node
 from ..graph.walk import topological
 from ..ops.move import Expand
@@ -97,6 +97,8 @@ class Builder:
                     return matched
             if node.op.name not in self.forms:
                 raise NoForm
+            if is_complex(node.dtype):
+                raise NoForm("ONNX runtimes compute no complex numbers")
             value = self.forms[node.op.name](self, node)
         except NoForm as error:
             value = Value(node.dtype, self.sizes.shape(node))

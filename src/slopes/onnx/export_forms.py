@@ -10,7 +10,10 @@ from .export_builder import Form, Match
 FORMS: Mapping[str, Form] = {**export_elementwise.FORMS, **export_moves.FORMS, **export_indices.FORMS, **export_reductions.FORMS,
                              **export_loops.FORMS}
 MATCHES: tuple[Match, ...] = (export_loops.row_slice, export_loops.row_reshape)
+LINALG, COMPLEX = "of linear algebra, ONNX has products and determinants only", "ONNX runtimes compute no complex numbers"
 WITHOUT: Mapping[str, str] = {
+    **dict.fromkeys(("cholesky", "determinant_sign", "eigh", "log_determinant", "pinv", "qr", "solve", "svd"), LINALG),
+    **dict.fromkeys(("conj", "dft", "imag", "real"), COMPLEX),
     "random_bits": "ONNX has no random numbers that a seed repeats",
     "nextafter": "ONNX has no operator that sees the bits of a float",
     "bfloat16_bits": "ONNX has no operator that sees the bits of a float",

@@ -1,4 +1,4 @@
-"""Functions and layers that are ONNX operators.
+"""Recognises the functions and layers that are ONNX operators.
 
 Graphs are interned: equal expressions are one object. So a call of a known function is recognised by calling it again, with the
 values that the nodes of its region read: if the result is the very node that the network has, the operator of this meaning may stand
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,137 +17,21 @@ from ..capture import Captured
 from ..errors import SlopesError
 from ..graph.body import with_bodies
 from ..graph.build import build
-from ..graph.dtype import float32, float64
+from ..graph.dtype import float32
 from ..graph.node import Node
 from ..graph.scopes import Region
-from ..graph.shape import normalize_axes
 from ..graph.walk import topological
 from ..nn.layer_norm import affine as scaled_and_moved
 from ..nn.layer_norm import standardize
 from ..nn.normalization import normalize
-from ..ops import composite
 from ..ops.elementwise import Add
 from ..ops.move import Reshape
-from ..ops.spatial import padding_pairs, per_axis, pool_parameters
 from .export_builder import Builder, Match, unexpanded
+from .export_functions import FUNCTIONS, Function
 from .export_values import Value
 
-Arguments = Mapping[str, Any]
-Operator = Callable[[Builder, Arguments, list[Node], Node], Value | None]
-"""From a function's arguments and operands, and its result: the value by an ONNX operator, None where that does not exist."""
 SHARED = 4  # nodes at the beginning of a function, one after the other, that its calls may share: padding, groups, windows
 MANY = 8  # values that a region may read, for its operands to be sought among them
-SINGLE, REAL = (float32,), (float32, float64)
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function that an ONNX operator computes, for results of some types."""
-
-    make: Callable[..., Any]
-    operands: int
-    types: tuple[np.dtype, ...]
-    operator: Operator
-
-
-# ---------------------------------------------------------------------- functions
-def pointwise(operator: str, **names: str) -> Operator:
-    """An operator on each element, whose attributes are arguments of the function, by other names."""
-    def emit(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
-        return b.apply(operator, b.value(operands[0]), **{name: arguments[own] for name, own in names.items()})
-
-    return emit
-
-
-def softplus(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-    return b.apply("Softplus", b.value(operands[0])) if arguments["beta"] == 1 else None
-
-
-def selu(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
-    return b.apply("Selu", b.value(operands[0]))
-
-
-def along_axis(operator: str) -> Operator:
-    """An operator along one axis."""
-    def emit(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-        axis = arguments["axis"]
-        if not isinstance(axis, int) or not result.size:
-            return None
-        return b.call(operator, b.value(operands[0]), shape=b.shape(result), axis=axis)
-
-    return emit
-
-
-def mean(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-    axes = normalize_axes(arguments["axis"], operands[0].ndim, "mean")
-    if not axes or not operands[0].size:
-        return None
-    return b.call("ReduceMean", b.value(operands[0]), b.ints(*axes), shape=b.shape(result), keepdims=int(arguments["keepdims"]))
-
-
-def affine(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-    """x W^T + b of a matrix x."""
-    x, weight, bias = map(b.value, operands)
-    return b.call("Gemm", x, weight, bias, shape=b.shape(result), transB=1) if len(x.shape) == len(weight.shape) == 2 else None
-
-
-def spatial(pairs: tuple[tuple[int, int], ...]) -> list[int]:
-    """Padding as ONNX writes it: all that comes before, then all that comes after."""
-    return [low for low, _ in pairs] + [high for _, high in pairs]
-
-
-def pool(operator: str) -> Operator:
-    """Pooling of the axes after batch and channels."""
-    def emit(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value | None:
-        (x,) = operands
-        kernel, stride, pairs, dilation = pool_parameters(operator, x, arguments["size"], arguments["stride"], arguments["padding"],
-                                                          arguments.get("dilation", 1))
-        if len(kernel) != x.ndim - 2:
-            return None
-        averages = operator == "AveragePool"
-        return b.call(operator, b.value(x), shape=b.shape(result), kernel_shape=list(kernel), strides=list(stride), pads=spatial(pairs),
-                      dilations=None if averages else list(dilation),
-                      count_include_pad=int(arguments["count_include_pad"]) if averages else None)
-
-    return emit
-
-
-def convolution(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
-    x, w = operands
-    rank, kernel = w.ndim - 2, w.shape[2:]
-    stride, dilation = (per_axis(arguments[name], rank, name) for name in ("stride", "dilation"))
-    pairs = padding_pairs(arguments["padding"], kernel, stride, dilation, "convolution")
-    return b.call("Conv", b.value(x), b.value(w), shape=b.shape(result), kernel_shape=list(kernel), strides=list(stride),
-                  dilations=list(dilation), pads=spatial(pairs), group=arguments["groups"])
-
-
-def transposed_convolution(b: Builder, arguments: Arguments, operands: list[Node], result: Node) -> Value:
-    x, w = operands
-    rank, kernel = w.ndim - 2, w.shape[2:]
-    stride, dilation = (per_axis(arguments[name], rank, name) for name in ("stride", "dilation"))
-    pairs = padding_pairs(arguments["padding"], kernel, (1,) * rank, dilation, "transposed convolution")
-    extra = per_axis(arguments["output_padding"], rank, "output_padding", 0)
-    return b.call("ConvTranspose", b.value(x), b.value(w), shape=b.shape(result), kernel_shape=list(kernel), strides=list(stride),
-                  dilations=list(dilation), pads=spatial(pairs), output_padding=list(extra), group=arguments["groups"])
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "relu": Function(composite.relu, 1, REAL, pointwise("Relu")),
-    "leaky_relu": Function(composite.leaky_relu, 1, SINGLE, pointwise("LeakyRelu", alpha="slope")),
-    "elu": Function(composite.elu, 1, SINGLE, pointwise("Elu", alpha="alpha")),
-    "selu": Function(composite.selu, 1, SINGLE, selu),
-    "sigmoid": Function(composite.sigmoid, 1, REAL, pointwise("Sigmoid")),
-    "softplus": Function(composite.softplus, 1, SINGLE, softplus),
-    "gelu": Function(composite.gelu, 1, SINGLE, pointwise("Gelu", approximate="approximate")),
-    "softmax": Function(composite.softmax, 1, REAL, along_axis("Softmax")),
-    "log_softmax": Function(composite.log_softmax, 1, REAL, along_axis("LogSoftmax")),
-    "mean": Function(composite.mean, 1, REAL, mean),
-    "affine": Function(composite.affine, 3, REAL, affine),
-    "max_pool": Function(composite.max_pool, 1, REAL, pool("MaxPool")),
-    "avg_pool": Function(composite.avg_pool, 1, SINGLE, pool("AveragePool")),
-    "convolution": Function(composite.convolution, 2, SINGLE, convolution),
-    "transposed_convolution": Function(composite.transposed_convolution, 2, SINGLE, transposed_convolution),
-}
 
 
 class Recognizer:
@@ -190,7 +73,7 @@ class Recognizer:
     def calls(self, region: Region, known: Function, node: Node) -> Iterator[tuple[Node, ...]]:
         """The operands with which the function gives this node."""
         read = self.operands(region)
-        if known.operands <= len(read) <= MANY:
+        if known.operands <= len(read) <= MANY and set(region.arguments) <= set(known.arguments):
             for operands in itertools.permutations(read, known.operands):
                 if operands[0].dtype == node.dtype and rebuilt(known.make, *operands, **region.arguments) is node:
                     yield operands

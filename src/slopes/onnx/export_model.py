@@ -14,7 +14,7 @@ from .export_sizes import Dim
 from .export_values import Call, Subgraph, Value
 
 OPSET, IR_VERSION = 20, 9  # the oldest with Gelu: files that onnxruntime reads from version 1.17 on
-LARGEST = (1 << 31) - 1  # bytes of a protocol buffer
+LARGEST = (1 << 31) - (1 << 24)  # bytes of weights: a protocol buffer has 2 GiB at most, with the nodes
 
 
 def onnx() -> Any:
@@ -32,12 +32,12 @@ def element_type(dtype: DType | str) -> int:
 def model_bytes(graph: Subgraph, name: str) -> bytes:
     """The model as the bytes of its file: the same for the same graph."""
     library = onnx()
+    size = sum(value.array.nbytes for value in graph.initializers() if value.array is not None)
+    if size > LARGEST:
+        raise SaveError(f"save_onnx: the weights take {size / 2 ** 30:.1f} GiB", why="a file of ONNX holds 2 GiB at most, weights included",
+                        repair="save the weights as safetensors, or export parts of the network")
     model = library.ModelProto(ir_version=IR_VERSION, producer_name="slopes", producer_version=VERSION, graph=graph_proto(graph, name))
     model.opset_import.add(domain="", version=OPSET)
-    size = model.ByteSize()
-    if size > LARGEST:
-        raise SaveError(f"save_onnx: the model takes {size / 2 ** 30:.1f} GiB", why="a file of ONNX holds 2 GiB at most, weights included",
-                        repair="save the weights as safetensors, or export parts of the network")
     return model.SerializeToString(deterministic=True)
 
 

@@ -51,9 +51,9 @@ class RecurrentLoops:
     def layer_of(self, node: Node) -> Recurrent | None:
         """The recurrent layer in which a loop runs, if ONNX has its formula."""
         layer = self.layers.get(node.layer) if node.op is Scan else None
-        if type(layer) not in ORDERS or (isinstance(layer, GRU) and layer.update != "keeps"):
+        if not isinstance(layer, Recurrent) or type(layer) not in ORDERS or layer.proj_size:
             return None
-        return layer
+        return None if isinstance(layer, GRU) and layer.update != "keeps" else layer
 
     def loop(self, layer: Recurrent, x: Node, starts: Sequence[Node], suffix: str) -> Node | None:
         """The loop that a unit of the layer makes of inputs (T, N, I) and first states; None where it refuses them."""

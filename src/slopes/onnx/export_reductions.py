@@ -107,7 +107,12 @@ def gemm(b: Builder, a: Value, c: Value, a_axes: Labels, b_axes: Labels, out_axe
     return b.call("Gemm", a, c, shape=shape, transA=first or None, transB=second or None)
 
 
+def determinant(b: Builder, node: Node) -> Value:
+    return b.call("Det", b.value(node.args[0]), shape=b.shape(node))
+
+
 FORMS: dict[str, Form] = {
+    "determinant": determinant,
     "sum": reduction("ReduceSum"), "prod": reduction("ReduceProd"), "max": reduction("ReduceMax"), "min": reduction("ReduceMin"),
     "max_first": reduction("ReduceMax"), "any": truth("ReduceMax"), "all": truth("ReduceMin"),
     "argmax": position("ArgMax"), "argmin": position("ArgMin"), "cumulative_sum": cumulative_sum, "contract": contract,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..parameter import Parameter
 from ..tensor import Tensor, asarray
 from .build import Builder
 from .call import Graph
-from .check import FunctionSizes, check_model, check_unique, missing_error, opsets_of, plain_domain
+from .check import FunctionSizes, check_model, check_text, check_unique, missing_error, opsets_of, plain_domain
 from .element_types import DTYPES, STRING
 from .values import Value, to_tensor
 from .weights import Weights
@@ -31,16 +32,17 @@ class Input(NamedTuple):
     rank: int | None
 
 
-def load_onnx(path: Path) -> OnnxModule:
+def load_onnx(path: Path, frozen: Sequence[str] = ()) -> OnnxModule:
     """Read an ONNX model as a module.
 
-    Float initializers become parameters under their own names; those that are only running statistics, and single numbers, become
-    buffers; whole numbers and values that decide about shapes are constants. The module runs at once, inside `sl.compile`, and with
-    gradients; sizes that the file declares as dynamic (and all others that its nodes do not fix) may vary from call to call. Data in
-    other files are read from the model's own folder only. Half precision is computed as float32.
+    Float initializers become parameters under their own names. Buffers, which are not trained, are running statistics, quantisation scales,
+    initial states, single numbers, and what `frozen` names (patterns such as "mask*"). Whole numbers, and values that decide about shapes,
+    are constants. The module runs at once, inside `sl.compile`, and with gradients. Sizes of inputs may vary from call to call as far as
+    the nodes allow it. Data in other files are read from the model's own folder only. Half precision is computed as float32.
 
     Raises DataError for files that are damaged or hostile, need operators that slopes lacks (all are named), or a newer standard;
-    MissingExtraError without the onnx package. Format: https://onnx.ai/onnx/repo-docs/IR.html.
+    ArgumentError for a pattern that no array matches; MissingExtraError without the onnx package.
+    Format: https://onnx.ai/onnx/repo-docs/IR.html.
 
     >>> import onnx
     >>> nodes = [onnx.helper.make_node("Gemm", ["x", "weight", "bias"], ["y"], transB=1)]
@@ -65,7 +67,17 @@ def load_onnx(path: Path) -> OnnxModule:
     graph = builder.graph(model.graph, opsets, {})
     if builder.missing:
         raise missing_error(builder.missing, path)
-    return OnnxModule(graph, [input_of(value) for value in model.graph.input if value.name in graph.inputs])
+    check_patterns(frozen, graph)
+    return OnnxModule(graph, [input_of(value) for value in model.graph.input if value.name in graph.inputs], frozen)
+
+
+def check_patterns(frozen: Sequence[str], graph: Graph) -> None:
+    """Every pattern names an array."""
+    names = [name for name, array in graph.known.items() if array.dtype.kind == "f"]
+    for pattern in frozen:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            raise ArgumentError(f"load_onnx: frozen names {pattern!r}, which no float array of the model matches",
+                                why="its arrays are " + ", ".join(names)[:300])
 
 
 def parse(onnx: Any, path: Path) -> Any:
@@ -76,6 +88,7 @@ def parse(onnx: Any, path: Path) -> Any:
         model.ParseFromString(raw)
     except Exception as error:  # protobuf's implementations raise different errors
         raise refused(path, "contents", f"it is no ONNX model ({error})") from error
+    check_text(model, path)
     return model
 
 
@@ -102,9 +115,9 @@ class OnnxModule(Module):
 
     unnamed = "state"
 
-    def __init__(self, graph: Graph, inputs: list[Input]) -> None:
+    def __init__(self, graph: Graph, inputs: list[Input], frozen: Sequence[str]) -> None:
         self.graph, self.inputs = graph, tuple(inputs)
-        self.state = state_of(graph)
+        self.state = state_of(graph, frozen)
         for name in self.state:
             del graph.known[name]
 
@@ -155,7 +168,7 @@ def output_of(value: Value) -> Any:
     return [output_of(element) for element in value] if isinstance(value, list) else to_tensor(value)
 
 
-def state_of(graph: Graph) -> dict[str, Tensor]:
+def state_of(graph: Graph, frozen: Sequence[str]) -> dict[str, Tensor]:
     """Parameters and buffers by name, of the arrays that are not constants."""
     uses: dict[str, set[str]] = {}
     for name, use in uses_in(graph):
@@ -164,7 +177,8 @@ def state_of(graph: Graph) -> dict[str, Tensor]:
     for name, array in graph.known.items():
         kinds = uses.get(name, {"unused"})
         if array.dtype.kind == "f" and "known" not in kinds:
-            state[name] = Parameter(array) if array.ndim and kinds == {"trained"} else Buffer(array)
+            trained = array.ndim > 0 and kinds == {"trained"} and not any(fnmatch.fnmatchcase(name, pattern) for pattern in frozen)
+            state[name] = Parameter(array) if trained else Buffer(array)
     return state
 
 

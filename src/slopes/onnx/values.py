@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.shape import normalize_axes
 from ..modes import mode
 from ..tensor import Tensor, asarray
 
@@ -50,9 +51,11 @@ def integers(value: Any) -> tuple[int, ...]:
 
 
 def axes_of(axes: Sequence[int], rank: int) -> tuple[int, ...]:
-    """Axes counted from the front, in their order.
+    """Axes counted from the front, in their order. Raises ShapeError for one that does not exist or is named twice.
 
     >>> axes_of((-1, 0), 3)
     (2, 0)
     """
-    return tuple(axis % rank if rank else axis for axis in axes)
+    axes = tuple(axes)
+    normalize_axes(axes, rank, "ONNX")
+    return tuple(axis % rank for axis in axes)

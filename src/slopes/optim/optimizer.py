@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +12,13 @@ from ..constraint import FLAG, NOT_NEGATIVE, Constraint, check
 from ..errors import ArgumentError, GradientError, missing_method
 from ..graph.dtype import DType
 from ..modes import no_grad
-from ..nn.hyper_parameter import HyperParameter, TracksChanges, format_value
+from ..nn.hyper_parameter import HyperParameter, format_value
 from ..nn.module import Module
 from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor
 from ..versions import versions
-from .parameters import GROUP_KEY, named_parameters, parameter_groups
-
-State = dict[str, Tensor]
+from .groups import Grouped, State
+from .parameters import named_parameters, parameter_groups
 
 MAX_LISTED = 8  # parameters without a gradient that an error names; the others are counted
 
@@ -48,7 +45,7 @@ class OptionalTerm(HyperParameter):
             instance.extend_state()
 
 
-class Optimizer(TracksChanges):
+class Optimizer(Grouped):
     """The base class of optimizers. A subclass implements:
 
     init(parameter) -> {name: array}: the initial state of a parameter.
@@ -93,30 +90,12 @@ class Optimizer(TracksChanges):
     [0.75, -1.75]
     """
 
-    lr = HyperParameter(NOT_NEGATIVE)
-    options: dict[str, Any]  # of the constructor, without defaults
     constraints: Mapping[str, Constraint] = {"lr": NOT_NEGATIVE, "maximize": FLAG}
-
-    def __init_subclass__(cls) -> None:
-        """The signature of the class is that of its __init__, not of __new__."""
-        own = inspect.signature(cls.__init__)
-        cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])  # type: ignore[attr-defined]
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Remembers the options of the constructor, which are the defaults of groups."""
-        optimizer = super().__new__(cls)
-        vars(optimizer)["options"] = constructor_options(cls, args, kwargs)
-        return optimizer
 
     def __init__(self, lr: float, maximize: bool = False) -> None:
         check(type(self).__name__, {"maximize": FLAG}, {"maximize": maximize})
-        self.members: list[Optimizer] = []
-        self.whole: Optimizer | None = None
-        self.base_lr = 0.0
+        super().__init__()
         self.terms: set[str] = set()
-        self.names: list[str] = []
-        self.parameters: list[Tensor] = []
-        self.states: list[State] = []
         self.steps = Tensor(0, np.int64)
         self.lr = lr
         self.maximize = maximize
@@ -132,47 +111,6 @@ class Optimizer(TracksChanges):
             self.join([self.group(i, options) for i, options in enumerate(groups)])
         else:
             self.bind(params)
-
-    def group(self, i: int, options: Mapping[str, Any]) -> Optimizer:
-        """The optimizer of a group: options that it does not have are those of this one."""
-        own, known = {name: value for name, value in options.items() if name != GROUP_KEY}, option_names(type(self))
-        for name in own:
-            if name not in known:
-                raise ArgumentError(f"{type(self).__name__}: group {i} has {name!r}, which is not an option of {type(self).__name__}",
-                                    repair=f"its options are {', '.join(known)}")
-        return type(self)(options[GROUP_KEY], **{**self.options, **own})
-
-    def join(self, members: Sequence[Optimizer]) -> None:
-        """Become the optimizer that consists of these, each with its parameters and rate."""
-        owner, tensors = type(self).__name__, [parameter for member in members for parameter in member.parameters]
-        if len({id(tensor) for tensor in tensors}) < len(tensors):
-            raise ArgumentError(f"{owner}: a parameter is in two groups", why="it would be changed twice in each step",
-                                repair="select the parameters of each group so that no other group has them")
-        if not float(self.lr):
-            raise ArgumentError(f"{owner}: lr is 0, and there are groups", why="setting it scales the rates of all groups in proportion",
-                                repair="pass an lr above 0, and to groups that shall rest lr 0")
-        self.names = [f"groups.{i}.{name}" for i, member in enumerate(members) for name in member.names]
-        self.parameters, self.states = tensors, [state for member in members for state in member.states]
-        self.base_lr = float(self.lr)
-        for member in members:
-            member.whole = self
-        self.members = list(members)
-
-    @property
-    def groups(self) -> list[Optimizer]:
-        """The optimizers of the groups of parameters; this one where there are none."""
-        return list(self.members) or [self]
-
-    @property
-    def rate(self) -> Tensor:
-        """The learning rate of the next step: `lr`, in a group scaled as that of the whole optimizer was since its construction."""
-        return self.lr if self.whole is None else self.lr * (self.whole.rate / self.whole.base_lr)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if vars(self).get("members") and name != "lr" and is_option(type(self), name):
-            raise ArgumentError(f"{type(self).__name__}: {name} cannot be set for all groups at once", why="each group has its own",
-                                repair=f"set it for the groups: for group in opt.groups: group.{name} = {value!r}")
-        super().__setattr__(name, value)
 
     def bind(self, parameters: Module | Mapping[str, Tensor] | Iterable[Any]) -> Optimizer:
         """Optimize these parameters: a module, a mapping, a list, or pairs of names and parameters.
@@ -230,12 +168,8 @@ class Optimizer(TracksChanges):
         with no_grad():
             self.update_all(self.gradients())
 
-    def update_all(self, gradients: Sequence[Tensor | None]) -> None:
-        """Update every parameter that has a gradient, group by group."""
-        if self.members:
-            for member, part in zip(self.members, split(gradients, [len(member.parameters) for member in self.members])):
-                member.update_all(part)
-            return
+    def update_group(self, gradients: Sequence[Tensor | None]) -> None:
+        """Update every parameter that has a gradient."""
         if self.counts_steps:
             self.steps.assign(self.steps + 1)
         coefficients = {dtype: self.coefficients(dtype) for dtype in dict.fromkeys(parameter.dtype for parameter in self.parameters)}
@@ -293,11 +227,8 @@ class Optimizer(TracksChanges):
         self.check_bound("load_state_dict")
         load_arrays(type(self).__name__, dict(self.named_state()), state, strict)
 
-    def named_state(self) -> list[tuple[str, Tensor]]:
-        """(name, tensor) of all state of a step, other than parameters and gradients; of groups as "groups.0.lr"."""
-        if self.members:
-            return [("lr", self.lr), *((f"groups.{i}.{name}", tensor) for i, member in enumerate(self.members)
-                                       for name, tensor in member.named_state())]
+    def group_state(self) -> list[tuple[str, Tensor]]:
+        """(name, tensor) of all state of a step, without groups."""
         shared = [("steps", self.steps)] if self.counts_steps else []
         return [*self.hyper_parameters().items(), *shared,
                 *((f"{name}.{key}", tensor) for name, state in zip(self.names, self.states) for key, tensor in state.items())]
@@ -323,25 +254,3 @@ def check_pair(owner: str, name: str, value: Any, default: str) -> None:
     """Raise ArgumentError unless an argument, such as betas, has two parts; each is checked as a hyper-parameter of its own."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ArgumentError(f"{owner}: {name} must be two numbers, not {value!r}", repair=f"the default is {default}")
-
-
-def option_names(kind: type) -> list[str]:
-    """The arguments of a constructor after the first, which are the optimized parameters."""
-    return list(inspect.signature(kind).parameters)[1:]
-
-
-def constructor_options(kind: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The options in the arguments of a constructor, by name."""
-    names = option_names(kind)
-    return {**dict(zip(names, args[1:])), **{name: value for name, value in kwargs.items() if name in names}}
-
-
-def is_option(kind: type, name: str) -> bool:
-    """Whether an attribute is an option of optimizers of this class."""
-    return isinstance(getattr(kind, name, None), HyperParameter) or name in option_names(kind)
-
-
-def split(values: Sequence[Any], sizes: Sequence[int]) -> list[Sequence[Any]]:
-    """Consecutive parts of these sizes."""
-    ends = list(itertools.accumulate(sizes))
-    return [values[end - size : end] for end, size in zip(ends, sizes)]

@@ -93,6 +93,14 @@ class Coder(Architecture):
         return parameter_count(net)
 
 
+@dataclass(frozen=True)
+class Encoder(Coder):
+    """The encoder alone."""
+
+    def build(self) -> nn.Module:
+        return CoderNetwork(self).encoder
+
+
 class CoderNetwork(nn.Module):
     """y = decoder(encoder(x)), all dense: (N, D) -> (N, D)."""
 
@@ -174,7 +182,7 @@ class RecurrentNetwork(nn.Module):
         self.embedding = None if plan.vocabulary is None else nn.Embedding(plan.vocabulary, plan.embedding)
         width = plan.shape[1] if plan.vocabulary is None else plan.embedding
         self.hidden, self.bidirectional = plan.hidden, plan.bidirectional
-        self.memory = RECURRENT[plan.kind](width, plan.hidden, plan.layers, bidirectional=plan.bidirectional,
+        self.memory = RECURRENT[plan.kind](width, plan.hidden, plan.layers, batch_first=True, bidirectional=plan.bidirectional,
                                              dropout=plan.dropout if plan.layers > 1 else 0.0)
         self.dropout = make_dropout(plan.dropout)
         self.head = nn.Linear(plan.hidden * (2 if plan.bidirectional else 1), plan.outputs)

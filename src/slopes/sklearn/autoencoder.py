@@ -8,7 +8,7 @@ import numpy as np
 
 from ..modes import no_grad
 from ..tensor import asarray
-from .architectures import Architecture, Coder, CoderNetwork, Shape
+from .architectures import Architecture, Coder, CoderNetwork, Encoder, Shape
 from .base import HeldOut, NetworkEstimator
 from .callbacks import with_callbacks
 from .examples import Examples
@@ -76,7 +76,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         validation.check_is_fitted(self)
         codes = validation.check_array(X, dtype=[np.float64, np.float32])
         with no_grad():
-            return self._net.decoder(asarray(codes.astype(self._forward.dtype))).numpy().astype(codes.dtype)
+            return self._net.decoder(asarray(codes.astype(self._forward.plan.dtype))).numpy().astype(codes.dtype)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Minus half the mean squared error of the restored examples: higher is better."""
@@ -98,7 +98,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
 
     def _use(self, weights: Any) -> None:
         super()._use(weights)
-        self._encoder = Forward(self._architecture, self._net.encoder)
+        self._encoder = Forward(Encoder(**vars(self._architecture)), self._net.encoder)
 
     def _architecture_of(self, shape: Shape, outputs: int, rows: Any) -> Architecture:
         hidden = layer_sizes(type(self).__name__, "hidden_layer_sizes", self.hidden_layer_sizes)

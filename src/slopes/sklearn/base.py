@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,13 +20,13 @@ from .examples import Examples
 from .forward import Forward
 from .minimum import minimize
 from .objectives import Loss
-from .program import Arrays, Plan, Program, convert, pool
+from .program import Arrays, Plan, Program, convert, programs
 from .scikit import BaseEstimator, base, model_selection, utils, validation
 from .settings import TABLE, Settings, settings_of
 
 EAGER_STEPS = 64  # a fit of more steps is compiled
 EAGER_PRODUCTS = 1 << 18  # so is one with more products than about this in the forward pass of a step
-TRANSIENT = ("net_", "_forward", "_program")  # not in pickles: made anew
+TRANSIENT = ("net_", "_forward", "_encoder", "_program", "_epochs")  # not in pickles: made anew
 FLOATS = [np.float64, np.float32]
 
 
@@ -47,6 +48,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
     random_state: Any
     warm_start: bool
     preset = "plain"
+    calibrated = False
     _state: Arrays  # weights, and what optimizer and random numbers need to go on
     takes_images = False  # whether examples may have several axes
     supervised = True  # whether there are targets other than the inputs
@@ -204,7 +206,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
         if held_out is not None:
             rows, y = self._check_pairs(held_out.X, held_out.y)
             return examples, self._examples(rows, self._encode(y, False, None), self._weights(held_out.weights, rows, y))
-        if not (settings.early_stopping or getattr(self, "calibrated", False)):
+        if not ((settings.early_stopping and settings.stochastic) or self.calibrated):
             return examples, None
         stratify = None if examples.targets is None else self._stratify(examples.targets)
         learned, held = model_selection.train_test_split(np.arange(len(examples)), random_state=generator, stratify=stratify,
@@ -238,6 +240,8 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
     def _run_epochs(self, settings: Settings, program: Program, learned: Examples, held: Examples | None, generator: Any,
                     follower: Follower, incremental: bool) -> None:
         """The epochs of a stochastic solver."""
+        if not isinstance(settings.batch_size, str) and settings.batch_size > len(learned):
+            warnings.warn("Got `batch_size` larger than sample size. It is going to be clipped.", stacklevel=2)
         score = None if held is None else partial(self._score_now, Forward(self._architecture, program.net), held)
         shared = {name: getattr(settings, name) for name in ("max_iter", "shuffle", "tol", "n_iter_no_change", "verbose",
                                                              "learning_rate_init", "power_t")}
@@ -273,7 +277,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
 
     def _programs(self, plan: Plan) -> Any:
         """A program of this plan, for a with-block, as this estimator left it."""
-        return pool.program(plan, self._program, self._load)
+        return programs.program(plan, self._program, self._load)
 
     def _load(self, program: Program) -> None:
         """Put a program where this estimator is."""
@@ -313,7 +317,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
     def _attributes(self) -> dict[str, Any]:
         """The fitted attributes in the middle of a fit or at its end, for callbacks."""
         made = type(self).__new__(type(self))
-        made.__dict__.update({name: value for name, value in vars(self).items() if name not in (*TRANSIENT, "_epochs")})
+        made.__dict__.update({name: value for name, value in vars(self).items() if name not in TRANSIENT})
         made._build()
         epochs = getattr(self, "_epochs", None)
         made._use((epochs.program.net if epochs is not None else self.net_).state_dict())

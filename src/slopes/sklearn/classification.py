@@ -21,7 +21,6 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     """The base of classifiers. After fit also: classes_, temperature_ (1.0 unless calibrated)."""
 
     class_weight: Any
-    calibrated: bool
     one_logit = False  # whether two classes have one output, the logit of the second
 
     @with_callbacks

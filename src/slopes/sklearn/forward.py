@@ -2,40 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from .. import nn
 from ..compile import compile
 from ..modes import no_grad
-from ..tensor import asarray
+from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 from .architectures import Architecture
 from .examples import Examples
+from .pool import Pool
+from .program import convert
 
 FEW_PRODUCTS = 1 << 24  # up to about as many products are computed eagerly: faster than to compile
 BLOCK = 1024  # rows that are computed at once
 
 
+@dataclass(frozen=True)
+class ForwardPlan:
+    """What a program for outputs is made of."""
+
+    architecture: Architecture
+    dtype: np.dtype
+
+
+class ForwardProgram:
+    """A network that is given the weights of others, and its compiled outputs."""
+
+    def __init__(self, plan: ForwardPlan, net: nn.Module | None = None) -> None:
+        self.plan = plan
+        self.net = plan.architecture.build() if net is None else net
+        convert(self.net, plan.dtype)
+        self.net.eval()
+        self.compiled = compile(self.net)
+
+
+programs: Pool[ForwardPlan, ForwardProgram] = Pool(ForwardProgram)
+
+
 class Forward:
-    """A network in use. Few rows are computed eagerly, many in blocks of one size by a compiled program, which is made once."""
+    """A network in use. Few rows are computed eagerly, many in blocks of one size by a program, which networks share."""
 
     def __init__(self, architecture: Architecture, net: nn.Module) -> None:
-        self.net, self.program = net, compile(net)
-        self.products = architecture.products(net)
-        self.dtype = next((parameter.dtype for parameter in net.parameters()), np.dtype(np.float32))
+        self.net, self.products = net, architecture.products(net)
+        dtype = next((parameter.dtype for parameter in net.parameters()), np.dtype(np.float32))
+        self.plan = ForwardPlan(architecture, dtype)
+        self.own = None if architecture.shared else ForwardProgram(self.plan, net)
 
     def outputs(self, examples: Examples) -> np.ndarray:
         """The outputs (N, ...), in the type of the parameters."""
-        eager = len(examples) * self.products <= FEW_PRODUCTS
-        with Mode(self.net, training=False), no_grad():
-            parts = [self.block(examples.inputs(slice(start, start + BLOCK), self.dtype), eager)
-                     for start in range(0, len(examples), BLOCK)]
+        with no_grad():
+            if len(examples) * self.products <= FEW_PRODUCTS:
+                with Mode(self.net, training=False):
+                    return self.blocks(examples, self.net)
+            with programs.program(self.plan, self.own, self.load) as program, Mode(program.net, training=False):
+                return self.blocks(examples, lambda inputs: fill(program.compiled, inputs))
+
+    def load(self, program: ForwardProgram) -> None:
+        """Have a program compute with the weights of this network."""
+        if program.net is not self.net:
+            program.net.load_state_dict(self.net.state_dict())
+
+    def blocks(self, examples: Examples, function: Callable[[Tensor], Tensor]) -> np.ndarray:
+        """The function of all inputs, block by block."""
+        parts = [function(asarray(examples.inputs(slice(start, start + BLOCK), self.plan.dtype))).numpy()
+                 for start in range(0, len(examples), BLOCK)]
         return np.concatenate(parts)
 
-    def block(self, inputs: np.ndarray, eager: bool) -> np.ndarray:
-        """The outputs of at most one block."""
-        if eager:
-            return self.net(asarray(inputs)).numpy()
-        missing = BLOCK - len(inputs)
-        filled = np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)]) if missing else inputs
-        return self.program(asarray(filled)).numpy()[: len(inputs)]
+
+def fill(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """The function of a block, filled up with zeros where there are fewer rows."""
+    missing = BLOCK - inputs.shape[0]
+    if not missing:
+        return function(inputs)
+    filled = np.concatenate([inputs.numpy(), np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
+    return function(asarray(filled))[: inputs.shape[0]]

@@ -19,7 +19,7 @@ from .scikit import validation
 from .settings import TABLE, layer_sizes
 
 
-class Perceptron(NetworkEstimator):
+class MultilayerPerceptron(NetworkEstimator):
     """The dense network of both; after fit also coefs_, intercepts_, n_layers_."""
 
     hidden_layer_sizes: Any
@@ -64,7 +64,7 @@ def edges_of(table: TableArchitecture, rows: Any) -> tuple[tuple[float, ...], ..
     return tuple(tuple(bin_edges(column, table.bins).tolist()) for column in dense.T)
 
 
-class MLPClassifier(Perceptron, NetworkClassifier):
+class MLPClassifier(MultilayerPerceptron, NetworkClassifier):
     """A multi-layer perceptron classifier: dense layers, log loss; scikit-learn's parameters, names and defaults.
 
     hidden_layer_sizes     the units of each hidden layer
@@ -107,7 +107,7 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         keep(self, locals())
 
 
-class MLPRegressor(Perceptron, NetworkRegressor):
+class MLPRegressor(MultilayerPerceptron, NetworkRegressor):
     """A multi-layer perceptron regressor for one or several targets: dense layers, squared error or Poisson loss.
 
     loss is "squared_error" (half of (y - t)^2, of several targets the sum), "poisson" (of counts; predictions are exp(y)), or a

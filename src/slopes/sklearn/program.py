@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +18,9 @@ from ..tensor import Tensor, asarray, tensor
 from ..train.mode import Mode, put_in_use
 from .architectures import Architecture
 from .objectives import Loss
+from .pool import Pool
 from .solvers import SOLVERS
 
-KEPT = 16  # programs that nobody uses at the moment
 Arrays = dict[str, np.ndarray]
 
 
@@ -159,29 +158,4 @@ def with_dtype(value: Tensor, dtype: np.dtype) -> Tensor:
     return nn.Buffer(value.numpy(), dtype=dtype)
 
 
-class Pool:
-    """Programs that are at rest; a fit takes one, and puts it back when it is done, so that two threads never share one."""
-
-    def __init__(self) -> None:
-        self.lock, self.idle = threading.Lock(), list[Program]()
-
-    @contextmanager
-    def program(self, plan: Plan, own: Program | None, load: Callable[[Program], None]) -> Iterator[Program]:
-        """A program of this plan for a with-block, after `load`: the caller's own if it fits; after an error it is not used again."""
-        program = own if own is not None and own.plan == plan else self.take(plan)
-        load(program)
-        yield program
-        if plan.architecture.shared:
-            with self.lock:
-                self.idle = [*self.idle, program][-KEPT:]
-
-    def take(self, plan: Plan) -> Program:
-        """The program of this plan that was used last, or a new one."""
-        with self.lock:
-            for i in reversed(range(len(self.idle))):
-                if self.idle[i].plan == plan:
-                    return self.idle.pop(i)
-        return Program(plan)
-
-
-pool = Pool()
+programs = Pool(Program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..data.transforms.tokens import characters, join_words, words
 from .beam import Beams, beam_search
 from .buckets import Bucket, boundaries, buckets
+from .bytepairs import BytePairs
 from .generation import Written, generate
 from .loaders import Rows, Streams, Windows
 from .measures import Bleu, bleu, exact_match, perplexity, tagging_accuracy
@@ -16,7 +17,7 @@ from .vocabulary import Vocabulary
 from .windows import NextTokens, random_windows, sliding_windows, streams
 from .wordpieces import WordPieces
 
-__all__ = ["Beams", "Bleu", "Bucket", "NextTokens", "Padded", "Rows", "Streams", "Subwords", "Table", "Vocabulary", "Windows",
+__all__ = ["Beams", "Bleu", "Bucket", "BytePairs", "NextTokens", "Padded", "Rows", "Streams", "Subwords", "Table", "Vocabulary", "Windows",
            "WordPieces", "WordVectors", "Written", "beam_search", "bleu", "boundaries", "buckets", "characters", "exact_match", "generate",
            "greedy", "join_words", "keep_top_k", "keep_top_p", "load_vectors", "mask", "pad", "perplexity", "random_windows", "sample",
            "sliding_windows", "streams", "tagging_accuracy", "words"]

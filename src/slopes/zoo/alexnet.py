@@ -7,6 +7,7 @@ import math
 from .. import nn
 from ..checkpoints import WeightMap
 from ..checkpoints.folder import pretrained_folder, read_pretrained
+from ..checkpoints.network import load_network
 from ..files.reading import Path
 from .shapes import features
 
@@ -48,11 +49,8 @@ def from_pretrained(path: Path) -> nn.Module:
     filters = tuple(checkpoint.shape(f"features.{i}.weight")[0] for i in CONVOLUTIONS)
     hidden, inputs = checkpoint.shape("classifier.1.weight")
     side = image_side(math.isqrt(inputs // filters[-1]))
-    net = alexnet((checkpoint.shape("features.0.weight")[1], side, side), checkpoint.shape("classifier.6.weight")[0], hidden=hidden,
-                  filters=filters)
-    WEIGHTS.load(net, checkpoint)
-    net.eval()
-    return net
+    shape, classes = (checkpoint.shape("features.0.weight")[1], side, side), checkpoint.shape("classifier.6.weight")[0]
+    return load_network(lambda: alexnet(shape, classes, hidden=hidden, filters=filters), WEIGHTS, checkpoint)
 
 
 def image_side(last: int) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import nn
 from ..checkpoints import Checkpoint, Source, WeightMap, read_checkpoint
 from ..checkpoints.folder import Config, pretrained_folder
+from ..checkpoints.network import load_network
 from ..files.reading import Path
 from ..nn.transformer import make_dropout
 from ..ops.composite import affine
@@ -77,13 +80,15 @@ def from_pretrained(folder: Path, dropout: float | None = None) -> BERT:
     config = Config(folder)
     config.choice("model_type", {"bert": None})
     config.choice("position_embedding_type", {"absolute": None}, "absolute")
-    net = BERT(config.count("vocab_size"), config.count("max_position_embeddings"), config.count("hidden_size"),
-               config.count("num_hidden_layers"), config.count("num_attention_heads"), config.count("intermediate_size"),
-               config.count("type_vocab_size"), config.real("hidden_dropout_prob", 0.1) if dropout is None else dropout,
-               config.choice("hidden_act", ACTIVATIONS), config.real("layer_norm_eps", 1e-12), config.content.get("pad_token_id") or 0)
-    WEIGHTS.load(net, public_names(read_checkpoint(folder)))
-    net.eval()
-    return net
+    checkpoint = public_names(read_checkpoint(folder))
+    arguments: dict[str, Any] = {
+        "vocabulary": config.count("vocab_size"), "context": config.count("max_position_embeddings"), "width": config.count("hidden_size"),
+        "depth": config.count("num_hidden_layers", most=len(checkpoint)), "heads": config.count("num_attention_heads"),
+        "hidden": config.count("intermediate_size"), "kinds": config.count("type_vocab_size"),
+        "dropout": config.real("hidden_dropout_prob", 0.1) if dropout is None else dropout,
+        "activation": config.choice("hidden_act", ACTIVATIONS), "eps": config.real("layer_norm_eps", 1e-12),
+        "padding": config.index("pad_token_id")}
+    return load_network(lambda: BERT(**arguments), WEIGHTS, checkpoint)
 
 
 def public_names(checkpoint: Checkpoint) -> Checkpoint:

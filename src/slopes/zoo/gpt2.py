@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..checkpoints import Source, WeightMap, read_checkpoint
 from ..checkpoints.folder import Config, pretrained_folder
+from ..checkpoints.network import load_network
 from ..errors import ArgumentError
 from ..files.reading import Path, refused
 from .gpt import GPT
@@ -55,9 +58,10 @@ def from_pretrained(folder: Path, dropout: float | None = None) -> GPT:
     if config.content.get("n_inner") not in (None, 4 * width):
         raise refused(config.path, "n_inner", f"{config.content['n_inner']!r:.80} is not supported",
                       f"it is 4 n_embd, {4 * width}, or null")
-    net = GPT(config.count("vocab_size"), config.count("n_positions"), width, config.count("n_layer"), config.count("n_head"),
-              config.real("resid_pdrop", 0.1) if dropout is None else dropout, bias=True,
-              activation=config.choice("activation_function", ACTIVATIONS, "gelu_new"), eps=config.real("layer_norm_epsilon", 1e-5))
-    WEIGHTS.load(net, read_checkpoint(folder).rename({r"^transformer\.": ""}))
-    net.eval()
-    return net
+    checkpoint = read_checkpoint(folder).rename({r"^transformer\.": ""})
+    arguments: dict[str, Any] = {
+        "vocabulary": config.count("vocab_size"), "context": config.count("n_positions"), "width": width,
+        "depth": config.count("n_layer", most=len(checkpoint)), "heads": config.count("n_head"), "bias": True,
+        "dropout": config.real("resid_pdrop", 0.1) if dropout is None else dropout,
+        "activation": config.choice("activation_function", ACTIVATIONS, "gelu_new"), "eps": config.real("layer_norm_epsilon", 1e-5)}
+    return load_network(lambda: GPT(**arguments), WEIGHTS, checkpoint)

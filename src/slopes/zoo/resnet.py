@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from .. import nn
 from ..checkpoints import Checkpoint, WeightMap
 from ..checkpoints.folder import pretrained_folder, read_pretrained
+from ..checkpoints.network import load_network
 from ..errors import StateError
 from ..files.reading import Path
 from ..functions import pad
@@ -114,10 +115,8 @@ def from_pretrained(path: Path) -> nn.Module:
         raise StateError(f"{path} holds no ResNet", why=f"its stages have {counts} {kind} blocks",
                          repair="match its weights: sl.match_weights(net, sl.read_checkpoint(path))")
     width, channels = checkpoint.shape("conv1.weight")[:2]
-    net = resnet((channels, 224, 224), checkpoint.shape("fc.weight")[0], depth, width)
-    WeightMap(dict(weight_names(kind, counts))).load(net, checkpoint)
-    net.eval()
-    return net
+    weights, classes = WeightMap(dict(weight_names(kind, counts))), checkpoint.shape("fc.weight")[0]
+    return load_network(lambda: resnet((channels, 224, 224), classes, depth, width), weights, checkpoint)
 
 
 def count_blocks(checkpoint: Checkpoint, stage: int) -> int:

@@ -7,6 +7,7 @@ import math
 from .. import nn
 from ..checkpoints import Checkpoint, WeightMap
 from ..checkpoints.folder import pretrained_folder, read_pretrained
+from ..checkpoints.network import load_network
 from ..errors import StateError
 from ..files.reading import Path
 from .choice import resolve
@@ -50,11 +51,9 @@ def from_pretrained(path: Path) -> nn.Module:
                          repair="match its weights: sl.match_weights(net, sl.read_checkpoint(path))")
     width, channels = checkpoint.shape("features.0.weight")[:2]
     side = 32 * math.isqrt(checkpoint.shape("classifier.0.weight")[1] // (8 * width))
-    net = vgg((channels, side, side), checkpoint.shape("classifier.6.weight")[0], depth, width,
-              batch_norm=any(name.endswith("running_mean") for name in checkpoint))
-    weight_map(checkpoint).load(net, checkpoint)
-    net.eval()
-    return net
+    classes, batch_norm = checkpoint.shape("classifier.6.weight")[0], any(name.endswith("running_mean") for name in checkpoint)
+    weights = weight_map(checkpoint)
+    return load_network(lambda: vgg((channels, side, side), classes, depth, width, batch_norm=batch_norm), weights, checkpoint)
 
 
 def weight_map(checkpoint: Checkpoint) -> WeightMap:

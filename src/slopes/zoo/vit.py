@@ -9,6 +9,7 @@ import os
 from .. import nn
 from ..checkpoints import Checkpoint, Source, WeightMap
 from ..checkpoints.folder import Config, pretrained_folder, read_pretrained
+from ..checkpoints.network import load_network
 from ..errors import ArgumentError
 from ..files.reading import Path
 from ..ops.composite import concat
@@ -105,14 +106,12 @@ def from_pretrained(path: Path, heads: int | None = None) -> VisionTransformer:
         raise ArgumentError(f"{path} holds no vision transformer", why=f"none of {', '.join(MAPS)} is among its arrays",
                             repair="match its weights: sl.match_weights(net, sl.read_checkpoint(path))")
     config = Config(path) if os.path.isdir(path) and known.startswith("embeddings") else None
-    net = net_for(checkpoint, MAPS[known], heads if config is None else config.count("num_attention_heads"),
-                  1e-6 if config is None else config.real("layer_norm_eps", 1e-12))
-    MAPS[known].load(net, checkpoint)
-    net.eval()
-    return net
+    heads = heads if config is None else config.count("num_attention_heads")
+    eps = 1e-6 if config is None else config.real("layer_norm_eps", 1e-12)
+    return load_network(lambda: build(checkpoint, MAPS[known], heads, eps), MAPS[known], checkpoint)
 
 
-def net_for(checkpoint: Checkpoint, weights: WeightMap, heads: int | None, eps: float) -> VisionTransformer:
+def build(checkpoint: Checkpoint, weights: WeightMap, heads: int | None, eps: float) -> VisionTransformer:
     """The network with the sizes of these weights, for square images."""
     def shape(name: str) -> tuple[int, ...]:
         source = weights.source_of(name)

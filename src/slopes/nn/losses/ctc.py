@@ -65,6 +65,7 @@ def ctc_batch(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_
     steps, count, classes = log_probs.shape
     input_lengths = F.broadcast_to(input_lengths, (count,))
     target_lengths = F.broadcast_to(target_lengths, (count,))
+    targets = targets.astype(np.int64)
     padded = targets if targets.ndim == 2 else pad_targets(targets, target_lengths)
     check_values(padded, input_lengths, target_lengths, steps, classes)
     labels = with_blanks(padded, blank)

@@ -150,3 +150,43 @@ def zip_map(call: Call, x: Value) -> list[dict[Any, float]]:
     known = call.required(0, x)
     labels = call["classlabels_strings"] or call["classlabels_int64s"]
     return [dict(zip(labels, scores)) for scores in np.atleast_2d(known).tolist()]
+
+
+# Linear models
+
+
+@operator("LinearRegressor", domain=ML)
+def linear_regression(call: Call, x: Tensor) -> Tensor:
+    return transformed(call, linear_scores(call, x, call["targets"]))
+
+
+@operator("LinearClassifier", domain=ML, raw=True)
+def linear_classification(call: Call, x: Value) -> tuple[Value, Tensor]:
+    """The class with the largest score, and all scores."""
+    labels = call["classlabels_ints"] or call["classlabels_strings"]
+    scores = linear_scores(call, to_tensor(x), len(labels))
+    best = f.argmax(scores, axis=1)
+    if call["classlabels_ints"]:
+        return f.take(asarray(np.array(labels, np.int64)), best, axis=0), transformed(call, scores)
+    return np.array(labels, object)[call.required(0, best)], transformed(call, scores)
+
+
+def linear_scores(call: Call, x: Tensor, count: int) -> Tensor:
+    """x w' + b in single precision; w has a row for each class or target."""
+    x = x.astype("float32")
+    weights = np.array(call["coefficients"], np.float32)
+    if weights.size != count * x.shape[-1]:
+        raise call.unsupported(f"{weights.size} coefficients for {count} classes or targets and {x.shape[-1]} features")
+    y = x @ asarray(weights.reshape(count, -1).T.copy())
+    return y + asarray(np.array(call["intercepts"], np.float32)) if call["intercepts"] else y
+
+
+def transformed(call: Call, scores: Tensor) -> Tensor:
+    """Scores as the node gives them."""
+    kind = call["post_transform"]
+    if kind not in TRANSFORMS:
+        raise call.unsupported(f"post_transform {kind!r}")
+    return TRANSFORMS[kind](scores)
+
+
+TRANSFORMS: dict[str, Any] = {"NONE": lambda scores: scores, "LOGISTIC": f.sigmoid, "SOFTMAX": f.softmax}

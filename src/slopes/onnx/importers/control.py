@@ -161,7 +161,7 @@ def concat_sequence(call: Call, values: list[Value]) -> Value:
 def split_to_sequence(call: Call, x: Value, sizes: Value = None) -> list[Value]:
     """Parts of equal size, or of these sizes; single elements lose their axis unless keepdims says otherwise."""
     tensor, known = to_tensor(x), call.known(1, sizes)
-    axis = call["axis"] % tensor.ndim
+    axis = call.axis(tensor.ndim)
     n = tensor.shape[axis]
     step = 1 if known is None else int(known.item()) if known.ndim == 0 else 0
     lengths = [min(step, n - i) for i in range(0, n, step)] if step else integers(known)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import functions as f
+from ...errors import ArgumentError
 from ...ops import composite
 from ...tensor import Tensor, asarray, perform
 from ..call import Call
@@ -18,8 +19,11 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 def ones_or(values: Any, rank: int) -> tuple[int, ...]:
-    """An attribute with an integer for each spatial axis; 1 by default."""
-    return tuple(values) if values else (1,) * rank
+    """An attribute with a positive integer for each spatial axis; 1 by default."""
+    result = tuple(values) if values else (1,) * rank
+    if len(result) != rank or min(result) < 1:
+        raise ArgumentError(f"{result} are not {rank} positive numbers", why="strides, dilations and kernels have one for each axis")
+    return result
 
 
 def pads_of(call: Call, sizes: tuple[int, ...], kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]) -> Pairs:
@@ -28,7 +32,7 @@ def pads_of(call: Call, sizes: tuple[int, ...], kernel: tuple[int, ...], strides
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         return tuple(same_padding(mode, *values) for values in zip(sizes, kernel, strides, dilations))
     pads = call["pads"] if mode in (None, "NOTSET") and call["pads"] else [0] * (2 * rank)
-    return tuple(zip(pads[:rank], pads[rank:]))
+    return tuple(zip(pads[:rank], pads[rank:], strict=True))
 
 
 def same_padding(mode: str, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -73,7 +77,7 @@ def transposed_pads(call: Call, sizes: tuple[int, ...], full: tuple[int, ...], s
         target = [n * s for n, s in zip(sizes, strides)]
     if target is None:
         pads = call["pads"] or [0] * (2 * rank)
-        return tuple(zip(pads[:rank], pads[rank:]))
+        return tuple(zip(pads[:rank], pads[rank:], strict=True))
     totals = [n + more - goal for n, more, goal in zip(full, extra, target[-rank:])]
     halves = [(total // 2, total - total // 2) for total in totals]
     return tuple(halves if mode == "SAME_UPPER" else [(high, low) for low, high in halves])

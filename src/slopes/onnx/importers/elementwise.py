@@ -52,7 +52,7 @@ def aligned(call: Call, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     axis = call["axis"] if call["broadcast"] else None
     if axis is None or call.version >= 7:
         return x, y
-    return x, y.reshape((*y.shape, *[1] * (x.ndim - axis % x.ndim - y.ndim)))
+    return x, y.reshape((*y.shape, *[1] * (x.ndim - call.axis(x.ndim) - y.ndim)))
 
 
 register_all()

@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import functions as f
 from ...errors import ArgumentError
+from ...graph.shape import normalize_axis
 from ...tensor import Tensor, asarray
 from ..call import Call
 from ..element_types import DTYPES
@@ -26,7 +27,7 @@ def dft_attribute(call: Call, x: Tensor, length: np.ndarray | None = None) -> Te
 
 def transformed(call: Call, x: Tensor, length: np.ndarray | None, axis: int) -> Tensor:
     """The transform along an axis of x (..., 1 or 2): real, or real and imaginary parts."""
-    axis %= x.ndim
+    axis = normalize_axis(axis, x.ndim, "DFT")
     one_sided, inverse = bool(call["onesided"]), bool(call["inverse"])
     size = x.shape[axis] if length is None else int(length.item())
     if one_sided and inverse:
@@ -69,7 +70,7 @@ def fourier(x: Tensor, size: int, inverse: bool) -> Tensor:
     return y / size if inverse else y
 
 
-@operator("STFT", known=(1, 3))
+@operator("STFT", known=(1, 3), statistics=(2,))
 def stft(call: Call, signal: Tensor, step: np.ndarray, window: Tensor | None = None, length: np.ndarray | None = None) -> Tensor:
     """The transforms of overlapping frames (batch, frames, frequencies, 2) of a signal (batch, samples, 1 or 2)."""
     size = window.shape[0] if length is None and window is not None else int(length.item()) if length is not None else 0

@@ -20,13 +20,13 @@ def from_front(indices: Tensor, size: int) -> Tensor:
 
 @operator("Gather")
 def gather(call: Call, x: Tensor, indices: Tensor) -> Tensor:
-    axis = call["axis"] % x.ndim
+    axis = call.axis(x.ndim)
     return f.take(x, from_front(indices, x.shape[axis]), axis=axis)
 
 
 @operator("GatherElements")
 def gather_elements(call: Call, x: Tensor, indices: Tensor) -> Tensor:
-    axis = call["axis"] % x.ndim
+    axis = call.axis(x.ndim)
     cut = x[tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))]
     return f.take_along_axis(cut, from_front(indices, x.shape[axis]), axis=axis)
 
@@ -58,7 +58,7 @@ def gather_nd(call: Call, x: Tensor, indices: Tensor) -> Tensor:
 @operator("Scatter", "ScatterElements")
 def scatter_elements(call: Call, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
     """x with elements replaced (or combined), each line along the axis at its own indices."""
-    axis = call["axis"] % x.ndim
+    axis = call.axis(x.ndim)
     positions = []
     for i, n in enumerate(indices.shape):
         line = [1] * x.ndim
@@ -110,7 +110,7 @@ def combined(call: Call, kind: str, rows: Tensor, indices: Tensor, updates: Tens
 @operator("TensorScatter")
 def tensor_scatter(call: Call, past: Tensor, update: Tensor, start: Tensor | None = None) -> Tensor:
     """A cache with new entries from an index on, for each element of the batch: with mode circular, past the end they go to the front."""
-    axis, size = call["axis"] % past.ndim, past.shape[call["axis"]]
+    axis, size = call.axis(past.ndim), past.shape[call["axis"]]
     begin = asarray(np.zeros(past.shape[0], np.int64)) if start is None else start.astype("int64")
     line = [1] * past.ndim
     line[axis] = size
@@ -127,11 +127,11 @@ def tensor_scatter(call: Call, past: Tensor, update: Tensor, start: Tensor | Non
 # One-hot, sorting, sizes that depend on values
 
 
-@operator("OneHot", known=(1,))
+@operator("OneHot", known=(1,), statistics=(2,))
 def one_hot(call: Call, indices: Tensor, depth: np.ndarray, values: Tensor) -> Tensor:
     """values[1] at the index, values[0] elsewhere, along a new axis; an index outside hits nothing."""
     size, rank = int(depth.item()), indices.ndim + 1
-    axis = call["axis"] % rank
+    axis = call.axis(rank)
     whole = f.expand_dims(indices.astype("int64"), axis=axis)
     line = [1] * rank
     line[axis] = size
@@ -151,8 +151,7 @@ def nonzero(call: Call, x: np.ndarray) -> Tensor:
 
 @operator("Compress", known=(1,))
 def compress(call: Call, x: Tensor, condition: np.ndarray) -> Tensor:
-    axis = call["axis"]
-    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis % x.ndim)
+    x, axis = (x.reshape(-1), 0) if call["axis"] is None else (x, call.axis(x.ndim))
     return f.take(x, np.flatnonzero(condition[:x.shape[axis]]), axis=axis)
 
 

@@ -55,7 +55,7 @@ def instance_norm(call: Call, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 
 @operator("LayerNormalization")
 def layer_norm(call: Call, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> tuple[Tensor, ...]:
-    axis = call["axis"] % x.ndim
+    axis = call.axis(x.ndim)
     y, mean, inverse = standardized(x, tuple(range(axis, x.ndim)), call["epsilon"])
     y = y * scale
     return (y if bias is None else y + bias, mean, inverse)[:len(call.outputs)]
@@ -63,7 +63,7 @@ def layer_norm(call: Call, x: Tensor, scale: Tensor, bias: Tensor | None = None)
 
 @operator("RMSNormalization")
 def rms_norm(call: Call, x: Tensor, scale: Tensor) -> Tensor:
-    axes = tuple(range(call["axis"] % x.ndim, x.ndim))
+    axes = tuple(range(call.axis(x.ndim), x.ndim))
     return x / f.sqrt(f.mean(x * x, axis=axes, keepdims=True) + call["epsilon"]) * scale
 
 

@@ -28,7 +28,7 @@ class Windows(NamedTuple):
 
 def windows_of(call: Call, x: Tensor) -> Windows:
     rank = x.ndim - 2
-    kernel = tuple(call["kernel_shape"])
+    kernel = ones_or(call["kernel_shape"], rank)
     strides, dilations = ones_or(call["strides"], rank), ones_or(call["dilations"], rank)
     pads = pads_of(call, x.shape[2:], kernel, strides, dilations)
     values = zip(x.shape[2:], kernel, strides, dilations, pads)

@@ -17,7 +17,7 @@ def spread(call: Call, x: Tensor, value: Tensor) -> Tensor:
     """A scale or zero point in the shape that meets x: one for all, for each slice of an axis, or for each block along it."""
     if value.ndim == 0 or value.size == 1:
         return value.reshape(())
-    axis = (1 if call["axis"] is None else call["axis"]) % x.ndim
+    axis = call.axis(x.ndim)
     if value.ndim == 1:
         return value.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
     if not call["block_size"]:
@@ -32,7 +32,7 @@ def saturate(x: Tensor, dtype: np.dtype) -> Tensor:
     return f.clip(x, float(limits.min), float(limits.max)).astype(dtype)
 
 
-@operator("QuantizeLinear")
+@operator("QuantizeLinear", statistics=(1,))
 def quantize(call: Call, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
     code = call["output_dtype"]
     if code and (code not in DTYPES or DTYPES[code].kind == "f"):
@@ -42,7 +42,7 @@ def quantize(call: Call, x: Tensor, scale: Tensor, zero: Tensor | None = None) -
     return saturate(steps if zero is None else steps + spread(call, x, zero).astype(steps.dtype), dtype)
 
 
-@operator("DequantizeLinear")
+@operator("DequantizeLinear", statistics=(1,))
 def dequantize(call: Call, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
     steps = x.astype(int32) if x.dtype.kind in "iu" else x
     steps = steps if zero is None else steps - spread(call, x, zero).astype(steps.dtype)
@@ -82,7 +82,7 @@ def whole_convolution(call: Call, x: Tensor, weight: Tensor) -> Tensor:
     return convolve(x, weight, strides, pads, dilations, call["group"]).astype(int32)
 
 
-@operator("QLinearMatMul")
+@operator("QLinearMatMul", statistics=(1, 4, 6))
 def quantized_matmul(call: Call, a: Tensor, a_scale: Tensor, a_zero: Tensor, b: Tensor, b_scale: Tensor, b_zero: Tensor, y_scale: Tensor,
                      y_zero: Tensor) -> Tensor:
     y = f.matmul(shifted(a, a_zero, (-1, 1)), shifted(b, b_zero, (1, -1)))
@@ -100,7 +100,7 @@ def row(x: Tensor) -> Tensor:
     return x.reshape(()) if x.size == 1 else x
 
 
-@operator("QLinearConv")
+@operator("QLinearConv", statistics=(1, 4, 6))
 def quantized_conv(call: Call, x: Tensor, x_scale: Tensor, x_zero: Tensor, w: Tensor, w_scale: Tensor, w_zero: Tensor, y_scale: Tensor,
                    y_zero: Tensor, bias: Tensor | None = None) -> Tensor:
     channels = (-1, *[1] * (x.ndim - 2))

@@ -79,19 +79,19 @@ def gru_cell(gates: Gates, state: State, projected: Tensor) -> State:
     return ((1 - z) * hidden(gates.limited(projected[..., two:] + recurrent)) + z * h,)
 
 
-@operator("RNN")
+@operator("RNN", statistics=(5,))
 def rnn(call: Call, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, lengths: Tensor | None = None,
         h: Tensor | None = None) -> tuple[Tensor, ...]:
     return run(call, elman, 1, x, w, r, b, lengths, [h], None)
 
 
-@operator("GRU")
+@operator("GRU", statistics=(5,))
 def gru(call: Call, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, lengths: Tensor | None = None,
         h: Tensor | None = None) -> tuple[Tensor, ...]:
     return run(call, gru_cell, 2, x, w, r, b, lengths, [h], None)
 
 
-@operator("LSTM")
+@operator("LSTM", statistics=(5, 6))
 def lstm(call: Call, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, lengths: Tensor | None = None, h: Tensor | None = None,
          c: Tensor | None = None, peephole: Tensor | None = None) -> tuple[Tensor, ...]:
     return run(call, lstm_cell, 3, x, w, r, b, lengths, [h, c], peephole)

@@ -89,7 +89,7 @@ for name, function in REDUCTIONS.items():
 
 def index_of(function: Any, call: Call, x: Tensor) -> Tensor:
     """The index of the largest or smallest element: the first, or the last, among equals."""
-    axis, keepdims = call["axis"] % x.ndim, bool(call["keepdims"])
+    axis, keepdims = call.axis(x.ndim), bool(call["keepdims"])
     if not call["select_last_index"]:
         return function(x, axis=axis, keepdims=keepdims)
     return x.shape[axis] - 1 - function(f.flip(x, axis=axis), axis=axis, keepdims=keepdims)
@@ -121,7 +121,7 @@ operator("CumProd", known=(1,))(functools.partial(cumulative, f.cumulative_prod,
 
 def from_axis_on(function: Any, call: Call, x: Tensor) -> Tensor:
     """Before operator set 13: over all axes from one on, as if they were one."""
-    axis = call["axis"] % x.ndim if x.ndim else 0
+    axis = call.axis(x.ndim) if x.ndim else 0
     rows = int(np.prod(x.shape[:axis]))
     return function(x.reshape((rows, -1 if x.size else 0))).reshape(x.shape)
 

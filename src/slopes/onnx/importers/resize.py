@@ -38,13 +38,13 @@ def resize(call: Call, x: Tensor, roi: np.ndarray | None = None, scales: np.ndar
     else:
         raise call.unsupported("a node without scales and sizes")
     region = [0.0] * len(axes) + [1.0] * len(axes) if roi is None or not roi.size else roi.astype(np.float64).tolist()
-    resized = [Axis(*values) for values in zip(axes, lengths, targets, factors, region[:len(axes)], region[len(axes):])]
+    resized = [Axis(*values) for values in zip(axes, lengths, targets, factors, region[:len(axes)], region[len(axes):], strict=True)]
     return interpolate(call, x, resized, call["coordinate_transformation_mode"], call["nearest_mode"])
 
 
 def from_sizes(lengths: list[int], sizes: tuple[int, ...], policy: str | None) -> tuple[list[float], list[int]]:
     """Scales and sizes; with a policy, one scale for all axes: the smallest or the largest."""
-    scales = [size / n for size, n in zip(sizes, lengths)]
+    scales = [size / n for size, n in zip(sizes, lengths, strict=True)]
     if policy in (None, "stretch"):
         return scales, list(sizes)
     scale = min(scales) if policy == "not_larger" else max(scales)
@@ -55,7 +55,7 @@ def from_sizes(lengths: list[int], sizes: tuple[int, ...], policy: str | None) -
 def upsample(call: Call, x: Tensor, scales: np.ndarray | None = None) -> Tensor:
     """Before operator set 11: positions are multiples of 1 / scale, and the nearest element is the one before."""
     factors = call["scales"] if scales is None else scales.astype(np.float64).tolist()
-    axes = [Axis(axis, n, math.floor(n * scale), scale, 0.0, 1.0) for axis, (n, scale) in enumerate(zip(x.shape, factors))]
+    axes = [Axis(axis, n, math.floor(n * scale), scale, 0.0, 1.0) for axis, (n, scale) in enumerate(zip(x.shape, factors, strict=True))]
     return interpolate(call, x, axes, "asymmetric", "floor")
 
 

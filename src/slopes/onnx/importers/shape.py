@@ -98,7 +98,7 @@ def concat(call: Call, *xs: Value) -> Value:
 @operator("Split", known=(1,))
 def split(call: Call, x: Tensor, sizes: np.ndarray | None = None) -> tuple[Tensor, ...]:
     """Into parts of these sizes, or of equal size, of which the last may be smaller."""
-    axis, parts = call["axis"] % x.ndim, len(call.outputs)
+    axis, parts = call.axis(x.ndim), len(call.outputs)
     lengths = call["split"] if sizes is None else integers(sizes)
     if lengths is None:
         step = -(-x.shape[axis] // parts)
@@ -148,7 +148,7 @@ def slice_attributes(call: Call, x: Tensor) -> Tensor:
 def sliced(x: Tensor, starts: Any, ends: Any, axes: Any, steps: Any) -> Tensor:
     """Ends beyond an axis stand for its end, as in Python; with a negative step, an end before the axis for its beginning."""
     index: list[slice] = [slice(None)] * x.ndim
-    for start, end, axis, step in zip(starts, ends, axes_of(tuple(axes), x.ndim), steps):
+    for start, end, axis, step in zip(starts, ends, axes_of(tuple(axes), x.ndim), steps, strict=True):
         n = x.shape[axis]
         if step == 0:
             raise ArgumentError("Slice: a step is 0")
@@ -175,7 +175,7 @@ def pad_attributes(call: Call, x: Tensor) -> Tensor:
 def widths_of(pads: Any, axes: tuple[int, ...], rank: int) -> list[tuple[int, int]]:
     """(before, after) for every axis; pads are all befores, then all afters."""
     widths = [(0, 0)] * rank
-    for axis, before, after in zip(axes, pads[:len(axes)], pads[len(axes):]):
+    for axis, before, after in zip(axes, pads[:len(axes)], pads[len(axes):], strict=True):
         widths[axis] = (before, after)
     return widths
 
@@ -207,7 +207,7 @@ def center_crop_pad(call: Call, x: Tensor, shape: np.ndarray) -> Tensor:
     """The middle of each axis, or zeros on both sides of it."""
     axes = axes_of(call["axes"] if call["axes"] is not None else range(x.ndim), x.ndim)
     index, widths = [slice(None)] * x.ndim, [(0, 0)] * x.ndim
-    for axis, target in zip(axes, integers(shape)):
+    for axis, target in zip(axes, integers(shape), strict=True):
         n = x.shape[axis]
         start = max(0, n - target) // 2
         index[axis] = slice(start, start + min(n, target))
