@@ -191,6 +191,8 @@ F.conv2d(i, w), F.conv2d(i, w, None, 2, 1), F.conv_transpose2d(i, w.transpose(0,
 F.adaptive_avg_pool2d(i, 1), F.adaptive_avg_pool2d(i, (2, 2)), F.adaptive_max_pool2d(i, 2), F.max_pool1d(c, 2), F.avg_pool1d(c, 2)
 F.conv1d(c, c[:, :, :2]), F.pad(a, (1, 2)), F.pad(i, (1, 0, 0, 2), value=3.0), F.pad(i, (1, 1, 1, 1), "constant", 0)
 F.pixel_shuffle(i.view(1, 4, 3, 6), 2), F.interpolate(i, scale_factor=2), F.interpolate(i, size=(12, 12), mode="nearest")
+F.pad(i, (1, 1, 1, 1), mode="reflect"), F.interpolate(i, size=(4, 9), mode="bilinear"), F.unfold(i, 3), F.pixel_unshuffle(i, 2)
+F.fold(F.unfold(i, 2, stride=2), (6, 6), 2, stride=2), F.pad(c, (2, 1), mode="circular")
 F.scaled_dot_product_attention(c, c, c), F.scaled_dot_product_attention(c, c, c, is_causal=True), nn.PixelShuffle(2)(i.view(1, 4, 3, 6))
 F.cross_entropy(a, y), F.cross_entropy(a, y, weight=b[0].abs()), F.cross_entropy(a, y, reduction="none", label_smoothing=0.1)
 F.cross_entropy(a, torch.tensor([-100, 1, 2])), F.cross_entropy(a, y, ignore_index=1), F.nll_loss(a, y), F.nll_loss(a, y, reduction="sum")

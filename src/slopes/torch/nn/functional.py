@@ -144,39 +144,17 @@ adaptive_max_pool1d, adaptive_max_pool2d = map(through_layer, (core.AdaptiveMaxP
 
 @lifted
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -> Any:
-    """Pad the last axes first: (left, right, top, bottom, ...). Other modes than "constant" are the layers nn.ReflectionPad2d, ..."""
+    """Pad the last axes first: (left, right, top, bottom, ...)."""
     if mode != "constant":
-        raise ArgumentError(f"pad: mode={mode!r} is not a function here",
-                            repair="use nn.ReflectionPad2d, nn.ReplicationPad2d or nn.CircularPad2d")
+        return getattr(core, f"{PADDINGS[mode]}{len(pad) // 2}d")(tuple(pad))(input)
     widths = [(0, 0)] * (len(input.shape) - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
     return F.pad(input, widths, value=0 if value is None else value)
 
 
-@lifted
-def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
-    """(N, C r^2, H, W) to (N, C, H r, W r)."""
-    *front, channels, height, width = input.shape
-    r, k = upscale_factor, len(front)
-    y = F.reshape(input, (*front, channels // r**2, r, r, height, width))
-    y = F.permute_dims(y, (*range(k), k, k + 3, k + 1, k + 4, k + 2))
-    return F.reshape(y, (*front, channels // r**2, height * r, width * r))
-
-
-@lifted
-def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest") -> Any:
-    """Repeat rows and columns by whole factors; other modes are refused."""
-    axes = len(input.shape) - 2
-    factors = (scale_factor,) * axes if isinstance(scale_factor, (int, float)) else scale_factor
-    if factors is None:
-        lengths = (size,) * axes if isinstance(size, int) else size
-        factors = [new / old for new, old in zip(lengths, input.shape[2:])]
-    if mode != "nearest" or any(factor != int(factor) or factor < 1 for factor in factors):
-        raise ArgumentError(f"interpolate: mode={mode!r} by {tuple(factors)} is not in slopes.torch",
-                            why="rows and columns are repeated only",
-                            repair='use mode="nearest" and whole factors, or nn.ConvTranspose2d')
-    for axis, factor in enumerate(factors):
-        input = F.repeat(input, int(factor), axis=axis + 2)
-    return input
+PADDINGS = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+interpolate = lifted(F.interpolate)
+pixel_shuffle, pixel_unshuffle = through_layer(core.PixelShuffle), through_layer(core.PixelUnshuffle)
+unfold, fold = through_layer(core.Unfold), through_layer(core.Fold)
 
 
 # Losses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from ... import nn as core
@@ -117,95 +116,10 @@ def layer_class(kind: type[core.Module]) -> type:
 class Sequential(Layer, core.Sequential):
     """torch.nn.Sequential(*layers), or of a dictionary from names to layers."""
 
-    def __init__(self, *layers: Any) -> None:
-        named = dict(layers[0]) if len(layers) == 1 and isinstance(layers[0], dict) else None
-        super().__init__(*(layers if named is None else named.values()))
-        if named is not None:
-            del self.layers
-            vars(self).update(named)
-
-    def forward(self, x: Any) -> Any:
-        for layer in self:
-            x = layer(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self.children())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.children())
-
     def __getitem__(self, index: int | slice) -> Any:
-        chosen = self.children()[index]
-        return Sequential(*chosen) if isinstance(chosen, list) else chosen
-
-    def append(self, module: core.Module) -> Self:
-        self.layers.append(module)
-        return self
+        return Sequential(*list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
     def add_module(self, name: str, module: core.Module | None) -> None:
-        if "layers" in vars(self) and not self.layers:
-            del self.layers
-        super().add_module(name, module)
-
-
-class ModuleList(Module):
-    """torch.nn.ModuleList(modules): a list whose modules are those of the module that has it."""
-
-    unnamed = "layers"
-
-    def __init__(self, modules: Iterable[core.Module] = ()) -> None:
-        self.layers = list(modules)
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.layers)
-
-    def __getitem__(self, index: int | slice) -> Any:
-        return ModuleList(self.layers[index]) if isinstance(index, slice) else self.layers[index]
-
-    def __setitem__(self, index: int, module: core.Module) -> None:
-        self.layers[index] = module
-
-    def append(self, module: core.Module) -> Self:
-        self.layers.append(module)
-        return self
-
-    def extend(self, modules: Iterable[core.Module]) -> Self:
-        self.layers.extend(modules)
-        return self
-
-
-class ModuleDict(Module):
-    """torch.nn.ModuleDict(modules): a dictionary whose modules are those of the module that has it."""
-
-    unnamed = "layers"
-
-    def __init__(self, modules: Mapping[str, core.Module] | Iterable[tuple[str, core.Module]] = ()) -> None:
-        self.layers = dict(modules)
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
-
-    def __getitem__(self, key: str) -> Any:
-        return self.layers[key]
-
-    def __setitem__(self, key: str, module: core.Module) -> None:
-        self.layers[key] = module
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.layers
-
-    def keys(self) -> Any:
-        return self.layers.keys()
-
-    def values(self) -> Any:
-        return self.layers.values()
-
-    def items(self) -> Any:
-        return self.layers.items()
+        """Add a layer at the end, under this name."""
+        if module is not None:
+            self.layers = {**dict(self.named_children()), name: module}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from ... import optim as core
-from ...optim.optimizer import option_names
+from ...optim.groups import option_names
 from ...tensor import tensor as core_tensor
 from ..sides import lifted, on_side, side, to_window
 from . import lr_scheduler
@@ -15,7 +15,7 @@ from . import lr_scheduler
 class Group(MutableMapping):
     """A group of parameters as PyTorch shows it: group["lr"] = 0.1."""
 
-    def __init__(self, optimizer: core.Optimizer) -> None:
+    def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
 
     def __getitem__(self, name: str) -> Any:
