@@ -238,7 +238,8 @@ PROGRAMS = [  # `result` is compared
     "s = torch.optim.lr_scheduler.MultiStepLR(o, [1, 2], gamma=0.5); rates = []\nfor _ in range(4):\n"
     "    o.zero_grad(); (p * p).sum().backward(); o.step(); s.step(); rates.append(s.get_last_lr()[0])\nresult = p, rates",
     "L = torch.optim.lr_scheduler; rates = []\n"
-    "for kind, options in ((L.StepLR, [2, 0.5]), (L.ExponentialLR, [0.9]), (L.LambdaLR, [lambda e: 1 / (e + 1)]), (L.LinearLR, [])):\n"
+    "for kind, options in ((L.StepLR, [2, 0.5]), (L.ExponentialLR, [0.9]), (L.LambdaLR, [lambda e: 1 / (e + 1)]), (L.LinearLR, []),\n"
+    "    (L.ConstantLR, [0.5, 2]), (L.PolynomialLR, [4, 2.0]), (L.CosineAnnealingWarmRestarts, [2, 2, 0.01])):\n"
     "    p = nn.Parameter(torch.ones(2)); o = torch.optim.Adam([{'params': [p], 'lr': 0.5}], lr=0.1); s = kind(o, *options)\n"
     "    for _ in range(3): p.grad = torch.ones(2); o.step(); s.step()\n"
     "    rates += [p, o.param_groups[0]['lr']]\nresult = rates",
@@ -246,6 +247,8 @@ PROGRAMS = [  # `result` is compared
     "rates = []\nfor m in (1, 0.5, 0.5, 0.5, 0.5, 0.2, 0.3, 0.3): s.step(m); rates.append(o.param_groups[0]['lr'])\nresult = rates",
     "p = nn.Parameter(torch.ones(2)); o = torch.optim.SGD([p], lr=1.0); s = torch.optim.lr_scheduler.CosineAnnealingLR(o, 10, 0.1)\n"
     "rates = []\nfor _ in range(12): o.step(); s.step(); rates.append(s.get_last_lr()[0])\nresult = rates",
+    "p = nn.Parameter(torch.ones(2)); o = torch.optim.Adam([p])\n"
+    "s = torch.optim.lr_scheduler.OneCycleLR(o, 0.1, epochs=2, steps_per_epoch=5); rates = s.get_last_lr()\nfor _ in range(9): o.step(); s.step(); rates.append(s.get_last_lr()[0])\nresult = rates",
     "p = [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3))]; o = torch.optim.SGD(p, lr=0.1)\n"
     "(p[0] * 3).sum().backward(); n = torch.nn.utils.clip_grad_norm_(p, 1.0); o.step(); result = n, p[0], p[1]",
     "d = torch.utils.data.TensorDataset(a, y); result = [x for batch in torch.utils.data.DataLoader(d, batch_size=2) for x in batch]",

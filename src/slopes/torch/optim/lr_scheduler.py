@@ -3,88 +3,68 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...optim import schedules
 from ..sides import on_side
 
 
 class LRScheduler:
-    """The base: `rate(base, epoch)` is the learning rate of a group that started with `base`, after this many steps."""
+    """The base: `make(base)` is the schedule of a group that starts with the rate `base`, a function of the step that gives a factor."""
 
-    def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Any, make: Callable[[float], Callable[[int], float]], last_epoch: int = -1,
+                 base_lrs: Sequence[float] | None = None) -> None:
         self.optimizer = optimizer
-        self.base_lrs = [float(group.lr) for group in optimizer.groups]
+        self.base_lrs = [float(group.lr) for group in optimizer.groups] if base_lrs is None else list(base_lrs)
+        self.schedules = [make(base) for base in self.base_lrs]
         self.last_epoch = last_epoch
         self.step()
-
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        raise NotImplementedError(f"{type(self).__name__} has no rate(base, epoch, group)")
 
     def step(self, epoch: int | None = None) -> None:
         """Set the rates for the next epoch."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self.apply([self.rate(base, self.last_epoch, i) for i, base in enumerate(self.base_lrs)])
-
-    def apply(self, rates: Sequence[float]) -> None:
         with on_side(core=True):
-            for group, rate in zip(self.optimizer.groups, rates):
-                group.lr = rate
+            for group, base, schedule in zip(self.optimizer.groups, self.base_lrs, self.schedules):
+                group.lr = base * schedule(self.last_epoch)
 
     def get_last_lr(self) -> list[float]:
         return [float(group.lr) for group in self.optimizer.groups]
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "optimizer" and not callable(value)}
+        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         vars(self).update(state_dict)
 
 
 class LambdaLR(LRScheduler):
-    """base * lr_lambda(epoch)."""
+    """base * lr_lambda(epoch); a list has a function for each group."""
 
     def __init__(self, optimizer: Any, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1) -> None:
-        self.lr_lambdas = [lr_lambda] * len(optimizer.groups) if callable(lr_lambda) else list(lr_lambda)
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        return base * self.lr_lambdas[group](epoch)
+        functions = iter([lr_lambda] * len(optimizer.groups) if callable(lr_lambda) else lr_lambda)
+        super().__init__(optimizer, lambda base: next(functions), last_epoch)
 
 
 class StepLR(LRScheduler):
     """base * gamma^(epoch // step_size)."""
 
     def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        return base * self.gamma ** (epoch // self.step_size)
+        super().__init__(optimizer, lambda base: schedules.Step(step_size, gamma), last_epoch)
 
 
 class MultiStepLR(LRScheduler):
     """base * gamma^(milestones passed)."""
 
     def __init__(self, optimizer: Any, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.milestones, self.gamma = sorted(Counter(milestones).elements()), gamma
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        return base * self.gamma ** bisect_right(self.milestones, epoch)
+        super().__init__(optimizer, lambda base: schedules.MultiStep(milestones, gamma), last_epoch)
 
 
 class ExponentialLR(LRScheduler):
     """base * gamma^epoch."""
 
     def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        return base * self.gamma ** epoch
+        super().__init__(optimizer, lambda base: schedules.Exponential(gamma), last_epoch)
 
 
 class LinearLR(LRScheduler):
@@ -92,22 +72,50 @@ class LinearLR(LRScheduler):
 
     def __init__(self, optimizer: Any, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5,
                  last_epoch: int = -1) -> None:
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer, last_epoch)
+        super().__init__(optimizer, lambda base: schedules.Linear(start_factor, end_factor, total_iters), last_epoch)
 
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        return base * (self.start_factor + (self.end_factor - self.start_factor) * min(epoch, self.total_iters) / self.total_iters)
+
+class ConstantLR(LRScheduler):
+    """base * factor for total_iters steps, then base."""
+
+    def __init__(self, optimizer: Any, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: lambda epoch: factor if epoch < total_iters else 1.0, last_epoch)
+
+
+class PolynomialLR(LRScheduler):
+    """base (1 - epoch / total_iters)^power."""
+
+    def __init__(self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.Polynomial(power, total_iters), last_epoch)
 
 
 class CosineAnnealingLR(LRScheduler):
-    """eta_min + (base - eta_min) (1 + cos(pi epoch / T_max)) / 2."""
+    """eta_min + (base - eta_min) (1 + cos(pi epoch / T_max)) / 2, which rises again after T_max."""
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer, last_epoch)
+        def make(base: float) -> Callable[[int], float]:
+            floor = eta_min / base
+            return lambda epoch: floor + (1 - floor) * (1 + math.cos(math.pi * epoch / T_max)) / 2
 
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * epoch / self.T_max)) / 2
+        super().__init__(optimizer, make, last_epoch)
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """Cosines of T_0, T_0 T_mult, ... steps, one after the other."""
+
+    def __init__(self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.CosineRestarts(T_0, T_mult, eta_min / base), last_epoch)
+
+
+class OneCycleLR(LRScheduler):
+    """Up to max_lr and down again in total_steps (or epochs * steps_per_epoch); the momentum does not change."""
+
+    def __init__(self, optimizer: Any, max_lr: float, total_steps: int | None = None, epochs: int | None = None,
+                 steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos", *, div_factor: float = 25.0,
+                 final_div_factor: float = 1e4, three_phase: bool = False, last_epoch: int = -1) -> None:
+        steps = total_steps if total_steps is not None else (epochs or 0) * (steps_per_epoch or 0)
+        super().__init__(optimizer, lambda base: schedules.OneCycle(steps, pct_start, anneal_strategy, div_factor, final_div_factor,
+                                                                    three_phase), last_epoch, [max_lr] * len(optimizer.groups))
 
 
 class ReduceLROnPlateau:
