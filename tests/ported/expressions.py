@@ -248,7 +248,8 @@ PROGRAMS = [  # `result` is compared
     "p = nn.Parameter(torch.ones(2)); o = torch.optim.SGD([p], lr=1.0); s = torch.optim.lr_scheduler.CosineAnnealingLR(o, 10, 0.1)\n"
     "rates = []\nfor _ in range(12): o.step(); s.step(); rates.append(s.get_last_lr()[0])\nresult = rates",
     "p = nn.Parameter(torch.ones(2)); o = torch.optim.Adam([p])\n"
-    "s = torch.optim.lr_scheduler.OneCycleLR(o, 0.1, epochs=2, steps_per_epoch=5); rates = s.get_last_lr()\nfor _ in range(9): o.step(); s.step(); rates.append(s.get_last_lr()[0])\nresult = rates",
+    "s = torch.optim.lr_scheduler.OneCycleLR(o, 0.1, epochs=2, steps_per_epoch=5)\n"
+    "rates = s.get_last_lr()\nfor _ in range(9): o.step(); s.step(); rates.append(s.get_last_lr()[0])\nresult = rates",
     "p = [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3))]; o = torch.optim.SGD(p, lr=0.1)\n"
     "(p[0] * 3).sum().backward(); n = torch.nn.utils.clip_grad_norm_(p, 1.0); o.step(); result = n, p[0], p[1]",
     "d = torch.utils.data.TensorDataset(a, y); result = [x for batch in torch.utils.data.DataLoader(d, batch_size=2) for x in batch]",
