@@ -198,7 +198,7 @@ def test_positions_and_masks_without_axes():
         sl.nonzero(sl.tensor(3.0))
     for mask in (np.bool_(True), sl.tensor(True)):
         with pytest.raises(SlopesError):
-            VECTOR[mask]
+            MATRIX[0, mask]
 
 
 class Lion(optim.Optimizer):
