@@ -21,8 +21,9 @@ from slopes.graph.node import Operation
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership", "tables",
-            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn")
+            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "keras", "jax")
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
+COMING_FROM = ("docs/pytorch.md", "docs/keras.md", "docs/jax.md")  # pages whose tables have the other library's names on the left
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
     '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',
@@ -136,10 +137,10 @@ def names_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w.])(?:sl|nn|optim|data|inside|text|train)(?:\.[A-Za-z_]\w*)+", code))
 
 
-@pytest.mark.parametrize("name", ["docs/pytorch.md", "docs/index.md", "docs/glossary.md", "README.md"])
+@pytest.mark.parametrize("name", [*COMING_FROM, "docs/index.md", "docs/glossary.md", "README.md"])
 def test_every_name_in_a_page_exists(name):
     text = re.sub(BLOCK, "", (ROOT / name).read_text(encoding="utf-8"))
-    text = "\n".join(row.split(" | ", 1)[1] if name.endswith("pytorch.md") and row.startswith("| `") else row for row in text.splitlines())
+    text = "\n".join(row.split(" | ", 1)[1] if name in COMING_FROM and row.startswith("| ") else row for row in text.splitlines())
     for dotted in names_in(text):
         first, *rest = dotted.split(".")
         reduce(getattr, rest, sl if first == "sl" else getattr(sl, first))  # AttributeError: the page names what does not exist
@@ -148,12 +149,14 @@ def test_every_name_in_a_page_exists(name):
     assert names_in(text) or "glossary" in name
 
 
-def test_the_training_loop_of_the_page_for_pytorch_users_uses_names_that_exist():
-    loop = next(code for language, code, _ in blocks("docs/pytorch.md") if language == "py")
+@pytest.mark.parametrize("name", COMING_FROM)
+def test_the_training_loop_beside_that_of_another_library_uses_names_that_exist(name):
+    loop = next(code for language, code, _ in blocks(name) if language == "py")
     right = [line[57:] for line in loop.splitlines()]
+    assert right[0] == "# slopes"
     for dotted in re.findall(r"(?<![\w.])(?:sl|nn|optim)\.\w+", "\n".join(right)):
-        first, name = dotted.split(".")
-        assert hasattr(sl if first == "sl" else getattr(sl, first), name), dotted
+        module, attribute = dotted.split(".")
+        assert hasattr(sl if module == "sl" else getattr(sl, module), attribute), dotted
 
 
 def test_the_glossary_defines_each_word_once():
