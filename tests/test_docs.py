@@ -9,6 +9,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 
@@ -38,10 +39,22 @@ def blocks(name: str) -> list[tuple[str, str, int]]:
     return [(match[1], match[2], text.count("\n", 0, match.start()) + 2) for match in BLOCK.finditer(text)]
 
 
+class Recorder:
+    """In the role of a module: its functions have every name, and keep the arguments of each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[object, ...], dict[str, object]]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **options: self.calls.append((name, args, options))
+
+
 @pytest.fixture
 def clean(tmp_path, monkeypatch):
-    """A folder of its own, and the table of operations as it was before."""
+    """A folder of its own, no services that collect figures, and the table of operations as it was before."""
     table = dict(Operation.table)
+    for service in ("mlflow", "wandb"):
+        monkeypatch.setitem(sys.modules, service, Recorder())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLOPES_CHECK", "")  # so that what a document sets is undone
     yield
