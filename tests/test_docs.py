@@ -7,6 +7,7 @@ import doctest
 import inspect
 import io
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import Callable
@@ -152,11 +153,14 @@ def names_in(text: str) -> set[str]:
 
 @pytest.mark.parametrize("name", [*COMING_FROM, "docs/index.md", "docs/glossary.md", "README.md"])
 def test_every_name_in_a_page_exists(name):
+    pytest.importorskip("sklearn")
     text = re.sub(BLOCK, "", (ROOT / name).read_text(encoding="utf-8"))
     text = "\n".join(row.split(" | ", 1)[1] if name in COMING_FROM and row.startswith("| ") else row for row in text.splitlines())
     for dotted in names_in(text):
         first, *rest = dotted.split(".")
         reduce(getattr, rest, sl if first == "sl" else getattr(sl, first))  # AttributeError: the page names what does not exist
+    for dotted in re.findall(r"`(slopes(?:\.\w+)+)`", text):
+        pkgutil.resolve_name(dotted)  # imports what is a module
     options = set(re.findall(r"fit\((\w+)=", text))
     assert options <= inspect.signature(sl.fit).parameters.keys()
     assert names_in(text) or "glossary" in name

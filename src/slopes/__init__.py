@@ -20,7 +20,26 @@ from typing import TYPE_CHECKING, Any
 from .loading import loading
 
 if TYPE_CHECKING:
-    from . import checkpoints, data, experiments, fft, files, functions, inside, linalg, nn, optim, random, tables, text, train, view, zoo
+    from . import (
+        checkpoints,
+        data,
+        errors,
+        experiments,
+        fft,
+        files,
+        functions,
+        inside,
+        linalg,
+        nn,
+        optim,
+        random,
+        tables,
+        text,
+        train,
+        tree,
+        view,
+        zoo,
+    )
     from .capture import Captured, capture
     from .checkpoints import Checkpoint, WeightMap, match_weights, read_checkpoint
     from .compile import compile, profile
@@ -135,4 +154,4 @@ def public_value(name: str) -> Any:
 
 def __dir__() -> list[str]:
     functions = importlib.import_module(".functions", __name__)
-    return sorted({*SUBMODULES, *HOME, *functions.__all__, "__version__"})
+    return sorted({*SUBMODULES, *HOME, *functions.__all__, *(name for name in globals() if name.startswith("__"))})
