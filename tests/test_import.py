@@ -94,8 +94,11 @@ def test_a_submodule_lists_and_has_what_it_promises(name):
 def test_type_checkers_are_shown_the_same_names():
     tree = ast.parse(Path(sl.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    names = {alias.asname or alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert names - {"*", "NamespaceInfo"} == {*sl.SUBMODULES, *sl.HOME} - {"bool"}
+    imports = [(node.module, alias.asname or alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    whole = {module for module, name in imports if name == "*"}
+    functions = {name for module in sl.functions.MODULES if module.__name__.removeprefix("slopes.") in whole for name in module.__all__}
+    names = functions | {name for _, name in imports} - {"*", "NamespaceInfo"}
+    assert names == {*sl.SUBMODULES, *sl.HOME, *sl.functions.__all__}
 
 
 def test_unknown_name_is_an_attribute_error():
