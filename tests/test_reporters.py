@@ -16,8 +16,8 @@ from slopes.train.history import Epoch
 from tests.test_docs import Recorder, blocks
 
 RNG = np.random.default_rng(0)
-INPUTS, LABELS = RNG.normal(size=(200, 1, 8, 8)).astype(np.float32), RNG.integers(0, 10, 200)
-DIGITS = SimpleNamespace(train=Dataset(INPUTS[:150], LABELS[:150]), validation=Dataset(INPUTS[150:], LABELS[150:]))
+INPUTS, LABELS = RNG.normal(size=(256, 1, 8, 8)).astype(np.float32), RNG.integers(0, 10, 256)
+DIGITS = SimpleNamespace(train=Dataset(INPUTS[:192], LABELS[:192]), validation=Dataset(INPUTS[192:], LABELS[192:]))
 SERVICES = ("mlflow", "wandb", "logging")
 CODE = {name: next(code for _, code, _ in blocks("docs/practice.md") if f"import {name}\n" in code) for name in SERVICES}
 
