@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .functions.searching import *  # noqa: F403
     from .functions.sets import *  # noqa: F403
     from .functions.spatial import *  # noqa: F403
+    from .functions.special import *  # noqa: F403
     from .gradcheck import check_grads
     from .graph.dtype import (
         bool_,

@@ -56,7 +56,7 @@ def erfc(x: Tensor) -> Tensor:
     """1 - erf(x), also where erf(x) is nearly 1: 2/sqrt(pi) times the integral of exp(-t^2) from x to infinity.
 
     >>> sl.erfc([0., 5.])
-    tensor([1.0000000e+00, 1.5374597e-12])
+    tensor([1.0000000e+00, 1.5374598e-12])
     """
     size = abs(x)
     middle, large = composite.where(size < 1, 1.0, composite.where(size > 6, 6.0, size)), composite.where(size < 6, 6.0, size)
