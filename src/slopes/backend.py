@@ -135,7 +135,8 @@ class Backend(Protocol):
         """An executable of the captured function."""
 
 
-BACKENDS = {"native": "slopes.native_backend", "reference": "slopes.reference_backend"}  # loaded when they are first used
+BACKENDS = {"native": "slopes.native_backend", "reference": "slopes.reference_backend",  # loaded when they are first used
+            "xla": "slopes.xla.backend"}
 
 
 def find_backend(backend: str | Backend) -> Backend:
