@@ -159,9 +159,7 @@ def trained(make, x, y, backend):
         optimizer.step()
         return loss
 
-    compiled = sl.compile(step, backend=backend)
-    losses = [compiled(sl.asarray(x[0]), sl.asarray(y[0])).item()]
-    return losses + compiled.many(len(x) - 1, sl.asarray(x[1:]), sl.asarray(y[1:]), stepped=(0, 1)).numpy().tolist()
+    return sl.compile(step, backend=backend).many(len(x), sl.asarray(x), sl.asarray(y), stepped=(0, 1)).numpy()
 
 
 @pytest.mark.parametrize("make, shape", [(Digits, (1, 6, 6)), (Sequence, (4, 3))])
@@ -171,9 +169,34 @@ def test_a_training_has_the_losses_of_the_native_one(jax, make, shape):
     np.testing.assert_allclose(trained(make, x, y, "xla"), trained(make, x, y, "native"), rtol=1e-4)
 
 
+def fitted(backend):
+    sl.seed(2)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(100, 5)).astype(np.float32)
+    points = sl.data.Dataset(x, (x[:, 0] > x[:, 1]).astype(np.int64))
+    net = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2))
+    run = sl.fit(net, points, optimizer=optim.Adam(lr=0.02), epochs=3, batch_size=10, schedule="cosine", validation=points,
+                 statistics=sl.train.Statistics("*.grad/norm", every=5), progress=False, backend=backend)
+    return run
+
+
+def test_fit_runs_on_xla(jax):
+    ours, native = fitted("xla"), fitted("native")
+    np.testing.assert_allclose(ours.losses, native.losses, rtol=1e-4)
+    figures = [[epoch.validation["loss"] for epoch in run.epochs] for run in (ours, native)]
+    np.testing.assert_allclose(*figures, rtol=1e-4)
+    for name, values in native.history.statistics.items():
+        np.testing.assert_allclose(ours.history.statistics[name], values, rtol=1e-3, err_msg=name)
+
+
 def test_what_only_eager_mode_computes_is_refused(jax):
     with pytest.raises(TraceError, match="cholesky is not compiled"):
         sl.compile(sl.linalg.cholesky, backend="xla")(sl.eye(2))
+
+
+def test_it_is_not_profiled(jax):
+    with pytest.raises(ArgumentError, match="this backend does not say where the time of a call goes"):
+        sl.profile(sl.compile(lambda x: x * 2, backend="xla"), sl.ones(2))
 
 
 def test_without_jax_the_error_names_the_extra(monkeypatch):

@@ -60,6 +60,10 @@ class XlaExecutable(Executable):
             self.copies = {}
         self.expected = version + bool(self.captured.updates)
 
+    def written(self) -> None:
+        """Forget the copies."""
+        self.copies = {}
+
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Run on the device, then write results and state back."""
         with self.modes():
@@ -115,6 +119,14 @@ class XlaExecutable(Executable):
     def failed_step(self) -> int:
         """The step that failed."""
         return self.step
+
+    def save(self) -> list[np.ndarray]:
+        """The bound arrays."""
+        return self.arrays
+
+    def restore(self, saved: list[np.ndarray]) -> None:
+        """Bind them again."""
+        self.arrays, self.copies = saved, {}
 
 
 def padded(array: np.ndarray) -> np.ndarray:
