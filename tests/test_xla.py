@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from test_compiled import COMPOSED, agree
 from xla_cases import calls_of, check_gradients, check_values
 
 import slopes as sl
@@ -124,6 +125,22 @@ def test_an_error_inside_of_a_loop_is_reported(jax):
     assert last.item() == 6 and before.numpy().tolist() == [0, 1, 3]
     with pytest.raises(OutOfRangeError, match="take: index 5 is outside axis 0 of size 3"):
         compiled(table, sl.tensor([0, 5, 1]))
+
+
+def test_convolutions_and_their_gradients_are_those_of_xla(jax, monkeypatch):
+    calls, original = [], jax.lax.conv_general_dilated
+    monkeypatch.setattr(jax.lax, "conv_general_dilated", lambda *args, **options: calls.append(options) or original(*args, **options))
+    names = ["convolution", "convolution strided", "convolution 1", "convolution 3", "convolution depthwise"]
+    rng = np.random.default_rng(0)
+    inputs = [sl.asarray(rng.normal(size=shape).astype(np.float32)) for name in names for shape in COMPOSED[name][1]]
+
+    def loss(*xs):
+        return sum(sl.sin(COMPOSED[name][0](x, w)).sum() for name, x, w in zip(names, xs[::2], xs[1::2]))
+
+    gradient = sl.grad(loss, tuple(range(len(inputs))))
+    agree(sl.compile(gradient, backend="xla")(*inputs), gradient(*inputs), [f"{name}, by {arg}" for name in names for arg in "xw"])
+    assert len(calls) == 3 * len(names)  # forward, by weights and by inputs
+    assert [options["feature_group_count"] for options in calls].count(6) == 3
 
 
 class Digits(nn.Module):

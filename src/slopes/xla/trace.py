@@ -11,6 +11,7 @@ from ..graph.body import Body
 from ..graph.node import Node
 from ..graph.walk import topological
 from ..machine.reference import check
+from .convolution import convolution
 
 Arrays = list[Any]  # what JAX traces
 Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
@@ -34,19 +35,23 @@ class Tracer:
         values = dict(known)
         for node in topological(roots, stop=lambda node: node in known or node.value is not None):
             if node not in values:
-                values[node] = self.value(node, [values[arg] for arg in node.args] if node.value is None else [])
+                values[node] = self.np.asarray(node.value) if node.value is not None else self.value(node, values)
         return [values[root] for root in roots]
 
     def evaluate_body(self, body: Body, args: Sequence[Any]) -> Arrays:
         """The outputs of a body."""
         return self.evaluate(body.outputs, dict(zip(body.inputs, args)))
 
-    def value(self, node: Node, args: Arrays) -> Any:
+    def value(self, node: Node, values: Mapping[Node, Any]) -> Any:
         """The value of one node, which must be what its rule promises."""
-        if node.value is not None:
-            return self.np.asarray(node.value)
+        args = [values[arg] for arg in node.args]
         self.watch(node, node.op.invalid(self.np, *args, **node.params))
-        return check(node, self.np.asarray(node.op.xla(self, *args, **node.params)))
+        result = convolution(self.lax, node, lambda arg: self.known(arg, values))
+        return check(node, self.np.asarray(node.op.xla(self, *args, **node.params)) if result is None else result)
+
+    def known(self, node: Node, values: Mapping[Node, Any]) -> Any:
+        """The value of a node that was evaluated, or is an array."""
+        return values[node] if node in values else self.np.asarray(node.value)
 
     def watch(self, node: Node, is_invalid: Any) -> None:
         """Note the node as the first that failed, if its values are an error and none failed before."""
