@@ -211,6 +211,18 @@ def test_what_only_eager_mode_computes_is_refused(jax):
         sl.compile(sl.linalg.cholesky, backend="xla")(sl.eye(2))
 
 
+def test_going_back_to_training_uses_the_program_of_before(jax):
+    net = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
+    compiled, x = sl.compile(lambda x: net(x), backend="xla"), sl.ones((2, 3))
+    for training in (True, False, True, False):
+        net.train(training)
+        compiled(x)
+    other = nn.Linear(3, 2)
+    net[0] = other  # another layer with other tensors
+    np.testing.assert_allclose(compiled(x).numpy(), other(x).numpy(), rtol=1e-5)
+    assert compiled.compilations == 3
+
+
 def test_it_is_not_profiled(jax):
     with pytest.raises(ArgumentError, match="this backend does not say where the time of a call goes"):
         sl.profile(sl.compile(lambda x: x * 2, backend="xla"), sl.ones(2))

@@ -104,11 +104,11 @@ class XlaExecutable(Executable):
 
     def write_back(self, state: Sequence[Any]) -> None:
         """New values into the arrays of updated state; on the device they stay for the next call."""
+        unchanged = {i: copy for i, copy in self.copies.items() if i not in self.program.updated}
+        self.copies = {}  # until all is written: Ctrl-C may come in between
         for i in self.program.updated:
             self.arrays[i][...] = np.asarray(state[i])
-        self.copies.update((i, state[i]) for i in self.program.fresh)
-        for i in set(self.program.updated).difference(self.program.fresh):
-            self.copies.pop(i, None)
+        self.copies = unchanged | {i: state[i] for i in self.program.fresh}
 
     @contextmanager
     def modes(self) -> Iterator[None]:
@@ -119,6 +119,10 @@ class XlaExecutable(Executable):
     def failed_step(self) -> int:
         """The step that failed."""
         return self.step
+
+    def same_as(self, other: Executable) -> bool:
+        """Whether both compute the same from the same inputs."""
+        return isinstance(other, XlaExecutable) and self.program.same_as(other.program)
 
     def save(self) -> list[np.ndarray]:
         """The bound arrays."""

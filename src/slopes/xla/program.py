@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from ..capture import Captured
+from ..graph.body import Body
 from ..graph.build import Variable
 from ..graph.node import Node
 from ..graph.walk import topological
@@ -36,6 +37,16 @@ class Program:
         self.constants = [node for node in order if node.value is not None and node.size > LARGE]
         self.constant_arrays: Arrays | None = None
         self._once, self._repeat = jax.jit(self.trace_step), jax.jit(self.trace_steps, static_argnames="room")
+
+    @cached_property
+    def body(self) -> Body:
+        """The graph without the names of its variables: equal for equal programs."""
+        return Body([value.node for value in (*self.captured.inputs, *self.captured.state)], self.roots)
+
+    def same_as(self, other: Program) -> bool:
+        """Whether another one computes the same results and updates from the same inputs, of which the same ones are stepped."""
+        return (self.updated == other.updated and self.captured.stepped == other.captured.stepped
+                and len(self.captured.inputs) == len(other.captured.inputs) and self.body == other.body)
 
     def on_device(self) -> Arrays:
         """The large constants, put there before the first call."""
