@@ -27,7 +27,8 @@ CLOCKS = ("seconds",)  # how names of measured times end
 
 def dense() -> nn.Module:
     """A small network with every kind of layer that draws or counts; one of them has a generator of its own."""
-    return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3, sl.Generator(7)), nn.Linear(8, 3), nn.Dropout(0.1))
+    return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3, generator=sl.Generator(7)), nn.Linear(8, 3),
+                         nn.Dropout(0.1))
 
 
 def mlp() -> sl.Training:

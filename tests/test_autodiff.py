@@ -424,7 +424,7 @@ def test_vmap_draws_the_same_random_numbers_for_all_examples():
     drop.generator = sl.Generator(3)
     found = sl.vmap(drop)(x).numpy()
     assert (found == found[0]).all() and set(found[0].tolist()) == {0.0, 2.0} and int(drop.generator.counter) == 1
-    assert np.array_equal(found[0], nn.Dropout(0.5, sl.Generator(3))(sl.ones((8,))).numpy())
+    assert np.array_equal(found[0], nn.Dropout(0.5, generator=sl.Generator(3))(sl.ones((8,))).numpy())
     noise = sl.uniform((5, 8), generator=sl.Generator(4))
     assert np.array_equal(sl.vmap(lambda x, u: x + u)(x, noise).numpy(), 1 + noise.numpy())
 

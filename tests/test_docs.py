@@ -7,8 +7,10 @@ import doctest
 import inspect
 import io
 import os
+import pkgutil
 import re
 import sys
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 
@@ -21,9 +23,10 @@ from slopes.graph.node import Operation
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership", "tables",
-            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "xla")
+            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "keras", "jax", "xla")
 NEEDS = {"docs/xla.md": "jax"}  # not among what tests install
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
+COMING_FROM = ("docs/pytorch.md", "docs/keras.md", "docs/jax.md")  # pages whose tables have the other library's names on the left
 COMMANDS = (
     'python3 -m venv .venv && .venv/bin/pip install ".[all]" && .venv/bin/slopes train digits',
     '.venv/bin/pip install ".[test]" && .venv/bin/python -m pytest',
@@ -38,10 +41,22 @@ def blocks(name: str) -> list[tuple[str, str, int]]:
     return [(match[1], match[2], text.count("\n", 0, match.start()) + 2) for match in BLOCK.finditer(text)]
 
 
+class Recorder:
+    """In the role of a module: its functions have every name, and keep the arguments of each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[object, ...], dict[str, object]]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **options: self.calls.append((name, args, options))
+
+
 @pytest.fixture
 def clean(tmp_path, monkeypatch):
-    """A folder of its own, and the table of operations as it was before."""
+    """A folder of its own, no services that collect figures, and the table of operations as it was before."""
     table = dict(Operation.table)
+    for service in ("mlflow", "wandb"):
+        monkeypatch.setitem(sys.modules, service, Recorder())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLOPES_CHECK", "")  # so that what a document sets is undone
     yield
@@ -137,24 +152,29 @@ def names_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w.])(?:sl|nn|optim|data|inside|text|train)(?:\.[A-Za-z_]\w*)+", code))
 
 
-@pytest.mark.parametrize("name", ["docs/pytorch.md", "docs/index.md", "docs/glossary.md", "README.md"])
+@pytest.mark.parametrize("name", [*COMING_FROM, "docs/index.md", "docs/glossary.md", "README.md"])
 def test_every_name_in_a_page_exists(name):
+    pytest.importorskip("sklearn")
     text = re.sub(BLOCK, "", (ROOT / name).read_text(encoding="utf-8"))
-    text = "\n".join(row.split(" | ", 1)[1] if name.endswith("pytorch.md") and row.startswith("| `") else row for row in text.splitlines())
+    text = "\n".join(row.split(" | ", 1)[1] if name in COMING_FROM and row.startswith("| ") else row for row in text.splitlines())
     for dotted in names_in(text):
         first, *rest = dotted.split(".")
         reduce(getattr, rest, sl if first == "sl" else getattr(sl, first))  # AttributeError: the page names what does not exist
+    for dotted in re.findall(r"`(slopes(?:\.\w+)+)`", text):
+        pkgutil.resolve_name(dotted)  # imports what is a module
     options = set(re.findall(r"fit\((\w+)=", text))
     assert options <= inspect.signature(sl.fit).parameters.keys()
     assert names_in(text) or "glossary" in name
 
 
-def test_the_training_loop_of_the_page_for_pytorch_users_uses_names_that_exist():
-    loop = next(code for language, code, _ in blocks("docs/pytorch.md") if language == "py")
+@pytest.mark.parametrize("name", COMING_FROM)
+def test_the_training_loop_beside_that_of_another_library_uses_names_that_exist(name):
+    loop = next(code for language, code, _ in blocks(name) if language == "py")
     right = [line[57:] for line in loop.splitlines()]
+    assert right[0] == "# slopes"
     for dotted in re.findall(r"(?<![\w.])(?:sl|nn|optim)\.\w+", "\n".join(right)):
-        first, name = dotted.split(".")
-        assert hasattr(sl if first == "sl" else getattr(sl, first), name), dotted
+        module, attribute = dotted.split(".")
+        assert hasattr(sl if module == "sl" else getattr(sl, module), attribute), dotted
 
 
 def test_the_glossary_defines_each_word_once():

@@ -53,7 +53,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     # networks and their training
     ("gradcheck", "data", "nn"),
     ("checkpoints", "optim", "text"),
-    ("train",),
+    ("train", "torch"),
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands", "onnx", "sklearn"),
     # what people see

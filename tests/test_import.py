@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -66,7 +67,38 @@ def test_every_promised_name_is_there(name):
 
 def test_functions_of_tensors_are_handed_out():
     assert sl.matmul is sl.functions.matmul
-    assert {"where", "conv2d", "softmax", "tensor", "fit"} <= set(dir(sl))
+    assert {"where", "conv2d", "softmax", "tensor", "fit", "__version__", "__array_namespace_info__"} <= set(dir(sl))
+
+
+COMPLETED = {"sl.zoo.": {"networks", "gpt2", "classifiers"}, "sl.zoo.networks.le": {"lenet"}, "sl.experiments.ca": {"catalog"},
+             "sl.linalg.so": {"solve"}, "sl.optim.sch": {"schedules"}, "sl.nn.Conv2": {"Conv2d"},
+             "sl.": {*sl.SUBMODULES, *sl.HOME, *sl.functions.__all__}}
+
+
+def test_tab_completes_everything_public_before_it_is_loaded():
+    code = "import rlcompleter, slopes as sl\nprint({text: rlcompleter.Completer({'sl': sl}).attr_matches(text) for text in %r})"
+    offered = ast.literal_eval(run(code % list(COMPLETED)))
+    names = {text: {match.rpartition(".")[2].rstrip("()") for match in matches} for text, matches in offered.items()}
+    assert all(expected <= names[text] for text, expected in COMPLETED.items())
+    assert names["sl."] == COMPLETED["sl."]  # and nothing that is not public
+
+
+@pytest.mark.parametrize("name", sl.SUBMODULES)
+def test_a_submodule_lists_and_has_what_it_promises(name):
+    module = getattr(sl, name)
+    promised = getattr(module, "__all__", [])
+    assert set(promised) <= set(dir(module)) and all(hasattr(module, attribute) for attribute in promised)
+    assert not hasattr(module, "there_is_no_such_name")
+
+
+def test_type_checkers_are_shown_the_same_names():
+    tree = ast.parse(Path(sl.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    imports = [(node.module, alias.asname or alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    whole = {module for module, name in imports if name == "*"}
+    functions = {name for module in sl.functions.MODULES if module.__name__.removeprefix("slopes.") in whole for name in module.__all__}
+    names = functions | {name for _, name in imports} - {"*", "NamespaceInfo"}
+    assert names == {*sl.SUBMODULES, *sl.HOME, *sl.functions.__all__}
 
 
 def test_unknown_name_is_an_attribute_error():

@@ -55,6 +55,7 @@ MAY_COMPARE_NAMES = {
     "slopes.passes.match": "the vocabulary of the rules",
     "slopes.graph.rewrite": "looks up the rules of a head",
     "slopes.graph.verify": "looks whether the table holds this very operation",
+    **dict.fromkeys(["slopes.onnx.export_builder", "slopes.onnx.export_graph"], "look up what ONNX calls an operation"),
 }
 
 

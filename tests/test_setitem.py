@@ -11,7 +11,7 @@ import pytest
 from together import together
 
 import slopes as sl
-from slopes.errors import DTypeError, GradientError, OutOfRangeError, ShapeError, TraceError
+from slopes.errors import ArgumentError, DTypeError, GradientError, OutOfRangeError, ShapeError, TraceError
 
 START = np.arange(12, dtype=np.float32).reshape(3, 4)
 MASK = START > 5
@@ -30,6 +30,19 @@ def test_parts_change_as_in_numpy(index):
             if np.shape(value) <= expected[index].shape:
                 x[key] = value
                 np.testing.assert_array_equal(x.numpy(), expected)
+
+
+def test_a_mask_without_axes_chooses_the_whole_or_nothing():
+    x = sl.tensor(START, requires_grad=True)
+    for mask in (True, False):
+        for index in (np.array(mask), np.bool_(mask), sl.tensor(mask)):
+            np.testing.assert_array_equal(x.detach()[index].numpy(), START[mask])
+    x[sl.tensor(True)].sum().backward()
+    assert x.grad.tolist() == np.ones_like(START).tolist()
+    with pytest.raises(TraceError, match="a Python branch depends"):
+        sl.compile(lambda x, mask: x[mask])(sl.zeros(3), sl.tensor(True))
+    with pytest.raises(ArgumentError, match="a single truth value is no index"):
+        sl.zeros((2, 3))[0, sl.tensor(True)]
 
 
 def test_values_broadcast_and_are_cast_to_a_larger_type():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from native_graphs import Reported, compile_nodes, same_bits, thread_count
 
+import slopes as sl
 from slopes.graph.build import build, variable
 from slopes.loops.module import Module
 from slopes.machine import engine, entry, threads, translate
@@ -41,6 +42,23 @@ def test_openmp_settings_limit_the_threads_where_none_are_named(monkeypatch, all
     assert threads.thread_count() == expected
     monkeypatch.setenv("SLOPES_THREADS", "4")
     assert threads.thread_count() == 4
+
+
+def test_joblib_limits_the_threads_of_its_worker_processes(monkeypatch):
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.delenv("SLOPES_THREADS", raising=False)
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        assert joblib.Parallel(n_jobs=2)(joblib.delayed(threads.thread_count)() for _ in range(2)) == [1, 1]
+
+
+def test_the_number_of_threads_is_read_at_each_run(monkeypatch):
+    f, x = sl.compile(lambda x: sl.tanh(x).sum()), sl.ones((2048, 2048))
+    asked = []
+    monkeypatch.setattr(pools.pool.backoff, "thread_count", lambda count: asked.append(count) or 1)
+    for count in ("3", "1"):
+        monkeypatch.setenv("SLOPES_THREADS", count)
+        f(x)
+    assert asked == [3, 1]
 
 
 @pytest.mark.parametrize(("files", "quota"), [

@@ -20,14 +20,49 @@ from typing import TYPE_CHECKING, Any
 from .loading import loading
 
 if TYPE_CHECKING:
-    from . import checkpoints, data, experiments, fft, files, functions, inside, linalg, nn, optim, random, tables, text, train, view, zoo
+    from . import (
+        checkpoints,
+        data,
+        errors,
+        experiments,
+        fft,
+        files,
+        functions,
+        inside,
+        linalg,
+        nn,
+        optim,
+        random,
+        tables,
+        text,
+        train,
+        tree,
+        view,
+        zoo,
+    )
     from .capture import Captured, capture
     from .checkpoints import Checkpoint, WeightMap, match_weights, read_checkpoint
     from .compile import compile, profile
     from .derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
     from .errors import SlopesError
     from .experiments.load import load
-    from .functions import *  # noqa: F403
+    from .functions import e, inf, nan, newaxis, pi
+    from .functions.activation import *  # noqa: F403
+    from .functions.attention import *  # noqa: F403
+    from .functions.creation import *  # noqa: F403
+    from .functions.data_types import *  # noqa: F403
+    from .functions.elementwise import *  # noqa: F403
+    from .functions.filtering import *  # noqa: F403
+    from .functions.linear import *  # noqa: F403
+    from .functions.loop import *  # noqa: F403
+    from .functions.manipulation import *  # noqa: F403
+    from .functions.parts import *  # noqa: F403
+    from .functions.reduction import *  # noqa: F403
+    from .functions.resizing import *  # noqa: F403
+    from .functions.searching import *  # noqa: F403
+    from .functions.sets import *  # noqa: F403
+    from .functions.spatial import *  # noqa: F403
+    from .functions.special import *  # noqa: F403
     from .gradcheck import check_grads
     from .graph.dtype import (
         bool_,
@@ -44,6 +79,7 @@ if TYPE_CHECKING:
         uint32,
         uint64,
     )
+    from .graph.dtype import bool_ as bool
     from .modes import enable_grad, no_grad
     from .namespace import NamespaceInfo
     from .onnx.export import save_onnx
@@ -112,13 +148,14 @@ def __array_namespace_info__() -> NamespaceInfo:
     return importlib.import_module(".namespace", __name__).NamespaceInfo()
 
 
-def __getattr__(name: str) -> Any:
-    """Look a public name up on first use, and keep its value."""
-    if name.startswith("__"):
-        raise AttributeError(f"module 'slopes' has no attribute {name!r}")
-    with loading:
-        value = globals()[name] = public_value(name)
-    return value
+if not TYPE_CHECKING:  # which reports names that are not imported above
+    def __getattr__(name: str) -> Any:
+        """Look a public name up on first use, and keep its value."""
+        if name.startswith("__"):
+            raise AttributeError(f"module 'slopes' has no attribute {name!r}")
+        with loading:
+            value = globals()[name] = public_value(name)
+        return value
 
 
 def public_value(name: str) -> Any:
@@ -135,4 +172,4 @@ def public_value(name: str) -> Any:
 
 def __dir__() -> list[str]:
     functions = importlib.import_module(".functions", __name__)
-    return sorted({*SUBMODULES, *HOME, *functions.__all__, "__version__"})
+    return sorted({*SUBMODULES, *HOME, *functions.__all__, *(name for name in globals() if name.startswith("__"))})

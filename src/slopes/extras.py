@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .errors import CompileError, MissingExtraError
@@ -71,3 +73,19 @@ def on_demand(module: str) -> Any:
             return importlib.import_module(module)
         finally:
             _unfinished.discard(module)
+
+
+def submodules(package: str, names: Sequence[str]) -> tuple[Callable[[str], ModuleType], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package whose submodules `names` are loaded on first use, as by tab completion.
+
+    >>> import slopes as sl
+    >>> sl.zoo.networks.__name__
+    'slopes.zoo.networks'
+    """
+    def load(name: str) -> ModuleType:
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        with loading:
+            return importlib.import_module(f"{package}.{name}")
+
+    return load, lambda: sorted(names)

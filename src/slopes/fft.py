@@ -139,7 +139,7 @@ def hfft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -
     """The real transform of a signal with x[-k] = conj(x[k]), of which x is the first half: n values (default: 2 (m - 1)).
 
     >>> sl.fft.hfft([1., 2., 1.])
-    tensor([6., 0., -2., 0.])
+    tensor([ 6.,  0., -2.,  0.])
     """
     return irfft(conj(as_complex(x)), n, axis, SWAPPED[check_norm(norm)])
 

@@ -16,7 +16,7 @@ from .eager import Numbers, What, compute, leaf, record
 from .errors import ArgumentError, GradientError, ShapeError
 from .graph.build import Constant, Variable, build_node, constant
 from .graph.composite import Composite
-from .graph.dtype import DType, as_dtype, is_inexact, promote, scalar_dtype
+from .graph.dtype import DType, as_dtype, bool_, is_inexact, promote, scalar_dtype
 from .graph.node import Node, Operation
 from .methods import Methods
 from .modes import Recorder, mode, no_grad
@@ -98,6 +98,8 @@ class Tensor(Conversions):
         return restore, (type(self), self.numpy().copy(), self._requires_grad)
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (Tensor, np.ndarray, np.bool_)) and index.ndim == 0 and index.dtype == bool_:
+            return self[None][:int(bool(index))]  # a mask without axes chooses the whole, as a new axis, or nothing
         if self._value is not None and mode.trace is None and not (self._requires_grad and mode.recording) and is_basic(index):
             try:
                 result = np.asarray(self._value[index])
@@ -131,7 +133,8 @@ class Tensor(Conversions):
         try:
             part = np.asarray(array[key]).shape
         except (IndexError, TypeError, ValueError):
-            part = self.detach()[index].shape  # which says what is wrong
+            self.detach()[index]  # which says what is wrong
+            raise ArgumentError(f"x[...] = value: {index!r:.60} is no index", repair="use integers, slices, or a mask of bool") from None
         check_part(self, part, new)
         own_copy(self, array)
         own_array(self)[key] = new._known("x[...] = value")

@@ -31,6 +31,7 @@ BOUNDED = "(2 * sl.tanh({0}))"
 ABOVE = "(sl.abs({0}) + 0.5)"
 DOMAINS = {name: text for names, text in {
     ("exp", "expm1", "sinh", "cosh", "tan"): "sl.tanh({0})", ("log", "log2", "log10", "sqrt", "rsqrt", "reciprocal"): ABOVE,
+    ("lgamma", "digamma"): ABOVE, ("erfc", "erfinv"): "(0.9 * sl.tanh({0}))",
     ("log1p",): "sl.abs({0})", ("acosh",): "(sl.abs({0}) + 1.5)", ("asin", "acos", "atanh"): "(0.8 * sl.tanh({0}))"}.items()
     for name in names}
 
@@ -363,6 +364,23 @@ def take(draft: Draft, name: str) -> Value | None:
         at = axis % x.ndim
         places = indices(draft, (*x.shape[:at], draft.pick([0, 1, 4]), *x.shape[at + 1:]), x.shape[axis])
     return draft.emit(f"sl.{name}({x.name}, {places.name}, axis={axis})", x, exact=True)
+
+
+@rule("add_along_axis", "put_along_axis")
+def change_along_axis(draft: Draft, name: str) -> Value | None:
+    x = draft.some("f")
+    if not x.ndim:
+        return None
+    axis = axis_of(draft, x)
+    at = axis % x.ndim
+    positions = indices(draft, (*x.shape[:at], draft.pick([1, 4]), *x.shape[at + 1:]), x.shape[axis])
+    return draft.emit(f"sl.{name}({x.name}, {positions.name}, sl.ones({positions.shape}, dtype={x.name}.dtype), axis={axis})", x)
+
+
+@rule("diag")
+def diagonal_matrices(draft: Draft, name: str) -> Value | None:
+    x = draft.some("ffi", lambda value: value.ndim in (1, 2))
+    return draft.emit(f"sl.diag({x.name}, {draft.pick([-1, 0, 1])})", x, exact=True)
 
 
 @rule("one_hot")

@@ -21,6 +21,7 @@ from . import (
     searching,
     sets,
     spatial,
+    special,
 )
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
@@ -37,9 +38,10 @@ from .resizing import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .spatial import *  # noqa: F403
+from .special import *  # noqa: F403
 
 MODULES = (activation, attention, creation, data_types, elementwise, filtering, linear, loop, manipulation, parts, reduction, resizing,
-           searching, sets, spatial)
+           searching, sets, spatial, special)
 CALLING_BACK = loop, parts  # they call a function of the user, whose errors must not be rewritten
 
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None

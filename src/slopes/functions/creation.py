@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import aligned_empty
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..graph.dtype import DType, as_dtype, default_float, exists_in, float64, is_complex, is_inexact, is_integer, scalar_dtype
+from ..graph.dtype import DType, as_dtype, bool_, default_float, exists_in, float64, is_complex, is_inexact, is_integer, scalar_dtype
 from ..graph.shape import check_dimensions
 from ..modes import mode
 from ..ops import composite
@@ -19,8 +19,8 @@ from ..tensor import Tensor, asarray, from_array, perform, tensor
 from .elementwise import floor
 
 __all__ = [
-    "arange", "asarray", "empty", "empty_like", "eye", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tensor", "tril",
-    "triu", "zeros", "zeros_like",
+    "arange", "asarray", "diag", "empty", "empty_like", "eye", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tensor",
+    "tril", "triu", "zeros", "zeros_like",
 ]
 
 Sizes = int | Sequence[int]
@@ -286,6 +286,34 @@ def triu(x: Any, k: int = 0) -> Tensor:
             [0., 1.]])
     """
     return composite.triu(asarray(x), k)
+
+
+def diag(x: Any, k: int = 0) -> Tensor:
+    """The matrix with x (n,) on its k-th diagonal and zeros elsewhere; of a matrix (..., m, n) its k-th diagonal.
+
+    >>> sl.diag([1., 2.], k=1)
+    tensor([[0., 1., 0.],
+            [0., 0., 2.],
+            [0., 0., 0.]])
+    >>> sl.diag([[1, 2], [3, 4]])
+    tensor([1, 4])
+    """
+    x = asarray(x)
+    if x.ndim == 1:
+        n, above = x.shape[0] + abs(k), max(0, k)
+        row = composite.concat([zeros(above, dtype=x.dtype), x, zeros(n - above - x.shape[0], dtype=x.dtype)])
+        return composite.where(eye(n, k=k, dtype=bool_), row, 0)
+    if x.ndim == 0:
+        raise ShapeError("diag: a 0-d tensor has no diagonal", why="it takes (n,) or (..., m, n)")
+    return composite.diagonal(diagonal_block(x, k))
+
+
+def diagonal_block(x: Tensor, k: int) -> Tensor:
+    """The largest square part of matrices whose diagonal is their k-th one."""
+    m, n = x.shape[-2:]
+    row, column = max(0, -k), max(0, k)
+    length = max(0, min(m - row, n - column))
+    return x[..., min(row, m):min(row, m) + length, min(column, n):min(column, n) + length]
 
 
 def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:

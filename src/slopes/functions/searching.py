@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
-from ..graph.dtype import as_dtype, default_float, is_inexact
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph.dtype import as_dtype, default_float, is_float, is_inexact
 from ..graph.shape import normalize_axis
 from ..ops import composite
+from ..ops.index import check_lines
 from ..tensor import Tensor, asarray, from_array, perform
 from .elementwise import isnan
 
-__all__ = ["argsort", "nonzero", "one_hot", "searchsorted", "sort", "take", "take_along_axis", "top_k"]
+__all__ = ["add_along_axis", "argsort", "nonzero", "one_hot", "put_along_axis", "searchsorted", "sort", "take", "take_along_axis", "top_k"]
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -41,6 +42,37 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     """
     x = asarray(x)
     return perform("take_along_axis", (x, asarray(indices)), {"axis": normalize_axis(axis, x.ndim, "take_along_axis")})
+
+
+def add_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Tensor:
+    """x with values[..., i, ...] added to x[..., indices[..., i, ...], ...]; values for one element are all added.
+
+    indices and values have equal shapes, and that of x except along `axis`. Raises ShapeError and OutOfRangeError.
+
+    >>> sl.add_along_axis([[1., 2., 3.]], [[0, 2, 0]], [[10., 20., 30.]])
+    tensor([[41.,  2., 23.]])
+    """
+    x, indices = asarray(x), asarray(indices)
+    values, axis = asarray(values, dtype=x.dtype), normalize_axis(axis, x.ndim, "add_along_axis")
+    check_lines("add_along_axis", x, indices, axis)
+    return x + perform("put_along_axis", (indices, values), {"axis": axis, "size": x.shape[axis]})
+
+
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Tensor:
+    """x with x[..., indices[..., i, ...], ...] replaced by values[..., i, ...]; of several values for one element the mean.
+
+    indices and values have equal shapes, and that of x except along `axis`. Raises ShapeError and OutOfRangeError, DTypeError for x that
+    is not of a float type.
+
+    >>> sl.put_along_axis([[1., 2., 3.]], [[0, 2]], [[10., 20.]])
+    tensor([[10.,  2., 20.]])
+    """
+    x, indices = asarray(x), asarray(indices)
+    if not is_float(x.dtype):
+        raise DTypeError(f"put_along_axis has no meaning for {x.dtype}", why="it is defined for floats",
+                         repair="cast first: x.astype('float32')")
+    counts, total = (add_along_axis(x * 0, indices, part, axis) for part in (asarray(values, dtype=x.dtype) * 0 + 1, values))
+    return composite.where(counts == 0, x, total / composite.where(counts == 0, 1.0, counts))
 
 
 def one_hot(labels: Any, classes: int, dtype: Any = None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Generic, Self, TypeVar
 
+from ..errors import ArgumentError
 from ..parameter import Parameter
 from ..tensor import Tensor
 from .hyper_parameter import LayerDict, LayerList
@@ -25,7 +26,8 @@ class ListModule(Module, Generic[T]):
         raise NotImplementedError
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
-        self.entries = LayerList(self.convert(value) for value in values or ())
+        self.entries = LayerList()
+        self.extend([] if values is None else values)
 
     def append(self, value: Any) -> Self:
         """Add an element at the end; returns the list itself."""
@@ -34,6 +36,8 @@ class ListModule(Module, Generic[T]):
 
     def extend(self, values: Iterable[Any]) -> Self:
         """Add several elements at the end; returns the list itself."""
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            raise ArgumentError(f"{type(self).__name__}: {values!r:.60} is no list of elements", repair="pass a list, or append one")
         self.entries.extend([self.convert(value) for value in values])
         return self
 
@@ -113,11 +117,16 @@ class DictModule(Module, Generic[T]):
 
     def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         self.entries = LayerDict()
-        self.update(values or {})
+        self.update({} if values is None else values)
 
     def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Add or replace elements, from a mapping or from pairs."""
-        for key, value in dict(values).items():
+        try:
+            pairs = dict(values)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"{type(self).__name__}: {values!r:.60} is neither a dictionary nor pairs of a name and an element",
+                                repair="pass a dictionary") from None
+        for key, value in pairs.items():
             self[key] = value
 
     def keys(self) -> KeysView[str]:

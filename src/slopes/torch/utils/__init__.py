@@ -1,0 +1,5 @@
+"""`torch.utils`: datasets and their batches."""
+
+from . import data
+
+__all__ = ["data"]
