@@ -23,7 +23,8 @@ from slopes.graph.node import Operation
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership", "tables",
-            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "keras", "jax")
+            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "keras", "jax", "xla")
+NEEDS = {"docs/xla.md": "jax"}  # not among what tests install
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMING_FROM = ("docs/pytorch.md", "docs/keras.md", "docs/jax.md")  # pages whose tables have the other library's names on the left
 COMMANDS = (
@@ -65,7 +66,7 @@ def clean(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", RUN)
 def test_the_code_of_a_document_runs_and_prints_what_it_says(name, clean):
-    pytest.importorskip("sklearn")
+    pytest.importorskip(NEEDS.get(name, "sklearn"))
     namespace: dict[str, object] = {"__name__": "__main__"}
     found, compared = blocks(name), 0
     for number, (language, code, line) in enumerate(found):

@@ -46,7 +46,7 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("guards",),
     ("capture",),
     ("backend",),
-    ("native_backend", "reference_backend", "bound"),
+    ("native_backend", "reference_backend", "xla", "bound"),
     ("checked", "fast_call"),
     ("compile",),
     ("alternate",),

@@ -74,6 +74,9 @@ class Executable:
     def refresh(self, version: int) -> None:
         """Bound arrays may have new values when `version` is another number than before: recompute what was kept of them."""
 
+    def written(self) -> None:
+        """Another executable has written into the bound arrays within the same call: what was kept of them is old."""
+
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Run `steps` steps: write `captured.computed` into `results` and new values into the bound arrays of updated state.
 
@@ -86,6 +89,11 @@ class Executable:
     def failed_step(self) -> int:
         """The step at which the last run failed."""
         return 0
+
+    def profile(self, runs: int) -> Any:
+        """Where the time of a run goes, on the arrays of the last run."""
+        raise ArgumentError("profile: this backend does not say where the time of a call goes", why="only native programs are timed",
+                            repair='profile the function compiled with backend="native"')
 
     def alternate(self, other: Executable) -> Alternation:
         """Take turns with another one in each call."""
@@ -121,6 +129,7 @@ class Alternation:
             stepped, inputs = executable.captured.stepped, executable.captured.inputs
             own = [array[start:stop] if value.leaf in stepped else array for value, array in zip(inputs, arguments[which])]
             failed = executable.run(own, [array[start:stop] for array in results[which]], stop - start)
+            self.pair[1 - which].written()
             if failed:
                 return failed, which, start + executable.failed_step()
         return 0, 0, 0
@@ -135,7 +144,8 @@ class Backend(Protocol):
         """An executable of the captured function."""
 
 
-BACKENDS = {"native": "slopes.native_backend", "reference": "slopes.reference_backend"}  # loaded when they are first used
+BACKENDS = {"native": "slopes.native_backend", "reference": "slopes.reference_backend",  # loaded when they are first used
+            "xla": "slopes.xla.backend"}
 
 
 def find_backend(backend: str | Backend) -> Backend:

@@ -170,7 +170,7 @@ class Bound:
             arguments, results = self.ready(leaves, 1, False)
             with self.running():
                 self.executable.run(arguments, results, 1)
-            profile = self.executable.profile(runs)  # type: ignore[attr-defined]
+            profile = self.executable.profile(runs)
         for tensor, array in zip(self.writes, before):
             tensor.assign(array)
         return profile

@@ -76,8 +76,9 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     storage: "bfloat16" keeps what layers with weights take, which their derivatives need, in 16 bits (see `round_bfloat16`): less
     memory, numbers of 8 bits' precision. Everything is still computed, and weights are kept, in float32.
 
-    backend: "native" compiles for this processor; "reference" interprets the recorded operations one by one with NumPy: slow, and
-    what compiled code is compared with. Or an object with `compile(captured) -> Executable`, see slopes.backend.
+    backend: "native" compiles for this processor; "xla" compiles with XLA through JAX, for a GPU where it has one (docs/xla.md);
+    "reference" interprets the recorded operations one by one with NumPy: slow, and what compiled code is compared with. Or an object
+    with `compile(captured) -> Executable`, see slopes.backend.
 
     Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
     inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by

@@ -157,6 +157,22 @@ class Operation:
         """The value of NumPy arrays: `meaning` with NumPy, unless NumPy has a faster way or wrong values are to be reported."""
         return cls.meaning(np, *arrays, **params)
 
+    @classmethod
+    def invalid(cls, xp: Any, *arrays: Any, **params: Any) -> Any:
+        """Whether some values are an error, as one truth value in terms of an array namespace; None where no values are.
+
+        For machines that go on computing with such values: `compute` and compiled code for this processor look themselves.
+        """
+        return None
+
+    @classmethod
+    def xla(cls, x: Any, *arrays: Any, **params: Any) -> Any:
+        """The value of arrays that JAX traces: `meaning` with jax.numpy, unless XLA has an operation for it, or `meaning` cannot be traced.
+
+        x is the tracer (xla/trace.py `Tracer`): x.np and x.lax are jax.numpy and jax.lax.
+        """
+        return cls.meaning(x.np, *arrays, **params)
+
     # ------------------------------------------------------------------ derivatives
     @classmethod
     def pullback(cls, g: Node, y: Node, *args: Node, **params: Any) -> tuple[Node | None, ...]:

@@ -47,6 +47,10 @@ class Bfloat16Bits(Bits):
         odd = bits >> np.uint32(16) & np.uint32(1)
         return np.where(np.isnan(x), np.uint32(QUIET), (bits + (np.uint32(HALF) + odd)) >> np.uint32(16)).astype(np.uint16)
 
+    def xla(x, array):
+        rounded = x.lax.bitcast_convert_type(array.astype(x.np.bfloat16), x.np.uint16)
+        return x.np.where(x.np.isnan(array), x.np.uint16(QUIET), rounded)
+
     def emit(b, x):
         bits = b.bitcast(x, uint32)
         sixteen = b.const(16, like=bits)
@@ -62,6 +66,7 @@ class Bfloat16Value(Bits):
     domain = (0, 0x7F7F)
 
     def meaning(xp, x): return np.asarray(x.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    def xla(x, array): return x.lax.bitcast_convert_type(array, x.np.bfloat16).astype(x.np.float32)
 
     def emit(b, x):
         wide = b.cast(x, uint32)
@@ -73,5 +78,6 @@ class RoundBfloat16(Bits):
     cost = 6
 
     def meaning(xp, x): return Bfloat16Value.compute(Bfloat16Bits.compute(x))
+    def xla(x, array): return x.lax.reduce_precision(array, exponent_bits=8, mantissa_bits=7)
     def pullback(g, y, x): return (g,)
     def emit(b, x): return Bfloat16Value.emit(b, Bfloat16Bits.emit(b, x))

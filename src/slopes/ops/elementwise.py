@@ -180,6 +180,11 @@ def check_divisor(name: str, y: np.ndarray) -> None:
                             repair="replace zeros with where(y == 0, 1, y), or cast to a float type, which has inf and NaN")
 
 
+def zero_divisor(xp: Any, y: Any) -> Any:
+    """Whether a whole number would be divided by zero; None for floats."""
+    return xp.any(y == 0) if y.dtype.kind in "iu" else None
+
+
 def divisor_error(node: Node, where: str) -> DivisionError:
     """The error of compiled code, which does not count the zeros."""
     return DivisionError(f"{node.op.name}: integer division by zero", why="integers have no infinity to stand for the result",
@@ -198,6 +203,7 @@ class FloorDivide(Elementwise):
         check_divisor("floor_divide", y)
         return np.floor_divide(x, y)
 
+    def invalid(xp, x, y): return zero_divisor(xp, y)
     def emit(b, x, y): return b.math("floor_divide", x, y)
     def may_trap(dtype): return is_integer(dtype)
     def trap_error(node, where): return divisor_error(node, where)
@@ -215,6 +221,7 @@ class Remainder(Elementwise):
         check_divisor("remainder", y)
         return np.remainder(x, y)
 
+    def invalid(xp, x, y): return zero_divisor(xp, y)
     def pullback(g, r, x, y): return g, -(g * build("floor_divide", x, y))
     def emit(b, x, y): return b.math("remainder", x, y)
     def may_trap(dtype): return is_integer(dtype)

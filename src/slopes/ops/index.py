@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DTypeError, OutOfRangeError, ShapeError
 from ..graph.build import build
-from ..graph.dtype import in_namespace, int64, is_complex, is_integer
+from ..graph.dtype import bool_, in_namespace, int64, is_complex, is_integer
 from ..graph.node import Node, Operation
 from ..graph.shape import Shape, check_dimensions
 from .move import added, move_axis, with_batch, without
@@ -46,6 +46,11 @@ def check_range(name: str, indices: np.ndarray, axis: int, size: int) -> None:
         inside = f"indices run from 0 to {size - 1}" if size else "the axis is empty: it has no elements to choose"
         raise OutOfRangeError(f"{name}: index {low if low < 0 else high} is outside axis {axis} of size {size}",
                               why=inside, repair="clip the indices, or look where they are made" if size else "")
+
+
+def outside(xp: Any, indices: Any, size: int) -> Any:
+    """Whether an index is not one of 0 .. size - 1."""
+    return xp.any((indices < 0) | (indices >= size))
 
 
 def range_error(node: Node, where: str) -> OutOfRangeError:
@@ -92,6 +97,12 @@ class Take(Index):
     def compute(x, indices, axis):
         check_range("take", indices, axis, x.shape[axis])
         return np.take(x, indices, axis=axis)
+
+    def invalid(xp, x, indices, axis):
+        return outside(xp, indices, x.shape[axis])
+
+    def xla(x, array, indices, axis):
+        return x.np.take(array, indices, axis=axis, mode="clip")
 
     def rule(x, indices, axis):
         check_indices("take", indices, axis, x.ndim)
@@ -151,6 +162,13 @@ class ScatterAdd(Index):
         shape = updates.shape[:axis] + (size,) + updates.shape[axis + indices.ndim:]
         return add_at(shape, updates, (slice(None),) * axis + (indices,))
 
+    def invalid(xp, indices, updates, axis, size):
+        return outside(xp, indices, size)
+
+    def xla(x, indices, updates, axis, size):
+        shape = updates.shape[:axis] + (size,) + updates.shape[axis + indices.ndim:]
+        return xla_add_at(x, shape, updates, (slice(None),) * axis + (indices,))
+
     def rule(indices, updates, axis, size):
         check_indices("scatter_add", indices, axis, updates.ndim - indices.ndim + 1)
         if updates.shape[axis:axis + indices.ndim] != indices.shape:
@@ -186,6 +204,12 @@ def add_at(shape: Shape, updates: np.ndarray, index: tuple) -> np.ndarray:
     return zeros
 
 
+def xla_add_at(x: Any, shape: Shape, updates: Any, index: tuple) -> Any:
+    """The same as a scatter of XLA, which has no sum of truth values: true where one of them is."""
+    target = x.np.zeros(shape, updates.dtype).at[index]
+    return (target.max if updates.dtype == bool_ else target.add)(updates, mode="drop")
+
+
 def add_along(xp: Any, indices: Any, updates: Any, axis: int, size: int) -> Any:
     """Zeros with updates added, one after the other, where an index along the axis names an element; indices broadcast to the updates."""
     lead, rest = updates.shape[:axis], updates.shape[axis + 1:]
@@ -206,6 +230,12 @@ class TakeAlongAxis(Index):
     def compute(x, indices, axis):
         check_range("take_along_axis", indices, axis, x.shape[axis])
         return x[line_index(indices, axis)]
+
+    def invalid(xp, x, indices, axis):
+        return outside(xp, indices, x.shape[axis])
+
+    def xla(x, array, indices, axis):
+        return x.np.take_along_axis(array, indices, axis=axis, mode="clip")
 
     def rule(x, indices, axis):
         check_indices("take_along_axis", indices, axis, x.ndim)
@@ -272,6 +302,13 @@ class PutAlongAxis(Index):
         zeros[line_index(indices, axis)] = updates  # one for each line: no position comes twice
         return zeros
 
+    def invalid(xp, indices, updates, axis, size):
+        return outside(xp, indices, size)
+
+    def xla(x, indices, updates, axis, size):
+        shape = (*indices.shape[:axis], size, *indices.shape[axis + 1:])
+        return xla_add_at(x, shape, updates, line_index(indices, axis))
+
     def rule(indices, updates, axis, size):
         check_indices("put_along_axis", indices, axis, updates.ndim)
         if updates.shape != indices.shape:
@@ -301,6 +338,12 @@ class PlaceAlongAxis(Index):
 
     def compute(indices, updates, axis, size):
         return PutAlongAxis.compute(indices, updates, axis, size)
+
+    def invalid(xp, indices, updates, axis, size):
+        return outside(xp, indices, size)
+
+    def xla(x, indices, updates, axis, size):
+        return PutAlongAxis.xla(x, indices, updates, axis, size)
 
     def rule(indices, updates, axis, size):
         if indices.ndim > axis and indices.shape[axis] != 1:

@@ -39,6 +39,23 @@ class Scan(Operation):
     def compute(*arrays, body, carries, moving, length, reverse, kept, dtype):
         return scan(np, by_numpy, arrays, body, carries, moving, length, reverse, kept, dtype)
 
+    def xla(x, *arrays, body, carries, moving, length, reverse, kept, dtype):
+        fixed, types = arrays[carries + moving:], [node.dtype for node in body.outputs]
+        stacked = [t == dtype and (i >= carries or kept[i]) for i, t in enumerate(types)]
+
+        def step(state, elements):
+            results = x.evaluate_body(body, [*state, *elements, *fixed])
+            return results[:carries], [value for value, is_stacked in zip(results, stacked) if is_stacked]
+
+        last, rows = x.scan(step, list(arrays[:carries]), list(arrays[carries:carries + moving]), length, reverse)
+        remaining, flat = iter(rows), []
+        for i, is_stacked in enumerate(stacked):
+            if i < carries and types[i] == dtype:
+                flat += [arrays[i], x.np.flip(next(remaining), axis=0) if reverse else next(remaining)] if kept[i] else [last[i]]
+            elif is_stacked:
+                flat.append(next(remaining))
+        return x.np.concatenate([value.reshape(-1) for value in flat])
+
     def rule(*args, body, carries, moving, length, reverse, kept, dtype):
         if len(args) != len(body.inputs) or len(kept) != carries or carries + moving > len(args) or length < 1:
             raise ArgumentError(f"scan: {len(args)} arguments for a body of {len(body.inputs)} inputs, {length} steps")

@@ -70,6 +70,17 @@ class Window(Move):
         outer = replace(x.strides, axes, tuple(x.strides[axis] * s for axis, s in zip(axes, stride)))
         return np.lib.stride_tricks.as_strided(x, replace(x.shape, axes, counts) + size, outer + inner, writeable=False)
 
+    def xla(x, array, axes, size, stride, dilation):
+        for axis, k, s, d in zip(axes, size, stride, dilation):
+            n = window_count(array.shape[axis], k, s, d)
+            if k <= n:  # slices of all windows at one offset, or of one window at all offsets: whichever are fewer
+                parts = [x.lax.slice_in_dim(array, i * d, i * d + (n - 1) * s + 1, s, axis) for i in range(k)]
+                array = x.np.stack(parts, axis=-1)
+            else:
+                parts = [x.lax.slice_in_dim(array, i * s, i * s + (k - 1) * d + 1, d, axis) for i in range(n)]
+                array = x.np.moveaxis(x.np.stack(parts, axis=axis), axis + 1, -1)
+        return array
+
     def rule(x, axes, size, stride, dilation):
         check("window", x.ndim, axes, size, stride, dilation)
         counts = counts_of("window", tuple(x.shape[axis] for axis in axes), axes, size, stride, dilation)

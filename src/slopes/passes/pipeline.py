@@ -41,6 +41,10 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
+FOR_PROCESSORS: frozenset[Pass] = frozenset({lower_bfloat16, sink_gather, convolve_gradients, winograd})
+"""The passes whose result pays only where slopes' own loops compute it."""
+
+
 class Order(NamedTuple):
     """Two passes that cannot be exchanged: where `before` ran behind the last `after`, the result would be worse."""
 
@@ -76,6 +80,17 @@ def optimize(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None]
         return result
     rest = iter(apply_passes([root for root in roots if root not in observing], None, fixed))
     return separate_observers([root if before in observing else next(rest) for before, root in zip(roots, result)])
+
+
+def optimize_portably(roots: Sequence[Node], fixed: Collection[Node] = ()) -> list[Node]:
+    """The roots after every pass that helps any machine, for backends that have a compiler of their own."""
+    result = list(roots)
+    for run in PASSES:
+        if run is in_bodies:
+            result = change_bodies(result, optimize_portably)
+        elif run not in FOR_PROCESSORS:
+            result = run(result, fixed)
+    return result
 
 
 def apply_passes(roots: Sequence[Node], watch: Callable[[str, Sequence[Node]], None] | None, fixed: Collection[Node]) -> list[Node]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import Backend
 from ..compile import compile
 from ..errors import warn
 from ..nn.module import Module
@@ -38,7 +39,8 @@ class Evaluation(dict):
 
 
 def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None,
-             metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512, sample_weight: Any = None) -> Evaluation:
+             metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512, sample_weight: Any = None,
+             backend: str | Backend = "native") -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
     dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Loader; or inputs and targets are given one by one. loss and
@@ -46,6 +48,7 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     inside.confusion makes their confusion matrix. As in fit, means are over examples, weighted as the loss weights them and without those
     that it ignores, for any batch size; for a loader without arrays, over the targets that are not ignored, and there are no
     predictions: sl.text.perplexity(result["loss"]). sample_weight (N,) weights the examples in the loss and in all metrics.
+    backend computes it, see sl.compile.
     Where the test set of data.Splits is measured with more than one set of weights, a line on stderr says so, once in a process.
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
@@ -61,13 +64,14 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     source = source_of(dataset)
     objective = source.check_loss(net, loss)
     count_use(net, source)
-    return Evaluator(net, source, objective, find_metrics(metrics, source.labelled), batch_size).run()
+    return Evaluator(net, source, objective, find_metrics(metrics, source.labelled), batch_size, backend).run()
 
 
 class Evaluator:
     """Measures one net on one data set, as often as needed, with one compilation."""
 
-    def __init__(self, net: Module, source: Source, objective: Objective, metrics: Mapping[str, Metric], batch_size: int) -> None:
+    def __init__(self, net: Module, source: Source, objective: Objective, metrics: Mapping[str, Metric], batch_size: int,
+                 backend: str | Backend = "native") -> None:
         self.net, self.source, self.metrics, self.summed = net, source, metrics, objective.summed
         self.batch_size = source.evaluation_batch_size(batch_size)
         self.predicts = source.labelled and source.targets.ndim == 1 and len(source.targets) > 0
@@ -75,7 +79,8 @@ class Evaluator:
         self.forward = Forward(net, source, objective, metrics, carried)
         if self.forward.ranks and not source.labelled:
             check_yes_or_no(source.targets)
-        self.runner = source.runner(StepProgram(compile(evaluation_step(self.forward, self.predicts))), self.batch_size, carried)
+        program = StepProgram(compile(evaluation_step(self.forward, self.predicts), backend=backend))
+        self.runner = source.runner(program, self.batch_size, carried)
 
     def run(self) -> Evaluation:
         """One pass over all examples in their order."""

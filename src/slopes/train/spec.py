@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..backend import Backend
 from ..constraint import POSITIVE
 from ..errors import ArgumentError
 from ..optim import Average, clip_by_norm, limit_norm
@@ -53,6 +54,7 @@ class TrainSpec:
     storage: str = "float32"
     statistics: Statistics | Iterable[str] | str | None = None
     class_weight: ClassWeight | None = None
+    backend: str | Backend = "native"
 
     def __post_init__(self) -> None:
         check_counts(self.batch_size, self.epochs, self.accumulate)

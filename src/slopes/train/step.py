@@ -74,10 +74,11 @@ class TrainStep:
 
     def compile(self, statistics: StepStatistics | None) -> StepProgram:
         """The program of the step, and the one that measures statistics as well, where there are any."""
-        plain = compile(self.run, storage=self.spec.storage)
+        storage, backend = self.spec.storage, self.spec.backend
+        plain = compile(self.run, storage=storage, backend=backend)
         if statistics is None:
             return StepProgram(plain)
-        return StepProgram(plain, compile(self.with_statistics(statistics), storage=self.spec.storage), statistics.every)
+        return StepProgram(plain, compile(self.with_statistics(statistics), storage=storage, backend=backend), statistics.every)
 
     def measure(self, part: Part) -> PartResult:
         """The results of a part of a batch; its metrics compare with the targets as they were before augmentation."""

@@ -179,7 +179,7 @@ class Training:
         self.batch_size = self.source.batch_size(spec.batch_size)
         self.examples, self.steps_per_epoch = self.source.examples(spec.batch_size), self.source.steps(spec.batch_size)
         self.prepare_step()
-        self.validation = Validation(net, held_out, self.objective, self.metrics, self.batch_size, spec.seed)
+        self.validation = Validation(net, held_out, self.objective, self.metrics, self.batch_size, spec.seed, spec.backend)
         self.sources = [(self.source, self.batch_size), *self.validation.sources]
         self.prepare_record()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import random
+from ..backend import Backend
 from ..errors import ArgumentError
 from ..nn.module import Module
 from ..optim import Average
@@ -37,10 +38,11 @@ class Validation:
     """Measures a net on its validation sets. Each draws the same random numbers after every epoch."""
 
     def __init__(self, net: Module, sources: Mapping[str, Source], objective: Objective, metrics: Mapping[str, Metric], batch_size: int,
-                 seed: int) -> None:
+                 seed: int, backend: str | Backend) -> None:
         self.generator, self.seed = Generator(seed), seed
         self.sources = [(source, source.validation_batch_size(batch_size)) for source in sources.values()]
-        self.evaluators = {name: Evaluator(net, source, objective, metrics, size) for name, (source, size) in zip(sources, self.sources)}
+        self.evaluators = {name: Evaluator(net, source, objective, metrics, size, backend)
+                           for name, (source, size) in zip(sources, self.sources)}
 
     def run(self, average: Average | None) -> dict[str, float]:
         """The figures, called NAME/loss, ..., where the sets have names; with the averaged weights, if there are any."""

@@ -1,0 +1,124 @@
+"""A contraction of windows as one convolution of XLA: the forward pass, and the gradients by weights and by inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from ..graph.node import Node
+from ..ops.contract import Contract
+from ..ops.window import Unwindow, Window
+
+Labels = tuple[int, ...]
+Read = Callable[[Node], Any]
+
+
+class Spatial(NamedTuple):
+    """A windowed axis: the label that the result keeps and the one that is summed, each with its step along the axis."""
+
+    kept: int
+    stride: int
+    summed: int
+    dilation: int
+
+
+class Operand(NamedTuple):
+    """An array with a label for each of its axes."""
+
+    array: Any
+    labels: Labels
+
+
+def convolution(lax: Any, node: Node, read: Read) -> Any:
+    """The value of a node as a convolution; None where it is none. `read` gives the values of nodes before it."""
+    if node.dtype.kind != "f" or not node.size or not all(arg.size for arg in node.args):
+        return None
+    if node.op is Contract:
+        return of_windows(lax, node, read)
+    return adding_windows(lax, node, read) if node.op is Unwindow and node.args[0].op is Contract else None
+
+
+def of_windows(lax: Any, node: Node, read: Read) -> Any:
+    """A contraction with windows of x: result[j] = sum over m of x[j stride + m dilation] w[m] on each windowed axis.
+
+    The sum is either over the positions inside of the windows, as in a convolution, or over the windows, as in the gradient by its weights.
+    """
+    for i, windows in enumerate(node.args):
+        spatial = spatial_axes(node, i) if windows.op is Window else []
+        if spatial:
+            own, other = labels_of(node, i)
+            kept = dict(zip(windows.params["axes"], (axis.kept for axis in spatial)))
+            x = Operand(read(windows.args[0]), tuple(kept.get(axis, label) for axis, label in enumerate(own[:windows.args[0].ndim])))
+            return convolve(lax, x, Operand(read(node.args[1 - i]), other), spatial, Operand(node, node.params["out_axes"]),
+                            window_strides=[axis.stride for axis in spatial], padding=[(0, 0)] * len(spatial))
+    return None
+
+
+def labels_of(node: Node, i: int) -> tuple[Labels, Labels]:
+    """The labels of argument i of a contraction, and of the other one."""
+    both = node.params["a_axes"], node.params["b_axes"]
+    return both[i], both[1 - i]
+
+
+def spatial_axes(node: Node, i: int) -> list[Spatial]:
+    """The windowed axes of argument i; none where the sum is over neither or both labels of an axis, or the result keeps a shared one."""
+    (own, other), out, windows = labels_of(node, i), node.params["out_axes"], node.args[i]
+    p, axes = windows.params, []
+    for axis, inside, stride, dilation in zip(p["axes"], own[windows.args[0].ndim:], p["stride"], p["dilation"]):
+        window = Spatial(own[axis], stride, inside, dilation)
+        if window.kept not in out:
+            window = Spatial(inside, dilation, own[axis], stride)
+        if not is_separate(window.kept, out, other) or not is_separate(window.summed, other, out):
+            return []
+        axes.append(window)
+    return axes
+
+
+def is_separate(label: int, one: Collection[int], other: Collection[int]) -> bool:
+    """Whether a label is in the first of two lists only."""
+    return label in one and label not in other
+
+
+def adding_windows(lax: Any, node: Node, read: Read) -> Any:
+    """Overlapping windows of a product added up, the gradient by inputs: x[i] = sum over j stride + k dilation = i of g[j] w[k].
+
+    It is the convolution of g, with stride - 1 zeros between its elements, and the weights backwards.
+    """
+    product, p = node.args[0], node.params
+    out = product.params["out_axes"]
+    for i in (0, 1):
+        own, other = labels_of(product, i)
+        spatial = [Spatial(out[axis], s, inside, d) for axis, inside, s, d in zip(p["axes"], out[node.ndim:], p["stride"], p["dilation"])]
+        if all(is_separate(axis.kept, own, other) and is_separate(axis.summed, other, own) for axis in spatial):
+            w = read(product.args[1 - i])
+            back = lax.rev(w, [other.index(axis.summed) for axis in spatial])
+            reach = [d * (k - 1) for d, k in zip(p["dilation"], p["size"])]
+            counts = [product.shape[axis] for axis in p["axes"]]
+            rest = [length - (n - 1) * s - 1 for length, n, s in zip(p["lengths"], counts, p["stride"])]  # behind the last window's start
+            return convolve(lax, Operand(read(product.args[i]), own), Operand(back, other), spatial, Operand(node, out[:node.ndim]),
+                            window_strides=[1] * len(spatial), padding=list(zip(reach, rest)), lhs_dilation=p["stride"])
+    return None
+
+
+def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], result: Operand, **options: Any) -> Any:
+    """The convolution of x, which has the labels that are kept, and w, which has those that are summed, in XLA's order of axes."""
+    kept, summed = [axis.kept for axis in spatial], [axis.summed for axis in spatial]
+    sizes = {**dict(zip(w.labels, w.array.shape)), **dict(zip(result.labels, result.array.shape))}
+    plain = [label for label in x.labels if label not in kept]
+    batch = [label for label in plain if label not in w.labels]
+    groups = [label for label in plain if label in w.labels and label in result.labels]
+    features = [label for label in plain if label in w.labels and label not in result.labels]
+    outputs = [label for label in w.labels if label not in plain and label not in summed]
+
+    def joined(operand: Operand, *parts: list[int]) -> Any:
+        """The operand with the labels of each of the first two parts on one axis, then its spatial axes."""
+        moved = operand.array.transpose([operand.labels.index(label) for part in parts for label in part])
+        return moved.reshape(*(prod(sizes[label] for label in part) for part in parts[:2]), *moved.shape[len(parts[0]) + len(parts[1]):])
+
+    y = lax.conv_general_dilated(joined(x, batch, groups + features, kept), joined(w, groups + outputs, features, summed),
+                                 rhs_dilation=[axis.dilation for axis in spatial],
+                                 feature_group_count=prod(sizes[label] for label in groups), **options)
+    y = y[(slice(None), slice(None), *(slice(sizes[label]) for label in kept))]  # a stride may leave room for more
+    order = [*batch, *groups, *outputs, *kept]
+    return y.reshape([sizes[label] for label in order]).transpose([order.index(label) for label in result.labels])
