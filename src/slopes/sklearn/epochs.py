@@ -11,7 +11,7 @@ import numpy as np
 
 from .examples import Examples, batches_of, blocks
 from .program import Arrays, Program
-from .scikit import exceptions, utils
+from .scikit import exceptions
 
 SMALLEST_RATE, RATE_DIVISOR = 1e-6, 5.0  # of learning_rate="adaptive"
 
@@ -71,6 +71,7 @@ class Epochs:
     done: int = 0
 
     def __post_init__(self) -> None:
+        self.examples = self.examples.cast(self.program.plan.dtype)  # once, not in each epoch
         self.order = np.arange(len(self.examples))
         self.row_bytes = int(np.prod(self.examples.shape)) * self.program.plan.dtype.itemsize
         self.steps = -(-len(self.examples) // self.batch_size)
@@ -121,9 +122,11 @@ class Epochs:
         return weighted.reshape((count, -1)).sum(axis=1) / len(self.examples)
 
     def next_order(self) -> np.ndarray:
-        """The order of the examples in the next epoch: scikit-learn's for equal random numbers."""
+        """The order of the examples in the next epoch: that of sklearn.utils.shuffle, whose checks take longer than a small epoch."""
         if self.shuffle:
-            self.order = utils.shuffle(self.order, random_state=self.generator)
+            indices = np.arange(len(self.order))
+            self.generator.shuffle(indices)
+            self.order = self.order[indices]
         return self.order
 
     def rates(self, count: int) -> np.ndarray:

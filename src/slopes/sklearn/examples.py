@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,10 @@ class Examples:
 
     def __len__(self) -> int:
         return self.rows.shape[0]
+
+    def cast(self, dtype: np.dtype) -> Examples:
+        """The same with dense rows of this type."""
+        return replace(self, rows=np.asarray(self.rows, dtype)) if isinstance(self.rows, np.ndarray) else self
 
     def take(self, indices: np.ndarray) -> Examples:
         """Some of the examples."""
