@@ -121,7 +121,7 @@ def slogdet(x: Any) -> SlogdetResult:
     tensor(1.)
     """
     x = matrices(x, "slogdet")
-    return SlogdetResult(perform("determinant_sign", (x,), {}), perform("log_determinant", (x,), {}))
+    return SlogdetResult(*composite.unstack(perform("signed_log_determinant", (x,), {}), -1))
 
 
 def cholesky(x: Any, upper: bool = False) -> Tensor:

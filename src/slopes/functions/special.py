@@ -7,20 +7,19 @@ erfinv function", 2010 (the first approximation of erfinv).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
+from itertools import accumulate
 from typing import Any
 
 from ..graph.dtype import float64
 from ..ops import composite
-from ..ops.special import CENTRE, FAR
+from ..ops.special import CENTRE, FAR, polynomial
 from ..tensor import Tensor, asarray, perform
 
 __all__ = ["digamma", "erfc", "erfinv", "lgamma"]
 
-ASYMPTOTIC = [1.0]  # of erfc: 1, -1/2, 3/4, -15/8, ... in powers of 1 / x^2
-for n in range(1, 21):
-    ASYMPTOTIC.append(-ASYMPTOTIC[-1] * (2 * n - 1) / 2)
+ASYMPTOTIC = tuple(accumulate(range(1, 21), lambda c, n: -c * (2 * n - 1) / 2, initial=1.0))  # of erfc: 1, -1/2, 3/4, ... of 1/x^2
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)  # 1/z, 1/z^3, 1/z^5, ...
 DIGAMMA = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760, -1 / 12)  # 1/z^2, 1/z^4, ...
 SHIFT = 8  # gamma(x) = gamma(x + 8) / (x (x + 1) ... (x + 7)): the series are exact enough from 8 on
@@ -37,14 +36,6 @@ def in_float64(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
         x = composite.as_float(asarray(x))
         return function(x.astype(float64)).astype(x.dtype)
     return call
-
-
-def polynomial(coefficients: Sequence[float], x: Tensor) -> Tensor:
-    """c0 + c1 x + c2 x^2 + ..."""
-    result = x * coefficients[-1] + coefficients[-2]
-    for coefficient in reversed(coefficients[:-2]):
-        result = result * x + coefficient
-    return result
 
 
 def log(x: Tensor) -> Tensor:

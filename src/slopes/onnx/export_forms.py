@@ -12,7 +12,7 @@ FORMS: Mapping[str, Form] = {**export_elementwise.FORMS, **export_moves.FORMS, *
 MATCHES: tuple[Match, ...] = (export_loops.row_slice, export_loops.row_reshape)
 LINALG, COMPLEX = "of linear algebra, ONNX has products and determinants only", "ONNX runtimes compute no complex numbers"
 WITHOUT: Mapping[str, str] = {
-    **dict.fromkeys(("cholesky", "determinant_sign", "eigh", "log_determinant", "pinv", "qr", "solve", "svd"), LINALG),
+    **dict.fromkeys(("cholesky", "eigh", "pinv", "qr", "signed_log_determinant", "solve", "svd"), LINALG),
     **dict.fromkeys(("conj", "dft", "imag", "real"), COMPLEX),
     "random_bits": "ONNX has no random numbers that a seed repeats",
     "nextafter": "ONNX has no operator that sees the bits of a float",

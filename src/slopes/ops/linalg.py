@@ -22,7 +22,7 @@ from ..graph.build import build, constant
 from ..graph.dtype import float32, float64
 from ..graph.node import Node, Operation
 from ..graph.shape import Shape
-from .arrange import expand_dims, matrix_transpose, part
+from .arrange import expand_dims, matrix_transpose, part, unstack
 from .move import with_batch
 from .products import matmul
 from .samples import positive_definite, real
@@ -169,36 +169,26 @@ class Determinant(LinearAlgebra):
         yield [positive_definite(2, 2, 2)], {}
 
 
-class LogDeterminant(LinearAlgebra):
-    """log |det x| of x (..., n, n), which neither overflows nor underflows; minus infinity for a singular matrix."""
+class SignedLogDeterminant(LinearAlgebra):
+    """The sign of the determinant of x (..., n, n), -1, 0 or 1, and log |det x|, on a last axis of two.
+
+    The logarithm neither overflows nor underflows; it is minus infinity for a singular matrix. The sign has no gradient.
+    """
 
     def rule(x):
-        check_matrices("log_determinant", x)
-        return x.shape[:-2], x.dtype
+        check_matrices("signed_log_determinant", x)
+        return (*x.shape[:-2], 2), x.dtype
 
-    def meaning(xp, x): return xp.linalg.slogdet(x)[1]
-    def pullback(g, y, x): return (scale(g, matrix_transpose(inverse(x))),)
+    def meaning(xp, x): return xp.stack([*xp.linalg.slogdet(x)], axis=-1)
+
+    def pullback(g, y, x):
+        _, of_log = unstack(g, -1)
+        return (scale(of_log, matrix_transpose(inverse(x))),)
 
     @staticmethod
     def samples():
         yield [positive_definite(3, 3)], {}
         yield [positive_definite(2, 2, 2)], {}
-
-
-class DeterminantSign(LinearAlgebra):
-    """The sign of the determinant of x (..., n, n): -1, 0 or 1; no gradient."""
-
-    def rule(x):
-        check_matrices("determinant_sign", x)
-        return x.shape[:-2], x.dtype
-
-    def meaning(xp, x): return xp.linalg.slogdet(x)[0]
-    def pullback(g, y, x): return (None,)
-
-    @staticmethod
-    def samples():
-        yield [real(3, 3)], {}
-        yield [real(2, 2, 2)], {}
 
 
 def scale(factors: Node, x: Node) -> Node:

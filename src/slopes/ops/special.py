@@ -6,6 +6,7 @@ Two polynomials, interpolated at Chebyshev nodes in 40-digit arithmetic: erf(x) 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 NEAR = (1.1283791670955126, -0.37612638903183543, 0.11283791670945006, -0.02686617064323777, 0.0052239776071164225,
@@ -18,7 +19,7 @@ FAR = (0.13699945762506138, -0.2590680487601718, 0.21871967891826713, -0.1642578
 CENTRE = 4.0
 
 
-def polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
+def polynomial(coefficients: Sequence[float], x: Any) -> Any:
     """c0 + c1 x + c2 x^2 + ... by Horner's rule."""
     result = x * coefficients[-1] + coefficients[-2]
     for coefficient in reversed(coefficients[:-2]):

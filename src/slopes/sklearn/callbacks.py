@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..extras import require
+from ..extras import installed, require
 
-CALLBACKS = require("sklearn.callback", extra="sklearn") if importlib.util.find_spec("sklearn.callback") else None
+CALLBACKS = require("sklearn.callback", extra="sklearn") if installed("sklearn.callback") else None
 
 
 class NoCallbacks:
