@@ -51,8 +51,7 @@ def test_each_function_is_in_one_part_and_the_program_in_the_last(sizes):
     assert any(name.startswith("phases") for name in names(made[-1].text)) == (sizes[2] < 32)
 
 
-@pytest.mark.parametrize("large", [10**9, 1])
-@pytest.mark.parametrize("optimized", [True, False])
+@pytest.mark.parametrize(("optimized", "large"), [(True, 10**9), (False, 1)])
 def test_programs_in_parts_give_the_same_bits(sizes, large, optimized, monkeypatch):
     monkeypatch.setattr(parts, "LARGE_KERNEL", min(large, sizes[0]))
     monkeypatch.setattr("slopes.loops.program.CALL_WORK", 10**9 if optimized else 0)
