@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 
 import numpy as np
 
 from ..errors import CompileError
 from .function_writer import FunctionWriter
-from .values import BOOL, FLOAT32, Value, type_text
+from .values import BOOL, FLOAT32, INT64, Value, type_text
 
 INTEGER_PREDICATES = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 FLOAT_PREDICATES = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 
+FOLDED: dict[str, Callable[[int, int], int]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "udiv": operator.floordiv, "urem": operator.mod}
 MATH: dict[str, Callable[..., Value]] = {}  # filled by mathlib: name -> function of a builder and values
+
+
+def folded(b: FunctionWriter, instruction: str, x: Value, y: Value) -> Value | None:
+    """The result of integer arithmetic on indices that is known without an instruction: on constants, or with a neutral 0 or 1."""
+    left, right = x.literal, y.literal
+    if x.dtype != INT64 or (left is None and right is None):
+        return None
+    if isinstance(left, int) and isinstance(right, int):
+        if right == 0 and instruction in ("udiv", "urem") or (left < 0 or right < 0) and instruction in ("udiv", "urem"):
+            return None
+        value = FOLDED[instruction](left, right)
+        return b.const(value, like=x) if -(2**63) <= value < 2**63 else None
+    if right == 0 and instruction in ("add", "sub") or right == 1 and instruction in ("mul", "udiv"):
+        return x
+    if left == 0 and instruction == "add" or left == 1 and instruction == "mul":
+        return y
+    if 0 in (left, right) and instruction == "mul" or right == 1 and instruction == "urem":
+        return b.const(0, like=x)
+    return None
 
 
 class Builder(FunctionWriter):
@@ -37,6 +59,9 @@ class Builder(FunctionWriter):
     def binary(self, instruction: str, x: Value, y: Value, dtype: np.dtype | None = None) -> Value:
         """One of LLVM's binary instructions; the result has the type of the operands unless another one is named."""
         x, y = self.match(x, y)
+        known = folded(self, instruction, x, y) if instruction in FOLDED else None
+        if known is not None:
+            return known
         return self.new(f"{instruction} {type_text(x.dtype, x.lanes)} {x.ref}, {y.ref}", dtype if dtype is not None else x.dtype, x.lanes)
 
     def add(self, x: Value, y: Value) -> Value:
