@@ -211,22 +211,24 @@ class Builder(FunctionWriter):
         if source != BOOL and target.itemsize == source.itemsize:
             return Value(x.ref, dtype, x.lanes, x.literal)
         if source != BOOL and target.itemsize < source.itemsize:
-            return self._truncate(x, dtype)
-        return self.convert("sext" if source.kind == "i" else "zext", x, dtype)
-
-    def _truncate(self, x: Value, dtype: np.dtype) -> Value:
-        """The low bits. LLVM 22 ends the process when it has to cut three lanes of 64 bits to bytes for ARM: these are cut one by one."""
-        if x.lanes != 3 or x.dtype.itemsize != 8 * dtype.itemsize:
             return self.convert("trunc", x, dtype)
-        kind, result = type_text(dtype, 3), Value("poison", dtype, 3)
-        for i in range(3):
-            lane = self.convert("trunc", self.lane(x, i), dtype)
-            result = self.new(f"insertelement {kind} {result.ref}, {type_text(dtype)} {lane.ref}, i64 {i}", dtype, 3)
-        return result
+        return self.convert("sext" if source.kind == "i" else "zext", x, dtype)
 
     def convert(self, instruction: str, x: Value, dtype: np.dtype) -> Value:
         """One of LLVM's conversion instructions."""
+        if x.lanes == 3 and dtype.itemsize == 1 and (instruction == "trunc" and x.dtype.itemsize == 8 or x.dtype == BOOL):
+            return self._convert_lanes(instruction, x, dtype)
         return self.new(f"{instruction} {type_text(x.dtype, x.lanes)} {x.ref} to {type_text(dtype, x.lanes)}", dtype, x.lanes)
+
+    def _convert_lanes(self, instruction: str, x: Value, dtype: np.dtype) -> Value:
+        """Lane by lane: LLVM 22 ends the process when it has to cut three lanes of 64 bits, or what was found comparing them, to bytes
+        for ARM.
+        """
+        kind, result = type_text(dtype, x.lanes), Value("poison", dtype, x.lanes)
+        for i in range(x.lanes):
+            lane = self.convert(instruction, self.lane(x, i), dtype)
+            result = self.new(f"insertelement {kind} {result.ref}, {type_text(dtype)} {lane.ref}, i64 {i}", dtype, x.lanes)
+        return result
 
     def _float_to_integer(self, x: Value, dtype: np.dtype) -> Value:
         name = "fptosi.sat" if dtype.kind == "i" else "fptoui.sat"
