@@ -11,7 +11,7 @@ from native_graphs import Reported, compile_nodes, plan, same_bits
 from slopes.errors import CompileError
 from slopes.graph.build import build, variable
 from slopes.loops import program_writer
-from slopes.loops.module import Module
+from slopes.loops.module import Module, Passes
 from slopes.machine import parts, translate
 from slopes.ops import composite as c
 
@@ -88,7 +88,7 @@ def kernel(i: int, size: int) -> Module:
 @pytest.mark.parametrize("optimized", [True, False])
 def test_another_small_kernel_changes_one_run_only(optimized):
     """Whatever the order of the kernels: runs end where names say so."""
-    program = Module((), "define void @program()", optimized=optimized)
+    program = Module((), "define void @program()", passes=Passes.ALL if optimized else Passes.NONE)
     kernels = [kernel(i, 3000) for i in range(100)]
     before = parts.join_small([*kernels, program])
     after = parts.join_small([*reversed(kernels), kernel(1000, 3000), program])
@@ -98,6 +98,6 @@ def test_another_small_kernel_changes_one_run_only(optimized):
 
 def test_large_kernels_are_alone_and_in_order():
     large = [kernel(i, parts.LARGE_KERNEL) for i in range(5)]
-    program = Module((), "define void @program()", optimized=False)
+    program = Module((), "define void @program()", passes=Passes.NONE)
     assert parts.join_small([large[0], kernel(7, 50), *large[1:], program]) == [*large, kernel(7, 50), program]
     assert [parts.is_kept(part) for part in (large[0], kernel(7, 50), program)] == [True, False, False]
