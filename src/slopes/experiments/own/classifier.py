@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from ..experiment import Config, Facts, Fit, Report, Result
 from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, linear_model, most_frequent
 from .division import Division
 from .labelled_files import FileKind, Labelled
+from .regions import region_losses
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
@@ -215,8 +216,11 @@ def simpler_models(files: OwnFiles, features: Callable[[Inputs], np.ndarray], se
 
 
 def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
-           plots: Callable[[np.ndarray], Mapping[str, Callable[[], Picture]]] = lambda probabilities: {}) -> Report:
-    """Scores beside those of simpler models on the same test examples, the worst mistakes, and plots; `plots` are made of probabilities."""
+           view: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Report:
+    """Scores beside those of simpler models on the same test examples, the worst mistakes, and which regions matter.
+
+    view: from inputs, or regions, (N, C, H, W) to pictures.
+    """
     files, notes = result.data, list[str]()
     scorer = Scorer(result.run.net)
     temperature = cautious_temperature(scorer(files.validation.inputs), files.validation.targets)
@@ -227,9 +231,14 @@ def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
     else:
         result.config.log("simpler models ...")
         models |= simpler_models(files, features, result.config.seed, notes)
+    result.config.log("regions that matter ...")
+    regions = region_losses(scorer, files.test.inputs, files.test.targets, temperature, result.config.seed)
+    regions.losses, regions.mean = view(regions.losses[None, None])[0, 0], view(regions.mean[None])[0]
+    plots = {"mistakes.png": partial(mistakes, files, probabilities, view), "regions.png": regions.draw}
     made = class_report(models, files.test.targets, files.classes, temperature=temperature, seed=result.config.seed,
-                        plots={**result.curves, **plots(probabilities)})
-    made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), *worst_lines(files, probabilities)]
+                        plots={**result.curves, **plots})
+    made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), regions.line(),
+                  *worst_lines(files, probabilities)]
     made.data_lines = files.lines
     return made
 

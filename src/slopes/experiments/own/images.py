@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ... import nn, optim
@@ -13,7 +12,7 @@ from ...tensor import Tensor
 from ...zoo.lenet import regularized_lenet, small_convolution
 from ...zoo.resnet import resnet, small_resnet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
-from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, report
 from .labelled_files import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
 from .predictor import Predictor, uses_of
@@ -103,7 +102,7 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
 
 def report_pictures(result: Result[OwnFiles]) -> Report:
     """The account, with the pictures of the worst mistakes."""
-    return report(result, pixel_features, lambda probabilities: {"mistakes.png": partial(mistakes, result.data, probabilities)})
+    return report(result, pixel_features)
 
 
 def predictor(run: LoadedRun) -> Predictor:
