@@ -234,7 +234,7 @@ def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
     result.config.log("regions that matter ...")
     regions = region_losses(scorer, files.test.inputs, files.test.targets, temperature, result.config.seed)
     regions.losses, regions.mean = view(regions.losses[None, None])[0, 0], view(regions.mean[None])[0]
-    plots = {"mistakes.png": partial(mistakes, files, probabilities, view), "regions.png": regions.draw}
+    plots: dict[str, Callable[[], Picture]] = {"mistakes.png": partial(mistakes, files, probabilities, view), "regions.png": regions.draw}
     made = class_report(models, files.test.targets, files.classes, temperature=temperature, seed=result.config.seed,
                         plots={**result.curves, **plots})
     made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), regions.line(),
