@@ -12,7 +12,7 @@ from ...tensor import Tensor
 from ...zoo.lenet import regularized_lenet, small_convolution
 from ...zoo.resnet import resnet, small_resnet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
-from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_steps, report
 from .labelled_files import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
 from .predictor import Predictor, uses_of
@@ -96,7 +96,7 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
     options: dict[str, Any] = fit_options(config, files, PASSES)
     fit = Fit(files.train, files.validation, optimizer=optim.AdamW(lr=config["rate"], weight_decay=config["decay"]),
               augment=vary(files.facts["augment"], files.facts["size"]), **options)
-    log_estimate(config, fit, net)
+    log_steps(config, fit)
     return fit
 
 

@@ -12,7 +12,7 @@ from ...data.transforms import augment
 from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
-from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_steps, report
 from .labelled_files import file_settings
 from .predictor import Predictor, uses_of
 from .sounds import KIND, Hearing, averaged_features, read_sounds
@@ -62,7 +62,7 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
     options: dict[str, Any] = fit_options(config, files, PASSES)
     fit = Fit(files.train, files.validation, optimizer=optim.AdamW(lr=config["rate"]), clip=1.0,
               augment=vary(files.facts) if config["augment"] == "auto" else None, **options)
-    log_estimate(config, fit, net)
+    log_steps(config, fit)
     return fit
 
 
