@@ -41,7 +41,7 @@ class ArrayFile:
         """Write an array, and where it is into its TensorProto."""
         begin = -(-self.end // ALIGNMENT) * ALIGNMENT
         self.stream.write(b"\0" * (begin - self.end))
-        self.stream.write(memoryview(array.reshape(-1)).cast("B"))
+        self.stream.write(array.reshape(-1).view(np.uint8).data)
         self.end = begin + array.nbytes
         proto.data_location = onnx().TensorProto.EXTERNAL
         for key, value in (("location", self.name), ("offset", begin), ("length", array.nbytes)):
