@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     from .view.roofline import roofline
 
 __version__ = "0.1.0"
-__array_api_version__ = "2024.12"
+__array_api_version__ = "2025.12"
 
 SUBMODULES = ("checkpoints", "data", "errors", "experiments", "fft", "files", "functions", "inside", "linalg", "nn", "optim", "random",
               "tables", "text", "train", "tree", "view", "zoo")

@@ -300,7 +300,7 @@ class Compiled:
         else:
             known.remove(same)
         chosen = same or fresh
-        chosen.structure_version, chosen.guards = versions.structure, fresh.guards
+        chosen.structure_version, chosen.guards = versions.observe_structure(), fresh.guards
         known.insert(0, chosen)
         del known[VERSIONS_KEPT:]
 

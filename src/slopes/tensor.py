@@ -365,7 +365,7 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None, device: Any 
     if device is not None:
         check_device("asarray", device)
     target = None if dtype is None else as_dtype(dtype)
-    if isinstance(data, Tensor) and copy is not True and target in (None, data.dtype):
+    if isinstance(data, Tensor) and copy is not True and (target is None or target == data.dtype):  # float64 == None, says NumPy
         return data
     return new_tensor(data, target, copy)
 
