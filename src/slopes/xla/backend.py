@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..backend import Executable
+from ..backend import Backend, Executable
 from ..capture import Captured
 from ..passes.pipeline import optimize_portably
 from ..tensor import Tensor
 from ..versions import versions
-from .library import load_jax
+from .library import load_jax, modes
 from .program import Program
 from .state import Arrays, call, read, settle
 
 
-class XlaBackend:
+class XlaBackend(Backend):
     """Compiles with XLA, for the device that JAX takes by default."""
 
     name = "xla"
+
+    def prepare(self) -> None:
+        """Raises MissingExtraError without a fitting JAX, DeviceError without a device."""
+        load_jax()
 
     def compile(self, captured: Captured) -> Executable:
         """The XLA program of this captured function; it is compiled in its first run."""
@@ -54,7 +57,7 @@ class XlaExecutable(Executable):
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Run on the device, and write the results."""
         self.step = 0
-        with self.modes():
+        with modes(self.jax):
             if steps > 1 or self.captured.stepped:
                 return self.run_steps(arguments, results, steps)
             with versions.gate:
@@ -67,7 +70,7 @@ class XlaExecutable(Executable):
     def run_steps(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """0, or the site that failed, of many steps, as many at a time as there is room for."""
         stepped, room = [value.leaf in self.captured.stepped for value in self.captured.inputs], self.program.room
-        held = [array if moves else self.jax.device_put(array) for array, moves in zip(arguments, stepped)]
+        held = [array if moves or steps <= room else self.jax.device_put(array) for array, moves in zip(arguments, stepped)]
         for start in range(0, steps, room):
             count = min(room, steps - start)
             inputs = [padded(array[start:start + count], room) if moves else array for array, moves in zip(held, stepped)]
@@ -83,12 +86,6 @@ class XlaExecutable(Executable):
         """On the device: state that the program reads only, state that it replaces, and constants."""
         settle()
         return [read(self.jax, x, keep) for x, keep in self.kept], [read(self.jax, x) for x in self.replaced], self.program.on_device()
-
-    @contextmanager
-    def modes(self) -> Iterator[None]:
-        """Types of 64 bits stay, and products of float32 are those of float32 on every device."""
-        with self.jax.enable_x64(True), self.jax.default_matmul_precision("highest"):
-            yield
 
     def failed_step(self) -> int:
         """The step that failed."""

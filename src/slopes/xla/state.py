@@ -77,12 +77,13 @@ def call(function: Callable[..., Any], args: Sequence[Any], tensors: Sequence[Te
 
 
 def read(jax: Any, x: Tensor, keep: bool = False) -> Any:
-    """The value of a tensor on the device, copied there if need be; `keep` it there for later calls, which only read it."""
+    """The value of a tensor on the device, or one that JAX copies there; `keep` it there for later calls, which only read it."""
     if isinstance(x._remote, OnDevice):
         return x._remote.array
-    array = jax.device_put(copy_to_device(x).copy())  # of its own: JAX may use the memory that it is given
+    array = copy_to_device(x).copy()  # of its own: JAX may use the memory that it is given
     if keep:
-        lend(x, OnDevice(array))
+        lend(x, OnDevice(jax.device_put(array)))
+        return x._remote.array  # type: ignore[union-attr]
     return array
 
 
