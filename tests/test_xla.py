@@ -154,6 +154,24 @@ def test_convolutions_and_their_gradients_are_those_of_xla(jax, monkeypatch):
     assert [options["feature_group_count"] for options in calls].count(6) == 3
 
 
+def test_pooling_is_reductions_of_windows(jax, monkeypatch):
+    calls, original = [], jax.lax.reduce_window
+    monkeypatch.setattr(jax.lax, "reduce_window", lambda *args, **options: calls.append(options) or original(*args, **options))
+    names = ["max pool", "max pool overlapping", "avg pool"]
+    inputs = [sl.asarray(np.random.default_rng(0).normal(size=COMPOSED[name][1][0]).astype(np.float32)) for name in names]
+    average = nn.AvgPool2d(3, 2)
+
+    def both(*xs):
+        return [*(COMPOSED[name][0](x) for name, x in zip(names, xs)),
+                *(sl.grad(lambda x, name=name: sl.sin(COMPOSED[name][0](x)).sum())(x) for name, x in zip(names, xs)),
+                sl.grad(lambda x: sl.sin(average(x)).sum())(xs[1])]
+
+    labels = [f"{what}{name}" for what in ("", "gradient of ") for name in names]
+    agree(sl.compile(both, backend="xla")(*inputs), both(*inputs), [*labels, "gradient of plain averages"])
+    assert len(calls) > len(names)
+    assert any("base_dilation" in options for options in calls)  # the gradient of an average, which is one value per window
+
+
 class Digits(nn.Module):
     """A small net with every kind of layer that the first networks have: convolution, pooling, normalisation, dropout."""
 
