@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from .view.explain import explain
     from .view.graph import graph
     from .view.roofline import roofline
+    from .xla.export import StableHLO, export_stablehlo
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"
@@ -118,6 +119,7 @@ NAMES = {
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
     "onnx.export": ("save_onnx",),
+    "xla.export": ("StableHLO", "export_stablehlo"),
     "experiments.load": ("load",),
     "onnx.load": ("load_onnx",),
     "view.graph": ("graph",),

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .backend import BACKENDS
 from .errors import ArgumentError
 from .experiments.experiment import Experiment, Setting
 from .settings import MOST_THREADS
@@ -78,6 +79,8 @@ def common_options(own: bool) -> list[click.Parameter]:
                      help="of initial weights, order of examples and dropout: the same seed gives the same result  [default: 0]"),
         click.Option(["--threads"], type=Number(1, most=MOST_THREADS),
                      help="number of threads; the result does not depend on it  [default: all]"),
+        click.Option(["--backend"], type=click.Choice(list(BACKENDS)),
+                     help="what runs the steps: native code, or XLA, which knows GPUs (pip install 'slopes[xla]')  [default: native]"),
         click.Option(["--out"], type=click.Path(path_type=Path), metavar="RUN",
                      help="run folder to write  [default: a new one in runs/]"),
         click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),

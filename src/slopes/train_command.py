@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .backend import find_backend
 from .command_options import common_options, setting_options, use_settings
 from .errors import ArgumentError, error_text
 from .experiments.catalog import OWN_DATA, RECIPES, find_recipe
@@ -91,10 +92,12 @@ def default_example(recipe: Experiment[Any]) -> str:
     return f"{option} {shlex.quote(str(recipe.settings[option[2:]].default))} --seed 1 --out runs/{recipe.name}-1"
 
 
-def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None, out: Path | None, replace: bool, quiet: bool,
-                 resume: Path | None, data: Path | None = None, **args: Any) -> None:
+def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None, backend: str | None, out: Path | None, replace: bool,
+                 quiet: bool, resume: Path | None, data: Path | None = None, **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
+    if backend is not None:
+        find_backend(backend).prepare()
     args |= {name: os.path.abspath(args[name]) for name in (recipe.source, *recipe.files) if args.get(name)}
     if resume is None:
         values, seed = recipe.resolve(**args), seed or 0
@@ -108,8 +111,8 @@ def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None,
                    f", seed {seed}")
     progress = False if quiet else None
     try:
-        result = run_experiment(recipe, values, folder, seed=seed, progress=progress) if resume is None else \
-            resume_run(saved, epochs=changes.get("epochs"), source=changes.get(recipe.source), progress=progress)
+        result = run_experiment(recipe, values, folder, seed=seed, progress=progress, backend=backend) if resume is None else \
+            resume_run(saved, epochs=changes.get("epochs"), source=changes.get(recipe.source), progress=progress, backend=backend)
     except (KeyboardInterrupt, SystemExit) as stop:
         if not holds_run(folder):
             raise
