@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from .view.explain import explain
     from .view.graph import graph
     from .view.roofline import roofline
+    from .xla.mesh import mesh
 
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
@@ -123,6 +124,7 @@ NAMES = {
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),
+    "xla.mesh": ("mesh",),
 }
 ALIASES = {"bool": "bool_"}  # as the Python array API calls it; in modules that use Python's own bool it has another name
 HOME = {name: module for module, names in NAMES.items() for name in names}

@@ -143,6 +143,49 @@ class ArrayRunner(ChunkSizer):
         return (inputs, *labels), np.arange(needed.size).reshape(batches.indices.shape)
 
 
+Rows = Callable[[int], np.ndarray]  # which rows of a batch of this size this process reads
+
+
+class GatheredRunner(ChunkSizer):
+    """Runs `step((), (inputs, *labels), rate)` over batches that are gathered before each call, at most `most` of them.
+
+    Rows that other processes read are left zero here: nobody looks at them.
+    """
+
+    def __init__(self, program: StepProgram, inputs: Any, labels: Sequence[np.ndarray], rows: Rows, most: int) -> None:
+        super().__init__(program)
+        self.inputs, self.labels, self.rows, self.most = inputs, labels, rows, most
+
+    @property
+    def limit(self) -> int:
+        """How many steps the next call takes at most."""
+        return min(self.most, self.steps_per_call)
+
+    def run(self, batches: IndexBatches, rates: np.ndarray | None = None, first: int | None = None) -> Results:
+        """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
+        of the first step is given."""
+        def call() -> Results:
+            batch = map_inputs(self.gather(batches.indices), self.inputs), *map(self.gather(batches.indices), self.labels)
+            return self.program.run(len(batches), (), batch, rates, first)
+
+        return self.measure(len(batches), call)
+
+    def gather(self, indices: np.ndarray) -> Callable[[Any], np.ndarray]:
+        """A function that gathers the examples (steps, batch, ...) of an array."""
+        rows = self.rows(indices.shape[1])
+        own = indices[:, rows]
+
+        def gathered(array: Any) -> np.ndarray:
+            read = gather_inputs(array, own.reshape(-1)).reshape(*own.shape, *array.shape[1:])
+            if len(rows) == indices.shape[1]:
+                return np.asarray(read)
+            batches = np.zeros((*indices.shape, *array.shape[1:]), read.dtype)
+            batches[:, rows] = read
+            return batches
+
+        return gathered
+
+
 class LoaderRunner(ChunkSizer):
     """Runs `step((), (inputs, targets), rate)` over stacked batches; `begin` is called before the first batch of an epoch, also when it
     is repeated."""

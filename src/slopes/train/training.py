@@ -187,11 +187,12 @@ class Training:
 
     def check_data(self, dataset: Any) -> tuple[Source, dict[str, Source]]:
         """The sources of training and validation data, after all checks that need no compilation."""
-        source, spec = source_of(dataset), self.spec
+        spec = self.spec
+        source = source_of(dataset, backend=spec.backend)
         class_weight = find_class_weight(spec.class_weight, source)
         objective = source.check_loss(self.net, spec.loss, spec.augment, class_weight is not None)
         self.objective = dataclasses.replace(objective, class_weight=class_weight)
-        held_out = validation_sources(spec.validation)
+        held_out = validation_sources(spec.validation, spec.backend)
         for other in held_out.values():
             other.check_loss(self.net, self.objective.loss, weighted=class_weight is not None)
         if spec.epochs:

@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import Executable
 from ..capture import Captured
 from ..extras import require
+from ..graph.node import Node
 from ..passes.pipeline import optimize_portably
 from .program import Program
 
@@ -36,7 +37,8 @@ class XlaExecutable(Executable):
 
     def __init__(self, captured: Captured, jax: Any) -> None:
         super().__init__(captured)
-        self.jax, self.program = jax, Program(jax, captured, optimize_portably(captured.roots))
+        self.jax = jax
+        self.program = self.make_program(optimize_portably(captured.roots))
         assigned = {value.tensor for value in captured.updates}
         self.keeps = {i for i, value in enumerate(captured.state)
                       if value.tensor in assigned or value.node in captured.constants_between_calls}
@@ -45,6 +47,22 @@ class XlaExecutable(Executable):
         self.copies: dict[int, Any] = {}  # by index of the state
         self.expected = -1  # the version at the next call, if nobody else writes before
         self.step = 0
+
+    def make_program(self, roots: Sequence[Node]) -> Program:
+        """The program of these roots."""
+        return Program(self.jax, self.captured, roots)
+
+    def put_input(self, i: int, array: np.ndarray, stepped: bool) -> Any:
+        """An argument as the program takes it; `stepped` ones have the step as their first axis."""
+        return array if stepped else self.jax.device_put(array)
+
+    def put_state(self, i: int) -> Any:
+        """A tensor of the state on the device; a copy of its own: JAX may use the memory that it is given."""
+        return self.jax.device_put(self.arrays[i].copy())
+
+    def fetch(self, value: Any) -> np.ndarray:
+        """A value of the device as an array."""
+        return np.asarray(value)
 
     def bind(self, arrays: Sequence[np.ndarray | None]) -> None:
         """Keep the arrays, and forget the copies of others."""
@@ -67,27 +85,30 @@ class XlaExecutable(Executable):
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Run on the device, then write results and state back."""
         with self.modes():
-            inputs, state = list(arguments), [self.on_device(i) for i in range(len(self.arrays))]
+            state = [self.on_device(i) for i in range(len(self.arrays))]
             if steps == 1 and not self.captured.stepped:
+                inputs = [self.put_input(i, array, stepped=False) for i, array in enumerate(arguments)]
                 failed, computed, state = self.program.once(inputs, state)
                 failed, self.step = int(failed), 0
                 if not failed:
-                    write(results, computed)
+                    self.write(results, computed)
             else:
-                failed, state = self.run_steps(inputs, state, results, steps)
+                failed, state = self.run_steps(arguments, state, results, steps)
             if not failed or self.step:
                 self.write_back(state)
         return failed
 
-    def run_steps(self, inputs: list[Any], state: list[Any], results: Sequence[np.ndarray], steps: int) -> tuple[int, list[Any]]:
+    def run_steps(self, arguments: Sequence[np.ndarray], state: list[Any], results: Sequence[np.ndarray], steps: int
+                  ) -> tuple[int, list[Any]]:
         """(0 or the site that failed, the state after the last step that did not) of many steps, a chunk of them at a time."""
         stepped = [value.leaf in self.captured.stepped for value in self.captured.inputs]
-        held = [array if moves else self.jax.device_put(array) for array, moves in zip(inputs, stepped)]
+        held = [array if moves else self.put_input(i, array, stepped=False) for i, (array, moves) in enumerate(zip(arguments, stepped))]
         for start in range(0, steps, CHUNK):
             count = min(CHUNK, steps - start)
-            chunk = [padded(array[start:start + count]) if moves else array for array, moves in zip(held, stepped)]
+            chunk = [self.put_input(i, padded(array[start:start + count]), stepped=True) if moves else array
+                     for i, (array, moves) in enumerate(zip(held, stepped))]
             done, failed, rows, state = self.program.repeat(count, CHUNK, chunk, state)
-            write([array[start:start + count] for array in results], [np.asarray(row)[:count] for row in rows])
+            self.write([array[start:start + count] for array in results], [row[:count] for row in rows])
             if failed:
                 self.step = start + int(done) - 1
                 return int(failed), state
@@ -97,9 +118,9 @@ class XlaExecutable(Executable):
     def on_device(self, i: int) -> Any:
         """The value of a tensor of the state on the device."""
         if i not in self.keeps:
-            return self.jax.device_put(self.arrays[i].copy())  # of its own: JAX may use the memory that it is given
+            return self.put_state(i)
         if i not in self.copies:
-            self.copies[i] = self.jax.device_put(self.arrays[i].copy())
+            self.copies[i] = self.put_state(i)
         return self.copies[i]
 
     def write_back(self, state: Sequence[Any]) -> None:
@@ -107,8 +128,13 @@ class XlaExecutable(Executable):
         unchanged = {i: copy for i, copy in self.copies.items() if i not in self.program.updated}
         self.copies = {}  # until all is written: Ctrl-C may come in between
         for i in self.program.updated:
-            self.arrays[i][...] = np.asarray(state[i])
+            self.arrays[i][...] = self.fetch(state[i])
         self.copies = unchanged | {i: state[i] for i in self.program.fresh}
+
+    def write(self, arrays: Sequence[np.ndarray], values: Sequence[Any]) -> None:
+        """Values of the device into arrays."""
+        for array, value in zip(arrays, values):
+            array[...] = self.fetch(value)
 
     @contextmanager
     def modes(self) -> Iterator[None]:
@@ -140,12 +166,6 @@ def padded(array: np.ndarray) -> np.ndarray:
     whole = np.zeros((CHUNK, *array.shape[1:]), array.dtype)
     whole[:len(array)] = array
     return whole
-
-
-def write(arrays: Sequence[np.ndarray], values: Sequence[Any]) -> None:
-    """Values of the device into arrays."""
-    for array, value in zip(arrays, values):
-        array[...] = np.asarray(value)
 
 
 BACKEND = XlaBackend()

@@ -51,8 +51,12 @@ class Program:
     def on_device(self) -> Arrays:
         """The large constants, put there before the first call."""
         if self.constant_arrays is None:
-            self.constant_arrays = [self.jax.device_put(node.value) for node in self.constants]
+            self.constant_arrays = [self.put_constant(node.value) for node in self.constants]
         return self.constant_arrays
+
+    def put_constant(self, array: Any) -> Any:
+        """A large constant on the device."""
+        return self.jax.device_put(array)
 
     def once(self, inputs: Arrays, state: Arrays) -> tuple[Any, Arrays, Arrays]:
         """(0 or the site that failed, results, state afterwards) of one step."""
