@@ -191,6 +191,10 @@ class MissingExtraError(SlopesError, ImportError):
     """An optional library that is not installed."""
 
 
+class DeviceError(SlopesError, RuntimeError):
+    """A device that is not there, or that failed."""
+
+
 class CompileError(SlopesError, RuntimeError):
     """A program that slopes could not compile."""
 

@@ -169,7 +169,7 @@ class Tensor(Conversions):
         tensor(0.05)
         """
         trace = mode.trace
-        if trace is None and self._value is None:
+        if trace is None and self._remote is None and self._value is None:
             raise value_error(self, "assign")
         new = self._as_value(value, trace is None)
         check_like(self, new)
@@ -442,7 +442,7 @@ def from_array(array: np.ndarray, address: int = 0, owned: bool = False) -> Tens
     """
     made = Tensor.__new__(Tensor)
     made._value, made._address, made._owned = array, address, owned
-    made._node = made._trace = made._grad = None
+    made._node = made._trace = made._grad = made._remote = None
     made._requires_grad = made._grad_inside = False
     return made
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..extras import require
 from .hosts import connect
+from .library import load_jax
 from .tables import TABLES, Table
 
 DATA = "data"  # the axis along which batches are split
@@ -42,7 +42,7 @@ class Mesh:
     def devices(self) -> Any:
         """The devices as JAX's mesh. Raises ArgumentError if there are too few."""
         connect()
-        jax = require("jax", extra="xla", purpose="a mesh")
+        jax = load_jax()
         devices = jax.devices()
         if len(devices) < self.size:
             raise too_few(self, devices)
@@ -55,7 +55,7 @@ class Mesh:
 
     def sharding(self, parts: Sequence[str | None] = ()) -> Any:
         """JAX's sharding of an array whose axes are split along these axes of the mesh."""
-        sharding = require("jax", extra="xla", purpose="a mesh").sharding
+        sharding = load_jax().sharding
         return sharding.NamedSharding(self.devices, sharding.PartitionSpec(*parts))
 
     def padded(self, batch: int) -> int:

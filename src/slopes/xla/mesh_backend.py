@@ -10,13 +10,14 @@ import numpy as np
 
 from ..backend import Executable
 from ..capture import Captured
-from ..extras import require
 from ..graph.node import Node
 from .backend import XlaExecutable
 from .hosts import guard
+from .library import load_jax
 from .mesh import Mesh
 from .program import Program
-from .sharding import Sharding, put
+from .sharding import Sharding
+from .state import put
 from .tables import Parts
 from .trace import Arrays
 
@@ -31,7 +32,7 @@ class MeshBackend:
 
     def compile(self, captured: Captured) -> Executable:
         """The program of this captured function for all devices."""
-        return MeshExecutable(captured, require("jax", extra="xla", purpose='backend="xla"'), self.mesh)
+        return MeshExecutable(captured, load_jax(), self.mesh)
 
     def rows(self, batch: int) -> np.ndarray:
         """Which rows of a batch this process has to read."""
@@ -52,14 +53,15 @@ class MeshProgram(Program):
         """A large constant, whole on every device."""
         return put(self.jax, array, self.sharding.mesh.sharding())
 
-    def trace_step(self, inputs: Arrays, state: Arrays, constants: Arrays) -> tuple[Any, Arrays, Arrays]:
+    def trace_step(self, inputs: Arrays, kept: Arrays, replaced: Arrays, constants: Arrays) -> tuple[Any, Arrays, Arrays]:
         """One step, with what each device holds."""
-        sharding = self.sharding
+        sharding, parts = self.sharding, self.sharding.state
         inputs = [sharding.cut(i, self.divide(x, sharding.inputs[i])) for i, x in enumerate(inputs)]
-        state = [self.divide(x, parts) for x, parts in zip(state, sharding.state)]
-        failed, computed, updates = super().trace_step(inputs, state, constants)
-        after = [self.divide(x, sharding.state[i]) for i, x in zip(self.updated, updates)]
-        return self.divide(failed, ()), [self.divide(x, ()) for x in computed], after
+        kept = [self.divide(x, parts[i]) for i, x in zip(self.kept, kept)]
+        replaced = [self.divide(x, parts[i]) for i, x in zip(self.replaced, replaced)]
+        failed, computed, after = super().trace_step(inputs, kept, replaced, constants)
+        return (self.divide(failed, ()), [self.divide(x, ()) for x in computed],
+                [self.divide(x, parts[i]) for i, x in zip(self.replaced, after)])
 
     def divide(self, x: Any, parts: Parts) -> Any:
         """A value of which each device holds its part."""
@@ -90,9 +92,9 @@ class MeshExecutable(XlaExecutable):
         """An argument on the devices."""
         return self.sharding.put_input(i, array, self.jax, stepped)
 
-    def put_state(self, i: int) -> Any:
-        """A tensor of the state on the devices."""
-        return put(self.jax, self.arrays[i].copy(), self.sharding.mesh.sharding(self.sharding.state[i]))
+    def division(self, i: int) -> Any:
+        """How a tensor of the state is divided."""
+        return self.sharding.mesh.sharding(self.sharding.state[i])
 
     def held_bytes(self) -> dict[str, tuple[int, int]]:
         """(bytes that one device holds, bytes of the whole) of each tensor of the state, by path."""
@@ -109,21 +111,9 @@ class MeshExecutable(XlaExecutable):
             state = [self.spec(value.node.shape, value.node.dtype, parts)
                      for value, parts in zip(self.captured.state, self.sharding.state)]
             constants = [self.spec(node.shape, node.dtype, ()) for node in self.program.constants]
-            held = tuple(state[i] for i in self.program.updated), [x for i, x in enumerate(state) if i not in self.program.updated]
-            return self.jax.jit(self.trace_held, donate_argnums=0).lower(*held, inputs, constants).compile()
-
-    def trace_held(self, assigned: Arrays, read: Arrays, inputs: Arrays, constants: Arrays) -> tuple[Any, Arrays, Arrays]:
-        """One step, whose assigned state comes first, as its memory is used again."""
-        updated, rest = dict(zip(self.program.updated, assigned)), iter(read)
-        state = [updated[i] if i in updated else next(rest) for i in range(len(self.captured.state))]
-        return self.program.trace_step(inputs, state, constants)
+            kept, replaced = ([state[i] for i in indices] for indices in (self.program.kept, self.program.replaced))
+            return self.program.once.lower(inputs, kept, replaced, constants).compile()
 
     def spec(self, shape: tuple[int, ...], dtype: Any, parts: Parts) -> Any:
         """An array that is not there, divided."""
         return self.jax.ShapeDtypeStruct(shape, dtype, sharding=self.sharding.mesh.sharding(parts))
-
-    def fetch(self, value: Any) -> np.ndarray:
-        """A value of the devices as an array; parts of other processes are gathered, which all processes have to do together."""
-        if not value.is_fully_addressable and not value.is_fully_replicated:
-            value = self.jax.jit(lambda x: x, out_shardings=self.sharding.mesh.sharding())(value)
-        return np.asarray(value)

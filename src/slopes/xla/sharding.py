@@ -10,6 +10,7 @@ import numpy as np
 from ..capture import Captured, Value
 from ..parameter import Parameter
 from .mesh import DATA, Mesh
+from .state import put
 from .tables import Parts, split_parameters
 
 
@@ -57,11 +58,6 @@ class Sharding:
     def same_as(self, other: Sharding) -> bool:
         """Whether both divide everything in the same way."""
         return self.mesh == other.mesh and self.inputs == other.inputs and self.padded == other.padded and self.state == other.state
-
-
-def put(jax: Any, array: np.ndarray, sharding: Any) -> Any:
-    """The array on the devices of this process, of which each gets its part only."""
-    return jax.make_array_from_callback(array.shape, sharding, lambda part: np.asarray(array[part], order="C"))
 
 
 def fill_up(array: np.ndarray, axis: int, size: int) -> np.ndarray:
