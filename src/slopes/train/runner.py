@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..agreement import agree
 from ..data.loaders.inputs import map_inputs
 from ..data.loaders.loader import IGNORED, Batch
 from ..data.loaders.stream import prefetched
@@ -99,7 +100,7 @@ class ChunkSizer:
         """The results of the call; its time decides the length of the next one, unless it was spent on compiling."""
         started, compiled = time.perf_counter(), self.program.compilations
         results = call()
-        seconds = time.perf_counter() - started
+        seconds = agree(time.perf_counter() - started)
         if self.program.compilations > compiled:
             self.compile_seconds += seconds
         else:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 
 from .. import random
+from ..agreement import agree, compare
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, nll_loss
@@ -22,7 +23,9 @@ from ..random import Generator
 from .best import AUTO, MOST_EPOCHS, BestEpoch
 from .checks import check_auto, check_average, check_kinds, check_optimizer, paired
 from .chunk import Chunk, join_chunks
+from .data_digest import data_digest
 from .epoch_metrics import EpochMetrics
+from .facts import training_facts
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import check_for_training, find_metrics, without_ranks
@@ -309,6 +312,7 @@ class Training:
         try:
             with self.interrupts:
                 for _ in self:
+                    self.interrupts.requested = agree(self.interrupts.requested)
                     if self.interrupts.requested:
                         break
         except KeyboardInterrupt:
@@ -347,6 +351,8 @@ class Training:
     def begin(self) -> None:
         """Put everything that follows the training at its start."""
         self.begun = True
+        compare(lambda: training_facts(self.net, data_digest(self.sources), seed=self.spec.seed, batch_size=self.batch_size,
+                                       epochs=self.epochs))
         put_in_use(self.net)
         if isinstance(self.schedule, schedules.Schedule):
             self.schedule.begin()

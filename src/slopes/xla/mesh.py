@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .hosts import connect
 from .library import load_jax
 from .tables import TABLES, Table
 
@@ -41,7 +40,6 @@ class Mesh:
     @cached_property
     def devices(self) -> Any:
         """The devices as JAX's mesh. Raises ArgumentError if there are too few."""
-        connect()
         jax = load_jax()
         devices = jax.devices()
         if len(devices) < self.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -107,8 +108,16 @@ def put(jax: Any, array: np.ndarray, division: Any) -> Any:
 def gather(array: Any) -> np.ndarray:
     """The whole of an array. Parts on devices of other processes are gathered, which all processes have to do together."""
     if not array.is_fully_addressable and not array.is_fully_replicated:
-        array = require("jax", extra="xla").jit(lambda x: x, out_shardings=array.sharding.with_spec(()))(array)
+        array = gatherer(array.sharding.mesh)(array)
     return np.array(array)
+
+
+@cache
+def gatherer(mesh: Any) -> Callable[[Any], Any]:
+    """A program that puts the whole of an array on every device of a mesh."""
+    jax = require("jax", extra="xla")
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.jit(lambda x: x, out_shardings=whole)  # type: ignore[no-any-return]
 
 
 def replace(x: Tensor, array: Any) -> None:
