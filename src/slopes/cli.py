@@ -18,6 +18,7 @@ from .export_command import export
 from .extras import on_demand
 from .launch_command import launch
 from .machine.threads import thread_count
+from .plan_command import plan
 from .predict_commands import evaluate, predict
 from .run_commands import report, runs
 from .settings import VARIABLES, VERSION, cache_folder, data_folder
@@ -58,7 +59,7 @@ def command() -> None:
     """
 
 
-for subcommand in (launch, train, predict, evaluate, export, report, runs, tune_command(), write):
+for subcommand in (launch, plan, train, predict, evaluate, export, report, runs, tune_command(), write):
     command.add_command(subcommand)
 
 

@@ -134,6 +134,11 @@ class ArrayRunner(ChunkSizer):
 
         return self.measure(len(batches), call)
 
+    def executable(self, batches: IndexBatches, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step, which is not run."""
+        held, indices = self.read(batches) if self.streamed else ((self.inputs, *self.labels), batches.indices)
+        return self.program.executable(len(batches), held, indices, rates)
+
     def read(self, batches: IndexBatches) -> tuple[tuple[Any, ...], np.ndarray]:
         """(inputs, *labels) in memory for this call, and the indices into them; filled up to the usual room."""
         needed = batches.indices.reshape(-1)
@@ -165,11 +170,16 @@ class GatheredRunner(ChunkSizer):
     def run(self, batches: IndexBatches, rates: np.ndarray | None = None, first: int | None = None) -> Results:
         """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
         of the first step is given."""
-        def call() -> Results:
-            batch = map_inputs(self.gather(batches.indices), self.inputs), *map(self.gather(batches.indices), self.labels)
-            return self.program.run(len(batches), (), batch, rates, first)
+        return self.measure(len(batches), lambda: self.program.run(len(batches), (), self.read(batches), rates, first))
 
-        return self.measure(len(batches), call)
+    def executable(self, batches: IndexBatches, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step, which is not run."""
+        return self.program.executable(len(batches), (), self.read(batches), rates)
+
+    def read(self, batches: IndexBatches) -> tuple[Any, ...]:
+        """The batches themselves."""
+        gather = self.gather(batches.indices)
+        return map_inputs(gather, self.inputs), *map(gather, self.labels)
 
     def gather(self, indices: np.ndarray) -> Callable[[Any], np.ndarray]:
         """A function that gathers the examples (steps, batch, ...) of an array."""
@@ -202,6 +212,10 @@ class LoaderRunner(ChunkSizer):
             self.begin()
         batch = batches.inputs, batches.targets
         return self.measure(len(batches), lambda: self.program.run(len(batches), (), batch, rates, first))
+
+    def executable(self, batches: StackedBatches, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step, which is not run."""
+        return self.program.executable(len(batches), (), (batches.inputs, batches.targets), rates)
 
 
 class IndexEpoch:

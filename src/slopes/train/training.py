@@ -382,6 +382,12 @@ class Training:
         self.replay.after(first, batches.without_inputs(), rates)
         return Chunk(first, batches.counts, results, self.step_metrics, 1 if self.statistics is None else self.statistics.every)
 
+    def step_executable(self) -> Any:
+        """The backend's program of the next step, which is compiled but not run."""
+        with self.learning():
+            batches, self.batches = self.take_batches(1), None
+            return self.runner.executable(batches, self.rates(1))
+
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
         """Count the seconds, and those of them that were spent on compiling."""

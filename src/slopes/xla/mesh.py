@@ -139,6 +139,15 @@ def too_few(mesh: Mesh, devices: Sequence[Any]) -> ArgumentError:
 
 def parse_mesh(text: str, split: str | None = None, zero: bool = False) -> Mesh:
     """The mesh of a command line, `data=4,model=2`."""
+    return mesh(split=split, zero=zero, **parse_axes(text))
+
+
+def parse_axes(text: str) -> dict[str, int]:
+    """The axes of a mesh on a command line.
+
+    >>> parse_axes("data=4,model=2")
+    {'data': 4, 'model': 2}
+    """
     axes = {}
     for part in text.split(","):
         name, _, count = part.partition("=")
@@ -146,4 +155,4 @@ def parse_mesh(text: str, split: str | None = None, zero: bool = False) -> Mesh:
             raise ArgumentError(f"--mesh {text}: {part!r} is no axis", why="an axis is NAME=DEVICES",
                                 repair="such as --mesh data=4,model=2")
         axes[name] = int(count)
-    return mesh(split=split, zero=zero, **axes)
+    return axes
