@@ -208,7 +208,7 @@ def calibrating(arguments: list[str]) -> None:
     calibrate.main()
 
 
-OTHERS = {"table": table, "calibrate": calibrating, "gpu": gpu.main, "emulate": arm.emulate, "predict": arm.predict}  # with options of their own
+OTHERS = {"table": table, "calibrate": calibrating, "gpu": gpu.main, "emulate": arm.emulate, "predict": arm.predict}
 
 
 def main(arguments: list[str]) -> None:

@@ -47,7 +47,8 @@ SMALL = {workload.name: workload for workload in (
 
 def main(arguments: list[str]) -> None:
     """Measure, and print the table; or be one of its processes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(LARGE), metavar="NAME", help=f"of {', '.join(LARGE)} (default: all)")
     parser.add_argument("--small", action="store_true", help="small networks and batches, as on a CPU")
     parser.add_argument("--seconds", type=float, default=3.0, help="of steps in each process (default %(default)s)")

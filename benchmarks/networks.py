@@ -84,7 +84,8 @@ def resnet50(nn: Any) -> Any:
         return [nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False), nn.BatchNorm2d(after)]
 
     def block(before: int, width: int, stride: int) -> list[Any]:
-        body = [*convolution(before, width, 1), nn.ReLU(), *convolution(width, width, 3, stride), nn.ReLU(), *convolution(width, 4 * width, 1)]
+        body = [*convolution(before, width, 1), nn.ReLU(), *convolution(width, width, 3, stride), nn.ReLU(),
+                *convolution(width, 4 * width, 1)]
         changes = stride > 1 or before != 4 * width
         return [nn.Residual(*body, shortcut=nn.Sequential(*convolution(before, 4 * width, 1, stride)) if changes else None), nn.ReLU()]
 

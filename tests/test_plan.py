@@ -54,12 +54,12 @@ def test_collectives_are_read_from_every_form_of_xlas_text():
     """
     assert [(item.kind, item.bytes, item.devices) for item in collectives_of(text)] == [
         ("all-reduce", 2048, 8), ("all-reduce", 32, 4), ("all-gather", 32, 4), ("reduce-scatter", 12, 2), ("collective-permute", 5, 0)]
-    assert [(kind.kind, kind.calls, kind.bytes) for kind in traffic(collectives_of(text))][0] == ("all-reduce", 2, 2080)
+    assert traffic(collectives_of(text))[0] == ("all-reduce", 2, 2080)
 
 
 def test_ready_tables_split_what_divides():
     shapes = {"0.weight": (8, 3, 5, 5), "0.bias": (8,), "1.weight": (7, 8), "norm.weight": (8,)}
     axes = {"data": 2, "model": 2}
     assert split_parameters(shapes, {"*.bias": ("model",)}, axes) == {"0.bias": ("model",)}
-    with pytest.raises(ArgumentError, match="'2.*' matches no parameter"):
+    with pytest.raises(ArgumentError, match="matches no parameter"):
         split_parameters(shapes, {"2.*": ("model",)}, axes)

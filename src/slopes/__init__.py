@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from .view.explain import explain
     from .view.graph import graph
     from .view.roofline import roofline
+    from .xla.export import StableHLO, export_stablehlo
     from .xla.mesh import mesh
 
 __version__ = "0.1.0"
@@ -119,6 +120,7 @@ NAMES = {
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
     "onnx.export": ("save_onnx",),
+    "xla.export": ("StableHLO", "export_stablehlo"),
     "experiments.load": ("load",),
     "onnx.load": ("load_onnx",),
     "view.graph": ("graph",),

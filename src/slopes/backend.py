@@ -140,6 +140,10 @@ class Backend(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Raise an error where no program could run here. The backends of slopes have this, others may."""
+        return
+
     def compile(self, captured: Captured) -> Executable:
         """An executable of the captured function."""
 

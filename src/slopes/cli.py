@@ -91,6 +91,7 @@ def facts() -> dict[str, str]:
         "target": target_text(*translate.host()),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
         "calls": on_demand("slopes.machine.entry").entry_class().name,
+        "xla": on_demand("slopes.xla.library").describe(),
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",

@@ -103,7 +103,7 @@ def quantity(value: float, unit: str) -> str:
     ('12.3 kB', '250 us', '0 B')
     """
     if value and unit == "s" and value < 1:
-        scale = 3 if value >= 1e-3 else 6 if value >= 1e-6 else 9
-        return f"{value * 10**scale:.3g} {dict([(3, 'm'), (6, 'u'), (9, 'n')])[scale]}s"
+        scale, prefix = (3, "m") if value >= 1e-3 else (6, "u") if value >= 1e-6 else (9, "n")
+        return f"{value * 10**scale:.3g} {prefix}s"
     power = min(len(UNITS) - 1, int(math.log10(value) // 3)) if value >= 1 and unit != "s" else 0
     return f"{value / 1000**power:.3g} {UNITS[power]}{unit}".rstrip()

@@ -35,11 +35,16 @@ def plan_steps(request: dict[str, Any], devices: int) -> tuple[list[StepAnalysis
     done = subprocess.run([sys.executable, "-m", __name__], input=json.dumps(request), env=environment, stdout=subprocess.PIPE, text=True,
                           check=False)
     if done.returncode:
-        raise HostsError("the step was not compiled", why="the process that compiles it ended with an error, which is printed above", where="")
+        raise HostsError("the step was not compiled", where="",
+                         why="the process that compiles it ended with an error, which is printed above")
     answer = json.loads(done.stdout)
-    steps = [StepAnalysis(**{**step, "collectives": tuple(Collective(kind, size, tuple(map(tuple, arrays)), count)
-                                                         for kind, size, arrays, count in step["collectives"])}) for step in answer["steps"]]
-    return steps, answer["facts"]
+    return [read_analysis(fields) for fields in answer["steps"]], answer["facts"]
+
+
+def read_analysis(fields: dict[str, Any]) -> StepAnalysis:
+    """An analysis as JSON holds it."""
+    collectives = [Collective(kind, size, tuple(map(tuple, arrays)), count) for kind, size, arrays, count in fields["collectives"]]
+    return StepAnalysis(**{**fields, "collectives": tuple(collectives)})
 
 
 def main() -> None:
@@ -84,6 +89,7 @@ def make_training(recipe: Any, config: Config, data: Any, mesh: Any, scale: int)
         if not isinstance(part, Fit):
             raise ArgumentError(f"plan: recipe {recipe.name} does not train by sl.fit", repair="choose a recipe that trains by gradients")
         part.options.update(backend="xla", mesh=mesh, batch_size=scale * part.options.get("batch_size", 64))
+        assert net is not None, "an experiment with a Fit has a network"
         return part.training(net, 0)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 
+
 @dataclass(frozen=True)
 class Device:
     """A kind of device.
@@ -45,16 +46,17 @@ def find_device(name: str) -> Device:
         return DEVICES[name]
     path = Path(name)
     if not path.is_file():
-        raise ArgumentError(f"--device {name}: there is no such device or file", why=f"known are {', '.join(DEVICES)}, and cpu: this machine, "
-                            "measured", repair="name one of them, or a JSON file with flops, memory, bandwidth and link")
+        raise ArgumentError(f"--device {name}: there is no such device or file", why=f"known are {', '.join(DEVICES)}, and cpu: this "
+                            "machine, measured", repair="name one of them, or a JSON file with flops, memory, bandwidth and link")
     try:
-        fields = {"name": path.stem, "source": str(path), **json.loads(path.read_text(encoding="utf-8"))}
-        device = Device(**{key: value if key in ("name", "source") else float(value) for key, value in fields.items()})
+        fields: dict[str, Any] = {"name": path.stem, "source": str(path), **json.loads(path.read_text(encoding="utf-8"))}
+        device = Device(**fields)
     except (ValueError, TypeError) as error:
         raise ArgumentError(f"--device {name}: this file does not describe a device", why=str(error),
                             repair=f"write it like {json.dumps(asdict(DEVICES['h100']))}") from error
-    if min(device.flops, device.memory, device.bandwidth, device.link) <= 0:
-        raise ArgumentError(f"--device {name}: its figures have to be above 0")
+    figures = device.flops, device.memory, device.bandwidth, device.link
+    if not all(isinstance(value, int | float) and value > 0 for value in figures):
+        raise ArgumentError(f"--device {name}: flops, memory, bandwidth and link are {figures}", why="they have to be numbers above 0")
     return device
 
 

@@ -582,9 +582,11 @@ class Fixed:
 
 def run_settings(spec: TrainSpec, batch_size: int, optimizer: Optimizer, objective: Objective) -> dict[str, Any]:
     """What a Run says of the settings of its training."""
-    weights = {} if objective.class_weight is None else {"class_weight": objective.class_weight.tolist()}
+    more: dict[str, Any] = {} if objective.class_weight is None else {"class_weight": objective.class_weight.tolist()}
+    if spec.backend != "native":
+        more["backend"] = spec.backend if isinstance(spec.backend, str) else spec.backend.name
     return {"epochs": spec.epochs, "batch_size": batch_size, "seed": spec.seed, "optimizer": repr(optimizer),
-            "loss": getattr(objective.loss, "__name__", type(objective.loss).__name__), **weights}
+            "loss": getattr(objective.loss, "__name__", type(objective.loss).__name__), **more}
 
 
 def chance_of(loss: Loss, source: Source) -> Chance | None:

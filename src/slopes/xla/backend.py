@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..backend import Executable
+from ..backend import Backend, Executable
 from ..capture import Captured
 from ..graph.node import Node
 from ..passes.pipeline import optimize_portably
 from ..tensor import Tensor
 from ..versions import versions
-from .library import load_jax
+from .library import load_jax, modes
 from .program import Program
 from .state import Arrays, call, read, settle
 
 
-class XlaBackend:
+class XlaBackend(Backend):
     """Compiles with XLA, for the device that JAX takes by default."""
 
     name = "xla"
+
+    def prepare(self) -> None:
+        """Raises MissingExtraError without a fitting JAX, DeviceError without a device."""
+        load_jax()
 
     def compile(self, captured: Captured) -> Executable:
         """The XLA program of this captured function; it is compiled in its first run."""
@@ -68,7 +71,7 @@ class XlaExecutable(Executable):
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """Run on the device, and write the results."""
         self.step = 0
-        with self.modes():
+        with modes(self.jax):
             if steps > 1 or self.captured.stepped:
                 return self.run_steps(arguments, results, steps)
             inputs = [self.put_input(i, array, stepped=False) for i, array in enumerate(arguments)]
@@ -82,8 +85,9 @@ class XlaExecutable(Executable):
     def run_steps(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """0, or the site that failed, of many steps, as many at a time as there is room for."""
         stepped, room = [value.leaf in self.captured.stepped for value in self.captured.inputs], self.program.room
-        held = [array if moves else self.jax.device_put(self.put_input(i, array, stepped=False))
-                for i, (array, moves) in enumerate(zip(arguments, stepped))]
+        held = [array if moves else self.put_input(i, array, stepped=False) for i, (array, moves) in enumerate(zip(arguments, stepped))]
+        if steps > room:
+            held = [array if moves else self.jax.device_put(array) for array, moves in zip(held, stepped)]
         for start in range(0, steps, room):
             count = min(room, steps - start)
             inputs = [self.put_input(i, padded(array[start:start + count], room), stepped=True) if moves else array
@@ -102,12 +106,6 @@ class XlaExecutable(Executable):
         kept = [read(self.jax, x, self.division(i), keep) for i, (x, keep) in zip(self.program.kept, self.kept)]
         replaced = [read(self.jax, x, self.division(i)) for i, x in zip(self.program.replaced, self.replaced)]
         return kept, replaced, self.program.on_device()
-
-    @contextmanager
-    def modes(self) -> Iterator[None]:
-        """Types of 64 bits stay, and products of float32 are those of float32 on every device."""
-        with self.jax.enable_x64(True), self.jax.default_matmul_precision("highest"):
-            yield
 
     def failed_step(self) -> int:
         """The step that failed."""

@@ -81,8 +81,8 @@ def reach(settings: Settings) -> socket.socket:
         connection.settimeout(None)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
-    raise HostsError(f"process {settings.rank} of {settings.processes} cannot reach the first one at {settings.host}:{settings.port}", where="",
-                     why=str(last), repair="start process 0 there, check SLOPES_COORDINATOR, and let the firewall pass this port")
+    raise HostsError(f"process {settings.rank} of {settings.processes} cannot reach the first one at {settings.host}:{settings.port}",
+                     why=str(last), where="", repair="start process 0 there, check SLOPES_COORDINATOR, and let the firewall pass this port")
 
 
 def start_jax(settings: Settings, channel: Channel) -> None:

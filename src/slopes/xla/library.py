@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import DeviceError, MissingExtraError
-from ..extras import require
+from ..errors import DeviceError, MissingExtraError, SlopesError
+from ..extras import installed, require
 from ..machine.cache import private_folder
 from .hosts import connect
 
@@ -59,6 +61,25 @@ def first_device(jax: Any) -> Any:
         raise DeviceError(f"JAX has no device to run on{f' with JAX_PLATFORMS={platforms}' if platforms else ''}", why=str(error),
                           repair="unset JAX_PLATFORMS, or install JAX's build for that device: pip install 'jax[cuda13]' for NVIDIA GPUs"
                           ) from error
+
+
+def describe() -> str:
+    """JAX and its devices in a line, for `slopes info`."""
+    if not installed("jax"):
+        return "not installed: pip install 'slopes[xla]'"
+    try:
+        jax = load_jax()
+    except SlopesError as error:
+        return f"{error.what}: {error.why}"
+    kinds = Counter(f"{device.platform} ({device.device_kind})" for device in jax.devices())
+    return f"jax {jax.__version__} on " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+@contextlib.contextmanager
+def modes(jax: Any) -> Iterator[None]:
+    """Types of 64 bits stay, and products of float32 are those of float32 on every device."""
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        yield
 
 
 def keep_programs(jax: Any) -> None:

@@ -101,8 +101,9 @@ def mesh(*, split: str | Table | None = None, zero: bool = False, **axes: int) -
     optimizations toward training trillion parameter models" (2020).
 
     >>> import slopes as sl
-    >>> sl.mesh(data=1, split={"*.weight": ("data", None)})  # doctest: +SKIP
-    mesh(data=1, split={'*.weight': ('data', None)})
+    >>> step = sl.compile(lambda x: (x * 2).sum(), backend="xla", mesh=sl.mesh(data=1))  # doctest: +SKIP
+    >>> step(sl.ones(8))  # doctest: +SKIP
+    tensor(16.)
     """
     for name, count in axes.items():
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:

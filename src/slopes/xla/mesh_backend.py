@@ -13,7 +13,7 @@ from ..capture import Captured
 from ..graph.node import Node
 from .backend import XlaExecutable
 from .hosts import guard
-from .library import load_jax
+from .library import load_jax, modes
 from .mesh import Mesh
 from .program import Program
 from .sharding import Sharding
@@ -105,7 +105,7 @@ class MeshExecutable(XlaExecutable):
 
     def compile_step(self) -> Any:
         """JAX's compiled program of one step, for its text and XLA's analysis of it; nothing runs and no argument is needed."""
-        with self.modes():
+        with modes(self.jax):
             inputs = [self.spec(self.sharding.step_shape(i), value.node.dtype, self.sharding.inputs[i])
                       for i, value in enumerate(self.captured.inputs)]
             state = [self.spec(value.node.shape, value.node.dtype, parts)

@@ -64,6 +64,13 @@ class Program:
         """A large constant on the device."""
         return self.jax.device_put(array)
 
+    def lower(self) -> Any:
+        """One step as JAX lowers it (jax.stages.Lowered): its StableHLO, what XLA compiles it to, and XLA's own analysis."""
+        shape = self.jax.ShapeDtypeStruct
+        state = [shape(value.node.shape, value.node.dtype) for value in self.captured.state]
+        return self.once.lower([shape(value.node.shape, value.node.dtype) for value in self.captured.inputs],
+                               [state[i] for i in self.kept], [state[i] for i in self.replaced], self.on_device())
+
     # ------------------------------------------------------------------ what JAX traces
     def trace_step(self, inputs: Arrays, kept: Arrays, replaced: Arrays, constants: Arrays) -> tuple[Any, Arrays, Arrays]:
         """(0 or the site that failed, results, new values of replaced state) of one step; one that fails changes no state."""

@@ -79,13 +79,15 @@ def call(function: Callable[..., Any], args: Sequence[Any], tensors: Sequence[Te
 
 
 def read(jax: Any, x: Tensor, division: Any = None, keep: bool = False) -> Any:
-    """The value of a tensor on the device, or divided among several, copied there if need be; `keep` it for later calls, which only
-    read it."""
+    """The value of a tensor on the device, or divided among several, or one that JAX copies there; `keep` it there for later calls,
+    which only read it."""
     if isinstance(x._remote, OnDevice):
         if is_divided(x._remote.array, division):
             return x._remote.array
         return put(jax, x._remote.fetch().copy(), division)
-    array = put(jax, copy_to_device(x).copy(), division)  # of its own: JAX may use the memory that it is given
+    array = copy_to_device(x).copy()  # of its own: JAX may use the memory that it is given
+    if division is not None or keep:
+        array = put(jax, array, division)
     if keep:
         lend(x, OnDevice(array))
     return array
