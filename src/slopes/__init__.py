@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from .view.graph import graph
     from .view.roofline import roofline
     from .xla.export import StableHLO, export_stablehlo
+    from .xla.mesh import mesh
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"
@@ -125,6 +126,7 @@ NAMES = {
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),
+    "xla.mesh": ("mesh",),
 }
 ALIASES = {"bool": "bool_"}  # as the Python array API calls it; in modules that use Python's own bool it has another name
 HOME = {name: module for module, names in NAMES.items() for name in names}

@@ -164,6 +164,18 @@ def find_backend(backend: str | Backend) -> Backend:
     return on_demand(BACKENDS[backend]).BACKEND
 
 
+MESH_BACKEND = "slopes.xla.mesh_backend"
+
+
+def on_mesh(backend: str | Backend, mesh: Any) -> str | Backend:
+    """The backend that runs on the devices of a mesh; the backend itself where there is none."""
+    if mesh is None:
+        return backend
+    if getattr(backend, "name", backend) != "xla":
+        raise ArgumentError(f"mesh={mesh!r} with backend={backend!r}", why="several devices are those of XLA", repair='add backend="xla"')
+    return on_demand(MESH_BACKEND).MeshBackend(mesh)
+
+
 def site_error(node: Node) -> SlopesError:
     """The error that an executable reported on behalf of a node."""
     return node.op.trap_error(node, f"built at {line_text(node.location)}" + (f", in {node.layer}" if node.layer else ""))

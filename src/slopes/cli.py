@@ -16,7 +16,9 @@ from .data.sets.locate import found_sets
 from .errors import SlopesError, error_text
 from .export_command import export
 from .extras import on_demand
+from .launch_command import launch
 from .machine.threads import thread_count
+from .plan_command import plan
 from .predict_commands import evaluate, predict
 from .run_commands import report, runs
 from .settings import VARIABLES, VERSION, cache_folder, data_folder
@@ -57,7 +59,7 @@ def command() -> None:
     """
 
 
-for subcommand in (train, predict, evaluate, export, report, runs, tune_command(), write):
+for subcommand in (launch, plan, train, predict, evaluate, export, report, runs, tune_command(), write):
     command.add_command(subcommand)
 
 

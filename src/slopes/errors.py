@@ -195,6 +195,10 @@ class DeviceError(SlopesError, RuntimeError):
     """A device that is not there, or that failed."""
 
 
+class HostsError(SlopesError, RuntimeError):
+    """Several processes that cannot train together: one cannot be reached, differs from the others, or is gone."""
+
+
 class CompileError(SlopesError, RuntimeError):
     """A program that slopes could not compile."""
 

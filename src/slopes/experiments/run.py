@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import nn, random
+from ..agreement import writes
 from ..backend import BACKENDS, Backend
 from ..errors import ArgumentError, DataError, MissingExtraError, SlopesError
 from ..files.claim import claimed
@@ -85,7 +86,7 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
     """Run an experiment from its beginning, or from a saved run on; it is the only one that writes its folder."""
     started = time.perf_counter() - (0 if saved is None else saved.seconds)
     config = Config(values, seed, logger(progress) if log is None else log)
-    with contextlib.nullcontext() if folder is None else own_folder(folder), random.using(random.Generator(seed)):
+    with contextlib.nullcontext() if folder is None or not writes() else own_folder(folder), random.using(random.Generator(seed)):
         data = experiment.data(config)
         result = Result(experiment, config, data, experiment.describe(config, data))
         if saved is not None:
@@ -100,7 +101,7 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
         with final_figures(), Interrupts() as late:
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
-            if folder is not None:
+            if folder is not None and writes():
                 save(result, folder)
     result.interrupted = result.interrupted or late.requested
     return result

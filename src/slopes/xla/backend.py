@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backend import Backend, Executable
 from ..capture import Captured
+from ..graph.node import Node
 from ..passes.pipeline import optimize_portably
 from ..tensor import Tensor
 from ..versions import versions
@@ -39,13 +40,26 @@ class XlaExecutable(Executable):
 
     def __init__(self, captured: Captured, jax: Any) -> None:
         super().__init__(captured)
-        self.jax, self.program = jax, Program(jax, captured, optimize_portably(captured.roots))
+        self.jax = jax
+        self.program = self.make_program(optimize_portably(captured.roots))
         self.reads = []
         parameters = captured.constants_between_calls
         self.kept = [(tensor_of(captured, i), captured.state[i].node in parameters) for i in self.program.kept]
         self.replaced = [tensor_of(captured, i) for i in self.program.replaced]
         self.sites = self.program.sites
         self.step = 0
+
+    def make_program(self, roots: Sequence[Node]) -> Program:
+        """The program of these roots."""
+        return Program(self.jax, self.captured, roots)
+
+    def put_input(self, i: int, array: np.ndarray, stepped: bool) -> Any:
+        """An argument as the program takes it; `stepped` ones have the step as their first axis."""
+        return array
+
+    def division(self, i: int) -> Any:
+        """How a tensor of the state is divided among devices, as JAX's sharding; None: it lies on the first one."""
+        return None
 
     def bind(self, arrays: Sequence[np.ndarray | None]) -> None:
         """Nothing is bound."""
@@ -60,8 +74,9 @@ class XlaExecutable(Executable):
         with modes(self.jax):
             if steps > 1 or self.captured.stepped:
                 return self.run_steps(arguments, results, steps)
+            inputs = [self.put_input(i, array, stepped=False) for i, array in enumerate(arguments)]
             with versions.gate:
-                failed, computed, _ = call(self.program.once, [list(arguments), *self.state()], self.replaced)
+                failed, computed, _ = call(self.program.once, [inputs, *self.state()], self.replaced)
             failed = self.sites and int(failed)
             if not failed:
                 write(results, computed)
@@ -70,10 +85,13 @@ class XlaExecutable(Executable):
     def run_steps(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
         """0, or the site that failed, of many steps, as many at a time as there is room for."""
         stepped, room = [value.leaf in self.captured.stepped for value in self.captured.inputs], self.program.room
-        held = [array if moves or steps <= room else self.jax.device_put(array) for array, moves in zip(arguments, stepped)]
+        held = [array if moves else self.put_input(i, array, stepped=False) for i, (array, moves) in enumerate(zip(arguments, stepped))]
+        if steps > room:
+            held = [array if moves else self.jax.device_put(array) for array, moves in zip(held, stepped)]
         for start in range(0, steps, room):
             count = min(room, steps - start)
-            inputs = [padded(array[start:start + count], room) if moves else array for array, moves in zip(held, stepped)]
+            inputs = [self.put_input(i, padded(array[start:start + count], room), stepped=True) if moves else array
+                      for i, (array, moves) in enumerate(zip(held, stepped))]
             with versions.gate:
                 done, failed, rows, _ = call(self.program.repeat, [np.int32(count), inputs, *self.state()], self.replaced)
             write([array[start:start + count] for array in results], rows)
@@ -85,7 +103,9 @@ class XlaExecutable(Executable):
     def state(self) -> tuple[Arrays, Arrays, Arrays]:
         """On the device: state that the program reads only, state that it replaces, and constants."""
         settle()
-        return [read(self.jax, x, keep) for x, keep in self.kept], [read(self.jax, x) for x in self.replaced], self.program.on_device()
+        kept = [read(self.jax, x, self.division(i), keep) for i, (x, keep) in zip(self.program.kept, self.kept)]
+        replaced = [read(self.jax, x, self.division(i)) for i, x in zip(self.program.replaced, self.replaced)]
+        return kept, replaced, self.program.on_device()
 
     def failed_step(self) -> int:
         """The step that failed."""

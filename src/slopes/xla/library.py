@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import DeviceError, MissingExtraError, SlopesError
 from ..extras import installed, require
 from ..machine.cache import private_folder
+from .hosts import connect
 
 OLDEST, BELOW = (0, 9), (0, 11)  # versions of JAX: tested at both ends
 SECONDS = 0.2  # programs that took longer to compile are kept on the disk
@@ -33,7 +34,8 @@ def load_jax() -> Any:
 
 @cache
 def set_up(jax: Any) -> None:
-    """Look for a device and the folder of compiled programs, once per process."""
+    """Join other processes, if there are any, look for a device and the folder of compiled programs, once per process."""
+    connect()
     first_device(jax)
     keep_programs(jax)
 

@@ -57,8 +57,12 @@ class Program:
     def on_device(self) -> Arrays:
         """The large constants, put there before the first call."""
         if self.constant_arrays is None:
-            self.constant_arrays = [self.jax.device_put(node.value) for node in self.constants]
+            self.constant_arrays = [self.put_constant(node.value) for node in self.constants]
         return self.constant_arrays
+
+    def put_constant(self, array: Any) -> Any:
+        """A large constant on the device."""
+        return self.jax.device_put(array)
 
     def lower(self) -> Any:
         """One step as JAX lowers it (jax.stages.Lowered): its StableHLO, what XLA compiles it to, and XLA's own analysis."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..errors import DeviceError
+from ..extras import require
 from ..owned import copy_to_device, lend, move_to_device
 from ..tensor import Tensor
 
@@ -27,7 +29,7 @@ class OnDevice:
         if self.array.is_deleted():
             raise DeviceError("the value of this tensor is lost", why="a call that replaces it gave its memory to the device, and then "
                               "failed, for example because the memory was full", repair="load a checkpoint, or make the network again")
-        array = np.array(self.array)
+        array = gather(self.array)
         array.flags.writeable = False
         return array
 
@@ -76,15 +78,48 @@ def call(function: Callable[..., Any], args: Sequence[Any], tensors: Sequence[Te
     return handover.results[0]
 
 
-def read(jax: Any, x: Tensor, keep: bool = False) -> Any:
-    """The value of a tensor on the device, or one that JAX copies there; `keep` it there for later calls, which only read it."""
+def read(jax: Any, x: Tensor, division: Any = None, keep: bool = False) -> Any:
+    """The value of a tensor on the device, or divided among several, or one that JAX copies there; `keep` it there for later calls,
+    which only read it."""
     if isinstance(x._remote, OnDevice):
-        return x._remote.array
+        if is_divided(x._remote.array, division):
+            return x._remote.array
+        return put(jax, x._remote.fetch().copy(), division)
     array = copy_to_device(x).copy()  # of its own: JAX may use the memory that it is given
+    if division is not None or keep:
+        array = put(jax, array, division)
     if keep:
-        lend(x, OnDevice(jax.device_put(array)))
-        return x._remote.array  # type: ignore[union-attr]
+        lend(x, OnDevice(array))
     return array
+
+
+def is_divided(array: Any, division: Any) -> bool:
+    """Whether an array lies on the devices as this sharding says; None: on one device."""
+    if division is None:
+        return len(array.sharding.device_set) == 1
+    return array.sharding == division or bool(array.sharding.is_equivalent_to(division, array.ndim))
+
+
+def put(jax: Any, array: np.ndarray, division: Any) -> Any:
+    """An array on the device, or divided among several, of which each one gets its part only."""
+    if division is None:
+        return jax.device_put(array)
+    return jax.make_array_from_callback(array.shape, division, lambda part: np.asarray(array[part], order="C"))
+
+
+def gather(array: Any) -> np.ndarray:
+    """The whole of an array. Parts on devices of other processes are gathered, which all processes have to do together."""
+    if not array.is_fully_addressable and not array.is_fully_replicated:
+        array = gatherer(array.sharding.mesh)(array)
+    return np.array(array)
+
+
+@cache
+def gatherer(mesh: Any) -> Callable[[Any], Any]:
+    """A program that puts the whole of an array on every device of a mesh."""
+    jax = require("jax", extra="xla")
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.jit(lambda x: x, out_shardings=whole)  # type: ignore[no-any-return]
 
 
 def replace(x: Tensor, array: Any) -> None:
