@@ -120,14 +120,14 @@ def targets_of(cells: Sequence[str], name: str) -> tuple[str, tuple[str, ...], n
         shown = ", ".join(repr(cell[:20]) for cell in names[:SHOWN])
         raise refused(f"{name} has {len(names):,} different values, such as {shown}", f"the playground shows at most {MOST_CLASSES} classes",
                       "choose another column as target, or one of figures")
-    return "regression", (), scaled([float(cell) for cell in cells]) / EXTENT
+    return "regression", (), np.round(scaled([float(cell) for cell in cells]) / EXTENT, 3)
 
 
 def scaled(values: Sequence[float]) -> np.ndarray:
-    """Figures over the range from -5 to 5, rounded to four decimals."""
+    """Figures over the range from -5 to 5, rounded to three decimals."""
     array = np.asarray(values, np.float64)
     low, high = array.min(), array.max()
-    return np.round((array - (low + high) / 2) / (max(high - low, 1e-300) / 2) * EXTENT, 4)
+    return np.round((array - (low + high) / 2) / (max(high - low, 1e-300) / 2) * EXTENT, 3)
 
 
 def refused(what: str, why: str, repair: str) -> DataError:
