@@ -68,6 +68,7 @@ class Playground:
     def attached(self, message: Attached) -> Frame:
         """Everything that the page can offer, and the experiment as it is."""
         return Frame({"kind": "catalogue", **catalogue(), "resumed": message.resumed, "settings": dataclasses.asdict(self.settings),
+                      "last": self.experiment.last, "changes": len(self.experiment.events),
                       **self.network_header()}, self.point_arrays())
 
     def configure(self, message: Configure) -> Frame:
