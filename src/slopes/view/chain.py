@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.pullback import pull_back
 from ..graph.build import constant
 from ..graph.node import Node
 from ..graph.walk import topological
@@ -34,27 +35,65 @@ class Step:
     product: np.ndarray
 
 
-class Chain:
-    """Values and gradients of one computation by node, and `steps`, the products of the chain rule in the order of back-propagation."""
+@dataclass(frozen=True)
+class Group:
+    """Operations that are shown as one: all that leads from the `operands` to a node; the `form` has a · for each operand: `max(·, ·)`."""
 
-    def __init__(self, recording: Recording) -> None:
+    form: str
+    operands: tuple[Node, ...]
+
+
+class Chain:
+    """Values and gradients of one computation by node, and `steps`, the products of the chain rule in the order of back-propagation.
+
+    `groups` are operations shown as one, by the node of their result: the nodes between are left out, and the local gradients are
+    those of the whole. The gradient of a node is the sum of the products that arrive from its users.
+    """
+
+    def __init__(self, recording: Recording, groups: Mapping[Node, Group] | None = None) -> None:
         self.output = recording.outputs[0]
-        self.nodes = [node for node in topological([self.output]) if inline(node) is None]
-        self.recording = recording
-        self.value_of, self.gradient_of = work_out(recording, self.nodes)
+        self.recording, self.groups = recording, groups or {}
+        self.nodes = self.shown_nodes()
+        self.value_of = dict(zip(self.nodes, evaluate(self.nodes, recording.values)))
         self.naming = Naming(short_names(self.nodes, recording), {}, recording.roles)
-        self.steps = [step for node in reversed(self.nodes) if node in self.gradient_of for step in steps_of(node, self)]
+        self.gradient_of: dict[Node, np.ndarray] = {}
+        self.steps: list[Step] = []
+        self.pull_back()
+
+    def shown_nodes(self) -> list[Node]:
+        """The nodes that the output needs and that are no constants of one number, arguments before users."""
+        order: dict[Node, None] = {}
+        stack = [(self.output, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order[node] = None
+            elif node not in order and inline(node) is None:
+                stack.append((node, True))
+                stack.extend((arg, False) for arg in reversed(self.args(node)))
+        return list(order)
+
+    def args(self, node: Node) -> tuple[Node, ...]:
+        """What a node is computed from: the arguments of its operation, or the operands of its group, each once."""
+        group = self.groups.get(node)
+        return node.args if group is None or group.operands == node.args else tuple(dict.fromkeys(group.operands))
+
+    def pull_back(self) -> None:
+        """Take the steps from the output to the inputs."""
+        self.gradient_of[self.output] = np.ones(self.output.shape, self.output.dtype)
+        for node in reversed(self.nodes):
+            for step in steps_of(node, self) if node in self.gradient_of else ():
+                self.steps.append(step)
+                before = self.gradient_of.get(step.arg)
+                self.gradient_of[step.arg] = step.product if before is None else before + step.product
+
+    def carries_gradient(self, node: Node) -> bool:
+        """Whether the output depends on a node, and the node on what is differentiated for."""
+        return node in self.recording.adjoint
 
     def name(self, node: Node) -> str:
         """The user's name of a node, or a letter."""
         return self.naming.call(node)
-
-
-def work_out(recording: Recording, nodes: Sequence[Node]) -> tuple[dict[Node, np.ndarray], dict[Node, np.ndarray]]:
-    """The value of every node, and the gradient of the output with respect to those that have one."""
-    with_gradient = [node for node in nodes if node in recording.adjoint]
-    arrays = evaluate([*nodes, *(recording.adjoint[node] for node in with_gradient)], recording.values)
-    return dict(zip(nodes, arrays)), dict(zip(with_gradient, arrays[len(nodes):]))
 
 
 def short_names(nodes: Sequence[Node], recording: Recording) -> dict[Node, str]:
@@ -69,32 +108,40 @@ def short_names(nodes: Sequence[Node], recording: Recording) -> dict[Node, str]:
 
 def steps_of(node: Node, chain: Chain) -> list[Step]:
     """What this node sends to each of its arguments that carries a gradient."""
-    upstream = chain.gradient_of[node]
-    indices = [i for i, arg in enumerate(node.args) if arg in chain.gradient_of]
+    args, upstream = chain.args(node), chain.gradient_of[node]
+    indices = [i for i, arg in enumerate(args) if chain.carries_gradient(arg)]
     if not indices:
         return []
-    env = {part: chain.value_of[part] for part in (node, *node.args) if part in chain.value_of}
-    products = pulled(node, constant(upstream), env)
-    locals_ = local_gradients(node, env, indices)
-    return [Step(node, node.args[i], upstream, locals_[i], products[i]) for i in indices if products[i] is not None]
+    env = {part: chain.value_of[part] for part in (node, *args) if part in chain.value_of}
+    products = pulled(node, args, upstream, env)
+    locals_ = local_gradients(node, args, env, indices)
+    return [Step(node, args[i], upstream, locals_[i], products[i]) for i in indices if products[i] is not None]
 
 
-def pulled(node: Node, seed: Node, env: dict[Node, np.ndarray]) -> list[Any]:
-    """The pullback of one operation, evaluated: an array or None per argument."""
-    parts = node.op.pullback(seed, node, *node.args, **node.params)
+def pulled(node: Node, args: tuple[Node, ...], seed: np.ndarray, env: dict[Node, np.ndarray]) -> list[Any]:
+    """The pullback from a node to what it is computed from, evaluated: an array or None per argument."""
+    direct = node.args == args
+    parts = node.op.pullback(constant(seed), node, *args, **node.params) if direct else pull_back([node], [constant(seed)], args)
     arrays = iter(evaluate([part for part in parts if part is not None], env))
     return [None if part is None else next(arrays) for part in parts]
 
 
-def local_gradients(node: Node, env: dict[Node, np.ndarray], indices: Sequence[int]) -> dict[int, np.ndarray | None]:
+def local_gradients(node: Node, args: tuple[Node, ...], env: dict[Node, np.ndarray], indices: Sequence[int]
+                    ) -> dict[int, np.ndarray | None]:
     """d node / d arg for each argument in `indices`: ones pulled back or, where elements mix, each element in turn."""
-    if node.op.kind == "elementwise" or node.size == 1:
-        pieces = pulled(node, constant(np.ones(node.shape, node.dtype)), env)
+    if node.size == 1 or is_elementwise(node, args):
+        pieces = pulled(node, args, np.ones(node.shape, node.dtype), env)
         return {i: pieces[i] for i in indices}
-    if node.size * max(node.args[i].size for i in indices) > JACOBIAN:
+    if node.size * max(args[i].size for i in indices) > JACOBIAN:
         return dict.fromkeys(indices)
-    rows = [pulled(node, constant(row.reshape(node.shape)), env) for row in np.eye(node.size, dtype=node.dtype)]
-    return {i: np.stack([row[i] for row in rows]).reshape(*node.shape, *node.args[i].shape) for i in indices}
+    rows = [pulled(node, args, row.reshape(node.shape), env) for row in np.eye(node.size, dtype=node.dtype)]
+    return {i: np.stack([row[i] for row in rows]).reshape(*node.shape, *args[i].shape) for i in indices}
+
+
+def is_elementwise(node: Node, args: tuple[Node, ...]) -> bool:
+    """Whether each element of a node depends on the same element of each argument alone."""
+    between = [part for part in topological([node], stop=lambda part: part in args) if part not in args and inline(part) is None]
+    return all(part.op.kind == "elementwise" for part in between)
 
 
 # Numbers as text

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from ..graph.build import Variable
 from ..graph.node import Node, Operation
 from ..ops.elementwise import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from . import layout
 from .boxes import MARK, Naming, inline, title_of
-from .chain import SHORT, Chain, Step, show
+from .chain import SHORT, Chain, Group, Step, show
 from .graph import COLOURS, EDGE, INK, MARGIN, QUIET
 from .svg import Canvas, Point, text_width
 
@@ -116,7 +116,7 @@ def make_wires(chain: Chain, gates: Mapping[Node, Gate]) -> list[Wire]:
         steps.setdefault((step.arg, step.node), []).append(step)
     wires = []
     for node in chain.nodes:
-        for arg in node.args:
+        for arg in chain.args(node):
             if arg in gates:
                 waiting = steps.get((arg, node))
                 step = waiting.pop(0) if waiting else None
@@ -127,7 +127,7 @@ def make_wires(chain: Chain, gates: Mapping[Node, Gate]) -> list[Wire]:
 def make_gate(node: Node, chain: Chain) -> Gate:
     role = chain.recording.roles.get(node, "")
     name = chain.recording.names.get(node, "")
-    words = formula(node, chain.recording.names)
+    words = formula(node, chain.recording.names, chain.groups.get(node))
     title = name if node.op is Variable else f"{name} = {words}" if name else words
     gradient = show(chain.gradient_of[node], DRAWN) if node in chain.gradient_of else ""
     kind = role if role in ("input", "parameter", "state") else node.op.kind
@@ -139,9 +139,11 @@ SYMBOLS: dict[type[Operation], str] = {
 INFIX = (Add, Subtract, Multiply, Divide)
 
 
-def formula(node: Node, names: Mapping[Node, str]) -> str:
-    """`x + y` where the arguments have names, `+` where they have none."""
-    words = [inline(arg) or names.get(arg, MARK) for arg in node.args]
+def formula(node: Node, names: Mapping[Node, str], group: Group | None = None) -> str:
+    """`x + y` where the arguments have names, `+` where they have none; the form of a group with its operands."""
+    words = [inline(arg) or names.get(arg, MARK) for arg in (group.operands if group else node.args)]
+    if group:
+        return "".join(part for pair in zip_longest(group.form.split(MARK), words, fillvalue="") for part in pair)
     symbol = SYMBOLS.get(node.op)
     if not set(words) - {MARK}:
         return symbol or title_of(node, node.args, Naming({}), {})
