@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.pullback import pull_back
-from ..graph.build import constant
+from ..graph.build import constant, variable
 from ..graph.node import Node
-from ..graph.walk import topological
+from ..graph.walk import substitute, topological
 from ..machine.reference import evaluate
 from .boxes import Naming, inline
 from .record import Recording
@@ -120,28 +120,47 @@ def steps_of(node: Node, chain: Chain) -> list[Step]:
 
 def pulled(node: Node, args: tuple[Node, ...], seed: np.ndarray, env: dict[Node, np.ndarray]) -> list[Any]:
     """The pullback from a node to what it is computed from, evaluated: an array or None per argument."""
-    direct = node.args == args
-    parts = node.op.pullback(constant(seed), node, *args, **node.params) if direct else pull_back([node], [constant(seed)], args)
+    if node.args == args:
+        parts: Sequence[Node | None] = node.op.pullback(constant(seed), node, *args, **node.params)
+    else:
+        parts, env = group_pullback(node, args, seed, env)
     arrays = iter(evaluate([part for part in parts if part is not None], env))
     return [None if part is None else next(arrays) for part in parts]
+
+
+def group_pullback(node: Node, args: tuple[Node, ...], seed: np.ndarray, env: Mapping[Node, np.ndarray]
+                   ) -> tuple[list[Node | None], dict[Node, np.ndarray]]:
+    """The gradients of a group by its arguments, and the values to evaluate them with.
+
+    Variables stand for the arguments: where one is computed from another, that way is not part of the group.
+    """
+    stands = {arg: variable(arg.shape, arg.dtype) for arg in args if arg in env}
+    [result] = substitute([node], stands)
+    gradients = dict(zip(stands, pull_back([result], [constant(seed)], list(stands.values()))))
+    return [gradients.get(arg) for arg in args], {stand: env[arg] for arg, stand in stands.items()}
 
 
 def local_gradients(node: Node, args: tuple[Node, ...], env: dict[Node, np.ndarray], indices: Sequence[int]
                     ) -> dict[int, np.ndarray | None]:
     """d node / d arg for each argument in `indices`: ones pulled back or, where elements mix, each element in turn."""
-    if node.size == 1 or is_elementwise(node, args):
-        pieces = pulled(node, args, np.ones(node.shape, node.dtype), env)
-        return {i: pieces[i] for i in indices}
-    if node.size * max(args[i].size for i in indices) > JACOBIAN:
-        return dict.fromkeys(indices)
-    rows = [pulled(node, args, row.reshape(node.shape), env) for row in np.eye(node.size, dtype=node.dtype)]
-    return {i: np.stack([row[i] for row in rows]).reshape(*node.shape, *args[i].shape) for i in indices}
+    ones = pulled(node, args, np.ones(node.shape, node.dtype), env)
+    mixed = [i for i in indices if node.size > 1 and not is_elementwise(node, args, args[i])]
+    locals_: dict[int, np.ndarray | None] = {i: None if i in mixed else ones[i] for i in indices}
+    if mixed and node.size * max(args[i].size for i in mixed) <= JACOBIAN:
+        rows = [pulled(node, args, row.reshape(node.shape), env) for row in np.eye(node.size, dtype=node.dtype)]
+        locals_ |= {i: np.stack([row[i] for row in rows]).reshape(*node.shape, *args[i].shape) for i in mixed}
+    return locals_
 
 
-def is_elementwise(node: Node, args: tuple[Node, ...]) -> bool:
-    """Whether each element of a node depends on the same element of each argument alone."""
-    between = [part for part in topological([node], stop=lambda part: part in args) if part not in args and inline(part) is None]
-    return all(part.op.kind == "elementwise" for part in between)
+def is_elementwise(node: Node, args: tuple[Node, ...], arg: Node) -> bool:
+    """Whether each element of a node depends on the same element of this argument alone."""
+    dependent = {arg}
+    for part in topological([node], stop=lambda part: part in args):
+        if part not in args and not dependent.isdisjoint(part.args):
+            if part.op.kind != "elementwise":
+                return False
+            dependent.add(part)
+    return True
 
 
 # Numbers as text
@@ -157,5 +176,6 @@ def show(array: np.ndarray | None, digits: int = 6) -> str:
     if array.size == 1:
         return number(array.reshape(-1)[0].item(), digits)
     if array.size <= SHORT:
-        return np.array2string(np.asarray(array), precision=4, separator=", ", suppress_small=True).replace("\n", "")
+        positive_zero = array + 0.0 if array.dtype.kind == "f" else array
+        return np.array2string(positive_zero, precision=4, separator=", ", suppress_small=True).replace("\n", "")
     return f"{list(array.shape)}, norm {number(float(np.linalg.norm(array.astype(np.float64))), digits)}"
