@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .circuit.engine import CircuitEngine
+from .circuit.messages import MESSAGES as CIRCUIT_MESSAGES
 from .engine import Context, Engine
 from .messages import Message
 from .playground.engine import Playground
@@ -35,4 +37,5 @@ class Page:
 
 PAGES = {page.name: page for page in (
     Page("playground", "Playground", Playground, PLAYGROUND_MESSAGES),
+    Page("circuit", "Circuit", CircuitEngine, CIRCUIT_MESSAGES),
 )}

@@ -118,9 +118,9 @@ def make_wires(chain: Chain, gates: Mapping[Node, Gate]) -> list[Wire]:
     for node in chain.nodes:
         for arg in chain.args(node):
             if arg in gates:
-                waiting = steps.get((arg, node))
-                step = waiting.pop(0) if waiting else None
-                wires.append(Wire(arg, node, step, make_label(step) if step else None, []))
+                waiting = steps.get((arg, node), [])
+                taken = waiting.pop(0) if waiting else None
+                wires.append(Wire(arg, node, taken, make_label(taken) if taken else None, []))
     return wires
 
 

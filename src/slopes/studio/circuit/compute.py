@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
@@ -174,15 +174,16 @@ class Builder:
         result = self.build(function.result, names, depth + 1)
         return self.remember(result, f"{function.name}({', '.join('·' for _ in args)})", args, True)
 
-    def guarded(self, expression: Expression, make: object, args: tuple[Node, ...]) -> Node:
+    def guarded(self, expression: Expression, make: Callable[..., Node], args: tuple[Node, ...]) -> Node:
         """What a function makes of nodes; its errors name the part of the text."""
         try:
-            result: Node = make(*args)  # type: ignore[operator]
+            result = make(*args)
         except (SlopesError, ValueError) as error:
             what, why, repair = (error.what, error.why, error.repair) if isinstance(error, SlopesError) else (str(error), "", "")
             raise self.graph.program.error(what, expression.span, why=why, repair=repair) from None
         if result.ndim > 2:
-            raise self.graph.program.error(f"this has shape {result.shape}", expression.span, why="values are numbers, vectors and matrices")
+            raise self.graph.program.error(f"this has shape {result.shape}", expression.span,
+                                           why="values are numbers, vectors and matrices")
         return result
 
     def remember(self, node: Node, form: str, args: tuple[Node, ...], is_function: bool = False) -> Node:
@@ -200,7 +201,7 @@ def work_through(graph: Graph, opened: bool = False) -> Chain:
     recording = Recording([graph.output])
     for name, node in graph.nodes.items():
         recording.names.setdefault(node, name)
-    recording.roles = {node: "input" for node in graph.inputs.values()}
+    recording.roles = dict.fromkeys(graph.inputs.values(), "input")
     recording.values = {node: program.values[name].array for name, node in graph.inputs.items()}
     recording.names[graph.output] = program.result
     add_backward(recording, list(graph.inputs.values()))

@@ -93,8 +93,10 @@ class CircuitEngine:
 
     def error_fields(self) -> dict[str, Any] | None:
         """What is wrong with the text, and where."""
-        error = self.error
-        return error and {"what": error.what, "why": error.why, "repair": error.repair, "start": error.span[0], "end": error.span[1]}
+        if self.error is None:
+            return None
+        start, end = self.error.span
+        return {"what": self.error.what, "why": self.error.why, "repair": self.error.repair, "start": start, "end": end}
 
     def circuit_fields(self) -> dict[str, Any]:
         """The last circuit that could be computed."""

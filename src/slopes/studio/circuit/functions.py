@@ -94,7 +94,8 @@ def transpose(x: Node) -> Node:
 
 
 FUNCTIONS: dict[str, Operator] = {
-    "exp": of_one("exp"), "log": of_one("log"), "sqrt": of_one("sqrt"), "square": Operator("·²", lambda x: x * x, "sl.square({})"), "abs": of_one("abs"),
+    "exp": of_one("exp"), "log": of_one("log"), "sqrt": of_one("sqrt"), "abs": of_one("abs"),
+    "square": Operator("·²", lambda x: x * x, "sl.square({})"),
     "sin": of_one("sin"), "cos": of_one("cos"), "tan": of_one("tan"), "tanh": of_one("tanh"),
     "sigmoid": Operator("σ(·)", composite.sigmoid, "sl.sigmoid({})", composed=True),
     "relu": Operator("relu(·)", composite.relu, "sl.relu({})"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Union
 
 import numpy as np
 
@@ -81,7 +80,7 @@ class Part:
     indices: tuple[int, ...]
 
 
-Expression = Union[Number, Name, Items, Call, Part]
+Expression = Number | Name | Items | Call | Part
 
 
 @dataclass(frozen=True)

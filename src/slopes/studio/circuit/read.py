@@ -94,7 +94,7 @@ def call_last_function(program: Program) -> None:
     if lacking:
         raise program.error(f"{function.name} has no value for {', '.join(lacking)}", function.span,
                             repair=f"give defaults: def {function.name}({', '.join(f'{name}=1' for name in function.parameters)})")
-    program.values |= {name: value for name, value in function.defaults.items()}
+    program.values.update(function.defaults)
     program.formulas |= function.formulas
     program.result = function.name if function.name not in {**program.values, **program.formulas} else "result"
     program.formulas[program.result] = function.result

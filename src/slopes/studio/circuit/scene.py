@@ -85,7 +85,7 @@ def in_full(array: np.ndarray) -> str:
     """All elements of a small array; of a larger one its shape and norm."""
     if array.size > MOST_WRITTEN:
         return show(array)
-    return np.array2string(array + 0.0, precision=6, separator=", ", suppress_small=True, floatmode="maxprec") if array.ndim else show(array)
+    return np.array2string(array + 0.0, precision=6, separator=", ", suppress_small=True) if array.ndim else show(array)
 
 
 def remarks(chain: Chain) -> list[str]:
