@@ -19,6 +19,8 @@ from .engine import Context, Engine
 from .messages import Message
 from .playground.engine import Playground
 from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
+from .runs.engine import RunsEngine
+from .runs.messages import MESSAGES as RUNS_MESSAGES
 
 
 @dataclass(frozen=True)
@@ -38,4 +40,5 @@ class Page:
 PAGES = {page.name: page for page in (
     Page("playground", "Playground", Playground, PLAYGROUND_MESSAGES),
     Page("circuit", "Circuit", CircuitEngine, CIRCUIT_MESSAGES),
+    Page("runs", "Runs", RunsEngine, RUNS_MESSAGES),
 )}

@@ -163,11 +163,15 @@ def figure_rows(runs: Sequence[Compared]) -> list[Row]:
     return [[name, *(figure_text(run.figures.get(name)) for run in runs)] for name in names_of(run.figures for run in runs)]
 
 
-def differing_settings(runs: Sequence[Compared]) -> list[Row]:
-    """A row for each setting that is not the same in all runs: its name, and its value in each run."""
+def setting_rows(runs: Sequence[Compared]) -> list[Row]:
+    """A row for each setting: its name, and its value in each run, "" where a run has none."""
     settings = [{"recipe": run.recipe, **run.hyperparameters, "seed": run.seed} for run in runs]
-    rows = [[name, *(str(values.get(name, "")) for values in settings)] for name in names_of(settings)]
-    return [row for row in rows if len(set(row[1:])) > 1]
+    return [[name, *(str(values.get(name, "")) for values in settings)] for name in names_of(settings)]
+
+
+def differing_settings(runs: Sequence[Compared]) -> list[Row]:
+    """The rows of the settings that are not the same in all runs."""
+    return [row for row in setting_rows(runs) if len(set(row[1:])) > 1]
 
 
 def names_of(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
