@@ -150,8 +150,9 @@ class Application:
         return self.access.knows(request.query_params.get("token")) or self.access.knows(request.cookies.get(self.cookie))
 
     async def pages(self, request: Request) -> Response:
-        """The names and titles of the pages."""
-        return JSONResponse([{"name": page.name, "title": page.title} for page in PAGES.values()])
+        """The names and titles of the pages, and whether they have a help."""
+        return JSONResponse([{"name": page.name, "title": page.title, "help": (STATIC / "js" / "help" / f"{page.name}.js").is_file()}
+                             for page in PAGES.values()])
 
     async def upload(self, request: Request) -> Response:
         """A file for a session: POST /upload?session=ID&name=NAME."""
