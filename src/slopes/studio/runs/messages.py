@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..messages import Message, Text, Upload, choice, items, text, whole
+from ..messages import Message, Text, Upload, choice, items, rule_field, text, whole
 from .curves import AXES, LOSS
 from .predict import MOST_TEXT
 
@@ -55,7 +55,7 @@ class Predict(Message):
     kind: ClassVar[str] = "predict"
     text: str = text(MOST_TEXT)
     top: int = whole(1, 20, 3)
-    series: str = text(LONGEST_NAME, "")
+    series: str = rule_field(Text(LONGEST_NAME), "")
 
 
 MESSAGES = (Select, Plot, Look, Picture, Predict, Upload)

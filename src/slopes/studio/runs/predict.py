@@ -62,7 +62,7 @@ class Predictor:
         """The answer for a text, which is never taken for the path of a file."""
         run = self.load(folder)
         kind = input_kind(run.recipe)
-        if kind == "file" or isinstance(run, TableRun) or not isinstance(run, LoadedRun) or "=" in text and kind == "series":
+        if kind == "file" or isinstance(run, TableRun) or not isinstance(run, LoadedRun) or (kind == "series" and "=" in text):
             raise ArgumentError("this run takes a file, no text", where="", repair="choose a file, or drop it on the page")
         if not text.strip():
             raise ArgumentError("the text is empty", where="", repair="write something")

@@ -67,7 +67,7 @@ function drawAxes(context, box, { left, right, low, high, log, px, xLabel, yLabe
   context.textBaseline = "middle";
   context.textAlign = "right";
   const whole = log ? niceTicks(low, high, 4).filter((tick) => Number.isInteger(+tick.toFixed(6))) : [];
-  for (const tick of whole.length > 1 ? whole : niceTicks(low, high, 5)) {
+  for (const tick of whole.length > 1 ? whole : niceTicks(low, high, 7)) {
     const y = box.bottom - ((tick - low) / (high - low)) * (box.bottom - box.top);
     context.beginPath();
     context.moveTo(box.left, y);

@@ -1,14 +1,15 @@
 // The circuit page: an expression, its graph, and back-propagation one edge at a time.
 
 import { copy, fill, h, s, save } from "../dom.js";
-import { useStyles } from "../styles.js";
+import HELP from "../help/circuit.js";
+import { tips } from "../tips.js";
 
 const TYPING = 200; // milliseconds without a key before a text is sent
 const LARGEST_SCALE = 1.6, SMALLEST_SCALE = 0.9;
+const tip = tips("circuit", HELP);
 const TOP = 34; // room for a legend, which the page has above the picture
 
 export function mount(root, connection, address) {
-  useStyles("circuit");
   const page = new CircuitPage(root, connection, address);
   return { close: () => page.close(), restore: (state) => page.restore(state) };
 }
@@ -35,21 +36,21 @@ class CircuitPage {
   }
 
   build(root) {
-    this.presets = h("select", { id: "circuit-preset", "data-tip": "Begin with a circuit of the lectures", "data-docs": "circuit-presets", onchange: (event) => this.choose(event.target.value) });
+    this.presets = h("select", { id: "circuit-preset", ...tip("preset"), onchange: (event) => this.choose(event.target.value) });
     this.about = h("p", { class: "quiet" });
     this.area = h("textarea", {
       id: "circuit-text", class: "code", rows: 5, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-describedby": "circuit-error",
-      "data-tip": "Formulas, values such as x = 2, and functions: def s(t): return t * t", "data-docs": "circuit-language", oninput: () => this.typed(),
+      ...tip("text"), oninput: () => this.typed(),
     });
     this.error = h("div", { id: "circuit-error", role: "status", class: "wrong", hidden: true });
     this.values = h("div", { class: "values" });
     this.remarks = h("p", { class: "quiet" });
-    this.back = this.button("◀ Back", "Take back the last product (left arrow)", () => this.take(this.taken - 1));
-    this.next = this.button("Next ▶", "The next product of the chain rule: upstream times local (right arrow)", () => this.take(this.taken + 1), "primary");
-    this.none = this.button("None", "Values only, no gradient", () => this.take(0));
-    this.every = this.button("All", "All products: every gradient", () => this.take(Infinity));
+    this.back = this.button("◀ Back", "back", () => this.take(this.taken - 1));
+    this.next = this.button("Next ▶", "next", () => this.take(this.taken + 1), "primary");
+    this.none = this.button("None", "none", () => this.take(0));
+    this.every = this.button("All", "all", () => this.take(Infinity));
     this.opened = h("input", { type: "checkbox", onchange: (event) => this.connection.send("open", { on: event.target.checked }) });
-    this.open = h("label", { class: "inline", "data-tip": "Show the operations that functions such as sigmoid consist of", "data-docs": "circuit-functions" }, this.opened, "Open functions");
+    this.open = h("label", { class: "inline", ...tip("open") }, this.opened, "Open functions");
     this.figure = h("div", { class: "figure", onkeydown: (event) => this.key(event) });
     this.sentence = h("p", { class: "sentence", role: "status", "aria-live": "polite" });
     this.list = h("ol", { class: "steps" });
@@ -61,16 +62,16 @@ class CircuitPage {
         h("h2", {}, "Values"), this.values, this.remarks),
       h("section", { class: "panel stack", "aria-label": "Circuit" },
         h("div", { class: "row" }, this.back, this.next, this.none, this.every, this.open, h("span", { class: "grow" }),
-          this.button("Copy as Python", "A program that prints these values, gradients and products with sl.explain", () => this.connection.send("save", { form: "python" })),
-          this.button("Save SVG", "The whole circuit as a picture", () => this.connection.send("save", { form: "svg" }))),
+          this.button("Copy as Python", "python", () => this.connection.send("save", { form: "python" })),
+          this.button("Save SVG", "svg", () => this.connection.send("save", { form: "svg" }))),
         h("p", { class: "legend" }, h("span", { class: "value" }, "value"), h("span", { class: "gradient" }, "gradient of the result"), h("span", { class: "local" }, "local gradient"), h("span", { class: "quiet" }, "upstream · local = product")),
         this.figure, this.sentence,
         h("details", {}, h("summary", {}, "All products in order"), this.list)),
     );
   }
 
-  button(label, tip, action, kind = "") {
-    return h("button", { type: "button", class: kind, "data-tip": tip, "data-docs": "circuit-steps", onclick: action }, label);
+  button(label, name, action, kind = "") {
+    return h("button", { type: "button", class: kind, ...tip(name), onclick: action }, label);
   }
 
   // What the page sends
@@ -161,7 +162,7 @@ class CircuitPage {
     const columns = shape.at(-1) ?? 1;
     const field = (number, i) => {
       const index = shape.length === 2 ? `[${Math.floor(i / columns)}, ${i % columns}]` : shape.length ? `[${i}]` : "";
-      return h("input", { type: "number", step: stepOf(number), value: number, "data-name": name, "aria-label": `${name}${index}`, "data-tip": `Change ${name}${index}: everything that depends on it follows`, oninput: () => this.setNumber() });
+      return h("input", { type: "number", step: stepOf(number), value: number, "data-name": name, "aria-label": `${name}${index}`, ...tip("values"), oninput: () => this.setNumber() });
     };
     const grid = h("div", { class: "numbers" }, numbers.map(field));
     grid.style.gridTemplateColumns = `repeat(${shape.length === 2 ? columns : Math.min(columns, 3)}, minmax(4.2em, 6.5em))`;

@@ -95,7 +95,7 @@ class RunsPage {
   }
 
   buildRun() {
-    this.runTitle = h("h2");
+    this.runTitle = h("h2", { tabindex: -1 });
     this.about = h("div", { class: "stack" });
     this.pictures = h("div", { class: "pictures" });
     this.predictions = h("div", { class: "stack" });
@@ -194,6 +194,7 @@ class RunsPage {
   // One run
 
   look(run) {
+    this.clicked = true;
     this.connection.send("look", { run });
   }
 
@@ -206,13 +207,16 @@ class RunsPage {
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Layers of ${name || "the network"}` }, table(["Path", "Layer", "Numbers"], layers.map(({ path, layer, numbers }) => [path || "net", layer, numbers ? numbers.toLocaleString("en") : ""])))));
     const settings = h("details", {}, h("summary", {}, "Settings and versions"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Settings of the run" }, table(["Setting", "Value"], [...Object.entries(header.settings), ...Object.entries(header.made_with)])));
     const confusion = header.confusion.map(({ target, classes, counts }) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Confusion of ${target}` }, h("h3", {}, `Confusion of ${target}`), confusionTable(classes, counts)));
-    fill(this.about, header.lines.length ? h("pre", {}, header.lines.join("\n")) : h("p", {}, Object.entries(header.figures).map(([name, value]) => `${name} ${value}`).join(", ")), confusion, layers, settings);
+    fill(this.about, header.lines.length ? h("pre", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Results" }, header.lines.join("\n")) : h("p", {}, Object.entries(header.figures).map(([name, value]) => `${name} ${value}`).join(", ")), confusion, layers, settings);
     this.freePictures();
     fill(this.pictures, header.pictures.map((name) => h("figure", { "data-name": name }, h("figcaption", {}, name))));
     for (const name of header.pictures) this.connection.send("picture", { run: header.run, name });
     this.buildPredictions(header);
     this.showRows();
     this.setState();
+    if (this.clicked) this.runTitle.focus();
+    if (this.clicked) this.run.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth" });
+    this.clicked = false;
   }
 
   freePictures() {
@@ -250,7 +254,7 @@ class RunsPage {
   showPrediction({ text, rows }, { picture, csv }) {
     fill(this.answer, h("pre", {}, text),
       picture && drawGrey(picture),
-      rows.length && h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "First predictions" }, table(rows[0], rows.slice(1))),
+      rows.length > 0 && h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "First predictions" }, table(rows[0], rows.slice(1))),
       csv && h("button", { type: "button", onclick: () => save("predictions.csv", csv, "text/csv") }, "Save all as CSV"));
   }
 }
