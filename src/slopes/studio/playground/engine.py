@@ -38,7 +38,8 @@ class Playground:
         self.changed, self.show_gradients = True, False
         self.target: int | None = None  # the step to be shown
         self.script: list[tuple[int, Event | None]] = []  # changes and steps of a link that are still to be done
-        self.warm = False
+        self.cold: list[Callable[[], object]] = []  # what is still to be compiled, while nobody waits
+        self.announced = False  # whether the page was told that the training is being compiled
         self.next_view = self.next_advice = self.last_step = 0.0
         self.remarks: list[dict[str, str]] = []
         self.begin(Settings())
@@ -52,7 +53,8 @@ class Playground:
         self.settings, self.experiment = settings, experiment
         self.inspector = Inspector(experiment.net, settings, experiment.points)
         self.build += 1
-        self.playing, self.warm, self.changed = False, False, True
+        self.cold = [self.inspector.view, experiment.warm_up]
+        self.playing, self.announced, self.changed = False, False, True
         self.target, self.script, self.remarks, self.owed = None, [], [], 0.0
         self.next_view = self.next_advice = 0.0
 
@@ -142,13 +144,16 @@ class Playground:
         """Show the step that was asked for, do what a link asks, train, or compile what will be needed."""
         if self.target is not None:
             self.settle()
+        elif (self.script or self.playing) and not self.announced:
+            self.announced = self.changed = True  # what comes next compiles: the page says so meanwhile
+            return True
         elif self.script:
             self.guarded(self.follow, seconds)
         elif self.playing:
             self.guarded(self.train, seconds)
-        elif not self.warm and not self.changed:
-            self.prepare()
-        return bool(self.playing or self.script)
+        elif self.cold and not self.changed:
+            self.cold.pop(0)()
+        return bool(self.playing or self.script or self.cold)
 
     def settle(self) -> None:
         """Show the step that was asked for."""
@@ -157,15 +162,9 @@ class Playground:
             self.experiment.seek(target)
             self.changed = True
 
-    def prepare(self) -> None:
-        """Compile the step while nobody waits."""
-        self.warm = True
-        if not self.experiment.last:
-            self.experiment.warm_up()
-
     def guarded(self, work: Callable[[float], None], seconds: float) -> None:
         """Work; what fails ends the play."""
-        self.changed = self.warm = True
+        self.changed, self.cold = True, [task for task in self.cold if task != self.experiment.warm_up]
         try:
             work(seconds)
         except DivergedError as error:
@@ -211,7 +210,7 @@ class Playground:
         if not self.changed or (self.playing and now < self.next_view) or self.target is not None:
             return None
         self.changed = False
-        view = self.inspector.view()
+        view = self.inspector.view() if self.playing or len(self.cold) < 2 else self.inspector.eager_view()
         arrays = {"boundary": view.boundary, "maps": view.maps, "spread": view.spread, **self.weight_arrays(), **self.curve_arrays()}
         if view.certainty is not None:
             arrays["certainty"] = view.certainty
@@ -228,6 +227,7 @@ class Playground:
         epoch = history.epochs[-1] if history.epochs else None
         return {"step": experiment.step, "last": experiment.last, "epoch": experiment.training.position.epoch,
                 "rate": experiment.training.rate, "playing": self.playing, "busy": bool(self.script), "ended": experiment.ended,
+                "compiling": self.announced and not experiment.seconds_per_step and bool(self.playing or self.script),
                 "changes": len(experiment.events), "batch_loss": history.losses[-1] if history.losses else None,
                 "loss": None if epoch is None else epoch.loss, "test_loss": None if epoch is None else epoch.watched["loss"],
                 "accuracy": None if epoch is None else epoch.metrics.get("accuracy"),

@@ -137,6 +137,8 @@ class Experiment:
 
     def warm_up(self) -> None:
         """Compile the step before it is needed: an epoch is done, and taken back."""
+        if self.last:
+            return
         self.training.advance(self.steps_per_epoch if self.steps_per_epoch < 1000 else 1)
         self.restore(self.checkpoints[0], self.training.history)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +50,16 @@ class Inspector:
 
     def view(self) -> View:
         """The network as it is now."""
+        return self.view_by(self.look)
+
+    def eager_view(self) -> View:
+        """The same without compiling, for the first look."""
+        return self.view_by(self.evaluate)
+
+    def view_by(self, evaluate: Callable[..., tuple[list[Tensor], list[Tensor], list[Tensor]]]) -> View:
+        """The network as it is now, by the function or its compiled form."""
         with Mode(self.net, training=False, quiet=True), no_grad():
-            boundary, maps, spread = self.look(self.grid, self.small, self.training[0])
+            boundary, maps, spread = evaluate(self.grid, self.small, self.training[0])
         units = np.concatenate([self.features, *(tensor.numpy() for tensor in maps)], axis=1)
         planes = [tensor.numpy().reshape(self.side, self.side) for tensor in boundary]
         return View(planes[0], planes[1] if len(planes) > 1 else None, units.T.reshape(-1, UNIT_MAP, UNIT_MAP),

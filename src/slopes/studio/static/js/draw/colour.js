@@ -13,13 +13,10 @@ export const css = (name) => getComputedStyle(document.documentElement).getPrope
 
 const tables = {};
 
-/** 256 colours as RGBA numbers: orange for -1 (0), neutral for 0 (127), blue for 1 (255); discrete: only the ends. */
-export function valueTable(discrete = false) {
-  const key = `${theme()}${discrete}`;
-  return (tables[key] ??= Uint32Array.from({ length: 256 }, (_, i) => {
-    const share = discrete ? (i < 128 ? -0.75 : 0.75) : (i - 127.5) / 127.5;
-    return pack(blend(share));
-  }));
+/** 256 colours as RGBA numbers: orange for -1 (0), neutral for 0 (127), blue for 1 (255); discrete: only the ends; pale: behind points. */
+export function valueTable(discrete = false, pale = false) {
+  const key = `${theme()}${discrete}${pale}`, most = pale ? 0.62 : 1;
+  return (tables[key] ??= Uint32Array.from({ length: 256 }, (_, i) => pack(blend(most * (discrete ? (i < 128 ? -0.8 : 0.8) : (i - 127.5) / 127.5)))));
 }
 
 /** The colour of a value from -1 to 1 as [r, g, b]. */
@@ -31,7 +28,7 @@ export function blend(share) {
 
 /** The colour of a class, paler where the network is less certain (0 to 255). */
 export function classColour(label, certainty) {
-  const colour = rgb(CLASSES[label % CLASSES.length]), { middle } = ENDS[theme()], part = 0.25 + (0.55 * certainty) / 255;
+  const colour = rgb(CLASSES[label % CLASSES.length]), { middle } = ENDS[theme()], part = 0.15 + (0.47 * certainty) / 255;
   return pack(middle.map((value, i) => Math.round(value + (colour[i] - value) * part)));
 }
 

@@ -5,8 +5,8 @@ import { classColour, valueTable } from "./colour.js";
 const small = document.createElement("canvas");
 
 /** Draw a plane (side x side bytes) into a rectangle of a canvas. */
-export function drawPlane(context, bytes, side, x, y, width, height, { discrete = false, smooth = false } = {}) {
-  const table = valueTable(discrete);
+export function drawPlane(context, bytes, side, x, y, width, height, { discrete = false, smooth = false, pale = false } = {}) {
+  const table = valueTable(discrete, pale);
   paint(context, side, x, y, width, height, smooth, (pixels) => {
     for (let i = 0; i < pixels.length; i++) pixels[i] = table[bytes[i]];
   });

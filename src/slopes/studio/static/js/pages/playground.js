@@ -50,8 +50,9 @@ class PlaygroundPage {
     this.catalogue = catalogue;
     if (!this.controls) this.build();
     if (catalogue.resumed || !this.address.state) {
-      this.setNetwork(catalogue, arrays);
       this.controls.show(catalogue.settings);
+      this.choosePreset(decode(this.address.state, catalogue.defaults).more.preset ?? "");
+      this.setNetwork(catalogue, arrays);
     } else {
       this.restore(this.address.state);
     }
@@ -71,6 +72,7 @@ class PlaygroundPage {
     this.network = header;
     this.points = arrays.points;
     this.cut = arrays.cut[0];
+    this.state = null;
     this.select(null);
     this.view.configure(header.widths, (unit) => this.nameOf(unit));
     const work = header.operations, millis = work / 2e6;
@@ -120,7 +122,7 @@ class PlaygroundPage {
 
   toolbar() {
     const button = (name, label, act, more = {}) => h("button", { type: "button", id: `do-${name}`, onclick: act, ...tip(name), ...more }, label);
-    this.playButton = button("play", "▶ Play", () => this.togglePlay(), { class: "primary" });
+    this.playButton = button("play", "Play", () => this.togglePlay(), { class: "primary" });
     this.speed = h("select", { ...tip("speed"), onchange: () => this.state?.playing && this.sendPlay(true) }, SPEEDS.map(([value, label]) => h("option", { value, selected: value === 30 }, label)));
     this.epoch = h("output", { id: "epoch" }, "0");
     this.time = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, id: "time", "aria-label": "Step that is shown", ...tip("time"), oninput: () => this.seek(+this.time.value) });
@@ -128,8 +130,8 @@ class PlaygroundPage {
     this.branchButton = button("branch", "Go on from here", () => this.connection.send("branch"));
     this.presentButton = button("present", "Back to the last step", () => this.seek(this.state.last));
     return h("section", { class: "panel toolbar", "aria-label": "Training" },
-      h("div", { class: "row" }, button("reset", "↺ Reset", () => this.configure()), this.playButton, button("step", "+1 step", () => this.advance("step")), button("epoch", "+1 epoch", () => this.advance("epoch")),
-        h("label", { class: "inline" }, "Speed", this.speed), h("span", { class: "grow" }), h("span", { class: "counter" }, "epoch ", this.epoch)),
+      h("div", { class: "row" }, button("reset", "Reset", () => this.configure()), this.playButton, button("step", "+1 step", () => this.advance("step")), button("epoch", "+1 epoch", () => this.advance("epoch")),
+        h("label", { class: "inline" }, "Speed", this.speed), (this.compiling = h("span", { class: "quiet", role: "status" })), h("span", { class: "grow" }), h("span", { class: "counter" }, "epoch ", this.epoch)),
       h("div", { class: "row time" }, h("span", { class: "quiet" }, "Time"), this.time, this.timeText, this.presentButton, this.branchButton));
   }
 
@@ -225,7 +227,8 @@ class PlaygroundPage {
   showFigures() {
     const { state } = this, perEpoch = this.network.steps_per_epoch, past = state.step < state.last;
     fill(this.epoch, state.epoch.toLocaleString("en"));
-    fill(this.playButton, state.playing ? "⏸ Pause" : "▶ Play");
+    fill(this.playButton, state.playing ? "Pause" : "Play");
+    fill(this.compiling, state.compiling ? "compiling the training …" : "");
     this.playButton.disabled = state.busy;
     this.time.max = state.last;
     if (document.activeElement !== this.time || state.playing || !past) this.time.value = state.step;
@@ -235,7 +238,7 @@ class PlaygroundPage {
     this.undoButton.disabled = !state.changes;
     const rows = [["training loss", figure(state.loss)], ["test loss", figure(state.test_loss)], state.accuracy !== null && ["training accuracy", percent(state.accuracy)],
       state.test_accuracy !== undefined && state.test_accuracy !== null && ["test accuracy", percent(state.test_accuracy)], ["learning rate", significant(state.rate)],
-      state.steps_per_second && ["speed", `${significant(state.steps_per_second / perEpoch)} epochs/s at most`]].filter(Boolean);
+      state.steps_per_second && ["fastest", `${significant(state.steps_per_second / perEpoch)} epochs/s`]].filter(Boolean);
     fill(this.figures, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { "data-name": name }, value))));
     const text = JSON.stringify(state.remarks);
     if (text !== this.remarkText) fill(this.remarks, state.remarks.map(({ sign, evidence, repair }) => h("p", { class: "remark" }, h("b", {}, sign), `: ${evidence}. ${repair}.`)));

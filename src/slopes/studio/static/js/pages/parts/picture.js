@@ -22,7 +22,7 @@ export function picture(network, state, plane, points, cut, options, caption) {
     const href = pixels(state.side, (context) => drawPlane(context, state.maps.subarray(i * length, (i + 1) * length), state.side, 0, 0, state.side, state.side, options));
     root.append(s("image", { href, x: short(left + x * across - size / 2), y: short(top + y * down - size / 2), width: short(size), height: short(size) }));
   });
-  const x = WIDTH + 40, draw = (context) => (plane.certainty ? drawClasses(context, plane.boundary, plane.certainty, plane.side, 0, 0, plane.side, plane.side, options) : drawPlane(context, plane.boundary, plane.side, 0, 0, plane.side, plane.side, options));
+  const x = WIDTH + 40, draw = (context) => (plane.certainty ? drawClasses(context, plane.boundary, plane.certainty, plane.side, 0, 0, plane.side, plane.side, options) : drawPlane(context, plane.boundary, plane.side, 0, 0, plane.side, plane.side, { ...options, pale: true }));
   root.append(s("image", { href: pixels(plane.side, draw), x, y: top, width: SIDE, height: SIDE }));
   for (let i = 0; i < (options.test ? points.length / 3 : cut); i++) {
     root.append(s("circle", { cx: short(x + ((points[3 * i] + 6) / 12) * SIDE), cy: short(top + ((6 - points[3 * i + 1]) / 12) * SIDE), r: 3.2, fill: pointColour(points[3 * i + 2], options.regression), stroke: i < cut ? "#fff" : "#000", "stroke-width": 0.8 }));

@@ -47,9 +47,9 @@ export class Plane {
   draw(shown, points, cut, options) {
     this.again = () => this.draw(shown, points, cut, options);
     const { context } = fit(this.canvas), { left, top, length } = this.side();
-    if (shown.map) drawPlane(context, shown.map, shown.side, left, top, length, length, { discrete: options.discrete, smooth: true });
+    if (shown.map) drawPlane(context, shown.map, shown.side, left, top, length, length, { discrete: options.discrete, smooth: true, pale: true });
     else if (shown.certainty) drawClasses(context, shown.boundary, shown.certainty, shown.side, left, top, length, length, options);
-    else drawPlane(context, shown.boundary, shown.side, left, top, length, length, { ...options, smooth: !options.discrete });
+    else drawPlane(context, shown.boundary, shown.side, left, top, length, length, { ...options, smooth: !options.discrete, pale: true });
     const radius = Math.max(2, Math.min(4, length / 110)), stop = options.test ? points.length / 3 : cut;
     for (let i = 0; i < stop; i++) {
       const x = left + ((points[3 * i] + HALF) / (2 * HALF)) * length, y = top + ((HALF - points[3 * i + 1]) / (2 * HALF)) * length;
