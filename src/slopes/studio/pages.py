@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from .circuit.engine import CircuitEngine
 from .circuit.messages import MESSAGES as CIRCUIT_MESSAGES
 from .engine import Context, Engine
+from .given_playground import make_playground
 from .messages import Message
-from .playground.engine import Playground
 from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
 from .runs.engine import RunsEngine
 from .runs.messages import MESSAGES as RUNS_MESSAGES
@@ -38,7 +38,7 @@ class Page:
 
 
 PAGES = {page.name: page for page in (
-    Page("playground", "Playground", Playground, PLAYGROUND_MESSAGES),
+    Page("playground", "Playground", make_playground, PLAYGROUND_MESSAGES),
     Page("circuit", "Circuit", CircuitEngine, CIRCUIT_MESSAGES),
     Page("runs", "Runs", RunsEngine, RUNS_MESSAGES),
 )}
