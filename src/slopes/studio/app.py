@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..errors import SlopesError
 from .engine import Context, Frame
 from .messages import MessageError, Upload, parse
 from .pages import PAGES, Page
@@ -257,8 +258,8 @@ class Connection:
             return
         try:
             message = parse(text, self.page.messages)
-        except MessageError as error:
-            self.bad += 1
+        except SlopesError as error:
+            self.bad += isinstance(error, MessageError)
             self.post(error_message(error))
             return
         if not self.session.put(message):

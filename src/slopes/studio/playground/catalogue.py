@@ -32,7 +32,8 @@ def catalogue() -> dict[str, Any]:
         "choices": {"activation": list(ACTIVATIONS), "optimizer": list(OPTIMIZERS), "schedule": list(SCHEDULES), "penalty": list(PENALTIES),
                     "features": list(FEATURES)},
         "data": {"classification": described(CLASSIFICATION), "regression": described(REGRESSION)}, "several": list(SEVERAL),
-        "limits": {"layers": MOST_LAYERS, "units": MOST_UNITS, "parameters": MOST_PARAMETERS, "points": MOST_POINTS, "classes": MOST_CLASSES},
+        "limits": {"layers": MOST_LAYERS, "units": MOST_UNITS, "parameters": MOST_PARAMETERS, "points": MOST_POINTS,
+                   "classes": MOST_CLASSES},
         "defaults": dataclasses.asdict(Settings()),
         "presets": [{**dataclasses.asdict(preset), "settings": dataclasses.asdict(preset.settings)} for preset in PRESETS]}
 

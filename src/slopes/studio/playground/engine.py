@@ -44,8 +44,8 @@ class Playground:
         self.remarks: list[dict[str, str]] = []
         self.begin(Settings())
         self.actions: dict[type[Message], Callable[[Any], Frame | None]] = {
-            Attached: self.attached, Configure: self.configure, Play: self.play, Advance: self.advance, Seek: self.seek, Branch: self.branch,
-            Edit: self.edit, Undo: self.undo, Show: self.show, Read: self.read, TakeHome: self.take}
+            Attached: self.attached, Configure: self.configure, Play: self.play, Advance: self.advance, Seek: self.seek,
+            Branch: self.branch, Edit: self.edit, Undo: self.undo, Show: self.show, Read: self.read, TakeHome: self.take}
 
     def begin(self, settings: Settings) -> None:
         """A new experiment."""

@@ -19,7 +19,7 @@ from ...train.spec import Penalty
 from ...train.state import collect_state
 from ...train.training import Training
 from .inspector import linear_layers
-from .points import Points, make_points
+from .points import make_points
 from .settings import Settings, build_network, build_optimizer, build_schedule, training_epochs
 
 MEMORY = 64 << 20  # bytes of checkpoints

@@ -40,9 +40,9 @@ PRESETS = (
            "Lower the rate to 0.3 while it runs, and the same network settles.",
            Settings(data="circle", layers=(HIDDEN(8), HIDDEN(8)), optimizer="SGD", rate=10.0)),
     Preset("vanishing", "Vanishing gradients in ten sigmoid layers",
-           "Each sigmoid multiplies the gradient by at most 1/4. After ten layers almost nothing is left for the first ones: with gradients "
-           "drawn, the lines on the left are hairlines. The loss stays at 0.69. Change the activation to ReLU or tanh, or switch on batch "
-           "norm, and the gradient reaches the left side.",
+           "Each sigmoid multiplies the gradient by at most 1/4. After ten layers almost nothing is left for the first ones: tick "
+           "gradients, and the lines on the left are hairlines, while the loss stays at 0.69. Change the activation to ReLU or tanh, "
+           "or switch on batch norm, and the gradient reaches the left side.",
            Settings(data="circle", layers=(HIDDEN(6, "sigmoid"),) * 10, optimizer="SGD", rate=0.3)),
     Preset("dead-relu", "Dead ReLUs",
            "Steps that are too large push units to where their ReLU gives 0 for every point. Such a unit has no gradient and never comes "
@@ -55,8 +55,8 @@ PRESETS = (
            "in both layers, or more points (the slider Points).",
            Settings(data="gauss", count=80, noise=40, batch=10, layers=(HIDDEN(48, "ReLU"), HIDDEN(48, "ReLU")), rate=0.01), 60.0),
     Preset("zeros", "All initial values zero",
-           "All weights begin at zero, so all units of a layer are equal and get equal gradients: with zeros behind them, none at all. Only "
-           "the last bias moves. Set initial values to 1 again: random values break the symmetry.",
+           "All weights begin at zero, so all units of a layer are equal and get equal gradients: with zeros behind them, none at all. "
+           "Only the last bias moves. Set initial values to 1 again: random values break the symmetry.",
            Settings(data="circle", initial=0.0, layers=(HIDDEN(4), HIDDEN(4)), optimizer="SGD", rate=0.3)),
     Preset("classes", "Five classes",
            "Five arms of a pinwheel, a colour each, and paler where the network is less certain. The five outputs on the right compete: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -145,8 +146,9 @@ def check_settings(settings: Settings) -> None:
     if len(set(settings.features)) < len(settings.features):
         raise ArgumentError("a feature is chosen twice", repair="choose each once", where="in the settings")
     if count_parameters(settings) > MOST_PARAMETERS:
-        raise ArgumentError(f"the network would have {count_parameters(settings):,} parameters, about {work_per_epoch(settings) / 1e9:,.0f} "
-                            f"thousand million operations in each epoch", why=f"the playground's limit is {MOST_PARAMETERS:,} parameters",
+        raise ArgumentError(f"the network would have {count_parameters(settings):,} parameters, about "
+                            f"{work_per_epoch(settings) / 1e9:,.1f} billion operations in each epoch",
+                            why=f"the playground's limit is {MOST_PARAMETERS:,} parameters",
                             repair="take fewer layers or units; sl.fit trains networks of any size", where="in the settings")
 
 
@@ -167,7 +169,7 @@ def output_width(settings: Settings) -> int:
 def count_parameters(settings: Settings) -> int:
     """Weights and biases of the network, with scales and shifts of batch norm."""
     sizes = widths(settings)
-    return sum(before * after + after for before, after in zip(sizes, sizes[1:])) + sum(
+    return sum(before * after + after for before, after in pairwise(sizes)) + sum(
         2 * layer.width for layer in settings.layers if layer.batch_norm)
 
 

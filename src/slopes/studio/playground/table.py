@@ -118,8 +118,8 @@ def targets_of(cells: Sequence[str], name: str) -> tuple[str, tuple[str, ...], n
         return "classification", tuple(names), np.array([codes[cell] for cell in cells], np.float64)
     if not all(map(is_figure, cells)):
         shown = ", ".join(repr(cell[:20]) for cell in names[:SHOWN])
-        raise refused(f"{name} has {len(names):,} different values, such as {shown}", f"the playground shows at most {MOST_CLASSES} classes",
-                      "choose another column as target, or one of figures")
+        raise refused(f"{name} has {len(names):,} different values, such as {shown}",
+                      f"the playground shows at most {MOST_CLASSES} classes", "choose another column as target, or one of figures")
     return "regression", (), np.round(scaled([float(cell) for cell in cells]) / EXTENT, 3)
 
 
