@@ -10,6 +10,10 @@ import random
 import numpy as np
 import pytest
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
 import slopes as sl
 from slopes.studio.circuit.compute import make_graph, work_through
 from slopes.studio.circuit.engine import CircuitEngine

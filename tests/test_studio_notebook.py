@@ -8,6 +8,10 @@ import urllib.request
 import numpy as np
 import pytest
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
 import slopes as sl
 from slopes import nn
 from slopes.plot import View as Plotted

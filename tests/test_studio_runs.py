@@ -9,6 +9,10 @@ import shutil
 import numpy as np
 import pytest
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
 import slopes as sl
 from slopes import nn
 from slopes.data.loaders.write_images import save_png
