@@ -14,9 +14,11 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
-playwright = pytest.importorskip("playwright.sync_api")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+pytest.importorskip("playwright.sync_api")
+pytest.importorskip("axe_playwright_python.sync_playwright")
 
+from axe_playwright_python.sync_playwright import Axe
+from playwright import sync_api as playwright
 from test_studio_runs import saved
 
 import slopes as sl
@@ -52,7 +54,7 @@ def page(browser):
 
 
 def check_axe(page):
-    violations = axe.Axe().run(page).response["violations"]
+    violations = Axe().run(page).response["violations"]
     serious = [(one["id"], [node["html"][:100] for node in one["nodes"]]) for one in violations if one["impact"] in ("serious", "critical")]
     assert not serious, serious
 

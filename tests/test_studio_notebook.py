@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import urllib.request
 
@@ -16,12 +18,12 @@ import slopes as sl
 from slopes import nn
 from slopes.plot import View as Plotted
 from slopes.studio.engine import Context
-from slopes.studio.given import given
-from slopes.studio.given_playground import GIVEN, make_playground
 from slopes.studio.messages import Attached
 from slopes.studio.playground.engine import Playground
 from slopes.studio.playground.messages import Configure, TakeHome
 from slopes.studio.playground.settings import Settings
+from slopes.studio.user_network import read_network
+from slopes.studio.user_playground import USER_NETWORK, make_playground
 
 X = np.random.default_rng(0).uniform(-5, 5, (40, 2)).astype(np.float32)
 Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)
@@ -32,18 +34,18 @@ def network(*more):
 
 
 def test_networks_and_data_become_settings():
-    settings = given(network(nn.Linear(6, 6)), (X, Y), rate=0.1, optimizer="SGD", seed=np.int64(3)).settings
+    settings = read_network(network(nn.Linear(6, 6)), (X, Y), rate=0.1, optimizer="SGD", seed=np.int64(3)).settings
     assert [(layer.width, layer.activation, layer.batch_norm, layer.dropout) for layer in settings.layers] == [
         (6, "ReLU", True, 0.25), (6, "linear", False, 0.0)]
     assert (settings.problem, settings.data, settings.rate, settings.optimizer, settings.seed) == ("classification", "own", 0.1, "SGD", 3)
     np.testing.assert_array_equal(np.array(settings.points), np.column_stack([X, Y]))
-    assert given(nn.Sequential(nn.Linear(2, 1)), sl.data.Dataset(X, X[:, 0])).settings.problem == "regression"
+    assert read_network(nn.Sequential(nn.Linear(2, 1)), sl.data.Dataset(X, X[:, 0])).settings.problem == "regression"
 
 
 def test_looking_at_a_network_draws_no_random_numbers():
     drawn = []
     net = nn.Sequential(nn.Linear(2, 2))
-    for look in (lambda: None, lambda: given(net, (X, Y))):
+    for look in (lambda: None, lambda: read_network(net, (X, Y))):
         sl.seed(5)
         look()
         drawn.append(float(sl.uniform(()).numpy()))
@@ -64,13 +66,13 @@ def test_other_networks_and_data_are_refused():
             (small, (X, Y), {"rate": -1}, "rate must be"), (small, (X, Y), {"speed": 1}, "unknown fields"),
             (nn.Sequential(nn.Linear(2, 2)).double(), (X, Y), {}, "float64")):
         with pytest.raises(sl.SlopesError, match=words):
-            given(net, data, **more)
+            read_network(net, data, **more)
 
 
-def test_the_playground_begins_with_the_weights_and_leaves_the_network_alone():
+def test_the_playground_begins_with_the_weights_and_leaves_the_network_alone(tmp_path, monkeypatch):
     net = network()
     state = {name: value.copy() for name, value in net.state_dict().items()}
-    engine = make_playground(Context(shared={GIVEN: given(net, (X, Y), batch=20)}))
+    engine = make_playground(Context(shared={USER_NETWORK: read_network(net, (X, Y), batch=20)}))
 
     def begins_with_the_weights():
         now = engine.experiment.net.state_dict()
@@ -79,10 +81,16 @@ def test_the_playground_begins_with_the_weights_and_leaves_the_network_alone():
     assert begins_with_the_weights() and engine.handle(Attached()).header["settings"]["data"] == "own"
     engine.experiment.advance(0.01, 2)
     assert engine.experiment.last == 2 and not begins_with_the_weights()
+    losses, text = list(engine.experiment.history.losses), engine.handle(TakeHome("program")).header["text"]
     engine.experiment.seek(0)
     assert begins_with_the_weights()
+    monkeypatch.chdir(tmp_path)
+    sl.files.save_safetensors("first-weights.safetensors", state)
+    program: dict[str, object] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(text, program)
+    assert program["training"].history.losses == losses
     assert all(net.state_dict()[name].tobytes() == value.tobytes() for name, value in state.items())
-    assert "first-weights.safetensors" in engine.handle(TakeHome("program")).header["text"]
     with pytest.raises(sl.SlopesError, match="a link cannot hold"):
         engine.handle(TakeHome("link"))
     engine.handle(Configure(Settings()))

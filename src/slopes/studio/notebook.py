@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 
 from ..nn import Module
 from .engine import Context
-from .given import given
-from .given_playground import GIVEN
 from .server import Studio
+from .user_network import read_network
+from .user_playground import USER_NETWORK
 
 FRAMES = "'self' http://localhost:* http://127.0.0.1:* vscode-webview:"  # pages that may show it: notebooks of this machine
 HEIGHT = 820
@@ -69,9 +69,9 @@ def play(net: Module, data: Any, **settings: Any) -> View:
     True
     >>> view.stop()
     """
-    handed = given(net, data, **settings)
+    handed = read_network(net, data, **settings)
     earlier = views.pop(net, None)
     if earlier is not None:
         earlier.stop()
-    view = views[net] = View(Studio(context=Context(shared={GIVEN: handed}), ancestors=FRAMES))
+    view = views[net] = View(Studio(context=Context(shared={USER_NETWORK: handed}), ancestors=FRAMES))
     return view

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from .circuit.engine import CircuitEngine
 from .circuit.messages import MESSAGES as CIRCUIT_MESSAGES
 from .engine import Context, Engine
-from .given_playground import make_playground
 from .messages import Message
 from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
 from .runs.engine import RunsEngine
 from .runs.messages import MESSAGES as RUNS_MESSAGES
+from .user_playground import make_playground
 
 
 @dataclass(frozen=True)

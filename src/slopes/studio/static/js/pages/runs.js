@@ -9,6 +9,7 @@ import { tips } from "../tips.js";
 const MOST_COMPARED = CLASSES.length;
 const SMOOTH = [1, 5, 20, 100, 500];
 const COLUMNS = [["run", "Run"], ["recipe", "Made by"], ["state", "State"], ["figure", "First figure"], ["epochs", "Epochs"], ["seconds", "Time in s"], ["finished", "Saved (UTC)"], ["seed", "Seed"]];
+const ANSWER_TIME = 2000; // milliseconds in which the studio answers
 const LONGEST_UPLOAD = 16 << 20;
 const tip = tips("runs", HELP);
 
@@ -19,7 +20,7 @@ export function mount(root, connection, address) {
 
 class RunsPage {
   constructor(root, connection, address) {
-    Object.assign(this, { connection, address, rows: [], order: { column: "run", down: false }, curves: [], pointer: null, drawn: {} });
+    Object.assign(this, { connection, address, rows: [], chosen: [], asked: null, askedAt: 0, order: { column: "run", down: false }, curves: [], pointer: null, drawn: {} });
     this.build(root);
     connection.onsession = () => this.restore(address.state);
     connection.onframe = ({ header, arrays }) => this.take(header, arrays);
@@ -108,6 +109,7 @@ class RunsPage {
 
   show(header, arrays) {
     this.shown = header;
+    this.adopt(header.selected);
     this.rows = header.rows.map((row) => ({ ...row, figure: Object.entries(row.figures).map(([name, value]) => `${name} ${value}`)[0] ?? "" }));
     this.curves = header.curves.map((curve, i) => ({ ...curve, x: arrays[`x${i}`], y: arrays[`y${i}`], colour: this.colour(curve.run), dash: curve.figure === "validation" ? [6, 4] : [] }));
     this.showRows();
@@ -144,17 +146,17 @@ class RunsPage {
     const shown = this.rows.filter((row) => words.every((word) => [row.run, row.recipe, row.state, row.figure].join(" ").toLowerCase().includes(word)));
     shown.sort((a, b) => (typeof a[column] === "number" ? a[column] - b[column] : String(a[column]).localeCompare(String(b[column]), undefined, { numeric: true })) * (down ? -1 : 1));
     this.heads.forEach((head, i) => head.setAttribute("aria-sort", COLUMNS[i][0] === column ? (down ? "descending" : "ascending") : "none"));
-    const unreadable = Object.entries(this.shown?.unreadable ?? {}), { selected = [], left_out = 0, folder = "" } = this.shown ?? {};
+    const unreadable = Object.entries(this.shown?.unreadable ?? {}), { left_out = 0, folder = "" } = this.shown ?? {};
     this.count.textContent = `${shown.length} of ${this.rows.length} runs in ${folder}` + (left_out ? `; ${left_out} more are not listed` : "") + (this.rows.length ? "" : ": slopes train writes some");
-    this.changed("rows", [shown, unreadable, selected], () => {
+    this.changed("rows", [shown, unreadable, this.chosen, this.shown?.selected], () => {
       const focused = document.activeElement?.dataset?.key;
-      fill(this.body, shown.map((row) => this.row(row, selected)), unreadable.map(([name, why]) => h("tr", { class: "unreadable" }, h("td"), h("th", { scope: "row" }, name), h("td", { colspan: COLUMNS.length - 1 }, why))));
+      fill(this.body, shown.map((row) => this.row(row)), unreadable.map(([name, why]) => h("tr", { class: "unreadable" }, h("td"), h("th", { scope: "row" }, name), h("td", { colspan: COLUMNS.length - 1 }, why))));
       if (focused) this.body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
     });
   }
 
-  row(row, selected) {
-    const chosen = selected.includes(row.run);
+  row(row) {
+    const chosen = this.chosen.includes(row.run);
     const box = h("input", { type: "checkbox", checked: chosen, "data-key": `compare ${row.run}`, "aria-label": `Compare ${row.run}`, ...tip("compare"), onchange: (event) => this.compare(row.run, event.target) });
     const mark = chosen && h("span", { class: "swatch", style: { background: this.colour(row.run) } });
     return h("tr", { class: this.looked?.run === row.run ? "looked" : "" }, h("td", {}, box, mark),
@@ -164,11 +166,22 @@ class RunsPage {
   }
 
   compare(name, box) {
-    const before = this.shown.selected, runs = box.checked ? [...before, name] : before.filter((other) => other !== name);
+    const runs = box.checked ? [...this.chosen, name] : this.chosen.filter((other) => other !== name);
     if (runs.length > MOST_COMPARED) {
       box.checked = false;
       this.address.notify(`at most ${MOST_COMPARED} runs are compared: leave one out first`);
-    } else this.connection.send("select", { runs });
+      return;
+    }
+    this.chosen = this.asked = runs;
+    this.askedAt = performance.now();
+    this.connection.send("select", { runs });
+  }
+
+  /** What is chosen: what was asked for last, until the studio has answered that, and not an earlier wish. */
+  adopt(selected) {
+    if (this.asked && String(selected) !== String(this.asked) && performance.now() - this.askedAt < ANSWER_TIME) return;
+    this.asked = null;
+    this.chosen = selected;
   }
 
   showSettings() {

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from .engine import Context, Frame
-from .given import Given
 from .playground.engine import Playground
 from .playground.messages import TakeHome
 from .playground.settings import Settings
+from .user_network import UserNetwork
 
-GIVEN = "given"  # the name among the objects that a context shares
+USER_NETWORK = "user network"  # the name among the objects that a context shares
 FIRST = "first-weights.safetensors"
 LOADING = f"net.load_state_dict(sl.files.load_safetensors({FIRST!r}))  # of the given network: the playground saves them at step 0"
 
 
-class GivenPlayground(Playground):
+class UserPlayground(Playground):
     """A playground whose first experiment is that of the given network; so is any other with the same layers and seed."""
 
-    def __init__(self, context: Context, given: Given) -> None:
-        self.given, self.is_first = given, True
+    def __init__(self, context: Context, network: UserNetwork) -> None:
+        self.network, self.is_first = network, True
         super().__init__(context)
 
     def begin(self, settings: Settings) -> None:
         """A new experiment; it begins with the given weights where it has a network of the same shape, and the same seed."""
-        super().begin(self.given.settings if self.is_first else settings)
+        super().begin(self.network.settings if self.is_first else settings)
         self.is_first = False
-        if self.given.begins(self.settings):
-            self.experiment.net.load_state_dict(self.given.weights)
+        if self.network.begins(self.settings):
+            self.experiment.net.load_state_dict(self.network.weights)
             self.experiment.checkpoints.clear()
             self.experiment.add_checkpoint(kept=True)
 
     def take(self, message: TakeHome) -> Frame:
         """Something to take home; a program reads the given weights, which a link cannot hold."""
-        if not self.given.begins(self.settings) or message.what == "weights":
+        if not self.network.begins(self.settings) or message.what == "weights":
             return super().take(message)
         if message.what == "link":
             raise ArgumentError("a link cannot hold the weights of a network that sl.play was given", where="in the playground",
@@ -44,5 +44,5 @@ class GivenPlayground(Playground):
 
 def make_playground(context: Context) -> Playground:
     """The playground of the network that a program handed over, or the usual one."""
-    given = context.shared.get(GIVEN)
-    return Playground(context) if given is None else GivenPlayground(context, given)
+    network = context.shared.get(USER_NETWORK)
+    return Playground(context) if network is None else UserPlayground(context, network)

@@ -22,7 +22,7 @@ KINDS = ("the playground shows nn.Sequential of Linear layers, each perhaps with
 
 
 @dataclass(frozen=True)
-class Given:
+class UserNetwork:
     """The settings that stand for a network and its data, and the weights that the network had."""
 
     settings: Settings
@@ -35,7 +35,7 @@ class Given:
             mine.layers, mine.features, mine.problem, mine.seed, mine.initial) and widths(settings) == widths(mine)
 
 
-def given(net: Module, data: Any, **more: Any) -> Given:
+def read_network(net: Module, data: Any, **more: Any) -> UserNetwork:
     """The playground's settings for a network and points; ArgumentError where it cannot show them. `more` are further settings."""
     inputs, targets = arrays_of(data)
     points, problem = points_of(inputs, targets)
@@ -46,7 +46,7 @@ def given(net: Module, data: Any, **more: Any) -> Given:
     values = {name: getattr(chosen, name) for name in more}
     settings = Settings(problem=problem, data=OWN, points=points, layers=layers_of(net), **values)
     check_output(net, settings)
-    return Given(settings, {name: np.array(value) for name, value in net.state_dict().items()})
+    return UserNetwork(settings, {name: np.array(value) for name, value in net.state_dict().items()})
 
 
 def plain(value: Any) -> Any:
