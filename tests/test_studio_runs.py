@@ -82,7 +82,7 @@ def test_the_listing_follows_the_folder_and_reads_only_what_changed(folder, monk
     assert list(shown["unreadable"]) == ["broken"] and shown["rows"][0]["figures"] == {"test accuracy": "0.1"}
     reads = []
     read_record = engine.folder.refresh.__globals__["read_record"]
-    monkeypatch.setitem(engine.folder.refresh.__globals__, "read_record", lambda path: reads.append(path) or read_record(path))
+    monkeypatch.setitem(engine.folder.refresh.__globals__, "read_record", lambda path, *more: reads.append(path) or read_record(path, *more))
     engine.poll()
     assert not reads and engine.frame() is None
     saved(folder / "a", epochs=5, rate=0.1)
@@ -103,13 +103,17 @@ def test_a_growing_history_is_read_from_where_it_was_left(tmp_path, monkeypatch)
     run, written, lengths = tmp_path / "run", {}, []
     net = nn.Linear(1, 1)
     save_run(Run(net, history(2)), run, written=written)
-    followed = FollowedRun(run)
-    assert followed.poll() and followed.histories[""].steps == 20 and not followed.poll()
+    engine = RunsEngine(Context(folder=tmp_path))  # selects the only run, which has no figures yet but its losses
+    followed = engine.followed["run"]
+    assert followed.histories[""].steps == 20 and not followed.poll() and len(engine.frame().arrays["x0"]) == 20
     read_exactly = appended.read_exactly
     monkeypatch.setattr(appended, "read_exactly", lambda stream, size, *args: lengths.append(size) or read_exactly(stream, size, *args))
     before = os.path.getsize(run / "history.jsonl")
     save_run(Run(net, history(5)), run, written=written)
-    assert followed.poll() and sum(lengths) == os.path.getsize(run / "history.jsonl") - before
+    engine.poll()
+    shown = engine.frame()
+    assert sum(lengths) == os.path.getsize(run / "history.jsonl") - before and len(shown.arrays["x0"]) == 50
+    assert shown.header["rows"][0]["figures"] == {"lowest validation loss": "0.2"}
     assert followed.histories[""] == load_run(run).network.history
     save_run(Run(net, history(3, scale=2.0)), run)  # another training
     assert followed.poll() and followed.histories[""] == load_run(run).network.history

@@ -55,6 +55,11 @@ class FollowedRun:
         self.identity = identity
         return True
 
+    def current(self) -> dict[str, History]:
+        """The histories as they are now; raises as `poll` does."""
+        self.poll()
+        return self.histories
+
     def read(self, target: Path) -> dict[str, Followed]:
         """The histories that the record counts on."""
         if not holds(target, RECORD):  # an older version's record of several trainings, which kept no history

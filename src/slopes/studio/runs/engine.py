@@ -28,6 +28,7 @@ class RunsEngine:
         self.folder = RunsFolder(context.folder if context.run is None else context.run)
         self.plot, self.predictor, self.looked = Plot(), Predictor(), ""
         self.followed: dict[str, FollowedRun] = {}
+        self.shown: dict[str, tuple[Any, ...]] = {}  # the state of each of these that was shown
         self.series, self.top = "", 3
         self.changed, self.due = True, 0.0
         self.poll()
@@ -69,14 +70,16 @@ class RunsEngine:
                 del self.followed[name]
                 continue
             try:
-                self.changed |= run.poll()
+                run.poll()
             except DataError:  # a run that is replaced at this moment: the listing shows the error if it lasts
                 continue
+            self.changed |= run.identity != self.shown.get(name)
+            self.shown[name] = run.identity
 
     def select(self, names: Any) -> None:
         """Follow these runs; a name that is not listed is left out, as its run was removed."""
         present = [name for name in dict.fromkeys(names) if name in self.folder.records]
-        self.followed = {name: self.followed.get(name) or FollowedRun(self.folder.records[name].folder) for name in present}
+        self.followed = {name: self.folder.follow(name, self.folder.records[name].folder) for name in present}
         self.changed = True
         self.poll()
 

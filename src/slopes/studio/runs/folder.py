@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import ArgumentError, DataError
 from ...files.claim import is_claimed
+from ...train.follow import FollowedRun
 from ...train.records import DEPTH, Record, read_record, run_folders
 from ...train.runs import record_identity
 
@@ -25,6 +26,7 @@ class RunsFolder:
         self.unreadable: dict[str, str] = {}
         self.running: dict[str, bool] = {}
         self.identities: dict[str, tuple[Any, ...]] = {}
+        self.followed: dict[str, FollowedRun] = {}
         self.left_out = 0
 
     def refresh(self) -> bool:
@@ -35,7 +37,7 @@ class RunsFolder:
         self.left_out = max(0, len(folders) - MOST_RUNS)
         present = {self.name(path): path for path in folders[:MOST_RUNS]}
         for name in set(self.identities) - set(present):
-            for table in (self.records, self.unreadable, self.running, self.identities):
+            for table in (self.records, self.unreadable, self.running, self.identities, self.followed):
                 table.pop(name, None)
         for name, path in present.items():
             self.refresh_run(name, path)
@@ -46,13 +48,17 @@ class RunsFolder:
         identity = record_identity(path)
         if identity != self.identities.get(name) or not identity:
             try:
-                self.records[name] = read_record(path)
+                self.records[name] = read_record(path, lambda target, fields: self.follow(name, path).current())
                 self.unreadable.pop(name, None)
             except DataError as error:
                 self.unreadable[name] = error.what
                 self.records.pop(name, None)
             self.identities[name] = identity
         self.running[name] = is_claimed(path)
+
+    def follow(self, name: str, path: Path) -> FollowedRun:
+        """The histories of a run, of which only what was appended is read each time."""
+        return self.followed.setdefault(name, FollowedRun(path))
 
     def name(self, path: Path) -> str:
         """What a run is called here."""
