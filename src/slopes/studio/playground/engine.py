@@ -18,7 +18,7 @@ from ..engine import Context, Frame
 from ..messages import Attached, Message
 from .catalogue import catalogue
 from .experiment import Event, Experiment
-from .inspector import Inspector
+from .inspector import Inspector, weights_of
 from .messages import Advance, Branch, Change, Configure, Edit, Play, Read, Seek, Show, TakeHome, Undo
 from .program import program
 from .settings import Settings, count_parameters, widths, work_per_epoch
@@ -68,6 +68,7 @@ class Playground:
     def attached(self, message: Attached) -> Frame:
         """Everything that the page can offer, and the experiment as it is."""
         return Frame({"kind": "catalogue", **catalogue(), "resumed": message.resumed, "settings": dataclasses.asdict(self.settings),
+                      "last": self.experiment.last, "changes": len(self.experiment.events),
                       **self.network_header()}, self.point_arrays())
 
     def configure(self, message: Configure) -> Frame:
@@ -153,7 +154,7 @@ class Playground:
             self.guarded(self.train, seconds)
         elif self.cold and not self.changed:
             self.cold.pop(0)()
-        return bool(self.playing or self.script or self.cold)
+        return bool(self.playing or self.script or (self.cold and not self.changed))
 
     def settle(self) -> None:
         """Show the step that was asked for."""
@@ -257,7 +258,7 @@ class Playground:
 
     def weight_arrays(self) -> dict[str, np.ndarray]:
         """Weights and biases of all layers, one after the other."""
-        return {"weights": flat([tensor.detach().numpy() for layer in self.experiment.layers for tensor in (layer.weight, layer.bias)])}
+        return {"weights": flat([tensor.detach().numpy() for tensor in weights_of(self.experiment.layers)])}
 
     def curve_arrays(self) -> dict[str, np.ndarray]:
         """Losses after epochs: all of a short run, every 2nd, 4th, ... of a long one, and the last."""

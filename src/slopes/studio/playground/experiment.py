@@ -18,7 +18,7 @@ from ...train.replay import DivergedError
 from ...train.spec import Penalty
 from ...train.state import collect_state
 from ...train.training import Training
-from .inspector import linear_layers
+from .inspector import linear_layers, weights_of
 from .points import make_points
 from .settings import Settings, build_network, build_optimizer, build_schedule, training_epochs
 
@@ -77,9 +77,8 @@ class Experiment:
         self.training = self.make_training(training, test)
         self.layers: list[Linear] = linear_layers(self.net)
         if settings.initial != 1:
-            for layer in self.layers:
-                for tensor in (layer.weight, layer.bias):
-                    tensor.assign(tensor.detach().numpy() * np.float32(settings.initial))
+            for tensor in weights_of(self.layers):
+                tensor.assign(tensor.detach().numpy() * np.float32(settings.initial))
         self.events: list[Event] = []
         self.future: History | None = None  # the whole history, while an earlier step is shown
         self.checkpoints: list[Checkpoint] = []
@@ -211,8 +210,8 @@ class Experiment:
         if event.layer < 0:
             self.training.rate = event.value
             return
-        layer = self.layers[event.layer]
-        tensor, index = (layer.bias, event.row) if event.column < 0 else (layer.weight, (event.row, event.column))
+        weight, bias = weights_of([self.layers[event.layer]])
+        tensor, index = (bias, (event.row,)) if event.column < 0 else (weight, (event.row, event.column))
         values = tensor.detach().numpy().copy()
         values[index] = event.value
         tensor.assign(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,12 +107,17 @@ class Inspector:
         with enable_grad():
             loss = (mse_loss if self.regression else cross_entropy)(self.net(inputs), targets)
         loss.backward()
-        return [tensor.grad for layer in linear_layers(self.net) for tensor in (layer.weight, layer.bias)]
+        return [tensor.grad for tensor in weights_of(linear_layers(self.net)) if tensor.grad is not None]
 
 
 def linear_layers(net: Any) -> list[nn.Linear]:
     """The layers with weights between units."""
     return [layer for layer in net if isinstance(layer, nn.Linear)]
+
+
+def weights_of(layers: Sequence[nn.Linear]) -> list[Tensor]:
+    """Weights and bias of each layer, in order."""
+    return [tensor for layer in layers for tensor in (layer.weight, layer.bias) if tensor is not None]
 
 
 def groups_of(settings: Settings) -> list[range]:

@@ -49,13 +49,19 @@ class PlaygroundPage {
   begin(catalogue, arrays) {
     this.catalogue = catalogue;
     if (!this.controls) this.build();
-    if (catalogue.resumed || !this.address.state) {
+    if (!this.address.state || (catalogue.resumed && this.isShown(catalogue))) {
       this.controls.show(catalogue.settings);
       this.choosePreset(decode(this.address.state, catalogue.defaults).more.preset ?? "");
       this.setNetwork(catalogue, arrays);
     } else {
       this.restore(this.address.state);
     }
+  }
+
+  /** Whether the engine, which has kept its state, is where the address asks it to be, or has gone on from there. */
+  isShown({ settings, defaults, last, changes }) {
+    const asked = decode(this.address.state, defaults);
+    return JSON.stringify(asked.settings) === JSON.stringify(settings) && last >= (+asked.more.at || 0) && changes >= changesOf(asked.more.changes).length;
   }
 
   /** Settings from the address, with changes by hand and steps where it has them. */
