@@ -24,6 +24,7 @@ from slopes.files.claim import claimed
 from slopes.plot import Picture as Plotted
 from slopes.studio.engine import Context
 from slopes.studio.messages import Attached, MessageError, Upload, parse
+from slopes.studio.runs import folder as folder_module
 from slopes.studio.runs.curves import MOST_POINTS, curves_of
 from slopes.studio.runs.engine import RunsEngine
 from slopes.studio.runs.messages import MESSAGES, Look, Picture, Plot, Predict, Select
@@ -81,8 +82,8 @@ def test_the_listing_follows_the_folder_and_reads_only_what_changed(folder, monk
     assert json.dumps(shown, allow_nan=False) and [row["run"] for row in shown["rows"]] == ["a", "deep/b"]
     assert list(shown["unreadable"]) == ["broken"] and shown["rows"][0]["figures"] == {"test accuracy": "0.1"}
     reads = []
-    read_record = engine.folder.refresh.__globals__["read_record"]
-    monkeypatch.setitem(engine.folder.refresh.__globals__, "read_record", lambda path, *more: reads.append(path) or read_record(path, *more))
+    read_record = folder_module.read_record
+    monkeypatch.setattr(folder_module, "read_record", lambda path, *more: reads.append(path) or read_record(path, *more))
     engine.poll()
     assert not reads and engine.frame() is None
     saved(folder / "a", epochs=5, rate=0.1)
