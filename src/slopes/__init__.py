@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from .onnx.load import load_onnx
     from .parameter import Parameter
     from .random import Generator, bernoulli, integers, normal, permutation, seed, uniform
+    from .studio.notebook import play
     from .tensor import Tensor, asarray, from_dlpack, tensor
     from .train.evaluate import evaluate
     from .train.fit import fit
@@ -123,6 +124,7 @@ NAMES = {
     "xla.export": ("StableHLO", "export_stablehlo"),
     "experiments.load": ("load",),
     "onnx.load": ("load_onnx",),
+    "studio.notebook": ("play",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),

@@ -67,3 +67,17 @@ def read_prefix(path: Path, length: int, digest: str) -> bytes:
                       why=f"the first {length} bytes of {os.path.basename(path)} were changed after they were written",
                       repair="restore the file from a copy, or train again")
     return data
+
+
+def read_more(path: Path, prefix: Prefix, length: int, digest: str) -> tuple[bytes, Prefix] | None:
+    """What was appended to a file behind a prefix of it that is known, up to `length` bytes, and the longer prefix.
+
+    None where the file was written anew: the SHA-256 of its first `length` bytes is not `digest`, or there are fewer.
+    """
+    with opened(path) as source:
+        if not prefix.length <= length <= source.size:
+            return None
+        source.stream.seek(prefix.length)
+        data = read_exactly(source.stream, length - prefix.length, path, "lines")
+    longer = prefix.extended(data)
+    return (data, longer) if longer.digest == digest else None

@@ -13,10 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .circuit.engine import CircuitEngine
+from .circuit.messages import MESSAGES as CIRCUIT_MESSAGES
 from .engine import Context, Engine
 from .messages import Message
-from .playground.engine import Playground
 from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
+from .runs.engine import RunsEngine
+from .runs.messages import MESSAGES as RUNS_MESSAGES
+from .user_playground import make_playground
 
 
 @dataclass(frozen=True)
@@ -34,5 +38,7 @@ class Page:
 
 
 PAGES = {page.name: page for page in (
-    Page("playground", "Playground", Playground, PLAYGROUND_MESSAGES),
+    Page("playground", "Playground", make_playground, PLAYGROUND_MESSAGES),
+    Page("circuit", "Circuit", CircuitEngine, CIRCUIT_MESSAGES),
+    Page("runs", "Runs", RunsEngine, RUNS_MESSAGES),
 )}

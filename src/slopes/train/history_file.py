@@ -74,17 +74,33 @@ def times_of(history: History) -> dict[str, Any]:
 
 def parse_history(raw: bytes, times: Any, path: Path) -> History:
     """The history of these lines and times; DataError names the line and the field that is wrong."""
-    lines = parse_object(b'{"lines": [' + b",".join(raw.splitlines()) + b"]}", path, "contents")["lines"]
+    history = History()
+    extend_history(history, raw, times, path)
+    return history
+
+
+def extend_history(history: History, raw: bytes, times: Any, path: Path, lines: int = 0) -> int:
+    """Add further lines of a file, of which the first `lines` are in the history already, and take over the times.
+
+    Returns how many lines there are then; DataError names the line and the field that is wrong.
+    """
+    rest = parse_object(b'{"lines": [' + b",".join(raw.splitlines()) + b"]}", path, "contents")["lines"]
     check_fields(times, TIMES_FIELDS, f"{path}: times")
-    head, *rest = lines or [{}]
+    if not lines:
+        head, rest, lines = (rest or [{}])[0], rest[1:], 1
+        check_head(head, path)
+    for i, line in enumerate(rest, lines + 1):
+        add_line(history, line, times["epochs"], f"{path}: line {i}")
+    read_statistics({"statistics": history.statistics, "statistics_steps": history.statistics_steps}, str(path))
+    history.seconds, history.compile_seconds = float(times["seconds"]), float(times["compile_seconds"])
+    return lines + len(rest)
+
+
+def check_head(head: Any, path: Path) -> None:
+    """The first line names schema and version."""
     if not isinstance(head, dict) or head.get("schema") != SCHEMA:
         raise refused(path, "line 1", f"it is not the head of a {SCHEMA}")
     check_version(head.get("version"), VERSION, path)
-    history = History(seconds=float(times["seconds"]), compile_seconds=float(times["compile_seconds"]))
-    for i, line in enumerate(rest, 2):
-        add_line(history, line, times["epochs"], f"{path}: line {i}")
-    read_statistics({"statistics": history.statistics, "statistics_steps": history.statistics_steps}, str(path))
-    return history
 
 
 def add_line(history: History, line: Any, seconds: list[Any], source: str) -> None:

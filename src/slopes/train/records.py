@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,12 +52,23 @@ class Record:
         return "running" if is_claimed(self.folder) else "interrupted" if self.interrupted else "finished"
 
 
-def read_record(folder: str | os.PathLike[str]) -> Record:
-    """The record of a run folder of this or an older version. Reads no weights; raises DataError as `load_run` does."""
-    return read_stable(Path(folder), lambda target: record_of(target) if holds(target, RECORD) else study_record(target))
+ReadHistories = Callable[[Path, Mapping[str, Any]], dict[str, History]]
 
 
-def record_of(target: Path) -> Record:
+def read_histories(target: Path, fields: Mapping[str, Any]) -> dict[str, History]:
+    """The histories of a run by name."""
+    return {name: read_history(target, name, network) for name, network in fields["networks"].items()}
+
+
+def read_record(folder: str | os.PathLike[str], histories_of: ReadHistories = read_histories) -> Record:
+    """The record of a run folder of this or an older version. Reads no weights; raises DataError as `load_run` does.
+
+    histories_of: what reads the histories of a run without figures
+    """
+    return read_stable(Path(folder), lambda target: record_of(target, histories_of) if holds(target, RECORD) else study_record(target))
+
+
+def record_of(target: Path, histories_of: ReadHistories) -> Record:
     """The record of run.json, of any version."""
     fields = read_fields(target)
     if fields["version"] == 1:
@@ -68,7 +79,7 @@ def record_of(target: Path) -> Record:
     else:
         figures, histories = fields["figures"], {}
         if fields["version"] == 2 or not figures:
-            histories = {name: read_history(target, name, network) for name, network in fields["networks"].items()}
+            histories = histories_of(target, fields)
     epochs = [len(history.epochs) for history in histories.values()] or \
         [count_epochs(network, target) for network in fields["networks"].values()]
     figures = {name: real(value, f"{target / RECORD}: figures[{name!r}]") for name, value in figures.items()}
@@ -163,11 +174,15 @@ def figure_rows(runs: Sequence[Compared]) -> list[Row]:
     return [[name, *(figure_text(run.figures.get(name)) for run in runs)] for name in names_of(run.figures for run in runs)]
 
 
-def differing_settings(runs: Sequence[Compared]) -> list[Row]:
-    """A row for each setting that is not the same in all runs: its name, and its value in each run."""
+def setting_rows(runs: Sequence[Compared]) -> list[Row]:
+    """A row for each setting: its name, and its value in each run, "" where a run has none."""
     settings = [{"recipe": run.recipe, **run.hyperparameters, "seed": run.seed} for run in runs]
-    rows = [[name, *(str(values.get(name, "")) for values in settings)] for name in names_of(settings)]
-    return [row for row in rows if len(set(row[1:])) > 1]
+    return [[name, *(str(values.get(name, "")) for values in settings)] for name in names_of(settings)]
+
+
+def differing_settings(runs: Sequence[Compared]) -> list[Row]:
+    """The rows of the settings that are not the same in all runs."""
+    return [row for row in setting_rows(runs) if len(set(row[1:])) > 1]
 
 
 def names_of(mappings: Iterable[Mapping[str, Any]]) -> list[str]:

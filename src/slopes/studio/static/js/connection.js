@@ -1,6 +1,7 @@
 // The WebSocket of a page: messages out, frames in, and a new connection when it was lost.
 
 import { decode } from "./frame.js";
+import { store, stored } from "./storage.js";
 
 const FORBIDDEN = 4403, TAKEN_OVER = 4409, FULL = 4429, TOO_MANY = 4400;
 const SHOWN = '{"kind":"shown"}';
@@ -18,7 +19,7 @@ export class Connection {
     this.page = page;
     this.token = token;
     this.key = `slopes-session-${page}`;
-    this.session = sessionStorage.getItem(this.key) || "";
+    this.session = stored("sessionStorage", this.key) || "";
     this.onsession = this.onframe = this.onerror = this.onstate = () => {};
     this.closed = false;
     this.wait = 250;
@@ -62,7 +63,7 @@ export class Connection {
   receiveText(message) {
     if (message.kind === "session") {
       this.session = message.id;
-      sessionStorage.setItem(this.key, message.id);
+      store("sessionStorage", this.key, message.id);
       this.wait = 250;
       this.onstate("");
       this.onsession(message);

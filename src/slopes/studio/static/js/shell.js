@@ -2,6 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { fill, h } from "./dom.js";
+import { store, stored } from "./storage.js";
 import { startTips } from "./tips.js";
 
 const SECONDS_SHOWN = 12;
@@ -62,10 +63,10 @@ function addStyle(page) {
 function token() {
   const given = new URLSearchParams(location.search).get("token");
   if (given) {
-    sessionStorage.setItem("slopes-token", given);
+    store("sessionStorage", "slopes-token", given);
     history.replaceState(null, "", location.pathname + location.hash);
   }
-  return sessionStorage.getItem("slopes-token") || "";
+  return stored("sessionStorage", "slopes-token") || "";
 }
 
 /** An error in its four parts. */
@@ -94,13 +95,13 @@ function addMessage(box, seconds = SECONDS_SHOWN) {
 function startTheme() {
   const button = document.getElementById("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
-    const theme = localStorage.getItem("slopes-theme") || (dark.matches ? "dark" : "light");
+    const theme = stored("localStorage", "slopes-theme") || (dark.matches ? "dark" : "light");
     document.documentElement.dataset.theme = theme;
     button.textContent = theme === "dark" ? "☀" : "☾";
     document.dispatchEvent(new CustomEvent("theme"));
   };
   button.addEventListener("click", () => {
-    localStorage.setItem("slopes-theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+    store("localStorage", "slopes-theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
     apply();
   });
   dark.addEventListener("change", apply);
