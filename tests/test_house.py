@@ -57,8 +57,9 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands", "onnx", "sklearn"),
     # what people see
-    ("view", "studio", "command_options", "write_command"),
-    ("predict_commands", "run_commands", "export_command", "train_command", "tune_command"),
+    ("view", "command_options", "write_command"),
+    ("studio",),
+    ("predict_commands", "run_commands", "play_command", "export_command", "train_command", "tune_command"),
     ("cli",),
     ("__main__",),
 )

@@ -17,6 +17,7 @@ from .errors import SlopesError, error_text
 from .export_command import export
 from .extras import on_demand
 from .machine.threads import thread_count
+from .play_command import play
 from .predict_commands import evaluate, predict
 from .run_commands import report, runs
 from .settings import VARIABLES, VERSION, cache_folder, data_folder
@@ -52,12 +53,13 @@ def command() -> None:
       slopes train digits                 a net for handwritten digits, in seconds
       slopes predict runs/digits my.png   which digit does my picture show?
       slopes tune digits --trials 30      search for good hyper-parameters
+      slopes play                         watch a network learn in the browser
       slopes runs                         the runs in the folder runs, with their figures
       slopes info                         version, processor, threads and folders
     """
 
 
-for subcommand in (train, predict, evaluate, export, report, runs, tune_command(), write):
+for subcommand in (train, predict, evaluate, export, report, runs, tune_command(), write, play):
     command.add_command(subcommand)
 
 

@@ -1,0 +1,38 @@
+"""The pages of the studio: name, title, engine and messages of each.
+
+A page is four things: messages (dataclasses, see messages.py), an engine (see engine.py), an entry of PAGES, and a script
+static/js/pages/NAME.js with `export function mount(root, connection, address)`, whose styles are static/css/NAME.css. The script gets
+the empty element of the page, a Connection (js/connection.js: send, onframe, onsession, upload), and the page's part of the address
+(state, setState, link, notify); it returns {close, restore(state)}, both optional. Elements are made with `h` and `s` of js/dom.js:
+innerHTML, inline scripts and style attributes are refused by the browser. An element with `data-tip` has that text as its tooltip;
+`data-docs` names a section of the help, js/help/NAME.js.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .engine import Context, Engine
+from .messages import Message
+from .playground.engine import Playground
+from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its script is static/js/pages/NAME.js, its connection /ws/NAME.
+
+    make      the engine of a session, from what the session was opened for
+    messages  the kinds of messages that the page may send
+    """
+
+    name: str
+    title: str
+    make: Callable[[Context], Engine]
+    messages: tuple[type[Message], ...]
+
+
+PAGES = {page.name: page for page in (
+    Page("playground", "Playground", Playground, PLAYGROUND_MESSAGES),
+)}

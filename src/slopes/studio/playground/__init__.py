@@ -1,0 +1,1 @@
+"""The playground: points in the plane, and a network that learns them."""
