@@ -15,8 +15,12 @@ from dataclasses import dataclass
 
 from .engine import Context, Engine
 from .messages import Message
+from .pictures.engine import PicturesEngine
+from .pictures.messages import MESSAGES as PICTURES_MESSAGES
 from .playground.engine import Playground
 from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
+from .sequences.engine import SequencesEngine
+from .sequences.messages import MESSAGES as SEQUENCES_MESSAGES
 
 
 @dataclass(frozen=True)
@@ -35,4 +39,6 @@ class Page:
 
 PAGES = {page.name: page for page in (
     Page("playground", "Playground", Playground, PLAYGROUND_MESSAGES),
+    Page("pictures", "Pictures", PicturesEngine, PICTURES_MESSAGES),
+    Page("sequences", "Sequences", SequencesEngine, SEQUENCES_MESSAGES),
 )}
