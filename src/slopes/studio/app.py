@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..errors import SlopesError
 from .engine import Context, Frame
 from .messages import MessageError, Upload, parse
 from .pages import PAGES, Page
@@ -150,8 +151,9 @@ class Application:
         return self.access.knows(request.query_params.get("token")) or self.access.knows(request.cookies.get(self.cookie))
 
     async def pages(self, request: Request) -> Response:
-        """The names and titles of the pages."""
-        return JSONResponse([{"name": page.name, "title": page.title} for page in PAGES.values()])
+        """The names and titles of the pages, and whether they have a help."""
+        return JSONResponse([{"name": page.name, "title": page.title, "help": (STATIC / "js" / "help" / f"{page.name}.js").is_file()}
+                             for page in PAGES.values()])
 
     async def upload(self, request: Request) -> Response:
         """A file for a session: POST /upload?session=ID&name=NAME."""
@@ -256,8 +258,8 @@ class Connection:
             return
         try:
             message = parse(text, self.page.messages)
-        except MessageError as error:
-            self.bad += 1
+        except SlopesError as error:
+            self.bad += isinstance(error, MessageError)
             self.post(error_message(error))
             return
         if not self.session.put(message):

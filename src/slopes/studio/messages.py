@@ -259,7 +259,7 @@ def read_json(text: str) -> Any:
     if len(text) > LONGEST:
         raise MessageError(f"the message has {len(text):,} characters, more than {LONGEST:,}", where="in the message",
                            repair="send less: a file with fewer rows, for example")
-    if depth(text) > DEEPEST:
+    if is_too_deep(text):
         raise MessageError(f"the message is nested more than {DEEPEST} deep", where="in the message")
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse_constant)
@@ -269,16 +269,18 @@ def read_json(text: str) -> Any:
         raise MessageError(f"the message is not JSON: {error}", where="in the message") from None
 
 
-def depth(text: str) -> int:
-    """How deep lists and objects are nested, as far as the brackets outside of strings say."""
-    level = deepest = 0
+def is_too_deep(text: str) -> bool:
+    """Whether lists and objects are nested too deeply, as far as the brackets outside of strings say."""
+    level = 0
     for token in TOKENS.finditer(text):
-        if token.group() in ("[", "{"):
+        bracket = token.group()
+        if bracket in ("[", "{"):
             level += 1
-            deepest = max(deepest, level)
-        elif token.group() in ("]", "}"):
+        elif bracket in ("]", "}"):
             level -= 1
-    return deepest
+        if level > DEEPEST:
+            return True
+    return False
 
 
 def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ import { fill, h } from "./dom.js";
 import { startTips } from "./tips.js";
 
 const SECONDS_SHOWN = 12;
+const HELP = { name: "help", title: "Help" };
 let pages = [], current = null;
 
 /** "#playground?state" as { page, state }. */
 function route() {
   const [page, ...state] = location.hash.slice(1).split("?");
-  return { page: pages.some((known) => known.name === page) ? page : pages[0].name, state: state.join("?") };
+  return { page: [...pages, HELP].some((known) => known.name === page) ? page : pages[0].name, state: state.join("?") };
 }
 
 async function show() {
@@ -30,13 +31,15 @@ async function show() {
     if (link.dataset.page === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${pages.find((known) => known.name === page).title} · slopes studio`;
+  document.title = `${[...pages, HELP].find((known) => known.name === page).title} · slopes studio`;
+  addStyle(page);
   const { mount } = await import(`./pages/${page}.js`);
   if (current !== mine) return;
   const root = fill(document.getElementById("main"));
   root.className = `page ${page}`;
-  mine.shown = mount(root, connection, {
+  mine.shown = await mount(root, connection, {
     state,
+    pages,
     /** Keep the page's state in the address. */
     setState(text) {
       mine.state = text;
@@ -46,7 +49,13 @@ async function show() {
     link: () => location.href.split("?token")[0].split("#")[0] + location.hash,
     notify: (text) => notify(text),
   });
-  connection.open();
+  if (page !== HELP.name) connection.open();
+}
+
+/** The page's own style sheet. */
+function addStyle(page) {
+  const href = `/static/css/${page}.css`;
+  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(h("link", { rel: "stylesheet", href }));
 }
 
 /** The token of the address, which then no longer shows it. */
@@ -103,7 +112,7 @@ async function start() {
   startTips();
   token();
   pages = await (await fetch("/pages")).json();
-  fill(document.getElementById("pages"), pages.map(({ name, title }) => h("a", { href: `#${name}`, "data-page": name }, title)));
+  fill(document.getElementById("pages"), [...pages, HELP].map(({ name, title }) => h("a", { href: `#${name}`, "data-page": name }, title)));
   window.addEventListener("hashchange", show);
   await show();
 }

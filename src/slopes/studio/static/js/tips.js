@@ -4,6 +4,9 @@ import { fill, h } from "./dom.js";
 
 const DELAY = 350;
 
+/** The attributes of an element that has an entry in the help of a page: tips("playground", table)("rate"). */
+export const tips = (page, table) => (name) => ({ "data-tip": table[name][0], "data-docs": `${page}.${name}` });
+
 export function startTips() {
   const box = h("div", { id: "tip", class: "tip", role: "tooltip", hidden: true });
   document.body.append(box);
@@ -20,7 +23,7 @@ export function startTips() {
     owner = element;
     timer = setTimeout(() => {
       if (!element.isConnected) return hide();
-      fill(box, h("span", {}, element.dataset.tip), element.dataset.docs && h("a", { href: `/docs/${element.dataset.docs}`, target: "_blank", rel: "noopener" }, "docs"));
+      fill(box, h("span", {}, element.dataset.tip), element.dataset.docs && h("a", { href: `/#help?${element.dataset.docs}`, target: "_blank", rel: "noopener" }, "more"));
       box.hidden = false;
       element.setAttribute("aria-describedby", "tip");
       put(box, element.getBoundingClientRect());
