@@ -18,7 +18,7 @@ from .scene import RECURRENT, Model, Scene
 from .texts import BUILT_IN, Corpus, corpus_named, pasted_corpus
 from .writer import Sample, keep
 
-DEFAULT = Configure(network="lstm", source="shakespeare", hidden=64, context=48, batch=16, rate=0.005, forget=1.0, seed=0, speed=0.0)
+DEFAULT = Configure(network="lstm", source="shakespeare", hidden=64, context=48, batch=16, rate=0.003, forget=1.0, seed=0, speed=0.0)
 
 
 class SequencesEngine:

@@ -29,7 +29,7 @@ export class Chart {
   constructor(title, tip) {
     this.svg = s("svg", { class: "chart", role: "img", "aria-label": title });
     this.legend = h("p", { class: "legend quiet" });
-    this.element = h("figure", { class: "stack", "data-tip": tip }, h("figcaption", {}, h("h3", {}, title)), this.svg, this.legend);
+    this.element = h("figure", { class: "stack", ...tip }, h("figcaption", {}, h("h3", {}, title)), this.svg, this.legend);
     this.title = title;
     this.observer = new ResizeObserver(() => this.last && this.draw(...this.last));
     this.observer.observe(this.element);

@@ -2,14 +2,14 @@
 
 import { fill, h } from "../dom.js";
 
-/** Buttons to control a training; buttons.show({ playing, ready, task }) keeps them up to date. */
+/** Buttons to control a training, with tooltips tip(name); buttons.show({ playing, ready, task }) keeps them up to date. */
 export class TrainingButtons {
-  constructor(connection) {
+  constructor(connection, tip) {
     const control = (action) => () => connection.send("control", { action });
     this.playing = false;
-    this.play = h("button", { type: "button", class: "primary", "data-tip": "Start or pause the training", onclick: () => control(this.playing ? "pause" : "play")() }, "Play");
-    this.step = h("button", { type: "button", "data-tip": "One step of training: one batch", onclick: control("step") }, "Step");
-    this.reset = h("button", { type: "button", "data-tip": "Start again with new weights from the same seed", onclick: control("reset") }, "Reset");
+    this.play = h("button", { type: "button", class: "primary", ...tip("play"), onclick: () => control(this.playing ? "pause" : "play")() }, "Play");
+    this.step = h("button", { type: "button", ...tip("step"), onclick: control("step") }, "Step");
+    this.reset = h("button", { type: "button", ...tip("reset"), onclick: control("reset") }, "Reset");
     this.task = h("span", { class: "task quiet", role: "status" });
     this.element = h("div", { class: "row" }, this.play, this.step, this.reset, this.task);
     this.show({ ready: false, task: "connecting" });
@@ -23,7 +23,7 @@ export class TrainingButtons {
   }
 }
 
-/** A field that is a select: options are [value, text]. */
+/** A field that is a select: options are [value, text], tip the attributes of its tooltip. */
 export function select(name, text, tip, options, change) {
   const input = h("select", { name, onchange: () => change(name, input.value) }, options.map(([value, label]) => h("option", { value }, label)));
   return field(input, text, tip);
@@ -43,11 +43,11 @@ export function figure(name, text, tip, { min, max, step, any }, change) {
 /** A check box. */
 export function check(name, text, tip, change) {
   const input = h("input", { name, type: "checkbox", onchange: () => change(name, input.checked) });
-  return h("label", { class: "inline", "data-tip": tip }, input, text);
+  return h("label", { class: "inline", ...tip }, input, text);
 }
 
 function field(input, text, tip) {
-  return h("label", { "data-tip": tip }, text, input);
+  return h("label", tip, text, input);
 }
 
 /** Show settings in the fields with their names, except where the user is typing. */

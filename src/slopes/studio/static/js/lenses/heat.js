@@ -12,7 +12,7 @@ export class HeatMap {
     Object.assign(this, { choose, limit });
     this.readout = h("span", { class: "quiet readout" });
     this.canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": `${title}: a row for each unit, a column for each character. Up and down choose a unit.` });
-    this.element = h("figure", { class: "stack heat", "data-tip": tip, "data-docs": "sequences" }, h("figcaption", {}, h("h3", {}, title, " ", this.readout)), this.canvas);
+    this.element = h("figure", { class: "stack heat", ...tip }, h("figcaption", {}, h("h3", {}, title, " ", this.readout)), this.canvas);
     this.canvas.addEventListener("pointermove", (event) => this.point(event));
     this.canvas.addEventListener("pointerleave", () => fill(this.readout));
     this.canvas.addEventListener("click", (event) => { const at = this.under(event); if (at) choose(at.step, at.unit); });

@@ -1,7 +1,5 @@
 // Parts of frames: each is shown when it arrives, and asked for again when the frame that had it was dropped.
 
-import { h } from "../dom.js";
-
 const ASK_MILLISECONDS = 300;
 
 /** Let `show[name](values, arrays)` handle each part of the connection's frames; arrays are those of this part, by their own names. */
@@ -24,12 +22,6 @@ export function showParts(connection, show) {
       connection.send("missing", { parts: missing });
     }
   };
-}
-
-/** The styles of a page, loaded once. */
-export function useStyles(name) {
-  const href = `/static/css/${name}.css`;
-  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(h("link", { rel: "stylesheet", href }));
 }
 
 /** Call a function at most once per redraw, with its latest arguments. */

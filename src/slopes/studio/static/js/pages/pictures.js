@@ -1,18 +1,20 @@
 // Pictures: a LeNet learns digits, clothes or own pictures; what it sees, layer by layer.
 
 import { fill, h } from "../dom.js";
+import HELP from "../help/pictures.js";
 import { Chart, row } from "../lenses/chart.js";
 import { TrainingButtons, figure, select, showSettings } from "../lenses/controls.js";
 import { Layers } from "../lenses/layers.js";
 import { Pad } from "../lenses/pad.js";
 import { drawScaled, limitOf, paintPicture, sized } from "../lenses/paint.js";
-import { perRedraw, showParts, useStyles } from "../lenses/parts.js";
+import { perRedraw, showParts } from "../lenses/parts.js";
 import { Matrix, Probabilities, frame, thumbnail } from "../lenses/results.js";
+import { tips } from "../tips.js";
 
+const tip = tips("pictures", HELP);
 const SEEN = 210, EVIDENCE = 130, MINIATURE = 34, CAPTIONED = 56;
 
 export function mount(root, connection) {
-  useStyles("lenses");
   const page = new Pictures(connection);
   root.append(page.element);
   const repaint = () => page.repaint();
@@ -29,8 +31,8 @@ class Pictures {
   constructor(connection) {
     this.connection = connection;
     this.settings = null;
-    const change = (name, value) => connection.send("configure", { ...this.settings, [name]: value });
-    this.buttons = new TrainingButtons(connection);
+    const change = (name, value) => connection.send("configure", (this.settings = { ...this.settings, [name]: value }));
+    this.buttons = new TrainingButtons(connection, tip);
     this.fields = this.makeFields(change);
     this.draw = perRedraw((strokes) => connection.send("draw", { strokes }));
     this.pad = new Pad((strokes) => this.draw(strokes));
@@ -38,8 +40,8 @@ class Pictures {
     this.layers = new Layers({ hover: this.hover, choose: (layer, unit) => connection.send("unit", { layer, unit }) });
     this.probabilities = new Probabilities((label) => connection.send("explain", { label: label === this.target && this.chosen ? -1 : label }));
     this.matrix = new Matrix();
-    this.loss = new Chart("Loss", "Cross entropy, in nats: how surprised the network is by the right class");
-    this.accuracy = new Chart("Accuracy", "The share of pictures whose class is right");
+    this.loss = new Chart("Loss", tip("loss"));
+    this.accuracy = new Chart("Accuracy", tip("accuracy"));
     this.seen = h("canvas", { role: "img", "aria-label": "the picture as the network sees it" });
     this.evidence = h("canvas", { role: "img", "aria-label": "saliency: the pixels that count" });
     this.caption = h("p", { class: "quiet" });
@@ -47,7 +49,7 @@ class Pictures {
     this.gallery = h("div", { class: "gallery", role: "group", "aria-label": "test pictures" });
     this.mistakes = h("div", { class: "gallery captioned", role: "group", "aria-label": "mistakes" });
     this.favourites = h("div", { class: "gallery captioned", role: "group", "aria-label": "favourite pictures" });
-    this.favouriteTitle = h("h2", {}, "Favourite inputs");
+    this.favouriteTitle = h("h2", tip("favourites"), "Favourite inputs");
     this.ideal = h("div", { class: "row" });
     this.summary = h("p", { class: "quiet" });
     this.testLine = h("p", { class: "quiet" });
@@ -63,41 +65,40 @@ class Pictures {
   }
 
   makeFields(change) {
-    const docs = (label) => Object.assign(label, {}) && (label.dataset.docs = "pictures") && label;
-    return h("div", { class: "row fields" }, [
-      select("data", "Pictures", "What is learned; a change begins anew", [], change),
-      figure("filters", "Filters", "Filters of the first convolution; the second has twice as many. A change begins anew", { min: 2, max: 32, step: 1 }, change),
-      select("optimizer", "Optimizer", "How weights follow from gradients. A change begins anew", [["adam", "Adam"], ["momentum", "SGD, momentum 0.9"], ["sgd", "SGD"]], change),
-      figure("rate", "Learning rate", "The size of the steps; holds from the next step on", { min: 1e-6, max: 10, any: true }, change),
-      figure("batch", "Batch size", "Pictures of each step. A change begins anew", { min: 1, max: 1024, step: 1 }, change),
-      figure("examples", "Training pictures", "How many are learned: with few, the network soon knows them and nothing else. A change begins anew", { min: 100, max: 20000, step: 1 }, change),
-      figure("seed", "Seed", "Of the first weights and the order of the pictures: the same seed gives the same losses, to the last bit", { min: 0, max: 2147483647, step: 1 }, change),
-      select("speed", "Speed", "How many steps are done per second", [[0, "full"], [100, "100 steps/s"], [20, "20 steps/s"], [4, "4 steps/s"], [1, "1 step/s"]], (name, value) => change(name, Number(value))),
-    ].map(docs));
+    const speeds = [[0, "full"], [100, "100 steps/s"], [20, "20 steps/s"], [4, "4 steps/s"], [1, "1 step/s"]];
+    return h("div", { class: "row fields" },
+      select("data", "Pictures", tip("data"), [], change),
+      figure("filters", "Filters", tip("filters"), { min: 2, max: 32, step: 1 }, change),
+      select("optimizer", "Optimizer", tip("optimizer"), [["adam", "Adam"], ["momentum", "SGD, momentum 0.9"], ["sgd", "SGD"]], change),
+      figure("rate", "Learning rate", tip("rate"), { min: 1e-6, max: 10, any: true }, change),
+      figure("batch", "Batch size", tip("batch"), { min: 1, max: 1024, step: 1 }, change),
+      figure("examples", "Training pictures", tip("examples"), { min: 100, max: 20000, step: 1 }, change),
+      figure("seed", "Seed", tip("seed"), { min: 0, max: 2147483647, step: 1 }, change),
+      select("speed", "Speed", tip("speed"), speeds, (name, value) => change(name, Number(value))));
   }
 
   makePage() {
-    const clear = h("button", { type: "button", "data-tip": "Clear the pad", onclick: () => this.pad.clear() }, "Clear");
+    const clear = h("button", { type: "button", ...tip("clear"), onclick: () => this.pad.clear() }, "Clear");
     return h("div", { class: "lenses" },
       h("h1", { class: "visually-hidden" }, "Pictures"),
       h("section", { class: "panel stack controls" }, this.buttons.element, this.fields, this.summary),
       h("section", { class: "panel stack subject" },
         h("h2", {}, "Draw, or choose a picture"),
-        h("div", { class: "pair" }, h("div", {}, this.pad.canvas, h("div", { class: "row" }, clear, h("span", { class: "quiet" }, "mouse, finger or keys"))),
+        h("div", { class: "pair" }, h("div", tip("pad"), this.pad.canvas, h("div", { class: "row" }, clear, h("span", { class: "quiet" }, "mouse, finger or keys"))),
           h("div", {}, this.seen, this.caption)),
         this.gallery,
-        h("h2", {}, "What the network takes it for"), this.probabilities.element,
+        h("h2", tip("probabilities"), "What the network takes it for"), this.probabilities.element,
         h("h2", {}, "What counts: saliency"),
-        h("div", { class: "pair" }, h("div", { "data-tip": "How much the score of the class changes with each pixel: |d score / d pixel|", "data-docs": "pictures" }, this.evidence), this.evidenceCaption)),
+        h("div", { class: "pair" }, h("div", tip("saliency"), this.evidence), this.evidenceCaption)),
       h("section", { class: "panel stack inner" },
-        h("h2", {}, "Inside, layer by layer"),
+        h("h2", tip("layers"), "Inside, layer by layer"),
         h("p", { class: "quiet" }, "Point at a map: the frame on the picture shows what that unit sees. Click it: the pictures that excite it most. ",
           h("i", { class: "key blue" }), " above 0, ", h("i", { class: "key orange" }), " below 0."),
         this.layers.element),
       h("section", { class: "panel stack curves" }, h("h2", {}, "Learning"), this.loss.element, this.accuracy.element),
       h("section", { class: "panel stack" }, this.favouriteTitle, this.favourites, this.ideal),
-      h("section", { class: "panel stack" }, h("h2", {}, "Right and wrong"), this.testLine, this.matrix.element,
-        h("h3", {}, "Worst mistakes"), this.mistakes));
+      h("section", { class: "panel stack" }, h("h2", tip("confusion"), "Right and wrong"), this.testLine, this.matrix.element,
+        h("h3", tip("mistakes"), "Worst mistakes"), this.mistakes));
   }
 
   showStatus({ settings, sources, playing, task, ready }) {
@@ -197,7 +198,7 @@ class Pictures {
   }
 
   showIdeal({ made, low, high, activation }, { picture }) {
-    const button = h("button", { type: "button", "data-docs": "pictures", "data-tip": "Gradient ascent on the pixels: a picture that excites this unit as much as possible", onclick: () => this.connection.send("ideal") }, "Make its ideal picture");
+    const button = h("button", { type: "button", ...tip("ideal"), onclick: () => this.connection.send("ideal") }, "Make its ideal picture");
     if (!made) return fill(this.ideal, button);
     const canvas = h("canvas", { role: "img", "aria-label": "the ideal picture of the unit" });
     paintPicture(canvas, picture, 0, this.data.shape, EVIDENCE);

@@ -1,26 +1,24 @@
 // Sequences: a network learns to write a text; its state, gates, gradients and attention over time.
 
 import { fill, h, s } from "../dom.js";
+import HELP from "../help/sequences.js";
 import { Chart, row } from "../lenses/chart.js";
 import { TrainingButtons, check, figure, select, showSettings } from "../lenses/controls.js";
 import { HeatMap, shown } from "../lenses/heat.js";
 import { colours, colourOf, drawScaled, heatImage, sized } from "../lenses/paint.js";
-import { showParts, useStyles } from "../lenses/parts.js";
+import { showParts } from "../lenses/parts.js";
 import { drawUnrolled, stepsFor } from "../lenses/unrolled.js";
+import { tips } from "../tips.js";
 
+const tip = tips("sequences", HELP);
 const NAMES = { rnn: "plain RNN", gru: "GRU", lstm: "LSTM", transformer: "transformer" };
 const LINES = { rnn: ["orange"], gru: ["blue", "2 3"], lstm: ["blue"], transformer: ["text"] };
-const PARTS = {
-  h: ["Hidden state h", "What the network tells the next layer, −1 to 1"], c: ["Cell c", "What an LSTM remembers; full colour at ±2"],
-  i: ["Input gate i", "How much is let into the cell, 0 to 1"], f: ["Forget gate f", "How much of the cell is kept, 0 to 1: blue rows are long memories"],
-  g: ["Candidate g", "What could be added to the cell, −1 to 1"], o: ["Output gate o", "How much of the cell is told, 0 to 1"],
-  r: ["Reset gate r", "How much of the old state the candidate sees, 0 to 1"], z: ["Update gate z", "How much of the old state is kept, 0 to 1: blue rows are long memories"],
-  n: ["Candidate n", "The new state, −1 to 1"],
+const TITLES = {
+  h: "Hidden state h", c: "Cell c", i: "Input gate i", f: "Forget gate f", g: "Candidate g", o: "Output gate o", r: "Reset gate r", z: "Update gate z", n: "Candidate n",
 };
 const TYPED = 6; // characters shown at each redraw
 
 export function mount(root, connection) {
-  useStyles("lenses");
   const page = new Sequences(connection);
   root.append(page.element);
   const repaint = () => page.repaint();
@@ -38,12 +36,12 @@ class Sequences {
     this.connection = connection;
     this.maps = {};
     this.first = 0;
-    const change = (name, value) => connection.send("configure", { ...this.settings, [name]: value });
-    this.buttons = new TrainingButtons(connection);
+    const change = (name, value) => connection.send("configure", (this.settings = { ...this.settings, [name]: value }));
+    this.buttons = new TrainingButtons(connection, tip);
     this.fields = this.makeFields(change);
-    this.loss = new Chart("Loss", "Cross entropy of the next character, in nats: how surprised the network is. Those who guess among all characters, or know only how frequent each is, stay at the dotted lines");
-    this.flow = new Chart("Gradients through time", "How large the gradient of the last character's loss is at the hidden state of each step: what a step long ago can still teach");
-    this.compare = check("compare", "Let a plain RNN, a GRU and an LSTM learn side by side", "With and without gates: all learn the same text, from the same seed", (name, on) => change(name, on));
+    this.loss = new Chart("Loss", tip("loss"));
+    this.flow = new Chart("Gradients through time", tip("gradients"));
+    this.compare = check("compare", "Let a plain RNN, a GRU and an LSTM learn side by side", tip("compare"), change);
     this.summary = h("p", { class: "quiet" });
     this.note = h("p", { class: "note", hidden: true });
     this.prompt = h("input", { type: "text", maxlength: 200, value: "ROMEO:" });
@@ -58,7 +56,7 @@ class Sequences {
     this.heats = h("div", { class: "heats" });
     this.unrolled = s("svg", { class: "unrolled", role: "img" });
     this.start = h("input", { type: "range", min: 0, max: 30, value: 0, "aria-label": "first step that is shown", oninput: () => { this.first = Number(this.start.value); this.drawUnrolled(); } });
-    this.unitField = figure("unit", "Unit", "The unit of the hidden state that is shown; a click into a heat map chooses one, too", { min: 0, max: 255, step: 1 }, (_, unit) => connection.send("unit", { unit }));
+    this.unitField = figure("unit", "Unit", tip("unit"), { min: 0, max: 255, step: 1 }, (_, unit) => connection.send("unit", { unit }));
     this.attention = h("div", { class: "attention" });
     this.element = this.makePage();
     showParts(connection, {
@@ -69,30 +67,29 @@ class Sequences {
   }
 
   makeFields(change) {
-    const fields = [
-      select("network", "Network", "What learns. A change begins anew", Object.entries(NAMES), change),
-      select("source", "Text", "What is learned. A change begins anew", [["shakespeare", "Tiny Shakespeare"], ["built-in", "A short text"], ["pasted", "Pasted text"]], change),
-      figure("hidden", "Units", "Width of the hidden state; of the transformer, its width. A change begins anew", { min: 4, max: 256, step: 1 }, change),
-      figure("context", "Context", "Characters through which gradients flow; of the transformer, all that it sees. A change begins anew", { min: 8, max: 128, step: 1 }, change),
-      figure("batch", "Batch size", "Texts that are read side by side. A change begins anew", { min: 1, max: 256, step: 1 }, change),
-      figure("rate", "Learning rate", "The size of Adam's steps; holds from the next step on", { min: 1e-6, max: 1, any: true }, change),
-      figure("forget", "Forget bias", "The bias that an LSTM's forget gates begin with: the higher, the more is kept at first. A change begins anew", { min: -4, max: 4, any: true }, change),
-      figure("seed", "Seed", "Of the first weights: the same seed gives the same losses, to the last bit", { min: 0, max: 2147483647, step: 1 }, change),
-      select("speed", "Speed", "How many steps are done per second", [[0, "full"], [50, "50 steps/s"], [10, "10 steps/s"], [2, "2 steps/s"]], (name, value) => change(name, Number(value))),
-    ];
-    for (const field of fields) field.dataset.docs = "sequences";
-    return h("div", { class: "row fields" }, fields);
+    const texts = [["shakespeare", "Tiny Shakespeare"], ["built-in", "A short text"], ["pasted", "Pasted text"]];
+    const speeds = [[0, "full"], [50, "50 steps/s"], [10, "10 steps/s"], [2, "2 steps/s"]];
+    return h("div", { class: "row fields" },
+      select("network", "Network", tip("network"), Object.entries(NAMES), change),
+      select("source", "Text", tip("source"), texts, change),
+      figure("hidden", "Units", tip("hidden"), { min: 4, max: 256, step: 1 }, change),
+      figure("context", "Context", tip("context"), { min: 8, max: 128, step: 1 }, change),
+      figure("batch", "Batch size", tip("batch"), { min: 1, max: 256, step: 1 }, change),
+      figure("rate", "Learning rate", tip("rate"), { min: 1e-6, max: 1, any: true }, change),
+      figure("forget", "Forget bias", tip("forget"), { min: -4, max: 4, any: true }, change),
+      figure("seed", "Seed", tip("seed"), { min: 0, max: 2147483647, step: 1 }, change),
+      select("speed", "Speed", tip("speed"), speeds, (name, value) => change(name, Number(value))));
   }
 
   makePage() {
     const write = () => this.connection.send("write", { prompt: this.prompt.value, temperature: Number(this.heat.value) });
     this.heat.addEventListener("change", write);
     this.recurrentPanels = [
-      h("section", { class: "panel stack wide" }, h("h2", {}, "Unrolled in time"),
-        h("div", { class: "row" }, this.unitField, h("label", {}, "Steps from", this.start), h("p", { class: "quiet grow" }, "One unit of the state, from character to character: circles hold values, lines what adds up; ", h("i", { class: "key blue" }), " above 0, ", h("i", { class: "key orange" }), " below.")),
+      h("section", { class: "panel stack wide" }, h("h2", tip("unrolled"), "Unrolled in time"),
+        h("div", { class: "row" }, this.unitField, h("label", tip("from"), "Steps from", this.start), h("p", { class: "quiet grow" }, "One unit of the state, from character to character: circles hold values, lines what adds up; ", h("i", { class: "key blue" }), " above 0, ", h("i", { class: "key orange" }), " below.")),
         h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "the unrolled network" }, this.unrolled)),
     ];
-    this.attentionPanel = h("section", { class: "panel stack wide" }, h("h2", {}, "Attention"),
+    this.attentionPanel = h("section", { class: "panel stack wide" }, h("h2", tip("attention"), "Attention"),
       h("p", { class: "quiet" }, "A map for each head of each layer. A row is a character that reads, a column one that it looks at: the darker, the more. What comes later is hidden."), this.attention);
     this.flowPanel = h("section", { class: "panel stack wide" }, h("h2", {}, "With and without gates"), this.compare, this.flow.element,
       h("p", { class: "quiet" }, "A line that falls to the left is a vanishing gradient: the network cannot learn what that far back has to do with the end."));
@@ -100,15 +97,15 @@ class Sequences {
       h("h1", { class: "visually-hidden" }, "Sequences"),
       h("section", { class: "panel stack controls" }, this.buttons.element, this.fields, this.summary, this.note),
       h("section", { class: "panel stack" }, h("h2", {}, "Writing"),
-        h("div", { class: "row" }, h("label", { class: "grow", "data-tip": "What the text begins with" }, "Prompt", this.prompt),
-          h("label", { "data-tip": "Below 1, likely characters are preferred; above 1, unlikely ones get a chance", "data-docs": "sequences" }, h("span", {}, "Temperature ", this.heatShown), this.heat),
-          h("button", { type: "button", "data-tip": "Write now; while it learns, it writes every few seconds", onclick: write }, "Write")),
+        h("div", { class: "row" }, h("label", { class: "grow", ...tip("prompt") }, "Prompt", this.prompt),
+          h("label", tip("temperature"), h("span", {}, "Temperature ", this.heatShown), this.heat),
+          h("button", { type: "button", ...tip("write"), onclick: write }, "Write")),
         this.sample, h("details", {}, h("summary", {}, "Earlier samples"), this.earlier)),
       h("section", { class: "panel stack" }, h("h2", {}, "Learning"), this.loss.element,
         h("details", {}, h("summary", {}, "Learn a text of your own"), h("div", { class: "stack" }, h("label", {}, "Text", this.pasted),
-          h("button", { type: "button", "data-tip": "Begin anew with this text", onclick: () => this.connection.send("paste", { text: this.pasted.value }) }, "Learn this text")))),
+          h("button", { type: "button", ...tip("paste"), onclick: () => this.connection.send("paste", { text: this.pasted.value }) }, "Learn this text")))),
       h("section", { class: "panel stack wide" }, h("h2", {}, "Reading"),
-        h("label", { "data-tip": "A text that the network reads, character by character" }, "Text to read, up to 96 characters", this.text),
+        h("label", tip("read"), "Text to read, up to 96 characters", this.text),
         this.strip, this.expected, this.heats),
       this.recurrentPanels, this.attentionPanel, this.flowPanel);
   }
@@ -153,7 +150,7 @@ class Sequences {
     for (const map of Object.values(this.maps)) map.close();
     this.maps = {};
     for (const name of names) {
-      this.maps[name] = new HeatMap(...PARTS[name], { limit: name === "c" ? 2 : 1, choose: (step, unit) => this.chooseUnit(step, unit) });
+      this.maps[name] = new HeatMap(TITLES[name], tip(name), { limit: name === "c" ? 2 : 1, choose: (step, unit) => this.chooseUnit(step, unit) });
     }
     fill(this.heats, Object.values(this.maps).map((map) => map.element));
   }
