@@ -7,6 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
 import slopes as sl
 from slopes import optim, text
 from slopes.errors import ArgumentError

@@ -92,7 +92,7 @@ def test(scene: Scene, model: Model) -> Part:
 def favourites(scene: Scene, model: Model) -> Part:
     """The training pictures that excite the chosen unit most."""
     searched = model.data.train.inputs[:SEARCHED]
-    best = strongest(model.probe, searched, *scene.unit)
+    best = strongest(model.probe, searched, *scene.unit, model.field)
     return ({"layer": best.layer, "unit": best.unit, "indices": best.indices.tolist(), "activations": best.activations.tolist(),
              "boxes": best.boxes.tolist(), "searched": len(searched)}, {"pictures": pixels(searched[best.indices])})
 
