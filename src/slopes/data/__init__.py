@@ -37,7 +37,7 @@ __all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "ImageFol
            "Sound", "Splits", "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "bias_only",
            "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays",
            "from_frame", "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz",
-           "load_safetensors", "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings", "resample",
-           "rt_polarity", "save_image_folder", "save_json", "save_npy", "save_npz", "save_safetensors", "spectrogram", "split",
-           "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt",
-           "wikitext2", "windows", "wine_quality"]
+           "load_safetensors", "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order",
+           "ratings", "resample", "rt_polarity", "save_image_folder", "save_json", "save_npy", "save_npz", "save_safetensors",
+           "spectrogram", "split", "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba", "temperatures",
+           "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows", "wine_quality"]
