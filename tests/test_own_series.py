@@ -81,7 +81,7 @@ def test_what_is_repaired_is_said(tmp_path):
     assert table.target.tolist() == [1, 3, 3, 5, 7, 9]
     notes = " | ".join(table.notes)
     assert "the rows are not in the order of 'time' (line 3 goes back): they are sorted" in notes
-    assert "1 times are there more than once: the mean of their values is taken (2024-01-02)" in notes
+    assert "1 time is there more than once: the mean of their values is taken (2024-01-02)" in notes
     assert "2 times are missing: 2024-01-04, 2024-01-05: they are filled, interpolated" in notes
     last = read(tmp_path, times, [3, 1, 2, 4, 9], Question("time", "y", duplicates="last", gaps="previous"))
     assert last.target.tolist() == [1, 4, 3, 3, 3, 9] and "as the values before them" in " ".join(last.notes)
@@ -98,7 +98,7 @@ def test_the_ends_of_a_target(tmp_path):
 
 @pytest.mark.parametrize("times, values, said", [
     (["2024-01-01", "2024-01-02", "2024-01-02"], None,
-     "time column 'time': 1 times are there more than once: 2024-01-02 / .* / --duplicates mean or --duplicates last"),
+     "time column 'time': 1 time is there more than once: 2024-01-02 / .* / --duplicates mean or --duplicates last"),
     (["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-05"], None, "gaps: 1 times are missing: 2024-01-03 / .* / --gaps interpolate"),
     (days(5), [1, 2, "", 4, 5], "gaps: 1 values of 'y' are missing: 2024-01-03 / "),
     ([*days(9), *days(9, step=7, first=date(2024, 2, 1))], None, "two frequencies: 1 day, but from 2024-02-01 on 7 times as far apart"),

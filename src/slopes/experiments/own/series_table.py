@@ -226,9 +226,10 @@ def merge_doubles(table: TextTable, question: Question, form: TimeFormat, times:
     if not len(doubled):
         return times, columns
     named = join_first([form.text(time) for time in doubled[:SHOWN].tolist()], len(doubled))
+    many = f"{len(doubled):,} times are" if len(doubled) > 1 else "1 time is"
     if question.duplicates == "error":
-        raise doubled_times(table, question, f"{len(doubled):,} times are there more than once: {named}")
-    notes.append(f"{len(doubled):,} times are there more than once: the {question.duplicates} of their values is taken ({named})")
+        raise doubled_times(table, question, f"{many} there more than once: {named}")
+    notes.append(f"{many} there more than once: the {question.duplicates} of their values is taken ({named})")
     last = first + counts - 1
     return unique, {name: means(values, first) if question.duplicates == "mean" and values.dtype != object else values[last]
                     for name, values in columns.items()}
