@@ -235,7 +235,7 @@ class SoftmaxRegression(Regression):
 
     >>> from slopes.zoo.classifiers import SoftmaxRegression
     >>> model = SoftmaxRegression().fit([[0.0], [1.0], [2.0]], ["low", "middle", "high"])
-    >>> model.predict([[-1.0], [3.0]]).tolist(), model.probabilities([[0.5]]).shape
+    >>> model.predict([[-1.0], [3.0]]).tolist(), model.predict_proba([[0.5]]).shape
     (['low', 'high'], (1, 3))
     """
 
