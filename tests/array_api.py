@@ -64,12 +64,15 @@ def values(shape: tuple[int, ...], dtype: str, seed: int = 0) -> Array:
 
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, np.inf, -np.inf, np.nan])
-UNARY = """abs acos acosh asin asinh atan atanh bitwise_invert ceil conj cos cosh exp expm1 floor imag isfinite isinf isnan log log10 log1p
-log2 logical_not negative positive real reciprocal round sign signbit sin sinh sqrt square tan tanh trunc""".split()
-BINARY = """add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor copysign divide equal floor_divide greater
-greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum multiply nextafter not_equal pow remainder
-subtract isin""".split()
-REDUCED = "all any argmax argmin count_nonzero max mean min prod std sum var".split()
+UNARY = [
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_invert", "ceil", "conj", "cos", "cosh", "exp", "expm1",
+    "floor", "imag", "isfinite", "isinf", "isnan", "log", "log10", "log1p", "log2", "logical_not", "negative", "positive", "real",
+    "reciprocal", "round", "sign", "signbit", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc"]
+BINARY = [
+    "add", "atan2", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "copysign", "divide",
+    "equal", "floor_divide", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp", "logical_and", "logical_or",
+    "logical_xor", "maximum", "minimum", "multiply", "nextafter", "not_equal", "pow", "remainder", "subtract", "isin"]
+REDUCED = ["all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 
 def elementwise() -> Iterator[Case]:
@@ -132,8 +135,10 @@ def layouts() -> Iterator[Case]:
     for dtype in TYPES:
         x, row = values((2, 3, 4), dtype), values((5,), dtype)
         for name, args, kwargs in (
-                ("broadcast_to", (values((3, 1), dtype), (2, 3, 4)), {}), ("concat", ([x, x],), {"axis": 1}), ("concat", ([x, row],), {"axis": None}),
-                ("expand_dims", (x,), {"axis": 1}), ("expand_dims", (x,), {"axis": -1}), ("flip", (x,), {}), ("flip", (x,), {"axis": (0, -1)}),
+                ("broadcast_to", (values((3, 1), dtype), (2, 3, 4)), {}), ("concat", ([x, x],), {"axis": 1}),
+                ("concat", ([x, row],), {"axis": None}),
+                ("expand_dims", (x,), {"axis": 1}), ("expand_dims", (x,), {"axis": -1}), ("flip", (x,), {}),
+                ("flip", (x,), {"axis": (0, -1)}),
                 ("moveaxis", (x, 0, 2), {}), ("moveaxis", (x, (0, 1), (-1, 0)), {}), ("permute_dims", (x, (2, 0, 1)), {}),
                 ("repeat", (row, 2), {}), ("repeat", (x, 2), {"axis": 1}), ("repeat", (row, Array(np.array([1, 0, 2, 1, 3]))), {}),
                 ("reshape", (x, (4, -1)), {}), ("reshape", (x, (24,)), {"copy": True}), ("reshape", (values((0, 3), dtype), (3, 0)), {}),
@@ -146,7 +151,8 @@ def layouts() -> Iterator[Case]:
                 ("take", (x, Array(np.array([1, 3, 0]))), {"axis": 2}), ("take", (row, Array(np.array([4, 0]))), {}),
                 ("take_along_axis", (x, Array(np.zeros((2, 1, 4), np.int64))), {"axis": 1}),
                 ("nonzero", (x,), {}), ("where", (Array(x.values.real > 0), x, values((4,), dtype, 1)), {}),
-                ("where", (Array(row.values.real > 0), row, 1), {}), ("where", (Array(row.values.real > 0), row, values((5,), "float64")), {}),
+                ("where", (Array(row.values.real > 0), row, 1), {}),
+                ("where", (Array(row.values.real > 0), row, values((5,), "float64")), {}),
                 ("astype", (x, "float64"), {}), ("clip", (x, 0, 2), {}), ("clip", (x, values((4,), dtype, 1)), {}),
                 ("clip", (x,), {"max": 1}), ("clip", (x,), {})):
             yield Case(name, args, kwargs)
@@ -204,10 +210,12 @@ def products() -> Iterator[Case]:
             continue
         square = Array(values((2, 3, 3), dtype).values + 3 * np.eye(3, dtype=dtype))
         symmetric = Array(square.values @ np.conj(np.swapaxes(square.values, -1, -2)))
-        for name, args in (("cholesky", (symmetric,)), ("cross", (m, v)), ("det", (square,)), ("diagonal", (s,)), ("eigvalsh", (symmetric,)),
+        for name, args in (("cholesky", (symmetric,)), ("cross", (m, v)), ("det", (square,)), ("diagonal", (s,)),
+                           ("eigvalsh", (symmetric,)),
                            ("inv", (square,)), ("matmul", (m, s)), ("matrix_norm", (s,)), ("matrix_power", (square, 3)),
                            ("matrix_rank", (square,)), ("matrix_transpose", (s,)), ("outer", (v, v)), ("pinv", (m,)),
-                           ("slogdet", (square,)), ("solve", (square, square)), ("svdvals", (s,)), ("tensordot", (m, values((3, 2), dtype))),
+                           ("slogdet", (square,)), ("solve", (square, square)), ("svdvals", (s,)),
+                           ("tensordot", (m, values((3, 2), dtype))),
                            ("trace", (s,)), ("vecdot", (v, v)), ("vector_norm", (s,))):
             yield Case(f"linalg.{name}", args, {})
         for ord in (1, np.inf, -np.inf, -1, 2, -2, "nuc"):
@@ -351,7 +359,8 @@ def main() -> int:
         groups.setdefault((f"{case.name}: {text}", reason_of(f"{case.name}: {text}")), []).append(case)
     for (text, reason), cases in sorted(groups.items()):
         print(f"{text} ({len(cases)} cases, such as {text_of(cases[0])}): {reason or 'NOT LISTED'}")
-    print(f"{sum(counts.values()) - len(differing)} of {sum(counts.values())} cases agree ({dict(counts)}); not called: {', '.join(sorted(uncalled())) or 'none'}")
+    total = sum(counts.values())
+    print(f"{total - len(differing)} of {total} cases agree ({dict(counts)}); not called: {', '.join(sorted(uncalled())) or 'none'}")
     return int(not all(reason for _, reason in groups))
 
 

@@ -63,7 +63,7 @@ def test_every_model_learns_heaps_of_points_with_any_labels(model):
     x = np.array([[3, 0], [-3, 2], [0, -4]])[np.arange(90) % len(names)] + RNG.normal(size=(90, 2)) * 0.5
     assert model.fit(x, y) is model and model.score(x, y) > 0.98 and model.predict(x[:3]).dtype == y.dtype
     if hasattr(model, "probabilities"):
-        shares = model.probabilities(x)
+        shares = model.predict_proba(x)
         assert shares.shape == (90, len(names)) and np.allclose(shares.sum(axis=1), 1)
         assert (names[shares.argmax(axis=1)] == model.predict(x)).all()
 
@@ -74,7 +74,7 @@ def test_regression_ends_at_another_minimum_than_scikit_learn_s(kind):
     x = RNG.normal(size=(80, 3))
     y = (x @ [1.0, -2.0, 0.5] + RNG.normal(size=80) > 0).astype(int) if kind is LogisticRegression else RNG.integers(0, 3, 80)
     ours, theirs = kind(penalty=0.01).fit(x, y), linear.LogisticRegression(C=1 / (0.01 * 80), tol=1e-8, max_iter=1000).fit(x, y)
-    np.testing.assert_allclose(ours.probabilities(x), theirs.predict_proba(x), atol=2e-3)
+    np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=2e-3)
 
 
 @pytest.mark.parametrize("features, good", [(None, False), (nn.Squares(), True), (nn.Polar(), True)])
@@ -144,4 +144,23 @@ def test_a_network_draws_its_weights_from_a_generator_of_its_own():
     expected = float(sl.uniform())
     sl.seed(4)
     one, other = (Network(mlp, epochs=1, seed=3).fit(x, np.arange(20) % 2) for _ in range(2))
-    assert float(sl.uniform()) == expected and np.array_equal(one.probabilities(x), other.probabilities(x))
+    assert float(sl.uniform()) == expected and np.array_equal(one.predict_proba(x), other.predict_proba(x))
+
+
+def test_tools_of_scikit_learn_take_the_models():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 2))
+    y = np.where(x[:, 0] > 0, "right", "left")
+    base = pytest.importorskip("sklearn.base")
+    selection, pipeline = pytest.importorskip("sklearn.model_selection"), pytest.importorskip("sklearn.pipeline")
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    for model in (Perceptron(passes=20), LogisticRegression(penalty=0.1), SoftmaxRegression(steps=20), DecisionTree(depth=2),
+                  Network(mlp, epochs=1)):
+        copied = base.clone(model)
+        assert type(copied) is type(model) and copied.get_params() == model.get_params() and base.is_classifier(model)
+        whole = pipeline.make_pipeline(preprocessing.StandardScaler(), model).fit(x, y)
+        assert set(whole.predict(x)) <= {"left", "right"} and whole.classes_.tolist() == ["left", "right"]
+    search = selection.GridSearchCV(DecisionTree(), {"depth": [1, 2]}, cv=2).fit(x, y)
+    assert search.best_score_ > 0.8 and search.best_params_["depth"] in (1, 2)
+    with pytest.raises(ArgumentError, match="has no parameter width"):
+        DecisionTree().set_params(width=1)

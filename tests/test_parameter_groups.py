@@ -196,3 +196,41 @@ def test_a_combination_trains_each_part_by_its_own_rule():
     for name, array in apart.state_dict().items():
         np.testing.assert_allclose(net.state_dict()[name], array, rtol=1e-6, atol=1e-7)
     assert both.state_dict().keys() >= {"lr", "groups.0.lr", "groups.0.weight.momentum_buffer", "groups.1.bias.exp_avg"}
+
+
+def test_parameters_that_are_added_later_are_a_group_of_their_own():
+    first, second, third = (sl.Parameter([1.0, 2.0]) for _ in range(3))
+    opt = optim.SGD([first], lr=0.1, momentum=0.9)
+    step = sl.compile(lambda: step_on(opt))
+    step()
+    kept = opt.states[0]["momentum_buffer"]
+    opt.add_param_group({"params": second, "lr": 0.01})
+    opt.add_param_group({"params": [third], "momentum": 0.0})
+    assert opt.groups[0].states[0]["momentum_buffer"] is kept
+    assert [round(float(group.lr), 6) for group in opt.groups] == [0.1, 0.01, 0.1]
+    step()
+    np.testing.assert_allclose(first.numpy(), [1 - 0.1 - 0.19, 2 - 0.1 - 0.19], rtol=1e-6)
+    np.testing.assert_allclose(second.numpy(), [0.99, 1.99], rtol=1e-6)
+    np.testing.assert_allclose(third.numpy(), [0.9, 1.9], rtol=1e-6)
+    opt.lr = 0.05  # half of it, for all groups
+    opt.add_param_group({"params": [sl.Parameter([0.0])]})
+    assert [round(float(group.rate), 6) for group in opt.groups] == [0.05, 0.005, 0.05, 0.1]
+    for group, message in (({"params": [first]}, "in two groups"), ({"lr": 1.0}, "not a dictionary with 'params'"),
+                           ({"params": [sl.Parameter([0.0])], "momentun": 1.0}, "not an option of SGD")):
+        with pytest.raises(ArgumentError, match=message):
+            opt.add_param_group(group)
+
+
+def step_on(opt):
+    """A step down the sum of the parameters."""
+    opt.zero_grad()
+    sum(parameter.sum() for parameter in opt.parameters).backward()
+    opt.step()
+
+
+def test_the_first_group_may_come_late():
+    weight = sl.Parameter([1.0])
+    opt = optim.Adam(lr=0.1)
+    opt.add_param_group({"params": [weight]})
+    step_on(opt)
+    np.testing.assert_allclose(weight.numpy(), [0.9], rtol=1e-5)

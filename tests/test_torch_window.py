@@ -62,6 +62,35 @@ def test_functions_say_what_they_compute_and_how_it_is_written_in_slopes():
     assert "sl.argsort" in torch.kthvalue.__doc__ and "sl.sum" in torch.sum.__doc__
 
 
+def test_forward_hooks_see_and_replace_what_modules_get_and_return():
+    net, seen = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), []
+    names, x = list(net.state_dict()), torch.ones(1, 2)
+    with torch.no_grad():
+        net[0].weight.fill_(1.0)
+        net[0].bias.zero_()
+    handles = [net[0].register_forward_hook(lambda module, args, output: seen.append((type(module).__name__, output.size()))),
+               net[1].register_forward_hook(lambda module, args, output: output * 2),
+               net.register_forward_pre_hook(lambda module, args: args[0] + 1)]
+    assert net(x).tolist() == [[8.0, 8.0]] and seen == [("Linear", (1, 2))]
+    step = torch.compile(lambda x: net(x))
+    assert step(x).tolist() == step(x).tolist() == [[8.0, 8.0]] and len(seen) == 2
+    assert list(net.state_dict()) == names and len(list(net.modules())) == 3
+    for handle in handles:
+        handle.remove()
+        handle.remove()
+    assert step(x).tolist() == [[2.0, 2.0]] == net(x).tolist() and len(seen) == 2
+
+
+def test_optimizers_take_more_groups():
+    first, second = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([first], lr=0.5)
+    optimizer.add_param_group({"params": second, "lr": 0.25})
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.25]
+    (first.sum() + second.sum()).backward()
+    optimizer.step()
+    assert first.tolist() == [0.5, 0.5] and second.tolist() == [0.75, 0.75]
+
+
 def test_lbfgs_goes_the_way_of_pytorch():
     x = nn.Parameter(torch.tensor([-1.2, 1.0, 0.5]))
     optimizer = torch.optim.LBFGS([x], lr=0.1, max_iter=7)
@@ -270,7 +299,7 @@ def test_what_is_missing_names_the_way_of_slopes(module, name, way):
 
 @pytest.mark.parametrize("use, way", [
     (lambda: torch.ones(1, requires_grad=True).backward(create_graph=True), "sl.grad"),
-    (lambda: torch.ones(1).register_hook(print), "taps"), (lambda: nn.ReLU().register_forward_hook(print), "taps"),
+    (lambda: torch.ones(1).register_hook(print), "taps"), (lambda: nn.ReLU().register_full_backward_hook(print), "taps"),
     (lambda: torch.ones(2, dtype=torch.int64).mean(), "float"),
     (lambda: torch.nn.utils.clip_grad_norm_([nn.Parameter(torch.ones(1))], 1.0, norm_type=1), "clip_grad_value_"),
     (lambda: torch.multinomial(torch.ones(2), 3), "replacement"), (lambda: torch.ones(4).split([1, 2]), "do not add up"),

@@ -100,6 +100,8 @@ class InitSignature:
     def __get__(self, instance: Any, owner: type) -> inspect.Signature:
         if instance is not None:
             raise AttributeError("__signature__")  # that of an object is its __call__'s
+        if owner.__init__ is object.__init__:  # type: ignore[misc]
+            return inspect.Signature()
         own = inspect.signature(owner.__init__)  # type: ignore[misc]
         return own.replace(parameters=list(own.parameters.values())[1:])
 

@@ -18,7 +18,7 @@ from ..nn.state import copy_state, load_arrays
 from ..tensor import Tensor
 from ..versions import versions
 from .groups import Grouped, State
-from .parameters import named_parameters, parameter_groups
+from .parameters import GROUP_KEY, named_parameters, parameter_groups
 
 MAX_LISTED = 8  # parameters without a gradient that an error names; the others are counted
 
@@ -126,6 +126,35 @@ class Optimizer(Grouped):
         self.steps.assign(0)
         self.extend_state()
         return self
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Optimize more parameters: {"params": ..., options}; those that are optimized already become a group, with state and options.
+
+        Compiled functions are traced again. Raises ArgumentError for a parameter that is optimized already, and for unknown options.
+
+        >>> from slopes import nn, optim
+        >>> body, head = nn.Linear(2, 2), nn.Linear(2, 1)
+        >>> optimizer = optim.SGD(body.named_parameters(), lr=0.1)
+        >>> optimizer.add_param_group({"params": head.named_parameters(), "lr": 0.01})
+        >>> [float(group.lr) for group in optimizer.groups]
+        [0.1, 0.01]
+        """
+        members = list(self.members) if self.members else [self.as_member()] if self.parameters else []
+        for member in members:
+            member.lr = float(member.rate)  # where the rate of the whole has been changed, the rates of groups stay as they are
+        parameter_groups(type(self).__name__, [group])  # raises ArgumentError for what is no group
+        params = group[GROUP_KEY]
+        added = self.group(len(members), {**group, GROUP_KEY: [params] if isinstance(params, Tensor) else params})
+        self.join([*members, added])
+
+    def as_member(self) -> Optimizer:
+        """An optimizer of the same parameters, with the state and the options of this one, as a group of it."""
+        member = self.group(0, {GROUP_KEY: list(zip(self.names, self.parameters))})
+        for name in self.hyper_parameters():
+            value = getattr(self, name)
+            setattr(member, name, None if value is None else float(value))
+        member.states, member.steps = self.states, self.steps
+        return member
 
     def extend_state(self) -> None:
         """Allocate state that is missing."""

@@ -1,7 +1,8 @@
-"""The classical models under one interface: fit(x, y), predict(x), score(x, y); labels of any kind."""
+"""The classical models under the interface of scikit-learn's classifiers: fit(x, y), predict(x), score(x, y); labels of any kind."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, Self
@@ -25,17 +26,19 @@ class Classifier:
     fit(x, y)      learn from x (N, ...) and labels y (N,): whole numbers, words or booleans; returns the model itself
     predict(x)     the label of each x (N, ...) -> (N,)
     score(x, y)    the share of x that is given its label y
+
+    After fit: classes_. Where scikit-learn is installed, its pipelines, searches and clone take the models too.
     """
 
-    classes: np.ndarray  # the labels, sorted; a model's class k is classes[k]
+    classes_: np.ndarray  # the labels, sorted; a model's class k is classes_[k]
 
     def fit(self, x: Any, y: Any) -> Self:
         """Learn from the examples."""
         x, y = examples(type(self).__name__, x, y)
         check_classes(type(self).__name__, y)
-        self.classes, indices = np.unique(y, return_inverse=True)
-        if len(self.classes) < 2:
-            raise ArgumentError(f"{type(self).__name__}.fit: all {len(y)} labels are {self.classes[0]!r}",
+        self.classes_, indices = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ArgumentError(f"{type(self).__name__}.fit: all {len(y)} labels are {self.classes_[0]!r}",
                                 why="there is nothing to distinguish", repair="give examples of two classes or more")
         self.learn(x, indices.reshape(-1))
         return self
@@ -43,7 +46,7 @@ class Classifier:
     def predict(self, x: Any) -> np.ndarray:
         """The label of each example."""
         self.check_fitted()
-        return self.classes[self.decide(rows(type(self).__name__, x))]
+        return self.classes_[self.decide(rows(type(self).__name__, x))]
 
     def score(self, x: Any, y: Any) -> float:
         """The share of examples that are given their label."""
@@ -52,8 +55,31 @@ class Classifier:
 
     def check_fitted(self) -> None:
         """ArgumentError before fit."""
-        if not hasattr(self, "classes"):
+        if not hasattr(self, "classes_"):
             raise ArgumentError(f"{type(self).__name__} is not fitted yet", repair="call fit(x, y) first")
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the constructor, by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments of the constructor, for the next fit; returns the model itself."""
+        unknown = params.keys() - self.get_params().keys()
+        if unknown:
+            raise ArgumentError(f"{type(self).__name__} has no parameter {', '.join(sorted(unknown))}",
+                                repair=f"its parameters are {', '.join(self.get_params())}")
+        self.__init__(**{**self.get_params(), **params})  # type: ignore[misc]
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks for: that this is a classifier."""
+        utils = require("sklearn.utils", extra="sklearn", purpose="its tools")
+        return utils.Tags(estimator_type="classifier", target_tags=utils.TargetTags(required=True), transformer_tags=None,
+                          classifier_tags=utils.ClassifierTags(), regressor_tags=None)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether fit was called."""
+        return hasattr(self, "classes_")
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Learn from rows (N, ...) and class numbers (N,)."""
@@ -87,8 +113,8 @@ class Perceptron(Classifier):
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Passes of the learning rule."""
-        if len(self.classes) != 2:
-            raise ArgumentError(f"Perceptron: there are {len(self.classes)} classes", why="one threshold unit tells two apart",
+        if len(self.classes_) != 2:
+            raise ArgumentError(f"Perceptron: there are {len(self.classes_)} classes", why="one threshold unit tells two apart",
                                 repair="use SoftmaxRegression, or one perceptron per class")
         x = x.reshape(len(x), -1).astype(np.float64)
         self.weights, self.bias, self.mistakes = np.zeros(x.shape[1]), 0.0, [len(x)]
@@ -128,7 +154,7 @@ class Probable(Classifier):
 
     net: nn.Module
 
-    def probabilities(self, x: Any) -> np.ndarray:
+    def predict_proba(self, x: Any) -> np.ndarray:
         """The probability of each class: (N, ...) -> (N, classes), rows that sum to 1."""
         self.check_fitted()
         with Mode(self.net, training=False), no_grad():
@@ -140,7 +166,7 @@ class Probable(Classifier):
 
     def decide(self, x: np.ndarray) -> np.ndarray:
         """The likeliest class."""
-        return self.probabilities(x).argmax(axis=1)
+        return self.predict_proba(x).argmax(axis=1)
 
 
 class Regression(Probable):
@@ -192,8 +218,8 @@ class LogisticRegression(Regression):
 
     def outputs(self) -> int:
         """One: the logit of yes."""
-        if len(self.classes) != 2:
-            raise ArgumentError(f"LogisticRegression: there are {len(self.classes)} classes", why="one logit tells two apart",
+        if len(self.classes_) != 2:
+            raise ArgumentError(f"LogisticRegression: there are {len(self.classes_)} classes", why="one logit tells two apart",
                                 repair="use SoftmaxRegression")
         return 1
 
@@ -209,7 +235,7 @@ class SoftmaxRegression(Regression):
 
     >>> from slopes.zoo.classifiers import SoftmaxRegression
     >>> model = SoftmaxRegression().fit([[0.0], [1.0], [2.0]], ["low", "middle", "high"])
-    >>> model.predict([[-1.0], [3.0]]).tolist(), model.probabilities([[0.5]]).shape
+    >>> model.predict([[-1.0], [3.0]]).tolist(), model.predict_proba([[0.5]]).shape
     (['low', 'high'], (1, 3))
     """
 
@@ -217,7 +243,7 @@ class SoftmaxRegression(Regression):
 
     def outputs(self) -> int:
         """One logit per class."""
-        return len(self.classes)
+        return len(self.classes_)
 
     def targets(self, y: np.ndarray) -> Any:
         """Class numbers."""
@@ -242,14 +268,17 @@ class Network(Probable):
 
     def __init__(self, make: Callable[[tuple[int, ...], int], nn.Module], optimizer: Callable[[], Any] | None = None, seed: int = 0,
                  **options: Any) -> None:
-        self.make, self.optimizer, self.seed = make, optimizer, seed
-        self.options = {"progress": False, **options}
+        self.make, self.optimizer, self.seed, self.options = make, optimizer, seed, options
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"make": self.make, "optimizer": self.optimizer, "seed": self.seed, **self.options}
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a new net."""
         with random.using(random.Generator(self.seed)):
-            self.net = self.make(x.shape[1:], len(self.classes))
-        self.run = fit(self.net, Dataset(x, y), optimizer=self.optimizer() if self.optimizer else None, seed=self.seed, **self.options)
+            self.net = self.make(x.shape[1:], len(self.classes_))
+        options = {"progress": False, **self.options}
+        self.run = fit(self.net, Dataset(x, y), optimizer=self.optimizer() if self.optimizer else None, seed=self.seed, **options)
 
 
 class DecisionTree(Classifier):
@@ -266,6 +295,7 @@ class DecisionTree(Classifier):
 
     def __init__(self, depth: int | None = None, seed: int = 0) -> None:
         trees = require("sklearn.tree", extra="sklearn", purpose="DecisionTree")
+        self.depth, self.seed = depth, seed
         self.tree = trees.DecisionTreeClassifier(max_depth=depth, random_state=seed)
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from ...tensor import Tensor as CoreTensor
 from ..devices import Device, no_device
 from ..sides import lifted, on_side, side, to_window
 from ..tensor import Buffer
+from . import hooks
 
 
 class Parameters(CoreParameters):
@@ -37,7 +38,9 @@ class Module(core.Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with on_side(core=False):
-            return super().__call__(*to_window(args), **to_window(kwargs))
+            args = hooks.changed_args(self, to_window(args))
+            output = super().__call__(*args, **to_window(kwargs))
+            return hooks.changed_output(self, args, output)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, to_window(value) if isinstance(value, CoreTensor) else value)
@@ -90,11 +93,21 @@ class Module(core.Module):
     def cuda(self, device: Any = None) -> Any:
         raise no_device("cuda")
 
-    def register_forward_hook(self, hook: Any) -> Any:
-        raise ArgumentError("register_forward_hook: layers call no hooks", why="a compiled function calls no Python code",
-                            repair='look at the output of a layer with sl.compile(taps=["net[0]"])')
+    def register_forward_hook(self, hook: hooks.Hook) -> hooks.Handle:
+        """Call hook(module, args, output) after each forward pass; what it returns, unless None, replaces the output.
 
-    register_forward_pre_hook = register_full_backward_hook = register_forward_hook
+        A compiled function calls it while it is traced: what it computes is part of the program, what it prints or appends to a list
+        is done once. `taps` of sl.compile give the values of each call.
+        """
+        return hooks.register(self, hooks.AFTER, hook)
+
+    def register_forward_pre_hook(self, hook: hooks.Hook) -> hooks.Handle:
+        """Call hook(module, args) before each forward pass; what it returns, unless None, replaces the arguments."""
+        return hooks.register(self, hooks.BEFORE, hook)
+
+    def register_full_backward_hook(self, hook: hooks.Hook) -> hooks.Handle:
+        raise ArgumentError("register_full_backward_hook: the backward pass calls no hooks", why="it is a graph of operations",
+                            repair='look at gradients with sl.compile(taps=["net[0].weight.grad"]), or in .grad after backward()')
 
 
 class Layer(Module):

@@ -48,6 +48,11 @@ class Optimizer(core.Optimizer):
     def param_groups(self) -> list[Group]:
         return [Group(group) for group in self.groups]
 
+    def add_param_group(self, param_group: Any) -> None:
+        """Optimize more parameters: {"params": ..., options}; those that are optimized already stay a group."""
+        with on_side(core=True):
+            super().add_param_group(param_group)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         with on_side(core=True):
             super().zero_grad()
