@@ -25,15 +25,15 @@ def folded(b: FunctionWriter, instruction: str, x: Value, y: Value) -> Value | N
     if x.dtype != INT64 or (left is None and right is None):
         return None
     if isinstance(left, int) and isinstance(right, int):
-        if right == 0 and instruction in ("udiv", "urem") or (left < 0 or right < 0) and instruction in ("udiv", "urem"):
+        if instruction in ("udiv", "urem") and (left < 0 or right <= 0):
             return None
         value = FOLDED[instruction](left, right)
         return b.const(value, like=x) if -(2**63) <= value < 2**63 else None
-    if right == 0 and instruction in ("add", "sub") or right == 1 and instruction in ("mul", "udiv"):
+    if (right == 0 and instruction in ("add", "sub")) or (right == 1 and instruction in ("mul", "udiv")):
         return x
-    if left == 0 and instruction == "add" or left == 1 and instruction == "mul":
+    if (left == 0 and instruction == "add") or (left == 1 and instruction == "mul"):
         return y
-    if 0 in (left, right) and instruction == "mul" or right == 1 and instruction == "urem":
+    if (0 in (left, right) and instruction == "mul") or (right == 1 and instruction == "urem"):
         return b.const(0, like=x)
     return None
 
@@ -216,7 +216,7 @@ class Builder(FunctionWriter):
 
     def convert(self, instruction: str, x: Value, dtype: np.dtype) -> Value:
         """One of LLVM's conversion instructions."""
-        if x.lanes == 3 and dtype.itemsize == 1 and (instruction == "trunc" and x.dtype.itemsize == 8 or x.dtype == BOOL):
+        if x.lanes == 3 and dtype.itemsize == 1 and ((instruction == "trunc" and x.dtype.itemsize == 8) or x.dtype == BOOL):
             return self._convert_lanes(instruction, x, dtype)
         return self.new(f"{instruction} {type_text(x.dtype, x.lanes)} {x.ref} to {type_text(dtype, x.lanes)}", dtype, x.lanes)
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from .values import BOOL, INT64, Value, literal_text, suffix_text, type_text
 
-
 MEMORY = frozenset({"load", "call", "atomicrmw", "cmpxchg"})
 """Instructions that may give another value when they are executed again."""
 
