@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ from ...train.state import collect_state
 from ...train.training import Training
 from .inspector import linear_layers, weights_of
 from .points import make_points
-from .settings import Settings, build_network, build_optimizer, build_schedule, training_epochs
+from .settings import LONGEST_TRAINING, Settings, build_network, build_optimizer, build_schedule, training_epochs
 
 MEMORY = 64 << 20  # bytes of checkpoints
-MOST_STEPS = 128  # between two checkpoints: what is done again, at most, when a step is shown
+MOST_STEPS = 128  # at once
+FEWEST_STEPS, LONGEST_REPLAY = 64, 0.05  # between two checkpoints: so many steps, fewer where they would take longer to do again
 FIRST_STEPS = 8  # of the first slice, when nobody knows how long a step takes
 
 
@@ -110,18 +112,18 @@ class Experiment:
     @property
     def ended(self) -> bool:
         """Whether there is no further step."""
-        return self.future is None and self.training.ended
+        return self.future is None and (self.training.ended or self.step >= LONGEST_TRAINING)
 
     # Going on
 
     def advance(self, seconds: float, most: int) -> int:
-        """Do steps for about this long, `most` of them at most; how many were done. A checkpoint follows.
+        """Do steps for about this long, `most` of them at most; how many were done. A checkpoint follows now and then.
 
         A loss that is not finite raises DivergedError, and the last checkpoint is put back.
         """
         self.seek(self.last)
         fitting = int(seconds / self.seconds_per_step) if self.seconds_per_step else FIRST_STEPS
-        steps = min(most, MOST_STEPS, max(1, fitting))
+        steps = min(most, MOST_STEPS, LONGEST_TRAINING - self.step, max(1, fitting))
         compiled, started = self.training.history.compile_seconds, time.perf_counter()
         try:
             self.training.advance(steps)
@@ -131,14 +133,17 @@ class Experiment:
         if self.training.history.compile_seconds == compiled:
             measured = (time.perf_counter() - started) / steps
             self.seconds_per_step = measured if not self.seconds_per_step else 0.7 * self.seconds_per_step + 0.3 * measured
-        self.add_checkpoint()
+        since = self.step - self.checkpoints[-1].step
+        if since >= FEWEST_STEPS or since * self.seconds_per_step >= LONGEST_REPLAY:
+            self.add_checkpoint()
         return steps
 
     def warm_up(self) -> None:
-        """Compile the step before it is needed: an epoch is done, and taken back."""
+        """Compile the step before it is needed: an epoch is done, and taken back, also one whose losses are not finite."""
         if self.last:
             return
-        self.training.advance(self.steps_per_epoch if self.steps_per_epoch < 1000 else 1)
+        with contextlib.suppress(DivergedError):
+            self.training.advance(self.steps_per_epoch if self.steps_per_epoch < 1000 else 1)
         self.restore(self.checkpoints[0], self.training.history)
 
     # Time

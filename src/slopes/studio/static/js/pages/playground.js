@@ -1,7 +1,7 @@
 // The playground: points in the plane, and a network that learns them.
 
 import { drawChart } from "../draw/chart.js";
-import { NetworkView } from "../draw/network.js";
+import { MOST_LINES, NetworkView } from "../draw/network.js";
 import { copy, fill, h, save } from "../dom.js";
 import help from "../help/playground.js";
 import { tips } from "../tips.js";
@@ -12,6 +12,7 @@ import { Plane } from "./parts/plane.js";
 
 const tip = tips("playground", help);
 const SPEEDS = [[1, "1 epoch/s"], [5, "5 epochs/s"], [30, "30 epochs/s"], [60, "60 epochs/s"], [300, "300 epochs/s"], [0, "fastest"]];
+const SLOW = 2e9; // operations of an epoch
 const LONGEST_FILE = 4 << 20;
 
 export function mount(root, connection, address) {
@@ -81,8 +82,9 @@ class PlaygroundPage {
     this.state = null;
     this.select(null);
     this.view.configure(header.widths, (unit) => this.nameOf(unit));
-    const work = header.operations, millis = work / 2e6;
-    fill(this.size, `${header.parameters.toLocaleString("en")} parameters, about ${significant(work / 1e6)} million operations an epoch`, millis > 1000 ? ": slow on most machines" : "");
+    const work = header.operations, lines = header.widths.slice(1).reduce((sum, width, i) => sum + width * header.widths[i], 0);
+    fill(this.size, `${header.parameters.toLocaleString("en")} parameters, about ${significant(work / 1e6)} million operations an epoch`, work > SLOW ? ": slow on most machines" : "",
+      lines > MOST_LINES ? `; the ${MOST_LINES.toLocaleString("en")} largest weights are drawn` : "");
     this.controls.setClasses(header.widths.at(-1), this.names);
     this.keep();
   }
@@ -254,9 +256,9 @@ class PlaygroundPage {
 
   draw() {
     if (!this.state || !this.network) return;
-    const { arrays, options } = this, regression = this.network.settings.problem === "regression", length = 40 * 40;
-    const shown = this.pointed === null ? { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side } : { map: arrays.maps.subarray(this.pointed * length, (this.pointed + 1) * length), side: 40 };
-    this.view.draw({ maps: arrays.maps, side: 40, weights: arrays.weights, gradients: options.gradients ? arrays.gradients : null, spread: arrays.spread, selected: this.selected && this.indexOf(this.selected), discrete: options.discrete });
+    const { arrays, options } = this, regression = this.network.settings.problem === "regression", side = this.network.map_side, length = side * side;
+    const shown = this.pointed === null ? { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side } : { map: arrays.maps.subarray(this.pointed * length, (this.pointed + 1) * length), side };
+    this.view.draw({ maps: arrays.maps, side, weights: arrays.weights, gradients: options.gradients ? arrays.gradients : null, spread: arrays.spread, selected: this.selected && this.indexOf(this.selected), discrete: options.discrete });
     this.plane.draw(shown, this.points, this.cut, { ...options, regression });
     const log = options.log, past = this.state.step < this.state.last;
     drawChart(this.chartCanvas, { xs: arrays.curve_steps, xScale: 1 / this.network.steps_per_epoch, xLabel: "epochs", yLabel: "loss", log, marker: past ? this.state.step : null,
@@ -386,7 +388,7 @@ class PlaygroundPage {
     const { arrays, state, options } = this, regression = this.network.settings.problem === "regression";
     const plane = { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side };
     const caption = `step ${state.step}, training loss ${figure(state.loss)}, test loss ${figure(state.test_loss)}`;
-    save("playground.svg", picture(this.view, { maps: arrays.maps, side: 40 }, plane, this.points, this.cut, { ...options, regression }, caption), "image/svg+xml");
+    save("playground.svg", picture(this.view, { maps: arrays.maps, side: this.network.map_side }, plane, this.points, this.cut, { ...options, regression }, caption), "image/svg+xml");
   }
 }
 
