@@ -55,6 +55,8 @@ def train(settings: Settings, steps: int) -> Playground:
     playground = Playground(Context())
     playground.handle(Configure(settings))
     for goal, change in ((steps // 3, Change(0.25, 0, 0, 0)), (steps // 2, Change(0.005)), (steps, None)):
+        if playground.experiment.ended:
+            break
         playground.handle(Play(True))
         while playground.experiment.last < goal and playground.playing:
             playground.step(0.01)

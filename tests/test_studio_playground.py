@@ -101,6 +101,7 @@ def test_undo_and_branches_leave_what_never_happened():
 def test_checkpoints_stay_in_memory(monkeypatch):
     experiment = Experiment(SMALL)
     monkeypatch.setattr("slopes.studio.playground.experiment.MEMORY", 40 * experiment.checkpoints[0].size)
+    monkeypatch.setattr("slopes.studio.playground.experiment.FEWEST_STEPS", 1)
     for _ in range(120):
         experiment.advance(0.001, 1)
     assert len(experiment.checkpoints) <= 41 and experiment.checkpoints[0].step == 0 and MEMORY > 1 << 20
@@ -200,6 +201,23 @@ def test_a_loss_that_is_not_finite_ends_the_play_and_leaves_a_sound_state():
             playground.step(0.01)
     assert not playground.playing and playground.frame() is not None
     assert np.isfinite(playground.experiment.layers[0].weight.numpy()).all()
+
+
+def test_a_training_ends_with_its_schedule_or_at_the_limit(monkeypatch):
+    for module in ("engine", "experiment"):
+        monkeypatch.setattr(f"slopes.studio.playground.{module}.LONGEST_TRAINING", 9)
+    for schedule, last, why in (("constant", 9, "limit"), ("linear", 6, "schedule")):
+        playground = Playground(Context())
+        playground.handle(Configure(dataclasses.replace(SMALL, schedule=schedule, epochs=2)))
+        playground.handle(Play(True))
+        while playground.playing:
+            playground.step(0.01)
+        assert playground.experiment.last == last and playground.frame().header["ended"]
+        with pytest.raises(ArgumentError, match=why):
+            playground.handle(Play(True))
+        playground.handle(Seek(2))
+        playground.step(0.01)
+        assert playground.experiment.step == 2 and not playground.experiment.ended
 
 
 def test_every_data_set_has_points_in_the_plane():

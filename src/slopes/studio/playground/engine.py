@@ -21,7 +21,7 @@ from .experiment import Event, Experiment
 from .inspector import Inspector, weights_of
 from .messages import Advance, Branch, Change, Configure, Edit, Play, Read, Seek, Show, TakeHome, Undo
 from .program import program
-from .settings import Settings, count_parameters, widths, work_per_epoch
+from .settings import LONGEST_TRAINING, Settings, count_parameters, widths, work_per_epoch
 from .table import read_table
 
 ADVICE_SECONDS = 0.5  # between two looks at the curves
@@ -82,8 +82,11 @@ class Playground:
     def play(self, message: Play) -> None:
         """Go on, or pause."""
         if message.on and self.experiment.ended:
-            raise ArgumentError(f"the training has ended after {self.experiment.last} steps", why="its schedule is at its end",
-                                repair="reset it, or choose the schedule constant", where="in the playground")
+            schedule = self.experiment.last < LONGEST_TRAINING
+            raise ArgumentError(f"the training has ended after {self.experiment.last:,} steps",
+                                why="its schedule is at its end" if schedule else "this is the playground's limit",
+                                repair="reset it, or choose the schedule constant" if schedule else "take it home as a program to go on",
+                                where="in the playground")
         self.playing, self.speed, self.owed = message.on, message.speed, 0.0
         self.last_step = time.monotonic()
 
@@ -248,7 +251,7 @@ class Playground:
         """The shape of the network, and what it costs."""
         return {"build": self.build, "widths": widths(self.settings), "parameters": count_parameters(self.settings),
                 "operations": work_per_epoch(self.settings), "steps_per_epoch": self.experiment.steps_per_epoch,
-                "side": self.inspector.side}
+                "side": self.inspector.side, "map_side": self.inspector.map_side}
 
     def point_arrays(self) -> dict[str, np.ndarray]:
         """The points with their targets, those to train on first."""
@@ -271,7 +274,7 @@ class Playground:
             shown = [*shown, epochs[-1]]
         steps = np.array([(epoch.epoch + 1) * self.experiment.steps_per_epoch for epoch in shown], np.int32)
         return {"curve_steps": steps, "curve_loss": np.array([epoch.loss for epoch in shown], np.float32),
-                "curve_test": np.array([epoch.watched["loss"] for epoch in shown], np.float32)}
+                "curve_test": np.array([epoch.validation["loss"] for epoch in shown], np.float32)}
 
 
 def event_of(change: Change) -> Event:
