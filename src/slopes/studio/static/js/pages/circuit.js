@@ -5,7 +5,7 @@ import HELP from "../help/circuit.js";
 import { tips } from "../tips.js";
 
 const TYPING = 200; // milliseconds without a key before a text is sent
-const LARGEST_SCALE = 1.6, SMALLEST_SCALE = 0.9;
+const LARGEST_SCALE = 2.2, SMALLEST_SCALE = 0.9;
 const tip = tips("circuit", HELP);
 const TOP = 34; // room for a legend, which the page has above the picture
 
