@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import accuracy, calibrate, contention, measure, memory, report, start
+from . import accuracy, calibrate, contention, gpu, measure, memory, report, start
 from .arm import command as arm
 from .figures import Figure
 from .workloads import WORKLOADS, chosen
@@ -25,6 +25,7 @@ commands (each with --help):
   python -m benchmarks accuracy       from the start of a process to 99% on MNIST's test set (data from SLOPES_DATA)
   python -m benchmarks all            all of these, one after the other: about an hour
   python -m benchmarks calibrate      constants of the compiler's cost model, measured here beside their values (seconds)
+  python -m benchmarks gpu            steps on a GPU: slopes on XLA beside JAX and PyTorch; small form without one
   python -m benchmarks table FILE...  the tables from results that --json kept, as Markdown
   python -m benchmarks emulate        code for 64-bit ARM, run under emulation and compared with eager evaluation
   python -m benchmarks predict        what share of their peak ARM processors can reach, by counting instructions
@@ -207,7 +208,7 @@ def calibrating(arguments: list[str]) -> None:
     calibrate.main()
 
 
-OTHERS = {"table": table, "calibrate": calibrating, "emulate": arm.emulate, "predict": arm.predict}  # with options of their own
+OTHERS = {"table": table, "calibrate": calibrating, "gpu": gpu.main, "emulate": arm.emulate, "predict": arm.predict}
 
 
 def main(arguments: list[str]) -> None:

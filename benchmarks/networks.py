@@ -78,6 +78,49 @@ def resnet20(nn: Any) -> Any:
 RESNET20 = (16 * 27 * 1024, *[16 * 144 * 1024] * 6, 32 * 144 * 256, *[32 * 288 * 256] * 5, 64 * 288 * 64, *[64 * 576 * 64] * 5, 64 * 10)
 
 
+def resnet50(nn: Any) -> Any:
+    """ResNet-50 for images, with shortcuts of 1 x 1 where the size changes: 25,557,032 parameters. The first pooling is 2 x 2."""
+    def convolution(before: int, after: int, size: int, stride: int = 1) -> list[Any]:
+        return [nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False), nn.BatchNorm2d(after)]
+
+    def block(before: int, width: int, stride: int) -> list[Any]:
+        body = [*convolution(before, width, 1), nn.ReLU(), *convolution(width, width, 3, stride), nn.ReLU(),
+                *convolution(width, 4 * width, 1)]
+        changes = stride > 1 or before != 4 * width
+        return [nn.Residual(*body, shortcut=nn.Sequential(*convolution(before, 4 * width, 1, stride)) if changes else None), nn.ReLU()]
+
+    layers, before = [*convolution(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(2)], 64
+    for stage, (width, count) in enumerate(STAGES):
+        for i in range(count):
+            layers += block(before, width, 2 if stage and not i else 1)
+            before = 4 * width
+    return nn.Sequential(*layers, nn.GlobalAvgPool(), nn.Linear(2048, 1000))
+
+
+STAGES = (64, 3), (128, 4), (256, 6), (512, 3)  # width and blocks
+
+
+def resnet50_products() -> tuple[int, ...]:
+    """Multiply-adds of the layers for an image of 224 x 224."""
+    products, before, side = [64 * 147 * 112**2], 64, 56
+    for stage, (width, count) in enumerate(STAGES):
+        for i in range(count):
+            first = side  # the first convolution of a block sees the size before the stride
+            side = side // 2 if stage and not i else side
+            products += [before * width * first**2, 9 * width**2 * side**2, 4 * width**2 * side**2]
+            products += [4 * before * width * side**2] if not i else []
+            before = 4 * width
+    return (*products, 2048 * 1000)
+
+
+RESNET50 = resnet50_products()
+
+
+def scaled(products: tuple[int, ...], side: int) -> tuple[int, ...]:
+    """About the multiply-adds for images of another side than 224."""
+    return tuple(product * side**2 // 224**2 for product in products)
+
+
 def autoencoder(nn: Any) -> Any:
     """28 x 28 pixels to 64 numbers and back: two convolutions of 3 x 3 that halve the size (16 and 32 channels) and one of 7 x 7
     over all that is left; the same in reverse with transposed convolutions, a sigmoid, mean squared error. 210,369 parameters."""

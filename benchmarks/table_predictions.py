@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,11 @@ def train(folder: Path) -> None:
     (folder / "peer.pickle").write_bytes(pickle.dumps(model))
 
 
-def slopes_run(folder: Path) -> Callable[[Path], None]:
-    """The prediction of a file by slopes."""
+def slopes_run(folder: Path, fast: bool = False) -> Callable[[Path], None]:
+    """The prediction of a file by slopes: by the ensemble, or by one network of it."""
     model = load_model(folder / "run")
+    if fast:
+        model = model.single()
     return lambda path: print(predict_file(model, path, folder / "slopes.csv").rows, file=sys.stderr)
 
 
@@ -81,7 +84,7 @@ def peer_run(folder: Path) -> Callable[[Path], None]:
     return predict
 
 
-RUNS = {"slopes": slopes_run, "scikit-learn": peer_run}
+RUNS = {"slopes": slopes_run, "slopes --fast": partial(slopes_run, fast=True), "scikit-learn": peer_run}
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:

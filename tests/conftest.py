@@ -30,6 +30,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job,
 import numpy as np  # noqa: E402
 
 import slopes as sl  # noqa: E402
+from slopes.loops import program  # noqa: E402
+
+# The code that calls a program's kernels is translated without LLVM's passes, as it is in programs of much work: a fifth less time for
+# the thousands of small programs of the tests. Both ways give the same bits (test_parts.py), and whatever runs in another process
+# (commands, the fuzzer, guarded programs) has the passes.
+program.CALL_WORK = 0
 
 
 def pytest_collection_finish() -> None:

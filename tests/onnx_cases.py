@@ -37,8 +37,8 @@ def exported(net: nn.Module, path: Path, *examples: Any, **options: Any) -> onnx
 
 
 def operators(model: onnx.ModelProto) -> list[str]:
-    """The operators of a model, in order."""
-    return [node.op_type for node in model.graph.node]
+    """The operators of a model, in order, without its constants."""
+    return [node.op_type for node in model.graph.node if node.op_type != "Constant"]
 
 
 def arrays(value: Any) -> list[np.ndarray]:

@@ -88,6 +88,14 @@ def test_three_lanes_are_cut_to_bytes(source, dtype):
     assert len(translate.object_code(made.text, LINUX, "generic", "")) > 500
 
 
+def test_what_three_lanes_of_64_bits_compare_to_is_stored():
+    """LLVM 22 ends the process for `zext <3 x i1> to <3 x i8>` of them on ARM."""
+    x = variable((3, 5), FLOAT64)
+    made = plan([build("signbit", x), build("less", x, variable((3, 5), FLOAT64))], target=TARGETS["neon"])[0]
+    assert "zext <3 x i1>" not in made.text
+    assert len(translate.object_code(made.text, LINUX, "generic", "")) > 500
+
+
 LISTING = """\
 k0_contract:
 \tmov\tx8, xzr

@@ -105,7 +105,8 @@ def test_export_writes_the_network_as_an_onnx_model(trained, tmp_path):
     model, images = onnx.load(file), digits().test.inputs[:5]
     check_runs(model, load(folder).net, images)
     for options, message in ((("--input", "2,8,8"), "needs 1 channel on axis 1"), (("--network", "second"), "has no network 'second'"),
-                             (("--input", "0,4"), "'0,4' is no shape"), (("--input", "1,8,8:text"), "is no shape")):
+                             (("--input", "0,4"), "'0,4' is no shape"), (("--input", "1,8,8:text"), "is no shape"),
+                             (("--out", "net.txt"), "--out net.txt is no name of an ONNX model")):
         result = slopes("export", folder, "--out", file, *options)
         assert result.exit_code and message in result.stderr and onnx.load(file) == model
 

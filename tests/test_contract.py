@@ -254,7 +254,7 @@ class TestOptimizers:
 
     def test_changing_its_numbers_is_no_change_of_structure(self, text):
         opt, _ = self.trained(text, 1)
-        before = versions.structure
+        before = versions.observe_structure()
         for name in opt.hyper_parameters():
             setattr(opt, name, 0.5)
             assert float(getattr(opt, name)) == 0.5

@@ -16,7 +16,7 @@ from slopes import nn, optim
 from slopes.loops.builder import MATH, Builder
 from slopes.loops.values import Value
 
-SAMPLE = 60  # programs, a third of a minute on two processors that have nothing else to do; campaigns of thousands: python -m tests.fuzz
+SAMPLE = 30  # programs, some ten seconds on two processors that have nothing else to do; campaigns of thousands: python -m tests.fuzz
 NOT_OPTIMIZERS = {"Average", "Combined", "Lion", "Muon", "Optimizer", "Rprop", "clip_by_norm", "clip_by_value", "limit_norm", "minimize",
                   "schedules"}
 

@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "slopes"
 
 FLOORS = (  # a room, which is a file or folder of the package, imports other rooms only from the floors above it in this list
     # what needs nothing
-    ("loading", "costs", "errors", "calls", "bytecode", "lazy", "streams", "versions", "capture_values", "notebook"),
+    ("loading", "costs", "errors", "calls", "bytecode", "lazy", "streams", "versions", "agreement", "capture_values", "notebook"),
     ("settings", "standard", "extras", "tree", "constraint", "guarded", "workers", "foreign_random", "capture_owners"),
     ("files",),
     # graphs and their compilation
@@ -57,9 +57,9 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     ("inside", "zoo", "tables"),
     ("experiments", "table_commands", "onnx", "sklearn"),
     # what people see
-    ("view", "command_options", "write_command"),
+    ("view", "command_options", "write_command", "plan"),
     ("studio",),
-    ("predict_commands", "run_commands", "play_command", "export_command", "train_command", "tune_command"),
+    ("predict_commands", "run_commands", "play_command", "export_command", "launch_command", "plan_command", "train_command", "tune_command"),
     ("cli",),
     ("__main__",),
 )

@@ -11,7 +11,7 @@ from training import training_step
 
 import slopes as sl
 from slopes import errors, nn, optim
-from slopes.loops.module import Module
+from slopes.loops.module import Module, Passes
 from slopes.machine import build, cache, native, translate
 from slopes.zoo.gpt import GPT
 
@@ -159,7 +159,7 @@ def test_threads_that_compile_at_the_same_time_share_kernels(compiled):
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_codes_come_in_the_order_of_the_modules_and_each_is_reported(threads, monkeypatch):
     monkeypatch.setenv("SLOPES_THREADS", threads)
-    modules = [Module((), f"define i64 @f{i}() {{\n  ret i64 {i}\n}}" + "\n" * (i * 7 % 5), optimized=i % 2 == 0) for i in range(6)]
+    modules = [Module((), f"define i64 @f{i}() {{\n  ret i64 {i}\n}}" + "\n" * (i * 7 % 5), passes=Passes(i % 3)) for i in range(6)]
     done: list[int] = []
     codes = translate.object_codes(modules, *translate.host(), done=lambda: done.append(1))
     names = [f"f{i}" for i in range(6)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx_cases import check_runs, exported, operators
 
@@ -11,6 +12,7 @@ import slopes as sl
 from slopes import extras, nn
 from slopes.errors import ArgumentError, DTypeError, MissingExtraError, SaveError, ShapeError
 from slopes.functions import attention
+from slopes.onnx import export_model
 
 rng = np.random.default_rng(0)
 
@@ -198,11 +200,48 @@ def test_names_never_clash(tmp_path):
     check_runs(model, Named(), f(3, 2))
 
 
-def test_a_model_of_more_than_two_gigabytes_is_refused(tmp_path):
-    with nn.init.shapes_only():
-        net = nn.Linear(40_000, 20_000)
-    with pytest.raises(SaveError, match=r"the weights take 3.0 GiB"):
-        sl.save_onnx(net, tmp_path / "net.onnx", f(1, 40_000))
+def test_weights_that_do_not_fit_into_one_file_are_in_a_second_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(export_model, "LARGEST", 100)
+    net, x = nn.Sequential(nn.Linear(40, 30), nn.ReLU(), nn.Linear(30, 2)), f(3, 40)
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        sl.save_onnx(net, tmp_path / folder / "net.onnx", x)
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("one", "two"))
+    assert first == second and first.keys() == {"net.onnx", "net.onnx.data"} and len(first["net.onnx"]) < 3000
+    onnx.checker.check_model(str(tmp_path / "one" / "net.onnx"), full_check=True)
+    session = onnxruntime.InferenceSession(tmp_path / "one" / "net.onnx")
+    loaded = sl.load_onnx(tmp_path / "one" / "net.onnx")
+    for outputs in (session.run(None, {"x": x})[0], loaded(x).numpy()):
+        assert np.allclose(outputs, net(x).numpy(), atol=1e-6)
+    assert list(loaded.state_dict()) == list(net.state_dict())
+
+
+def test_the_limit_of_a_file_is_that_of_protocol_buffers():
+    assert 2**31 - 2**25 < export_model.LARGEST < 2**31
+
+
+def test_floats_that_no_layer_owns_are_constants(tmp_path):
+    lstm = nn.LSTM(3, 4)
+    model = exported(lstm, tmp_path / "net.onnx", f(5, 2, 3), dynamic={"x": 1})
+    assert all(array.data_type == onnx.TensorProto.INT64 or "l0" in array.name for array in model.graph.initializer)
+    offset = f(2)
+    net = Function(lambda x: x * offset + 0.5)
+    model = exported(net, tmp_path / "net.onnx", f(3, 2))
+    assert not model.graph.initializer and [node.op_type for node in model.graph.node][:2] == ["Constant", "Constant"]
+    loaded = sl.load_onnx(tmp_path / "net.onnx")
+    assert not loaded.state_dict() and np.allclose(loaded(f(3, 2) * 0).numpy(), 0.5)
+    check_runs(model, net, f(3, 2))
+
+
+def test_examples_by_name(tmp_path):
+    net, tokens, mask = Tagger(), rng.integers(0, 11, (2, 5)), rng.random((2, 5)) < 0.7
+    model = exported(net, tmp_path / "net.onnx", kwargs={"mask": mask, "tokens": tokens})
+    assert [value.name for value in model.graph.input] == ["mask", "tokens"]
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    scores = dict(zip((value.name for value in model.graph.output), session.run(None, {"mask": mask[:1], "tokens": tokens[:1]})))
+    assert np.allclose(scores["output.scores"], net(tokens[:1], mask[:1])["scores"].numpy(), atol=1e-6)
+    with pytest.raises(TypeError, match="masks"):
+        sl.save_onnx(net, tmp_path / "net.onnx", tokens, kwargs={"masks": mask})
 
 
 def test_an_export_within_no_grad_is_the_same(tmp_path):

@@ -201,7 +201,7 @@ def test_what_is_0_at_construction_is_left_out_until_it_is_set():
     x = sl.Parameter([2.0])
     opt = optim.SGD([x], lr=0.1)
     assert opt.state_dict().keys() == {"lr"} and opt.terms == set()
-    before = versions.structure
+    before = versions.observe_structure()
     opt.momentum = 0.0
     assert versions.structure == before
     opt.momentum = 0.9

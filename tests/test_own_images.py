@@ -80,7 +80,7 @@ def test_the_run_says_what_was_understood_and_how_good_the_network_is(trained):
     assert {"test accuracy", "temperature", "linear model: accuracy", "most frequent class: log loss"} <= figures.keys()
     facts = record(home / "run")["data"]
     assert facts["classes"] == list(CLASSES) and facts["size"] == 8 and facts["channels"] == 1 and facts["broken"] == ["dark/broken.png"]
-    assert record(home / "run")["plots"] == ["curve.png", "mistakes.png", "confusion.png"]
+    assert record(home / "run")["plots"] == ["curve.png", "mistakes.png", "regions.png", "confusion.png"]
 
 
 def test_files_and_folders_are_predicted(trained):

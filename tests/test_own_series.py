@@ -39,7 +39,7 @@ def days(count, step=1, first=date(2024, 1, 1)):
 
 def read(tmp_path, times, values=None, question=ASKED, **more):
     values = np.arange(len(times)) if values is None else values
-    return read_series(write(tmp_path / "series.csv", {"time": times, "y": values, **more}), question)
+    return read_series(write(tmp_path / "series.csv", {"time": times, "y": values, **more}), question)[0]
 
 
 def refusal(tmp_path, times, values=None, question=ASKED, **more):
@@ -81,7 +81,7 @@ def test_what_is_repaired_is_said(tmp_path):
     assert table.target.tolist() == [1, 3, 3, 5, 7, 9]
     notes = " | ".join(table.notes)
     assert "the rows are not in the order of 'time' (line 3 goes back): they are sorted" in notes
-    assert "1 times are there more than once: the mean of their values is taken (2024-01-02)" in notes
+    assert "1 time is there more than once: the mean of their values is taken (2024-01-02)" in notes
     assert "2 times are missing: 2024-01-04, 2024-01-05: they are filled, interpolated" in notes
     last = read(tmp_path, times, [3, 1, 2, 4, 9], Question("time", "y", duplicates="last", gaps="previous"))
     assert last.target.tolist() == [1, 4, 3, 3, 3, 9] and "as the values before them" in " ".join(last.notes)
@@ -98,7 +98,7 @@ def test_the_ends_of_a_target(tmp_path):
 
 @pytest.mark.parametrize("times, values, said", [
     (["2024-01-01", "2024-01-02", "2024-01-02"], None,
-     "time column 'time': 1 times are there more than once: 2024-01-02 / .* / --duplicates mean or --duplicates last"),
+     "time column 'time': 1 time is there more than once: 2024-01-02 / .* / --duplicates mean or --duplicates last"),
     (["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-05"], None, "gaps: 1 times are missing: 2024-01-03 / .* / --gaps interpolate"),
     (days(5), [1, 2, "", 4, 5], "gaps: 1 values of 'y' are missing: 2024-01-03 / "),
     ([*days(9), *days(9, step=7, first=date(2024, 2, 1))], None, "two frequencies: 1 day, but from 2024-02-01 on 7 times as far apart"),
@@ -125,7 +125,7 @@ def test_what_is_no_series_is_refused(tmp_path, times, values, said):
 def test_several_series_in_one_file_are_seen(tmp_path):
     text = refusal(tmp_path, [*days(3), *days(3)], shop=["a", "a", "a", "b", "b", "b"], row=range(6))
     assert "column 'shop' tells rows of the same time apart: the file may hold several series" in text
-    assert "write the rows of one 'shop' into a file of their own" in text
+    assert "--series shop learns all of them" in text
 
 
 def test_columns_have_to_be_named(tmp_path):
@@ -164,7 +164,7 @@ def made(count=120, **more):
     columns = {"x": (np.arange(count + 3) % 5 == 0).astype(float), "p": np.cos(t / 3)}
     table = series_inputs.SeriesTable("made.csv", None, 0.0, target, columns, 3)
     table.layout = SimpleNamespace(step=DAY, times=time_steps.TimeFormat("year-month-day", "%Y-%m-%d"))
-    codes = [series_inputs.code_of(table, name, 80, table.notes) for name in "xp"]
+    codes = [series_inputs.code_of(table, name, table.columns[name][:80], table.notes) for name in "xp"]
     inputs = series_inputs.Inputs("y", series_inputs.Scale(False, 10.0, 1.0), 10, 3, 7, {"day of the week": 1}, (codes[0],), (codes[1],))
     return table, inputs
 
@@ -215,10 +215,10 @@ def test_gradient_boosting_learns_all_steps_at_once():
 def test_categories_and_logarithms(tmp_path):
     table = made()[0]
     table.columns["w"] = np.array(["a", "b", "c"] * 41, object)
-    code = series_inputs.code_of(table, "w", 80, table.notes)
+    code = series_inputs.code_of(table, "w", table.columns["w"][:80], table.notes)
     assert code.categories == ("a", "b", "c") and code(np.array(["b", "z", ""], object)).tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
     assert code.unknown(np.array(["b", "z", ""], object)) == ["z"]
-    assert series_inputs.code_of(table, "x", 1, table.notes) is None and "it has one value only" in table.notes[-1]
+    assert series_inputs.code_of(table, "x", table.columns["x"][:1], table.notes) is None and "it has one value only" in table.notes[-1]
     with pytest.raises(DataError, match="it is always 3 in the training part"):
         series_inputs.choose_scale(table, "y", np.full(9, 3.0), "auto")
     assert series_inputs.choose_scale(table, "y", np.arange(1.0, 9), "log").logarithm

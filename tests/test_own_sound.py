@@ -71,7 +71,7 @@ def test_the_run_says_what_was_understood_and_how_good_the_network_is(trained):
     assert record["data"] | {"mean": 0, "std": 0, "test_sha256": ""} == {
         "classes": ["high", "low"], "rate": 4000, "seconds": 0.3, "bands": 40, "frame": 128, "mean": 0, "std": 0,
         "broken": ["high/broken.wav"], "test_sha256": ""}
-    assert record["plots"] == ["curve.png", "mistakes.png", "confusion.png"] and "linear model" in result.stdout
+    assert record["plots"] == ["curve.png", "mistakes.png", "regions.png", "confusion.png"] and "linear model" in result.stdout
 
 
 def test_files_and_folders_are_predicted_and_evaluated(trained):

@@ -11,7 +11,7 @@ from native_graphs import Reported, compile_nodes, plan, same_bits
 from slopes.errors import CompileError
 from slopes.graph.build import build, variable
 from slopes.loops import program_writer
-from slopes.loops.module import Module
+from slopes.loops.module import Module, Passes
 from slopes.machine import parts, translate
 from slopes.ops import composite as c
 
@@ -51,8 +51,7 @@ def test_each_function_is_in_one_part_and_the_program_in_the_last(sizes):
     assert any(name.startswith("phases") for name in names(made[-1].text)) == (sizes[2] < 32)
 
 
-@pytest.mark.parametrize("large", [10**9, 1])
-@pytest.mark.parametrize("optimized", [True, False])
+@pytest.mark.parametrize(("optimized", "large"), [(True, 10**9), (False, 1)])
 def test_programs_in_parts_give_the_same_bits(sizes, large, optimized, monkeypatch):
     monkeypatch.setattr(parts, "LARGE_KERNEL", min(large, sizes[0]))
     monkeypatch.setattr("slopes.loops.program.CALL_WORK", 10**9 if optimized else 0)
@@ -89,7 +88,7 @@ def kernel(i: int, size: int) -> Module:
 @pytest.mark.parametrize("optimized", [True, False])
 def test_another_small_kernel_changes_one_run_only(optimized):
     """Whatever the order of the kernels: runs end where names say so."""
-    program = Module((), "define void @program()", optimized=optimized)
+    program = Module((), "define void @program()", passes=Passes.ALL if optimized else Passes.NONE)
     kernels = [kernel(i, 3000) for i in range(100)]
     before = parts.join_small([*kernels, program])
     after = parts.join_small([*reversed(kernels), kernel(1000, 3000), program])
@@ -99,6 +98,6 @@ def test_another_small_kernel_changes_one_run_only(optimized):
 
 def test_large_kernels_are_alone_and_in_order():
     large = [kernel(i, parts.LARGE_KERNEL) for i in range(5)]
-    program = Module((), "define void @program()", optimized=False)
+    program = Module((), "define void @program()", passes=Passes.NONE)
     assert parts.join_small([large[0], kernel(7, 50), *large[1:], program]) == [*large, kernel(7, 50), program]
     assert [parts.is_kept(part) for part in (large[0], kernel(7, 50), program)] == [True, False, False]

@@ -52,11 +52,9 @@ def spills(loop: list[str]) -> list[str]:
 
 def assembly_of(root: Node, name: str) -> str:
     """The code of a graph for an instruction set, which this processor need not have."""
-    text = plan([root], target=TARGETS[name])[0].text
     triple = translate.host()[0]
-    code = translate.object_code(text, triple, *PROCESSORS[name], assembly=True)
-    assert isinstance(code, str)
-    return code
+    return "\n".join(str(translate.object_code(module.text, triple, *PROCESSORS[name], assembly=True, passes=module.passes))
+                     for module in plan([root], target=TARGETS[name])[0].modules)
 
 
 def product(a: tuple[int, ...], b: tuple[int, ...], a_axes: str, b_axes: str, out: str, dtype: str = "float32") -> Node:

@@ -71,6 +71,14 @@ def test_files_are_predicted_and_evaluated(run, tmp_path):
     assert result.exit_code == 0 and "50 rows: accuracy 0." in result.stdout and "calibration error" in result.stdout
 
 
+def test_one_network_predicts_alone(run, tmp_path):
+    folder, new = run[0] / "run", write(tmp_path / "new.csv", 50, seed=1)
+    whole, alone = (slopes("evaluate", folder, new, *options) for options in ((), ("--fast",)))
+    assert alone.exit_code == 0 and "50 rows: accuracy 0." in alone.stdout and alone.stdout != whole.stdout
+    predicted = slopes("predict", folder, new, "--fast", "--out", tmp_path / "fast.csv")
+    assert predicted.exit_code == 0 and (tmp_path / "fast.csv").exists()
+
+
 def test_predictions_have_names_of_their_own(run, tmp_path):
     files = [write(tmp_path / name, 5) for name in ("a.csv", "b.csv")]
     for suffix in ("", "-2"):

@@ -171,6 +171,14 @@ def test_a_file_is_predicted_row_by_row(folder, tmp_path):
     assert all(float(row["probability"]) == max(float(row["P(bad)"]), float(row["P(good)"])) for row in out)
 
 
+def test_one_network_of_the_ensemble_predicts_alone(folder, table):
+    model = load_model(folder)
+    single = model.single()
+    assert len(single.nets) == 1 and single.nets[0] in model.nets and max(variant.weight for variant in single.variants) == 1
+    whole, alone = (evaluate_file(one, table).scores["accuracy"].value for one in (model, single))
+    assert alone > 0.9 and alone != whole
+
+
 def test_blocks_do_not_matter(folder, tmp_path, monkeypatch):
     model, file = load_model(folder), write(tmp_path / "new.csv", NAMES, rows(60, seed=1))
     predict_file(model, file, tmp_path / "whole.csv")

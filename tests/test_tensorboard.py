@@ -95,6 +95,26 @@ def test_a_training_that_begins_anew_replaces_everything(tmp_path):
     check(tmp_path, training(tmp_path).run())
 
 
+def histograms(folder):
+    """(name, step) -> (number, minimum, maximum) of the histograms."""
+    events = pytest.importorskip("tensorboardX.proto.event_pb2")
+    values = [(value, event.step) for path in folder.iterdir() for record in records(path)
+              for event in [events.Event.FromString(record)] for value in event.summary.value if value.HasField("histo")]
+    return {(value.tag, step): (value.histo.num, value.histo.min, value.histo.max) for value, step in values}
+
+
+def test_histograms_of_parameters_and_of_statistics(tmp_path):
+    pytest.importorskip("tensorboardX")
+    made = training(tmp_path, statistics=["net.0.weight/norm", "net.0.weight.grad/histogram"])
+    made.callbacks[0].histograms = True
+    made.run()
+    seen, weight = histograms(tmp_path), made.net[0].weight.numpy()
+    assert {step for name, step in seen if name == "net.0.weight"} == {3, 6, 9}
+    assert seen["net.0.weight", 9] == pytest.approx((8, weight.min(), weight.max())) and ("net.0.bias", 9) in seen
+    number, low, high = seen["net.0.weight.grad/histogram", made.history.statistics_steps[-1]]
+    assert number == 8 and 0 < low < high < 2 and np.log2(low) == int(np.log2(low))
+
+
 def test_without_the_writer_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(MissingExtraError, match=r"train.TensorBoard needs tensorboardX, which is not installed") as caught:

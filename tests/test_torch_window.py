@@ -7,11 +7,13 @@ import json
 import math
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
-from ported.expressions import EXPRESSIONS, PROGRAMS, names_of, value_of
+from ported.expressions import EXPRESSIONS, MORE, PROGRAMS, names_of, value_of
 from ported.runner import FOLDER
+from torch_names import absent, missing, summary, table
 
 import slopes as sl
 import slopes.torch as torch
@@ -41,6 +43,41 @@ def test_a_value_is_that_of_pytorch(text):
     assert not side.core
 
 
+def test_values_of_more_functions_are_those_of_pytorch():
+    for text in MORE:
+        for own, other, part in zip(value_of(text, names()), recorded[text], text.split("), ")):
+            assert alike(own, other), f"{part} in {text}\n{own}\n{other}"
+
+
+def test_the_names_that_are_not_there_are_those_of_the_table():
+    assert set(missing()) == absent().keys()
+    documentation = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    assert f"{summary()} are there" in documentation and "\n".join(table()) in documentation
+
+
+def test_functions_say_what_they_compute_and_how_it_is_written_in_slopes():
+    for module in (functions, *(getattr(torch, name) for name in ("elements", "statistics", "layout", "scattering", "matrices"))):
+        for name in module.NAMES:
+            assert getattr(module, name).__doc__, name
+    assert "sl.argsort" in torch.kthvalue.__doc__ and "sl.sum" in torch.sum.__doc__
+
+
+def test_lbfgs_goes_the_way_of_pytorch():
+    x = nn.Parameter(torch.tensor([-1.2, 1.0, 0.5]))
+    optimizer = torch.optim.LBFGS([x], lr=0.1, max_iter=7)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = ((1 - x[:2]) ** 2).sum() + (10 * (x[1:] - x[:-1] ** 2) ** 2).sum()
+        loss.backward()
+        return loss
+
+    losses = [optimizer.step(closure).item() for _ in range(6)]
+    np.testing.assert_allclose(losses, [9.276, 4.97752, 3.94397, 3.59856, 3.32903, 2.61177], rtol=1e-4)
+    with pytest.raises(ArgumentError, match="no line search"):
+        torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
+
+
 def test_the_recorded_values_are_those_of_pytorch():
     pytest.importorskip("torch")
     own = names_of("torch")
@@ -48,7 +85,7 @@ def test_the_recorded_values_are_those_of_pytorch():
 
 
 def test_every_function_is_compared():
-    words = set(re.findall(r"\w+", " ".join(EXPRESSIONS + PROGRAMS)))
+    words = set(re.findall(r"\w+", " ".join(EXPRESSIONS + PROGRAMS + MORE)))
     made = [name for name, value in vars(creation).items() if getattr(value, "__module__", "") == creation.__name__ and name[0].islower()]
     own = {"finished", "shared", "manual_seed", "empty_like"}
     missing = [name for name in (*functions.NAMES, *METHODS, *made) if name not in words and name not in own]
@@ -58,7 +95,11 @@ def test_every_function_is_compared():
 def test_every_method_in_place_is_the_function_of_its_name():
     x = np.array([[0.25, 0.5], [0.75, 0.9]], np.float32)
     others = {"addcmul": (2.0, 3.0), "addcdiv": (2.0, 3.0), "lerp": (torch.ones(2, 2), 0.5), "masked_fill": (torch.tensor(x > 0.6), 2.0)}
-    two = {"add", "sub", "mul", "div", "pow", "eq", "ne", "lt", "le", "gt", "ge", "remainder", "floor_divide", "clamp"}
+    rows, swapped = torch.tensor([1, 0]), torch.tensor([[1, 0], [0, 1]])
+    others |= {"scatter_add": (0, swapped, torch.ones(2, 2)), "index_add": (0, rows, torch.ones(2, 2)),
+               "index_copy": (1, rows, torch.ones(2, 2)), "index_fill": (1, rows[:1], 2.0)}
+    two = {"add", "sub", "mul", "div", "pow", "eq", "ne", "lt", "le", "gt", "ge", "remainder", "floor_divide", "clamp", "clamp_min",
+           "clamp_max"}
     for name in IN_PLACE:
         args = others.get(name, (0.5,) if name in two else ())
         changed = torch.tensor(x)
@@ -215,10 +256,11 @@ def test_other_devices_are_refused_in_words(use):
 
 
 @pytest.mark.parametrize("module, name, way", [
-    (torch, "linalg", "sl.linalg"), (torch, "vmap", "sl.vmap"), (torch, "xyz", "docs/pytorch.md"),
+    (torch.linalg, "lu", "sl.linalg"), (torch, "vmap", "sl.vmap"), (torch, "xyz", "docs/pytorch.md"),
     (torch.nn, "FractionalMaxPool2d", "sl.nn"),
-    (torch.optim, "LBFGS", "sl.optim.minimize"), (torch.optim.lr_scheduler, "CyclicLR", "sl.optim.schedules"), (F, "grid_sample", "slopes"),
-    (torch.nn.utils.rnn, "pack_padded_sequence", "lengths="), (torch.cuda, "Stream", "CPU"), (torch.ones(1), "histc", "docs"),
+    (torch.optim, "ASGD", "sl.optim has"), (torch.optim.lr_scheduler, "ChainedScheduler", "sl.optim.schedules"),
+    (F, "grid_sample", "slopes"),
+    (torch.nn.utils.rnn, "pack_padded_sequence", "lengths="), (torch.cuda, "Stream", "CPU"), (torch.ones(1), "histogram", "docs"),
     (torch.nn.init, "xyz_", "sl.nn.init")])
 def test_what_is_missing_names_the_way_of_slopes(module, name, way):
     with pytest.raises(AttributeError, match=re.escape(way)) as raised:

@@ -38,14 +38,17 @@ def small(**settings):
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory):
-    """For each case: its end without interruption, and for each step k its end in another process that began with the state after k."""
+    """For each case: its end without interruption, and for steps k its end in another process that began with the state after k.
+
+    Every step of the training with everything, every third one of the others.
+    """
     folder = tmp_path_factory.mktemp("states")
     whole = {name: final_state(make(name)) for name in CASES}
     for name in CASES:
         training, step = make(name), 0
         while not training.ended:
             step += training.advance(1).steps
-            if not training.ended:
+            if not training.ended and (name == "everything" or step % 3 == 1):
                 files.save_safetensors(folder / f"{name}.{step:02}.safetensors", training.named_state())
     command = [sys.executable, str(Path(__file__).parent / "resumed.py"), str(folder)]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
@@ -53,11 +56,11 @@ def ends(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_training_that_is_interrupted_after_any_step_has_the_same_bits_in_another_process(ends, name):
+def test_a_training_that_is_interrupted_after_a_step_has_the_same_bits_in_another_process(ends, name):
     whole, folder = ends
     paths = sorted(folder.glob(f"{name}.*.end.safetensors"))
     steps = len(whole[name]["history.losses"])
-    assert len(paths) >= steps - 1 and steps >= 6
+    assert len(paths) >= (steps - 1 if name == "everything" else steps // 3) and steps >= 6
     for path in paths:
         resumed = files.load_safetensors(path)
         different = [key for key in whole[name] if np.asarray(whole[name][key]).tobytes() != resumed.get(key, np.zeros(0)).tobytes()]

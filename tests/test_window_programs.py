@@ -1,4 +1,4 @@
-"""A seeded sample of random convolutions, poolings and windows, for every instruction set that runs here."""
+"""A seeded sample of random convolutions, poolings and windows, by turns for every instruction set that runs here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ SAMPLE = 60
 @pytest.mark.parametrize("number", range(SAMPLE))
 def test_a_window_program_and_its_gradients_equal_the_reference(number):
     program = Draw(0, number).program()
-    for name, processor in processors().items():
+    every = list(processors().items())
+    for name, processor in every if number % 10 == 0 else [every[number % len(every)]]:
         assert difference(program, processor, threads=1 + number % 2) == "", f"{name}: {program.text}"
 
 

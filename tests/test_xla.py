@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import sys
 
 import numpy as np
 import pytest
+from command_line import slopes
 from operation_cases import COMPILED, OPERATIONS, cases
 from test_compiled import COMPOSED, agree
 from xla_cases import calls_of, check_gradients, check_values
 
 import slopes as sl
 from slopes import nn, optim
-from slopes.errors import ArgumentError, DivisionError, MissingExtraError, OutOfRangeError, TraceError
+from slopes.errors import ArgumentError, DeviceError, DivisionError, MissingExtraError, OutOfRangeError, SaveError, TraceError
+from slopes.experiments.catalog import RECIPES
+from slopes.experiments.experiment import Experiment, Fit, Report, Setting
+from slopes.experiments.run import saved_backend
 from slopes.graph.dtype import bool_, float32, float64, int64
+from slopes.train.runs import load_run
+from slopes.xla.backend import XlaBackend, XlaExecutable
+from slopes.xla.library import first_device, load_jax
 
 # Programs of tests run once: XLA compiles them quickly, not well. It reads this when jax is imported, which nothing else here does.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
@@ -145,6 +154,24 @@ def test_convolutions_and_their_gradients_are_those_of_xla(jax, monkeypatch):
     assert [options["feature_group_count"] for options in calls].count(6) == 3
 
 
+def test_pooling_is_reductions_of_windows(jax, monkeypatch):
+    calls, original = [], jax.lax.reduce_window
+    monkeypatch.setattr(jax.lax, "reduce_window", lambda *args, **options: calls.append(options) or original(*args, **options))
+    names = ["max pool", "max pool overlapping", "avg pool"]
+    inputs = [sl.asarray(np.random.default_rng(0).normal(size=COMPOSED[name][1][0]).astype(np.float32)) for name in names]
+    average = nn.AvgPool2d(3, 2)
+
+    def both(*xs):
+        return [*(COMPOSED[name][0](x) for name, x in zip(names, xs)),
+                *(sl.grad(lambda x, name=name: sl.sin(COMPOSED[name][0](x)).sum())(x) for name, x in zip(names, xs)),
+                sl.grad(lambda x: sl.sin(average(x)).sum())(xs[1])]
+
+    labels = [f"{what}{name}" for what in ("", "gradient of ") for name in names]
+    agree(sl.compile(both, backend="xla")(*inputs), both(*inputs), [*labels, "gradient of plain averages"])
+    assert len(calls) > len(names)
+    assert any("base_dilation" in options for options in calls)  # the gradient of an average, which is one value per window
+
+
 class Digits(nn.Module):
     """A small net with every kind of layer that the first networks have: convolution, pooling, normalisation, dropout."""
 
@@ -232,9 +259,61 @@ def test_it_is_not_profiled(jax):
 
 def test_without_jax_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(MissingExtraError) as error:
-        sl.compile(lambda x: x * 2, backend="xla")(sl.ones(2))
-    assert 'backend="xla" needs jax, which is not installed' in str(error.value) and "pip install 'slopes[xla]'" in str(error.value)
+    for use in (lambda: sl.compile(lambda x: x * 2, backend="xla")(sl.ones(2)), lambda: sl.export_stablehlo(sl.sin, sl.ones(2))):
+        with pytest.raises(MissingExtraError) as error:
+            use()
+        assert 'backend="xla" needs jax, which is not installed' in str(error.value) and "pip install 'slopes[xla]'" in str(error.value)
+    result = slopes("train", "perceptron", "--backend", "xla")
+    assert result.exit_code == 1 and "needs jax, which is not installed" in result.stderr
+
+
+def test_a_jax_out_of_range_and_a_missing_device_are_errors(jax, monkeypatch):
+    monkeypatch.setattr(jax, "__version__", "0.8.2")
+    with pytest.raises(MissingExtraError, match=re.escape("does not know jax 0.8.2\n  it was tested with jax from 0.9 to below 0.11")):
+        load_jax()
+    monkeypatch.undo()
+
+    def devices():
+        raise RuntimeError("Unable to initialize backend 'cuda'")
+
+    monkeypatch.setattr(jax, "devices", devices)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(DeviceError, match="JAX has no device to run on with JAX_PLATFORMS=cuda\n  Unable to initialize"):
+        first_device(jax)
+
+
+def test_a_recipe_trains_on_xla_and_goes_on_there(jax, tmp_path, monkeypatch):
+    points = np.linspace(-1, 1, 32, dtype=np.float32).reshape(32, 1)
+    data = sl.data.Dataset(points, (points[:, 0] > 0).astype(np.int64))
+    monkeypatch.setitem(RECIPES, "points", Experiment(
+        name="points", caption="points", expected="", settings={"epochs": Setting(1, "")}, data=lambda config: data,
+        network=lambda config, facts, name: nn.Linear(1, 2), report=lambda result: Report({"loss": result.run.losses[-1]}, []),
+        training=lambda config, data, name, net: Fit(data, batch_size=16, epochs=config["epochs"])))
+    folder, backends = str(tmp_path / "run"), []
+    monkeypatch.setattr(XlaBackend, "compile", lambda self, captured: backends.append(self.name) or XlaExecutable(captured, jax))
+    result = slopes("train", "points", "--backend", "xla", "--out", folder, "--quiet")
+    assert result.exit_code == 0 and backends == ["xla"]
+    saved = load_run(folder)
+    assert saved.networks[""].settings["backend"] == "xla" == saved_backend(saved)
+    assert slopes("train", "points", "--resume", folder, "--epochs", "2", "--quiet").exit_code == 0 and len(backends) == 2
+
+
+def test_a_function_becomes_a_program_of_stablehlo(jax, tmp_path):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))
+    x = np.random.default_rng(0).normal(size=(2, 1, 6, 6)).astype(np.float32)
+    with pytest.raises(ArgumentError, match=r"assigns net\.1\.num_batches_tracked, net\.1\.running_mean"):
+        sl.export_stablehlo(lambda x: net(x), x)
+    net.eval()
+    program = sl.export_stablehlo(lambda x: sl.softmax(net(x), axis=1), x)
+    assert program.inputs == ("x: float32[2, 1, 6, 6]",) and len(program.outputs) == 1 and "float32[2, 3]" in program.outputs[0]
+    assert re.fullmatch(r"1\.\d+\.\d+", program.version) and "stablehlo.convolution" in program.text
+    program.save(tmp_path / "net.mlir")
+    program.save(tmp_path / "net.mlirbc")
+    assert (tmp_path / "net.mlir").read_text() == program.text and (tmp_path / "net.mlirbc").read_bytes() == program.artifact
+    again = importlib.import_module("jax.export").deserialize(program.exported.serialize())
+    np.testing.assert_allclose(again.call(x)[0], sl.softmax(net(sl.asarray(x)), axis=1).numpy(), rtol=1e-5)
+    with pytest.raises(SaveError):
+        program.save(tmp_path / "none" / "net.mlir")
 
 
 def test_an_unknown_backend_names_the_known_ones():

@@ -68,8 +68,8 @@ def tiles_of(workload: Workload, core: Core) -> list[Tile]:
     program = run_passes(loop_program(workload))
     names = KernelFunctions(program.target, program.buffers.origin, 0)
     names.add_all([kernel for phase in program.phases for kernel in phase], ())
-    assembly = translate.object_code(write_program(program).text, LINUX, core.llvm, "", assembly=True)
-    assert isinstance(assembly, str)
+    assembly = "\n".join(str(translate.object_code(module.text, LINUX, core.llvm, "", assembly=True, passes=module.passes))
+                         for module in write_program(program).modules)
     loops = {(loop.function, loop.products): loop for loop in inner_loops(assembly) if loop.is_product}
     kernels = [kernel for phase in program.phases for kernel in leaves(phase) if isinstance(kernel, ContractKernel)]
     return [tile for kernel in kernels for tile in variants(kernel, names.calls[id(kernel)].function.name, loops)]

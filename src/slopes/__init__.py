@@ -94,9 +94,11 @@ if TYPE_CHECKING:
     from .view.explain import explain
     from .view.graph import graph
     from .view.roofline import roofline
+    from .xla.export import StableHLO, export_stablehlo
+    from .xla.mesh import mesh
 
 __version__ = "0.1.0"
-__array_api_version__ = "2024.12"
+__array_api_version__ = "2025.12"
 
 SUBMODULES = ("checkpoints", "data", "errors", "experiments", "fft", "files", "functions", "inside", "linalg", "nn", "optim", "random",
               "tables", "text", "train", "tree", "view", "zoo")
@@ -119,12 +121,14 @@ NAMES = {
     "train.training": ("Training",),
     "train.evaluate": ("evaluate",),
     "onnx.export": ("save_onnx",),
+    "xla.export": ("StableHLO", "export_stablehlo"),
     "experiments.load": ("load",),
     "onnx.load": ("load_onnx",),
     "studio.notebook": ("play",),
     "view.graph": ("graph",),
     "view.explain": ("explain",),
     "view.roofline": ("roofline",),
+    "xla.mesh": ("mesh",),
 }
 ALIASES = {"bool": "bool_"}  # as the Python array API calls it; in modules that use Python's own bool it has another name
 HOME = {name: module for module, names in NAMES.items() for name in names}

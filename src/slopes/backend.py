@@ -140,6 +140,10 @@ class Backend(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Raise an error where no program could run here. The backends of slopes have this, others may."""
+        return
+
     def compile(self, captured: Captured) -> Executable:
         """An executable of the captured function."""
 
@@ -158,6 +162,18 @@ def find_backend(backend: str | Backend) -> Backend:
     if backend not in BACKENDS:
         raise ArgumentError(f"compile: no backend is called {backend!r}", repair=f"use one of {', '.join(BACKENDS)}, or a Backend object")
     return on_demand(BACKENDS[backend]).BACKEND
+
+
+MESH_BACKEND = "slopes.xla.mesh_backend"
+
+
+def on_mesh(backend: str | Backend, mesh: Any) -> str | Backend:
+    """The backend that runs on the devices of a mesh; the backend itself where there is none."""
+    if mesh is None:
+        return backend
+    if getattr(backend, "name", backend) != "xla":
+        raise ArgumentError(f"mesh={mesh!r} with backend={backend!r}", why="several devices are those of XLA", repair='add backend="xla"')
+    return on_demand(MESH_BACKEND).MeshBackend(mesh)
 
 
 def site_error(node: Node) -> SlopesError:

@@ -34,7 +34,7 @@ class Bound:
     def __init__(self, function: Callable[..., Any], captured: Captured, backend: Backend) -> None:
         self.function, self.captured = function, captured
         self.executable: Executable = backend.compile(captured)
-        self.guards, self.structure_version = captured.guards, versions.structure
+        self.guards, self.structure_version = captured.guards, versions.observe_structure()
         self.state = [value.tensor for value in captured.state]
         self.writes = [value.tensor for value in captured.updates if value.tensor is not None]
         self.overwritten = set(self.writes)

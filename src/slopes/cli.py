@@ -16,7 +16,9 @@ from .data.sets.locate import found_sets
 from .errors import SlopesError, error_text
 from .export_command import export
 from .extras import on_demand
+from .launch_command import launch
 from .machine.threads import thread_count
+from .plan_command import plan
 from .play_command import play
 from .predict_commands import evaluate, predict
 from .run_commands import report, runs
@@ -59,7 +61,7 @@ def command() -> None:
     """
 
 
-for subcommand in (train, predict, evaluate, export, report, runs, tune_command(), write, play):
+for subcommand in (launch, plan, train, predict, evaluate, export, report, runs, tune_command(), write, play):
     command.add_command(subcommand)
 
 
@@ -91,6 +93,7 @@ def facts() -> dict[str, str]:
         "target": target_text(*translate.host()),
         "threads": f"{thread_count()} of {os.cpu_count()} processors",
         "calls": on_demand("slopes.machine.entry").entry_class().name,
+        "xla": on_demand("slopes.xla.library").describe(),
         "cache": folder_text(cache_folder()),
         "data": folder_text(local) if local else f"no local copy (SLOPES_DATA); downloads go to {cache_folder() / 'data'}",
         "data sets": ", ".join(["digits (of scikit-learn)", *found_sets()]) + "; others are downloaded when asked for",

@@ -9,9 +9,12 @@ from typing import Any
 
 import click
 
+from .backend import BACKENDS
 from .errors import ArgumentError
 from .experiments.experiment import Experiment, Setting
 from .settings import MOST_THREADS
+
+SPLITS = "towers", "wide", "megatron"  # tables of slopes.xla.tables
 
 
 def setting_options(recipe: Experiment[Any]) -> list[click.Parameter]:
@@ -78,6 +81,12 @@ def common_options(own: bool) -> list[click.Parameter]:
                      help="of initial weights, order of examples and dropout: the same seed gives the same result  [default: 0]"),
         click.Option(["--threads"], type=Number(1, most=MOST_THREADS),
                      help="number of threads; the result does not depend on it  [default: all]"),
+        click.Option(["--backend"], type=click.Choice(list(BACKENDS)),
+                     help="what runs the steps: native code, or XLA, which knows GPUs (pip install 'slopes[xla]')  [default: native]"),
+        click.Option(["--mesh"], metavar="data=4,model=2",
+                     help="with --backend xla: several devices, of several processes too (slopes launch); batches are split along data"),
+        click.Option(["--split"], type=click.Choice(SPLITS), help="with --mesh: split parameters along model by this table"),
+        click.Option(["--zero"], is_flag=True, help="with --mesh: split optimizer state along data (ZeRO-1)"),
         click.Option(["--out"], type=click.Path(path_type=Path), metavar="RUN",
                      help="run folder to write  [default: a new one in runs/]"),
         click.Option(["--replace"], is_flag=True, help="overwrite RUN if it holds a run already"),

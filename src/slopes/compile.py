@@ -15,7 +15,7 @@ from weakref import WeakSet
 import numpy as np
 
 from . import tree
-from .backend import Backend, find_backend
+from .backend import Backend, find_backend, on_mesh
 from .bound import MISS, Bound
 from .capture import STATIC, capture_call
 from .checked import CheckedBound
@@ -41,7 +41,7 @@ FAST_CALL = "slopes.fast_call"  # loaded at the first native call that is repeat
 
 
 def compile(function: Callable | None = None, *, taps: Sequence[str] = (), storage: str = "float32",
-            backend: str | Backend = "native") -> Any:
+            backend: str | Backend = "native", mesh: Any = None) -> Any:
     """Make a native program of a function of tensors.
 
     The function runs once in Python for each combination of argument shapes, types and structure; its operations are recorded
@@ -80,6 +80,8 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     "reference" interprets the recorded operations one by one with NumPy: slow, and what compiled code is compared with. Or an object
     with `compile(captured) -> Executable`, see slopes.backend.
 
+    mesh: a `sl.mesh` of several devices, with backend="xla": arguments are split along its axis `data`, see docs/devices.md.
+
     Numbers: + - * / and sqrt of elements are rounded one by one, as eagerly, so that x * x - y * y is 0 where x = y. Only a product
     inside of a sum of products (matmul, convolution, `sum`, `mean`, `cumulative_sum`) may be added without being rounded first, by
     a fused multiply-add. Sums may be added in another order, and exp, sin, ... differ within their error bounds.
@@ -95,11 +97,12 @@ def compile(function: Callable | None = None, *, taps: Sequence[str] = (), stora
     tensor(5.)
     """
     if function is None:
-        return functools.partial(compile, taps=taps, storage=storage, backend=backend)
+        return functools.partial(compile, taps=taps, storage=storage, backend=backend, mesh=mesh)
     if not callable(function):
         raise ArgumentError(f"compile: {function!r} is no function", repair="write sl.compile(f) or @sl.compile above def")
     if storage not in STORAGES:
         raise ArgumentError(f"compile: storage={storage!r} is not known", repair=f"choose one of {', '.join(STORAGES)}")
+    backend = on_mesh(backend, mesh)
     return Compiled(function, tuple(taps), storage, find_backend(backend) if backend != "native" else backend)
 
 
@@ -145,6 +148,12 @@ class Compiled:
     def memory(self) -> int:
         """The bytes that the intermediate values of its largest program take."""
         return max((version.executable.memory for known in self._versions.values() for version in known), default=0)
+
+    def executable(self) -> Any:
+        """The backend's program that was used last. Raises ArgumentError before the first call."""
+        if not self._versions:
+            raise ArgumentError(f"the compiled function {self._name} has no program yet", repair="call it first")
+        return next(reversed(self._versions.values()))[0].executable
 
     @property
     def _name(self) -> str:
@@ -300,7 +309,7 @@ class Compiled:
         else:
             known.remove(same)
         chosen = same or fresh
-        chosen.structure_version, chosen.guards = versions.structure, fresh.guards
+        chosen.structure_version, chosen.guards = versions.observe_structure(), fresh.guards
         known.insert(0, chosen)
         del known[VERSIONS_KEPT:]
 

@@ -112,7 +112,7 @@ FEW_ROWS: Annotated[int, Cost("rows or columns", "below which size of its longer
 MOST_VECTORS: Annotated[int, Cost("vectors", "how wide a tile is at most")] = 4
 TILE_STEP: Annotated[float, Cost("cycles", "what a step of k costs beside its arithmetic")] = 0.75
 TILE_LATENCY: Annotated[float, Cost(
-    "cycles", "the least that a step of k takes, as a multiply-add waits for the one before",
+    "products", "the least that a step of k takes, as a multiply-add waits for the one before",
     "derived: a multiply-add takes four cycles, and two begin in each")] = 8.0
 BROADCAST: Annotated[float, Cost("cycles", "the price of reading one element of A into all lanes")] = 0.5
 NEON_BROADCAST: Annotated[float, Cost(

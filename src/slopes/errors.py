@@ -191,6 +191,14 @@ class MissingExtraError(SlopesError, ImportError):
     """An optional library that is not installed."""
 
 
+class DeviceError(SlopesError, RuntimeError):
+    """A device that is not there, or that failed."""
+
+
+class HostsError(SlopesError, RuntimeError):
+    """Several processes that cannot train together: one cannot be reached, differs from the others, or is gone."""
+
+
 class CompileError(SlopesError, RuntimeError):
     """A program that slopes could not compile."""
 

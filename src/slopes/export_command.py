@@ -51,6 +51,9 @@ def export(run: Path, out: Path, inputs: tuple[np.ndarray, ...], network: str | 
       slopes export runs/lenet --out lenet.onnx
       slopes export runs/chars --out chars.onnx --input 64:int64
     """
+    if out.suffix != ".onnx":
+        raise ArgumentError(f"--out {out} is no name of an ONNX model", why="slopes export writes models of ONNX, whose names end in .onnx",
+                            repair=f"write --out {out.with_suffix('.onnx')}")
     loaded = load(run)
     if isinstance(loaded, TableRun):
         raise ArgumentError(f"{run} is a run of slopes train table, whose networks are not exported",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import address_of, aligned_empty
-from .backend import Alternation, Executable, Pair, Segment, site_error
+from .backend import Alternation, Backend, Executable, Pair, Segment, site_error
 from .capture import Captured
 from .extras import on_demand
 from .graph.build import Constant
@@ -19,7 +19,7 @@ from .machine.native import Native, compile_graph
 PROFILER = "slopes.machine.profile"  # loaded when somebody asks where the time goes
 
 
-class NativeBackend:
+class NativeBackend(Backend):
     """Compiles with LLVM for this processor."""
 
     name = "native"

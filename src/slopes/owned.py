@@ -21,26 +21,38 @@ What a compiled function has bound are addresses. They stay right as long as `ve
 count in it, so that the next call binds anew, and then copies what it may no longer write into. A call that only writes into owned
 arrays changes no address; it counts in `versions.written`, for those that keep something computed from the values.
 
-Who may do what: this file alone writes `_owned` and `_address` (`Tensor` sets both when it is made); only `Bound` and `fast_call`
-let programs write into owned arrays; everybody else assigns by `x.assign(value)`. With SLOPES_CHECK=1 each call of a compiled function
-verifies these rules: see checked.py.
+A value may lie on a device: `_remote` is then what holds it there. Its array here is a copy of the same values that nobody writes into,
+or unset until somebody reads it (tensor_fields.py). Programs of the device replace the remote value by `move_to_device`; whoever binds or
+writes the array here ends that, and the next program of the device copies the values there again.
+
+    copy_to_device(x) the array to copy from; no program writes into it meanwhile
+    lend(x, r)        the device has a copy, r, of a tensor that programs of the device only read
+    move_to_device    the new value lies on the device alone
+
+Who may do what: this file alone writes `_owned`, `_address` and `_remote` (`Tensor` sets them when it is made); only `Bound` and
+`fast_call` let programs write into owned arrays; everybody else assigns by `x.assign(value)`. With SLOPES_CHECK=1 each call of a compiled
+function verifies these rules: see checked.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from .arrays import address_of, aligned_empty
-from .tensor_fields import TensorFields
+from .tensor_fields import Remote, TensorFields
 from .versions import versions
 
 
 def rebind(x: TensorFields, array: np.ndarray) -> None:
     """Hold another array; recorded graphs keep the old one."""
     x._value, x._node, x._owned, x._address = array, None, False, 0
+    if x._remote is not None:
+        with versions.gate:  # who fetches at this moment is waited for
+            x._remote, x._value = None, array
     versions.state += 1
 
 
@@ -52,6 +64,7 @@ def own_array(x: TensorFields) -> np.ndarray:
     """
     if not x._owned:
         own_copy(x, x._value)
+    x._remote = None
     return x._value  # type: ignore[return-value]
 
 
@@ -106,4 +119,28 @@ def hand_out(tensors: Sequence[TensorFields]) -> None:
         for writer in versions.writers if owned else ():
             writer.wait_for(set(owned.values()))
         for x in owned:  # only now: who finds a tensor that is not owned does not wait
-            x._owned = False
+            x._owned, x._remote = False, None
+
+
+def copy_to_device(x: TensorFields) -> np.ndarray:
+    """The array of a tensor whose value a device needs: what programs write into it later goes into copies."""
+    disown(x)
+    return x._value  # type: ignore[return-value]
+
+
+def lend(x: TensorFields, remote: Remote) -> None:
+    """Know the copy on the device of a tensor that its programs read, until somebody writes the array here, or may hold it."""
+    own_copy(x, x._value)
+    x._remote, remote.is_here = remote, True
+
+
+def move_to_device(x: TensorFields, remote: Remote) -> None:
+    """Leave the value to the device, which has computed it; again, where Ctrl-C ended this in the middle. `versions.gate` is held."""
+    if x._remote is not remote:
+        remote.is_here, x._remote = True, remote
+    if remote.is_here:
+        versions.state += 1
+        x._node, x._owned, x._address = None, False, 0
+        with suppress(AttributeError):
+            del x._value
+        remote.is_here = False

@@ -17,9 +17,13 @@ from .data.loaders.write_images import save_png
 from .errors import ArgumentError, SlopesError, error_text
 from .experiments.experiment import LoadedRun, PredictedRows, Prediction
 from .experiments.load import TableRun, load
-from .experiments.loaded import NetRun
+from .experiments.loaded import Loaded, NetRun
 from .files.atomic import replacing
 from .table_commands import evaluate_tables, predict_tables
+from .tables.model import TableModel
+
+FAST = click.option("--fast", is_flag=True, help="for the run of a table: use one network of its ensemble instead of all of them; "
+                    "several times faster, a little less exact")
 
 
 @click.command()
@@ -28,7 +32,8 @@ from .table_commands import evaluate_tables, predict_tables
 @click.option("--top", type=Number(1), default=1, show_default=True, help="how many classes to print, the most probable first")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="folder for pictures that networks make; or FILE.csv for a table of predictions  [default: this folder]")
-def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
+@FAST
+def predict(run: Path, items: tuple[str, ...], top: int, out: Path, fast: bool) -> None:
     """Predict with the networks of the folder RUN, for each INPUT.
 
     What an input is depends on the recipe; `slopes train` names it at its end. Image classifiers take image files: PNG, JPEG,
@@ -52,8 +57,9 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
     if isinstance(loaded, NetRun):
         raise loaded.without_net()
     if isinstance(loaded, TableRun):
-        predict_tables(loaded.models, items, out)
+        predict_tables(chosen(loaded.models, fast), items, out)
         return
+    check_fast(loaded, fast)
     if out.suffix == ".csv":
         write_rows(loaded.predict_rows(items), out, items)
         return
@@ -67,6 +73,18 @@ def predict(run: Path, items: tuple[str, ...], top: int, out: Path) -> None:
             click.echo(error_text(error), err=True)
     if failed:
         sys.exit(1)
+
+
+def chosen(models: Sequence[TableModel], fast: bool) -> list[TableModel]:
+    """The models of a table with all their networks, or with one each."""
+    return [model.single() if fast else model for model in models]
+
+
+def check_fast(loaded: Loaded, fast: bool) -> None:
+    """Refuse --fast for runs without an ensemble."""
+    if fast:
+        raise ArgumentError(f"--fast with a run of {loaded.recipe or 'your own net'}", why="it has no ensemble of which one network "
+                            "could be used", repair="leave it out")
 
 
 def write_rows(predicted: PredictedRows, out: Path, items: Sequence[str]) -> None:
@@ -90,7 +108,8 @@ def write_rows(predicted: PredictedRows, out: Path, items: Sequence[str]) -> Non
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-def evaluate(run: Path, files: tuple[str, ...]) -> None:
+@FAST
+def evaluate(run: Path, files: tuple[str, ...], fast: bool) -> None:
     """Measure the networks of the folder RUN on data whose targets are known: files, or folders, like those that they learned from.
 
     RUN is a folder that a training on own data wrote (`slopes train table`, `images`, ...). Prints the scores with 95% intervals, and
@@ -102,8 +121,9 @@ def evaluate(run: Path, files: tuple[str, ...]) -> None:
     """
     loaded = load(run)
     if isinstance(loaded, TableRun):
-        evaluate_tables(loaded.models, files)
+        evaluate_tables(chosen(loaded.models, fast), files)
         return
+    check_fast(loaded, fast)
     if not isinstance(loaded, LoadedRun):
         raise loaded.without_net()
     for file in files:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Executable
+from .backend import Backend, Executable
 from .capture import Captured
 from .graph.node import Node
 from .machine.reference import evaluate
 
 
-class ReferenceBackend:
+class ReferenceBackend(Backend):
     """Evaluates every operation's `meaning` with the namespace `xp`: slow, simple, and what compiled code is compared with."""
 
     name = "reference"

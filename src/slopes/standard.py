@@ -7,7 +7,7 @@ from typing import Any
 from .errors import ArgumentError
 
 CPU = "cpu"
-VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")  # of the standard that this namespace follows, the latest last
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")  # of the standard that this namespace follows, the latest last
 
 
 def check_device(use: str, device: Any) -> None:
@@ -23,7 +23,7 @@ def check_device(use: str, device: Any) -> None:
 def check_version(version: str | None) -> None:
     """Raise ArgumentError for a version of the standard that is not there; None is the latest.
 
-    >>> check_version("2024.12")
+    >>> check_version("2025.12")
     """
     if version is not None and version not in VERSIONS:
         raise ArgumentError(f"the array API of version {version!r} is not there", repair=f'ask for "{VERSIONS[-1]}"')

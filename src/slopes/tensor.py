@@ -169,7 +169,7 @@ class Tensor(Conversions):
         tensor(0.05)
         """
         trace = mode.trace
-        if trace is None and self._value is None:
+        if trace is None and self._remote is None and self._value is None:
             raise value_error(self, "assign")
         new = self._as_value(value, trace is None)
         check_like(self, new)
@@ -365,7 +365,7 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None, device: Any 
     if device is not None:
         check_device("asarray", device)
     target = None if dtype is None else as_dtype(dtype)
-    if isinstance(data, Tensor) and copy is not True and target in (None, data.dtype):
+    if isinstance(data, Tensor) and copy is not True and (target is None or target == data.dtype):  # float64 == None, says NumPy
         return data
     return new_tensor(data, target, copy)
 
@@ -442,7 +442,7 @@ def from_array(array: np.ndarray, address: int = 0, owned: bool = False) -> Tens
     """
     made = Tensor.__new__(Tensor)
     made._value, made._address, made._owned = array, address, owned
-    made._node = made._trace = made._grad = None
+    made._node = made._trace = made._grad = made._remote = None
     made._requires_grad = made._grad_inside = False
     return made
 

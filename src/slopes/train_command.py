@@ -11,12 +11,15 @@ from typing import Any
 
 import click
 
+from .agreement import agree, writes
+from .backend import Backend, find_backend, on_mesh
 from .command_options import common_options, setting_options, use_settings
 from .errors import ArgumentError, error_text
 from .experiments.catalog import OWN_DATA, RECIPES, find_recipe
 from .experiments.experiment import Experiment, Result
 from .experiments.run import resume as resume_run
 from .experiments.run import run as run_experiment
+from .extras import on_demand
 from .table_commands import table_command
 from .tables.folder import KIND as TABLE
 from .train.advise import advice
@@ -24,6 +27,7 @@ from .train.interrupt import INTERRUPTED
 from .train.runs import SavedRun, holds_run, load_run, prepare_folder
 
 DEFAULT = "digits"
+MESH = "slopes.xla.mesh"
 
 
 class Recipes(click.Group):
@@ -91,33 +95,51 @@ def default_example(recipe: Experiment[Any]) -> str:
     return f"{option} {shlex.quote(str(recipe.settings[option[2:]].default))} --seed 1 --out runs/{recipe.name}-1"
 
 
-def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None, out: Path | None, replace: bool, quiet: bool,
-                 resume: Path | None, data: Path | None = None, **args: Any) -> None:
+def train_recipe(recipe: Experiment[Any], seed: int | None, threads: int | None, backend: str | None, mesh: str | None,
+                 split: str | None, zero: bool, out: Path | None, replace: bool, quiet: bool, resume: Path | None, data: Path | None = None,
+                 **args: Any) -> None:
     """`slopes train RECIPE`."""
     use_settings(data, threads)
+    engine = chosen_backend(backend, mesh, split, zero)
     args |= {name: os.path.abspath(args[name]) for name in (recipe.source, *recipe.files) if args.get(name)}
     if resume is None:
         values, seed = recipe.resolve(**args), seed or 0
-        folder = choose_folder(recipe.name, out, replace)
+        folder = Path(agree(str(choose_folder(recipe.name, out, replace)) if writes() else ""))
     else:
         changes = {name: value for name in ("epochs", recipe.source) if (value := args.pop(name, None)) is not None}
         folder, saved = resume, load_unfinished(recipe, resume, {**args, "seed": seed, "out": out, "replace": replace or None})
         values, seed = saved.hyperparameters | changes, saved.seed
+    quiet = quiet or not writes()
     if not quiet:
         click.echo(f"{recipe.name}: " + ", ".join(f"{name} {value}" for name, value in values.items() if value not in ("", (), [])) +
                    f", seed {seed}")
     progress = False if quiet else None
     try:
-        result = run_experiment(recipe, values, folder, seed=seed, progress=progress) if resume is None else \
-            resume_run(saved, epochs=changes.get("epochs"), source=changes.get(recipe.source), progress=progress)
+        result = run_experiment(recipe, values, folder, seed=seed, progress=progress, backend=engine) if resume is None else \
+            resume_run(saved, epochs=changes.get("epochs"), source=changes.get(recipe.source), progress=progress, backend=engine)
     except (KeyboardInterrupt, SystemExit) as stop:
         if not holds_run(folder):
             raise
         click.echo(f"interrupted; {resume_hint(recipe.name, folder)}", err=True)
         sys.exit(stop.code if isinstance(stop, SystemExit) else INTERRUPTED)
-    print_result(result)
+    if writes():
+        print_result(result)
     if result.save_error or result.interrupted:
         sys.exit(1 if result.save_error else INTERRUPTED)
+
+
+def chosen_backend(backend: str | None, mesh: str | None, split: str | None, zero: bool) -> str | Backend | None:
+    """What runs the steps; None where nothing was asked for. Other processes are joined here, before anything else is done."""
+    if mesh is None:
+        if split or zero:
+            raise ArgumentError(f"{'--split' if split else '--zero'} without --mesh", why="it says how values are divided among devices",
+                                repair="add --mesh data=4,model=2")
+        if backend is not None:
+            find_backend(backend).prepare()
+        return backend
+    if backend != "xla":
+        raise ArgumentError(f"--mesh {mesh} without --backend xla", why="several devices are those of XLA", repair="add --backend xla")
+    return on_mesh(backend, on_demand(MESH).parse_mesh(mesh, split, zero))
 
 
 def load_unfinished(recipe: Experiment[Any], folder: Path, options: dict[str, Any]) -> SavedRun:

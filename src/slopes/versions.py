@@ -9,6 +9,8 @@ Each counter has one rule; whoever writes a new object that changes must count i
 
 `Bound` alone reads all four. A call compares `structure` (is the program still the right one?), `state` (are the addresses still
 right?), `written` (is what was computed from parameters alone still right?) and `gradients` (has somebody else set a gradient?).
+
+A layer that is made, attribute by attribute, is no change of what was traced before it: see `observe_structure`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import os
 import threading
 import weakref
 from typing import Protocol
+
+UNSEEN_KEPT = 10_000  # objects; changes of those that are made beyond it count at once
 
 
 class Writer(Protocol):
@@ -36,7 +40,23 @@ class Versions:
     def __init__(self) -> None:
         self.state = self.written = self.structure = self.gradients = 0
         self.writers: weakref.WeakSet[Writer] = weakref.WeakSet()
+        self.unseen: set[int] = set()
         self.new_gate()
+
+    def observe_structure(self) -> int:
+        """The version of the structure, for whoever has looked at it: from now on a change of any object counts."""
+        self.unseen.clear()
+        return self.structure
+
+    def add_unseen(self, instance: object) -> None:
+        """A new object, at which nobody has looked: nothing depends on its attributes yet."""
+        if len(self.unseen) < UNSEEN_KEPT:
+            self.unseen.add(id(instance))
+
+    def change_structure(self, instance: object) -> None:
+        """Count a change of an object, unless it was made after everybody looked."""
+        if id(instance) not in self.unseen:
+            self.structure += 1
 
     def new_gate(self) -> None:
         """A gate that nobody holds: a child process has none of its parent's threads."""

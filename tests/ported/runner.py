@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import types
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,13 @@ def fill(net: Any, library: Any) -> None:
             parameter.copy_(library.tensor(initial_value(name, tuple(parameter.shape)).astype("float32")))
 
 
-def run_program(name: str, library: str, steps: int = STEPS, compiled: bool = False) -> list[float]:
-    """The losses of the first steps."""
+def run_program(name: str, library: str, steps: int = STEPS, compiled: bool = False,
+                make_step: Callable[[Any], Any] | None = None) -> list[float]:
+    """The losses of the first steps; `make_step` is called instead of the library's `compile`."""
     module = load_program(name, library)
     module.torch.manual_seed(1)
     net = module.build()
     fill(net, module.torch)
     data = module.make_data(np.random.default_rng(0))
-    return [float(loss) for loss in module.train(net, data, steps, module.torch.compile if compiled else lambda function: function)]
+    make_step = make_step or (module.torch.compile if compiled else lambda function: function)
+    return [float(loss) for loss in module.train(net, data, steps, make_step)]

@@ -13,6 +13,7 @@ from .loaders.dataset import Dataset, from_arrays
 from .loaders.examples import Examples
 from .loaders.folder import ImageFolder, image_folder
 from .loaders.folds import folds
+from .loaders.frames import from_frame
 from .loaders.loader import IGNORED, Batch, Loader
 from .loaders.order import number_of_batches, order
 from .loaders.splits import Splits, split
@@ -35,8 +36,8 @@ from .transforms.sound import log_mel, log_spectrogram, mel_filters, resample, s
 __all__ = ["CAPTION_WORDS", "IGNORED", "Batch", "Dataset", "Examples", "ImageFolder", "Loader", "RatingSplits", "Series", "SeriesSplits",
            "Sound", "Splits", "Standardize", "Table", "TableCode", "TableSplits", "Whiten", "adult", "augment", "bias_only",
            "california_housing", "caption_text", "digit_captions", "digit_masks", "digits", "fashion_mnist", "folds", "from_arrays",
-           "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz", "load_safetensors",
-           "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order", "ratings", "resample",
-           "rt_polarity", "save_image_folder", "save_json", "save_npy", "save_npz", "save_safetensors", "spectrogram", "split",
-           "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba", "temperatures", "tiny_shakespeare", "ud_english_ewt",
-           "wikitext2", "windows", "wine_quality"]
+           "from_frame", "image_folder", "load_conllu", "load_csv", "load_idx", "load_image", "load_json", "load_npy", "load_npz",
+           "load_safetensors", "load_wav", "log_mel", "log_spectrogram", "mel_filters", "mnist", "names", "number_of_batches", "order",
+           "ratings", "resample", "rt_polarity", "save_image_folder", "save_json", "save_npy", "save_npz", "save_safetensors",
+           "spectrogram", "split", "split_series", "split_table", "spoken_digits", "sunspots", "tatoeba", "temperatures",
+           "tiny_shakespeare", "ud_english_ewt", "wikitext2", "windows", "wine_quality"]

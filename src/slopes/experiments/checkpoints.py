@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..agreement import writes
 from ..errors import ArgumentError, DataError, SaveError
 from ..files.jsonfile import plain
 from ..train.checkpoints import EVERY_SECONDS, Checkpoints
@@ -48,7 +49,9 @@ class RunWriter:
         self.save({**self.result.runs, name: training.result}, {**self.states, name: state})
 
     def save(self, runs: dict[str, Run], states: dict[str, TrainingState]) -> None:
-        """Write the run folder of an experiment that is not finished."""
+        """Write the run folder of an experiment that is not finished; of several processes the first does."""
+        if not writes():
+            return
         save_run(runs, self.folder, **description(self.result), interrupted=True, seconds=time.perf_counter() - self.started,
                  states=states, written=self.written)
 

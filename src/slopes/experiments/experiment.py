@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from .. import nn
+from ..backend import Backend
 from ..errors import ArgumentError, SaveError
 from ..plot import Picture
 from ..train.history import History, Run
@@ -86,6 +87,10 @@ class Fit:
 
     def __init__(self, train: Any, validation: Any = None, **options: Any) -> None:
         self.train, self.validation, self.options = train, validation, options
+
+    def use_backend(self, backend: str | Backend) -> None:
+        """Let this backend run the steps, unless the options name another one."""
+        self.options.setdefault("backend", backend)
 
     def training(self, net: nn.Module, seed: int, callbacks: Sequence[Callback] = ()) -> Training:
         """The training, before its first step; these callbacks come after those of the options."""

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import nn, random
+from ..agreement import writes
+from ..backend import BACKENDS, Backend
 from ..errors import ArgumentError, DataError, MissingExtraError, SlopesError
 from ..files.claim import claimed
 from ..files.reading import refused
@@ -27,7 +29,7 @@ from ..train.test_use import final_figures
 from ..train.training import Callback
 from .catalog import find_recipe
 from .checkpoints import RunWriter, check_facts, description, lengthened, saved_states
-from .experiment import Config, Experiment, LoadedRun, Part, Report, Result, State
+from .experiment import Config, Experiment, Fit, LoadedRun, Part, Report, Result, State
 
 D = TypeVar("D")
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)  # of facts that are none
@@ -35,11 +37,13 @@ OLDER_NAMES = {"places": "positions"}  # parameters of the recipes' networks tha
 
 
 def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, folder: str | os.PathLike[str] | None = None, *,
-        seed: int = 0, log: Callable[[str], None] | None = None, progress: bool | Callback | None = None) -> Result[D]:
+        seed: int = 0, log: Callable[[str], None] | None = None, progress: bool | Callback | None = None,
+        backend: str | Backend | None = None) -> Result[D]:
     """Carry out an experiment with these hyper-parameters (default: its own), and write the run into `folder`, if there is one.
 
     The seed decides initial weights, order of examples, dropout and whatever the experiment draws. `log` takes lines of progress;
-    without it they are shown as fit shows them (see `progress` there). After Ctrl-C the part that learns ends early; what is
+    without it they are shown as fit shows them (see `progress` there). `backend`: what runs the steps of trainings by gradients (default:
+    "native"); the report is computed natively. After Ctrl-C the part that learns ends early; what is
     left of the parts is not trained, and then nothing is reported, but what was trained is saved, and `resume` can continue. In a
     long run the folder is also written every minute, for the case that the process is killed; after SIGTERM it is written, and the
     process exits with code 143. A second signal ends at once. A folder that cannot be written in the end is replaced by a temporary
@@ -47,17 +51,17 @@ def run(experiment: Experiment[D], values: Mapping[str, Any] | None = None, fold
     cannot be written at the beginning or that another process is writing.
     """
     values = experiment.resolve(**values or {})
-    return carry_out(experiment, values, seed, None if folder is None else Path(folder), log, progress)
+    return carry_out(experiment, values, seed, None if folder is None else Path(folder), log, progress, backend=backend)
 
 
 def resume(saved: SavedRun, *, epochs: int | None = None, source: str | None = None, log: Callable[[str], None] | None = None,
-           progress: bool | Callback | None = None) -> Result[Any]:
+           progress: bool | Callback | None = None, backend: str | Backend | None = None) -> Result[Any]:
     """Continue an interrupted run, `load_run(folder)`, with its own settings, and write the finished one into its folder.
 
     The result has the same bits as that of a run without the interruption. Of several trainings those that were finished are
     restored, the interrupted one continues, and the others follow; trainings by other methods than gradients are done again.
     `epochs`: continue to this many, also a finished run, if it has only one training; the schedule is that of so many epochs.
-    `source`: where the user's own data are now, if they were moved.
+    `source`: where the user's own data are now, if they were moved. `backend`: another one than before; results then differ by rounding.
     Raises ArgumentError for a run that is finished or holds no state, and for fewer epochs than it has; DataError for other data than
     those it was begun with.
     """
@@ -68,22 +72,28 @@ def resume(saved: SavedRun, *, epochs: int | None = None, source: str | None = N
     if source is not None:
         values[experiment.source] = source
     saved_states(saved, experiment, longer=epochs is not None)
-    return carry_out(experiment, values, saved.seed, saved.folder, log, progress, saved)
+    return carry_out(experiment, values, saved.seed, saved.folder, log, progress, saved, backend or saved_backend(saved))
+
+
+def saved_backend(saved: SavedRun) -> str | None:
+    """The name of the backend that trained a run; None: the default."""
+    names = {network.settings.get("backend") for network in saved.networks.values()}
+    return next((name for name in names if name in BACKENDS), None)
 
 
 def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, folder: Path | None, log: Callable[[str], None] | None,
-              progress: bool | Callback | None, saved: SavedRun | None = None) -> Result[D]:
+              progress: bool | Callback | None, saved: SavedRun | None = None, backend: str | Backend | None = None) -> Result[D]:
     """Run an experiment from its beginning, or from a saved run on; it is the only one that writes its folder."""
     started = time.perf_counter() - (0 if saved is None else saved.seconds)
     config = Config(values, seed, logger(progress) if log is None else log)
-    with contextlib.nullcontext() if folder is None else own_folder(folder), random.using(random.Generator(seed)):
+    with contextlib.nullcontext() if folder is None or not writes() else own_folder(folder), random.using(random.Generator(seed)):
         data = experiment.data(config)
         result = Result(experiment, config, data, experiment.describe(config, data))
         if saved is not None:
             check_facts(saved, result.facts)
         networks = {} if saved is None else saved.networks
         writer = None if folder is None else RunWriter(result, folder, started, {name: networks[name].data_sha256 for name in networks})
-        train(result, {name: network.state for name, network in networks.items() if network.state}, writer, log, progress)
+        train(result, {name: network.state for name, network in networks.items() if network.state}, writer, log, progress, backend)
         if writer is not None and writer.terminated:
             writer.save(result.kept, writer.states)
             sys.exit(TERMINATED)
@@ -91,7 +101,7 @@ def carry_out(experiment: Experiment[D], values: Mapping[str, Any], seed: int, f
         with final_figures(), Interrupts() as late:
             result.report = Report({}, [unfinished(result)]) if unfinished(result) else experiment.report(result)
             result.seconds = time.perf_counter() - started
-            if folder is not None:
+            if folder is not None and writes():
                 save(result, folder)
     result.interrupted = result.interrupted or late.requested
     return result
@@ -116,7 +126,7 @@ def logger(progress: bool | Callback | None) -> Callable[[str], None]:
 
 
 def train(result: Result[D], states: Mapping[str, State], writer: RunWriter | None, log: Callable[[str], None] | None,
-          progress: bool | Callback | None) -> None:
+          progress: bool | Callback | None, backend: str | Backend | None = None) -> None:
     """Make the networks and train them, each from its state if there is one, until one is interrupted."""
     for name, net, part in prepare_parts(result):
         if log is None and name and progress is None:
@@ -124,6 +134,8 @@ def train(result: Result[D], states: Mapping[str, State], writer: RunWriter | No
         callbacks = choose_reporter(progress if log is None else CallbackReporter(log, f"{name}: " if name else ""))
         if writer is not None:
             callbacks.append(writer.follow(name))
+        if backend is not None and isinstance(part, Fit):
+            part.use_backend(backend)
         result.runs[name] = part.run(net, result.config.seed, callbacks, states.get(name))
         if result.runs[name].interrupted:
             result.interrupted = True

@@ -12,6 +12,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..tensor import Tensor, asarray
+from .elementwise import conj
 
 __all__ = ["einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot", "vector_norm"]
 
@@ -48,7 +49,7 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 
 
 
 def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
-    """The dot product of vectors along `axis` (counted from the end), the others broadcast.
+    """The dot product of vectors along `axis` (counted from the end), the others broadcast; complex x are conjugated.
 
     >>> sl.vecdot([[1., 2.], [3., 4.]], [1., 1.])
     tensor([3., 7.])
@@ -58,7 +59,7 @@ def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
         raise ShapeError(f"vecdot: x {x.shape} and y {y.shape} do not hold vectors of one length along axis {axis}",
                          repair="name the axis that both share with axis=, or transpose one of them")
     x, y = (composite.moveaxis(operand, normalize_axis(axis, operand.ndim, "vecdot"), -1) for operand in (x, y))
-    return composite.einsum("...i,...i->...", x, y)
+    return composite.einsum("...i,...i->...", conj(x), y)
 
 
 def outer(x: Any, y: Any) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..constraint import NATURAL, check
 from ..errors import ArgumentError, ShapeError
-from ..graph.dtype import accumulator, as_dtype, bool_, default_float, is_inexact
+from ..graph.dtype import accumulator, as_dtype, bool_, default_float, is_complex, is_inexact
 from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..tensor import Tensor, asarray, perform
@@ -107,13 +107,19 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return reduce("min", x, axis, keepdims)
 
 
+def as_real(x: Any) -> Tensor:
+    """Real numbers as they are; of complex ones, whether each is not 0."""
+    x = asarray(x)
+    return x != 0 if is_complex(x.dtype) else x
+
+
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements over `axis` are true (numbers: not 0); true over no elements.
 
     >>> sl.all([True, False])
     tensor(False)
     """
-    return reduce("all", x, axis, keepdims)
+    return reduce("all", as_real(x), axis, keepdims)
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -122,7 +128,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.any([True, False])
     tensor(True)
     """
-    return reduce("any", x, axis, keepdims)
+    return reduce("any", as_real(x), axis, keepdims)
 
 
 def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -131,7 +137,7 @@ def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> sl.count_nonzero([0, 3, 0, 5])
     tensor(2)
     """
-    return reduce("sum", asarray(x).astype(bool), axis, keepdims)
+    return reduce("sum", as_real(x).astype(bool), axis, keepdims)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:

@@ -12,6 +12,7 @@ from ..graph.shape import normalize_axis
 from ..ops import composite
 from ..ops.index import check_lines
 from ..tensor import Tensor, asarray, from_array, perform
+from .data_types import result_type
 from .elementwise import isnan
 
 __all__ = ["add_along_axis", "argsort", "nonzero", "one_hot", "put_along_axis", "searchsorted", "sort", "take", "take_along_axis", "top_k"]
@@ -141,8 +142,15 @@ def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) ->
     """
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side={side!r} is not known", repair='choose "left" or "right"')
-    x, values = asarray(x) if sorter is None else take(x, sorter, 0), asarray(values)[..., None]
+    x = asarray(x) if sorter is None else take(x, sorter, 0)
+    values = beside(x, values)[..., None]
     below = x < values if side == "left" else x <= values
     if is_inexact(values.dtype):
         below = below | (isnan(values) & ~isnan(x) if side == "left" else isnan(values))
     return below.sum(axis=-1)
+
+
+def beside(x: Any, values: Any) -> Tensor:
+    """Values as a tensor; a Python number takes the type of x, as in arithmetic."""
+    weak = isinstance(values, (int, float)) and not isinstance(values, bool) and isinstance(x, Tensor)
+    return asarray(values, result_type(x, values)) if weak else asarray(values)

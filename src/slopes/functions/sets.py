@@ -10,7 +10,7 @@ from ..ops import composite
 from ..tensor import Tensor, asarray, from_array, perform
 from .creation import zeros
 from .manipulation import concat
-from .searching import searchsorted, take
+from .searching import beside, searchsorted, take
 
 __all__ = ["isin", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
 
@@ -100,7 +100,7 @@ def isin(x: Any, elements: Any, invert: bool = False) -> Tensor:
     >>> sl.isin([1, 2, 3], [3, 1])
     tensor([ True, False,  True])
     """
-    x, elements = asarray(x), asarray(elements).flatten()
+    x, elements = beside(elements, x), beside(x, elements).flatten()
     if not elements.size:
         members = zeros(x.shape, "bool")
     else:

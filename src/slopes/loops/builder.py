@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 
 import numpy as np
 
 from ..errors import CompileError
 from .function_writer import FunctionWriter
-from .values import BOOL, FLOAT32, Value, type_text
+from .values import BOOL, FLOAT32, INT64, Value, type_text
 
 INTEGER_PREDICATES = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 FLOAT_PREDICATES = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 
+FOLDED: dict[str, Callable[[int, int], int]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "udiv": operator.floordiv, "urem": operator.mod}
 MATH: dict[str, Callable[..., Value]] = {}  # filled by mathlib: name -> function of a builder and values
+
+
+def folded(b: FunctionWriter, instruction: str, x: Value, y: Value) -> Value | None:
+    """The result of integer arithmetic on indices that is known without an instruction: on constants, or with a neutral 0 or 1."""
+    left, right = x.literal, y.literal
+    if x.dtype != INT64 or (left is None and right is None):
+        return None
+    if isinstance(left, int) and isinstance(right, int):
+        if right == 0 and instruction in ("udiv", "urem") or (left < 0 or right < 0) and instruction in ("udiv", "urem"):
+            return None
+        value = FOLDED[instruction](left, right)
+        return b.const(value, like=x) if -(2**63) <= value < 2**63 else None
+    if right == 0 and instruction in ("add", "sub") or right == 1 and instruction in ("mul", "udiv"):
+        return x
+    if left == 0 and instruction == "add" or left == 1 and instruction == "mul":
+        return y
+    if 0 in (left, right) and instruction == "mul" or right == 1 and instruction == "urem":
+        return b.const(0, like=x)
+    return None
 
 
 class Builder(FunctionWriter):
@@ -37,6 +59,9 @@ class Builder(FunctionWriter):
     def binary(self, instruction: str, x: Value, y: Value, dtype: np.dtype | None = None) -> Value:
         """One of LLVM's binary instructions; the result has the type of the operands unless another one is named."""
         x, y = self.match(x, y)
+        known = folded(self, instruction, x, y) if instruction in FOLDED else None
+        if known is not None:
+            return known
         return self.new(f"{instruction} {type_text(x.dtype, x.lanes)} {x.ref}, {y.ref}", dtype if dtype is not None else x.dtype, x.lanes)
 
     def add(self, x: Value, y: Value) -> Value:
@@ -186,22 +211,24 @@ class Builder(FunctionWriter):
         if source != BOOL and target.itemsize == source.itemsize:
             return Value(x.ref, dtype, x.lanes, x.literal)
         if source != BOOL and target.itemsize < source.itemsize:
-            return self._truncate(x, dtype)
-        return self.convert("sext" if source.kind == "i" else "zext", x, dtype)
-
-    def _truncate(self, x: Value, dtype: np.dtype) -> Value:
-        """The low bits. LLVM 22 ends the process when it has to cut three lanes of 64 bits to bytes for ARM: these are cut one by one."""
-        if x.lanes != 3 or x.dtype.itemsize != 8 * dtype.itemsize:
             return self.convert("trunc", x, dtype)
-        kind, result = type_text(dtype, 3), Value("poison", dtype, 3)
-        for i in range(3):
-            lane = self.convert("trunc", self.lane(x, i), dtype)
-            result = self.new(f"insertelement {kind} {result.ref}, {type_text(dtype)} {lane.ref}, i64 {i}", dtype, 3)
-        return result
+        return self.convert("sext" if source.kind == "i" else "zext", x, dtype)
 
     def convert(self, instruction: str, x: Value, dtype: np.dtype) -> Value:
         """One of LLVM's conversion instructions."""
+        if x.lanes == 3 and dtype.itemsize == 1 and (instruction == "trunc" and x.dtype.itemsize == 8 or x.dtype == BOOL):
+            return self._convert_lanes(instruction, x, dtype)
         return self.new(f"{instruction} {type_text(x.dtype, x.lanes)} {x.ref} to {type_text(dtype, x.lanes)}", dtype, x.lanes)
+
+    def _convert_lanes(self, instruction: str, x: Value, dtype: np.dtype) -> Value:
+        """Lane by lane: LLVM 22 ends the process when it has to cut three lanes of 64 bits, or what was found comparing them, to bytes
+        for ARM.
+        """
+        kind, result = type_text(dtype, x.lanes), Value("poison", dtype, x.lanes)
+        for i in range(x.lanes):
+            lane = self.convert(instruction, self.lane(x, i), dtype)
+            result = self.new(f"insertelement {kind} {result.ref}, {type_text(dtype)} {lane.ref}, i64 {i}", dtype, x.lanes)
+        return result
 
     def _float_to_integer(self, x: Value, dtype: np.dtype) -> Value:
         name = "fptosi.sat" if dtype.kind == "i" else "fptoui.sat"

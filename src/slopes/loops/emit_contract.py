@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
 
@@ -41,6 +42,16 @@ def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
                 lane = Axis(rest, "lane")
                 sizes = [schedule.lanes] * (rest // schedule.lanes) + ([rest % schedule.lanes] if rest % schedule.lanes else [])
                 emit_panel(scope, kernel, Tile(as_index(lane) + whole * width, lane, sizes), blocks)
+
+
+def is_plain(kernel: ContractKernel) -> bool:
+    """Whether no loop of the code computes what is the same in all of its steps: B is copied, and the epilogue has no loop."""
+    return isinstance(kernel.b, Load) and is_cheap(kernel.stores)
+
+
+def is_cheap(stores: Sequence[Store]) -> bool:
+    """Whether an epilogue is short enough to be written once for each register of a tile."""
+    return expression_cost([store.expr for store in stores]) <= CHEAP_EPILOGUE
 
 
 def emit_panel(scope: Scope, kernel: ContractKernel, tile: Tile, blocks: Axis) -> None:
@@ -103,7 +114,7 @@ def emit_tile(scope: Scope, kernel: ContractKernel, tile: Tile, direct: list[tup
             x = memory.load(b, scope.pointers[kernel.a.buffer], dtype, b.add(base, shift))
             for total, vector in zip(totals, vectors):
                 total.set(b.multiply_add(b.splat(x, vector.lanes), vector, total.get()))
-    if expression_cost([store.expr for store in finished]) <= CHEAP_EPILOGUE:
+    if is_cheap(finished):
         store_tile(scope, tile, row, sums, finished)
     else:
         store_tile_by_rows(scope, tile, row, sums, finished, kernel.panel_elements, panel_pitch(tile, schedule))

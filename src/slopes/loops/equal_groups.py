@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from typing import TypeVar
@@ -11,7 +11,7 @@ from ..graph.build import Constant, Variable
 from ..graph.node import Node
 from ..passes.fuse import Group
 from .kernels import Kernel, Reduction
-from .nest import BoundsChecked, Buffer, BufferMap, Compute, Expr, Load, Select, Store
+from .nest import BoundsChecked, Buffer, BufferMap, Compute, Expr, Load, PackedRows, Select, Store
 from .signature import params_key
 
 T = TypeVar("T")
@@ -31,31 +31,46 @@ class Reach:
     key: Hashable
 
 
+@dataclass
+class Planned:
+    """The kernels of a group, and what they pack that others may read."""
+
+    reach: Reach
+    kernels: list[Kernel]
+    packed: dict[PackedRows, Buffer]
+
+
 class EqualGroups:
     """The kernels of the groups that are planned so far."""
 
     def __init__(self, buffers: BufferMap, plan: Callable[[Group], list[Kernel]]) -> None:
         self.buffers, self.plan = buffers, plan
-        self.planned: dict[Hashable, tuple[Reach, list[Kernel]]] = {}
+        self.planned: dict[Hashable, Planned] = {}
 
     def kernels_of(self, group: Group) -> list[Kernel]:
         """The kernels of a group: planned, or copies of those of an equal one."""
         if self.buffers.axis is not None or self.buffers.outside:
             return self.plan(group)  # what is read may move with a loop around
-        reach = reach_of(group, self.buffers)
-        if reach.key in self.planned:
-            first, kernels = self.planned[reach.key]
-            return Copier(first, reach).kernels(kernels)
+        reach, known = reach_of(group, self.buffers), self.buffers.packed
+        first = self.planned.get(reach.key)
+        if first is not None:
+            copier = Copier(first.reach, reach)
+            packed = {form._replace(source=copier.buffer(form.source)): buffer for form, buffer in first.packed.items()}
+            if not known.keys() & packed.keys():
+                known.update({form: copier.buffer(buffer) for form, buffer in packed.items()})
+                return copier.kernels(first.kernels)
+        before = dict(known)
         kernels = self.plan(group)
-        if self.may_copy(kernels):
-            self.planned[reach.key] = reach, kernels
+        if may_copy(kernels, before):
+            self.planned[reach.key] = Planned(reach, kernels, {form: known[form] for form in known if form not in before})
         return kernels
 
-    def may_copy(self, kernels: Sequence[Kernel]) -> bool:
-        """Not where one group lays out what another reads too, nor where data says which elements are read."""
-        shared = set(self.buffers.copies.values())
-        return not any(isinstance(expr, BoundsChecked) or (isinstance(expr, Load) and expr.buffer in shared)
-                       for kernel in kernels for expr in kernel.computed)
+
+def may_copy(kernels: Sequence[Kernel], packed: Mapping[PackedRows, Buffer]) -> bool:
+    """Not where a kernel reads what another group has packed, nor where data says which elements are read."""
+    shared = set(packed.values())
+    return not any(isinstance(expr, BoundsChecked) or (isinstance(expr, Load) and expr.buffer in shared)
+                   for kernel in kernels for expr in kernel.computed)
 
 
 def reach_of(group: Group, buffers: BufferMap) -> Reach:

@@ -10,14 +10,24 @@ import numpy as np
 from .values import BOOL, INT64, Value, literal_text, suffix_text, type_text
 
 
+MEMORY = frozenset({"load", "call", "atomicrmw", "cmpxchg"})
+"""Instructions that may give another value when they are executed again."""
+
+
 class FunctionWriter:
-    """The body of one function, line after line, in which each value is defined once (SSA form)."""
+    """The body of one function, line after line, in which each value is defined once (SSA form).
+
+    A computation that is written again where the first result is in scope is that result: LLVM is given nothing that it would have to
+    find equal.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.declarations: set[str] = set()
         self._count = 0
+        self._defined: dict[str, str] = {}  # the names of values by the instructions that define them
+        self._scopes: list[list[str]] = [[]]  # the instructions of each block that is open
 
     # ------------------------------------------------------------------ text
     def fresh(self, hint: str = "") -> str:
@@ -33,9 +43,27 @@ class FunctionWriter:
 
     def new(self, text: str, dtype: np.dtype, lanes: int = 1) -> Value:
         """The value that an instruction defines."""
-        ref = self.fresh()
+        return Value(self.define(text), dtype, lanes)
+
+    def define(self, text: str, hint: str = "") -> str:
+        """The name of the value that an instruction defines: that of an equal one, if there is one in scope."""
+        known = self._defined.get(text)
+        if known is not None:
+            return known
+        ref = self.fresh(hint)
         self.lines.append(f"  {ref} = {text}")
-        return Value(ref, dtype, lanes)
+        if text.partition(" ")[0] not in MEMORY:
+            self._defined[text] = ref
+            self._scopes[-1].append(text)
+        return ref
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """Instructions that are not executed on every way to those behind them: the values that they define are known only inside."""
+        self._scopes.append([])
+        yield
+        for text in self._scopes.pop():
+            del self._defined[text]
 
     def intrinsic(self, name: str, dtype: np.dtype, args: Sequence[Value], *, result: np.dtype | None = None) -> Value:
         """Call an overloaded LLVM intrinsic whose arguments all have the type of the first."""
@@ -128,8 +156,9 @@ class FunctionWriter:
         inside = self.new(f"icmp slt i64 {i.ref}, {stop.ref}", BOOL)
         self.line(f"br i1 {inside.ref}, label %{name}.body, label %{name}.end")
         self.label(f"{name}.body")
-        yield i
-        counter.set(self.new(f"add nsw i64 {i.ref}, {step}", INT64))
+        with self.block():
+            yield i
+            counter.set(self.new(f"add nsw i64 {i.ref}, {step}", INT64))
         self.line(f"br label %{name}.head")
         self.label(f"{name}.end")
 
@@ -141,7 +170,8 @@ class FunctionWriter:
         self.label(f"{name}.head")
         self.line(f"br i1 {condition().ref}, label %{name}.body, label %{name}.end")
         self.label(f"{name}.body")
-        yield
+        with self.block():
+            yield
         self.line(f"br label %{name}.head")
         self.label(f"{name}.end")
 
@@ -151,7 +181,8 @@ class FunctionWriter:
         name = self.fresh("when")[1:]
         self.line(f"br i1 {condition.ref}, label %{name}.then, label %{name}.end")
         self.label(f"{name}.then")
-        yield
+        with self.block():
+            yield
         self.line(f"br label %{name}.end")
         self.label(f"{name}.end")
 

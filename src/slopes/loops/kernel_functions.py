@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..graph.node import Node
-from .emit_contract import emit_contract
+from .emit_contract import emit_contract, is_plain
 from .emit_nest import emit_map
 from .emit_reduce import emit_reduce
 from .index import Axis
@@ -26,7 +26,7 @@ from .kernels import (
     buffers_written,
 )
 from .mixing import emit_mix
-from .module import Module
+from .module import Module, Passes
 from .nest import Buffer
 from .scope import Scope
 from .signature import signature_of
@@ -114,12 +114,13 @@ class KernelFunctions:
                       *(f"i32 {name}" for name in sites.values()), "ptr noalias %scratch", "ptr %error", "i64 %block"]
         text = b.function(f"({', '.join(parameters)}) #0")
         if text not in self.modules:
-            self.modules[text] = kernel_module(kernel.kind, parameters, text, b.declarations)
+            self.modules[text] = kernel_module(kernel, parameters, text, b.declarations)
         return self.modules[text], list(sites)
 
 
-def kernel_module(kind: str, parameters: Sequence[str], text: str, declarations: set[str]) -> Module:
+def kernel_module(kernel: Kernel, parameters: Sequence[str], text: str, declarations: set[str]) -> Module:
     """The module of a function, whose name is a digest of its text: equal functions of different programs are equal modules."""
-    name = f"{kind}_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    name = f"{kernel.kind}_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     types = ", ".join(parameter.split()[0] for parameter in parameters)
-    return Module(tuple(sorted(declarations)), f"define void @{name}{text}", name, f"declare void @{name}({types})")
+    return Module(tuple(sorted(declarations)), f"define void @{name}{text}", name, f"declare void @{name}({types})",
+                  Passes.FEW if isinstance(kernel, ContractKernel) and is_plain(kernel) else Passes.ALL)

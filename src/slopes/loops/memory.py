@@ -14,10 +14,8 @@ def address_of(b: Builder, pointer: str, dtype: np.dtype, offset: Value, inside:
     """The address of an element; `inside` promises LLVM that it is one of the buffer's, which masked-out elements need not be."""
     if offset.literal == 0 and offset.lanes == 1:
         return pointer
-    ref = b.fresh("p")
-    b.line(f"{ref} = getelementptr {'inbounds ' if inside else ''}{type_text(memory_dtype(dtype))}, ptr {pointer}, "
-           f"{type_text(INT64, offset.lanes)} {offset.ref}")
-    return ref
+    return b.define(f"getelementptr {'inbounds ' if inside else ''}{type_text(memory_dtype(dtype))}, ptr {pointer}, "
+                    f"{type_text(INT64, offset.lanes)} {offset.ref}", "p")
 
 
 def may_scalarize(b: Builder, lanes: int) -> bool:
@@ -50,9 +48,8 @@ def load(b: Builder, pointer: str, dtype: np.dtype, offset: Value, lanes: int = 
 
 
 def _safe_address(b: Builder, address: str, pointer: str, mask: Value) -> str:
-    ref = b.fresh("p")  # a masked-out scalar reads the first element instead: buffers are never empty
-    b.line(f"{ref} = select i1 {mask.ref}, ptr {address}, ptr {pointer}")
-    return ref
+    """A masked-out scalar reads the first element instead: buffers are never empty."""
+    return b.define(f"select i1 {mask.ref}, ptr {address}, ptr {pointer}", "p")
 
 
 def _masked_load(b: Builder, address: str, stored: np.dtype, mask: Value) -> Value:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 ATTRIBUTES = 'attributes #0 = { noinline nounwind "no-builtins" }'
+
+
+class Passes(IntEnum):
+    """Which of LLVM's passes run over a module before it is translated.
+
+    NONE  for code that runs rarely
+    FEW   variables become registers, constants are folded, and loops test at their end: all that the tiles of a product need
+    ALL   also what moves computations out of loops
+    """
+
+    NONE = 0
+    FEW = 1
+    ALL = 2
 
 
 @dataclass(frozen=True)
@@ -13,14 +27,14 @@ class Module:
     """Functions in LLVM code, and what they need declared.
 
     name, declared  of a kernel: the function's name, and its declaration for modules that call it
-    optimized       whether LLVM's passes run over it, and not only the translation itself
+    passes          which of LLVM's passes run over it
     """
 
     declarations: tuple[str, ...]
     functions: str
     name: str = ""
     declared: str = ""
-    optimized: bool = True
+    passes: Passes = Passes.ALL
 
     @property
     def text(self) -> str:
@@ -36,4 +50,4 @@ def join_modules(modules: Sequence[Module]) -> Module:
     declarations = {line for module in modules for line in module.declarations} - defined
     name = "_and_".join(module.name for module in modules) if all(module.name for module in modules) else ""
     return Module(tuple(sorted(declarations)), "\n".join(module.functions for module in modules), name,
-                  optimized=all(module.optimized for module in modules))
+                  passes=max(module.passes for module in modules))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..graph.dtype import DType
 from ..graph.node import Node
@@ -245,6 +245,14 @@ def root_of(buffer: Buffer) -> Buffer:
     return buffer
 
 
+class PackedRows(NamedTuple):
+    """Rows of a buffer, packed in panels of a height, and how loops walk through the buffer."""
+
+    source: Buffer
+    height: int
+    walk: tuple[object, ...]
+
+
 class BufferMap(dict[Node, Buffer]):
     """The buffer of each node that has memory; and the inputs of a loop's body as elements of nodes outside, at the current step."""
 
@@ -254,7 +262,7 @@ class BufferMap(dict[Node, Buffer]):
         self.origin: dict[Node, Node] = getattr(buffers, "origin", {})  # what a node of a body is in the graph
         self.fixed: frozenset[Buffer] = frozenset()  # what no step of the loop around writes
         self.axis: Axis | None = None  # that loop's
-        self.copies: dict[object, Buffer] = {}  # what was laid out for one kernel and may serve another
+        self.packed: dict[PackedRows, Buffer] = {}  # what was laid out for one kernel and may serve another
 
     def is_fixed(self, expr: Expr) -> bool:
         """Whether an expression has the same values in all steps of the loop around."""

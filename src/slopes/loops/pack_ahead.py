@@ -10,7 +10,7 @@ from .choose import schedule_map
 from .index import Axis, Index, as_index, extent, linear
 from .kernels import Kernel, MapKernel
 from .lower import Reader, merge_axes
-from .nest import Buffer, BufferMap, Load, Store
+from .nest import Buffer, BufferMap, Load, PackedRows, Store
 from .operands import Operands, outer_axes, panel_axes
 from .plan_nest import map_kernel
 from .target import Target
@@ -52,8 +52,8 @@ def pack_a(operands: Operands, mr: int, root: Node, buffers: BufferMap, target: 
     m, = operands.m_axes
     panels, k = -(-m.extent // mr), linear(indices(operands.k_axes), extents(operands.k_axes))
     steps, batch = extent(operands.k_axes), linear(indices(operands.batch), extents(operands.batch))
-    known = buffers.copies if isinstance(buffers, BufferMap) and operands.a.buffer.kind == "arena" else {}  # an argument may be overwritten
-    form = "packed A", operands.a.buffer, mr, walk_of(operands.a.offset, [*operands.batch, *operands.k_axes, m])
+    known = buffers.packed if isinstance(buffers, BufferMap) and operands.a.buffer.kind == "arena" else {}  # an argument may be overwritten
+    form = PackedRows(operands.a.buffer, mr, walk_of(operands.a.offset, [*operands.batch, *operands.k_axes, m]))
     buffer = known.get(form) or Buffer("arena", extent(operands.batch) * panels * steps * mr, root.dtype)
     there = Load(buffer, ((batch * panels + as_index(m) // mr) * steps + k) * mr + as_index(m) % mr)
     if form in known:

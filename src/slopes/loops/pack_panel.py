@@ -131,15 +131,27 @@ def pack_transposed(scope: Scope, kernel: ContractKernel, columns: Expr, tile: T
 
 
 def _turn_squares(scope: Scope, columns: Expr, tile: Tile, last: Axis, k: Value, position: Value, lanes: int, pitch: int) -> None:
-    b = scope.b
-    for first in range(0, tile.lane.extent, lanes):
-        rows = []
-        for lane in range(first, min(first + lanes, tile.lane.extent)):
-            with scope.bind(tile.lane, b.whole(lane)), scope.along(last, k, lanes):
-                rows.append(scope.expr(columns))
-        rows += [rows[-1]] * (lanes - len(rows))  # lanes beyond the end hold anything: they are never stored
-        for step, row in enumerate(transpose(b, rows)):
-            memory.store(b, row, "%scratch", b.add(b.mul(b.add(position, b.whole(step)), b.whole(pitch)), b.whole(first)))
+    """The squares of one run of k: the code of a whole square is large, and therefore written once for all of them."""
+    whole, rest = divmod(tile.lane.extent, lanes)
+    if whole > 1:
+        with scope.b.loop(scope.b.whole(0), scope.b.whole(whole * lanes), lanes) as first:
+            _turn_square(scope, columns, tile, last, k, position, first, lanes, lanes, pitch)
+    elif whole:
+        _turn_square(scope, columns, tile, last, k, position, scope.b.whole(0), lanes, lanes, pitch)
+    if rest:
+        _turn_square(scope, columns, tile, last, k, position, scope.b.whole(whole * lanes), rest, lanes, pitch)
+
+
+def _turn_square(scope: Scope, columns: Expr, tile: Tile, last: Axis, k: Value, position: Value, first: Value, count: int, lanes: int,
+                 pitch: int) -> None:
+    """A square whose first `count` columns are columns of the tile; lanes beyond them hold anything: they are never stored in a result."""
+    b, rows = scope.b, []
+    for lane in range(count):
+        with scope.bind(tile.lane, b.add(first, b.whole(lane))), scope.along(last, k, lanes):
+            rows.append(scope.expr(columns))
+    rows += [rows[-1]] * (lanes - count)
+    for step, row in enumerate(transpose(b, rows)):
+        memory.store(b, row, "%scratch", b.add(b.mul(b.add(position, b.whole(step)), b.whole(pitch)), first))
 
 
 def _single_steps(scope: Scope, columns: Expr, tile: Tile, base: Value, lanes: int) -> None:

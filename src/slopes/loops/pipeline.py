@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class LoopProgram:
         self.arguments = {i: Buffer("argument", node.size, node.dtype, node, i) for i, node in enumerate(self.inputs)}
         self.buffers = BufferMap({node: self.arguments[i] for i, node in enumerate(self.inputs)})
 
-    @property
+    @cached_property
     def updated(self) -> set[int]:
         """The arguments that are state: read and written."""
         return {d for d in self.destinations if d < len(self.inputs)}

@@ -9,7 +9,7 @@ from ..costs import CALL_WORK, OPTIMIZED_PHASES, SCALARIZED, SMALL_PROGRAM, THRE
 from ..graph.node import Node
 from .kernel_functions import KernelFunctions
 from .kernels import Kernel, Phases, leaves
-from .module import Module, join_modules
+from .module import Module, Passes, join_modules
 from .pipeline import LoopProgram, run_passes
 from .program_writer import ProgramWriter, blocks_of
 from .target import CONTEXT_BYTES, Target
@@ -55,6 +55,6 @@ def write_program(program: LoopProgram, timed: bool = False) -> Plan:
     clocks = {id(kernel): CONTEXT_BYTES + 8 * i for i, kernel in enumerate(kernels)} if timed else {}
     guarded = None if program.commit_point is None or not functions.sites else phases[program.commit_point]
     writer = ProgramWriter(functions, program.offsets, program.arena, program.scratch, clocks, parallel)
-    optimized = len(phases) <= OPTIMIZED_PHASES and work <= CALL_WORK * sum(kernel.steps for kernel in kernels)
-    modules = [*functions.modules.values(), writer.program(phases, guarded, optimized)]
+    often = len(phases) <= OPTIMIZED_PHASES and work <= CALL_WORK * sum(kernel.steps for kernel in kernels)
+    modules = [*functions.modules.values(), writer.program(phases, guarded, Passes.ALL if often else Passes.NONE)]
     return Plan(modules, program.arena, program.scratch, functions.sites, kernels, phases, work, parallel)

@@ -15,7 +15,7 @@ from .builder import Builder
 from .index import Axis
 from .kernel_functions import KernelFunctions
 from .kernels import Kernel, Loop, Phases, leaves
-from .module import Module
+from .module import Module, Passes
 from .nest import Buffer, root_of
 from .scope import Scope
 from .target import NEXT, STEP
@@ -35,7 +35,7 @@ class ProgramWriter:
         self.declarations: set[str] = set()
         self.leave = "ret void"
 
-    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, optimized: bool) -> Module:
+    def program(self, phases: Phases, guarded: Sequence[Kernel | Loop] | None, passes: Passes) -> Module:
         """The module; all threads meet before the phase `guarded`, so that an error reported so far stops the program there."""
         b = self.target.builder()
         first = Value("%first", INT64)
@@ -58,7 +58,7 @@ class ProgramWriter:
         kernels = {module.declared for module in self.kernels.modules.values()}
         declared = sorted(self.declarations | b.declarations | kernels | set(self.target.declared))
         text = "\n".join([barrier_text(self.target, self.parallel), *self.phase_functions, body])
-        return Module(tuple(declared), text, optimized=optimized)
+        return Module(tuple(declared), text, passes=passes)
 
     def _run(self, b: Builder, phases: Phases, step: Value, guarded: Sequence[Kernel | Loop] | None, waiting: bool) -> bool:
         arguments = self._argument_pointers(b, phases, step)

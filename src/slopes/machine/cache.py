@@ -107,6 +107,16 @@ def store_cached(key: str, manifest: Manifest, codes: Sequence[bytes], kernels: 
         not_used(error)
 
 
+def private_folder(name: str) -> Path | None:
+    """A folder of the cache, made if need be, that this user owns and nobody else may write to; None, which is said once, without one."""
+    try:
+        with Folder.opened(create=True, name=name) as folder:
+            return folder.path
+    except (OSError, ArgumentError) as error:
+        not_used(error)
+        return None
+
+
 def not_used(error: OSError | ArgumentError) -> None:
     """Say once per process why programs are not kept."""
     reason = error.what if isinstance(error, SlopesError) else f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -154,9 +164,9 @@ class Folder:
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, create: bool) -> Iterator[Folder]:
-        """The folder of programs, made with mode 0700 if need be; Untrusted, or another OSError."""
-        path = Path(os.path.realpath(settings.cache_folder())) / "programs"  # links on the way are followed now, none afterwards
+    def opened(cls, create: bool, name: str = "programs") -> Iterator[Folder]:
+        """The folder of programs, or another one of the cache, made with mode 0700 if need be; Untrusted, or another OSError."""
+        path = Path(os.path.realpath(settings.cache_folder())) / name  # links on the way are followed now, none afterwards
         if not HAS_OWNERS:
             if create:
                 path.mkdir(parents=True, exist_ok=True)

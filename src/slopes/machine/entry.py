@@ -39,7 +39,7 @@ from ..loops.atomics import (
     store,
 )
 from ..loops.builder import Builder
-from ..loops.module import Module
+from ..loops.module import Module, Passes
 from ..loops.target import Target
 from ..loops.values import BOOL, INT32, INT64, Value
 from ..settings import portable_entry
@@ -280,7 +280,7 @@ class PortableEntry:
     def __init__(self) -> None:
         addresses = system_functions() | {name: address_of_function(getattr(ctypes.pythonapi, name)) for name in self.symbols}
         text = entry_text(host_target(), portable=not self.symbols)
-        self._loaded = Loaded(object_codes([Module((), text, optimized=False)], *host()), self.functions, addresses)
+        self._loaded = Loaded(object_codes([Module((), text, passes=Passes.NONE)], *host()), self.functions, addresses)
         self.serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("serve"))
         self.rest = self._loaded.address("rest")
         self.pause = self._pause()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..costs import KEPT_CODE, LARGE_KERNEL, PART
-from ..loops.module import Module, join_modules
+from ..loops.module import Module, Passes, join_modules
 
 
 def is_kept(part: Module) -> bool:
@@ -23,7 +23,7 @@ def join_small(modules: Sequence[Module]) -> list[Module]:
     large = [kernel for kernel in kernels if len(kernel.functions) >= LARGE_KERNEL]
     small = sorted((kernel for kernel in kernels if len(kernel.functions) < LARGE_KERNEL), key=lambda kernel: kernel.name)
     runs = cut_into_runs(small)
-    if not program.optimized:
+    if program.passes is Passes.NONE:
         return [*large, *map(join_modules, runs), program]
     last = runs.pop() if runs and sum(len(kernel.functions) for kernel in runs[-1]) < KEPT_CODE else []
     return [*large, *map(join_modules, runs), join_modules([*last, program])]

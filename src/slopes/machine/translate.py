@@ -16,7 +16,7 @@ import llvmlite.binding as llvm
 
 from .. import settings
 from ..errors import ArgumentError, CompileError
-from ..loops.module import Module
+from ..loops.module import Module, Passes
 from ..loops.target import TARGETS, Target
 from ..workers import Workers
 from .notice import look
@@ -152,13 +152,14 @@ def answered(answer: Future[T], done: _thread.LockType, function: Callable[[], T
 
 
 @undisturbed
-def object_code(text: str, triple: str, processor: str, features: str, assembly: bool = False) -> bytes | str:
+def object_code(text: str, triple: str, processor: str, features: str, assembly: bool = False,
+                passes: Passes = Passes.ALL) -> bytes | str:
     """LLVM code, verified, optimised and translated for one processor."""
     with _lock:
         host()
         module = parsed(text, triple)
         with target_machine(triple, processor, features) as machine:
-            optimize(machine, module)
+            RUN_PASSES[passes](machine, module)
             return machine.emit_assembly(module) if assembly else emitted(machine, module)
 
 
@@ -168,9 +169,8 @@ def object_codes(modules: Sequence[Module], triple: str, processor: str, feature
     """The object code of several modules, by several threads; `done` is called after each of them."""
     def translated(module: Module) -> bytes:
         parsed_module = parsed(module.text, triple)
-        with target_machine(triple, processor, features, 2 if module.optimized else 0) as machine:
-            if module.optimized:
-                optimize(machine, parsed_module)
+        with target_machine(triple, processor, features, 0 if module.passes is Passes.NONE else 2) as machine:
+            RUN_PASSES[module.passes](machine, parsed_module)
             code = emitted(machine, parsed_module)
         done()
         return code
@@ -219,8 +219,8 @@ def new_target_machine(triple: str, processor: str, features: str, level: int) -
         raise refused(str(error)) from None
 
 
-def optimize(machine: Any, module: Any) -> None:
-    """Run LLVM's passes over a module."""
+def run_all_passes(machine: Any, module: Any) -> None:
+    """LLVM's usual passes, but for those whose work is done already."""
     options = llvm.create_pipeline_tuning_options(speed_level=1)  # level 2 takes a third longer and gained nothing
     options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit already
     options.loop_unrolling = False
@@ -231,6 +231,27 @@ def optimize(machine: Any, module: Any) -> None:
     finally:
         llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(passes)  # llvmlite 0.50 does not: 60 KB stayed for each compilation
         passes.detach()
+
+
+def run_few_passes(machine: Any, module: Any) -> None:
+    """A fifth of the work of all passes: they leave the loops over k of a product as these few do."""
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    passes = llvm.create_new_function_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_loop_rotate_pass()
+    try:
+        for function in module.functions:
+            if not function.is_declaration:
+                unlocked("LLVMPY_RunNewFunctionPassManager")(passes, function, builder)
+    finally:
+        llvm.ffi.lib.LLVMPY_DisposeNewFunctionPassManger(passes)  # as above
+        passes.detach()
+
+
+RUN_PASSES: dict[Passes, Callable[[Any, Any], None]] = {
+    Passes.NONE: lambda machine, module: None, Passes.FEW: run_few_passes, Passes.ALL: run_all_passes}
 
 
 def refused(error: str) -> CompileError:

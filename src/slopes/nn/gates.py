@@ -42,6 +42,7 @@ class Unit(Module):
     """The base class of recurrent layers and cells: sizes, the weights of one unit, and states."""
 
     gates: int  # blocks of rows of the weights
+    gate_names: tuple[str, ...]  # of `gate_values`, in the order of the blocks
     parts = 1  # tensors of the state: 1 (h), or 2 (h and c)
     input_size: int
     hidden_size: int
@@ -55,7 +56,15 @@ class Unit(Module):
 
     def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
         """The next state; `hidden` is the h that the gates read, after dropout if there is any."""
-        raise missing_method(self, "step")
+        return self.next_state(self.gate_values(x, hidden, w), state, w)
+
+    def gate_values(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, ...]:
+        """What the gates named `gate_names` let through in this step, and the candidate; each (N, hidden_size)."""
+        raise missing_method(self, "gate_values")
+
+    def next_state(self, values: tuple[Tensor, ...], state: State, w: Weights) -> State:
+        """The next state, from the values of the gates and the state before."""
+        raise missing_method(self, "next_state")
 
     def make_weights(self, inputs: int) -> Weights:
         """The parameters, all uniform in (-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
@@ -108,23 +117,30 @@ class Unit(Module):
 class Elman(Unit):
     """h' = f(W_hh h + (W_ih x + b)), f = tanh or ReLU."""
 
-    gates = 1
+    gates, gate_names = 1, ("n",)
     nonlinearity: str
 
-    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
+    def gate_values(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, ...]:
         total = matmul(hidden, w.hh.T) + (matmul(x, w.ih.T) + w.bias)
         return (total.tanh() if self.nonlinearity == "tanh" else relu(total),)
+
+    def next_state(self, values: tuple[Tensor, ...], state: State, w: Weights) -> State:
+        return values
 
 
 class LongShortTerm(Unit):
     """Input, forget and output gates i, f, o and the candidate g: c' = f c + i g, h' = o tanh(c')."""
 
-    gates, parts = 4, 2
+    gates, gate_names, parts = 4, ("i", "f", "g", "o"), 2
 
-    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
+    def gate_values(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, ...]:
         i, f, g, o = split(matmul(hidden, w.hh.T) + (matmul(x, w.ih.T) + w.bias), 4, axis=-1)
-        c = sigmoid(f) * state[1] + sigmoid(i) * g.tanh()
-        h = sigmoid(o) * c.tanh()
+        return sigmoid(i), sigmoid(f), g.tanh(), sigmoid(o)
+
+    def next_state(self, values: tuple[Tensor, ...], state: State, w: Weights) -> State:
+        i, f, g, o = values
+        c = f * state[1] + i * g
+        h = o * c.tanh()
         return h if w.hr is None else matmul(h, w.hr.T), c
 
     def set_forget_bias(self, w: Weights, value: float | None) -> None:
@@ -140,28 +156,32 @@ class LongShortTerm(Unit):
 class GatedUnit(Unit):
     """Reset and update gates r, z and the candidate n; h' = z h + (1 - z) n, or with z and 1 - z exchanged."""
 
-    gates = 3
+    gates, gate_names = 3, ("r", "z", "n")
     reset: str
     update: str
 
-    def step(self, x: Tensor, state: State, hidden: Tensor, w: Weights) -> State:
-        z, n = (self.reset_after if self.reset == "after" else self.reset_before)(x, hidden, w)
+    def gate_values(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, ...]:
+        return (self.reset_after if self.reset == "after" else self.reset_before)(x, hidden, w)
+
+    def next_state(self, values: tuple[Tensor, ...], state: State, w: Weights) -> State:
+        _, z, n = values
         old, new = (state[0], n) if self.update == "keeps" else (n, state[0])
         return (new + z * (old - new),)
 
-    def reset_after(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
-        """(z, n) with n = tanh(W x + b + r (U h + b'))."""
+    def reset_after(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, ...]:
+        """(r, z, n) with n = tanh(W x + b + r (U h + b'))."""
         from_input, from_hidden = matmul(x, w.ih.T), matmul(hidden, w.hh.T)
         if w.bias_ih is not None:
             from_input, from_hidden = from_input + w.bias_ih, from_hidden + w.bias_hh
         (xr, xz, xn), (hr, hz, hn) = split(from_input, 3, axis=-1), split(from_hidden, 3, axis=-1)
-        return sigmoid(hz + xz), (xn + sigmoid(hr + xr) * hn).tanh()
+        r = sigmoid(hr + xr)
+        return r, sigmoid(hz + xz), (xn + r * hn).tanh()
 
-    def reset_before(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
-        """(z, n) with n = tanh(W x + b + U (r h) + b')."""
+    def reset_before(self, x: Tensor, hidden: Tensor, w: Weights) -> tuple[Tensor, ...]:
+        """(r, z, n) with n = tanh(W x + b + U (r h) + b')."""
         size = self.hidden_size
         from_input = matmul(x, w.ih.T) + w.bias
         gates = sigmoid(matmul(hidden, part(w.hh, 0, 0, 2 * size).T) + part(from_input, from_input.ndim - 1, 0, 2 * size))
         r, z = split(gates, 2, axis=-1)
         candidate = matmul(r * hidden, part(w.hh, 0, 2 * size, 3 * size).T)
-        return z, (candidate + part(from_input, from_input.ndim - 1, 2 * size, 3 * size)).tanh()
+        return r, z, (candidate + part(from_input, from_input.ndim - 1, 2 * size, 3 * size)).tanh()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import wraps
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class HyperParameter:
         if value is not None and tensor is not None:
             tensor.assign(np.asarray(as_python(value), np.float64))
         else:
-            versions.structure += 1
+            versions.change_structure(instance)
             vars(instance)[self.name] = None if value is None else Tensor(float(as_python(value)), np.float64)
 
 
@@ -93,6 +94,16 @@ notify_on(LayerDict, ("pop", "popitem", "clear", "update", "setdefault", "__seti
 TRACKED_TYPES: dict[type, type] = {list: LayerList, dict: LayerDict}
 
 
+class InitSignature:
+    """The signature of a class as `inspect` asks for it: that of its __init__, although the class has a __new__."""
+
+    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")  # that of an object is its __call__'s
+        own = inspect.signature(owner.__init__)  # type: ignore[misc]
+        return own.replace(parameters=list(own.parameters.values())[1:])
+
+
 class TracksChanges:
     """An object whose attributes decide what is traced: changing one, other than a HyperParameter, invalidates compiled functions.
 
@@ -100,15 +111,23 @@ class TracksChanges:
     """
 
     tracks_changes = True  # in `versions.structure`: compiled functions need not compare the attributes
+    __signature__ = InitSignature()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        if (args or kwargs) and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__}() takes no arguments")  # as Python does where there is no __new__
+        made = super().__new__(cls)
+        versions.add_unseen(made)
+        return made
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) in TRACKED_TYPES:
             value = TRACKED_TYPES[type(value)](value)
         changed = name not in vars(self) or vars(self)[name] is not value
         if changed and not isinstance(getattr(type(self), name, None), HyperParameter):
-            versions.structure += 1
+            versions.change_structure(self)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        versions.structure += 1
+        versions.change_structure(self)
         object.__delattr__(self, name)

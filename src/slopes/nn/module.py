@@ -502,7 +502,7 @@ def regions_in(root: Module) -> dict[int, Region]:
     version, regions = _regions.get(root, (-1, {}))
     if version != versions.structure:
         regions = {id(entry.value): layer_region(entry.value, entry.display) for entry in entries(root) if isinstance(entry.value, Module)}
-        _regions[root] = (versions.structure, regions)
+        _regions[root] = (versions.observe_structure(), regions)
     return regions
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from .. import tree
 from ..capture import Captured, argument_paths, capture_call
 from ..errors import ArgumentError, DTypeError, SlopesError
-from ..files.atomic import write_bytes
 from ..graph.dtype import NATIVE
 from ..graph.node import Node
 from ..modes import as_a_whole, enable_grad
@@ -22,30 +21,32 @@ from ..tensor import Tensor
 from ..trace_call import TensorSpec
 from ..train.mode import Mode
 from .export_graph import Signature, translate
-from .export_model import model_bytes, onnx
+from .export_model import onnx, write_model
 from .export_sizes import BakedIn, SizeTable, batch_sizes
 from .export_values import Subgraph
 
 Axes = Mapping[int, int]  # the axis of the batch, by leaf among all arguments
 
 
-def save_onnx(net: Module, path: str | os.PathLike[str], *examples: Any, inputs: Sequence[str] | None = None,
-              outputs: Sequence[str] | None = None, dynamic: bool | Mapping[str, int] = True) -> None:
+def save_onnx(net: Module, path: str | os.PathLike[str], *examples: Any, kwargs: Mapping[str, Any] | None = None,
+              inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None,
+              dynamic: bool | Mapping[str, int] = True) -> None:
     """Write a network, as it computes in eval mode, to an ONNX file.
 
     net: a Module; examples: what it is called with, arrays or tensors (or lists, tuples and dicts of them), of which only shape and
-    dtype count; integers such as tokens stay integers. The first axis of the first example is the batch: the model takes any batch, as
-    do all other arguments whose first axis is as long. dynamic=False fixes all sizes to those of the examples; dynamic={"x": 0, "state": 1}
-    names the inputs, and the axis of each that is the batch. inputs, outputs: names instead of those of forward's arguments, and of
-    `output`, `output[0]`, ...
+    dtype count; integers such as tokens stay integers. kwargs: the arguments that it is called with by name, such as {"mask": mask}.
+    The first axis of the first example is the batch: the model takes any batch, as do all other arguments whose first axis is as long.
+    dynamic=False fixes all sizes to those of the examples; dynamic={"x": 0, "state": 1} names the inputs, and the axis of each that is
+    the batch. inputs, outputs: names instead of those of forward's arguments, and of `output`, `output[0]`, ...
 
     Known layers and functions become the ONNX operators of the same meaning (Conv, Gemm, LSTM, LayerNormalization, Gelu, ...), all else
-    the operators that compute it. Weights keep the names of `state_dict`. The file has opset 20 and is the same, byte for byte, for the
-    same network; it is replaced as a whole or not at all. Needs `pip install 'slopes[onnx]'`.
+    the operators that compute it. Weights are initializers with the names of `state_dict`; other floats are constants. The file has opset
+    20 and is the same, byte for byte, for the same network; it is replaced as a whole or not at all. Weights of more than 2 GiB are in a
+    second file beside it, PATH.data. Needs `pip install 'slopes[onnx]'`.
 
     Raises ArgumentError for what is no Module, for an operation without an ONNX form (named, with all others), for random numbers in
     eval mode, and for a network that does something else for each batch; DTypeError for complex numbers; SaveError where the file
-    cannot be written, or would be larger than 2 GiB; and what the net raises for examples of a wrong shape.
+    cannot be written; and what the net raises for examples of a wrong shape.
     Source: the ONNX specification, onnx.ai.
 
     >>> import numpy as np, slopes as sl
@@ -60,9 +61,9 @@ def save_onnx(net: Module, path: str | os.PathLike[str], *examples: Any, inputs:
         raise ArgumentError(f"save_onnx: net is {type(net).__name__}, not a Module", why="a model holds the weights of layers",
                             repair="put the function into the forward method of a class of nn.Module")
     onnx()
-    call = ExampleCall.of(net, examples)
+    call = ExampleCall.of(net, examples, kwargs or {})
     graph = export_graph(net, call, batch_axes(call, dynamic), inputs, outputs)
-    write_bytes(Path(path), model_bytes(graph, type(net).__name__))
+    write_model(Path(path), graph, type(net).__name__)
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class ExampleCall:
     paths: list[str]
 
     @classmethod
-    def of(cls, net: Module, examples: Sequence[Any]) -> ExampleCall:
-        leaves, structure = tree.flatten((tuple(examples), {}))
+    def of(cls, net: Module, examples: Sequence[Any], kwargs: Mapping[str, Any]) -> ExampleCall:
+        leaves, structure = tree.flatten((tuple(examples), dict(kwargs)))
         for leaf in leaves:
             check_example(leaf)
         if not any(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves):

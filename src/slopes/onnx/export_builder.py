@@ -149,11 +149,11 @@ class Builder:
         return self.call(operator, *inputs, dtype=dtype, shape=shape, **attributes)
 
     def constant(self, array: Any, dtype: DType | None = None) -> Value:
-        """An initializer with this value."""
+        """This value: whole numbers, such as axes and shapes, as an initializer, others as a constant."""
         array = np.asarray(array, dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
-            self.constants[key] = Value(array.dtype, array.shape, array=array)
+            self.constants[key] = Value(array.dtype, array.shape, array=array, is_constant=array.dtype.kind == "f")
         return self.constants[key]
 
     def like(self, x: Value, number: Any) -> Value:

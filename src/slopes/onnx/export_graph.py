@@ -10,6 +10,7 @@ import numpy as np
 from ..capture import Captured
 from ..errors import ArgumentError, line_text
 from ..nn.module import Module
+from ..parameter import Parameter
 from .export_builder import Builder
 from .export_forms import FORMS, MATCHES, WITHOUT
 from .export_layers import matches
@@ -50,12 +51,13 @@ def translate(net: Module, captured: Captured, sizes: SizeTable, signature: Sign
 
 
 def add_weights(b: Builder, net: Module, captured: Captured, names: Names) -> None:
-    """The tensors that the network reads, under their names in its state; others, such as arrays, under their own."""
+    """The tensors that the network reads, under their names in its state; others, such as arrays, as constants under their own."""
     keys = {id(tensor): key for key, tensor in net.named_state()}
     for entry in captured.state:
         assert entry.tensor is not None
         name = names.new(keys.get(id(entry.tensor), entry.path))
-        b.values[entry.node] = Value(entry.node.dtype, entry.node.shape, name, entry.tensor.numpy())
+        owned = id(entry.tensor) in keys or isinstance(entry.tensor, Parameter)
+        b.values[entry.node] = Value(entry.node.dtype, entry.node.shape, name, entry.tensor.numpy(), is_constant=not owned)
 
 
 def add_inputs(b: Builder, captured: Captured, signature: Signature, names: Names) -> list[Value]:

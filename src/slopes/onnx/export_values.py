@@ -14,13 +14,17 @@ from .export_sizes import Sizes
 
 @dataclass(eq=False)
 class Value:
-    """A value of the graph: an input, an initializer (with its array) or an output of a call."""
+    """A value of the graph: an input, an initializer or constant (with its array), or an output of a call.
+
+    `is_constant`: a float array that no layer owns, which must not be taken for a weight by who reads the model.
+    """
 
     dtype: DType
     shape: Sizes
     name: str = ""
     array: np.ndarray | None = None
     call: Call | None = None
+    is_constant: bool = False
 
 
 @dataclass(eq=False)
@@ -83,8 +87,8 @@ class Subgraph:
             for body in call.bodies.values():
                 yield from body.all_calls()
 
-    def initializers(self) -> list[Value]:
-        """The arrays that are read, in order of first use."""
+    def arrays(self) -> list[Value]:
+        """The initializers and constants that are read, in order of first use."""
         return list(dict.fromkeys(value for value in self.reads() if value.array is not None))
 
 
@@ -105,9 +109,9 @@ class Names:
 
 def assign_names(graph: Subgraph) -> None:
     """Name every value that has no name yet after the layer and the operator that compute it."""
-    named = [*graph.inputs, *graph.outputs, *graph.initializers()]
+    named = [*graph.inputs, *graph.outputs, *graph.arrays()]
     values, calls = Names(value.name for value in named if value.name), Names(())
-    for value in graph.initializers():
+    for value in graph.arrays():
         value.name = value.name or values.new("constant")
     for call in graph.all_calls():
         text = f"{call.layer}/{call.operator}" if call.layer else call.operator

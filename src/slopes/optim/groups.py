@@ -26,11 +26,6 @@ class Grouped(TracksChanges):
     lr = HyperParameter(NOT_NEGATIVE)
     initial_options: dict[str, Any]  # of the constructor, without defaults
 
-    def __init_subclass__(cls) -> None:
-        """The signature of the class is that of its __init__, not of __new__."""
-        own = inspect.signature(cls.__init__)
-        cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])  # type: ignore[attr-defined]
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Remembers the options of the constructor, which are the defaults of groups."""
         optimizer = super().__new__(cls)

@@ -41,7 +41,7 @@ class OptionalTerm(HyperParameter):
         super().__set__(instance, value)
         if self.name not in instance.terms and (isinstance(value, Tensor) or value != 0):
             instance.terms.add(self.name)
-            versions.structure += 1
+            versions.change_structure(instance)
             instance.extend_state()
 
 

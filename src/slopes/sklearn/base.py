@@ -198,7 +198,7 @@ class NetworkEstimator(SupportsCallbacks, BaseEstimator):
     def _build(self) -> None:
         """The network, with weights of its seed, and what computes its outputs."""
         with random.using(random.Generator(self._seed)):
-            self.net_ = self._architecture.build()
+            self.net_ = self._architecture.build().eval()
         self._program: Program | None = None
 
     def _divide(self, settings: Settings, examples: Examples, held_out: HeldOut | None, generator: Any) -> tuple[Examples, Examples | None]:

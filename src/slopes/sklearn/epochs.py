@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .examples import Examples, batches_of, blocks
+from .examples import Examples, Gatherer, batches_of, blocks
 from .program import Arrays, Program
 from .scikit import exceptions
 
@@ -71,7 +71,7 @@ class Epochs:
     done: int = 0
 
     def __post_init__(self) -> None:
-        self.examples = self.examples.cast(self.program.plan.dtype)  # once, not in each epoch
+        self.gatherer = Gatherer(self.examples, self.program.plan.dtype)
         self.order = np.arange(len(self.examples))
         self.row_bytes = int(np.prod(self.examples.shape)) * self.program.plan.dtype.itemsize
         self.steps = -(-len(self.examples) // self.batch_size)
@@ -114,7 +114,7 @@ class Epochs:
         fill = self.program.plan.architecture.rows_alone and self.program.plan.compiled
         for indices, counts in batches_of(orders, self.batch_size, fill):
             for block, real in blocks(indices, counts, self.row_bytes):
-                batches = self.examples.gather(block, real, self.program.plan.dtype)
+                batches = self.gatherer.gather(block, real)
                 losses.append(self.program.run(*batches, rates[: batches.steps]))
                 rates = rates[batches.steps :]
                 sizes.append(real)

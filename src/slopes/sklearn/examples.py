@@ -38,8 +38,11 @@ class Examples:
         return self.rows.shape[0]
 
     def cast(self, dtype: np.dtype) -> Examples:
-        """The same with dense rows of this type."""
-        return replace(self, rows=np.asarray(self.rows, dtype)) if isinstance(self.rows, np.ndarray) else self
+        """The same with dense rows, floating-point targets and weights of this type."""
+        rows = np.asarray(self.rows, dtype) if isinstance(self.rows, np.ndarray) else self.rows
+        integers = self.targets is None or self.targets.dtype.kind == "i"
+        return replace(self, rows=rows, targets=self.targets if integers else np.asarray(self.targets, dtype),
+                       weights=np.asarray(self.weights, dtype))
 
     def take(self, indices: np.ndarray) -> Examples:
         """Some of the examples."""
@@ -50,21 +53,33 @@ class Examples:
         rows = self.rows[indices]
         return np.asarray(rows if isinstance(rows, np.ndarray) else rows.toarray(), dtype).reshape((-1, *self.shape))
 
-    def outputs(self, indices: np.ndarray | slice, inputs: np.ndarray) -> np.ndarray:
-        """The targets of some examples: floating-point numbers of the type of the inputs, or class indices."""
-        if self.targets is None:
-            return inputs.reshape((len(inputs), -1))
-        targets = self.targets[indices]
-        return targets if targets.dtype.kind == "i" else targets.astype(inputs.dtype)
 
-    def gather(self, indices: np.ndarray, count: np.ndarray, dtype: np.dtype) -> Batches:
-        """The batches of indices (steps, rows), of which the first `count` (steps,) of each count; the others have weight 0."""
-        flat = indices.reshape(-1)
-        inputs = self.inputs(flat, dtype)
-        targets = self.outputs(flat, inputs)
-        weights = self.weights[indices] * (np.arange(indices.shape[1]) < count[:, None])
-        shape = indices.shape
-        return Batches(inputs.reshape((*shape, *inputs.shape[1:])), targets.reshape((*shape, *targets.shape[1:])), weights.astype(dtype))
+class Gatherer:
+    """Gathers batches of examples, of one type, into arrays that the next batches use again: fresh memory takes longer than a copy."""
+
+    def __init__(self, examples: Examples, dtype: np.dtype) -> None:
+        self.examples, self.dtype = examples.cast(dtype), dtype
+        self.memory: dict[str, np.ndarray] = {}
+
+    def gather(self, indices: np.ndarray, count: np.ndarray) -> Batches:
+        """The batches of indices (steps, rows), of which the first `count` (steps,) of each count; the others have weight 0.
+
+        They are valid until the next call.
+        """
+        examples, shape, flat = self.examples, indices.shape, indices.reshape(-1)
+        dense = isinstance(examples.rows, np.ndarray)
+        inputs = self.take("inputs", examples.rows, flat) if dense else examples.inputs(flat, self.dtype).reshape((len(flat), -1))
+        targets = inputs if examples.targets is None else self.take("targets", examples.targets, flat)
+        weights = self.take("weights", examples.weights, flat).reshape(shape)
+        weights *= np.arange(shape[1]) < count[:, None]
+        return Batches(inputs.reshape((*shape, *examples.shape)), targets.reshape((*shape, *targets.shape[1:])), weights)
+
+    def take(self, name: str, array: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """Rows of an array."""
+        memory = self.memory.get(name)
+        if memory is None or len(memory) < len(indices):
+            memory = self.memory[name] = np.empty((len(indices), *array.shape[1:]), array.dtype)
+        return np.take(array, indices, axis=0, out=memory[: len(indices)], mode="clip")  # in range: with "raise" it would copy
 
 
 def batches_of(order: np.ndarray, batch_size: int, fill: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:

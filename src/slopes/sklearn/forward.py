@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from .. import nn
-from ..compile import compile
+from ..compile import Compiled, compile
 from ..modes import no_grad
 from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 from .architectures import Architecture
-from .examples import Examples
+from .examples import BLOCK_BYTES, Examples
 from .pool import Pool
 from .program import convert
 
@@ -57,26 +58,31 @@ class Forward:
         with no_grad():
             if len(examples) * self.products <= FEW_PRODUCTS:
                 with Mode(self.net, training=False):
-                    return self.blocks(examples, self.net)
+                    return self.blocks(examples, BLOCK, self.net)
             with programs.program(self.plan, self.own, self.load) as program, Mode(program.net, training=False):
-                return self.blocks(examples, lambda inputs: fill(program.compiled, inputs))
+                return self.blocks(examples, self.block_rows(examples), partial(run_blocks, program.compiled))
+
+    def block_rows(self, examples: Examples) -> int:
+        """The number of rows that one native call is given, whole blocks of them."""
+        row_bytes = int(np.prod(examples.shape)) * self.plan.dtype.itemsize
+        return max(1, BLOCK_BYTES // (row_bytes * BLOCK)) * BLOCK
 
     def load(self, program: ForwardProgram) -> None:
         """Have a program compute with the weights of this network."""
         if program.net is not self.net:
             program.net.load_state_dict(self.net.state_dict())
 
-    def blocks(self, examples: Examples, function: Callable[[Tensor], Tensor]) -> np.ndarray:
-        """The function of all inputs, block by block."""
-        parts = [function(asarray(examples.inputs(slice(start, start + BLOCK), self.plan.dtype))).numpy()
-                 for start in range(0, len(examples), BLOCK)]
+    def blocks(self, examples: Examples, rows: int, function: Callable[[Tensor], Tensor]) -> np.ndarray:
+        """The function of all inputs, so many rows at a time."""
+        parts = [function(asarray(examples.inputs(slice(start, start + rows), self.plan.dtype))).numpy()
+                 for start in range(0, len(examples), rows)]
         return np.concatenate(parts)
 
 
-def fill(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """The function of a block, filled up with zeros where there are fewer rows."""
-    missing = BLOCK - inputs.shape[0]
-    if not missing:
-        return function(inputs)
-    filled = np.concatenate([inputs.numpy(), np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
-    return function(asarray(filled))[: inputs.shape[0]]
+def run_blocks(function: Compiled, inputs: Tensor) -> Tensor:
+    """The function of inputs, block by block in one native call; the last one is filled up with zeros."""
+    steps = -(-len(inputs) // BLOCK)
+    filled = np.zeros((steps * BLOCK, *inputs.shape[1:]), inputs.dtype)
+    filled[: len(inputs)] = inputs.numpy()
+    outputs = function.many(steps, asarray(filled.reshape((steps, BLOCK, *inputs.shape[1:]))), stepped=(0,))
+    return outputs.reshape((steps * BLOCK, *outputs.shape[2:]))[: len(inputs)]

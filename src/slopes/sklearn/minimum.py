@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .examples import Batches, Examples, batches_of
+from .examples import Batches, Examples, Gatherer, batches_of
 from .program import Program
 from .scikit import exceptions, optimize
 from .settings import Settings
@@ -20,7 +20,7 @@ def minimize(program: Program, examples: Examples, settings: Settings) -> tuple[
     Source: Byrd, Lu, Nocedal, Zhu, "A limited memory algorithm for bound constrained optimization", 1995.
     """
     (indices, counts), = batches_of(np.arange(len(examples))[None], len(examples), program.plan.architecture.rows_alone)
-    batch = Batches(*(array[0] for array in examples.gather(indices, counts, program.plan.dtype)))
+    batch = Batches(*(array[0] for array in Gatherer(examples, program.plan.dtype).gather(indices, counts)))
     objective = Objective(program, batch)
     result = optimize.minimize(objective, objective.point(), method="L-BFGS-B", jac=True,
                                options={"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol})

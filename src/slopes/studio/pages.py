@@ -17,9 +17,13 @@ from .circuit.engine import CircuitEngine
 from .circuit.messages import MESSAGES as CIRCUIT_MESSAGES
 from .engine import Context, Engine
 from .messages import Message
+from .pictures.engine import PicturesEngine
+from .pictures.messages import MESSAGES as PICTURES_MESSAGES
 from .playground.messages import MESSAGES as PLAYGROUND_MESSAGES
 from .runs.engine import RunsEngine
 from .runs.messages import MESSAGES as RUNS_MESSAGES
+from .sequences.engine import SequencesEngine
+from .sequences.messages import MESSAGES as SEQUENCES_MESSAGES
 from .user_playground import make_playground
 
 
@@ -39,6 +43,8 @@ class Page:
 
 PAGES = {page.name: page for page in (
     Page("playground", "Playground", make_playground, PLAYGROUND_MESSAGES),
+    Page("pictures", "Pictures", PicturesEngine, PICTURES_MESSAGES),
+    Page("sequences", "Sequences", SequencesEngine, SEQUENCES_MESSAGES),
     Page("circuit", "Circuit", CircuitEngine, CIRCUIT_MESSAGES),
     Page("runs", "Runs", RunsEngine, RUNS_MESSAGES),
 )}

@@ -117,9 +117,9 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def serve(host: str = LOOPBACK, port: int | None = None, page: str = "", run: Path | None = None, sessions: int = MOST_SESSIONS,
-          browser: bool = True, say: Callable[[str], object] = print) -> None:
-    """Serve the studio until Ctrl-C, and open the browser on it; `say` prints the address."""
-    studio = Studio(host, port, Context(run=run), sessions)
+          browser: bool = True, say: Callable[[str], object] = print, pictures: Path | None = None) -> None:
+    """Serve the studio until Ctrl-C, and open the browser on it; `say` prints the address, `pictures` is a folder of one's own."""
+    studio = Studio(host, port, Context(run=run, shared={} if pictures is None else {"pictures": pictures}), sessions)
     address = studio.page_address(page)
     say(f"the studio: {address}\nCtrl-C ends it")
     if browser:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import nn
@@ -10,33 +12,40 @@ from ..modes import no_grad
 from ..tensor import Tensor, asarray
 from ..train.mode import Mode
 
-BLOCK = 4096  # rows of the compiled program; the last rows are filled up to so many
+BLOCK = 4096  # rows of the compiled program for tables
 FEW = 1024  # rows for which it is not worth compiling
 
 
 class Forward:
-    """A network of features and codes in eval mode: `forward(features, codes)` are its outputs, (N, outputs) float32."""
+    """A network in eval mode: `forward(features, codes)` are its outputs, (N, outputs) float32, without derivatives.
 
-    def __init__(self, net: nn.Module) -> None:
-        self.net, self.program = net, compile(net)
+    block, few: rows of the compiled program, whose last block is filled up with zeros; a part of a block is computed without it where
+    there are at most `few` rows altogether. Inputs are anything that slices give arrays of; those without columns are not passed on.
+    """
 
-    def __call__(self, features: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """The outputs, without derivatives."""
+    def __init__(self, net: nn.Module, block: int = BLOCK, few: int = FEW) -> None:
+        self.net, self.program, self.block, self.few = net, compile(net), block, few
+
+    def __call__(self, *inputs: Any) -> np.ndarray:
+        """The outputs, block by block."""
+        count = len(inputs[0])
+        return np.concatenate([self.batch(*(rows[i : i + self.block] for rows in inputs), expected=count)
+                               for i in range(0, max(count, 1), self.block)])
+
+    def batch(self, *inputs: np.ndarray, expected: int) -> np.ndarray:
+        """The outputs of at most a block of rows, of so many altogether."""
+        count = len(inputs[0])
         with Mode(self.net, training=False), no_grad():
-            if len(features) <= FEW:
-                return self.net(*tensors(features, codes)).numpy()
-            return np.concatenate([self.block(features[i : i + BLOCK], codes[i : i + BLOCK]) for i in range(0, len(features), BLOCK)])
-
-    def block(self, features: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """The outputs of at most 4096 rows, by the compiled program."""
-        return self.program(*tensors(filled(features), filled(codes))).numpy()[: len(features)]
+            if expected <= self.few and count < self.block:
+                return self.net(*tensors(inputs)).numpy()
+            return self.program(*tensors([filled(rows, self.block) for rows in inputs])).numpy()[:count]
 
 
-def tensors(features: np.ndarray, codes: np.ndarray) -> tuple[Tensor, ...]:
-    """The inputs of the net: no codes where the table has none."""
-    return (asarray(features), asarray(codes)) if codes.shape[1] else (asarray(features),)
+def tensors(inputs: Any) -> list[Tensor]:
+    """The inputs of the net, without arrays that have no columns."""
+    return [asarray(rows) for rows in inputs if rows.ndim == 1 or rows.shape[1]]
 
 
-def filled(rows: np.ndarray) -> np.ndarray:
+def filled(rows: np.ndarray, block: int) -> np.ndarray:
     """The rows, and zeros up to a whole block."""
-    return rows if len(rows) == BLOCK else np.concatenate([rows, np.zeros((BLOCK - len(rows), rows.shape[1]), rows.dtype)])
+    return rows if len(rows) == block else np.concatenate([rows, np.zeros((block - len(rows), *rows.shape[1:]), rows.dtype)])

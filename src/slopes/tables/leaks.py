@@ -41,8 +41,19 @@ def share_predicted(values: np.ndarray, targets: np.ndarray, seen: np.ndarray, n
         share = float((predicted == targets[new]).mean())
         return share if share > (targets[new] == usual).mean() + (1 - SURE) else 0.0
     words = values.dtype.kind == "O"
+    if not words:
+        new = inside(values, seen, new)
     share = r_squared(by_groups(values, targets, seen, new) if words else between(values, targets, seen, new), targets[new])
     return share if np.isfinite(share) else 0.0
+
+
+def inside(values: np.ndarray, seen: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The new rows whose numbers are gaps, or between seen ones: beyond these, no line between two of them says what is predicted."""
+    known = values[seen][~np.isnan(values[seen])]
+    if not known.size:
+        return new
+    beyond = (values[new] < known.min()) | (values[new] > known.max())
+    return new[~beyond] if not beyond.all() else new
 
 
 def by_groups(values: np.ndarray, targets: np.ndarray, seen: np.ndarray, new: np.ndarray) -> np.ndarray:

@@ -43,7 +43,8 @@ def schema_lines(schema: Schema) -> list[str]:
     rows += [[shorten(column.name), column.kind, f"{column.missing:,}" if column.missing else "", range_text(column), column.treatment]
              for column in listed]
     more = [f"... and {len(schema.columns) - len(listed):,} more columns"] if len(listed) < len(schema.columns) else []
-    classes = f": {shorten(', '.join(target.classes), 2 * WIDEST)}" if target.classes else f" from {range_text(target.column)}"
+    names = ", ".join(" ".join(name.split()) for name in target.classes)  # each on one line
+    classes = f": {shorten(names, 2 * WIDEST)}" if names else f" from {range_text(target.column)}"
     return [*table_text(rows), *more, f"target {target.column.name}: {target.task}{classes}; {target.reason}"]
 
 

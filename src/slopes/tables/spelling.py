@@ -64,6 +64,16 @@ class Spelling:
         return cls(**{**fields, "missing": tuple(fields["missing"])})
 
 
+SHEET = "save the sheet as CSV in UTF-8; or read it with pandas, whose data frames are taken from Python"
+FRAME = "convert it: pandas reads it, and its data frames are taken from Python"
+OTHER_KINDS = (  # how files begin, in small letters and without spaces
+    (b"pk\x03\x04", "a ZIP archive, as Excel workbooks (.xlsx) and sheets of LibreOffice (.ods) are", SHEET),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)", SHEET), (b"%pdf-", "a PDF document", "export the table as CSV"),
+    (b"sqliteformat3", "an SQLite database", FRAME), (b"\x89hdf", "an HDF5 file", FRAME),
+    (b"\x89png", "a picture", "slopes train images takes folders of pictures"),
+    (b"\xff\xd8\xff", "a picture", "slopes train images takes folders of pictures"),
+    (b"<!doctypehtml", "a web page", "download the file itself"), (b"<html", "a web page", "download the file itself"),
+    (b"[{", "JSON", FRAME), (b'{"', "JSON", FRAME))
 OPEN = Spelling()  # nothing is known yet
 
 
@@ -81,9 +91,10 @@ def detect(path: Path, spelling: Spelling, notes: list[str]) -> Spelling:
 
     An encoding is recognized by a byte-order mark; a file without one is UTF-8 if it decodes as such, else Windows-1252. The
     delimiter is the one of `, ; tab |` that splits most records into equally many fields. Raises DataError for an empty file, one
-    that is no text, and one that no delimiter splits.
+    that is no text or of another kind (a workbook, a web page, JSON ...), and one that no delimiter splits.
     """
     raw = read_sample(path)
+    check_beginning(raw, path)
     encoding = spelling.encoding or detect_encoding(raw, path, notes)
     text = decode(raw, encoding, path)
     delimiter = spelling.delimiter or detect_delimiter(text, path, notes)
@@ -98,6 +109,14 @@ def read_sample(path: Path) -> bytes:
         raise refused(path, "contents", "the file is empty", "a table has a line of column names and rows below it",
                       "name a CSV file with rows")
     return raw
+
+
+def check_beginning(raw: bytes, path: Path) -> None:
+    """Refuse files of other kinds, which their first bytes show."""
+    start = b"".join(raw[:64].lower().split())
+    for beginning, kind, repair in OTHER_KINDS:
+        if start.startswith(beginning):
+            raise refused(path, "contents", f"it is no CSV file, but {kind}", f"it begins with {raw[:8]!r}", repair)
 
 
 def detect_encoding(raw: bytes, path: Path, notes: list[str]) -> str:

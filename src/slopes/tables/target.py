@@ -84,7 +84,9 @@ def choose_task(texts: Texts, counts: Counter[str], numbers: np.ndarray | None, 
     whole = np.sort(numbers)
     if len(counts) <= MOST_CODES and whole[0] in (0, 1) and (np.diff(whole) == 1).all():
         return "classification", f"its values are the whole numbers {whole[0]:g} to {whole[-1]:g}, as codes of classes are"
-    return "regression", f"its values are {len(counts):,} different numbers"
+    counter = len(counts) >= FEW_ROWS and len(counts) == counts.total() and (np.abs(np.diff(numbers)) == 1).all()
+    return "regression", f"its values are {len(counts):,} different numbers" + (
+        ", counting up from row to row: they may number the rows, which no column can predict" if counter else "")
 
 
 def target_column(texts: Texts, spelling: Spelling, counts: Counter[str], numbers: np.ndarray | None, hints: Hints) -> Column:

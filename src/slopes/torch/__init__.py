@@ -42,23 +42,29 @@ from typing import Any
 from ..graph.dtype import bool_ as bool
 from ..graph.dtype import float32, float64, int8, int16, int32, int64, uint8
 from ..modes import enable_grad, no_grad
-from . import autograd, functions, nn, optim, utils
+from . import autograd, elements, fft, functions, layout, linalg, matrices, nn, optim, scattering, settings, special, statistics, utils
 from .compiling import compile
 from .creation import (
+    BoolTensor,
+    DoubleTensor,
     FloatTensor,
     Generator,
+    IntTensor,
     LongTensor,
     arange,
     as_tensor,
     bernoulli,
+    clone,
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
     is_tensor,
     linspace,
+    logspace,
     manual_seed,
     multinomial,
     normal,
@@ -67,13 +73,16 @@ from .creation import (
     rand,
     rand_like,
     randint,
+    randint_like,
     randn,
     randn_like,
     randperm,
+    scalar_tensor,
     tensor,
     zeros,
     zeros_like,
 )
+from .creation import as_tensor as asarray
 from .devices import Device as device
 from .devices import backends, cuda
 from .saving import load, save
@@ -82,7 +91,14 @@ from .tensor import Tensor
 float, double, int, long, short = float32, float64, int32, int64, int16
 inference_mode = no_grad
 
-globals().update({name: getattr(functions, name) for name in functions.NAMES})
+for _module in (functions, elements, statistics, layout, scattering, matrices, settings):
+    globals().update({name: getattr(_module, name) for name in _module.NAMES})
+
+FUNCTIONAL = ("cosine_similarity", "pairwise_distance", "pdist", "layer_norm", "group_norm", "rms_norm", "dropout",
+              "alpha_dropout", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d",
+              "max_pool2d", "max_pool3d", "avg_pool1d", "celu", "prelu", "rrelu", "hardshrink", "threshold", "pixel_shuffle",
+              "pixel_unshuffle", "channel_shuffle", "bilinear")  # of torch.nn.functional, which torch has too
+globals().update({name: getattr(nn.functional, name) for name in FUNCTIONAL})
 
 WAYS = {
     "half": "sl.fit(storage='bfloat16') keeps what derivatives need in 16 bits",
@@ -92,15 +108,11 @@ WAYS = {
     "onnx": "sl.save_onnx(net, path, example)",
     "func": "sl.grad, sl.vjp, sl.jvp and sl.vmap",
     "vmap": "sl.vmap",
-    "linalg": "sl.linalg",
-    "fft": "sl.fft",
     "distributed": "fit(threads=): one process uses all cores",
     "profiler": "sl.profile and sl.roofline",
     "set_num_threads": "the environment variable SLOPES_THREADS",
     "fx": "sl.capture and sl.graph",
     "export": "sl.save_onnx, sl.capture",
-    "set_grad_enabled": "with torch.no_grad() or torch.enable_grad()",
-    "quantile": "sl.quantile", "median": "sl.median", "searchsorted": "sl.searchsorted",
 }
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from .. import functions as F
 from .. import random
 from ..errors import ArgumentError
-from ..graph.dtype import as_dtype, float32, int64
+from ..graph.dtype import as_dtype, bool_, float32, float64, int32, int64
 from ..tensor import Tensor as CoreTensor
 from ..tensor import asarray
+from ..tensor import from_dlpack as core_from_dlpack
 from ..tensor import tensor as core_tensor
 from .devices import Device
 from .functions import sizes
@@ -63,6 +64,11 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """A tensor that shares memory where possible."""
     return shared(finished(asarray(data, dtype), False, device))
+
+
+def from_dlpack(ext_tensor: Any) -> Any:
+    """A tensor that shares the memory of another library's; in slopes: sl.from_dlpack."""
+    return shared(lifted(core_from_dlpack)(ext_tensor))
 
 
 @lifted
@@ -128,6 +134,37 @@ def LongTensor(data: Any) -> Any:
     return tensor(data, dtype=int64)
 
 
+def DoubleTensor(data: Any) -> Any:
+    """A tensor of float64; in slopes: sl.tensor(x, dtype="float64")."""
+    return tensor(data, dtype=float64)
+
+
+def IntTensor(data: Any) -> Any:
+    """A tensor of int32; in slopes: sl.tensor(x, dtype="int32")."""
+    return tensor(data, dtype=int32)
+
+
+def BoolTensor(data: Any) -> Any:
+    """A tensor of truth values; in slopes: sl.tensor(x, dtype="bool")."""
+    return tensor(data, dtype=bool_)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """A tensor without axes; in slopes: sl.tensor(s)."""
+    return tensor(s, dtype=float32 if dtype is None else dtype, device=device)
+
+
+def clone(input: Any) -> Any:
+    """A copy, through which the gradient flows; in slopes: sl.tensor(x)."""
+    return input.clone()
+
+
+@lifted
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None) -> Any:
+    """base to the powers from start to end; in slopes: base ** sl.linspace(start, end, steps)."""
+    return finished(F.pow(float(base), F.linspace(start, end, steps, dtype)), False, device)
+
+
 # Random numbers
 
 
@@ -157,6 +194,14 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = No
     if size is None:
         low, high, size = 0, low, high
     return finished(F.astype(random.integers(low, high, sizes((size,)), generator), as_dtype(dtype)), False, device)
+
+
+@lifted
+def randint_like(input: Any, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None) -> Any:
+    """Integers in low..high-1 in the shape of x; of one limit, in 0..low-1; in slopes: sl.integers."""
+    low, high = (0, low) if high is None else (low, high)
+    drawn = random.integers(low, high, tuple(input.shape))
+    return finished(F.astype(drawn, as_dtype(input.dtype if dtype is None else dtype)), False, device)
 
 
 @lifted

@@ -20,7 +20,7 @@ from ..parameter import Parameter as CoreParameter
 from ..tensor import Tensor as CoreTensor
 from ..tensor import asarray, compose, perform
 from ..tensor import tensor as core_tensor
-from . import functions
+from . import elements, functions, layout, matrices, scattering, statistics
 from .devices import Device, no_device
 from .in_place import change, check_change, link
 from .sides import CLASSES, as_window, lifted, side, to_window
@@ -93,6 +93,16 @@ class Tensor(CoreTensor):
         size = Size(count)
         size.shape = self.shape
         return size
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return elements.real(self)  # type: ignore[attr-defined]
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part, of complex tensors."""
+        return elements.imag(self)  # type: ignore[attr-defined]
 
     @property
     def device(self) -> Any:
@@ -313,21 +323,29 @@ def method_of(name: str, function: Callable[..., Any], view: bool) -> Callable[.
     return method
 
 
-VIEWS = ("reshape", "view", "view_as", "flatten", "unflatten", "permute", "transpose", "swapaxes", "t", "movedim", "unsqueeze",
-         "squeeze", "narrow")
+VIEWS = ("reshape", "view", "view_as", "reshape_as", "ravel", "flatten", "unflatten", "permute", "transpose", "swapaxes", "swapdims", "t",
+         "movedim", "moveaxis", "unsqueeze", "squeeze", "narrow", "select")
+MODULES = functions, elements, statistics, layout, scattering, matrices
 METHODS = (
     *VIEWS, "sum", "mean", "prod", "var", "std", "max", "min", "amax", "amin", "argmax", "argmin", "all", "any", "logsumexp", "norm",
     "cumsum", "cumprod", "topk", "sort", "argsort", "expand", "expand_as", "repeat", "tile", "repeat_interleave", "split", "chunk",
     "unbind", "flip", "roll", "tril", "triu", "diagonal", "gather", "index_select", "masked_fill", "masked_select", "nonzero",
     "bincount", "add", "sub", "subtract", "div", "divide", "clamp", "clip", "addcmul", "addcdiv", "lerp", "softmax", "log_softmax",
-    "equal", "allclose", "matmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", *functions.SAME,
+    "equal", "allclose", "matmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", "true_divide", *functions.SAME,
+    *(name for module in MODULES[1:] for name in module.METHODS if name not in VIEWS),
 )
 IN_PLACE = (
     "add", "sub", "mul", "div", "pow", "clamp", "abs", "ceil", "cos", "erf", "exp", "floor", "log", "neg", "reciprocal", "relu", "round",
     "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "tanh", "trunc", "masked_fill", "addcmul", "addcdiv", "lerp", "tril", "triu",
-    "eq", "ne", "lt", "le", "gt", "ge", "remainder", "floor_divide")
+    "eq", "ne", "lt", "le", "gt", "ge", "remainder", "floor_divide", "clamp_min", "clamp_max", "expm1", "log1p", "log2", "log10",
+    "scatter_add", "index_add", "index_copy", "index_fill")
 OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__ipow__": "pow", "__imod__": "remainder",
              "__ifloordiv__": "floor_divide", "__iand__": "bitwise_and", "__ior__": "bitwise_or", "__ixor__": "bitwise_xor"}
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function of torch with this name."""
+    return next(vars(module)[name] for module in MODULES if name in vars(module))  # type: ignore[no-any-return]
 
 
 def in_place_method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -373,8 +391,8 @@ def can_hold(own: DType, other: DType) -> bool:
 
 
 for _name in METHODS:
-    setattr(Tensor, _name, method_of(_name, getattr(functions, _name), _name in VIEWS))
+    setattr(Tensor, _name, method_of(_name, function_of(_name), _name in VIEWS))
 for _name in IN_PLACE:
-    setattr(Tensor, _name + "_", in_place_method(_name + "_", getattr(functions, _name)))
+    setattr(Tensor, _name + "_", in_place_method(_name + "_", function_of(_name)))
 for _name, _function in OPERATORS.items():
     setattr(Tensor, _name, in_place_operator(_name, getattr(functions, _function)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ..agreement import agree
 from ..constraint import NOT_NEGATIVE, check
 from ..errors import DataError, SaveError
 from .chunk import Chunk
@@ -54,7 +55,7 @@ class Checkpoints(Callback):
         """Save a checkpoint if the last one is old enough."""
         if training.ended:  # the next event is the end, which may replace the weights
             self.keep(training)
-        elif time.monotonic() >= self.due:
+        elif agree(time.monotonic() >= self.due):
             self.write(training)
 
     def epoch_done(self, training: Training) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Backend
+from ..backend import Backend, on_mesh
 from ..compile import compile
 from ..errors import warn
 from ..nn.module import Module
@@ -40,7 +40,7 @@ class Evaluation(dict):
 
 def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = None,
              metrics: Iterable[MetricLike] | MetricLike | None = None, batch_size: int = 512, sample_weight: Any = None,
-             backend: str | Backend = "native") -> Evaluation:
+             backend: str | Backend = "native", mesh: Any = None) -> Evaluation:
     """The mean loss and metrics of `net` over `dataset`, in eval mode; the net's modes and state are as before.
 
     dataset has `inputs` (N, ...) and `targets` (N, ...), or is a data.Loader; or inputs and targets are given one by one. loss and
@@ -48,7 +48,7 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     inside.confusion makes their confusion matrix. As in fit, means are over examples, weighted as the loss weights them and without those
     that it ignores, for any batch size; for a loader without arrays, over the targets that are not ignored, and there are no
     predictions: sl.text.perplexity(result["loss"]). sample_weight (N,) weights the examples in the loss and in all metrics.
-    backend computes it, see sl.compile.
+    backend computes it, on the devices of a mesh if there is one: see sl.compile.
     Where the test set of data.Splits is measured with more than one set of weights, a line on stderr says so, once in a process.
     Raises ArgumentError for empty or mismatched data and batch_size < 1, OutOfRangeError for labels outside the net's outputs.
 
@@ -61,7 +61,8 @@ def evaluate(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | Non
     dataset = paired(dataset, targets, sample_weight)
     check_counts(batch_size)
     check_kinds(net, loss)
-    source = source_of(dataset)
+    backend = on_mesh(backend, mesh)
+    source = source_of(dataset, backend=backend)
     objective = source.check_loss(net, loss)
     count_use(net, source)
     return Evaluator(net, source, objective, find_metrics(metrics, source.labelled), batch_size, backend).run()

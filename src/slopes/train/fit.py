@@ -30,7 +30,8 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
         augment: Augment | None = None, penalty: Penalty | None = None, constrain: float | ParameterFunction | None = None,
         progress: Progressing = None, callbacks: Iterable[Callback] = (), storage: str = "float32",
         statistics: Statistics | Iterable[str] | str | None = None, run: str | os.PathLike[str] | RunFolder | None = None,
-        class_weight: ClassWeight | None = None, sample_weight: Any = None, backend: str | Backend = "native") -> Run:
+        class_weight: ClassWeight | None = None, sample_weight: Any = None, backend: str | Backend = "native",
+        mesh: Any = None) -> Run:
     """Train `net` on `dataset` by minibatches and return the Run: the net, its losses and epochs, and a plot of them.
 
     One step gathers a batch, computes loss(net(inputs), targets), its gradients and the update. The whole step is one native
@@ -100,6 +101,7 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
                 one of slopes with its usual mean, or ends in nn.weighted_mean. Metrics do not weight classes
     sample_weight  (N,) the weight of each example in loss and metrics; validation=(inputs, targets, weights) has its own
     backend        what runs the steps of training and validation: "native" code, "xla", ...; see sl.compile
+    mesh           sl.mesh(data=4): several devices, with backend="xla"; the results are those of one device (docs/devices.md)
 
     `sl.Training` is the same as an object that is advanced by steps, looked at, saved and continued.
     Ctrl-C ends the run between two calls: the Run then has interrupted=True and everything learned so far (with train.EarlyStopping,
@@ -122,7 +124,7 @@ def fit(net: Module, dataset: Any, targets: Any = None, *, loss: Loss | None = N
     spec = TrainSpec(loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation, metrics=metrics,
                      seed=seed, schedule=schedule, clip=clip, accumulate=accumulate, average=average, augment=augment, penalty=penalty,
                      constrain=constrain, storage=storage, statistics=statistics, class_weight=class_weight,
-                     backend=backend)
+                     backend=backend, mesh=mesh)
     training = Training(net, paired(dataset, targets, sample_weight), spec, callbacks=[*callbacks, *choose_reporter(progress)])
     if run is None:
         return training.run()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..agreement import agree
 from ..errors import GradientError, NonFiniteError
 from ..nn.module import Module
 from ..random import Generator, current
@@ -100,7 +101,7 @@ class StepReplay:
     def before(self, step: int, check: Callable[[], None]) -> None:
         """Take a snapshot before step `step` when the last one is old enough, and `check` raises nothing: a snapshot is finite."""
         started = time.monotonic()
-        if started < self.due:
+        if agree(started < self.due):
             return
         check()
         self.snapshots = [*self.snapshots[-1:], (step, Snapshot(self.tensors))]

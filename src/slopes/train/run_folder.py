@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
 
 import numpy as np
 
+from ..agreement import agree, writes
 from ..errors import ArgumentError, SaveError, warn
 from ..files.claim import claimed
 from ..files.jsonfile import plain
@@ -52,9 +54,9 @@ class RunFolder:
 
     def train(self, training: Training) -> Run:
         """Continue the run, or begin it; save it, and return it. Called with a training before its first step."""
-        with claimed(prepare_folder(self.folder)):
+        with claimed(prepare_folder(self.folder)) if writes() else contextlib.nullcontext():
             self.written = {}
-            saved = load_run(self.folder) if holds_run(self.folder) else None
+            saved = load_run(self.folder) if agree(holds_run(self.folder)) else None
             stopping = self.add_stopping(training)
             expected = "" if saved is None else check_run(saved, training).data_sha256
             checkpoints = Checkpoints(lambda training, state: self.save(training, state, stopping), self.every, expected, warn_of)
@@ -80,14 +82,18 @@ class RunFolder:
     def save(self, training: Training, state: TrainingState, stopping: EarlyStopping | None) -> None:
         """Save a checkpoint; the weights of the run are the best so far."""
         weights = (stopping.weights if stopping else {}) or used_weights(training)
+        if not writes():
+            return  # it has helped to gather them
         save_run(training.result, self.folder, **description(training), states={"": state}, weights={"": weights},
                  interrupted=True, written=self.written)
 
     def finish(self, training: Training, state: TrainingState | None) -> None:
         """Save the run as it ended; into a temporary folder where this fails, with a warning."""
-        states = {} if state is None else {"": state}
-        folder, error = save_somewhere(training.result, self.folder, **description(training), states=states,
-                                       weights={"": used_weights(training)}, written=self.written)
+        states, weights = {} if state is None else {"": state}, {"": used_weights(training)}
+        if not writes():
+            return
+        folder, error = save_somewhere(training.result, self.folder, **description(training), states=states, weights=weights,
+                                       written=self.written)
         if error is not None:
             warn(error.what, why=f"the training is not lost: it was saved in {folder}", repair=error.repair)
 

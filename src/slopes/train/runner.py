@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..agreement import agree
 from ..data.loaders.inputs import map_inputs
 from ..data.loaders.loader import IGNORED, Batch
 from ..data.loaders.stream import prefetched
@@ -99,7 +100,7 @@ class ChunkSizer:
         """The results of the call; its time decides the length of the next one, unless it was spent on compiling."""
         started, compiled = time.perf_counter(), self.program.compilations
         results = call()
-        seconds = time.perf_counter() - started
+        seconds = agree(time.perf_counter() - started)
         if self.program.compilations > compiled:
             self.compile_seconds += seconds
         else:
@@ -133,6 +134,11 @@ class ArrayRunner(ChunkSizer):
 
         return self.measure(len(batches), call)
 
+    def executable(self, batches: IndexBatches, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step, which is not run."""
+        held, indices = self.read(batches) if self.streamed else ((self.inputs, *self.labels), batches.indices)
+        return self.program.executable(len(batches), held, indices, rates)
+
     def read(self, batches: IndexBatches) -> tuple[tuple[Any, ...], np.ndarray]:
         """(inputs, *labels) in memory for this call, and the indices into them; filled up to the usual room."""
         needed = batches.indices.reshape(-1)
@@ -141,6 +147,54 @@ class ArrayRunner(ChunkSizer):
         inputs = map_inputs(lambda array: asarray(array if len(filled) == needed.size else array[filled]), inputs)
         labels = [asarray(label.numpy()[needed[filled]]) for label in self.labels]
         return (inputs, *labels), np.arange(needed.size).reshape(batches.indices.shape)
+
+
+Rows = Callable[[int], np.ndarray]  # which rows of a batch of this size this process reads
+
+
+class GatheredRunner(ChunkSizer):
+    """Runs `step((), (inputs, *labels), rate)` over batches that are gathered before each call, at most `most` of them.
+
+    Rows that other processes read are left zero here: nobody looks at them.
+    """
+
+    def __init__(self, program: StepProgram, inputs: Any, labels: Sequence[np.ndarray], rows: Rows, most: int) -> None:
+        super().__init__(program)
+        self.inputs, self.labels, self.rows, self.most = inputs, labels, rows, most
+
+    @property
+    def limit(self) -> int:
+        """How many steps the next call takes at most."""
+        return min(self.most, self.steps_per_call)
+
+    def run(self, batches: IndexBatches, rates: np.ndarray | None = None, first: int | None = None) -> Results:
+        """Run these batches, with the learning rate of each step where it changes; statistics are measured where the index `first`
+        of the first step is given."""
+        return self.measure(len(batches), lambda: self.program.run(len(batches), (), self.read(batches), rates, first))
+
+    def executable(self, batches: IndexBatches, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step, which is not run."""
+        return self.program.executable(len(batches), (), self.read(batches), rates)
+
+    def read(self, batches: IndexBatches) -> tuple[Any, ...]:
+        """The batches themselves."""
+        gather = self.gather(batches.indices)
+        return map_inputs(gather, self.inputs), *map(gather, self.labels)
+
+    def gather(self, indices: np.ndarray) -> Callable[[Any], np.ndarray]:
+        """A function that gathers the examples (steps, batch, ...) of an array."""
+        rows = self.rows(indices.shape[1])
+        own = indices[:, rows]
+
+        def gathered(array: Any) -> np.ndarray:
+            read = gather_inputs(array, own.reshape(-1)).reshape(*own.shape, *array.shape[1:])
+            if len(rows) == indices.shape[1]:
+                return np.asarray(read)
+            batches = np.zeros((*indices.shape, *array.shape[1:]), read.dtype)
+            batches[:, rows] = read
+            return batches
+
+        return gathered
 
 
 class LoaderRunner(ChunkSizer):
@@ -158,6 +212,10 @@ class LoaderRunner(ChunkSizer):
             self.begin()
         batch = batches.inputs, batches.targets
         return self.measure(len(batches), lambda: self.program.run(len(batches), (), batch, rates, first))
+
+    def executable(self, batches: StackedBatches, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step, which is not run."""
+        return self.program.executable(len(batches), (), (batches.inputs, batches.targets), rates)
 
 
 class IndexEpoch:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
+from ..backend import Backend
 from ..data.loaders.inputs import call_with, map_inputs
 from ..data.loaders.loader import IGNORED, Loader, usual_loss
 from ..data.loaders.order import order
@@ -25,7 +26,7 @@ from .metric_sums import sum_of_counted, sum_of_ratio, sum_over_examples, weight
 from .metrics import is_labelled
 from .mistakes import warn_of_classes, warn_of_outputs
 from .mode import Mode
-from .runner import ArrayRunner, IndexEpoch, LoaderEpoch, LoaderRunner, StreamedEpoch
+from .runner import ArrayRunner, GatheredRunner, IndexEpoch, LoaderEpoch, LoaderRunner, Rows, StreamedEpoch
 from .spec import Augment
 from .step_program import StepProgram
 from .streaming import as_input_tensors, as_tensor, examples_per_call, is_streamed
@@ -132,6 +133,32 @@ class ArraySource:
         return sum_over_examples(values), asarray(np.float32(values.shape[0]))
 
 
+class GatheredSource(ArraySource):
+    """Arrays whose batches are gathered before each call: a step is given the batch itself, of which each process reads its rows."""
+
+    def __init__(self, dataset: Any, rows: Rows, role: str = "dataset") -> None:
+        super().__init__(dataset, role)
+        self.rows = rows
+
+    def epoch(self, batch_size: int, seed: int | None, epoch: int, start: int = 0) -> IndexEpoch:
+        """The batches of an epoch from step `start` on."""
+        indices = np.arange(len(self.targets)) if seed is None else order(seed, epoch, len(self.targets))
+        return IndexEpoch(indices, self.batch_size(batch_size), start)
+
+    def runner(self, program: StepProgram, batch_size: int, carried: CarriedState | None) -> GatheredRunner:  # type: ignore[override]
+        """What gathers the batches and runs the compiled step."""
+        arrays = tuple(array for array in (self.targets, self.sample_weight) if array is not None)
+        return GatheredRunner(program, self.inputs, arrays, self.rows, self.steps_read(batch_size))
+
+    def parts(self, held: tuple[()], batch: tuple[Any, ...], count: int = 1) -> Iterator[Part]:  # type: ignore[override]
+        """The batch in `count` parts."""
+        inputs, targets, *weights = batch
+        size = targets.shape[0]
+        for start, stop in cuts(size, count):
+            rows = operator.itemgetter(slice(start, stop))
+            yield Part(map_inputs(rows, inputs), rows(targets), rows(weights[0]) if weights else None, (stop - start) / size)
+
+
 class LoaderSource:
     """A loader: a step is given the batch itself."""
 
@@ -220,9 +247,14 @@ class LoaderSource:
 Source = ArraySource | LoaderSource
 
 
-def source_of(dataset: Any, role: str = "dataset") -> Source:
-    """The source of a data set: of its arrays where it has some, else of the batches that it makes as a loader."""
+def source_of(dataset: Any, role: str = "dataset", backend: str | Backend = "native") -> Source:
+    """The source of a data set: of its arrays where it has some, else of the batches that it makes as a loader.
+
+    Arrays lie whole on one device; for several devices batches are gathered first.
+    """
     in_arrays = hasattr(dataset, "inputs") or not isinstance(dataset, Loader)
+    if in_arrays and (rows := getattr(backend, "rows", None)) is not None:
+        return GatheredSource(dataset, rows, role)
     return ArraySource(dataset, role) if in_arrays else LoaderSource(dataset, role)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..backend import Backend
+from ..backend import Backend, on_mesh
 from ..constraint import POSITIVE
 from ..errors import ArgumentError
 from ..optim import Average, clip_by_norm, limit_norm
@@ -55,8 +55,10 @@ class TrainSpec:
     statistics: Statistics | Iterable[str] | str | None = None
     class_weight: ClassWeight | None = None
     backend: str | Backend = "native"
+    mesh: Any = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "backend", on_mesh(self.backend, self.mesh))
         check_counts(self.batch_size, self.epochs, self.accumulate)
         if self.statistics is not None:
             object.__setattr__(self, "statistics", statistics_of(self.statistics))

@@ -36,6 +36,10 @@ class StepProgram:
         """The bytes of intermediate values."""
         return max(self.plain.memory, 0 if self.sampled is None else self.sampled.memory)
 
+    def executable(self, steps: int, held: Any, batch: Any, rates: np.ndarray | None) -> Any:
+        """The backend's program of a step with these arguments, which is not run."""
+        return self.plain.stepped_version(steps, (held, *stepped(batch, rates, steps)), (1, 2))[0].executable
+
     def run(self, steps: int, held: Any, batch: Any, rates: np.ndarray | None, first: int | None) -> Results:
         """The results of `steps` steps; `batch` and `rates` hold those of each along their first axis.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,28 +12,30 @@ import numpy as np
 from ..constraint import COUNT, check
 from ..extras import require
 from .chunk import Chunk
-from .history import Epoch
+from .statistic_kinds import histogram_limits
 from .training import Callback, Training
 
 
 class TensorBoard(Callback):
     """`fit(..., callbacks=[TensorBoard("logs/mine")])`: write scalars into `folder`, for `tensorboard --logdir logs`.
 
-    every   loss, metrics and learning rate of steps are written at each step of the training that this divides
+    every        loss, metrics and learning rate of steps are written at each step of the training that this divides
+    histograms   also write a histogram of the values of each parameter after every epoch
 
     step/loss, step/rate, step/accuracy, ...                  of single steps, by their index
     epoch/loss, epoch/accuracy, ...; epoch/seconds            of epochs, after their last step
     validation/loss, ...; of several sets dev/loss, ...       after the same step
-    net.0.weight.grad/norm, ...                               statistics that are single numbers, where `statistics=` measures them
+    net.0.weight.grad/norm, ...                               statistics, where `statistics=` measures them: numbers, and histograms of |x|
+    net.0.weight, ...                                         histograms of parameters, after the same step as the epoch's figures
 
     A training that is resumed writes a further file, which replaces what was written after the step from which it continues; one that
     begins anew replaces everything in the folder. Needs the extra [tensorboard], a writer without TensorBoard itself. Raises
     MissingExtraError.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], every: int = 10) -> None:
+    def __init__(self, folder: str | os.PathLike[str], every: int = 10, histograms: bool = False) -> None:
         check("TensorBoard", {"every": COUNT}, {"every": every})
-        self.folder, self.every, self.first = os.fspath(folder), every, 0
+        self.folder, self.every, self.histograms, self.first = os.fspath(folder), every, histograms, 0
         self.writer: Any = None
         self.module = require("tensorboardX", extra="tensorboard", purpose="train.TensorBoard")
 
@@ -46,7 +49,7 @@ class TensorBoard(Callback):
         self.close()
         self.first = training.history.steps
         if training.history.epochs and not training.position.step and not training.ended:
-            self.write_epoch(training.history.epochs[-1], self.first)
+            self.write_epoch(training, self.first)
 
     def chunk_done(self, training: Training, chunk: Chunk) -> None:
         """Write figures of steps."""
@@ -58,31 +61,51 @@ class TensorBoard(Callback):
         for name, values in chunk.results["statistics"].items():
             if values.ndim == 1:
                 self.write_scalars(name, values, np.array(chunk.measured_steps))
+            else:
+                self.write_counts(name, values, chunk.measured_steps)
         self.flush()
 
     def epoch_done(self, training: Training) -> None:
         """Write the figures of the epoch."""
-        self.write_epoch(training.history.epochs[-1], training.history.steps)
+        self.write_epoch(training, training.history.steps)
         self.flush()
 
     def end(self, training: Training) -> None:
         """Close the file."""
         self.close()
 
-    def write_epoch(self, epoch: Epoch, step: int) -> None:
-        """Write an epoch's figures, before this step."""
+    def write_epoch(self, training: Training, step: int) -> None:
+        """Write the figures of the last epoch, before this step, and histograms of the parameters."""
+        epoch = training.history.epochs[-1]
         figures = {f"epoch/{name}": value for name, value in {"loss": epoch.loss, **epoch.metrics, "seconds": epoch.seconds}.items()}
         figures |= {name if "/" in name else f"validation/{name}": value for name, value in epoch.validation.items()}
         for name, value in figures.items():
             self.write_scalars(name, np.array([value]), np.array([step]))
+        for path, parameter in training.net.named_parameters() if self.histograms else ():
+            values = parameter.numpy().ravel().astype(np.float64)
+            if np.isfinite(values).all():
+                self.open().add_histogram(f"net.{path}", values, step)
+
+    def write_counts(self, name: str, counts: np.ndarray, steps: Sequence[int]) -> None:
+        """Write histograms (steps, bins) of sizes, whose limits are powers of two; those of the last bin are taken for its lower limit."""
+        limits = histogram_limits()
+        lower, upper = limits[:-1], np.minimum(limits[1:], 2 * limits[-2])
+        for row, step in zip(counts.astype(np.float64), steps):
+            filled = np.flatnonzero(row)
+            self.open().add_histogram_raw(name, float(lower[filled[0]]), float(upper[filled[-1]]), float(row.sum()), float(row @ lower),
+                                          float(row @ lower**2), upper.tolist(), row.tolist(), step)
+
+    def open(self) -> Any:
+        """The writer, whose file is there from the first value on."""
+        if self.writer is None:
+            suffix = f".{time.time_ns()}"  # files of one second have names of their own, in order
+            self.writer = self.module.SummaryWriter(self.folder, purge_step=self.first, filename_suffix=suffix)
+        return self.writer
 
     def write_scalars(self, name: str, values: np.ndarray, steps: np.ndarray) -> None:
-        """Write a value for each of these steps; the first one opens the file."""
+        """Write a value for each of these steps."""
         for value, step in zip(values.tolist(), steps.tolist()):
-            if self.writer is None:
-                suffix = f".{time.time_ns()}"  # files of one second have names of their own, in order
-                self.writer = self.module.SummaryWriter(self.folder, purge_step=self.first, filename_suffix=suffix)
-            self.writer.add_scalar(name, value, step)
+            self.open().add_scalar(name, value, step)
 
     def flush(self) -> None:
         """What was written is in the file: a checkpoint may follow."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 
 from .. import random
+from ..agreement import agree, compare
 from ..constraint import COUNT, NOT_NEGATIVE, check
 from ..errors import ArgumentError
 from ..nn.losses import cross_entropy, nll_loss
@@ -22,7 +23,9 @@ from ..random import Generator
 from .best import AUTO, MOST_EPOCHS, BestEpoch
 from .checks import check_auto, check_average, check_kinds, check_optimizer, paired
 from .chunk import Chunk, join_chunks
+from .data_digest import data_digest
 from .epoch_metrics import EpochMetrics
+from .facts import training_facts
 from .history import Chance, Epoch, History, Run
 from .interrupt import Interrupts
 from .metrics import check_for_training, find_metrics, without_ranks
@@ -187,11 +190,12 @@ class Training:
 
     def check_data(self, dataset: Any) -> tuple[Source, dict[str, Source]]:
         """The sources of training and validation data, after all checks that need no compilation."""
-        source, spec = source_of(dataset), self.spec
+        spec = self.spec
+        source = source_of(dataset, backend=spec.backend)
         class_weight = find_class_weight(spec.class_weight, source)
         objective = source.check_loss(self.net, spec.loss, spec.augment, class_weight is not None)
         self.objective = dataclasses.replace(objective, class_weight=class_weight)
-        held_out = validation_sources(spec.validation)
+        held_out = validation_sources(spec.validation, spec.backend)
         for other in held_out.values():
             other.check_loss(self.net, self.objective.loss, weighted=class_weight is not None)
         if spec.epochs:
@@ -308,6 +312,7 @@ class Training:
         try:
             with self.interrupts:
                 for _ in self:
+                    self.interrupts.requested = agree(self.interrupts.requested)
                     if self.interrupts.requested:
                         break
         except KeyboardInterrupt:
@@ -346,6 +351,8 @@ class Training:
     def begin(self) -> None:
         """Put everything that follows the training at its start."""
         self.begun = True
+        compare(lambda: training_facts(self.net, data_digest(self.sources), seed=self.spec.seed, batch_size=self.batch_size,
+                                       epochs=self.epochs))
         put_in_use(self.net)
         if isinstance(self.schedule, schedules.Schedule):
             self.schedule.begin()
@@ -374,6 +381,12 @@ class Training:
         results = self.runner.run(batches, rates, first)
         self.replay.after(first, batches.without_inputs(), rates)
         return Chunk(first, batches.counts, results, self.step_metrics, 1 if self.statistics is None else self.statistics.every)
+
+    def step_executable(self) -> Any:
+        """The backend's program of the next step, which is compiled but not run."""
+        with self.learning():
+            batches, self.batches = self.take_batches(1), None
+            return self.runner.executable(batches, self.rates(1))
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
@@ -569,9 +582,11 @@ class Fixed:
 
 def run_settings(spec: TrainSpec, batch_size: int, optimizer: Optimizer, objective: Objective) -> dict[str, Any]:
     """What a Run says of the settings of its training."""
-    weights = {} if objective.class_weight is None else {"class_weight": objective.class_weight.tolist()}
+    more: dict[str, Any] = {} if objective.class_weight is None else {"class_weight": objective.class_weight.tolist()}
+    if spec.backend != "native":
+        more["backend"] = spec.backend if isinstance(spec.backend, str) else spec.backend.name
     return {"epochs": spec.epochs, "batch_size": batch_size, "seed": spec.seed, "optimizer": repr(optimizer),
-            "loss": getattr(objective.loss, "__name__", type(objective.loss).__name__), **weights}
+            "loss": getattr(objective.loss, "__name__", type(objective.loss).__name__), **more}
 
 
 def chance_of(loss: Loss, source: Source) -> Chance | None:

@@ -19,19 +19,19 @@ from .sources import Source, source_of
 from .totals import Objective
 
 
-def validation_sources(validation: Any) -> dict[str, Source]:
+def validation_sources(validation: Any, backend: str | Backend) -> dict[str, Source]:
     """The sources of validation data by name: of one data set, under the name "", or of each in a mapping."""
     if validation is None:
         return {}
     if not isinstance(validation, Mapping):
-        return {"": source_of(paired(validation), "validation")}
+        return {"": source_of(paired(validation), "validation", backend)}
     if not validation:
         raise ArgumentError("validation is an empty mapping", repair='leave it out, or name sets: validation={"dev": dev, "other": other}')
     for name in validation:
         if not isinstance(name, str) or not name or "/" in name:
             raise ArgumentError(f"a validation set is called {name!r}", why="its figures are called NAME/loss, NAME/accuracy, ...",
                                 repair="use a string with a character at least, and no slash")
-    return {name: source_of(paired(dataset), f"validation[{name!r}]") for name, dataset in validation.items()}
+    return {name: source_of(paired(dataset), f"validation[{name!r}]", backend) for name, dataset in validation.items()}
 
 
 class Validation:

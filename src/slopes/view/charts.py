@@ -71,14 +71,17 @@ def frame(title: str, points: Sequence[tuple[float, float]], labels: tuple[str, 
 
 
 def line_chart(title: str, curves: Sequence[Curve], labels: tuple[str, str]) -> str:
-    """Curves over a common axis, with a legend; `labels` are those of the axes."""
+    """Curves over a common axis; `labels` are those of the axes. The legend is at the right, above or below where the curves end."""
     drawn = [(curve.name, points) for curve in curves if (points := finite_points(curve))]
-    canvas, across, up = frame(title, [point for _, points in drawn for point in points], labels)
+    every = [point for _, points in drawn for point in points]
+    canvas, across, up = frame(title, every, labels)
+    last = [up(y) for x, y in every if across(x) > (across.start + across.end) / 2]
+    legend = TOP if not last or sum(last) / len(last) > (up.start + up.end) / 2 else HEIGHT - BOTTOM - 14 * (len(drawn) + 1)
     for i, (name, points) in enumerate(drawn):
         colour = COLOURS[i % len(COLOURS)]
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
         canvas.add("polyline", points=path, fill="none", stroke=colour, stroke_width=1.4)
-        canvas.text(WIDTH - 16, TOP + 14 * (i + 1), name, 11, colour, "end")
+        canvas.text(WIDTH - 16, legend + 14 * (i + 1), name, 11, colour, "end")
     return canvas.svg(WIDTH, HEIGHT)
 
 

@@ -21,12 +21,16 @@ MOST_PLOT = 2**25  # bytes of a picture that is put into the page
 MOST_CURVES, MOST_COLUMNS, MOST_CLASSES, MOST_BARS = 8, 200, 40, 20
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 STYLE = """
-body { font: 15px/1.5 ui-sans-serif, 'Segoe UI', Helvetica, Arial, sans-serif; color: #1f2933;
+:root { color-scheme: light dark; --ink: #1f2933; --paper: #fff; --shade: #f3f4f6; --line: #d1d5db }
+@media (prefers-color-scheme: dark) { :root { --ink: #e5e7eb; --paper: #14181f; --shade: #222933; --line: #3b4452 } }
+body { font: 15px/1.5 ui-sans-serif, 'Segoe UI', Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper);
        max-width: 1080px; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.6em } h2 { font-size: 1.3em; border-bottom: 1px solid #d1d5db; margin-top: 2em } h3 { font-size: 1.05em }
+h1 { font-size: 1.6em } h2 { font-size: 1.3em; border-bottom: 1px solid var(--line); margin-top: 2em } h3 { font-size: 1.05em }
 table { border-collapse: collapse; margin: .6em 0; font-size: .9em } th, td { padding: .25em .7em; text-align: left; vertical-align: top }
-th { background: #f3f4f6 } tr + tr td { border-top: 1px solid #e5e7eb } pre { background: #f9fafb; padding: .8em; overflow-x: auto }
-.wide { overflow-x: auto } .charts { display: flex; flex-wrap: wrap; gap: 1em } figure { margin: 0 } img { max-width: 100% }
+th, pre { background: var(--shade) } tr + tr td { border-top: 1px solid var(--line) }
+pre { padding: .8em; border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere }
+.wide { overflow-x: auto } .charts { display: flex; flex-wrap: wrap; gap: 1em }
+figure { margin: 0 0 1em; padding: 6px; background: #fff; border-radius: 6px; width: fit-content } img { max-width: min(100%, 760px) }
 """
 
 
@@ -86,7 +90,9 @@ def parameters(network: SavedNetwork) -> str:
 
 
 def curves(run: SavedRun) -> str:
-    """The losses by epoch of training and validation, of all networks."""
+    """The losses by epoch of training and validation, of all networks; "" where the run has pictures of its curves."""
+    if any(name.startswith("curve") for name in run.plots):
+        return ""
     parts = []
     for name, network in list(run.networks.items())[:MOST_CURVES]:
         epochs = network.history.epochs

@@ -2,119 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..backend import Executable
+from ..backend import Backend, Executable
 from ..capture import Captured
-from ..extras import require
+from ..graph.node import Node
 from ..passes.pipeline import optimize_portably
+from ..tensor import Tensor
+from ..versions import versions
+from .library import load_jax, modes
 from .program import Program
+from .state import Arrays, call, read, settle
 
-CHUNK = 32  # steps of `many` that are one call of the device; a program for one step and one for a chunk are all that is compiled
 
-
-class XlaBackend:
+class XlaBackend(Backend):
     """Compiles with XLA, for the device that JAX takes by default."""
 
     name = "xla"
 
+    def prepare(self) -> None:
+        """Raises MissingExtraError without a fitting JAX, DeviceError without a device."""
+        load_jax()
+
     def compile(self, captured: Captured) -> Executable:
         """The XLA program of this captured function; it is compiled in its first run."""
-        return XlaExecutable(captured, require("jax", extra="xla", purpose='backend="xla"'))
+        return XlaExecutable(captured, load_jax())
 
 
 class XlaExecutable(Executable):
-    """A program of JAX, the arrays of the state that it writes back to, and copies of them on the device.
+    """A program of JAX. It reads the values of state on the device, and leaves new ones there, without arrays that are bound.
 
-    A copy stays until somebody else may have written into its array; of tensors that are neither parameters nor assigned by the
-    function there is none, as NumPy may write into those.
+    Of tensors that are neither parameters nor assigned by some function nothing stays on the device, as NumPy may write into those.
     """
 
     def __init__(self, captured: Captured, jax: Any) -> None:
         super().__init__(captured)
-        self.jax, self.program = jax, Program(jax, captured, optimize_portably(captured.roots))
-        assigned = {value.tensor for value in captured.updates}
-        self.keeps = {i for i, value in enumerate(captured.state)
-                      if value.tensor in assigned or value.node in captured.constants_between_calls}
+        self.jax = jax
+        self.program = self.make_program(optimize_portably(captured.roots))
+        self.reads = []
+        parameters = captured.constants_between_calls
+        self.kept = [(tensor_of(captured, i), captured.state[i].node in parameters) for i in self.program.kept]
+        self.replaced = [tensor_of(captured, i) for i in self.program.replaced]
         self.sites = self.program.sites
-        self.arrays: list[np.ndarray] = []
-        self.copies: dict[int, Any] = {}  # by index of the state
-        self.expected = -1  # the version at the next call, if nobody else writes before
         self.step = 0
+
+    def make_program(self, roots: Sequence[Node]) -> Program:
+        """The program of these roots."""
+        return Program(self.jax, self.captured, roots)
+
+    def put_input(self, i: int, array: np.ndarray, stepped: bool) -> Any:
+        """An argument as the program takes it; `stepped` ones have the step as their first axis."""
+        return array
+
+    def division(self, i: int) -> Any:
+        """How a tensor of the state is divided among devices, as JAX's sharding; None: it lies on the first one."""
+        return None
 
     def bind(self, arrays: Sequence[np.ndarray | None]) -> None:
-        """Keep the arrays, and forget the copies of others."""
-        self.arrays, self.copies = [array for array in arrays if array is not None], {}
+        """Nothing is bound."""
 
     def holding(self) -> Sequence[np.ndarray]:
-        """All of them."""
-        return self.arrays
-
-    def refresh(self, version: int) -> None:
-        """Forget the copies, if somebody else has written since the last call."""
-        if version != self.expected:
-            self.copies = {}
-        self.expected = version + bool(self.captured.updates)
-
-    def written(self) -> None:
-        """Forget the copies."""
-        self.copies = {}
+        """None."""
+        return []
 
     def run(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
-        """Run on the device, then write results and state back."""
-        with self.modes():
-            inputs, state = list(arguments), [self.on_device(i) for i in range(len(self.arrays))]
-            if steps == 1 and not self.captured.stepped:
-                failed, computed, state = self.program.once(inputs, state)
-                failed, self.step = int(failed), 0
-                if not failed:
-                    write(results, computed)
-            else:
-                failed, state = self.run_steps(inputs, state, results, steps)
-            if not failed or self.step:
-                self.write_back(state)
-        return failed
-
-    def run_steps(self, inputs: list[Any], state: list[Any], results: Sequence[np.ndarray], steps: int) -> tuple[int, list[Any]]:
-        """(0 or the site that failed, the state after the last step that did not) of many steps, a chunk of them at a time."""
-        stepped = [value.leaf in self.captured.stepped for value in self.captured.inputs]
-        held = [array if moves else self.jax.device_put(array) for array, moves in zip(inputs, stepped)]
-        for start in range(0, steps, CHUNK):
-            count = min(CHUNK, steps - start)
-            chunk = [padded(array[start:start + count]) if moves else array for array, moves in zip(held, stepped)]
-            done, failed, rows, state = self.program.repeat(count, CHUNK, chunk, state)
-            write([array[start:start + count] for array in results], [np.asarray(row)[:count] for row in rows])
-            if failed:
-                self.step = start + int(done) - 1
-                return int(failed), state
+        """Run on the device, and write the results."""
         self.step = 0
-        return 0, state
+        with modes(self.jax):
+            if steps > 1 or self.captured.stepped:
+                return self.run_steps(arguments, results, steps)
+            inputs = [self.put_input(i, array, stepped=False) for i, array in enumerate(arguments)]
+            with versions.gate:
+                failed, computed, _ = call(self.program.once, [inputs, *self.state()], self.replaced)
+            failed = self.sites and int(failed)
+            if not failed:
+                write(results, computed)
+            return int(failed or 0)
 
-    def on_device(self, i: int) -> Any:
-        """The value of a tensor of the state on the device."""
-        if i not in self.keeps:
-            return self.jax.device_put(self.arrays[i].copy())  # of its own: JAX may use the memory that it is given
-        if i not in self.copies:
-            self.copies[i] = self.jax.device_put(self.arrays[i].copy())
-        return self.copies[i]
+    def run_steps(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
+        """0, or the site that failed, of many steps, as many at a time as there is room for."""
+        stepped, room = [value.leaf in self.captured.stepped for value in self.captured.inputs], self.program.room
+        held = [array if moves else self.put_input(i, array, stepped=False) for i, (array, moves) in enumerate(zip(arguments, stepped))]
+        if steps > room:
+            held = [array if moves else self.jax.device_put(array) for array, moves in zip(held, stepped)]
+        for start in range(0, steps, room):
+            count = min(room, steps - start)
+            inputs = [self.put_input(i, padded(array[start:start + count], room), stepped=True) if moves else array
+                      for i, (array, moves) in enumerate(zip(held, stepped))]
+            with versions.gate:
+                done, failed, rows, _ = call(self.program.repeat, [np.int32(count), inputs, *self.state()], self.replaced)
+            write([array[start:start + count] for array in results], rows)
+            if self.sites and int(failed):
+                self.step = start + int(done) - 1
+                return int(failed)
+        return 0
 
-    def write_back(self, state: Sequence[Any]) -> None:
-        """New values into the arrays of updated state; on the device they stay for the next call."""
-        unchanged = {i: copy for i, copy in self.copies.items() if i not in self.program.updated}
-        self.copies = {}  # until all is written: Ctrl-C may come in between
-        for i in self.program.updated:
-            self.arrays[i][...] = np.asarray(state[i])
-        self.copies = unchanged | {i: state[i] for i in self.program.fresh}
-
-    @contextmanager
-    def modes(self) -> Iterator[None]:
-        """Types of 64 bits stay, and products of float32 are those of float32 on every device."""
-        with self.jax.enable_x64(True), self.jax.default_matmul_precision("highest"):
-            yield
+    def state(self) -> tuple[Arrays, Arrays, Arrays]:
+        """On the device: state that the program reads only, state that it replaces, and constants."""
+        settle()
+        kept = [read(self.jax, x, self.division(i), keep) for i, (x, keep) in zip(self.program.kept, self.kept)]
+        replaced = [read(self.jax, x, self.division(i)) for i, x in zip(self.program.replaced, self.replaced)]
+        return kept, replaced, self.program.on_device()
 
     def failed_step(self) -> int:
         """The step that failed."""
@@ -124,28 +115,27 @@ class XlaExecutable(Executable):
         """Whether both compute the same from the same inputs."""
         return isinstance(other, XlaExecutable) and self.program.same_as(other.program)
 
-    def save(self) -> list[np.ndarray]:
-        """The bound arrays."""
-        return self.arrays
 
-    def restore(self, saved: list[np.ndarray]) -> None:
-        """Bind them again."""
-        self.arrays, self.copies = saved, {}
+def tensor_of(captured: Captured, i: int) -> Tensor:
+    """The tensor that holds a value of the state."""
+    tensor = captured.state[i].tensor
+    assert tensor is not None, "state is what tensors hold"
+    return tensor
 
 
-def padded(array: np.ndarray) -> np.ndarray:
-    """The values of some steps as those of a whole chunk, of which the rest is not read."""
-    if len(array) == CHUNK:
+def padded(array: np.ndarray, room: int) -> np.ndarray:
+    """The values of some steps as those of `room` steps, of which the rest is not read."""
+    if len(array) == room:
         return array
-    whole = np.zeros((CHUNK, *array.shape[1:]), array.dtype)
+    whole = np.zeros((room, *array.shape[1:]), array.dtype)
     whole[:len(array)] = array
     return whole
 
 
 def write(arrays: Sequence[np.ndarray], values: Sequence[Any]) -> None:
-    """Values of the device into arrays."""
+    """Values of the device into arrays, which may be shorter."""
     for array, value in zip(arrays, values):
-        array[...] = np.asarray(value)
+        array[...] = np.asarray(value)[:len(array)] if array.ndim else np.asarray(value)
 
 
 BACKEND = XlaBackend()

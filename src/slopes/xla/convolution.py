@@ -110,6 +110,9 @@ def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], resul
     groups = [label for label in plain if label in w.labels and label in result.labels]
     features = [label for label in plain if label in w.labels and label not in result.labels]
     outputs = [label for label in w.labels if label not in plain and label not in summed]
+    lengths = [x.array.shape[x.labels.index(label)] for label in kept]
+    if groups and all(1 in (length, sizes[axis.kept], sizes[axis.summed]) for length, axis in zip(lengths, spatial)):
+        return None  # it is a product by groups: XLA's partitioner, which takes it for a product, forgets the groups (seen in jax 0.10.2)
 
     def joined(operand: Operand, *parts: list[int]) -> Any:
         """The operand with the labels of each of the first two parts on one axis, then its spatial axes."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,21 +11,19 @@ from typing import Any
 import numpy as np
 
 from ... import nn
-from ...compile import compile
 from ...data.loaders.dataset import Dataset
 from ...data.loaders.folder import ImageFolder
 from ...errors import MissingExtraError
 from ...extras import require
-from ...modes import no_grad
 from ...plot import Picture, samples, title
 from ...tables.baselines import answers
 from ...tables.calibrate import softmax
+from ...tables.forward import Forward
 from ...tables.report import table_text
 from ...tables.scores import surprise
 from ...tables.study import imbalance
-from ...tensor import Tensor, asarray
+from ...tensor import Tensor
 from ...train.data_digest import data_digest
-from ...train.mode import Mode
 from ...train.sources import source_of
 from ...train.stopping import EarlyStopping
 from ...train.weighting import balanced_weights
@@ -35,6 +32,7 @@ from ..experiment import Config, Facts, Fit, Report, Result
 from .account import FREQUENT, LINEAR, NETWORK, cautious_temperature, class_report, linear_model, most_frequent
 from .division import Division
 from .labelled_files import FileKind, Labelled
+from .regions import region_losses
 
 BATCH = 64  # examples of a program that predicts
 MOST_ROWS = 10_000  # training examples of the simpler models
@@ -42,8 +40,6 @@ MOST_WORK = 12_000_000  # rows x features x classes of gradient boosting: more t
 MOST_CLASSES = 40  # that are listed
 WORST = 24  # mistakes that are shown
 SMOOTHING = 0.1
-QUICK = 10_000  # examples seen in a training that takes seconds
-STEP = 2  # times a forward pass: how long a training step takes, one to two times as measured
 FEWEST, MOST = 8, 60  # epochs
 BOOSTING = "gradient boosting (scikit-learn)"
 Inputs = Dataset | ImageFolder
@@ -134,60 +130,18 @@ def fit_options(config: Config, files: OwnFiles, passes: int) -> dict[str, Any]:
             "batch_size": batch_for(config, rows), "callbacks": [EarlyStopping(max(1, epochs))]}
 
 
-def log_estimate(config: Config, fit: Fit, net: nn.Module) -> None:
-    """Log how many steps the training has and, if they are many, how long they will take about, by the time of a forward pass."""
+def log_steps(config: Config, fit: Fit) -> None:
+    """Log how many steps the training has; how long they take is said after the first of them (`train.estimate`)."""
     size, rows, epochs = fit.options["batch_size"], len(fit.train), fit.options["epochs"]
-    steps = -(-rows // size)
-    took = ""
-    if rows * epochs > QUICK:
-        forward = forward_seconds(net, fit.train.inputs.shape[1:])
-        took = f", about {duration(STEP * forward * rows * epochs / BATCH)} on this machine"
-    config.log(f"{epochs} epochs of {steps:,} steps, each of {min(size, rows)} examples{took}")
-
-
-def forward_seconds(net: nn.Module, shape: tuple[int, ...]) -> float:
-    """The time of a forward pass of 64 examples of a shape: the shortest of some, as the machine may do other work."""
-    scorer, batch = Scorer(net), np.zeros((BATCH, *shape), np.float32)
-    scorer.batch(batch)
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        scorer.batch(batch)
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
-def duration(seconds: float) -> str:
-    """`40 seconds`, `3 minutes`, `1.5 hours`.
-
-    >>> duration(41.0), duration(170.0), duration(6000.0)
-    ('41 seconds', '3 minutes', '1.7 hours')
-    """
-    if seconds < 90:
-        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    config.log(f"{epochs} epochs of {-(-rows // size):,} steps, each of {min(size, rows)} examples")
 
 
 # Account
 
 
-class Scorer:
-    """The logits of a net in eval mode, in batches: of few examples without compilation, otherwise by one compiled program."""
-
-    def __init__(self, net: nn.Module) -> None:
-        self.net, self.program = net, compile(net)
-
-    def __call__(self, inputs: Any) -> np.ndarray:
-        """The logits (N, classes) of inputs (N, ...), which are read in batches."""
-        return np.concatenate([self.batch(inputs[i : i + BATCH], len(inputs)) for i in range(0, len(inputs), BATCH)])
-
-    def batch(self, inputs: np.ndarray, expected: int = 2 * BATCH) -> np.ndarray:
-        """The logits of at most 64 examples, of so many altogether."""
-        with Mode(self.net, training=False), no_grad():
-            if expected <= 2 * BATCH and len(inputs) < BATCH:
-                return self.net(asarray(inputs)).numpy()
-            missing = np.zeros((BATCH - len(inputs), *inputs.shape[1:]), inputs.dtype)
-            return self.program(asarray(np.concatenate([inputs, missing]))).numpy()[: len(inputs)]
+def scorer_of(net: nn.Module) -> Forward:
+    """The logits (N, classes) of inputs (N, ...), which are read in batches of 64; of few inputs without compilation."""
+    return Forward(net, BATCH, 2 * BATCH)
 
 
 def simpler_models(files: OwnFiles, features: Callable[[Inputs], np.ndarray], seed: int, notes: list[str]) -> dict[str, np.ndarray]:
@@ -215,10 +169,13 @@ def simpler_models(files: OwnFiles, features: Callable[[Inputs], np.ndarray], se
 
 
 def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
-           plots: Callable[[np.ndarray], Mapping[str, Callable[[], Picture]]] = lambda probabilities: {}) -> Report:
-    """Scores beside those of simpler models on the same test examples, the worst mistakes, and plots; `plots` are made of probabilities."""
+           view: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Report:
+    """Scores beside those of simpler models on the same test examples, the worst mistakes, and which regions matter.
+
+    view: from inputs, or regions, (N, C, H, W) to pictures.
+    """
     files, notes = result.data, list[str]()
-    scorer = Scorer(result.run.net)
+    scorer = scorer_of(result.run.net)
     temperature = cautious_temperature(scorer(files.validation.inputs), files.validation.targets)
     probabilities = softmax(scorer(files.test.inputs) / temperature)
     models = {NETWORK: probabilities}
@@ -227,9 +184,14 @@ def report(result: Result[OwnFiles], features: Callable[[Inputs], np.ndarray],
     else:
         result.config.log("simpler models ...")
         models |= simpler_models(files, features, result.config.seed, notes)
+    result.config.log("regions that matter ...")
+    regions = region_losses(scorer, files.test.inputs, files.test.targets, temperature, result.config.seed)
+    regions.losses, regions.mean = view(regions.losses[None, None])[0, 0], view(regions.mean[None])[0]
+    plots: dict[str, Callable[[], Picture]] = {"mistakes.png": partial(mistakes, files, probabilities, view), "regions.png": regions.draw}
     made = class_report(models, files.test.targets, files.classes, temperature=temperature, seed=result.config.seed,
-                        plots={**result.curves, **plots(probabilities)})
-    made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), *worst_lines(files, probabilities)]
+                        plots={**result.curves, **plots})
+    made.lines = [*best_epoch(result), *made.lines, *(f"note: {note}" for note in notes), regions.line(),
+                  *worst_lines(files, probabilities)]
     made.data_lines = files.lines
     return made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ... import nn, optim
@@ -13,7 +12,7 @@ from ...tensor import Tensor
 from ...zoo.lenet import regularized_lenet, small_convolution
 from ...zoo.resnet import resnet, small_resnet
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
-from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_steps, report
 from .labelled_files import file_settings
 from .pictures import KIND, LEAST, MOST, Sight, pixel_features, read_pictures
 from .predictor import Predictor, uses_of
@@ -97,13 +96,13 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
     options: dict[str, Any] = fit_options(config, files, PASSES)
     fit = Fit(files.train, files.validation, optimizer=optim.AdamW(lr=config["rate"], weight_decay=config["decay"]),
               augment=vary(files.facts["augment"], files.facts["size"]), **options)
-    log_estimate(config, fit, net)
+    log_steps(config, fit)
     return fit
 
 
 def report_pictures(result: Result[OwnFiles]) -> Report:
     """The account, with the pictures of the worst mistakes."""
-    return report(result, pixel_features, lambda probabilities: {"mistakes.png": partial(mistakes, result.data, probabilities)})
+    return report(result, pixel_features)
 
 
 def predictor(run: LoadedRun) -> Predictor:

@@ -18,7 +18,7 @@ from ...workers import Workers
 from ..answers import likeliest
 from ..experiment import LoadedRun, PredictedRows, Prediction, Report
 from .account import evaluation
-from .classifier import BATCH, Scorer
+from .classifier import BATCH, scorer_of
 from .labelled_files import FileKind, counted, files_below, from_subfolders, others_text
 
 
@@ -35,7 +35,7 @@ class Predictor:
     def __post_init__(self) -> None:
         self.classes = list(self.run.facts["classes"])
         self.temperature = float(self.run.record.figures.get("temperature", 1.0))
-        self.scorer = Scorer(self.run.net)
+        self.scorer = scorer_of(self.run.net)
         self.others = Counter[str]()  # files in folders, by their endings, that are not of this kind
 
     def prediction(self, item: str, top: int) -> Prediction:
@@ -60,7 +60,7 @@ class Predictor:
 
     def probabilities(self, paths: Sequence[str]) -> np.ndarray:
         """The probabilities (N, classes) of at most 64 files."""
-        return softmax(self.scorer.batch(np.stack([self.read(path) for path in paths])) / self.temperature)
+        return softmax(self.scorer(np.stack([self.read(path) for path in paths])) / self.temperature)
 
     def stream(self, paths: Sequence[str], notes: list[str]) -> Iterator[tuple[str, np.ndarray]]:
         """Each file with its probabilities, read by several threads. A file that cannot be read is an error; if the run was trained with
@@ -72,7 +72,7 @@ class Predictor:
                 notes += [array.what for array in inputs if isinstance(array, DataError)]
                 known = [(path, array) for path, array in zip(block, inputs) if isinstance(array, np.ndarray)]
                 if known:
-                    logits = self.scorer.batch(np.stack([array for _, array in known]), len(paths))
+                    logits = self.scorer.batch(np.stack([array for _, array in known]), expected=len(paths))
                     yield from zip([path for path, _ in known], softmax(logits / self.temperature))
 
     def attempt(self, path: str) -> np.ndarray | DataError:

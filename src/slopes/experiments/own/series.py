@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ... import nn, optim
 from ...data.loaders.dataset import Dataset
+from ...errors import DataError
 from ...files.reading import refused
 from ...tables.calibrate import best_share
 from ...tables.spelling import spelling_of
@@ -17,6 +19,9 @@ from . import series_account as account
 from .seasons import cycles_of, find_season, named_season
 from .series_inputs import (
     Inputs,
+    Member,
+    Parts,
+    Scale,
     SeriesData,
     Windows,
     check_known,
@@ -28,7 +33,7 @@ from .series_inputs import (
     divide,
     unknown_notes,
 )
-from .series_lines import description_lines, few_blocks
+from .series_lines import description_lines, few_blocks, member_lines
 from .series_network import SeriesNetwork, forecasts, ridge
 from .series_plots import SeriesOutlook, StepErrors
 from .series_table import Layout, Question, SeriesTable, read_series
@@ -37,10 +42,16 @@ DETECT, PART = "detect", "forecast"
 MOST_WINDOWS = 20_000  # of training: of longer series every second, third, ... is taken
 
 
-def errors_of(table: SeriesTable, inputs: Inputs, windows: Windows, scaled: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The errors (N, horizon) of scaled forecasts by name, in the units of the series."""
-    truth = table.target[windows.firsts[:, None] + np.arange(inputs.horizon)]
-    return {name: inputs.scale.back(values) - truth for name, values in scaled.items()}
+def errors_of(parts: Sequence[tuple[SeriesTable, Inputs, np.ndarray]], scaled: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The errors (N, horizon) of scaled forecasts by name, in the units of the series; of each series table, inputs and the indices of
+    the first targets of its windows."""
+    ends = np.cumsum([len(firsts) for _, _, firsts in parts])
+    result: dict[str, np.ndarray] = {name: np.empty(values.shape) for name, values in scaled.items()}
+    for (table, inputs, firsts), end in zip(parts, ends.tolist()):
+        rows, truth = slice(end - len(firsts), end), table.target[firsts[:, None] + np.arange(inputs.horizon)]
+        for name, values in scaled.items():
+            result[name][rows] = inputs.scale.back(values[rows]) - truth
+    return result
 
 
 def question_of(config: Config) -> Question:
@@ -48,37 +59,66 @@ def question_of(config: Config) -> Question:
     spelling = spelling_of(config["delimiter"], config["encoding"], config["decimal"], config["thousands"], config["missing"])
     order = "" if config["dates"] == DETECT else config["dates"]
     return Question(config["time"], config["target"], tuple(config["known"]), tuple(config["past"]), spelling, order, config["duplicates"],
-                    config["gaps"])
+                    config["gaps"], config["series"])
 
 
 def prepare(config: Config) -> SeriesData:
-    """Read the file, find out what the series is like, and cut windows."""
+    """Read the file, find out what its series, or the longest of them, is like, and cut windows."""
     question = question_of(config)
-    table = read_series(config["file"], question)
+    tables = read_series(config["file"], question)
+    table = tables[0]
     first, _ = cuts_of(len(table))
     if first < 3:
         raise refused(table.path, "rows", f"a series of {len(table):,} values is too short", "its parts are of 65%, 15% and 20%",
                       "bring a longer series")
     train, step = table.target[:first], table.layout.step
-    scale = choose_scale(table, question.target, train, config["scale"])
+    how = "plain" if config["scale"] == "auto" and any(other.target.min() <= 0 for other in tables) else config["scale"]
+    scale = choose_scale(table, question.target, train, how)
     season = named_season(scale(train), config["period"]) if config["period"] else find_season(scale(train), step)
-    codes = [[code for name in names if (code := code_of(table, name, first, table.notes)) is not None]
+    codes = [[code for name in names if (code := code_of(table, name, trained(tables, name), table.notes)) is not None]
              for names in (question.known, question.past)]
     window = config["window"] or choose_window(first, config["horizon"], season.period)
-    inputs = Inputs(question.target, scale, window, config["horizon"], season.period, cycles_of(step, first), *map(tuple, codes))
-    parts = divide(table, inputs)
-    stride = -(-len(parts.train) // MOST_WINDOWS)
+    cycles, (known, past) = cycles_of(step, first), map(tuple, codes)
+    inputs = Inputs(question.target, scale, window, config["horizon"], season.period, cycles, known, past)
+    members = [Member(table, inputs, divide(table, inputs))] if not question.series else members_of(tables, inputs, question)
+    count = sum(len(member.parts.train) for member in members)
+    stride = -(-count // MOST_WINDOWS)
     if stride > 1:
-        table.notes.append(f"of the {len(parts.train):,} training windows one in {stride} is learned from")
-    windows = [inputs.windows(table, firsts) for firsts in (parts.train[::stride], parts.validation)]
-    return SeriesData(table, inputs, season, parts, *windows)
+        table.notes.append(f"of the {count:,} training windows one in {stride} is learned from")
+    train_windows = [member.inputs.windows(member.table, member.parts.train[::stride]) for member in members]
+    validation = [member.inputs.windows(member.table, member.parts.validation) for member in members]
+    return SeriesData(members, season, Windows.join(train_windows), Windows.join(validation))
+
+
+def trained(tables: Sequence[SeriesTable], name: str) -> np.ndarray:
+    """The values of a column in the training parts of all series."""
+    return np.concatenate([table.columns[name][: cuts_of(len(table))[0]] for table in tables])
+
+
+def members_of(tables: Sequence[SeriesTable], inputs: Inputs, question: Question) -> list[Member]:
+    """The series that are learned from, each on its own scale; those that are too short or constant are left out, with a note.
+
+    Raises the error of the longest where none is left.
+    """
+    divided: list[tuple[SeriesTable, Scale, Parts]] = []
+    how = "log" if inputs.scale.logarithm else "plain"
+    for table in tables:
+        try:
+            parts = divide(table, inputs)
+            divided.append((table, choose_scale(table, question.target, table.target[: parts.cuts[0]], how), parts))
+        except DataError as error:
+            if table is tables[0]:
+                raise
+            tables[0].notes.append(f"{question.series} {table.name!r} is left out: {error.what.removeprefix(f'{table.path}: ')}")
+    shared = replace(inputs, scales={table.name: scale for table, scale, _ in divided})
+    return [Member(table, shared.of(table), parts) for table, _, parts in divided]
 
 
 def describe(config: Config, data: SeriesData) -> Facts:
     """What predictions need: how a file is read, the inputs of the network, and what MASE is relative to."""
-    change = account.scores_of(data.inputs, data.trained_on, 1, 0).base
-    return {"layout": data.table.layout.fields(), "inputs": data.inputs.fields(), "season": data.season._asdict(), "change": change,
-            "values": len(data.table)}
+    changes = {member.table.name: account.change_of(member.inputs, member.trained_on) for member in data.members}
+    return {"layout": data.table.layout.fields(), "inputs": data.inputs.fields(), "season": data.season._asdict(),
+            "change": changes[data.table.name], "changes": changes, "values": sum(len(member.table) for member in data.members)}
 
 
 def network(config: Config, facts: Facts, name: str) -> SeriesNetwork:
@@ -104,14 +144,16 @@ def report(result: Result[SeriesData]) -> Report:
     net.margins = nn.Buffer(margins.astype(np.float32))
     own = forecasts(net, test)
     simpler = account.simpler_forecasts(data.inputs, data.train, data.validation, test, seed, notes)
-    errors = errors_of(data.table, data.inputs, test, {account.NETWORK: own, **simpler})
-    scores = account.scores_of(data.inputs, data.trained_on, len(test), seed)
+    errors = errors_of([(member.table, member.inputs, member.parts.test) for member in data.members], {account.NETWORK: own, **simpler})
+    counts = [len(member.parts.test) for member in data.members]
+    scores = account.scores_of([account.change_of(member.inputs, member.trained_on) for member in data.members], counts,
+                               data.inputs.horizon, seed)
     standings = {name: scores.standing(values) for name, values in errors.items()}
     covered = account.coverage(own, test.targets, margins)
     figures = account.figures(standings) | {"test coverage of 90% intervals": covered, "share of the trained network": share}
     lines = [*description_lines(data, notes),
              f"best in validation, and kept: {share:.0%} of the trained network, {1 - share:.0%} of the ridge regression that it began as",
-             *account.account_lines(errors, standings, scores), *few_blocks(data),
+             *account.account_lines(errors, standings, scores), *member_lines(data, errors), *few_blocks(data),
              f"90% intervals from {len(data.validation):,} validation windows: they hold {covered:.1%} of the test values",
              *account.importance_lines(account.importance(net, data.inputs, test, seed))]
     return Report(figures, lines, {"outlook.png": outlook(data, test, own, margins).draw, "errors.png": StepErrors(errors).draw,
@@ -119,10 +161,11 @@ def report(result: Result[SeriesData]) -> Report:
 
 
 def outlook(data: SeriesData, test: Windows, own: np.ndarray, margins: np.ndarray) -> SeriesOutlook:
-    """The test part with the network's forecasts."""
+    """The test part of the longest series with the network's forecasts."""
+    count = len(data.parts.test)
     times = [data.table.text(i) for i in range(len(data.table))]
-    ends = (data.inputs.scale.back(values) for values in (own, own - margins, own + margins))
-    return SeriesOutlook(data.inputs.target, data.table.target, times, test.firsts, *ends)
+    ends = (data.inputs.scale.back(values[:count]) for values in (own, own - margins, own + margins))
+    return SeriesOutlook(data.inputs.target, data.table.target, times, test.firsts[:count], *ends)
 
 
 def blend(net: SeriesNetwork, data: SeriesData) -> float:
@@ -134,19 +177,25 @@ def blend(net: SeriesNetwork, data: SeriesData) -> float:
     return share
 
 
-class Forecast:
-    """A run and the series of a file, from which it forecasts."""
+def forecasts_of(run: LoadedRun, path: str) -> list[Forecast]:
+    """The forecasts of all series of a file."""
+    inputs, question = Inputs.from_fields(run.facts["inputs"]), question_of(run.config)
+    kept = {code.name for code in (*inputs.known, *inputs.past)}
+    known, past = ([name for name in names if name in kept] for names in (question.known, question.past))
+    tables = read_series(path, replace(question, known=known, past=past), Layout.from_fields(run.facts["layout"]))
+    return [Forecast(run, inputs, table) for table in tables]
 
-    def __init__(self, run: LoadedRun, path: str) -> None:
-        facts = run.facts
-        self.net, self.inputs, self.change = run.net, Inputs.from_fields(facts["inputs"]), float(facts["change"])
-        question = question_of(run.config)
-        kept = {code.name for code in (*self.inputs.known, *self.inputs.past)}
-        known, past = ([name for name in names if name in kept] for names in (question.known, question.past))
-        self.table = read_series(path, Question(question.time, question.target, known, past, question.spelling, question.date_order,
-                                                question.duplicates, question.gaps), Layout.from_fields(facts["layout"]))
+
+class Forecast:
+    """A run and a series of a file, from which it forecasts."""
+
+    def __init__(self, run: LoadedRun, inputs: Inputs, table: SeriesTable) -> None:
+        self.net, self.inputs, self.table = run.net, inputs.of(table), table
+        known = run.facts["changes"] if table.name else {"": float(run.facts["change"])}
+        self.change = known[table.name] if table.name in known else account.change_of(self.inputs, table.target)
         if len(self.table) < self.inputs.lookback:
-            raise refused(path, "rows", f"{len(self.table):,} values are too few to forecast from",
+            name = f"series {table.name!r}" if table.name else "rows"
+            raise refused(table.path, name, f"{len(self.table):,} values are too few to forecast from",
                           f"the network needs the last {self.inputs.lookback}", "bring a longer past")
         if self.inputs.scale.logarithm:
             check_positive(self.table, self.inputs.target, self.table.target)
@@ -170,9 +219,13 @@ class Forecast:
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:
     """The next values after the end of a file, a line for each."""
-    forecast = Forecast(run, item)
-    lines = [f"{time}  {value:.6g} ({low:.6g} to {high:.6g})" for time, value, low, high in forecast.rows()]
-    return Prediction("\n".join(["", *lines, *(f"note: {note}" for note in forecast.notes)]))
+    lines, notes = [""], []
+    for forecast in forecasts_of(run, item):
+        if forecast.table.name:
+            lines.append(f"{run.config['series']} {forecast.table.name}:")
+        lines += [f"{time}  {value:.6g} ({low:.6g} to {high:.6g})" for time, value, low, high in forecast.rows()]
+        notes += forecast.notes
+    return Prediction("\n".join([*lines, *(f"note: {note}" for note in notes)]))
 
 
 def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
@@ -183,34 +236,38 @@ def predict_rows(run: LoadedRun, items: Sequence[str]) -> PredictedRows:
 
     def rows() -> Iterator[Sequence[str]]:
         for item in items:
-            forecast = Forecast(run, item)
-            for time, *values in forecast.rows():
-                yield (*([item] if several else []), time, *(f"{value:.7g}" for value in values))
-            notes.extend(f"{item}: {note}" for note in forecast.notes)
+            for forecast in forecasts_of(run, item):
+                of = [*([item] if several else []), *([forecast.table.name] if question.series else [])]
+                for time, *values in forecast.rows():
+                    yield (*of, time, *(f"{value:.7g}" for value in values))
+                notes.extend(f"{item}: {note}" for note in forecast.notes)
 
-    columns = [*(["file"] if several else []), question.time, question.target, "low 90%", "high 90%"]
+    names = [*(["file"] if several else []), *([question.series] if question.series else [])]
+    columns = [*names, question.time, question.target, "low 90%", "high 90%"]
     return PredictedRows(columns, rows(), notes)
 
 
 def evaluate(run: LoadedRun, item: str) -> Report:
     """Rolling forecasts of a file: at every step with enough values before and after it."""
-    forecast = Forecast(run, item)
-    inputs, table = forecast.inputs, forecast.table
-    firsts = np.arange(inputs.lookback, len(table) - inputs.horizon + 1)
-    if not len(firsts):
+    every = forecasts_of(run, item)
+    inputs, net, table = every[0].inputs, every[0].net, every[0].table
+    parts = [(one.table, one.inputs, np.arange(inputs.lookback, len(one.table) - inputs.horizon + 1)) for one in every]
+    counts = [len(firsts) for _, _, firsts in parts]
+    if not sum(counts):
         raise refused(item, "rows", f"{len(table):,} values are too few to evaluate on", f"the network needs {inputs.lookback} values "
                       f"before a forecast, and {inputs.horizon} to compare with", "bring a longer series; to predict only: slopes predict")
-    windows = inputs.windows(table, firsts)
-    own = forecasts(forecast.net, windows)
-    errors = errors_of(table, inputs, windows, {account.NETWORK: own, **account.plain_forecasts(inputs, windows)})
-    scores = account.Scores(account.block_draws(len(firsts), min(inputs.horizon, len(firsts)), 0), forecast.change)
+    windows = Windows.join([scaled.windows(one, firsts) for one, scaled, firsts in parts])
+    own = forecasts(net, windows)
+    errors = errors_of(parts, {account.NETWORK: own, **account.plain_forecasts(inputs, windows)})
+    scores = account.scores_of([one.change for one in every], counts, inputs.horizon, 0)
     standings = {name: scores.standing(values) for name, values in errors.items()}
-    covered = account.coverage(own, windows.targets, forecast.net.margins.numpy())
-    parts = [f"{name}: " + ", ".join(f"{score} {interval.text}" for score, interval in standing.items())
+    covered = account.coverage(own, windows.targets, net.margins.numpy())
+    lines = [f"{name}: " + ", ".join(f"{score} {interval.text}" for score, interval in standing.items())
              for name, standing in standings.items()]
     figures = {name: interval.value for name, interval in standings[account.NETWORK].items()} | {"coverage of 90% intervals": covered}
-    return Report(figures, [f"{len(firsts):,} forecasts of {inputs.horizon} steps, from {table.text(int(firsts[0]))} on", *parts,
-                            f"90% intervals hold {covered:.1%} of the values", *(f"note: {note}" for note in forecast.notes)])
+    since = f"of {len(every):,} series" if table.name else f"from {table.text(inputs.lookback)} on"
+    return Report(figures, [f"{sum(counts):,} forecasts of {inputs.horizon} steps, {since}", *lines,
+                            f"90% intervals hold {covered:.1%} of the values", *(f"note: {note}" for one in every for note in one.notes)])
 
 
 SPELLING: dict[str, Setting] = {
@@ -231,6 +288,7 @@ experiment = Experiment(
     evaluate=evaluate, source="file", takes="HISTORY.csv",
     examples=("sales.csv --time month --target units --horizon 12",
               "load.csv --time hour --target megawatts --known holiday --past temperature --horizon 24 --gaps interpolate",
+              "shops.csv --time day --target units --series shop --horizon 7",
               "prices.csv --time date --target price --dates day-first --decimal , --period 7 --out runs/prices"),
     settings={"file": Setting("", "a CSV, Parquet or Arrow file with a row for each time"),
               "time": Setting("", "the column of the times: dates or numbers"),
@@ -238,6 +296,8 @@ experiment = Experiment(
               "known": Setting((), "a column that is known in advance, such as holidays or prices: numbers or words. To predict, add rows "
                                    "for the steps to come in which the target is empty"),
               "past": Setting((), "a column of numbers that is known of the past only"),
+              "series": Setting("", "a column that says which of several series a row is of: one network learns all, each on its own "
+                                    "scale"),
               "horizon": Setting(12, "how many steps to forecast"),
               "window": Setting(0, "how many past values the network sees; 0: chosen from horizon, period and length"),
               "period": Setting(0, "after how many steps the series looks alike (1: never); 0: seen from the autocorrelation"),

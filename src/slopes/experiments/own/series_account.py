@@ -73,16 +73,17 @@ def block_draws(count: int, length: int, seed: int) -> np.ndarray:
 
 
 class Scores(NamedTuple):
-    """Absolute errors (N, horizon) of windows in the units of the series, the draws of windows, and the error that MASE is relative to."""
+    """Absolute errors (N, horizon) of windows in the units of the series, the draws of windows, and the error that MASE is relative to,
+    one for all windows or (N,)."""
 
     draws: np.ndarray
-    base: float
+    base: float | np.ndarray
 
     def standing(self, errors: np.ndarray) -> dict[str, Interval]:
         """MAE, RMSE and MASE with their 95% intervals."""
         absolute, squared = np.abs(errors).mean(axis=1), (errors**2).mean(axis=1)
         result = {"MAE": self.interval(absolute), "RMSE": Interval(*map(float, np.sqrt(self.interval(squared))))}
-        return result | ({"MASE": Interval(*(value / self.base for value in result["MAE"]))} if self.base > 0 else {})
+        return result | ({"MASE": self.interval(absolute / self.base)} if np.min(self.base) > 0 else {})
 
     def interval(self, values: np.ndarray) -> Interval:
         """The mean over windows and its 95% interval."""
@@ -90,13 +91,18 @@ class Scores(NamedTuple):
         return Interval(float(values.mean()), float(low), float(high))
 
 
-def scores_of(inputs: Inputs, train: np.ndarray, windows: int, seed: int) -> Scores:
-    """The scores of this many windows; `train` are the values of the training part, whose mean absolute change over a period scales MASE.
+def change_of(inputs: Inputs, values: np.ndarray) -> float:
+    """The mean absolute change of a series over a period, which scales MASE; 0 of a series that is shorter.
 
     Source: Hyndman, Koehler, "Another look at measures of forecast accuracy", 2006.
     """
-    change = float(np.abs(train[inputs.period :] - train[: -inputs.period]).mean()) if len(train) > inputs.period else 0.0
-    return Scores(block_draws(windows, min(inputs.horizon, windows), seed), change)
+    return float(np.abs(values[inputs.period :] - values[: -inputs.period]).mean()) if len(values) > inputs.period else 0.0
+
+
+def scores_of(changes: Sequence[float], counts: Sequence[int], horizon: int, seed: int) -> Scores:
+    """The scores of the windows of series with these changes, in order."""
+    windows = sum(counts)
+    return Scores(block_draws(windows, min(horizon, windows), seed), np.repeat(changes, counts))
 
 
 def conformal_margins(predicted: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -108,9 +108,8 @@ class ColumnCode:
         return sorted(set(values.tolist()) - {"", *self.categories}) if self.categories else []
 
 
-def code_of(table: SeriesTable, name: str, length: int, notes: list[str]) -> ColumnCode | None:
-    """The code of a column from its first `length` values; None, with a note, for one that is constant there."""
-    values = table.columns[name][:length]
+def code_of(table: SeriesTable, name: str, values: np.ndarray, notes: list[str]) -> ColumnCode | None:
+    """The code of a column from its values in training parts; None, with a note, for one that is constant there."""
     if values.dtype != object:
         if values.max() > values.min():
             return ColumnCode(name, float(values.mean()), float(values.std()))
@@ -147,6 +146,11 @@ class Windows:
         """Some of the windows."""
         return Windows(self.past[indices], self.future[indices], self.targets[indices], self.firsts[indices])
 
+    @classmethod
+    def join(cls, parts: Sequence[Windows]) -> Windows:
+        """The windows of several series."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("past", "future", "targets", "firsts")))
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -155,6 +159,7 @@ class Inputs:
     window, horizon, period   in steps; a period of 1 is none
     cycles                    of the calendar, with the number of harmonics
     known, past               the codes of the columns
+    scales                    of each series, by name, where there are several
     """
 
     target: str
@@ -165,6 +170,15 @@ class Inputs:
     cycles: Mapping[str, int]
     known: tuple[ColumnCode, ...]
     past: tuple[ColumnCode, ...]
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+
+    def of(self, table: SeriesTable) -> Inputs:
+        """The inputs with the scale of one of several series: that of its training part, or of all its values where it had none."""
+        if not table.name:
+            return self
+        values = np.log(table.target) if self.scale.logarithm else table.target
+        own = Scale(self.scale.logarithm, float(values.mean()), float(values.std()) or 1.0)
+        return replace(self, scale=self.scales.get(table.name, own))
 
     @property
     def lookback(self) -> int:
@@ -210,14 +224,16 @@ class Inputs:
     def fields(self) -> dict[str, Any]:
         """The inputs as JSON holds them."""
         return {"target": self.target, "scale": asdict(self.scale), "window": self.window, "horizon": self.horizon, "period": self.period,
-                "cycles": dict(self.cycles), "known": [asdict(code) for code in self.known], "past": [asdict(code) for code in self.past]}
+                "cycles": dict(self.cycles), "known": [asdict(code) for code in self.known], "past": [asdict(code) for code in self.past],
+                "scales": {name: asdict(scale) for name, scale in self.scales.items()}}
 
     @classmethod
     def from_fields(cls, content: Mapping[str, Any]) -> Inputs:
         """The inputs that `fields()` described."""
         codes = {name: tuple(ColumnCode(**{**code, "categories": tuple(code["categories"])}) for code in content[name])
                  for name in ("known", "past")}
-        return cls(**{**content, "scale": Scale(**content["scale"]), **codes})
+        scales = {name: Scale(**scale) for name, scale in content.get("scales", {}).items()}
+        return cls(**{**content, "scale": Scale(**content["scale"]), "scales": scales, **codes})
 
 
 def choose_window(length: int, horizon: int, period: int) -> int:
@@ -261,26 +277,47 @@ def divide(table: SeriesTable, inputs: Inputs) -> Parts:
     return Parts(train, validation, test, cuts)
 
 
-@dataclass
-class SeriesData:
-    """A series with the inputs of its network, and the windows of each part."""
+class Member(NamedTuple):
+    """A series that is learned from: its table, the inputs of the network with its scale, and the windows of each part."""
 
     table: SeriesTable
     inputs: Inputs
-    season: Season
     parts: Parts
-    train: Windows
-    validation: Windows
-
-    @property
-    def test(self) -> Windows:
-        """The windows of the test part."""
-        return self.inputs.windows(self.table, self.parts.test)
 
     @property
     def trained_on(self) -> np.ndarray:
         """The values of the training part."""
         return self.table.target[: self.parts.cuts[0]]
+
+
+@dataclass
+class SeriesData:
+    """The series that are learned from, the longest first, the season of that one, and the windows of all."""
+
+    members: list[Member]
+    season: Season
+    train: Windows
+    validation: Windows
+
+    @property
+    def table(self) -> SeriesTable:
+        """The longest series."""
+        return self.members[0].table
+
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs of the network, with the scale of the longest series."""
+        return self.members[0].inputs
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of the longest series."""
+        return self.members[0].parts
+
+    @property
+    def test(self) -> Windows:
+        """The windows of the test parts."""
+        return Windows.join([member.inputs.windows(member.table, member.parts.test) for member in self.members])
 
 
 def check_known(table: SeriesTable, inputs: Inputs, steps: int) -> None:

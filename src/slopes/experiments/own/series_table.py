@@ -23,8 +23,9 @@ MOST_MISSING = 0.5  # of the times: more are no gaps
 
 @dataclass(frozen=True)
 class Question:
-    """What a user says of a file: the columns of times and target, columns known in advance, columns known of the past only, and what is
-    done with doubled times ("error", "mean", "last") and with gaps ("error", "interpolate", "previous")."""
+    """What a user says of a file: the columns of times and target, columns known in advance, columns known of the past only, what is
+    done with doubled times ("error", "mean", "last") and with gaps ("error", "interpolate", "previous"), and the column that names the
+    series of each row, "" where the file holds one."""
 
     time: str
     target: str
@@ -34,6 +35,7 @@ class Question:
     date_order: str = ""
     duplicates: str = "error"
     gaps: str = "error"
+    series: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class Layout:
 @dataclass
 class SeriesTable:
     """A series at equal distances: `target` (T,) float64 without gaps; `columns` by name, those known in advance (T + future,), numbers
-    or words; `origin` the time of the first value; notes on what was done to get it."""
+    or words; `origin` the time of the first value; notes on what was done to get it; `name` among several series of a file."""
 
     path: str
     layout: Layout
@@ -73,6 +75,7 @@ class SeriesTable:
     columns: dict[str, np.ndarray]
     future: int
     notes: list[str] = field(default_factory=list)
+    name: str = ""
 
     def __len__(self) -> int:
         return len(self.target)
@@ -86,14 +89,43 @@ class SeriesTable:
         return self.layout.times.text(float(self.times(index, index + 1)[0]))
 
 
-def read_series(path: str, question: Question, layout: Layout | None = None) -> SeriesTable:
-    """Read a series from a CSV, Parquet or Arrow file, with the layout of a run, or with one that is seen from its rows.
+def read_series(path: str, question: Question, layout: Layout | None = None) -> list[SeriesTable]:
+    """Read the series of a CSV, Parquet or Arrow file, the longest first, with the layout of a run, or with one that is seen from its rows.
 
     Raises ArgumentError for columns that are not there, and DataError naming line, column or times for what cannot be read as times or
     numbers, for times that are there twice, for gaps, for two frequencies, and for another step than that of the layout.
     """
     table = read_table(path, question.spelling if layout is None else layout.spelling)
     check_columns(table, question)
+    if not question.series:
+        return [one_series(table, question, layout)]
+    rows = rows_by_series(table, question.series)
+    if layout is None:
+        layout = common_layout(table, question, next(iter(rows.values())))
+    tables = [one_series(table.rows(indices), question, layout, name) for name, indices in rows.items()]
+    tables[0].notes[:0] = table.notes
+    return sorted(tables, key=len, reverse=True)
+
+
+def rows_by_series(table: TextTable, column: str) -> dict[str, np.ndarray]:
+    """The rows of each series by its name, that of most rows first; DataError for a row without a name."""
+    texts = table.texts(column)
+    if "" in texts.values:
+        raise texts.refuse("", "there is no name", "it says which series the row is of", "complete it, or leave the row out")
+    names = np.array(texts.values, object)
+    return dict(sorted(((name, np.flatnonzero(names == name)) for name in dict.fromkeys(texts.values)), key=lambda pair: -len(pair[1])))
+
+
+def common_layout(table: TextTable, question: Question, longest: np.ndarray) -> Layout:
+    """The layout of all series of a file: columns and times as they look in all rows, the step that of the longest series."""
+    form = find_format(table.texts(question.time), table.spelling, question.date_order)
+    words = tuple(name for name in question.known if column_values(table, name, True, None).dtype == object)
+    times = parsed_times(table.rows(longest), question.time, form)
+    return Layout(table.spelling, form, find_step(np.unique(times), form, table.path), words)
+
+
+def one_series(table: TextTable, question: Question, layout: Layout | None, name: str = "") -> SeriesTable:
+    """The series of these rows, with a layout or with one that is seen from them."""
     form = find_format(table.texts(question.time), table.spelling, question.date_order) if layout is None else layout.times
     columns = {name: column_values(table, name, name in question.known, layout) for name in question.columns}
     times, columns, notes = sorted_rows(table, question, parsed_times(table, question.time, form), columns)
@@ -102,7 +134,8 @@ def read_series(path: str, question: Question, layout: Layout | None = None) -> 
     if layout is None:
         words = tuple(name for name, values in columns.items() if values.dtype == object)
         layout = Layout(table.spelling, form, step, words)
-    return on_grid(SeriesTable(table.path, layout, float(times[0]), np.zeros(0), {}, 0, [*table.notes, *notes]), question, times, columns)
+    notes = [f"{question.series} {name!r}: {note}" for note in notes] if name else [*table.notes, *notes]
+    return on_grid(SeriesTable(table.path, layout, float(times[0]), np.zeros(0), {}, 0, notes, name), question, times, columns)
 
 
 def check_columns(table: TextTable, question: Question) -> None:
@@ -112,7 +145,7 @@ def check_columns(table: TextTable, question: Question) -> None:
         if not name:
             raise ArgumentError(f"{table.path}: no column of the {'times' if option == 'time' else 'target'} is named", why=has,
                                 repair=f"--{option} COLUMN")
-    names = (question.time, *question.columns)
+    names = (question.time, *question.columns, *([question.series] if question.series else []))
     for name in names:
         if name not in table.columns:
             raise ArgumentError(f"{table.path} has no column {name!r}", why=has, repair="name one of these")
@@ -193,9 +226,10 @@ def merge_doubles(table: TextTable, question: Question, form: TimeFormat, times:
     if not len(doubled):
         return times, columns
     named = join_first([form.text(time) for time in doubled[:SHOWN].tolist()], len(doubled))
+    many = f"{len(doubled):,} times are" if len(doubled) > 1 else "1 time is"
     if question.duplicates == "error":
-        raise doubled_times(table, question, f"{len(doubled):,} times are there more than once: {named}")
-    notes.append(f"{len(doubled):,} times are there more than once: the {question.duplicates} of their values is taken ({named})")
+        raise doubled_times(table, question, f"{many} there more than once: {named}")
+    notes.append(f"{many} there more than once: the {question.duplicates} of their values is taken ({named})")
     last = first + counts - 1
     return unique, {name: means(values, first) if question.duplicates == "mean" and values.dtype != object else values[last]
                     for name, values in columns.items()}
@@ -207,7 +241,7 @@ def doubled_times(table: TextTable, question: Question, seen: str) -> DataError:
     why, repair = "one value belongs to one time", "--duplicates mean or --duplicates last; or correct the rows"
     if column is not None:
         why = f"column {column!r} tells rows of the same time apart: the file may hold several series"
-        repair = f"write the rows of one {column!r} into a file of their own; or --duplicates mean or last"
+        repair = f"--series {column} learns all of them; or --duplicates mean or last"
     return refused(table.path, f"time column {question.time!r}", seen, why, repair)
 
 

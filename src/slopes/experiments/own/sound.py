@@ -7,15 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from ... import nn, optim
 from ...data.transforms import augment
-from ...plot import Picture
 from ...tensor import Tensor
 from ...zoo.spectrogram import SpokenCNN, SpokenGRU
 from ..experiment import Config, Experiment, Facts, Fit, LoadedRun, Report, Result, Setting
-from .classifier import OwnFiles, Standardized, describe, fit_options, log_estimate, mistakes, report
+from .classifier import OwnFiles, Standardized, describe, fit_options, log_steps, report
 from .labelled_files import file_settings
 from .predictor import Predictor, uses_of
 from .sounds import KIND, Hearing, averaged_features, read_sounds
@@ -65,16 +62,13 @@ def training(config: Config, files: OwnFiles, name: str, net: nn.Module) -> Fit:
     options: dict[str, Any] = fit_options(config, files, PASSES)
     fit = Fit(files.train, files.validation, optimizer=optim.AdamW(lr=config["rate"]), clip=1.0,
               augment=vary(files.facts) if config["augment"] == "auto" else None, **options)
-    log_estimate(config, fit, net)
+    log_steps(config, fit)
     return fit
 
 
 def report_sounds(result: Result[OwnFiles]) -> Report:
     """The account, with the spectrograms of the worst mistakes, high pitches at the top."""
-    def plots(probabilities: np.ndarray) -> dict[str, Callable[[], Picture]]:
-        return {"mistakes.png": partial(mistakes, result.data, probabilities, lambda spectrograms: spectrograms[:, :, ::-1])}
-
-    return report(result, averaged_features, plots)
+    return report(result, averaged_features, lambda spectrograms: spectrograms[:, :, ::-1])
 
 
 def predictor(run: LoadedRun) -> Predictor:

@@ -11,18 +11,15 @@ from typing import Any
 import numpy as np
 
 from ... import nn, optim, text
-from ...compile import compile
 from ...data.loaders.loader import IGNORED
 from ...errors import ArgumentError
 from ...files.reading import refused
-from ...modes import no_grad
 from ...tables.calibrate import softmax
+from ...tables.forward import Forward
 from ...tables.report import shorten
 from ...tables.sources import open_source
 from ...tables.spelling import Spelling
 from ...tables.target import labels_of
-from ...tensor import Tensor, from_array
-from ...train.mode import Mode
 from ...train.stopping import EarlyStopping
 from ...train.weighting import balanced_weights
 from ...zoo.sentence import BagOfTokens, TextCNN, WideTextCNN
@@ -128,28 +125,26 @@ class Classifier:
     """Predicts the classes of any number of texts, in compiled batches of few different shapes."""
 
     def __init__(self, net: nn.Module, tokens: Tokens, temperature: float = 1.0) -> None:
-        self.net, self.tokens, self.temperature = net, tokens, temperature
-        self.program = compile(net)
+        self.tokens, self.temperature, self.forward = tokens, temperature, Forward(net, BLOCK_ROWS, few=0)
 
     def logits(self, rows: Sequence[Sequence[str]]) -> np.ndarray:
         """The logits (N, classes) of texts that are split into tokens."""
         lengths = np.array([max(LEAST_LENGTH, 1 << (len(row) - 1).bit_length() if row else 0) for row in rows])
         result: dict[int, np.ndarray] = {}
-        with Mode(self.net, training=False), no_grad():
-            for length in np.unique(lengths):
-                members = np.flatnonzero(lengths == length).tolist()
-                for first in range(0, len(members), BLOCK_ROWS):
-                    part = members[first : first + BLOCK_ROWS]
-                    result |= dict(zip(part, self.program(*self.batch([rows[i] for i in part], int(length))).numpy()))
+        for length in np.unique(lengths):
+            members = np.flatnonzero(lengths == length).tolist()
+            for first in range(0, len(members), BLOCK_ROWS):
+                part = members[first : first + BLOCK_ROWS]
+                result |= dict(zip(part, self.forward(*self.batch([rows[i] for i in part], int(length)))))
         return np.stack([result[i] for i in range(len(rows))])
 
-    def batch(self, rows: Sequence[Sequence[str]], length: int) -> list[Tensor]:
-        """The inputs of the network, (BLOCK_ROWS, ...) each: rows of up to `length` tokens, padding, and rows of padding only."""
-        inputs = [np.zeros((BLOCK_ROWS, size), np.int64) for size in self.tokens.lengths(length)]
+    def batch(self, rows: Sequence[Sequence[str]], length: int) -> list[np.ndarray]:
+        """The inputs of the network, (N, ...) each: rows of up to `length` tokens, and padding."""
+        inputs = [np.zeros((len(rows), size), np.int64) for size in self.tokens.lengths(length)]
         for i, row in enumerate(rows):
             for array, indices in zip(inputs, self.tokens.indices(row)):
                 array[i, : len(indices)] = indices
-        return list(map(from_array, inputs))
+        return inputs
 
     def split_shares(self, rows: Sequence[Sequence[str]]) -> np.ndarray:
         """The probabilities (N, classes) of texts that are split into tokens."""

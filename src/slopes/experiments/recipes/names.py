@@ -68,7 +68,7 @@ def report(result: Result[data.Splits]) -> Report:
     test, classes, letters = result.data.test, result.data.classes, letters_of(result.data)
     assert test is not None and classes is not None
     table = Confusion.counted(test.targets, languages(result.networks[CLASSIFIER], test, letters), classes)
-    accuracy, balanced = float(table.counts.trace() / table.counts.sum()), float(np.mean(table.recall))
+    accuracy, balanced = float(table.counts.trace() / table.counts.sum()), float(np.nanmean(table.recall))
     writer = result.networks[WRITER]
     lines = [f"{name:12}" + ", ".join(made_up(writer, letters, i, result.config.seed)) for i, name in enumerate(classes)]
     return Report({"accuracy": accuracy, "balanced accuracy": balanced},

@@ -145,9 +145,18 @@ def attention(net: Translator, languages: Languages, sentence: str, answer: str)
     source, target = languages.source(sentence), languages.french.encode(answer, bos=True)
     with Mode(net, training=False), no_grad():
         _, weights = net.attended(asarray(source[None]), asarray(target[None]))
-    rows, columns = ([language.decode([index]).strip() for index in indices] + ["<eos>"]
+    rows, columns = ([printable(language.decode([index]).strip()) for index in indices] + ["<eos>"]
                      for language, indices in ((languages.french, target[1:]), (languages.english, source[:-1])))
     return AttentionMaps({"attention": weights.numpy()}, rows, columns)
+
+
+def printable(piece: str) -> str:
+    """The piece with a mark for each character that no font has, as pieces of bytes may be control characters.
+
+    >>> printable("a\x03b")
+    'a\ufffdb'
+    """
+    return "".join(character if character.isprintable() else "\ufffd" for character in piece)
 
 
 def predict(run: LoadedRun, item: str, top: int) -> Prediction:

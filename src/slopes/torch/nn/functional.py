@@ -11,6 +11,7 @@ from ...errors import ArgumentError
 from ...graph.dtype import is_integer
 from .. import functions
 from ..sides import lifted
+from . import functional_layers
 
 # Activations
 
@@ -157,6 +158,9 @@ pixel_shuffle, pixel_unshuffle = through_layer(core.PixelShuffle), through_layer
 unfold, fold = through_layer(core.Unfold), through_layer(core.Fold)
 
 
+globals().update({name: getattr(functional_layers, name) for name in functional_layers.NAMES})
+
+
 # Losses
 
 
@@ -178,7 +182,17 @@ LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_e
           "poisson_nll_loss", "hinge_embedding_loss", "soft_margin_loss", "multi_margin_loss")
 globals().update({name: loss(name) for name in LOSSES})
 globals().update({name: lifted(getattr(core, name)) for name in (
-    "gaussian_nll_loss", "margin_ranking_loss", "cosine_embedding_loss", "triplet_margin_loss", "ctc_loss")})
+    "gaussian_nll_loss", "margin_ranking_loss", "cosine_embedding_loss", "triplet_margin_loss", "ctc_loss",
+    "multilabel_margin_loss", "multilabel_soft_margin_loss", "triplet_margin_with_distance_loss")})
+upsample = interpolate
+dropout1d, dropout3d = in_training(core.Dropout1d), in_training(core.Dropout3d)
+feature_alpha_dropout = in_training(core.FeatureAlphaDropout)
+
+
+@lifted
+def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False) -> Any:
+    """x where x > 0, else x times a random slope, in use the mean of the limits; in slopes: nn.RReLU."""
+    return core.RReLU(lower, upper).train(training)(input)
 
 
 def __getattr__(name: str) -> Any:

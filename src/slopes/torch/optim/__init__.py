@@ -10,6 +10,7 @@ from ...optim.groups import option_names
 from ...tensor import tensor as core_tensor
 from ..sides import lifted, on_side, side, to_window
 from . import lr_scheduler
+from .lbfgs import LBFGS
 
 
 class Group(MutableMapping):
@@ -74,10 +75,8 @@ OPTIMIZERS = ("SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adama
 globals().update({name: type(name, (Optimizer, getattr(core, name)), {"__doc__": getattr(core, name).__doc__, "__module__": __name__})
                   for name in OPTIMIZERS})
 
-__all__ = [*OPTIMIZERS, "Optimizer", "lr_scheduler"]
+__all__ = [*OPTIMIZERS, "LBFGS", "Optimizer", "lr_scheduler"]
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"torch.optim.{name} is not in slopes.torch; in slopes: " + (
-        "sl.optim.minimize minimizes a function with its Hessian or by lines" if name == "LBFGS" else
-        f"sl.optim has {', '.join(core.__all__)}"))
+    raise AttributeError(f"torch.optim.{name} is not in slopes.torch; in slopes: sl.optim has {', '.join(core.__all__)}")

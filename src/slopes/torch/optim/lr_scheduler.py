@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from ...errors import ArgumentError
 from ...optim import schedules
 from ..sides import on_side
+
+INITIAL: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # the rates of groups when they got their first schedule
+
+
+def initial_lr(group: Any) -> float:
+    """The rate that a group had before any schedule."""
+    return INITIAL.setdefault(group, float(group.lr))
 
 
 class LRScheduler:
@@ -16,7 +26,7 @@ class LRScheduler:
     def __init__(self, optimizer: Any, make: Callable[[float], Callable[[int], float]], last_epoch: int = -1,
                  base_lrs: Sequence[float] | None = None) -> None:
         self.optimizer = optimizer
-        self.base_lrs = [float(group.lr) for group in optimizer.groups] if base_lrs is None else list(base_lrs)
+        self.base_lrs = [initial_lr(group) for group in optimizer.groups] if base_lrs is None else list(base_lrs)
         self.schedules = [make(base) for base in self.base_lrs]
         self.last_epoch = last_epoch
         self.step()
@@ -116,6 +126,46 @@ class OneCycleLR(LRScheduler):
         steps = total_steps if total_steps is not None else (epochs or 0) * (steps_per_epoch or 0)
         super().__init__(optimizer, lambda base: schedules.OneCycle(steps, pct_start, anneal_strategy, div_factor, final_div_factor,
                                                                     three_phase), last_epoch, [max_lr] * len(optimizer.groups))
+
+
+class CyclicLR(LRScheduler):
+    """Up from base_lr to max_lr in step_size_up steps and down again in step_size_down; the momentum does not change."""
+
+    def __init__(self, optimizer: Any, base_lr: float, max_lr: float, step_size_up: int = 2000, step_size_down: int | None = None,
+                 mode: str = "triangular", gamma: float = 1.0, cycle_momentum: bool = False, last_epoch: int = -1) -> None:
+        if cycle_momentum:
+            raise ArgumentError("CyclicLR: cycle_momentum=True", why="schedules set learning rates only", repair="leave it out")
+        cycle = schedules.Cyclic(base_lr / max_lr, step_size_up, step_size_down, mode, gamma)
+        super().__init__(optimizer, lambda base: cycle, last_epoch, [max_lr] * len(optimizer.groups))
+
+
+class MultiplicativeLR(LRScheduler):
+    """The rate times lr_lambda(epoch) in each epoch."""
+
+    def __init__(self, optimizer: Any, lr_lambda: Callable[[int], float], last_epoch: int = -1) -> None:
+        super().__init__(optimizer, lambda base: lambda epoch: math.prod(lr_lambda(i) for i in range(1, epoch + 1)), last_epoch)
+
+
+class SequentialLR:
+    """One schedule after the other: the next one begins, at its epoch 0, at each milestone."""
+
+    def __init__(self, optimizer: Any, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1) -> None:
+        if len(milestones) != len(schedulers) - 1:
+            raise ArgumentError(f"SequentialLR: {len(schedulers)} schedules and {len(milestones)} milestones",
+                                why="a milestone is where the next schedule begins", repair=f"pass {len(schedulers) - 1} milestones")
+        self.optimizer, self.schedulers, self.milestones, self.last_epoch = optimizer, list(schedulers), list(milestones), last_epoch + 1
+        self.schedulers[0].step(0)
+
+    def step(self) -> None:
+        """Set the rates for the next epoch."""
+        self.last_epoch += 1
+        i = bisect.bisect_right(self.milestones, self.last_epoch)
+        starts = i > 0 and self.milestones[i - 1] == self.last_epoch
+        self.schedulers[i].step(0 if starts else None)
+
+    def get_last_lr(self) -> list[float]:
+        """The rate of each group."""
+        return self.schedulers[0].get_last_lr()
 
 
 class ReduceLROnPlateau:

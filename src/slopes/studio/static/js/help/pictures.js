@@ -1,0 +1,27 @@
+// What every control and panel of the page of pictures does: the tooltip, and for the help page more, with the name in slopes.
+
+export default {
+  play: ["Start or pause the training.", "Training.advance: the compiled step of sl.fit runs, nothing else."],
+  step: ["One step of training: one batch, one update of the weights.", "training.advance(1)"],
+  reset: ["Start again with new weights from the same seed.", "sl.seed, sl.Training"],
+  data: ["What is learned. A change begins anew.", "sl.data.mnist(), digits(), fashion_mnist(), image_folder(FOLDER); slopes play --pictures FOLDER offers pictures of your own, a subfolder for each class."],
+  filters: ["Filters of the first convolution; the second has twice as many. A change begins anew.", "nn.Conv2d(1, filters, 5)"],
+  optimizer: ["How weights follow from gradients. A change begins anew.", "optim.Adam, optim.SGD"],
+  rate: ["The learning rate: the size of the steps. Holds from the next step on.", "training.rate"],
+  batch: ["How many pictures each step learns from. A change begins anew.", "sl.fit(batch_size=...)"],
+  examples: ["How many pictures are learned: with few, the network knows them soon, and nothing else. A change begins anew.", "dataset.subset"],
+  seed: ["Decides the first weights and the order of the pictures: the same seed gives the same losses, to the last bit.", "sl.seed, sl.fit(seed=...)"],
+  speed: ["How many steps are done per second; the fastest is what this machine can do.", ""],
+  clear: ["Clear the pad.", ""],
+  pad: ["Draw with mouse or finger. Keys: arrows move the pen, space puts it down and lifts it, delete clears.", "A drawing of a digit is scaled and centred as those of the data set were: MNIST's fill 20 of 28 pixels, their centre of mass in the middle."],
+  layers: ["The outputs of each layer for the picture. Point at a map to see what its unit sees; click it, or choose it with arrow keys, to see the pictures that excite it most.", "sl.compile(net, taps=[\"net[0]\"]), sl.inside.feature_maps, sl.inside.receptive_field"],
+  kernels: ["The weights of the convolution: a column for each filter, a row for each map that it reads.", "sl.inside.filters"],
+  probabilities: ["What the network takes the picture for. Click a class to see what counts for it.", "sl.softmax(net(x))"],
+  saliency: ["How much the score of the class changes with each pixel: |d score / d pixel|.", "sl.inside.saliency"],
+  loss: ["Cross entropy, in nats: how surprised the network is by the right class.", "nn.cross_entropy"],
+  accuracy: ["The share of pictures whose class is right.", "sl.evaluate(net, test)[\"accuracy\"]"],
+  favourites: ["The training pictures, of the first thousand, for which the chosen unit is largest; the frame is what it sees there.", ""],
+  ideal: ["Gradient ascent on the pixels: a picture that excites the chosen unit as much as possible.", "sl.inside.maximise"],
+  confusion: ["How many test pictures of each class (rows) are taken for which class (columns).", "sl.inside.confusion"],
+  mistakes: ["The test pictures whose right class has the smallest probability. Click one to see why.", ""],
+};
