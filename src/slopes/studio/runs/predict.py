@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +79,21 @@ class Predictor:
                                 repair=f"use the command: slopes predict {folder} {name}")
         run = self.load(folder)
         with stored(name, data) as path:
-            if isinstance(run, TableRun):
-                return predict_table(run, path)
-            if not isinstance(run, LoadedRun):
-                raise run.without_net()
-            if run.experiment.takes == SERIES:
-                return answer_of(run.predict(f"{series.replace('=', '') or next(iter(run.networks))}={path}", top))
-            if input_kind(run.recipe) == "text":
-                return answer_of_rows(run.predict_rows([str(path)]))
-            return answer_of(run.predict(str(path), top))
+            answer = predict_path(run, path, top, series)
+            return replace(answer, text=answer.text.replace(str(path), name))
+
+
+def predict_path(run: Run, path: Path, top: int, series: str) -> Answer:
+    """The answer for a file."""
+    if isinstance(run, TableRun):
+        return predict_table(run, path)
+    if not isinstance(run, LoadedRun):
+        raise run.without_net()
+    if run.experiment.takes == SERIES:
+        return answer_of(run.predict(f"{series.replace('=', '') or next(iter(run.networks))}={path}", top))
+    if input_kind(run.recipe) == "text":
+        return answer_of_rows(run.predict_rows([str(path)]))
+    return answer_of(run.predict(str(path), top))
 
 
 @contextmanager

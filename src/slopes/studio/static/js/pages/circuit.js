@@ -5,7 +5,7 @@ import HELP from "../help/circuit.js";
 import { tips } from "../tips.js";
 
 const TYPING = 200; // milliseconds without a key before a text is sent
-const LARGEST_SCALE = 1.6, SMALLEST_SCALE = 0.9;
+const LARGEST_SCALE = 2.2, SMALLEST_SCALE = 0.9;
 const tip = tips("circuit", HELP);
 const TOP = 34; // room for a legend, which the page has above the picture
 
@@ -16,9 +16,9 @@ export function mount(root, connection, address) {
 
 class CircuitPage {
   constructor(root, connection, address) {
-    Object.assign(this, { connection, address, taken: 0, size: 1, scene: null, text: "", timer: 0 });
+    Object.assign(this, { connection, address, taken: 0, size: 1, unsent: false, scene: null, text: "", timer: 0 });
     this.build(root);
-    connection.onsession = () => this.restore(address.state);
+    connection.onsession = () => (this.unsent ? this.sendText() : this.restore(address.state));
     connection.onframe = ({ header }) => (header.kind === "file" ? this.takeFile(header) : this.show(header));
     this.resized = new ResizeObserver(() => this.scale());
     this.resized.observe(this.figure);
@@ -83,7 +83,13 @@ class CircuitPage {
 
   typed() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.connection.send("write", { text: this.area.value }), TYPING);
+    this.unsent = true;
+    this.timer = setTimeout(() => this.sendText(), TYPING);
+  }
+
+  /** Send the text; while there is no connection it waits for one. */
+  sendText() {
+    this.unsent = !this.connection.send("write", { text: this.area.value });
   }
 
   setNumber() {
