@@ -22,7 +22,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from slopes.studio import Studio
 
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
-SECONDS = 60_000  # milliseconds that a busy machine may take to compile
+SECONDS = 120_000  # milliseconds that a busy machine may take to compile
 expect.set_options(timeout=SECONDS)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
