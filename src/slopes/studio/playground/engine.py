@@ -18,10 +18,10 @@ from ..engine import Context, Frame
 from ..messages import Attached, Message
 from .catalogue import catalogue
 from .experiment import Event, Experiment
-from .inspector import Inspector
+from .inspector import Inspector, weights_of
 from .messages import Advance, Branch, Change, Configure, Edit, Play, Read, Seek, Show, TakeHome, Undo
 from .program import program
-from .settings import Settings, count_parameters, widths, work_per_epoch
+from .settings import LONGEST_TRAINING, Settings, count_parameters, widths, work_per_epoch
 from .table import read_table
 
 ADVICE_SECONDS = 0.5  # between two looks at the curves
@@ -68,6 +68,7 @@ class Playground:
     def attached(self, message: Attached) -> Frame:
         """Everything that the page can offer, and the experiment as it is."""
         return Frame({"kind": "catalogue", **catalogue(), "resumed": message.resumed, "settings": dataclasses.asdict(self.settings),
+                      "last": self.experiment.last, "changes": len(self.experiment.events),
                       **self.network_header()}, self.point_arrays())
 
     def configure(self, message: Configure) -> Frame:
@@ -81,8 +82,11 @@ class Playground:
     def play(self, message: Play) -> None:
         """Go on, or pause."""
         if message.on and self.experiment.ended:
-            raise ArgumentError(f"the training has ended after {self.experiment.last} steps", why="its schedule is at its end",
-                                repair="reset it, or choose the schedule constant", where="in the playground")
+            schedule = self.experiment.last < LONGEST_TRAINING
+            raise ArgumentError(f"the training has ended after {self.experiment.last:,} steps",
+                                why="its schedule is at its end" if schedule else "this is the playground's limit",
+                                repair="reset it, or choose the schedule constant" if schedule else "take it home as a program to go on",
+                                where="in the playground")
         self.playing, self.speed, self.owed = message.on, message.speed, 0.0
         self.last_step = time.monotonic()
 
@@ -153,7 +157,7 @@ class Playground:
             self.guarded(self.train, seconds)
         elif self.cold and not self.changed:
             self.cold.pop(0)()
-        return bool(self.playing or self.script or self.cold)
+        return bool(self.playing or self.script or (self.cold and not self.changed))
 
     def settle(self) -> None:
         """Show the step that was asked for."""
@@ -247,7 +251,7 @@ class Playground:
         """The shape of the network, and what it costs."""
         return {"build": self.build, "widths": widths(self.settings), "parameters": count_parameters(self.settings),
                 "operations": work_per_epoch(self.settings), "steps_per_epoch": self.experiment.steps_per_epoch,
-                "side": self.inspector.side}
+                "side": self.inspector.side, "map_side": self.inspector.map_side}
 
     def point_arrays(self) -> dict[str, np.ndarray]:
         """The points with their targets, those to train on first."""
@@ -257,7 +261,7 @@ class Playground:
 
     def weight_arrays(self) -> dict[str, np.ndarray]:
         """Weights and biases of all layers, one after the other."""
-        return {"weights": flat([tensor.detach().numpy() for layer in self.experiment.layers for tensor in (layer.weight, layer.bias)])}
+        return {"weights": flat([tensor.detach().numpy() for tensor in weights_of(self.experiment.layers)])}
 
     def curve_arrays(self) -> dict[str, np.ndarray]:
         """Losses after epochs: all of a short run, every 2nd, 4th, ... of a long one, and the last."""
@@ -270,7 +274,7 @@ class Playground:
             shown = [*shown, epochs[-1]]
         steps = np.array([(epoch.epoch + 1) * self.experiment.steps_per_epoch for epoch in shown], np.int32)
         return {"curve_steps": steps, "curve_loss": np.array([epoch.loss for epoch in shown], np.float32),
-                "curve_test": np.array([epoch.watched["loss"] for epoch in shown], np.float32)}
+                "curve_test": np.array([epoch.validation["loss"] for epoch in shown], np.float32)}
 
 
 def event_of(change: Change) -> Event:

@@ -18,12 +18,13 @@ from ...train.replay import DivergedError
 from ...train.spec import Penalty
 from ...train.state import collect_state
 from ...train.training import Training
-from .inspector import linear_layers
+from .inspector import linear_layers, weights_of
 from .points import make_points
-from .settings import Settings, build_network, build_optimizer, build_schedule, training_epochs
+from .settings import LONGEST_TRAINING, Settings, build_network, build_optimizer, build_schedule, training_epochs
 
 MEMORY = 64 << 20  # bytes of checkpoints
-MOST_STEPS = 128  # between two checkpoints: what is done again, at most, when a step is shown
+MOST_STEPS = 128  # at once
+FEWEST_STEPS, LONGEST_REPLAY = 64, 0.05  # between two checkpoints: so many steps, fewer where they would take longer to do again
 FIRST_STEPS = 8  # of the first slice, when nobody knows how long a step takes
 
 
@@ -77,9 +78,8 @@ class Experiment:
         self.training = self.make_training(training, test)
         self.layers: list[Linear] = linear_layers(self.net)
         if settings.initial != 1:
-            for layer in self.layers:
-                for tensor in (layer.weight, layer.bias):
-                    tensor.assign(tensor.detach().numpy() * np.float32(settings.initial))
+            for tensor in weights_of(self.layers):
+                tensor.assign(tensor.detach().numpy() * np.float32(settings.initial))
         self.events: list[Event] = []
         self.future: History | None = None  # the whole history, while an earlier step is shown
         self.checkpoints: list[Checkpoint] = []
@@ -111,18 +111,18 @@ class Experiment:
     @property
     def ended(self) -> bool:
         """Whether there is no further step."""
-        return self.future is None and self.training.ended
+        return self.future is None and (self.training.ended or self.step >= LONGEST_TRAINING)
 
     # Going on
 
     def advance(self, seconds: float, most: int) -> int:
-        """Do steps for about this long, `most` of them at most; how many were done. A checkpoint follows.
+        """Do steps for about this long, `most` of them at most; how many were done. A checkpoint follows now and then.
 
         A loss that is not finite raises DivergedError, and the last checkpoint is put back.
         """
         self.seek(self.last)
         fitting = int(seconds / self.seconds_per_step) if self.seconds_per_step else FIRST_STEPS
-        steps = min(most, MOST_STEPS, max(1, fitting))
+        steps = min(most, MOST_STEPS, LONGEST_TRAINING - self.step, max(1, fitting))
         compiled, started = self.training.history.compile_seconds, time.perf_counter()
         try:
             self.training.advance(steps)
@@ -132,7 +132,9 @@ class Experiment:
         if self.training.history.compile_seconds == compiled:
             measured = (time.perf_counter() - started) / steps
             self.seconds_per_step = measured if not self.seconds_per_step else 0.7 * self.seconds_per_step + 0.3 * measured
-        self.add_checkpoint()
+        since = self.step - self.checkpoints[-1].step
+        if since >= FEWEST_STEPS or since * self.seconds_per_step >= LONGEST_REPLAY:
+            self.add_checkpoint()
         return steps
 
     def warm_up(self) -> None:
@@ -211,8 +213,8 @@ class Experiment:
         if event.layer < 0:
             self.training.rate = event.value
             return
-        layer = self.layers[event.layer]
-        tensor, index = (layer.bias, event.row) if event.column < 0 else (layer.weight, (event.row, event.column))
+        weight, bias = weights_of([self.layers[event.layer]])
+        tensor, index = (bias, (event.row,)) if event.column < 0 else (weight, (event.row, event.column))
         values = tensor.detach().numpy().copy()
         values[index] = event.value
         tensor.assign(values)

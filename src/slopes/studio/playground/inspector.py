@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +19,16 @@ from ...tensor import Tensor, asarray
 from ...train.mode import Mode
 from .data import HALF
 from .points import Points, features_of
-from .settings import Settings, count_parameters, layer_makers
+from .settings import Settings, count_parameters, layer_makers, widths
 
-UNIT_MAP = 40  # points along each axis of the map of a unit
+MAPS = ((40, 100), (24, 300), (16, sys.maxsize))  # points along each axis of the map of a unit, and the units up to which there are so many
 BOUNDARIES = ((200, 3e8), (100, 6e8), (60, float("inf")))  # points along each axis, and the operations up to which there are so many
 
 
 @dataclass(frozen=True)
 class View:
-    """boundary (G, G) and, with three classes or more, certainty (G, G); maps (units, 40, 40) of features, hidden units and outputs in
-    their order; spread (hidden units,), the range of a unit's outputs over the training points: 0 for a dead one."""
+    """boundary (G, G) and, with three classes or more, certainty (G, G); maps (units, side, side) of features, hidden units and outputs
+    in their order; spread (hidden units,), the range of a unit's outputs over the training points: 0 for a dead one."""
 
     boundary: np.ndarray
     certainty: np.ndarray | None
@@ -43,7 +44,8 @@ class Inspector:
         self.groups = groups_of(settings)
         self.side = boundary_side(settings)
         self.grid = grid_features(self.side, settings)
-        self.small = grid_features(UNIT_MAP, settings)
+        self.map_side = next(side for side, most in MAPS if sum(widths(settings)) <= most)
+        self.small = grid_features(self.map_side, settings)
         self.features = to_bytes(np.clip(self.small.numpy() / scale_of(self.small.numpy()), -1, 1))
         self.training = asarray(points.inputs[: points.cut]), asarray(points.targets[: points.cut])
         self.look, self.slope = compile(self.evaluate), compile(self.differentiate)
@@ -62,7 +64,7 @@ class Inspector:
             boundary, maps, spread = evaluate(self.grid, self.small, self.training[0])
         units = np.concatenate([self.features, *(tensor.numpy() for tensor in maps)], axis=1)
         planes = [tensor.numpy().reshape(self.side, self.side) for tensor in boundary]
-        return View(planes[0], planes[1] if len(planes) > 1 else None, units.T.reshape(-1, UNIT_MAP, UNIT_MAP),
+        return View(planes[0], planes[1] if len(planes) > 1 else None, units.T.reshape(-1, self.map_side, self.map_side),
                     np.concatenate([tensor.numpy() for tensor in spread]) if spread else np.zeros(0, np.float32))
 
     def gradients(self) -> list[np.ndarray]:
@@ -107,12 +109,17 @@ class Inspector:
         with enable_grad():
             loss = (mse_loss if self.regression else cross_entropy)(self.net(inputs), targets)
         loss.backward()
-        return [tensor.grad for layer in linear_layers(self.net) for tensor in (layer.weight, layer.bias)]
+        return [tensor.grad for tensor in weights_of(linear_layers(self.net)) if tensor.grad is not None]
 
 
 def linear_layers(net: Any) -> list[nn.Linear]:
     """The layers with weights between units."""
     return [layer for layer in net if isinstance(layer, nn.Linear)]
+
+
+def weights_of(layers: Sequence[nn.Linear]) -> list[Tensor]:
+    """Weights and bias of each layer, in order."""
+    return [tensor for layer in layers for tensor in (layer.weight, layer.bias) if tensor is not None]
 
 
 def groups_of(settings: Settings) -> list[range]:

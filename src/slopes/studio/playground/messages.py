@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..messages import LONGEST, Message, Record, Text, choice, flag, items, number, record, text, whole
-from .settings import MOST_LAYERS, MOST_UNITS, Settings
+from .settings import LONGEST_TRAINING, MOST_LAYERS, MOST_UNITS, Settings
 
 MOST_EVENTS = 2000
-LONGEST_TRAINING = 200_000  # steps that a link may ask for
 FASTEST = 100_000
 
 

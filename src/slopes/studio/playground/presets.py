@@ -36,23 +36,23 @@ PRESETS = (
            "it works again.",
            Settings(data="circle", layers=(), features=("radius",), rate=0.1)),
     Preset("rate-too-high", "A learning rate too high",
-           "Plain gradient descent with rate 10: the loss jumps up and down, and the boundary with it; remarks beside the curve say so. "
-           "Lower the rate to 0.3 while it runs, and the same network settles.",
+           "Plain gradient descent with rate 10: the loss begins at 8, jumps up and down, and so does the boundary; a remark below the "
+           "curves says what to do. Set the rate to 0.3, press Reset and Play: the same network learns in a few epochs.",
            Settings(data="circle", layers=(HIDDEN(8), HIDDEN(8)), optimizer="SGD", rate=10.0)),
     Preset("vanishing", "Vanishing gradients in ten sigmoid layers",
            "Each sigmoid multiplies the gradient by at most 1/4. After ten layers almost nothing is left for the first ones: tick "
-           "gradients, and the lines on the left are hairlines, while the loss stays at 0.69. Change the activation to ReLU or tanh, "
-           "or switch on batch norm, and the gradient reaches the left side.",
+           "gradients, and only the lines on the right can be seen, while the loss stays at 0.69. With tanh, gradients of the first "
+           "layer are 100,000 times larger. With batch norm in every layer, the network learns, even with sigmoids.",
            Settings(data="circle", layers=(HIDDEN(6, "sigmoid"),) * 10, optimizer="SGD", rate=0.3)),
     Preset("dead-relu", "Dead ReLUs",
            "Steps that are too large push units to where their ReLU gives 0 for every point. Such a unit has no gradient and never comes "
-           "back: it is crossed out. After a few epochs count them. Lower the rate to 0.03, reset, and most units live; a leaky ReLU "
-           "cannot die.",
+           "back: it is crossed out. After five epochs count them. Set the rate to 0.03 and reset: all units live. A leaky ReLU cannot "
+           "die.",
            Settings(data="circle", layers=(HIDDEN(8, "ReLU"), HIDDEN(8, "ReLU")), optimizer="SGD", rate=3.0)),
     Preset("overfitting", "Overfitting, and what helps",
            "Forty noisy points to train on, and a network with thousands of weights: the training loss falls to 0 while the test loss "
-           "rises, and the boundary winds around single points. Try three cures, each from a reset: L2 with strength 0.01, dropout of 0.5 "
-           "in both layers, or more points (the slider Points).",
+           "rises, and the boundary winds around single points. Try three cures, each from a reset: L2 with strength 0.01, dropout of "
+           "0.5 in both layers, or 1,000 points.",
            Settings(data="gauss", count=80, noise=40, batch=10, layers=(HIDDEN(48, "ReLU"), HIDDEN(48, "ReLU")), rate=0.01), 60.0),
     Preset("zeros", "All initial values zero",
            "All weights begin at zero, so all units of a layer are equal and get equal gradients: with zeros behind them, none at all. "

@@ -19,6 +19,7 @@ from ..messages import Choice, Items, Number, Record, choice, flag, items, numbe
 
 MOST_LAYERS, MOST_UNITS, MOST_PARAMETERS = 40, 512, 1_000_000
 MOST_POINTS, MOST_CLASSES = 5000, 8
+LONGEST_TRAINING = 500_000  # steps: more losses than anyone looks at, in memory that stays small
 FOREVER = 1_000_000  # epochs of a training whose rate has no schedule
 
 

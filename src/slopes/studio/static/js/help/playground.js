@@ -21,6 +21,8 @@ export default {
   own: ["Points of your own: drawn into the picture, or from a table.", ""],
   draw: ["Click or drag in the picture to set points of the chosen class. With the keyboard: arrow keys in the picture move the cross, Enter sets a point.", ""],
   paste: ["A table with two columns of figures and a class or a figure for each row, as CSV. Columns are scaled to fit the plane.", "sl.data.load_csv reads tables of any width"],
+  clear: ["Take all own points away.", ""],
+  table: ["Use the points of the pasted table; below, other columns can be chosen.", ""],
   features: ["What the network sees of the coordinates. A good feature can replace layers.", ""],
   layers: ["Hidden layers, from the features to the output: units, activation, batch norm, dropout.", "nn.Linear"],
   width: ["Units of the layer.", "nn.Linear(inputs, units)"],

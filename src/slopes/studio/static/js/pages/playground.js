@@ -49,13 +49,19 @@ class PlaygroundPage {
   begin(catalogue, arrays) {
     this.catalogue = catalogue;
     if (!this.controls) this.build();
-    if (catalogue.resumed || !this.address.state) {
+    if (!this.address.state || (catalogue.resumed && this.isShown(catalogue))) {
       this.controls.show(catalogue.settings);
       this.choosePreset(decode(this.address.state, catalogue.defaults).more.preset ?? "");
       this.setNetwork(catalogue, arrays);
     } else {
       this.restore(this.address.state);
     }
+  }
+
+  /** Whether the engine, which has kept its state, is where the address asks it to be, or has gone on from there. */
+  isShown({ settings, defaults, last, changes }) {
+    const asked = decode(this.address.state, defaults);
+    return JSON.stringify(asked.settings) === JSON.stringify(settings) && last >= (+asked.more.at || 0) && changes >= changesOf(asked.more.changes).length;
   }
 
   /** Settings from the address, with changes by hand and steps where it has them. */
@@ -248,9 +254,9 @@ class PlaygroundPage {
 
   draw() {
     if (!this.state || !this.network) return;
-    const { arrays, options } = this, regression = this.network.settings.problem === "regression", length = 40 * 40;
-    const shown = this.pointed === null ? { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side } : { map: arrays.maps.subarray(this.pointed * length, (this.pointed + 1) * length), side: 40 };
-    this.view.draw({ maps: arrays.maps, side: 40, weights: arrays.weights, gradients: options.gradients ? arrays.gradients : null, spread: arrays.spread, selected: this.selected && this.indexOf(this.selected), discrete: options.discrete });
+    const { arrays, options } = this, regression = this.network.settings.problem === "regression", side = this.network.map_side, length = side * side;
+    const shown = this.pointed === null ? { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side } : { map: arrays.maps.subarray(this.pointed * length, (this.pointed + 1) * length), side };
+    this.view.draw({ maps: arrays.maps, side, weights: arrays.weights, gradients: options.gradients ? arrays.gradients : null, spread: arrays.spread, selected: this.selected && this.indexOf(this.selected), discrete: options.discrete });
     this.plane.draw(shown, this.points, this.cut, { ...options, regression });
     const log = options.log, past = this.state.step < this.state.last;
     drawChart(this.chartCanvas, { xs: arrays.curve_steps, xScale: 1 / this.network.steps_per_epoch, xLabel: "epochs", yLabel: "loss", log, marker: past ? this.state.step : null,
@@ -380,7 +386,7 @@ class PlaygroundPage {
     const { arrays, state, options } = this, regression = this.network.settings.problem === "regression";
     const plane = { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side };
     const caption = `step ${state.step}, training loss ${figure(state.loss)}, test loss ${figure(state.test_loss)}`;
-    save("playground.svg", picture(this.view, { maps: arrays.maps, side: 40 }, plane, this.points, this.cut, { ...options, regression }, caption), "image/svg+xml");
+    save("playground.svg", picture(this.view, { maps: arrays.maps, side: this.network.map_side }, plane, this.points, this.cut, { ...options, regression }, caption), "image/svg+xml");
   }
 }
 

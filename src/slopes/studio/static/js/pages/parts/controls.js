@@ -71,8 +71,8 @@ export class Controls {
     this.csv = text;
     return h("details", { class: "own" }, h("summary", { ...this.tip("own") }, "Own points"), h("div", { class: "stack" },
       h("div", { class: "row" }, h("label", { class: "inline", ...this.tip("draw") }, h("input", { type: "checkbox", id: "draw", onchange: (event) => this.events.onown({ what: "draw", value: event.target.checked }) }), "draw"), this.class, this.figure,
-        h("button", { type: "button", onclick: () => this.events.onown({ what: "clear" }) }, "Clear")),
-      h("label", { ...this.tip("paste") }, "Paste a table, or drop a file", text), h("div", { class: "row" }, h("button", { type: "button", id: "use-table", onclick: () => this.events.onown({ what: "read", value: text.value }) }, "Use the table"), file), this.tableNote));
+        h("button", { type: "button", ...this.tip("clear"), onclick: () => this.events.onown({ what: "clear" }) }, "Clear")),
+      h("label", { ...this.tip("paste") }, "Paste a table, or drop a file", text), h("div", { class: "row" }, h("button", { type: "button", id: "use-table", ...this.tip("table"), onclick: () => this.events.onown({ what: "read", value: text.value }) }, "Use the table"), file), this.tableNote));
   }
 
   networkControls() {
