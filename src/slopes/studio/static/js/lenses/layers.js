@@ -142,7 +142,7 @@ export class Layers {
     const at = this.under(row, event);
     if (!at) return fill(row.readout);
     const [, height = 1, width = 1] = row.layer.shape, value = row.values?.[(at.unit * height + at.row) * width + at.column] ?? 0;
-    fill(row.readout, row.spatial ? `map ${at.unit}, row ${at.row}, column ${at.column}: ${value.toFixed(2)}` : `unit ${at.unit}: ${value.toFixed(2)}`);
+    fill(row.readout, row.spatial ? ` · map ${at.unit}, row ${at.row}, column ${at.column}: ${value.toFixed(2)}` : ` · unit ${at.unit}: ${value.toFixed(2)}`);
     if (row.spatial) this.hover(index, at.row, at.column);
   }
 
