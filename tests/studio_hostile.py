@@ -82,7 +82,8 @@ class Attacker:
         origin = f"http://127.0.0.1:{self.studio.port}"
         uri = f"ws://127.0.0.1:{self.studio.port}/ws/{self.page}?token={self.studio.token}&session={self.session}"
         self.stack.close()
-        socket = self.stack.enter_context(connect(uri, origin=origin, max_size=1 << 26, compression=None))  # type: ignore[arg-type]
+        options = {"origin": origin, "max_size": 1 << 26, "compression": None, "close_timeout": 0.1}  # it leaves what it has not read
+        socket = self.stack.enter_context(connect(uri, **options))  # type: ignore[arg-type]
         self.session = json.loads(socket.recv(timeout=30))["id"]
         return socket
 

@@ -3,13 +3,12 @@
 import { css } from "./colour.js";
 import { fit } from "./heatmap.js";
 
-const FONT = "12px system-ui, sans-serif";
 
 /** series: [{ name, colour (a CSS variable or colour), values, dash }]; xs: their common positions; marker: a position or null. */
 export function drawChart(canvas, { series, xs, marker = null, xLabel = "", yLabel = "", xScale = 1, log = false }) {
   const { context, width, height } = fit(canvas);
   const box = { left: 46, top: 22, right: width - 10, bottom: height - 30 };
-  context.font = FONT;
+  context.font = `${0.8 * parseFloat(getComputedStyle(document.documentElement).fontSize)}px system-ui, sans-serif`;
   context.fillStyle = css("--quiet");
   legend(context, series, box, yLabel);
   const values = series.flatMap((one) => Array.from(one.values)).filter((value) => Number.isFinite(value) && (!log || value > 0));

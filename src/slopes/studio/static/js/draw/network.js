@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { blend, css } from "./colour.js";
 import { drawPlane, fit } from "./heatmap.js";
 
-const MOST_LINES = 4000;
+export const MOST_LINES = 4000; // of many weights, the largest are drawn
 const MARGIN = 26;
 
 /**

@@ -1,7 +1,7 @@
 // The playground: points in the plane, and a network that learns them.
 
 import { drawChart } from "../draw/chart.js";
-import { NetworkView } from "../draw/network.js";
+import { MOST_LINES, NetworkView } from "../draw/network.js";
 import { copy, fill, h, save } from "../dom.js";
 import help from "../help/playground.js";
 import { tips } from "../tips.js";
@@ -12,6 +12,7 @@ import { Plane } from "./parts/plane.js";
 
 const tip = tips("playground", help);
 const SPEEDS = [[1, "1 epoch/s"], [5, "5 epochs/s"], [30, "30 epochs/s"], [60, "60 epochs/s"], [300, "300 epochs/s"], [0, "fastest"]];
+const SLOW = 2e9; // operations of an epoch
 const LONGEST_FILE = 4 << 20;
 
 export function mount(root, connection, address) {
@@ -81,8 +82,9 @@ class PlaygroundPage {
     this.state = null;
     this.select(null);
     this.view.configure(header.widths, (unit) => this.nameOf(unit));
-    const work = header.operations, millis = work / 2e6;
-    fill(this.size, `${header.parameters.toLocaleString("en")} parameters, about ${significant(work / 1e6)} million operations an epoch`, millis > 1000 ? ": slow on most machines" : "");
+    const work = header.operations, lines = header.widths.slice(1).reduce((sum, width, i) => sum + width * header.widths[i], 0);
+    fill(this.size, `${header.parameters.toLocaleString("en")} parameters, about ${significant(work / 1e6)} million operations an epoch`, work > SLOW ? ": slow on most machines" : "",
+      lines > MOST_LINES ? `; the ${MOST_LINES.toLocaleString("en")} largest weights are drawn` : "");
     this.controls.setClasses(header.widths.at(-1), this.names);
     this.keep();
   }
