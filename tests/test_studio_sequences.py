@@ -16,9 +16,11 @@ from slopes import optim, text
 from slopes.errors import ArgumentError
 from slopes.studio.engine import Context, Frame
 from slopes.studio.messages import Attached, MessageError, parse
+from slopes.studio.sequences.attention import AttentionReader
 from slopes.studio.sequences.engine import SequencesEngine
 from slopes.studio.sequences.frames import PARTS
 from slopes.studio.sequences.messages import MESSAGES, Configure, Control, Missing, Paste, Read, Unit, Write
+from slopes.studio.sequences.network import Learner
 from slopes.studio.sequences.states import StateReader
 from slopes.studio.sequences.texts import BUILT_IN, corpus_named, divided
 from slopes.studio.sequences.writer import Sample, keep
@@ -150,27 +152,27 @@ def test_frames_hold_what_happens_while_a_text_is_read(engine):
     assert set(arrays) >= {"gradients.lstm_h", "gradients.lstm_c"}
 
 
-def test_the_transformer_shows_its_attention(engine):
-    frame = ask(engine, dataclasses.replace(SETTINGS, network="transformer", hidden=8))
-    model = engine.scene.model
-    net = model.main.net
-    assert isinstance(net, GPT) and frame.header["reading"]["text"] == READING[:16] and frame.header["gradients"]["kinds"] == []
-    tokens = model.corpus.encode(READING[:16])
-    seen = sl.inside.attention_maps(net, tokens[None])
-    for i, weights in enumerate(seen.weights.values()):
-        assert np.abs(frame.arrays[f"reading.attention{i}"] - weights).max() < 1e-6
-    assert frame.header["reading"]["layers"] == 2 and frame.header["graph"]["unit"] == -1
+def test_the_transformer_shows_its_attention():
+    sl.seed(2)
+    net, tokens = GPT(9, context=6, width=8, depth=2, heads=2), np.array([1, 5, 8, 0, 2, 2, 7, 7], np.int64)
+    probabilities, maps = AttentionReader(net).read(tokens)
+    expected = sl.inside.attention_maps(net, tokens[None, :6]).weights
+    assert len(maps) == len(expected) == 2 and maps[0].shape == (2, 6, 6)
+    for weights, others in zip(maps, expected.values()):
+        assert np.abs(weights - others).max() < 1e-6
+    assert np.abs(probabilities - sl.softmax(net(sl.tensor(tokens[None, :6])), axis=-1).numpy()[0]).max() < 1e-6
+    corpus = divided("", "", BUILT_IN)
+    learner = Learner("transformer", corpus, dataclasses.replace(SETTINGS, hidden=10))
+    assert not learner.recurrent and learner.net.words.weight.shape == (corpus.size, 8)  # a multiple of the heads
 
 
 def test_networks_to_compare_join_and_leave(engine):
-    ask(engine, SETTINGS)
     main = engine.scene.model.main
     engine.handle(dataclasses.replace(SETTINGS, compare=True))
     frame = settle(engine)
     assert frame.header["gradients"]["kinds"] == ["lstm", "rnn", "gru"] and engine.scene.model.main is main
-    assert engine.scene.model.behind is main
-    ask(engine, Control("step"))
-    assert engine.scene.model.behind.kind == "rnn"
+    assert frame.arrays["gradients.rnn_h"].shape == frame.arrays["gradients.lstm_h"].shape == (19,)
+    assert engine.scene.model.behind.kind == "rnn" and engine.scene.model.behind.live.steps == 0 < main.live.steps
     engine.handle(dataclasses.replace(SETTINGS, rate=0.1))
     assert main.live.training.rate == 0.1 and engine.scene.model.learners == [main]
 

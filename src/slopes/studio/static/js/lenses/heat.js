@@ -1,7 +1,7 @@
 // Heat maps over time: a row for each unit, a column for each character.
 
 import { fill, h } from "../dom.js";
-import { colours, drawScaled, heatImage, sized } from "./paint.js";
+import { Sheet, colours } from "./paint.js";
 
 const LABEL = 16, TALLEST = 150;
 
@@ -36,8 +36,9 @@ export class HeatMap {
     const width = Math.max(150, this.element.clientWidth), height = Math.min(TALLEST, Math.max(units, Math.floor(TALLEST / units) * units));
     const turned = new Float32Array(units * steps);
     for (let step = 0; step < steps; step++) for (let i = 0; i < units; i++) turned[i * steps + step] = this.values[step * units + i];
-    const context = sized(this.canvas, width, height + LABEL);
-    drawScaled(context, heatImage(turned, 0, steps, units, this.limit, theme), 0, 0, width, height);
+    const sheet = new Sheet(this.canvas, width, height + LABEL, theme);
+    sheet.heat(turned, 0, steps, units, this.limit, 0, 0, width, height);
+    const context = sheet.finish();
     context.strokeStyle = theme.line;
     context.strokeRect(0.5, 0.5, width - 1, height - 1);
     const cell = width / steps, row = height / units;

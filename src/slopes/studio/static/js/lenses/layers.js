@@ -1,7 +1,7 @@
 // The layers of a network from input to output: filters and feature maps; a unit is pointed at, chosen and walked through with keys.
 
 import { fill, h } from "../dom.js";
-import { colours, drawScaled, heatImage, limitOf, sized } from "./paint.js";
+import { Sheet, colours, limitOf } from "./paint.js";
 
 const GAP = 4, DENSE = 14, LARGEST_TILE = 72, SMALLEST_TILE = 26;
 const NAMES = { Conv2d: "convolution", ReLU: "ReLU", MaxPool2d: "max pooling", Flatten: "flatten", Linear: "dense" };
@@ -94,20 +94,19 @@ export class Layers {
     const layout = (row.layout = this.layout(row)), { tile, gap, perRow, width, rows, label } = layout;
     const [units, height = 1, columns = 1] = row.layer.shape, limit = limitOf(row.values);
     const room = label ? 18 : 0;
-    const context = sized(row.maps, width, rows * (tile + gap + room) - gap);
+    const sheet = new Sheet(row.maps, width, rows * (tile + gap + room) - gap, theme);
+    const corner = (unit) => [(unit % perRow) * (tile + gap), Math.floor(unit / perRow) * (tile + gap + room)];
+    for (let unit = 0; unit < units; unit++) sheet.heat(row.values, unit * height * columns, columns, height, limit, ...corner(unit), tile, tile);
+    const context = sheet.finish();
+    context.font = "12px system-ui, sans-serif";
+    context.textAlign = "center";
     for (let unit = 0; unit < units; unit++) {
-      const x = (unit % perRow) * (tile + gap), y = Math.floor(unit / perRow) * (tile + gap + room);
-      drawScaled(context, heatImage(row.values, unit * height * columns, columns, height, limit, theme), x, y, tile, tile);
-      const chosen = this.chosen[0] === index && this.chosen[1] === unit;
+      const [x, y] = corner(unit), chosen = this.chosen[0] === index && this.chosen[1] === unit;
       context.strokeStyle = chosen ? theme.orange : theme.line;
       context.lineWidth = chosen ? 3 : 1;
       context.strokeRect(x + 0.5, y + 0.5, tile - 1, tile - 1);
-      if (label) {
-        context.fillStyle = theme.text;
-        context.font = "12px system-ui, sans-serif";
-        context.textAlign = "center";
-        context.fillText(this.classes[unit].slice(0, Math.floor(tile / 7)), x + tile / 2, y + tile + 14);
-      }
+      context.fillStyle = theme.text;
+      if (label) context.fillText(this.classes[unit].slice(0, Math.floor(tile / 7)), x + tile / 2, y + tile + 14);
     }
   }
 
@@ -117,15 +116,14 @@ export class Layers {
     const room = Math.max(120, this.element.clientWidth - 64), gap = depth === 1 ? 5 : 2;
     const cell = Math.max(1, Math.min(depth === 1 ? 6 : 3, Math.floor((room / units - gap) / width)));
     const across = cell * width + gap, down = cell * height + gap, perRow = Math.max(1, Math.min(units, Math.floor((room + gap) / across)));
-    const context = sized(row.filters, perRow * across, Math.ceil(units / perRow) * (depth * down + gap));
-    context.strokeStyle = theme.line;
+    const sheet = new Sheet(row.filters, perRow * across, Math.ceil(units / perRow) * (depth * down + gap), theme);
     for (let unit = 0; unit < units; unit++) {
       for (let input = 0; input < depth; input++) {
         const x = (unit % perRow) * across, y = Math.floor(unit / perRow) * (depth * down + gap) + input * down;
-        drawScaled(context, heatImage(row.weights, (unit * depth + input) * height * width, width, height, limit, theme), x, y, cell * width, cell * height);
-        if (depth === 1) context.strokeRect(x + 0.5, y + 0.5, cell * width - 1, cell * height - 1);
+        sheet.heat(row.weights, (unit * depth + input) * height * width, width, height, limit, x, y, cell * width, cell * height);
       }
     }
+    sheet.finish();
   }
 
   /** { unit, row, column } under the pointer, or null. */
@@ -144,7 +142,7 @@ export class Layers {
     const at = this.under(row, event);
     if (!at) return fill(row.readout);
     const [, height = 1, width = 1] = row.layer.shape, value = row.values?.[(at.unit * height + at.row) * width + at.column] ?? 0;
-    fill(row.readout, row.spatial ? `map ${at.unit}, row ${at.row}, column ${at.column}: ${value.toFixed(2)}` : `unit ${at.unit}: ${value.toFixed(2)}`);
+    fill(row.readout, row.spatial ? ` · map ${at.unit}, row ${at.row}, column ${at.column}: ${value.toFixed(2)}` : ` · unit ${at.unit}: ${value.toFixed(2)}`);
     if (row.spatial) this.hover(index, at.row, at.column);
   }
 

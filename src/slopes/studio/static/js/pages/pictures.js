@@ -6,12 +6,13 @@ import { Chart, row } from "../lenses/chart.js";
 import { TrainingButtons, figure, select, showSettings } from "../lenses/controls.js";
 import { Layers } from "../lenses/layers.js";
 import { Pad } from "../lenses/pad.js";
-import { drawScaled, limitOf, paintPicture, sized } from "../lenses/paint.js";
+import { limitOf, paintPicture } from "../lenses/paint.js";
 import { perRedraw, showParts } from "../lenses/parts.js";
 import { Matrix, Probabilities, frame, thumbnail } from "../lenses/results.js";
 import { tips } from "../tips.js";
 
 const tip = tips("pictures", HELP);
+const BRIGHT = [248, 153, 51]; // red, green and blue of the pixel that counts most
 const SEEN = 210, EVIDENCE = 130, MINIATURE = 34, CAPTIONED = 56;
 
 export function mount(root, connection) {
@@ -164,10 +165,10 @@ class Pictures {
 
   showEvidence({ target, chosen }, { map }) {
     Object.assign(this, { target, chosen, map });
-    const [, height, width] = this.data.shape, image = new ImageData(width, height), limit = limitOf(map);
-    map.forEach((value, i) => image.data.set([255, 255, 255].map((full, c) => full * [0.97, 0.6, 0.2][c] * Math.min(1, value / limit)).concat(255), 4 * i));
-    const context = sized(this.evidence, EVIDENCE, EVIDENCE * (height / width));
-    drawScaled(context, image, 0, 0, EVIDENCE, (EVIDENCE) * (height / width));
+    const [, height, width] = this.data.shape, limit = limitOf(map), shade = (full) => map.map((value) => full * Math.min(1, value / limit));
+    const bright = new Uint8Array(3 * map.length);
+    BRIGHT.forEach((full, channel) => bright.set(shade(full), channel * map.length));
+    paintPicture(this.evidence, bright, 0, [3, height, width], EVIDENCE);
     this.evidenceCaption.textContent = `Bright pixels change the score of “${this.data.classes[target]}” most${chosen ? "" : ", the class that it takes the picture for"}. Click a class above to explain another one.`;
     this.paintShares();
   }

@@ -5,7 +5,7 @@ import HELP from "../help/sequences.js";
 import { Chart, row } from "../lenses/chart.js";
 import { TrainingButtons, check, figure, select, showSettings } from "../lenses/controls.js";
 import { HeatMap, shown } from "../lenses/heat.js";
-import { colours, colourOf, drawScaled, heatImage, sized } from "../lenses/paint.js";
+import { Sheet, colourOf, colours } from "../lenses/paint.js";
 import { showParts } from "../lenses/parts.js";
 import { drawUnrolled, stepsFor } from "../lenses/unrolled.js";
 import { tips } from "../tips.js";
@@ -205,8 +205,9 @@ class Sequences {
     if (this.attention.children.length !== rows.length) fill(this.attention, rows.map(({ layer, head }) => h("figure", { class: "stack" }, h("figcaption", { class: "quiet" }, `layer ${layer + 1}, head ${head + 1} `, h("span", { class: "readout" })), h("canvas", { role: "img", "aria-label": `attention of layer ${layer + 1}, head ${head + 1}` }))));
     rows.forEach(({ head, maps, length }, index) => {
       const figureElement = this.attention.children[index], canvas = figureElement.querySelector("canvas"), readout = figureElement.querySelector(".readout");
-      const side = Math.max(120, figureElement.clientWidth - 14), cell = side / length, context = sized(canvas, side + 14, side + 14);
-      drawScaled(context, heatImage(maps, head * length * length, length, length, 1, theme), 14, 0, side, side);
+      const side = Math.max(120, figureElement.clientWidth - 14), cell = side / length, sheet = new Sheet(canvas, side + 14, side + 14, theme);
+      sheet.heat(maps, head * length * length, length, length, 1, 14, 0, side, side);
+      const context = sheet.finish();
       context.strokeStyle = theme.line;
       context.strokeRect(14.5, 0.5, side - 1, side - 1);
       context.fillStyle = theme.text;
