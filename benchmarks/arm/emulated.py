@@ -45,7 +45,7 @@ def run(job: Job, threads: int) -> list[np.ndarray]:
     program.spin_limit, program.stalls.stall = 1 << 40, math.inf  # helpers are waited for however long the emulator takes
     pool.pool.backoff.reset()
     arrays = [array.copy() for array in job.inputs]
-    arrays += [np.empty_like(array) for array, index in zip(job.expected, job.destinations) if index >= len(job.inputs)]
+    arrays += [np.empty(array.shape, array.dtype) for array, index in zip(job.expected, job.destinations) if index >= len(job.inputs)]
     table, strides = engine.addresses(arrays), np.zeros(len(arrays) + 1, np.int64)
     failed = program.run(table.ctypes.data, strides.ctypes.data)
     assert not failed, f"{job.name} reported an error"
