@@ -59,7 +59,8 @@ FLOORS = (  # a room, which is a file or folder of the package, imports other ro
     # what people see
     ("view", "command_options", "write_command", "plan"),
     ("studio",),
-    ("predict_commands", "run_commands", "play_command", "export_command", "launch_command", "plan_command", "train_command", "tune_command"),
+    ("predict_commands", "run_commands", "play_command", "export_command", "launch_command", "plan_command", "train_command",
+     "tune_command"),
     ("cli",),
     ("__main__",),
 )
