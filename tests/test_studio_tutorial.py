@@ -119,3 +119,8 @@ def test_the_page_names_them():
     section = PAGE.partition("## Ten things to try")[2].partition("\n## ")[0]
     titles = [line.split("**")[1].rstrip(".") for line in section.splitlines() if line[:1].isdigit()]
     assert len(titles) == len(TEN) and titles[:8] == [preset.title for preset in PRESETS[:8]]
+
+
+def test_the_default_problem_is_learned_in_three_seconds_at_the_default_speed():
+    losses = held_out(trained(Settings(), 90))  # 30 epochs a second
+    assert min(losses) < 0.02
