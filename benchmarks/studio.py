@@ -1,4 +1,4 @@
-"""The studio measured: `python -m benchmarks.studio` prints the figures of docs/studio.md.
+"""The studio measured: `python -m benchmarks.studio` says how much of a training's speed is left while it is watched.
 
 Without a browser: steps a second of the playground beside those of a training without pictures, boundaries a second meanwhile, how long
 showing a past step takes, and memory over minutes of training. With --browser also the time from address to first picture, and redraws a

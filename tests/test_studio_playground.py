@@ -195,6 +195,10 @@ def test_maps_and_gradients_are_those_of_the_network():
 def test_a_loss_that_is_not_finite_ends_the_play_and_leaves_a_sound_state():
     playground = Playground(Context())
     playground.handle(Configure(Settings("regression", "plane", layers=(LayerSettings(8, "ReLU"),), optimizer="SGD", rate=1e3, count=40)))
+    playground.frame()
+    while playground.step(0.01):  # compiles, and leaves no trace
+        pass
+    assert not playground.experiment.last
     playground.handle(Play(True))
     with pytest.raises(ArgumentError, match=r"not finite|nan|inf"):
         for _ in range(200):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib
 import json
+import sys
 import time
 from dataclasses import dataclass
 from typing import ClassVar
@@ -22,8 +24,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from slopes.cli import command
-from slopes.errors import ArgumentError
-from slopes.studio import Studio
+from slopes.errors import ArgumentError, MissingExtraError
+from slopes.studio import Studio, libraries
 from slopes.studio.app import MOST_BAD
 from slopes.studio.engine import Context, Frame
 from slopes.studio.messages import Attached, Message, Upload, flag
@@ -233,6 +235,12 @@ def test_ports_and_hosts_that_cannot_be_used_say_so(studio):
         Studio(port=port)
     with pytest.raises(ArgumentError, match=r"cannot listen at 203\.0\.113\.7"):
         Studio(host="203.0.113.7")
+
+
+def test_a_library_that_is_missing_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingExtraError, match=r"(?s)needs uvicorn.*pip install 'slopes\[studio\]'"):
+        importlib.reload(libraries)
 
 
 def test_the_command_refuses_what_it_cannot_open(tmp_path):

@@ -157,8 +157,9 @@ class Session:
 
 
 def error_message(error: SlopesError) -> dict[str, Any]:
-    """An expected error, for the page."""
-    return {"kind": "error", "what": error.what, "where": error.where, "why": error.why, "repair": error.repair}
+    """An expected error, for the page, whose user has no line of code."""
+    where = ", ".join(part for part in error.where.split(", ") if not part.startswith(("at the beginning of thread", "at thread")))
+    return {"kind": "error", "what": error.what, "where": where, "why": error.why, "repair": error.repair}
 
 
 def unexpected(error: Exception) -> dict[str, Any]:

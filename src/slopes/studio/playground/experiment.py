@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,10 +139,11 @@ class Experiment:
         return steps
 
     def warm_up(self) -> None:
-        """Compile the step before it is needed: an epoch is done, and taken back."""
+        """Compile the step before it is needed: an epoch is done, and taken back, also one whose losses are not finite."""
         if self.last:
             return
-        self.training.advance(self.steps_per_epoch if self.steps_per_epoch < 1000 else 1)
+        with contextlib.suppress(DivergedError):
+            self.training.advance(self.steps_per_epoch if self.steps_per_epoch < 1000 else 1)
         self.restore(self.checkpoints[0], self.training.history)
 
     # Time
