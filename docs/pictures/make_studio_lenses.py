@@ -73,7 +73,8 @@ def main() -> None:
         save(page.screenshot(), "sequences")
         page.get_by_label("Let a plain RNN").check()
         page.wait_for_timeout(8000)
-        save(page.locator("section", has_text="With and without gates").last.screenshot(), "gradients")
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        save(page.screenshot(), "gradients")
         browser.close()
 
 

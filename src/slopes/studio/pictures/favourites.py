@@ -31,7 +31,7 @@ class Strongest:
 def strongest(probe: Probe, pictures: np.ndarray, layer: int, unit: int, field: Field, shown: int = SHOWN) -> Strongest:
     """The pictures (N, C, H, W) for which a unit is largest; that of a map counts where the map is largest, and sees what `field` says
     of (layer, position)."""
-    values = probe.activations(pictures, layer)[:, unit].reshape(len(pictures), -1)
+    values = np.nan_to_num(probe.activations(pictures, layer)[:, unit].reshape(len(pictures), -1))
     best = values.max(axis=1)
     indices = np.argsort(-best, kind="stable")[:shown]
     height, width = pictures.shape[2:]

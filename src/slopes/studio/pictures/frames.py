@@ -101,9 +101,9 @@ def ideal(scene: Scene, model: Model) -> Part:
     """The picture made for the chosen unit, if there is one, stretched to the range that can be shown."""
     if scene.ideal is None:
         return {"made": False}, {}
-    image = scene.ideal.images[0]
+    image = np.nan_to_num(scene.ideal.images[0])
     low, high = float(image.min()), float(image.max())
-    return {"made": True, "low": low, "high": high, "activation": float(scene.ideal.activations[0])}, {
+    return {"made": True, "low": low, "high": high, "activation": float(np.nan_to_num(scene.ideal.activations[0]))}, {
         "picture": pixels((image - low) / (high - low or 1.0))}
 
 

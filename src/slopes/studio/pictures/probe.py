@@ -88,9 +88,9 @@ class Probe:
         self.single = {layer.path: compile(lambda x: net(x), taps=[layer.path]) for layer in layers}
 
     def predict(self, dataset: Dataset) -> Predictions:
-        """Probabilities for all pictures of a data set, in one call."""
+        """Probabilities for all pictures of a data set, in one call; 0 where a network that diverged gives none."""
         with Mode(self.net, training=False, quiet=True), no_grad():
-            return Predictions(self.probabilities(dataset.inputs).numpy(), dataset.targets)
+            return Predictions(np.nan_to_num(self.probabilities(dataset.inputs).numpy()), dataset.targets)
 
     def outputs(self, picture: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """(probabilities (classes,), the output of each layer) for one picture (C, H, W)."""

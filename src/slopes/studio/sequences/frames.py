@@ -34,7 +34,7 @@ def curve(scene: Scene, model: Model) -> Part:
     training = model.main.live.training
     arrays = {learner.kind: learner.live.curve.points() for learner in model.learners}
     return ({"step": training.history.steps, "epoch": training.position.epoch, "steps_per_epoch": training.steps_per_epoch,
-             "kinds": list(arrays), "loss": model.tests[-1][1] if model.tests else None},
+             "kinds": list(arrays)},
             {**arrays, "test": np.array(model.tests, np.float32).reshape(-1, 2).T.copy()})
 
 

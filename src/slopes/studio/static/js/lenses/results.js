@@ -38,13 +38,13 @@ export class Probabilities {
 /** The confusion matrix as a table, wrong cells coloured by their count. */
 export class Matrix {
   constructor() {
-    this.element = h("div", { class: "matrix" });
+    this.element = h("div", { class: "matrix", tabindex: 0, role: "group", "aria-label": "confusion matrix" });
   }
 
   show(classes) {
-    const short = classes.map((name) => name.slice(0, classes.length > 4 ? 6 : 12));
+    const long = classes.some((name) => name.length > 3), short = classes.map((name) => name.slice(0, 12));
     this.cells = classes.map((_, row) => classes.map((_, column) => h("td", { class: row === column ? "right" : "" })));
-    fill(this.element, h("table", {},
+    fill(this.element, h("table", { class: long ? "long" : "" },
       h("caption", { class: "quiet" }, "rows: the class; columns: what it is taken for"),
       h("thead", {}, h("tr", {}, h("td", {}), short.map((name, i) => h("th", { scope: "col", title: classes[i] }, name)))),
       h("tbody", {}, classes.map((name, row) => h("tr", {}, h("th", { scope: "row", title: name }, short[row]), this.cells[row])))));
